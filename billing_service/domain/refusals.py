@@ -1,0 +1,97 @@
+"""Everything the service says no with.
+
+    Refused                 the answer is no, for a stated reason
+    ├── Refusal             a business no: nothing was stored, the same key may succeed later
+    └── Failure             the machine could not: nothing is promised, the same key finds out
+
+Only this file knows which reasons exist; `api.status` alone knows which gRPC status each one gets.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """The closed list of reasons, equal to the enum `Reason` in `reasons.proto` without its prefix."""
+
+    INVALID_FIELD = "INVALID_FIELD"
+    IDEMPOTENCY_KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
+    UNKNOWN_PACKAGE = "UNKNOWN_PACKAGE"
+    UNKNOWN_MODEL = "UNKNOWN_MODEL"
+    SIGNATURE_INVALID = "SIGNATURE_INVALID"
+    ACCOUNT_NOT_FOUND = "ACCOUNT_NOT_FOUND"
+    PURCHASE_NOT_FOUND = "PURCHASE_NOT_FOUND"
+    HOLD_NOT_FOUND = "HOLD_NOT_FOUND"
+    REFERRAL_CODE_NOT_FOUND = "REFERRAL_CODE_NOT_FOUND"
+    TRANSACTION_NOT_FOUND = "TRANSACTION_NOT_FOUND"
+    STRIPE_EVENT_NOT_FOUND = "STRIPE_EVENT_NOT_FOUND"
+    API_KEY_NOT_FOUND = "API_KEY_NOT_FOUND"
+    ACCOUNT_EXISTS = "ACCOUNT_EXISTS"
+    REFERRAL_EXISTS = "REFERRAL_EXISTS"
+    INSUFFICIENT_CREDITS = "INSUFFICIENT_CREDITS"
+    ACCOUNT_FROZEN = "ACCOUNT_FROZEN"
+    PURCHASE_NOT_REFUNDABLE = "PURCHASE_NOT_REFUNDABLE"
+    CREDITS_ALREADY_SPENT = "CREDITS_ALREADY_SPENT"
+    SELF_REFERRAL = "SELF_REFERRAL"
+    REFERRAL_TOO_LATE = "REFERRAL_TOO_LATE"
+    HOLD_EXPIRED = "HOLD_EXPIRED"
+    HOLD_CLOSED = "HOLD_CLOSED"
+    SPEND_LIMIT_REACHED = "SPEND_LIMIT_REACHED"
+    PURCHASE_NOT_CANCELABLE = "PURCHASE_NOT_CANCELABLE"
+    DEDUCTION_ALREADY_REVERSED = "DEDUCTION_ALREADY_REVERSED"
+    TRANSACTION_NOT_REVERSIBLE = "TRANSACTION_NOT_REVERSIBLE"
+    STRIPE_REFUSED = "STRIPE_REFUSED"
+    BALANCE_LIMIT_REACHED = "BALANCE_LIMIT_REACHED"
+    API_KEY_INVALID = "API_KEY_INVALID"
+    SCOPE_MISSING = "SCOPE_MISSING"
+    OVERLOADED = "OVERLOADED"
+    STORAGE_UNAVAILABLE = "STORAGE_UNAVAILABLE"
+    STRIPE_UNAVAILABLE = "STRIPE_UNAVAILABLE"
+    CONFLICT = "CONFLICT"
+    SHUTTING_DOWN = "SHUTTING_DOWN"
+    DEADLINE_TOO_SHORT = "DEADLINE_TOO_SHORT"
+    INTERNAL = "INTERNAL"
+
+
+class Refused(Exception):  # noqa: N818 - "refused" and "failure" are the domain's words; neither is an error of the program
+    """The answer is no: a reason, words for people, and every dynamic value of those words as metadata."""
+
+    def __init__(
+        self,
+        reason: Reason,
+        message: str,
+        *,
+        metadata: Mapping[str, str | int] | None = None,
+        violations: tuple[tuple[str, str], ...] = (),
+    ) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+        self.metadata: dict[str, str] = {name: str(value) for name, value in (metadata or {}).items()}
+        self.violations = violations
+        """(field, description) of each bad field, for BadRequest."""
+
+
+class Refusal(Refused):
+    """A business no: nothing was stored, it is final for this call, and the key stays free."""
+
+
+class Failure(Refused):
+    """The machine could not. Whether it had an effect may be unknown; the same key finds out."""
+
+
+def invalid_field(field: str, description: str) -> Refusal:
+    """A request field that is missing, malformed or out of range."""
+    return Refusal(Reason.INVALID_FIELD, f"{field}: {description}", metadata={"field": field}, violations=((field, description),))
+
+
+def storage_unavailable(message: str = "the database can't be reached") -> Failure:
+    return Failure(Reason.STORAGE_UNAVAILABLE, message)
+
+
+def conflict() -> Failure:
+    return Failure(Reason.CONFLICT, "other writers were in the way for too long")
+
+
+def stripe_unavailable() -> Failure:
+    return Failure(Reason.STRIPE_UNAVAILABLE, "Stripe can't be reached; the same idempotency key resumes this call")
