@@ -1,0 +1,80 @@
+"""The requests that the load generator sends, as bytes made ahead of time."""
+
+import itertools
+import time
+from collections.abc import Callable, Iterator
+from random import Random
+
+from prepaid.billing.v1 import accounts_pb2, transactions_pb2
+
+AMOUNT_MICROCREDITS = 1_000
+_KEY_BYTES = 36
+_KEY_TAG = bytes([transactions_pb2.DeductCreditsRequest.IDEMPOTENCY_KEY_FIELD_NUMBER << 3 | 2, _KEY_BYTES])
+
+Encode = Callable[[], bytes]
+"""Makes the next request: its gRPC message with the five bytes of length before it."""
+
+
+def account_id(index: int) -> str:
+    """The id of the account of this number, the same for whoever seeds and whoever calls."""
+    return f"bench-{index:06d}"
+
+
+def time_ordered_keys(random: Random) -> Iterator[bytes]:
+    """UUIDs of version 7 in text, random within the millisecond as those of many clients are."""
+    while True:
+        milliseconds = b"%012x" % (time.time_ns() // 1_000_000)
+        noise = b"%018x" % random.getrandbits(72)
+        yield b"%s-%s-7%s-8%s-%s" % (milliseconds[:8], milliseconds[8:], noise[:3], noise[3:6], noise[6:])
+
+
+def random_keys(random: Random) -> Iterator[bytes]:
+    """UUIDs of version 4 in text."""
+    while True:
+        noise = b"%030x" % random.getrandbits(120)
+        yield b"%s-%s-4%s-8%s-%s" % (noise[:8], noise[8:12], noise[12:15], noise[15:18], noise[18:])
+
+
+KEYS: dict[str, Callable[[Random], Iterator[bytes]]] = {"time-ordered": time_ordered_keys, "random": random_keys}
+
+
+def deduct_credits(accounts: int, keys: Iterator[bytes], random: Random) -> Encode:
+    """DeductCredits of AMOUNT_MICROCREDITS over this many accounts in random order, each call with a key of its own."""
+    prefixes = []
+    for index in range(accounts):
+        request = transactions_pb2.DeductCreditsRequest(account_id=account_id(index), amount_microcredits=AMOUNT_MICROCREDITS)
+        fixed = request.SerializeToString() + _KEY_TAG
+        prefixes.append(_length_prefix(len(fixed) + _KEY_BYTES) + fixed)
+    order = _order(prefixes, random)
+    return lambda: next(order) + next(keys)
+
+
+def get_balance(accounts: int, _keys: Iterator[bytes], random: Random) -> Encode:
+    """GetBalance over this many accounts in random order."""
+    requests = (accounts_pb2.GetBalanceRequest(account_id=account_id(index)).SerializeToString() for index in range(accounts))
+    return _order([_length_prefix(len(request)) + request for request in requests], random).__next__
+
+
+METHODS: dict[str, Callable[[int, Iterator[bytes], Random], Encode]] = {"DeductCredits": deduct_credits, "GetBalance": get_balance}
+
+
+def request_headers(authority: str, method: str, authorization: str | None) -> list[tuple[str, str]]:
+    headers = [
+        (":method", "POST"),
+        (":scheme", "http"),
+        (":path", f"/prepaid.billing.v1.BillingService/{method}"),
+        (":authority", authority),
+        ("te", "trailers"),
+        ("content-type", "application/grpc"),
+    ]
+    return headers if authorization is None else [*headers, ("authorization", authorization)]
+
+
+def _length_prefix(message_bytes: int) -> bytes:
+    return b"\0" + message_bytes.to_bytes(4, "big")
+
+
+def _order(requests: list[bytes], random: Random) -> Iterator[bytes]:
+    """Every request once in a shuffled order, then that order again: each account gets its share and none is warm."""
+    random.shuffle(requests)
+    return itertools.cycle(requests)
