@@ -1,0 +1,174 @@
+"""Where a purchase stands, and whether a payment that was reported for it is the one that was sold.
+
+Money that went back is no state of a purchase: see `domain.reversals`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final, Protocol
+
+
+class PurchaseStatus(StrEnum):
+    """The wire's names without their prefix."""
+
+    PENDING = "PENDING"
+    AWAITING_FUNDS = "AWAITING_FUNDS"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    EXPIRED = "EXPIRED"
+    CANCELED = "CANCELED"
+
+
+class PurchaseNews(StrEnum):
+    """What can be learned about a purchase: from Stripe, in any order and any number of times, or from our own caller."""
+
+    PAID = "PAID"
+    """The money is there, or none is needed."""
+    FUNDS_PROMISED = "FUNDS_PROMISED"
+    """The customer completed the checkout with a payment method that pays later."""
+    PAYMENT_FAILED = "PAYMENT_FAILED"
+    """The delayed payment did not come."""
+    CHECKOUT_REFUSED = "CHECKOUT_REFUSED"
+    """Stripe would not open a checkout."""
+    CHECKOUT_EXPIRED = "CHECKOUT_EXPIRED"
+    CANCELED = "CANCELED"
+    """Called off by CancelPurchase after its checkout was closed."""
+
+
+def _transitions() -> Mapping[tuple[PurchaseStatus, PurchaseNews], PurchaseStatus]:
+    status, news = PurchaseStatus, PurchaseNews
+    awaiting, completed, failed, expired, canceled = (
+        status.AWAITING_FUNDS,
+        status.COMPLETED,
+        status.FAILED,
+        status.EXPIRED,
+        status.CANCELED,
+    )
+    columns = (news.PAID, news.FUNDS_PROMISED, news.PAYMENT_FAILED, news.CHECKOUT_REFUSED, news.CHECKOUT_EXPIRED, news.CANCELED)
+    rows = {
+        status.PENDING: (completed, awaiting, failed, failed, expired, canceled),
+        expired: (completed, awaiting, failed, expired, expired, canceled),
+        canceled: (completed, awaiting, failed, canceled, canceled, canceled),
+        awaiting: (completed, awaiting, failed, awaiting, awaiting, awaiting),
+        failed: (completed, failed, failed, failed, failed, failed),
+        completed: (completed,) * len(columns),
+    }
+    return MappingProxyType({(before, heard): after for before, row in rows.items() for heard, after in zip(columns, row, strict=True)})
+
+
+TRANSITIONS: Final = _transitions()
+"""Total: each status and news. COMPLETED is for good, money that comes late wins over every other end, and the order of Stripe's news does
+not matter. EXPIRED gives way to CANCELED because CancelPurchase closes the checkout, which Stripe may report first."""
+
+
+def next_status(before: PurchaseStatus, heard: PurchaseNews) -> PurchaseStatus:
+    """Where the purchase stands after the news."""
+    return TRANSITIONS[before, heard]
+
+
+def is_cancelable(status: PurchaseStatus) -> bool:
+    """Whether CancelPurchase may call it off: only while nobody paid or promised to."""
+    return status is PurchaseStatus.PENDING
+
+
+@dataclass(frozen=True, slots=True)
+class PurchaseSnapshot:
+    """What was sold, fixed when the purchase was made. `checkout_session_id` is None until Stripe's answer was stored."""
+
+    purchase_id: str
+    account_id: str
+    amount_minor: int
+    currency: str
+    checkout_session_id: str | None
+
+
+class CheckoutReport(Protocol):
+    """A Checkout Session as Stripe tells of it, in an event or when asked. Texts are Stripe's own words; money in the smallest unit."""
+
+    @property
+    def session_id(self) -> str: ...
+    @property
+    def purchase_id(self) -> str | None: ...
+    @property
+    def account_id(self) -> str | None: ...
+    @property
+    def mode(self) -> str: ...
+    @property
+    def status(self) -> str | None: ...
+    @property
+    def payment_status(self) -> str: ...
+    @property
+    def amount_subtotal_minor(self) -> int | None: ...
+    @property
+    def amount_total_minor(self) -> int | None: ...
+    @property
+    def amount_discount_minor(self) -> int: ...
+    @property
+    def amount_tax_minor(self) -> int: ...
+    @property
+    def currency(self) -> str | None: ...
+    @property
+    def livemode(self) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing that is not as it was sold."""
+
+    field: str
+    expected: str
+    actual: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """Why a report must not grant anything: quarantine and alarm."""
+
+    differences: tuple[Difference, ...]
+
+    def __str__(self) -> str:
+        return "; ".join(f"{d.field}: expected {d.expected}, got {d.actual}" for d in self.differences)
+
+
+def checkout_news(report: CheckoutReport) -> PurchaseNews | None:
+    """What a session says about its purchase; None while the customer has not finished.
+
+    A session that is still open is never paid, even when nothing is to pay: the customer has yet to confirm.
+    Whether a delayed payment failed stands only in the event that says so, never in the session.
+    """
+    if report.status == "expired":
+        return PurchaseNews.CHECKOUT_EXPIRED
+    if report.status != "complete":
+        return None
+    return PurchaseNews.PAID if report.payment_status in {"paid", "no_payment_required"} else PurchaseNews.FUNDS_PROMISED
+
+
+def check_payment(
+    snapshot: PurchaseSnapshot, report: CheckoutReport, *, livemode_expected: bool, promotion_codes_allowed: bool
+) -> Mismatch | None:
+    """None when the reported session is the one that was sold, else everything that differs.
+
+    The total may be lower than the price by a discount where promotion codes are allowed, and higher by tax alone.
+    """
+    expected_actual = [
+        ("livemode", livemode_expected, report.livemode),
+        ("purchase_id", snapshot.purchase_id, report.purchase_id),
+        ("account_id", snapshot.account_id, report.account_id),
+        ("mode", "payment", report.mode),
+        ("currency", snapshot.currency, report.currency),
+        ("amount_subtotal", snapshot.amount_minor, report.amount_subtotal_minor),
+    ]
+    if snapshot.checkout_session_id is not None:
+        expected_actual.append(("session_id", snapshot.checkout_session_id, report.session_id))
+    differences = [Difference(field, str(expected), str(actual)) for field, expected, actual in expected_actual if expected != actual]
+    if report.amount_discount_minor > 0 and not promotion_codes_allowed:
+        differences.append(Difference("amount_discount", "0", str(report.amount_discount_minor)))
+    lowest_minor = max(0, snapshot.amount_minor - report.amount_discount_minor)
+    highest_minor = lowest_minor + report.amount_tax_minor
+    if report.amount_total_minor is None or not lowest_minor <= report.amount_total_minor <= highest_minor:
+        differences.append(Difference("amount_total", f"{lowest_minor} to {highest_minor}", str(report.amount_total_minor)))
+    if report.payment_status == "no_payment_required" and report.amount_total_minor != 0:
+        differences.append(Difference("payment_status", "paid", report.payment_status))
+    return Mismatch(tuple(differences)) if differences else None

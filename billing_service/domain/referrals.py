@@ -1,0 +1,84 @@
+"""Referral codes, and what a referred account's first completed purchase brings."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+CODE_ALPHABET: Final = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+"""Without I, O, 0 and 1, which people mix up: 32 characters, five bits each."""
+CODE_CHARACTERS: Final = 8
+CODE_RANDOM_BYTES: Final = 5
+"""40 bits: exactly one code for each value, all equally likely."""
+
+assert len(CODE_ALPHABET) == 32  # noqa: PLR2004 - five bits
+assert CODE_CHARACTERS * 5 == CODE_RANDOM_BYTES * 8
+
+
+def code_from_random(random_bytes: bytes) -> str:
+    """The referral code for CODE_RANDOM_BYTES bytes of randomness. Whether it is free, only the database knows."""
+    assert len(random_bytes) == CODE_RANDOM_BYTES
+    number = int.from_bytes(random_bytes, "big")
+    return "".join(CODE_ALPHABET[number >> shift & 31] for shift in range(5 * (CODE_CHARACTERS - 1), -1, -5))
+
+
+def normalise_code(text: str) -> str | None:
+    """The code that a person meant: spaces around it and letter case do not matter. None when no code can look like this."""
+    code = text.strip(" ")
+    if len(code) != CODE_CHARACTERS or not code.isascii():
+        return None
+    code = code.upper()
+    return code if all(character in CODE_ALPHABET for character in code) else None
+
+
+class ReferralState(StrEnum):
+    """Where a referral stands; the wire's names without their prefix."""
+
+    PENDING = "PENDING"
+    QUALIFIED = "QUALIFIED"
+    REWARDED = "REWARDED"
+    CLOSED = "CLOSED"
+    REVERSED = "REVERSED"
+
+
+@dataclass(frozen=True, slots=True)
+class ReferralPolicy:
+    """The terms of the programme. Amounts >= 0, money in the smallest unit of the catalogue's currency."""
+
+    bonus_microcredits: int = 1_000_000_000
+    """What each of the two gets; 0 switches the bonuses off."""
+    minimum_purchase_minor: int = 1_000
+    """What the first purchase must have cost the customer, at least."""
+    rewarded_max: int | None = None
+    """How many referrals one referrer is rewarded for; None: no limit."""
+    vesting_delay_us: int = 0
+    """How long after the purchase the bonuses are granted."""
+
+    def __post_init__(self) -> None:
+        if min(self.bonus_microcredits, self.minimum_purchase_minor, self.rewarded_max or 0, self.vesting_delay_us) < 0:
+            raise ValueError("the terms of the referral programme can't be negative")
+
+    def reward_time_us(self, complete_time_us: int) -> int:
+        """When the bonuses of a purchase completed then are due; microseconds since 1970."""
+        return complete_time_us + self.vesting_delay_us
+
+
+@dataclass(frozen=True, slots=True)
+class ReferralOutcome:
+    """What the first completed purchase of a referred account decides, once and for good."""
+
+    state: ReferralState
+    referee_bonus_microcredits: int
+    referrer_bonus_microcredits: int
+
+
+def decide_first_purchase(policy: ReferralPolicy, amount_paid_minor: int, rewarded_count: int) -> ReferralOutcome:
+    """The outcome for a first purchase that really cost `amount_paid_minor`, of a referrer already rewarded `rewarded_count` times.
+
+    REWARDED both get the bonus · QUALIFIED the referrer is at its cap, only the referred account gets it · CLOSED the purchase was too small.
+    """
+    bonus = policy.bonus_microcredits
+    if amount_paid_minor < policy.minimum_purchase_minor:
+        return ReferralOutcome(ReferralState.CLOSED, 0, 0)
+    if policy.rewarded_max is not None and rewarded_count >= policy.rewarded_max:
+        return ReferralOutcome(ReferralState.QUALIFIED, bonus, 0)
+    return ReferralOutcome(ReferralState.REWARDED, bonus, bonus)

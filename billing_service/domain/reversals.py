@@ -1,0 +1,81 @@
+"""How many credits a purchase has to give back, as an absolute target.
+
+A target depends on how much money went back in total, not on which event told of it or how often: the caller moves
+`target - already taken`, so order and repetition of events do not matter.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class PurchaseReversal:
+    """Where one completed purchase stands. All amounts >= 0; money in the currency's smallest unit, credits in microcredits."""
+
+    credits_microcredits: int
+    """What the purchase granted; positive."""
+    paid_minor: int
+    """What the customer really paid; 0 when a promotion code made it free."""
+    reversed_minor: int
+    """Money gone back or promised back so far, disputes included."""
+    taken_microcredits: int
+    """Credits taken back so far, debt included."""
+    left_microcredits: int
+    """What is left in the purchase's own lot."""
+
+    def __post_init__(self) -> None:
+        assert self.credits_microcredits > 0
+        assert 0 <= self.reversed_minor <= self.paid_minor
+        assert 0 <= self.taken_microcredits <= self.credits_microcredits
+        assert 0 <= self.left_microcredits <= self.credits_microcredits
+
+    @property
+    def remaining_minor(self) -> int:
+        """Money that has not gone back."""
+        return self.paid_minor - self.reversed_minor
+
+
+@dataclass(frozen=True, slots=True)
+class RefundQuote:
+    """What a refund would do: money back, credits taken for it, and the part of those that was spent already."""
+
+    refundable_minor: int
+    reversed_microcredits: int
+    debt_microcredits: int
+
+
+def reversed_minor(paid_minor: int, refunds_minor: int, disputes_minor: int) -> int:
+    """Money that counts as gone back: refunds that neither failed nor were canceled, and disputes whose funds are out; at most what was paid."""
+    return min(paid_minor, refunds_minor + disputes_minor)
+
+
+def target_credits(credits_microcredits: int, paid_minor: int, reversed_minor: int) -> int:
+    """Microcredits to have taken back in total once `reversed_minor` of `paid_minor` went back.
+
+    Rounded up, so that a part refund never leaves the customer a fraction of a microcredit for free; all when all went back; none for a free purchase.
+    """
+    if paid_minor == 0:
+        return 0
+    return -(-credits_microcredits * reversed_minor // paid_minor)
+
+
+def quote_amount(purchase: PurchaseReversal, amount_minor: int) -> RefundQuote:
+    """What refunding exactly `amount_minor` (0 to what has not gone back) would do."""
+    assert 0 <= amount_minor <= purchase.remaining_minor
+    target = target_credits(purchase.credits_microcredits, purchase.paid_minor, purchase.reversed_minor + amount_minor)
+    take = max(0, target - purchase.taken_microcredits)
+    return RefundQuote(amount_minor, take, max(0, take - purchase.left_microcredits))
+
+
+def quote_unused_only(purchase: PurchaseReversal) -> RefundQuote:
+    """The largest refund whose credits are all still in the purchase's own lot: it makes no debt, and one unit more would."""
+    reachable = purchase.taken_microcredits + purchase.left_microcredits
+    if reachable >= purchase.credits_microcredits:
+        return quote_amount(purchase, purchase.remaining_minor)
+    coverable_minor = reachable * purchase.paid_minor // purchase.credits_microcredits
+    refundable_minor = max(0, coverable_minor - purchase.reversed_minor)
+    return quote_amount(purchase, refundable_minor) if refundable_minor else RefundQuote(0, 0, 0)
+
+
+def quote_with_debt(purchase: PurchaseReversal) -> RefundQuote:
+    """All the money that has not gone back, whatever was spent."""
+    return quote_amount(purchase, purchase.remaining_minor)

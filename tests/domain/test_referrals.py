@@ -1,0 +1,91 @@
+"""Referral codes that people can type, and the table of first purchases."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from billing_service.domain.referrals import (
+    CODE_ALPHABET,
+    CODE_RANDOM_BYTES,
+    ReferralOutcome,
+    ReferralPolicy,
+    ReferralState,
+    code_from_random,
+    decide_first_purchase,
+    normalise_code,
+)
+
+BONUS = 1_000_000_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " ",
+        "ABCDEFG",
+        "ABCDEFGHJ",
+        "ABCD-EFG",
+        "ABCD EFG",
+        "ABCDEFG0",
+        "ABCDEFG1",
+        "ABCDEFGI",
+        "ABCDEFGO",
+        "ABCDEFGß",
+        "ABCDEF٣2",
+        "ABCDEFG\x00",
+        "ABCDEFG\n",
+    ],
+)
+def test_what_can_not_be_a_code_is_none(text):
+    assert normalise_code(text) is None
+
+
+@pytest.mark.parametrize("size", [0, 4, 6])
+def test_a_code_needs_its_bytes(size):
+    with pytest.raises(AssertionError):
+        code_from_random(bytes(size))
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"bonus_microcredits": -1}, {"minimum_purchase_minor": -1}, {"rewarded_max": -1}, {"vesting_delay_us": -1}]
+)
+def test_negative_terms_are_refused(wrong):
+    with pytest.raises(ValueError, match="negative"):
+        ReferralPolicy(**wrong)
+
+
+@given(st.binary(min_size=CODE_RANDOM_BYTES, max_size=CODE_RANDOM_BYTES))
+def test_each_value_has_a_code_of_its_own_that_survives_typing(random_bytes):
+    code = code_from_random(random_bytes)
+    assert re.fullmatch(r"[A-Z2-9]{8}", code)
+    assert normalise_code(f"  {code.lower()} ") == code
+    number = 0
+    for character in code:
+        number = number * 32 + CODE_ALPHABET.index(character)
+    assert number.to_bytes(CODE_RANDOM_BYTES, "big") == random_bytes
+
+
+@pytest.mark.parametrize(
+    ("policy", "paid_minor", "rewarded_count", "expected"),
+    [
+        (ReferralPolicy(), 0, 0, ReferralOutcome(ReferralState.CLOSED, 0, 0)),
+        (ReferralPolicy(), 999, 0, ReferralOutcome(ReferralState.CLOSED, 0, 0)),
+        (ReferralPolicy(rewarded_max=0), 999, 0, ReferralOutcome(ReferralState.CLOSED, 0, 0)),
+        (ReferralPolicy(rewarded_max=0), 1_000, 0, ReferralOutcome(ReferralState.QUALIFIED, BONUS, 0)),
+        (ReferralPolicy(rewarded_max=5), 1_000, 5, ReferralOutcome(ReferralState.QUALIFIED, BONUS, 0)),
+        (ReferralPolicy(rewarded_max=5), 1_000, 6, ReferralOutcome(ReferralState.QUALIFIED, BONUS, 0)),
+        (ReferralPolicy(rewarded_max=5), 1_000, 4, ReferralOutcome(ReferralState.REWARDED, BONUS, BONUS)),
+        (ReferralPolicy(), 1_000, 10_000, ReferralOutcome(ReferralState.REWARDED, BONUS, BONUS)),
+        (ReferralPolicy(bonus_microcredits=7, minimum_purchase_minor=0), 0, 0, ReferralOutcome(ReferralState.REWARDED, 7, 7)),
+    ],
+)
+def test_the_first_purchase_decides(policy, paid_minor, rewarded_count, expected):
+    assert decide_first_purchase(policy, paid_minor, rewarded_count) == expected
+
+
+def test_bonuses_vest_after_the_delay():
+    assert ReferralPolicy().reward_time_us(1_000) == 1_000
+    assert ReferralPolicy(vesting_delay_us=500).reward_time_us(1_000) == 1_500

@@ -1,0 +1,167 @@
+"""The reversal target is a function of money gone back alone, and the quotes stand exactly on its edge."""
+
+from dataclasses import replace
+from itertools import permutations
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from billing_service.domain.reversals import (
+    PurchaseReversal,
+    RefundQuote,
+    quote_amount,
+    quote_unused_only,
+    quote_with_debt,
+    reversed_minor,
+    target_credits,
+)
+
+CREDITS = st.integers(1, 10**15) | st.integers(1, 50)
+PAID = st.integers(0, 99_999_999) | st.integers(0, 50)
+
+
+@st.composite
+def purchases(draw):
+    credits_microcredits, paid_minor = draw(CREDITS), draw(PAID)
+    gone_minor = draw(st.integers(0, paid_minor))
+    taken = target_credits(credits_microcredits, paid_minor, gone_minor)
+    left = draw(st.integers(0, credits_microcredits - taken) | st.just(credits_microcredits - taken))
+    return PurchaseReversal(credits_microcredits, paid_minor, gone_minor, taken, left)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"credits_microcredits": 0},
+        {"paid_minor": -1},
+        {"reversed_minor": 1_001},
+        {"reversed_minor": -1},
+        {"taken_microcredits": -1},
+        {"taken_microcredits": 10_001},
+        {"left_microcredits": -1},
+        {"left_microcredits": 10_001},
+    ],
+)
+def test_a_purchase_that_can_not_be_is_not_quoted(wrong):
+    good = PurchaseReversal(10_000, 1_000, 0, 0, 10_000)
+    with pytest.raises(AssertionError):
+        replace(good, **wrong)
+
+
+@pytest.mark.parametrize("amount_minor", [-1, 1_001])
+def test_no_quote_beyond_what_was_paid(amount_minor):
+    with pytest.raises(AssertionError):
+        quote_amount(PurchaseReversal(10_000, 1_000, 0, 0, 10_000), amount_minor)
+
+
+@pytest.mark.parametrize(
+    ("paid", "refunds", "disputes", "expected"),
+    [(1000, 0, 0, 0), (1000, 300, 0, 300), (1000, 300, 700, 1000), (1000, 1000, 1000, 1000), (1000, 0, 1500, 1000), (0, 5, 5, 0)],
+)
+def test_reversed_minor_is_capped_by_what_was_paid(paid, refunds, disputes, expected):
+    assert reversed_minor(paid, refunds, disputes) == expected
+
+
+@pytest.mark.parametrize(
+    ("credits_microcredits", "paid", "gone", "expected"),
+    [
+        (100, 1000, 0, 0),
+        (100, 1000, 300, 30),
+        (100, 1000, 1, 1),
+        (100, 1000, 999, 100),
+        (100, 1000, 1000, 100),
+        (100, 3, 1, 34),
+        (100, 3, 2, 67),
+        (7, 0, 0, 0),
+        (5_000_000_000, 4_500, 1, 1_111_112),
+    ],
+)
+def test_target_is_the_share_rounded_up(credits_microcredits, paid, gone, expected):
+    assert target_credits(credits_microcredits, paid, gone) == expected
+
+
+@given(credits_microcredits=CREDITS, paid=PAID, data=st.data())
+def test_target_is_bounded_monotone_and_exact_at_the_ends(credits_microcredits, paid, data):
+    less, more = sorted(data.draw(st.tuples(st.integers(0, paid), st.integers(0, paid))))
+    low, high = (target_credits(credits_microcredits, paid, gone) for gone in (less, more))
+    assert 0 <= low <= high <= credits_microcredits
+    assert target_credits(credits_microcredits, paid, 0) == 0
+    if paid:
+        assert target_credits(credits_microcredits, paid, paid) == credits_microcredits
+        assert 0 <= high * paid - credits_microcredits * more < paid, "never less than the share, and less than one microcredit more"
+
+
+@given(
+    credits_microcredits=CREDITS,
+    paid=PAID,
+    steps=st.lists(st.tuples(st.integers(0, 10**8), st.integers(0, 10**8)), min_size=1, max_size=4),
+)
+def test_the_order_of_refunds_and_disputes_does_not_matter(credits_microcredits, paid, steps):
+    ends = set()
+    for order in permutations(steps):
+        taken = refunds = disputes = 0
+        for refund, dispute in order:
+            for _delivery in range(2):
+                target = target_credits(credits_microcredits, paid, reversed_minor(paid, refunds, disputes))
+                taken += target - taken
+            refunds, disputes = refunds + refund, disputes + dispute
+        taken += target_credits(credits_microcredits, paid, reversed_minor(paid, refunds, disputes)) - taken
+        ends.add(taken)
+    assert len(ends) == 1
+
+
+@given(purchases())
+def test_the_unused_only_quote_is_the_largest_without_debt(purchase):
+    quote = quote_unused_only(purchase)
+    assert 0 <= quote.refundable_minor <= purchase.remaining_minor
+    assert quote.debt_microcredits == 0
+    assert quote.reversed_microcredits <= purchase.left_microcredits
+    if quote.refundable_minor:
+        assert quote == quote_amount(purchase, quote.refundable_minor)
+    if quote.refundable_minor < purchase.remaining_minor:
+        assert quote_amount(purchase, quote.refundable_minor + 1).debt_microcredits > 0, "one unit more would exceed"
+
+
+@given(purchases(), st.data())
+def test_refunding_the_quote_in_two_parts_comes_to_the_same(purchase, data):
+    whole = quote_unused_only(purchase)
+    part = quote_amount(purchase, data.draw(st.integers(0, whole.refundable_minor)))
+    assert part.debt_microcredits == 0
+    rest = quote_unused_only(
+        replace(
+            purchase,
+            reversed_minor=purchase.reversed_minor + part.refundable_minor,
+            taken_microcredits=purchase.taken_microcredits + part.reversed_microcredits,
+            left_microcredits=purchase.left_microcredits - part.reversed_microcredits,
+        )
+    )
+    assert part.refundable_minor + rest.refundable_minor == whole.refundable_minor
+    assert part.reversed_microcredits + rest.reversed_microcredits == whole.reversed_microcredits
+
+
+@given(purchases())
+def test_the_quote_with_debt_gives_all_the_money_back(purchase):
+    quote = quote_with_debt(purchase)
+    assert quote.refundable_minor == purchase.remaining_minor
+    assert quote.reversed_microcredits - quote.debt_microcredits <= purchase.left_microcredits
+    assume(purchase.paid_minor)
+    assert purchase.taken_microcredits + quote.reversed_microcredits == purchase.credits_microcredits
+
+
+@pytest.mark.parametrize(
+    ("purchase", "unused_only", "with_debt"),
+    [
+        (PurchaseReversal(1_000, 100, 0, 0, 1_000), RefundQuote(100, 1_000, 0), RefundQuote(100, 1_000, 0)),
+        (PurchaseReversal(1_000, 100, 0, 0, 0), RefundQuote(0, 0, 0), RefundQuote(100, 1_000, 1_000)),
+        (PurchaseReversal(1_000, 100, 0, 0, 255), RefundQuote(25, 250, 0), RefundQuote(100, 1_000, 745)),
+        (PurchaseReversal(1_000, 100, 40, 400, 255), RefundQuote(25, 250, 0), RefundQuote(60, 600, 345)),
+        (PurchaseReversal(1_000, 100, 100, 1_000, 0), RefundQuote(0, 0, 0), RefundQuote(0, 0, 0)),
+        (PurchaseReversal(1_000, 0, 0, 0, 1_000), RefundQuote(0, 0, 0), RefundQuote(0, 0, 0)),
+        (PurchaseReversal(3, 100, 0, 0, 2), RefundQuote(66, 2, 0), RefundQuote(100, 3, 1)),
+        (PurchaseReversal(1_000, 100, 40, 0, 300), RefundQuote(0, 0, 0), RefundQuote(60, 1_000, 700)),
+    ],
+)
+def test_quotes(purchase, unused_only, with_debt):
+    assert quote_unused_only(purchase) == unused_only
+    assert quote_with_debt(purchase) == with_debt
