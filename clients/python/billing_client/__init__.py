@@ -1,0 +1,31 @@
+"""Prepaid credits over gRPC, for Python: `BillingClient` and `AsyncBillingClient`."""
+
+from prepaid.billing.v1.admin_pb2 import StripeEventStatus
+from prepaid.billing.v1.purchases_pb2 import PaymentFlow, PurchaseStatus
+from prepaid.billing.v1.refunds_pb2 import RefundPolicy, RefundStatus
+from prepaid.billing.v1.scopes_pb2 import Scope
+from prepaid.billing.v1.transactions_pb2 import CreditCategory, DeductionMode, TransactionKind
+
+from billing_client.asynchronous.client import AsyncBillingClient
+from billing_client.blocking.client import BillingClient
+from billing_client.idempotency import new_idempotency_key
+from billing_client.options import ClientOptions
+
+MICROCREDITS_PER_CREDIT = 1_000_000
+
+__all__ = [
+    "MICROCREDITS_PER_CREDIT",
+    "AsyncBillingClient",
+    "BillingClient",
+    "ClientOptions",
+    "CreditCategory",
+    "DeductionMode",
+    "PaymentFlow",
+    "PurchaseStatus",
+    "RefundPolicy",
+    "RefundStatus",
+    "Scope",
+    "StripeEventStatus",
+    "TransactionKind",
+    "new_idempotency_key",
+]

@@ -1,0 +1,149 @@
+"""Derived by derive_async.py; change its blocking twin instead. Packages, purchases and refunds."""
+
+from collections.abc import AsyncIterator, Mapping
+
+from prepaid.billing.v1.purchases_pb2 import (
+    PAYMENT_FLOW_CHECKOUT,
+    CancelPurchaseRequest,
+    CancelPurchaseResponse,
+    CreatePurchaseRequest,
+    CreatePurchaseResponse,
+    GetPurchaseRequest,
+    GetPurchaseResponse,
+    ListPackagesRequest,
+    ListPackagesResponse,
+    ListPurchasesRequest,
+    ListPurchasesResponse,
+    PaymentFlow,
+    Purchase,
+)
+from prepaid.billing.v1.refunds_pb2 import (
+    REFUND_POLICY_UNUSED_ONLY,
+    QuoteRefundRequest,
+    QuoteRefundResponse,
+    RefundPolicy,
+    RefundRequest,
+    RefundResponse,
+)
+
+from billing_client.asynchronous.connection import Connection
+from billing_client.idempotency import key_or_new
+
+
+class PurchaseMethods(Connection):
+    async def list_packages(self, *, timeout_s: float | None = None) -> ListPackagesResponse:
+        """Read what is for sale."""
+        return await self._call(self._billing.ListPackages, ListPackagesRequest(), timeout_s)
+
+    async def create_purchase(
+        self,
+        *,
+        account_id: str,
+        package_code: str | None = None,
+        custom_amount_minor: int | None = None,
+        currency: str = "",
+        payment_flow: PaymentFlow.ValueType = PAYMENT_FLOW_CHECKOUT,
+        success_url: str = "",
+        cancel_url: str = "",
+        metadata: Mapping[str, str] | None = None,
+        idempotency_key: str | None = None,
+        timeout_s: float | None = None,
+    ) -> CreatePurchaseResponse:
+        """Begin a purchase of a package or of a custom amount, one of the two; the customer pays at `purchase.checkout_url`."""
+        if (package_code is None) == (custom_amount_minor is None):
+            raise ValueError("give package_code or custom_amount_minor")
+        request = CreatePurchaseRequest(
+            account_id=account_id,
+            currency=currency,
+            payment_flow=payment_flow,
+            success_url=success_url,
+            cancel_url=cancel_url,
+            metadata=metadata,
+            idempotency_key=key_or_new(idempotency_key),
+        )
+        if package_code is not None:
+            request.package_code = package_code
+        if custom_amount_minor is not None:
+            request.custom_amount_minor = custom_amount_minor
+        return await self._call(self._billing.CreatePurchase, request, timeout_s)
+
+    async def get_purchase(
+        self,
+        *,
+        purchase_id: str | None = None,
+        checkout_session_id: str | None = None,
+        timeout_s: float | None = None,
+    ) -> GetPurchaseResponse:
+        """Read a purchase by its id or, for the success page, by its checkout session: one of the two."""
+        if (purchase_id is None) == (checkout_session_id is None):
+            raise ValueError("give purchase_id or checkout_session_id")
+        request = GetPurchaseRequest()
+        if purchase_id is not None:
+            request.purchase_id = purchase_id
+        if checkout_session_id is not None:
+            request.checkout_session_id = checkout_session_id
+        return await self._call(self._billing.GetPurchase, request, timeout_s)
+
+    async def list_purchases(
+        self,
+        *,
+        account_id: str,
+        page_size: int = 0,
+        page_token: str = "",
+        timeout_s: float | None = None,
+    ) -> ListPurchasesResponse:
+        """Read one page of an account's purchases, newest first. See `iter_purchases`."""
+        request = ListPurchasesRequest(account_id=account_id, page_size=page_size, page_token=page_token)
+        return await self._call(self._billing.ListPurchases, request, timeout_s)
+
+    async def iter_purchases(self, *, account_id: str, page_size: int = 0, timeout_s: float | None = None) -> AsyncIterator[Purchase]:
+        """Read an account's purchases, newest first, page by page as they are consumed; `timeout_s` is for each page."""
+        page_token = ""
+        while True:
+            page = await self.list_purchases(account_id=account_id, page_size=page_size, page_token=page_token, timeout_s=timeout_s)
+            for item in page.purchases:
+                yield item
+            page_token = page.next_page_token
+            if not page_token:
+                return
+
+    async def cancel_purchase(
+        self,
+        *,
+        purchase_id: str,
+        idempotency_key: str | None = None,
+        timeout_s: float | None = None,
+    ) -> CancelPurchaseResponse:
+        """Call off an unpaid purchase. PurchaseNotCancelable otherwise."""
+        request = CancelPurchaseRequest(purchase_id=purchase_id, idempotency_key=key_or_new(idempotency_key))
+        return await self._call(self._billing.CancelPurchase, request, timeout_s)
+
+    async def quote_refund(
+        self,
+        *,
+        purchase_id: str,
+        policy: RefundPolicy.ValueType = REFUND_POLICY_UNUSED_ONLY,
+        timeout_s: float | None = None,
+    ) -> QuoteRefundResponse:
+        """Read what a refund would do now."""
+        return await self._call(self._billing.QuoteRefund, QuoteRefundRequest(purchase_id=purchase_id, policy=policy), timeout_s)
+
+    async def refund(
+        self,
+        *,
+        purchase_id: str,
+        amount_minor: int | None = None,
+        policy: RefundPolicy.ValueType = REFUND_POLICY_UNUSED_ONLY,
+        reason: str = "",
+        idempotency_key: str | None = None,
+        timeout_s: float | None = None,
+    ) -> RefundResponse:
+        """Give money back: all that the policy allows, or `amount_minor` of it."""
+        request = RefundRequest(
+            purchase_id=purchase_id,
+            amount_minor=amount_minor,
+            policy=policy,
+            reason=reason,
+            idempotency_key=key_or_new(idempotency_key),
+        )
+        return await self._call(self._billing.Refund, request, timeout_s)

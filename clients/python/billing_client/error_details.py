@@ -1,0 +1,126 @@
+"""Turns a gRPC status with its rich details into the exception that means the same."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import grpc
+from google.protobuf.message import DecodeError, Message
+from google.rpc import error_details_pb2, status_pb2
+
+from billing_client import errors
+
+ERROR_DOMAIN = "prepaid.billing.v1"
+_DETAILS_KEY = "grpc-status-details-bin"
+
+CLASS_BY_REASON: dict[str, type[errors.BillingError]] = {
+    "INVALID_FIELD": errors.InvalidField,
+    "IDEMPOTENCY_KEY_REUSED": errors.IdempotencyKeyReused,
+    "UNKNOWN_PACKAGE": errors.UnknownPackage,
+    "UNKNOWN_MODEL": errors.UnknownModel,
+    "SIGNATURE_INVALID": errors.SignatureRejected,
+    "ACCOUNT_NOT_FOUND": errors.AccountNotFound,
+    "PURCHASE_NOT_FOUND": errors.PurchaseNotFound,
+    "HOLD_NOT_FOUND": errors.HoldNotFound,
+    "REFERRAL_CODE_NOT_FOUND": errors.ReferralCodeNotFound,
+    "TRANSACTION_NOT_FOUND": errors.TransactionNotFound,
+    "STRIPE_EVENT_NOT_FOUND": errors.StripeEventNotFound,
+    "API_KEY_NOT_FOUND": errors.ApiKeyNotFound,
+    "ACCOUNT_EXISTS": errors.AccountExists,
+    "REFERRAL_EXISTS": errors.ReferralExists,
+    "INSUFFICIENT_CREDITS": errors.InsufficientCredits,
+    "ACCOUNT_FROZEN": errors.AccountFrozen,
+    "PURCHASE_NOT_REFUNDABLE": errors.PurchaseNotRefundable,
+    "CREDITS_ALREADY_SPENT": errors.CreditsAlreadySpent,
+    "SELF_REFERRAL": errors.SelfReferral,
+    "REFERRAL_TOO_LATE": errors.ReferralTooLate,
+    "HOLD_EXPIRED": errors.HoldExpired,
+    "HOLD_CLOSED": errors.HoldClosed,
+    "SPEND_LIMIT_REACHED": errors.SpendLimitReached,
+    "PURCHASE_NOT_CANCELABLE": errors.PurchaseNotCancelable,
+    "DEDUCTION_ALREADY_REVERSED": errors.DeductionAlreadyReversed,
+    "TRANSACTION_NOT_REVERSIBLE": errors.TransactionNotReversible,
+    "STRIPE_REFUSED": errors.StripeRefused,
+    "BALANCE_LIMIT_REACHED": errors.BalanceLimitReached,
+    "API_KEY_INVALID": errors.ApiKeyInvalid,
+    "SCOPE_MISSING": errors.ScopeMissing,
+    "OVERLOADED": errors.Overloaded,
+    "STORAGE_UNAVAILABLE": errors.StorageUnavailable,
+    "STRIPE_UNAVAILABLE": errors.StripeUnavailable,
+    "CONFLICT": errors.Conflict,
+    "SHUTTING_DOWN": errors.ShuttingDown,
+    "DEADLINE_TOO_SHORT": errors.DeadlineTooShort,
+    "INTERNAL": errors.ServiceDefect,
+}
+
+# For answers without a reason that is known here: a newer service, a proxy in between, or gRPC itself.
+CLASS_BY_STATUS: dict[grpc.StatusCode, type[errors.BillingError]] = {
+    grpc.StatusCode.OK: errors.BillingError,  # never an error; here so that the table is whole
+    grpc.StatusCode.CANCELLED: errors.OutcomeUnknown,
+    grpc.StatusCode.UNKNOWN: errors.OutcomeUnknown,
+    grpc.StatusCode.INVALID_ARGUMENT: errors.InvalidRequest,
+    grpc.StatusCode.DEADLINE_EXCEEDED: errors.OutcomeUnknown,
+    grpc.StatusCode.NOT_FOUND: errors.NotFound,
+    grpc.StatusCode.ALREADY_EXISTS: errors.AlreadyExists,
+    grpc.StatusCode.PERMISSION_DENIED: errors.AccessDenied,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: errors.OutcomeUnknown,  # also gRPC's own word for an answer that is too large
+    grpc.StatusCode.FAILED_PRECONDITION: errors.PreconditionFailed,
+    grpc.StatusCode.ABORTED: errors.OutcomeUnknown,
+    grpc.StatusCode.OUT_OF_RANGE: errors.InvalidRequest,
+    grpc.StatusCode.UNIMPLEMENTED: errors.InvalidRequest,  # the service is older than this client, or it is another service
+    grpc.StatusCode.INTERNAL: errors.OutcomeUnknown,
+    grpc.StatusCode.UNAVAILABLE: errors.OutcomeUnknown,
+    grpc.StatusCode.DATA_LOSS: errors.OutcomeUnknown,
+    grpc.StatusCode.UNAUTHENTICATED: errors.AccessDenied,
+}
+
+
+@dataclass(slots=True)
+class _Details:
+    reason: str = ""
+    metadata: dict[str, str] = field(default_factory=dict)
+    violations: tuple[tuple[str, str], ...] = ()
+    retry_after_s: float | None = None
+
+
+class FailedCall(Protocol):
+    """What sync and async gRPC errors have in common, without the stubs' disagreement about the rest."""
+
+    def code(self) -> grpc.StatusCode: ...
+    def details(self) -> str | None: ...
+    def trailing_metadata(self) -> Iterable[Any] | None: ...
+
+
+def billing_error(failed: FailedCall, request: Message) -> errors.BillingError:
+    """The exception for `failed`, which `request` got; raise it `from` the gRPC error."""
+    status = failed.code()
+    details = _read_details(failed)
+    error_class = CLASS_BY_REASON.get(details.reason) or CLASS_BY_STATUS[status]
+    return error_class(
+        failed.details() or "no message",
+        status=status,
+        rpc=type(request).__name__.removesuffix("Request"),
+        reason=details.reason,
+        metadata=details.metadata,
+        violations=details.violations,
+        retry_after_s=details.retry_after_s,
+        idempotency_key=getattr(request, "idempotency_key", None),
+    )
+
+
+def _read_details(failed: FailedCall) -> _Details:
+    details = _Details()
+    packed = next((value for key, value in failed.trailing_metadata() or () if key == _DETAILS_KEY), b"")
+    try:
+        for detail in status_pb2.Status.FromString(packed).details:
+            info, bad_request, retry = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest(), error_details_pb2.RetryInfo()
+            if detail.Unpack(info) and info.domain == ERROR_DOMAIN:
+                details.reason, details.metadata = info.reason, dict(info.metadata)
+            elif detail.Unpack(bad_request):
+                details.violations = tuple((item.field, item.description) for item in bad_request.field_violations)
+            elif detail.Unpack(retry):
+                details.retry_after_s = retry.retry_delay.ToNanoseconds() / 1e9
+    except DecodeError:
+        # Something between us and the service mangled the trailer: the status alone still says what kind of error it is.
+        return _Details()
+    return details

@@ -1,0 +1,140 @@
+"""Where the service is, who calls, and how the channel behaves."""
+
+import ipaddress
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import grpc
+
+ADDRESS_DEFAULT = "127.0.0.1:50051"
+ATTEMPTS_MAX = 4
+WEBHOOK_ATTEMPTS_MAX = 2
+"""Stripe itself delivers again, so one retry that hides a restart of the service is enough."""
+KEEPALIVE_INTERVAL_MS = 60_000
+"""The least that the service allows; more often and it closes the connection."""
+KEEPALIVE_TIMEOUT_MS = 20_000
+RECONNECT_BACKOFF_MS = 100
+RECONNECT_BACKOFF_MAX_MS = 2_000
+RECEIVED_BYTES_MAX = 64 * 1024 * 1024
+"""A page of 1,000 Stripe events with their payloads may pass gRPC's own 4 MiB."""
+_TRUE, _FALSE = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
+
+
+def _retry_policy(services: list[str], attempts_max: int) -> dict[str, Any]:
+    return {
+        "name": [{"service": f"prepaid.billing.v1.{service}"} for service in services],
+        "retryPolicy": {
+            "maxAttempts": attempts_max,
+            "initialBackoff": "0.1s",
+            "maxBackoff": "2s",
+            "backoffMultiplier": 3,
+            "retryableStatusCodes": ["UNAVAILABLE"],
+        },
+    }
+
+
+SERVICE_CONFIG = json.dumps(
+    {
+        "methodConfig": [
+            _retry_policy(["BillingService", "AdminService"], ATTEMPTS_MAX),
+            _retry_policy(["StripeEventService"], WEBHOOK_ATTEMPTS_MAX),
+        ]
+    }
+)
+"""gRPC retries UNAVAILABLE alone, with jitter, inside the call's deadline, sending the same request and so the same idempotency key."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientOptions:
+    """Validated when made: ValueError names the option and repeats no secret.
+
+    TLS is used unless the address is a loopback address or a Unix socket; `plaintext=True` says that something else, such as
+    a service mesh, encrypts. With `ca_file` it is always used.
+    """
+
+    address: str = ADDRESS_DEFAULT
+    api_key: str | None = field(default=None, repr=False)
+    ca_file: Path | None = None
+    """PEM file of the authorities to trust; None: gRPC's own list of public ones."""
+    certificate_file: Path | None = None
+    """PEM file of the client's certificate chain, for mutual TLS; goes with `private_key_file`."""
+    private_key_file: Path | None = None
+    plaintext: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.address or not self.address.isprintable() or " " in self.address:
+            raise ValueError("address must be host:port")
+        if self.api_key is not None and not (
+            self.api_key and self.api_key.isascii() and self.api_key.isprintable() and " " not in self.api_key
+        ):
+            raise ValueError("api_key must be printable ASCII without spaces")
+        if (self.certificate_file is None) != (self.private_key_file is None):
+            raise ValueError("certificate_file and private_key_file go together")
+        if self.plaintext and (self.ca_file or self.certificate_file):
+            raise ValueError("plaintext contradicts ca_file and certificate_file")
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> "ClientOptions":
+        """Read BILLING_ADDRESS, BILLING_API_KEY, BILLING_CA_FILE, BILLING_CERTIFICATE_FILE, BILLING_PRIVATE_KEY_FILE, BILLING_PLAINTEXT.
+
+        An empty variable counts as absent.
+        """
+        env = os.environ if environ is None else environ
+
+        def path(name: str) -> Path | None:
+            return Path(env[name]) if env.get(name) else None
+
+        plaintext = env.get("BILLING_PLAINTEXT", "").lower()
+        if plaintext not in _TRUE + _FALSE:
+            raise ValueError("BILLING_PLAINTEXT must be true or false")
+        return cls(
+            address=env.get("BILLING_ADDRESS") or ADDRESS_DEFAULT,
+            api_key=env.get("BILLING_API_KEY") or None,
+            ca_file=path("BILLING_CA_FILE"),
+            certificate_file=path("BILLING_CERTIFICATE_FILE"),
+            private_key_file=path("BILLING_PRIVATE_KEY_FILE"),
+            plaintext=plaintext in _TRUE,
+        )
+
+    @property
+    def uses_tls(self) -> bool:
+        return bool(self.ca_file or self.certificate_file) or not (self.plaintext or is_local(self.address))
+
+    def credentials(self) -> grpc.ChannelCredentials:
+        """Reads the files; OSError when one can't be read."""
+        return grpc.ssl_channel_credentials(
+            root_certificates=self.ca_file.read_bytes() if self.ca_file else None,
+            private_key=self.private_key_file.read_bytes() if self.private_key_file else None,
+            certificate_chain=self.certificate_file.read_bytes() if self.certificate_file else None,
+        )
+
+    def metadata(self) -> tuple[tuple[str, str], ...]:
+        return (("authorization", f"Bearer {self.api_key}"),) if self.api_key else ()
+
+    def channel_options(self) -> list[tuple[str, Any]]:
+        return [
+            ("grpc.service_config", SERVICE_CONFIG),
+            ("grpc.keepalive_time_ms", KEEPALIVE_INTERVAL_MS),
+            ("grpc.keepalive_timeout_ms", KEEPALIVE_TIMEOUT_MS),
+            ("grpc.initial_reconnect_backoff_ms", RECONNECT_BACKOFF_MS),
+            ("grpc.min_reconnect_backoff_ms", RECONNECT_BACKOFF_MS),
+            ("grpc.max_reconnect_backoff_ms", RECONNECT_BACKOFF_MAX_MS),
+            ("grpc.max_receive_message_length", RECEIVED_BYTES_MAX),
+        ]
+
+
+def is_local(address: str) -> bool:
+    """Whether a gRPC address stays on this machine: a loopback address, `localhost` or a Unix socket."""
+    if address.startswith(("unix:", "unix-abstract:")):
+        return True
+    host = address.rpartition(":")[0].strip("[]")
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

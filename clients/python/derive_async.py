@@ -1,0 +1,39 @@
+# ruff: noqa: INP001 - a script beside the package, not in it
+"""Derives `billing_client/asynchronous` from `billing_client/blocking`, so that every method is written once.
+
+python clients/python/derive_async.py        writes the files; a test compares them with what this would write
+"""
+
+import re
+from pathlib import Path
+
+PACKAGE = Path(__file__).parent / "billing_client"
+DERIVED = ("accounts.py", "purchases.py", "credit_administration.py", "access_administration.py", "client.py")
+_RULES: tuple[tuple[str, str], ...] = (
+    (r'^"""', '"""Derived by derive_async.py; change its blocking twin instead. '),
+    (r"billing_client\.blocking\.", "billing_client.asynchronous."),
+    (r"\bIterator\b", "AsyncIterator"),
+    (r"^    def (?!__init__|from_)", "    async def "),
+    (r"\breturn self\._call\(", "return await self._call("),
+    (r"page = self\.", "page = await self."),
+    (r"^( +)yield from (page\.\w+)$", r"\1for item in \2:\n\1    yield item"),
+    (r"\bBillingClient\b", "AsyncBillingClient"),
+    (r"The blocking client", "The client for asyncio"),
+)
+
+
+def derive(blocking_source: str) -> str:
+    """The asynchronous twin of one blocking module."""
+    source = blocking_source
+    for position, (pattern, replacement) in enumerate(_RULES):
+        source = re.sub(pattern, replacement, source, count=1 if position == 0 else 0, flags=re.MULTILINE)
+    return source
+
+
+def main() -> None:
+    for name in DERIVED:
+        (PACKAGE / "asynchronous" / name).write_text(derive((PACKAGE / "blocking" / name).read_text()))
+
+
+if __name__ == "__main__":
+    main()
