@@ -1,0 +1,12 @@
+"""Units and their limits. Credits are whole microcredits everywhere: no float ever holds an amount."""
+
+MICROCREDITS_PER_CREDIT = 1_000_000
+"""1 credit = 1 US cent of list price."""
+
+AMOUNT_MAX = 1_000_000_000_000_000
+"""Most microcredits that one operation moves: a billion credits."""
+
+BALANCE_MAX = 9_000_000_000_000_000
+"""Most microcredits that an account holds or owes; below 2^53, so that every JSON reader keeps it exact."""
+
+assert AMOUNT_MAX < BALANCE_MAX < 2**53

@@ -1,0 +1,51 @@
+"""Lots: where an account's credits live, and the one order in which they are spent."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+PRIORITY_DEFAULT = 50
+PRIORITY_MAX = 100
+_NEVER = 2**63
+
+
+class Category(IntEnum):
+    """Where credits came from. The numbers are the wire's and the burn-down order's."""
+
+    PROMOTIONAL = 1
+    PLAN = 2
+    PAID = 3
+
+
+@dataclass(slots=True)
+class Lot:
+    """Credits of one origin. Only `remaining` ever changes."""
+
+    lot_id: str
+    category: Category
+    priority: int
+    """0 is spent first, 100 last."""
+    amount: int
+    """Microcredits that it was granted with."""
+    remaining: int
+    """Microcredits left; never below zero."""
+    create_time_us: int
+    effective_time_us: int
+    """Spendable from this moment."""
+    expire_time_us: int | None
+    """No longer spendable from this moment; None: never ends."""
+    source_id: str = ""
+    """The purchase, referral or grant that it came from."""
+
+    def spendable(self, now_us: int) -> bool:
+        """Whether a deduction may draw on it now. Expiry needs no sweep to take effect."""
+        return self.remaining > 0 and self.effective_time_us <= now_us and (self.expire_time_us is None or self.expire_time_us > now_us)
+
+    def expired(self, now_us: int) -> bool:
+        return self.expire_time_us is not None and self.expire_time_us <= now_us
+
+
+def burn_down_order(lot: Lot) -> tuple[int, int, int, int, str]:
+    """Sort key of the published order: priority, then earlier expiry (none last), then promotional before plan before
+    paid, then older, then id. So free credits go first and paid ones stay refundable."""
+    expiry = _NEVER if lot.expire_time_us is None else lot.expire_time_us
+    return (lot.priority, expiry, lot.category, lot.create_time_us, lot.lot_id)

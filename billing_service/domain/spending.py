@@ -1,0 +1,167 @@
+"""Deductions and their reversal."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+from billing_service.domain.account import Account, Ids, Posting, balance_limit_reached
+from billing_service.domain.amounts import BALANCE_MAX
+from billing_service.domain.entries import Draw, Entry, Place, Transaction, TransactionKind
+from billing_service.domain.lots import PRIORITY_DEFAULT, Category, Lot
+from billing_service.domain.refusals import Reason, Refusal
+
+
+class DeductionMode(IntEnum):
+    """What happens when an account holds less than a deduction asks for. The numbers are the wire's."""
+
+    REJECT = 1
+    UP_TO_AVAILABLE = 2
+    ALLOW_DEBT = 3
+
+
+@dataclass(slots=True)
+class Deducted:
+    """What a deduction took. Without a transaction: there was nothing to take, and nothing was stored."""
+
+    transaction_id: str
+    amount: int
+    draws: list[Draw]
+
+
+def deduct(
+    account: Account,
+    amount: int,
+    mode: DeductionMode,
+    *,
+    now_us: int,
+    ids: Ids,
+    caller: str = "",
+    description: str = "",
+    metadata: str = "",
+) -> Deducted:
+    """Spends `amount` > 0 microcredits in burn-down order. Raises Refusal and changes nothing when it can't."""
+    if account.frozen:
+        raise account_frozen()
+    offered = account.spendable(now_us)
+    available = offered - account.debt
+    if available >= amount:
+        owed = 0
+    else:
+        available = max(available, 0)
+        owed = amount - available
+        if mode is DeductionMode.UP_TO_AVAILABLE:
+            if available == 0:
+                return Deducted("", 0, [])
+            amount, owed = available, 0
+        else:
+            still_owed = max(account.debt - offered, 0)
+            _check_debt(account, mode, amount=amount, available=available, owed=owed, still_owed=still_owed)
+    posting = Posting(account, now_us)
+    if account.debt:
+        posting.settle_debt()
+    settled = len(posting.draws)
+    posting.spend(Place.USAGE, amount - owed)
+    if owed:
+        posting.borrow(Place.USAGE, owed)
+    transaction = posting.close(ids("txn"), TransactionKind.DEDUCTION, caller=caller, description=description, metadata=metadata)
+    return Deducted(transaction.transaction_id, amount, posting.draws[settled:] if settled else posting.draws)
+
+
+def _check_debt(account: Account, mode: DeductionMode, *, amount: int, available: int, owed: int, still_owed: int) -> None:
+    if mode is DeductionMode.ALLOW_DEBT:
+        if still_owed + owed > BALANCE_MAX:
+            raise balance_limit_reached()
+        return
+    room = max(account.overdraft_limit - still_owed, 0)
+    if owed > room:
+        raise insufficient_credits(available=available, required=amount, shortfall=owed - room)
+
+
+def insufficient_credits(*, available: int, required: int, shortfall: int) -> Refusal:
+    return Refusal(
+        Reason.INSUFFICIENT_CREDITS,
+        f"{required} microcredits are required and {available} are available",
+        metadata={"available_microcredits": available, "required_microcredits": required, "shortfall_microcredits": shortfall},
+    )
+
+
+def account_frozen() -> Refusal:
+    return Refusal(Reason.ACCOUNT_FROZEN, "the account is frozen")
+
+
+@dataclass(slots=True)
+class DeductionToReverse:
+    """A deduction as it stands in the ledger, and how much of it was reversed before."""
+
+    transaction: Transaction
+    already_reversed: int
+
+    def parts(self) -> list[Entry]:
+        """What went to USAGE, in the order in which it comes back: debt first, then lots, last drawn first."""
+        spent = [entry for entry in self.transaction.entries if entry.destination == Place.USAGE]
+        debts = [entry for entry in spent if entry.source == Place.DEBT]
+        return debts + [entry for entry in reversed(spent) if entry.source != Place.DEBT]
+
+
+def reverse_deduction(
+    account: Account,
+    deduction: DeductionToReverse,
+    amount: int | None,
+    *,
+    now_us: int,
+    ids: Ids,
+    caller: str = "",
+    description: str = "",
+) -> Transaction:
+    """Gives back `amount` microcredits of a deduction, or all that is left of it when None. The lots it drew must be among
+    the account's lots. Debt that was settled since comes back as a promotional lot of its own."""
+    original = deduction.transaction
+    if original.kind is not TransactionKind.DEDUCTION:
+        raise Refusal(Reason.TRANSACTION_NOT_REVERSIBLE, "the transaction is not a deduction")
+    parts = deduction.parts()
+    reversible = sum(part.amount for part in parts) - deduction.already_reversed
+    wanted = reversible if amount is None else amount
+    if wanted > reversible or reversible == 0:
+        raise Refusal(
+            Reason.DEDUCTION_ALREADY_REVERSED,
+            f"{reversible} microcredits of the deduction are left to reverse",
+            metadata={"reversible_microcredits": reversible},
+        )
+    posting = Posting(account, now_us)
+    skip = deduction.already_reversed
+    for part in parts:
+        skipped = min(skip, part.amount)
+        skip -= skipped
+        back = min(wanted, part.amount - skipped)
+        if back:
+            wanted -= back
+            _give_back(posting, part.source, back, ids)
+    posting.settle_debt()
+    return posting.close(
+        ids("txn"), TransactionKind.DEDUCTION_REVERSAL, source_id=original.transaction_id, caller=caller, description=description
+    )
+
+
+def _give_back(posting: Posting, source: str, amount: int, ids: Ids) -> None:
+    account = posting.account
+    if source != Place.DEBT:
+        lot = account.lot(source)
+        assert lot is not None, "the unit of work fetches the lots that a deduction drew"
+        posting.into_lot(lot, Place.USAGE, amount)
+        return
+    repaid = min(amount, account.debt)
+    if repaid:
+        posting.repay(Place.USAGE, repaid)
+    if amount > repaid:
+        lot = Lot(
+            lot_id=ids("lot"),
+            category=Category.PROMOTIONAL,
+            priority=PRIORITY_DEFAULT,
+            amount=amount - repaid,
+            remaining=0,
+            create_time_us=posting.now_us,
+            effective_time_us=posting.now_us,
+            expire_time_us=None,
+        )
+        account.new_lots.append(lot)
+        account.add_lot(lot)
+        posting.into_lot(lot, Place.USAGE, amount - repaid)

@@ -1,0 +1,184 @@
+"""PostgreSQL, and what speaks its protocol, through asyncpg. Any number of service processes share one database.
+
+READ COMMITTED with the account's row locked first is the defence; CHECKs and unique keys stand behind it. Every statement
+after the lock sees what was committed before the lock was granted.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import asyncpg
+import structlog
+
+from billing_service.domain.refusals import storage_unavailable
+from billing_service.storage import failures
+from billing_service.storage.statements import Call, Compiled, Kind, Statement, Work, compile_statement, postgresql_dialect
+from billing_service.storage.store import StoreCounters, rerun_on_conflict
+
+T = TypeVar("T")
+log = structlog.get_logger(__name__)
+
+CONNECTIONS_MAX = 8
+"""More transactions at once only queue on locks; the ledger's writer uses one connection at a time."""
+CONNECT_TIMEOUT_S = 5.0
+LOCK_TIMEOUT_MS = 2_000
+STATEMENT_TIMEOUT_MS = 5_000
+IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000
+COMMAND_TIMEOUT_S = 6.0
+"""A little more than the server's own limit, for a server that does not answer at all."""
+
+_SESSION = {
+    "synchronous_commit": "on",
+    "lock_timeout": str(LOCK_TIMEOUT_MS),
+    "statement_timeout": str(STATEMENT_TIMEOUT_MS),
+    "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_TIMEOUT_MS),
+    "default_transaction_isolation": "read committed",
+    "application_name": "prepaid-billing",
+}
+_UNSAFE_SETTINGS = (("fsync", "off"), ("full_page_writes", "off"), ("synchronous_commit", "off"))
+
+
+class PostgresStore:
+    """See `storage.store.Store`. Open it with `open_postgres`."""
+
+    name = "postgresql"
+
+    def __init__(self, pool: Any) -> None:
+        self.counters = StoreCounters()
+        self._pool = pool
+        self._compiled: dict[Statement, Compiled] = {}
+        self._running: set[asyncio.Task[Any]] = set()
+
+    async def write(self, work: Callable[[], Work[T]]) -> T:
+        return await self._finish(rerun_on_conflict(lambda: self._guard(self._transact(work)), self.counters))
+
+    async def read(self, work: Callable[[], Work[T]]) -> T:
+        return await self._finish(rerun_on_conflict(lambda: self._guard(self._look(work)), self.counters))
+
+    async def _finish(self, work: Awaitable[T]) -> T:
+        task = asyncio.ensure_future(work)
+        self._running.add(task)  # type: ignore[arg-type]
+        task.add_done_callback(self._ended)
+        return await asyncio.shield(task)
+
+    def _ended(self, task: "asyncio.Future[Any]") -> None:
+        self._running.discard(task)  # type: ignore[arg-type]
+        if not task.cancelled():
+            task.exception()  # seen, also when the caller is gone
+
+    async def _guard(self, work: Awaitable[T]) -> T:
+        try:
+            return await work
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError, EOFError) as error:
+            meaning = failures.from_postgres(error)
+            if meaning is error:
+                raise
+            log.warning("database", error=type(error).__name__)
+            raise meaning from error
+
+    async def _transact(self, work: Callable[[], Work[T]]) -> T:
+        async with self._pool.acquire() as connection:
+            await connection.execute("BEGIN")
+            try:
+                result = await self._drive(connection, work())
+                await connection.execute("COMMIT")
+            except BaseException:
+                await _roll_back(connection)
+                raise
+        self.counters.commits += 1
+        return result
+
+    async def _look(self, work: Callable[[], Work[T]]) -> T:
+        async with self._pool.acquire() as connection:
+            await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            try:
+                return await self._drive(connection, work())
+            finally:
+                await _roll_back(connection)
+
+    async def _drive(self, connection: Any, work: Work[T]) -> T:
+        answer: Any = None
+        try:
+            while True:
+                answer = await self._execute(connection, work.send(answer))
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        finally:
+            work.close()
+
+    async def _execute(self, connection: Any, call: Call) -> Any:
+        statement, values = call
+        compiled = self._compiled.get(statement)
+        if compiled is None:
+            compiled = self._compiled[statement] = compile_statement(statement, postgresql_dialect())
+        self.counters.statements += 1
+        if statement.bulk:
+            if not values:
+                return 0
+            values = tuple(zip(*values, strict=True))
+        arguments = [values[i] for i in compiled.order]
+        if statement.kind is Kind.ROWS:
+            return await connection.fetch(compiled.sql, *arguments)
+        status: str = await connection.execute(compiled.sql, *arguments)
+        return int(status.rpartition(" ")[2])
+
+    async def probe(self) -> None:
+        await self._finish(self._guard(self._begin_and_roll_back()))
+
+    async def _begin_and_roll_back(self) -> None:
+        async with self._pool.acquire(timeout=CONNECT_TIMEOUT_S) as connection:
+            await connection.execute("BEGIN")
+            try:
+                if await connection.fetchval("SHOW transaction_read_only") != "off":
+                    raise storage_unavailable("the database is read-only")
+            finally:
+                await _roll_back(connection)
+
+    async def close(self) -> None:
+        while self._running:
+            await asyncio.wait(self._running)
+        await self._pool.close()
+
+
+async def _roll_back(connection: Any) -> None:
+    if not connection.is_closed() and connection.is_in_transaction():
+        await connection.execute("ROLLBACK")
+
+
+
+async def open_postgres(url: str) -> PostgresStore:
+    """Opens a migrated database. Raises Failure when it can't be reached or would lose acknowledged commits."""
+    try:
+        pool = await asyncpg.create_pool(
+            url,
+            min_size=1,
+            max_size=CONNECTIONS_MAX,
+            timeout=CONNECT_TIMEOUT_S,
+            command_timeout=COMMAND_TIMEOUT_S,
+            server_settings=_SESSION,
+            reset=_nothing_to_reset,
+        )
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        raise failures.from_postgres(error) from error
+    store = PostgresStore(pool)
+    try:
+        await _confirm(pool)
+    except BaseException:
+        await store.close()
+        raise
+    return store
+
+
+async def _nothing_to_reset(_connection: Any) -> None:
+    """Spares a round trip: a unit of work always ends its transaction and sets nothing for its session."""
+
+
+async def _confirm(pool: Any) -> None:
+    """Reads back what durability rests on."""
+    rows = await pool.fetch("SELECT name, setting FROM pg_settings WHERE name = ANY ($1)", [name for name, _ in _UNSAFE_SETTINGS])
+    settings = {row["name"]: row["setting"] for row in rows}
+    unsafe = [f"{name}={value}" for name, value in _UNSAFE_SETTINGS if settings.get(name) == value]
+    if unsafe:
+        raise storage_unavailable(f"PostgreSQL would lose acknowledged commits: {', '.join(unsafe)}")

@@ -1,0 +1,158 @@
+"""Statements written once in SQLAlchemy Core and compiled once for each store.
+
+A unit of work yields `Call`s and is sent rows; it never sees a driver. Set-wise forms differ only here: SQLite binds a list
+as JSON and repeats a prepared statement, PostgreSQL takes arrays.
+"""
+
+from collections.abc import Generator, Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, NamedTuple, TypeVar
+
+from sqlalchemy import ARRAY, ColumnElement, Table, bindparam, column, func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine.default import DefaultDialect
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.elements import BindParameter, ClauseElement
+from sqlalchemy.types import Text
+
+LIST_PREFIX = "list_"
+"""A parameter whose name begins so takes a list of text."""
+
+Row = tuple[Any, ...]
+Rows = list[Row]
+T = TypeVar("T")
+
+
+class Kind(Enum):
+    """What a statement answers with."""
+
+    ROWS = "rows"
+    COUNT = "count"
+
+
+class Statement:
+    """One statement, named for logs and tests. `columns` are its parameters in the order in which calls give them."""
+
+    __slots__ = ("bulk", "columns", "element", "kind", "name", "sqlite_bulk")
+
+    def __init__(self, name: str, element: ClauseElement, columns: Sequence[str], kind: Kind, *, bulk: bool = False) -> None:
+        self.name = name
+        self.element = element
+        self.columns = tuple(columns)
+        self.kind = kind
+        self.bulk = bulk
+        self.sqlite_bulk: ClauseElement | None = None
+
+    def __call__(self, *values: Any) -> "Call":
+        assert len(values) == len(self.columns), self.name
+        return Call(self, values)
+
+    def many(self, rows: Iterable[Row]) -> "Call":
+        """One call for any number of rows."""
+        assert self.bulk, self.name
+        return Call(self, tuple(rows))
+
+
+class Call(NamedTuple):
+    """A statement with its values: what a unit of work yields."""
+
+    statement: Statement
+    values: tuple[Any, ...]
+
+
+Work = Generator[Call, Any, T]
+"""A unit of work: everything that happens in one transaction, with nothing but the database in between."""
+
+
+class InList(ColumnElement[bool]):
+    """`column IN (a list of text bound as one parameter)`."""
+
+    inherit_cache = False
+
+    def __init__(self, element: ColumnElement[str], name: str) -> None:
+        assert name.startswith(LIST_PREFIX)
+        self.element = element
+        self.as_json = bindparam(name, type_=Text)
+        self.as_array = bindparam(name, type_=ARRAY(Text))
+
+
+@compiles(InList, "sqlite")
+def _in_list_sqlite(element: InList, compiler: SQLCompiler, **kw: Any) -> str:
+    # S608: both parts come from the compiler, none from a caller.
+    return f"{compiler.process(element.element, **kw)} IN (SELECT value FROM json_each({compiler.process(element.as_json, **kw)}))"  # noqa: S608
+
+
+@compiles(InList, "postgresql")
+def _in_list_postgresql(element: InList, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"{compiler.process(element.element, **kw)} = ANY ({compiler.process(element.as_array, **kw)})"
+
+
+def reading(name: str, element: ClauseElement, *columns: str) -> Statement:
+    """A statement that answers with rows."""
+    return Statement(name, element, columns, Kind.ROWS)
+
+
+def writing(name: str, element: ClauseElement, *columns: str) -> Statement:
+    """A statement that answers with the number of rows that it changed."""
+    return Statement(name, element, columns, Kind.COUNT)
+
+
+def bulk_insert(table: Table) -> Statement:
+    """Inserts any number of rows, given in the table's column order."""
+    names = [c.name for c in table.columns]
+    arrays: list[BindParameter[Any]] = [bindparam(c.name, type_=ARRAY(c.type)) for c in table.columns]
+    given = func.unnest(*arrays).table_valued(*(column(c.name, c.type) for c in table.columns), name="given").render_derived()
+    statement = Statement(f"insert {table.name}", insert(table).from_select(names, select(given)), names, Kind.COUNT, bulk=True)
+    statement.sqlite_bulk = insert(table).values({c.name: bindparam(c.name, type_=c.type) for c in table.columns})
+    return statement
+
+
+def bulk_update(table: Table, keys: Sequence[str], changes: Sequence[str]) -> Statement:
+    """Updates any number of rows, each given as its key columns and then its changed ones."""
+    names = [*keys, *changes]
+    binds = {name: bindparam(f"new_{name}", type_=table.c[name].type) for name in names}
+    arrays: list[BindParameter[Any]] = [bindparam(f"new_{name}", type_=ARRAY(table.c[name].type)) for name in names]
+    given = func.unnest(*arrays).table_valued(*(column(name, table.c[name].type) for name in names), name="given").render_derived()
+    matching = update(table).values({name: given.c[name] for name in changes})
+    for key in keys:
+        matching = matching.where(table.c[key] == given.c[key])
+    statement = Statement(f"update {table.name}", matching, [f"new_{name}" for name in names], Kind.COUNT, bulk=True)
+    one = update(table).values({name: binds[name] for name in changes})
+    for key in keys:
+        one = one.where(table.c[key] == binds[key])
+    statement.sqlite_bulk = one
+    return statement
+
+
+@dataclass(slots=True, frozen=True)
+class Compiled:
+    """A statement's text for one store, and where each value goes."""
+
+    sql: str
+    order: tuple[int, ...]
+    """For each placeholder, which of the statement's columns it takes."""
+    lists: frozenset[int]
+    """Columns that are lists of text."""
+
+
+def sqlite_dialect() -> DefaultDialect:
+    return sqlite.dialect(paramstyle="qmark")
+
+
+def postgresql_dialect() -> DefaultDialect:
+    return postgresql.asyncpg.dialect()  # type: ignore[no-untyped-call]
+
+
+def compile_statement(statement: Statement, dialect: DefaultDialect) -> Compiled:
+    """The statement's text for a store. Every name in the statement must be one of its columns, and the other way round."""
+    element = statement.element
+    if dialect.name == "sqlite" and statement.sqlite_bulk is not None:
+        element = statement.sqlite_bulk
+    compiled = element.compile(dialect=dialect)
+    assert isinstance(compiled, SQLCompiler)
+    names = list(compiled.positiontup or ())
+    assert set(names) == set(statement.columns), (statement.name, names, statement.columns)
+    lists = frozenset(position for position, name in enumerate(statement.columns) if name.startswith(LIST_PREFIX))
+    return Compiled(compiled.string, tuple(statement.columns.index(name) for name in names), lists)

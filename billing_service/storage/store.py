@@ -1,0 +1,79 @@
+"""What every store promises: one suite, `tests/storage`, holds each of them to it."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+import structlog
+
+from billing_service.domain.refusals import Failure, Reason, conflict
+from billing_service.storage.statements import Work
+
+T = TypeVar("T")
+log = structlog.get_logger(__name__)
+
+ATTEMPTS_MAX = 6
+"""Tries of one unit of work that conflicts with others; then the caller is told CONFLICT."""
+BACKOFF_S = 0.004
+"""First pause between tries; it doubles, with jitter, to about 0.1 s."""
+
+
+@dataclass(slots=True)
+class StoreCounters:
+    """Counted, never believed: what the database was really asked to do."""
+
+    commits: int = 0
+    statements: int = 0
+    conflicts: int = 0
+
+
+class Store(Protocol):
+    """A database that runs units of work."""
+
+    counters: StoreCounters
+    name: str
+    """`sqlite` or `postgresql`."""
+
+    async def write(self, work: Callable[[], Work[T]]) -> T:
+        """Runs a unit of work in one transaction and commits it durably before answering.
+
+        The unit must lock the accounts it changes before it reads them. It is run again from its start when it conflicts with
+        others, so it must hold no state from one run to the next. An exception of the unit itself rolls back and passes through.
+        Raises Failure: STORAGE_UNAVAILABLE (also when it is unknown whether the commit happened) or CONFLICT.
+        Once begun it ends, whatever becomes of the caller: cancelling the caller does not cancel the transaction.
+        """
+        ...
+
+    async def read(self, work: Callable[[], Work[T]]) -> T:
+        """Runs a unit of work that only reads, in one snapshot that holds all that was acknowledged before the call."""
+        ...
+
+    async def probe(self) -> None:
+        """Proves that a write transaction can begin, without changing anything. Raises Failure."""
+        ...
+
+    async def close(self) -> None:
+        """Waits for what has begun, then lets the database go."""
+        ...
+
+
+class ConflictError(Exception):
+    """This run of a unit of work met another writer; running it again from its start is right."""
+
+
+async def rerun_on_conflict(attempt: Callable[[], Awaitable[T]], counters: StoreCounters) -> T:
+    """Runs `attempt` until it ends without a conflict, a bounded number of times."""
+    for number in range(1, ATTEMPTS_MAX + 1):
+        try:
+            return await attempt()
+        except ConflictError as met:
+            counters.conflicts += 1
+            log.info("conflict", attempt=number, cause=str(met))
+            await asyncio.sleep(random.uniform(0.5, 1.5) * BACKOFF_S * 2 ** (number - 1))  # noqa: S311 - jitter needs no secrecy
+    raise conflict()
+
+
+def is_unavailable(error: BaseException) -> bool:
+    return isinstance(error, Failure) and error.reason is Reason.STORAGE_UNAVAILABLE
