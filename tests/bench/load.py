@@ -18,6 +18,7 @@ from tests.bench import calls, http2
 
 GRPC_OK = "0"
 ERROR_SAMPLES_MAX = 3
+pack = struct.Struct(">I").pack
 
 
 @dataclass(kw_only=True)
@@ -149,8 +150,8 @@ class ClosedLoop:
         connection, stream = self._connection, self._next_stream
         if connection.going_away:
             raise http2.ProtocolError("the server is going away")
-        window_bytes, parts, pack = connection.send_window_bytes, [], struct.Struct(">I").pack
-        first = stream
+        window_bytes, first = connection.send_window_bytes, stream
+        parts: list[bytes] = []
         for _ in range(room):
             message = self._encode()
             if len(message) > window_bytes:
