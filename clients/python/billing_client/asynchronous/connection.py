@@ -30,7 +30,9 @@ class Connection:
         self._stripe_events = stripe_events_pb2_grpc.StripeEventServiceStub(self._channel)
         self._health: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = self._channel.unary_unary(HEALTH_CHECK)
 
-    async def _call(self, rpc: grpc.aio.UnaryUnaryMultiCallable[Request, Response], request: Request, timeout_s: float | None) -> Response:
+    async def _call(
+        self, rpc: "grpc.aio.UnaryUnaryMultiCallable[Request, Response]", request: Request, timeout_s: float | None
+    ) -> Response:
         try:
             return await rpc(request, timeout=timeout_s_of(request, timeout_s), metadata=self._metadata)
         except grpc.RpcError as failed:

@@ -30,7 +30,7 @@ class Connection:
         self._stripe_events = stripe_events_pb2_grpc.StripeEventServiceStub(self._channel)
         self._health: grpc.UnaryUnaryMultiCallable[bytes, bytes] = self._channel.unary_unary(HEALTH_CHECK)
 
-    def _call(self, rpc: grpc.UnaryUnaryMultiCallable[Request, Response], request: Request, timeout_s: float | None) -> Response:
+    def _call(self, rpc: "grpc.UnaryUnaryMultiCallable[Request, Response]", request: Request, timeout_s: float | None) -> Response:
         try:
             return rpc(request, timeout=timeout_s_of(request, timeout_s), metadata=self._metadata)
         except grpc.RpcError as failed:

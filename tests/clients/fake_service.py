@@ -1,0 +1,109 @@
+"""A gRPC server in this process that answers every RPC of the contract by a script and remembers every attempt."""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import grpc
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+from google.rpc import error_details_pb2, status_pb2
+from prepaid.billing.v1 import admin_pb2, billing_pb2, stripe_events_pb2
+
+METHODS = {
+    f"/{service.full_name}/{method.name}": method
+    for module in (billing_pb2, admin_pb2, stripe_events_pb2)
+    for service in module.DESCRIPTOR.services_by_name.values()
+    for method in service.methods
+}
+
+
+@dataclass
+class Answer:
+    """An error status, with details as the service packs them."""
+
+    status: grpc.StatusCode
+    reason: str = ""
+    metadata: dict = field(default_factory=dict)
+    domain: str = "prepaid.billing.v1"
+    more: tuple = ()
+    message: str = "scripted"
+    trailer: bytes | None = None
+
+    def packed(self) -> bytes:
+        if self.trailer is not None:
+            return self.trailer
+        details = list(self.more)
+        if self.reason:
+            details.append(error_details_pb2.ErrorInfo(reason=self.reason, domain=self.domain, metadata=self.metadata))
+        packed = status_pb2.Status(code=self.status.value[0], message=self.message)
+        for detail in details:
+            wrapped = AnyMessage()
+            wrapped.Pack(detail)
+            packed.details.append(wrapped)
+        return packed.SerializeToString()
+
+
+class Hang:
+    """Never answers; ends when the caller gives up."""
+
+
+@dataclass
+class Attempt:
+    rpc: str
+    request: Message
+    metadata: dict
+    time_remaining_s: float
+
+
+class FakeService(grpc.GenericRpcHandler):
+    def __init__(self):
+        self.script: list = []
+        self.attempts: list[Attempt] = []
+        self.address = ""
+        self.health = b"\x08\x01"
+
+    def service(self, call_details):
+        if call_details.method == "/grpc.health.v1.Health/Check":
+            return grpc.unary_unary_rpc_method_handler(lambda _request, context: self._answer_health(context))
+        method = METHODS[call_details.method]
+        return grpc.unary_unary_rpc_method_handler(
+            lambda request, context: self._answer(method, request, context),
+            request_deserializer=GetMessageClass(method.input_type).FromString,
+            response_serializer=lambda message: message.SerializeToString(),
+        )
+
+    def _answer_health(self, context):
+        if isinstance(self.health, grpc.StatusCode):
+            context.abort(self.health, "scripted")
+        return self.health
+
+    def _answer(self, method, request, context):
+        metadata = {key: value for key, value in context.invocation_metadata()}  # noqa: C416 - pairs are not plain tuples
+        self.attempts.append(Attempt(method.name, request, metadata, context.time_remaining()))
+        reply = self.script.pop(0) if self.script else GetMessageClass(method.output_type)()
+        if isinstance(reply, Hang):
+            given_up = threading.Event()
+            if context.add_callback(given_up.set):
+                given_up.wait(30)
+            context.abort(grpc.StatusCode.CANCELLED, "given up")
+        if isinstance(reply, Answer):
+            context.set_trailing_metadata((("grpc-status-details-bin", reply.packed()),))
+            context.abort(reply.status, reply.message)
+        return reply
+
+
+@contextmanager
+def running_fake_service() -> Iterator[FakeService]:
+    fake = FakeService()
+    with ThreadPoolExecutor(8) as threads:
+        server = grpc.server(threads, handlers=(fake,))
+        fake.address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+        server.start()
+        try:
+            yield fake
+        finally:
+            server.stop(0).wait()
