@@ -50,10 +50,16 @@ class Account:
     new_lots: list[Lot] = field(default_factory=list)
     transactions: list[Transaction] = field(default_factory=list)
     """Decided and not yet written."""
+    empty_before: set[str] = field(default_factory=set)
+    """Lots that had nothing left when something came back into them."""
 
     def spendable(self, now_us: int) -> int:
         """Microcredits that lots offer now, debt not counted."""
         return sum(lot.remaining for lot in self.lots if lot.spendable(now_us))
+
+    def forget_decided(self) -> None:
+        """What was decided is written now."""
+        self.transactions, self.new_lots, self.changed_lots, self.empty_before = [], [], {}, set()
 
     def lot(self, lot_id: str) -> Lot | None:
         return next((lot for lot in self.lots if lot.lot_id == lot_id), None)
@@ -117,6 +123,8 @@ class Posting:
 
     def into_lot(self, lot: Lot, source: str, amount: int) -> None:
         assert amount > 0
+        if lot.remaining == 0:
+            self.account.empty_before.add(lot.lot_id)
         lot.remaining += amount
         self.account.changed_lots[lot.lot_id] = lot
         self.entries.append(Entry(source, lot.lot_id, amount))

@@ -65,5 +65,3 @@ def from_postgres(error: Exception) -> Exception:
     elif isinstance(error, asyncpg.InterfaceError | OSError | TimeoutError | EOFError):
         return storage_unavailable()
     return error
-
-

@@ -24,7 +24,11 @@ class SchemaOutdatedError(Exception):
 
 def sqlalchemy_url(database_url: str) -> str:
     """The same database for SQLAlchemy, with its async driver named."""
-    for plain, driver in (("postgresql://", "postgresql+asyncpg://"), ("postgres://", "postgresql+asyncpg://"), ("sqlite://", "sqlite+aiosqlite://")):
+    for plain, driver in (
+        ("postgresql://", "postgresql+asyncpg://"),
+        ("postgres://", "postgresql+asyncpg://"),
+        ("sqlite://", "sqlite+aiosqlite://"),
+    ):
         if database_url.startswith(plain):
             return driver + database_url.removeprefix(plain)
     return database_url

@@ -58,12 +58,12 @@ class PostgresStore:
 
     async def _finish(self, work: Awaitable[T]) -> T:
         task = asyncio.ensure_future(work)
-        self._running.add(task)  # type: ignore[arg-type]
+        self._running.add(task)
         task.add_done_callback(self._ended)
         return await asyncio.shield(task)
 
     def _ended(self, task: "asyncio.Future[Any]") -> None:
-        self._running.discard(task)  # type: ignore[arg-type]
+        self._running.discard(task)
         if not task.cancelled():
             task.exception()  # seen, also when the caller is gone
 
@@ -145,7 +145,6 @@ class PostgresStore:
 async def _roll_back(connection: Any) -> None:
     if not connection.is_closed() and connection.is_in_transaction():
         await connection.execute("ROLLBACK")
-
 
 
 async def open_postgres(url: str) -> PostgresStore:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import ARRAY, ColumnElement, Table, bindparam, column, func, insert, select, update
+from sqlalchemy import ARRAY, ColumnElement, Table, bindparam, column, func, insert, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.ext.compiler import compiles
@@ -89,6 +89,32 @@ def _in_list_postgresql(element: InList, compiler: SQLCompiler, **kw: Any) -> st
     return f"{compiler.process(element.element, **kw)} = ANY ({compiler.process(element.as_array, **kw)})"
 
 
+class InRows(ColumnElement[bool]):
+    """`columns IN (rows bound as one list for each column)`.
+
+    SQLite has no cheap way to zip lists: there only `leading` is compared, so that the answer may hold rows of other
+    combinations, which the caller passes over.
+    """
+
+    inherit_cache = False
+
+    def __init__(self, columns: Sequence[ColumnElement[str]], names: Sequence[str], *, leading: int) -> None:
+        self.left = tuple_(*columns)
+        self.arrays = [bindparam(name, type_=ARRAY(Text)) for name in names]
+        self.leading = InList(columns[leading], names[leading])
+
+
+@compiles(InRows, "sqlite")
+def _in_rows_sqlite(element: InRows, compiler: SQLCompiler, **kw: Any) -> str:
+    return compiler.process(element.leading, **kw)
+
+
+@compiles(InRows, "postgresql")
+def _in_rows_postgresql(element: InRows, compiler: SQLCompiler, **kw: Any) -> str:
+    lists = ", ".join(compiler.process(array, **kw) for array in element.arrays)
+    return f"{compiler.process(element.left, **kw)} IN (SELECT * FROM unnest({lists}))"  # noqa: S608 - from the compiler
+
+
 def reading(name: str, element: ClauseElement, *columns: str) -> Statement:
     """A statement that answers with rows."""
     return Statement(name, element, columns, Kind.ROWS)
@@ -146,13 +172,13 @@ def postgresql_dialect() -> DefaultDialect:
 
 
 def compile_statement(statement: Statement, dialect: DefaultDialect) -> Compiled:
-    """The statement's text for a store. Every name in the statement must be one of its columns, and the other way round."""
+    """The statement's text for a store. Every name in it must be one of the statement's columns."""
     element = statement.element
     if dialect.name == "sqlite" and statement.sqlite_bulk is not None:
         element = statement.sqlite_bulk
     compiled = element.compile(dialect=dialect)
     assert isinstance(compiled, SQLCompiler)
     names = list(compiled.positiontup or ())
-    assert set(names) == set(statement.columns), (statement.name, names, statement.columns)
+    assert set(names) <= set(statement.columns), (statement.name, names, statement.columns)
     lists = frozenset(position for position, name in enumerate(statement.columns) if name.startswith(LIST_PREFIX))
     return Compiled(compiled.string, tuple(statement.columns.index(name) for name in names), lists)

@@ -1,0 +1,42 @@
+"""Idempotency: what makes a request the same request."""
+
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+import orjson
+
+from billing_service.domain.refusals import Reason, Refusal
+from billing_service.storage.key_rows import KeyId, StoredKey
+
+_FINGERPRINT_BYTES = 16
+
+
+@dataclass(slots=True, frozen=True)
+class IdempotencyKey:
+    """A caller's key for one request: scoped to account, caller and method."""
+
+    account_id: str
+    value: str
+    scope: str
+    """`caller/method`."""
+    fingerprint: bytes
+
+    @property
+    def id(self) -> KeyId:
+        return (self.account_id, self.value, self.scope)
+
+    def check(self, stored: StoredKey) -> StoredKey:
+        """Raises IDEMPOTENCY_KEY_REUSED when the key was spent by a request that says something else."""
+        if stored.fingerprint != self.fingerprint:
+            raise Refusal(
+                Reason.IDEMPOTENCY_KEY_REUSED,
+                "the idempotency key was spent by a request that says something else",
+                metadata={"idempotency_key": self.value},
+            )
+        return stored
+
+
+def fingerprint(*fields: Any) -> bytes:
+    """A digest of what a request means: its fields with defaults filled in, maps in order of their keys. Never of its bytes."""
+    return blake2b(orjson.dumps(fields, option=orjson.OPT_SORT_KEYS), digest_size=_FINGERPRINT_BYTES).digest()

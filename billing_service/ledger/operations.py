@@ -1,0 +1,45 @@
+"""What can be asked of an account through the group commit: plain values that decide on a locked account."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from billing_service.domain.account import Account, Balance, Ids
+from billing_service.domain.spending import Deducted, DeductionMode, deduct
+from billing_service.ledger.keys import IdempotencyKey
+
+
+class Answer(NamedTuple):
+    """What a caller is told, in the form in which it is stored."""
+
+    reply: bytes
+    replayed: bool
+
+
+@dataclass(slots=True, frozen=True)
+class Deduct:
+    """Spends credits of one account."""
+
+    account_id: str
+    amount: int
+    mode: DeductionMode
+    key: IdempotencyKey
+    caller: str
+    description: str
+    metadata: str
+    encode: Callable[[Deducted, Balance], bytes]
+    """Makes the reply, which is stored with the key and sent."""
+
+    def decide(self, account: Account, now_us: int, ids: Ids) -> tuple[bytes, bool]:
+        """The reply, and whether anything moved. Raises Refusal and changes nothing."""
+        deducted = deduct(
+            account,
+            self.amount,
+            self.mode,
+            now_us=now_us,
+            ids=ids,
+            caller=self.caller,
+            description=self.description,
+            metadata=self.metadata,
+        )
+        return self.encode(deducted, account.show(now_us)), bool(deducted.transaction_id)

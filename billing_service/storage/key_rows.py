@@ -1,0 +1,73 @@
+"""Rows of idempotency keys: written with the effect, in its transaction, and kept for ever."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, and_, bindparam, delete, select, update
+
+from billing_service.storage.ledger_rows import expect
+from billing_service.storage.schema import idempotency_keys as keys
+from billing_service.storage.statements import InRows, Row, Work, bulk_insert, reading, writing
+
+KeyId = tuple[str, str, str]
+"""Account, key, scope."""
+
+
+class StoredKey(NamedTuple):
+    """A spent key."""
+
+    fingerprint: bytes
+    reply: bytes | None
+    """The original reply; None while the effect has begun and not ended."""
+    resource_id: str
+    """What the effect made: the purchase or refund to resume."""
+
+
+FIND = reading(
+    "find keys",
+    select(keys.c.account_id, keys.c.idempotency_key, keys.c.scope, keys.c.fingerprint, keys.c.reply, keys.c.resource_id).where(
+        InRows((keys.c.account_id, keys.c.idempotency_key, keys.c.scope), ("list_accounts", "list_keys", "list_scopes"), leading=1)
+    ),
+    "list_accounts",
+    "list_keys",
+    "list_scopes",
+)
+INSERT = bulk_insert(keys)
+
+
+def _which() -> ColumnElement[bool]:
+    return and_(
+        keys.c.account_id == bindparam("which_account"),
+        keys.c.idempotency_key == bindparam("which_key"),
+        keys.c.scope == bindparam("which_scope"),
+    )
+
+
+_WHICH = ("which_account", "which_key", "which_scope")
+ANSWER = writing("answer key", update(keys).where(_which()).values(reply=bindparam("reply")), *_WHICH, "reply")
+FREE = writing("free key", delete(keys).where(_which()), *_WHICH)
+
+
+def find_keys(wanted: Sequence[KeyId]) -> Work[dict[KeyId, StoredKey]]:
+    """The spent ones of these keys."""
+    if not wanted:
+        return {}
+    account_ids, values, scopes = zip(*wanted, strict=True)
+    rows: Sequence[Sequence[Any]] = yield FIND(account_ids, values, scopes)
+    return {(row[0], row[1], row[2]): StoredKey(row[3], row[4], row[5]) for row in rows}
+
+
+def insert_keys(rows: Sequence[Row]) -> Work[None]:
+    """Spends keys: (account, key, scope, fingerprint, reply, resource id, time in µs) each."""
+    if rows:
+        expect((yield INSERT.many(rows)), len(rows), "insert keys")
+
+
+def answer_key(key: KeyId, reply: bytes) -> Work[None]:
+    """Keeps the reply of an effect that has ended."""
+    expect((yield ANSWER(*key, reply)), 1, "answer key")
+
+
+def free_key(key: KeyId) -> Work[None]:
+    """Frees the key of an effect that came to nothing."""
+    expect((yield FREE(*key)), 1, "free key")

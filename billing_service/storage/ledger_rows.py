@@ -1,0 +1,225 @@
+"""Rows of the ledger, read and written set-wise: the number of statements does not depend on the number of accounts."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Select, and_, bindparam, literal_column, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from billing_service.domain.account import Account
+from billing_service.domain.entries import Transaction
+from billing_service.domain.lots import Category, Lot, burn_down_order
+from billing_service.storage.schema import accounts, entries, lots, transactions
+from billing_service.storage.statements import InList, Row, Work, bulk_insert, bulk_update, reading, writing
+
+_ACCOUNT = (
+    accounts.c.account_id,
+    accounts.c.version,
+    accounts.c.last_transaction_id,
+    accounts.c.balance,
+    accounts.c.debt,
+    accounts.c.set_aside,
+    accounts.c.overdraft_limit,
+    accounts.c.frozen,
+)
+_LOT = (
+    lots.c.lot_id,
+    lots.c.category,
+    lots.c.priority,
+    lots.c.amount,
+    lots.c.remaining,
+    lots.c.create_time_us,
+    lots.c.effective_time_us,
+    lots.c.expire_time_us,
+    lots.c.source_id,
+)
+_OPEN = lots.c.is_open == literal_column("1")
+
+
+def _accounts_named() -> Select[Any]:
+    return select(*_ACCOUNT).where(InList(accounts.c.account_id, "list_ids")).order_by(accounts.c.account_id)
+
+
+LOCK_ACCOUNTS = reading("lock accounts", _accounts_named().with_for_update(), "list_ids")
+READ_OPEN_LOTS = reading("read open lots", select(lots.c.account_id, *_LOT).where(InList(lots.c.account_id, "list_ids"), _OPEN), "list_ids")
+READ_LOTS = reading(
+    "read lots",
+    select(*_LOT).where(lots.c.account_id == bindparam("account_id"), InList(lots.c.lot_id, "list_lots")),
+    "account_id",
+    "list_lots",
+)
+READ_ACCOUNTS_AND_LOTS = reading(
+    "read accounts and open lots",
+    select(*_ACCOUNT, *_LOT)
+    .select_from(accounts.outerjoin(lots, and_(lots.c.account_id == accounts.c.account_id, _OPEN)))
+    .where(InList(accounts.c.account_id, "list_ids")),
+    "list_ids",
+)
+INSERT_ACCOUNT = writing(
+    "insert account",
+    insert(accounts)
+    .values(
+        account_id=bindparam("account_id"),
+        version=literal_column("0"),
+        last_transaction_id=literal_column("''"),
+        balance=literal_column("0"),
+        debt=literal_column("0"),
+        set_aside=literal_column("0"),
+        overdraft_limit=literal_column("0"),
+        frozen=literal_column("0"),
+        create_time_us=bindparam("create_time_us"),
+    )
+    .on_conflict_do_nothing(),
+    "account_id",
+    "create_time_us",
+)
+UPDATE_ACCOUNTS = bulk_update(accounts, ("account_id",), ("version", "last_transaction_id", "balance", "debt", "set_aside"))
+UPDATE_LOTS = bulk_update(lots, ("account_id", "lot_id"), ("remaining",))
+TURN_LOTS = bulk_update(lots, ("account_id", "lot_id"), ("remaining", "is_open"))
+"""For lots that open or empty: apart, because naming `is_open` makes the store rewrite the index on open lots."""
+INSERT_LOTS = bulk_insert(lots)
+INSERT_TRANSACTIONS = bulk_insert(transactions)
+INSERT_ENTRIES = bulk_insert(entries)
+SET_LIMITS = writing(
+    "set account limits",
+    update(accounts)
+    .where(accounts.c.account_id == bindparam("which"))
+    .values(frozen=bindparam("frozen"), overdraft_limit=bindparam("overdraft_limit")),
+    "which",
+    "frozen",
+    "overdraft_limit",
+)
+
+
+class LostUpdateError(AssertionError):
+    """A statement changed another number of rows than it was given: the unit of work must not commit."""
+
+
+def expect(changed: int, expected: int, what: str) -> None:
+    """Raises unless a write did exactly what was planned: no silent no-op."""
+    if changed != expected:
+        raise LostUpdateError(f"{what}: {changed} rows changed, {expected} expected")
+
+
+def _account(row: Sequence[Any]) -> Account:
+    account_id, version, last_transaction_id, balance, debt, set_aside, overdraft_limit, frozen = row[:8]
+    return Account(account_id, version, last_transaction_id, balance, debt, set_aside, overdraft_limit, bool(frozen))
+
+
+_CATEGORIES = {int(category): category for category in Category}
+
+
+def _lot(row: Sequence[Any]) -> Lot:
+    lot_id, category, priority, amount, remaining, created, effective, expires, source_id = row
+    return Lot(lot_id, _CATEGORIES[category], priority, amount, remaining, created, effective, expires, source_id)
+
+
+def lock_accounts(account_ids: Sequence[str]) -> Work[dict[str, Account]]:
+    """Locks the accounts that exist, in order of their ids, until the transaction ends; then loads their open lots."""
+    rows = yield LOCK_ACCOUNTS(account_ids)
+    found = {row[0]: _account(row) for row in rows}
+    if found:
+        for row in (yield READ_OPEN_LOTS(list(found))):
+            found[row[0]].lots.append(_lot(row[1:]))
+        _order_lots(found)
+    return found
+
+
+def _order_lots(found: dict[str, Account]) -> None:
+    for account in found.values():
+        if len(account.lots) > 1:
+            account.lots.sort(key=burn_down_order)
+
+
+def read_accounts(account_ids: Sequence[str]) -> Work[dict[str, Account]]:
+    """Reads accounts and their open lots in one statement, so that they belong together, without locking."""
+    found: dict[str, Account] = {}
+    for row in (yield READ_ACCOUNTS_AND_LOTS(account_ids)):
+        account = found.get(row[0])
+        if account is None:
+            account = found[row[0]] = _account(row)
+        if row[8] is not None:
+            account.lots.append(_lot(row[8:]))
+    _order_lots(found)
+    return found
+
+
+def fetch_lots(account: Account, lot_ids: Iterable[str]) -> Work[None]:
+    """Adds lots to an account in memory that may be empty, and so were not loaded with it."""
+    missing = [lot_id for lot_id in lot_ids if lot_id and account.lot(lot_id) is None]
+    if missing:
+        for row in (yield READ_LOTS(account.account_id, missing)):
+            account.add_lot(_lot(row))
+
+
+def write_accounts(changed: Sequence[Account]) -> Work[None]:
+    """Writes what was decided on locked accounts: transactions, entries, lots, and the accounts themselves."""
+    written = [account for account in changed if account.transactions]
+    if not written:
+        return
+    opened = {lot.lot_id for account in written for lot in account.new_lots}
+    news = [_lot_row(account.account_id, lot) for account in written for lot in account.new_lots]
+    if news:
+        expect((yield INSERT_LOTS.many(news)), len(news), "insert lots")
+    moved: list[Row] = []
+    turned: list[Row] = []
+    for account in written:
+        for lot in account.changed_lots.values():
+            if lot.lot_id in opened:
+                continue
+            if lot.remaining == 0 or lot.lot_id in account.empty_before:
+                turned.append((account.account_id, lot.lot_id, lot.remaining, 1 if lot.remaining else 0))
+            else:
+                moved.append((account.account_id, lot.lot_id, lot.remaining))
+    if moved:
+        expect((yield UPDATE_LOTS.many(moved)), len(moved), "update lots")
+    if turned:
+        expect((yield TURN_LOTS.many(turned)), len(turned), "turn lots")
+    yield from _append([transaction for account in written for transaction in account.transactions])
+    heads = [(a.account_id, a.version, a.last_transaction_id, a.balance, a.debt, a.set_aside) for a in written]
+    expect((yield UPDATE_ACCOUNTS.many(heads)), len(heads), "update accounts")
+    for account in written:
+        account.forget_decided()
+
+
+def _append(decided: list[Transaction]) -> Work[None]:
+    rows = [
+        (
+            t.account_id,
+            t.transaction_id,
+            t.version,
+            t.previous_id,
+            int(t.kind),
+            t.amount,
+            t.balance_after,
+            t.create_time_us,
+            t.source_id,
+            t.caller,
+            t.description,
+            t.metadata,
+        )
+        for t in decided
+    ]
+    expect((yield INSERT_TRANSACTIONS.many(rows)), len(rows), "insert transactions")
+    movements = [
+        (t.account_id, t.transaction_id, position, entry.source, entry.destination, entry.amount)
+        for t in decided
+        for position, entry in enumerate(t.entries)
+    ]
+    expect((yield INSERT_ENTRIES.many(movements)), len(movements), "insert entries")
+
+
+def _lot_row(account_id: str, lot: Lot) -> Row:
+    return (
+        account_id,
+        lot.lot_id,
+        int(lot.category),
+        lot.priority,
+        lot.amount,
+        lot.remaining,
+        1 if lot.remaining else 0,
+        lot.create_time_us,
+        lot.effective_time_us,
+        lot.expire_time_us,
+        lot.source_id,
+    )
