@@ -1,0 +1,87 @@
+"""What each class of the SDK's errors means for the effect of a call.
+
+REFUSED        Stripe looked at the request and said no: nothing happened.
+UNKNOWN        no answer, or one that says nothing about the effect.
+MISCONFIGURED  our credentials are wrong. That says nothing about the purchase, which may go on once they are right.
+DEFECT         the key came before with other parameters. The first call under it may well have had its effect (a refund may be out), so
+               this is no refusal of the effect: nothing may be given back on its account. A person has to look.
+"""
+
+from enum import Enum, auto
+from typing import Final
+
+import stripe
+import structlog
+
+from billing_service.payments.port import ProviderRefused, ProviderUnavailable
+
+log = structlog.get_logger(__name__)
+
+
+class Verdict(Enum):
+    REFUSED = auto()
+    UNKNOWN = auto()
+    MISCONFIGURED = auto()
+    DEFECT = auto()
+
+
+VERDICTS: Final[dict[type[stripe.StripeError], Verdict]] = {
+    stripe.InvalidRequestError: Verdict.REFUSED,
+    stripe.CardError: Verdict.REFUSED,
+    stripe.APIConnectionError: Verdict.UNKNOWN,
+    stripe.APIError: Verdict.UNKNOWN,
+    stripe.RateLimitError: Verdict.UNKNOWN,
+    stripe.AuthenticationError: Verdict.MISCONFIGURED,
+    stripe.PermissionError: Verdict.MISCONFIGURED,
+    stripe.IdempotencyError: Verdict.DEFECT,
+}
+"""By exact class: a subclass that a later SDK brings is unexpected, and so unknown, until it gets a row."""
+
+UNDECIDED_CODES: Final = frozenset({"idempotency_key_in_use", "lock_timeout", "rate_limit"})
+"""Codes that mean "not now" whatever class carries them."""
+
+
+def translated(operation: str, error: Exception) -> ProviderRefused | ProviderUnavailable:
+    """The port's word for anything that went wrong during `operation`; logged unless it is a plain refusal."""
+    if isinstance(error, ProviderRefused | ProviderUnavailable):
+        return error
+    if not isinstance(error, stripe.StripeError):
+        if isinstance(error, TimeoutError):
+            log.warning("stripe_call_timed_out", operation=operation)
+        else:
+            log.error("stripe_call_broke", operation=operation, exc_info=error)
+        return ProviderUnavailable(f"{operation}: no usable answer ({type(error).__name__})")
+    verdict = VERDICTS.get(type(error))
+    code = _code(error)
+    if verdict is Verdict.REFUSED and code not in UNDECIDED_CODES:
+        return ProviderRefused(code, error.user_message or "refused without a reason", getattr(error, "param", None) or None)
+    details = {
+        "operation": operation,
+        "error": type(error).__name__,
+        "code": code,
+        "http_status": error.http_status,
+        "request_id": error.request_id,
+    }
+    match verdict:
+        case Verdict.MISCONFIGURED:
+            log.error("stripe_credentials_refused", **details)
+        case Verdict.DEFECT:
+            log.error("stripe_idempotency_key_reused_with_other_parameters", **details)
+        case None:
+            log.error("stripe_error_unexpected", **details)
+        case _:
+            log.warning("stripe_unavailable", **details)
+    return ProviderUnavailable(f"{operation}: {type(error).__name__} ({code})", key_spent=_is_stored_failure(error))
+
+
+def _code(error: stripe.StripeError) -> str:
+    """Stripe's code where there is one (some classes keep it on the error object alone), else the kind of error."""
+    body = error.error
+    code = error.code or getattr(body, "code", None) or getattr(body, "type", None)
+    return str(code) if code else "unknown"
+
+
+def _is_stored_failure(error: stripe.StripeError) -> bool:
+    """Whether this is a stored answer of 500 or above, which the same key will keep getting for a day."""
+    replayed = str((error.headers or {}).get("idempotent-replayed", "")).lower() == "true"
+    return replayed and (error.http_status or 0) >= 500  # noqa: PLR2004 - HTTP's server errors

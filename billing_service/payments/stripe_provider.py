@@ -1,0 +1,152 @@
+"""The Stripe adapter. Only this package imports the SDK's client, and only when a provider is made: the import takes a third of a second."""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING, TypeVar
+
+from billing_service.payments import stripe_objects
+from billing_service.payments.port import CheckoutOrder, CheckoutSession, ProviderRefund, ProviderRefused
+
+if TYPE_CHECKING:
+    import stripe
+    from stripe.params import CustomerCreateParams, RefundCreateParams
+    from stripe.params.checkout import SessionCreateParams, SessionCreateParamsLineItem
+
+Answer = TypeVar("Answer")
+
+NETWORK_RETRIES_MAX = 2
+"""Made by the SDK itself, under the same idempotency key."""
+REFUNDS_PER_PAGE = 100
+"""The most that Stripe gives at once."""
+
+
+class StripeProvider:
+    """`domain`'s payment provider over Stripe's API.
+
+    `attempt_timeout_s` bounds each wait for the network within one attempt, `call_timeout_s` the whole call with its retries.
+    `api_base` is the address of a stand-in for Stripe, such as `http://127.0.0.1:18420`; None is Stripe itself.
+    """
+
+    def __init__(self, api_key: str, *, api_base: str | None = None, attempt_timeout_s: float = 8.0, call_timeout_s: float = 20.0) -> None:
+        import stripe
+
+        from billing_service.payments.stripe_errors import translated
+        from billing_service.payments.stripe_http import FormTransport
+
+        # A switch of the whole SDK: otherwise it sends timings of earlier calls and writes an id into the home directory.
+        stripe.enable_telemetry = False
+        self._http = FormTransport(timeout=attempt_timeout_s)
+        self._stripe = stripe.StripeClient(
+            api_key,
+            base_addresses={"api": api_base, "files": api_base, "connect": api_base, "meter_events": api_base} if api_base else None,
+            max_network_retries=NETWORK_RETRIES_MAX,
+            http_client=self._http,
+        )
+        self._call_timeout_s = call_timeout_s
+        self._translated = translated
+
+    async def create_customer(self, *, account_id: str, email: str, name: str, idempotency_key: str) -> str:
+        params: CustomerCreateParams = {"metadata": {"account_id": account_id}}
+        if email:
+            params["email"] = email
+        if name:
+            params["name"] = name
+        call = self._stripe.v1.customers.create_async(params, {"idempotency_key": idempotency_key})
+        return (await self._answer("create_customer", call)).id
+
+    async def create_checkout(self, order: CheckoutOrder) -> CheckoutSession:
+        call = self._stripe.v1.checkout.sessions.create_async(_session_params(order), {"idempotency_key": order.idempotency_key})
+        session = await self._checkout("create_checkout", call)
+        if (session.amount_subtotal_minor, session.currency) != (order.amount_minor, order.currency):
+            raise ProviderRefused(
+                "amount_mismatch",
+                f"the page would charge {session.amount_subtotal_minor} {session.currency}, not {order.amount_minor} {order.currency}",
+                "line_items",
+            )
+        return session
+
+    async def get_checkout(self, session_id: str) -> CheckoutSession:
+        return await self._checkout("get_checkout", self._stripe.v1.checkout.sessions.retrieve_async(session_id))
+
+    async def expire_checkout(self, session_id: str, idempotency_key: str) -> CheckoutSession:
+        call = self._stripe.v1.checkout.sessions.expire_async(session_id, options={"idempotency_key": idempotency_key})
+        try:
+            return await self._checkout("expire_checkout", call)
+        except ProviderRefused:
+            session = await self.get_checkout(session_id)
+            if session.status == "open":
+                raise
+            return session
+
+    async def create_refund(
+        self, *, refund_id: str, purchase_id: str, account_id: str, payment_intent_id: str, amount_minor: int, idempotency_key: str
+    ) -> ProviderRefund:
+        params: RefundCreateParams = {
+            "payment_intent": payment_intent_id,
+            "amount": amount_minor,
+            "metadata": {"refund_id": refund_id, "purchase_id": purchase_id, "account_id": account_id},
+        }
+
+        async def refund() -> ProviderRefund:
+            answer = await self._stripe.v1.refunds.create_async(params, {"idempotency_key": idempotency_key})
+            return stripe_objects.provider_refund(answer.to_dict())
+
+        return await self._answer("create_refund", refund())
+
+    async def list_refunds(self, payment_intent_id: str) -> list[ProviderRefund]:
+        async def refunds() -> list[ProviderRefund]:
+            page = await self._stripe.v1.refunds.list_async({"payment_intent": payment_intent_id, "limit": REFUNDS_PER_PAGE})
+            return [stripe_objects.provider_refund(refund.to_dict()) async for refund in page.auto_paging_iter()]
+
+        return await self._answer("list_refunds", refunds())
+
+    async def close(self) -> None:
+        await self._http.close_async()  # type: ignore[no-untyped-call]  # the SDK leaves this one method without types
+
+    async def _checkout(self, operation: str, call: "Awaitable[stripe.checkout.Session]") -> CheckoutSession:
+        async def session() -> CheckoutSession:
+            return stripe_objects.checkout_session((await call).to_dict())
+
+        return await self._answer(operation, session())
+
+    async def _answer(self, operation: str, call: Awaitable[Answer]) -> Answer:
+        try:
+            async with asyncio.timeout(self._call_timeout_s):
+                return await call
+        except Exception as error:
+            # The port promises two errors and no other: whatever breaks between here and Stripe leaves the outcome unknown.
+            raise self._translated(operation, error) from error
+
+
+def _session_params(order: CheckoutOrder) -> "SessionCreateParams":
+    metadata = {**order.metadata, "purchase_id": order.purchase_id, "account_id": order.account_id}
+    params: SessionCreateParams = {
+        "mode": "payment",
+        "line_items": [_line_item(order)],
+        "client_reference_id": order.purchase_id,
+        "metadata": metadata,
+        # Not copied by Stripe: without it a refund made in the Dashboard can't be traced to its purchase.
+        "payment_intent_data": {"metadata": metadata},
+        "success_url": order.success_url,
+        "cancel_url": order.cancel_url,
+        "expires_at": order.expire_time_us // stripe_objects.US_PER_S,
+        # Another currency on the page would make amounts that are not ours.
+        "adaptive_pricing": {"enabled": False},
+    }
+    if order.customer_id is not None:
+        params["customer"] = order.customer_id
+    if order.allow_promotion_codes:
+        params["allow_promotion_codes"] = True
+    return params
+
+
+def _line_item(order: CheckoutOrder) -> "SessionCreateParamsLineItem":
+    if order.stripe_price_id is not None:
+        return {"price": order.stripe_price_id, "quantity": 1}
+    item: SessionCreateParamsLineItem = {
+        "price_data": {"currency": order.currency, "unit_amount": order.amount_minor, "product_data": {"name": order.name}},
+        "quantity": 1,
+    }
+    if order.description:
+        item["price_data"]["product_data"]["description"] = order.description
+    return item
