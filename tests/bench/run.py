@@ -1,0 +1,205 @@
+"""`make bench`: starts all that it needs, takes turns among the contestants, prints and keeps the table.
+
+The contestants run side by side but are loaded one at a time, A B C A B C, so that a slow minute of the machine hits all of
+them; each value is compared with the no-op of its own round. Writes build/bench/results.json and results.md.
+"""
+
+import argparse
+import json
+import os
+import platform
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
+from types import FrameType
+from typing import Any
+
+from tests.bench import servers, targets
+
+ACCOUNTS = 10_000
+SAMPLE_S = 0.05
+NAIVE_SQLITE, NAIVE_POSTGRESQL = "naive on SQLite", "naive on PostgreSQL"
+CONTESTANTS = (targets.NOOP, *targets.SERVICES, NAIVE_SQLITE, NAIVE_POSTGRESQL)
+RESULTS = servers.ROOT / "build" / "bench"
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+LEDGER_COUNTERS = ("commits", "operations", "statements")
+
+
+@dataclass(frozen=True)
+class Measurement:
+    name: str
+    in_flight: int
+    contestants: Sequence[str]
+    method: str = "DeductCredits"
+    accounts: int = ACCOUNTS
+
+
+_COMPARED = (targets.NOOP, *targets.SERVICES)
+PLAN = (
+    Measurement("deduct 1", 1, _COMPARED),
+    Measurement("deduct 16", 16, _COMPARED),
+    Measurement("deduct 64", 64, CONTESTANTS),
+    Measurement("deduct 256", 256, _COMPARED),
+    Measurement("deduct hot 64", 64, targets.SERVICES, accounts=1),
+    Measurement("balance 64", 64, _COMPARED, method="GetBalance"),
+)
+
+
+def measure(server: servers.Server, measurement: Measurement, measured_s: float) -> dict[str, Any]:
+    """Runs one load in its own process; adds the server's peak memory and, for the service, what its ledger did meanwhile."""
+    before = _ledger_counters(server)
+    options = {
+        "--port": server.port,
+        "--method": measurement.method,
+        "--in-flight": measurement.in_flight,
+        "--accounts": measurement.accounts,
+        "--measured-s": measured_s,
+    }
+    command = [sys.executable, "-m", "tests.bench.load", *(str(part) for option in options.items() for part in option)]
+    resident: list[int] = []
+    generator = subprocess.Popen(command, cwd=servers.ROOT, stdout=subprocess.PIPE, start_new_session=True)
+    try:
+        while generator.poll() is None:
+            resident.append(servers.resident_bytes(server.process.pid) or 0)
+            time.sleep(SAMPLE_S)
+        output, _ = generator.communicate()
+    finally:
+        servers.end(generator)
+    if generator.returncode:
+        raise RuntimeError(f"the load generator failed on {server.name}, {measurement.name}")
+    outcome: dict[str, Any] = json.loads(output)
+    outcome["resident_bytes_max"] = max(resident, default=0) or None
+    after = _ledger_counters(server)
+    return {**outcome, **{name: after[name] - before[name] for name in after}}
+
+
+def _ledger_counters(server: servers.Server) -> dict[str, float]:
+    if server.metrics_port is None:
+        return {}
+    known = servers.metrics(server)
+    samples = {name: f"billing_ledger_{name}_total" for name in LEDGER_COUNTERS}
+    return {name: known[sample] for name, sample in samples.items() if sample in known}
+
+
+def databases(chosen: Sequence[str], work: Path, stack: ExitStack) -> dict[str, str]:
+    """The database URL of each chosen contestant that has one; the services' are migrated and seeded."""
+    urls = {"SQLite": f"sqlite:///{work / 'service.sqlite3'}", NAIVE_SQLITE: f"sqlite+aiosqlite:///{work / 'naive.sqlite3'}"}
+    if {"PostgreSQL", NAIVE_POSTGRESQL} & set(chosen):
+        create = stack.enter_context(servers.postgresql(work / "postgresql"))
+        urls["PostgreSQL"] = create("service")
+        urls[NAIVE_POSTGRESQL] = create("naive").replace("postgresql://", "postgresql+asyncpg://")
+    for name in targets.SERVICES:
+        if name in chosen:
+            servers.seed(urls[name], ACCOUNTS)
+    return urls
+
+
+def start(name: str, urls: dict[str, str], work: Path) -> AbstractContextManager[servers.Server]:
+    if name == targets.NOOP:
+        return servers.yardstick(name, "tests.bench.noop_server", work)
+    if name in targets.SERVICES:
+        return servers.service(name, urls[name], work)
+    return servers.yardstick(name, "tests.bench.naive_server", work, "--database-url", urls[name], "--accounts", str(ACCOUNTS))
+
+
+def measure_start(name: str, urls: dict[str, str], work: Path) -> dict[str, dict[str, Any]]:
+    """Starts a service and ends it again: how long until it serves, and its memory then."""
+    with start(name, urls, work) as server:
+        return {"start": {"start_s": server.start_s}, "rest": {"resident_bytes": servers.resident_bytes(server.process.pid)}}
+
+
+def run(chosen: Sequence[str], work: Path, rounds: int, measured_s: float) -> list[dict[str, dict[str, Any]]]:
+    """All rounds, each with every measurement of the plan and every chosen contestant in turn."""
+    turns: list[dict[str, dict[str, Any]]] = []
+    with ExitStack() as stack:
+        urls = databases(chosen, work, stack)
+        starts = [{name: measure_start(name, urls, work) for name in targets.SERVICES if name in chosen} for _ in range(rounds)]
+        running = {name: stack.enter_context(start(name, urls, work)) for name in chosen}
+        for number, started in enumerate(starts, 1):
+            turn = {what: {name: figures[what] for name, figures in started.items()} for what in ("start", "rest")}
+            for measurement in PLAN:
+                turn[measurement.name] = {}
+                for name in measurement.contestants:
+                    if name in running:
+                        outcome = turn[measurement.name][name] = measure(running[name], measurement, measured_s)
+                        rate = f"{outcome['calls_per_second']:,.0f}/s"
+                        failures = f", {outcome['failed_total']} failed: {outcome['errors']}" if outcome["failed_total"] else ""
+                        _say(f"round {number} of {rounds}: {measurement.name}, {name}: {rate}{failures}")
+            turns.append(turn)
+    return turns
+
+
+def fsync_ms(directory: Path) -> float:
+    """Median time that one 4 KiB append takes to be on disk here: what every commit pays at least."""
+    times_s = []
+    with tempfile.TemporaryFile(dir=directory) as file:
+        for _ in range(50):
+            file.write(bytes(4096))
+            file.flush()
+            begin_s = time.perf_counter()
+            os.fsync(file.fileno())
+            times_s.append(time.perf_counter() - begin_s)
+    return median(times_s) * 1e3
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)  # noqa: T201 - progress of a command
+
+
+def _machine(work: Path) -> dict[str, Any]:
+    return {
+        "processors": os.cpu_count(),
+        "load before": f"{os.getloadavg()[0]:.2f}",
+        "fsync": f"{fsync_ms(work):.2f} ms",
+        "Python": platform.python_version(),
+        "grpcio": version("grpcio"),
+        "SQLite": sqlite3.sqlite_version,
+    }
+
+
+def _stop(_signal_number: int, _frame: FrameType | None) -> None:
+    for signal_number in STOP_SIGNALS:
+        signal.signal(signal_number, signal.SIG_IGN)  # an impatient second Ctrl-C must not leave processes behind
+    raise KeyboardInterrupt
+
+
+def main() -> int:
+    """0 when everything was measured and no call failed, 1 when calls failed, 130 when interrupted."""
+    parser = argparse.ArgumentParser(description="Measure the service against the no-op and the naive form, in one run.")
+    parser.add_argument("--only", action="append", choices=CONTESTANTS, help="a contestant to measure; may be repeated; all by default")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--measured-s", type=float, default=2.0, help="seconds that each load is measured")
+    parser.add_argument("--directory", type=Path, default=Path("/var/tmp"), help="where the databases live: a real disk, not memory")
+    arguments = parser.parse_args()
+    for signal_number in STOP_SIGNALS:
+        signal.signal(signal_number, _stop)
+    begin_s = time.monotonic()
+    try:
+        with tempfile.TemporaryDirectory(prefix="billing-bench-", dir=arguments.directory) as work:
+            machine = _machine(Path(work))
+            turns = run(arguments.only or CONTESTANTS, Path(work), arguments.rounds, arguments.measured_s)
+    except KeyboardInterrupt:
+        _say("interrupted; everything that was started has ended")
+        return 130
+    machine["took"] = f"{time.monotonic() - begin_s:.0f} s"
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    figures = targets.figures(turns)
+    kept = {"machine": machine, "targets": targets.assess(turns), "figures": figures, "rounds": turns}
+    (RESULTS / "results.json").write_text(json.dumps(kept, indent=1) + "\n")
+    table = targets.markdown(turns, machine)
+    (RESULTS / "results.md").write_text(table)
+    print(table)  # noqa: T201 - the result is the program's output
+    return 1 if any(row["failed"] for row in figures) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

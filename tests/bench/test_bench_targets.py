@@ -1,0 +1,57 @@
+"""The table of the bench says what the figures say."""
+
+from typing import Any
+
+import pytest
+
+from tests.bench import targets
+
+
+def outcome(calls_per_second: float, p50_ms: float = 1.0, p99_ms: float = 2.0, **more: float) -> dict[str, Any]:
+    latencies = {"p50_ms": p50_ms, "p99_ms": p99_ms, "max_ms": p99_ms}
+    return {"calls_per_second": calls_per_second, "failed_total": 0, "generator_cpu_share": 0.2, **latencies, **more}
+
+
+def row(rounds: list[dict[str, Any]], start_of_name: str, store: str = "SQLite") -> dict[str, Any]:
+    [found] = [row for row in targets.assess(rounds) if row["measure"].startswith(start_of_name) and row["store"] == store]
+    return found
+
+
+def test_what_was_not_measured_is_never_met():
+    for rounds in ([], [{}], [{"deduct 64": {"no-op": outcome(100)}}], [{"deduct 64": {"no-op": outcome(0), "SQLite": outcome(1)}}]):
+        assert {each["verdict"] for each in targets.assess(rounds)} == {"not measured"}
+
+
+@pytest.mark.parametrize(("rate", "verdict"), [(59, "NOT met"), (60, "good"), (79, "good"), (80, "goal met"), (120, "goal met")])
+def test_a_share_is_met_from_its_limit_up(rate: float, verdict: str):
+    found = row([{"deduct 64": {"no-op": outcome(100), "SQLite": outcome(rate)}}], "DeductCredits, 64")
+    assert (found["shown"], found["verdict"]) == (f"{rate}%", verdict)
+
+
+@pytest.mark.parametrize(("p99_ms", "verdict"), [(31, "NOT met"), (30, "good"), (18.1, "good"), (18, "goal met")])
+def test_a_latency_is_met_from_its_limit_down(p99_ms: float, verdict: str):
+    found = row([{"deduct 64": {"no-op": outcome(1, p99_ms=10), "SQLite": outcome(1, p99_ms=p99_ms)}}], "p99")
+    assert found["verdict"] == verdict
+
+
+def test_each_round_is_compared_with_its_own_noop_and_the_median_counts():
+    rounds = [{"deduct 64": {"no-op": outcome(noop), "SQLite": outcome(rate)}} for noop, rate in ((100, 70), (10, 7), (1_000, 10))]
+    assert row(rounds, "DeductCredits, 64")["value"] == pytest.approx(0.7)
+
+
+def test_the_ledger_s_counters_become_commits_per_deduction_and_statements_per_batch():
+    rounds = [{"deduct 64": {"SQLite": outcome(1, commits=10, operations=300, statements=70)}}]
+    assert (row(rounds, "synced commits")["shown"], row(rounds, "synced commits")["verdict"]) == ("1/30", "good")
+    assert (row(rounds, "SQL statements")["shown"], row(rounds, "SQL statements")["verdict"]) == ("7", "good")
+    assert row(rounds, "synced commits", "PostgreSQL")["verdict"] == "not measured"
+
+
+def test_the_tables_name_every_target_and_count_failures():
+    failing = {**outcome(5), "failed_total": 3}
+    text = targets.markdown(
+        [{"deduct 64": {"no-op": outcome(10), "SQLite": failing}, "start": {"SQLite": {"start_s": 1.5}}}], {"processors": 2}
+    )
+    for target in targets.TARGETS:
+        assert text.count(f"| {target.name} |") == 2
+    assert "| start to serving, migrated database | SQLite | 1.5 s | 2 s | 1 s | good |" in text
+    assert "| deduct 64 | SQLite | 5 | 1.00 | 2.00 | 2.00 | 3 | 20% |" in text
