@@ -34,8 +34,10 @@ class Target:
 
 
 def _figure(turn: Round, measurement: str, contestant: str, figure: str) -> float | None:
-    value = turn.get(measurement, {}).get(contestant, {}).get(figure)
-    return None if value is None else float(value)
+    """None also when calls failed: failing fast is no speed."""
+    outcome = turn.get(measurement, {}).get(contestant, {})
+    value = outcome.get(figure)
+    return None if value is None or outcome.get("failed_total") else float(value)
 
 
 def _ratio(of: float | None, to: float | None) -> float | None:

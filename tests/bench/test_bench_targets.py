@@ -17,36 +17,47 @@ def row(rounds: list[dict[str, Any]], start_of_name: str, store: str = "SQLite")
     return found
 
 
-def test_what_was_not_measured_is_never_met():
-    for rounds in ([], [{}], [{"deduct 64": {"no-op": outcome(100)}}], [{"deduct 64": {"no-op": outcome(0), "SQLite": outcome(1)}}]):
-        assert {each["verdict"] for each in targets.assess(rounds)} == {"not measured"}
+@pytest.mark.parametrize(
+    "turn",
+    [
+        {},
+        {"deduct 64": {"no-op": outcome(100)}},
+        {"deduct 64": {"SQLite": outcome(100)}},
+        {"deduct 64": {"no-op": outcome(0), "SQLite": outcome(100)}},
+        {"deduct 64": {"no-op": outcome(100), "SQLite": {**outcome(100), "failed_total": 1}}},
+        {"deduct 64": {"no-op": outcome(100), "PostgreSQL": outcome(100)}},
+    ],
+    ids=["nothing", "the no-op alone", "no no-op", "a no-op that did nothing", "failed calls", "the other store"],
+)
+def test_what_was_not_measured_is_never_met(turn: dict[str, Any]) -> None:
+    assert row([turn], "DeductCredits, 64")["verdict"] == "not measured"
 
 
 @pytest.mark.parametrize(("rate", "verdict"), [(59, "NOT met"), (60, "good"), (79, "good"), (80, "goal met"), (120, "goal met")])
-def test_a_share_is_met_from_its_limit_up(rate: float, verdict: str):
+def test_a_share_is_met_from_its_limit_up(rate: float, verdict: str) -> None:
     found = row([{"deduct 64": {"no-op": outcome(100), "SQLite": outcome(rate)}}], "DeductCredits, 64")
     assert (found["shown"], found["verdict"]) == (f"{rate}%", verdict)
 
 
 @pytest.mark.parametrize(("p99_ms", "verdict"), [(31, "NOT met"), (30, "good"), (18.1, "good"), (18, "goal met")])
-def test_a_latency_is_met_from_its_limit_down(p99_ms: float, verdict: str):
+def test_a_latency_is_met_from_its_limit_down(p99_ms: float, verdict: str) -> None:
     found = row([{"deduct 64": {"no-op": outcome(1, p99_ms=10), "SQLite": outcome(1, p99_ms=p99_ms)}}], "p99")
     assert found["verdict"] == verdict
 
 
-def test_each_round_is_compared_with_its_own_noop_and_the_median_counts():
+def test_each_round_is_compared_with_its_own_noop_and_the_median_counts() -> None:
     rounds = [{"deduct 64": {"no-op": outcome(noop), "SQLite": outcome(rate)}} for noop, rate in ((100, 70), (10, 7), (1_000, 10))]
     assert row(rounds, "DeductCredits, 64")["value"] == pytest.approx(0.7)
 
 
-def test_the_ledger_s_counters_become_commits_per_deduction_and_statements_per_batch():
+def test_the_ledger_s_counters_become_commits_per_deduction_and_statements_per_batch() -> None:
     rounds = [{"deduct 64": {"SQLite": outcome(1, commits=10, operations=300, statements=70)}}]
     assert (row(rounds, "synced commits")["shown"], row(rounds, "synced commits")["verdict"]) == ("1/30", "good")
     assert (row(rounds, "SQL statements")["shown"], row(rounds, "SQL statements")["verdict"]) == ("7", "good")
     assert row(rounds, "synced commits", "PostgreSQL")["verdict"] == "not measured"
 
 
-def test_the_tables_name_every_target_and_count_failures():
+def test_the_tables_name_every_target_and_count_failures() -> None:
     failing = {**outcome(5), "failed_total": 3}
     text = targets.markdown(
         [{"deduct 64": {"no-op": outcome(10), "SQLite": failing}, "start": {"SQLite": {"start_s": 1.5}}}], {"processors": 2}
