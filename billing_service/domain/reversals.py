@@ -69,9 +69,7 @@ def quote_amount(purchase: PurchaseReversal, amount_minor: int) -> RefundQuote:
 def quote_unused_only(purchase: PurchaseReversal) -> RefundQuote:
     """The largest refund whose credits are all still in the purchase's own lot: it makes no debt, and one unit more would."""
     reachable = purchase.taken_microcredits + purchase.left_microcredits
-    if reachable >= purchase.credits_microcredits:
-        return quote_amount(purchase, purchase.remaining_minor)
-    coverable_minor = reachable * purchase.paid_minor // purchase.credits_microcredits
+    coverable_minor = min(purchase.paid_minor, reachable * purchase.paid_minor // purchase.credits_microcredits)
     refundable_minor = max(0, coverable_minor - purchase.reversed_minor)
     return quote_amount(purchase, refundable_minor) if refundable_minor else RefundQuote(0, 0, 0)
 

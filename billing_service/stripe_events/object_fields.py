@@ -1,0 +1,129 @@
+"""Typed reading of the object inside an event. Every wrong shape is FactInvalid, which names the field and repeats no content."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+AMOUNT_MINOR_MAX: Final = 10**15
+"""Far above any payment, far below the limit of a 64-bit integer."""
+TEXT_CHARACTERS_MAX: Final = 1_000
+MARK_CHARACTERS_MAX: Final = 255
+
+_WORD: Final = re.compile(r"[A-Za-z0-9_]{1,255}")
+_CURRENCY: Final = re.compile(r"[a-z]{3}")
+
+
+class FactInvalid(ValueError):  # noqa: N818 - a typed "no", like the others
+    """The event is Stripe's, but the object inside is not what its type promises. To be kept and alarmed, never acted on."""
+
+
+class ObjectFields:
+    """Reads one object of the kind `kind` (Stripe's name, such as `charge`)."""
+
+    __slots__ = ("_values", "_where")
+
+    def __init__(self, values: Mapping[str, Any], kind: str) -> None:
+        if values.get("object") != kind:
+            raise FactInvalid(f"object is not {kind!r}")
+        self._values = values
+        self._where = kind
+
+    def word(self, name: str) -> str:
+        """An id or one of Stripe's own words: letters, digits and underscores."""
+        value = self.optional_word(name)
+        if value is None:
+            raise FactInvalid(f"{self._where}.{name} is missing")
+        return value
+
+    def optional_word(self, name: str) -> str | None:
+        return self._word(name, self._values.get(name))
+
+    def reference(self, name: str) -> str | None:
+        """The id of another object, which Stripe sends alone or, when expanded, inside it."""
+        value = self._values.get(name)
+        if not isinstance(value, dict):
+            return self._word(name, value)
+        found = self._word(f"{name}.id", value.get("id"))
+        if found is None:
+            raise FactInvalid(f"{self._where}.{name}.id is missing")
+        return found
+
+    def amount(self, name: str) -> int:
+        value = self.optional_amount(name)
+        if value is None:
+            raise FactInvalid(f"{self._where}.{name} is missing")
+        return value
+
+    def optional_amount(self, name: str) -> int | None:
+        return self._amount(name, self._values.get(name))
+
+    def part_amount(self, table: str, name: str) -> int:
+        """An amount inside a nested table; 0 where Stripe leaves it out."""
+        values = self._values.get(table)
+        if values is None:
+            return 0
+        if not isinstance(values, dict):
+            raise FactInvalid(f"{self._where}.{table} is not an object")
+        return self._amount(f"{table}.{name}", values.get(name)) or 0
+
+    def currency(self, name: str = "currency") -> str:
+        value = self.optional_currency(name)
+        if value is None:
+            raise FactInvalid(f"{self._where}.{name} is missing")
+        return value
+
+    def optional_currency(self, name: str = "currency") -> str | None:
+        value = self._values.get(name)
+        if value is None:
+            return None
+        if not isinstance(value, str) or _CURRENCY.fullmatch(value) is None:
+            raise FactInvalid(f"{self._where}.{name} is not a lower-case currency code")
+        return value
+
+    def flag(self, name: str, *, default: bool | None = None) -> bool:
+        value = self._values.get(name, default)
+        if not isinstance(value, bool):
+            raise FactInvalid(f"{self._where}.{name} is neither true nor false")
+        return value
+
+    def text(self, name: str) -> str:
+        """Words of a person; empty where absent."""
+        value = self._values.get(name)
+        if value is None:
+            return ""
+        if not isinstance(value, str) or len(value) > TEXT_CHARACTERS_MAX or "\x00" in value:
+            raise FactInvalid(f"{self._where}.{name} is not text of at most {TEXT_CHARACTERS_MAX} characters")
+        return value
+
+    def mark(self, name: str) -> str | None:
+        """A top-level text that we may have put there ourselves; None where absent or of a shape that we never write."""
+        return _own_mark(self._values.get(name))
+
+    def metadata_mark(self, name: str) -> str | None:
+        """The same, in the metadata. Metadata belongs to whoever made the object, so no content of it is invalid."""
+        metadata = self._values.get("metadata")
+        if metadata is None:
+            return None
+        if not isinstance(metadata, dict):
+            raise FactInvalid(f"{self._where}.metadata is not an object")
+        return _own_mark(metadata.get(name))
+
+    def _word(self, name: str, value: object) -> str | None:
+        if value is None:
+            return None
+        if not isinstance(value, str) or _WORD.fullmatch(value) is None:
+            raise FactInvalid(f"{self._where}.{name} is not an id or a word")
+        return value
+
+    def _amount(self, name: str, value: object) -> int | None:
+        if value is None:
+            return None
+        if type(value) is not int or not 0 <= value <= AMOUNT_MINOR_MAX:
+            raise FactInvalid(f"{self._where}.{name} is not a whole number from 0 to {AMOUNT_MINOR_MAX}")
+        return value
+
+
+def _own_mark(value: object) -> str | None:
+    if isinstance(value, str) and 0 < len(value) <= MARK_CHARACTERS_MAX and value.isprintable():
+        return value
+    return None
