@@ -26,7 +26,8 @@ def purchases(draw):
     credits_microcredits, paid_minor = draw(CREDITS), draw(PAID)
     gone_minor = draw(st.integers(0, paid_minor))
     taken = target_credits(credits_microcredits, paid_minor, gone_minor)
-    left = draw(st.integers(0, credits_microcredits - taken) | st.just(credits_microcredits - taken))
+    # Up to all: spent credits may come back to the lot after others paid for what was taken.
+    left = draw(st.integers(0, credits_microcredits) | st.just(credits_microcredits - taken))
     return PurchaseReversal(credits_microcredits, paid_minor, gone_minor, taken, left)
 
 
@@ -156,6 +157,7 @@ def test_the_quote_with_debt_gives_all_the_money_back(purchase):
         (PurchaseReversal(1_000, 100, 0, 0, 0), RefundQuote(0, 0, 0), RefundQuote(100, 1_000, 1_000)),
         (PurchaseReversal(1_000, 100, 0, 0, 255), RefundQuote(25, 250, 0), RefundQuote(100, 1_000, 745)),
         (PurchaseReversal(1_000, 100, 40, 400, 255), RefundQuote(25, 250, 0), RefundQuote(60, 600, 345)),
+        (PurchaseReversal(1_000, 100, 30, 300, 800), RefundQuote(70, 700, 0), RefundQuote(70, 700, 0)),
         (PurchaseReversal(1_000, 100, 100, 1_000, 0), RefundQuote(0, 0, 0), RefundQuote(0, 0, 0)),
         (PurchaseReversal(1_000, 0, 0, 0, 1_000), RefundQuote(0, 0, 0), RefundQuote(0, 0, 0)),
         (PurchaseReversal(3, 100, 0, 0, 2), RefundQuote(66, 2, 0), RefundQuote(100, 3, 1)),
