@@ -1,0 +1,70 @@
+"""When a call must have ended: the caller's deadline, or the service's own.
+
+gRPC itself cancels a handler at the caller's deadline. What is left to do here: refuse what could not be finished anyway, and end calls
+that brought no deadline, or one far away, so that nothing waits for ever on a database that does not answer.
+"""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+
+from billing_service.domain.refusals import Failure, Reason
+
+REMAINING_MIN_S = 0.02
+"""Below this a durable write and its way back do not fit, and the caller would be left with an unknown outcome."""
+
+
+def deadline_too_short() -> Failure:
+    return Failure(
+        Reason.DEADLINE_TOO_SHORT,
+        f"less than {REMAINING_MIN_S * 1000:.0f} ms were left of the caller's deadline; nothing was begun",
+        metadata={"remaining_min_ms": round(REMAINING_MIN_S * 1000)},
+    )
+
+
+@dataclass(slots=True)
+class OverdueCalls:
+    """Cancels calls that outlive `limit_s`.
+
+    All calls get the same time, so they fall due in the order in which they came: one timer for the oldest serves them all, and a call
+    costs two dictionary operations.
+    """
+
+    limit_s: float
+    started: dict[asyncio.Task[Any], float] = field(default_factory=dict)
+    """When each watched call began (event loop time), oldest first."""
+    canceled: set[asyncio.Task[Any]] = field(default_factory=set)
+    """Calls that were told to end and have not answered yet."""
+    _timer: asyncio.TimerHandle | None = None
+
+    def watch(self, task: asyncio.Task[Any] | None, now: float) -> None:
+        assert task is not None, "a coroutine that runs has a task"
+        self.started[task] = now
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_at(now + self.limit_s, self._cancel_due)
+
+    def forget(self, task: asyncio.Task[Any]) -> bool:
+        """Ends the watch; True when the call had been told to end."""
+        self.started.pop(task, None)
+        if task in self.canceled:
+            self.canceled.discard(task)
+            return True
+        return False
+
+    def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _cancel_due(self) -> None:
+        loop = asyncio.get_running_loop()
+        due = loop.time() - self.limit_s + 0.001  # asyncio's clock steps by about a millisecond
+        self._timer = None
+        while self.started:
+            task, started = next(iter(self.started.items()))
+            if started > due:
+                self._timer = loop.call_at(started + self.limit_s, self._cancel_due)
+                return
+            del self.started[task]
+            self.canceled.add(task)
+            task.cancel("the call took longer than the service allows")
