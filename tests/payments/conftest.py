@@ -1,0 +1,26 @@
+"""A provider that talks to a scripted server, and does not wait long between its attempts."""
+
+import pytest
+import stripe
+from scripted_stripe import scripted_stripe
+from stripe_answers import KEY
+
+from billing_service.payments.stripe_provider import StripeProvider
+
+
+@pytest.fixture(autouse=True)
+def quick_retries(monkeypatch):
+    monkeypatch.setattr(stripe.HTTPClient, "INITIAL_DELAY", 0.001)
+
+
+@pytest.fixture
+async def server():
+    async with scripted_stripe() as running:
+        yield running
+
+
+@pytest.fixture
+async def provider(server):
+    opened = StripeProvider(KEY, api_base=server.base, attempt_timeout_s=0.3, call_timeout_s=5)
+    yield opened
+    await opened.close()
