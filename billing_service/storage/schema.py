@@ -75,6 +75,7 @@ profiles = Table(
     _id("referral_code"),
     _text("metadata"),
     _id("stripe_customer_id"),
+    _number("customer_attempt"),
 )
 """What is known about an account and seldom changes."""
 
@@ -179,8 +180,8 @@ purchases = Table(
     _number("credits"),
     _number("amount_minor"),
     _id("currency"),
-    _number("status"),
-    _number("livemode"),
+    _id("status"),
+    _number("attempt"),
     _id("checkout_session_id"),
     _text("checkout_url"),
     _id("payment_intent_id"),
@@ -195,13 +196,15 @@ purchases = Table(
     _number("create_time_us"),
     _number("expire_time_us"),
     _number("complete_time_us", nullable=True),
+    _check("status", "status IN ('PENDING', 'AWAITING_FUNDS', 'COMPLETED', 'FAILED', 'EXPIRED', 'CANCELED')"),
     _check("credits", "credits > 0"),
     _check("amount_minor", "amount_minor > 0"),
     _check("paid_minor", "paid_minor >= 0"),
     _check("refunded_minor", "refunded_minor >= 0"),
     _check("reversed", "reversed >= 0 AND reversed <= credits"),
 )
-"""`reversed` is what reversals have taken of the credits, so that the target is always compared with one number."""
+"""`reversed` is what reversals have taken of the credits, so that the target is always compared with one number. `attempt`
+numbers the tries at Stripe whose stored failure would be replayed for their key."""
 
 purchase_references = Table(
     "purchase_references",
@@ -220,13 +223,15 @@ refunds = Table(
     _id("purchase_id"),
     _number("amount_minor"),
     _id("currency"),
-    _number("status"),
+    _id("status"),
+    _number("attempt"),
     _number("requires_settlement"),
     _number("reversed"),
     _number("debt"),
     _id("stripe_refund_id"),
     _text("reason"),
     _number("create_time_us"),
+    _check("status", "status IN ('PENDING', 'SUCCEEDED', 'FAILED', 'CANCELED')"),
     _check("amount_minor", "amount_minor > 0"),
 )
 Index("ix_refunds_purchase", refunds.c.account_id, refunds.c.purchase_id)
@@ -237,7 +242,7 @@ referrals = Table(
     metadata,
     _id("account_id", key=True),
     _id("referrer_account_id"),
-    _number("state"),
+    _id("state"),
     _number("bonus"),
     _id("purchase_id"),
     _id("referee_lot_id"),
@@ -246,6 +251,7 @@ referrals = Table(
     _number("referrer_taken"),
     _number("create_time_us"),
     _number("reward_time_us", nullable=True),
+    _check("state", "state IN ('PENDING', 'QUALIFIED', 'REWARDED', 'CLOSED', 'REVERSED')"),
     _check("self", "account_id <> referrer_account_id"),
 )
 """Keyed by the referred account: nobody is referred twice."""
@@ -257,12 +263,13 @@ stripe_events = Table(
     _id("event_id", key=True),
     _id("event_type"),
     _id("subject"),
-    _number("status"),
+    _id("status"),
     Column("payload", Bytes, nullable=False),
     _number("receive_time_us"),
     _number("process_time_us"),
     _number("attempt_count"),
     _text("error"),
+    _check("status", "status IN ('PROCESSED', 'IGNORED', 'QUARANTINED', 'FAILED')"),
 )
 """The inbox. `subject` is the PaymentIntent that an event waits for when no purchase knows it yet; else empty."""
 Index("ix_stripe_events_receive", stripe_events.c.receive_time_us, stripe_events.c.event_id)

@@ -106,6 +106,7 @@ CREATE TABLE profiles (
   referral_code TEXT COLLATE "C" NOT NULL,
   metadata TEXT NOT NULL,
   stripe_customer_id TEXT COLLATE "C" NOT NULL,
+  customer_attempt BIGINT NOT NULL,
   CONSTRAINT pk_profiles PRIMARY KEY (account_id)
 )
 -- next
@@ -125,8 +126,8 @@ CREATE TABLE purchases (
   credits BIGINT NOT NULL,
   amount_minor BIGINT NOT NULL,
   currency TEXT COLLATE "C" NOT NULL,
-  status BIGINT NOT NULL,
-  livemode BIGINT NOT NULL,
+  status TEXT COLLATE "C" NOT NULL,
+  attempt BIGINT NOT NULL,
   checkout_session_id TEXT COLLATE "C" NOT NULL,
   checkout_url TEXT NOT NULL,
   payment_intent_id TEXT COLLATE "C" NOT NULL,
@@ -142,6 +143,7 @@ CREATE TABLE purchases (
   expire_time_us BIGINT NOT NULL,
   complete_time_us BIGINT,
   CONSTRAINT pk_purchases PRIMARY KEY (account_id, purchase_id),
+  CONSTRAINT ck_purchases_status CHECK (status IN ('PENDING', 'AWAITING_FUNDS', 'COMPLETED', 'FAILED', 'EXPIRED', 'CANCELED')),
   CONSTRAINT ck_purchases_credits CHECK (credits > 0),
   CONSTRAINT ck_purchases_amount_minor CHECK (amount_minor > 0),
   CONSTRAINT ck_purchases_paid_minor CHECK (paid_minor >= 0),
@@ -158,7 +160,7 @@ CREATE TABLE referral_codes (
 CREATE TABLE referrals (
   account_id TEXT COLLATE "C" NOT NULL,
   referrer_account_id TEXT COLLATE "C" NOT NULL,
-  state BIGINT NOT NULL,
+  state TEXT COLLATE "C" NOT NULL,
   bonus BIGINT NOT NULL,
   purchase_id TEXT COLLATE "C" NOT NULL,
   referee_lot_id TEXT COLLATE "C" NOT NULL,
@@ -168,6 +170,7 @@ CREATE TABLE referrals (
   create_time_us BIGINT NOT NULL,
   reward_time_us BIGINT,
   CONSTRAINT pk_referrals PRIMARY KEY (account_id),
+  CONSTRAINT ck_referrals_state CHECK (state IN ('PENDING', 'QUALIFIED', 'REWARDED', 'CLOSED', 'REVERSED')),
   CONSTRAINT ck_referrals_self CHECK (account_id <> referrer_account_id)
 )
 -- next
@@ -179,7 +182,8 @@ CREATE TABLE refunds (
   purchase_id TEXT COLLATE "C" NOT NULL,
   amount_minor BIGINT NOT NULL,
   currency TEXT COLLATE "C" NOT NULL,
-  status BIGINT NOT NULL,
+  status TEXT COLLATE "C" NOT NULL,
+  attempt BIGINT NOT NULL,
   requires_settlement BIGINT NOT NULL,
   reversed BIGINT NOT NULL,
   debt BIGINT NOT NULL,
@@ -187,6 +191,7 @@ CREATE TABLE refunds (
   reason TEXT NOT NULL,
   create_time_us BIGINT NOT NULL,
   CONSTRAINT pk_refunds PRIMARY KEY (account_id, refund_id),
+  CONSTRAINT ck_refunds_status CHECK (status IN ('PENDING', 'SUCCEEDED', 'FAILED', 'CANCELED')),
   CONSTRAINT ck_refunds_amount_minor CHECK (amount_minor > 0)
 )
 -- next
@@ -202,13 +207,14 @@ CREATE TABLE stripe_events (
   event_id TEXT COLLATE "C" NOT NULL,
   event_type TEXT COLLATE "C" NOT NULL,
   subject TEXT COLLATE "C" NOT NULL,
-  status BIGINT NOT NULL,
+  status TEXT COLLATE "C" NOT NULL,
   payload BYTEA NOT NULL,
   receive_time_us BIGINT NOT NULL,
   process_time_us BIGINT NOT NULL,
   attempt_count BIGINT NOT NULL,
   error TEXT NOT NULL,
-  CONSTRAINT pk_stripe_events PRIMARY KEY (event_id)
+  CONSTRAINT pk_stripe_events PRIMARY KEY (event_id),
+  CONSTRAINT ck_stripe_events_status CHECK (status IN ('PROCESSED', 'IGNORED', 'QUARANTINED', 'FAILED'))
 )
 -- next
 CREATE INDEX ix_stripe_events_receive ON stripe_events (receive_time_us, event_id)

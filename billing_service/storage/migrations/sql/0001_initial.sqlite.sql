@@ -106,6 +106,7 @@ CREATE TABLE profiles (
   referral_code TEXT NOT NULL,
   metadata TEXT NOT NULL,
   stripe_customer_id TEXT NOT NULL,
+  customer_attempt INTEGER NOT NULL,
   CONSTRAINT pk_profiles PRIMARY KEY (account_id)
 ) STRICT, WITHOUT ROWID
 -- next
@@ -125,8 +126,8 @@ CREATE TABLE purchases (
   credits INTEGER NOT NULL,
   amount_minor INTEGER NOT NULL,
   currency TEXT NOT NULL,
-  status INTEGER NOT NULL,
-  livemode INTEGER NOT NULL,
+  status TEXT NOT NULL,
+  attempt INTEGER NOT NULL,
   checkout_session_id TEXT NOT NULL,
   checkout_url TEXT NOT NULL,
   payment_intent_id TEXT NOT NULL,
@@ -142,6 +143,7 @@ CREATE TABLE purchases (
   expire_time_us INTEGER NOT NULL,
   complete_time_us INTEGER,
   CONSTRAINT pk_purchases PRIMARY KEY (account_id, purchase_id),
+  CONSTRAINT ck_purchases_status CHECK (status IN ('PENDING', 'AWAITING_FUNDS', 'COMPLETED', 'FAILED', 'EXPIRED', 'CANCELED')),
   CONSTRAINT ck_purchases_credits CHECK (credits > 0),
   CONSTRAINT ck_purchases_amount_minor CHECK (amount_minor > 0),
   CONSTRAINT ck_purchases_paid_minor CHECK (paid_minor >= 0),
@@ -158,7 +160,7 @@ CREATE TABLE referral_codes (
 CREATE TABLE referrals (
   account_id TEXT NOT NULL,
   referrer_account_id TEXT NOT NULL,
-  state INTEGER NOT NULL,
+  state TEXT NOT NULL,
   bonus INTEGER NOT NULL,
   purchase_id TEXT NOT NULL,
   referee_lot_id TEXT NOT NULL,
@@ -168,6 +170,7 @@ CREATE TABLE referrals (
   create_time_us INTEGER NOT NULL,
   reward_time_us INTEGER,
   CONSTRAINT pk_referrals PRIMARY KEY (account_id),
+  CONSTRAINT ck_referrals_state CHECK (state IN ('PENDING', 'QUALIFIED', 'REWARDED', 'CLOSED', 'REVERSED')),
   CONSTRAINT ck_referrals_self CHECK (account_id <> referrer_account_id)
 ) STRICT, WITHOUT ROWID
 -- next
@@ -179,7 +182,8 @@ CREATE TABLE refunds (
   purchase_id TEXT NOT NULL,
   amount_minor INTEGER NOT NULL,
   currency TEXT NOT NULL,
-  status INTEGER NOT NULL,
+  status TEXT NOT NULL,
+  attempt INTEGER NOT NULL,
   requires_settlement INTEGER NOT NULL,
   reversed INTEGER NOT NULL,
   debt INTEGER NOT NULL,
@@ -187,6 +191,7 @@ CREATE TABLE refunds (
   reason TEXT NOT NULL,
   create_time_us INTEGER NOT NULL,
   CONSTRAINT pk_refunds PRIMARY KEY (account_id, refund_id),
+  CONSTRAINT ck_refunds_status CHECK (status IN ('PENDING', 'SUCCEEDED', 'FAILED', 'CANCELED')),
   CONSTRAINT ck_refunds_amount_minor CHECK (amount_minor > 0)
 ) STRICT, WITHOUT ROWID
 -- next
@@ -202,13 +207,14 @@ CREATE TABLE stripe_events (
   event_id TEXT NOT NULL,
   event_type TEXT NOT NULL,
   subject TEXT NOT NULL,
-  status INTEGER NOT NULL,
+  status TEXT NOT NULL,
   payload BLOB NOT NULL,
   receive_time_us INTEGER NOT NULL,
   process_time_us INTEGER NOT NULL,
   attempt_count INTEGER NOT NULL,
   error TEXT NOT NULL,
-  CONSTRAINT pk_stripe_events PRIMARY KEY (event_id)
+  CONSTRAINT pk_stripe_events PRIMARY KEY (event_id),
+  CONSTRAINT ck_stripe_events_status CHECK (status IN ('PROCESSED', 'IGNORED', 'QUARANTINED', 'FAILED'))
 ) STRICT
 -- next
 CREATE INDEX ix_stripe_events_receive ON stripe_events (receive_time_us, event_id)

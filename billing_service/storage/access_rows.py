@@ -1,0 +1,113 @@
+"""Rows of API keys and of the audit log."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import bindparam, func, literal_column, or_, select, update
+
+from billing_service.storage.ledger_rows import expect
+from billing_service.storage.record_rows import RecordTable
+from billing_service.storage.schema import api_keys, audit_records
+from billing_service.storage.statements import Work, reading, writing
+
+
+@dataclass(slots=True)
+class ApiKeyRow:
+    """An API key as it is kept: never its secret."""
+
+    key_id: str
+    caller: str
+    scopes: str
+    """Space-separated."""
+    secret_hash: bytes
+    create_time_us: int
+    expire_time_us: int | None
+    revoke_time_us: int | None
+    last_use_time_us: int | None
+
+
+@dataclass(slots=True)
+class AuditRow:
+    """One line of the audit log."""
+
+    audit_id: str
+    create_time_us: int
+    caller: str
+    peer: str
+    method: str
+    account_id: str
+    detail: str
+
+
+API_KEYS = RecordTable(api_keys, ApiKeyRow, ("key_id",), {})
+AUDIT = RecordTable(audit_records, AuditRow, ("audit_id",), {})
+READ_KEY = API_KEYS.selecting("read api key", api_keys.c.key_id == bindparam("key_id"), "key_id")
+LOCK_CALLER = reading(
+    "lock caller's api keys",
+    select(*api_keys.columns).where(api_keys.c.caller == bindparam("caller")).order_by(api_keys.c.key_id).with_for_update(),
+    "caller",
+)
+LIST_KEYS = reading("list api keys", select(*api_keys.columns).order_by(api_keys.c.create_time_us.desc(), api_keys.c.key_id))
+COUNT_KEYS = reading("count api keys", select(func.count()).select_from(api_keys))
+REVOKE_KEY = writing(
+    "revoke api key",
+    update(api_keys)
+    .where(api_keys.c.key_id == bindparam("which"))
+    .values(revoke_time_us=func.coalesce(api_keys.c.revoke_time_us, bindparam("now_us", type_=api_keys.c.create_time_us.type))),
+    "which",
+    "now_us",
+)
+NOTE_USE = writing(
+    "note api key use",
+    update(api_keys).where(api_keys.c.key_id == bindparam("which")).values(last_use_time_us=bindparam("when_us")),
+    "which",
+    "when_us",
+)
+LIST_AUDIT = reading(
+    "list audit records",
+    select(audit_records)
+    .where(
+        audit_records.c.audit_id < bindparam("before"),
+        or_(
+            bindparam("account_id", type_=audit_records.c.account_id.type) == literal_column("''"),
+            audit_records.c.account_id == bindparam("account_id"),
+        ),
+    )
+    .order_by(audit_records.c.audit_id.desc())
+    .limit(bindparam("page")),
+    "before",
+    "account_id",
+    "page",
+)
+
+
+def read_key(key_id: str) -> Work[ApiKeyRow | None]:
+    rows = yield READ_KEY(key_id)
+    return API_KEYS.record(rows[0]) if rows else None
+
+
+def keys_of_caller(caller: str) -> Work[list[ApiKeyRow]]:
+    rows = yield LOCK_CALLER(caller)
+    return [API_KEYS.record(row) for row in rows]
+
+
+def list_keys() -> Work[list[ApiKeyRow]]:
+    rows = yield LIST_KEYS()
+    return [API_KEYS.record(row) for row in rows]
+
+
+def revoke_key(key_id: str, now_us: int) -> Work[ApiKeyRow | None]:
+    """Revokes a key, keeping an earlier time; None when there is none."""
+    if (yield REVOKE_KEY(key_id, now_us)) == 0:
+        return None
+    return (yield from read_key(key_id))
+
+
+def note_use(key_id: str, when_us: int) -> Work[None]:
+    expect((yield NOTE_USE(key_id, when_us)), 1, "note api key use")
+
+
+def list_audit(account_id: str, before: str, page: int) -> Work[list[AuditRow]]:
+    rows: Sequence[Sequence[Any]] = yield LIST_AUDIT(before, account_id, page)
+    return [AUDIT.record(row) for row in rows]

@@ -1,0 +1,129 @@
+"""Rows of purchases, refunds and referrals, and the ids by which the world names a purchase."""
+
+from sqlalchemy import and_, bindparam, func, literal_column, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from billing_service.domain.purchases import PurchaseStatus
+from billing_service.domain.records import Purchase, Referral, Refund, RefundStatus
+from billing_service.domain.referrals import ReferralState
+from billing_service.storage.record_rows import RecordTable
+from billing_service.storage.schema import purchase_references as references
+from billing_service.storage.schema import purchases, referrals, refunds
+from billing_service.storage.statements import Work, reading, writing
+
+PURCHASES = RecordTable(purchases, Purchase, ("account_id", "purchase_id"), {"status": PurchaseStatus})
+REFUNDS = RecordTable(refunds, Refund, ("account_id", "refund_id"), {"status": RefundStatus, "requires_settlement": bool})
+REFERRALS = RecordTable(referrals, Referral, ("account_id",), {"state": ReferralState})
+
+READ_PURCHASE = PURCHASES.selecting(
+    "read purchase",
+    and_(purchases.c.account_id == bindparam("account_id"), purchases.c.purchase_id == bindparam("purchase_id")),
+    "account_id",
+    "purchase_id",
+)
+LIST_PURCHASES = reading(
+    "list purchases",
+    select(purchases)
+    .where(purchases.c.account_id == bindparam("account_id"), purchases.c.purchase_id < bindparam("before"))
+    .order_by(purchases.c.purchase_id.desc())
+    .limit(bindparam("page")),
+    "account_id",
+    "before",
+    "page",
+)
+COUNT_COMPLETED = reading(
+    "count completed purchases",
+    select(func.count()).where(purchases.c.account_id == bindparam("account_id"), purchases.c.status == literal_column("'COMPLETED'")),
+    "account_id",
+)
+CLAIM_REFERENCE = writing(
+    "claim purchase reference",
+    insert(references)
+    .values(reference=bindparam("reference"), account_id=bindparam("account_id"), purchase_id=bindparam("purchase_id"))
+    .on_conflict_do_nothing(),
+    "reference",
+    "account_id",
+    "purchase_id",
+)
+FILL_REFERENCE = writing(
+    "fill purchase reference",
+    update(references)
+    .where(references.c.reference == bindparam("which"), references.c.purchase_id == literal_column("''"))
+    .values(account_id=bindparam("account_id"), purchase_id=bindparam("purchase_id")),
+    "which",
+    "account_id",
+    "purchase_id",
+)
+READ_REFERENCE = reading(
+    "read purchase reference",
+    select(references.c.account_id, references.c.purchase_id).where(references.c.reference == bindparam("reference")),
+    "reference",
+)
+REFUNDS_OF_PURCHASE = REFUNDS.selecting(
+    "read refunds of purchase",
+    and_(refunds.c.account_id == bindparam("account_id"), refunds.c.purchase_id == bindparam("purchase_id")),
+    "account_id",
+    "purchase_id",
+)
+READ_REFERRAL = REFERRALS.selecting("read referral", referrals.c.account_id == bindparam("account_id"), "account_id")
+REFERRALS_OF_REFERRER = reading(
+    "count referrals of referrer",
+    select(referrals.c.state, func.count(), func.sum(referrals.c.bonus), func.sum(referrals.c.referrer_taken))
+    .where(referrals.c.referrer_account_id == bindparam("referrer"))
+    .group_by(referrals.c.state),
+    "referrer",
+)
+
+
+def read_purchase(account_id: str, purchase_id: str) -> Work[Purchase | None]:
+    rows = yield READ_PURCHASE(account_id, purchase_id)
+    return PURCHASES.record(rows[0]) if rows else None
+
+
+def find_purchase(reference: str) -> Work[tuple[str, str] | None]:
+    """(account id, purchase id) of the purchase that the world names so; None when there is none, or none yet."""
+    rows = yield READ_REFERENCE(reference)
+    return (rows[0][0], rows[0][1]) if rows and rows[0][1] else None
+
+
+def claim_reference(reference: str, account_id: str, purchase_id: str) -> Work[bool]:
+    """Binds a reference to a purchase. False when it is bound to another one."""
+    if (yield CLAIM_REFERENCE(reference, account_id, purchase_id)) == 1:
+        return True
+    if (yield FILL_REFERENCE(reference, account_id, purchase_id)) == 1:
+        return True
+    return (yield from find_purchase(reference)) == (account_id, purchase_id)
+
+
+def await_reference(reference: str) -> Work[tuple[str, str] | None]:
+    """Like `find_purchase`, and marks a reference that is not known yet. Whoever binds it later waits for this transaction, and
+    so sees what it left to be picked up."""
+    if (yield CLAIM_REFERENCE(reference, "", "")) == 1:
+        return None
+    return (yield from find_purchase(reference))
+
+
+def list_purchases(account_id: str, before: str, page: int) -> Work[list[Purchase]]:
+    rows = yield LIST_PURCHASES(account_id, before, page)
+    return [PURCHASES.record(row) for row in rows]
+
+
+def count_completed(account_id: str) -> Work[int]:
+    rows = yield COUNT_COMPLETED(account_id)
+    return int(rows[0][0])
+
+
+def refunds_of(purchase: Purchase) -> Work[list[Refund]]:
+    rows = yield REFUNDS_OF_PURCHASE(purchase.account_id, purchase.purchase_id)
+    return [REFUNDS.record(row) for row in rows]
+
+
+def read_referral(account_id: str) -> Work[Referral | None]:
+    rows = yield READ_REFERRAL(account_id)
+    return REFERRALS.record(rows[0]) if rows else None
+
+
+def referrals_by_state(referrer_account_id: str) -> Work[dict[ReferralState, tuple[int, int]]]:
+    """For each state, how many referrals of this referrer, and the bonuses it got for them less what was taken back."""
+    rows = yield REFERRALS_OF_REFERRER(referrer_account_id)
+    return {ReferralState(row[0]): (int(row[1]), int(row[2]) - int(row[3])) for row in rows}
