@@ -118,7 +118,7 @@ class PostgresStore:
             if not values:
                 return 0
             values = tuple(zip(*values, strict=True))
-        arguments = [values[i] for i in compiled.order]
+        arguments = compiled.arguments(values)
         if statement.kind is Kind.ROWS:
             return await connection.fetch(compiled.sql, *arguments)
         status: str = await connection.execute(compiled.sql, *arguments)

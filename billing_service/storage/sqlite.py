@@ -135,7 +135,7 @@ class SqliteStore:
             return raw.executemany(compiled.sql, rows).rowcount if rows else 0
         if compiled.lists:
             values = tuple(_as_json(value) if i in compiled.lists else value for i, value in enumerate(values))
-        cursor = raw.execute(compiled.sql, [values[i] for i in compiled.order])
+        cursor = raw.execute(compiled.sql, compiled.arguments(values))
         return cursor.fetchall() if statement.kind is Kind.ROWS else cursor.rowcount
 
     async def read(self, work: Callable[[], Work[T]]) -> T:

@@ -24,7 +24,7 @@ def _walk() -> Any:
         .where(transactions.c.account_id == bindparam("account_id"), transactions.c.transaction_id == bindparam("newest"))
         .cte("walked", recursive=True)
     )
-    older = select(*_COLUMNS, walked.c.step + 1).where(
+    older = select(*_COLUMNS, walked.c.step + literal_column("1")).where(
         transactions.c.account_id == walked.c.account_id,
         transactions.c.transaction_id == walked.c.previous_id,
         walked.c.step < literal_column(str(STEPS_MAX)),

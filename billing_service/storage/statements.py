@@ -161,6 +161,14 @@ class Compiled:
     """For each placeholder, which of the statement's columns it takes."""
     lists: frozenset[int]
     """Columns that are lists of text."""
+    constants: tuple[Any, ...]
+    """Values that the text itself binds, after the columns in the numbering of `order`."""
+
+    def arguments(self, values: Sequence[Any]) -> list[Any]:
+        """The values of one call, placeholder by placeholder."""
+        if self.constants:
+            values = (*values, *self.constants)
+        return [values[i] for i in self.order]
 
 
 def sqlite_dialect() -> DefaultDialect:
@@ -179,6 +187,8 @@ def compile_statement(statement: Statement, dialect: DefaultDialect) -> Compiled
     compiled = element.compile(dialect=dialect)
     assert isinstance(compiled, SQLCompiler)
     names = list(compiled.positiontup or ())
-    assert set(names) <= set(statement.columns), (statement.name, names, statement.columns)
+    constants = {name: compiled.params[name] for name in names if name not in statement.columns}
+    assert None not in constants.values(), (statement.name, names, statement.columns)
+    numbered = (*statement.columns, *constants)
     lists = frozenset(position for position, name in enumerate(statement.columns) if name.startswith(LIST_PREFIX))
-    return Compiled(compiled.string, tuple(statement.columns.index(name) for name in names), lists)
+    return Compiled(compiled.string, tuple(numbered.index(name) for name in names), lists, tuple(constants.values()))
