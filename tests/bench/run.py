@@ -79,7 +79,7 @@ def measure(server: servers.Server, measurement: Measurement, measured_s: float)
     outcome: dict[str, Any] = json.loads(output)
     outcome["resident_bytes_max"] = max(resident, default=0) or None
     after = _ledger_counters(server)
-    return {**outcome, **{name: after[name] - before[name] for name in after}}
+    return {**outcome, **{name: after[name] - before.get(name, 0.0) for name in after}}
 
 
 def _ledger_counters(server: servers.Server) -> dict[str, float]:
@@ -176,8 +176,8 @@ def main() -> int:
     """0 when everything was measured and no call failed, 1 when calls failed, 130 when interrupted."""
     parser = argparse.ArgumentParser(description="Measure the service against the no-op and the naive form, in one run.")
     parser.add_argument("--only", action="append", choices=CONTESTANTS, help="a contestant to measure; may be repeated; all by default")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--measured-s", type=float, default=2.0, help="seconds that each load is measured")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--measured-s", type=float, default=1.5, help="seconds that each load is measured")
     parser.add_argument("--directory", type=Path, default=Path("/var/tmp"), help="where the databases live: a real disk, not memory")
     arguments = parser.parse_args()
     for signal_number in STOP_SIGNALS:

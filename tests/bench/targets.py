@@ -113,6 +113,8 @@ def figures(rounds: Sequence[Round]) -> list[dict[str, Any]]:
             for figure in ("calls_per_second", "p50_ms", "p99_ms", "generator_cpu_share"):
                 known = [each[figure] for each in outcomes if each[figure] is not None]
                 row[figure] = median(known) if known else None
+            rates = [each["calls_per_second"] for each in outcomes]
+            row["calls_per_second_range"] = [min(rates), max(rates)]
             row["max_ms"] = max((each["max_ms"] for each in outcomes if each["max_ms"] is not None), default=None)
             rows.append(row)
     return rows
@@ -124,10 +126,12 @@ def markdown(rounds: Sequence[Round], machine: Mapping[str, Any]) -> str:
     lines += ["| measure | store | value | good | the goal | |", "|---|---|---|---|---|---|"]
     for row in assess(rounds):
         lines.append(f"| {row['measure']} | {row['store']} | {row['shown']} | {row['good']} | {row['goal']} | {row['verdict']} |")
-    lines += ["", "| load | server | calls/s | p50 ms | p99 ms | max ms | failed | generator's CPU |", "|---|---|---|---|---|---|---|---|"]
+    lines += ["", "| load | server | calls/s | slowest to fastest round | p50 ms | p99 ms | max ms | failed | generator's CPU |"]
+    lines += ["|---|---|---|---|---|---|---|---|---|"]
     for row in figures(rounds):
         milliseconds = " | ".join("—" if row[name] is None else f"{row[name]:.2f}" for name in ("p50_ms", "p99_ms", "max_ms"))
-        rate, cpu = f"{row['calls_per_second']:,.0f}", f"{row['generator_cpu_share']:.0%}"
+        slowest, fastest = row["calls_per_second_range"]
+        rate, cpu = f"{row['calls_per_second']:,.0f} | {slowest:,.0f} to {fastest:,.0f}", f"{row['generator_cpu_share']:.0%}"
         lines.append(f"| {row['load']} | {row['contestant']} | {rate} | {milliseconds} | {row['failed']} | {cpu} |")
     lines += ["", f"Medians of {len(rounds)} rounds. " + ", ".join(f"{name}: {value}" for name, value in machine.items()) + "."]
     return "\n".join(lines) + "\n"
