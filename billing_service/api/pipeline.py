@@ -29,10 +29,12 @@ from billing_service.api.identity import Authenticator, Identity, scope_missing
 from billing_service.api.metrics import CODE_NAMES, CallMetrics
 from billing_service.api.status import Status, internal_status, status_of
 from billing_service.domain.api_keys import Scope
-from billing_service.domain.refusals import Failure, Reason, Refused, conflict, invalid_field, storage_unavailable
+from billing_service.domain.refusals import Failure, Reason, Refusal, Refused, conflict, invalid_field, storage_unavailable
 
 REQUEST_BYTES_MAX: Final = 65_536
 """Ordinary requests are a few hundred bytes; metadata at its limits takes 27 KiB."""
+RESPONSE_BYTES_MAX: Final = 1_048_576
+"""Only a page of a list can be larger; its reader gets a smaller one by asking for fewer."""
 HOT_METHODS: Final = frozenset({"DeductCredits", "GetBalance"})
 FAILURE_LOGGED_EVERY_S: Final = 1.0
 
@@ -163,6 +165,8 @@ def _compose(
                     call.deadline = started + remaining
                 response = await serve(raw, call, recognise(context) or await authenticate(context))
                 answer = response if response.__class__ is bytes else response.SerializeToString()  # type: ignore[union-attr]
+                if len(answer) > RESPONSE_BYTES_MAX:
+                    raise _page_too_large()
             finally:
                 admission.in_flight -= 1
                 if watched is not None:
@@ -177,6 +181,10 @@ def _compose(
         return answer
 
     return handle
+
+
+def _page_too_large() -> Refusal:
+    return invalid_field("page_size", f"the page has more than {RESPONSE_BYTES_MAX} bytes; ask for fewer")
 
 
 class _Outcome:

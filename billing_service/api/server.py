@@ -1,0 +1,160 @@
+"""The gRPC server: which services, on which port, under which limits, and how it ends."""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import grpc
+from google.protobuf.descriptor import ServiceDescriptor
+from grpc_health.v1 import health_pb2_grpc
+from prometheus_client import CollectorRegistry
+
+from billing_service.api.admission import Admission
+from billing_service.api.deadlines import OverdueCalls
+from billing_service.api.health import SERVICE_NAME as HEALTH_SERVICE_NAME
+from billing_service.api.health import HealthServicer, Readiness
+from billing_service.api.identity import Authenticator
+from billing_service.api.metrics import CallMetrics
+from billing_service.api.pipeline import REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX, Edge, Implementation, build_handler
+from billing_service.api.tls import TlsFiles, server_credentials
+
+RECEIVE_BYTES_MAX: Final = 327_680
+"""The largest request of any method: an event of Stripe to 256 KiB and what wraps it. gRPC cuts off more; each method has its own limit below."""
+METADATA_BYTES_MAX: Final = 8_192
+CONNECTION_AGE_MAX_S: Final = 1_800
+"""Connections are made anew now and then, so that callers find new processes behind a balancer and new certificates."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A service of the protos and what implements it, by method name."""
+
+    descriptor: ServiceDescriptor
+    implementations: Mapping[str, Implementation]
+    request_bytes_max: int = REQUEST_BYTES_MAX
+
+    @classmethod
+    def of(cls, descriptor: ServiceDescriptor, servicer: object, *, request_bytes_max: int = REQUEST_BYTES_MAX) -> "Service":
+        """`servicer` has an async method for each RPC, named in snake_case: `deduct_credits(request, call)`."""
+        implementations = {method.name: getattr(servicer, _snake_case(method.name)) for method in descriptor.methods}
+        return cls(descriptor, implementations, request_bytes_max)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerLimits:
+    """Bounds of one server; the defaults are those of Settings."""
+
+    in_flight_max: int = 1024
+    streams_per_connection_max: int = 100
+    deadline_default_s: float = 30.0
+    grace_s: float = 10.0
+    drain_wait_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class RunningServer:
+    """A server that listens. `port` is the one that it got."""
+
+    server: grpc.aio.Server
+    port: int
+    edge: Edge
+    health: HealthServicer
+    readiness: Readiness
+    limits: ServerLimits
+
+    async def stop(self, *, at_once: bool = False) -> None:
+        """NOT_SERVING; time for balancers to notice; no new calls; calls in flight finish within the grace period.
+
+        `at_once` skips the waiting, also for a stop that is under way already. Calls that it cuts off are safe to repeat with their key.
+        """
+        self.edge.admission.draining = True
+        self.health.drain()
+        if not at_once:
+            await asyncio.sleep(self.limits.drain_wait_s)
+        self.health.close()
+        await self.server.stop(None if at_once else self.limits.grace_s)
+        await self.readiness.stop()
+        self.edge.overdue.close()
+
+    async def wait_closed(self) -> None:
+        await self.server.wait_for_termination()
+
+
+async def start_server(
+    listen: str,
+    services: Sequence[Service],
+    *,
+    authenticator: Authenticator,
+    probe: Callable[[], Awaitable[None]],
+    registry: CollectorRegistry,
+    log: Any,
+    limits: ServerLimits = ServerLimits(),
+    tls: TlsFiles | None = None,
+    reflection: bool = False,
+    log_hot_calls: bool = False,
+) -> RunningServer:
+    """Listens on `listen` (`host:port`; port 0: the system chooses). Name the busiest service first: handlers are looked up in order.
+
+    ValueError when a service does not fit its proto; RuntimeError when the address can't be had; OSError or ssl.SSLError when TLS files
+    can't be used. Health is NOT_SERVING until `probe` first returns.
+    """
+    admission = Admission(limits.in_flight_max)
+    edge = Edge(
+        authenticator=authenticator,
+        admission=admission,
+        metrics=CallMetrics(registry, admission),
+        overdue=OverdueCalls(limits.deadline_default_s),
+        log=log,
+        log_successes_of_hot_methods=log_hot_calls,
+    )
+    server = grpc.aio.server(options=_channel_options(limits))
+    server.add_generic_rpc_handlers([_generic_handler(service, edge) for service in services])
+    names = [service.descriptor.full_name for service in services]
+    health = HealthServicer(names)
+    health_pb2_grpc.add_HealthServicer_to_server(health, server)
+    if reflection:
+        from grpc_reflection.v1alpha import reflection as server_reflection
+
+        server_reflection.enable_server_reflection([*names, HEALTH_SERVICE_NAME, server_reflection.SERVICE_NAME], server)
+    port = server.add_insecure_port(listen) if tls is None else server.add_secure_port(listen, server_credentials(tls, log))
+    await server.start()
+    readiness = Readiness(health, probe, log)
+    readiness.start()
+    return RunningServer(server, port, edge, health, readiness, limits)
+
+
+def _generic_handler(service: Service, edge: Edge) -> grpc.GenericRpcHandler:
+    methods = {method.name: method for method in service.descriptor.methods}
+    if methods.keys() != service.implementations.keys():
+        differing = sorted(methods.keys() ^ service.implementations.keys())
+        raise ValueError(f"{service.descriptor.full_name}: proto and implementation differ in {', '.join(differing)}")
+    handlers = {
+        name: build_handler(method, service.implementations[name], edge, request_bytes_max=service.request_bytes_max)
+        for name, method in methods.items()
+    }
+    return grpc.method_handlers_generic_handler(service.descriptor.full_name, handlers)
+
+
+def _channel_options(limits: ServerLimits) -> list[tuple[str, int]]:
+    return [
+        ("grpc.max_receive_message_length", RECEIVE_BYTES_MAX),
+        ("grpc.max_send_message_length", RESPONSE_BYTES_MAX),
+        ("grpc.max_concurrent_streams", limits.streams_per_connection_max),
+        ("grpc.max_metadata_size", METADATA_BYTES_MAX),
+        ("grpc.absolute_max_metadata_size", METADATA_BYTES_MAX),
+        ("grpc.max_connection_age_ms", CONNECTION_AGE_MAX_S * 1000),
+        # Whatever is in flight then ends by its own deadline first.
+        ("grpc.max_connection_age_grace_ms", round(limits.deadline_default_s * 1000) + 1000),
+        ("grpc.http2.min_ping_interval_without_data_ms", 60_000),
+        ("grpc.keepalive_time_ms", 60_000),
+        ("grpc.keepalive_timeout_ms", 20_000),
+        ("grpc.keepalive_permit_without_calls", 1),
+        # Linux would let a second process share the port in silence, and calls would go to either.
+        ("grpc.so_reuseport", 0),
+    ]
+
+
+def _snake_case(name: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
