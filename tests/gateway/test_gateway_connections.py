@@ -1,0 +1,149 @@
+"""Whoever is slow, silent or many is cut; whoever delivers is served."""
+
+import asyncio
+import time
+
+import pytest
+from gateway_bench import PATH, connect, event, gateway_config, raw_delivery, send_raw, signature, status_of
+
+from webhook_gateway.connections import ConnectionGuard
+from webhook_gateway.run import serve_gateway
+
+GOOD = event()
+KEPT_ALIVE = (
+    f"POST {PATH} HTTP/1.1\r\nHost: g\r\nStripe-Signature: {signature(GOOD)}\r\nContent-Length: {len(GOOD)}\r\n\r\n".encode() + GOOD
+)
+HOSTILE = {
+    "silent": b"",
+    "half a request line": b"POST /webh",
+    "half a header": f"POST {PATH} HTTP/1.1\r\nHost: g\r\nStripe-Sig".encode(),
+    "withheld body": raw_delivery(GOOD, f"Content-Length: {len(GOOD)}"),
+    "half a body": raw_delivery(GOOD, f"Content-Length: {len(GOOD)}") + GOOD[:5],
+    "withheld chunks": raw_delivery(GOOD, "Transfer-Encoding: chunked"),
+    "half a chunk": raw_delivery(GOOD, "Transfer-Encoding: chunked") + b"ff\r\n{",
+    "never continued": raw_delivery(GOOD, f"Content-Length: {len(GOOD)}", "Expect: 100-continue"),
+    "withheld body for the health page": b"GET /healthz HTTP/1.1\r\nHost: g\r\nContent-Length: 9\r\n\r\n",
+}
+
+
+async def held_open_s(url: str, data: bytes) -> float:
+    """How long the gateway keeps a connection that sends `data` and then nothing."""
+    started = time.monotonic()
+    reader, writer = await connect(url)
+    try:
+        writer.write(data)
+        while await reader.read(65536):
+            pass
+    except ConnectionError:
+        pass  # a cut is what this waits for
+    finally:
+        writer.close()
+    return time.monotonic() - started
+
+
+async def delivered(url: str) -> int | None:
+    return status_of(await send_raw(url, raw_delivery(GOOD, f"Content-Length: {len(GOOD)}") + GOOD))
+
+
+async def test_a_hundred_that_hold_on_are_all_cut_while_a_good_delivery_is_answered(service):
+    config = gateway_config(receive_timeout_s=0.5, keepalive_timeout_s=0.5)
+    async with serve_gateway(config, service=service) as url:
+        attack = [asyncio.create_task(held_open_s(url, data)) for data in list(HOSTILE.values()) * 12]
+        await asyncio.sleep(0.1)
+        started = time.monotonic()
+        assert await delivered(url) == 200
+        assert time.monotonic() - started < 0.5
+        # The health page answers at once and reads the rest away for as long as `LINGERING_S`.
+        assert max(await asyncio.gather(*attack)) < 4
+        assert await delivered(url) == 200
+    assert len(service.calls) == 2
+
+
+@pytest.mark.parametrize("name", [name for name in HOSTILE if "health" not in name])
+async def test_the_deadline_is_the_one_that_is_set(service, name):
+    async with serve_gateway(gateway_config(receive_timeout_s=0.3), service=service) as url:
+        assert 0.25 < await held_open_s(url, HOSTILE[name]) < 1.5
+    assert service.calls == []
+
+
+async def test_trickling_bytes_buy_no_time(service):
+    async def trickle(data):
+        _reader, writer = await connect(url)
+        started = time.monotonic()
+        try:
+            for at in range(len(data)):
+                writer.write(data[at : at + 1])
+                await writer.drain()
+                await asyncio.sleep(0.02)
+        except ConnectionError:
+            return time.monotonic() - started
+        finally:
+            writer.close()
+
+    async with serve_gateway(gateway_config(receive_timeout_s=0.4), service=service) as url:
+        held_s = await asyncio.gather(trickle(raw_delivery(GOOD)), trickle(KEPT_ALIVE[:200] + GOOD * 9))
+    assert all(0.35 < seconds < 1.5 for seconds in held_s)
+    assert service.calls == []
+
+
+@pytest.mark.parametrize(
+    ("then", "limit_s"),
+    [(b"", 0.3), (b"POST /web", 0.6), (KEPT_ALIVE[: -len(GOOD)], 0.6), (KEPT_ALIVE[:-1], 0.6)],
+)
+async def test_later_requests_of_a_connection_have_deadlines_too(service, then, limit_s):
+    """Pipelined behind a good request, so that their first bytes come while it is handled."""
+    config = gateway_config(keepalive_timeout_s=0.3, receive_timeout_s=0.6)
+    async with serve_gateway(config, service=service) as url:
+        held_s = await held_open_s(url, KEPT_ALIVE + then)
+    assert 0.2 < held_s < limit_s + 1
+    assert len(service.calls) == 1
+
+
+async def test_a_connection_may_deliver_again_and_again(service):
+    async with serve_gateway(gateway_config(keepalive_timeout_s=1, receive_timeout_s=1), service=service) as url:
+        reader, writer = await connect(url)
+        for _ in range(5):
+            writer.write(KEPT_ALIVE)
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert status_of(head) == 200
+            length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+            await reader.readexactly(length)
+        writer.close()
+    assert len(service.calls) == 5
+
+
+async def test_a_slow_service_does_not_count_as_a_slow_sender(service):
+    service.let_go.clear()
+    async with serve_gateway(gateway_config(receive_timeout_s=0.2), service=service) as url:
+        delivery = asyncio.create_task(delivered(url))
+        await service.entered.wait()
+        asyncio.get_running_loop().call_later(0.6, service.let_go.set)
+        assert await delivery == 200
+
+
+async def test_no_more_connections_than_allowed(service):
+    config = gateway_config(connections_max=3, connections_per_peer_max=3)
+    async with serve_gateway(config, service=service) as url:
+        held = [await connect(url) for _ in range(3)]
+        assert await delivered(url) is None
+        held[0][1].close()
+        await held[0][1].wait_closed()
+        while await delivered(url) is None:
+            pass  # until the gateway has seen the close
+        for _reader, writer in held:
+            writer.close()
+
+
+def test_peers_are_counted_one_by_one():
+    guard = ConnectionGuard(gateway_config(connections_max=3, connections_per_peer_max=2))
+    admitted = [guard.admit(None, object(), peer) for peer in ("1.1.1.1", "1.1.1.1", "1.1.1.1", "2.2.2.2", "3.3.3.3")]
+    assert admitted == [True, True, False, True, False]
+
+
+async def test_every_connection_is_forgotten_however_it_ended(service):
+    config = gateway_config(connections_max=2, connections_per_peer_max=2, receive_timeout_s=0.1)
+    async with serve_gateway(config, service=service) as url:
+        for data in HOSTILE.values():
+            if b"healthz" not in data:
+                await held_open_s(url, data)
+        assert [await delivered(url) for _ in range(5)] == [200] * 5

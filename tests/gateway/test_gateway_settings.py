@@ -1,0 +1,148 @@
+"""Settings that are weak or contradict each other don't start, name the setting and print no secret."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from gateway_bench import OTHER_SECRET, PATH, SECRET, gateway_config
+from pydantic import ValidationError
+
+from webhook_gateway.config import PATHS_DEFAULT
+from webhook_gateway.settings import GatewaySettings, describe
+
+ROOT = Path(__file__).parents[2]
+API_KEY_OF_STRIPE = "sk_" + "test_" + "sandboxsandboxsandbox"
+WEAK = [
+    ({"STRIPE_WEBHOOK_SECRET": None}, "STRIPE_WEBHOOK_SECRET"),
+    ({"STRIPE_WEBHOOK_SECRET": ""}, "STRIPE_WEBHOOK_SECRET"),
+    ({"STRIPE_WEBHOOK_SECRET": "   "}, "STRIPE_WEBHOOK_SECRET"),
+    ({"STRIPE_WEBHOOK_SECRET": ","}, "STRIPE_WEBHOOK_SECRET"),
+    ({"STRIPE_WEBHOOK_SECRET": f"{SECRET},"}, "STRIPE_WEBHOOK_SECRET"),
+    ({"STRIPE_WEBHOOK_SECRET": f"{SECRET},{SECRET}"}, "STRIPE_WEBHOOK_SECRET"),
+    ({"STRIPE_WEBHOOK_SECRET": "whsec_short"}, "STRIPE_WEBHOOK_SECRET"),
+    ({"STRIPE_WEBHOOK_SECRET": f"{SECRET} {SECRET}"}, "STRIPE_WEBHOOK_SECRET"),
+    ({"STRIPE_WEBHOOK_SECRET": API_KEY_OF_STRIPE}, "STRIPE_WEBHOOK_SECRET"),
+    ({"BILLING_ADDRESS": "billing.example:443"}, "BILLING_API_KEY"),
+    ({"BILLING_ADDRESS": "a b"}, "BILLING_A"),
+    ({"BILLING_API_KEY": "canary canary"}, "BILLING_API_KEY"),
+    ({"BILLING_CERTIFICATE_FILE": "c.pem"}, "BILLING_CERTIFICATE_FILE"),
+    ({"BILLING_CA_FILE": "ca.pem", "BILLING_PLAINTEXT": "true"}, "BILLING_PLAINTEXT"),
+    ({"BILLING_PLAINTEXT": "maybe"}, "BILLING_PLAINTEXT"),
+    ({"GATEWAY_PORT": "65536"}, "GATEWAY_PORT"),
+    ({"GATEWAY_PORT": "http"}, "GATEWAY_PORT"),
+    ({"GATEWAY_PATHS": "webhook"}, "GATEWAY_PATHS"),
+    ({"GATEWAY_PATHS": "/healthz"}, "GATEWAY_PATHS"),
+    ({"GATEWAY_PATHS": "/a?b=c"}, "GATEWAY_PATHS"),
+    ({"GATEWAY_PATHS": "/{anything}"}, "GATEWAY_PATHS"),
+    ({"GATEWAY_PATHS": PATH}, "GATEWAY_PATHS"),
+    ({"GATEWAY_RECEIVE_TIMEOUT_S": "0"}, "GATEWAY_RECEIVE_TIMEOUT_S"),
+    ({"GATEWAY_RECEIVE_TIMEOUT_S": "3600"}, "GATEWAY_RECEIVE_TIMEOUT_S"),
+    ({"GATEWAY_FORWARD_TIMEOUT_S": "-1"}, "GATEWAY_FORWARD_TIMEOUT_S"),
+    ({"GATEWAY_CONNECTIONS_MAX": "0"}, "GATEWAY_CONNECTIONS_MAX"),
+    ({"GATEWAY_CONNECTIONS_MAX": "10"}, "GATEWAY_CONNECTIONS_MAX"),
+    ({"GATEWAY_METRICS_PORT": "8080"}, "GATEWAY_METRICS_PORT"),
+]
+
+
+@pytest.fixture
+def environment(monkeypatch, tmp_path):
+    """Nothing but one good secret, in a directory without `.env`."""
+    monkeypatch.chdir(tmp_path)
+    for name in list(os.environ):
+        if name.startswith(("STRIPE_", "BILLING_", "GATEWAY_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("STRIPE_WEBHOOK_SECRET", SECRET)
+    return monkeypatch
+
+
+@pytest.mark.parametrize(("changes", "named"), WEAK)
+def test_weak_settings_are_refused_by_name_without_their_value(environment, changes, named):
+    for name, value in changes.items():
+        if value is None:
+            environment.delenv(name)
+        else:
+            environment.setenv(name, value)
+    with pytest.raises(ValidationError) as raised:
+        GatewaySettings()
+    lines = describe(raised.value)
+    assert any(line.startswith(named) for line in lines), lines
+    for text in (*lines, str(raised.value), repr(raised.value)):
+        for secret in ("a" * 32, "canary", "sandboxsandbox", "whsec_short"):
+            assert secret not in text
+
+
+def test_the_process_exits_and_prints_no_secret(environment, tmp_path):
+    environment.setenv("STRIPE_WEBHOOK_SECRET", API_KEY_OF_STRIPE)
+    run = subprocess.run(
+        [sys.executable, "-m", "webhook_gateway"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 2
+    assert run.stderr == "STRIPE_WEBHOOK_SECRET: this is an API key, not a webhook secret (whsec_…)\n"
+    assert run.stdout == ""
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"paths": ()},
+        {"paths": ("/a", "/a")},
+        {"tolerance_s": 0},
+        {"tolerance_s": 601},
+        {"body_bytes_max": 0},
+        {"forward_timeout_s": float("nan")},
+        {"connections_max": 1, "connections_per_peer_max": 2},
+        {"secrets": SECRET},
+    ],
+)
+def test_a_configuration_in_code_is_checked_too(changes):
+    with pytest.raises(ValueError, match=next(iter(changes))):
+        gateway_config(**changes)
+
+
+def test_nothing_prints_a_secret(environment):
+    environment.setenv("BILLING_API_KEY", "canary")
+    settings = GatewaySettings()
+    for text in (repr(settings), str(settings), repr(settings.config())):
+        assert "canary" not in text
+        assert SECRET not in text
+
+
+def test_the_environment_and_the_file_are_read(environment, tmp_path):
+    (tmp_path / ".env").write_text("GATEWAY_PORT=9000\nUNRELATED=1\nBILLING_API_KEY=from-file\n")
+    environment.setenv("STRIPE_WEBHOOK_SECRET", f"{SECRET}, {OTHER_SECRET}")
+    environment.setenv("GATEWAY_PATHS", "/mine, /yours")
+    environment.setenv("BILLING_ADDRESS", "")
+    settings = GatewaySettings()
+    config = settings.config()
+    assert (settings.gateway_host, settings.gateway_port) == ("127.0.0.1", 9000)
+    assert config.secrets == (SECRET, OTHER_SECRET)
+    assert config.paths == (*PATHS_DEFAULT, "/mine", "/yours")
+    assert (config.billing.address, config.billing.api_key) == ("127.0.0.1:50051", "from-file")
+
+
+async def test_the_process_serves_and_stops_when_told(environment, tmp_path):
+    environment.setenv("GATEWAY_PORT", "0")
+    environment.setenv("BILLING_ADDRESS", "127.0.0.1:1")
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "webhook_gateway",
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert b'"listening"' in await process.stdout.readline()
+    process.send_signal(signal.SIGTERM)
+    rest = await process.stdout.read()
+    assert b'"stopping"' in rest
+    assert SECRET.encode() not in rest
+    assert await process.wait() == 0

@@ -1,0 +1,55 @@
+"""`python -m webhook_gateway`: serve until SIGINT or SIGTERM, then finish what is in flight."""
+
+import asyncio
+import signal
+import sys
+
+import orjson
+import structlog
+from pydantic import ValidationError
+
+from webhook_gateway.metrics import serving_metrics
+from webhook_gateway.run import serve_gateway
+from webhook_gateway.settings import GatewaySettings, describe
+
+EXIT_MISCONFIGURED = 2
+
+log = structlog.get_logger("webhook_gateway")
+
+
+async def serve(settings: GatewaySettings) -> None:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+    with serving_metrics(settings.gateway_metrics_port):
+        async with serve_gateway(settings.config(), settings.gateway_host, settings.gateway_port) as url:
+            log.info("listening", url=url, billing_address=settings.billing_address)
+            await stopped.wait()
+            log.info("stopping")
+
+
+def log_as_json() -> None:
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(serializer=lambda event, **_: orjson.dumps(event, default=str).decode()),
+        ]
+    )
+
+
+def main() -> int:
+    log_as_json()
+    try:
+        settings = GatewaySettings()  # type: ignore[call-arg]  # required fields come from the environment
+    except ValidationError as invalid:
+        sys.stderr.write("".join(f"{line}\n" for line in describe(invalid)))
+        return EXIT_MISCONFIGURED
+    asyncio.run(serve(settings))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

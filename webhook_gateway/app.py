@@ -1,0 +1,128 @@
+"""The gateway's HTTP application: one webhook handler, one health page, one line of log for each request."""
+
+import time
+from datetime import UTC, datetime
+from typing import Protocol
+
+import structlog
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+from billing_client.errors import BillingError
+from prepaid.billing.v1.stripe_events_pb2 import ProcessStripeEventResponse, StripeEventOutcome
+
+from webhook_gateway.answers import HTTP_STATUS, Rejected, json_answer
+from webhook_gateway.config import HEALTH_PATH, GatewayConfig
+from webhook_gateway.connections import ConnectionGuard, Phase
+from webhook_gateway.delivery import read_delivery
+from webhook_gateway.health import HealthPage
+from webhook_gateway.metrics import ANSWERS
+
+CONNECTIONS = web.AppKey("connections", ConnectionGuard)
+CODE = web.RequestKey("code", str)
+EVENT_ID = web.RequestKey("event_id", str)
+EVENT_TYPE = web.RequestKey("event_type", str)
+SERVICE_STATUS = web.RequestKey("service_status", str)
+LOGGED_PATH_LENGTH_MAX = 200
+
+log = structlog.get_logger("webhook_gateway")
+
+
+class EventService(Protocol):
+    """What the gateway needs of the service; `billing_client.AsyncBillingClient` is one."""
+
+    async def process_stripe_event(
+        self, *, payload: bytes, stripe_signature: str, received_time: datetime | None = None, timeout_s: float | None = None
+    ) -> ProcessStripeEventResponse: ...
+
+    async def is_serving(self) -> bool: ...
+
+
+def create_app(config: GatewayConfig, service: EventService) -> web.Application:
+    """The application; serve it with `run.serve_gateway`, which bounds its connections."""
+    guard = ConnectionGuard(config)
+    app = web.Application(middlewares=[_guarding(guard), _answering])
+    app[CONNECTIONS] = guard
+    webhook = _webhook_handler(config, service, guard)
+    for path in config.paths:
+        app.router.add_post(path, webhook)
+    app.router.add_get(HEALTH_PATH, HealthPage(service.is_serving).show)
+    return app
+
+
+def _webhook_handler(config: GatewayConfig, service: EventService, guard: ConnectionGuard) -> Handler:
+    async def receive_webhook(request: web.Request) -> web.StreamResponse:
+        received_time = datetime.fromtimestamp(config.now_s(), UTC)
+        delivery = await read_delivery(request, config)
+        guard.enter(request, Phase.HANDLING)
+        request[EVENT_ID], request[EVENT_TYPE] = delivery.event_id, delivery.event_type
+        try:
+            response = await service.process_stripe_event(
+                payload=delivery.payload,
+                stripe_signature=delivery.signature,
+                received_time=received_time,
+                timeout_s=config.forward_timeout_s,
+            )
+        except BillingError as error:
+            request[SERVICE_STATUS] = error.status.name
+            status = HTTP_STATUS[error.status]
+            if status == web.HTTPBadRequest.status_code:
+                raise Rejected(status, "refused", "the service refused the event") from error
+            raise Rejected(status, "unavailable", "the service can't process the event now; deliver it again") from error
+        outcome = StripeEventOutcome.Name(response.outcome).removeprefix("STRIPE_EVENT_OUTCOME_")
+        request[CODE] = outcome.lower()
+        return json_answer(200, received=True, outcome=outcome)
+
+    return receive_webhook
+
+
+def _guarding(guard: ConnectionGuard) -> Middleware:
+    @web.middleware
+    async def guarding(request: web.Request, handler: Handler) -> web.StreamResponse:
+        # A pipelined request may have come together with the one before it, while that was handled.
+        guard.enter(request, Phase.RECEIVING)
+        try:
+            return await handler(request)
+        finally:
+            guard.enter(request, Phase.IDLE)
+
+    return guarding
+
+
+@web.middleware
+async def _answering(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Every request gets a small JSON answer, a counter and a line of log, without query, headers or body."""
+    started = time.monotonic()
+    try:
+        response = await handler(request)
+    except Rejected as rejected:
+        request[CODE] = rejected.code
+        response = json_answer(rejected.status, error=rejected.code, message=rejected.message)
+    except web.HTTPException as refused:
+        response = json_answer(refused.status, error=refused.reason.lower().replace(" ", "_"))
+        if "Allow" in refused.headers:
+            response.headers["Allow"] = refused.headers["Allow"]
+    except ConnectionError:
+        log.info("sender_left", path=_logged_path(request))
+        raise
+    except Exception:
+        # A defect of the gateway: whatever it is, Stripe must deliver again, and nothing of it may show.
+        log.exception("defect", path=_logged_path(request))
+        response = json_answer(500, error="internal")
+    code = request.get(CODE, "")
+    ANSWERS.labels(str(response.status), code).inc()
+    log.info(
+        "answered",
+        method=request.method,
+        path=_logged_path(request),
+        status=response.status,
+        code=code,
+        duration_ms=round((time.monotonic() - started) * 1000, 1),
+        event_id=request.get(EVENT_ID),
+        event_type=request.get(EVENT_TYPE),
+        service_status=request.get(SERVICE_STATUS),
+    )
+    return response
+
+
+def _logged_path(request: web.Request) -> str:
+    return request.path[:LOGGED_PATH_LENGTH_MAX]

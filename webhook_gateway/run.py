@@ -1,0 +1,68 @@
+"""Runs the gateway on a port."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from aiohttp import web
+from billing_client import AsyncBillingClient
+
+from webhook_gateway.app import CONNECTIONS, EventService, create_app
+from webhook_gateway.config import GatewayConfig
+
+LINGERING_S = 2.0
+"""How long what is left of a refused body is read away, so that the sender sees the answer instead of a reset."""
+BACKLOG = 512
+
+
+@asynccontextmanager
+async def serve_gateway(
+    config: GatewayConfig, host: str = "127.0.0.1", port: int = 0, *, service: EventService | None = None
+) -> AsyncIterator[str]:
+    """Serve until the block ends, which first lets the requests in flight finish; yields the base URL.
+
+    Port 0 lets the system choose. `service` replaces the client for `config.billing`. OSError when the port is taken.
+    """
+    async with AsyncExitStack() as stack:
+        if service is None:
+            service = await stack.enter_async_context(AsyncBillingClient.from_options(config.billing))
+        app = create_app(config, service)
+        runner = web.AppRunner(
+            app,
+            access_log=None,
+            auto_decompress=False,
+            keepalive_timeout=config.keepalive_timeout_s,
+            lingering_time=LINGERING_S,
+            shutdown_timeout=config.receive_timeout_s + config.forward_timeout_s,
+        )
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        site = _GuardedSite(runner, app, host, port)
+        await site.start()
+        yield site.name
+
+
+class _GuardedSite(web.BaseSite):
+    """A TCP site whose connections pass the application's guard."""
+
+    __slots__ = ("_app", "_host", "_port")
+
+    def __init__(self, runner: web.AppRunner, app: web.Application, host: str, port: int) -> None:
+        super().__init__(runner, backlog=BACKLOG)
+        self._app = app
+        self._host = host
+        self._port = port
+
+    @property
+    def name(self) -> str:
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"http://{host}:{self._port}"
+
+    async def start(self) -> None:
+        await super().start()
+        protocols = self._runner.server
+        assert protocols is not None
+        factory = self._app[CONNECTIONS].factory(protocols)
+        server = await asyncio.get_running_loop().create_server(factory, self._host, self._port, backlog=self._backlog)
+        self._server = server
+        self._port = server.sockets[0].getsockname()[1]
