@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import aiosqlite
 import orjson
@@ -73,6 +74,7 @@ class SqliteStore:
         self._lock = lock
         self._compiled: dict[Statement, Compiled] = {}
         self._running: set[asyncio.Future[Any]] = set()
+        self._closed = False
 
     async def write(self, work: Callable[[], Work[T]]) -> T:
         return await rerun_on_conflict(lambda: self._in_writer(work), self.counters)
@@ -91,6 +93,8 @@ class SqliteStore:
             running.exception()  # seen, also when the caller is gone
 
     def _call(self, connection: aiosqlite.Connection, function: Callable[..., T], *args: Any) -> "asyncio.Future[T]":
+        if self._closed:
+            raise storage_unavailable("the store is closed")
         # aiosqlite offers no public way to run a function in its thread; `_execute` is what each of its methods calls.
         return asyncio.ensure_future(connection._execute(function, connection, *args))  # type: ignore[no-untyped-call]  # noqa: SLF001
 
@@ -172,6 +176,9 @@ class SqliteStore:
     async def close(self) -> None:
         while self._running:
             await asyncio.wait(self._running)
+        if self._closed:
+            return
+        self._closed = True
         for connection in (*self._all_readers, self._writer):
             await connection.close()
         self._lock.release()
@@ -207,10 +214,10 @@ async def open_sqlite(path: Path) -> SqliteStore:
     lock = FileLock(path)
     opened: list[aiosqlite.Connection] = []
     try:
-        writer = await _connect(f"file:{path}?mode=rw", (*_PRAGMAS, *_WRITER_PRAGMAS))
+        writer = await _connect(f"file:{quote(str(path))}?mode=rw", (*_PRAGMAS, *_WRITER_PRAGMAS))
         opened.append(writer)
         await _confirm(writer)
-        opened.extend([await _connect(f"file:{path}?mode=ro", (*_PRAGMAS, *_READER_PRAGMAS)) for _ in range(READERS)])
+        opened.extend([await _connect(f"file:{quote(str(path))}?mode=ro", (*_PRAGMAS, *_READER_PRAGMAS)) for _ in range(READERS)])
     except BaseException as error:
         for connection in opened:
             await connection.close()
