@@ -4,7 +4,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "clients")]
+sys.path.insert(0, str(Path(__file__).parents[1] / "clients"))
+sys.path.insert(0, str(Path(__file__).parent))
 
 from gateway_bench import FakeEventService, gateway_config
 

@@ -1,0 +1,108 @@
+"""The real service inside this process, for the tests of those who call it. Needs the distribution `prepaid-billing`.
+
+    with running_billing_service() as service, service.client() as client:
+        client.grant_credits(account_id="user-1", amount_microcredits=5 * MICROCREDITS_PER_CREDIT, reason="test")
+
+It listens on a loopback port that the system chooses, asks for no API key, and talks to no Stripe.
+"""
+
+import asyncio
+import importlib
+import threading
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import Future
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Literal
+
+from billing_client.asynchronous.client import AsyncBillingClient
+from billing_client.blocking.client import BillingClient
+
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - a private directory inside it, not a predictable file
+START_TIMEOUT_S = 30.0
+
+
+class ServiceNotInstalled(ImportError):  # noqa: N818 - reads as the statement that it is
+    """The service itself is not there; the client's distribution does not bring it."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunningService:
+    address: str
+    """host:port, for clients of any kind."""
+
+    def client(self) -> BillingClient:
+        """A blocking client of it; close it, or use it in a `with`."""
+        return BillingClient(self.address)
+
+    def async_client(self) -> AsyncBillingClient:
+        """A client of it for the event loop that runs now; close it, or use it in an `async with`."""
+        return AsyncBillingClient(self.address)
+
+
+@asynccontextmanager
+async def running_billing_service_async(database: Path | Literal["memory"] = "memory", **settings: Any) -> AsyncIterator[RunningService]:
+    """Run the service in this event loop until the block ends.
+
+    `database` is the path of an SQLite file, made where there is none, or "memory": a new one that is gone afterwards and, where
+    the system has a file system in memory, never touches a disk. `settings` are fields of `billing_service.settings.Settings`.
+    ServiceNotInstalled when the service is not there.
+    """
+    bootstrap, settings_class = _service_modules()
+    with _database_file(database) as file:
+        chosen = {"database_url": f"sqlite+aiosqlite:///{file}", "billing_address": "127.0.0.1:0", "allow_anonymous": True} | settings
+        async with bootstrap.open_service(settings_class(_env_file=None, **chosen)) as service:
+            yield RunningService(service.address)
+
+
+@contextmanager
+def running_billing_service(database: Path | Literal["memory"] = "memory", **settings: Any) -> Iterator[RunningService]:
+    """The same for tests without an event loop: the service gets a thread and a loop of its own."""
+    _service_modules()
+    started: Future[tuple[RunningService, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+
+    async def serve() -> None:
+        stopped = asyncio.Event()
+        async with running_billing_service_async(database, **settings) as service:
+            started.set_result((service, asyncio.get_running_loop(), stopped))
+            await stopped.wait()
+
+    failures: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            asyncio.run(serve())
+        except BaseException as failure:  # noqa: BLE001 - whatever it is, it belongs to the thread that asked for the service
+            failures.append(failure)
+            if not started.done():
+                started.set_exception(failure)
+
+    thread = threading.Thread(target=run, name="billing-service", daemon=True)
+    thread.start()
+    service, loop, stopped = started.result(START_TIMEOUT_S)
+    try:
+        yield service
+    finally:
+        loop.call_soon_threadsafe(stopped.set)
+        thread.join()
+    if failures:
+        raise failures[0]
+
+
+def _service_modules() -> tuple[Any, Any]:
+    try:
+        bootstrap = importlib.import_module("billing_service.bootstrap")
+        return bootstrap, importlib.import_module("billing_service.settings").Settings
+    except ModuleNotFoundError as missing:
+        raise ServiceNotInstalled(f"install prepaid-billing to run the service in tests ({missing.name} is missing)") from missing
+
+
+@contextmanager
+def _database_file(database: Path | Literal["memory"]) -> Iterator[Path]:
+    if database != "memory":
+        yield Path(database).resolve()
+        return
+    with TemporaryDirectory(prefix="billing-", dir=SHARED_MEMORY if SHARED_MEMORY.is_dir() else None) as directory:
+        yield Path(directory) / "billing.db"

@@ -1,0 +1,115 @@
+"""`billing_client.testing`: the service in this process, for users' tests."""
+
+import sys
+import threading
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import pytest
+from billing_client import MICROCREDITS_PER_CREDIT, errors
+from billing_client.testing import ServiceNotInstalled, running_billing_service, running_billing_service_async
+from fake_service import running_fake_service
+
+pytest_plugins = ["billing_client.pytest_plugin"]
+
+
+def database_of(settings) -> Path:
+    return Path(settings["database_url"].removeprefix("sqlite+aiosqlite:///"))
+
+
+@pytest.fixture
+def stand_in(monkeypatch):
+    """Takes the place of the service's two modules, to see how they are used."""
+    seen = SimpleNamespace(settings=[], events=[], fail_start=None, fail_stop=None, address="127.0.0.1:1")
+
+    @asynccontextmanager
+    async def open_service(settings):
+        if seen.fail_start:
+            raise seen.fail_start
+        seen.settings.append(settings)
+        database_of(settings).touch()
+        seen.events.append("open")
+        yield SimpleNamespace(address=seen.address)
+        seen.events.append("closed")
+        if seen.fail_stop:
+            raise seen.fail_stop
+
+    bootstrap, settings = ModuleType("billing_service.bootstrap"), ModuleType("billing_service.settings")
+    bootstrap.open_service, settings.Settings = open_service, lambda **fields: fields
+    monkeypatch.setitem(sys.modules, "billing_service.bootstrap", bootstrap)
+    monkeypatch.setitem(sys.modules, "billing_service.settings", settings)
+    return seen
+
+
+async def test_without_the_service_the_error_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "billing_service.bootstrap", None)
+    with pytest.raises(ServiceNotInstalled, match="prepaid-billing"), running_billing_service():
+        pass
+    with pytest.raises(ServiceNotInstalled, match="prepaid-billing"):
+        async with running_billing_service_async():
+            pass
+
+
+def test_a_service_that_does_not_start_says_why_and_leaves_no_thread(stand_in):
+    stand_in.fail_start = RuntimeError("no port")
+    with pytest.raises(RuntimeError, match="no port"), running_billing_service():
+        pass
+    assert "billing-service" not in {thread.name for thread in threading.enumerate() if thread.is_alive()}
+
+
+def test_a_service_that_does_not_stop_says_why(stand_in):
+    stand_in.fail_stop = RuntimeError("stuck")
+    with pytest.raises(RuntimeError, match="stuck"), running_billing_service():
+        pass
+
+
+def test_the_tests_own_failure_comes_through_and_the_service_is_closed(stand_in):
+    with pytest.raises(KeyError), running_billing_service():
+        raise KeyError
+    assert stand_in.events == ["open", "closed"]
+
+
+async def test_memory_is_gone_afterwards(stand_in):
+    with running_billing_service():
+        first = database_of(stand_in.settings[0])
+        assert first.exists()
+    async with running_billing_service_async():
+        second = database_of(stand_in.settings[1])
+        assert second.exists()
+    assert not first.parent.exists()
+    assert not second.parent.exists()
+    assert first != second
+
+
+async def test_a_path_stays_and_settings_are_passed_on(stand_in, tmp_path):
+    with running_billing_service(tmp_path / "ledger.db", frontend_url="https://shop.example"):
+        pass
+    assert (tmp_path / "ledger.db").exists()
+    assert stand_in.settings[0]["frontend_url"] == "https://shop.example"
+
+
+async def test_its_clients_call_it(stand_in):
+    with running_fake_service() as fake:
+        stand_in.address = fake.address
+        with running_billing_service() as service, service.client() as client:
+            client.list_packages()
+        async with running_billing_service_async() as service, service.async_client() as client:
+            await client.list_packages()
+        assert len(fake.attempts) == 2
+
+
+def test_the_real_service_spends_and_refuses(prepaid_billing_client_if_there_is_a_service):
+    client = prepaid_billing_client_if_there_is_a_service
+    client.grant_credits(account_id="user-1", amount_microcredits=5 * MICROCREDITS_PER_CREDIT, reason="test")
+    spent = client.deduct_credits(account_id="user-1", amount_microcredits=2 * MICROCREDITS_PER_CREDIT)
+    assert spent.balance.available_microcredits == 3 * MICROCREDITS_PER_CREDIT
+    with pytest.raises(errors.InsufficientCredits) as raised:
+        client.deduct_credits(account_id="user-1", amount_microcredits=4 * MICROCREDITS_PER_CREDIT)
+    assert raised.value.shortfall_microcredits == MICROCREDITS_PER_CREDIT
+
+
+@pytest.fixture
+def prepaid_billing_client_if_there_is_a_service(request):
+    pytest.importorskip("billing_service.bootstrap")
+    return request.getfixturevalue("prepaid_billing_client")
