@@ -1,0 +1,222 @@
+"""Every setting of the service, from the environment and `.env`; `load_settings` is the one door.
+
+Names of our own begin with BILLING_; the others are those that Stripe's and databases' users know. Units stand last in each name.
+"""
+
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings.sources import read_env_file
+
+from billing_service.domain.api_keys import Scope
+from billing_service.settings_rules import (
+    contradictions,
+    derive_page_token_secret,
+    existing_file,
+    http_origin,
+    is_live_key,
+    listen_address,
+    missing_to_serve,
+    plain_database_url,
+    split_listen,
+    split_secrets,
+    stripe_secret_key,
+    strong_secret,
+    tls_callers,
+    unknown_names,
+    url_path,
+    webhook_secrets,
+)
+
+Purpose = Literal["serve", "operate"]
+"""`serve` needs Stripe and a pepper; `operate` (migrate, verify, backup …) only the database."""
+
+
+class SettingsInvalid(Exception):  # noqa: N818 - what it is, not what went wrong inside
+    """The settings can't be used. `problems` has one line each: the setting's name and what is wrong, never its value."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+def _setting(name: str, default: Any, description: str, **constraints: Any) -> Any:
+    return Field(default, validation_alias=name, description=description, **constraints)
+
+
+ListenAddress = Annotated[str, AfterValidator(listen_address)]
+Origin = Annotated[str, AfterValidator(http_origin)]
+UrlPath = Annotated[str, AfterValidator(url_path)]
+ExistingFile = Annotated[Path, AfterValidator(existing_file)]
+StrongSecret = Annotated[SecretStr, AfterValidator(strong_secret)]
+DatabaseUrl = Annotated[SecretStr, AfterValidator(plain_database_url)]
+StripeSecretKey = Annotated[SecretStr, AfterValidator(stripe_secret_key)]
+StripeWebhookSecret = Annotated[SecretStr, AfterValidator(webhook_secrets)]
+TlsCallers = Annotated[str, AfterValidator(tls_callers)]
+
+
+class Settings(BaseModel):
+    """Checked one by one and against each other. Secrets show as asterisks wherever they are printed."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    database_url: DatabaseUrl = _setting(
+        "DATABASE_URL", SecretStr("sqlite:///var/billing.db"), "`sqlite:///file` or `postgresql://user:password@host/database`"
+    )
+    migrate_on_start: bool = _setting("BILLING_MIGRATE_ON_START", False, "Apply missing migrations before serving")
+
+    listen: ListenAddress = _setting("BILLING_LISTEN", "127.0.0.1:50051", "Address of the gRPC server, `host:port`")
+    reflection: bool = _setting("BILLING_REFLECTION", False, "Let clients discover the services (`buf curl`)")
+    allow_plaintext: bool = _setting("BILLING_ALLOW_PLAINTEXT", False, "Serve without TLS on other addresses than loopback")
+    tls_certificate_file: ExistingFile | None = _setting(
+        "BILLING_TLS_CERTIFICATE_FILE", None, "PEM certificate chain; read again when it changes"
+    )
+    tls_private_key_file: ExistingFile | None = _setting("BILLING_TLS_PRIVATE_KEY_FILE", None, "PEM private key of it")
+    tls_client_ca_file: ExistingFile | None = _setting(
+        "BILLING_TLS_CLIENT_CA_FILE", None, "PEM authorities of client certificates, which are then required"
+    )
+    tls_callers: TlsCallers = _setting("BILLING_TLS_CALLERS", "", "What certificates may do: `name=read+deduct,other=webhook`")
+
+    auth: Literal["keys", "off"] = _setting(
+        "BILLING_AUTH", "keys", "`keys`: API keys or certificates; `off`: everybody may do everything, on loopback only"
+    )
+    api_key_pepper: StrongSecret | None = _setting(
+        "BILLING_API_KEY_PEPPER", None, "Keys the hashes of API keys, 32 characters or more; the same on all processes"
+    )
+    page_token_secret: StrongSecret | None = _setting(
+        "BILLING_PAGE_TOKEN_SECRET", None, "Signs page tokens, 32 characters or more; derived from the pepper when absent"
+    )
+
+    stripe_secret_key: StripeSecretKey | None = _setting(
+        "STRIPE_SECRET_KEY", None, "Stripe's secret or restricted key; its prefix decides between test and live mode"
+    )
+    stripe_webhook_secret: StripeWebhookSecret | None = _setting(
+        "STRIPE_WEBHOOK_SECRET", None, "Signing secret of the webhook endpoint; several, separated by commas, while one is being rotated"
+    )
+    stripe_api_base: Origin = _setting(
+        "STRIPE_API_BASE", "https://api.stripe.com", "Where Stripe's API is; the sandbox's address without Stripe"
+    )
+    stripe_timeout_s: float = _setting("STRIPE_TIMEOUT_S", 10.0, "Time for one request to Stripe", gt=0, le=60)
+
+    frontend_url: Origin = _setting("FRONTEND_URL", "http://localhost:3000", "Where customers return to after checkout")
+    checkout_success_path: UrlPath = _setting(
+        "BILLING_CHECKOUT_SUCCESS_PATH", "/billing/success?session_id={CHECKOUT_SESSION_ID}", "Path after payment"
+    )
+    checkout_cancel_path: UrlPath = _setting("BILLING_CHECKOUT_CANCEL_PATH", "/billing/cancel", "Path after calling it off")
+    catalog_file: ExistingFile | None = _setting(
+        "BILLING_CATALOG_FILE", None, "Packages for sale and their currency; the built-in catalogue when absent"
+    )
+    custom_amount_min_minor: int = _setting(
+        "BILLING_CUSTOM_AMOUNT_MIN_MINOR", 100, "Smallest custom purchase, in the smallest unit of the currency", ge=1
+    )
+    custom_amount_max_minor: int = _setting("BILLING_CUSTOM_AMOUNT_MAX_MINOR", 1_000_000, "Largest custom purchase", ge=1, le=99_999_999)
+
+    referral_bonus_credits: int = _setting(
+        "BILLING_REFERRAL_BONUS_CREDITS", 1000, "Bonus of each of the two, in credits", ge=0, le=1_000_000
+    )
+    referral_purchase_min_minor: int = _setting("BILLING_REFERRAL_PURCHASE_MIN_MINOR", 1000, "First purchase that earns the bonus", ge=0)
+    referral_rewards_max: int = _setting("BILLING_REFERRAL_REWARDS_MAX", 0, "Bonuses that one referrer may earn; 0: no limit", ge=0)
+    referral_vesting_delay_s: int = _setting("BILLING_REFERRAL_VESTING_DELAY_S", 0, "Time between purchase and bonus", ge=0, le=31_536_000)
+
+    batch_operations_max: int = _setting("BILLING_BATCH_OPERATIONS_MAX", 512, "Ledger operations in one transaction", ge=1, le=4096)
+    batch_gather_ms: float = _setting("BILLING_BATCH_GATHER_MS", 3.0, "Longest wait for more operations to join a transaction", ge=0, le=3)
+    in_flight_max: int = _setting("BILLING_IN_FLIGHT_MAX", 1024, "Calls at a time; more are refused with OVERLOADED", ge=1, le=100_000)
+    streams_per_connection_max: int = _setting(
+        "BILLING_STREAMS_PER_CONNECTION_MAX", 100, "Calls at a time of one connection; more wait", ge=1, le=10_000
+    )
+    deadline_default_s: float = _setting(
+        "BILLING_DEADLINE_DEFAULT_S", 30.0, "Longest time of a call, also for one without a deadline", ge=1, le=300
+    )
+    drain_wait_s: float = _setting("BILLING_DRAIN_WAIT_S", 0.0, "Time between NOT_SERVING and the end of accepting calls", ge=0, le=60)
+    grace_s: float = _setting("BILLING_GRACE_S", 10.0, "Time for calls in flight to finish at shutdown", ge=0, le=300)
+    expiry_sweep_interval_s: float = _setting(
+        "BILLING_EXPIRY_SWEEP_INTERVAL_S", 60.0, "Time between bookings of expired credits", ge=1, le=86_400
+    )
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = _setting(
+        "BILLING_LOG_LEVEL", "INFO", "Least level that is logged; DEBUG has a line per deduction"
+    )
+    log_format: Literal["json", "console"] = _setting("BILLING_LOG_FORMAT", "json", "`json`: one object a line; `console`: for people")
+    metrics_address: ListenAddress = _setting("BILLING_METRICS_ADDRESS", "", "Address of the Prometheus endpoint, `host:port`; empty: none")
+
+    @property
+    def stripe_livemode(self) -> bool:
+        return self.stripe_secret_key is not None and is_live_key(self.stripe_secret_key.get_secret_value())
+
+    @property
+    def stripe_webhook_secrets(self) -> tuple[str, ...]:
+        """The secrets themselves: for the verifier alone."""
+        return split_secrets(self.stripe_webhook_secret.get_secret_value()) if self.stripe_webhook_secret else ()
+
+    @property
+    def database_kind(self) -> Literal["sqlite", "postgresql"]:
+        return "sqlite" if self.database_url.get_secret_value().startswith("sqlite:") else "postgresql"
+
+    @property
+    def certificate_callers(self) -> dict[str, frozenset[Scope]]:
+        """Scopes by the name in a client certificate."""
+        pairs = (entry.split("=") for entry in self.tls_callers.split(",") if entry)
+        return {name: frozenset(map(Scope, scopes.split("+"))) for name, scopes in pairs}
+
+    @property
+    def metrics_host_port(self) -> tuple[str, int] | None:
+        return split_listen(self.metrics_address) if self.metrics_address else None
+
+    @property
+    def success_url(self) -> str:
+        return self.frontend_url + self.checkout_success_path
+
+    @property
+    def cancel_url(self) -> str:
+        return self.frontend_url + self.checkout_cancel_path
+
+    @property
+    def page_token_key(self) -> bytes:
+        """Signs page tokens: the secret of its own, else one derived from the pepper."""
+        assert self.page_token_secret is not None, "load_settings fills it in"
+        return self.page_token_secret.get_secret_value().encode()
+
+    def with_page_token_secret(self) -> Self:
+        """Filled in where absent: from the pepper, else a random one, which one process with one file may use until it restarts."""
+        if self.page_token_secret is not None:
+            return self
+        secret = secrets.token_hex(32) if self.api_key_pepper is None else derive_page_token_secret(self.api_key_pepper)
+        return self.model_copy(update={"page_token_secret": SecretStr(secret)})
+
+
+def load_settings(env: Mapping[str, str] | None = None, *, purpose: Purpose = "serve") -> Settings:
+    """Settings from `env`; without it from the process's environment over `.env` in the working directory.
+
+    Empty values count as absent. Raises SettingsInvalid.
+    """
+    given = {name: value for name, value in (_environment() if env is None else env).items() if value.strip()}
+    problems = unknown_names(given, known_names())
+    try:
+        settings = Settings.model_validate(given)
+    except ValidationError as invalid:
+        problems += [_line(error) for error in invalid.errors(include_url=False, include_input=False, include_context=False)]
+        raise SettingsInvalid(problems) from None
+    problems += contradictions(settings)
+    if purpose == "serve":
+        problems += missing_to_serve(settings)
+    if problems:
+        raise SettingsInvalid(problems)
+    return settings.with_page_token_secret()
+
+
+def known_names() -> list[str]:
+    """The names of all settings, in the order of the table."""
+    return [str(field.validation_alias) for field in Settings.model_fields.values()]
+
+
+def _environment() -> dict[str, str]:
+    from_file = {name: value for name, value in read_env_file(Path(".env"), case_sensitive=True).items() if value is not None}
+    return {**from_file, **os.environ}
+
+
+def _line(error: Mapping[str, Any]) -> str:
+    return f"{error['loc'][0]}: {error['msg'].removeprefix('Value error, ')}"

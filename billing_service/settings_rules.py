@@ -1,0 +1,238 @@
+"""What makes a setting unfit, alone or beside others. No message contains a value: values may be secrets in the wrong place."""
+
+import difflib
+import hashlib
+import hmac
+import ipaddress
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+
+from billing_service.domain.api_keys import Scope
+
+if TYPE_CHECKING:
+    from billing_service.settings import Settings
+
+PREFIX: Final = "BILLING_"
+NAMES_OF_OTHERS: Final = frozenset(
+    {
+        "BILLING_ADDRESS",
+        "BILLING_API_KEY",
+        "BILLING_CA_FILE",
+        "BILLING_CERTIFICATE_FILE",
+        "BILLING_PRIVATE_KEY_FILE",
+        "BILLING_PLAINTEXT",
+    }
+)
+"""Read by the client package, which may share the environment."""
+PREFIXES_OF_OTHERS: Final = ("BILLING_TEST_", "BILLING_BENCH_")
+
+STRIPE_API: Final = "https://api.stripe.com"
+SECRET_CHARACTERS_MIN: Final = 32
+SECRET_DIFFERENT_CHARACTERS_MIN: Final = 8
+WEBHOOK_SECRET_CHARACTERS_MIN: Final = 16
+LIVE_SECRET_CHARACTERS_MIN: Final = 24
+PORT_MAX: Final = 65_535
+
+_STRIPE_KEY = re.compile(r"(?:sk|rk)_(test|live)_[A-Za-z0-9_]+", re.ASCII)
+_CALLER = re.compile(r"[A-Za-z0-9._:/@-]{1,64}", re.ASCII)
+
+
+def plain_database_url(value: SecretStr) -> SecretStr:
+    """The URL without the driver's name: the service brings its own drivers."""
+    given = value.get_secret_value()
+    for prefix, plain in (
+        ("sqlite+aiosqlite://", "sqlite://"),
+        ("postgresql+asyncpg://", "postgresql://"),
+        ("postgres://", "postgresql://"),
+    ):
+        if given.startswith(prefix):
+            given = plain + given.removeprefix(prefix)
+    if given.startswith("sqlite:///"):
+        path = given.removeprefix("sqlite:///")
+        if not path or path.startswith((":memory:", "file:")) or "?" in path:
+            raise ValueError("must name a file after sqlite:///; several connections share it, so it can't be in memory")
+        return SecretStr(given)
+    try:
+        parts = urlsplit(given)
+        fits = parts.scheme == "postgresql" and len(parts.path) > 1 and parts.port != 0
+    except ValueError:
+        fits = False
+    if not fits:
+        raise ValueError("must be sqlite:///file or postgresql://user:password@host/database")
+    return SecretStr(given)
+
+
+def split_listen(value: str) -> tuple[str, int]:
+    """Host and port of `host:port` or `[host]:port`."""
+    host, _, port = value.rpartition(":")
+    return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def listen_address(value: str) -> str:
+    host, _, port = value.rpartition(":")
+    if not host or not (port.isascii() and port.isdigit()) or int(port) > PORT_MAX or (":" in host and not host.startswith("[")):
+        raise ValueError("must be host:port")
+    return value
+
+
+def is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def http_origin(value: str) -> str:
+    """`http(s)://host[:port]`, a path allowed, without a slash at the end."""
+    try:
+        parts = urlsplit(value)
+        fits = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and "@" not in parts.netloc
+    except ValueError:
+        fits = False
+    if not fits or parts.query or parts.fragment or " " in value:
+        raise ValueError("must be an http or https address without user name, query and fragment")
+    return value.rstrip("/")
+
+
+def url_path(value: str) -> str:
+    if not value.startswith("/") or value.startswith("//") or not value.isprintable() or " " in value:
+        raise ValueError("must be a path that begins with one slash")
+    return value
+
+
+def existing_file(value: Path) -> Path:
+    if not value.is_file():
+        raise ValueError("there is no such file")
+    return value
+
+
+def strong_secret(value: SecretStr) -> SecretStr:
+    secret = value.get_secret_value()
+    if len(secret) < SECRET_CHARACTERS_MIN or len(set(secret)) < SECRET_DIFFERENT_CHARACTERS_MIN:
+        raise ValueError(f"must be a random text of {SECRET_CHARACTERS_MIN} characters or more")
+    return value
+
+
+def stripe_secret_key(value: SecretStr) -> SecretStr:
+    key = value.get_secret_value()
+    if not _STRIPE_KEY.fullmatch(key):
+        raise ValueError("must be a secret (sk_) or restricted (rk_) key of test or live mode")
+    if is_live_key(key) and len(key) < LIVE_SECRET_CHARACTERS_MIN:
+        raise ValueError("is too short for a live key")
+    return value
+
+
+def is_live_key(key: str) -> bool:
+    match = _STRIPE_KEY.fullmatch(key)
+    return match is not None and match[1] == "live"
+
+
+def split_secrets(value: str) -> tuple[str, ...]:
+    return tuple(secret.strip() for secret in value.split(","))
+
+
+def webhook_secrets(value: SecretStr) -> SecretStr:
+    parts = split_secrets(value.get_secret_value())
+    if not all(
+        part.startswith("whsec_") and len(part) >= WEBHOOK_SECRET_CHARACTERS_MIN and part.isascii() and part.isprintable() for part in parts
+    ):
+        raise ValueError(f"each secret must begin with whsec_ and have {WEBHOOK_SECRET_CHARACTERS_MIN} characters or more")
+    if len(set(parts)) < len(parts):
+        raise ValueError("has the same secret twice")
+    return value
+
+
+def tls_callers(value: str) -> str:
+    entries = [entry.strip() for entry in value.split(",")] if value else []
+    names = []
+    for entry in entries:
+        name, separator, scopes = entry.partition("=")
+        if not separator or not _CALLER.fullmatch(name) or not set(scopes.split("+")) <= set(Scope):
+            raise ValueError(f"must be name=scope+scope,… with scopes of {', '.join(Scope)}")
+        names.append(name)
+    if len(set(names)) < len(names):
+        raise ValueError("names a caller twice")
+    return ",".join(entries)
+
+
+def derive_page_token_secret(pepper: SecretStr) -> str:
+    return hmac.new(pepper.get_secret_value().encode(), b"page tokens", hashlib.sha256).hexdigest()
+
+
+def unknown_names(given: Iterable[str], known: list[str]) -> list[str]:
+    """A line for each variable of ours that is none: a typing error would otherwise leave a default in force, unseen."""
+    problems = []
+    for name in sorted(given):
+        if name.startswith(PREFIX) and name not in known and name not in NAMES_OF_OTHERS and not name.startswith(PREFIXES_OF_OTHERS):
+            close = difflib.get_close_matches(name, known, n=1, cutoff=0.7)
+            problems.append(f"{name}: there is no such setting" + (f"; did you mean {close[0]}?" if close else ""))
+    return problems
+
+
+def contradictions(settings: "Settings") -> list[str]:
+    """What is fine by itself and not together."""
+    serves_tls = settings.tls_certificate_file is not None
+    local = is_loopback(split_listen(settings.listen)[0])
+    stripe = urlsplit(settings.stripe_api_base)
+    checks = [
+        (
+            serves_tls != (settings.tls_private_key_file is not None),
+            "BILLING_TLS_PRIVATE_KEY_FILE: certificate and private key go together",
+        ),
+        (settings.tls_client_ca_file is not None and not serves_tls, "BILLING_TLS_CLIENT_CA_FILE: needs BILLING_TLS_CERTIFICATE_FILE"),
+        (bool(settings.tls_callers) and settings.tls_client_ca_file is None, "BILLING_TLS_CALLERS: needs BILLING_TLS_CLIENT_CA_FILE"),
+        (bool(settings.tls_callers) and settings.auth == "off", "BILLING_TLS_CALLERS: means nothing beside BILLING_AUTH=off"),
+        (settings.auth == "off" and not local, "BILLING_AUTH: off is for a loopback address alone"),
+        (
+            not local and not serves_tls and not settings.allow_plaintext,
+            "BILLING_LISTEN: needs BILLING_TLS_CERTIFICATE_FILE on other addresses than loopback, or BILLING_ALLOW_PLAINTEXT=true",
+        ),
+        (
+            settings.metrics_host_port is not None and not is_loopback(settings.metrics_host_port[0]) and not settings.allow_plaintext,
+            "BILLING_METRICS_ADDRESS: needs BILLING_ALLOW_PLAINTEXT=true on other addresses than loopback",
+        ),
+        (
+            settings.stripe_livemode and settings.stripe_api_base != STRIPE_API,
+            "STRIPE_API_BASE: a live key goes to Stripe and nowhere else",
+        ),
+        (
+            stripe.scheme == "http" and not is_loopback(stripe.hostname or ""),
+            "STRIPE_API_BASE: needs https on other addresses than loopback",
+        ),
+        (settings.stripe_livemode and not settings.frontend_url.startswith("https:"), "FRONTEND_URL: needs https beside a live key"),
+        (
+            settings.stripe_livemode and any(len(secret) < LIVE_SECRET_CHARACTERS_MIN for secret in settings.stripe_webhook_secrets),
+            "STRIPE_WEBHOOK_SECRET: is too short beside a live key",
+        ),
+        (
+            settings.custom_amount_min_minor > settings.custom_amount_max_minor,
+            "BILLING_CUSTOM_AMOUNT_MIN_MINOR: is above BILLING_CUSTOM_AMOUNT_MAX_MINOR",
+        ),
+        (settings.stripe_timeout_s >= settings.deadline_default_s, "STRIPE_TIMEOUT_S: must be below BILLING_DEADLINE_DEFAULT_S"),
+        (
+            settings.api_key_pepper is not None and settings.api_key_pepper == settings.page_token_secret,
+            "BILLING_PAGE_TOKEN_SECRET: must differ from BILLING_API_KEY_PEPPER",
+        ),
+    ]
+    return [message for applies, message in checks if applies]
+
+
+def missing_to_serve(settings: "Settings") -> list[str]:
+    checks = [
+        (settings.stripe_secret_key is None, "STRIPE_SECRET_KEY: is required"),
+        (settings.stripe_webhook_secret is None, "STRIPE_WEBHOOK_SECRET: is required"),
+        (
+            settings.auth == "keys" and settings.api_key_pepper is None,
+            "BILLING_API_KEY_PEPPER: is required, unless BILLING_AUTH=off on a loopback address",
+        ),
+        (
+            settings.database_kind == "postgresql" and settings.api_key_pepper is None and settings.page_token_secret is None,
+            "BILLING_PAGE_TOKEN_SECRET: is required where processes share a database and there is no BILLING_API_KEY_PEPPER",
+        ),
+    ]
+    return [message for applies, message in checks if applies]
