@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 from aiohttp import web
 
@@ -57,7 +58,8 @@ def create_app(config: SandboxConfig) -> web.Application:
         clock = asyncio.create_task(_run_clock(sandbox))
         yield
         clock.cancel()
-        await asyncio.gather(clock, return_exceptions=True)
+        with suppress(asyncio.CancelledError):  # anything else that ended the clock is worth hearing of
+            await clock
         await delivery.stop()
 
     app.cleanup_ctx.append(running)

@@ -161,7 +161,7 @@ class Sandbox:
 
     def update(self, obj: Json, changes: Json) -> Json:
         """Applies `changes`; returns what the changed members were before."""
-        previous = {name: obj[name] for name, value in changes.items() if obj.get(name) != value}
+        previous = {name: obj.get(name) for name, value in changes.items() if obj.get(name) != value}
         obj.update(changes)
         return previous
 

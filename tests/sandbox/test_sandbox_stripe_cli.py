@@ -1,0 +1,69 @@
+"""Stripe's own command line runs its own sequences against the sandbox."""
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sandbox_running import Running
+
+PROJECT = Path(__file__).resolve().parents[2]
+KEY = "sk_" + "test_" + "1234567890abcdef"
+PATIENCE_S = 60
+
+# Event asked for, and the number of them that Stripe's sequence brings about.
+TRIGGERS = (
+    "checkout.session.completed",
+    "checkout.session.expired",
+    "checkout.session.async_payment_succeeded",
+    "checkout.session.async_payment_failed",
+    "payment_intent.created",
+    "payment_intent.succeeded",
+    "payment_intent.payment_failed",
+    "payment_intent.canceled",
+    "payment_intent.processing",
+    "payment_intent.requires_action",
+    "charge.succeeded",
+    "charge.failed",
+    "charge.refunded",
+    "charge.refund.updated",
+    "customer.created",
+    "customer.updated",
+    "customer.deleted",
+    "product.created",
+    "price.created",
+)
+
+
+def stripe_cli() -> Path:
+    named = os.environ.get("STRIPE_CLI")
+    if named:
+        return Path(named)
+    found = sorted(PROJECT.glob("build/stripe-cli/node_modules/@stripe/cli-*/bin/stripe"))
+    if not found:
+        pytest.skip("the Stripe CLI is absent (neither STRIPE_CLI nor build/stripe-cli names one)")
+    return found[0]
+
+
+async def trigger(cli: Path, home: Path, event: str, url: str) -> tuple[int, str]:
+    environment = {"HOME": str(home), "XDG_CONFIG_HOME": str(home), "PATH": os.environ.get("PATH", ""), "STRIPE_CLI_TELEMETRY_OPTOUT": "1"}
+    process = await asyncio.create_subprocess_exec(
+        cli, "trigger", event, "--api-key", KEY, "--api-base", url,
+        env=environment, cwd=home, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    output, _ = await asyncio.wait_for(process.communicate(), PATIENCE_S)
+    assert process.returncode is not None
+    return process.returncode, output.decode()
+
+
+@pytest.mark.parametrize("event", TRIGGERS)
+async def test_trigger(start: Any, tmp_path: Path, event: str) -> None:
+    cli = stripe_cli()
+    sandbox: Running = await start(settlement_delay_s=0.0)
+    code, output = await trigger(cli, tmp_path, event, sandbox.url)
+    assert code == 0, output
+    assert "Trigger succeeded" in output
+    await sandbox.drained()
+    assert event in sandbox.received.types
+    assert len(await sandbox.events(event)) == sandbox.received.types.count(event)
