@@ -62,7 +62,6 @@ def from_postgres(error: Exception) -> Exception:
             return ConflictError(state)
         if state[:2] in _POSTGRES_UNAVAILABLE_CLASSES or state in _POSTGRES_UNAVAILABLE:
             return storage_unavailable()
-    elif isinstance(error, asyncpg.InterfaceError | OSError | TimeoutError | EOFError) and not isinstance(error, ValueError):
-        # asyncpg's InterfaceErrors that are ValueErrors say that a value does not fit its column: trying again would not help.
+    elif isinstance(error, asyncpg.InterfaceError | OSError | TimeoutError | EOFError):
         return storage_unavailable()
     return error

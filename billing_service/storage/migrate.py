@@ -10,7 +10,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, event, text
+from sqlalchemy import URL, Connection, event, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
@@ -56,7 +56,9 @@ async def _with_connection(database_url: str, action: Callable[[Connection], Non
     path = sqlite_path(database_url)
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
-    engine = create_async_engine(sqlalchemy_url(database_url), poolclass=NullPool, hide_parameters=True)
+    # As the store opens it: a path is taken as it stands, not unquoted.
+    url = sqlalchemy_url(database_url) if path is None else URL.create("sqlite+aiosqlite", database=str(path))
+    engine = create_async_engine(url, poolclass=NullPool, hide_parameters=True)
     try:
         if path is not None:
             _use_real_transactions(engine)

@@ -2,6 +2,7 @@
 history costs a deduction nothing."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from sqlalchemy import and_, bindparam, literal_column, or_, select
@@ -39,6 +40,7 @@ HEAD = reading(
     select(accounts.c.last_transaction_id).where(accounts.c.account_id == bindparam("account_id")),
     "account_id",
 )
+# Without ORDER BY, on purpose: links come in the order in which they are followed, and LIMIT then ends the walk.
 PAGE = reading(
     "read statement page",
     select(_WALKED)
@@ -47,7 +49,6 @@ PAGE = reading(
         _WALKED.c.create_time_us >= bindparam("start_us"),
         _WALKED.c.create_time_us < bindparam("end_us"),
     )
-    .order_by(_WALKED.c.version.desc())
     .limit(bindparam("page")),
     "account_id",
     "newest",
@@ -120,6 +121,7 @@ def read_statement(account_id: str, newest: str, *, kind: int, start_us: int, en
     """A page from the transaction `newest` on, along the chain; kind 0 is every kind."""
     rows: Sequence[Sequence[Any]] = yield PAGE(account_id, newest, kind, start_us, end_us, page + 1)
     found = [_transaction(row) for row in rows]
+    assert all(newer.version > older.version for newer, older in pairwise(found)), "a chain is walked from its newest link"
     next_id = ""
     if len(found) > page:
         next_id = found[page].transaction_id

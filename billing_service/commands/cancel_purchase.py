@@ -1,0 +1,80 @@
+"""CancelPurchase: closes the checkout at Stripe first, so that nobody pays for a purchase that was called off."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from billing_service.commands.completion import hear
+from billing_service.commands.customers import stripe_refused
+from billing_service.commands.environment import Environment
+from billing_service.commands.get_purchase import purchase_by_id
+from billing_service.commands.reversals import purchase_accounts
+from billing_service.commands.unit import Request, Unit, once
+from billing_service.domain.purchases import PurchaseNews, PurchaseStatus, is_cancelable
+from billing_service.domain.records import Purchase
+from billing_service.domain.refusals import Reason, Refusal, stripe_unavailable
+from billing_service.ledger.operations import Answer
+from billing_service.payments.port import ProviderRefused, ProviderUnavailable
+from billing_service.storage.key_rows import find_keys
+from billing_service.storage.purchase_rows import read_purchase
+from billing_service.storage.statements import Work
+
+_CLOSED = (PurchaseStatus.PENDING, PurchaseStatus.EXPIRED)
+"""Closing the checkout may be reported as its expiry before we book the cancellation."""
+
+
+@dataclass(frozen=True, slots=True)
+class CancelPurchase:
+    """A valid request. The key is the account's, which the purchase names."""
+
+    make_request: Callable[[str], Request]
+    purchase_id: str
+    encode: Callable[[Purchase], bytes]
+
+
+async def cancel_purchase(environment: Environment, command: CancelPurchase) -> Answer:
+    """Raises PURCHASE_NOT_FOUND, PURCHASE_NOT_CANCELABLE, STRIPE_UNAVAILABLE."""
+    purchase = await purchase_by_id(environment, command.purchase_id)
+    request = command.make_request(purchase.account_id)
+    stored = (await environment.store.read(lambda: find_keys([request.key.id]))).get(request.key.id)
+    if stored is not None:
+        reply = request.key.check(stored).reply
+        assert reply is not None
+        return Answer(reply, replayed=True)
+    if not is_cancelable(purchase.status):
+        raise _not_cancelable(purchase)
+    if purchase.checkout_session_id:
+        await _close_checkout(environment, purchase)
+    return await environment.store.write(lambda: _cancel(environment, command, request, purchase))
+
+
+async def _close_checkout(environment: Environment, purchase: Purchase) -> None:
+    try:
+        session = await environment.provider.expire_checkout(purchase.checkout_session_id, f"cancel:{purchase.purchase_id}")
+    except ProviderRefused as refused:
+        raise stripe_refused(refused) from refused
+    except ProviderUnavailable as unavailable:
+        raise stripe_unavailable() from unavailable
+    if session.status == "complete":
+        raise _not_cancelable(purchase)
+
+
+def _cancel(environment: Environment, command: CancelPurchase, request: Request, seen: Purchase) -> Work[Answer]:
+    involved = yield from purchase_accounts(seen.account_id)
+
+    def effect(unit: Unit) -> Work[bytes]:
+        purchase = yield from read_purchase(seen.account_id, seen.purchase_id)
+        assert purchase is not None
+        if purchase.status not in _CLOSED:
+            raise _not_cancelable(purchase)
+        yield from hear(unit, purchase, PurchaseNews.CANCELED)
+        return command.encode(purchase)
+
+    return (yield from once(environment, request, involved, effect, detail={"purchase_id": seen.purchase_id}))
+
+
+def _not_cancelable(purchase: Purchase) -> Refusal:
+    return Refusal(
+        Reason.PURCHASE_NOT_CANCELABLE,
+        "the purchase was paid, failed, expired or canceled already",
+        metadata={"purchase_id": purchase.purchase_id, "status": purchase.status.value},
+    )

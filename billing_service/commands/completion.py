@@ -1,0 +1,74 @@
+"""What happens when a purchase's money is there: credits, the referral's bonuses, and whatever went back before."""
+
+from billing_service.commands.reversals import follow_money, locked_referral
+from billing_service.commands.unit import Unit
+from billing_service.domain.entries import Place, TransactionKind
+from billing_service.domain.granting import grant, new_lot
+from billing_service.domain.lots import Category
+from billing_service.domain.purchases import PurchaseNews, PurchaseStatus, next_status
+from billing_service.domain.records import Purchase, Referral
+from billing_service.domain.referrals import ReferralState, decide_first_purchase
+from billing_service.storage.purchase_rows import PURCHASES, REFERRALS, referrals_by_state
+from billing_service.storage.statements import Work
+
+
+def hear(unit: Unit, purchase: Purchase, news: PurchaseNews, *, paid_minor: int = 0) -> Work[None]:
+    """Moves a purchase on by what was learned of it. Grants on the way to COMPLETED, once: COMPLETED is for good."""
+    before = purchase.status
+    purchase.status = next_status(before, news)
+    if purchase.status is PurchaseStatus.COMPLETED and before is not PurchaseStatus.COMPLETED:
+        yield from _complete(unit, purchase, paid_minor)
+    else:
+        yield from PURCHASES.replace(purchase)
+
+
+def _complete(unit: Unit, purchase: Purchase, paid_minor: int) -> Work[None]:
+    account = unit.account(purchase.account_id)
+    lot = new_lot(purchase.credits, Category.PAID, now_us=unit.now_us, ids=unit.ids, source_id=purchase.purchase_id)
+    grant(account, lot, Place.SALES, TransactionKind.PURCHASE, now_us=unit.now_us, ids=unit.ids, description=purchase.name)
+    purchase.lot_id = lot.lot_id
+    purchase.paid_minor = paid_minor
+    purchase.complete_time_us = unit.now_us
+    referral = yield from locked_referral(unit, purchase.account_id)
+    if referral is not None and referral.state is ReferralState.PENDING:
+        yield from _decide_referral(unit, purchase, referral)
+    yield from follow_money(unit, purchase)
+
+
+def _decide_referral(unit: Unit, purchase: Purchase, referral: Referral) -> Work[None]:
+    """The referred account's first completed purchase decides its referral, for good."""
+    policy = unit.environment.referrals
+    counts = yield from referrals_by_state(referral.referrer_account_id)
+    rewarded, _ = counts.get(ReferralState.REWARDED, (0, 0))
+    outcome = decide_first_purchase(policy, purchase.paid_minor, rewarded)
+    referral.state = outcome.state
+    referral.purchase_id = purchase.purchase_id
+    referral.bonus = policy.bonus_microcredits
+    if outcome.referee_bonus_microcredits:
+        referral.referee_lot_id = _bonus(unit, referral.account_id, outcome.referee_bonus_microcredits, purchase)
+        referral.reward_time_us = policy.reward_time_us(unit.now_us)
+    if outcome.referrer_bonus_microcredits:
+        referral.referrer_lot_id = _bonus(unit, referral.referrer_account_id, outcome.referrer_bonus_microcredits, purchase)
+    yield from REFERRALS.replace(referral)
+
+
+def _bonus(unit: Unit, account_id: str, amount: int, purchase: Purchase) -> str:
+    """Grants a bonus, spendable after the vesting delay; answers its lot."""
+    lot = new_lot(
+        amount,
+        Category.PROMOTIONAL,
+        now_us=unit.now_us,
+        ids=unit.ids,
+        effective_time_us=unit.environment.referrals.reward_time_us(unit.now_us),
+        source_id=purchase.purchase_id,
+    )
+    grant(
+        unit.account(account_id),
+        lot,
+        Place.BONUSES,
+        TransactionKind.GRANT,
+        now_us=unit.now_us,
+        ids=unit.ids,
+        description="Referral bonus",
+    )
+    return lot.lot_id

@@ -1,0 +1,64 @@
+"""CreateAccount: the account first, its Stripe customer where Stripe answers, the referral in the same transaction."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from billing_service.commands.apply_referral import bind_referral, referral_accounts
+from billing_service.commands.customers import ensure_customer
+from billing_service.commands.environment import Environment
+from billing_service.commands.unit import Request, Unit, once
+from billing_service.domain.refusals import Failure, Reason, Refusal
+from billing_service.ledger.operations import Answer
+from billing_service.storage.profile_rows import PROFILES, AccountRow, ensure_account, read_account
+from billing_service.storage.statements import Work
+
+
+@dataclass(frozen=True, slots=True)
+class CreateAccount:
+    """A valid request."""
+
+    request: Request
+    account_id: str
+    email: str
+    name: str
+    referral_code: str
+    metadata: str
+    encode: Callable[[AccountRow], bytes]
+
+
+async def create_account(environment: Environment, command: CreateAccount) -> Answer:
+    """Raises ACCOUNT_EXISTS, REFERRAL_CODE_NOT_FOUND, SELF_REFERRAL. A Stripe that does not answer delays nothing but the
+    customer, which the first purchase makes then."""
+    answer = await environment.store.write(lambda: _create(environment, command))
+    if not answer.replayed:
+        try:
+            await ensure_customer(environment, command.account_id)
+        except (Failure, Refusal) as error:
+            if error.reason not in (Reason.STRIPE_UNAVAILABLE, Reason.STRIPE_REFUSED):
+                raise
+    return answer
+
+
+def _create(environment: Environment, command: CreateAccount) -> Work[Answer]:
+    account_id = command.account_id
+    made = yield from ensure_account(account_id, environment.clock_us(), environment.new_referral_code)
+    involved = yield from referral_accounts(account_id, command.referral_code) if command.referral_code else _alone(account_id)
+
+    def effect(unit: Unit) -> Work[bytes]:
+        if made is None:
+            raise Refusal(Reason.ACCOUNT_EXISTS, "the account exists", metadata={"account_id": account_id})
+        made.email, made.name, made.metadata = command.email, command.name, command.metadata
+        yield from PROFILES.replace(made)
+        if command.referral_code:
+            yield from bind_referral(unit, account_id, command.referral_code)
+        row = yield from read_account(account_id)
+        assert row is not None
+        return command.encode(row)
+
+    detail = {"email": bool(command.email), "referral_code": command.referral_code}
+    return (yield from once(environment, command.request, involved, effect, detail=detail))
+
+
+def _alone(account_id: str) -> Work[list[str]]:
+    yield from ()
+    return [account_id]

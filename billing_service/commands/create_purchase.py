@@ -1,0 +1,160 @@
+"""CreatePurchase: the row first, then Stripe, then the page's address. A crash between two steps is healed by the same key."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import orjson
+import structlog
+
+from billing_service.commands.customers import ensure_customer, stripe_refused
+from billing_service.commands.environment import Environment
+from billing_service.commands.unit import Request, audit, begin, spend_key, spent_key
+from billing_service.domain.catalog import PurchaseItem
+from billing_service.domain.purchases import PurchaseNews, PurchaseStatus, next_status
+from billing_service.domain.records import Purchase
+from billing_service.domain.refusals import stripe_unavailable
+from billing_service.ledger.operations import Answer
+from billing_service.payments.port import CheckoutOrder, CheckoutSession, ProviderRefused, ProviderUnavailable
+from billing_service.storage.key_rows import answer_key, free_key
+from billing_service.storage.purchase_rows import PURCHASES, claim_reference, read_purchase
+from billing_service.storage.statements import Work
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class CreatePurchase:
+    """A valid request."""
+
+    request: Request
+    account_id: str
+    item: PurchaseItem
+    success_url: str
+    cancel_url: str
+    metadata: str
+    encode: Callable[[Purchase], bytes]
+
+
+async def create_purchase(environment: Environment, command: CreatePurchase) -> Answer:
+    """Raises STRIPE_REFUSED, after which the key is free again, and STRIPE_UNAVAILABLE, after which the key resumes."""
+    begun = await environment.store.write(lambda: _begin(environment, command))
+    if isinstance(begun, Answer):
+        return begun
+    purchase = begun
+    customer_id = await ensure_customer(environment, command.account_id)
+    try:
+        session = await environment.provider.create_checkout(_order(environment, purchase, command.item, customer_id))
+    except ProviderRefused as refused:
+        log.warning("checkout_refused", purchase_id=purchase.purchase_id, code=refused.code, message=refused.message)
+        await environment.store.write(lambda: _give_up(environment, command, purchase.purchase_id))
+        raise stripe_refused(refused) from refused
+    except ProviderUnavailable as unavailable:
+        if unavailable.key_spent:
+            await environment.store.write(lambda: _next_attempt(environment, purchase))
+        raise stripe_unavailable() from unavailable
+    return await environment.store.write(lambda: _open(environment, command, purchase.purchase_id, session))
+
+
+def _begin(environment: Environment, command: CreatePurchase) -> Work[Purchase | Answer]:
+    unit = yield from begin(environment, [command.account_id], make_missing=True)
+    stored = yield from spent_key(command.request.key)
+    if stored is not None:
+        if stored.reply is not None:
+            return Answer(stored.reply, replayed=True)
+        begun = yield from read_purchase(command.account_id, stored.resource_id)
+        assert begun is not None, "a key that has begun names its purchase"
+        return begun
+    item, terms = command.item, environment.terms
+    purchase = Purchase(
+        account_id=command.account_id,
+        purchase_id=unit.ids("pur"),
+        package_code=item.package_code,
+        name=item.name,
+        description=item.description,
+        credits=item.credits_microcredits,
+        amount_minor=item.amount_minor,
+        currency=item.currency,
+        status=PurchaseStatus.PENDING,
+        attempt=0,
+        checkout_session_id="",
+        checkout_url="",
+        payment_intent_id="",
+        paid_minor=0,
+        refunded_minor=0,
+        disputed_minor=0,
+        reversed=0,
+        lot_id="",
+        success_url=command.success_url or terms.success_url,
+        cancel_url=command.cancel_url or terms.cancel_url,
+        metadata=command.metadata,
+        create_time_us=unit.now_us,
+        expire_time_us=unit.now_us + terms.checkout_lifetime_us,
+        complete_time_us=None,
+    )
+    yield from PURCHASES.add(purchase)
+    yield from claim_reference(purchase.purchase_id, purchase.account_id, purchase.purchase_id)
+    yield from spend_key(unit, command.request.key, None, purchase.purchase_id)
+    detail = {"purchase_id": purchase.purchase_id, "package_code": item.package_code, "amount_minor": item.amount_minor}
+    yield from audit(unit, command.request.caller, command.account_id, detail)
+    return purchase
+
+
+def _order(environment: Environment, purchase: Purchase, item: PurchaseItem, customer_id: str) -> CheckoutOrder:
+    """All from the row, so that a resumed call says the same as the first."""
+    return CheckoutOrder(
+        purchase_id=purchase.purchase_id,
+        account_id=purchase.account_id,
+        customer_id=customer_id,
+        name=purchase.name,
+        description=purchase.description,
+        amount_minor=purchase.amount_minor,
+        currency=purchase.currency,
+        success_url=purchase.success_url,
+        cancel_url=purchase.cancel_url,
+        expire_time_us=purchase.expire_time_us,
+        idempotency_key=f"checkout:{purchase.purchase_id}:{purchase.attempt}",
+        allow_promotion_codes=environment.terms.allow_promotion_codes,
+        stripe_price_id=item.stripe_price_id,
+    )
+
+
+def _open(environment: Environment, command: CreatePurchase, purchase_id: str, session: CheckoutSession) -> Work[Answer]:
+    yield from begin(environment, [command.account_id])
+    stored = yield from spent_key(command.request.key)
+    if stored is not None and stored.reply is not None:
+        return Answer(stored.reply, replayed=True)
+    purchase = yield from read_purchase(command.account_id, purchase_id)
+    assert purchase is not None
+    purchase.checkout_session_id = session.session_id
+    purchase.checkout_url = session.url
+    purchase.expire_time_us = session.expire_time_us
+    yield from PURCHASES.replace(purchase)
+    yield from claim_reference(session.session_id, purchase.account_id, purchase_id)
+    reply = command.encode(purchase)
+    yield from answer_key(command.request.key.id, reply)
+    return Answer(reply, replayed=False)
+
+
+def _give_up(environment: Environment, command: CreatePurchase, purchase_id: str) -> Work[None]:
+    yield from begin(environment, [command.account_id])
+    stored = yield from spent_key(command.request.key)
+    purchase = yield from read_purchase(command.account_id, purchase_id)
+    if purchase is None or stored is None or stored.reply is not None or stored.resource_id != purchase_id:
+        return
+    purchase.status = next_status(purchase.status, PurchaseNews.CHECKOUT_REFUSED)
+    yield from PURCHASES.replace(purchase)
+    yield from free_key(command.request.key.id)
+
+
+def _next_attempt(environment: Environment, seen: Purchase) -> Work[None]:
+    """Stripe replays a stored failure for this key: the next try needs another one. Only the first to notice moves on."""
+    yield from begin(environment, [seen.account_id])
+    purchase = yield from read_purchase(seen.account_id, seen.purchase_id)
+    if purchase is not None and purchase.attempt == seen.attempt:
+        purchase.attempt += 1
+        yield from PURCHASES.replace(purchase)
+
+
+def metadata_text(metadata: dict[str, str]) -> str:
+    """Metadata as it is kept; empty for none."""
+    return orjson.dumps(metadata, option=orjson.OPT_SORT_KEYS).decode() if metadata else ""

@@ -1,0 +1,67 @@
+"""One Stripe customer for each account, made on its creation or its first purchase."""
+
+from collections.abc import Callable
+
+import structlog
+
+from billing_service.commands.environment import Environment
+from billing_service.commands.unit import begin
+from billing_service.domain.records import Profile
+from billing_service.domain.refusals import Reason, Refusal, stripe_unavailable
+from billing_service.payments.port import ProviderRefused, ProviderUnavailable
+from billing_service.storage.profile_rows import CLAIM_CUSTOMER, PROFILES, read_profile
+from billing_service.storage.statements import Work
+
+log = structlog.get_logger(__name__)
+
+
+def stripe_refused(refused: ProviderRefused) -> Refusal:
+    return Refusal(Reason.STRIPE_REFUSED, "Stripe refused the request", metadata={"stripe_code": refused.code})
+
+
+async def ensure_customer(environment: Environment, account_id: str) -> str:
+    """The account's Stripe customer, made when there is none. Raises STRIPE_REFUSED, STRIPE_UNAVAILABLE."""
+    profile = await environment.store.read(lambda: read_profile(account_id))
+    assert profile is not None, "called for an account that exists"
+    if profile.stripe_customer_id:
+        return profile.stripe_customer_id
+    try:
+        customer_id = await environment.provider.create_customer(
+            account_id=account_id,
+            email=profile.email,
+            name=profile.name,
+            idempotency_key=f"customer:{account_id}:{profile.customer_attempt}",
+        )
+    except ProviderRefused as refused:
+        log.warning("customer_refused", account_id=account_id, code=refused.code)
+        raise stripe_refused(refused) from refused
+    except ProviderUnavailable as unavailable:
+        if unavailable.key_spent:
+            await environment.store.write(lambda: change_profile(environment, account_id, _next_attempt))
+        raise stripe_unavailable() from unavailable
+    return await environment.store.write(lambda: link_customer(environment, account_id, customer_id))
+
+
+def change_profile(environment: Environment, account_id: str, change: Callable[[Profile], None]) -> Work[None]:
+    """Changes a profile under its account's lock."""
+    yield from begin(environment, [account_id])
+    profile = yield from read_profile(account_id)
+    if profile is not None:
+        change(profile)
+        yield from PROFILES.replace(profile)
+
+
+def link_customer(environment: Environment, account_id: str, customer_id: str) -> Work[str]:
+    """Links a customer to an account that has none; answers the one that the account has then."""
+    yield from begin(environment, [account_id])
+    profile = yield from read_profile(account_id)
+    assert profile is not None
+    if not profile.stripe_customer_id:
+        yield CLAIM_CUSTOMER(customer_id, account_id)
+        profile.stripe_customer_id = customer_id
+        yield from PROFILES.replace(profile)
+    return profile.stripe_customer_id
+
+
+def _next_attempt(profile: Profile) -> None:
+    profile.customer_attempt += 1

@@ -1,0 +1,56 @@
+"""What commands are given: stores, clocks, the payment provider and the terms of business. Made once, by bootstrap."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from billing_service.clock import ClockUs
+from billing_service.domain.account import Ids
+from billing_service.domain.catalog import Catalog, CustomAmountLimits
+from billing_service.domain.referrals import CODE_RANDOM_BYTES, ReferralPolicy, code_from_random
+from billing_service.ledger.reader import BalanceReader
+from billing_service.ledger.writer import LedgerWriter
+from billing_service.payments.port import PaymentProvider
+from billing_service.storage.store import Store
+
+
+class Caller(NamedTuple):
+    """Who calls, for idempotency, statements and the audit log."""
+
+    name: str
+    peer: str
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
+class PurchaseTerms:
+    """How purchases are sold."""
+
+    custom_amounts: CustomAmountLimits
+    success_url: str
+    cancel_url: str
+    checkout_lifetime_us: int
+    allow_promotion_codes: bool
+    livemode: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """Everything that a command may use."""
+
+    store: Store
+    clock_us: ClockUs
+    ids: Ids
+    writer: LedgerWriter
+    balances: BalanceReader
+    provider: PaymentProvider
+    catalog: Catalog
+    terms: PurchaseTerms
+    referrals: ReferralPolicy
+    webhook_secrets: tuple[str, ...]
+    api_key_pepper: bytes
+    chance: Callable[[int], bytes] = field(default=os.urandom)
+
+    def new_referral_code(self) -> str:
+        return code_from_random(self.chance(CODE_RANDOM_BYTES))

@@ -1,0 +1,220 @@
+"""Refund: credits are set aside first, then Stripe is asked, then they are settled, or given back."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+import structlog
+
+from billing_service.commands.customers import stripe_refused
+from billing_service.commands.environment import Environment
+from billing_service.commands.get_purchase import purchase_by_id
+from billing_service.commands.refund_news import RefundNews, apply_refund_news, status_from_stripe
+from billing_service.commands.reversals import follow_money, purchase_accounts, purchase_lot
+from billing_service.commands.unit import Request, Unit, audit, begin, spend_key, spent_key
+from billing_service.domain.account import Balance
+from billing_service.domain.purchases import PurchaseStatus
+from billing_service.domain.records import Purchase, Refund, RefundStatus
+from billing_service.domain.refusals import Reason, Refusal, stripe_unavailable
+from billing_service.domain.reversals import (
+    PurchaseReversal,
+    RefundQuote,
+    quote_unused_only,
+    quote_with_debt,
+    reversed_minor,
+)
+from billing_service.ledger.operations import Answer
+from billing_service.payments.port import PaymentProvider, ProviderRefund, ProviderRefused, ProviderUnavailable
+from billing_service.storage.key_rows import answer_key, free_key
+from billing_service.storage.ledger_rows import read_accounts
+from billing_service.storage.purchase_rows import REFUNDS, read_purchase, refunds_of
+from billing_service.storage.statements import Work
+
+log = structlog.get_logger(__name__)
+
+
+class RefundPolicy(StrEnum):
+    """What to do about credits that were spent already."""
+
+    UNUSED_ONLY = "UNUSED_ONLY"
+    WITH_DEBT = "WITH_DEBT"
+
+
+@dataclass(frozen=True, slots=True)
+class RefundPurchase:
+    """A valid request. The key is the account's, which the purchase names."""
+
+    make_request: Callable[[str], Request]
+    purchase_id: str
+    amount_minor: int | None
+    policy: RefundPolicy
+    reason: str
+    encode: Callable[[Refund, Balance], bytes]
+
+
+async def quote_refund(environment: Environment, purchase_id: str, policy: RefundPolicy) -> tuple[RefundQuote, str]:
+    """What a refund would do now, and the currency. Raises PURCHASE_NOT_FOUND, PURCHASE_NOT_REFUNDABLE."""
+    purchase = await purchase_by_id(environment, purchase_id)
+
+    def work() -> Work[RefundQuote]:
+        accounts = yield from read_accounts([purchase.account_id])
+        standing = yield from read_purchase(purchase.account_id, purchase.purchase_id)
+        assert standing is not None
+        return (yield from _quote(Unit(environment, accounts, environment.clock_us()), standing, policy))
+
+    return await environment.store.read(work), purchase.currency
+
+
+async def refund_purchase(environment: Environment, command: RefundPurchase) -> Answer:
+    """Raises PURCHASE_NOT_FOUND, PURCHASE_NOT_REFUNDABLE, CREDITS_ALREADY_SPENT; STRIPE_REFUSED, after which nothing is changed
+    and the key is free; STRIPE_UNAVAILABLE, after which the credits stay set aside and the key resumes."""
+    purchase = await purchase_by_id(environment, command.purchase_id)
+    request = command.make_request(purchase.account_id)
+    begun = await environment.store.write(lambda: _begin(environment, command, request, purchase))
+    if isinstance(begun, Answer):
+        return begun
+    try:
+        sent = await _ask_stripe(environment, purchase, begun)
+    except ProviderRefused as refused:
+        log.warning("refund_refused", refund_id=begun.refund_id, code=refused.code, message=refused.message)
+        await environment.store.write(lambda: _give_back(environment, request, begun))
+        raise stripe_refused(refused) from refused
+    except ProviderUnavailable as unavailable:
+        raise stripe_unavailable() from unavailable
+    return await environment.store.write(lambda: _settle(environment, command, request, begun, sent))
+
+
+def _begin(environment: Environment, command: RefundPurchase, request: Request, seen: Purchase) -> Work[Refund | Answer]:
+    involved = yield from purchase_accounts(seen.account_id)
+    unit = yield from begin(environment, involved)
+    stored = yield from spent_key(request.key)
+    purchase = yield from read_purchase(seen.account_id, seen.purchase_id)
+    assert purchase is not None
+    if stored is not None:
+        if stored.reply is not None:
+            return Answer(stored.reply, replayed=True)
+        return (yield from _read_refund(purchase, stored.resource_id))
+    quote = yield from _quote(unit, purchase, command.policy)
+    amount = quote.refundable_minor if command.amount_minor is None else command.amount_minor
+    if amount > quote.refundable_minor or amount == 0:
+        raise Refusal(
+            Reason.CREDITS_ALREADY_SPENT,
+            f"{quote.refundable_minor} can be refunded now",
+            metadata={"refundable_minor": quote.refundable_minor},
+        )
+    refund = Refund(
+        account_id=purchase.account_id,
+        refund_id=unit.ids("ref"),
+        purchase_id=purchase.purchase_id,
+        amount_minor=amount,
+        currency=purchase.currency,
+        status=RefundStatus.PENDING,
+        attempt=0,
+        requires_settlement=True,
+        reversed=0,
+        debt=0,
+        stripe_refund_id="",
+        reason=command.reason,
+        create_time_us=unit.now_us,
+    )
+    yield from REFUNDS.add(refund)
+    refund.reversed, refund.debt = yield from follow_money(
+        unit, purchase, set_aside=True, caller=request.caller.name, description=command.reason
+    )
+    refund.requires_settlement = refund.reversed > 0
+    yield from REFUNDS.replace(refund)
+    yield from unit.write()
+    yield from spend_key(unit, request.key, None, refund.refund_id)
+    detail = {"refund_id": refund.refund_id, "purchase_id": purchase.purchase_id, "amount_minor": amount, "reason": command.reason}
+    yield from audit(unit, request.caller, purchase.account_id, detail)
+    return refund
+
+
+def _quote(unit: Unit, purchase: Purchase, policy: RefundPolicy) -> Work[RefundQuote]:
+    if purchase.status is not PurchaseStatus.COMPLETED or purchase.paid_minor == 0:
+        raise _not_refundable(purchase, "the purchase is not paid")
+    gone = reversed_minor(purchase.paid_minor, purchase.refunded_minor, purchase.disputed_minor)
+    if gone == purchase.paid_minor:
+        raise _not_refundable(purchase, "all its money went back already")
+    lot = yield from purchase_lot(unit, purchase)
+    left = 0 if lot.expired(unit.now_us) else lot.remaining
+    standing = PurchaseReversal(purchase.credits, purchase.paid_minor, gone, purchase.reversed, left)
+    return quote_with_debt(standing) if policy is RefundPolicy.WITH_DEBT else quote_unused_only(standing)
+
+
+def _not_refundable(purchase: Purchase, message: str) -> Refusal:
+    return Refusal(
+        Reason.PURCHASE_NOT_REFUNDABLE,
+        message,
+        metadata={"purchase_id": purchase.purchase_id, "status": purchase.status.value},
+    )
+
+
+async def _ask_stripe(environment: Environment, purchase: Purchase, refund: Refund) -> ProviderRefund:
+    """Sends the money back. A failure that Stripe stored for the key is stepped over once it is sure that no refund was made."""
+    provider = environment.provider
+    try:
+        return await _send(provider, purchase, refund)
+    except ProviderUnavailable as unavailable:
+        if not unavailable.key_spent:
+            raise
+    made = next((sent for sent in await provider.list_refunds(purchase.payment_intent_id) if sent.refund_id == refund.refund_id), None)
+    if made is not None:
+        return made
+    moved_on = await environment.store.write(lambda: _next_attempt(environment, refund))
+    return await _send(provider, purchase, moved_on)
+
+
+async def _send(provider: PaymentProvider, purchase: Purchase, refund: Refund) -> ProviderRefund:
+    return await provider.create_refund(
+        refund_id=refund.refund_id,
+        purchase_id=purchase.purchase_id,
+        account_id=purchase.account_id,
+        payment_intent_id=purchase.payment_intent_id,
+        amount_minor=refund.amount_minor,
+        idempotency_key=f"refund:{refund.refund_id}:{refund.attempt}",
+    )
+
+
+def _read_refund(purchase: Purchase, refund_id: str) -> Work[Refund]:
+    return next(refund for refund in (yield from refunds_of(purchase)) if refund.refund_id == refund_id)
+
+
+def _next_attempt(environment: Environment, seen: Refund) -> Work[Refund]:
+    yield from begin(environment, [seen.account_id])
+    purchase = yield from read_purchase(seen.account_id, seen.purchase_id)
+    assert purchase is not None
+    refund = yield from _read_refund(purchase, seen.refund_id)
+    if refund.attempt == seen.attempt:
+        refund.attempt += 1
+        yield from REFUNDS.replace(refund)
+    return refund
+
+
+def _settle(environment: Environment, command: RefundPurchase, request: Request, begun: Refund, sent: ProviderRefund) -> Work[Answer]:
+    unit = yield from begin(environment, (yield from purchase_accounts(begun.account_id)))
+    stored = yield from spent_key(request.key)
+    if stored is not None and stored.reply is not None:
+        return Answer(stored.reply, replayed=True)
+    purchase = yield from read_purchase(begun.account_id, begun.purchase_id)
+    assert purchase is not None
+    news = RefundNews(sent.stripe_refund_id, begun.refund_id, sent.amount_minor, sent.currency, status_from_stripe(sent.status))
+    refund = yield from apply_refund_news(unit, purchase, news)
+    yield from unit.write()
+    reply = command.encode(refund, unit.account(begun.account_id).show(unit.now_us))
+    yield from answer_key(request.key.id, reply)
+    return Answer(reply, replayed=False)
+
+
+def _give_back(environment: Environment, request: Request, begun: Refund) -> Work[None]:
+    """Stripe said no: the refund failed, its credits come back, and its key is free."""
+    unit = yield from begin(environment, (yield from purchase_accounts(begun.account_id)))
+    stored = yield from spent_key(request.key)
+    if stored is None or stored.reply is not None or stored.resource_id != begun.refund_id:
+        return
+    purchase = yield from read_purchase(begun.account_id, begun.purchase_id)
+    assert purchase is not None
+    news = RefundNews("", begun.refund_id, begun.amount_minor, begun.currency, RefundStatus.FAILED)
+    yield from apply_refund_news(unit, purchase, news)
+    yield from unit.write()
+    yield from free_key(request.key.id)

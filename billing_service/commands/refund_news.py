@@ -1,0 +1,86 @@
+"""What was learned of one refund, from our own call or from Stripe's events, in any order and any number of times."""
+
+from dataclasses import dataclass
+
+from billing_service.commands.reversals import follow_money
+from billing_service.commands.unit import Unit
+from billing_service.domain.records import Purchase, Refund, RefundStatus
+from billing_service.domain.takebacks import settle_set_aside
+from billing_service.storage.purchase_rows import REFUNDS, refunds_of
+from billing_service.storage.statements import Work
+
+_FROM_STRIPE = {
+    "pending": RefundStatus.PENDING,
+    "requires_action": RefundStatus.PENDING,
+    "succeeded": RefundStatus.SUCCEEDED,
+    "failed": RefundStatus.FAILED,
+    "canceled": RefundStatus.CANCELED,
+}
+
+
+class UnknownRefundStatusError(ValueError):
+    """A word of Stripe's that this program does not know: kept and alarmed, never guessed."""
+
+
+def status_from_stripe(word: str) -> RefundStatus:
+    status = _FROM_STRIPE.get(word)
+    if status is None:
+        raise UnknownRefundStatusError(f"refund status {word[:32]!r} is not known")
+    return status
+
+
+@dataclass(frozen=True, slots=True)
+class RefundNews:
+    """A refund as it stands at Stripe. Ids are empty where not known."""
+
+    stripe_refund_id: str
+    refund_id: str
+    amount_minor: int
+    currency: str
+    status: RefundStatus
+
+
+def apply_refund_news(unit: Unit, purchase: Purchase, news: RefundNews) -> Work[Refund]:
+    """Books a refund and lets the purchase's credits follow its money. The caller writes the unit."""
+    refund = _find((yield from refunds_of(purchase)), news)
+    if refund is None:
+        refund = _begun_at_stripe(unit, purchase, news)
+        yield from REFUNDS.add(refund)
+        refund.reversed, refund.debt = yield from follow_money(unit, purchase)
+        yield from REFUNDS.replace(refund)
+        return refund
+    refund.stripe_refund_id = refund.stripe_refund_id or news.stripe_refund_id
+    if news.status.rank > refund.status.rank:
+        refund.status = news.status
+    if refund.requires_settlement and refund.status is not RefundStatus.PENDING:
+        settle_set_aside(unit.account(purchase.account_id), refund.reversed, source_id=refund.refund_id, now_us=unit.now_us, ids=unit.ids)
+        refund.requires_settlement = False
+    yield from REFUNDS.replace(refund)
+    yield from follow_money(unit, purchase)
+    return refund
+
+
+def _find(refunds: list[Refund], news: RefundNews) -> Refund | None:
+    """By Stripe's id first: it can't be mistaken. By ours while we have not learned Stripe's."""
+    for refund in refunds:
+        if news.stripe_refund_id and refund.stripe_refund_id == news.stripe_refund_id:
+            return refund
+    return next((refund for refund in refunds if refund.refund_id == news.refund_id and not refund.stripe_refund_id), None)
+
+
+def _begun_at_stripe(unit: Unit, purchase: Purchase, news: RefundNews) -> Refund:
+    return Refund(
+        account_id=purchase.account_id,
+        refund_id=unit.ids("ref"),
+        purchase_id=purchase.purchase_id,
+        amount_minor=news.amount_minor,
+        currency=news.currency,
+        status=news.status,
+        attempt=0,
+        requires_settlement=False,
+        reversed=0,
+        debt=0,
+        stripe_refund_id=news.stripe_refund_id,
+        reason="begun at Stripe",
+        create_time_us=unit.now_us,
+    )

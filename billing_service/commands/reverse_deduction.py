@@ -1,0 +1,58 @@
+"""ReverseDeduction: gives back what a deduction took, whole or in parts, to where it came from."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from billing_service.commands.environment import Environment
+from billing_service.commands.unit import Request, Unit, once
+from billing_service.domain.account import Balance
+from billing_service.domain.entries import Transaction
+from billing_service.domain.refusals import Reason, Refusal
+from billing_service.domain.spending import DeductionToReverse, reverse_deduction
+from billing_service.ledger.operations import Answer
+from billing_service.storage.ledger_rows import fetch_lots
+from billing_service.storage.statement_rows import already_reversed, read_transaction, set_reversed
+from billing_service.storage.statements import Work
+
+
+@dataclass(frozen=True, slots=True)
+class ReverseDeduction:
+    """A valid request."""
+
+    request: Request
+    account_id: str
+    transaction_id: str
+    amount: int | None
+    reason: str
+    encode: Callable[[Transaction, int, Balance], bytes]
+
+
+async def reverse(environment: Environment, command: ReverseDeduction) -> Answer:
+    """Raises ACCOUNT_NOT_FOUND, TRANSACTION_NOT_FOUND, TRANSACTION_NOT_REVERSIBLE, DEDUCTION_ALREADY_REVERSED."""
+
+    def effect(unit: Unit) -> Work[bytes]:
+        account = unit.account(command.account_id)
+        original = yield from read_transaction(command.account_id, command.transaction_id)
+        if original is None:
+            raise Refusal(
+                Reason.TRANSACTION_NOT_FOUND,
+                "the account has no such transaction",
+                metadata={"transaction_id": command.transaction_id},
+            )
+        before = yield from already_reversed(command.account_id, command.transaction_id)
+        yield from fetch_lots(account, [entry.source for entry in original.entries if entry.source.startswith("lot_")])
+        reversal = reverse_deduction(
+            account,
+            DeductionToReverse(original, before),
+            command.amount,
+            now_us=unit.now_us,
+            ids=unit.ids,
+            caller=command.request.caller.name,
+            description=command.reason,
+        )
+        yield from set_reversed(command.account_id, command.transaction_id, before + reversal.amount)
+        return command.encode(reversal, reversal.amount, account.show(unit.now_us))
+
+    detail = {"transaction_id": command.transaction_id, "amount_microcredits": command.amount, "reason": command.reason}
+    work = lambda: once(environment, command.request, [command.account_id], effect, detail=detail)  # noqa: E731 - run again on conflict
+    return await environment.store.write(work)

@@ -1,0 +1,36 @@
+"""customer.*: keeps an account and its Stripe customer in step."""
+
+from billing_service.commands.customers import link_customer
+from billing_service.commands.environment import Environment
+from billing_service.commands.unit import begin
+from billing_service.storage.profile_rows import PROFILES, read_profile, whose_customer
+from billing_service.storage.statements import Work
+from billing_service.stripe_events.facts import CustomerFact
+from billing_service.stripe_events.verdict import PROCESSED, Verdict, ignored
+
+
+def handle_customer(environment: Environment, fact: CustomerFact) -> Work[Verdict]:
+    """Links a new customer, takes over e-mail and name, and forgets one that was deleted: the next purchase makes another."""
+    account_id = yield from whose_customer(fact.customer_id)
+    if account_id is None:
+        if fact.account_id is None or fact.deleted:
+            return ignored("no account has this customer")
+        if (yield from read_profile(fact.account_id)) is None:
+            return ignored("the customer names an account that is not known here")
+        linked = yield from link_customer(environment, fact.account_id, fact.customer_id)
+        if linked != fact.customer_id:
+            return ignored("the account has another customer")
+        account_id = fact.account_id
+    yield from begin(environment, [account_id])
+    profile = yield from read_profile(account_id)
+    assert profile is not None
+    if profile.stripe_customer_id != fact.customer_id:
+        return ignored("the account has another customer")
+    if fact.deleted:
+        profile.stripe_customer_id = ""
+        profile.customer_attempt += 1
+    else:
+        profile.email = fact.email or profile.email
+        profile.name = fact.name or profile.name
+    yield from PROFILES.replace(profile)
+    return PROCESSED

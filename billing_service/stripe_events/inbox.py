@@ -1,0 +1,155 @@
+"""The inbox: an event and its effect are kept in one transaction, or neither is."""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+import structlog
+from billing_client.stripe_signature import SignatureInvalid, verify
+
+from billing_service.commands.environment import Caller, Environment
+from billing_service.commands.refund_news import RefundNews, UnknownRefundStatusError, status_from_stripe
+from billing_service.commands.unit import Unit, audit
+from billing_service.domain.refusals import Reason, Refusal, Refused, invalid_field
+from billing_service.storage.event_rows import EventStatus, InboxEvent, claim_event, close_event, read_event
+from billing_service.storage.statements import Work
+from billing_service.stripe_events.checkouts import handle_checkout
+from billing_service.stripe_events.customers import handle_customer
+from billing_service.stripe_events.envelope import Envelope, EnvelopeInvalid, parse_envelope
+from billing_service.stripe_events.facts import ChargeFact, CheckoutFact, CustomerFact, Fact, PaymentIntentFact, RefundFact, parse_fact
+from billing_service.stripe_events.object_fields import FactInvalid
+from billing_service.stripe_events.payments import handle_payment_intent
+from billing_service.stripe_events.refunds import ask_for_refunds, handle_charge, handle_refund
+from billing_service.stripe_events.verdict import Verdict, ignored, quarantined
+
+log = structlog.get_logger(__name__)
+
+TOLERANCE_S = 300
+
+
+class Outcome(StrEnum):
+    """What a delivery is told; the wire's names without their prefix."""
+
+    PROCESSED = "PROCESSED"
+    DUPLICATE = "DUPLICATE"
+    IGNORED = "IGNORED"
+    QUARANTINED = "QUARANTINED"
+
+
+class Processed(NamedTuple):
+    """Answer to a delivery."""
+
+    event_id: str
+    event_type: str
+    outcome: Outcome
+
+
+async def process_event(environment: Environment, payload: bytes, signature: str) -> Processed:
+    """Processes a delivery. Raises SIGNATURE_INVALID, INVALID_FIELD for bytes that are no event, or a Failure, after which the
+    event is kept as FAILED where the database allows, and a repeat tries again."""
+    try:
+        verify(payload, signature, environment.webhook_secrets, environment.clock_us() // 1_000_000, TOLERANCE_S)
+    except SignatureInvalid as error:
+        raise Refusal(Reason.SIGNATURE_INVALID, "the signature does not fit the payload, the secrets or the time") from error
+    try:
+        envelope = parse_envelope(payload)
+    except EnvelopeInvalid as error:
+        raise invalid_field("payload", f"is no event: {error}") from error
+    return await _process(environment, envelope, payload, again=False)
+
+
+async def replay_event(environment: Environment, event_id: str, caller: Caller) -> tuple[InboxEvent, Outcome]:
+    """Processes a kept event again, by hand. What had its effect has no second one. Raises STRIPE_EVENT_NOT_FOUND."""
+    kept = await environment.store.read(lambda: read_event(event_id))
+    if kept is None:
+        raise Refusal(Reason.STRIPE_EVENT_NOT_FOUND, "there is no such event in the inbox", metadata={"event_id": event_id})
+    processed = await _process(environment, parse_envelope(kept.payload), kept.payload, again=True)
+
+    def note() -> Work[InboxEvent | None]:
+        unit = Unit(environment, {}, environment.clock_us())
+        yield from audit(unit, caller, "", {"event_id": event_id, "outcome": processed.outcome.value})
+        return (yield from read_event(event_id))
+
+    now = await environment.store.write(note)
+    assert now is not None, "events are never deleted"
+    return now, processed.outcome
+
+
+async def _process(environment: Environment, envelope: Envelope, payload: bytes, *, again: bool) -> Processed:
+    fact = _fact(environment, envelope)
+    try:
+        refunds = await ask_for_refunds(environment, fact) if isinstance(fact, ChargeFact | CheckoutFact) else []
+        outcome = await environment.store.write(lambda: _keep(environment, envelope, payload, fact, refunds, again=again))
+    except Refusal as refusal:
+        # A rule of money stood against the effect: nothing of it was stored, so the event is kept for an operator.
+        verdict = quarantined(f"{refusal.reason}: {refusal.message}")
+        await environment.store.write(lambda: _keep(environment, envelope, payload, verdict, [], again=again))
+        outcome = Outcome.QUARANTINED
+    except Exception as error:
+        await _keep_failure(environment, envelope, payload, error)
+        raise
+    if outcome is Outcome.QUARANTINED:
+        log.error("stripe_event_quarantined", event_id=envelope.event_id, event_type=envelope.event_type)
+    return Processed(envelope.event_id, envelope.event_type, outcome)
+
+
+def _fact(environment: Environment, envelope: Envelope) -> Fact | Verdict:
+    """What the event tells, or why it will have no effect."""
+    if envelope.connected_account is not None:
+        return ignored("about a connected account")
+    if envelope.livemode != environment.terms.livemode:
+        return quarantined(f"livemode is {envelope.livemode}, the service's is {environment.terms.livemode}")
+    try:
+        fact = parse_fact(envelope)
+        if isinstance(fact, RefundFact):
+            status_from_stripe(fact.status)
+    except (FactInvalid, UnknownRefundStatusError) as error:
+        return quarantined(str(error))
+    return ignored("a type that has no effect here") if fact is None else fact
+
+
+def _keep(
+    environment: Environment,
+    envelope: Envelope,
+    payload: bytes,
+    fact: Fact | Verdict,
+    refunds: list[RefundNews],
+    *,
+    again: bool,
+) -> Work[Outcome]:
+    """Inbox row and effect, together. A second delivery waits for the first at the row, and finds it done."""
+    event = yield from claim_event(envelope.event_id, envelope.event_type, payload, environment.clock_us())
+    settled = event.attempt_count > 0 and event.status is not EventStatus.FAILED
+    if settled and (event.status is EventStatus.PROCESSED or not again):
+        return Outcome.DUPLICATE
+    verdict = fact if isinstance(fact, Verdict) else (yield from _handle(environment, fact, refunds))
+    yield from close_event(envelope.event_id, verdict.status, environment.clock_us(), subject=verdict.awaited, error=verdict.note)
+    return Outcome(verdict.status.value)
+
+
+def _handle(environment: Environment, fact: Fact, refunds: list[RefundNews]) -> Work[Verdict]:
+    match fact:
+        case CheckoutFact():
+            return (yield from handle_checkout(environment, fact, refunds))
+        case PaymentIntentFact():
+            return (yield from handle_payment_intent(environment, fact))
+        case RefundFact():
+            return (yield from handle_refund(environment, fact))
+        case ChargeFact():
+            return (yield from handle_charge(environment, fact, refunds))
+        case CustomerFact():
+            return (yield from handle_customer(environment, fact))
+
+
+async def _keep_failure(environment: Environment, envelope: Envelope, payload: bytes, error: Exception) -> None:
+    """Notes that a try failed. The caller hears of the failure itself, so a database that is away is no second failure."""
+    cause = error.reason.value if isinstance(error, Refused) else type(error).__name__
+
+    def work() -> Work[None]:
+        event = yield from claim_event(envelope.event_id, envelope.event_type, payload, environment.clock_us())
+        if event.attempt_count == 0 or event.status is EventStatus.FAILED:
+            yield from close_event(envelope.event_id, EventStatus.FAILED, environment.clock_us(), error=cause)
+
+    try:
+        await environment.store.write(work)
+    except Refused as also:
+        log.warning("stripe_event_failure_not_kept", event_id=envelope.event_id, cause=cause, also=also.reason.value)

@@ -1,0 +1,26 @@
+"""What a handler says of an event, and what every handler is given."""
+
+from typing import NamedTuple
+
+from billing_service.storage.event_rows import EventStatus
+
+
+class Verdict(NamedTuple):
+    """What became of an event in this try."""
+
+    status: EventStatus
+    note: str = ""
+    """Why it was ignored or quarantined; for the inbox and the log."""
+    awaited: str = ""
+    """The PaymentIntent whose purchase will pick the event up."""
+
+
+PROCESSED = Verdict(EventStatus.PROCESSED)
+
+
+def ignored(note: str) -> Verdict:
+    return Verdict(EventStatus.IGNORED, note)
+
+
+def quarantined(note: str) -> Verdict:
+    return Verdict(EventStatus.QUARANTINED, note)
