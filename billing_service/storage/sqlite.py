@@ -217,7 +217,8 @@ async def open_sqlite(path: Path) -> SqliteStore:
         writer = await _connect(f"file:{quote(str(path))}?mode=rw", (*_PRAGMAS, *_WRITER_PRAGMAS))
         opened.append(writer)
         await _confirm(writer)
-        opened.extend([await _connect(f"file:{quote(str(path))}?mode=ro", (*_PRAGMAS, *_READER_PRAGMAS)) for _ in range(READERS)])
+        for _ in range(READERS):
+            opened.append(await _connect(f"file:{quote(str(path))}?mode=ro", (*_PRAGMAS, *_READER_PRAGMAS)))  # noqa: PERF401 - closed on failure
     except BaseException as error:
         for connection in opened:
             await connection.close()
@@ -229,7 +230,12 @@ async def open_sqlite(path: Path) -> SqliteStore:
 
 
 async def _connect(uri: str, pragmas: tuple[str, ...]) -> aiosqlite.Connection:
-    connection = await aiosqlite.connect(uri, uri=True, isolation_level=None, cached_statements=256)
+    connection = aiosqlite.connect(uri, uri=True, isolation_level=None, cached_statements=256)
+    try:
+        await connection
+    except BaseException:
+        connection._thread.join()  # noqa: SLF001 - told to stop, and not awaited: it must not outlive the loop that it answers to
+        raise
     try:
         for pragma in pragmas:
             await connection.execute_fetchall(pragma)
