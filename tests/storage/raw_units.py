@@ -1,0 +1,60 @@
+"""Units of work from plain SQL, and a look at the database from outside the store."""
+
+import sqlite3
+from contextlib import closing
+
+import asyncpg
+from databases import run_apart
+from sqlalchemy import text
+
+from billing_service.storage.statements import reading, writing
+
+CONSTRAINT_ERRORS = (sqlite3.IntegrityError, asyncpg.IntegrityConstraintViolationError)
+
+
+def write_unit(*statements):
+    """A unit that runs SQL texts; answers the row counts."""
+    prepared = [writing("raw", text(statement)) for statement in statements]
+
+    def work():
+        counts = []
+        for statement in prepared:
+            count = yield statement()
+            counts.append(count)
+        return counts
+
+    return work
+
+
+def read_unit(sql):
+    """A unit that answers the rows of one SELECT."""
+    statement = reading("raw", text(sql))
+
+    def work():
+        rows = yield statement()
+        return [tuple(row) for row in rows]
+
+    return work
+
+
+def outside(database, *statements):
+    """Runs SQL on a connection of its own, in one transaction that never waits for a lock; answers the last one's rows."""
+    if database.store == "sqlite":
+        with closing(sqlite3.connect(database.path, timeout=0, isolation_level=None)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            rows = [connection.execute(statement).fetchall() for statement in statements]
+            connection.execute("COMMIT")
+            return rows[-1] if rows else []
+    return run_apart(_outside_postgres(database.url, statements))
+
+
+async def _outside_postgres(url, statements):
+    connection = await asyncpg.connect(url, server_settings={"lock_timeout": "1"})
+    try:
+        async with connection.transaction():
+            rows = []
+            for statement in statements:
+                rows = await connection.fetch(statement)
+            return [tuple(row) for row in rows]
+    finally:
+        await connection.close()

@@ -1,0 +1,242 @@
+"""A unit of work is whole or absent, alone while it runs, and ends whatever becomes of its caller."""
+
+import asyncio
+import sqlite3
+from contextlib import suppress
+
+import asyncpg
+import pytest
+from ledger_setup import give, open_account
+from raw_units import CONSTRAINT_ERRORS, outside, read_unit, write_unit
+from sqlalchemy import text
+
+from billing_service.domain.refusals import Failure, Reason, Refusal
+from billing_service.domain.spending import DeductionMode, deduct
+from billing_service.storage.ledger_rows import INSERT_ACCOUNT, UPDATE_ACCOUNTS, LostUpdateError, expect, lock_accounts, write_accounts
+from billing_service.storage.statements import writing
+from billing_service.storage.store import ATTEMPTS_MAX, ConflictError
+
+LOCKED = (sqlite3.OperationalError, asyncpg.LockNotAvailableError)
+COUNT = "SELECT count(*) FROM accounts"
+
+
+def make(account_id):
+    return INSERT_ACCOUNT(account_id, 1)
+
+
+def spend(account_id, amount, clock, ids):
+    """Read, check, write: the unit that loses updates when it does not run alone."""
+
+    def work():
+        account = (yield from lock_accounts([account_id]))[account_id]
+        deduct(account, amount, DeductionMode.REJECT, now_us=clock(), ids=ids)
+        yield from write_accounts([account])
+
+    return work
+
+
+async def balance(store, account_id):
+    return (await store.read(read_unit(f"SELECT balance FROM accounts WHERE account_id = '{account_id}'")))[0][0]
+
+
+async def test_an_exception_in_a_unit_leaves_nothing(store, database):
+    def work():
+        yield make("acme")
+        raise Refusal(Reason.ACCOUNT_FROZEN, "no")
+
+    with pytest.raises(Refusal):
+        await store.write(work)
+    assert outside(database, COUNT) == [(0,)]
+    assert store.counters.commits == 0
+
+
+async def test_a_statement_that_fails_leaves_nothing(store, database):
+    bad = writing("bad", text("INSERT INTO referrals SELECT * FROM referrals WHERE nothing = 1"))
+
+    def work():
+        yield make("acme")
+        yield bad()
+
+    with pytest.raises((sqlite3.OperationalError, asyncpg.UndefinedColumnError)):
+        await store.write(work)
+    assert outside(database, COUNT) == [(0,)]
+
+
+async def test_a_unit_cannot_swallow_a_statements_error(store, database):
+    """SQLite would go on after a failed statement and keep what came before it; PostgreSQL would not. Here neither does."""
+    twice = writing("twice", text("INSERT INTO referral_codes (referral_code, account_id) VALUES ('code', 'acme')"))
+
+    def work():
+        yield make("acme")
+        yield twice()
+        with suppress(Exception):  # the mistake that is tried here
+            yield twice()
+        yield make("beta")
+
+    with pytest.raises(CONSTRAINT_ERRORS):
+        await store.write(work)
+    assert outside(database, COUNT) == [(0,)]
+    assert outside(database, "SELECT count(*) FROM referral_codes") == [(0,)]
+
+
+async def test_a_write_that_changes_nothing_is_loud(store, database):
+    def work():
+        expect((yield UPDATE_ACCOUNTS.many([("acme", 1, "txn_1", 0, 0, 0)])), 1, "update accounts")
+
+    with pytest.raises(LostUpdateError, match="0 rows changed, 1 expected"):
+        await store.write(work)
+    assert outside(database, COUNT) == [(0,)]
+
+
+@pytest.mark.parametrize("lost", ["lots", "accounts"])
+async def test_a_lost_row_stops_the_unit(store, database, clock, ids, lost):
+    """A lot or account that is not where it was read: nothing is written."""
+    await open_account(store, "acme", clock=clock, ids=ids, microcredits=10)
+    before = outside(database, "SELECT balance, version FROM accounts")
+
+    def work():
+        account = (yield from lock_accounts(["acme"]))["acme"]
+        deduct(account, 1, DeductionMode.REJECT, now_us=clock(), ids=ids)
+        if lost == "lots":
+            account.lots[0].lot_id = "lot_elsewhere"
+            account.changed_lots = {"lot_elsewhere": account.lots[0]}
+        else:
+            account.account_id = "elsewhere"
+        yield from write_accounts([account])
+
+    with pytest.raises(LostUpdateError):
+        await store.write(work)
+    assert outside(database, "SELECT balance, version FROM accounts") == before
+
+
+async def test_nobody_else_writes_what_a_unit_has_read(store, database, clock, ids):
+    await open_account(store, "acme", clock=clock, ids=ids, microcredits=30)
+    statement = "SELECT balance FROM accounts WHERE account_id = 'acme'" + (" FOR UPDATE" if database.store == "postgresql" else "")
+    refused = []
+
+    def work():
+        yield from lock_accounts(["acme"])
+        with pytest.raises(LOCKED) as caught:
+            outside(database, statement)
+        refused.append(caught.value)
+
+    await store.write(work)
+    assert len(refused) == 1
+    assert outside(database, statement) == [(30,)]
+
+
+async def test_fifty_read_check_write_units_on_thirty_credits(store, clock, ids):
+    await open_account(store, "acme", clock=clock, ids=ids, microcredits=30)
+    results = await asyncio.gather(*(store.write(spend("acme", 1, clock, ids)) for _ in range(50)), return_exceptions=True)
+    assert results.count(None) == 30
+    assert [error.reason for error in results if error is not None] == [Reason.INSUFFICIENT_CREDITS] * 20
+    assert await balance(store, "acme") == 0
+
+
+async def test_a_unit_reads_what_was_committed_while_it_waited(store, database, clock, ids):
+    """The lots are read after the lock was granted, never before: what another process granted meanwhile is spendable."""
+    await open_account(store, "acme", clock=clock, ids=ids, microcredits=1)
+    other = await database.open() if database.store == "postgresql" else store
+    try:
+        await asyncio.gather(
+            store.write(spend("acme", 1, clock, ids)),
+            *(give(other, "acme", 10, clock=clock, ids=ids) for _ in range(5)),
+        )
+        await store.write(spend("acme", 50, clock, ids))
+    finally:
+        if other is not store:
+            await other.close()
+    assert await balance(store, "acme") == 0
+
+
+@pytest.mark.parametrize("store_name", ["postgresql"])
+async def test_opposite_orders_never_deadlock(store, clock, ids):
+    names = ["acme", "beta", "gamma"]
+    for name in names:
+        await open_account(store, name, clock=clock, ids=ids, microcredits=1_000)
+
+    def both(order):
+        def work():
+            locked = yield from lock_accounts(order)
+            for account in locked.values():
+                deduct(account, 1, DeductionMode.REJECT, now_us=clock(), ids=ids)
+            yield from write_accounts(list(locked.values()))
+
+        return work
+
+    orders = [names, names[::-1], names[:2], names[1::-1], names[1:], names[:0:-1]]
+    for _ in range(25):
+        await asyncio.gather(*(store.write(both(orders[number % len(orders)])) for number in range(20)))
+    assert store.counters.conflicts == 0
+    assert sum([await balance(store, name) for name in names]) == 3_000 - sum(len(orders[n % 6]) for n in range(20)) * 25
+
+
+async def test_a_conflict_reruns_the_unit_from_its_start(store, database):
+    runs = []
+
+    def work():
+        yield make("acme")
+        runs.append(None)
+        if len(runs) < 3:
+            raise ConflictError("another writer")
+
+    await store.write(work)
+    assert (len(runs), store.counters.conflicts, store.counters.commits) == (3, 2, 1)
+    assert outside(database, COUNT) == [(1,)]
+
+
+async def test_conflicts_without_end_are_told(store, database):
+    runs = []
+
+    def work():
+        yield make("acme")
+        runs.append(None)
+        raise ConflictError("another writer")
+
+    with pytest.raises(Failure) as caught:
+        await store.write(work)
+    assert caught.value.reason is Reason.CONFLICT
+    assert len(runs) == ATTEMPTS_MAX
+    assert outside(database, COUNT) == [(0,)]
+
+
+async def test_reading_writes_nothing(store, database):
+    def work():
+        yield make("acme")
+
+    with pytest.raises(Failure) as caught:
+        await store.read(work)
+    assert caught.value.reason is Reason.STORAGE_UNAVAILABLE
+    assert outside(database, COUNT) == [(0,)]
+    assert await store.read(read_unit(COUNT)) == [(0,)]
+
+
+async def test_reads_hold_all_that_was_acknowledged(store, clock, ids):
+    await open_account(store, "acme", clock=clock, ids=ids)
+    for total in range(1, 31):
+        await give(store, "acme", 1, clock=clock, ids=ids)
+        assert await asyncio.gather(*(balance(store, "acme") for _ in range(3))) == [total] * 3
+
+
+async def test_a_read_is_one_snapshot(store, clock, ids):
+    """Balance and lots read by separate statements belong to one moment, while a writer moves both."""
+    await open_account(store, "acme", clock=clock, ids=ids, microcredits=1_000)
+    first, second = read_unit("SELECT balance FROM accounts"), read_unit("SELECT remaining FROM lots")
+
+    def both():
+        return ((yield from first()), (yield from second()))
+
+    async def writer():
+        for _ in range(30):
+            await store.write(spend("acme", 1, clock, ids))
+
+    writing_on = asyncio.create_task(writer())
+    while not writing_on.done():
+        one, other = await store.read(both)
+        assert one == other
+    await writing_on
+
+
+async def test_statements_are_counted(store):
+    await store.write(write_unit("SELECT 1", "SELECT 2"))
+    assert (store.counters.statements, store.counters.commits) == (2, 1)
