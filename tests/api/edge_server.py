@@ -1,0 +1,145 @@
+"""A real server on a port of its own with scripted implementations, for the tests of the gRPC edge."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+from google.protobuf.descriptor import ServiceDescriptor
+from google.protobuf.message_factory import GetMessageClass
+from google.rpc import error_details_pb2, status_pb2
+from prepaid.billing.v1 import admin_pb2, billing_pb2, billing_pb2_grpc, stripe_events_pb2
+from prometheus_client import CollectorRegistry
+
+from billing_service.api.identity import Authenticator, LocalAuthenticator
+from billing_service.api.pipeline import Implementation
+from billing_service.api.server import RECEIVE_BYTES_MAX, RunningServer, ServerLimits, Service, start_server
+from billing_service.api.tls import TlsFiles
+
+BILLING = billing_pb2.DESCRIPTOR.services_by_name["BillingService"]
+ADMIN = admin_pb2.DESCRIPTOR.services_by_name["AdminService"]
+STRIPE_EVENTS = stripe_events_pb2.DESCRIPTOR.services_by_name["StripeEventService"]
+TIMEOUT_S = 5.0
+
+
+@dataclass
+class RecordingLog:
+    lines: list[dict[str, Any]] = field(default_factory=list)
+
+    def _record(self, level: str, event: str, **values: Any) -> None:
+        self.lines.append({"level": level, "event": event, **values})
+
+    def debug(self, event: str, **values: Any) -> None:
+        self._record("debug", event, **values)
+
+    def info(self, event: str, **values: Any) -> None:
+        self._record("info", event, **values)
+
+    def warning(self, event: str, **values: Any) -> None:
+        self._record("warning", event, **values)
+
+    def error(self, event: str, **values: Any) -> None:
+        self._record("error", event, **values)
+
+    def rpcs(self) -> list[dict[str, Any]]:
+        return [line for line in self.lines if line["event"] == "rpc"]
+
+
+@dataclass
+class EdgeUnderTest:
+    server: RunningServer
+    channel: grpc.aio.Channel
+    stub: Any
+    registry: CollectorRegistry
+    log: RecordingLog
+    address: str
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a caller was told when the answer was no."""
+
+    code: grpc.StatusCode
+    text: str
+    reason: str
+    metadata: dict[str, str]
+    violations: list[tuple[str, str]]
+    retry_ms: int | None
+
+
+def told(error: grpc.aio.AioRpcError) -> Told:
+    (raw,) = [value for name, value in error.trailing_metadata() if name == "grpc-status-details-bin"]
+    status = status_pb2.Status.FromString(raw)
+    info, bad_request, retry = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest(), error_details_pb2.RetryInfo()
+    found = {type(message) for detail in status.details for message in (info, bad_request, retry) if detail.Unpack(message)}
+    assert error_details_pb2.ErrorInfo in found
+    assert info.domain == "prepaid.billing.v1"
+    assert status.code == error.code().value[0]
+    assert status.message == error.details()
+    return Told(
+        error.code(),
+        error.details(),
+        info.reason,
+        dict(info.metadata),
+        [(violation.field, violation.description) for violation in bad_request.field_violations],
+        retry.retry_delay.ToMilliseconds() if error_details_pb2.RetryInfo in found else None,
+    )
+
+
+async def refused(call: Any) -> Told:
+    """Awaits a call that must be refused with details."""
+    try:
+        answer = await call
+    except grpc.aio.AioRpcError as error:
+        return told(error)
+    raise AssertionError(f"answered {answer!r}")
+
+
+def empty_answers(service: ServiceDescriptor) -> dict[str, Implementation]:
+    def of(answer: Any) -> Implementation:
+        async def implementation(_request: Any, _call: Any) -> Any:
+            return answer
+
+        return implementation
+
+    return {method.name: of(GetMessageClass(method.output_type)()) for method in service.methods}
+
+
+async def ready() -> None:
+    """A probe that succeeds."""
+
+
+@asynccontextmanager
+async def edge_server(
+    implementations: Mapping[str, Implementation] | None = None,
+    *,
+    authenticator: Authenticator | None = None,
+    limits: ServerLimits | None = None,
+    probe: Any = ready,
+    tls: TlsFiles | None = None,
+    listen: str = "127.0.0.1:0",
+    **options: Any,
+) -> AsyncIterator[EdgeUnderTest]:
+    registry, log = CollectorRegistry(), RecordingLog()
+    server = await start_server(
+        listen,
+        [
+            Service(BILLING, empty_answers(BILLING) | dict(implementations or {})),
+            Service(ADMIN, empty_answers(ADMIN)),
+            Service(STRIPE_EVENTS, empty_answers(STRIPE_EVENTS), request_bytes_max=RECEIVE_BYTES_MAX),
+        ],
+        authenticator=authenticator or LocalAuthenticator(),
+        probe=probe,
+        registry=registry,
+        log=log,
+        limits=limits or ServerLimits(grace_s=0.5),
+        tls=tls,
+        **options,
+    )
+    address = f"127.0.0.1:{server.port}"
+    try:
+        async with grpc.aio.insecure_channel(address) as channel:
+            yield EdgeUnderTest(server, channel, billing_pb2_grpc.BillingServiceStub(channel), registry, log, address)
+    finally:
+        await server.stop(at_once=True)
