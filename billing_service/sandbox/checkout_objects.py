@@ -27,7 +27,7 @@ def new_session(sandbox: Sandbox, params: Json, items: list[Json], *, method_typ
     return {
         "id": session_id,
         "object": "checkout.session",
-        "adaptive_pricing": {"enabled": True},
+        "adaptive_pricing": {"enabled": True} | params.get("adaptive_pricing", {}),
         "after_expiration": None,
         "allowed_payment_method_types": params.get("allowed_payment_method_types"),
         "amount_subtotal": total,

@@ -25,7 +25,19 @@ LIFE_MIN_S = 30 * 60
 CLIENT_REFERENCE_LENGTH_MAX = 200
 LINE_ITEMS_MAX = 100
 PLAYED = frozenset(
-    {*COPIED, *METHOD_FILTERS, "cancel_url", "currency", "custom_text", "customer", "customer_update", "expand", "expires_at", "line_items"}
+    {
+        *COPIED,
+        *METHOD_FILTERS,
+        "adaptive_pricing",
+        "cancel_url",
+        "currency",
+        "custom_text",
+        "customer",
+        "customer_update",
+        "expand",
+        "expires_at",
+        "line_items",
+    }
 ) | {"metadata", "mode", "payment_intent_data", "payment_method_collection", "payment_method_options", "success_url", "ui_mode"}
 # Said at their default, these change nothing.
 HARMLESS = {"automatic_tax": {"enabled": False}, "invoice_creation": {"enabled": False}, "phone_number_collection": {"enabled": False}}

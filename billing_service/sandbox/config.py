@@ -75,8 +75,8 @@ class SandboxConfig:
             raise SandboxRefusedError("secret_key: is a live Stripe key; the sandbox never runs beside live keys")
         if self.secret_key and not self.secret_key.startswith(TEST_KEY_PREFIXES):
             raise SandboxRefusedError("secret_key: must start with sk_test_ or rk_test_")
-        if self.base_url and not is_web_url(self.base_url):
-            raise SandboxRefusedError("base_url: must be an http(s) address")
+        if self.base_url and (not is_web_url(self.base_url) or urlsplit(self.base_url).path not in {"", "/"}):
+            raise SandboxRefusedError("base_url: must be an http(s) address without a path")
         if self.settlement_delay_s is not None and self.settlement_delay_s < 0:
             raise SandboxRefusedError("settlement_delay_s: must not be negative")
         if self.delivery_attempts_max < 1:

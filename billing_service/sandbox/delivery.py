@@ -29,6 +29,15 @@ class Attempt:
     status: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Queued:
+    """An event on its way: the stored one, the bytes sent in every attempt, and when (by the loop's clock) it was queued."""
+
+    event: Json
+    payload: bytes
+    queued_at: float
+
+
 def signature_header(payload: bytes, secret: str, timestamp: int) -> str:
     digest = hmac.new(secret.encode(), f"{timestamp}.".encode() + payload, hashlib.sha256).hexdigest()
     return f"t={timestamp},v1={digest}"
@@ -39,7 +48,7 @@ class Delivery:
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
-        self._queues: list[asyncio.Queue[tuple[Json, bytes]]] = []
+        self._queues: list[asyncio.Queue[_Queued]] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._waiting: dict[str, set[int]] = {}
         """Endpoints (by place) that have not answered 2xx, by event id."""
@@ -71,12 +80,12 @@ class Delivery:
 
     def send(self, event: Json) -> None:
         """Queues an event for every endpoint; also used to send an old one again."""
-        payload = json.dumps(event, indent=2).encode()
+        item = _Queued(event, json.dumps(event, indent=2).encode(), asyncio.get_running_loop().time())
         self._waiting[event["id"]] = set(range(len(self._queues)))
         event["pending_webhooks"] = len(self._queues)
         for queue in self._queues:
             self._begin()
-            queue.put_nowait((event, payload))
+            queue.put_nowait(item)
 
     async def drained(self, timeout_s: float) -> bool:
         """Waits until every event was delivered or given up; False when that took too long."""
@@ -109,36 +118,38 @@ class Delivery:
 
     async def _work(self, place: int) -> None:
         queue = self._queues[place]
+        clock = asyncio.get_running_loop().time
         while True:
             batch = [await queue.get()]
-            if self._sandbox.switches.delay_s:
-                await asyncio.sleep(self._sandbox.switches.delay_s)
+            await asyncio.sleep(batch[0].queued_at + self._sandbox.switches.delay_s - clock())
             if self._sandbox.switches.reorder:
                 await asyncio.sleep(self._sandbox.config.reorder_window_s)
                 while not queue.empty():
                     batch.append(queue.get_nowait())
                 batch.reverse()
-            for event, payload in batch:
-                if await self._attempt(place, event, payload, 1):
+            for item in batch:
+                delivered = await self._attempt(place, item, 1)
+                if self._sandbox.switches.duplicate:
+                    await self._attempt(place, item, 1)
+                if delivered:
                     self._end()
                 else:
-                    self._spawn(self._retry(place, event, payload))
-                if self._sandbox.switches.duplicate:
-                    await self._attempt(place, event, payload, 1)
+                    self._spawn(self._retry(place, item))
 
-    async def _retry(self, place: int, event: Json, payload: bytes) -> None:
+    async def _retry(self, place: int, item: _Queued) -> None:
         config = self._sandbox.config
         pause_s = config.delivery_first_retry_s
         for number in range(2, config.delivery_attempts_max + 1):
             await asyncio.sleep(pause_s)
             pause_s *= 2
-            if await self._attempt(place, event, payload, number):
+            if await self._attempt(place, item, number):
                 break
         self._end()
 
-    async def _attempt(self, place: int, event: Json, payload: bytes, number: int) -> bool:
+    async def _attempt(self, place: int, item: _Queued, number: int) -> bool:
         endpoint = self._sandbox.endpoints[place]
-        status = await self._post(endpoint, payload)
+        event = item.event
+        status = await self._post(endpoint, item.payload)
         self.attempts.append(Attempt(event["id"], event["type"], endpoint.url, number, status))
         delivered = status in SUCCESS
         if delivered:

@@ -29,7 +29,7 @@ async def serve_sandbox(config: SandboxConfig, host: str = "127.0.0.1", port: in
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.create_server((host, port), family=family)
     bound_port = listener.getsockname()[1]
-    base_url = config.base_url or f"http://{_reachable(host)}:{bound_port}"
+    base_url = config.base_url.rstrip("/") or f"http://{_reachable(host)}:{bound_port}"
     runner = web.AppRunner(create_app(replace(config, base_url=base_url)), access_log=None, shutdown_timeout=SHUTDOWN_S)
     try:
         await runner.setup()
@@ -71,7 +71,7 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m billing_service.sandbox", description="A stand-in for Stripe on this machine.")
     parser.add_argument("--host", default=environment.get("SANDBOX_HOST", "127.0.0.1"), help="address to listen on (SANDBOX_HOST)")
     parser.add_argument(
-        "--port", type=int, default=int(environment.get("SANDBOX_PORT", PORT_DEFAULT)), help="port, 0 for any (SANDBOX_PORT)"
+        "--port", type=int, default=environment.get("SANDBOX_PORT", str(PORT_DEFAULT)), help="port, 0 for any (SANDBOX_PORT)"
     )
     parser.add_argument("--base-url", default=environment.get("SANDBOX_BASE_URL", ""), help="where browsers reach it (SANDBOX_BASE_URL)")
     parser.add_argument("--webhook-url", default=environment.get("SANDBOX_WEBHOOK_URL", ""), help="where events go (SANDBOX_WEBHOOK_URL)")

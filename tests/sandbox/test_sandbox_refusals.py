@@ -21,6 +21,7 @@ SESSION: dict[str, Any] = {"mode": "payment", "line_items": [PRICE], "success_ur
         ({"secret_key": "rk_" + "live_" + "x"}, "secret_key"),
         ({"secret_key": "hello"}, "secret_key"),
         ({"base_url": "example.com"}, "base_url"),
+        ({"base_url": "https://example.com/stripe"}, "base_url"),
         ({"settlement_delay_s": -1.0}, "settlement_delay_s"),
         ({"delivery_attempts_max": 0}, "delivery_attempts_max"),
         ({"delivery_timeout_s": -1.0}, "delivery times"),
