@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple
 
 from billing_service.domain.entries import Place
@@ -36,29 +37,40 @@ class Report:
         if expected != stored and len(self.differences) < DIFFERENCES_MAX:
             self.differences.append(Difference(account_id, subject, str(expected), str(stored)))
 
+    def add(self, other: "Report") -> None:
+        self.accounts += other.accounts
+        self.transactions += other.transactions
+        self.entries += other.entries
+        self.differences = [*self.differences, *other.differences][:DIFFERENCES_MAX]
+
 
 async def verify_ledger(store: Store, account_id: str = "") -> Report:
     """Verifies one account, or all of them. Safe beside a running service: each snapshot is whole in itself."""
-    report = Report()
+    if account_id:
+        return await store.read(lambda: _one(account_id))
+    whole = Report()
     after = ""
     while True:
-        read = (lambda: _one(account_id, report)) if account_id else (lambda start=after: _page(start, report))
-        after = await store.read(read)
+        page, after = await store.read(partial(_page, after))
+        whole.add(page)
         if not after:
-            return report
+            return whole
 
 
-def _one(account_id: str, report: Report) -> Work[str]:
+def _one(account_id: str) -> Work[Report]:
+    report = Report()
     for row in (yield from one_account(account_id)):
         yield from _verify(row, report)
-    return ""
+    return report
 
 
-def _page(after: str, report: Report) -> Work[str]:
+def _page(after: str) -> Work[tuple[Report, str]]:
+    """A report of its own for each run: a conflict may run it again."""
+    report = Report()
     rows = yield from next_accounts(after, ACCOUNTS_A_SNAPSHOT)
     for row in rows:
         yield from _verify(row, report)
-    return rows[-1][0] if len(rows) == ACCOUNTS_A_SNAPSHOT else ""
+    return report, rows[-1][0] if len(rows) == ACCOUNTS_A_SNAPSHOT else ""
 
 
 def _verify(row: Sequence[Any], report: Report) -> Work[None]:

@@ -14,7 +14,7 @@ import structlog
 from billing_service.domain.refusals import storage_unavailable
 from billing_service.storage import failures
 from billing_service.storage.statements import Call, Compiled, Kind, Statement, Work, compile_statement, postgresql_dialect
-from billing_service.storage.store import StoreCounters, rerun_on_conflict
+from billing_service.storage.store import BEGIN_AND_COMMIT, StoreCounters, rerun_on_conflict
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -46,6 +46,7 @@ class PostgresStore:
 
     def __init__(self, pool: Any) -> None:
         self.counters = StoreCounters()
+        self.read_counters = StoreCounters()
         self._pool = pool
         self._compiled: dict[Statement, Compiled] = {}
         self._running: set[asyncio.Task[Any]] = set()
@@ -81,7 +82,7 @@ class PostgresStore:
         async with self._pool.acquire() as connection:
             await connection.execute("BEGIN")
             try:
-                result = await self._drive(connection, work())
+                result = await self._drive(connection, work(), self.counters)
                 await connection.execute("COMMIT")
             except BaseException:
                 await _roll_back(connection)
@@ -93,15 +94,18 @@ class PostgresStore:
         async with self._pool.acquire() as connection:
             await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             try:
-                return await self._drive(connection, work())
+                return await self._drive(connection, work(), self.read_counters)
             finally:
                 await _roll_back(connection)
 
-    async def _drive(self, connection: Any, work: Work[T]) -> T:
+    async def _drive(self, connection: Any, work: Work[T], counters: StoreCounters) -> T:
         answer: Any = None
+        counters.statements += BEGIN_AND_COMMIT
         try:
             while True:
-                answer = await self._execute(connection, work.send(answer))
+                call = work.send(answer)
+                counters.statements += 1
+                answer = await self._execute(connection, call)
         except StopIteration as end:
             result: T = end.value
             return result
@@ -113,7 +117,6 @@ class PostgresStore:
         compiled = self._compiled.get(statement)
         if compiled is None:
             compiled = self._compiled[statement] = compile_statement(statement, postgresql_dialect())
-        self.counters.statements += 1
         if statement.bulk:
             if not values:
                 return 0

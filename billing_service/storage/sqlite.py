@@ -20,7 +20,7 @@ import structlog
 from billing_service.domain.refusals import storage_unavailable
 from billing_service.storage import failures, sqlite_versions
 from billing_service.storage.statements import Call, Compiled, Kind, Statement, Work, compile_statement, sqlite_dialect
-from billing_service.storage.store import StoreCounters, rerun_on_conflict
+from billing_service.storage.store import BEGIN_AND_COMMIT, StoreCounters, rerun_on_conflict
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -66,6 +66,7 @@ class SqliteStore:
 
     def __init__(self, writer: aiosqlite.Connection, readers: list[aiosqlite.Connection], lock: "FileLock") -> None:
         self.counters = StoreCounters()
+        self.read_counters = StoreCounters()
         self._writer = writer
         self._readers: asyncio.LifoQueue[aiosqlite.Connection] = asyncio.LifoQueue()
         for reader in readers:
@@ -103,7 +104,7 @@ class SqliteStore:
         try:
             raw.execute("BEGIN IMMEDIATE")
             try:
-                result = self._drive(raw, work())
+                result = self._drive(raw, work(), self.counters)
                 raw.execute("COMMIT")
             finally:
                 if raw.in_transaction:
@@ -116,11 +117,14 @@ class SqliteStore:
         self.counters.commits += 1
         return result
 
-    def _drive(self, raw: sqlite3.Connection, work: Work[T]) -> T:
+    def _drive(self, raw: sqlite3.Connection, work: Work[T], counters: StoreCounters) -> T:
         answer: Any = None
+        counters.statements += BEGIN_AND_COMMIT
         try:
             while True:
-                answer = self._execute(raw, work.send(answer))
+                call = work.send(answer)
+                counters.statements += 1
+                answer = self._execute(raw, call)
         except StopIteration as end:
             result: T = end.value
             return result
@@ -132,7 +136,6 @@ class SqliteStore:
         compiled = self._compiled.get(statement)
         if compiled is None:
             compiled = self._compiled[statement] = compile_statement(statement, sqlite_dialect())
-        self.counters.statements += 1
         if statement.bulk:
             order = compiled.order
             rows = values if order == _straight(order) else [tuple(row[i] for i in order) for row in values]
@@ -153,7 +156,7 @@ class SqliteStore:
         try:
             raw.execute("BEGIN")
             try:
-                return self._drive(raw, work())
+                return self._drive(raw, work(), self.read_counters)
             finally:
                 raw.execute("ROLLBACK")
         except sqlite3.Error as error:

@@ -19,6 +19,9 @@ ATTEMPTS_MAX = 6
 BACKOFF_S = 0.004
 """First pause between tries; it doubles, with jitter, to about 0.1 s."""
 
+BEGIN_AND_COMMIT = 2
+"""Statements that frame each transaction, and count like any other."""
+
 
 @dataclass(slots=True)
 class StoreCounters:
@@ -33,6 +36,8 @@ class Store(Protocol):
     """A database that runs units of work."""
 
     counters: StoreCounters
+    """Of writing transactions."""
+    read_counters: StoreCounters
     name: str
     """`sqlite` or `postgresql`."""
 

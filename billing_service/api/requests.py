@@ -1,0 +1,39 @@
+"""What all servicers do to a request: keys, callers, replies that were given before."""
+
+from typing import Any
+
+from google.protobuf.message import Message
+
+from billing_service.api import validation
+from billing_service.api.pipeline import Call
+from billing_service.commands.environment import Caller
+from billing_service.commands.unit import Request
+from billing_service.ledger.keys import IdempotencyKey, fingerprint
+from billing_service.ledger.operations import Answer
+
+
+def caller(call: Call) -> Caller:
+    return Caller(call.caller, call.peer, call.method)
+
+
+def key_of(call: Call, account_id: str, idempotency_key: str, *meaning: Any) -> IdempotencyKey:
+    """The key of a request that means `meaning`: its fields with defaults filled in."""
+    value = validation.idempotency_key(idempotency_key)
+    return IdempotencyKey(account_id, value, f"{call.caller}/{call.method}", fingerprint(account_id, *meaning))
+
+
+def request_of(call: Call, account_id: str, idempotency_key: str, *meaning: Any) -> Request:
+    return Request(key_of(call, account_id, idempotency_key, *meaning), caller(call))
+
+
+class Replies:
+    """Turns an answer into the bytes of one response type."""
+
+    __slots__ = ("_replayed",)
+
+    def __init__(self, response: type[Message]) -> None:
+        # Messages concatenate: the stored reply followed by this field is the same reply with `replayed` set.
+        self._replayed = response(replayed=True).SerializeToString()
+
+    def __call__(self, answer: Answer) -> bytes:
+        return answer.reply + self._replayed if answer.replayed else answer.reply

@@ -1,0 +1,106 @@
+"""BillingService, spending: balances, deductions, their reversal, statements. The first two are the hot path."""
+
+from prepaid.billing.v1 import accounts_pb2, transactions_pb2
+
+from billing_service.api import translate, validation
+from billing_service.api.page_tokens import decode_page_token, encode_page_token
+from billing_service.api.pipeline import Call
+from billing_service.api.requests import Replies, key_of, request_of
+from billing_service.commands.accounts import StatementQuery, statement
+from billing_service.commands.create_purchase import metadata_text
+from billing_service.commands.environment import Environment
+from billing_service.commands.reverse_deduction import ReverseDeduction, reverse
+from billing_service.domain.account import Balance
+from billing_service.domain.entries import Transaction
+from billing_service.domain.refusals import invalid_field
+from billing_service.domain.spending import Deducted, DeductionMode
+from billing_service.ledger.operations import Deduct
+
+_MODES = {
+    transactions_pb2.DEDUCTION_MODE_UNSPECIFIED: DeductionMode.REJECT,
+    transactions_pb2.DEDUCTION_MODE_REJECT: DeductionMode.REJECT,
+    transactions_pb2.DEDUCTION_MODE_UP_TO_AVAILABLE: DeductionMode.UP_TO_AVAILABLE,
+    transactions_pb2.DEDUCTION_MODE_ALLOW_DEBT: DeductionMode.ALLOW_DEBT,
+}
+_KINDS = frozenset(transactions_pb2.TransactionKind.values())
+_deducted = Replies(transactions_pb2.DeductCreditsResponse)
+_reversed = Replies(transactions_pb2.ReverseDeductionResponse)
+END_OF_TIME_US = 253_402_300_800_000_000
+"""The year 10000."""
+
+
+def _encode_deduction(deducted: Deducted, shown: Balance) -> bytes:
+    return transactions_pb2.DeductCreditsResponse(
+        transaction_id=deducted.transaction_id,
+        deducted_microcredits=deducted.amount,
+        balance=translate.balance(shown),
+        draws=translate.draws(deducted.draws),
+    ).SerializeToString()
+
+
+def _encode_reversal(transaction: Transaction, amount: int, shown: Balance) -> bytes:
+    return transactions_pb2.ReverseDeductionResponse(
+        transaction_id=transaction.transaction_id,
+        reversed_microcredits=amount,
+        balance=translate.balance(shown),
+        draws=translate.draws(draw for draw in transaction.draws if draw.amount < 0),
+    ).SerializeToString()
+
+
+class Spending:
+    """Methods of BillingService."""
+
+    def __init__(self, environment: Environment, page_token_secret: bytes) -> None:
+        self._environment = environment
+        self._writer = environment.writer
+        self._page_token_secret = page_token_secret
+
+    async def get_balance(self, request: accounts_pb2.GetBalanceRequest, call: Call) -> accounts_pb2.GetBalanceResponse:
+        del call
+        shown = await self._environment.balances.balance(validation.account_id(request.account_id))
+        return accounts_pb2.GetBalanceResponse(balance=translate.balance(shown))
+
+    async def deduct_credits(self, request: transactions_pb2.DeductCreditsRequest, call: Call) -> bytes:
+        account_id = validation.account_id(request.account_id)
+        if not request.HasField("amount_microcredits"):
+            raise invalid_field("cost", "amount_microcredits is required")
+        amount = validation.amount_microcredits(request.amount_microcredits)
+        mode = _MODES.get(request.mode)
+        if mode is None:
+            raise invalid_field("mode", "is a value that this service does not know")
+        description = validation.text("description", request.description) if request.description else ""
+        metadata = metadata_text(validation.metadata(request.metadata)) if request.metadata else ""
+        key = key_of(call, account_id, request.idempotency_key, amount, mode.value, description, metadata)
+        return _deducted(
+            await self._writer.submit(Deduct(account_id, amount, mode, key, call.caller, description, metadata, _encode_deduction))
+        )
+
+    async def reverse_deduction(self, request: transactions_pb2.ReverseDeductionRequest, call: Call) -> bytes:
+        account_id = validation.account_id(request.account_id)
+        transaction_id = validation.identifier("transaction_id", request.transaction_id, 128)
+        amount = validation.amount_microcredits(request.amount_microcredits) if request.HasField("amount_microcredits") else None
+        reason = validation.text("reason", request.reason)
+        keyed = request_of(call, account_id, request.idempotency_key, transaction_id, amount, reason)
+        return _reversed(
+            await reverse(self._environment, ReverseDeduction(keyed, account_id, transaction_id, amount, reason, _encode_reversal))
+        )
+
+    async def list_transactions(
+        self, request: transactions_pb2.ListTransactionsRequest, call: Call
+    ) -> transactions_pb2.ListTransactionsResponse:
+        del call
+        query = StatementQuery(
+            account_id=validation.account_id(request.account_id),
+            kind=validation.known_value("kind", request.kind, _KINDS),
+            start_us=validation.timestamp_us("start_time", request.start_time) if request.HasField("start_time") else 0,
+            end_us=validation.timestamp_us("end_time", request.end_time) if request.HasField("end_time") else END_OF_TIME_US,
+        )
+        binding = ("transactions", *query)
+        size = validation.page_size(request.page_size)
+        secret = self._page_token_secret
+        newest = decode_page_token(secret, request.page_token, binding) if request.page_token else ""
+        page = await statement(self._environment, query, newest, size)
+        return transactions_pb2.ListTransactionsResponse(
+            transactions=[translate.transaction(posted, page.categories) for posted in page.transactions],
+            next_page_token=encode_page_token(secret, page.next_id, binding) if page.next_id else "",
+        )

@@ -1,0 +1,152 @@
+"""From the domain's values to the wire's messages. Nothing is decided here."""
+
+from collections.abc import Iterable
+
+import orjson
+from google.protobuf.timestamp_pb2 import Timestamp
+from prepaid.billing.v1 import accounts_pb2, purchases_pb2, referrals_pb2, refunds_pb2, transactions_pb2
+
+from billing_service.domain.account import Balance
+from billing_service.domain.catalog import Package
+from billing_service.domain.entries import Draw, Transaction
+from billing_service.domain.records import Purchase, Referral, Refund
+from billing_service.storage.profile_rows import AccountRow
+
+US_PER_S = 1_000_000
+
+_PURCHASE_STATUS = {name.removeprefix("PURCHASE_STATUS_"): number for name, number in purchases_pb2.PurchaseStatus.items()}
+_REFUND_STATUS = {name.removeprefix("REFUND_STATUS_"): number for name, number in refunds_pb2.RefundStatus.items()}
+_REFERRAL_STATE = {name.removeprefix("REFERRAL_STATE_"): number for name, number in referrals_pb2.ReferralState.items()}
+
+
+def timestamp(time_us: int | None) -> Timestamp | None:
+    """Microseconds since 1970 as a timestamp; None stays absent."""
+    if time_us is None:
+        return None
+    return Timestamp(seconds=time_us // US_PER_S, nanos=time_us % US_PER_S * 1_000)
+
+
+def metadata(text: str) -> dict[str, str] | None:
+    """Metadata as it is kept."""
+    return orjson.loads(text) if text else None
+
+
+def balance(shown: Balance) -> accounts_pb2.Balance:
+    return accounts_pb2.Balance(
+        account_id=shown.account_id,
+        available_microcredits=shown.available,
+        held_microcredits=shown.held,
+        frozen_microcredits=shown.frozen,
+        debt_microcredits=shown.debt,
+        promotional_microcredits=shown.promotional,
+        plan_microcredits=shown.plan,
+        paid_microcredits=shown.paid,
+        next_expiry_time=timestamp(shown.next_expiry_us),
+        next_expiry_microcredits=shown.next_expiry_amount,
+        account_version=shown.version,
+    )
+
+
+def draws(drawn: Iterable[Draw]) -> list[transactions_pb2.Draw]:
+    return [transactions_pb2.Draw(lot_id=lot_id, category=category, amount_microcredits=amount) for lot_id, category, amount in drawn]  # type: ignore[arg-type]
+
+
+def account(row: AccountRow) -> accounts_pb2.Account:
+    profile, version, frozen, overdraft_limit, create_time_us = row
+    return accounts_pb2.Account(
+        account_id=profile.account_id,
+        email=profile.email,
+        name=profile.name,
+        referral_code=profile.referral_code,
+        metadata=metadata(profile.metadata),
+        stripe_customer_id=profile.stripe_customer_id,
+        frozen=frozen,
+        overdraft_limit_microcredits=overdraft_limit,
+        create_time=timestamp(create_time_us),
+        account_version=version,
+    )
+
+
+def transaction(posted: Transaction, categories: dict[str, int]) -> transactions_pb2.Transaction:
+    """A transaction read from the ledger, with the category of each lot that it touched."""
+    touched = []
+    for source, destination, amount in posted.entries:
+        if source in categories:
+            touched.append(transactions_pb2.Draw(lot_id=source, category=categories[source], amount_microcredits=amount))  # type: ignore[arg-type]
+        if destination in categories:
+            touched.append(transactions_pb2.Draw(lot_id=destination, category=categories[destination], amount_microcredits=-amount))  # type: ignore[arg-type]
+    return transactions_pb2.Transaction(
+        transaction_id=posted.transaction_id,
+        account_id=posted.account_id,
+        account_version=posted.version,
+        kind=posted.kind,  # type: ignore[arg-type]
+        amount_microcredits=posted.amount,
+        balance_after_microcredits=posted.balance_after,
+        draws=touched,
+        description=posted.description,
+        metadata=metadata(posted.metadata),
+        source_id=posted.source_id,
+        create_time=timestamp(posted.create_time_us),
+    )
+
+
+def package(on_sale: Package) -> purchases_pb2.Package:
+    return purchases_pb2.Package(
+        code=on_sale.code,
+        name=on_sale.name,
+        description=on_sale.description,
+        credits_microcredits=on_sale.credits_microcredits,
+        price_minor=on_sale.price_minor,
+        currency=on_sale.currency,
+        discount_percent=on_sale.discount_percent,
+        display_order=on_sale.display_order,
+    )
+
+
+def purchase(kept: Purchase) -> purchases_pb2.Purchase:
+    return purchases_pb2.Purchase(
+        purchase_id=kept.purchase_id,
+        account_id=kept.account_id,
+        package_code=kept.package_code,
+        credits_microcredits=kept.credits,
+        amount_minor=kept.amount_minor,
+        currency=kept.currency,
+        status=_PURCHASE_STATUS[kept.status.value],
+        checkout_session_id=kept.checkout_session_id,
+        checkout_url=kept.checkout_url,
+        payment_intent_id=kept.payment_intent_id,
+        refunded_minor=kept.refunded_minor,
+        create_time=timestamp(kept.create_time_us),
+        expire_time=timestamp(kept.expire_time_us),
+        complete_time=timestamp(kept.complete_time_us),
+        metadata=metadata(kept.metadata),
+        paid_minor=kept.paid_minor,
+        reversed_microcredits=kept.reversed,
+    )
+
+
+def refund(kept: Refund) -> refunds_pb2.Refund:
+    return refunds_pb2.Refund(
+        refund_id=kept.refund_id,
+        purchase_id=kept.purchase_id,
+        amount_minor=kept.amount_minor,
+        currency=kept.currency,
+        reversed_microcredits=kept.reversed,
+        debt_microcredits=kept.debt,
+        status=_REFUND_STATUS[kept.status.value],
+        stripe_refund_id=kept.stripe_refund_id,
+        reason=kept.reason,
+        create_time=timestamp(kept.create_time_us),
+    )
+
+
+def referral(kept: Referral) -> referrals_pb2.Referral:
+    return referrals_pb2.Referral(
+        referrer_account_id=kept.referrer_account_id,
+        referee_account_id=kept.account_id,
+        state=_REFERRAL_STATE[kept.state.value],
+        bonus_microcredits=kept.bonus,
+        create_time=timestamp(kept.create_time_us),
+        purchase_id=kept.purchase_id,
+        reward_time=timestamp(kept.reward_time_us),
+    )
