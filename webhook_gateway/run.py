@@ -31,7 +31,8 @@ async def serve_gateway(
             app,
             access_log=None,
             auto_decompress=False,
-            keepalive_timeout=config.keepalive_timeout_s,
+            # The guard's own deadlines come first: aiohttp's would also cut a request whose first half has arrived.
+            keepalive_timeout=config.keepalive_timeout_s + config.receive_timeout_s,
             lingering_time=LINGERING_S,
             shutdown_timeout=config.receive_timeout_s + config.forward_timeout_s,
         )

@@ -97,8 +97,8 @@ class FakeService(grpc.GenericRpcHandler):
 
 
 @contextmanager
-def running_fake_service() -> Iterator[FakeService]:
-    fake = FakeService()
+def running_fake_service(fake: FakeService | None = None) -> Iterator[FakeService]:
+    fake = fake or FakeService()
     with ThreadPoolExecutor(8) as threads:
         server = grpc.server(threads, handlers=(fake,))
         fake.address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"

@@ -26,12 +26,13 @@ HOSTILE = {
 }
 
 
-async def held_open_s(url: str, data: bytes) -> float:
-    """How long the gateway keeps a connection that sends `data` and then nothing."""
+async def held_open_s(url: str, data: bytes, *, after_s: float = 0, more: bytes = b"") -> float:
+    """How long the gateway keeps a connection that sends `data`, `more` of it later, and then nothing."""
     started = time.monotonic()
     reader, writer = await connect(url)
     try:
         writer.write(data)
+        asyncio.get_running_loop().call_later(after_s, writer.write, more)
         while await reader.read(65536):
             pass
     except ConnectionError:
@@ -43,6 +44,14 @@ async def held_open_s(url: str, data: bytes) -> float:
 
 async def delivered(url: str) -> int | None:
     return status_of(await send_raw(url, raw_delivery(GOOD, f"Content-Length: {len(GOOD)}") + GOOD))
+
+
+async def answered(reader, writer, data: bytes) -> None:
+    """Send `data` and read one answer, a 200, of a connection that stays open."""
+    writer.write(data)
+    head = await reader.readuntil(b"\r\n\r\n")
+    assert status_of(head) == 200
+    await reader.readexactly(int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0]))
 
 
 async def test_a_hundred_that_hold_on_are_all_cut_while_a_good_delivery_is_answered(service):
@@ -88,26 +97,42 @@ async def test_trickling_bytes_buy_no_time(service):
 
 @pytest.mark.parametrize(
     ("then", "limit_s"),
-    [(b"", 0.3), (b"POST /web", 0.6), (KEPT_ALIVE[: -len(GOOD)], 0.6), (KEPT_ALIVE[:-1], 0.6)],
+    [(b"", 0.4), (b"POST /web", 0.4), (KEPT_ALIVE[: -len(GOOD)], 1.0), (KEPT_ALIVE[:-1], 1.0)],
 )
 async def test_later_requests_of_a_connection_have_deadlines_too(service, then, limit_s):
-    """Pipelined behind a good request, so that their first bytes come while it is handled."""
-    config = gateway_config(keepalive_timeout_s=0.3, receive_timeout_s=0.6)
+    """Pipelined behind a good request, so that their first bytes come before that is answered."""
+    config = gateway_config(keepalive_timeout_s=0.4, receive_timeout_s=1.0)
     async with serve_gateway(config, service=service) as url:
         held_s = await held_open_s(url, KEPT_ALIVE + then)
-    assert 0.2 < held_s < limit_s + 1
+    assert limit_s - 0.1 < held_s < limit_s + 0.5
     assert len(service.calls) == 1
+
+
+async def test_headers_that_come_late_leave_less_time_for_the_body(service):
+    async with serve_gateway(gateway_config(receive_timeout_s=0.6), service=service) as url:
+        assert 0.5 < await held_open_s(url, KEPT_ALIVE[:50], after_s=0.4, more=KEPT_ALIVE[50:-1]) < 0.9
+    assert service.calls == []
+
+
+async def test_a_request_that_begins_just_before_the_idle_deadline_has_its_whole_time(service):
+    config = gateway_config(keepalive_timeout_s=0.4, receive_timeout_s=2)
+    async with serve_gateway(config, service=service) as url:
+        reader, writer = await connect(url)
+        await answered(reader, writer, KEPT_ALIVE)
+        loop = asyncio.get_running_loop()
+        loop.call_later(0.2, writer.write, KEPT_ALIVE[:50])
+        loop.call_later(0.7, writer.write, KEPT_ALIVE[50:-9])
+        loop.call_later(0.9, writer.write, KEPT_ALIVE[-9:])
+        await answered(reader, writer, b"")
+        writer.close()
+    assert len(service.calls) == 2
 
 
 async def test_a_connection_may_deliver_again_and_again(service):
     async with serve_gateway(gateway_config(keepalive_timeout_s=1, receive_timeout_s=1), service=service) as url:
         reader, writer = await connect(url)
         for _ in range(5):
-            writer.write(KEPT_ALIVE)
-            head = await reader.readuntil(b"\r\n\r\n")
-            assert status_of(head) == 200
-            length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
-            await reader.readexactly(length)
+            await answered(reader, writer, KEPT_ALIVE)
         writer.close()
     assert len(service.calls) == 5
 
