@@ -23,52 +23,35 @@ def new_charge(sandbox: Sandbox, intent: Json, method: Json, *, status: str, dec
     paid = status == "succeeded"
     amount: int = intent["amount"]
     return sandbox.add(
-        {
+        _untouched()
+        | {
             "id": new_id("ch"),
             "object": "charge",
             "amount": amount,
             "amount_captured": amount if paid and captured else 0,
             "amount_refunded": 0,
-            "application": None,
-            "application_fee": None,
-            "application_fee_amount": None,
             "balance_transaction": None,
             "billing_details": method["billing_details"],
-            "calculated_statement_descriptor": "SANDBOX",
             "captured": captured and status != "failed",
             "created": sandbox.now(),
             "currency": intent["currency"],
             "customer": intent["customer"],
             "description": intent["description"],
-            "destination": None,
-            "dispute": None,
-            "disputed": False,
-            "failure_balance_transaction": None,
             "failure_code": decline and decline.code,
             "failure_message": decline and decline.message,
-            "fraud_details": {},
-            "livemode": False,
             "metadata": dict(intent["metadata"]),
-            "on_behalf_of": None,
-            "order": None,
             "outcome": _outcome(decline),
             "paid": paid,
             "payment_intent": intent["id"],
             "payment_method": method["id"],
             "payment_method_details": _method_details(method, amount),
-            "radar_options": {},
             "receipt_email": intent["receipt_email"],
-            "receipt_number": None,
             "receipt_url": f"{sandbox.base_url}/_sandbox/success" if paid else None,
             "refunded": False,
-            "review": None,
             "shipping": intent["shipping"],
-            "source": None,
-            "source_transfer": None,
             "statement_descriptor": intent["statement_descriptor"],
             "statement_descriptor_suffix": intent["statement_descriptor_suffix"],
             "status": status,
-            "transfer_data": None,
             "transfer_group": intent["transfer_group"],
         }
     )
@@ -121,6 +104,30 @@ def retrieve_transaction(sandbox: Sandbox, call: Call) -> Json:
 def list_transactions(sandbox: Sandbox, call: Call) -> Json:
     rows = sandbox.newest_first("balance_transaction")
     return page(rows, call.params, "/v1/balance_transactions", matches(call.params, "currency", "source", "type"))
+
+
+def _untouched() -> Json:
+    """The members that this sandbox never gives another value."""
+    return {
+        "application": None,
+        "application_fee": None,
+        "application_fee_amount": None,
+        "calculated_statement_descriptor": "SANDBOX",
+        "destination": None,
+        "dispute": None,
+        "disputed": False,
+        "failure_balance_transaction": None,
+        "fraud_details": {},
+        "livemode": False,
+        "on_behalf_of": None,
+        "order": None,
+        "radar_options": {},
+        "receipt_number": None,
+        "review": None,
+        "source": None,
+        "source_transfer": None,
+        "transfer_data": None,
+    }
 
 
 def _outcome(decline: Decline | None) -> Json:

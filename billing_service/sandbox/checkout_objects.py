@@ -24,66 +24,44 @@ def new_session(sandbox: Sandbox, params: Json, items: list[Json], *, method_typ
     session_id = new_id("cs_test", 58)
     total = sum(item["amount_total"] for item in items)
     customer = sandbox.objects["customer"].get(params.get("customer", ""))
-    return {
-        "id": session_id,
-        "object": "checkout.session",
-        "adaptive_pricing": {"enabled": True} | params.get("adaptive_pricing", {}),
-        "after_expiration": None,
-        "allowed_payment_method_types": params.get("allowed_payment_method_types"),
-        "amount_subtotal": total,
-        "amount_total": total,
-        "automatic_tax": {"enabled": False, "liability": None, "provider": None, "status": None},
-        "branding_settings": _branding(sandbox.config.merchant_name),
-        "cancel_url": params.get("cancel_url"),
-        "client_secret": None,
-        "collected_information": {"business_name": None, "individual_name": None, "shipping_details": None},
-        "consent": None,
-        "created": sandbox.now(),
-        "currency": items[0]["currency"],
-        "currency_conversion": None,
-        "custom_fields": [],
-        "custom_text": {"after_submit": None, "shipping_address": None, "submit": None, "terms_of_service_acceptance": None}
-        | params.get("custom_text", {}),
-        "customer": customer and customer["id"],
-        "customer_account": None,
-        "customer_details": _known_details(customer, params.get("customer_email")),
-        "discounts": [],
-        "excluded_payment_method_types": params.get("excluded_payment_method_types"),
-        "expires_at": expires_at,
-        "invoice": None,
-        "invoice_creation": {"enabled": False, "invoice_data": _blank_invoice_data()},
-        "livemode": False,
-        "metadata": metadata.fresh(params),
-        "mode": "payment",
-        "payment_intent": None,
-        "payment_link": None,
-        "payment_method_collection": "if_required",
-        "payment_method_configuration_details": None if "payment_method_types" in params else {"id": "pmc_sandbox", "parent": None},
-        "payment_method_options": {"card": {"request_three_d_secure": "automatic"}},
-        "payment_method_types": method_types,
-        "payment_status": "unpaid",
-        "permissions": None,
-        "phone_number_collection": {"enabled": False},
-        "recovered_from": None,
-        "saved_payment_method_options": {
-            "allow_redisplay_filters": ["always"],
-            "payment_method_remove": "disabled",
-            "payment_method_save": None,
+    return (
+        _untouched()
+        | {
+            "id": session_id,
+            "object": "checkout.session",
+            "adaptive_pricing": {"enabled": True} | params.get("adaptive_pricing", {}),
+            "allowed_payment_method_types": params.get("allowed_payment_method_types"),
+            "amount_subtotal": total,
+            "amount_total": total,
+            "branding_settings": _branding(sandbox.config.merchant_name),
+            "cancel_url": params.get("cancel_url"),
+            "created": sandbox.now(),
+            "currency": items[0]["currency"],
+            "custom_text": {"after_submit": None, "shipping_address": None, "submit": None, "terms_of_service_acceptance": None}
+            | params.get("custom_text", {}),
+            "customer": customer and customer["id"],
+            "customer_details": _known_details(customer, params.get("customer_email")),
+            "excluded_payment_method_types": params.get("excluded_payment_method_types"),
+            "expires_at": expires_at,
+            "metadata": metadata.fresh(params),
+            "mode": "payment",
+            "payment_intent": None,
+            "payment_method_configuration_details": None if "payment_method_types" in params else {"id": "pmc_sandbox", "parent": None},
+            "payment_method_types": method_types,
+            "payment_status": "unpaid",
+            "saved_payment_method_options": {
+                "allow_redisplay_filters": ["always"],
+                "payment_method_remove": "disabled",
+                "payment_method_save": None,
+            }
+            if customer
+            else None,
+            "status": "open",
+            "success_url": params["success_url"],
+            "url": f"{sandbox.base_url}/c/pay/{session_id}",
         }
-        if customer
-        else None,
-        "setup_intent": None,
-        "shipping_address_collection": None,
-        "shipping_cost": None,
-        "shipping_options": [],
-        "status": "open",
-        "subscription": None,
-        "success_url": params["success_url"],
-        "total_details": {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
-        "ui_mode": "hosted_page",
-        "url": f"{sandbox.base_url}/c/pay/{session_id}",
-        "wallet_options": None,
-    } | {name: params.get(name) for name in COPIED}
+        | {name: params.get(name) for name in COPIED}
+    )
 
 
 def line_item(sandbox: Sandbox, price: Json, quantity: int) -> Json:
@@ -114,6 +92,38 @@ def customer_details(*, email: str | None, name: str | None, phone: str | None =
         "phone": phone,
         "tax_exempt": "none",
         "tax_ids": None,
+    }
+
+
+def _untouched() -> Json:
+    """The members that this sandbox never gives another value."""
+    return {
+        "after_expiration": None,
+        "automatic_tax": {"enabled": False, "liability": None, "provider": None, "status": None},
+        "client_secret": None,
+        "collected_information": {"business_name": None, "individual_name": None, "shipping_details": None},
+        "consent": None,
+        "currency_conversion": None,
+        "custom_fields": [],
+        "customer_account": None,
+        "discounts": [],
+        "invoice": None,
+        "invoice_creation": {"enabled": False, "invoice_data": _blank_invoice_data()},
+        "livemode": False,
+        "payment_link": None,
+        "payment_method_collection": "if_required",
+        "payment_method_options": {"card": {"request_three_d_secure": "automatic"}},
+        "permissions": None,
+        "phone_number_collection": {"enabled": False},
+        "recovered_from": None,
+        "setup_intent": None,
+        "shipping_address_collection": None,
+        "shipping_cost": None,
+        "shipping_options": [],
+        "subscription": None,
+        "total_details": {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
+        "ui_mode": "hosted_page",
+        "wallet_options": None,
     }
 
 

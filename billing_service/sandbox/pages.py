@@ -96,7 +96,7 @@ class Pages:
         )
 
     async def success(self, _: web.Request) -> web.Response:
-        return _message("Thank you", "The payment went through. Credits arrive as soon as the webhook is handled.", tone="good")
+        return _message("Thank you", "Your order is placed. Credits arrive as soon as the payment is confirmed by webhook.", tone="good")
 
     async def cancel(self, _: web.Request) -> web.Response:
         return _message("Nothing was charged", "You left the checkout page. You can go back to it until it expires.")
