@@ -8,6 +8,7 @@ import logging
 import re
 import sys
 from collections.abc import MutableMapping
+from functools import lru_cache
 from typing import Any, BinaryIO, Final, TextIO, cast
 
 import orjson
@@ -81,8 +82,14 @@ def clean(_logger: Any, _method: str, event_dict: EventDict) -> EventDict:
             lines = str(value)[-TRACEBACK_CHARACTERS_MAX:].split("\n")
             cleaned[name] = "\n".join(_clean_text(line, VALUE_CHARACTERS_MAX) for line in lines)
         else:
-            cleaned[_clean_text(name, VALUE_CHARACTERS_MAX)] = MASK if name.lower() in SECRET_FIELDS else _clean_value(value)
+            shown, is_secret = _clean_name(name)
+            cleaned[shown] = MASK if is_secret else _clean_value(value)
     return cleaned
+
+
+@lru_cache(maxsize=1024)
+def _clean_name(name: str) -> tuple[str, bool]:
+    return _clean_text(name, VALUE_CHARACTERS_MAX), name.lower() in SECRET_FIELDS
 
 
 def _clean_value(value: object) -> object:
@@ -93,7 +100,9 @@ def _clean_value(value: object) -> object:
 
 def _clean_text(text: str, characters_max: int) -> str:
     # Masked before it is cut, or half a secret would no longer look like one; a first cut bounds the work.
-    masked = _SECRET.sub(MASK, text[: characters_max * 4])
+    masked = text[: characters_max * 4]
+    if "_" in masked or "@" in masked:  # every secret has one of them
+        masked = _SECRET.sub(MASK, masked)
     if len(masked) > characters_max or len(text) > characters_max * 4:
         masked = f"{masked[:characters_max]}… ({len(text)} characters)"
     return (

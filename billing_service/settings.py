@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
-from pydantic_settings.sources import read_env_file
+from pydantic_settings import BaseSettings, DotEnvSettingsSource
 
 from billing_service.domain.api_keys import Scope
 from billing_service.settings_rules import (
@@ -214,8 +214,8 @@ def known_names() -> list[str]:
 
 
 def _environment() -> dict[str, str]:
-    from_file = {name: value for name, value in read_env_file(Path(".env"), case_sensitive=True).items() if value is not None}
-    return {**from_file, **os.environ}
+    from_file = DotEnvSettingsSource(BaseSettings, env_file=".env", case_sensitive=True).env_vars
+    return {name: value for source in (from_file, os.environ) for name, value in source.items() if value and value.strip()}
 
 
 def _line(error: Mapping[str, Any]) -> str:

@@ -1,0 +1,330 @@
+"""Who is recognised, what they may do, and how little a refusal tells."""
+
+import asyncio
+from dataclasses import dataclass, replace
+
+import grpc
+import pytest
+from edge_server import ADMIN, BILLING, STRIPE_EVENTS, TIMEOUT_S, edge_server, refused
+from grpc.aio import AioRpcError
+
+from billing_service.api.identity import CACHE_S, INVALID_TEXT, CallerAuthenticator, Identity
+from billing_service.api.pipeline import required_scope
+from billing_service.domain.api_keys import ENTROPY_BYTES, NewKey, Scope, StoredKey, effective_scopes, hash_key, key_id_of, make_key
+from billing_service.domain.refusals import Failure, Reason, Refusal, storage_unavailable
+
+PEPPER = b"pepper of the tests, 32 bytes...."
+NOW_US = 1_800_000_000_000_000
+METHODS = [method for service in (BILLING, ADMIN, STRIPE_EVENTS) for method in service.methods]
+
+
+def key_number(n: int) -> NewKey:
+    return make_key(bytes([n]) * ENTROPY_BYTES)
+
+
+class KeyRing:
+    """Keys, a clock and counters in place of a database."""
+
+    def __init__(self) -> None:
+        self.keys: dict[str, StoredKey] = {}
+        self.now_us = NOW_US
+        self.monotonic = 1000.0
+        self.lookups: list[str] = []
+        self.uses: list[tuple[str, int]] = []
+        self.failure: Exception | None = None
+        self.gate: asyncio.Event | None = None
+
+    def add(self, n: int, caller: str, *scopes: Scope, **fields) -> NewKey:
+        key = key_number(n)
+        self.keys[key.key_id] = StoredKey(key.key_id, caller, frozenset(scopes), hash_key(PEPPER, key.text), **fields)
+        return key
+
+    def pass_time(self, seconds: float) -> None:
+        self.monotonic += seconds
+        self.now_us += round(seconds * 1e6)
+
+    async def find(self, key_id: str) -> StoredKey | None:
+        self.lookups.append(key_id)
+        if self.gate is not None:
+            await self.gate.wait()
+        if self.failure is not None:
+            raise self.failure
+        return self.keys.get(key_id)
+
+    def authenticator(self, **certificate_callers: frozenset[Scope]) -> CallerAuthenticator:
+        return CallerAuthenticator(
+            pepper=PEPPER,
+            find_key=self.find,
+            note_use=lambda key_id, when: self.uses.append((key_id, when)),
+            now_us=lambda: self.now_us,
+            monotonic=lambda: self.monotonic,
+            certificate_callers={name.replace("_", "."): scopes for name, scopes in certificate_callers.items()},
+        )
+
+
+@dataclass
+class FakePeer:
+    metadata: tuple = ()
+    properties: dict | None = None
+
+    def invocation_metadata(self):
+        return self.metadata
+
+    def auth_context(self):
+        return self.properties or {}
+
+
+def bearer(key: NewKey | str) -> tuple[str, str]:
+    return ("authorization", f"Bearer {key.text if isinstance(key, NewKey) else key}")
+
+
+async def identify(authenticator: CallerAuthenticator, peer: FakePeer) -> Identity:
+    return authenticator.recognise(peer) or await authenticator.authenticate(peer)
+
+
+async def rejected(authenticator: CallerAuthenticator, peer: FakePeer) -> None:
+    with pytest.raises(Refusal) as caught:
+        await identify(authenticator, peer)
+    assert (caught.value.reason, caught.value.message, caught.value.metadata) == (Reason.API_KEY_INVALID, INVALID_TEXT, {})
+
+
+def test_keys_have_their_published_form():
+    key = make_key(bytes(range(ENTROPY_BYTES)))
+    assert len(key.text) == len("bill_") + 16 + 1 + 32 + 7
+    assert key_id_of(key.text) == key.key_id
+    assert key.text not in repr(key)
+    assert len({make_key(bytes([n]) * ENTROPY_BYTES).text for n in range(256)}) == 256
+    for wrong in (0, ENTROPY_BYTES - 1, ENTROPY_BYTES + 1):
+        with pytest.raises(ValueError, match="entropy"):
+            make_key(bytes(wrong))
+
+
+def test_every_single_typing_error_is_found_without_a_look_up():
+    text = key_number(3).text
+    for n in range(len(text)):
+        for character in "abz27_A=":
+            if text[n] != character:
+                assert key_id_of(text[:n] + character + text[n + 1 :]) is None
+        assert key_id_of(text[:n] + text[n + 1 :]) is None
+    for bad in ("", "bill_", text + "\n", " " + text, text.upper(), text + "a"):
+        assert key_id_of(bad) is None
+
+
+def test_hashes_depend_on_key_and_pepper():
+    text = key_number(1).text
+    assert len({hash_key(PEPPER, text), hash_key(b"other", text), hash_key(PEPPER, key_number(2).text)}) == 3
+    assert effective_scopes({Scope.ADMIN}) == frozenset(Scope)
+    assert effective_scopes({Scope.READ}) == {Scope.READ}
+
+
+def bad_credentials(ring: KeyRing) -> dict[str, tuple]:
+    good = ring.add(1, "web", *Scope)
+    forged = make_key(bytes([1]) * 10 + bytes([9]) * 20)
+    assert forged.key_id == good.key_id
+    return {
+        "none": (),
+        "empty": (("authorization", ""),),
+        "no scheme": (("authorization", good.text),),
+        "other scheme": (("authorization", f"Basic {good.text}"),),
+        "malformed": (bearer("bill_nonsense"),),
+        "trailing": (bearer(good.text + " "),),
+        "twice": (bearer(good), bearer(good)),
+        "unknown": (bearer(key_number(77)),),
+        "known id, other secret": (bearer(forged),),
+        "expired": (bearer(ring.add(2, "web", *Scope, expire_time_us=NOW_US)),),
+        "revoked": (bearer(ring.add(3, "web", *Scope, revoke_time_us=NOW_US - 1)),),
+    }
+
+
+async def test_who_may_do_what_exactly():
+    """Every method with every credential: the exact status, one text, and no implementation reached without its scope."""
+    ring = KeyRing()
+    bad = bad_credentials(ring)
+    async with edge_server(authenticator=ring.authenticator()) as edge:
+        for method in METHODS:
+            call = edge.channel.unary_unary(f"/{method.containing_service.full_name}/{method.name}")
+            for metadata in bad.values():
+                seen = await refused(call(b"", timeout=TIMEOUT_S, metadata=metadata))
+                assert (seen.code, seen.reason) == (grpc.StatusCode.UNAUTHENTICATED, "API_KEY_INVALID")
+                assert (seen.text, seen.metadata) == (INVALID_TEXT, {})
+        for n, scope in enumerate(Scope, start=10):
+            metadata = (bearer(ring.add(n, f"only-{scope}", scope)),)
+            for method in METHODS:
+                call = edge.channel.unary_unary(f"/{method.containing_service.full_name}/{method.name}")(
+                    b"", timeout=TIMEOUT_S, metadata=metadata
+                )
+                if scope in (Scope.ADMIN, required_scope(method)):
+                    assert await call is not None
+                else:
+                    seen = await refused(call)
+                    assert (seen.code, seen.reason) == (grpc.StatusCode.PERMISSION_DENIED, "SCOPE_MISSING")
+                    assert seen.metadata == {"scope": required_scope(method).value}
+
+
+async def test_scope_is_checked_before_the_request_is_read():
+    ring = KeyRing()
+    reader = (bearer(ring.add(1, "web", Scope.READ)),)
+    async with edge_server(authenticator=ring.authenticator()) as edge:
+        call = edge.channel.unary_unary("/prepaid.billing.v1.BillingService/Refund")
+        for raw in (b"\xff garbage", b"x" * 100_000):
+            assert (await refused(call(raw, timeout=TIMEOUT_S, metadata=reader))).reason == "SCOPE_MISSING"
+
+
+async def test_a_dead_database_is_no_bad_key():
+    ring = KeyRing()
+    key = ring.add(1, "web", Scope.DEDUCT)
+    ring.failure = storage_unavailable()
+    async with edge_server(authenticator=ring.authenticator()) as edge:
+        call = edge.channel.unary_unary("/prepaid.billing.v1.BillingService/DeductCredits")
+        seen = await refused(call(b"", timeout=TIMEOUT_S, metadata=(bearer(key),)))
+        assert (seen.code, seen.reason) == (grpc.StatusCode.UNAVAILABLE, "STORAGE_UNAVAILABLE")
+        ring.failure = None
+        assert await call(b"", timeout=TIMEOUT_S, metadata=(bearer(key),)) == b""
+
+
+async def test_a_key_is_looked_up_once_in_five_seconds_and_a_revocation_acts_within():
+    ring = KeyRing()
+    key = ring.add(1, "web", Scope.READ)
+    authenticator, peer = ring.authenticator(), FakePeer((bearer(key),))
+    assert await identify(authenticator, peer) == Identity("web", frozenset({Scope.READ}), key.key_id)
+    ring.keys[key.key_id] = replace(ring.keys[key.key_id], revoke_time_us=ring.now_us)
+    ring.pass_time(CACHE_S - 0.1)
+    assert (await identify(authenticator, peer)).caller == "web"
+    assert ring.lookups == [key.key_id]
+    ring.pass_time(0.2)
+    await rejected(authenticator, peer)
+    assert CACHE_S <= 10
+
+
+async def test_what_is_remembered_does_not_grow_old_twice():
+    """A second secret of a remembered id must not renew the trust in the first."""
+    ring = KeyRing()
+    key = ring.add(1, "web", Scope.READ)
+    authenticator = ring.authenticator()
+    await rejected(authenticator, FakePeer((bearer(make_key(bytes([1]) * 10 + bytes([9]) * 20)),)))
+    ring.pass_time(CACHE_S - 0.1)
+    assert (await identify(authenticator, FakePeer((bearer(key),)))).caller == "web"
+    ring.keys.clear()
+    ring.pass_time(0.2)
+    await rejected(authenticator, FakePeer((bearer(key),)))
+
+
+async def test_a_key_ends_when_it_expires_even_if_remembered():
+    ring = KeyRing()
+    peer = FakePeer((bearer(ring.add(1, "web", Scope.READ, expire_time_us=NOW_US + 2_000_000)),))
+    authenticator = ring.authenticator()
+    await identify(authenticator, peer)
+    ring.pass_time(1.9)
+    await identify(authenticator, peer)
+    ring.pass_time(0.2)
+    await rejected(authenticator, peer)
+
+
+async def test_two_live_keys_of_one_caller():
+    ring = KeyRing()
+    keys = [ring.add(n, "web", Scope.READ) for n in (1, 2)]
+    authenticator = ring.authenticator()
+    assert [(await identify(authenticator, FakePeer((bearer(key),)))).caller for key in keys] == ["web", "web"]
+
+
+async def test_unknown_ids_cost_the_same_look_ups_as_known_ones():
+    ring = KeyRing()
+    ring.add(1, "web", Scope.READ)
+    known, unknown = bearer(make_key(bytes([1]) * 10 + bytes([9]) * 20)), bearer(key_number(50))
+    authenticator = ring.authenticator()
+    counts = []
+    for credential in (known, unknown):
+        for _ in range(5):
+            await rejected(authenticator, FakePeer((credential,)))
+        counts.append(len(ring.lookups))
+    assert counts == [1, 2]
+
+
+async def test_the_memory_for_keys_is_bounded(monkeypatch):
+    monkeypatch.setattr("billing_service.api.identity.CACHE_KEYS_MAX", 10)
+    ring = KeyRing()
+    authenticator = ring.authenticator()
+    for n in range(100):
+        await rejected(authenticator, FakePeer((bearer(key_number(n)),)))
+    assert len(authenticator._found) == 10
+
+
+async def test_callers_that_wait_for_one_key_share_a_look_up_that_survives_the_first():
+    ring = KeyRing()
+    ring.gate = asyncio.Event()
+    peer = FakePeer((bearer(ring.add(1, "web", Scope.READ)),))
+    authenticator = ring.authenticator()
+    waiting = [asyncio.create_task(identify(authenticator, peer)) for _ in range(10)]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    waiting[0].cancel()
+    ring.gate.set()
+    outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+    assert isinstance(outcomes[0], asyncio.CancelledError)
+    assert {identity.caller for identity in outcomes[1:]} == {"web"}
+    assert len(ring.lookups) == 1
+
+
+async def test_a_look_up_that_fails_after_everybody_left_is_quiet():
+    ring = KeyRing()
+    ring.gate, ring.failure = asyncio.Event(), Failure(Reason.STORAGE_UNAVAILABLE, "down")
+    task = asyncio.create_task(identify(ring.authenticator(), FakePeer((bearer(ring.add(1, "web", Scope.READ)),))))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task])
+    complaints = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: complaints.append(context))
+    ring.gate.set()
+    for _ in range(3):
+        await asyncio.sleep(0)
+    import gc
+
+    gc.collect()
+    assert complaints == []
+
+
+async def test_the_last_use_is_noted_once_a_minute():
+    ring = KeyRing()
+    key = ring.add(1, "web", Scope.READ)
+    authenticator = ring.authenticator()
+    for _ in range(13):
+        await identify(authenticator, FakePeer((bearer(key),)))
+        ring.pass_time(10)
+    await rejected(authenticator, FakePeer((bearer(make_key(bytes([1]) * 10 + bytes([9]) * 20)),)))
+    assert ring.uses == [(key.key_id, NOW_US), (key.key_id, NOW_US + 60_000_000), (key.key_id, NOW_US + 120_000_000)]
+
+
+CERTIFICATES = [
+    ({"x509_subject_alternative_name": [b"gateway.internal"]}, "gateway.internal"),
+    ({"x509_subject_alternative_name": [b"other", b"gateway.internal"], "x509_common_name": [b"x"]}, "gateway.internal"),
+    ({"x509_common_name": [b"gateway.internal"]}, "gateway.internal"),
+    ({"x509_subject_alternative_name": [b"other"], "x509_common_name": [b"gateway.internal"]}, None),
+    ({"x509_common_name": [b"gateway.internal.evil"]}, None),
+    ({"transport_security_type": [b"insecure"]}, None),
+    ({}, None),
+]
+
+
+@pytest.mark.parametrize(("properties", "caller"), CERTIFICATES)
+async def test_certificates(properties, caller):
+    authenticator = KeyRing().authenticator(gateway_internal=frozenset({Scope.WEBHOOK}))
+    if caller is None:
+        await rejected(authenticator, FakePeer(properties=properties))
+    else:
+        assert await identify(authenticator, FakePeer(properties=properties)) == Identity(caller, frozenset({Scope.WEBHOOK}))
+
+
+async def test_a_bad_key_is_not_saved_by_a_good_certificate():
+    properties = {"x509_common_name": [b"gateway.internal"]}
+    authenticator = KeyRing().authenticator(gateway_internal=frozenset({Scope.WEBHOOK}))
+    await rejected(authenticator, FakePeer((bearer(key_number(1)),), properties))
+
+
+async def test_without_keys_everybody_is_local():
+    async with edge_server() as edge:
+        call = edge.channel.unary_unary("/prepaid.billing.v1.AdminService/GrantCredits")
+        assert await call(b"", timeout=TIMEOUT_S) == b""
+        with pytest.raises(AioRpcError) as caught:
+            await edge.channel.unary_unary("/prepaid.billing.v1.AdminService/NoSuchMethod")(b"", timeout=TIMEOUT_S)
+        assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED

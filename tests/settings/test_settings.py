@@ -1,0 +1,204 @@
+"""Settings that would be weak or contradict each other refuse to load, name themselves, and show no value."""
+
+from pathlib import Path
+
+import pytest
+
+from billing_service.domain.api_keys import Scope
+from billing_service.settings import SettingsInvalid, known_names, load_settings
+from billing_service.settings_table import settings_table
+
+CANARY = "canary4242"
+TEST_KEY = "sk_" + "test_" + "sandbox"
+LIVE_KEY = "sk_" + "live_" + CANARY * 4
+SECRET_1, SECRET_2 = "whsec_" + CANARY * 2, "whsec_" + CANARY * 3
+PEPPER = f"{CANARY}-pepper-0123456789-abcdefgh"
+THIS_FILE = __file__
+GOOD = {"STRIPE_SECRET_KEY": TEST_KEY, "STRIPE_WEBHOOK_SECRET": SECRET_1, "BILLING_API_KEY_PEPPER": PEPPER}
+LIVE = {"STRIPE_SECRET_KEY": LIVE_KEY, "FRONTEND_URL": "https://app.example.com"}
+TLS = {"BILLING_TLS_CERTIFICATE_FILE": THIS_FILE, "BILLING_TLS_PRIVATE_KEY_FILE": THIS_FILE}
+
+BAD = [
+    ({"STRIPE_SECRET_KEY": ""}, "STRIPE_SECRET_KEY"),
+    ({"STRIPE_SECRET_KEY": CANARY}, "STRIPE_SECRET_KEY"),
+    ({"STRIPE_SECRET_KEY": "pk_" + "test_" + CANARY}, "STRIPE_SECRET_KEY"),
+    ({"STRIPE_SECRET_KEY": "sk_" + "test_"}, "STRIPE_SECRET_KEY"),
+    ({"STRIPE_SECRET_KEY": "sk_" + "live_" + CANARY, "FRONTEND_URL": "https://x"}, "STRIPE_SECRET_KEY"),
+    ({"STRIPE_WEBHOOK_SECRET": ""}, "STRIPE_WEBHOOK_SECRET"),
+    ({"STRIPE_WEBHOOK_SECRET": ","}, "STRIPE_WEBHOOK_SECRET"),
+    ({"STRIPE_WEBHOOK_SECRET": "whsec_"}, "STRIPE_WEBHOOK_SECRET"),
+    ({"STRIPE_WEBHOOK_SECRET": CANARY * 5}, "STRIPE_WEBHOOK_SECRET"),
+    ({"STRIPE_WEBHOOK_SECRET": f"{SECRET_1},"}, "STRIPE_WEBHOOK_SECRET"),
+    ({"STRIPE_WEBHOOK_SECRET": f"{SECRET_1}, {SECRET_1}"}, "STRIPE_WEBHOOK_SECRET"),
+    ({**LIVE, "STRIPE_WEBHOOK_SECRET": "whsec_" + CANARY + "1"}, "STRIPE_WEBHOOK_SECRET"),
+    ({**LIVE, "STRIPE_API_BASE": "https://api.stripe.example"}, "STRIPE_API_BASE"),
+    ({**LIVE, "STRIPE_API_BASE": "http://127.0.0.1:12111"}, "STRIPE_API_BASE"),
+    ({"STRIPE_API_BASE": "http://stripe.internal"}, "STRIPE_API_BASE"),
+    ({"STRIPE_API_BASE": f"https://user:{CANARY}@host"}, "STRIPE_API_BASE"),
+    ({**LIVE, "FRONTEND_URL": "http://app.example.com"}, "FRONTEND_URL"),
+    ({"FRONTEND_URL": "app.example.com"}, "FRONTEND_URL"),
+    ({"FRONTEND_URL": f"https://x/?{CANARY}"}, "FRONTEND_URL"),
+    ({"BILLING_CHECKOUT_SUCCESS_PATH": "//evil.example"}, "BILLING_CHECKOUT_SUCCESS_PATH"),
+    ({"BILLING_CHECKOUT_CANCEL_PATH": "billing"}, "BILLING_CHECKOUT_CANCEL_PATH"),
+    ({"STRIPE_TIMEOUT_S": "0"}, "STRIPE_TIMEOUT_S"),
+    ({"STRIPE_TIMEOUT_S": "30", "BILLING_DEADLINE_DEFAULT_S": "30"}, "STRIPE_TIMEOUT_S"),
+    ({"DATABASE_URL": f"mysql://user:{CANARY}@host/db"}, "DATABASE_URL"),
+    ({"DATABASE_URL": f"postgresql://user:{CANARY}@host"}, "DATABASE_URL"),
+    ({"DATABASE_URL": f"postgresql://user:{CANARY}@host:port/db"}, "DATABASE_URL"),
+    ({"DATABASE_URL": "sqlite:///:memory:"}, "DATABASE_URL"),
+    ({"DATABASE_URL": ":memory:"}, "DATABASE_URL"),
+    ({"DATABASE_URL": "sqlite:///"}, "DATABASE_URL"),
+    ({"BILLING_LISTEN": "50051"}, "BILLING_LISTEN"),
+    ({"BILLING_LISTEN": "localhost:65536"}, "BILLING_LISTEN"),
+    ({"BILLING_LISTEN": "::1:50051"}, "BILLING_LISTEN"),
+    ({"BILLING_LISTEN": "0.0.0.0:50051"}, "BILLING_LISTEN"),
+    ({"BILLING_LISTEN": "[::]:50051"}, "BILLING_LISTEN"),
+    ({"BILLING_AUTH": "of"}, "BILLING_AUTH"),
+    ({"BILLING_AUTH": "off", "BILLING_LISTEN": "0.0.0.0:1", "BILLING_ALLOW_PLAINTEXT": "true"}, "BILLING_AUTH"),
+    ({"BILLING_API_KEY_PEPPER": ""}, "BILLING_API_KEY_PEPPER"),
+    ({"BILLING_API_KEY_PEPPER": CANARY}, "BILLING_API_KEY_PEPPER"),
+    ({"BILLING_API_KEY_PEPPER": "ab" * 40}, "BILLING_API_KEY_PEPPER"),
+    ({"BILLING_PAGE_TOKEN_SECRET": CANARY}, "BILLING_PAGE_TOKEN_SECRET"),
+    ({"BILLING_PAGE_TOKEN_SECRET": PEPPER}, "BILLING_PAGE_TOKEN_SECRET"),
+    ({"DATABASE_URL": "postgresql://h/db", "BILLING_AUTH": "off", "BILLING_API_KEY_PEPPER": ""}, "BILLING_PAGE_TOKEN_SECRET"),
+    ({"BILLING_TLS_CERTIFICATE_FILE": "no/such/file.pem"}, "BILLING_TLS_CERTIFICATE_FILE"),
+    ({"BILLING_TLS_CERTIFICATE_FILE": THIS_FILE}, "BILLING_TLS_PRIVATE_KEY_FILE"),
+    ({"BILLING_TLS_CLIENT_CA_FILE": THIS_FILE}, "BILLING_TLS_CLIENT_CA_FILE"),
+    ({"BILLING_TLS_CALLERS": "web=read", **TLS}, "BILLING_TLS_CALLERS"),
+    ({"BILLING_TLS_CALLERS": "web", **TLS, "BILLING_TLS_CLIENT_CA_FILE": THIS_FILE}, "BILLING_TLS_CALLERS"),
+    ({"BILLING_TLS_CALLERS": "web=read+fly", **TLS, "BILLING_TLS_CLIENT_CA_FILE": THIS_FILE}, "BILLING_TLS_CALLERS"),
+    ({"BILLING_TLS_CALLERS": "web=read,web=deduct", **TLS, "BILLING_TLS_CLIENT_CA_FILE": THIS_FILE}, "BILLING_TLS_CALLERS"),
+    ({"BILLING_CATALOG_FILE": "no/such/catalog.toml"}, "BILLING_CATALOG_FILE"),
+    ({"BILLING_CUSTOM_AMOUNT_MIN_MINOR": "500", "BILLING_CUSTOM_AMOUNT_MAX_MINOR": "400"}, "BILLING_CUSTOM_AMOUNT_MIN_MINOR"),
+    ({"BILLING_REFERRAL_BONUS_CREDITS": "-1"}, "BILLING_REFERRAL_BONUS_CREDITS"),
+    ({"BILLING_REFERRAL_BONUS_CREDITS": "10.5"}, "BILLING_REFERRAL_BONUS_CREDITS"),
+    ({"BILLING_BATCH_OPERATIONS_MAX": "0"}, "BILLING_BATCH_OPERATIONS_MAX"),
+    ({"BILLING_BATCH_GATHER_MS": "nan"}, "BILLING_BATCH_GATHER_MS"),
+    ({"BILLING_IN_FLIGHT_MAX": "many"}, "BILLING_IN_FLIGHT_MAX"),
+    ({"BILLING_DEADLINE_DEFAULT_S": "inf"}, "BILLING_DEADLINE_DEFAULT_S"),
+    ({"BILLING_MIGRATE_ON_START": "perhaps"}, "BILLING_MIGRATE_ON_START"),
+    ({"BILLING_LOG_LEVEL": "LOUD"}, "BILLING_LOG_LEVEL"),
+    ({"BILLING_METRICS_ADDRESS": "9090"}, "BILLING_METRICS_ADDRESS"),
+    ({"BILLING_METRICS_ADDRESS": "0.0.0.0:9090"}, "BILLING_METRICS_ADDRESS"),
+    ({"BILLING_NO_SUCH": CANARY}, "BILLING_NO_SUCH"),
+]
+
+
+@pytest.mark.parametrize(("changes", "named"), BAD, ids=lambda value: value if isinstance(value, str) else "")
+def test_bad_settings_name_themselves_and_show_no_value(changes, named):
+    with pytest.raises(SettingsInvalid) as caught:
+        load_settings(GOOD | changes)
+    (problem,) = caught.value.problems
+    assert problem.startswith(f"{named}: ")
+    assert CANARY not in f"{caught.value} {caught.value!r} {caught.value.__context__!r} {caught.value.__cause__!r}"
+
+
+def test_all_problems_are_told_at_once():
+    with pytest.raises(SettingsInvalid) as caught:
+        load_settings({"BILLING_LISTN": "x", "BILLING_GRACE_S": "-1", "DATABASE_URL": "x"})
+    assert [problem.split(":")[0] for problem in caught.value.problems] == ["BILLING_LISTN", "DATABASE_URL", "BILLING_GRACE_S"]
+    assert str(caught.value).count("\n") == 2
+
+
+@pytest.mark.parametrize(("typed", "meant"), [("BILLING_LISTN", "BILLING_LISTEN"), ("BILLING_INFLIGHT_MAX", "BILLING_IN_FLIGHT_MAX")])
+def test_a_typing_error_is_told_what_was_meant(typed, meant):
+    with pytest.raises(SettingsInvalid, match=f"{typed}: there is no such setting; did you mean {meant}?"):
+        load_settings(GOOD | {typed: "x"})
+
+
+def test_others_settings_in_the_same_environment_are_left_alone():
+    load_settings(
+        GOOD | {"BILLING_ADDRESS": "x", "BILLING_API_KEY": "y", "BILLING_TEST_DATABASE_URL": "z", "GATEWAY_PORT": "1", "PATH": "/"}
+    )
+
+
+def test_defaults():
+    settings = load_settings(GOOD)
+    assert settings.database_url.get_secret_value() == "sqlite:///var/billing.db"
+    assert (settings.listen, settings.auth, settings.reflection, settings.allow_plaintext) == ("127.0.0.1:50051", "keys", False, False)
+    assert (settings.stripe_livemode, settings.stripe_webhook_secrets, settings.database_kind) == (False, (SECRET_1,), "sqlite")
+    assert settings.success_url == "http://localhost:3000/billing/success?session_id={CHECKOUT_SESSION_ID}"
+    assert (settings.referral_bonus_credits, settings.referral_purchase_min_minor, settings.batch_operations_max) == (1000, 1000, 512)
+
+
+def test_a_live_deployment():
+    settings = load_settings(
+        GOOD
+        | LIVE
+        | TLS
+        | {
+            "STRIPE_WEBHOOK_SECRET": f" {SECRET_1} ,{SECRET_2}",
+            "DATABASE_URL": f"postgresql+asyncpg://billing:{CANARY}@db.internal:5432/billing",
+            "BILLING_LISTEN": "[::]:443",
+            "BILLING_TLS_CLIENT_CA_FILE": THIS_FILE,
+            "BILLING_TLS_CALLERS": "gateway.internal=webhook, metering=read+deduct",
+            "BILLING_METRICS_ADDRESS": "127.0.0.1:9090",
+        }
+    )
+    assert settings.stripe_livemode
+    assert settings.stripe_webhook_secrets == (SECRET_1, SECRET_2)
+    assert settings.database_kind == "postgresql"
+    assert settings.database_url.get_secret_value() == f"postgresql://billing:{CANARY}@db.internal:5432/billing"
+    assert settings.certificate_callers == {"gateway.internal": {Scope.WEBHOOK}, "metering": {Scope.READ, Scope.DEDUCT}}
+    assert settings.metrics_host_port == ("127.0.0.1", 9090)
+
+
+@pytest.mark.parametrize(
+    ("given", "plain"),
+    [
+        ("sqlite+aiosqlite:///var/x.db", "sqlite:///var/x.db"),
+        ("sqlite:////abs/x.db", "sqlite:////abs/x.db"),
+        ("postgres://u@h/d", "postgresql://u@h/d"),
+        ("postgresql:///d?host=/run/pg", "postgresql:///d?host=/run/pg"),
+    ],
+)
+def test_database_urls_lose_their_drivers(given, plain):
+    assert load_settings(GOOD | {"DATABASE_URL": given}).database_url.get_secret_value() == plain
+
+
+def test_operating_needs_no_stripe():
+    assert load_settings({}, purpose="operate").database_kind == "sqlite"
+    with pytest.raises(SettingsInvalid) as caught:
+        load_settings({})
+    assert [problem.split(":")[0] for problem in caught.value.problems] == [
+        "STRIPE_SECRET_KEY",
+        "STRIPE_WEBHOOK_SECRET",
+        "BILLING_API_KEY_PEPPER",
+    ]
+
+
+def test_page_tokens_are_signed_with_what_all_processes_share():
+    assert load_settings(GOOD).page_token_key == load_settings(GOOD).page_token_key
+    assert load_settings(GOOD).page_token_key != load_settings(GOOD | {"BILLING_API_KEY_PEPPER": PEPPER + "x"}).page_token_key
+    alone = {name: value for name, value in GOOD.items() if name != "BILLING_API_KEY_PEPPER"} | {"BILLING_AUTH": "off"}
+    assert load_settings(alone).page_token_key != load_settings(alone).page_token_key
+    own = GOOD | {"BILLING_PAGE_TOKEN_SECRET": PEPPER[::-1]}
+    assert load_settings(own).page_token_key == PEPPER[::-1].encode()
+
+
+def test_no_secret_is_shown():
+    settings = load_settings(
+        GOOD
+        | LIVE
+        | {"DATABASE_URL": f"postgresql://u:{CANARY}@h/d", "BILLING_PAGE_TOKEN_SECRET": PEPPER[::-1], "STRIPE_WEBHOOK_SECRET": SECRET_2}
+    )
+    shown = f"{settings} {settings!r} {settings.model_dump()} {settings.model_dump_json()} {vars(settings)} {list(settings)}"
+    assert CANARY not in shown
+    assert CANARY[::-1] not in shown
+
+
+def test_the_environment_goes_before_the_file(tmp_path, monkeypatch):
+    (tmp_path / ".env").write_text(
+        "".join(f"{name}={value}\n" for name, value in GOOD.items()) + "BILLING_GRACE_S=1\nBILLING_LISTEN=127.0.0.1:1\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BILLING_GRACE_S", "2")
+    monkeypatch.setenv("BILLING_LISTEN", "")
+    settings = load_settings()
+    assert (settings.grace_s, settings.listen) == (2.0, "127.0.0.1:1")
+
+
+def test_the_table_has_every_setting_and_no_machine_paths():
+    table = settings_table()
+    assert [line.split("`")[1] for line in table.splitlines()[2:]] == known_names()
+    assert str(Path.cwd()) not in table
