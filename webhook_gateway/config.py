@@ -18,7 +18,8 @@ PATHS_DEFAULT = (
 """The canonical path first, then those of endpoints that are registered at Stripe already."""
 SECRET_LENGTH_MIN = 16
 """Stripe's have 38; a shorter one was typed by hand."""
-OTHER_KEYS = ("sk_", "rk_", "pk_")
+SECRET_PREFIX = "whsec_"  # noqa: S105 - the public prefix of a secret
+"""An API key that is put in its place is found out by it."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -68,10 +69,9 @@ def _checked_secrets(secrets: Sequence[str]) -> tuple[str, ...]:
     if isinstance(secrets, str) or not secrets:
         raise ValueError("secrets: a list of at least one webhook secret")
     for secret in secrets:
-        if secret.startswith(OTHER_KEYS):
-            raise ValueError("secrets: this is an API key, not a webhook secret (whsec_…)")
-        if len(secret) < SECRET_LENGTH_MIN or not secret.isascii() or not secret.isprintable() or " " in secret:
-            raise ValueError(f"secrets: each is at least {SECRET_LENGTH_MIN} printable ASCII characters without spaces")
+        plain = secret.isascii() and secret.isprintable() and " " not in secret
+        if not secret.startswith(SECRET_PREFIX) or len(secret) < SECRET_LENGTH_MIN or not plain:
+            raise ValueError(f"secrets: each begins with {SECRET_PREFIX} and has {SECRET_LENGTH_MIN} characters or more")
     if len(set(secrets)) != len(secrets):
         raise ValueError("secrets: one is there twice")
     return tuple(secrets)

@@ -1,17 +1,22 @@
 """The gateway's settings from the environment and `.env`. Weak or contradictory ones raise pydantic's ValidationError, without their values."""
 
+import os
 from pathlib import Path
 from typing import Self
 
 from billing_client.options import ADDRESS_DEFAULT, ClientOptions, is_local
+from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from webhook_gateway.config import PATHS_DEFAULT, GatewayConfig
 
+ENV_FILE = Path(".env")
+PREFIX = "GATEWAY_"
+
 
 class GatewaySettings(BaseSettings):
-    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", hide_input_in_errors=True)
+    model_config = SettingsConfigDict(env_file=ENV_FILE, env_ignore_empty=True, extra="ignore", hide_input_in_errors=True)
 
     stripe_webhook_secret: SecretStr
     """One or, while one is being rotated, several separated by commas."""
@@ -33,6 +38,9 @@ class GatewaySettings(BaseSettings):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        for name in sorted({name.upper() for name in (*os.environ, *dotenv_values(ENV_FILE))}):
+            if name.startswith(PREFIX) and name.lower() not in type(self).model_fields:
+                raise ValueError(f"{name}: there is no such setting")
         if self.billing_api_key is None and self.billing_certificate_file is None and not is_local(self.billing_address):
             raise ValueError("BILLING_API_KEY: needed, since BILLING_ADDRESS is another machine")
         if self.gateway_metrics_port is not None and self.gateway_metrics_port == self.gateway_port:

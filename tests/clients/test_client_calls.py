@@ -141,7 +141,8 @@ async def test_the_api_key_travels_as_bearer(call, service):
 )
 async def test_every_call_has_a_deadline(call, service, method, arguments, expected_s):
     await call(method, **arguments)
-    assert expected_s - 3 < service.attempts[0].time_remaining_s < expected_s + 0.5
+    # gRPC rounds long time limits up on the wire.
+    assert expected_s - 3 < service.attempts[0].time_remaining_s < expected_s * 1.01 + 0.1
 
 
 async def test_a_request_says_what_was_asked(call, service):

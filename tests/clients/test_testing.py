@@ -15,7 +15,7 @@ pytest_plugins = ["billing_client.pytest_plugin"]
 
 
 def database_of(settings) -> Path:
-    return Path(settings["database_url"].removeprefix("sqlite+aiosqlite:///"))
+    return Path(settings["DATABASE_URL"].removeprefix("sqlite:///"))
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def stand_in(monkeypatch):
             raise seen.fail_stop
 
     bootstrap, settings = ModuleType("billing_service.bootstrap"), ModuleType("billing_service.settings")
-    bootstrap.open_service, settings.Settings = open_service, lambda **fields: fields
+    bootstrap.open_service, settings.load_settings = open_service, dict
     monkeypatch.setitem(sys.modules, "billing_service.bootstrap", bootstrap)
     monkeypatch.setitem(sys.modules, "billing_service.settings", settings)
     return seen
@@ -83,10 +83,10 @@ async def test_memory_is_gone_afterwards(stand_in):
 
 
 async def test_a_path_stays_and_settings_are_passed_on(stand_in, tmp_path):
-    with running_billing_service(tmp_path / "ledger.db", frontend_url="https://shop.example"):
+    with running_billing_service(tmp_path / "ledger.db", {"FRONTEND_URL": "https://shop.example"}):
         pass
     assert (tmp_path / "ledger.db").exists()
-    assert stand_in.settings[0]["frontend_url"] == "https://shop.example"
+    assert stand_in.settings[0]["FRONTEND_URL"] == "https://shop.example"
 
 
 async def test_its_clients_call_it(stand_in):

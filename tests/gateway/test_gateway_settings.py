@@ -45,6 +45,7 @@ WEAK = [
     ({"GATEWAY_CONNECTIONS_MAX": "0"}, "GATEWAY_CONNECTIONS_MAX"),
     ({"GATEWAY_CONNECTIONS_MAX": "10"}, "GATEWAY_CONNECTIONS_MAX"),
     ({"GATEWAY_METRICS_PORT": "8080"}, "GATEWAY_METRICS_PORT"),
+    ({"GATEWAY_PROT": "8081"}, "GATEWAY_PROT"),
 ]
 
 
@@ -86,7 +87,7 @@ def test_the_process_exits_and_prints_no_secret(environment, tmp_path):
         check=False,
     )
     assert run.returncode == 2
-    assert run.stderr == "STRIPE_WEBHOOK_SECRET: this is an API key, not a webhook secret (whsec_…)\n"
+    assert run.stderr == "STRIPE_WEBHOOK_SECRET: each begins with whsec_ and has 16 characters or more\n"
     assert run.stdout == ""
 
 

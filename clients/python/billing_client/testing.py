@@ -3,13 +3,15 @@
     with running_billing_service() as service, service.client() as client:
         client.grant_credits(account_id="user-1", amount_microcredits=5 * MICROCREDITS_PER_CREDIT, reason="test")
 
-It listens on a loopback port that the system chooses, asks for no API key, and talks to no Stripe.
+It listens on a loopback port that the system chooses and asks for no API key. Without settings of your own nobody listens where it
+looks for Stripe, so that purchases end in `StripeUnavailable`; name a sandbox by STRIPE_API_BASE to buy.
 """
 
 import asyncio
 import importlib
+import secrets
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -22,6 +24,8 @@ from billing_client.blocking.client import BillingClient
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - a private directory inside it, not a predictable file
 START_TIMEOUT_S = 30.0
+NO_STRIPE = "http://127.0.0.1:9"
+"""The discard port of this machine: refused at once."""
 
 
 class ServiceNotInstalled(ImportError):  # noqa: N818 - reads as the statement that it is
@@ -32,6 +36,8 @@ class ServiceNotInstalled(ImportError):  # noqa: N818 - reads as the statement t
 class RunningService:
     address: str
     """host:port, for clients of any kind."""
+    webhook_secret: str
+    """Signs Stripe's events for it."""
 
     def client(self) -> BillingClient:
         """A blocking client of it; close it, or use it in a `with`."""
@@ -43,29 +49,42 @@ class RunningService:
 
 
 @asynccontextmanager
-async def running_billing_service_async(database: Path | Literal["memory"] = "memory", **settings: Any) -> AsyncIterator[RunningService]:
+async def running_billing_service_async(
+    database: Path | Literal["memory"] = "memory", settings: Mapping[str, str] | None = None
+) -> AsyncIterator[RunningService]:
     """Run the service in this event loop until the block ends.
 
     `database` is the path of an SQLite file, made where there is none, or "memory": a new one that is gone afterwards and, where
-    the system has a file system in memory, never touches a disk. `settings` are fields of `billing_service.settings.Settings`.
-    ServiceNotInstalled when the service is not there.
+    the system has a file system in memory, never touches a disk. `settings` are the service's settings by the names that they have
+    in the environment, which itself is not read. ServiceNotInstalled when the service is not there.
     """
-    bootstrap, settings_class = _service_modules()
+    open_service, load_settings = _service_entry()
     with _database_file(database) as file:
-        chosen = {"database_url": f"sqlite+aiosqlite:///{file}", "billing_address": "127.0.0.1:0", "allow_anonymous": True} | settings
-        async with bootstrap.open_service(settings_class(_env_file=None, **chosen)) as service:
-            yield RunningService(service.address)
+        chosen = {
+            "DATABASE_URL": f"sqlite:///{file}",
+            "BILLING_MIGRATE_ON_START": "true",
+            "BILLING_LISTEN": "127.0.0.1:0",
+            "BILLING_AUTH": "off",
+            "STRIPE_SECRET_KEY": "sk_" + "test_" + "nowhere",
+            "STRIPE_WEBHOOK_SECRET": "whsec_" + secrets.token_hex(16),
+            "STRIPE_API_BASE": NO_STRIPE,
+            **(settings or {}),
+        }
+        async with open_service(load_settings(chosen)) as service:
+            yield RunningService(service.address, chosen["STRIPE_WEBHOOK_SECRET"].partition(",")[0])
 
 
 @contextmanager
-def running_billing_service(database: Path | Literal["memory"] = "memory", **settings: Any) -> Iterator[RunningService]:
+def running_billing_service(
+    database: Path | Literal["memory"] = "memory", settings: Mapping[str, str] | None = None
+) -> Iterator[RunningService]:
     """The same for tests without an event loop: the service gets a thread and a loop of its own."""
-    _service_modules()
+    _service_entry()
     started: Future[tuple[RunningService, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
 
     async def serve() -> None:
         stopped = asyncio.Event()
-        async with running_billing_service_async(database, **settings) as service:
+        async with running_billing_service_async(database, settings) as service:
             started.set_result((service, asyncio.get_running_loop(), stopped))
             await stopped.wait()
 
@@ -91,10 +110,11 @@ def running_billing_service(database: Path | Literal["memory"] = "memory", **set
         raise failures[0]
 
 
-def _service_modules() -> tuple[Any, Any]:
+def _service_entry() -> tuple[Any, Any]:
+    """The service's `open_service` and `load_settings`, found at run time: the client depends on neither."""
     try:
         bootstrap = importlib.import_module("billing_service.bootstrap")
-        return bootstrap, importlib.import_module("billing_service.settings").Settings
+        return bootstrap.open_service, importlib.import_module("billing_service.settings").load_settings
     except ModuleNotFoundError as missing:
         raise ServiceNotInstalled(f"install prepaid-billing to run the service in tests ({missing.name} is missing)") from missing
 
