@@ -1,0 +1,203 @@
+"""Deductions in every mode, against a model that knows nothing of lots' bookkeeping."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from ledger_model import (
+    LATER_US,
+    NOW_US,
+    PAID,
+    PLAN,
+    PROMOTIONAL,
+    SOON_US,
+    account_with,
+    check_shown,
+    check_transaction,
+    in_published_order,
+    lot,
+    lots_of_an_account,
+    snapshot,
+    usable,
+)
+
+from billing_service.domain.amounts import AMOUNT_MAX, BALANCE_MAX
+from billing_service.domain.entries import Draw, Place, TransactionKind
+from billing_service.domain.refusals import Reason, Refusal
+from billing_service.domain.spending import DeductionMode, deduct
+
+REJECT, UP_TO, ALLOW_DEBT = DeductionMode.REJECT, DeductionMode.UP_TO_AVAILABLE, DeductionMode.ALLOW_DEBT
+
+
+def take(account, amount, mode=REJECT, **about):
+    return deduct(account, amount, mode, now_us=NOW_US, ids=lambda prefix: f"{prefix}_new", **about)
+
+
+SHORT = [
+    # lots, debt, overdraft limit, amount, mode: available, shortfall
+    ([], 0, 0, 1, REJECT, 0, 1),
+    ([lot("lot_1", 5)], 0, 0, 6, REJECT, 5, 1),
+    ([lot("lot_1", 5), lot("lot_2", 5, expires_us=NOW_US)], 0, 0, 6, REJECT, 5, 1),
+    ([lot("lot_1", 5), lot("lot_2", 5, effective_us=SOON_US)], 0, 0, 6, REJECT, 5, 1),
+    ([lot("lot_1", 5)], 3, 0, 3, REJECT, 2, 1),
+    ([lot("lot_1", 5)], 5, 0, 1, REJECT, 0, 1),
+    ([lot("lot_1", 5)], 9, 0, 1, REJECT, 0, 1),
+    ([lot("lot_1", 5)], 0, 10, 16, REJECT, 5, 1),
+    ([lot("lot_1", 5)], 9, 10, 7, REJECT, 0, 1),
+    ([], 10, 10, 1, REJECT, 0, 1),
+    ([], 20, 10, 1, REJECT, 0, 1),
+    ([lot("lot_1", 5)], 0, 0, AMOUNT_MAX, REJECT, 5, AMOUNT_MAX - 5),
+]
+
+
+@pytest.mark.parametrize(("lots", "debt", "limit", "amount", "mode", "available", "shortfall"), SHORT)
+def test_short_of_credits(*, lots, debt, limit, amount, mode, available, shortfall):
+    account = account_with(*lots, debt=debt, overdraft_limit=limit)
+    before = snapshot(account)
+    with pytest.raises(Refusal) as refused:
+        take(account, amount, mode)
+    assert refused.value.reason is Reason.INSUFFICIENT_CREDITS
+    assert refused.value.metadata == {
+        "available_microcredits": str(available),
+        "required_microcredits": str(amount),
+        "shortfall_microcredits": str(shortfall),
+    }
+    assert snapshot(account) == before
+
+
+@pytest.mark.parametrize("mode", DeductionMode)
+def test_a_frozen_account_spends_nothing(mode):
+    account = account_with(lot("lot_1", 5), frozen=True, overdraft_limit=100)
+    before = snapshot(account)
+    with pytest.raises(Refusal) as refused:
+        take(account, 1, mode)
+    assert refused.value.reason is Reason.ACCOUNT_FROZEN
+    assert snapshot(account) == before
+
+
+def test_debt_has_an_end():
+    account = account_with(lot("lot_1", 7), debt=BALANCE_MAX - AMOUNT_MAX)
+    account.debt, account.balance = BALANCE_MAX - 3, 7 - (BALANCE_MAX - 3)
+    before = snapshot(account)
+    with pytest.raises(Refusal) as refused:
+        take(account, 11, ALLOW_DEBT)
+    assert refused.value.reason is Reason.BALANCE_LIMIT_REACHED
+    assert snapshot(account) == before
+    take(account, 10, ALLOW_DEBT)
+    assert account.debt == BALANCE_MAX
+
+
+@pytest.mark.parametrize(
+    ("lots", "debt"), [([], 0), ([lot("lot_1", 5)], 5), ([lot("lot_1", 5)], 6), ([lot("lot_1", 5, expires_us=NOW_US)], 0)]
+)
+def test_nothing_available_means_nothing_taken_and_nothing_stored(lots, debt):
+    account = account_with(*lots, debt=debt, overdraft_limit=100)
+    before = snapshot(account)
+    deducted = take(account, 1, UP_TO)
+    assert (deducted.transaction_id, deducted.amount, deducted.draws) == ("", 0, [])
+    assert snapshot(account) == before
+
+
+TAKEN = [
+    # lots, debt, overdraft limit, amount, mode: taken, debt after, draws
+    ([lot("lot_1", 5)], 0, 0, 5, REJECT, 5, 0, [("lot_1", 5)]),
+    ([lot("lot_1", 5), lot("lot_2", 5, PROMOTIONAL)], 0, 0, 6, REJECT, 6, 0, [("lot_2", 5), ("lot_1", 1)]),
+    ([lot("lot_1", 5)], 0, 10, 15, REJECT, 15, 10, [("lot_1", 5)]),
+    ([lot("lot_1", 5)], 9, 10, 6, REJECT, 6, 10, []),
+    ([lot("lot_1", 5)], 3, 0, 2, REJECT, 2, 0, [("lot_1", 2)]),
+    ([lot("lot_1", 5)], 0, 0, 9, UP_TO, 5, 0, [("lot_1", 5)]),
+    ([lot("lot_1", 5)], 3, 0, 9, UP_TO, 2, 0, [("lot_1", 2)]),
+    ([lot("lot_1", 5)], 0, 99, 9, UP_TO, 5, 0, [("lot_1", 5)]),
+    ([], 0, 0, 9, ALLOW_DEBT, 9, 9, []),
+    ([lot("lot_1", 5)], 0, 0, 9, ALLOW_DEBT, 9, 4, [("lot_1", 5)]),
+    ([lot("lot_1", 5)], 7, 0, 9, ALLOW_DEBT, 9, 11, []),
+]
+
+
+@pytest.mark.parametrize(("lots", "debt", "limit", "amount", "mode", "taken", "debt_after", "draws"), TAKEN)
+def test_what_is_taken(*, lots, debt, limit, amount, mode, taken, debt_after, draws):
+    account = account_with(*(lot(each.lot_id, each.remaining, each.category) for each in lots), debt=debt, overdraft_limit=limit)
+    deducted = take(account, amount, mode)
+    assert deducted.amount == taken
+    assert account.debt == debt_after
+    assert [(draw.lot_id, draw.amount) for draw in deducted.draws] == draws
+
+
+def test_a_transaction_remembers_what_it_was():
+    account = account_with(lot("lot_1", 5, PLAN))
+    deducted = take(account, 2, caller="web", description="a haiku", metadata='{"n":1}')
+    (transaction,) = account.transactions
+    assert deducted.transaction_id == transaction.transaction_id == "txn_new"
+    assert (transaction.kind, transaction.amount, transaction.balance_after) == (TransactionKind.DEDUCTION, -2, 3)
+    assert (transaction.caller, transaction.description, transaction.metadata) == ("web", "a haiku", '{"n":1}')
+    assert transaction.create_time_us == NOW_US
+    assert transaction.entries == [("lot_1", Place.USAGE, 2)]
+    assert transaction.draws == [Draw("lot_1", PLAN, 2)]
+
+
+def test_settling_debt_is_no_part_of_the_reply():
+    account = account_with(lot("lot_1", 5, PROMOTIONAL), lot("lot_2", 5, PAID), debt=4)
+    deducted = take(account, 3)
+    assert account.transactions[0].entries == [("lot_1", Place.DEBT, 4), ("lot_1", Place.USAGE, 1), ("lot_2", Place.USAGE, 2)]
+    assert deducted.draws == [Draw("lot_1", PROMOTIONAL, 1), Draw("lot_2", PAID, 2)]
+    assert account.transactions[0].amount == -3
+
+
+def expected(account, amount, mode):
+    """None for a refusal; else what is taken and the debt after it, by arithmetic on totals alone."""
+    offered = sum(usable(each, NOW_US) for each in account.lots)
+    if account.frozen:
+        return None
+    if mode is UP_TO:
+        taken = max(min(amount, offered - account.debt), 0)
+        return (taken, max(account.debt - offered, 0) if taken else account.debt)
+    debt_after = max(account.debt + amount - offered, 0)
+    covered = offered - account.debt >= amount
+    if mode is REJECT and not covered and debt_after > account.overdraft_limit:
+        return None
+    return (amount, debt_after)
+
+
+@given(
+    lots=lots_of_an_account(),
+    debt=st.integers(0, 20),
+    limit=st.sampled_from([0, 0, 5, 20]),
+    frozen=st.sampled_from([False] * 9 + [True]),
+    amount=st.integers(1, 40),
+    mode=st.sampled_from(DeductionMode),
+)
+def test_every_deduction_is_what_arithmetic_says(*, lots, debt, limit, frozen, amount, mode):
+    account = account_with(*lots, debt=debt, overdraft_limit=limit, frozen=frozen)
+    wanted, before, offered = expected(account, amount, mode), snapshot(account), sum(usable(each, NOW_US) for each in lots)
+    order = [(each.lot_id, usable(each, NOW_US)) for each in in_published_order(lots)]
+    check_shown(account, NOW_US)
+    try:
+        deducted = take(account, amount, mode)
+    except Refusal:
+        assert wanted is None
+        assert snapshot(account) == before
+        return
+    assert (deducted.amount, account.debt) == wanted
+    if not deducted.amount:
+        assert snapshot(account) == before
+        return
+    left = min(offered, debt + deducted.amount)
+    for lot_id, credits_offered in order:  # lots give in order: what settles debt first, then what is spent
+        given_up = min(left, credits_offered)
+        left -= given_up
+        assert account.lot(lot_id).remaining == before[5][lot_id] - given_up
+    assert account.balance == before[2] - deducted.amount
+    assert sum(draw.amount for draw in deducted.draws) == max(min(offered - debt, deducted.amount), 0)
+    check_transaction(account.transactions[0])
+    check_shown(account, NOW_US)
+
+
+def test_expired_and_coming_lots_are_never_touched():
+    ended, coming, open_lot = (
+        lot("lot_1", 5, expires_us=NOW_US),
+        lot("lot_2", 5, effective_us=SOON_US),
+        lot("lot_3", 5, expires_us=LATER_US),
+    )
+    account = account_with(ended, coming, open_lot)
+    take(account, 20, ALLOW_DEBT)
+    assert (ended.remaining, coming.remaining, open_lot.remaining) == (5, 5, 0)
+    assert account.debt == 15
