@@ -172,3 +172,13 @@ async def test_every_connection_is_forgotten_however_it_ended(service):
             if b"healthz" not in data:
                 await held_open_s(url, data)
         assert [await delivered(url) for _ in range(5)] == [200] * 5
+
+
+async def test_stopping_takes_no_longer_than_the_deadlines(service):
+    """A request whose body is on its way is waited for until its deadline, and an answered one while the rest of it is read away."""
+    async with serve_gateway(gateway_config(receive_timeout_s=1), service=service) as url:
+        holding = [asyncio.create_task(held_open_s(url, data)) for data in (*HOSTILE.values(), KEPT_ALIVE)]
+        await service.entered.wait()
+        started = time.monotonic()
+    assert time.monotonic() - started < 3
+    assert max(await asyncio.gather(*holding)) < 4
