@@ -112,15 +112,19 @@ class Readiness:
 
     async def check(self) -> bool:
         """Probes once. A probe that outlives its time counts as failed and is left to end: no second one piles up behind it."""
-        if self._under_way is None:
-            self._under_way = asyncio.create_task(self._run_probe())
-        done, _ = await asyncio.wait({self._under_way}, timeout=self._timeout_s)
+        probing = self._under_way
+        if probing is None:
+            probing = self._under_way = asyncio.create_task(self._run_probe())
+        done, _ = await asyncio.wait({probing}, timeout=self._timeout_s)
         failure: BaseException | None = TimeoutError(f"the probe took more than {self._timeout_s} s")
         if done:
-            failure = asyncio.CancelledError() if self._under_way.cancelled() else self._under_way.exception()
+            failure = asyncio.CancelledError() if probing.cancelled() else probing.exception()
             self._under_way = None
         if self._health.set_serving(failure is None):
-            self._log.log(20 if failure is None else 30, "health", serving=failure is None, cause=repr(failure) if failure else None)
+            if failure is None:
+                self._log.info("health", serving=True)
+            else:
+                self._log.warning("health", serving=False, cause=repr(failure))
         return failure is None
 
     def start(self) -> None:
@@ -135,7 +139,10 @@ class Readiness:
 
     async def _check_for_ever(self) -> None:
         while True:
-            await self.check()
+            try:
+                await self.check()
+            except Exception:  # noqa: BLE001 - a log that can't be written, say; health would otherwise stay as it was for ever
+                self._health.set_serving(False)
             await asyncio.sleep(self._interval_s)
 
     async def _run_probe(self) -> None:
