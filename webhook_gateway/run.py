@@ -1,9 +1,11 @@
 """Runs the gateway on a port."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
+import structlog
 from aiohttp import web
 from billing_client import AsyncBillingClient
 
@@ -13,6 +15,8 @@ from webhook_gateway.config import GatewayConfig
 LINGERING_S = 2.0
 """How long what is left of a refused body is read away, so that the sender sees the answer instead of a reset."""
 BACKLOG = 512
+
+log = structlog.get_logger("webhook_gateway")
 
 
 @asynccontextmanager
@@ -30,6 +34,7 @@ async def serve_gateway(
         runner = web.AppRunner(
             app,
             access_log=None,
+            logger=_http_logger(),
             auto_decompress=False,
             # The guard's own deadlines come first: aiohttp's would also cut a request whose first half has arrived.
             keepalive_timeout=config.keepalive_timeout_s + config.receive_timeout_s,
@@ -41,6 +46,21 @@ async def serve_gateway(
         site = _GuardedSite(runner, app, host, port)
         await site.start()
         yield site.name
+
+
+def _http_logger() -> logging.Logger:
+    """What aiohttp reports about requests that it can't parse, for our own log."""
+    logger = logging.Logger("webhook_gateway.http", level=logging.WARNING)  # noqa: LOG001 - one of its own: no handler but this one
+    logger.addHandler(_WithoutContent())
+    return logger
+
+
+class _WithoutContent(logging.Handler):
+    """aiohttp logs the bytes that it could not parse, which are headers or body of a request; only the kind of error is kept."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        kind = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else ""
+        log.info("http_error", message=str(record.msg), error=kind)
 
 
 class _GuardedSite(web.BaseSite):

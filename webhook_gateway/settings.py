@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import Self
 
 from billing_client.options import ADDRESS_DEFAULT, ClientOptions, is_local
-from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, DotEnvSettingsSource, SettingsConfigDict
 
 from webhook_gateway.config import PATHS_DEFAULT, GatewayConfig
 
@@ -38,7 +37,7 @@ class GatewaySettings(BaseSettings):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        for name in sorted({name.upper() for name in (*os.environ, *dotenv_values(ENV_FILE))}):
+        for name in sorted({name.upper() for name in (*os.environ, *DotEnvSettingsSource(type(self)).env_vars)}):
             if name.startswith(PREFIX) and name.lower() not in type(self).model_fields:
                 raise ValueError(f"{name}: there is no such setting")
         if self.billing_api_key is None and self.billing_certificate_file is None and not is_local(self.billing_address):

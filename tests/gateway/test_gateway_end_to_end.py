@@ -73,6 +73,18 @@ async def test_the_log_has_one_line_for_each_request_without_query_headers_or_bo
     ]
 
 
+async def test_a_request_that_can_not_be_parsed_leaves_nothing_of_itself_in_the_log(service, caplog, capsys):
+    with structlog.testing.capture_logs() as lines:
+        async with serve_gateway(gateway_config(), service=service) as url:
+            for request in (
+                b"POST / HTTP/1.1\r\nHost: g\r\nStripe-Signature: canary\x01\r\n\r\n",
+                raw_delivery(GOOD, "Transfer-Encoding: chunked") + b"canary\r\n",
+            ):
+                assert status_of(await send_raw(url, request)) == 400
+    assert {(line["event"], line["error"]) for line in lines if line["event"] == "http_error"} == {("http_error", "BadHttpMessage")}
+    assert "canary" not in repr(lines) + caplog.text + "".join(capsys.readouterr())
+
+
 async def test_answers_are_counted_on_a_port_of_their_own(service):
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]

@@ -147,3 +147,9 @@ async def test_the_process_serves_and_stops_when_told(environment, tmp_path):
     assert b'"stopping"' in rest
     assert SECRET.encode() not in rest
     assert await process.wait() == 0
+
+
+def test_a_typing_error_in_the_file_is_found_too(environment, tmp_path):  # noqa: ARG001 - the environment is what it needs
+    (tmp_path / ".env").write_text("GATEWAY_PORTT=9000\n")
+    with pytest.raises(ValidationError, match="GATEWAY_PORTT"):
+        GatewaySettings()
