@@ -108,7 +108,7 @@ async def _answering(request: web.Request, handler: Handler) -> web.StreamRespon
     except Exception as defect:  # noqa: BLE001 - answered below
         # A defect of the gateway: whatever it is, Stripe must deliver again, and nothing of it may show.
         # The traceback as text: some renderers would add local variables, and with them secrets.
-        log.error("defect", path=_logged_path(request), traceback="".join(format_exception(defect)))
+        log.error("defect", path=_logged_path(request), traceback="".join(format_exception(defect)))  # noqa: TRY400
         response = json_answer(500, error="internal")
     code = request.get(CODE, "")
     ANSWERS.labels(str(response.status), code).inc()

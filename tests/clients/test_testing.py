@@ -8,10 +8,9 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 from billing_client import MICROCREDITS_PER_CREDIT, errors
+from billing_client.pytest_plugin import prepaid_billing_client, prepaid_billing_service  # noqa: F401 - fixtures
 from billing_client.testing import ServiceNotInstalled, running_billing_service, running_billing_service_async
 from fake_service import running_fake_service
-
-pytest_plugins = ["billing_client.pytest_plugin"]
 
 
 def database_of(settings) -> Path:
