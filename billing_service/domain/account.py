@@ -1,6 +1,6 @@
 """An account in memory, locked: what it holds, and how it changes. Everything here is decided, nothing is stored."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol
 
 from billing_service.domain.amounts import BALANCE_MAX
@@ -130,6 +130,21 @@ class Posting:
         self.entries.append(Entry(source, lot.lot_id, amount))
         self.draws.append(Draw(lot.lot_id, lot.category, -amount))
         self.account.balance += amount
+
+    def back_into_lot(self, lot: Lot, source: str, amount: int, ids: Ids) -> None:
+        """Returns `amount` to where it came from. What the lot has no room for, since other credits came back in its stead, becomes
+        a lot beside it, alike in all that decides when it is spent: no lot holds more than it was granted."""
+        room = min(amount, lot.amount - lot.remaining)
+        if room:
+            self.into_lot(lot, source, room)
+        if amount > room:
+            self.into_new_lot(replace(lot, lot_id=ids("lot"), amount=amount - room, remaining=0, create_time_us=self.now_us), source)
+
+    def into_new_lot(self, lot: Lot, source: str) -> None:
+        """Fills an empty lot that the account has not had before."""
+        self.account.new_lots.append(lot)
+        self.account.add_lot(lot)
+        self.into_lot(lot, source, lot.amount)
 
     def borrow(self, destination: str, amount: int) -> None:
         """Lets the account owe `amount` more."""

@@ -48,9 +48,7 @@ def grant(
     if held + lot.amount > BALANCE_MAX:
         raise balance_limit_reached()
     posting = Posting(account, now_us)
-    account.new_lots.append(lot)
-    account.add_lot(lot)
-    posting.into_lot(lot, source, lot.amount)
+    posting.into_new_lot(lot, source)
     posting.settle_debt()
     return posting.close(ids("txn"), kind, source_id=lot.source_id, caller=caller, description=description)
 

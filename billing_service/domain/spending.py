@@ -146,7 +146,7 @@ def _give_back(posting: Posting, source: str, amount: int, ids: Ids) -> None:
     if source != Place.DEBT:
         lot = account.lot(source)
         assert lot is not None, "the unit of work fetches the lots that a deduction drew"
-        posting.into_lot(lot, Place.USAGE, amount)
+        posting.back_into_lot(lot, Place.USAGE, amount, ids)
         return
     repaid = min(amount, account.debt)
     if repaid:
@@ -162,6 +162,4 @@ def _give_back(posting: Posting, source: str, amount: int, ids: Ids) -> None:
             effective_time_us=posting.now_us,
             expire_time_us=None,
         )
-        account.new_lots.append(lot)
-        account.add_lot(lot)
-        posting.into_lot(lot, Place.USAGE, amount - repaid)
+        posting.into_new_lot(lot, Place.USAGE)

@@ -72,6 +72,6 @@ def _give_back(
     if repaid:
         posting.repay(source, repaid)
     if amount > repaid:
-        posting.into_lot(lot, source, amount - repaid)
+        posting.back_into_lot(lot, source, amount - repaid, ids)
     posting.settle_debt()
     return posting.close(ids("txn"), kind, source_id=source_id)
