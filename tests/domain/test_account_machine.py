@@ -1,0 +1,154 @@
+"""Any sequence of operations on one account keeps every invariant, and a refusal changes nothing."""
+
+from contextlib import contextmanager
+
+from doubles import START_US, CountingIds
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from ledger_model import PAID, PROMOTIONAL, categories, check_account, check_shown, granted, snapshot
+
+from billing_service.domain.account import Account
+from billing_service.domain.granting import adjust, expire
+from billing_service.domain.refusals import Refusal
+from billing_service.domain.spending import DeductionMode, DeductionToReverse, deduct, reverse_deduction
+from billing_service.domain.takebacks import reinstate, restore_bonus, settle_set_aside, take_back, take_bonus
+
+AMOUNTS = st.sampled_from([1, 7, 10, 10, 50])
+"""Few, so that lots, debts and targets meet exactly."""
+
+
+class MoneyMachine(RuleBasedStateMachine):
+    """Purchases that go back and come back while what they bought is spent and given back."""
+
+    def __init__(self):
+        super().__init__()
+        self.account = Account("acme")
+        self.ids = CountingIds()
+        self.now_us = START_US
+        self.reversed = {}
+        """Deductions, and how much of each was given back."""
+        self.purchases = {}
+        """Lots that were bought, and how much was taken back of each."""
+        self.waiting = []
+        self.bonuses = {}
+
+    @contextmanager
+    def refusing_cleanly(self):
+        before = snapshot(self.account)
+        try:
+            yield
+        except Refusal:
+            assert snapshot(self.account) == before
+
+    @property
+    def about(self):
+        return {"now_us": self.now_us, "ids": self.ids}
+
+    @initialize(limit=st.sampled_from([0, 0, 30]))
+    def open(self, limit):
+        self.account.overdraft_limit = limit
+
+    @rule(amount=AMOUNTS, lasts=st.none() | st.integers(1, 9))
+    def buy(self, amount, lasts):
+        expires = None if lasts is None else self.now_us + lasts
+        self.purchases[granted(self.account, amount, PAID, expire_time_us=expires, **self.about).lot_id] = 0
+
+    @rule(amount=AMOUNTS, mode=st.sampled_from(DeductionMode))
+    def spend(self, amount, mode):
+        available = self.account.show(self.now_us).available
+        with self.refusing_cleanly():
+            deducted = deduct(self.account, amount, mode, **self.about)
+            if deducted.transaction_id:
+                self.reversed[deducted.transaction_id] = 0
+            assert sum(draw.amount for draw in deducted.draws) == min(deducted.amount, available)
+
+    @precondition(lambda self: self.reversed)
+    @rule(data=st.data(), amount=st.none() | AMOUNTS)
+    def reverse(self, data, amount):
+        deduction_id = data.draw(st.sampled_from(sorted(self.reversed)))
+        original = next(each for each in self.account.transactions if each.transaction_id == deduction_id)
+        with self.refusing_cleanly():
+            reversal = reverse_deduction(self.account, DeductionToReverse(original, self.reversed[deduction_id]), amount, **self.about)
+            self.reversed[deduction_id] += reversal.amount
+            assert self.reversed[deduction_id] <= -original.amount
+
+    @precondition(lambda self: self.purchases)
+    @rule(data=st.data(), set_aside=st.booleans())
+    def follow_money(self, data, set_aside):
+        lot = self.account.lot(data.draw(st.sampled_from(sorted(self.purchases))))
+        change = data.draw(st.sampled_from([0, lot.amount // 2, lot.amount])) - self.purchases[lot.lot_id]
+        if change > 0:
+            take_back(self.account, lot, change, set_aside=set_aside, source_id="pur_1", **self.about)
+            if set_aside:
+                self.waiting.append(change)
+        elif change < 0:
+            reinstate(self.account, lot, -change, source_id="pur_1", **self.about)
+        self.purchases[lot.lot_id] += change
+
+    @precondition(lambda self: self.waiting)
+    @rule()
+    def settle(self):
+        settle_set_aside(self.account, self.waiting.pop(), source_id="ref_1", **self.about)
+
+    @invariant()
+    def everything_adds_up(self):
+        check_account(self.account)
+        check_shown(self.account, self.now_us)
+
+
+class AccountMachine(MoneyMachine):
+    """All that can happen to an account, as commands run it."""
+
+    @rule(
+        amount=AMOUNTS,
+        category=categories,
+        priority=st.sampled_from([0, 50, 100]),
+        begins=st.integers(-3, 5),
+        lasts=st.none() | st.integers(1, 9),
+    )
+    def grant(self, amount, category, priority, begins, lasts):
+        effective = self.now_us + max(begins, 0)
+        expires = None if lasts is None else effective + lasts
+        granted(self.account, amount, category, priority=priority, effective_time_us=effective, expire_time_us=expires, **self.about)
+
+    @rule(amount=AMOUNTS)
+    def reward(self, amount):
+        self.bonuses[granted(self.account, amount, PROMOTIONAL, **self.about).lot_id] = 0
+
+    @precondition(lambda self: self.bonuses)
+    @rule(data=st.data())
+    def follow_bonus(self, data):
+        lot = self.account.lot(data.draw(st.sampled_from(sorted(self.bonuses))))
+        if self.bonuses[lot.lot_id]:
+            restore_bonus(self.account, lot, self.bonuses[lot.lot_id], source_id="pur_1", **self.about)
+            self.bonuses[lot.lot_id] = 0
+        else:
+            self.bonuses[lot.lot_id] = lot.remaining
+            take_bonus(self.account, lot, source_id="pur_1", **self.about)
+
+    @rule(amount=st.integers(-40, 40).filter(bool))
+    def correct(self, amount):
+        with self.refusing_cleanly():
+            adjust(self.account, amount, caller="ops", description="why", **self.about)
+
+    @rule(microseconds=st.integers(-3, 8))
+    def time_passes(self, microseconds):
+        self.now_us += microseconds
+
+    @rule()
+    def sweep(self):
+        available = self.account.show(self.now_us).available
+        expire(self.account, **self.about)
+        assert self.account.show(self.now_us).available == available
+
+    @rule(frozen=st.sampled_from([False, False, False, True]))
+    def freeze(self, frozen):
+        self.account.frozen = frozen
+
+
+SETTINGS = settings(max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+TestMoneyMachine = MoneyMachine.TestCase
+TestMoneyMachine.settings = SETTINGS
+TestAccountMachine = AccountMachine.TestCase
+TestAccountMachine.settings = SETTINGS
