@@ -1,0 +1,41 @@
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from client_journal import Journal
+from service_process import running_forker
+from stack import environment
+
+NO_STRIPE = "http://127.0.0.1:9"
+"""The discard port of this machine: refused at once."""
+
+
+@pytest.fixture
+def seed():
+    """Of this run; a failure is run again with BILLING_TEST_SEED."""
+    chosen = int(os.environ.get("BILLING_TEST_SEED") or int.from_bytes(os.urandom(4)))
+    sys.stdout.write(f"BILLING_TEST_SEED={chosen}\n")
+    return chosen
+
+
+@pytest.fixture
+def journal(tmp_path):
+    kept = Journal(tmp_path / "journal.txt")
+    yield kept
+    kept.close()
+
+
+@pytest.fixture
+async def forker():
+    async with running_forker() as started:
+        yield started
+
+
+@pytest.fixture
+def settings(database):
+    """Of a service on the test's database."""
+    return environment(database.url, NO_STRIPE, BILLING_MIGRATE_ON_START="false")

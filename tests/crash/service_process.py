@@ -1,0 +1,136 @@
+"""Services in processes of their own, which tests may kill."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+SCRIPT = Path(__file__).with_name("serve.py")
+ROOT = Path(__file__).parents[2]
+START_TIMEOUT_S = 60.0
+"""Far above what is promised, so that a slow start is measured and not mistaken for a hang."""
+RECONNECT = [("grpc.initial_reconnect_backoff_ms", 50), ("grpc.min_reconnect_backoff_ms", 50), ("grpc.max_reconnect_backoff_ms", 200)]
+"""Channel options of a client that finds a restarted service soon."""
+
+
+class StartFailedError(Exception):
+    """The process ended before it served; the text is its own."""
+
+
+class ServiceProcess:
+    """One service at an address that it keeps over restarts."""
+
+    def __init__(self, forker, settings, log):
+        self._forker = forker
+        self.settings = dict(settings)
+        self.log = log
+        self.pid = None
+        self.address = ""
+        self.started_in_s = []
+
+    async def start(self):
+        """Starts, and waits until it calls itself SERVING."""
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        answer = await self._forker.order(settings=self.settings, log=str(self.log))
+        self.pid = answer["pid"]
+        if "failed" in answer:
+            await self.ended()
+            raise StartFailedError(answer["failed"])
+        self.address = self.settings["BILLING_LISTEN"] = answer["address"]
+        await wait_for_health(self.address, "SERVING")
+        self.started_in_s.append(loop.time() - begun)
+
+    def signal(self, number):
+        os.kill(self.pid, number)
+
+    async def ended(self):
+        """Waits for the end; answers the exit code, negative for a signal."""
+        pid, self.pid = self.pid, None
+        return (await self._forker.order(wait=pid))["exit"]
+
+    async def kill(self):
+        self.signal(signal.SIGKILL)
+        assert await self.ended() == -signal.SIGKILL
+
+    async def stop(self):
+        self.signal(signal.SIGTERM)
+        return await self.ended()
+
+
+class Forker:
+    """Gives orders to `serve.py --fork`, one at a time."""
+
+    def __init__(self, process):
+        self._process = process
+        self._turn = asyncio.Lock()
+
+    async def order(self, **order):
+        async with self._turn:
+            self._process.stdin.write(json.dumps(order).encode() + b"\n")
+            await self._process.stdin.drain()
+            return await self.hear()
+
+    async def hear(self):
+        line = await asyncio.wait_for(self._process.stdout.readline(), START_TIMEOUT_S)
+        assert line, "the process that starts services has ended"
+        return json.loads(line)
+
+
+@asynccontextmanager
+async def running_forker():
+    """The process that starts services; it ends with the block."""
+    path = os.pathsep.join(str(ROOT / part) for part in ("", "protos", "clients/python"))
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        str(SCRIPT),
+        "--fork",
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": path},
+    )
+    forker = Forker(process)
+    try:
+        assert await forker.hear() == {"ready": True}
+        yield forker
+    finally:
+        process.stdin.close()
+        await process.wait()
+
+
+@asynccontextmanager
+async def running_process(forker, settings, log):
+    """A service that serves; whatever became of it is killed in the end."""
+    service = ServiceProcess(forker, settings, log)
+    await service.start()
+    try:
+        yield service
+    finally:
+        if service.pid is not None:
+            await service.kill()
+
+
+async def health(channel, timeout_s=1.0):
+    """What the service says of itself; UNREACHABLE when it says nothing."""
+    try:
+        answer = await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=timeout_s)
+    except grpc.aio.AioRpcError:
+        return "UNREACHABLE"
+    return health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)
+
+
+async def wait_for_health(address, wanted, within_s=10.0):
+    """Seconds until the service says what is wanted of itself; fails after `within_s`."""
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+    async with grpc.aio.insecure_channel(address) as channel:
+        while (said := await health(channel)) != wanted:
+            assert loop.time() - begun < within_s, f"{said} after {within_s} s, not {wanted}"
+            await asyncio.sleep(0.02)
+    return loop.time() - begun
