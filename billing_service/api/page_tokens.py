@@ -13,8 +13,8 @@ from collections.abc import Sequence
 
 from billing_service.domain.refusals import Refusal, invalid_field
 
-POSITION_MAX = 512
-"""Characters of a position."""
+POSITION_MAX = 1024
+"""Characters of a position: the longest account id in hexadecimal takes all of them."""
 TOKEN_MAX = 2048
 """Characters of a token that are looked at."""
 

@@ -20,7 +20,7 @@ AMOUNT_MICROCREDITS_MAX: Final = 1_000_000_000_000_000
 TEXT_MAX: Final = 500
 EMAIL_MAX: Final = 320
 NAME_MAX: Final = 256
-URL_MAX: Final = 2048
+URL_MAX: Final = 2000
 METADATA_PAIRS_MAX: Final = 50
 METADATA_NAME_MAX: Final = 40
 METADATA_VALUE_MAX: Final = 500
@@ -103,7 +103,7 @@ def page_size(value: int) -> int:
 
 
 def url(field: str, value: str) -> str:
-    """Optional; an absolute http or https address without user name or white space, to 2,048 characters."""
+    """Optional; an absolute http or https address without user name or white space, to 2,000 characters."""
     if not value:
         return value
     if len(value) > URL_MAX:
