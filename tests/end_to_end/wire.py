@@ -1,0 +1,120 @@
+"""Calls as any generated stub would make them: no retries, no keys filled in, nothing checked before it is sent."""
+
+import asyncio
+import hashlib
+import hmac
+import json
+import secrets
+import sqlite3
+import time
+from contextlib import closing
+
+import asyncpg
+import grpc
+from billing_client.error_details import billing_error
+from billing_client.errors import BillingError
+from google.protobuf.json_format import ParseDict
+from google.protobuf.message_factory import GetMessageClass
+from prepaid.billing.v1 import admin_pb2, billing_pb2, stripe_events_pb2
+from stack import WEBHOOK_SECRET
+
+SERVICES = (
+    billing_pb2.DESCRIPTOR.services_by_name["BillingService"],
+    admin_pb2.DESCRIPTOR.services_by_name["AdminService"],
+    stripe_events_pb2.DESCRIPTOR.services_by_name["StripeEventService"],
+)
+METHODS = {method.name: method for service in SERVICES for method in service.methods}
+WRITES = sorted(name for name, method in METHODS.items() if "idempotency_key" in method.input_type.fields_by_name)
+TABLES = (
+    "accounts profiles referral_codes stripe_customers lots transactions entries idempotency_keys deduction_reversals "
+    "purchases purchase_references refunds referrals stripe_events api_keys audit_records"
+).split()
+
+
+def key():
+    return secrets.token_hex(12)
+
+
+def request_of(rpc, fields):
+    """A request message from plain values."""
+    return ParseDict(fields, GetMessageClass(METHODS[rpc].input_type)())
+
+
+class Wire:
+    """One channel to the service."""
+
+    def __init__(self, address, api_key=None):
+        self._channel = grpc.aio.insecure_channel(address, options=[("grpc.enable_retries", 0)])
+        self._metadata = (("authorization", f"Bearer {api_key}"),) if api_key else ()
+
+    async def __aenter__(self):
+        return self
+
+    async def __aexit__(self, *_):
+        await self._channel.close()
+
+    async def bytes_call(self, rpc, raw, timeout_s=20):
+        """Sends bytes as they are."""
+        method = METHODS[rpc]
+        call = self._channel.unary_unary(
+            f"/{method.containing_service.full_name}/{rpc}",
+            request_serializer=bytes,
+            response_deserializer=GetMessageClass(method.output_type).FromString,
+        )
+        try:
+            return await call(raw, timeout=timeout_s, metadata=self._metadata)
+        except grpc.RpcError as failed:
+            raise billing_error(failed, GetMessageClass(method.input_type)()) from failed
+
+    async def call(self, rpc, **fields):
+        """Sends exactly these fields."""
+        return await self.bytes_call(rpc, request_of(rpc, fields).SerializeToString())
+
+    async def do(self, rpc, **fields):
+        """Sends these fields with a new key."""
+        return await self.call(rpc, **{"idempotency_key": key(), **fields})
+
+    async def refusal(self, rpc, **fields):
+        """(status, reason) of a call that must be refused."""
+        return told(await self.error(rpc, **fields))
+
+    async def error(self, rpc, **fields):
+        try:
+            answer = await self.call(rpc, **fields)
+        except BillingError as error:
+            return error
+        raise AssertionError(f"{rpc} was not refused: {answer}")
+
+    async def deliver(self, event, *, secret=WEBHOOK_SECRET):
+        """Hands a signed event to ProcessStripeEvent; answers the outcome's name."""
+        payload = event if isinstance(event, bytes) else json.dumps(event).encode()
+        request = stripe_events_pb2.ProcessStripeEventRequest(payload=payload, stripe_signature=signature(payload, secret))
+        answer = await self.bytes_call("ProcessStripeEvent", request.SerializeToString())
+        return stripe_events_pb2.StripeEventOutcome.Name(answer.outcome).removeprefix("STRIPE_EVENT_OUTCOME_")
+
+
+def told(error):
+    return error.status.name, error.reason
+
+
+def signature(payload, secret=WEBHOOK_SECRET, at_s=None):
+    at_s = int(time.time()) if at_s is None else at_s
+    digest = hmac.new(secret.encode(), b"%d." % at_s + payload, hashlib.sha256).hexdigest()
+    return f"t={at_s},v1={digest}"
+
+
+async def outcomes(*calls):
+    """Runs calls at once; answers results and errors in order."""
+    return await asyncio.gather(*calls, return_exceptions=True)
+
+
+async def row_counts(database):
+    """Rows of every table: what a refusal must not change."""
+    if database.store == "sqlite":
+        with closing(sqlite3.connect(f"file:{database.path}?mode=ro", uri=True)) as connection:
+            return {table: connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in TABLES}
+    connection = await asyncpg.connect(database.url)
+    try:
+        return {table: await connection.fetchval(f"SELECT count(*) FROM {table}") for table in TABLES}
+    finally:
+        await connection.close()
