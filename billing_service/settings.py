@@ -100,7 +100,7 @@ class Settings(BaseModel):
     stripe_api_base: Origin = _setting(
         "STRIPE_API_BASE", "https://api.stripe.com", "Where Stripe's API is; the sandbox's address without Stripe"
     )
-    stripe_timeout_s: float = _setting("STRIPE_TIMEOUT_S", 10.0, "Time for one request to Stripe", gt=0, le=60)
+    stripe_timeout_s: float = _setting("STRIPE_TIMEOUT_S", 10.0, "Time for one request to Stripe; a call may need two", gt=0, le=60)
 
     frontend_url: Origin = _setting("FRONTEND_URL", "http://localhost:3000", "Where customers return to after checkout")
     checkout_success_path: UrlPath = _setting(

@@ -213,7 +213,10 @@ def contradictions(settings: "Settings") -> list[str]:
             settings.custom_amount_min_minor > settings.custom_amount_max_minor,
             "BILLING_CUSTOM_AMOUNT_MIN_MINOR: is above BILLING_CUSTOM_AMOUNT_MAX_MINOR",
         ),
-        (settings.stripe_timeout_s >= settings.deadline_default_s, "STRIPE_TIMEOUT_S: must be below BILLING_DEADLINE_DEFAULT_S"),
+        (
+            settings.stripe_timeout_s * 2 >= settings.deadline_default_s,
+            "STRIPE_TIMEOUT_S: twice this must fit in BILLING_DEADLINE_DEFAULT_S",
+        ),
         (
             settings.api_key_pepper is not None and settings.api_key_pepper == settings.page_token_secret,
             "BILLING_PAGE_TOKEN_SECRET: must differ from BILLING_API_KEY_PEPPER",

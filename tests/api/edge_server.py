@@ -1,6 +1,7 @@
 """A real server on a port of its own with scripted implementations, for the tests of the gRPC edge."""
 
-from collections.abc import AsyncIterator, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,7 +10,7 @@ import grpc
 from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message_factory import GetMessageClass
 from google.rpc import error_details_pb2, status_pb2
-from prepaid.billing.v1 import admin_pb2, billing_pb2, billing_pb2_grpc, stripe_events_pb2
+from prepaid.billing.v1 import admin_pb2, billing_pb2, billing_pb2_grpc, stripe_events_pb2, transactions_pb2
 from prometheus_client import CollectorRegistry
 
 from billing_service.api.identity import Authenticator, LocalAuthenticator
@@ -21,6 +22,8 @@ BILLING = billing_pb2.DESCRIPTOR.services_by_name["BillingService"]
 ADMIN = admin_pb2.DESCRIPTOR.services_by_name["AdminService"]
 STRIPE_EVENTS = stripe_events_pb2.DESCRIPTOR.services_by_name["StripeEventService"]
 TIMEOUT_S = 5.0
+REQUEST = transactions_pb2.DeductCreditsRequest(account_id="acct-1", amount_microcredits=5, idempotency_key="k1")
+ANSWER = transactions_pb2.DeductCreditsResponse(transaction_id="txn_1", deducted_microcredits=5)
 
 
 @dataclass
@@ -94,6 +97,46 @@ async def refused(call: Any) -> Told:
     except grpc.aio.AioRpcError as error:
         return told(error)
     raise AssertionError(f"answered {answer!r}")
+
+
+def raising(error: BaseException) -> Implementation:
+    async def implementation(_request, _call):
+        raise error
+
+    return implementation
+
+
+def sample(edge: EdgeUnderTest, name: str, **labels: str) -> float:
+    return edge.registry.get_sample_value(name, labels) or 0.0
+
+
+class Gate:
+    """An implementation that waits until it is opened."""
+
+    def __init__(self) -> None:
+        self.entered = asyncio.Semaphore(0)
+        self.open = asyncio.Event()
+        self.left: list[str] = []
+
+    async def __call__(self, _request, _call):
+        self.entered.release()
+        try:
+            await self.open.wait()
+        except asyncio.CancelledError:
+            self.left.append("cancelled")
+            raise
+        self.left.append("done")
+        return ANSWER
+
+    async def wait(self, _request, _call):
+        return await self(_request, _call)
+
+
+async def eventually(condition: Callable[[], bool]) -> None:
+    """Polls what the server does after its answer; the test's time limit bounds it."""
+    async with asyncio.timeout(TIMEOUT_S):
+        while not condition():  # noqa: ASYNC110 - what it waits for raises no event
+            await asyncio.sleep(0.005)
 
 
 def empty_answers(service: ServiceDescriptor) -> dict[str, Implementation]:

@@ -1,6 +1,7 @@
 """Who is recognised, what they may do, and how little a refusal tells."""
 
 import asyncio
+import gc
 from dataclasses import dataclass, replace
 
 import grpc
@@ -10,7 +11,7 @@ from grpc.aio import AioRpcError
 
 from billing_service.api.identity import CACHE_S, INVALID_TEXT, CallerAuthenticator, Identity
 from billing_service.api.pipeline import required_scope
-from billing_service.domain.api_keys import ENTROPY_BYTES, NewKey, Scope, StoredKey, effective_scopes, hash_key, key_id_of, make_key
+from billing_service.domain.api_keys import ENTROPY_BYTES, NewKey, Scope, StoredKey, hash_key, make_key
 from billing_service.domain.refusals import Failure, Reason, Refusal, storage_unavailable
 
 PEPPER = b"pepper of the tests, 32 bytes...."
@@ -86,35 +87,6 @@ async def rejected(authenticator: CallerAuthenticator, peer: FakePeer) -> None:
     with pytest.raises(Refusal) as caught:
         await identify(authenticator, peer)
     assert (caught.value.reason, caught.value.message, caught.value.metadata) == (Reason.API_KEY_INVALID, INVALID_TEXT, {})
-
-
-def test_keys_have_their_published_form():
-    key = make_key(bytes(range(ENTROPY_BYTES)))
-    assert len(key.text) == len("bill_") + 16 + 1 + 32 + 7
-    assert key_id_of(key.text) == key.key_id
-    assert key.text not in repr(key)
-    assert len({make_key(bytes([n]) * ENTROPY_BYTES).text for n in range(256)}) == 256
-    for wrong in (0, ENTROPY_BYTES - 1, ENTROPY_BYTES + 1):
-        with pytest.raises(ValueError, match="entropy"):
-            make_key(bytes(wrong))
-
-
-def test_every_single_typing_error_is_found_without_a_look_up():
-    text = key_number(3).text
-    for n in range(len(text)):
-        for character in "abz27_A=":
-            if text[n] != character:
-                assert key_id_of(text[:n] + character + text[n + 1 :]) is None
-        assert key_id_of(text[:n] + text[n + 1 :]) is None
-    for bad in ("", "bill_", text + "\n", " " + text, text.upper(), text + "a"):
-        assert key_id_of(bad) is None
-
-
-def test_hashes_depend_on_key_and_pepper():
-    text = key_number(1).text
-    assert len({hash_key(PEPPER, text), hash_key(b"other", text), hash_key(PEPPER, key_number(2).text)}) == 3
-    assert effective_scopes({Scope.ADMIN}) == frozenset(Scope)
-    assert effective_scopes({Scope.READ}) == {Scope.READ}
 
 
 def bad_credentials(ring: KeyRing) -> dict[str, tuple]:
@@ -193,7 +165,6 @@ async def test_a_key_is_looked_up_once_in_five_seconds_and_a_revocation_acts_wit
     assert ring.lookups == [key.key_id]
     ring.pass_time(0.2)
     await rejected(authenticator, peer)
-    assert CACHE_S <= 10
 
 
 async def test_what_is_remembered_does_not_grow_old_twice():
@@ -278,8 +249,6 @@ async def test_a_look_up_that_fails_after_everybody_left_is_quiet():
     ring.gate.set()
     for _ in range(3):
         await asyncio.sleep(0)
-    import gc
-
     gc.collect()
     assert complaints == []
 

@@ -41,7 +41,7 @@ BAD = [
     ({"BILLING_CHECKOUT_SUCCESS_PATH": "//evil.example"}, "BILLING_CHECKOUT_SUCCESS_PATH"),
     ({"BILLING_CHECKOUT_CANCEL_PATH": "billing"}, "BILLING_CHECKOUT_CANCEL_PATH"),
     ({"STRIPE_TIMEOUT_S": "0"}, "STRIPE_TIMEOUT_S"),
-    ({"STRIPE_TIMEOUT_S": "30", "BILLING_DEADLINE_DEFAULT_S": "30"}, "STRIPE_TIMEOUT_S"),
+    ({"STRIPE_TIMEOUT_S": "15", "BILLING_DEADLINE_DEFAULT_S": "30"}, "STRIPE_TIMEOUT_S"),
     ({"DATABASE_URL": f"mysql://user:{CANARY}@host/db"}, "DATABASE_URL"),
     ({"DATABASE_URL": f"postgresql://user:{CANARY}@host"}, "DATABASE_URL"),
     ({"DATABASE_URL": f"postgresql://user:{CANARY}@host:port/db"}, "DATABASE_URL"),

@@ -1,0 +1,121 @@
+"""Deadlines and cancellation: every call ends with a definite status, in time, whoever gave up first."""
+
+import asyncio
+import logging
+import time
+
+import grpc
+import pytest
+from edge_server import ANSWER, BILLING, REQUEST, TIMEOUT_S, Gate, edge_server, eventually, raising, refused, sample
+
+from billing_service.api.deadlines import OverdueCalls
+from billing_service.api.server import ServerLimits
+
+
+@pytest.mark.parametrize("timeout_s", [0.001, 0.005, 0.019])
+async def test_a_deadline_too_near_begins_nothing(timeout_s):
+    begun = []
+
+    async def implementation(_request, _call):
+        begun.append(1)
+        return ANSWER
+
+    async with edge_server({"DeductCredits": implementation}) as edge:
+        await edge.channel.channel_ready()
+        for _ in range(20):
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await edge.stub.DeductCredits(REQUEST, timeout=timeout_s)
+            assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+        assert begun == []
+
+
+async def test_the_callers_deadline_reaches_the_implementation():
+    seen = {}
+
+    async def implementation(_request, call):
+        seen[len(seen)] = (call.remaining_s, call.deadline - time.monotonic())
+        return ANSWER
+
+    async with edge_server({"DeductCredits": implementation}, limits=ServerLimits(deadline_default_s=7, grace_s=0.1)) as edge:
+        await edge.stub.DeductCredits(REQUEST, timeout=3)
+        await edge.stub.DeductCredits(REQUEST)
+        await edge.stub.DeductCredits(REQUEST, timeout=60)
+    assert [round(remaining) for remaining, _ in seen.values()] == [3, 7, 7]
+    assert all(abs(remaining - left) < 0.1 for remaining, left in seen.values())
+
+
+@pytest.mark.parametrize("timeout_s", [None, 60.0])
+async def test_a_call_that_never_returns_is_answered_at_the_services_own_deadline(timeout_s):
+    gate = Gate()
+    async with edge_server({"DeductCredits": gate.wait}, limits=ServerLimits(deadline_default_s=0.1, grace_s=0.1)) as edge:
+        calls = [asyncio.ensure_future(refused(edge.stub.DeductCredits(REQUEST, timeout=timeout_s))) for _ in range(3)]
+        for seen in await asyncio.gather(*calls):
+            assert (seen.code, seen.reason) == (grpc.StatusCode.UNAVAILABLE, "STORAGE_UNAVAILABLE")
+        assert gate.left == ["cancelled"] * 3
+        assert edge.server.edge.admission.in_flight == 0
+        assert not edge.server.edge.overdue.started
+        assert not edge.server.edge.overdue.canceled
+
+
+async def test_calls_that_end_in_time_are_not_cancelled_later():
+    async with edge_server(limits=ServerLimits(deadline_default_s=0.05, grace_s=0.1)) as edge:
+        for _ in range(30):
+            await edge.stub.DeductCredits(REQUEST)
+            await asyncio.sleep(0.004)
+        assert not edge.server.edge.overdue.started
+
+
+async def test_overdue_calls_fall_due_oldest_first():
+    async def wait_for_ever():
+        await asyncio.Event().wait()
+
+    overdue = OverdueCalls(limit_s=10.0)
+    tasks = [asyncio.create_task(wait_for_ever()) for _ in range(3)]
+    now = asyncio.get_running_loop().time()
+    for task, age in zip(tasks, (20.0, 10.0, 1.0), strict=True):
+        overdue.watch(task, now - age)
+    overdue._cancel_due()
+    await asyncio.wait(tasks[:2])
+    assert [task.done() for task in tasks] == [True, True, False]
+    assert [overdue.forget(task) for task in tasks] == [True, True, False]
+    overdue.close()
+    tasks[2].cancel()
+    await asyncio.wait(tasks)
+
+
+@pytest.mark.parametrize("draining", [False, True])
+async def test_a_cancellation_from_within_is_answered(draining):
+    async with edge_server({"DeductCredits": raising(asyncio.CancelledError())}) as edge:
+        edge.server.edge.admission.draining = draining
+        seen = await refused(edge.stub.DeductCredits(REQUEST, timeout=TIMEOUT_S))
+        assert seen.code is grpc.StatusCode.UNAVAILABLE
+        assert seen.reason == ("SHUTTING_DOWN" if draining else "CONFLICT")
+        assert seen.retry_ms
+
+
+async def test_a_task_that_is_cancelled_by_a_stranger_is_answered_too():
+    async def implementation(_request, _call):
+        asyncio.current_task().cancel()
+        await asyncio.sleep(0)
+
+    async with edge_server({"DeductCredits": implementation}) as edge:
+        with pytest.raises(grpc.aio.AioRpcError):
+            await edge.stub.DeductCredits(REQUEST)
+
+
+async def test_a_caller_that_hangs_up_leaves_nothing_behind(caplog):
+    gate = Gate()
+    async with edge_server({"DeductCredits": gate.wait}) as edge:
+        hung_up = edge.stub.DeductCredits(REQUEST)
+        await gate.entered.acquire()
+        hung_up.cancel()
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await edge.stub.DeductCredits(REQUEST, timeout=0.2)
+        assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+        await eventually(lambda: len(gate.left) == 2 and edge.server.edge.admission.in_flight == 0)
+        labels = {"grpc_service": BILLING.full_name, "grpc_method": "DeductCredits"}
+        await eventually(lambda: sample(edge, "grpc_server_handled_total", **labels, grpc_code="Canceled") == 1)
+        await eventually(lambda: sample(edge, "grpc_server_handled_total", **labels, grpc_code="DeadlineExceeded") == 1)
+        gate.open.set()
+        assert (await edge.stub.DeductCredits(REQUEST, timeout=TIMEOUT_S)).transaction_id == "txn_1"
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
