@@ -6,7 +6,8 @@ from billing_service.domain.account import Account, Ids
 from billing_service.domain.refusals import Reason, Refusal
 from billing_service.ledger.keys import IdempotencyKey
 from billing_service.ledger.operations import Answer, Deduct
-from billing_service.storage.key_rows import KeyId, StoredKey, find_keys, insert_keys
+from billing_service.storage.key_rows import INSERT as INSERT_KEYS
+from billing_service.storage.key_rows import KeyId, StoredKey, find_keys
 from billing_service.storage.ledger_rows import lock_accounts, write_accounts
 from billing_service.storage.statements import Row, Work
 
@@ -19,8 +20,7 @@ def post_batch(operations: Sequence[Deduct], clock_us: Callable[[], int], ids: I
     spent = yield from find_keys([operation.key.id for operation in operations])
     batch = _Batch(accounts, spent, clock_us(), ids)
     outcomes = [batch.post(operation) for operation in operations]
-    yield from write_accounts(list(accounts.values()))
-    yield from insert_keys(batch.keys)
+    yield from write_accounts(list(accounts.values()), beside=[INSERT_KEYS.many(batch.keys)] if batch.keys else [])
     return outcomes
 
 

@@ -33,6 +33,7 @@ FIND = reading(
     "list_scopes",
 )
 INSERT = bulk_insert(keys)
+"""Rows are (account, key, scope, fingerprint, reply, resource id, time in µs)."""
 
 
 def _which() -> ColumnElement[bool]:

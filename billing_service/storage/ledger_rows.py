@@ -1,16 +1,15 @@
 """Rows of the ledger, read and written set-wise: the number of statements does not depend on the number of accounts."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import Select, and_, bindparam, literal_column, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from billing_service.domain.account import Account
-from billing_service.domain.entries import Transaction
 from billing_service.domain.lots import Category, Lot, burn_down_order
 from billing_service.storage.schema import accounts, entries, lots, transactions
-from billing_service.storage.statements import InList, Row, Work, bulk_insert, bulk_update, reading, writing
+from billing_service.storage.statements import Call, InList, Row, Together, Work, bulk_insert, bulk_update, reading, writing
 
 _ACCOUNT = (
     accounts.c.account_id,
@@ -152,15 +151,23 @@ def fetch_lots(account: Account, lot_ids: Iterable[str]) -> Work[None]:
             account.add_lot(_lot(row))
 
 
-def write_accounts(changed: Sequence[Account]) -> Work[None]:
-    """Writes what was decided on locked accounts: transactions, entries, lots, and the accounts themselves."""
+def write_accounts(changed: Sequence[Account], *, beside: Sequence[Call] = ()) -> Work[None]:
+    """Writes what was decided on locked accounts: lots, transactions, entries, and the accounts themselves; and `beside` them
+    other bulk writes of the same unit."""
     written = [account for account in changed if account.transactions]
-    if not written:
+    calls = [*_lot_calls(written), *_history_calls(written), *beside] if written else list(beside)
+    if not calls:
         return
-    opened = {lot.lot_id for account in written for lot in account.new_lots}
+    counts = yield Together(tuple(calls))
+    for call, count in zip(calls, counts, strict=True):
+        expect(count, len(call.values), call.statement.name)
+    for account in written:
+        account.forget_decided()
+
+
+def _lot_calls(written: Sequence[Account]) -> Iterator[Call]:
     news = [_lot_row(account.account_id, lot) for account in written for lot in account.new_lots]
-    if news:
-        expect((yield INSERT_LOTS.many(news)), len(news), "insert lots")
+    opened = {row[1] for row in news}
     moved: list[Row] = []
     turned: list[Row] = []
     for account in written:
@@ -171,19 +178,14 @@ def write_accounts(changed: Sequence[Account]) -> Work[None]:
                 turned.append((account.account_id, lot.lot_id, lot.remaining, 1 if lot.remaining else 0))
             else:
                 moved.append((account.account_id, lot.lot_id, lot.remaining))
-    if moved:
-        expect((yield UPDATE_LOTS.many(moved)), len(moved), "update lots")
-    if turned:
-        expect((yield TURN_LOTS.many(turned)), len(turned), "turn lots")
-    yield from _append([transaction for account in written for transaction in account.transactions])
-    heads = [(a.account_id, a.version, a.last_transaction_id, a.balance, a.debt, a.set_aside) for a in written]
-    expect((yield UPDATE_ACCOUNTS.many(heads)), len(heads), "update accounts")
-    for account in written:
-        account.forget_decided()
+    for statement, rows in ((INSERT_LOTS, news), (UPDATE_LOTS, moved), (TURN_LOTS, turned)):
+        if rows:
+            yield statement.many(rows)
 
 
-def _append(decided: list[Transaction]) -> Work[None]:
-    rows = [
+def _history_calls(written: Sequence[Account]) -> Iterator[Call]:
+    decided = [transaction for account in written for transaction in account.transactions]
+    yield INSERT_TRANSACTIONS.many(
         (
             t.account_id,
             t.transaction_id,
@@ -199,14 +201,13 @@ def _append(decided: list[Transaction]) -> Work[None]:
             t.metadata,
         )
         for t in decided
-    ]
-    expect((yield INSERT_TRANSACTIONS.many(rows)), len(rows), "insert transactions")
-    movements = [
+    )
+    yield INSERT_ENTRIES.many(
         (t.account_id, t.transaction_id, position, entry.source, entry.destination, entry.amount)
         for t in decided
         for position, entry in enumerate(t.entries)
-    ]
-    expect((yield INSERT_ENTRIES.many(movements)), len(movements), "insert entries")
+    )
+    yield UPDATE_ACCOUNTS.many((a.account_id, a.version, a.last_transaction_id, a.balance, a.debt, a.set_aside) for a in written)
 
 
 def _lot_row(account_id: str, lot: Lot) -> Row:

@@ -19,7 +19,7 @@ import structlog
 
 from billing_service.domain.refusals import storage_unavailable
 from billing_service.storage import failures, sqlite_versions
-from billing_service.storage.statements import Call, Compiled, Kind, Statement, Work, compile_statement, sqlite_dialect
+from billing_service.storage.statements import Call, Compiled, Kind, Statement, Together, Work, compile_statement, sqlite_dialect
 from billing_service.storage.store import BEGIN_AND_COMMIT, StoreCounters, rerun_on_conflict
 
 T = TypeVar("T")
@@ -122,9 +122,13 @@ class SqliteStore:
         counters.statements += BEGIN_AND_COMMIT
         try:
             while True:
-                call = work.send(answer)
-                counters.statements += 1
-                answer = self._execute(raw, call)
+                wanted = work.send(answer)
+                if isinstance(wanted, Together):
+                    counters.statements += len(wanted.calls)
+                    answer = [self._execute(raw, call) for call in wanted.calls]
+                else:
+                    counters.statements += 1
+                    answer = self._execute(raw, wanted)
         except StopIteration as end:
             result: T = end.value
             return result

@@ -4,6 +4,7 @@ A unit of work yields `Call`s and is sent rows; it never sees a driver. Set-wise
 as JSON and repeats a prepared statement, PostgreSQL takes arrays.
 """
 
+import re
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -62,7 +63,13 @@ class Call(NamedTuple):
     values: tuple[Any, ...]
 
 
-Work = Generator[Call, Any, T]
+class Together(NamedTuple):
+    """Writes of different rows that may run in any order; answered with the count of each. One round trip where the store can."""
+
+    calls: tuple[Call, ...]
+
+
+Work = Generator[Call | Together, Any, T]
 """A unit of work: everything that happens in one transaction, with nothing but the database in between."""
 
 
@@ -192,3 +199,21 @@ def compile_statement(statement: Statement, dialect: DefaultDialect) -> Compiled
     numbered = (*statement.columns, *constants)
     lists = frozenset(position for position, name in enumerate(statement.columns) if name.startswith(LIST_PREFIX))
     return Compiled(compiled.string, tuple(numbered.index(name) for name in names), lists, tuple(constants.values()))
+
+
+_PLACEHOLDER = re.compile(r"\$(\d+)")
+
+
+def join_writes(texts: Sequence[str]) -> str:
+    """Several of PostgreSQL's writes as one statement that answers with one row: how many rows each of them changed."""
+    parts: list[str] = []
+    taken = 0
+    for number, text in enumerate(texts):
+        parts.append(f"w{number} AS ({_shifted(text, taken)} RETURNING 1)")
+        taken += max(int(found) for found in _PLACEHOLDER.findall(text))
+    counts = [f"(SELECT count(*) FROM w{number})" for number in range(len(texts))]  # noqa: S608 - numbers of our own
+    return f"WITH {', '.join(parts)} SELECT {', '.join(counts)}"
+
+
+def _shifted(text: str, by: int) -> str:
+    return _PLACEHOLDER.sub(lambda match: f"${int(match[1]) + by}", text)

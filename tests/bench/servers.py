@@ -62,8 +62,14 @@ def service(name: str, database_url: str, work: Path) -> Iterator[Server]:
         "HOME": str(work),
         "DATABASE_URL": database_url,
         "BILLING_LISTEN": f"127.0.0.1:{port}",
-        "METRICS_ADDRESS": f"127.0.0.1:{metrics_port}",
-        "AUTH": "off",
+        "BILLING_METRICS_ADDRESS": f"127.0.0.1:{metrics_port}",
+        "BILLING_AUTH": "off",
+        "BILLING_LOG_LEVEL": "WARNING",
+        "BILLING_STREAMS_PER_CONNECTION_MAX": "1000",
+        "BILLING_PAGE_TOKEN_SECRET": "0123456789abcdef" * 2,
+        "STRIPE_SECRET_KEY": "sk_" + "test_" + "bench0123456789",
+        "STRIPE_WEBHOOK_SECRET": "whsec_" + "bench0123456789abcdef",
+        "STRIPE_API_BASE": "http://127.0.0.1:9",
     }
     begin_s = time.perf_counter()
     # its own working directory, so that a developer's .env has no say

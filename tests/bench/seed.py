@@ -1,0 +1,58 @@
+"""Makes the accounts that the load generator spends from, each with one paid lot, through the service's own write path."""
+
+import argparse
+import asyncio
+import os
+
+from billing_service.clock import TimeOrderedIds, system_clock_us
+from billing_service.domain.entries import Place, TransactionKind
+from billing_service.domain.granting import grant, new_lot
+from billing_service.domain.lots import Category
+from billing_service.domain.referrals import CODE_RANDOM_BYTES, code_from_random
+from billing_service.storage.ledger_rows import lock_accounts, write_accounts
+from billing_service.storage.migrate import migrate, sqlite_path
+from billing_service.storage.postgres import open_postgres
+from billing_service.storage.profile_rows import ensure_account
+from billing_service.storage.sqlite import open_sqlite
+from billing_service.storage.statements import Work
+from tests.bench.calls import account_id
+
+CREDITS = 1_000_000_000_000
+"""Microcredits of each account: more than any run spends."""
+ACCOUNTS_A_TRANSACTION = 500
+
+
+def _seed(account_ids: list[str], ids: TimeOrderedIds) -> Work[None]:
+    now_us = system_clock_us()
+    for account in account_ids:
+        yield from ensure_account(account, now_us, lambda: code_from_random(os.urandom(CODE_RANDOM_BYTES)))
+    accounts = yield from lock_accounts(account_ids)
+    for account in accounts.values():
+        lot = new_lot(CREDITS, Category.PAID, now_us=now_us, ids=ids)
+        grant(account, lot, Place.SALES, TransactionKind.PURCHASE, now_us=now_us, ids=ids)
+    yield from write_accounts(list(accounts.values()))
+
+
+async def seed(database_url: str, count: int) -> None:
+    await migrate(database_url)
+    path = sqlite_path(database_url)
+    store = await open_sqlite(path) if path is not None else await open_postgres(database_url)
+    ids = TimeOrderedIds()
+    try:
+        for start in range(0, count, ACCOUNTS_A_TRANSACTION):
+            chunk = [account_id(index) for index in range(start, min(count, start + ACCOUNTS_A_TRANSACTION))]
+            await store.write(lambda chunk=chunk: _seed(chunk, ids))  # type: ignore[misc]
+    finally:
+        await store.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--database-url", required=True)
+    parser.add_argument("--accounts", type=int, required=True)
+    options = parser.parse_args()
+    asyncio.run(seed(options.database_url, options.accounts))
+
+
+if __name__ == "__main__":
+    main()
