@@ -21,18 +21,77 @@ setup: .venv/.installed ## Create .venv with every dependency, locked by hash
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
 	touch $@
 
-build/codegen/.installed: Makefile
+# A throw-away environment of its own: grpcio-tools pins protobuf to the major version that it was built with.
+build/codegen/.installed:
 	$(PYTHON) -m venv build/codegen
-	build/codegen/bin/python -m pip install --quiet --disable-pip-version-check $(CODEGEN_PACKAGES) googleapis-common-protos==1.72.0
+	build/codegen/bin/python -m pip install --quiet --disable-pip-version-check $(CODEGEN_PACKAGES)
 	touch $@
+
+# $(1): folder that gets the stubs, from the repository's root.
+define generate
+	mkdir -p $(1)
+	cd protos && PATH="$(CURDIR)/build/codegen/bin:$$PATH" python -m grpc_tools.protoc -I. \
+		--python_out=$(CURDIR)/$(1) --grpc_python_out=$(CURDIR)/$(1) --mypy_out=quiet:$(CURDIR)/$(1) --mypy_grpc_out=quiet:$(CURDIR)/$(1) \
+		$(PROTO_FILES:protos/%=%)
+	cd $(1) && for stub in prepaid/billing/v1/*_pb2_grpc.py; do grep -q Servicer $$stub || rm $$stub $${stub}i; done
+endef
+
+# $(1): folder with protos/ in it, $(2): the image to write.
+define image
+	packages=$$(build/codegen/bin/python -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])') && \
+	cd $(1)/protos && $(CURDIR)/build/codegen/bin/python -m grpc_tools.protoc -I. -I$$packages \
+		--include_imports --include_source_info -o $(CURDIR)/$(2) prepaid/billing/v1/*.proto
+endef
 
 .PHONY: proto
 proto: build/codegen/.installed ## Generate the stubs from protos/ again
-	rm -f protos/prepaid/billing/v1/*_pb2*.py protos/prepaid/billing/v1/*_pb2*.pyi
-	cd protos && PATH="$(CURDIR)/build/codegen/bin:$$PATH" python -m grpc_tools.protoc -I. --python_out=. --grpc_python_out=. --mypy_out=quiet:. --mypy_grpc_out=quiet:. $(PROTO_FILES:protos/%=%)
-	cd protos && for f in prepaid/billing/v1/*_pb2_grpc.py; do grep -q Servicer $$f || rm -f $$f $${f}i; done
-	touch protos/prepaid/billing/v1/py.typed
+	rm -f protos/prepaid/billing/v1/*_pb2*
+	$(call generate,protos)
 
-build/now.binpb: build/codegen/.installed $(PROTO_FILES)
-	site=$$(build/codegen/bin/python -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])'); \
-	cd protos && ../build/codegen/bin/python -m grpc_tools.protoc -I. -I$$site --include_imports --include_source_info -o ../$@ $(PROTO_FILES:protos/%=%)
+.PHONY: proto-check
+proto-check: setup build/codegen/.installed ## Stubs fit the protos, the protos are clean, and break nobody since the last tag
+	rm -rf build/stubs && $(call generate,build/stubs)
+	for stub in build/stubs/prepaid/billing/v1/*_pb2*; do cmp $$stub protos/$${stub#build/stubs/}; done
+	$(call image,.,build/now.binpb)
+	$(BIN)/buf format --diff --exit-code protos
+	$(BIN)/buf lint build/now.binpb --config '{"version":"v2","lint":{"use":["STANDARD","COMMENTS"],"ignore":["google"]}}'
+	if tag=$$(git describe --tags --abbrev=0 --match 'v*' 2>/dev/null); then \
+		rm -rf build/released && mkdir -p build/released && git archive $$tag protos | tar -x -C build/released; \
+		$(call image,build/released,build/released.binpb); cd $(CURDIR); \
+		$(BIN)/buf breaking build/now.binpb --against build/released.binpb --config '{"version":"v2","breaking":{"use":["FILE"]}}' --exclude-imports; \
+	else echo "no release tag yet: nothing can break"; fi
+
+.PHONY: format
+format: setup ## Format and mend what can be mended
+	$(BIN)/ruff check --fix --quiet .
+	$(BIN)/ruff format --quiet .
+
+.PHONY: lint
+lint: setup proto-check ## Style, types, architecture, protos
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# What tests of the page and of `stripe trigger` need beside Python. Where it can't be had, they are skipped, and the run says so.
+.PHONY: test-tools
+test-tools:
+	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; } \
+		|| echo "no chromium here: the browser tests will be skipped"
+	@ls build/stripe-cli/node_modules/@stripe/cli-*/bin/stripe >/dev/null 2>&1 || { command -v npm >/dev/null && \
+		npm install --silent --no-audit --no-fund --ignore-scripts --prefix build/stripe-cli @stripe/cli@1.52.0; } \
+		|| echo "no Stripe CLI here: the 'stripe trigger' tests will be skipped"
+
+.PHONY: test
+test: setup test-tools ## Everything that proves the product, in under 10 minutes
+	$(BIN)/python -m pytest -n 2 --dist loadfile -q
+
+.PHONY: test-long
+test-long: setup test-tools ## The same with long runs of crashes and fuzzing
+	BILLING_LONG_TESTS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -q
+
+.PHONY: bench
+bench: setup ## Measure against the no-op and the naive form, in one run
+	$(BIN)/python -m tests.bench.run
+
