@@ -14,7 +14,7 @@ from billing_service.domain.refusals import Failure, Reason, Refusal
 from billing_service.domain.spending import DeductionMode, deduct
 from billing_service.storage.ledger_rows import INSERT_ACCOUNT, UPDATE_ACCOUNTS, LostUpdateError, expect, lock_accounts, write_accounts
 from billing_service.storage.statements import writing
-from billing_service.storage.store import ATTEMPTS_MAX, ConflictError
+from billing_service.storage.store import ATTEMPTS_MAX, BEGIN_AND_COMMIT, ConflictError
 
 LOCKED = (sqlite3.OperationalError, asyncpg.LockNotAvailableError)
 COUNT = "SELECT count(*) FROM accounts"
@@ -239,4 +239,4 @@ async def test_a_read_is_one_snapshot(store, clock, ids):
 
 async def test_statements_are_counted(store):
     await store.write(write_unit("SELECT 1", "SELECT 2"))
-    assert (store.counters.statements, store.counters.commits) == (2, 1)
+    assert (store.counters.statements, store.counters.commits) == (2 + BEGIN_AND_COMMIT, 1)

@@ -1,0 +1,153 @@
+"""Callers that hang up, databases that fail, operations that break: neighbours never notice."""
+
+import asyncio
+import random
+
+import pytest
+from ledger_setup import deduction, open_account
+from wrapped_stores import FailingStore, GatedStore, WrappedStore
+
+from billing_service.domain.refusals import Failure, Reason, Refusal, conflict, storage_unavailable
+from billing_service.ledger.operations import Answer
+from billing_service.storage.ledger_rows import read_accounts
+
+
+async def balance(store):
+    return (await store.read(lambda: read_accounts(["acme"])))["acme"].balance
+
+
+@pytest.fixture
+async def acme(store, clock, ids):
+    await open_account(store, "acme", clock=clock, ids=ids, microcredits=100)
+
+
+pytestmark = pytest.mark.usefixtures("acme")
+
+
+async def test_one_that_hung_up_before_its_batch_is_dropped(writer, store):
+    left, stayed = writer.submit(deduction("acme", 1, "k1")), writer.submit(deduction("acme", 2, "k2"))
+    left.cancel()
+    await stayed
+    assert await balance(store) == 98
+    assert not (await writer.submit(deduction("acme", 1, "k1"))).replayed
+
+
+async def test_one_that_hangs_up_while_another_batch_runs_is_dropped(open_writer, store):
+    gated = GatedStore(store)
+    writer = open_writer(gated)
+    first = writer.submit(deduction("acme", 1, "k1"))
+    await gated.begun.wait()
+    second = writer.submit(deduction("acme", 2, "k2"))
+    second.cancel()
+    gated.gate.set()
+    await first
+    await writer.close()
+    assert (gated.writes, await balance(store)) == (1, 99)
+
+
+async def test_one_that_hangs_up_after_its_batch_began_is_applied_and_replays(open_writer, store):
+    gated = GatedStore(store)
+    writer = open_writer(gated)
+    caller = asyncio.ensure_future(asyncio.wait_for(writer.submit(deduction("acme", 1, "k1")), 60))
+    neighbour = writer.submit(deduction("acme", 2, "k2"))
+    await gated.begun.wait()
+    caller.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+    gated.gate.set()
+    assert not (await neighbour).replayed
+    assert await balance(store) == 97
+    assert (await writer.submit(deduction("acme", 1, "k1"))).replayed
+
+
+async def test_a_storm_of_hang_ups_and_retries_has_each_effect_once(open_writer, store):
+    writer = open_writer(batch_max=8)
+    dice = random.Random(3)
+
+    async def caller(number):
+        for _ in range(dice.randrange(30)):
+            await asyncio.sleep(0)
+        asked = writer.submit(deduction("acme", 1, f"k{number}"))
+        for _ in range(dice.randrange(30)):
+            await asyncio.sleep(0)
+        if dice.random() < 0.6:
+            asked.cancel()
+        return await asyncio.gather(asked, return_exceptions=True)
+
+    first = [answer for (answer,) in await asyncio.gather(*(caller(number) for number in range(90)))]
+    again = await asyncio.gather(*(writer.submit(deduction("acme", 1, f"k{number}")) for number in range(90)))
+    assert any(isinstance(answer, asyncio.CancelledError) for answer in first)
+    for before, after in zip(first, again, strict=True):
+        if isinstance(before, Answer):
+            assert after == Answer(before.reply, replayed=True)
+    assert await balance(store) == 10
+
+
+def breaking(key):
+    operation = deduction("acme", 1, key)
+
+    def encode(_deducted, _balance):
+        raise ValueError("a defect of this one operation")
+
+    object.__setattr__(operation, "encode", encode)
+    return operation
+
+
+@pytest.mark.parametrize("position", [0, 3, 7])
+async def test_a_culprit_is_found_and_its_neighbours_are_posted(open_writer, store, capsys, position):
+    counted = WrappedStore(store)
+    writer = open_writer(counted)
+    operations = [deduction("acme", 1, f"k{number}") for number in range(7)]
+    operations.insert(position, breaking("broken"))
+    told = await asyncio.gather(*(writer.submit(operation) for operation in operations), return_exceptions=True)
+    assert isinstance(told.pop(position), ValueError)
+    assert [answer.replayed for answer in told] == [False] * 7
+    assert await balance(store) == 93
+    assert counted.writes == 7  # 8, then halves of it, quarters, and pairs on the culprit's side
+    assert "batch_failed" in capsys.readouterr().out
+
+
+async def test_a_lone_culprit_is_told(writer, store):
+    with pytest.raises(ValueError, match="defect"):
+        await writer.submit(breaking("broken"))
+    assert await balance(store) == 100
+
+
+async def test_a_batch_that_conflicts_is_posted_in_halves(open_writer, store):
+    failing = FailingStore(store, conflict(), times=3)
+    writer = open_writer(failing)
+    told = await asyncio.gather(*(writer.submit(deduction("acme", 1, f"k{number}")) for number in range(8)), return_exceptions=True)
+    assert [answer.replayed for answer in told] == [False] * 8
+    assert await balance(store) == 92
+
+
+async def test_a_lone_conflict_is_told(open_writer, store):
+    writer = open_writer(FailingStore(store, conflict(), times=1))
+    with pytest.raises(Failure) as caught:
+        await writer.submit(deduction("acme", 1, "k"))
+    assert caught.value.reason is Reason.CONFLICT
+    assert not (await writer.submit(deduction("acme", 1, "k"))).replayed
+
+
+@pytest.mark.parametrize("after_effect", [False, True], ids=["before", "committed"])
+async def test_an_unreachable_database_is_told_at_once_and_the_key_finds_out(open_writer, store, *, after_effect):
+    """Also when it is unknown whether the commit happened: the same key has one effect, then the original reply."""
+    failing = FailingStore(store, storage_unavailable(), times=1, after_effect=after_effect)
+    writer = open_writer(failing)
+    operations = [deduction("acme", 1, f"k{number}") for number in range(5)]
+    told = await asyncio.gather(*(writer.submit(operation) for operation in operations), return_exceptions=True)
+    assert [failure.reason for failure in told] == [Reason.STORAGE_UNAVAILABLE] * 5
+    assert failing.writes == 1
+    again = await asyncio.gather(*(writer.submit(operation) for operation in operations))
+    assert [answer.replayed for answer in again] == [after_effect] * 5
+    assert await balance(store) == 95
+
+
+async def test_a_refusal_in_a_batch_that_is_split_stays_its_own(open_writer, store):
+    writer = open_writer(FailingStore(store, conflict(), times=1))
+    told = await asyncio.gather(
+        *(writer.submit(deduction("acme", amount, f"k{amount}")) for amount in (60, 50, 40)), return_exceptions=True
+    )
+    assert isinstance(told[1], Refusal)
+    assert [isinstance(answer, Answer) for answer in told] == [True, False, True]
+    assert await balance(store) == 0
