@@ -3,7 +3,8 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import grpc
@@ -63,6 +64,8 @@ class RunningServer:
     health: HealthServicer
     readiness: Readiness
     limits: ServerLimits
+    hurry: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once a stop is to wait for nothing."""
 
     async def stop(self, *, at_once: bool = False) -> None:
         """NOT_SERVING; time for balancers to notice; no new calls; calls in flight finish within the grace period.
@@ -71,10 +74,12 @@ class RunningServer:
         """
         self.edge.admission.draining = True
         self.health.drain()
-        if not at_once:
-            await asyncio.sleep(self.limits.drain_wait_s)
+        if at_once:
+            self.hurry.set()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.hurry.wait(), self.limits.drain_wait_s)
         self.health.close()
-        await self.server.stop(None if at_once else self.limits.grace_s)
+        await self.server.stop(None if self.hurry.is_set() else self.limits.grace_s)
         await self.readiness.stop()
         self.edge.overdue.close()
 
