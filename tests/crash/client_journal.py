@@ -61,13 +61,14 @@ class Journal:
 class Callers:
     """Callers who deduct with unique keys, and ask again with the same key whenever they don't know."""
 
-    def __init__(self, channel, journal, accounts, seed):
+    def __init__(self, channel, journal, accounts, seed, *, pause_s=0.01):
         self.stub = billing_pb2_grpc.BillingServiceStub(channel)
         self.journal = journal
         self.accounts = accounts
         self.up = asyncio.Event()
         self.stopped = False
         self._seed = seed
+        self._pause_s = pause_s
 
     async def ask(self, attempt, timeout_s=CALL_TIMEOUT_S):
         """One call. Answers whether the outcome is definite."""
@@ -102,7 +103,7 @@ class Callers:
             attempt = Attempt(chance.choice(self.accounts), f"{number}-{count}", chance.randint(1, 3) * CREDIT)
             self.journal.note(attempt, "invoked")
             if not await self.ask(attempt):
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(self._pause_s)
 
     async def settle(self, attempts):
         """Asks again with the same keys until each answer is definite."""

@@ -7,11 +7,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from client_journal import Journal
-from service_process import running_forker
-from stack import environment
-
-NO_STRIPE = "http://127.0.0.1:9"
-"""The discard port of this machine: refused at once."""
+from service_process import running_forker, service_settings
 
 
 @pytest.fixture
@@ -38,4 +34,4 @@ async def forker():
 @pytest.fixture
 def settings(database):
     """Of a service on the test's database."""
-    return environment(database.url, NO_STRIPE, BILLING_MIGRATE_ON_START="false")
+    return service_settings(database)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from stack import environment
 
 SCRIPT = Path(__file__).with_name("serve.py")
 ROOT = Path(__file__).parents[2]
@@ -17,10 +18,17 @@ START_TIMEOUT_S = 60.0
 """Far above what is promised, so that a slow start is measured and not mistaken for a hang."""
 RECONNECT = [("grpc.initial_reconnect_backoff_ms", 50), ("grpc.min_reconnect_backoff_ms", 50), ("grpc.max_reconnect_backoff_ms", 200)]
 """Channel options of a client that finds a restarted service soon."""
+NO_STRIPE = "http://127.0.0.1:9"
+"""The discard port of this machine: refused at once."""
 
 
 class StartFailedError(Exception):
     """The process ended before it served; the text is its own."""
+
+
+def service_settings(database, stripe_base=NO_STRIPE, **others):
+    """Settings of a service on a migrated database."""
+    return environment(database.url, stripe_base, BILLING_MIGRATE_ON_START="false", **others)
 
 
 class ServiceProcess:
@@ -53,7 +61,11 @@ class ServiceProcess:
     async def ended(self):
         """Waits for the end; answers the exit code, negative for a signal."""
         pid, self.pid = self.pid, None
-        return (await self._forker.order(wait=pid))["exit"]
+        try:
+            return (await self._forker.order(wait=pid))["exit"]
+        except BaseException:
+            os.kill(pid, signal.SIGKILL)  # or the next order would wait for it
+            raise
 
     async def kill(self):
         self.signal(signal.SIGKILL)
