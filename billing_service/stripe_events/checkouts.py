@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from billing_service.commands.completion import hear
 from billing_service.commands.environment import Environment
-from billing_service.commands.refund_news import RefundNews, apply_refund_news
+from billing_service.commands.refund_news import RefundNews
 from billing_service.domain.purchases import PurchaseNews, PurchaseSnapshot, check_payment
 from billing_service.domain.records import Purchase
 from billing_service.storage.purchase_rows import PURCHASES, claim_reference
@@ -17,7 +17,7 @@ from billing_service.stripe_events.verdict import PROCESSED, Verdict, ignored, q
 _MONEY = (PurchaseNews.PAID, PurchaseNews.FUNDS_PROMISED)
 
 
-def handle_checkout(environment: Environment, fact: CheckoutFact, refunds: Sequence[RefundNews] = ()) -> Work[Verdict]:
+def handle_checkout(environment: Environment, fact: CheckoutFact, refunds: Sequence[RefundNews] | None) -> Work[Verdict]:
     """Completes a purchase when the session is paid and is the one that was sold; `refunds` are known to stand against it."""
     if fact.mode != "payment":
         return ignored(f"a checkout in mode {fact.mode} sells no credits here")
@@ -35,10 +35,8 @@ def handle_checkout(environment: Environment, fact: CheckoutFact, refunds: Seque
         purchase.checkout_session_id = fact.session_id
         yield from PURCHASES.replace(purchase)
     yield from claim_reference(fact.session_id, purchase.account_id, purchase.purchase_id)
-    yield from link_payment(unit, purchase, fact.payment_intent_id)
+    yield from link_payment(unit, purchase, fact.payment_intent_id, refunds)
     yield from hear(unit, purchase, fact.news, paid_minor=fact.amount_total_minor or 0)
-    for news in refunds:
-        yield from apply_refund_news(unit, purchase, news)
     yield from unit.write()
     return PROCESSED
 

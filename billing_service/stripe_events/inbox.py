@@ -77,12 +77,12 @@ async def replay_event(environment: Environment, event_id: str, caller: Caller) 
 async def _process(environment: Environment, envelope: Envelope, payload: bytes, *, again: bool) -> Processed:
     fact = _fact(environment, envelope)
     try:
-        refunds = await ask_for_refunds(environment, fact) if isinstance(fact, ChargeFact | CheckoutFact) else []
+        refunds = None if isinstance(fact, Verdict) else await ask_for_refunds(environment, fact)
         outcome = await environment.store.write(lambda: _keep(environment, envelope, payload, fact, refunds, again=again))
     except Refusal as refusal:
         # A rule of money stood against the effect: nothing of it was stored, so the event is kept for an operator.
         verdict = quarantined(f"{refusal.reason}: {refusal.message}")
-        await environment.store.write(lambda: _keep(environment, envelope, payload, verdict, [], again=again))
+        await environment.store.write(lambda: _keep(environment, envelope, payload, verdict, None, again=again))
         outcome = Outcome.QUARANTINED
     except Exception as error:
         await _keep_failure(environment, envelope, payload, error)
@@ -112,7 +112,7 @@ def _keep(
     envelope: Envelope,
     payload: bytes,
     fact: Fact | Verdict,
-    refunds: list[RefundNews],
+    refunds: list[RefundNews] | None,
     *,
     again: bool,
 ) -> Work[Outcome]:
@@ -126,12 +126,12 @@ def _keep(
     return Outcome(verdict.status.value)
 
 
-def _handle(environment: Environment, fact: Fact, refunds: list[RefundNews]) -> Work[Verdict]:
+def _handle(environment: Environment, fact: Fact, refunds: list[RefundNews] | None) -> Work[Verdict]:
     match fact:
         case CheckoutFact():
             return (yield from handle_checkout(environment, fact, refunds))
         case PaymentIntentFact():
-            return (yield from handle_payment_intent(environment, fact))
+            return (yield from handle_payment_intent(environment, fact, refunds))
         case RefundFact():
             return (yield from handle_refund(environment, fact))
         case ChargeFact():

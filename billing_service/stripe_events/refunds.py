@@ -9,7 +9,7 @@ from billing_service.payments.port import ProviderRefused, ProviderUnavailable
 from billing_service.storage.event_rows import EventStatus, waiting_events
 from billing_service.storage.purchase_rows import await_reference, find_purchase, read_purchase
 from billing_service.storage.statements import Work
-from billing_service.stripe_events.facts import ChargeFact, CheckoutFact, Fact, RefundFact
+from billing_service.stripe_events.facts import ChargeFact, CheckoutFact, Fact, PaymentIntentFact, RefundFact
 from billing_service.stripe_events.lookup import purchase_of_ours
 from billing_service.stripe_events.payments import refund_news
 from billing_service.stripe_events.verdict import PROCESSED, Verdict, ignored, quarantined
@@ -22,9 +22,9 @@ def handle_refund(environment: Environment, fact: RefundFact) -> Work[Verdict]:
     return (yield from _apply(environment, fact.payment_intent_id, [refund_news(fact)]))
 
 
-def handle_charge(environment: Environment, fact: ChargeFact, refunds: Sequence[RefundNews]) -> Work[Verdict]:
+def handle_charge(environment: Environment, fact: ChargeFact, refunds: Sequence[RefundNews] | None) -> Work[Verdict]:
     """charge.refunded: its amount is a running total and takes nothing. It only makes us look for refunds that we were not told of."""
-    return (yield from _apply(environment, fact.payment_intent_id, refunds))
+    return (yield from _apply(environment, fact.payment_intent_id, refunds or ()))
 
 
 def _apply(environment: Environment, payment_intent_id: str | None, refunds: Sequence[RefundNews]) -> Work[Verdict]:
@@ -43,15 +43,15 @@ def _apply(environment: Environment, payment_intent_id: str | None, refunds: Seq
     return PROCESSED
 
 
-async def ask_for_refunds(environment: Environment, fact: Fact) -> list[RefundNews]:
-    """Stripe's own list of refunds, where an event makes us doubt that we know all of them. Raises STRIPE_UNAVAILABLE.
+async def ask_for_refunds(environment: Environment, fact: Fact) -> list[RefundNews] | None:
+    """Stripe's own list of refunds, where an event makes us doubt that we know all of them; else None. Raises STRIPE_UNAVAILABLE.
 
-    Asked before the transaction: for a charge that says more went back than we know, and for a payment that completes a
-    purchase while such a charge has been waiting for it.
+    Asked before the transaction: for a charge that says more went back than we know, and for an event that binds a payment while
+    such a charge has been waiting for it.
     """
     payment_intent_id = await environment.store.read(lambda: _doubtful(fact))
     if not payment_intent_id:
-        return []
+        return None
     try:
         listed = await environment.provider.list_refunds(payment_intent_id)
     except (ProviderUnavailable, ProviderRefused) as error:
@@ -69,7 +69,7 @@ def _doubtful(fact: Fact) -> Work[str]:
         purchase = (yield from read_purchase(*found)) if found else None
         if purchase is not None and purchase.refunded_minor < fact.amount_refunded_minor:
             return fact.payment_intent_id
-    elif isinstance(fact, CheckoutFact) and fact.payment_intent_id:
+    elif isinstance(fact, CheckoutFact | PaymentIntentFact) and fact.payment_intent_id:
         waiting = yield from waiting_events(fact.payment_intent_id)
         if any(event.event_type == "charge.refunded" for event in waiting):
             return fact.payment_intent_id
