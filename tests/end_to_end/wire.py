@@ -12,7 +12,7 @@ from contextlib import closing
 import asyncpg
 import grpc
 from billing_client.error_details import billing_error
-from billing_client.errors import BillingError
+from billing_client.errors import BillingError, Failure
 from google.protobuf.json_format import ParseDict
 from google.protobuf.message_factory import GetMessageClass
 from prepaid.billing.v1 import admin_pb2, billing_pb2, stripe_events_pb2
@@ -44,7 +44,7 @@ class Wire:
     """One channel to the service."""
 
     def __init__(self, address, api_key=None):
-        self._channel = grpc.aio.insecure_channel(address, options=[("grpc.enable_retries", 0)])
+        self._channel = grpc.aio.insecure_channel(address)
         self._metadata = (("authorization", f"Bearer {api_key}"),) if api_key else ()
 
     async def __aenter__(self):
@@ -92,6 +92,15 @@ class Wire:
         answer = await self.bytes_call("ProcessStripeEvent", request.SerializeToString())
         return stripe_events_pb2.StripeEventOutcome.Name(answer.outcome).removeprefix("STRIPE_EVENT_OUTCOME_")
 
+    async def deliver_until_taken(self, event):
+        """As Stripe does: again while the answer is that it could not be processed now."""
+        for _ in range(5):
+            try:
+                return await self.deliver(event)
+            except Failure:
+                await asyncio.sleep(0.05)
+        return await self.deliver(event)
+
 
 def told(error):
     return error.status.name, error.reason
@@ -104,8 +113,14 @@ def signature(payload, secret=WEBHOOK_SECRET, at_s=None):
 
 
 async def outcomes(*calls):
-    """Runs calls at once; answers results and errors in order."""
-    return await asyncio.gather(*calls, return_exceptions=True)
+    """Runs calls, up to 90 at once (a connection carries 100); answers results and errors in order."""
+    room = asyncio.Semaphore(90)
+
+    async def run(call):
+        async with room:
+            return await call
+
+    return await asyncio.gather(*(run(call) for call in calls), return_exceptions=True)
 
 
 async def row_counts(database):

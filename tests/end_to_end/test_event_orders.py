@@ -1,0 +1,163 @@
+"""Every order of an event set, with repetitions and with spending in between, ends at one balance and one statement."""
+
+import random
+from itertools import permutations
+
+import pytest
+from held_back import held_back
+from prepaid.billing.v1.purchases_pb2 import PURCHASE_STATUS_COMPLETED as COMPLETED
+from prepaid.billing.v1.purchases_pb2 import PURCHASE_STATUS_FAILED as FAILED
+from stack import CREDIT
+from wire import outcomes
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+PAID = ("payment_intent.succeeded", "checkout.session.completed")
+REFUND = ("refund.created", "charge.refunded", "refund.updated", "refund.failed")
+TAKEN = ("PROCESSED", "DUPLICATE", "IGNORED")
+
+
+async def deliver_all(held, events, chance):
+    """In this order, some of them again at once or much later."""
+    for event in events:
+        assert await held.wire.deliver(event) in TAKEN
+        if chance.random() < 0.4:  # noqa: PLR2004
+            assert await held.wire.deliver(chance.choice(events)) in TAKEN
+    for event in chance.sample(events, k=2):
+        assert await held.wire.deliver(event) in TAKEN
+
+
+def ended(**differences):
+    end = {"status": COMPLETED, "available": 1100, "frozen": 0, "debt": 0, "refunded": 0, "reversed": 0, "paid": 1000} | differences
+    return end | {"statement": end["available"] + end["frozen"] - end["debt"]}
+
+
+@pytest.mark.parametrize(("outcome", "end"), [("succeeded", ended(available=700, refunded=400, reversed=400)), ("failed", ended())])
+async def test_payment_and_a_refund_of_the_dashboard(database, new_account, outcome, end):
+    """All 120 orders of five events; with the failure six events, of whose 720 orders 40 are drawn."""
+    async with held_back(database.url) as held:
+        chance = random.Random(outcome)
+        orders = list(permutations(range(5 if outcome == "succeeded" else 6)))
+        for order in orders if outcome == "succeeded" else chance.sample(orders, 40):
+            account_id = new_account()
+            purchase = await held.paid_checkout(account_id)
+            refund = await held.stripe("POST", "refunds", payment_intent=await held.payment_intent(purchase), amount=400)
+            await held.stack.control(f"refunds/{refund['id']}/settle", {"status": outcome})
+            events = await held.events(*PAID, *REFUND)
+            assert len(events) == len(order)
+            await deliver_all(held, [events[place] for place in order], chance)
+            assert await held.ends(account_id, purchase) == end, [events[place]["type"] for place in order]
+
+
+async def test_spending_in_between_changes_no_sum(database, new_account):
+    """Usage that is recorded as debt lands before or after the money, the refund and its failure."""
+    async with held_back(database.url) as held:
+        chance = random.Random(7)
+        for order in chance.sample(list(permutations(range(5))), 30):
+            account_id = new_account()
+            purchase = await held.paid_checkout(account_id)
+            refund = await held.stripe("POST", "refunds", payment_intent=await held.payment_intent(purchase), amount=1000)
+            await held.stack.control(f"refunds/{refund['id']}/settle", {"status": "succeeded"})
+            events = await held.events(*PAID, *REFUND)
+            moment = chance.randrange(6)
+            for place in [*order, *order][: 5 + moment]:
+                await held.wire.deliver(events[place])
+                if place == order[min(moment, 4)]:
+                    await held.wire.call(
+                        "DeductCredits", account_id=account_id, amount_microcredits=150 * CREDIT, mode=3, idempotency_key="usage"
+                    )
+            expected = ended(available=0, debt=50, refunded=1000, reversed=1000)
+            assert await held.ends(account_id, purchase) == expected, order
+
+
+@pytest.mark.parametrize("types", [("charge.refunded",), ("refund.updated",), ("refund.created",), ("charge.refunded", "refund.updated")])
+async def test_some_events_of_a_refund_never_come(database, new_account, types):
+    """Endpoints may be subscribed to few types, and deliveries may be given up: one word of the refund is enough."""
+    async with held_back(database.url) as held:
+        for order in permutations(range(2 + len(types))):
+            account_id = new_account()
+            purchase = await held.paid_checkout(account_id)
+            refund = await held.stripe("POST", "refunds", payment_intent=await held.payment_intent(purchase), amount=250)
+            await held.stack.control(f"refunds/{refund['id']}/settle", {"status": "succeeded"})
+            events = await held.events(*PAID, *types)
+            assert len(events) == len(order)
+            for place in order:
+                await held.wire.deliver(events[place])
+            end = ended(available=850, refunded=250, reversed=250)
+            assert await held.ends(account_id, purchase) == end, [events[place]["type"] for place in order]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "end"),
+    [
+        ("succeeded", ended(available=500, refunded=600, reversed=600)),
+        ("failed", ended()),
+        ("canceled", ended()),
+    ],
+)
+async def test_a_refund_of_ours_ends_as_stripe_says_whatever_the_order(database, new_account, outcome, end):
+    async with held_back(database.url) as held:
+        settled = ["requires_action", outcome] if outcome == "canceled" else [outcome]
+        names = {"succeeded": 3, "failed": 4, "canceled": 4}
+        for order in permutations(range(names[outcome])):
+            account_id = new_account()
+            purchase = await held.paid_checkout(account_id)
+            for event in await held.events(*PAID):
+                assert await held.wire.deliver(event) == "PROCESSED"
+            made = await held.wire.do("Refund", purchase_id=purchase.purchase_id, amount_minor=600)
+            assert await held.ends(account_id, purchase) == ended(available=500, frozen=600, refunded=600, reversed=600) | {
+                "statement": 500
+            }
+            for status in settled:
+                await held.stack.control(f"refunds/{made.refund.stripe_refund_id}/settle", {"status": status})
+            events = await held.events(*REFUND)
+            assert len(events) == len(order)
+            for place in order:
+                await held.wire.deliver(events[place])
+            assert await held.ends(account_id, purchase) == end, [events[place]["type"] for place in order]
+
+
+@pytest.mark.parametrize(("outcome", "status", "available"), [("succeeded", COMPLETED, 1100), ("failed", FAILED, 100)])
+async def test_delayed_money_in_every_order(database, new_account, outcome, status, available):
+    types = ("payment_intent.succeeded", "payment_intent.payment_failed", "checkout.session.completed")
+    async with held_back(database.url) as held:
+        for order in permutations(range(3)):
+            account_id = new_account()
+            purchase = await held.paid_checkout(account_id, method="debit")
+            intent = await held.payment_intent(purchase)
+            await held.stack.control(f"payments/{intent}/settle", {"outcome": outcome})
+            events = await held.events(*types, f"checkout.session.async_payment_{outcome}")
+            assert len(events) == 3, [event["type"] for event in events]
+            await deliver_all(held, [events[place] for place in order], random.Random(str(order)))
+            end = await held.ends(account_id, purchase)
+            assert (end["status"], end["available"], end["statement"]) == (status, available, available), order
+
+
+async def test_fifty_deliveries_at_once_have_one_effect(database, new_account):
+    async with held_back(database.url) as held:
+        account_id = new_account()
+        purchase = await held.paid_checkout(account_id)
+        events = await held.events(*PAID)
+        crowd = await outcomes(*(held.wire.deliver(event) for event in events for _ in range(50)))
+        assert sorted(crowd) == ["DUPLICATE"] * 98 + ["PROCESSED"] * 2
+        assert await held.ends(account_id, purchase) == ended()
+        kept = (await held.wire.call("ListStripeEvents")).events
+        assert [(event.attempt_count, event.error) for event in kept] == [(1, "")] * 2
+
+
+async def test_payments_and_refunds_at_once(database, new_account):
+    """All events of ten purchases, each three times, shuffled, delivered together."""
+    async with held_back(database.url) as held:
+        stories, crowd, chance = [], [], random.Random(3)
+        for number in range(10):
+            account_id = new_account()
+            purchase = await held.paid_checkout(account_id)
+            refund = await held.stripe("POST", "refunds", payment_intent=await held.payment_intent(purchase), amount=100 * (number + 1))
+            await held.stack.control(f"refunds/{refund['id']}/settle", {"status": "succeeded" if number % 2 else "failed"})
+            stories.append((account_id, purchase, 100 * (number + 1) if number % 2 else 0))
+            crowd += await held.events(*PAID, *REFUND) * 3
+        chance.shuffle(crowd)
+        told = await outcomes(*(held.wire.deliver_until_taken(event) for event in crowd))
+        assert set(told) <= set(TAKEN), told
+        for account_id, purchase, back in stories:
+            assert await held.ends(account_id, purchase) == ended(available=1100 - back, refunded=back, reversed=back)
