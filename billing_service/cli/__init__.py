@@ -1,0 +1,44 @@
+"""The `billing` command: runs the service, and operates it."""
+
+from collections.abc import Callable
+
+import typer
+
+from billing_service.cli import accounts, credits, demo, dev, events, keys, purchases, serve, verify  # noqa: A004 - the group's name
+
+RUNNING, SPENDING, OPERATING = "Running it", "Credits and purchases", "Operating it"
+
+
+def _app() -> typer.Typer:
+    app = typer.Typer(
+        name="billing",
+        help="Prepaid credits: runs the service, and operates it. Settings come from the environment and `.env`.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+    command: Callable[..., None]
+    for command in (dev.dev, demo.demo, serve.serve, serve.gateway, serve.migrate, serve.health):
+        app.command(rich_help_panel=RUNNING)(command)
+    app.command(
+        rich_help_panel=RUNNING, add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
+    )(serve.sandbox)
+    for command in (accounts.balance, accounts.transactions, accounts.referral, purchases.packages, purchases.refund, credits.grant):
+        app.command(rich_help_panel=SPENDING)(command)
+    # A credit amount may be negative: `billing adjust ada -5`.
+    app.command(rich_help_panel=SPENDING, context_settings={"ignore_unknown_options": True})(credits.adjust)
+    app.add_typer(accounts.accounts, name="accounts", rich_help_panel=SPENDING)
+    app.add_typer(purchases.purchases, name="purchases", rich_help_panel=SPENDING)
+    app.add_typer(events.events, name="events", rich_help_panel=OPERATING)
+    app.add_typer(keys.keys, name="keys", rich_help_panel=OPERATING)
+    for command in (events.audit, verify.verify, verify.backup):
+        app.command(rich_help_panel=OPERATING)(command)
+    return app
+
+
+app = _app()
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app()

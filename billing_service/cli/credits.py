@@ -1,0 +1,56 @@
+"""`billing grant`, `adjust`."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+from billing_client import BillingClient, CreditCategory
+
+from billing_service.cli.accounts import AccountId, Reason
+from billing_service.cli.amounts import read_credits, shown_credits
+from billing_service.cli.connection import IdempotencyKey, calls_service
+from billing_service.cli.display import enum_option, say
+from billing_service.cli.times import read_future
+
+
+@calls_service
+def grant(
+    client: BillingClient,
+    *,
+    account_id: AccountId,
+    amount: Annotated[int, typer.Argument(metavar="CREDITS", parser=read_credits, help="How many, such as 100 or 0.25.")],
+    reason: Reason,
+    category: Annotated[Any, enum_option(CreditCategory, "Promotional when absent")] = None,
+    expires: Annotated[datetime | None, typer.Option(parser=read_future, metavar="TIME", help="2026-12-31, or in 30d.")] = None,
+    priority: Annotated[int | None, typer.Option(min=0, max=100, help="0 is spent first; 50 when absent.")] = None,
+    idempotency_key: IdempotencyKey = None,
+) -> None:
+    """Give credits to an account, which is made when there is none."""
+    answer = client.grant_credits(
+        account_id=account_id,
+        amount_microcredits=amount,
+        reason=reason,
+        category=category or CreditCategory.Value("CREDIT_CATEGORY_PROMOTIONAL"),
+        expire_time=expires,
+        priority=priority,
+        idempotency_key=idempotency_key,
+    )
+    _say("granted", amount, answer.transaction_id, answer.balance.available_microcredits)
+
+
+@calls_service
+def adjust(
+    client: BillingClient,
+    *,
+    account_id: AccountId,
+    amount: Annotated[int, typer.Argument(metavar="CREDITS", parser=read_credits, help="To add, or with a minus to take.")],
+    reason: Reason,
+    idempotency_key: IdempotencyKey = None,
+) -> None:
+    """Correct a balance, up or down."""
+    answer = client.adjust_credits(account_id=account_id, amount_microcredits=amount, reason=reason, idempotency_key=idempotency_key)
+    _say("adjusted by", amount, answer.transaction_id, answer.balance.available_microcredits)
+
+
+def _say(what: str, microcredits: int, transaction_id: str, available: int) -> None:
+    say(f"{transaction_id}: {what} {shown_credits(microcredits)} credits; {shown_credits(available)} available now")

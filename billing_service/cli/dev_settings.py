@@ -1,0 +1,68 @@
+"""What `billing dev` fills in, so that everything runs on this machine without a single setting."""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from billing_service.sandbox.config import LIVE_KEY_PREFIXES
+from billing_service.settings import SettingsInvalid
+
+SANDBOX_DATABASE_URL = "sqlite:///var/sandbox.db"
+"""Not the default of real settings: play money never ends up in a ledger that real settings serve."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where the parts listen besides the service; 0: the system chooses."""
+
+    sandbox: int
+    gateway: int
+
+
+def read_ports(given: Mapping[str, str], *, sandbox: int, gateway: int) -> Ports:
+    """SANDBOX_PORT and GATEWAY_PORT, or these. Raises SettingsInvalid."""
+    names = {"SANDBOX_PORT": sandbox, "GATEWAY_PORT": gateway}
+    problems = [f"{name}: must be a port" for name in names if name in given and not _is_port(given[name])]
+    if problems:
+        raise SettingsInvalid(problems)
+    return Ports(*(int(given.get(name, default)) for name, default in names.items()))
+
+
+def needs_sandbox(given: Mapping[str, str]) -> bool:
+    """Whether Stripe has to be stood in for. Raises SettingsInvalid beside a live key, or for settings that contradict it."""
+    key = given.get("STRIPE_SECRET_KEY", "")
+    if key.startswith(LIVE_KEY_PREFIXES):
+        raise SettingsInvalid(
+            ["STRIPE_SECRET_KEY: is a live key, which neither the sandbox nor `billing dev` runs beside; use `billing serve`"]
+        )
+    if not key and "STRIPE_API_BASE" in given:
+        raise SettingsInvalid(["STRIPE_API_BASE: needs STRIPE_SECRET_KEY; without a key the sandbox is started, which has its own address"])
+    return not key
+
+
+def filled_in(given: Mapping[str, str], sandbox_url: str | None) -> dict[str, str]:
+    """The given settings over throw-away ones. `sandbox_url`: where the stand-in listens; None for Stripe itself."""
+    chosen = {"BILLING_MIGRATE_ON_START": "true", "BILLING_REFLECTION": "true", "BILLING_LISTEN": "127.0.0.1:50051"}
+    if "BILLING_API_KEY_PEPPER" not in given:
+        # Without a pepper of one's own, keys would be worth nothing after a restart; on loopback none is needed.
+        chosen |= (
+            {"BILLING_AUTH": "off"} if given.get("BILLING_AUTH", "off") == "off" else {"BILLING_API_KEY_PEPPER": secrets.token_hex(32)}
+        )
+    if sandbox_url is not None:
+        chosen |= {
+            "DATABASE_URL": SANDBOX_DATABASE_URL,
+            "STRIPE_SECRET_KEY": "sk_" + "test_" + secrets.token_hex(16),
+            "STRIPE_WEBHOOK_SECRET": "whsec_" + secrets.token_hex(24),
+            "STRIPE_API_BASE": sandbox_url,
+        }
+        if "FRONTEND_URL" not in given:
+            chosen |= {
+                "FRONTEND_URL": sandbox_url,
+                "BILLING_CHECKOUT_SUCCESS_PATH": "/_sandbox/success?session_id={CHECKOUT_SESSION_ID}",
+                "BILLING_CHECKOUT_CANCEL_PATH": "/_sandbox/cancel",
+            }
+    return {**chosen, **given}
+
+
+def _is_port(text: str) -> bool:
+    return text.isascii() and text.isdigit() and int(text) <= 65_535  # noqa: PLR2004 - the largest port

@@ -1,0 +1,101 @@
+"""Sandbox, service and gateway in one process: nothing is left behind when it ends, and one Ctrl-C ends it."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
+
+import httpx
+from billing_client import AsyncBillingClient, ClientOptions
+
+from billing_service.bootstrap import RunningService, open_service
+from billing_service.cli.dev_settings import Ports, filled_in, needs_sandbox
+from billing_service.cli.failures import CannotListenError, cannot_listen
+from billing_service.clock import system_clock_us
+from billing_service.commands.api_keys import create_key_directly
+from billing_service.domain.api_keys import Scope, key_id_of
+from billing_service.sandbox.config import SandboxConfig
+from billing_service.sandbox.run import serve_sandbox
+from billing_service.settings import Settings, load_settings
+from billing_service.storage.access_rows import revoke_key
+from webhook_gateway.config import PATHS_DEFAULT, GatewayConfig
+from webhook_gateway.run import serve_gateway
+
+LOOPBACK = "127.0.0.1"
+HEALTHY_WITHIN_S = 20.0
+HEALTH_INTERVAL_S = 0.05
+SETTLEMENT_DELAY_S = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class DevStack:
+    """Everything, answering."""
+
+    settings: Settings
+    service: RunningService
+    sandbox_url: str | None
+    gateway_url: str
+    client: ClientOptions
+    """Reaches the service with every right."""
+
+
+@asynccontextmanager
+async def open_dev_stack(given: Mapping[str, str], ports: Ports) -> AsyncIterator[DevStack]:
+    """Runs everything until the block ends. Raises SettingsInvalid, CannotListenError, and what `open_service` raises."""
+    async with AsyncExitStack() as running:
+        sandbox_url = None
+        if needs_sandbox(given):
+            with _listening("the sandbox", ports.sandbox, "SANDBOX_PORT"):
+                sandbox_url = await running.enter_async_context(
+                    serve_sandbox(SandboxConfig(settlement_delay_s=SETTLEMENT_DELAY_S), LOOPBACK, ports.sandbox)
+                )
+        settings = load_settings(filled_in(given, sandbox_url))
+        service = await running.enter_async_context(open_service(settings))
+        admin, webhook = [await running.enter_async_context(_key(service, settings, scope)) for scope in (Scope.ADMIN, Scope.WEBHOOK)]
+        client = ClientOptions(address=service.address, api_key=admin, ca_file=settings.tls_certificate_file)
+        config = GatewayConfig(secrets=settings.stripe_webhook_secrets, billing=replace(client, api_key=webhook))
+        with _listening("the gateway", ports.gateway, "GATEWAY_PORT"):
+            gateway_url = await running.enter_async_context(serve_gateway(config, LOOPBACK, ports.gateway))
+        if sandbox_url is not None:
+            await _send_events(sandbox_url, gateway_url, settings)
+        await _until_healthy(client)
+        yield DevStack(settings, service, sandbox_url, gateway_url, client)
+
+
+@contextmanager
+def _listening(who: str, port: int, setting: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as taken:
+        raise CannotListenError(cannot_listen(who, f"{LOOPBACK}:{port}", setting)) from taken
+
+
+@asynccontextmanager
+async def _key(service: RunningService, settings: Settings, scope: Scope) -> AsyncIterator[str | None]:
+    """A key for as long as this process runs; none where none is asked for."""
+    if settings.auth == "off":
+        yield None
+        return
+    store, pepper = service.environment.store, service.environment.api_key_pepper
+    # A name of its own each time: after a crash the old key would count against the two that a caller may have.
+    caller = f"dev-{scope}-{secrets.token_hex(4)}"
+    secret = await create_key_directly(store, system_clock_us, pepper, caller, [scope])
+    key_id = key_id_of(secret)
+    assert key_id is not None
+    try:
+        yield secret
+    finally:
+        await store.write(lambda: revoke_key(key_id, system_clock_us()))
+
+
+async def _send_events(sandbox_url: str, gateway_url: str, settings: Settings) -> None:
+    endpoint = {"url": gateway_url + PATHS_DEFAULT[0], "secret": settings.stripe_webhook_secrets[0]}
+    async with httpx.AsyncClient() as http:
+        (await http.post(f"{sandbox_url}/_sandbox/webhooks/endpoints", json=endpoint)).raise_for_status()
+
+
+async def _until_healthy(options: ClientOptions) -> None:
+    async with asyncio.timeout(HEALTHY_WITHIN_S), AsyncBillingClient.from_options(options) as client:
+        while not await client.is_serving():  # noqa: ASYNC110 - asked as any other client asks
+            await asyncio.sleep(HEALTH_INTERVAL_S)

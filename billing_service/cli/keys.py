@@ -1,0 +1,121 @@
+"""`billing keys …`: who may call, and for what."""
+
+import asyncio
+import re
+from datetime import datetime
+from typing import Annotated
+
+import typer
+from billing_client import BillingClient
+from billing_client import Scope as WireScope
+from prepaid.billing.v1.api_keys_pb2 import ApiKey as KeyRecord
+
+from billing_service.cli.connection import Address, ApiKey, AsJson, IdempotencyKey, calls_service, connected
+from billing_service.cli.display import EXIT_MISCONFIGURED, console, fail, plain, show_fields, show_json, show_table, shown_enum
+from billing_service.cli.failures import explained
+from billing_service.cli.times import read_future, shown_time
+from billing_service.domain.api_keys import Scope
+
+keys = typer.Typer(help="API keys: create, list, revoke.", no_args_is_help=True)
+
+_CALLER = re.compile(r"[a-z0-9._-]{1,64}", re.ASCII)
+"""As the service's own check of CreateApiKey, which a key made without it must pass too."""
+
+
+def _read_scope(word: str) -> Scope:
+    try:
+        return Scope(word)
+    except ValueError:
+        raise typer.BadParameter(f"{word!r} is none of {', '.join(Scope)}") from None
+
+
+@keys.command("create")
+def create_key(
+    *,
+    caller: Annotated[str, typer.Argument(help="Name of the calling service; stays the same when its key is rotated.")],
+    scopes: Annotated[
+        list[str], typer.Option("--scope", parser=_read_scope, metavar="SCOPE", help=f"What it may do, once or more: {', '.join(Scope)}.")
+    ],
+    expires: Annotated[datetime | None, typer.Option(parser=read_future, metavar="TIME", help="2026-12-31, or in 90d.")] = None,
+    offline: Annotated[bool, typer.Option("--offline", help="Write to the database without the service: for the very first key.")] = False,
+    address: Address = None,
+    api_key: ApiKey = None,
+    idempotency_key: IdempotencyKey = None,
+) -> None:
+    """Make an API key, and show its secret this once."""
+    if not _CALLER.fullmatch(caller):
+        fail("CALLER: must be 1 to 64 characters of a-z, 0-9, '-', '_', '.'", code=EXIT_MISCONFIGURED)
+    if offline:
+        if expires is not None:
+            fail("--expires: needs the running service", code=EXIT_MISCONFIGURED)
+        _show_secret(caller, scopes, _create_offline(caller, scopes))
+        return
+    with connected(address, api_key) as client:
+        wanted = [WireScope.Value(f"SCOPE_{scope.upper()}") for scope in scopes]
+        made = client.create_api_key(caller=caller, scopes=wanted, expire_time=expires, idempotency_key=idempotency_key)
+        if made.replayed:
+            fail(f"this call made key {made.api_key.key_id} before; its secret was shown then and is kept nowhere")
+        _show_secret(caller, scopes, made.secret)
+
+
+def _create_offline(caller: str, scopes: list[str]) -> str:
+    from billing_service.bootstrap import open_store
+    from billing_service.clock import system_clock_us
+    from billing_service.commands.api_keys import create_key_directly
+    from billing_service.settings import Settings, SettingsInvalid, load_settings
+
+    async def create(settings: Settings, pepper: bytes) -> str:
+        store = await open_store(settings)
+        try:
+            return await create_key_directly(store, system_clock_us, pepper, caller, [Scope(scope) for scope in scopes])
+        finally:
+            await store.close()
+
+    with explained():
+        settings = load_settings(purpose="operate")
+        if settings.api_key_pepper is None:
+            raise SettingsInvalid(["BILLING_API_KEY_PEPPER: is required, the same as the service's"])
+        return asyncio.run(create(settings, settings.api_key_pepper.get_secret_value().encode()))
+
+
+@keys.command("list")
+@calls_service
+def list_keys(client: BillingClient, as_json: AsJson = False) -> None:
+    """All API keys, newest first, without their secrets."""
+    found = client.list_api_keys().api_keys
+    if as_json:
+        show_json(found)
+        return
+    rows = [
+        (
+            k.key_id,
+            k.caller,
+            _scopes(k),
+            shown_time(k.create_time),
+            shown_time(k.expire_time),
+            shown_time(k.revoke_time),
+            shown_time(k.last_use_time),
+        )
+        for k in found
+    ]
+    show_table("API keys", ("key", "caller", "scopes", "created", "expires", "revoked", "last used"), rows)
+
+
+@keys.command("revoke")
+@calls_service
+def revoke_key(
+    client: BillingClient, key_id: Annotated[str, typer.Argument(metavar="KEY", help="Its id.")], idempotency_key: IdempotencyKey = None
+) -> None:
+    """End an API key, in every process within 10 seconds."""
+    key = client.revoke_api_key(key_id=key_id, idempotency_key=idempotency_key).api_key
+    show_fields(f"API key {key.key_id}", [("caller", key.caller), ("scopes", _scopes(key)), ("revoked", shown_time(key.revoke_time))])
+
+
+def _scopes(key: KeyRecord) -> str:
+    return " ".join(shown_enum(WireScope, scope) for scope in key.scopes)
+
+
+def _show_secret(caller: str, scopes: list[str], secret: str) -> None:
+    """The secret alone on standard output, so that a script can take it; the words beside it on standard error."""
+    typer.echo(f"API key of {caller} ({' '.join(scopes)}). This is the only time that it is shown:", err=True)
+    console().print(plain(secret), soft_wrap=True)

@@ -1,0 +1,85 @@
+"""`billing serve`, `gateway`, `sandbox`, `migrate`, `health`: one process each."""
+
+import asyncio
+from typing import Annotated, Any
+
+import typer
+
+from billing_service.cli.connection import Address, ApiKey, client_options
+from billing_service.cli.display import EXIT_MISCONFIGURED, fail, say
+from billing_service.cli.failures import explained
+from billing_service.cli.stopping import Stop, run_until_stopped
+from billing_service.settings import Settings, load_settings
+
+
+def serve(
+    uvloop: Annotated[bool, typer.Option("--uvloop", help="Run on uvloop, where it is installed; measure before keeping it.")] = False,
+) -> None:
+    """Run the billing service. SIGTERM and Ctrl-C let calls finish; a second one ends at once."""
+    from billing_service.logs import configure_logs
+
+    with explained():
+        settings = load_settings()
+        configure_logs(settings)
+        with asyncio.Runner(loop_factory=_uvloop() if uvloop else None) as runner:
+            code = runner.run(run_until_stopped(lambda stop: _serve(settings, stop)))
+    raise typer.Exit(code)
+
+
+async def _serve(settings: Settings, stop: Stop) -> None:
+    from billing_service.bootstrap import open_service
+
+    async with open_service(settings) as running:
+        stop.cut_off = lambda: running.server.stop(at_once=True)
+        await stop.asked.wait()
+
+
+def _uvloop() -> Any:
+    try:
+        import uvloop
+    except ModuleNotFoundError:
+        fail("--uvloop: it is not installed; `pip install prepaid-billing[uvloop]` brings it", code=EXIT_MISCONFIGURED)
+    return uvloop.new_event_loop
+
+
+def gateway() -> None:
+    """Run the webhook gateway: checks Stripe's signatures, forwards events to the service."""
+    from webhook_gateway.__main__ import main
+
+    with explained():
+        code = main()
+    raise typer.Exit(code)
+
+
+def sandbox(context: typer.Context) -> None:
+    """Run the stand-in for Stripe alone; `billing sandbox --help` shows its options."""
+    from billing_service.sandbox.run import main
+
+    raise typer.Exit(main(context.args))
+
+
+def migrate() -> None:
+    """Bring the database to the newest schema. Safe to repeat, and beside other processes that do."""
+    from billing_service.storage.migrate import check_schema
+    from billing_service.storage.migrate import migrate as apply_migrations
+
+    async def bring() -> None:
+        url = settings.database_url.get_secret_value()
+        await apply_migrations(url)
+        await check_schema(url)
+
+    with explained():
+        settings = load_settings(purpose="operate")
+        asyncio.run(bring())
+    say(f"the {settings.database_kind} database has the newest schema")
+
+
+def health(address: Address = None, api_key: ApiKey = None) -> None:
+    """Ask the service whether it can do its work. Exit code 0 only when it says so."""
+    from billing_client import BillingClient
+
+    options = client_options(address, api_key)
+    with BillingClient.from_options(options) as client:
+        if not client.is_serving():
+            fail(f"NOT SERVING: {options.address}")
+    say(f"SERVING: {options.address}")

@@ -1,0 +1,114 @@
+"""`billing verify`, `backup`."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from billing_service.cli.connection import Address, ApiKey, AsJson, connected
+from billing_service.cli.display import EXIT_FAILED, EXIT_MISCONFIGURED, fail, plain, say, show_fields, show_json, show_table
+from billing_service.cli.failures import explained
+
+
+def verify(
+    account: Annotated[str, typer.Option(help="Only this account.")] = "",
+    offline: Annotated[bool, typer.Option("--offline", help="Read the database without the service.")] = False,
+    as_json: AsJson = False,
+    address: Address = None,
+    api_key: ApiKey = None,
+) -> None:
+    """Compute every balance again from the ledger. Exit code 1 when anything differs."""
+    if offline:
+        report = _verify_offline(account)
+    else:
+        with connected(address, api_key) as client:
+            report = client.verify_ledger(account_id=account)
+    if as_json:
+        show_json(report)
+    else:
+        _show(report)
+    if report.differences:
+        raise typer.Exit(EXIT_FAILED)
+    if account and not report.account_count:
+        fail("ACCOUNT_NOT_FOUND: there is no such account")
+
+
+def _verify_offline(account: str) -> Any:
+    from prepaid.billing.v1.admin_pb2 import LedgerDifference, VerifyLedgerResponse
+
+    from billing_service.bootstrap import open_store
+    from billing_service.operations.verify import Report, verify_ledger
+    from billing_service.settings import Settings, load_settings
+
+    async def read(settings: Settings) -> Report:
+        store = await open_store(settings)
+        try:
+            return await verify_ledger(store, account)
+        finally:
+            await store.close()
+
+    with explained():
+        found = asyncio.run(read(load_settings(purpose="operate").model_copy(update={"migrate_on_start": False})))
+    return VerifyLedgerResponse(
+        account_count=found.accounts,
+        transaction_count=found.transactions,
+        entry_count=found.entries,
+        differences=[LedgerDifference(**difference._asdict()) for difference in found.differences],
+    )
+
+
+def _show(report: Any) -> None:
+    counts = f"{report.account_count:,} accounts, {report.transaction_count:,} transactions, {report.entry_count:,} entries"
+    if not report.differences:
+        say(f"✓ the ledger proves every balance: {counts}")
+        return
+    rows: Sequence[Sequence[object]] = [(d.account_id, d.subject, d.expected, d.stored) for d in report.differences]
+    show_table("Differences", ("account", "what", "ledger says", "stored"), rows, numbers=["ledger says", "stored"])
+    typer.echo(f"✗ {len(rows):,} differences in {counts}", err=True)
+
+
+def backup(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The new backup; FILE.manifest.json stands beside it.")],
+    check: Annotated[bool, typer.Option("--verify", help="Restore an existing backup into a temporary place, and prove it.")] = False,
+) -> None:
+    """Copy the SQLite database, also while the service runs, and prove the copy."""
+    from billing_service.operations.backup import BackupInvalidError, back_up, verify_backup
+    from billing_service.settings import load_settings
+    from billing_service.storage.migrate import sqlite_path
+
+    with explained():
+        try:
+            if check:
+                manifest = asyncio.run(verify_backup(file))
+            else:
+                settings = load_settings(purpose="operate")
+                source = sqlite_path(settings.database_url.get_secret_value())
+                if source is None:
+                    fail(
+                        "DATABASE_URL: is PostgreSQL, whose own tool makes backups while it runs:",
+                        f'  pg_dump --format=custom --file={plain(file)} "$DATABASE_URL"',
+                        code=EXIT_MISCONFIGURED,
+                    )
+                manifest = back_up(source, file)
+        except BackupInvalidError as invalid:
+            fail(*(f"✗ {problem}" for problem in invalid.problems))
+    counted = manifest.counts
+    show_fields(
+        f"Backup {file}",
+        [
+            ("made", manifest.create_time),
+            ("migration", manifest.migration),
+            ("size", f"{manifest.file_bytes:,} bytes"),
+            ("SHA-256", manifest.sha256),
+            ("accounts", f"{counted['accounts']:,}"),
+            ("transactions", f"{counted['transactions']:,}"),
+            ("entries", f"{counted['entries']:,}"),
+        ],
+    )
+    say(
+        "✓ restored into a temporary place, and its ledger proves every balance"
+        if check
+        else "✓ complete; `billing backup --verify` proves it"
+    )
