@@ -83,6 +83,12 @@ class Gatherer(Generic[Question, Reply]):
     async def _answer(self, batch: list[tuple[Question, "asyncio.Future[Reply]"]]) -> None:
         try:
             replies = await self._run([question for question, _ in batch])
+        except asyncio.CancelledError:
+            if asyncio.current_task().cancelling():  # type: ignore[union-attr]  # a coroutine that runs has a task
+                raise
+            # From inside, such as a driver's own. Left alone it would end this task, and every later caller would wait for ever.
+            interrupted = Failure(Reason.CONFLICT, "the batch was interrupted; the same idempotency key finds out what became of it")
+            replies = [interrupted] * len(batch)
         except Exception as error:  # noqa: BLE001 - whatever it is, each caller is told; a batch must not end the server
             replies = [error] * len(batch)
         for (_, future), reply in zip(batch, replies, strict=True):
