@@ -6,9 +6,10 @@ from billing_service.domain.account import Account, Ids
 from billing_service.domain.refusals import Reason, Refusal
 from billing_service.ledger.keys import IdempotencyKey
 from billing_service.ledger.operations import Answer, Deduct
+from billing_service.storage.batch_rows import lock_batch
 from billing_service.storage.key_rows import INSERT as INSERT_KEYS
-from billing_service.storage.key_rows import KeyId, StoredKey, find_keys
-from billing_service.storage.ledger_rows import lock_accounts, write_accounts
+from billing_service.storage.key_rows import KeyId, StoredKey
+from billing_service.storage.ledger_rows import write_accounts
 from billing_service.storage.statements import Row, Work
 
 Outcome = Answer | Refusal
@@ -16,8 +17,8 @@ Outcome = Answer | Refusal
 
 def post_batch(operations: Sequence[Deduct], clock_us: Callable[[], int], ids: Ids) -> Work[list[Outcome]]:
     """Posts operations in order. One's refusal never touches its neighbours: it is that one's outcome."""
-    accounts = yield from lock_accounts(sorted({operation.account_id for operation in operations}))
-    spent = yield from find_keys([operation.key.id for operation in operations])
+    account_ids = sorted({operation.account_id for operation in operations})
+    accounts, spent = yield from lock_batch(account_ids, [operation.key.id for operation in operations])
     batch = _Batch(accounts, spent, clock_us(), ids)
     outcomes = [batch.post(operation) for operation in operations]
     yield from write_accounts(list(accounts.values()), beside=[INSERT_KEYS.many(batch.keys)] if batch.keys else [])

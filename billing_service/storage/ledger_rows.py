@@ -100,7 +100,7 @@ def expect(changed: int, expected: int, what: str) -> None:
         raise LostUpdateError(f"{what}: {changed} rows changed, {expected} expected")
 
 
-def _account(row: Sequence[Any]) -> Account:
+def account_of(row: Sequence[Any]) -> Account:
     account_id, version, last_transaction_id, balance, debt, set_aside, overdraft_limit, frozen = row[:8]
     return Account(account_id, version, last_transaction_id, balance, debt, set_aside, overdraft_limit, bool(frozen))
 
@@ -108,7 +108,7 @@ def _account(row: Sequence[Any]) -> Account:
 _CATEGORIES = {int(category): category for category in Category}
 
 
-def _lot(row: Sequence[Any]) -> Lot:
+def lot_of(row: Sequence[Any]) -> Lot:
     lot_id, category, priority, amount, remaining, created, effective, expires, source_id = row
     return Lot(lot_id, _CATEGORIES[category], priority, amount, remaining, created, effective, expires, source_id)
 
@@ -116,15 +116,15 @@ def _lot(row: Sequence[Any]) -> Lot:
 def lock_accounts(account_ids: Sequence[str]) -> Work[dict[str, Account]]:
     """Locks the accounts that exist, in order of their ids, until the transaction ends; then loads their open lots."""
     rows = yield LOCK_ACCOUNTS(account_ids)
-    found = {row[0]: _account(row) for row in rows}
+    found = {row[0]: account_of(row) for row in rows}
     if found:
         for row in (yield READ_OPEN_LOTS(list(found))):
-            found[row[0]].lots.append(_lot(row[1:]))
-        _order_lots(found)
+            found[row[0]].lots.append(lot_of(row[1:]))
+        order_lots(found)
     return found
 
 
-def _order_lots(found: dict[str, Account]) -> None:
+def order_lots(found: dict[str, Account]) -> None:
     for account in found.values():
         if len(account.lots) > 1:
             account.lots.sort(key=burn_down_order)
@@ -136,10 +136,10 @@ def read_accounts(account_ids: Sequence[str]) -> Work[dict[str, Account]]:
     for row in (yield READ_ACCOUNTS_AND_LOTS(account_ids)):
         account = found.get(row[0])
         if account is None:
-            account = found[row[0]] = _account(row)
+            account = found[row[0]] = account_of(row)
         if row[8] is not None:
-            account.lots.append(_lot(row[8:]))
-    _order_lots(found)
+            account.lots.append(lot_of(row[8:]))
+    order_lots(found)
     return found
 
 
@@ -148,7 +148,7 @@ def fetch_lots(account: Account, lot_ids: Iterable[str]) -> Work[None]:
     missing = [lot_id for lot_id in lot_ids if lot_id and account.lot(lot_id) is None]
     if missing:
         for row in (yield READ_LOTS(account.account_id, missing)):
-            account.add_lot(_lot(row))
+            account.add_lot(lot_of(row))
 
 
 def write_accounts(changed: Sequence[Account], *, beside: Sequence[Call] = ()) -> Work[None]:

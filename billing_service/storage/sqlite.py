@@ -64,7 +64,9 @@ class SqliteStore:
 
     name = "sqlite"
 
-    def __init__(self, writer: aiosqlite.Connection, readers: list[aiosqlite.Connection], lock: "FileLock") -> None:
+    def __init__(self, path: Path, writer: aiosqlite.Connection, readers: list[aiosqlite.Connection], lock: "FileLock") -> None:
+        self._path = path
+        self._identity = _identity(path)
         self.counters = StoreCounters()
         self.read_counters = StoreCounters()
         self._writer = writer
@@ -101,6 +103,7 @@ class SqliteStore:
 
     def _transact(self, connection: aiosqlite.Connection, work: Callable[[], Work[T]]) -> T:
         raw = connection._conn  # noqa: SLF001 - inside the connection's own thread
+        self._confirm_file()
         try:
             raw.execute("BEGIN IMMEDIATE")
             try:
@@ -170,15 +173,30 @@ class SqliteStore:
             raise meaning from error
 
     async def probe(self) -> None:
-        await self._finish(self._call(self._writer, self._begin_and_roll_back))
+        await self._finish(self._call(self._writer, self._commit_nothing))
 
-    def _begin_and_roll_back(self, connection: aiosqlite.Connection) -> None:
+    def _commit_nothing(self, connection: aiosqlite.Connection) -> None:
         raw = connection._conn  # noqa: SLF001 - inside the connection's own thread
+        self._confirm_file()
         try:
             raw.execute("BEGIN IMMEDIATE")
-            raw.execute("ROLLBACK")
+            try:
+                raw.execute("PRAGMA user_version=0")  # as it is; yet a page goes to the disk, and a full one says so
+                raw.execute("COMMIT")
+            finally:
+                if raw.in_transaction:
+                    raw.execute("ROLLBACK")
         except sqlite3.Error as error:
             raise storage_unavailable() from error
+
+    def _confirm_file(self) -> None:
+        """SQLite goes on in a file that was deleted, and all it acknowledges would be gone with the process."""
+        try:
+            found = _identity(self._path)
+        except OSError as error:
+            raise storage_unavailable("the database file is gone") from error
+        if found != self._identity:
+            raise storage_unavailable("another file is in the place of the database")
 
     async def close(self) -> None:
         while self._running:
@@ -189,6 +207,11 @@ class SqliteStore:
         for connection in (*self._all_readers, self._writer):
             await connection.close()
         self._lock.release()
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_dev, found.st_ino
 
 
 def _straight(order: tuple[int, ...]) -> tuple[int, ...]:
@@ -233,7 +256,7 @@ async def open_sqlite(path: Path) -> SqliteStore:
         if isinstance(error, sqlite3.Error):
             raise failures.from_sqlite(error) from error
         raise
-    return SqliteStore(opened[0], opened[1:], lock)
+    return SqliteStore(path, opened[0], opened[1:], lock)
 
 
 async def _connect(uri: str, pragmas: tuple[str, ...]) -> aiosqlite.Connection:

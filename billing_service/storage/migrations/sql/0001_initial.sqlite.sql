@@ -268,3 +268,8 @@ CREATE TRIGGER audit_records_no_delete BEFORE DELETE ON audit_records
 BEGIN
   SELECT RAISE(ABORT, 'audit_records is append-only');
 END
+-- next
+-- Without statistics the planner would read all lots of an account, spent ones too, instead of the index on open ones.
+ANALYZE
+-- next
+INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES ('lots', 'lots', '1000000 100 1'), ('lots', 'ix_lots_open', '20000 2')

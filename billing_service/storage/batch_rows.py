@@ -1,0 +1,99 @@
+"""What a batch reads, in one statement: accounts locked, their open lots, and the keys that were spent.
+
+On PostgreSQL a statement sees one snapshot, and a lock that had to wait returns a row newer than that snapshot: lots and keys
+read beside it would be stale. So each account is read twice, locked and as the snapshot has it. Every change of a lot makes a new
+version of its account; where the two versions differ, lots and keys are read again, now that the locks are held.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import alias, cast, literal_column, null, select, union_all
+
+from billing_service.domain.account import Account
+from billing_service.storage.key_rows import FIND, KeyId, StoredKey
+from billing_service.storage.ledger_rows import READ_OPEN_LOTS, account_of, lot_of, order_lots
+from billing_service.storage.schema import Bytes, Id, Number, accounts, idempotency_keys, lots
+from billing_service.storage.statements import InList, InRows, Work, reading
+
+_ACCOUNT, _LOT, _KEY = 0, 1, 2
+_NO_TEXT = literal_column("''", type_=Id)
+
+
+def _padded(kind: int, texts: Sequence[Any], numbers: Sequence[Any], blobs: Sequence[Any]) -> list[Any]:
+    """Columns of one kind of row: 4 texts, 7 numbers, 2 blobs."""
+    return [
+        literal_column(str(kind)),
+        *texts,
+        *[_NO_TEXT] * (4 - len(texts)),
+        *numbers,
+        *[cast(null(), Number)] * (7 - len(numbers)),
+        *blobs,
+        *[cast(null(), Bytes)] * (2 - len(blobs)),
+    ]
+
+
+def _statement() -> Any:
+    locked = (
+        select(*accounts.columns)
+        .where(InList(accounts.c.account_id, "list_ids"))
+        .order_by(accounts.c.account_id)
+        .with_for_update()
+        .cte("locked")
+    )
+    seen = alias(accounts, "seen")
+    account_numbers = [locked.c.version, locked.c.balance, locked.c.debt, locked.c.set_aside, locked.c.overdraft_limit, locked.c.frozen]
+    account_rows = select(
+        *_padded(_ACCOUNT, [locked.c.account_id, locked.c.last_transaction_id], [*account_numbers, seen.c.version], [])
+    ).join_from(locked, seen, seen.c.account_id == locked.c.account_id)
+    lot_numbers = [
+        lots.c.category,
+        lots.c.priority,
+        lots.c.amount,
+        lots.c.remaining,
+        lots.c.create_time_us,
+        lots.c.effective_time_us,
+        lots.c.expire_time_us,
+    ]
+    lot_rows = select(*_padded(_LOT, [lots.c.account_id, lots.c.lot_id, lots.c.source_id], lot_numbers, [])).where(
+        InList(lots.c.account_id, "list_ids"), lots.c.is_open == literal_column("1")
+    )
+    keys = idempotency_keys.c
+    key_rows = select(
+        *_padded(_KEY, [keys.account_id, keys.idempotency_key, keys.scope, keys.resource_id], [], [keys.fingerprint, keys.reply])
+    ).where(InRows((keys.account_id, keys.idempotency_key, keys.scope), ("list_accounts", "list_keys", "list_scopes"), leading=1))
+    return union_all(account_rows, lot_rows, key_rows)
+
+
+LOCK_BATCH = reading("lock batch", _statement(), "list_ids", "list_accounts", "list_keys", "list_scopes")
+
+
+def lock_batch(account_ids: Sequence[str], wanted: Sequence[KeyId]) -> Work[tuple[dict[str, Account], dict[KeyId, StoredKey]]]:
+    """The accounts that exist, locked in the order given, with their open lots; and the spent ones of the wanted keys."""
+    key_accounts, key_values, key_scopes = zip(*wanted, strict=True)
+    rows: Sequence[Sequence[Any]] = yield LOCK_BATCH(account_ids, key_accounts, key_values, key_scopes)
+    found: dict[str, Account] = {}
+    spent: dict[KeyId, StoredKey] = {}
+    stale = False
+    for row in rows:
+        if row[0] == _ACCOUNT:
+            version, balance, debt, set_aside, overdraft_limit, frozen, seen_version = row[5:12]
+            stale = stale or version != seen_version
+            found[row[1]] = account_of((row[1], version, row[2], balance, debt, set_aside, overdraft_limit, frozen))
+        elif row[0] == _LOT:
+            found[row[1]].lots.append(lot_of((row[2], *row[5:12], row[3])))
+        else:
+            spent[row[1], row[2], row[3]] = StoredKey(row[12], row[13], row[4])
+    if stale:
+        spent = yield from _read_again(found, wanted)
+    order_lots(found)
+    return found, spent
+
+
+def _read_again(found: dict[str, Account], wanted: Sequence[KeyId]) -> Work[dict[KeyId, StoredKey]]:
+    for account in found.values():
+        account.lots.clear()
+    for row in (yield READ_OPEN_LOTS(list(found))):
+        found[row[0]].lots.append(lot_of(row[1:]))
+    key_accounts, key_values, key_scopes = zip(*wanted, strict=True)
+    return {(row[0], row[1], row[2]): StoredKey(*row[3:6]) for row in (yield FIND(key_accounts, key_values, key_scopes))}
