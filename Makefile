@@ -95,3 +95,10 @@ test-long: setup test-tools ## The same with long runs of crashes and fuzzing
 bench: setup ## Measure against the no-op and the naive form, in one run
 	$(BIN)/python -m tests.bench.run
 
+.PHONY: run
+run: setup ## Run everything here: service, gateway and, without a Stripe key, a stand-in for Stripe
+	@$(BIN)/billing dev
+
+.PHONY: demo
+demo: setup ## Tell the whole story step by step, against `make run` or a stack of its own
+	@$(BIN)/billing demo --own

@@ -42,6 +42,10 @@ HINTS: Mapping[str, str] = {
 }
 
 
+TOLD = ("stripe_code", "correlation_id")
+"""Metadata that the service's words don't repeat, and that whoever looks into it needs."""
+
+
 def environment() -> dict[str, str]:
     """The process's environment over `.env` in the working directory; empty values count as absent."""
     found = {**dotenv_values(ENV_FILE), **os.environ}
@@ -78,7 +82,8 @@ def describe(error: BillingError, address: str) -> str:
         line = f"{error.status.name}: no answer from the service at {address}"
         hint = "is it running there? `billing health` asks it, `billing dev` starts one to try"
     else:
-        line = f"{error.reason}: {error.message}"
+        told = ", ".join(f"{name} {error.metadata[name]}" for name in TOLD if name in error.metadata)
+        line = f"{error.reason}: {error.message}" + (f", {told}" if told else "")
         hint = HINTS.get(error.reason, "")
     if isinstance(error, OutcomeUnknown) and error.idempotency_key:
         hint = f"{hint}; it may have had its effect: repeat with --idempotency-key {error.idempotency_key}".removeprefix("; ")

@@ -47,7 +47,7 @@ async def _tell(options: ClientOptions, sandbox_url: str, *, own: bool) -> None:
         if await _runs(options, sandbox_url, http):
             await _play(options, sandbox_url, http)
         elif own:
-            say("Nothing runs here yet: starting sandbox, service and gateway for the length of this demo.\n")
+            say("Nothing runs here yet: starting sandbox, service and gateway for the length of this demo.")
             async with _own_stack() as (own_options, own_sandbox_url):
                 await _play(own_options, own_sandbox_url, http)
         else:

@@ -52,7 +52,7 @@ class Story:
         _chapter("Two customers")
         ada = (await self._client.create_account(account_id=self._ada, email="ada@example.com", name="Ada")).account
         ben = (await self._client.create_account(account_id=self._ben, email="ben@example.com", name="Ben")).account
-        _done(f"accounts {ada.account_id} ({ada.stripe_customer_id}) and {ben.account_id} ({ben.stripe_customer_id})")
+        _done(f"accounts {ada.account_id} and {ben.account_id}")
         bond = (await self._client.apply_referral(account_id=self._ben, referral_code=ada.referral_code)).referral
         _check("the referrer", bond.referrer_account_id, self._ada)
         bonus = shown_credits(bond.bonus_microcredits)

@@ -9,6 +9,7 @@ from rich.panel import Panel
 from rich.text import Text
 
 from billing_service.cli.connection import environment
+from billing_service.cli.dev_settings import SANDBOX_DATABASE_URL, read_ports
 from billing_service.cli.display import console, fail
 from billing_service.cli.failures import explained
 from billing_service.cli.stopping import Stop, run_until_stopped
@@ -23,8 +24,6 @@ LOG_FILE = Path("var/dev.log")
 
 def dev(log_file: Annotated[Path, typer.Option("--log-file", help="Where the logs go; the screen stays readable.")] = LOG_FILE) -> None:
     """Run everything on this machine: service, gateway and, without a Stripe key, a stand-in for Stripe. Ctrl-C stops it."""
-    from billing_service.cli.dev_settings import read_ports
-
     given = environment()
     with explained():
         ports = read_ports(given, sandbox=SANDBOX_PORT, gateway=GATEWAY_PORT)
@@ -84,7 +83,9 @@ def _addresses(stack: "DevStack", log_file: Path) -> list[tuple[str, str]]:
 
 def _database(stack: "DevStack") -> str:
     url = stack.settings.database_url.get_secret_value()
-    return url.removeprefix("sqlite:///") if stack.settings.database_kind == "sqlite" else "PostgreSQL"
+    if stack.settings.database_kind == "postgresql":
+        return "PostgreSQL"
+    return url.removeprefix("sqlite:///") + (" (begun anew at each start; DATABASE_URL keeps one)" if url == SANDBOX_DATABASE_URL else "")
 
 
 def _first_purchase(stack: "DevStack") -> list[str]:

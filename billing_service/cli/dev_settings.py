@@ -8,7 +8,7 @@ from billing_service.sandbox.config import LIVE_KEY_PREFIXES
 from billing_service.settings import SettingsInvalid
 
 SANDBOX_DATABASE_URL = "sqlite:///var/sandbox.db"
-"""Not the default of real settings: play money never ends up in a ledger that real settings serve."""
+"""Begun anew each time, and not the default of real settings: play money never ends up in a ledger that real settings serve."""
 
 
 @dataclass(frozen=True, slots=True)

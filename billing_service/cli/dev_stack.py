@@ -10,8 +10,8 @@ import httpx
 from billing_client import AsyncBillingClient, ClientOptions
 
 from billing_service.bootstrap import RunningService, open_service
-from billing_service.cli.dev_settings import Ports, filled_in, needs_sandbox
-from billing_service.cli.failures import CannotListenError, cannot_listen
+from billing_service.cli.dev_settings import SANDBOX_DATABASE_URL, Ports, filled_in, needs_sandbox
+from billing_service.cli.failures import CannotListenError
 from billing_service.clock import system_clock_us
 from billing_service.commands.api_keys import create_key_directly
 from billing_service.domain.api_keys import Scope, key_id_of
@@ -19,6 +19,8 @@ from billing_service.sandbox.config import SandboxConfig
 from billing_service.sandbox.run import serve_sandbox
 from billing_service.settings import Settings, load_settings
 from billing_service.storage.access_rows import revoke_key
+from billing_service.storage.migrate import sqlite_path
+from billing_service.storage.sqlite import FileLock
 from webhook_gateway.config import PATHS_DEFAULT, GatewayConfig
 from webhook_gateway.run import serve_gateway
 
@@ -51,6 +53,8 @@ async def open_dev_stack(given: Mapping[str, str], ports: Ports) -> AsyncIterato
                     serve_sandbox(SandboxConfig(settlement_delay_s=SETTLEMENT_DELAY_S), LOOPBACK, ports.sandbox)
                 )
         settings = load_settings(filled_in(given, sandbox_url))
+        if settings.database_url.get_secret_value() == SANDBOX_DATABASE_URL:
+            _forget(SANDBOX_DATABASE_URL)
         service = await running.enter_async_context(open_service(settings))
         admin, webhook = [await running.enter_async_context(_key(service, settings, scope)) for scope in (Scope.ADMIN, Scope.WEBHOOK)]
         client = ClientOptions(address=service.address, api_key=admin, ca_file=settings.tls_certificate_file)
@@ -63,12 +67,25 @@ async def open_dev_stack(given: Mapping[str, str], ports: Ports) -> AsyncIterato
         yield DevStack(settings, service, sandbox_url, gateway_url, client)
 
 
+def _forget(database_url: str) -> None:
+    """Removes the throw-away database: its customers and payments are unknown to a sandbox that has just begun. Raises DatabaseInUseError."""
+    path = sqlite_path(database_url)
+    assert path is not None
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path)
+    try:
+        for suffix in ("", "-wal", "-shm"):
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
+    finally:
+        lock.release()
+
+
 @contextmanager
 def _listening(who: str, port: int, setting: str) -> Iterator[None]:
     try:
         yield
     except OSError as taken:
-        raise CannotListenError(cannot_listen(who, f"{LOOPBACK}:{port}", setting)) from taken
+        raise CannotListenError(who, f"{LOOPBACK}:{port}", setting) from taken
 
 
 @asynccontextmanager

@@ -12,8 +12,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from billing_service.logs import clean
-
 PIPE_COLUMNS = 1_000
 """Width where there is no terminal: ids are never cut for whoever reads them from a pipe or a file."""
 EXIT_FAILED = 1
@@ -48,23 +46,26 @@ def say(line: str) -> None:
 def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, numbers: Iterable[str] = ()) -> None:
     """One row a line; the columns named by `numbers` stand to the right."""
     right = set(numbers)
-    table = Table(title=Text(title), title_justify="left", header_style="bold", border_style="dim")
+    table = Table(header_style="bold", border_style="dim")
     for column in columns:
         table.add_column(column, justify="right" if column in right else "left", no_wrap=column in right, overflow="fold")
     for row in rows:
         table.add_row(*(plain(cell) for cell in row))
-    console().print(table if table.row_count else Text(f"{title}: none"))
+    if table.row_count:
+        _show(title, table)
+    else:
+        say(f"{title}: none")
 
 
 def show_fields(title: str, fields: Iterable[tuple[str, object]]) -> None:
     """One thing, a line for each field that has a value."""
-    table = Table(title=Text(title), title_justify="left", show_header=False, border_style="dim")
+    table = Table(show_header=False, border_style="dim")
     table.add_column(style="bold")
     table.add_column(overflow="fold")
     for name, value in fields:
         if value != "":
             table.add_row(name, plain(value))
-    console().print(table)
+    _show(title, table)
 
 
 def show_json(found: Message | Iterable[Message]) -> None:
@@ -94,9 +95,17 @@ def enum_option(kind: WireEnum, description: str) -> Any:
 
 def fail(*lines: str, code: int = EXIT_FAILED) -> NoReturn:
     """Says why on standard error, masked like a log line, and ends the command."""
+    from billing_service.logs import clean
+
     for line in lines:
         sys.stderr.write(f"{clean(None, '', {'line': line})['line']}\n")
     raise typer.Exit(code)
+
+
+def _show(title: str, table: Table) -> None:
+    # Not the table's own title, which would be folded to the table's width.
+    console().print(plain(title), style="bold", soft_wrap=True)
+    console().print(table)
 
 
 def _prefix(names: Iterable[str]) -> str:

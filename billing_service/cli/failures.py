@@ -5,23 +5,20 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import asyncpg
-from sqlalchemy.exc import DBAPIError
+import typer
 
 from billing_service.cli.display import EXIT_FAILED, EXIT_MISCONFIGURED, fail
-from billing_service.domain.catalog_entries import CatalogInvalid
-from billing_service.domain.refusals import Refused
-from billing_service.settings import SettingsInvalid
-from billing_service.storage.migrate import SchemaOutdatedError
-from billing_service.storage.sqlite import DatabaseInUseError
-from billing_service.storage.sqlite_versions import SqliteUnsuitableError
 
-_STATED = (SchemaOutdatedError, DatabaseInUseError, SqliteUnsuitableError, FileNotFoundError)
 _BIND_FAILED = "Failed to bind"
 
 
 class CannotListenError(Exception):
     """An address can't be had. The message names it and the setting that chooses another."""
+
+    def __init__(self, who: str, address: str, setting: str) -> None:
+        super().__init__(
+            f"{who} can't listen on {address}: the port is in use, or the address is not this machine's; choose another by {setting}"
+        )
 
 
 @contextmanager
@@ -29,42 +26,70 @@ def explained() -> Iterator[None]:
     """Ends the command with a line instead of a traceback: 2 for settings, 1 for what the machine does not give."""
     try:
         yield
-    except SettingsInvalid as invalid:
-        fail(*invalid.problems, code=EXIT_MISCONFIGURED)
-    except CatalogInvalid as invalid:
-        fail(*(f"BILLING_CATALOG_FILE: {problem}" for problem in invalid.problems), code=EXIT_MISCONFIGURED)
-    except (CannotListenError, Refused, DBAPIError, asyncpg.PostgresError, OSError, RuntimeError, *_STATED) as failure:
+    except typer.Exit:
+        raise
+    except Exception as failure:  # what has no line here goes on as it is
+        problems = settings_problems(failure)
+        if problems:
+            fail(*problems, code=EXIT_MISCONFIGURED)
         line = failure_line(failure)
         if line is None:
             raise
         fail(line, code=EXIT_FAILED)
 
 
-def failure_line(failure: BaseException) -> str | None:
+def settings_problems(failure: Exception) -> list[str]:
+    """A line for each setting that does not fit, when that is what failed."""
+    from billing_service.domain.catalog_entries import CatalogInvalid
+    from billing_service.settings import SettingsInvalid
+
+    if isinstance(failure, SettingsInvalid):
+        return failure.problems
+    if isinstance(failure, CatalogInvalid):
+        return [f"BILLING_CATALOG_FILE: {problem}" for problem in failure.problems]
+    return []
+
+
+def failure_line(failure: Exception) -> str | None:
     """None for what is a defect, and deserves its traceback."""
-    if isinstance(failure, (CannotListenError, Refused, SchemaOutdatedError, DatabaseInUseError, SqliteUnsuitableError)):
+    if isinstance(failure, CannotListenError):
+        return str(failure)
+    if isinstance(failure, RuntimeError) and str(failure).startswith(_BIND_FAILED):
+        address = str(failure).split(";")[0].rpartition(" ")[2]
+        return str(CannotListenError("the service", address, "BILLING_LISTEN"))
+    return _database_line(failure) or _system_line(failure)
+
+
+def _database_line(failure: Exception) -> str | None:
+    import asyncpg
+    from sqlalchemy.exc import DBAPIError
+
+    from billing_service.domain.refusals import Refused
+    from billing_service.storage.migrate import SchemaOutdatedError
+    from billing_service.storage.sqlite import DatabaseInUseError
+    from billing_service.storage.sqlite_versions import SqliteUnsuitableError
+
+    if isinstance(failure, (Refused, SchemaOutdatedError, DatabaseInUseError, SqliteUnsuitableError)):
         return str(failure)
     if isinstance(failure, DBAPIError):
         # SQLAlchemy's own text carries the statement; the driver's alone says what happened.
         return f"the database can't be used: {_first_line(failure.orig or failure)}"
-    if isinstance(failure, asyncpg.PostgresError):
+    if isinstance(failure, asyncpg.PostgresError | asyncpg.InterfaceError):
         return f"the database can't be used: {_first_line(failure)}"
-    if isinstance(failure, ssl.SSLError):
-        return f"the TLS files can't be used: {failure.reason}"
     if isinstance(failure, ConnectionError | TimeoutError):
         return "the database can't be reached: nobody answers at the address in DATABASE_URL"
-    if isinstance(failure, OSError):
-        if failure.errno == errno.EADDRINUSE:
-            return "an address is in use already"
-        where = f"{failure.filename}: " if failure.filename else ""
-        return where + (failure.strerror or str(failure))
-    if isinstance(failure, RuntimeError) and str(failure).startswith(_BIND_FAILED):
-        return cannot_listen("the service", str(failure).split(";")[0].rpartition(" ")[2], "BILLING_LISTEN")
     return None
 
 
-def cannot_listen(who: str, address: str, setting: str) -> str:
-    return f"{who} can't listen on {address}: the port is in use, or the address is not this machine's; choose another by {setting}"
+def _system_line(failure: Exception) -> str | None:
+    if isinstance(failure, ssl.SSLError):
+        return f"the TLS files can't be used: {failure.reason}"
+    if not isinstance(failure, OSError):
+        return None
+    if failure.errno == errno.EADDRINUSE:
+        return f"an address is in use already: {failure.strerror}"
+    where = f"{failure.filename}: " if failure.filename else ""
+    return where + (failure.strerror or str(failure))
 
 
 def _first_line(error: BaseException) -> str:

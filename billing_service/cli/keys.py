@@ -10,7 +10,7 @@ from billing_client import BillingClient
 from billing_client import Scope as WireScope
 from prepaid.billing.v1.api_keys_pb2 import ApiKey as KeyRecord
 
-from billing_service.cli.connection import Address, ApiKey, AsJson, IdempotencyKey, calls_service, connected
+from billing_service.cli.connection import Address, ApiKey, AsJson, IdempotencyKey, calls_service, connected, quiet_logs
 from billing_service.cli.display import EXIT_MISCONFIGURED, console, fail, plain, show_fields, show_json, show_table, shown_enum
 from billing_service.cli.failures import explained
 from billing_service.cli.times import read_future, shown_time
@@ -71,6 +71,7 @@ def _create_offline(caller: str, scopes: list[str]) -> str:
         finally:
             await store.close()
 
+    quiet_logs()
     with explained():
         settings = load_settings(purpose="operate")
         if settings.api_key_pepper is None:

@@ -1,7 +1,7 @@
 """`billing serve`, `gateway`, `sandbox`, `migrate`, `health`: one process each."""
 
 import asyncio
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -9,7 +9,9 @@ from billing_service.cli.connection import Address, ApiKey, client_options
 from billing_service.cli.display import EXIT_MISCONFIGURED, fail, say
 from billing_service.cli.failures import explained
 from billing_service.cli.stopping import Stop, run_until_stopped
-from billing_service.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from billing_service.settings import Settings
 
 
 def serve(
@@ -17,6 +19,7 @@ def serve(
 ) -> None:
     """Run the billing service. SIGTERM and Ctrl-C let calls finish; a second one ends at once."""
     from billing_service.logs import configure_logs
+    from billing_service.settings import load_settings
 
     with explained():
         settings = load_settings()
@@ -26,7 +29,7 @@ def serve(
     raise typer.Exit(code)
 
 
-async def _serve(settings: Settings, stop: Stop) -> None:
+async def _serve(settings: "Settings", stop: Stop) -> None:
     from billing_service.bootstrap import open_service
 
     async with open_service(settings) as running:
@@ -60,6 +63,7 @@ def sandbox(context: typer.Context) -> None:
 
 def migrate() -> None:
     """Bring the database to the newest schema. Safe to repeat, and beside other processes that do."""
+    from billing_service.settings import load_settings
     from billing_service.storage.migrate import check_schema
     from billing_service.storage.migrate import migrate as apply_migrations
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from billing_service.cli.connection import Address, ApiKey, AsJson, connected
+from billing_service.cli.connection import Address, ApiKey, AsJson, connected, quiet_logs
 from billing_service.cli.display import EXIT_FAILED, EXIT_MISCONFIGURED, fail, plain, say, show_fields, show_json, show_table
 from billing_service.cli.failures import explained
 
@@ -49,6 +49,7 @@ def _verify_offline(account: str) -> Any:
         finally:
             await store.close()
 
+    quiet_logs()
     with explained():
         found = asyncio.run(read(load_settings(purpose="operate").model_copy(update={"migrate_on_start": False})))
     return VerifyLedgerResponse(
@@ -78,6 +79,7 @@ def backup(
     from billing_service.settings import load_settings
     from billing_service.storage.migrate import sqlite_path
 
+    quiet_logs()
     with explained():
         try:
             if check:
