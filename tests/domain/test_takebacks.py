@@ -217,3 +217,15 @@ def test_what_is_left_of_a_bonus_goes_and_comes_back(ids, spent):
     assert (back.kind, back.amount, bonus.remaining) == (TransactionKind.GRANT, 10 - spent, 10 - spent)
     assert back.entries == [(Place.BONUSES, bonus.lot_id, 10 - spent)]
     check_account(account)
+
+
+def test_giving_back_to_a_purchase_that_has_expired_repays_debt_all_the_same(ids):
+    """Into the lot first, the credits would be lost: an expired lot settles nothing."""
+    account = account_with()
+    bought = granted(account, 100, ids=ids, expire_time_us=SOON_US)
+    spend(account, 100, ids=ids)
+    take(account, bought, 100, ids=ids)
+    assert account.debt == 100
+    reinstate(account, bought, 100, source_id="pur_1", now_us=LATER_US, ids=ids)
+    assert (account.debt, bought.remaining) == (0, 0)
+    check_account(account)
