@@ -1,5 +1,7 @@
 """BillingService, selling: accounts, packages, purchases, refunds, referrals."""
 
+from collections.abc import Callable
+
 from prepaid.billing.v1 import accounts_pb2, purchases_pb2, referrals_pb2, refunds_pb2
 
 from billing_service.api import translate, validation
@@ -76,7 +78,7 @@ class Selling:
         name = validation.text("name", request.name, validation.NAME_MAX)
         code = validation.text("referral_code", request.referral_code)
         metadata = metadata_text(validation.metadata(request.metadata))
-        keyed = request_of(call, account_id, request.idempotency_key, email, name, code, metadata)
+        keyed = request_of(call, account_id, request.idempotency_key, email, name, code.strip(" ").upper(), metadata)
         command = CreateAccount(keyed, account_id, email, name, code, metadata, _encode_account)
         return _account_made(await create_account(self._environment, command))
 
@@ -92,26 +94,32 @@ class Selling:
 
     async def create_purchase(self, request: purchases_pb2.CreatePurchaseRequest, call: Call) -> bytes:
         account_id = validation.account_id(request.account_id)
-        self._environment.catalog.require_currency(request.currency)
         item = self._item(request)
         if request.payment_flow not in _FLOWS:
             raise invalid_field("payment_flow", "only CHECKOUT is offered")
         success_url = validation.url("success_url", request.success_url)
         cancel_url = validation.url("cancel_url", request.cancel_url)
         metadata = metadata_text(validation.metadata(request.metadata))
-        which = (request.package_code, request.custom_amount_minor)
+        which = (request.package_code, request.custom_amount_minor, request.currency or self._environment.catalog.currency)
         keyed = request_of(call, account_id, request.idempotency_key, *which, success_url, cancel_url, metadata)
         command = CreatePurchase(keyed, account_id, item, success_url, cancel_url, metadata, _encode_purchase)
         return _purchase_made(await create_purchase(self._environment, command))
 
-    def _item(self, request: purchases_pb2.CreatePurchaseRequest) -> PurchaseItem:
-        environment = self._environment
-        match request.WhichOneof("item"):
-            case "package_code":
-                return environment.catalog.package_item(validation.identifier("package_code", request.package_code, ID_MAX))
-            case "custom_amount_minor":
-                return environment.catalog.custom_item(request.custom_amount_minor, environment.terms.custom_amounts)
-        raise invalid_field("item", "package_code or custom_amount_minor is required")
+    def _item(self, request: purchases_pb2.CreatePurchaseRequest) -> Callable[[], PurchaseItem]:
+        catalog, limits = self._environment.catalog, self._environment.terms.custom_amounts
+        chosen = request.WhichOneof("item")
+        if chosen is None:
+            raise invalid_field("item", "package_code or custom_amount_minor is required")
+        if chosen == "package_code":
+            validation.identifier("package_code", request.package_code, ID_MAX)
+
+        def item() -> PurchaseItem:
+            catalog.require_currency(request.currency)
+            if chosen == "package_code":
+                return catalog.package_item(request.package_code)
+            return catalog.custom_item(request.custom_amount_minor, limits)
+
+        return item
 
     async def get_purchase(self, request: purchases_pb2.GetPurchaseRequest, call: Call) -> purchases_pb2.GetPurchaseResponse:
         del call
@@ -166,7 +174,7 @@ class Selling:
     async def apply_referral(self, request: referrals_pb2.ApplyReferralRequest, call: Call) -> bytes:
         account_id = validation.account_id(request.account_id)
         code = validation.identifier("referral_code", request.referral_code, ID_MAX)
-        keyed = request_of(call, account_id, request.idempotency_key, code.upper())
+        keyed = request_of(call, account_id, request.idempotency_key, code.strip(" ").upper())
         return _referred(await apply_referral(self._environment, ApplyReferral(keyed, account_id, code, _encode_referral)))
 
     async def get_referral(self, request: referrals_pb2.GetReferralRequest, call: Call) -> referrals_pb2.GetReferralResponse:

@@ -48,8 +48,9 @@ async def cancel_purchase(environment: Environment, command: CancelPurchase) -> 
 
 
 async def _close_checkout(environment: Environment, purchase: Purchase) -> None:
+    # Closing twice is harmless, and a key of its own for each try is never answered with a failure that Stripe stored.
     try:
-        session = await environment.provider.expire_checkout(purchase.checkout_session_id, f"cancel:{purchase.purchase_id}")
+        session = await environment.provider.expire_checkout(purchase.checkout_session_id, environment.ids("cancel"))
     except ProviderRefused as refused:
         raise stripe_refused(refused) from refused
     except ProviderUnavailable as unavailable:

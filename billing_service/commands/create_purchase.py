@@ -28,7 +28,8 @@ class CreatePurchase:
 
     request: Request
     account_id: str
-    item: PurchaseItem
+    item: Callable[[], PurchaseItem]
+    """What is sold. Asked only for a new purchase: a repeat gets its answer whatever the catalogue says by then."""
     success_url: str
     cancel_url: str
     metadata: str
@@ -43,7 +44,7 @@ async def create_purchase(environment: Environment, command: CreatePurchase) -> 
     purchase = begun
     customer_id = await ensure_customer(environment, command.account_id)
     try:
-        session = await environment.provider.create_checkout(_order(environment, purchase, command.item, customer_id))
+        session = await environment.provider.create_checkout(_order(environment, purchase, customer_id))
     except ProviderRefused as refused:
         log.warning("checkout_refused", purchase_id=purchase.purchase_id, code=refused.code, message=refused.message)
         await environment.store.write(lambda: _give_up(environment, command, purchase.purchase_id))
@@ -63,8 +64,13 @@ def _begin(environment: Environment, command: CreatePurchase) -> Work[Purchase |
             return Answer(stored.reply, replayed=True)
         begun = yield from read_purchase(command.account_id, stored.resource_id)
         assert begun is not None, "a key that has begun names its purchase"
-        return begun
-    item, terms = command.item, environment.terms
+        if begun.status is PurchaseStatus.PENDING:
+            return begun
+        # Called off before Stripe answered: no page is opened for it any more.
+        reply = command.encode(begun)
+        yield from answer_key(command.request.key.id, reply)
+        return Answer(reply, replayed=False)
+    item, terms = command.item(), environment.terms
     purchase = Purchase(
         account_id=command.account_id,
         purchase_id=unit.ids("pur"),
@@ -99,8 +105,10 @@ def _begin(environment: Environment, command: CreatePurchase) -> Work[Purchase |
     return purchase
 
 
-def _order(environment: Environment, purchase: Purchase, item: PurchaseItem, customer_id: str) -> CheckoutOrder:
+def _order(environment: Environment, purchase: Purchase, customer_id: str) -> CheckoutOrder:
     """All from the row, so that a resumed call says the same as the first."""
+    package = environment.catalog.packages.get(purchase.package_code)
+    sold_alike = package is not None and (package.price_minor, package.currency) == (purchase.amount_minor, purchase.currency)
     return CheckoutOrder(
         purchase_id=purchase.purchase_id,
         account_id=purchase.account_id,
@@ -114,7 +122,7 @@ def _order(environment: Environment, purchase: Purchase, item: PurchaseItem, cus
         expire_time_us=purchase.expire_time_us,
         idempotency_key=f"checkout:{purchase.purchase_id}:{purchase.attempt}",
         allow_promotion_codes=environment.terms.allow_promotion_codes,
-        stripe_price_id=item.stripe_price_id,
+        stripe_price_id=package.stripe_price_id if package is not None and sold_alike else None,
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 import structlog
 
@@ -73,18 +74,27 @@ async def refund_purchase(environment: Environment, command: RefundPurchase) -> 
     begun = await environment.store.write(lambda: _begin(environment, command, request, purchase))
     if isinstance(begun, Answer):
         return begun
+    refund = begun.refund
     try:
         sent = await _ask_stripe(environment, purchase, begun)
     except ProviderRefused as refused:
-        log.warning("refund_refused", refund_id=begun.refund_id, code=refused.code, message=refused.message)
-        await environment.store.write(lambda: _give_back(environment, request, begun))
+        log.warning("refund_refused", refund_id=refund.refund_id, code=refused.code, message=refused.message)
+        await environment.store.write(lambda: _give_back(environment, request, refund))
         raise stripe_refused(refused) from refused
     except ProviderUnavailable as unavailable:
         raise stripe_unavailable() from unavailable
-    return await environment.store.write(lambda: _settle(environment, command, request, begun, sent))
+    return await environment.store.write(lambda: _settle(environment, command, request, refund, sent))
 
 
-def _begin(environment: Environment, command: RefundPurchase, request: Request, seen: Purchase) -> Work[Refund | Answer]:
+class _Begun(NamedTuple):
+    """A refund whose credits are set aside."""
+
+    refund: Refund
+    resumed: bool
+    """Whether an earlier call may have asked Stripe already."""
+
+
+def _begin(environment: Environment, command: RefundPurchase, request: Request, seen: Purchase) -> Work[_Begun | Answer]:
     involved = yield from purchase_accounts(seen.account_id)
     unit = yield from begin(environment, involved)
     stored = yield from spent_key(request.key)
@@ -93,7 +103,7 @@ def _begin(environment: Environment, command: RefundPurchase, request: Request, 
     if stored is not None:
         if stored.reply is not None:
             return Answer(stored.reply, replayed=True)
-        return (yield from _read_refund(purchase, stored.resource_id))
+        return _Begun((yield from _read_refund(purchase, stored.resource_id)), resumed=True)
     quote = yield from _quote(unit, purchase, command.policy)
     amount = quote.refundable_minor if command.amount_minor is None else command.amount_minor
     if amount > quote.refundable_minor or amount == 0:
@@ -127,7 +137,7 @@ def _begin(environment: Environment, command: RefundPurchase, request: Request, 
     yield from spend_key(unit, request.key, None, refund.refund_id)
     detail = {"refund_id": refund.refund_id, "purchase_id": purchase.purchase_id, "amount_minor": amount, "reason": command.reason}
     yield from audit(unit, request.caller, purchase.account_id, detail)
-    return refund
+    return _Begun(refund, resumed=False)
 
 
 def _quote(unit: Unit, purchase: Purchase, policy: RefundPolicy) -> Work[RefundQuote]:
@@ -150,19 +160,32 @@ def _not_refundable(purchase: Purchase, message: str) -> Refusal:
     )
 
 
-async def _ask_stripe(environment: Environment, purchase: Purchase, refund: Refund) -> ProviderRefund:
-    """Sends the money back. A failure that Stripe stored for the key is stepped over once it is sure that no refund was made."""
-    provider = environment.provider
+async def _ask_stripe(environment: Environment, purchase: Purchase, begun: _Begun) -> ProviderRefund:
+    """Sends the money back, unless an earlier call did: Stripe forgets keys after a day, so only its list of refunds is sure.
+    A failure that Stripe stored for the key is stepped over once it is sure that no refund was made."""
+    provider, refund = environment.provider, begun.refund
+    made = await _find_made(provider, purchase, refund) if begun.resumed else None
+    if made is not None:
+        return made
     try:
         return await _send(provider, purchase, refund)
     except ProviderUnavailable as unavailable:
         if not unavailable.key_spent:
             raise
-    made = next((sent for sent in await provider.list_refunds(purchase.payment_intent_id) if sent.refund_id == refund.refund_id), None)
+    made = await _find_made(provider, purchase, refund)
     if made is not None:
         return made
     moved_on = await environment.store.write(lambda: _next_attempt(environment, refund))
     return await _send(provider, purchase, moved_on)
+
+
+async def _find_made(provider: PaymentProvider, purchase: Purchase, refund: Refund) -> ProviderRefund | None:
+    try:
+        listed = await provider.list_refunds(purchase.payment_intent_id)
+    except ProviderRefused as refused:
+        # No word about the refund itself: giving its credits back on account of this would give them away.
+        raise ProviderUnavailable(f"list_refunds: {refused.code}") from refused
+    return next((sent for sent in listed if sent.refund_id == refund.refund_id), None)
 
 
 async def _send(provider: PaymentProvider, purchase: Purchase, refund: Refund) -> ProviderRefund:

@@ -49,8 +49,10 @@ def apply_refund_news(unit: Unit, purchase: Purchase, news: RefundNews) -> Work[
         refund.reversed, refund.debt = yield from follow_money(unit, purchase)
         yield from REFUNDS.replace(refund)
         return refund
+    # A refund that we gave up before Stripe named it to us was made after all: Stripe's word stands against ours.
+    named_now = bool(news.stripe_refund_id) and not refund.stripe_refund_id
     refund.stripe_refund_id = refund.stripe_refund_id or news.stripe_refund_id
-    if news.status.rank > refund.status.rank:
+    if named_now or news.status.rank > refund.status.rank:
         refund.status = news.status
     if refund.requires_settlement and refund.status is not RefundStatus.PENDING:
         settle_set_aside(unit.account(purchase.account_id), refund.reversed, source_id=refund.refund_id, now_us=unit.now_us, ids=unit.ids)
