@@ -1,0 +1,255 @@
+"""Refunds as callers ask for them: what is refundable, what is taken, what is frozen, what is refused."""
+
+import pytest
+from held_back import PENDING_REFUND_CARD, held_back
+from prepaid.billing.v1.refunds_pb2 import REFUND_STATUS_FAILED as FAILED
+from prepaid.billing.v1.refunds_pb2 import REFUND_STATUS_PENDING as PENDING
+from prepaid.billing.v1.refunds_pb2 import REFUND_STATUS_SUCCEEDED as SUCCEEDED
+from prepaid.billing.v1.transactions_pb2 import TransactionKind
+from stack import CREDIT
+from wire import key, outcomes, told
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+WITH_DEBT = 2
+
+
+async def spend(wire, account_id, credits_, mode=1):
+    return await wire.do("DeductCredits", account_id=account_id, amount_microcredits=credits_ * CREDIT, mode=mode)
+
+
+async def balance(wire, account_id):
+    shown = (await wire.call("GetBalance", account_id=account_id)).balance
+    return tuple(amount // CREDIT for amount in (shown.available_microcredits, shown.frozen_microcredits, shown.debt_microcredits))
+
+
+async def refunds_at_stripe(stack, intent):
+    answer = await stack.http.get(
+        f"{stack.sandbox_url}/v1/refunds", params={"payment_intent": intent}, headers={"Authorization": "Bearer sk_" + "test_x1"}
+    )
+    return [(refund["amount"], refund["status"]) for refund in answer.json()["data"]]
+
+
+@pytest.mark.parametrize(
+    ("spent", "asked", "policy", "refundable"),
+    [
+        (1000, None, 1, 0),
+        (1000, 1, 1, 0),
+        (999, 2, 1, 1),
+        (300, 701, 1, 700),
+        (300, 1001, WITH_DEBT, 1000),
+        (0, 1001, 1, 1000),
+        (0, 10**15, WITH_DEBT, 1000),
+    ],
+)
+async def test_more_than_is_refundable_is_refused_with_what_would_be(stack, wire, new_account, spent, asked, policy, refundable):
+    account_id = new_account()
+    bought = await stack.buy(account_id)
+    if spent:
+        await spend(wire, account_id, spent)
+    wanted = {} if asked is None else {"amount_minor": asked}
+    before = (await wire.call("GetBalance", account_id=account_id)).balance
+    refused = await wire.error("Refund", purchase_id=bought.purchase_id, policy=policy, idempotency_key="again", **wanted)
+    assert told(refused) == ("FAILED_PRECONDITION", "CREDITS_ALREADY_SPENT")
+    assert refused.metadata == {"refundable_minor": str(refundable)}
+    assert (await wire.call("GetBalance", account_id=account_id)).balance == before
+    assert await refunds_at_stripe(stack, bought.payment_intent_id) == []
+    if refundable:
+        kept = await wire.call(
+            "Refund", purchase_id=bought.purchase_id, policy=policy, amount_minor=refundable, idempotency_key="again"
+        )  # a refusal spends no key
+        assert (kept.refund.amount_minor, kept.replayed) == (refundable, False)
+
+
+async def test_what_went_back_in_full_is_not_refundable_again(stack, wire, new_account):
+    bought = await stack.buy(new_account())
+    await wire.do("Refund", purchase_id=bought.purchase_id)
+    for rpc, fields in (("Refund", {"idempotency_key": key()}), ("QuoteRefund", {})):
+        refused = await wire.error(rpc, purchase_id=bought.purchase_id, **fields)
+        assert told(refused) == ("FAILED_PRECONDITION", "PURCHASE_NOT_REFUNDABLE")
+
+
+async def test_unused_credits_go_back_and_the_statement_says_so(stack, wire, new_account):
+    account_id = new_account()
+    bought = await stack.buy(account_id)
+    await spend(wire, account_id, 300)
+    quote = await wire.call("QuoteRefund", purchase_id=bought.purchase_id)
+    assert (quote.refundable_minor, quote.currency, quote.reversed_microcredits, quote.debt_microcredits) == (700, "usd", 700 * CREDIT, 0)
+    done = await wire.do("Refund", purchase_id=bought.purchase_id, reason="Not needed")
+    assert (done.refund.amount_minor, done.refund.status, done.refund.reversed_microcredits) == (700, SUCCEEDED, 700 * CREDIT)
+    assert done.refund.reason == "Not needed"
+    assert done.refund.stripe_refund_id.startswith("re_")
+    await stack.webhooks()
+    assert await balance(wire, account_id) == (0, 0, 0)
+    rows = (await wire.call("ListTransactions", account_id=account_id)).transactions
+    kinds = [TransactionKind.Name(row.kind).removeprefix("TRANSACTION_KIND_") for row in rows]
+    assert kinds == ["REFUND_SETTLEMENT", "PURCHASE_REVERSAL", "DEDUCTION", "PURCHASE"]
+    assert [row.amount_microcredits // CREDIT for row in rows] == [0, -700, -300, 1000]
+    sold = (await wire.call("GetPurchase", purchase_id=bought.purchase_id)).purchase
+    assert (sold.refunded_minor, sold.reversed_microcredits) == (700, 700 * CREDIT)
+
+
+async def test_parts_add_up_to_the_whole_to_the_last_microcredit(stack, wire, new_account):
+    account_id = new_account()
+    bought = await stack.buy(account_id, "pro")
+    taken = []
+    for amount in (1, 3, 333, 7, 7656):
+        done = await wire.do("Refund", purchase_id=bought.purchase_id, amount_minor=amount)
+        taken.append(done.refund.reversed_microcredits)
+    assert taken[:2] == [1_250_000, 3_750_000]
+    assert sum(taken) == 10_000 * CREDIT
+    assert await balance(wire, account_id) == (0, 0, 0)
+
+
+async def test_rounding_never_leaves_a_part_for_free(stack, wire, new_account):
+    """45.00 for 5,000 credits: a cent is 1.1111… credits, taken rounded up, never more in all than was bought."""
+    account_id = new_account()
+    bought = await stack.buy(account_id, "standard")
+    first = await wire.do("Refund", purchase_id=bought.purchase_id, amount_minor=1)
+    second = await wire.do("Refund", purchase_id=bought.purchase_id, amount_minor=1)
+    assert first.refund.reversed_microcredits == 1_111_112
+    assert second.refund.reversed_microcredits == 1_111_111
+    rest = await wire.do("Refund", purchase_id=bought.purchase_id)
+    assert rest.refund.amount_minor == 4498
+    assert await balance(wire, account_id) == (0, 0, 0)
+
+
+async def test_a_refund_with_debt_is_settled_by_what_comes_next(stack, wire, new_account):
+    account_id = new_account()
+    bought = await stack.buy(account_id)
+    await spend(wire, account_id, 600)
+    quote = await wire.call("QuoteRefund", purchase_id=bought.purchase_id, policy=WITH_DEBT)
+    assert (quote.refundable_minor, quote.reversed_microcredits, quote.debt_microcredits) == (1000, 1000 * CREDIT, 600 * CREDIT)
+    done = await wire.do("Refund", purchase_id=bought.purchase_id, policy=WITH_DEBT)
+    assert (done.refund.reversed_microcredits, done.refund.debt_microcredits) == (1000 * CREDIT, 600 * CREDIT)
+    assert await balance(wire, account_id) == (0, 0, 600)
+    refused = await wire.error("DeductCredits", account_id=account_id, amount_microcredits=1, idempotency_key=key())
+    assert told(refused) == ("FAILED_PRECONDITION", "INSUFFICIENT_CREDITS")
+    await wire.do("GrantCredits", account_id=account_id, amount_microcredits=200 * CREDIT, reason="gift")
+    assert await balance(wire, account_id) == (0, 0, 400)
+    await stack.buy(account_id)
+    assert await balance(wire, account_id) == (600, 0, 0)
+
+
+async def test_frozen_while_stripe_is_at_it_and_back_when_it_fails(stack, wire, new_account):
+    account_id = new_account()
+    made = await wire.do("CreatePurchase", account_id=account_id, package_code="starter")
+    await stack.pay(made.purchase.checkout_url, PENDING_REFUND_CARD)
+    await stack.webhooks()
+    begun = await wire.call("Refund", purchase_id=made.purchase.purchase_id, amount_minor=400, idempotency_key="r")
+    assert begun.refund.status == PENDING
+    assert await balance(wire, account_id) == (600, 400, 0)
+    await stack.control(f"refunds/{begun.refund.stripe_refund_id}/settle", {"status": "failed"})
+    await stack.webhooks()
+    assert await balance(wire, account_id) == (1000, 0, 0)
+    again = await wire.call("Refund", purchase_id=made.purchase.purchase_id, amount_minor=400, idempotency_key="r")
+    assert (again.replayed, again.refund) == (True, begun.refund)
+    sold = (await wire.call("GetPurchase", purchase_id=made.purchase.purchase_id)).purchase
+    assert (sold.refunded_minor, sold.reversed_microcredits) == (0, 0)
+
+
+async def test_a_card_whose_refund_fails_later(stack, wire, new_account):
+    account_id = new_account()
+    made = await wire.do("CreatePurchase", account_id=account_id, package_code="starter")
+    await stack.pay(made.purchase.checkout_url, "4000000000005126")
+    await stack.webhooks()
+    done = await wire.do("Refund", purchase_id=made.purchase.purchase_id)
+    assert done.refund.status == SUCCEEDED
+    assert await balance(wire, account_id) == (0, 0, 0)
+    await stack.control(f"refunds/{done.refund.stripe_refund_id}/settle", {"status": "failed"})
+    await stack.webhooks()
+    assert await balance(wire, account_id) == (1000, 0, 0)
+    assert (await wire.call("QuoteRefund", purchase_id=made.purchase.purchase_id)).refundable_minor == 1000
+
+
+async def test_ours_and_the_dashboards_together(stack, wire, new_account):
+    account_id = new_account()
+    bought = await stack.buy(account_id)
+    await wire.do("Refund", purchase_id=bought.purchase_id, amount_minor=300)
+    answer = await stack.http.post(
+        f"{stack.sandbox_url}/v1/refunds",
+        data={"payment_intent": bought.payment_intent_id, "amount": 200},
+        headers={"Authorization": "Bearer sk_" + "test_x1"},
+    )
+    assert answer.status_code == 200
+    await stack.webhooks()
+    assert await balance(wire, account_id) == (500, 0, 0)
+    assert (await wire.call("QuoteRefund", purchase_id=bought.purchase_id)).refundable_minor == 500
+    refused = await wire.error("Refund", purchase_id=bought.purchase_id, amount_minor=501, idempotency_key=key())
+    assert refused.metadata == {"refundable_minor": "500"}
+    await wire.do("Refund", purchase_id=bought.purchase_id)
+    await stack.webhooks()
+    assert await balance(wire, account_id) == (0, 0, 0)
+
+
+async def test_refunds_at_once_never_pass_what_was_paid(stack, wire, new_account):
+    account_id = new_account()
+    bought = await stack.buy(account_id)
+    calls = (wire.do("Refund", purchase_id=bought.purchase_id, amount_minor=125) for _ in range(24))
+    ended = await outcomes(*calls)
+    accepted = [end for end in ended if not isinstance(end, Exception)]
+    assert [done.refund.amount_minor for done in accepted] == [125] * 8
+    assert {told(end)[1] for end in ended if isinstance(end, Exception)} <= {"CREDITS_ALREADY_SPENT", "PURCHASE_NOT_REFUNDABLE"}
+    await stack.webhooks()
+    assert sorted(await refunds_at_stripe(stack, bought.payment_intent_id)) == [(125, "succeeded")] * 8
+    assert await balance(wire, account_id) == (0, 0, 0)
+
+
+async def test_one_key_twenty_callers_one_refund(stack, wire, new_account):
+    account_id = new_account()
+    bought = await stack.buy(account_id)
+    calls = (wire.call("Refund", purchase_id=bought.purchase_id, amount_minor=100, idempotency_key="one") for _ in range(20))
+    ended = await outcomes(*calls)
+    assert {end.refund.refund_id for end in ended if not isinstance(end, Exception)} != set()
+    assert {told(end) for end in ended if isinstance(end, Exception)} <= {("UNAVAILABLE", "STRIPE_UNAVAILABLE")}
+    await stack.webhooks()
+    assert await refunds_at_stripe(stack, bought.payment_intent_id) == [(100, "succeeded")]
+    assert await balance(wire, account_id) == (900, 0, 0)
+
+
+async def test_stripe_refuses_and_nothing_has_changed(database, new_account):
+    """The Dashboard refunded everything and its events are still on their way: Stripe knows, we don't."""
+    async with held_back(database.url) as held:
+        account_id = new_account()
+        purchase = await held.paid_checkout(account_id, card="4242424242424242")
+        for event in await held.events("payment_intent.succeeded", "checkout.session.completed"):
+            await held.wire.deliver(event)
+        await held.stripe("POST", "refunds", payment_intent=await held.payment_intent(purchase))
+        before = (await held.wire.call("GetBalance", account_id=account_id)).balance
+        refused = await held.wire.error("Refund", purchase_id=purchase.purchase_id, idempotency_key="r")
+        assert told(refused) == ("FAILED_PRECONDITION", "STRIPE_REFUSED")
+        assert refused.metadata == {"stripe_code": "charge_already_refunded"}
+        after = (await held.wire.call("GetBalance", account_id=account_id)).balance
+        after.account_version = before.account_version
+        assert after == before
+        for event in await held.events("refund.created", "charge.refunded"):
+            assert await held.wire.deliver(event) == "PROCESSED"
+        assert await balance(held.wire, account_id) == (100, 0, 0)
+        assert await held.wire.refusal("Refund", purchase_id=purchase.purchase_id, idempotency_key="r") == (
+            "FAILED_PRECONDITION",
+            "PURCHASE_NOT_REFUNDABLE",
+        )
+
+
+async def test_a_failure_that_came_before_the_answer_is_not_forgotten(database, new_account):
+    """The refund was made, its answer was lost, and it failed at the bank before the caller asked again."""
+    async with held_back(database.url, STRIPE_TIMEOUT_S="0.4") as held:
+        account_id = new_account()
+        purchase = await held.paid_checkout(account_id)
+        for event in await held.events("payment_intent.succeeded", "checkout.session.completed"):
+            await held.wire.deliver(event)
+        for fault in ({"when": "after", "count": 1}, {"when": "before", "count": 9}):
+            await held.stack.control("faults", {"kind": "drop", "method": "POST", "path_prefix": "/v1/refunds"} | fault)
+        lost = await held.wire.refusal("Refund", purchase_id=purchase.purchase_id, idempotency_key="r")
+        assert lost == ("UNAVAILABLE", "STRIPE_UNAVAILABLE")
+        assert await balance(held.wire, account_id) == (100, 1000, 0)
+        await held.stack.http.delete(f"{held.stack.sandbox_url}/_sandbox/faults")
+        [made] = (await held.stripe("GET", "refunds", payment_intent=await held.payment_intent(purchase)))["data"]
+        await held.stack.control(f"refunds/{made['id']}/settle", {"status": "failed"})
+        for event in await held.events("refund.created", "charge.refunded", "refund.updated", "refund.failed"):
+            await held.wire.deliver(event)
+        assert await balance(held.wire, account_id) == (1100, 0, 0)
+        resumed = await held.wire.call("Refund", purchase_id=purchase.purchase_id, idempotency_key="r")
+        assert resumed.refund.status == FAILED
+        assert await balance(held.wire, account_id) == (1100, 0, 0)
+        assert len((await held.stripe("GET", "refunds", payment_intent=await held.payment_intent(purchase)))["data"]) == 1
