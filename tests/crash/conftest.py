@@ -25,9 +25,9 @@ def journal(tmp_path):
     kept.close()
 
 
-@pytest.fixture
-async def forker():
-    async with running_forker() as started:
+@pytest.fixture(scope="session")
+def forker():
+    with running_forker() as started:
         yield started
 
 

@@ -1,6 +1,6 @@
-"""Service processes to kill: `serve.py` runs one by the environment's settings, `serve.py --fork` runs any number by its orders.
+"""Service processes to kill.
 
-The second reads orders from standard input, one JSON object a line: `{"settings": …, "log": …}` forks a service, `{"wait": pid}` tells
+Reads orders from standard input, one JSON object a line: `{"settings": …, "log": …}` forks a service, `{"wait": pid}` tells
 how one ended. Forking spares each of dozens of restarts the seconds that imports take.
 """
 
@@ -62,9 +62,6 @@ def fork(order):
 
 
 def main():
-    if sys.argv[1:] != ["--fork"]:
-        sys.exit(run(None))
-    say(ready=True)
     for line in sys.stdin:
         order = json.loads(line)
         if "wait" in order:

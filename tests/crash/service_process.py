@@ -4,8 +4,10 @@ import asyncio
 import json
 import os
 import signal
+import subprocess
 import sys
-from contextlib import asynccontextmanager
+import threading
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import grpc
@@ -14,8 +16,6 @@ from stack import environment
 
 SCRIPT = Path(__file__).with_name("serve.py")
 ROOT = Path(__file__).parents[2]
-START_TIMEOUT_S = 60.0
-"""Far above what is promised, so that a slow start is measured and not mistaken for a hang."""
 RECONNECT = [("grpc.initial_reconnect_backoff_ms", 50), ("grpc.min_reconnect_backoff_ms", 50), ("grpc.max_reconnect_backoff_ms", 200)]
 """Channel options of a client that finds a restarted service soon."""
 NO_STRIPE = "http://127.0.0.1:9"
@@ -77,43 +77,31 @@ class ServiceProcess:
 
 
 class Forker:
-    """Gives orders to `serve.py --fork`, one at a time."""
+    """Gives orders to `serve.py`, one at a time."""
 
     def __init__(self, process):
         self._process = process
-        self._turn = asyncio.Lock()
+        self._turn = threading.Lock()
 
     async def order(self, **order):
-        async with self._turn:
-            self._process.stdin.write(json.dumps(order).encode() + b"\n")
-            await self._process.stdin.drain()
-            return await self.hear()
+        return await asyncio.to_thread(self._order, json.dumps(order).encode() + b"\n")
 
-    async def hear(self):
-        line = await asyncio.wait_for(self._process.stdout.readline(), START_TIMEOUT_S)
-        assert line, "the process that starts services has ended"
-        return json.loads(line)
+    def _order(self, line):
+        with self._turn:
+            self._process.stdin.write(line)
+            self._process.stdin.flush()
+            answer = self._process.stdout.readline()
+        assert answer, "the process that starts services has ended"
+        return json.loads(answer)
 
 
-@asynccontextmanager
-async def running_forker():
+@contextmanager
+def running_forker():
     """The process that starts services; it ends with the block."""
     path = os.pathsep.join(str(ROOT / part) for part in ("", "protos", "clients/python"))
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        str(SCRIPT),
-        "--fork",
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": path},
-    )
-    forker = Forker(process)
-    try:
-        assert await forker.hear() == {"ready": True}
-        yield forker
-    finally:
-        process.stdin.close()
-        await process.wait()
+    command = [sys.executable, str(SCRIPT)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": path}) as process:
+        yield Forker(process)
 
 
 @asynccontextmanager
