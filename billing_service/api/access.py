@@ -2,7 +2,7 @@
 
 import re
 
-from prepaid.billing.v1 import admin_pb2, api_keys_pb2, scopes_pb2
+from prepaid.billing.v1 import api_keys_pb2, audit_pb2, scopes_pb2
 
 from billing_service.api import translate, validation
 from billing_service.api.page_tokens import decode_page_token, encode_page_token
@@ -70,15 +70,15 @@ class Access:
         keyed = request_of(call, "", request.idempotency_key, key_id)
         return _revoked(await revoke_api_key(self._environment, keyed, key_id, _encode_revoked))
 
-    async def list_audit_records(self, request: admin_pb2.ListAuditRecordsRequest, call: Call) -> admin_pb2.ListAuditRecordsResponse:
+    async def list_audit_records(self, request: audit_pb2.ListAuditRecordsRequest, call: Call) -> audit_pb2.ListAuditRecordsResponse:
         del call
         account_id = validation.account_id(request.account_id) if request.account_id else ""
         size, binding, secret = validation.page_size(request.page_size), ("audit", account_id), self._page_token_secret
         before = decode_page_token(secret, request.page_token, binding) if request.page_token else ""
         page, last = await audit_records(self._environment, account_id, before, size)
-        return admin_pb2.ListAuditRecordsResponse(
+        return audit_pb2.ListAuditRecordsResponse(
             records=[
-                admin_pb2.AuditRecord(
+                audit_pb2.AuditRecord(
                     audit_id=row.audit_id,
                     create_time=translate.timestamp(row.create_time_us),
                     caller=row.caller,

@@ -7,20 +7,18 @@ from prepaid.billing.v1.accounts_pb2 import Account
 from prepaid.billing.v1.admin_pb2 import (
     AdjustCreditsRequest,
     AdjustCreditsResponse,
-    AuditRecord,
     FreezeAccountRequest,
     FreezeAccountResponse,
     GrantCreditsRequest,
     GrantCreditsResponse,
     ListAccountsRequest,
     ListAccountsResponse,
-    ListAuditRecordsRequest,
-    ListAuditRecordsResponse,
     SetOverdraftLimitRequest,
     SetOverdraftLimitResponse,
     VerifyLedgerRequest,
     VerifyLedgerResponse,
 )
+from prepaid.billing.v1.audit_pb2 import AuditRecord, ListAuditRecordsRequest, ListAuditRecordsResponse
 from prepaid.billing.v1.transactions_pb2 import CREDIT_CATEGORY_PROMOTIONAL, CreditCategory
 
 from billing_client.blocking.connection import Connection

@@ -25,12 +25,13 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from prepaid.billing.v1 import accounts_pb2 as prepaid_dot_billing_dot_v1_dot_accounts__pb2
 from prepaid.billing.v1 import api_keys_pb2 as prepaid_dot_billing_dot_v1_dot_api__keys__pb2
+from prepaid.billing.v1 import audit_pb2 as prepaid_dot_billing_dot_v1_dot_audit__pb2
 from prepaid.billing.v1 import scopes_pb2 as prepaid_dot_billing_dot_v1_dot_scopes__pb2
 from prepaid.billing.v1 import stripe_events_pb2 as prepaid_dot_billing_dot_v1_dot_stripe__events__pb2
 from prepaid.billing.v1 import transactions_pb2 as prepaid_dot_billing_dot_v1_dot_transactions__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eprepaid/billing/v1/admin.proto\x12\x12prepaid.billing.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!prepaid/billing/v1/accounts.proto\x1a!prepaid/billing/v1/api_keys.proto\x1a\x1fprepaid/billing/v1/scopes.proto\x1a&prepaid/billing/v1/stripe_events.proto\x1a%prepaid/billing/v1/transactions.proto\"\xae\x02\n\x13GrantCreditsRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x1b\n\x13\x61mount_microcredits\x18\x02 \x01(\x03\x12\x34\n\x08\x63\x61tegory\x18\x03 \x01(\x0e\x32\".prepaid.billing.v1.CreditCategory\x12/\n\x0b\x65xpire_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0e\x65\x66\x66\x65\x63tive_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\x08priority\x18\x06 \x01(\x05H\x00\x88\x01\x01\x12\x0e\n\x06reason\x18\x07 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x08 \x01(\tB\x0b\n\t_priority\"~\n\x14GrantCreditsResponse\x12\x16\n\x0etransaction_id\x18\x01 \x01(\t\x12\x0e\n\x06lot_id\x18\x02 \x01(\t\x12,\n\x07\x62\x61lance\x18\x03 \x01(\x0b\x32\x1b.prepaid.billing.v1.Balance\x12\x10\n\x08replayed\x18\x04 \x01(\x08\"p\n\x14\x41\x64justCreditsRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x1b\n\x13\x61mount_microcredits\x18\x02 \x01(\x03\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x04 \x01(\t\"o\n\x15\x41\x64justCreditsResponse\x12\x16\n\x0etransaction_id\x18\x01 \x01(\t\x12,\n\x07\x62\x61lance\x18\x02 \x01(\x0b\x32\x1b.prepaid.billing.v1.Balance\x12\x10\n\x08replayed\x18\x03 \x01(\x08\"c\n\x14\x46reezeAccountRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x0e\n\x06\x66rozen\x18\x02 \x01(\x08\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x04 \x01(\t\"W\n\x15\x46reezeAccountResponse\x12,\n\x07\x61\x63\x63ount\x18\x01 \x01(\x0b\x32\x1b.prepaid.billing.v1.Account\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"}\n\x18SetOverdraftLimitRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12$\n\x1coverdraft_limit_microcredits\x18\x02 \x01(\x03\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x04 \x01(\t\"[\n\x19SetOverdraftLimitResponse\x12,\n\x07\x61\x63\x63ount\x18\x01 \x01(\x0b\x32\x1b.prepaid.billing.v1.Account\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"<\n\x13ListAccountsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"^\n\x14ListAccountsResponse\x12-\n\x08\x61\x63\x63ounts\x18\x01 \x03(\x0b\x32\x1b.prepaid.billing.v1.Account\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x85\x02\n\x0bStripeEvent\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12\x12\n\nevent_type\x18\x02 \x01(\t\x12\x35\n\x06status\x18\x03 \x01(\x0e\x32%.prepaid.billing.v1.StripeEventStatus\x12\x30\n\x0creceive_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0cprocess_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rattempt_count\x18\x06 \x01(\x05\x12\r\n\x05\x65rror\x18\x07 \x01(\t\x12\x0f\n\x07payload\x18\x08 \x01(\x0c\"\x90\x01\n\x17ListStripeEventsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x35\n\x06status\x18\x03 \x01(\x0e\x32%.prepaid.billing.v1.StripeEventStatus\x12\x17\n\x0finclude_payload\x18\x04 \x01(\x08\"d\n\x18ListStripeEventsResponse\x12/\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1f.prepaid.billing.v1.StripeEvent\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"E\n\x18ReplayStripeEventRequest\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x02 \x01(\t\"\x84\x01\n\x19ReplayStripeEventResponse\x12.\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x1f.prepaid.billing.v1.StripeEvent\x12\x37\n\x07outcome\x18\x02 \x01(\x0e\x32&.prepaid.billing.v1.StripeEventOutcome\"\xa2\x01\n\x0b\x41uditRecord\x12\x10\n\x08\x61udit_id\x18\x01 \x01(\t\x12/\n\x0b\x63reate_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06\x63\x61ller\x18\x03 \x01(\t\x12\x0c\n\x04peer\x18\x04 \x01(\t\x12\x0e\n\x06method\x18\x05 \x01(\t\x12\x12\n\naccount_id\x18\x06 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x07 \x01(\t\"T\n\x17ListAuditRecordsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x12\n\naccount_id\x18\x03 \x01(\t\"e\n\x18ListAuditRecordsResponse\x12\x30\n\x07records\x18\x01 \x03(\x0b\x32\x1f.prepaid.billing.v1.AuditRecord\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\")\n\x13VerifyLedgerRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\"Y\n\x10LedgerDifference\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x0f\n\x07subject\x18\x02 \x01(\t\x12\x10\n\x08\x65xpected\x18\x03 \x01(\t\x12\x0e\n\x06stored\x18\x04 \x01(\t\"\x98\x01\n\x14VerifyLedgerResponse\x12\x15\n\raccount_count\x18\x01 \x01(\x03\x12\x19\n\x11transaction_count\x18\x02 \x01(\x03\x12\x13\n\x0b\x65ntry_count\x18\x03 \x01(\x03\x12\x39\n\x0b\x64ifferences\x18\x04 \x03(\x0b\x32$.prepaid.billing.v1.LedgerDifference*\xc1\x01\n\x11StripeEventStatus\x12#\n\x1fSTRIPE_EVENT_STATUS_UNSPECIFIED\x10\x00\x12!\n\x1dSTRIPE_EVENT_STATUS_PROCESSED\x10\x01\x12\x1f\n\x1bSTRIPE_EVENT_STATUS_IGNORED\x10\x02\x12#\n\x1fSTRIPE_EVENT_STATUS_QUARANTINED\x10\x03\x12\x1e\n\x1aSTRIPE_EVENT_STATUS_FAILED\x10\x04\x32\xb3\n\n\x0c\x41\x64minService\x12g\n\x0cGrantCredits\x12\'.prepaid.billing.v1.GrantCreditsRequest\x1a(.prepaid.billing.v1.GrantCreditsResponse\"\x04\xe8\xe1\x18\x06\x12j\n\rAdjustCredits\x12(.prepaid.billing.v1.AdjustCreditsRequest\x1a).prepaid.billing.v1.AdjustCreditsResponse\"\x04\xe8\xe1\x18\x06\x12j\n\rFreezeAccount\x12(.prepaid.billing.v1.FreezeAccountRequest\x1a).prepaid.billing.v1.FreezeAccountResponse\"\x04\xe8\xe1\x18\x06\x12v\n\x11SetOverdraftLimit\x12,.prepaid.billing.v1.SetOverdraftLimitRequest\x1a-.prepaid.billing.v1.SetOverdraftLimitResponse\"\x04\xe8\xe1\x18\x06\x12g\n\x0cListAccounts\x12\'.prepaid.billing.v1.ListAccountsRequest\x1a(.prepaid.billing.v1.ListAccountsResponse\"\x04\xe8\xe1\x18\x06\x12s\n\x10ListStripeEvents\x12+.prepaid.billing.v1.ListStripeEventsRequest\x1a,.prepaid.billing.v1.ListStripeEventsResponse\"\x04\xe8\xe1\x18\x06\x12v\n\x11ReplayStripeEvent\x12,.prepaid.billing.v1.ReplayStripeEventRequest\x1a-.prepaid.billing.v1.ReplayStripeEventResponse\"\x04\xe8\xe1\x18\x06\x12g\n\x0c\x43reateApiKey\x12\'.prepaid.billing.v1.CreateApiKeyRequest\x1a(.prepaid.billing.v1.CreateApiKeyResponse\"\x04\xe8\xe1\x18\x06\x12\x64\n\x0bListApiKeys\x12&.prepaid.billing.v1.ListApiKeysRequest\x1a\'.prepaid.billing.v1.ListApiKeysResponse\"\x04\xe8\xe1\x18\x06\x12g\n\x0cRevokeApiKey\x12\'.prepaid.billing.v1.RevokeApiKeyRequest\x1a(.prepaid.billing.v1.RevokeApiKeyResponse\"\x04\xe8\xe1\x18\x06\x12s\n\x10ListAuditRecords\x12+.prepaid.billing.v1.ListAuditRecordsRequest\x1a,.prepaid.billing.v1.ListAuditRecordsResponse\"\x04\xe8\xe1\x18\x06\x12g\n\x0cVerifyLedger\x12\'.prepaid.billing.v1.VerifyLedgerRequest\x1a(.prepaid.billing.v1.VerifyLedgerResponse\"\x04\xe8\xe1\x18\x06\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eprepaid/billing/v1/admin.proto\x12\x12prepaid.billing.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!prepaid/billing/v1/accounts.proto\x1a!prepaid/billing/v1/api_keys.proto\x1a\x1eprepaid/billing/v1/audit.proto\x1a\x1fprepaid/billing/v1/scopes.proto\x1a&prepaid/billing/v1/stripe_events.proto\x1a%prepaid/billing/v1/transactions.proto\"\xae\x02\n\x13GrantCreditsRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x1b\n\x13\x61mount_microcredits\x18\x02 \x01(\x03\x12\x34\n\x08\x63\x61tegory\x18\x03 \x01(\x0e\x32\".prepaid.billing.v1.CreditCategory\x12/\n\x0b\x65xpire_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0e\x65\x66\x66\x65\x63tive_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\x08priority\x18\x06 \x01(\x05H\x00\x88\x01\x01\x12\x0e\n\x06reason\x18\x07 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x08 \x01(\tB\x0b\n\t_priority\"~\n\x14GrantCreditsResponse\x12\x16\n\x0etransaction_id\x18\x01 \x01(\t\x12\x0e\n\x06lot_id\x18\x02 \x01(\t\x12,\n\x07\x62\x61lance\x18\x03 \x01(\x0b\x32\x1b.prepaid.billing.v1.Balance\x12\x10\n\x08replayed\x18\x04 \x01(\x08\"p\n\x14\x41\x64justCreditsRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x1b\n\x13\x61mount_microcredits\x18\x02 \x01(\x03\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x04 \x01(\t\"o\n\x15\x41\x64justCreditsResponse\x12\x16\n\x0etransaction_id\x18\x01 \x01(\t\x12,\n\x07\x62\x61lance\x18\x02 \x01(\x0b\x32\x1b.prepaid.billing.v1.Balance\x12\x10\n\x08replayed\x18\x03 \x01(\x08\"c\n\x14\x46reezeAccountRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x0e\n\x06\x66rozen\x18\x02 \x01(\x08\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x04 \x01(\t\"W\n\x15\x46reezeAccountResponse\x12,\n\x07\x61\x63\x63ount\x18\x01 \x01(\x0b\x32\x1b.prepaid.billing.v1.Account\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"}\n\x18SetOverdraftLimitRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12$\n\x1coverdraft_limit_microcredits\x18\x02 \x01(\x03\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x04 \x01(\t\"[\n\x19SetOverdraftLimitResponse\x12,\n\x07\x61\x63\x63ount\x18\x01 \x01(\x0b\x32\x1b.prepaid.billing.v1.Account\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"<\n\x13ListAccountsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"^\n\x14ListAccountsResponse\x12-\n\x08\x61\x63\x63ounts\x18\x01 \x03(\x0b\x32\x1b.prepaid.billing.v1.Account\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x85\x02\n\x0bStripeEvent\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12\x12\n\nevent_type\x18\x02 \x01(\t\x12\x35\n\x06status\x18\x03 \x01(\x0e\x32%.prepaid.billing.v1.StripeEventStatus\x12\x30\n\x0creceive_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0cprocess_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rattempt_count\x18\x06 \x01(\x05\x12\r\n\x05\x65rror\x18\x07 \x01(\t\x12\x0f\n\x07payload\x18\x08 \x01(\x0c\"\x90\x01\n\x17ListStripeEventsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x35\n\x06status\x18\x03 \x01(\x0e\x32%.prepaid.billing.v1.StripeEventStatus\x12\x17\n\x0finclude_payload\x18\x04 \x01(\x08\"d\n\x18ListStripeEventsResponse\x12/\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1f.prepaid.billing.v1.StripeEvent\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"E\n\x18ReplayStripeEventRequest\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x02 \x01(\t\"\x84\x01\n\x19ReplayStripeEventResponse\x12.\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x1f.prepaid.billing.v1.StripeEvent\x12\x37\n\x07outcome\x18\x02 \x01(\x0e\x32&.prepaid.billing.v1.StripeEventOutcome\")\n\x13VerifyLedgerRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\"Y\n\x10LedgerDifference\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x0f\n\x07subject\x18\x02 \x01(\t\x12\x10\n\x08\x65xpected\x18\x03 \x01(\t\x12\x0e\n\x06stored\x18\x04 \x01(\t\"\x98\x01\n\x14VerifyLedgerResponse\x12\x15\n\raccount_count\x18\x01 \x01(\x03\x12\x19\n\x11transaction_count\x18\x02 \x01(\x03\x12\x13\n\x0b\x65ntry_count\x18\x03 \x01(\x03\x12\x39\n\x0b\x64ifferences\x18\x04 \x03(\x0b\x32$.prepaid.billing.v1.LedgerDifference*\xc1\x01\n\x11StripeEventStatus\x12#\n\x1fSTRIPE_EVENT_STATUS_UNSPECIFIED\x10\x00\x12!\n\x1dSTRIPE_EVENT_STATUS_PROCESSED\x10\x01\x12\x1f\n\x1bSTRIPE_EVENT_STATUS_IGNORED\x10\x02\x12#\n\x1fSTRIPE_EVENT_STATUS_QUARANTINED\x10\x03\x12\x1e\n\x1aSTRIPE_EVENT_STATUS_FAILED\x10\x04\x32\xb3\n\n\x0c\x41\x64minService\x12g\n\x0cGrantCredits\x12\'.prepaid.billing.v1.GrantCreditsRequest\x1a(.prepaid.billing.v1.GrantCreditsResponse\"\x04\xe8\xe1\x18\x06\x12j\n\rAdjustCredits\x12(.prepaid.billing.v1.AdjustCreditsRequest\x1a).prepaid.billing.v1.AdjustCreditsResponse\"\x04\xe8\xe1\x18\x06\x12j\n\rFreezeAccount\x12(.prepaid.billing.v1.FreezeAccountRequest\x1a).prepaid.billing.v1.FreezeAccountResponse\"\x04\xe8\xe1\x18\x06\x12v\n\x11SetOverdraftLimit\x12,.prepaid.billing.v1.SetOverdraftLimitRequest\x1a-.prepaid.billing.v1.SetOverdraftLimitResponse\"\x04\xe8\xe1\x18\x06\x12g\n\x0cListAccounts\x12\'.prepaid.billing.v1.ListAccountsRequest\x1a(.prepaid.billing.v1.ListAccountsResponse\"\x04\xe8\xe1\x18\x06\x12s\n\x10ListStripeEvents\x12+.prepaid.billing.v1.ListStripeEventsRequest\x1a,.prepaid.billing.v1.ListStripeEventsResponse\"\x04\xe8\xe1\x18\x06\x12v\n\x11ReplayStripeEvent\x12,.prepaid.billing.v1.ReplayStripeEventRequest\x1a-.prepaid.billing.v1.ReplayStripeEventResponse\"\x04\xe8\xe1\x18\x06\x12g\n\x0c\x43reateApiKey\x12\'.prepaid.billing.v1.CreateApiKeyRequest\x1a(.prepaid.billing.v1.CreateApiKeyResponse\"\x04\xe8\xe1\x18\x06\x12\x64\n\x0bListApiKeys\x12&.prepaid.billing.v1.ListApiKeysRequest\x1a\'.prepaid.billing.v1.ListApiKeysResponse\"\x04\xe8\xe1\x18\x06\x12g\n\x0cRevokeApiKey\x12\'.prepaid.billing.v1.RevokeApiKeyRequest\x1a(.prepaid.billing.v1.RevokeApiKeyResponse\"\x04\xe8\xe1\x18\x06\x12s\n\x10ListAuditRecords\x12+.prepaid.billing.v1.ListAuditRecordsRequest\x1a,.prepaid.billing.v1.ListAuditRecordsResponse\"\x04\xe8\xe1\x18\x06\x12g\n\x0cVerifyLedger\x12\'.prepaid.billing.v1.VerifyLedgerRequest\x1a(.prepaid.billing.v1.VerifyLedgerResponse\"\x04\xe8\xe1\x18\x06\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -61,50 +62,44 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ADMINSERVICE'].methods_by_name['ListAuditRecords']._serialized_options = b'\350\341\030\006'
   _globals['_ADMINSERVICE'].methods_by_name['VerifyLedger']._loaded_options = None
   _globals['_ADMINSERVICE'].methods_by_name['VerifyLedger']._serialized_options = b'\350\341\030\006'
-  _globals['_STRIPEEVENTSTATUS']._serialized_start=2860
-  _globals['_STRIPEEVENTSTATUS']._serialized_end=3053
-  _globals['_GRANTCREDITSREQUEST']._serialized_start=270
-  _globals['_GRANTCREDITSREQUEST']._serialized_end=572
-  _globals['_GRANTCREDITSRESPONSE']._serialized_start=574
-  _globals['_GRANTCREDITSRESPONSE']._serialized_end=700
-  _globals['_ADJUSTCREDITSREQUEST']._serialized_start=702
-  _globals['_ADJUSTCREDITSREQUEST']._serialized_end=814
-  _globals['_ADJUSTCREDITSRESPONSE']._serialized_start=816
-  _globals['_ADJUSTCREDITSRESPONSE']._serialized_end=927
-  _globals['_FREEZEACCOUNTREQUEST']._serialized_start=929
-  _globals['_FREEZEACCOUNTREQUEST']._serialized_end=1028
-  _globals['_FREEZEACCOUNTRESPONSE']._serialized_start=1030
-  _globals['_FREEZEACCOUNTRESPONSE']._serialized_end=1117
-  _globals['_SETOVERDRAFTLIMITREQUEST']._serialized_start=1119
-  _globals['_SETOVERDRAFTLIMITREQUEST']._serialized_end=1244
-  _globals['_SETOVERDRAFTLIMITRESPONSE']._serialized_start=1246
-  _globals['_SETOVERDRAFTLIMITRESPONSE']._serialized_end=1337
-  _globals['_LISTACCOUNTSREQUEST']._serialized_start=1339
-  _globals['_LISTACCOUNTSREQUEST']._serialized_end=1399
-  _globals['_LISTACCOUNTSRESPONSE']._serialized_start=1401
-  _globals['_LISTACCOUNTSRESPONSE']._serialized_end=1495
-  _globals['_STRIPEEVENT']._serialized_start=1498
-  _globals['_STRIPEEVENT']._serialized_end=1759
-  _globals['_LISTSTRIPEEVENTSREQUEST']._serialized_start=1762
-  _globals['_LISTSTRIPEEVENTSREQUEST']._serialized_end=1906
-  _globals['_LISTSTRIPEEVENTSRESPONSE']._serialized_start=1908
-  _globals['_LISTSTRIPEEVENTSRESPONSE']._serialized_end=2008
-  _globals['_REPLAYSTRIPEEVENTREQUEST']._serialized_start=2010
-  _globals['_REPLAYSTRIPEEVENTREQUEST']._serialized_end=2079
-  _globals['_REPLAYSTRIPEEVENTRESPONSE']._serialized_start=2082
-  _globals['_REPLAYSTRIPEEVENTRESPONSE']._serialized_end=2214
-  _globals['_AUDITRECORD']._serialized_start=2217
-  _globals['_AUDITRECORD']._serialized_end=2379
-  _globals['_LISTAUDITRECORDSREQUEST']._serialized_start=2381
-  _globals['_LISTAUDITRECORDSREQUEST']._serialized_end=2465
-  _globals['_LISTAUDITRECORDSRESPONSE']._serialized_start=2467
-  _globals['_LISTAUDITRECORDSRESPONSE']._serialized_end=2568
-  _globals['_VERIFYLEDGERREQUEST']._serialized_start=2570
-  _globals['_VERIFYLEDGERREQUEST']._serialized_end=2611
-  _globals['_LEDGERDIFFERENCE']._serialized_start=2613
-  _globals['_LEDGERDIFFERENCE']._serialized_end=2702
-  _globals['_VERIFYLEDGERRESPONSE']._serialized_start=2705
-  _globals['_VERIFYLEDGERRESPONSE']._serialized_end=2857
-  _globals['_ADMINSERVICE']._serialized_start=3056
-  _globals['_ADMINSERVICE']._serialized_end=4387
+  _globals['_STRIPEEVENTSTATUS']._serialized_start=2538
+  _globals['_STRIPEEVENTSTATUS']._serialized_end=2731
+  _globals['_GRANTCREDITSREQUEST']._serialized_start=302
+  _globals['_GRANTCREDITSREQUEST']._serialized_end=604
+  _globals['_GRANTCREDITSRESPONSE']._serialized_start=606
+  _globals['_GRANTCREDITSRESPONSE']._serialized_end=732
+  _globals['_ADJUSTCREDITSREQUEST']._serialized_start=734
+  _globals['_ADJUSTCREDITSREQUEST']._serialized_end=846
+  _globals['_ADJUSTCREDITSRESPONSE']._serialized_start=848
+  _globals['_ADJUSTCREDITSRESPONSE']._serialized_end=959
+  _globals['_FREEZEACCOUNTREQUEST']._serialized_start=961
+  _globals['_FREEZEACCOUNTREQUEST']._serialized_end=1060
+  _globals['_FREEZEACCOUNTRESPONSE']._serialized_start=1062
+  _globals['_FREEZEACCOUNTRESPONSE']._serialized_end=1149
+  _globals['_SETOVERDRAFTLIMITREQUEST']._serialized_start=1151
+  _globals['_SETOVERDRAFTLIMITREQUEST']._serialized_end=1276
+  _globals['_SETOVERDRAFTLIMITRESPONSE']._serialized_start=1278
+  _globals['_SETOVERDRAFTLIMITRESPONSE']._serialized_end=1369
+  _globals['_LISTACCOUNTSREQUEST']._serialized_start=1371
+  _globals['_LISTACCOUNTSREQUEST']._serialized_end=1431
+  _globals['_LISTACCOUNTSRESPONSE']._serialized_start=1433
+  _globals['_LISTACCOUNTSRESPONSE']._serialized_end=1527
+  _globals['_STRIPEEVENT']._serialized_start=1530
+  _globals['_STRIPEEVENT']._serialized_end=1791
+  _globals['_LISTSTRIPEEVENTSREQUEST']._serialized_start=1794
+  _globals['_LISTSTRIPEEVENTSREQUEST']._serialized_end=1938
+  _globals['_LISTSTRIPEEVENTSRESPONSE']._serialized_start=1940
+  _globals['_LISTSTRIPEEVENTSRESPONSE']._serialized_end=2040
+  _globals['_REPLAYSTRIPEEVENTREQUEST']._serialized_start=2042
+  _globals['_REPLAYSTRIPEEVENTREQUEST']._serialized_end=2111
+  _globals['_REPLAYSTRIPEEVENTRESPONSE']._serialized_start=2114
+  _globals['_REPLAYSTRIPEEVENTRESPONSE']._serialized_end=2246
+  _globals['_VERIFYLEDGERREQUEST']._serialized_start=2248
+  _globals['_VERIFYLEDGERREQUEST']._serialized_end=2289
+  _globals['_LEDGERDIFFERENCE']._serialized_start=2291
+  _globals['_LEDGERDIFFERENCE']._serialized_end=2380
+  _globals['_VERIFYLEDGERRESPONSE']._serialized_start=2383
+  _globals['_VERIFYLEDGERRESPONSE']._serialized_end=2535
+  _globals['_ADMINSERVICE']._serialized_start=2734
+  _globals['_ADMINSERVICE']._serialized_end=4065
 # @@protoc_insertion_point(module_scope)

@@ -5,6 +5,7 @@ import warnings
 
 from prepaid.billing.v1 import admin_pb2 as prepaid_dot_billing_dot_v1_dot_admin__pb2
 from prepaid.billing.v1 import api_keys_pb2 as prepaid_dot_billing_dot_v1_dot_api__keys__pb2
+from prepaid.billing.v1 import audit_pb2 as prepaid_dot_billing_dot_v1_dot_audit__pb2
 
 GRPC_GENERATED_VERSION = '1.76.0'
 GRPC_VERSION = grpc.__version__
@@ -88,8 +89,8 @@ class AdminServiceStub(object):
                 _registered_method=True)
         self.ListAuditRecords = channel.unary_unary(
                 '/prepaid.billing.v1.AdminService/ListAuditRecords',
-                request_serializer=prepaid_dot_billing_dot_v1_dot_admin__pb2.ListAuditRecordsRequest.SerializeToString,
-                response_deserializer=prepaid_dot_billing_dot_v1_dot_admin__pb2.ListAuditRecordsResponse.FromString,
+                request_serializer=prepaid_dot_billing_dot_v1_dot_audit__pb2.ListAuditRecordsRequest.SerializeToString,
+                response_deserializer=prepaid_dot_billing_dot_v1_dot_audit__pb2.ListAuditRecordsResponse.FromString,
                 _registered_method=True)
         self.VerifyLedger = channel.unary_unary(
                 '/prepaid.billing.v1.AdminService/VerifyLedger',
@@ -241,8 +242,8 @@ def add_AdminServiceServicer_to_server(servicer, server):
             ),
             'ListAuditRecords': grpc.unary_unary_rpc_method_handler(
                     servicer.ListAuditRecords,
-                    request_deserializer=prepaid_dot_billing_dot_v1_dot_admin__pb2.ListAuditRecordsRequest.FromString,
-                    response_serializer=prepaid_dot_billing_dot_v1_dot_admin__pb2.ListAuditRecordsResponse.SerializeToString,
+                    request_deserializer=prepaid_dot_billing_dot_v1_dot_audit__pb2.ListAuditRecordsRequest.FromString,
+                    response_serializer=prepaid_dot_billing_dot_v1_dot_audit__pb2.ListAuditRecordsResponse.SerializeToString,
             ),
             'VerifyLedger': grpc.unary_unary_rpc_method_handler(
                     servicer.VerifyLedger,
@@ -546,8 +547,8 @@ class AdminService(object):
             request,
             target,
             '/prepaid.billing.v1.AdminService/ListAuditRecords',
-            prepaid_dot_billing_dot_v1_dot_admin__pb2.ListAuditRecordsRequest.SerializeToString,
-            prepaid_dot_billing_dot_v1_dot_admin__pb2.ListAuditRecordsResponse.FromString,
+            prepaid_dot_billing_dot_v1_dot_audit__pb2.ListAuditRecordsRequest.SerializeToString,
+            prepaid_dot_billing_dot_v1_dot_audit__pb2.ListAuditRecordsResponse.FromString,
             options,
             channel_credentials,
             insecure,

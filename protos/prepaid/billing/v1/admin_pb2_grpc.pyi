@@ -7,6 +7,7 @@ from collections import abc as _abc
 from grpc import aio as _aio
 from prepaid.billing.v1 import admin_pb2 as _admin_pb2
 from prepaid.billing.v1 import api_keys_pb2 as _api_keys_pb2
+from prepaid.billing.v1 import audit_pb2 as _audit_pb2
 import abc as _abc_1
 import grpc as _grpc
 import sys
@@ -54,7 +55,7 @@ class AdminServiceStub:
     """Reads all API keys, without their secrets."""
     RevokeApiKey: _grpc.UnaryUnaryMultiCallable[_api_keys_pb2.RevokeApiKeyRequest, _api_keys_pb2.RevokeApiKeyResponse]
     """Ends an API key, in every process within 10 seconds."""
-    ListAuditRecords: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListAuditRecordsRequest, _admin_pb2.ListAuditRecordsResponse]
+    ListAuditRecords: _grpc.UnaryUnaryMultiCallable[_audit_pb2.ListAuditRecordsRequest, _audit_pb2.ListAuditRecordsResponse]
     """Reads the audit log, newest first."""
     VerifyLedger: _grpc.UnaryUnaryMultiCallable[_admin_pb2.VerifyLedgerRequest, _admin_pb2.VerifyLedgerResponse]
     """Recomputes balances from the ledger and reports every difference."""
@@ -84,7 +85,7 @@ class AdminServiceAsyncStub(AdminServiceStub):
     """Reads all API keys, without their secrets."""
     RevokeApiKey: _aio.UnaryUnaryMultiCallable[_api_keys_pb2.RevokeApiKeyRequest, _api_keys_pb2.RevokeApiKeyResponse]  # type: ignore[assignment]
     """Ends an API key, in every process within 10 seconds."""
-    ListAuditRecords: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListAuditRecordsRequest, _admin_pb2.ListAuditRecordsResponse]  # type: ignore[assignment]
+    ListAuditRecords: _aio.UnaryUnaryMultiCallable[_audit_pb2.ListAuditRecordsRequest, _audit_pb2.ListAuditRecordsResponse]  # type: ignore[assignment]
     """Reads the audit log, newest first."""
     VerifyLedger: _aio.UnaryUnaryMultiCallable[_admin_pb2.VerifyLedgerRequest, _admin_pb2.VerifyLedgerResponse]  # type: ignore[assignment]
     """Recomputes balances from the ledger and reports every difference."""
@@ -175,9 +176,9 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
     def ListAuditRecords(
         self,
-        request: _admin_pb2.ListAuditRecordsRequest,
+        request: _audit_pb2.ListAuditRecordsRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_admin_pb2.ListAuditRecordsResponse, _abc.Awaitable[_admin_pb2.ListAuditRecordsResponse]]:
+    ) -> _typing.Union[_audit_pb2.ListAuditRecordsResponse, _abc.Awaitable[_audit_pb2.ListAuditRecordsResponse]]:
         """Reads the audit log, newest first."""
 
     @_abc_1.abstractmethod

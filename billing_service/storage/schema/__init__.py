@@ -1,0 +1,50 @@
+"""The tables, the same on SQLite and PostgreSQL.
+
+Times are microseconds since 1970 UTC, amounts whole microcredits, flags 0 or 1, JSON is text: plain integers and text
+behave alike on every database. Names of constraints are fixed, for migrations and for reading errors.
+
+Where an account's rows live together matters on a distributed database, where rows of one time live together matters on
+SQLite's single file; `TIME_LED_KEYS` says where SQLite orders the same columns otherwise. What must be unique across
+accounts has a small table of its own, keyed by that value.
+"""
+
+from billing_service.storage.schema.columns import Bytes, Id, Number, metadata
+from billing_service.storage.schema.ledger import accounts, deduction_reversals, entries, idempotency_keys, lots, transactions
+from billing_service.storage.schema.people import api_keys, audit_records, profiles, referral_codes, stripe_customers
+from billing_service.storage.schema.sales import purchase_references, purchases, referrals, refunds, stripe_events
+
+APPEND_ONLY = ("transactions", "entries", "audit_records")
+"""Triggers refuse to change or delete their rows."""
+
+TIME_LED_KEYS = {
+    "transactions": ("transaction_id", "account_id"),
+    "entries": ("transaction_id", "position", "account_id"),
+    "idempotency_keys": ("idempotency_key", "account_id", "scope"),
+}
+"""SQLite's order of these primary keys: new rows go to the end of one file instead of all over it. Other stores lead with
+account_id, so that an account lives on one shard."""
+
+__all__ = [
+    "APPEND_ONLY",
+    "TIME_LED_KEYS",
+    "Bytes",
+    "Id",
+    "Number",
+    "accounts",
+    "api_keys",
+    "audit_records",
+    "deduction_reversals",
+    "entries",
+    "idempotency_keys",
+    "lots",
+    "metadata",
+    "profiles",
+    "purchase_references",
+    "purchases",
+    "referral_codes",
+    "referrals",
+    "refunds",
+    "stripe_customers",
+    "stripe_events",
+    "transactions",
+]

@@ -1,0 +1,114 @@
+"""Tables of the ledger: accounts, lots, transactions, entries, keys."""
+
+from sqlalchemy import Column, Index, Table
+
+from billing_service.domain.amounts import BALANCE_MAX
+from billing_service.storage.schema.columns import Bytes, Number, check, id_column, metadata, number_column, text_column
+
+accounts = Table(
+    "accounts",
+    metadata,
+    id_column("account_id", key=True),
+    number_column("version"),
+    id_column("last_transaction_id"),
+    number_column("balance"),
+    number_column("debt"),
+    number_column("set_aside"),
+    number_column("overdraft_limit"),
+    number_column("frozen"),
+    number_column("create_time_us"),
+    check("version", "version >= 0"),
+    check("balance", f"balance >= -debt AND balance <= {BALANCE_MAX}"),
+    check("debt", f"debt >= 0 AND debt <= {BALANCE_MAX}"),
+    check("set_aside", "set_aside >= 0"),
+    check("overdraft_limit", "overdraft_limit >= 0"),
+    check("frozen", "frozen IN (0, 1)"),
+)
+"""One row an account, locked first by whatever changes the account. Kept short: it is written on every movement."""
+
+lots = Table(
+    "lots",
+    metadata,
+    id_column("account_id", key=True),
+    id_column("lot_id", key=True),
+    number_column("category"),
+    number_column("priority"),
+    number_column("amount"),
+    number_column("remaining"),
+    number_column("is_open"),
+    number_column("create_time_us"),
+    number_column("effective_time_us"),
+    number_column("expire_time_us", nullable=True),
+    id_column("source_id"),
+    check("category", "category IN (1, 2, 3)"),
+    check("priority", "priority BETWEEN 0 AND 100"),
+    check("amount", "amount > 0"),
+    check("remaining", "remaining >= 0 AND remaining <= amount"),
+    check("is_open", "is_open = CASE WHEN remaining > 0 THEN 1 ELSE 0 END"),
+)
+"""`is_open` repeats `remaining > 0` so that an index on open lots changes only when a lot opens or empties."""
+Index("ix_lots_open", lots.c.account_id, sqlite_where=lots.c.is_open == 1, postgresql_where=lots.c.is_open == 1)
+Index(
+    "ix_lots_expiry",
+    lots.c.expire_time_us,
+    sqlite_where=(lots.c.is_open == 1) & lots.c.expire_time_us.is_not(None),
+    postgresql_where=(lots.c.is_open == 1) & lots.c.expire_time_us.is_not(None),
+)
+
+transactions = Table(
+    "transactions",
+    metadata,
+    id_column("account_id", key=True),
+    id_column("transaction_id", key=True),
+    number_column("version"),
+    id_column("previous_id"),
+    number_column("kind"),
+    number_column("amount"),
+    number_column("balance_after"),
+    number_column("create_time_us"),
+    id_column("source_id"),
+    id_column("caller"),
+    text_column("description"),
+    text_column("metadata"),
+    check("version", "version >= 1"),
+    check("kind", "kind BETWEEN 1 AND 10"),
+)
+"""Append-only. An account's history is the chain from accounts.last_transaction_id along previous_id."""
+
+entries = Table(
+    "entries",
+    metadata,
+    id_column("account_id", key=True),
+    id_column("transaction_id", key=True),
+    Column("position", Number, primary_key=True),
+    id_column("source"),
+    id_column("destination"),
+    number_column("amount"),
+    check("amount", "amount > 0"),
+    check("places", "source <> destination"),
+)
+"""Append-only. One row leaves one place and arrives in another: the ledger sums to zero because no other row can be written."""
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    id_column("account_id", key=True),
+    id_column("idempotency_key", key=True),
+    id_column("scope", key=True),
+    Column("fingerprint", Bytes, nullable=False),
+    Column("reply", Bytes, nullable=True),
+    id_column("resource_id"),
+    number_column("create_time_us"),
+)
+"""Written with the effect, in its transaction. `scope` is caller and method. No reply yet: the effect has begun (a purchase or
+refund whose Stripe call is not known to have ended), and `resource_id` says which one to resume."""
+
+deduction_reversals = Table(
+    "deduction_reversals",
+    metadata,
+    id_column("account_id", key=True),
+    id_column("transaction_id", key=True),
+    number_column("reversed"),
+    check("reversed", "reversed > 0"),
+)
+"""How much of a deduction was given back so far."""

@@ -1,0 +1,116 @@
+"""Tables of what is sold and what Stripe tells: purchases, refunds, referrals, the inbox."""
+
+from sqlalchemy import Column, Index, Table
+
+from billing_service.storage.schema.columns import Bytes, check, id_column, metadata, number_column, text_column
+
+purchases = Table(
+    "purchases",
+    metadata,
+    id_column("account_id", key=True),
+    id_column("purchase_id", key=True),
+    id_column("package_code"),
+    text_column("name"),
+    text_column("description"),
+    number_column("credits"),
+    number_column("amount_minor"),
+    id_column("currency"),
+    id_column("status"),
+    number_column("attempt"),
+    id_column("checkout_session_id"),
+    text_column("checkout_url"),
+    id_column("payment_intent_id"),
+    number_column("paid_minor"),
+    number_column("refunded_minor"),
+    number_column("disputed_minor"),
+    number_column("reversed"),
+    id_column("lot_id"),
+    text_column("success_url"),
+    text_column("cancel_url"),
+    text_column("metadata"),
+    number_column("create_time_us"),
+    number_column("expire_time_us"),
+    number_column("complete_time_us", nullable=True),
+    check("status", "status IN ('PENDING', 'AWAITING_FUNDS', 'COMPLETED', 'FAILED', 'EXPIRED', 'CANCELED')"),
+    check("credits", "credits > 0"),
+    check("amount_minor", "amount_minor > 0"),
+    check("paid_minor", "paid_minor >= 0"),
+    check("refunded_minor", "refunded_minor >= 0"),
+    check("reversed", "reversed >= 0 AND reversed <= credits"),
+)
+"""`reversed` is what reversals have taken of the credits, so that the target is always compared with one number. `attempt`
+numbers the tries at Stripe whose stored failure would be replayed for their key."""
+
+purchase_references = Table(
+    "purchase_references",
+    metadata,
+    id_column("reference", key=True),
+    id_column("account_id"),
+    id_column("purchase_id"),
+)
+"""Every id by which the world names a purchase (pur_, cs_, pi_, re_): its primary key is what makes a grant happen once."""
+
+refunds = Table(
+    "refunds",
+    metadata,
+    id_column("account_id", key=True),
+    id_column("refund_id", key=True),
+    id_column("purchase_id"),
+    number_column("amount_minor"),
+    id_column("currency"),
+    id_column("status"),
+    number_column("attempt"),
+    number_column("requires_settlement"),
+    number_column("reversed"),
+    number_column("debt"),
+    id_column("stripe_refund_id"),
+    text_column("reason"),
+    number_column("create_time_us"),
+    check("status", "status IN ('PENDING', 'SUCCEEDED', 'FAILED', 'CANCELED')"),
+    check("amount_minor", "amount_minor > 0"),
+)
+Index("ix_refunds_purchase", refunds.c.account_id, refunds.c.purchase_id)
+"""`requires_settlement`: its credits still wait in the place `set_aside`."""
+
+referrals = Table(
+    "referrals",
+    metadata,
+    id_column("account_id", key=True),
+    id_column("referrer_account_id"),
+    id_column("state"),
+    number_column("bonus"),
+    id_column("purchase_id"),
+    id_column("referee_lot_id"),
+    id_column("referrer_lot_id"),
+    number_column("referee_taken"),
+    number_column("referrer_taken"),
+    number_column("create_time_us"),
+    number_column("reward_time_us", nullable=True),
+    check("state", "state IN ('PENDING', 'QUALIFIED', 'REWARDED', 'CLOSED', 'REVERSED')"),
+    check("self", "account_id <> referrer_account_id"),
+)
+"""Keyed by the referred account: nobody is referred twice."""
+Index("ix_referrals_referrer", referrals.c.referrer_account_id)
+
+stripe_events = Table(
+    "stripe_events",
+    metadata,
+    id_column("event_id", key=True),
+    id_column("event_type"),
+    id_column("subject"),
+    id_column("status"),
+    Column("payload", Bytes, nullable=False),
+    number_column("receive_time_us"),
+    number_column("process_time_us"),
+    number_column("attempt_count"),
+    text_column("error"),
+    check("status", "status IN ('PROCESSED', 'IGNORED', 'QUARANTINED', 'FAILED')"),
+)
+"""The inbox. `subject` is the PaymentIntent that an event waits for when no purchase knows it yet; else empty."""
+Index("ix_stripe_events_receive", stripe_events.c.receive_time_us, stripe_events.c.event_id)
+Index(
+    "ix_stripe_events_subject",
+    stripe_events.c.subject,
+    sqlite_where=stripe_events.c.subject != "",
+    postgresql_where=stripe_events.c.subject != "",
+)
