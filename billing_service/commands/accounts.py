@@ -73,10 +73,10 @@ async def referral_side(environment: Environment, account_id: str) -> ReferralSi
             raise account_not_found(account_id)
         referral = yield from read_referral(account_id)
         states = yield from referrals_by_state(account_id)
-        rewarded, earned = states.get(ReferralState.REWARDED, (0, 0))
-        _, kept = states.get(ReferralState.REVERSED, (0, 0))
+        rewarded, _ = states.get(ReferralState.REWARDED, (0, 0))
         pending, _ = states.get(ReferralState.PENDING, (0, 0))
         total = sum(count for count, _ in states.values())
-        return ReferralSide(profile.referral_code, referral, pending, rewarded, total, earned + kept)
+        earned = sum(kept for _, kept in states.values())
+        return ReferralSide(profile.referral_code, referral, pending, rewarded, total, earned)
 
     return await environment.store.read(work)

@@ -1,6 +1,6 @@
 """Rows of purchases, refunds and referrals, and the ids by which the world names a purchase."""
 
-from sqlalchemy import and_, bindparam, func, literal_column, select, update
+from sqlalchemy import and_, bindparam, case, func, literal_column, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from billing_service.domain.purchases import PurchaseStatus
@@ -68,7 +68,12 @@ REFUNDS_OF_PURCHASE = REFUNDS.selecting(
 READ_REFERRAL = REFERRALS.selecting("read referral", referrals.c.account_id == bindparam("account_id"), "account_id")
 REFERRALS_OF_REFERRER = reading(
     "count referrals of referrer",
-    select(referrals.c.state, func.count(), func.sum(referrals.c.bonus), func.sum(referrals.c.referrer_taken))
+    select(
+        referrals.c.state,
+        func.count(),
+        func.sum(case((referrals.c.referrer_lot_id != literal_column("''"), referrals.c.bonus), else_=literal_column("0"))),
+        func.sum(referrals.c.referrer_taken),
+    )
     .where(referrals.c.referrer_account_id == bindparam("referrer"))
     .group_by(referrals.c.state),
     "referrer",
