@@ -1,6 +1,6 @@
 """Why something did not start, or could not use the database, in one line without a secret."""
 
-import errno
+import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,8 +22,11 @@ class CannotListenError(Exception):
 
 
 @contextmanager
-def explained() -> Iterator[None]:
-    """Ends the command with a line instead of a traceback: 2 for settings, 1 for what the machine does not give."""
+def explained(hint_when_in_use: str = "") -> Iterator[None]:
+    """Ends the command with a line instead of a traceback: 2 for settings, 1 for what the machine does not give.
+
+    The hint says what to do when another process has the database's file.
+    """
     try:
         yield
     except typer.Exit:
@@ -35,7 +38,7 @@ def explained() -> Iterator[None]:
         line = failure_line(failure)
         if line is None:
             raise
-        fail(line, code=EXIT_FAILED)
+        fail(line + (hint_when_in_use if _is_in_use(failure) else ""), code=EXIT_FAILED)
 
 
 def settings_problems(failure: Exception) -> list[str]:
@@ -60,6 +63,12 @@ def failure_line(failure: Exception) -> str | None:
     return _database_line(failure) or _system_line(failure)
 
 
+def _is_in_use(failure: Exception) -> bool:
+    from billing_service.storage.sqlite import DatabaseInUseError
+
+    return isinstance(failure, DatabaseInUseError)
+
+
 def _database_line(failure: Exception) -> str | None:
     import asyncpg
     from sqlalchemy.exc import DBAPIError
@@ -82,12 +91,12 @@ def _database_line(failure: Exception) -> str | None:
 
 
 def _system_line(failure: Exception) -> str | None:
+    if isinstance(failure, socket.gaierror):
+        return "the database can't be reached: the host in DATABASE_URL is unknown"
     if isinstance(failure, ssl.SSLError):
         return f"the TLS files can't be used: {failure.reason}"
     if not isinstance(failure, OSError):
         return None
-    if failure.errno == errno.EADDRINUSE:
-        return f"an address is in use already: {failure.strerror}"
     where = f"{failure.filename}: " if failure.filename else ""
     return where + (failure.strerror or str(failure))
 

@@ -72,7 +72,7 @@ def _create_offline(caller: str, scopes: list[str]) -> str:
             await store.close()
 
     quiet_logs()
-    with explained():
+    with explained("; leave --offline out while the service runs"):
         settings = load_settings(purpose="operate")
         if settings.api_key_pepper is None:
             raise SettingsInvalid(["BILLING_API_KEY_PEPPER: is required, the same as the service's"])

@@ -1,6 +1,7 @@
 """`billing serve`, `gateway`, `sandbox`, `migrate`, `health`: one process each."""
 
 import asyncio
+import errno
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -49,8 +50,12 @@ def gateway() -> None:
     """Run the webhook gateway: checks Stripe's signatures, forwards events to the service."""
     from webhook_gateway.__main__ import main
 
-    with explained():
+    try:
         code = main()
+    except OSError as failure:
+        if failure.errno not in (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES):
+            raise
+        fail(f"the gateway can't listen: {failure.strerror}; choose another address by GATEWAY_HOST, GATEWAY_PORT or GATEWAY_METRICS_PORT")
     raise typer.Exit(code)
 
 

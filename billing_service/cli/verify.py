@@ -50,7 +50,7 @@ def _verify_offline(account: str) -> Any:
             await store.close()
 
     quiet_logs()
-    with explained():
+    with explained("; leave --offline out while the service runs"):
         found = asyncio.run(read(load_settings(purpose="operate").model_copy(update={"migrate_on_start": False})))
     return VerifyLedgerResponse(
         account_count=found.accounts,

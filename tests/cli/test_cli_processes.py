@@ -1,0 +1,178 @@
+"""`billing serve`, `dev`, `gateway` and `demo` as processes: they start or say why not, drain, and leave nothing behind."""
+
+import asyncio
+import signal
+import socket
+import sqlite3
+
+import httpx
+import pytest
+from billing_client import AsyncBillingClient, BillingClient
+from cli_running import PEPPER, STRIPE_KEY, WEBHOOK_SECRET, Processes, address_in, sandbox_in, service_settings
+from conftest import FREE_PORTS
+
+from billing_service.sandbox.config import SandboxConfig
+from billing_service.sandbox.run import serve_sandbox
+
+BAD_SETTINGS = [
+    ({"STRIPE_SECRET_KEY": ""}, ["STRIPE_SECRET_KEY: is required"]),
+    ({"STRIPE_SECRET_KEY": "canary"}, ["STRIPE_SECRET_KEY: must be a secret"]),
+    ({"STRIPE_WEBHOOK_SECRET": "whsec_" + "canary"}, ["STRIPE_WEBHOOK_SECRET: each secret must"]),
+    ({"BILLING_API_KEY_PEPPER": "canary"}, ["BILLING_API_KEY_PEPPER: must be a random text"]),
+    ({"BILLING_AUTH": "canary", "BILLING_LISTEN": "canary"}, ["BILLING_AUTH: ", "BILLING_LISTEN: must be host:port"]),
+    (
+        {"BILLING_LISTEN": "0.0.0.0:0"},
+        ["BILLING_AUTH: off is for a loopback address", "BILLING_LISTEN: needs BILLING_TLS_CERTIFICATE_FILE"],
+    ),
+    ({"BILLING_LISTN": "canary"}, ["BILLING_LISTN: there is no such setting; did you mean BILLING_LISTEN?"]),
+    ({"DATABASE_URL": "postgresql://u:canary@"}, ["DATABASE_URL: must be"]),
+]
+
+
+@pytest.mark.parametrize(("changes", "problems"), BAD_SETTINGS, ids=lambda value: ",".join(value) if isinstance(value, dict) else "")
+def test_bad_settings_refuse_to_serve(processes, tmp_path, changes, problems):
+    code, said = processes.run("serve", cwd=tmp_path, **service_settings(**changes))
+    assert code == 2
+    lines = said.splitlines()
+    assert len(lines) == len(problems)
+    assert all(any(line.startswith(problem) for line in lines) for problem in problems), said
+    assert "canary" not in said
+
+
+def outdated(path):
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE anything (at_all)")
+    connection.close()
+
+
+UNUSABLE = [
+    ({"BILLING_MIGRATE_ON_START": "false"}, lambda _: None, "run `billing migrate`"),
+    ({"BILLING_MIGRATE_ON_START": "false"}, outdated, "the database is at migration none"),
+    ({}, lambda path: path.write_bytes(b"canary" * 1000), "the database can't be used: file is not a database"),
+    ({"DATABASE_URL": "postgresql://u:canary@127.0.0.1:9/db"}, lambda _: None, "nobody answers at the address in DATABASE_URL"),
+    ({"BILLING_TLS_CERTIFICATE_FILE": "ledger.db", "BILLING_TLS_PRIVATE_KEY_FILE": "ledger.db"}, lambda path: path.touch(), "TLS"),
+]
+
+
+@pytest.mark.parametrize(("changes", "prepare", "words"), UNUSABLE)
+def test_unusable_machine_is_said_in_a_line(processes, tmp_path, changes, prepare, words):
+    prepare(tmp_path / "ledger.db")
+    code, said = processes.run("serve", cwd=tmp_path, **service_settings(**changes))
+    assert code == 1
+    assert words in said.splitlines()[-1]
+    assert "Traceback" not in said
+    assert "canary" not in said
+
+
+def test_file_and_port_in_use_are_named(processes, tmp_path):
+    first = processes.start("serve", cwd=tmp_path, **service_settings())
+    address = address_in(first.read_until('"serving"'))
+    code, said = processes.run("serve", cwd=tmp_path, **service_settings())
+    assert (code, said.splitlines()[-1].partition(" is in use by another process")[0]) == (1, "ledger.db")
+    code, said = processes.run("keys", "create", "ops", "--scope", "admin", "--offline", cwd=tmp_path, **service_settings())
+    assert code == 1
+    assert "leave --offline out" in said
+    code, said = processes.run("serve", cwd=tmp_path, **service_settings(DATABASE_URL="sqlite:///other.db", BILLING_LISTEN=address))
+    assert code == 1
+    assert f"can't listen on {address}: the port is in use" in said.splitlines()[-1]
+    assert first.stop() == 0
+
+
+async def test_sigterm_lets_a_call_finish(tmp_path):
+    """Stripe hangs while the process is told to stop: the purchase is made all the same, and the exit code is 0."""
+    async with serve_sandbox(SandboxConfig()) as sandbox, httpx.AsyncClient() as http:
+        with Processes() as processes:
+            process = processes.start("serve", cwd=tmp_path, **service_settings(STRIPE_API_BASE=sandbox, BILLING_LOG_LEVEL="INFO"))
+            address = address_in(await asyncio.to_thread(process.read_until, '"serving"'))
+            hang = {"kind": "hang", "seconds": 2, "method": "POST", "path_prefix": "/v1/checkout/sessions"}
+            (await http.post(f"{sandbox}/_sandbox/faults", json=hang)).raise_for_status()
+            async with AsyncBillingClient(address) as client:
+                await client.create_account(account_id="ada")
+                call = asyncio.create_task(client.create_purchase(account_id="ada", package_code="starter"))
+                while (await http.get(f"{sandbox}/_sandbox/state")).json()["faults"]:  # noqa: ASYNC110 - the call is in another process
+                    await asyncio.sleep(0.02)
+                process.send(signal.SIGTERM)
+                assert (await call).purchase.checkout_url.startswith(sandbox)
+                assert await asyncio.to_thread(process.end) == 0
+    assert '"draining"' in process.said
+
+
+def test_second_signal_ends_at_once(processes, tmp_path):
+    process = processes.start("serve", "--uvloop", cwd=tmp_path, **service_settings(BILLING_DRAIN_WAIT_S="60"))
+    process.read_until('"serving"')
+    process.send(signal.SIGTERM)
+    process.read_until('"draining"')
+    assert process.stop(signal.SIGINT) == 128 + signal.SIGINT
+
+
+def test_first_key_is_made_without_the_service(processes, tmp_path):
+    settings = service_settings(BILLING_AUTH="keys")
+    code, said = processes.run("keys", "create", "ops", "--scope", "admin", "--offline", cwd=tmp_path, **settings)
+    assert code == 0
+    secret = said.splitlines()[-1]
+    process = processes.start("serve", cwd=tmp_path, **settings)
+    address = address_in(process.read_until('"serving"'))
+    code, said = processes.run("accounts", "list", cwd=tmp_path, BILLING_ADDRESS=address)
+    assert code == 1
+    assert said.startswith("API_KEY_INVALID")
+    code, said = processes.run("accounts", "list", cwd=tmp_path, BILLING_ADDRESS=address, BILLING_API_KEY=secret)
+    assert (code, said) == (0, "Accounts: none\n")
+    assert process.stop() == 0
+    assert secret not in process.said
+    assert not any(secret in said for said in (STRIPE_KEY, WEBHOOK_SECRET, PEPPER))
+
+
+def test_offline_proof_backup_and_difference(processes, tmp_path):
+    settings = service_settings()
+    process = processes.start("serve", cwd=tmp_path, **settings)
+    with BillingClient(address_in(process.read_until('"serving"'))) as client:
+        client.grant_credits(account_id="ada", amount_microcredits=5, reason="x")
+        assert processes.run("backup", "copy.db", cwd=tmp_path, **settings)[0] == 0
+    assert process.stop() == 0
+    assert processes.run("backup", "--verify", "copy.db", cwd=tmp_path)[0] == 0
+    assert processes.run("verify", "--offline", cwd=tmp_path, **settings)[0] == 0
+    with sqlite3.connect(tmp_path / "ledger.db") as connection:
+        connection.execute("UPDATE lots SET remaining = 4")
+    connection.close()
+    code, said = processes.run("verify", "--offline", cwd=tmp_path, **settings)
+    assert code == 1
+    assert "remaining" in said
+    assert "✗ 1 differences" in said
+
+
+@pytest.mark.parametrize(
+    ("setting", "who"), [("SANDBOX_PORT", "the sandbox"), ("GATEWAY_PORT", "the gateway"), ("BILLING_LISTEN", "the service")]
+)
+def test_dev_names_the_port_in_use(processes, tmp_path, setting, who):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        value = f"127.0.0.1:{port}" if setting == "BILLING_LISTEN" else port
+        code, said = processes.run("dev", cwd=tmp_path, **FREE_PORTS | {setting: value})
+    assert code == 1
+    assert f"{who} can't listen on 127.0.0.1:{port}: the port is in use" in said
+    assert setting in said.splitlines()[-1]
+
+
+def test_dev_begins_anew_keeps_logs_off_the_screen_and_stops_on_ctrl_c(processes, tmp_path):
+    for _ in range(2):
+        process = processes.start("dev", cwd=tmp_path, **FREE_PORTS | {"BILLING_AUTH": "keys"})
+        panel = process.read_until("Ctrl-C")
+        key = next(word for word in panel.split() if word.startswith("bill_"))
+        env = {"BILLING_ADDRESS": address_in(panel), "BILLING_API_KEY": key}
+        assert processes.run("accounts", "list", cwd=tmp_path, **env) == (0, "Accounts: none\n")
+        assert processes.run("purchases", "create", "ada", "--package", "starter", cwd=tmp_path, **env)[0] == 0
+        assert process.stop(signal.SIGINT) == 0
+        assert '"event"' not in process.said
+        assert process.said.endswith("stopped\n")
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(sandbox_in(panel))
+    log = (tmp_path / "var" / "dev.log").read_text()
+    assert log.count('"serving"') >= 2
+    assert key not in log
+
+
+def test_demo_brings_its_own_stack(processes, tmp_path):
+    code, said = processes.run("demo", "--own", "--sandbox", "http://127.0.0.1:9", cwd=tmp_path, BILLING_ADDRESS="127.0.0.1:9")
+    assert code == 0, said
+    assert "The whole story" in said
+    assert list(tmp_path.iterdir()) == []

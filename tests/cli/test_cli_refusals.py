@@ -1,0 +1,99 @@
+"""Every command that can't do what it is asked says so in one line, with an exit code and without a secret."""
+
+import pytest
+from cli_running import PEPPER, STRIPE_KEY, service_settings
+
+from billing_service.cli.dev_settings import Ports, filled_in, needs_sandbox, read_ports
+from billing_service.settings import SettingsInvalid, load_settings
+
+LIVE_KEY = "sk_" + "live_" + "canary0123456789012345"
+NOBODY = {"BILLING_ADDRESS": "127.0.0.1:9"}
+
+REFUSED = [
+    (["balance", "ada"], NOBODY, 1, "no answer from the service at 127.0.0.1:9"),
+    (["health"], NOBODY, 1, "NOT SERVING"),
+    (["balance", "ada", "--address", "no host"], {}, 2, "address must be host:port"),
+    (["balance", "ada"], {"BILLING_CA_FILE": "missing.pem"}, 2, "missing.pem: No such file"),
+    (["balance", "ada"], {"BILLING_PLAINTEXT": "perhaps"}, 2, "BILLING_PLAINTEXT must be true or false"),
+    (["grant", "ada", "1.0000001", "--reason", "x"], NOBODY, 2, "no amount of credits"),
+    (["transactions", "ada", "--kind", "gift"], NOBODY, 2, "is none of"),
+    (["transactions", "ada", "--since", "tomorrow"], NOBODY, 2, "is no time"),
+    (["purchases", "create", "ada"], NOBODY, 2, "give --package or --amount"),
+    (["keys", "create", "svc", "--scope", "everything"], NOBODY, 2, "is none of"),
+    (["keys", "create", "Not A Name", "--scope", "read"], NOBODY, 2, "CALLER"),
+    (["keys", "create", "svc", "--scope", "read", "--offline"], {}, 2, "BILLING_API_KEY_PEPPER: is required"),
+    (["keys", "create", "svc", "--scope", "read", "--offline"], {"BILLING_API_KEY_PEPPER": PEPPER}, 1, "run `billing migrate`"),
+    (["keys", "create", "svc", "--scope", "read", "--offline", "--expires", "1d"], {}, 2, "--expires"),
+    (["verify", "--offline"], {}, 1, "run `billing migrate`"),
+    (["backup", "copy.db"], {}, 1, "there is no database"),
+    (["backup", "copy.db", "--verify"], {}, 1, "there is no manifest"),
+    (["backup", "copy.db"], {"DATABASE_URL": "postgresql://u:canary@host/db"}, 2, "pg_dump --format=custom --file=copy.db"),
+    (["migrate"], {"DATABASE_URL": "mysql://u:canary@host/db"}, 2, "DATABASE_URL: must be"),
+    (["migrate"], {"DATABASE_URL": "postgresql://u:canary@127.0.0.1:9/db"}, 1, "nobody answers at the address in DATABASE_URL"),
+    (["dev"], {"STRIPE_SECRET_KEY": LIVE_KEY}, 2, "STRIPE_SECRET_KEY: is a live key"),
+    (["dev"], {"STRIPE_API_BASE": "http://127.0.0.1:9"}, 2, "STRIPE_API_BASE: needs STRIPE_SECRET_KEY"),
+    (["dev"], {"SANDBOX_PORT": "http"}, 2, "SANDBOX_PORT: must be a port"),
+    (["dev"], {"GATEWAY_PORT": "65536"}, 2, "GATEWAY_PORT: must be a port"),
+    (["dev"], {"BILLING_LOG_LEVEL": "LOUD"}, 2, "BILLING_LOG_LEVEL"),
+    (["sandbox", "--port", "0"], {"STRIPE_SECRET_KEY": LIVE_KEY}, 2, "live Stripe key"),
+    (["gateway"], {}, 2, "STRIPE_WEBHOOK_SECRET"),
+    (["demo"], NOBODY, 1, "or let the demo start its own"),
+    (["demo"], {"BILLING_ADDRESS": "billing.example:443"}, 2, "only plays on this machine"),
+]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "env", "code", "words"), REFUSED, ids=lambda value: " ".join(value) if isinstance(value, list) else ""
+)
+def test_refusal_is_said(billing, arguments, env, code, words):
+    result = billing(*arguments, **env)
+    assert (result.exit_code, result.stdout) == (code, "")
+    assert words in " ".join(result.stderr.replace("│", " ").split())
+    assert "canary" not in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_secret_on_the_command_line_is_not_repeated(billing):
+    key = "bill_" + "a" * 16 + "_" + "b" * 39
+    result = billing("balance", "ada", "--api-key", key, "--address", "127.0.0.1:9")
+    assert result.exit_code == 1
+    assert key not in result.output
+
+
+def test_a_programmers_mistake_keeps_its_traceback(billing, monkeypatch):
+    def broken(*_, **__):
+        raise RuntimeError("a defect")
+
+    monkeypatch.setattr("billing_service.storage.migrate.migrate", broken)
+    result = billing("migrate")
+    assert isinstance(result.exception, RuntimeError)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{}, {"BILLING_AUTH": "off"}, {"BILLING_AUTH": "keys"}, {"BILLING_API_KEY_PEPPER": PEPPER}, {"FRONTEND_URL": "http://localhost:3000"}],
+)
+def test_throw_away_settings_are_good_ones(given):
+    settings = load_settings(filled_in(given, "http://127.0.0.1:12111"))
+    assert settings.auth == ("keys" if given.get("BILLING_AUTH") == "keys" or "BILLING_API_KEY_PEPPER" in given else "off")
+    assert settings.success_url.startswith(given.get("FRONTEND_URL", "http://127.0.0.1:12111/_sandbox/success"))
+    assert not settings.stripe_livemode
+
+
+def test_given_settings_stand_above_throw_away_ones():
+    given = service_settings(DATABASE_URL="sqlite:///kept.db")
+    filled = filled_in(given, None)
+    assert {name: filled[name] for name in given} == given
+    assert needs_sandbox(given) is False
+    assert needs_sandbox({}) is True
+
+
+def test_throw_away_secrets_are_new_each_time():
+    first, second = (filled_in({}, "http://127.0.0.1:1") for _ in range(2))
+    assert not {first[name] for name in ("STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET")} & set(second.values())
+
+
+def test_ports_are_read_or_usual():
+    assert read_ports({"SANDBOX_PORT": "0"}, sandbox=1, gateway=2) == Ports(sandbox=0, gateway=2)
+    with pytest.raises(SettingsInvalid, match="SANDBOX_PORT"):
+        read_ports({"SANDBOX_PORT": STRIPE_KEY}, sandbox=1, gateway=2)
