@@ -10,7 +10,7 @@ from billing_service.commands.unit import Request, Unit, audit, spend_key, spent
 from billing_service.domain.api_keys import ENTROPY_BYTES, NewKey, Scope, StoredKey, hash_key, make_key
 from billing_service.domain.refusals import Reason, Refusal, invalid_field
 from billing_service.ledger.operations import Answer
-from billing_service.storage.access_rows import API_KEYS, ApiKeyRow, keys_of_caller, list_keys, read_key, revoke_key
+from billing_service.storage.access_rows import API_KEYS, ApiKeyRow, keys_of_caller, list_keys, lock_keys, read_key, revoke_key
 from billing_service.storage.statements import Work
 from billing_service.storage.store import Store
 
@@ -35,6 +35,7 @@ async def create_api_key(environment: Environment, command: CreateApiKey) -> Ans
     new = make_key(environment.chance(ENTROPY_BYTES))
 
     def work() -> Work[Answer]:
+        yield from lock_keys()
         unit = Unit(environment, {}, environment.clock_us())
         stored = yield from spent_key(command.request.key)
         if stored is not None:
@@ -53,7 +54,7 @@ async def create_api_key(environment: Environment, command: CreateApiKey) -> Ans
 def add_key(
     new: NewKey, pepper: bytes, caller: str, scopes: Sequence[Scope], *, now_us: int, expire_time_us: int | None = None
 ) -> Work[ApiKeyRow]:
-    """Keeps a key's hash. Raises INVALID_FIELD."""
+    """Keeps a key's hash; keys are to be locked. Raises INVALID_FIELD."""
     if expire_time_us is not None and expire_time_us <= now_us:
         raise invalid_field("expire_time", "must be in the future")
     live = [row for row in (yield from keys_of_caller(caller)) if stored_key(row).is_live(now_us)]
@@ -76,7 +77,12 @@ def add_key(
 async def create_key_directly(store: Store, clock_us: ClockUs, pepper: bytes, caller: str, scopes: Sequence[Scope]) -> str:
     """Makes a key without a running service: the first one has nobody to ask. Answers its secret."""
     new = make_key(os.urandom(ENTROPY_BYTES))
-    await store.write(lambda: add_key(new, pepper, caller, scopes, now_us=clock_us()))
+
+    def work() -> Work[ApiKeyRow]:
+        yield from lock_keys()
+        return (yield from add_key(new, pepper, caller, scopes, now_us=clock_us()))
+
+    await store.write(work)
     return new.text
 
 
@@ -88,6 +94,7 @@ async def revoke_api_key(environment: Environment, request: Request, key_id: str
     """Raises API_KEY_NOT_FOUND."""
 
     def work() -> Work[Answer]:
+        yield from lock_keys()
         unit = Unit(environment, {}, environment.clock_us())
         stored = yield from spent_key(request.key)
         if stored is not None:

@@ -4,7 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, func, literal_column, or_, select, update
+from sqlalchemy import Executable, bindparam, func, literal_column, or_, select, update
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.elements import ClauseElement
 
 from billing_service.storage.ledger_rows import expect
 from billing_service.storage.record_rows import RecordTable
@@ -43,9 +46,28 @@ class AuditRow:
 API_KEYS = RecordTable(api_keys, ApiKeyRow, ("key_id",), {})
 AUDIT = RecordTable(audit_records, AuditRow, ("audit_id",), {})
 READ_KEY = API_KEYS.selecting("read api key", api_keys.c.key_id == bindparam("key_id"), "key_id")
-LOCK_CALLER = reading(
-    "lock caller's api keys",
-    select(*api_keys.columns).where(api_keys.c.caller == bindparam("caller")).order_by(api_keys.c.key_id).with_for_update(),
+
+
+class _KeysLock(Executable, ClauseElement):
+    """One change of keys at a time: there may be no row yet to lock. Look-ups go on."""
+
+    inherit_cache = False
+
+
+@compiles(_KeysLock, "sqlite")
+def _lock_sqlite(_element: _KeysLock, _compiler: SQLCompiler, **_kw: Any) -> str:
+    return "SELECT 1"  # BEGIN IMMEDIATE has locked the file
+
+
+@compiles(_KeysLock, "postgresql")
+def _lock_postgresql(_element: _KeysLock, _compiler: SQLCompiler, **_kw: Any) -> str:
+    return f"LOCK TABLE {api_keys.name} IN SHARE ROW EXCLUSIVE MODE"
+
+
+LOCK_KEYS = reading("lock api keys", _KeysLock())
+KEYS_OF_CALLER = reading(
+    "list caller's api keys",
+    select(*api_keys.columns).where(api_keys.c.caller == bindparam("caller")).order_by(api_keys.c.key_id),
     "caller",
 )
 LIST_KEYS = reading("list api keys", select(*api_keys.columns).order_by(api_keys.c.create_time_us.desc(), api_keys.c.key_id))
@@ -87,8 +109,13 @@ def read_key(key_id: str) -> Work[ApiKeyRow | None]:
     return API_KEYS.record(rows[0]) if rows else None
 
 
+def lock_keys() -> Work[None]:
+    """To be called first by whoever adds or revokes a key."""
+    yield LOCK_KEYS()
+
+
 def keys_of_caller(caller: str) -> Work[list[ApiKeyRow]]:
-    rows = yield LOCK_CALLER(caller)
+    rows = yield KEYS_OF_CALLER(caller)
     return [API_KEYS.record(row) for row in rows]
 
 
