@@ -1,0 +1,110 @@
+"""Every RPC with a request that is valid, and what a refusal says."""
+
+import itertools
+from dataclasses import dataclass
+
+import grpc
+from google.protobuf.message_factory import GetMessageClass
+from google.rpc import error_details_pb2, status_pb2
+from prepaid.billing.v1 import admin_pb2, billing_pb2, scopes_pb2, stripe_events_pb2
+
+SERVICES = (
+    billing_pb2.DESCRIPTOR.services_by_name["BillingService"],
+    admin_pb2.DESCRIPTOR.services_by_name["AdminService"],
+    stripe_events_pb2.DESCRIPTOR.services_by_name["StripeEventService"],
+)
+METHODS = {method.name: method for service in SERVICES for method in service.methods}
+DETAILS = "grpc-status-details-bin"
+CREDIT = 1_000_000
+WORDS = {
+    "account_id": "acct",
+    "email": "buyer@example.com",
+    "package_code": "starter",
+    "reason": "because",
+    "caller": "metering",
+    "payload": b'{"id": "evt_1", "object": "event"}',
+    "stripe_signature": "t=1,v1=00",
+    "referral_code": "ABCDEFGH",
+    "currency": "",
+    "page_token": "",
+    "success_url": "https://shop.example/ok",
+    "cancel_url": "https://shop.example/no",
+}
+_numbers = itertools.count(1)
+
+
+def request_class(name):
+    return GetMessageClass(METHODS[name].input_type)
+
+
+def required_scope(name):
+    number = METHODS[name].GetOptions().Extensions[scopes_pb2.required_scope]
+    return scopes_pb2.Scope.Name(number).removeprefix("SCOPE_").lower()
+
+
+def valid_request(name, **fields):  # noqa: C901 - a table would hide more than it shows
+    """A request in which every field that must be there is there; ids of things that are not name nothing that exists."""
+    request = request_class(name)()
+    for field in request.DESCRIPTOR.fields:
+        if field.name == "idempotency_key":
+            request.idempotency_key = f"key-{next(_numbers)}"
+        elif field.name.startswith("amount_microcredits") or field.name == "overdraft_limit_microcredits":
+            setattr(request, field.name, CREDIT)
+        elif field.name in WORDS:
+            setattr(request, field.name, WORDS[field.name])
+        elif field.name.endswith("_id") and field.name != "checkout_session_id":
+            setattr(request, field.name, f"{field.name.removesuffix('_id')}_nowhere")
+    match name:
+        case "GrantCredits":
+            request.category = "CREDIT_CATEGORY_PROMOTIONAL"
+        case "CreateApiKey":
+            request.scopes.append("SCOPE_READ")
+        case "ReverseDeduction":
+            request.ClearField("amount_microcredits")
+        case "CreateAccount":
+            request.ClearField("referral_code")
+    for field, value in fields.items():
+        setattr(request, field, value)
+    return request
+
+
+@dataclass(frozen=True)
+class Seen:
+    """How a call ended, as its caller sees it."""
+
+    code: grpc.StatusCode
+    reason: str = ""
+    text: str = ""
+    everything: str = ""
+    """Code, text, all metadata and the details as they stand."""
+    answer: object = None
+
+
+async def call(channel, name, request, *, key="", timeout_s=10.0, metadata=()):
+    """One call without retries; never raises for its status."""
+    method = METHODS[name]
+    rpc = channel.unary_unary(
+        f"/{method.containing_service.full_name}/{name}",
+        request_serializer=lambda message: message if isinstance(message, bytes) else message.SerializeToString(),
+        response_deserializer=GetMessageClass(method.output_type).FromString,
+    )
+    sent = [("authorization", f"Bearer {key}")] if key else []
+    calling = rpc(request, timeout=timeout_s, metadata=(*sent, *metadata))
+    try:
+        answer = await calling
+    except grpc.aio.AioRpcError as error:
+        return _seen(error)
+    return Seen(grpc.StatusCode.OK, everything=f"{await calling.trailing_metadata()}", answer=answer)
+
+
+def _seen(error):
+    details, reason = status_pb2.Status(), ""
+    for name, value in error.trailing_metadata() or ():
+        if name == DETAILS:
+            details.ParseFromString(value)
+    for detail in details.details:
+        info = error_details_pb2.ErrorInfo()
+        if detail.Unpack(info):
+            reason = info.reason
+    everything = f"{error.code()} {error.details()} {error.initial_metadata()} {error.trailing_metadata()} {details}"
+    return Seen(error.code(), reason, error.details() or "", everything)
