@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol
 
 from billing_service.domain.amounts import BALANCE_MAX
+from billing_service.domain.chain import GENESIS, link
 from billing_service.domain.entries import Draw, Entry, Place, Transaction, TransactionKind
 from billing_service.domain.lots import Category, Lot, burn_down_order
 from billing_service.domain.refusals import Reason, Refusal
@@ -38,6 +39,7 @@ class Account:
     account_id: str
     version: int = 0
     last_transaction_id: str = ""
+    last_hash: bytes = GENESIS
     balance: int = 0
     """What lots hold less what is owed."""
     debt: int = 0
@@ -216,7 +218,9 @@ class Posting:
             entries=self.entries,
             draws=self.draws,
         )
+        transaction.hash = link(account.last_hash, transaction)
         account.last_transaction_id = transaction_id
+        account.last_hash = transaction.hash
         account.transactions.append(transaction)
         return transaction
 

@@ -83,3 +83,5 @@ class Transaction:
     """JSON object; empty for none."""
     entries: list[Entry] = field(default_factory=list)
     draws: list[Draw] = field(default_factory=list)
+    hash: bytes = b""
+    """See `domain.chain`."""

@@ -15,8 +15,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import quote
 
-from alembic.util import CommandError
-
 from billing_service.operations.verify import verify_ledger
 from billing_service.storage.migrate import migrate
 from billing_service.storage.sqlite import open_sqlite
@@ -156,8 +154,8 @@ def _compare(restored: Path, manifest: Manifest) -> list[str]:
 async def _prove(restored: Path) -> list[str]:
     try:
         await migrate(f"sqlite:///{restored}")
-    except CommandError:
-        return ["the backup's schema is unknown to this program: a newer one made it"]
+    except Exception as error:  # noqa: BLE001 - a backup that can't be restored is none, whatever the reason
+        return [f"the backup can't be brought to this program's schema, as when a newer program made it: {error}"]
     store = await open_sqlite(restored)
     try:
         report = await verify_ledger(store)

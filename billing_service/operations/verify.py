@@ -1,17 +1,20 @@
-"""Proves balances: everything that is stored as a sum is computed again from the entries, account by account."""
+"""Proves balances: follows each account's chain from its head, and computes again from the entries whatever is stored as a sum."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
 
-from billing_service.domain.entries import Place
+from billing_service.domain.chain import GENESIS, link
+from billing_service.domain.entries import Place, Transaction
 from billing_service.storage.statements import Work
 from billing_service.storage.store import Store
-from billing_service.storage.verify_rows import EFFECTS, ENTRIES_BY_TRANSACTION, HISTORY, LOTS, PLACES, next_accounts, one_account
+from billing_service.storage.verify_rows import COUNTS, LOTS, ORPHAN_LOTS, links, next_accounts, one_account
 
 ACCOUNTS_A_SNAPSHOT = 20
 """Accounts read in one snapshot: short enough to keep no journal from shrinking."""
+LINKS_A_PAGE = 2_000
 DIFFERENCES_MAX = 1_000
 
 
@@ -35,7 +38,7 @@ class Report:
 
     def compare(self, account_id: str, subject: str, expected: object, stored: object) -> None:
         if expected != stored and len(self.differences) < DIFFERENCES_MAX:
-            self.differences.append(Difference(account_id, subject, str(expected), str(stored)))
+            self.differences.append(Difference(account_id, subject, _shown(expected), _shown(stored)))
 
     def add(self, other: "Report") -> None:
         self.accounts += other.accounts
@@ -44,8 +47,13 @@ class Report:
         self.differences = [*self.differences, *other.differences][:DIFFERENCES_MAX]
 
 
+def _shown(value: object) -> str:
+    return value.hex() if isinstance(value, bytes) else str(value)
+
+
 async def verify_ledger(store: Store, account_id: str = "") -> Report:
-    """Verifies one account, or all of them. Safe beside a running service: each snapshot is whole in itself."""
+    """Verifies one account, or all of them and the counts of the whole. Safe beside a running service: each snapshot is whole in
+    itself."""
     if account_id:
         return await store.read(lambda: _one(account_id))
     whole = Report()
@@ -54,7 +62,9 @@ async def verify_ledger(store: Store, account_id: str = "") -> Report:
         page, after = await store.read(partial(_page, after))
         whole.add(page)
         if not after:
-            return whole
+            break
+    whole.add(await store.read(_whole))
+    return whole
 
 
 def _one(account_id: str) -> Work[Report]:
@@ -73,20 +83,37 @@ def _page(after: str) -> Work[tuple[Report, str]]:
     return report, rows[-1][0] if len(rows) == ACCOUNTS_A_SNAPSHOT else ""
 
 
+def _whole() -> Work[Report]:
+    """What no chain reaches: rows that were added, and accounts that were cut short together with their heads' versions."""
+    report = Report()
+    ((transactions, versions, entries, loose_entries),) = yield COUNTS()
+    report.compare("", "transactions", int(versions), int(transactions))
+    report.compare("", f"entries without a transaction, of {entries}", 0, int(loose_entries))
+    for account_id, lot_id in (yield ORPHAN_LOTS()):
+        report.compare(account_id, f"account of lot {lot_id}", "a row", "none")
+    return report
+
+
 def _verify(row: Sequence[Any], report: Report) -> Work[None]:
-    account_id, version, last_id, balance, debt, set_aside = row[:6]
-    places = {place: int(moved) for place, moved in (yield PLACES(account_id))}
+    account_id, version, last_id, last_hash, balance, debt, set_aside = row[:7]
+    places: dict[str, int] = defaultdict(int)
+    chain = _Chain(account_id, version, last_hash, report)
+    newest = last_id
+    while newest:
+        found = yield from links(account_id, newest, LINKS_A_PAGE)
+        if not found:
+            report.compare(account_id, f"transaction {newest}", "a row", "none")
+            break
+        for transaction in found:
+            chain.follow(transaction, places)
+        newest = found[-1].previous_id
+    chain.end(balance)
     lots = dict((yield LOTS(account_id)))
-    for lot_id, remaining in lots.items():
-        report.compare(account_id, f"lot {lot_id} remaining", places.get(lot_id, 0), remaining)
-    for place in places:
-        if place.startswith("lot_"):
-            report.compare(account_id, f"lot {place} exists", expected=True, stored=place in lots)
-    report.compare(account_id, "debt", -places.get(Place.DEBT, 0), debt)
-    report.compare(account_id, "set aside", places.get(Place.SET_ASIDE, 0), set_aside)
+    for place in lots.keys() | {place for place in places if place.startswith("lot_")}:
+        report.compare(account_id, f"lot {place} remaining", places.get(place, 0), lots.get(place, "none"))
+    report.compare(account_id, "debt", -places[Place.DEBT], debt)
+    report.compare(account_id, "set aside", places[Place.SET_ASIDE], set_aside)
     report.compare(account_id, "balance", sum(moved for place, moved in places.items() if _held(place)), balance)
-    report.compare(account_id, "sum", 0, sum(places.values()))
-    yield from _verify_history(account_id, version, last_id, report)
     report.accounts += 1
 
 
@@ -94,23 +121,47 @@ def _held(place: str) -> bool:
     return place == Place.DEBT or place.startswith("lot_")
 
 
-def _verify_history(account_id: str, version: int, last_id: str, report: Report) -> Work[None]:
-    counts = {row[0]: (int(row[1]), int(row[2])) for row in (yield ENTRIES_BY_TRANSACTION(account_id))}
-    effects = {row[0]: int(row[1]) for row in (yield EFFECTS(account_id))}
-    previous_id, running, expected_version = "", 0, 0
-    for transaction_id, found_version, found_previous, amount, balance_after in (yield HISTORY(account_id)):
-        expected_version += 1
-        running += amount
-        report.compare(account_id, f"{transaction_id} version", expected_version, found_version)
-        report.compare(account_id, f"{transaction_id} previous", previous_id, found_previous)
-        report.compare(account_id, f"{transaction_id} amount", effects.get(transaction_id, 0), amount)
-        report.compare(account_id, f"{transaction_id} balance after", running, balance_after)
-        count, last_position = counts.pop(transaction_id, (0, -1))
-        report.compare(account_id, f"{transaction_id} entries", expected=max(count, 1), stored=last_position + 1)
-        previous_id = transaction_id
-        report.transactions += 1
-        report.entries += count
-    for orphan in counts:
-        report.compare(account_id, f"{orphan} transaction", "a row", "none")
-    report.compare(account_id, "version", expected_version, version)
-    report.compare(account_id, "last transaction", previous_id, last_id)
+class _Chain:
+    """Follows one account's history from its newest transaction back."""
+
+    def __init__(self, account_id: str, version: int, last_hash: bytes, report: Report) -> None:
+        self._account_id = account_id
+        self._report = report
+        self._version = version
+        self._newer: Transaction | None = None
+        self._expected_hash = last_hash
+        self._newest_balance = 0
+
+    def follow(self, transaction: Transaction, places: dict[str, int]) -> None:
+        name = transaction.transaction_id
+        self._compare(f"{name} version", self._version, transaction.version)
+        self._version -= 1
+        self._compare_newer(transaction.hash, transaction.balance_after)
+        if self._newer is None:
+            self._compare(f"{name} hash", self._expected_hash, transaction.hash)
+            self._newest_balance = transaction.balance_after
+        effect = 0
+        for source, destination, amount in transaction.entries:
+            places[source] -= amount
+            places[destination] += amount
+            effect += amount * (_held(destination) - _held(source))
+        self._compare(f"{name} amount", effect, transaction.amount)
+        self._compare(f"{name} entries", expected=True, stored=bool(transaction.entries))
+        self._newer = transaction
+        self._report.transactions += 1
+        self._report.entries += len(transaction.entries)
+
+    def end(self, balance: int) -> None:
+        """The oldest link stands on nothing, and the newest says the account's balance."""
+        self._compare_newer(GENESIS, 0)
+        self._compare("versions before the first", 0, self._version)
+        self._compare("newest balance after", balance, self._newest_balance)
+
+    def _compare_newer(self, older_hash: bytes, older_balance: int) -> None:
+        newer = self._newer
+        if newer is not None:
+            self._compare(f"{newer.transaction_id} hash", link(older_hash, newer), newer.hash)
+            self._compare(f"{newer.transaction_id} balance after", older_balance + newer.amount, newer.balance_after)
+
+    def _compare(self, subject: str, expected: object, stored: object) -> None:
+        self._report.compare(self._account_id, subject, expected, stored)

@@ -44,7 +44,7 @@ def _statement() -> Any:
     seen = alias(accounts, "seen")
     account_numbers = [locked.c.version, locked.c.balance, locked.c.debt, locked.c.set_aside, locked.c.overdraft_limit, locked.c.frozen]
     account_rows = select(
-        *_padded(_ACCOUNT, [locked.c.account_id, locked.c.last_transaction_id], [*account_numbers, seen.c.version], [])
+        *_padded(_ACCOUNT, [locked.c.account_id, locked.c.last_transaction_id], [*account_numbers, seen.c.version], [locked.c.last_hash])
     ).join_from(locked, seen, seen.c.account_id == locked.c.account_id)
     lot_numbers = [
         lots.c.category,
@@ -79,7 +79,7 @@ def lock_batch(account_ids: Sequence[str], wanted: Sequence[KeyId]) -> Work[tupl
         if row[0] == _ACCOUNT:
             version, balance, debt, set_aside, overdraft_limit, frozen, seen_version = row[5:12]
             stale = stale or version != seen_version
-            found[row[1]] = account_of((row[1], version, row[2], balance, debt, set_aside, overdraft_limit, frozen))
+            found[row[1]] = account_of((row[1], version, row[2], row[12], balance, debt, set_aside, overdraft_limit, frozen))
         elif row[0] == _LOT:
             found[row[1]].lots.append(lot_of((row[2], *row[5:12], row[3])))
         else:

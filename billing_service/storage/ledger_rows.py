@@ -7,6 +7,7 @@ from sqlalchemy import Select, and_, bindparam, literal_column, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from billing_service.domain.account import Account
+from billing_service.domain.chain import GENESIS
 from billing_service.domain.lots import Category, Lot, burn_down_order
 from billing_service.storage.schema import accounts, entries, lots, transactions
 from billing_service.storage.statements import Call, InList, Row, Together, Work, bulk_insert, bulk_update, reading, writing
@@ -15,6 +16,7 @@ _ACCOUNT = (
     accounts.c.account_id,
     accounts.c.version,
     accounts.c.last_transaction_id,
+    accounts.c.last_hash,
     accounts.c.balance,
     accounts.c.debt,
     accounts.c.set_aside,
@@ -61,6 +63,7 @@ INSERT_ACCOUNT = writing(
         account_id=bindparam("account_id"),
         version=literal_column("0"),
         last_transaction_id=literal_column("''"),
+        last_hash=bindparam("last_hash", GENESIS),
         balance=literal_column("0"),
         debt=literal_column("0"),
         set_aside=literal_column("0"),
@@ -72,7 +75,7 @@ INSERT_ACCOUNT = writing(
     "account_id",
     "create_time_us",
 )
-UPDATE_ACCOUNTS = bulk_update(accounts, ("account_id",), ("version", "last_transaction_id", "balance", "debt", "set_aside"))
+UPDATE_ACCOUNTS = bulk_update(accounts, ("account_id",), ("version", "last_transaction_id", "last_hash", "balance", "debt", "set_aside"))
 UPDATE_LOTS = bulk_update(lots, ("account_id", "lot_id"), ("remaining",))
 TURN_LOTS = bulk_update(lots, ("account_id", "lot_id"), ("remaining", "is_open"))
 """For lots that open or empty: apart, because naming `is_open` makes the store rewrite the index on open lots."""
@@ -101,8 +104,8 @@ def expect(changed: int, expected: int, what: str) -> None:
 
 
 def account_of(row: Sequence[Any]) -> Account:
-    account_id, version, last_transaction_id, balance, debt, set_aside, overdraft_limit, frozen = row[:8]
-    return Account(account_id, version, last_transaction_id, balance, debt, set_aside, overdraft_limit, bool(frozen))
+    account_id, version, last_transaction_id, last_hash, balance, debt, set_aside, overdraft_limit, frozen = row[:9]
+    return Account(account_id, version, last_transaction_id, last_hash, balance, debt, set_aside, overdraft_limit, bool(frozen))
 
 
 _CATEGORIES = {int(category): category for category in Category}
@@ -137,8 +140,8 @@ def read_accounts(account_ids: Sequence[str]) -> Work[dict[str, Account]]:
         account = found.get(row[0])
         if account is None:
             account = found[row[0]] = account_of(row)
-        if row[8] is not None:
-            account.lots.append(lot_of(row[8:]))
+        if row[9] is not None:
+            account.lots.append(lot_of(row[9:]))
     order_lots(found)
     return found
 
@@ -199,6 +202,7 @@ def _history_calls(written: Sequence[Account]) -> Iterator[Call]:
             t.caller,
             t.description,
             t.metadata,
+            t.hash,
         )
         for t in decided
     )
@@ -207,7 +211,9 @@ def _history_calls(written: Sequence[Account]) -> Iterator[Call]:
         for t in decided
         for position, entry in enumerate(t.entries)
     )
-    yield UPDATE_ACCOUNTS.many((a.account_id, a.version, a.last_transaction_id, a.balance, a.debt, a.set_aside) for a in written)
+    yield UPDATE_ACCOUNTS.many(
+        (a.account_id, a.version, a.last_transaction_id, a.last_hash, a.balance, a.debt, a.set_aside) for a in written
+    )
 
 
 def _lot_row(account_id: str, lot: Lot) -> Row:

@@ -19,7 +19,7 @@ STEPS_MAX = 5_000
 _COLUMNS = tuple(transactions.columns)
 
 
-def _walk() -> Any:
+def walk_back() -> Any:
     walked = (
         select(*_COLUMNS, literal_column("1").label("step"))
         .where(transactions.c.account_id == bindparam("account_id"), transactions.c.transaction_id == bindparam("newest"))
@@ -34,7 +34,7 @@ def _walk() -> Any:
     return walked.union_all(older)
 
 
-_WALKED = _walk()
+_WALKED = walk_back()
 HEAD = reading(
     "read newest transaction id",
     select(accounts.c.last_transaction_id).where(accounts.c.account_id == bindparam("account_id")),
@@ -120,7 +120,7 @@ class StatementPage(NamedTuple):
 def read_statement(account_id: str, newest: str, *, kind: int, start_us: int, end_us: int, page: int) -> Work[StatementPage]:
     """A page from the transaction `newest` on, along the chain; kind 0 is every kind."""
     rows: Sequence[Sequence[Any]] = yield PAGE(account_id, newest, kind, start_us, end_us, page + 1)
-    found = [_transaction(row) for row in rows]
+    found = [transaction_of(row) for row in rows]
     assert all(newer.version > older.version for newer, older in pairwise(found)), "a chain is walked from its newest link"
     next_id = ""
     if len(found) > page:
@@ -153,7 +153,7 @@ def read_transaction(account_id: str, transaction_id: str) -> Work[Transaction |
     rows = yield READ_TRANSACTION(account_id, transaction_id)
     if not rows:
         return None
-    found = _transaction(rows[0])
+    found = transaction_of(rows[0])
     yield from attach_entries(account_id, [found])
     return found
 
@@ -167,10 +167,10 @@ def set_reversed(account_id: str, transaction_id: str, amount: int) -> Work[None
     expect((yield SET_REVERSED(account_id, transaction_id, amount)), 1, "set reversed part")
 
 
-def _transaction(row: Sequence[Any]) -> Transaction:
-    account_id, transaction_id, version, previous_id, kind, amount, balance_after, created, source_id, caller, description, metadata = row[
-        :12
-    ]
+def transaction_of(row: Sequence[Any]) -> Transaction:
+    """From all columns of `transactions`, in their order."""
+    account_id, transaction_id, version, previous_id, kind, amount, balance_after, created, source_id, caller = row[:10]
+    description, metadata, digest = row[10:13]
     return Transaction(
         transaction_id=transaction_id,
         account_id=account_id,
@@ -184,4 +184,5 @@ def _transaction(row: Sequence[Any]) -> Transaction:
         caller=caller,
         description=description,
         metadata=metadata,
+        hash=digest,
     )

@@ -1,12 +1,14 @@
-"""Rows as verification reads them: account by account, from the entries up."""
+"""Rows as verification reads them. Histories are followed along their chains, so that no store has to search all of a table for
+the rows of one account; what no chain reaches shows in the counts of the whole."""
 
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, func, literal_column, select, union_all
+from sqlalchemy import bindparam, func, literal_column, select
 
-from billing_service.domain.entries import Place
+from billing_service.domain.entries import Transaction
 from billing_service.storage.schema import accounts, entries, lots, transactions
+from billing_service.storage.statement_rows import attach_entries, transaction_of, walk_back
 from billing_service.storage.statements import Work, reading
 
 NEXT_ACCOUNTS = reading(
@@ -16,52 +18,39 @@ NEXT_ACCOUNTS = reading(
     "page",
 )
 ONE_ACCOUNT = reading("one account", select(*accounts.columns).where(accounts.c.account_id == bindparam("account_id")), "account_id")
-HISTORY = reading(
-    "read history",
-    select(
-        transactions.c.transaction_id,
-        transactions.c.version,
-        transactions.c.previous_id,
-        transactions.c.amount,
-        transactions.c.balance_after,
-    )
-    .where(transactions.c.account_id == bindparam("account_id"))
-    .order_by(transactions.c.version),
-    "account_id",
-)
-_OUT = select(entries.c.source.label("place"), (-func.sum(entries.c.amount)).label("moved")).where(
-    entries.c.account_id == bindparam("account_id")
-)
-_IN = select(entries.c.destination.label("place"), func.sum(entries.c.amount).label("moved")).where(
-    entries.c.account_id == bindparam("account_id")
-)
-_MOVED = union_all(_OUT.group_by(entries.c.source), _IN.group_by(entries.c.destination)).subquery("moved")
-PLACES = reading("sum places", select(_MOVED.c.place, func.sum(_MOVED.c.moved)).group_by(_MOVED.c.place), "account_id")
 LOTS = reading("read all lots", select(lots.c.lot_id, lots.c.remaining).where(lots.c.account_id == bindparam("account_id")), "account_id")
-ENTRIES_BY_TRANSACTION = reading(
-    "count entries",
-    select(entries.c.transaction_id, func.count(), func.max(entries.c.position))
-    .where(entries.c.account_id == bindparam("account_id"))
-    .group_by(entries.c.transaction_id),
+_LINKS = walk_back()
+LINKS = reading(
+    "read links",
+    select(_LINKS).limit(bindparam("page")),
     "account_id",
+    "newest",
+    "start_us",
+    "page",
 )
-EFFECTS = reading(
-    "sum effects",
+COUNTS = reading(
+    "count ledger",
     select(
-        entries.c.transaction_id,
-        func.sum(
-            entries.c.amount
-            * (
-                literal_column(
-                    f"CASE WHEN entries.destination LIKE 'lot!_%' ESCAPE '!' OR entries.destination = '{Place.DEBT}' THEN 1 ELSE 0 END"
-                )
-                - literal_column(f"CASE WHEN entries.source LIKE 'lot!_%' ESCAPE '!' OR entries.source = '{Place.DEBT}' THEN 1 ELSE 0 END")
+        select(func.count()).select_from(transactions).scalar_subquery(),
+        select(func.coalesce(func.sum(accounts.c.version), literal_column("0"))).scalar_subquery(),
+        select(func.count()).select_from(entries).scalar_subquery(),
+        select(func.count())
+        .select_from(
+            entries.outerjoin(
+                transactions,
+                (transactions.c.transaction_id == entries.c.transaction_id) & (transactions.c.account_id == entries.c.account_id),
             )
-        ),
-    )
-    .where(entries.c.account_id == bindparam("account_id"))
-    .group_by(entries.c.transaction_id),
-    "account_id",
+        )
+        .where(transactions.c.transaction_id.is_(None))
+        .scalar_subquery(),
+    ),
+)
+ORPHAN_LOTS = reading(
+    "find lots without account",
+    select(lots.c.account_id, lots.c.lot_id)
+    .select_from(lots.outerjoin(accounts, accounts.c.account_id == lots.c.account_id))
+    .where(accounts.c.account_id.is_(None))
+    .limit(literal_column("100")),
 )
 
 
@@ -71,3 +60,11 @@ def next_accounts(after: str, page: int) -> Work[list[Sequence[Any]]]:
 
 def one_account(account_id: str) -> Work[list[Sequence[Any]]]:
     return list((yield ONE_ACCOUNT(account_id)))
+
+
+def links(account_id: str, newest: str, page: int) -> Work[list[Transaction]]:
+    """Transactions with their entries, from `newest` back along the chain, at most `page`."""
+    rows = yield LINKS(account_id, newest, -(2**62), page)
+    found = [transaction_of(row) for row in rows]
+    yield from attach_entries(account_id, found)
+    return found

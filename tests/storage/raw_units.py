@@ -5,7 +5,7 @@ from contextlib import closing
 
 import asyncpg
 from databases import run_apart
-from sqlalchemy import text
+from sqlalchemy import LargeBinary, bindparam, text
 
 from billing_service.storage.statements import reading, writing
 
@@ -14,7 +14,7 @@ CONSTRAINT_ERRORS = (sqlite3.IntegrityError, asyncpg.IntegrityConstraintViolatio
 
 def write_unit(*statements):
     """A unit that runs SQL texts; answers the row counts."""
-    prepared = [writing("raw", text(statement)) for statement in statements]
+    prepared = [writing("raw", _with_blob(statement)) for statement in statements]
 
     def work():
         counts = []
@@ -24,6 +24,11 @@ def write_unit(*statements):
         return counts
 
     return work
+
+
+def _with_blob(statement):
+    """`:blob` in a text stands for 32 bytes: the stores have no common way to write them."""
+    return text(statement).bindparams(bindparam("blob", bytes(32), LargeBinary)) if ":blob" in statement else text(statement)
 
 
 def read_unit(sql):

@@ -15,6 +15,7 @@ DEFAULTS = {
         "account_id": "'beta'",
         "version": "0",
         "last_transaction_id": "''",
+        "last_hash": ":blob",
         "balance": "0",
         "debt": "0",
         "set_aside": "0",
@@ -48,6 +49,7 @@ DEFAULTS = {
         "caller": "''",
         "description": "''",
         "metadata": "''",
+        "hash": ":blob",
     },
     "entries": {
         "account_id": "'acme'",

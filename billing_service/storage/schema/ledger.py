@@ -11,6 +11,7 @@ accounts = Table(
     id_column("account_id", key=True),
     number_column("version"),
     id_column("last_transaction_id"),
+    Column("last_hash", Bytes, nullable=False),
     number_column("balance"),
     number_column("debt"),
     number_column("set_aside"),
@@ -70,6 +71,7 @@ transactions = Table(
     id_column("caller"),
     text_column("description"),
     text_column("metadata"),
+    Column("hash", Bytes, nullable=False),
     check("version", "version >= 1"),
     check("kind", "kind BETWEEN 1 AND 10"),
 )

@@ -2,6 +2,7 @@ CREATE TABLE accounts (
   account_id TEXT COLLATE "C" NOT NULL,
   version BIGINT NOT NULL,
   last_transaction_id TEXT COLLATE "C" NOT NULL,
+  last_hash BYTEA NOT NULL,
   balance BIGINT NOT NULL,
   debt BIGINT NOT NULL,
   set_aside BIGINT NOT NULL,
@@ -234,6 +235,7 @@ CREATE TABLE transactions (
   caller TEXT COLLATE "C" NOT NULL,
   description TEXT NOT NULL,
   metadata TEXT NOT NULL,
+  hash BYTEA NOT NULL,
   CONSTRAINT pk_transactions PRIMARY KEY (account_id, transaction_id),
   CONSTRAINT ck_transactions_version CHECK (version >= 1),
   CONSTRAINT ck_transactions_kind CHECK (kind BETWEEN 1 AND 10)

@@ -2,6 +2,7 @@ CREATE TABLE accounts (
   account_id TEXT NOT NULL,
   version INTEGER NOT NULL,
   last_transaction_id TEXT NOT NULL,
+  last_hash BLOB NOT NULL,
   balance INTEGER NOT NULL,
   debt INTEGER NOT NULL,
   set_aside INTEGER NOT NULL,
@@ -234,6 +235,7 @@ CREATE TABLE transactions (
   caller TEXT NOT NULL,
   description TEXT NOT NULL,
   metadata TEXT NOT NULL,
+  hash BLOB NOT NULL,
   CONSTRAINT pk_transactions PRIMARY KEY (transaction_id, account_id),
   CONSTRAINT ck_transactions_version CHECK (version >= 1),
   CONSTRAINT ck_transactions_kind CHECK (kind BETWEEN 1 AND 10)

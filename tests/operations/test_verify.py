@@ -1,0 +1,122 @@
+"""Verification finds every way to change the books behind the service's back, on both stores."""
+
+import sqlite3
+
+import asyncpg
+import pytest
+from databases import run_apart
+from ledger_setup import deduction, open_account
+
+from billing_service.ledger.writer import LedgerWriter
+from billing_service.operations import verify
+from billing_service.operations.verify import verify_ledger
+
+pytestmark = pytest.mark.unchecked_ledger
+
+TRIGGERS = ("transactions", "entries")
+
+
+@pytest.fixture
+async def books(store, clock, ids):
+    """Two accounts, four deductions of one, one of the other."""
+    for account_id in ("acme", "beta"):
+        await open_account(store, account_id, clock=clock, ids=ids, microcredits=1_000)
+    writer = LedgerWriter(store, clock, ids, batch_max=16, wait_s=0)
+    for number in range(4):
+        await writer.submit(deduction("acme", 10 + number, f"k{number}"))
+    await writer.submit(deduction("beta", 7, "k"))
+    await writer.close()
+    return store
+
+
+def tamper(database, *statements):
+    """Runs SQL on the database behind the service's back, triggers out of the way."""
+    if database.store == "sqlite":
+        connection = sqlite3.connect(database.path, isolation_level=None)
+        for table in TRIGGERS:
+            for verb in ("update", "delete"):
+                connection.execute(f"DROP TRIGGER IF EXISTS {table}_no_{verb}")
+        for statement in statements:
+            assert connection.execute(statement).rowcount > 0, statement
+        connection.close()
+        return
+
+    async def run():
+        connection = await asyncpg.connect(database.url)
+        for table in TRIGGERS:
+            await connection.execute(f"DROP TRIGGER IF EXISTS {table}_append_only ON {table}")
+        for statement in statements:
+            assert not (await connection.execute(statement)).endswith(" 0"), statement
+        await connection.close()
+
+    run_apart(run())
+
+
+SECOND = "account_id = 'acme' AND version = 3"
+SECOND_ID = f"(SELECT transaction_id FROM transactions WHERE {SECOND})"
+NEWEST = "account_id = 'acme' AND version = 5"
+NEWEST_ID = f"(SELECT transaction_id FROM transactions WHERE {NEWEST})"
+LOT = "(SELECT lot_id FROM lots WHERE account_id = 'acme')"
+
+TAMPERINGS = [
+    ("column version", [f"UPDATE transactions SET version = 9 WHERE {SECOND}"], "version"),
+    ("column previous_id", [f"UPDATE transactions SET previous_id = '' WHERE {SECOND}"], "versions before the first"),
+    ("column kind", [f"UPDATE transactions SET kind = 2 WHERE {SECOND}"], "hash"),
+    ("column amount", [f"UPDATE transactions SET amount = amount - 1 WHERE {SECOND}"], "amount"),
+    ("column balance_after", [f"UPDATE transactions SET balance_after = balance_after + 1 WHERE {SECOND}"], "balance after"),
+    ("column create_time_us", [f"UPDATE transactions SET create_time_us = create_time_us + 1 WHERE {SECOND}"], "hash"),
+    ("column source_id", [f"UPDATE transactions SET source_id = 'x' WHERE {SECOND}"], "hash"),
+    ("column caller", [f"UPDATE transactions SET caller = 'mallory' WHERE {SECOND}"], "hash"),
+    ("column description", [f"UPDATE transactions SET description = 'x' WHERE {SECOND}"], "hash"),
+    ("column metadata", [f"UPDATE transactions SET metadata = '{{}}' WHERE {SECOND}"], "hash"),
+    ("column hash", [(f"UPDATE transactions SET hash = last_hash FROM accounts WHERE transactions.{SECOND.replace(' AND ', ' AND transactions.')}"
+                     " AND accounts.account_id = 'beta'")], "hash"),
+    ("entry amount", [f"UPDATE entries SET amount = amount + 1 WHERE transaction_id = {SECOND_ID}"], "amount"),
+    ("entry place", [f"UPDATE entries SET destination = 'expired' WHERE transaction_id = {SECOND_ID}"], "hash"),
+    ("entry added", [f"INSERT INTO entries SELECT account_id, transaction_id, 1, 'sales', {LOT}, 500 FROM transactions WHERE {SECOND}"], "amount"),
+    ("entry deleted", [f"DELETE FROM entries WHERE transaction_id = {SECOND_ID}"], "entries"),
+    ("entry without transaction", ["INSERT INTO entries VALUES ('acme', 'txn_zzz', 0, 'sales', 'usage', 1)"], "entries without a transaction"),
+    ("middle deleted", [f"DELETE FROM entries WHERE transaction_id = {SECOND_ID}", f"DELETE FROM transactions WHERE {SECOND}"], "transaction txn_"),
+    ("tail deleted", [f"DELETE FROM entries WHERE transaction_id = {NEWEST_ID}", f"DELETE FROM transactions WHERE {NEWEST}"], "transaction txn_"),
+    ("row added beside the chain", [
+        ("INSERT INTO transactions SELECT account_id, 'txn_zzz', 9, previous_id, kind, amount, balance_after, create_time_us, source_id, "
+        f"caller, description, metadata, hash FROM transactions WHERE {SECOND}")], "transactions"),
+    ("lot raised", ["UPDATE lots SET remaining = remaining + 5 WHERE account_id = 'acme'"], "remaining"),
+    ("lot of nobody", [
+        ("INSERT INTO lots SELECT 'ghost', 'lot_g', category, priority, 5, 5, 1, create_time_us, effective_time_us, expire_time_us, source_id "
+        "FROM lots WHERE account_id = 'beta'")], "account of lot lot_g"),
+    ("balance raised", ["UPDATE accounts SET balance = balance + 5 WHERE account_id = 'acme'"], "balance"),
+    ("debt invented", ["UPDATE accounts SET debt = 5 WHERE account_id = 'acme'"], "debt"),
+    ("set aside invented", ["UPDATE accounts SET set_aside = 5 WHERE account_id = 'acme'"], "set aside"),
+    ("version raised", ["UPDATE accounts SET version = version + 1 WHERE account_id = 'acme'"], "version"),
+    ("head hash changed", ["UPDATE accounts SET last_hash = (SELECT last_hash FROM accounts WHERE account_id = 'beta') WHERE account_id = 'acme'"], "hash"),
+    ("head moved back", [
+        ("UPDATE accounts SET last_transaction_id = (SELECT previous_id FROM transactions WHERE account_id = 'acme' AND version = 5) "
+        "WHERE account_id = 'acme'")], "version"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("statements", "subject"), [row[1:] for row in TAMPERINGS], ids=[row[0] for row in TAMPERINGS])
+async def test_tampering_shows(books, database, statements, subject):
+    tamper(database, *statements)
+    report = await verify_ledger(books)
+    assert any(subject in difference.subject for difference in report.differences), report.differences
+
+
+async def test_clean_books_have_no_difference(books):
+    report = await verify_ledger(books)
+    assert (report.accounts, report.transactions, report.entries, report.differences) == (2, 7, 7, [])
+
+
+async def test_one_account_alone(books, database):
+    tamper(database, "UPDATE accounts SET balance = balance + 5 WHERE account_id = 'acme'")
+    assert (await verify_ledger(books, "beta")).differences == []
+    assert (await verify_ledger(books, "acme")).differences
+
+
+@pytest.mark.parametrize(("links", "accounts"), [(1, 1), (2, 2), (3, 1)])
+async def test_pages_of_any_size_read_the_same(books, monkeypatch, links, accounts):
+    monkeypatch.setattr(verify, "LINKS_A_PAGE", links)
+    monkeypatch.setattr(verify, "ACCOUNTS_A_SNAPSHOT", accounts)
+    report = await verify_ledger(books)
+    assert (report.accounts, report.transactions, report.entries, report.differences) == (2, 7, 7, [])
