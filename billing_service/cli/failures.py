@@ -70,9 +70,6 @@ def _is_in_use(failure: Exception) -> bool:
 
 
 def _database_line(failure: Exception) -> str | None:
-    import asyncpg
-    from sqlalchemy.exc import DBAPIError
-
     from billing_service.domain.refusals import Refused
     from billing_service.storage.migrate import SchemaOutdatedError
     from billing_service.storage.sqlite import DatabaseInUseError
@@ -80,11 +77,10 @@ def _database_line(failure: Exception) -> str | None:
 
     if isinstance(failure, (Refused, SchemaOutdatedError, DatabaseInUseError, SqliteUnsuitableError)):
         return str(failure)
-    if isinstance(failure, DBAPIError):
-        # SQLAlchemy's own text carries the statement; the driver's alone says what happened.
-        return f"the database can't be used: {_first_line(failure.orig or failure)}"
-    if isinstance(failure, asyncpg.PostgresError | asyncpg.InterfaceError):
-        return f"the database can't be used: {_first_line(failure)}"
+    # Known by where they come from: only storage imports drivers. SQLAlchemy's own text carries the statement; its cause, a driver's, says why.
+    driver_error = getattr(failure, "orig", failure if _package(failure) == "asyncpg" else None)
+    if driver_error is not None and _package(failure) in ("asyncpg", "sqlalchemy"):
+        return f"the database can't be used: {_first_line(driver_error)}"
     if isinstance(failure, ConnectionError | TimeoutError):
         return "the database can't be reached: nobody answers at the address in DATABASE_URL"
     return None
@@ -99,6 +95,10 @@ def _system_line(failure: Exception) -> str | None:
         return None
     where = f"{failure.filename}: " if failure.filename else ""
     return where + (failure.strerror or str(failure))
+
+
+def _package(failure: Exception) -> str:
+    return type(failure).__module__.partition(".")[0]
 
 
 def _first_line(error: BaseException) -> str:

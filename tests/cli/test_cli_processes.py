@@ -30,13 +30,16 @@ BAD_SETTINGS = [
 
 
 @pytest.mark.parametrize(("changes", "problems"), BAD_SETTINGS, ids=lambda value: ",".join(value) if isinstance(value, dict) else "")
-def test_bad_settings_refuse_to_serve(processes, tmp_path, changes, problems):
-    code, said = processes.run("serve", cwd=tmp_path, **service_settings(**changes))
-    assert code == 2
-    lines = said.splitlines()
-    assert len(lines) == len(problems)
-    assert all(any(line.startswith(problem) for line in lines) for problem in problems), said
-    assert "canary" not in said
+def test_bad_settings_refuse_to_serve(billing, changes, problems):
+    result = billing("serve", **service_settings(**changes))
+    lines = result.stderr.splitlines()
+    assert (result.exit_code, len(lines)) == (2, len(problems))
+    assert all(any(line.startswith(problem) for line in lines) for problem in problems), lines
+    assert "canary" not in result.stderr
+
+
+def test_process_with_bad_settings_says_only_what_is_wrong(processes, tmp_path):
+    assert processes.run("serve", cwd=tmp_path, **service_settings(STRIPE_SECRET_KEY="")) == (2, "STRIPE_SECRET_KEY: is required\n")
 
 
 def outdated(path):
@@ -55,13 +58,13 @@ UNUSABLE = [
 
 
 @pytest.mark.parametrize(("changes", "prepare", "words"), UNUSABLE)
-def test_unusable_machine_is_said_in_a_line(processes, tmp_path, changes, prepare, words):
+def test_unusable_machine_is_said_in_a_line(billing, tmp_path, changes, prepare, words):
     prepare(tmp_path / "ledger.db")
-    code, said = processes.run("serve", cwd=tmp_path, **service_settings(**changes))
-    assert code == 1
-    assert words in said.splitlines()[-1]
-    assert "Traceback" not in said
-    assert "canary" not in said
+    result = billing("serve", **service_settings(**changes))
+    assert result.exit_code == 1, result.output
+    assert words in result.stderr.splitlines()[-1]
+    assert "Traceback" not in result.stderr
+    assert "canary" not in result.stderr
 
 
 def test_file_and_port_in_use_are_named(processes, tmp_path):
