@@ -8,6 +8,10 @@ from billing_service.storage.statements import Work
 from billing_service.stripe_events.facts import CustomerFact
 from billing_service.stripe_events.verdict import PROCESSED, Verdict, ignored
 
+EMAIL_MAX = 320
+NAME_MAX = 256
+"""Characters that the wire promises at most; Stripe allows more."""
+
 
 def handle_customer(environment: Environment, fact: CustomerFact) -> Work[Verdict]:
     """Links a new customer, takes over e-mail and name, and forgets one that was deleted: the next purchase makes another."""
@@ -30,7 +34,7 @@ def handle_customer(environment: Environment, fact: CustomerFact) -> Work[Verdic
         profile.stripe_customer_id = ""
         profile.customer_attempt += 1
     else:
-        profile.email = fact.email or profile.email
-        profile.name = fact.name or profile.name
+        profile.email = fact.email if 0 < len(fact.email) <= EMAIL_MAX else profile.email
+        profile.name = fact.name[:NAME_MAX] or profile.name
     yield from PROFILES.replace(profile)
     return PROCESSED
