@@ -96,11 +96,13 @@ class Forker:
 
 
 @contextmanager
-def running_forker():
-    """The process that starts services; it ends with the block."""
+def running_forker(**variables):
+    """The process that starts services; it ends with the block. It and they have these environment variables besides."""
     path = os.pathsep.join(str(ROOT / part) for part in ("", "protos", "clients/python"))
     command = [sys.executable, str(SCRIPT)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": path}) as process:
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": path, **variables}
+    ) as process:
         yield Forker(process)
 
 

@@ -1,4 +1,15 @@
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
+import pytest
+
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.with_name("crash"))]
+
+from service_process import running_forker  # noqa: E402 - found by the path above
+
+
+@pytest.fixture(scope="session")
+def forker():
+    with running_forker() as started:
+        yield started

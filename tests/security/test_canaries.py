@@ -1,0 +1,66 @@
+"""An exception's text, wherever it comes from, reaches no caller and no metric."""
+
+import socket
+
+import grpc
+import httpx
+import pytest
+from every_rpc import METHODS, call, valid_request
+from stack import environment
+
+from billing_service.bootstrap import open_service
+from billing_service.payments.stripe_provider import StripeProvider
+from billing_service.settings import load_settings
+
+CANARY = "canary-hunter2"
+
+
+def free_address():
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return f"127.0.0.1:{free.getsockname()[1]}"
+
+
+@pytest.fixture
+async def service(database):
+    metrics = free_address()
+    settings = environment(
+        database.url,
+        "http://127.0.0.1:9",
+        BILLING_MIGRATE_ON_START="false",
+        BILLING_METRICS_ADDRESS=metrics,
+        BILLING_LOG_LEVEL="ERROR",
+    )
+    async with open_service(load_settings(settings)) as started:
+        yield started
+        async with httpx.AsyncClient() as http:
+            shown = (await http.get(f"http://{metrics}/metrics")).text
+        assert "billing_" in shown
+        assert CANARY not in shown
+
+
+def raise_canary(*_args, **_options):
+    raise RuntimeError(CANARY)
+
+
+async def test_a_statement_that_raises(service, monkeypatch):
+    async with grpc.aio.insecure_channel(service.address) as channel:
+        assert (await call(channel, "GrantCredits", valid_request("GrantCredits"))).code is grpc.StatusCode.OK
+        store = service.environment.store
+        monkeypatch.setattr(store, "_drive", raise_canary)
+        for name in METHODS:
+            seen = await call(channel, name, valid_request(name))
+            assert CANARY not in seen.everything, name
+            if seen.code is not grpc.StatusCode.OK:
+                assert seen.code in {grpc.StatusCode.INTERNAL, grpc.StatusCode.INVALID_ARGUMENT}, f"{name}: {seen.everything}"
+        assert (await call(channel, "DeductCredits", valid_request("DeductCredits"))).reason == "INTERNAL"
+        monkeypatch.undo()
+        assert (await call(channel, "DeductCredits", valid_request("DeductCredits"))).code is grpc.StatusCode.OK
+
+
+async def test_a_payment_provider_that_raises(service, monkeypatch):
+    for method in ("create_checkout", "create_customer"):
+        monkeypatch.setattr(StripeProvider, method, raise_canary)
+    async with grpc.aio.insecure_channel(service.address) as channel:
+        seen = await call(channel, "CreatePurchase", valid_request("CreatePurchase"))
+        assert seen.reason == "INTERNAL"
+        assert CANARY not in seen.everything
