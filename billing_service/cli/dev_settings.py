@@ -45,9 +45,10 @@ def filled_in(given: Mapping[str, str], sandbox_url: str | None) -> dict[str, st
     chosen = {"BILLING_MIGRATE_ON_START": "true", "BILLING_REFLECTION": "true", "BILLING_LISTEN": "127.0.0.1:50051"}
     if "BILLING_API_KEY_PEPPER" not in given:
         # Without a pepper of one's own, keys would be worth nothing after a restart; on loopback none is needed.
-        chosen |= (
-            {"BILLING_AUTH": "off"} if given.get("BILLING_AUTH", "off") == "off" else {"BILLING_API_KEY_PEPPER": secrets.token_hex(32)}
-        )
+        if given.get("BILLING_AUTH", "off") == "off":
+            chosen |= {"BILLING_AUTH": "off", "BILLING_PAGE_TOKEN_SECRET": secrets.token_hex(32)}
+        else:
+            chosen["BILLING_API_KEY_PEPPER"] = secrets.token_hex(32)
     if sandbox_url is not None:
         chosen |= {
             "DATABASE_URL": SANDBOX_DATABASE_URL,

@@ -81,7 +81,8 @@ def _database_line(failure: Exception) -> str | None:
     driver_error = getattr(failure, "orig", failure if _package(failure) == "asyncpg" else None)
     if driver_error is not None and _package(failure) in ("asyncpg", "sqlalchemy"):
         return f"the database can't be used: {_first_line(driver_error)}"
-    if isinstance(failure, ConnectionError | TimeoutError):
+    no_socket = isinstance(failure, FileNotFoundError) and failure.errno is not None and failure.filename is None
+    if isinstance(failure, ConnectionError | TimeoutError) or no_socket:
         return "the database can't be reached: nobody answers at the address in DATABASE_URL"
     return None
 

@@ -29,6 +29,7 @@ REFUSED = [
     (["backup", "copy.db", "--verify"], {}, 1, "there is no manifest"),
     (["backup", "copy.db"], {"DATABASE_URL": "postgresql://u:canary@host/db"}, 2, "pg_dump --format=custom --file=copy.db"),
     (["migrate"], {"DATABASE_URL": "mysql://u:canary@host/db"}, 2, "DATABASE_URL: must be"),
+    (["migrate"], {"DATABASE_URL": "postgresql://u:canary@/db?host=/no/such/place"}, 1, "nobody answers at the address in DATABASE_URL"),
     (["migrate"], {"DATABASE_URL": "postgresql://u:canary@127.0.0.1:9/db"}, 1, "nobody answers at the address in DATABASE_URL"),
     (["dev"], {"STRIPE_SECRET_KEY": LIVE_KEY}, 2, "STRIPE_SECRET_KEY: is a live key"),
     (["dev"], {"STRIPE_API_BASE": "http://127.0.0.1:9"}, 2, "STRIPE_API_BASE: needs STRIPE_SECRET_KEY"),
@@ -71,7 +72,14 @@ def test_a_programmers_mistake_keeps_its_traceback(billing, monkeypatch):
 
 @pytest.mark.parametrize(
     "given",
-    [{}, {"BILLING_AUTH": "off"}, {"BILLING_AUTH": "keys"}, {"BILLING_API_KEY_PEPPER": PEPPER}, {"FRONTEND_URL": "http://localhost:3000"}],
+    [
+        {},
+        {"DATABASE_URL": "postgresql://u@h/d"},
+        {"BILLING_AUTH": "off"},
+        {"BILLING_AUTH": "keys"},
+        {"BILLING_API_KEY_PEPPER": PEPPER},
+        {"FRONTEND_URL": "http://localhost:3000"},
+    ],
 )
 def test_throw_away_settings_are_good_ones(given):
     settings = load_settings(filled_in(given, "http://127.0.0.1:12111"))
