@@ -9,6 +9,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 PATIENCE_S = 60
+FREE_PORTS = {"SANDBOX_PORT": "0", "GATEWAY_PORT": "0", "BILLING_LISTEN": "127.0.0.1:0"}
+"""For `billing dev`: the system chooses."""
 STRIPE_KEY = "sk_" + "test_" + "canary0123456789"
 WEBHOOK_SECRET = "whsec_" + "canary-0123456789"
 PEPPER = "pepper-" + "0123456789abcdef" * 2

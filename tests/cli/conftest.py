@@ -5,7 +5,7 @@ import os
 
 import pytest
 import structlog
-from cli_running import Processes, address_in, sandbox_in
+from cli_running import FREE_PORTS, Processes, address_in, sandbox_in
 from typer.testing import CliRunner
 
 from billing_service.cli import app
@@ -47,6 +47,3 @@ def dev_stack(tmp_path_factory):
         panel = process.read_until("Ctrl-C")
         yield address_in(panel), sandbox_in(panel)
         assert process.stop() == 0
-
-
-FREE_PORTS = {"SANDBOX_PORT": "0", "GATEWAY_PORT": "0", "BILLING_LISTEN": "127.0.0.1:0"}

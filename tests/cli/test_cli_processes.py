@@ -8,8 +8,7 @@ import sqlite3
 import httpx
 import pytest
 from billing_client import AsyncBillingClient, BillingClient
-from cli_running import PEPPER, STRIPE_KEY, WEBHOOK_SECRET, Processes, address_in, sandbox_in, service_settings
-from conftest import FREE_PORTS
+from cli_running import FREE_PORTS, PEPPER, STRIPE_KEY, WEBHOOK_SECRET, Processes, address_in, sandbox_in, service_settings
 
 from billing_service.sandbox.config import SandboxConfig
 from billing_service.sandbox.run import serve_sandbox
