@@ -1,13 +1,14 @@
 """Proves balances: follows each account's chain from its head, and computes again from the entries whatever is stored as a sum."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
 
 from billing_service.domain.chain import GENESIS, link
 from billing_service.domain.entries import Place, Transaction
+from billing_service.operations.heads import Head
 from billing_service.storage.statements import Work
 from billing_service.storage.store import Store
 from billing_service.storage.verify_rows import COUNTS, LOTS, ORPHAN_LOTS, links, next_accounts, one_account
@@ -35,6 +36,8 @@ class Report:
     transactions: int = 0
     entries: int = 0
     differences: list[Difference] = field(default_factory=list)
+    heads_found: set[str] = field(default_factory=set)
+    """Accounts of exported heads that are there."""
 
     def compare(self, account_id: str, subject: str, expected: object, stored: object) -> None:
         if expected != stored and len(self.differences) < DIFFERENCES_MAX:
@@ -51,35 +54,40 @@ def _shown(value: object) -> str:
     return value.hex() if isinstance(value, bytes) else str(value)
 
 
-async def verify_ledger(store: Store, account_id: str = "") -> Report:
-    """Verifies one account, or all of them and the counts of the whole. Safe beside a running service: each snapshot is whole in
-    itself."""
+async def verify_ledger(store: Store, account_id: str = "", heads: Mapping[str, Head] | None = None) -> Report:
+    """Verifies one account, or all of them and the counts of the whole; and that the chains still hold the heads exported
+    earlier, where given. Safe beside a running service: each snapshot is whole in itself."""
+    known = heads or {}
     if account_id:
-        return await store.read(lambda: _one(account_id))
+        return await store.read(lambda: _one(account_id, known))
     whole = Report()
+    found: set[str] = set()
     after = ""
     while True:
-        page, after = await store.read(partial(_page, after))
+        page, after = await store.read(partial(_page, after, known))
+        found.update(page.heads_found)
         whole.add(page)
         if not after:
             break
     whole.add(await store.read(_whole))
+    for missing in known.keys() - found:
+        whole.compare(missing, "account of an exported head", "a row", "none")
     return whole
 
 
-def _one(account_id: str) -> Work[Report]:
+def _one(account_id: str, heads: Mapping[str, Head]) -> Work[Report]:
     report = Report()
     for row in (yield from one_account(account_id)):
-        yield from _verify(row, report)
+        yield from _verify(row, report, heads)
     return report
 
 
-def _page(after: str) -> Work[tuple[Report, str]]:
+def _page(after: str, heads: Mapping[str, Head]) -> Work[tuple[Report, str]]:
     """A report of its own for each run: a conflict may run it again."""
     report = Report()
     rows = yield from next_accounts(after, ACCOUNTS_A_SNAPSHOT)
     for row in rows:
-        yield from _verify(row, report)
+        yield from _verify(row, report, heads)
     return report, rows[-1][0] if len(rows) == ACCOUNTS_A_SNAPSHOT else ""
 
 
@@ -94,10 +102,10 @@ def _whole() -> Work[Report]:
     return report
 
 
-def _verify(row: Sequence[Any], report: Report) -> Work[None]:
+def _verify(row: Sequence[Any], report: Report, heads: Mapping[str, Head]) -> Work[None]:
     account_id, version, last_id, last_hash, balance, debt, set_aside = row[:7]
     places: dict[str, int] = defaultdict(int)
-    chain = _Chain(account_id, version, last_hash, report)
+    chain = _Chain(account_id, version, last_hash, report, heads.get(account_id))
     newest = last_id
     while newest:
         found = yield from links(account_id, newest, LINKS_A_PAGE)
@@ -115,6 +123,8 @@ def _verify(row: Sequence[Any], report: Report) -> Work[None]:
     report.compare(account_id, "set aside", places[Place.SET_ASIDE], set_aside)
     report.compare(account_id, "balance", sum(moved for place, moved in places.items() if _held(place)), balance)
     report.accounts += 1
+    if account_id in heads:
+        report.heads_found.add(account_id)
 
 
 def _held(place: str) -> bool:
@@ -124,10 +134,13 @@ def _held(place: str) -> bool:
 class _Chain:
     """Follows one account's history from its newest transaction back."""
 
-    def __init__(self, account_id: str, version: int, last_hash: bytes, report: Report) -> None:
+    def __init__(self, account_id: str, version: int, last_hash: bytes, report: Report, exported: Head | None) -> None:
         self._account_id = account_id
         self._report = report
         self._version = version
+        self._exported = exported
+        if exported is not None and exported.version > version:
+            self._compare("version is not below the exported head's", exported.version, version)
         self._newer: Transaction | None = None
         self._expected_hash = last_hash
         self._newest_balance = 0
@@ -140,6 +153,8 @@ class _Chain:
         if self._newer is None:
             self._compare(f"{name} hash", self._expected_hash, transaction.hash)
             self._newest_balance = transaction.balance_after
+        if self._exported is not None and transaction.version == self._exported.version:
+            self._compare(f"{name} exported hash", self._exported.hash, transaction.hash.hex())
         effect = 0
         for source, destination, amount in transaction.entries:
             places[source] -= amount

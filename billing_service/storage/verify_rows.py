@@ -17,6 +17,15 @@ NEXT_ACCOUNTS = reading(
     "after",
     "page",
 )
+NEXT_HEADS = reading(
+    "next heads",
+    select(accounts.c.account_id, accounts.c.version, accounts.c.last_hash)
+    .where(accounts.c.account_id > bindparam("after"))
+    .order_by(accounts.c.account_id)
+    .limit(bindparam("page")),
+    "after",
+    "page",
+)
 ONE_ACCOUNT = reading("one account", select(*accounts.columns).where(accounts.c.account_id == bindparam("account_id")), "account_id")
 LOTS = reading("read all lots", select(lots.c.lot_id, lots.c.remaining).where(lots.c.account_id == bindparam("account_id")), "account_id")
 _LINKS = walk_back()
@@ -56,6 +65,10 @@ ORPHAN_LOTS = reading(
 
 def next_accounts(after: str, page: int) -> Work[list[Sequence[Any]]]:
     return list((yield NEXT_ACCOUNTS(after, page)))
+
+
+def next_heads(after: str, page: int) -> Work[list[tuple[str, int, bytes]]]:
+    return [(row[0], row[1], bytes(row[2])) for row in (yield NEXT_HEADS(after, page))]
 
 
 def one_account(account_id: str) -> Work[list[Sequence[Any]]]:

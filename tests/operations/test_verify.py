@@ -9,6 +9,7 @@ from ledger_setup import deduction, open_account
 
 from billing_service.ledger.writer import LedgerWriter
 from billing_service.operations import verify
+from billing_service.operations.heads import HeadsInvalidError, export_heads, read_heads
 from billing_service.operations.verify import verify_ledger
 
 pytestmark = pytest.mark.unchecked_ledger
@@ -120,3 +121,78 @@ async def test_pages_of_any_size_read_the_same(books, monkeypatch, links, accoun
     monkeypatch.setattr(verify, "ACCOUNTS_A_SNAPSHOT", accounts)
     report = await verify_ledger(books)
     assert (report.accounts, report.transactions, report.entries, report.differences) == (2, 7, 7, [])
+
+
+REWRITES = [
+    (
+        "newest part cut off",
+        [
+            f"DELETE FROM entries WHERE transaction_id = {NEWEST_ID}",
+            (
+                "UPDATE accounts SET version = 4, last_transaction_id = t.previous_id, balance = balance - t.amount, "
+                "last_hash = (SELECT o.hash FROM transactions AS o WHERE o.transaction_id = t.previous_id) "
+                "FROM transactions AS t WHERE accounts.account_id = 'acme' AND t.account_id = 'acme' AND t.version = 5"
+            ),
+            "UPDATE lots SET remaining = remaining + 13 WHERE account_id = 'acme'",
+            f"DELETE FROM transactions WHERE {NEWEST}",
+        ],
+        "version is not below",
+    ),
+    (
+        "account gone",
+        [
+            "DELETE FROM entries WHERE account_id = 'beta'",
+            "DELETE FROM transactions WHERE account_id = 'beta'",
+            "DELETE FROM lots WHERE account_id = 'beta'",
+            "DELETE FROM accounts WHERE account_id = 'beta'",
+        ],
+        "account of an exported head",
+    ),
+]
+
+
+@pytest.mark.parametrize(("statements", "subject"), [row[1:] for row in REWRITES], ids=[row[0] for row in REWRITES])
+async def test_a_rewritten_history_shows_by_the_exported_heads_alone(books, database, tmp_path, statements, subject):
+    await export_heads(books, tmp_path / "heads")
+    tamper(database, *statements)
+    assert (await verify_ledger(books)).differences == []
+    report = await verify_ledger(books, heads=read_heads(tmp_path / "heads"))
+    assert [difference for difference in report.differences if subject in difference.subject], report.differences
+
+
+async def test_a_history_written_again_from_some_point_shows(books, tmp_path):
+    """Whoever can compute the hashes can write a history that fits itself; it does not fit the head that was kept."""
+    await export_heads(books, tmp_path / "heads")
+    heads = dict(read_heads(tmp_path / "heads"))
+    heads["acme"] = heads["acme"]._replace(hash="00" * 32)
+    report = await verify_ledger(books, heads=heads)
+    assert [difference.subject.endswith("exported hash") for difference in report.differences] == [True]
+
+
+async def test_heads_fit_a_ledger_that_went_on(books, clock, ids, tmp_path):
+    exported = await export_heads(books, tmp_path / "heads")
+    writer = LedgerWriter(books, clock, ids, batch_max=16, wait_s=0)
+    await writer.submit(deduction("acme", 1, "later"))
+    await writer.close()
+    assert exported.accounts == 2
+    assert (await verify_ledger(books, heads=read_heads(tmp_path / "heads"))).differences == []
+
+
+BAD_FILES = [
+    ("empty", lambda lines: lines[:0]),
+    ("last line missing", lambda lines: lines[:-1]),
+    ("a head missing", lambda lines: lines[1:]),
+    ("a head changed", lambda lines: [lines[0].replace(b'"version":5', b'"version":4'), *lines[1:]]),
+    ("a line added", lambda lines: [*lines, lines[0]]),
+    ("no JSON", lambda lines: [b"heads\n", *lines]),
+    ("another list", lambda lines: [b"[]\n", *lines]),
+]
+
+
+@pytest.mark.parametrize("change", [row[1] for row in BAD_FILES], ids=[row[0] for row in BAD_FILES])
+async def test_a_changed_export_is_refused(books, tmp_path, change):
+    path = tmp_path / "heads"
+    await export_heads(books, path)
+    path.write_bytes(b"".join(change(path.read_bytes().splitlines(keepends=True))))
+    with pytest.raises(HeadsInvalidError):
+        read_heads(path)
