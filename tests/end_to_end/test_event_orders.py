@@ -21,7 +21,7 @@ async def deliver_all(held, events, chance):
     """In this order, some of them again at once or much later."""
     for event in events:
         assert await held.wire.deliver(event) in TAKEN
-        if chance.random() < 0.4:  # noqa: PLR2004
+        if chance.random() < 0.4:
             assert await held.wire.deliver(chance.choice(events)) in TAKEN
     for event in chance.sample(events, k=2):
         assert await held.wire.deliver(event) in TAKEN

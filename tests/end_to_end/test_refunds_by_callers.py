@@ -42,7 +42,7 @@ async def refunds_at_stripe(stack, intent):
         (0, 10**15, WITH_DEBT, 1000),
     ],
 )
-async def test_more_than_is_refundable_is_refused_with_what_would_be(stack, wire, new_account, spent, asked, policy, refundable):
+async def test_more_than_is_refundable_is_refused_with_what_would_be(*, stack, wire, new_account, spent, asked, policy, refundable):
     account_id = new_account()
     bought = await stack.buy(account_id)
     if spent:

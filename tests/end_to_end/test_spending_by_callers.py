@@ -51,7 +51,7 @@ async def statement(wire, account_id, **options):
         (0, 0, ALLOW_DEBT, 10**9, 10**9, (0, 0, 10**9)),
     ],
 )
-async def test_modes(wire, new_account, held, overdraft, mode, asked, taken, after):
+async def test_modes(*, wire, new_account, held, overdraft, mode, asked, taken, after):
     account_id = new_account()
     await wire.do("CreateAccount", account_id=account_id)
     if held:

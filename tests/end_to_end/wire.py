@@ -25,10 +25,24 @@ SERVICES = (
 )
 METHODS = {method.name: method for service in SERVICES for method in service.methods}
 WRITES = sorted(name for name, method in METHODS.items() if "idempotency_key" in method.input_type.fields_by_name)
-TABLES = (
-    "accounts profiles referral_codes stripe_customers lots transactions entries idempotency_keys deduction_reversals "
-    "purchases purchase_references refunds referrals stripe_events api_keys audit_records"
-).split()
+TABLES = [
+    "accounts",
+    "profiles",
+    "referral_codes",
+    "stripe_customers",
+    "lots",
+    "transactions",
+    "entries",
+    "idempotency_keys",
+    "deduction_reversals",
+    "purchases",
+    "purchase_references",
+    "refunds",
+    "referrals",
+    "stripe_events",
+    "api_keys",
+    "audit_records",
+]
 
 
 def key():
@@ -78,12 +92,17 @@ class Wire:
         """(status, reason) of a call that must be refused."""
         return told(await self.error(rpc, **fields))
 
-    async def error(self, rpc, **fields):
+    async def attempt(self, rpc, **fields):
+        """The answer, or the error as a value."""
         try:
-            answer = await self.call(rpc, **fields)
+            return await self.call(rpc, **fields)
         except BillingError as error:
             return error
-        raise AssertionError(f"{rpc} was not refused: {answer}")
+
+    async def error(self, rpc, **fields):
+        answer = await self.attempt(rpc, **fields)
+        assert isinstance(answer, BillingError), f"{rpc} was not refused: {answer}"
+        return answer
 
     async def deliver(self, event, *, secret=WEBHOOK_SECRET):
         """Hands a signed event to ProcessStripeEvent; answers the outcome's name."""

@@ -1,0 +1,190 @@
+"""Tables of requests that are wrong in one place each. Words in braces stand for what the test has made."""
+
+import itertools
+
+from stack import CREDIT
+from wire import METHODS, WRITES
+
+TOO_MUCH = 10**15 + 1
+INT64_MAX, INT64_MIN = 2**63 - 1, -(2**63)
+EARLY, LATE = "1999-12-31T23:59:59Z", "2020-01-01T00:00:00Z"
+
+ACCOUNT = {"account_id": "{payer}"}
+VALID = {
+    "CreateAccount": {"account_id": "{free}"},
+    "GetAccount": ACCOUNT,
+    "GetBalance": ACCOUNT,
+    "ListTransactions": ACCOUNT,
+    "ListPackages": {},
+    "CreatePurchase": ACCOUNT | {"package_code": "starter"},
+    "GetPurchase": {"purchase_id": "{pending}"},
+    "ListPurchases": ACCOUNT,
+    "CancelPurchase": {"purchase_id": "{pending}"},
+    "DeductCredits": ACCOUNT | {"amount_microcredits": 1},
+    "ReverseDeduction": ACCOUNT | {"transaction_id": "{deduction}"},
+    "QuoteRefund": {"purchase_id": "{paid}"},
+    "Refund": {"purchase_id": "{paid}", "amount_minor": 1},
+    "ApplyReferral": {"account_id": "{free}", "referral_code": "{code}"},
+    "GetReferral": ACCOUNT,
+    "GrantCredits": ACCOUNT | {"amount_microcredits": 1, "reason": "gift"},
+    "AdjustCredits": ACCOUNT | {"amount_microcredits": 1, "reason": "correction"},
+    "FreezeAccount": ACCOUNT | {"frozen": False, "reason": "thaw"},
+    "SetOverdraftLimit": ACCOUNT | {"overdraft_limit_microcredits": 0, "reason": "none"},
+    "ListAccounts": {},
+    "ListStripeEvents": {},
+    "ReplayStripeEvent": {"event_id": "{event}"},
+    "CreateApiKey": {"caller": "tester", "scopes": ["SCOPE_READ"]},
+    "ListApiKeys": {},
+    "RevokeApiKey": {"key_id": "nobody"},
+    "ListAuditRecords": {},
+    "VerifyLedger": {},
+    "ProcessStripeEvent": {"payload": "e30=", "stripe_signature": "t=1,v1=00"},
+}
+BAD_ACCOUNTS = ("", "a" * 129, "a\n", "a\x00", "a\u200bb", "\ue000", "a\u00a0b")
+
+
+def bad_fields():
+    for rpc, fields in VALID.items():
+        if "account_id" in METHODS[rpc].input_type.fields_by_name and rpc not in ("VerifyLedger", "ListAuditRecords"):
+            yield from ((rpc, {**fields, "account_id": bad}, "account_id") for bad in BAD_ACCOUNTS)
+        if rpc in WRITES:
+            yield from ((rpc, {**fields, "idempotency_key": bad}, "idempotency_key") for bad in ("", "k" * 256, "k\t", "k\x7f"))
+        if "page_size" in METHODS[rpc].input_type.fields_by_name:
+            yield rpc, {**fields, "page_size": -1}, "page_size"
+            yield from ((rpc, {**fields, "page_token": bad}, "page_token") for bad in ("x", "AAAA", "A" * 5000, "é", "{foreign_token}"))
+        if "reason" in METHODS[rpc].input_type.fields_by_name:
+            yield from ((rpc, {**fields, "reason": bad}, "reason") for bad in ("r" * 501, "a\x00b", "\x1b[2J"))
+        if rpc in ("GrantCredits", "AdjustCredits", "FreezeAccount", "SetOverdraftLimit"):
+            yield from ((rpc, {**fields, "reason": bad}, "reason") for bad in ("", "   "))
+        if "metadata" in METHODS[rpc].input_type.fields_by_name:
+            yield rpc, {**fields, "metadata": {f"k{number}": "" for number in range(51)}}, "metadata"
+            yield rpc, {**fields, "metadata": {"": "v"}}, "metadata name"
+            yield rpc, {**fields, "metadata": {"k" * 41: "v"}}, "metadata name"
+            yield rpc, {**fields, "metadata": {"k": "v" * 501}}, "metadata[k]"
+            yield rpc, {**fields, "metadata": {"k": "\x00"}}, "metadata[k]"
+    for rpc in ("VerifyLedger", "ListAuditRecords"):
+        yield from ((rpc, {"account_id": bad}, "account_id") for bad in BAD_ACCOUNTS[1:])
+    for rpc, amounts in (
+        ("DeductCredits", (0, -1, TOO_MUCH, INT64_MAX, INT64_MIN)),
+        ("GrantCredits", (0, -1, TOO_MUCH, INT64_MAX, INT64_MIN)),
+        ("ReverseDeduction", (0, -1, TOO_MUCH, INT64_MIN)),
+        ("AdjustCredits", (0, TOO_MUCH, -TOO_MUCH, INT64_MAX, INT64_MIN)),
+    ):
+        yield from ((rpc, {**VALID[rpc], "amount_microcredits": bad}, "amount_microcredits") for bad in amounts)
+
+
+OTHER = [
+    ("DeductCredits", ACCOUNT, "cost"),
+    ("DeductCredits", VALID["DeductCredits"] | {"mode": 4}, "mode"),
+    ("DeductCredits", VALID["DeductCredits"] | {"mode": -1}, "mode"),
+    ("DeductCredits", VALID["DeductCredits"] | {"description": "d" * 501}, "description"),
+    ("DeductCredits", VALID["DeductCredits"] | {"description": "\x08"}, "description"),
+    ("ReverseDeduction", ACCOUNT, "transaction_id"),
+    ("ReverseDeduction", ACCOUNT | {"transaction_id": "t" * 129}, "transaction_id"),
+    ("ListTransactions", ACCOUNT | {"kind": 11}, "kind"),
+    ("ListTransactions", ACCOUNT | {"start_time": EARLY}, "start_time"),
+    ("ListTransactions", ACCOUNT | {"end_time": EARLY}, "end_time"),
+    ("CreateAccount", VALID["CreateAccount"] | {"email": "no at sign"}, "email"),
+    ("CreateAccount", VALID["CreateAccount"] | {"email": "e" * 320 + "@x"}, "email"),
+    ("CreateAccount", VALID["CreateAccount"] | {"name": "n" * 257}, "name"),
+    ("CreateAccount", VALID["CreateAccount"] | {"name": "a\x00"}, "name"),
+    ("CreatePurchase", ACCOUNT, "item"),
+    ("CreatePurchase", ACCOUNT | {"package_code": ""}, "package_code"),
+    ("CreatePurchase", ACCOUNT | {"package_code": "p" * 256}, "package_code"),
+    *(
+        ("CreatePurchase", ACCOUNT | {"custom_amount_minor": bad}, "custom_amount_minor")
+        for bad in (0, -1, 99, 1_000_001, INT64_MAX, INT64_MIN)
+    ),
+    *(("CreatePurchase", VALID["CreatePurchase"] | {"currency": bad}, "currency") for bad in ("eur", "USD", "us", "dollar", "\x00")),
+    *(("CreatePurchase", VALID["CreatePurchase"] | {"payment_flow": bad}, "payment_flow") for bad in (2, 3, -1)),
+    *(
+        ("CreatePurchase", VALID["CreatePurchase"] | {field: bad}, field)
+        for field, bad in itertools.product(
+            ("success_url", "cancel_url"),
+            (
+                "nowhere",
+                "ftp://a.example/",
+                "javascript:alert(1)",
+                "https://user@a.example/",
+                "https:///x",
+                f"https://a.example/{'p' * 1983}",
+            ),
+        )
+    ),
+    ("GetPurchase", {}, "id"),
+    ("GetPurchase", {"purchase_id": ""}, "purchase_id"),
+    ("GetPurchase", {"checkout_session_id": "c" * 256}, "checkout_session_id"),
+    ("CancelPurchase", {}, "purchase_id"),
+    ("QuoteRefund", {}, "purchase_id"),
+    ("QuoteRefund", VALID["QuoteRefund"] | {"policy": 3}, "policy"),
+    ("Refund", {"amount_minor": 1}, "purchase_id"),
+    *(("Refund", {"purchase_id": "{paid}", "amount_minor": bad}, "amount_minor") for bad in (0, -1, TOO_MUCH, INT64_MIN)),
+    ("Refund", VALID["Refund"] | {"policy": -1}, "policy"),
+    ("ApplyReferral", {"account_id": "{free}"}, "referral_code"),
+    ("ApplyReferral", {"account_id": "{free}", "referral_code": "c" * 256}, "referral_code"),
+    ("GrantCredits", VALID["GrantCredits"] | {"category": 4}, "category"),
+    ("GrantCredits", VALID["GrantCredits"] | {"priority": 101}, "priority"),
+    ("GrantCredits", VALID["GrantCredits"] | {"priority": -1}, "priority"),
+    ("GrantCredits", VALID["GrantCredits"] | {"expire_time": LATE}, "expire_time"),
+    ("GrantCredits", VALID["GrantCredits"] | {"expire_time": EARLY}, "expire_time"),
+    ("GrantCredits", VALID["GrantCredits"] | {"effective_time": EARLY}, "effective_time"),
+    (
+        "GrantCredits",
+        VALID["GrantCredits"] | {"effective_time": "2099-01-02T00:00:00Z", "expire_time": "2099-01-01T00:00:00Z"},
+        "expire_time",
+    ),
+    *(
+        ("SetOverdraftLimit", VALID["SetOverdraftLimit"] | {"overdraft_limit_microcredits": bad}, "overdraft_limit_microcredits")
+        for bad in (-1, TOO_MUCH, INT64_MIN)
+    ),
+    ("ListStripeEvents", {"status": 5}, "status"),
+    ("ReplayStripeEvent", {}, "event_id"),
+    ("CreateApiKey", {"scopes": ["SCOPE_READ"]}, "caller"),
+    ("CreateApiKey", {"caller": "Upper", "scopes": ["SCOPE_READ"]}, "caller"),
+    ("CreateApiKey", {"caller": "c" * 65, "scopes": ["SCOPE_READ"]}, "caller"),
+    ("CreateApiKey", {"caller": "tester"}, "scopes"),
+    ("CreateApiKey", {"caller": "tester", "scopes": [0]}, "scopes"),
+    ("CreateApiKey", {"caller": "tester", "scopes": [7]}, "scopes"),
+    ("CreateApiKey", VALID["CreateApiKey"] | {"expire_time": LATE}, "expire_time"),
+    ("RevokeApiKey", {}, "key_id"),
+    ("ProcessStripeEvent", {"stripe_signature": "t=1,v1=00"}, "payload"),
+    ("ProcessStripeEvent", {"payload": "e30="}, "stripe_signature"),
+    ("ProcessStripeEvent", {"payload": "e30=", "stripe_signature": "s" * 8193}, "stripe_signature"),
+]
+NOBODY = {"account_id": "nobody-is-called-this"}
+REFUSED = [
+    ("CreateAccount", {"account_id": "{payer}"}, "ALREADY_EXISTS", "ACCOUNT_EXISTS"),
+    ("CreateAccount", {"account_id": "{free}", "referral_code": "ZZZZZZZZ"}, "NOT_FOUND", "REFERRAL_CODE_NOT_FOUND"),
+    ("CreateAccount", {"account_id": "{free}", "referral_code": "not a code"}, "NOT_FOUND", "REFERRAL_CODE_NOT_FOUND"),
+    *((rpc, VALID[rpc] | NOBODY, "NOT_FOUND", "ACCOUNT_NOT_FOUND") for rpc in ("GetAccount", "GetBalance", "ListTransactions")),
+    *((rpc, VALID[rpc] | NOBODY, "NOT_FOUND", "ACCOUNT_NOT_FOUND") for rpc in ("ListPurchases", "GetReferral", "DeductCredits")),
+    *((rpc, VALID[rpc] | NOBODY, "NOT_FOUND", "ACCOUNT_NOT_FOUND") for rpc in ("ReverseDeduction", "AdjustCredits", "FreezeAccount")),
+    ("SetOverdraftLimit", VALID["SetOverdraftLimit"] | NOBODY, "NOT_FOUND", "ACCOUNT_NOT_FOUND"),
+    ("CreatePurchase", {"account_id": "{free}", "package_code": "gold"}, "INVALID_ARGUMENT", "UNKNOWN_PACKAGE"),
+    ("CreatePurchase", {"account_id": "{free}", "package_code": "STARTER"}, "INVALID_ARGUMENT", "UNKNOWN_PACKAGE"),
+    *((rpc, VALID[rpc] | {"purchase_id": "pur_none"}, "NOT_FOUND", "PURCHASE_NOT_FOUND") for rpc in ("GetPurchase", "CancelPurchase")),
+    *((rpc, VALID[rpc] | {"purchase_id": "pur_none"}, "NOT_FOUND", "PURCHASE_NOT_FOUND") for rpc in ("QuoteRefund", "Refund")),
+    ("GetPurchase", {"checkout_session_id": "cs_none"}, "NOT_FOUND", "PURCHASE_NOT_FOUND"),
+    ("CancelPurchase", {"purchase_id": "{paid}"}, "FAILED_PRECONDITION", "PURCHASE_NOT_CANCELABLE"),
+    ("QuoteRefund", {"purchase_id": "{pending}"}, "FAILED_PRECONDITION", "PURCHASE_NOT_REFUNDABLE"),
+    ("Refund", {"purchase_id": "{pending}"}, "FAILED_PRECONDITION", "PURCHASE_NOT_REFUNDABLE"),
+    ("Refund", {"purchase_id": "{paid}", "amount_minor": 1001, "policy": 2}, "FAILED_PRECONDITION", "CREDITS_ALREADY_SPENT"),
+    ("DeductCredits", ACCOUNT | {"amount_microcredits": 10**15}, "FAILED_PRECONDITION", "INSUFFICIENT_CREDITS"),
+    ("AdjustCredits", VALID["AdjustCredits"] | {"amount_microcredits": -(10**15)}, "FAILED_PRECONDITION", "INSUFFICIENT_CREDITS"),
+    ("ReverseDeduction", ACCOUNT | {"transaction_id": "txn_none"}, "NOT_FOUND", "TRANSACTION_NOT_FOUND"),
+    ("ReverseDeduction", {"account_id": "{other}", "transaction_id": "{deduction}"}, "NOT_FOUND", "TRANSACTION_NOT_FOUND"),
+    ("ReverseDeduction", ACCOUNT | {"transaction_id": "{grant}"}, "FAILED_PRECONDITION", "TRANSACTION_NOT_REVERSIBLE"),
+    (
+        "ReverseDeduction",
+        ACCOUNT | {"transaction_id": "{deduction}", "amount_microcredits": 5 * CREDIT + 1},
+        "FAILED_PRECONDITION",
+        "DEDUCTION_ALREADY_REVERSED",
+    ),
+    ("ApplyReferral", {"account_id": "{free}", "referral_code": "ZZZZZZZZ"}, "NOT_FOUND", "REFERRAL_CODE_NOT_FOUND"),
+    ("ApplyReferral", {"account_id": "{free}", "referral_code": "é"}, "NOT_FOUND", "REFERRAL_CODE_NOT_FOUND"),
+    ("ApplyReferral", {"account_id": "{other}", "referral_code": "{code}"}, "FAILED_PRECONDITION", "SELF_REFERRAL"),
+    ("ApplyReferral", {"account_id": "{payer}", "referral_code": "{code}"}, "FAILED_PRECONDITION", "REFERRAL_TOO_LATE"),
+    ("ReplayStripeEvent", {"event_id": "evt_none"}, "NOT_FOUND", "STRIPE_EVENT_NOT_FOUND"),
+    ("RevokeApiKey", {"key_id": "nobody"}, "NOT_FOUND", "API_KEY_NOT_FOUND"),
+    ("ProcessStripeEvent", {"payload": "e30=", "stripe_signature": "t=1,v1=00"}, "INVALID_ARGUMENT", "SIGNATURE_INVALID"),
+]
