@@ -7,6 +7,19 @@ import stripe
 from sandbox_running import Running, recorded
 
 
+EVENTS_OF_THE_STORY = [
+    "customer.created",
+    "product.created",
+    "price.created",
+    "payment_intent.created",
+    "charge.succeeded",
+    "payment_intent.succeeded",
+    "checkout.session.completed",
+    "refund.created",
+    "charge.refunded",
+]
+
+
 async def test_catalogue_to_refund(sandbox: Running) -> None:
     v1 = sandbox.stripe.v1
     customer = await v1.customers.create_async({"email": "buyer@example.com", "name": "Jenny", "metadata": {"account": "a1"}})
@@ -48,17 +61,7 @@ async def test_catalogue_to_refund(sandbox: Running) -> None:
     assert [row.id for row in with_refunds.refunds.data] == [refund.id]
 
     await sandbox.drained()
-    assert sandbox.received.types == [
-        "customer.created",
-        "product.created",
-        "price.created",
-        "payment_intent.created",
-        "charge.succeeded",
-        "payment_intent.succeeded",
-        "checkout.session.completed",
-        "refund.created",
-        "charge.refunded",
-    ]
+    assert sandbox.received.types == EVENTS_OF_THE_STORY
 
 
 @pytest.mark.parametrize(
