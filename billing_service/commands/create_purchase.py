@@ -134,7 +134,8 @@ def _open(environment: Environment, command: CreatePurchase, purchase_id: str, s
     purchase = yield from read_purchase(command.account_id, purchase_id)
     assert purchase is not None
     purchase.checkout_session_id = session.session_id
-    purchase.checkout_url = session.url
+    # Called off while Stripe was asked: nobody is sent to the page, which runs out by itself.
+    purchase.checkout_url = session.url if purchase.status is PurchaseStatus.PENDING else ""
     purchase.expire_time_us = session.expire_time_us
     yield from PURCHASES.replace(purchase)
     yield from claim_reference(session.session_id, purchase.account_id, purchase_id)
