@@ -1,10 +1,12 @@
 """The whole product over real sockets, once per store for all tests here; each test uses accounts of its own."""
 
 import itertools
+import logging
 import shutil
 
 import pytest
 import pytest_asyncio
+import structlog
 from databases import STORES, Database, PostgresUnavailableError
 from ledger_check import ledger_problems
 from stack import running_stack
@@ -34,6 +36,15 @@ async def shared(request, tmp_path_factory):
     assert not problems, problems
     if database.store == "postgresql":
         server.drop(database.url)
+
+
+@pytest.fixture(autouse=True)
+def _only_warnings():
+    """Thousands of calls and deliveries would each write lines that nobody reads."""
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    yield
+    structlog.configure(**before)
 
 
 @pytest.fixture

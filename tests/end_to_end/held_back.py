@@ -28,7 +28,7 @@ class HeldBack:
 
     async def events(self, *wanted):
         """What happened at Stripe since the last time, oldest first; `wanted` types alone."""
-        listed = (await self.stripe("GET", "events", limit=100))["data"]
+        listed = (await self.stripe("GET", "events", limit=40))["data"]
         fresh = [event for event in reversed(listed) if event["id"] not in self.seen]
         self.seen.update(event["id"] for event in fresh)
         return [event for event in fresh if event["type"] in wanted]

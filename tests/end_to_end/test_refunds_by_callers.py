@@ -1,5 +1,7 @@
 """Refunds as callers ask for them: what is refundable, what is taken, what is frozen, what is refused."""
 
+import json
+
 import pytest
 from held_back import PENDING_REFUND_CARD, held_back
 from prepaid.billing.v1.refunds_pb2 import REFUND_STATUS_FAILED as FAILED
@@ -229,6 +231,31 @@ async def test_stripe_refuses_and_nothing_has_changed(database, new_account):
             "FAILED_PRECONDITION",
             "PURCHASE_NOT_REFUNDABLE",
         )
+
+
+async def test_a_refund_that_we_gave_up_and_stripe_names_after_all_counts(database, new_account):
+    async with held_back(database.url) as held:
+        account_id = new_account()
+        purchase = await held.paid_checkout(account_id, card="4242424242424242")
+        for event in await held.events("payment_intent.succeeded", "checkout.session.completed"):
+            await held.wire.deliver(event)
+        await held.stripe("POST", "refunds", payment_intent=await held.payment_intent(purchase))
+        await held.wire.refusal("Refund", purchase_id=purchase.purchase_id, idempotency_key="r")
+        records = (await held.wire.call("ListAuditRecords", account_id=account_id)).records
+        given_up = next(json.loads(record.detail)["refund_id"] for record in records if record.method == "Refund")
+        [made] = await held.events("refund.created")
+        made["data"]["object"]["metadata"] = {"refund_id": given_up}
+        assert await held.wire.deliver(made) == "PROCESSED"
+        assert await held.ends(account_id, purchase) == {
+            "status": 3,
+            "available": 100,
+            "frozen": 0,
+            "debt": 0,
+            "statement": 100,
+            "refunded": 1000,
+            "reversed": 1000,
+            "paid": 1000,
+        }
 
 
 async def test_a_failure_that_came_before_the_answer_is_not_forgotten(database, new_account):

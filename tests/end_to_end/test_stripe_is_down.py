@@ -165,6 +165,21 @@ async def test_a_purchase_called_off_before_stripe_answered_stays_called_off(fra
     assert (await state(stack))["sessions"] == []
 
 
+async def test_a_purchase_called_off_while_stripe_is_asked_gets_no_page(frail, new_account):
+    stack, wire = frail
+    account_id = new_account()
+    await broken(stack, {"kind": "hang", "when": "before", "count": 1, "seconds": 0.3}, "/v1/checkout/sessions")
+    making = asyncio.create_task(wire.do("CreatePurchase", account_id=account_id, package_code="starter"))
+    begun = []
+    while not begun:
+        listed = await wire.attempt("ListPurchases", account_id=account_id)
+        begun = [] if isinstance(listed, BillingError) else listed.purchases
+    await wire.do("CancelPurchase", purchase_id=begun[0].purchase_id)
+    made = await making
+    assert (made.purchase.status, made.purchase.checkout_url) == (6, "")
+    assert made.purchase.checkout_session_id.startswith("cs_")
+
+
 async def test_events_that_need_stripe_wait_for_it(frail, new_account):
     """charge.refunded makes the service ask for refunds: a dead Stripe is a 503 to the gateway, and Stripe delivers again."""
     stack, wire = frail
