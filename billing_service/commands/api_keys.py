@@ -4,16 +4,30 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from billing_service.clock import ClockUs
+import orjson
+
+from billing_service.clock import ClockUs, TimeOrderedIds
 from billing_service.commands.environment import Environment
 from billing_service.commands.unit import Request, Unit, audit, spend_key, spent_key
 from billing_service.domain.api_keys import ENTROPY_BYTES, NewKey, Scope, StoredKey, hash_key, make_key
 from billing_service.domain.refusals import Reason, Refusal, invalid_field
 from billing_service.ledger.operations import Answer
-from billing_service.storage.access_rows import API_KEYS, ApiKeyRow, keys_of_caller, list_keys, lock_keys, read_key, revoke_key
+from billing_service.storage.access_rows import (
+    API_KEYS,
+    AUDIT,
+    ApiKeyRow,
+    AuditRow,
+    keys_of_caller,
+    list_keys,
+    lock_keys,
+    read_key,
+    revoke_key,
+)
 from billing_service.storage.statements import Work
 from billing_service.storage.store import Store
 
+OFFLINE = "offline"
+"""Who made a key, and from where, when no service was asked: whoever had the database at hand."""
 LIVE_KEYS_MAX = 2
 """Of one caller: the old and the new one of a rotation."""
 
@@ -78,9 +92,12 @@ async def create_key_directly(store: Store, clock_us: ClockUs, pepper: bytes, ca
     """Makes a key without a running service: the first one has nobody to ask. Answers its secret."""
     new = make_key(os.urandom(ENTROPY_BYTES))
 
-    def work() -> Work[ApiKeyRow]:
+    def work() -> Work[None]:
         yield from lock_keys()
-        return (yield from add_key(new, pepper, caller, scopes, now_us=clock_us()))
+        row = yield from add_key(new, pepper, caller, scopes, now_us=clock_us())
+        detail = orjson.dumps({"key_id": row.key_id, "caller": row.caller, "scopes": row.scopes}).decode()
+        audit_id = TimeOrderedIds(clock_us)("aud")
+        yield from AUDIT.add(AuditRow(audit_id, clock_us(), OFFLINE, OFFLINE, "CreateApiKey", "", detail))
 
     await store.write(work)
     return new.text

@@ -3,14 +3,19 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import structlog
+
 from billing_service.commands.apply_referral import bind_referral, referral_accounts
 from billing_service.commands.customers import ensure_customer
 from billing_service.commands.environment import Environment
 from billing_service.commands.unit import Request, Unit, once
-from billing_service.domain.refusals import Failure, Reason, Refusal
+from billing_service.domain.refusals import Reason, Refusal
 from billing_service.ledger.operations import Answer
+from billing_service.payments.port import ProviderRefused, ProviderUnavailable
 from billing_service.storage.profile_rows import PROFILES, AccountRow, ensure_account, read_account
 from billing_service.storage.statements import Work
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +38,8 @@ async def create_account(environment: Environment, command: CreateAccount) -> An
     if not answer.replayed:
         try:
             await ensure_customer(environment, command.account_id)
-        except (Failure, Refusal) as error:
-            if error.reason not in (Reason.STRIPE_UNAVAILABLE, Reason.STRIPE_REFUSED):
-                raise
+        except (ProviderRefused, ProviderUnavailable) as error:
+            log.warning("customer_not_made", account_id=command.account_id, error=str(error))
     return answer
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import orjson
 import structlog
 
-from billing_service.commands.customers import ensure_customer, stripe_refused
+from billing_service.commands.customers import ensure_customer, forget_customer, stripe_refused
 from billing_service.commands.environment import Environment
 from billing_service.commands.unit import Request, audit, begin, spend_key, spent_key
 from billing_service.domain.catalog import PurchaseItem
@@ -42,9 +42,8 @@ async def create_purchase(environment: Environment, command: CreatePurchase) -> 
     if isinstance(begun, Answer):
         return begun
     purchase = begun
-    customer_id = await ensure_customer(environment, command.account_id)
     try:
-        session = await environment.provider.create_checkout(_order(environment, purchase, customer_id))
+        session = await _ask_stripe(environment, purchase)
     except ProviderRefused as refused:
         log.warning("checkout_refused", purchase_id=purchase.purchase_id, code=refused.code, message=refused.message)
         await environment.store.write(lambda: _give_up(environment, command, purchase.purchase_id))
@@ -105,6 +104,20 @@ def _begin(environment: Environment, command: CreatePurchase) -> Work[Purchase |
     return purchase
 
 
+async def _ask_stripe(environment: Environment, purchase: Purchase) -> CheckoutSession:
+    """Opens the checkout; once more with a new customer when Stripe knows the account's no longer."""
+    customer_id = await ensure_customer(environment, purchase.account_id)
+    try:
+        return await environment.provider.create_checkout(_order(environment, purchase, customer_id))
+    except ProviderRefused as refused:
+        if (refused.code, refused.param) != ("resource_missing", "customer"):
+            raise
+    log.warning("customer_missing_at_stripe", account_id=purchase.account_id, customer_id=customer_id)
+    await environment.store.write(lambda: forget_customer(environment, purchase.account_id, customer_id))
+    customer_id = await ensure_customer(environment, purchase.account_id)
+    return await environment.provider.create_checkout(_order(environment, purchase, customer_id))
+
+
 def _order(environment: Environment, purchase: Purchase, customer_id: str) -> CheckoutOrder:
     """All from the row, so that a resumed call says the same as the first."""
     package = environment.catalog.packages.get(purchase.package_code)
@@ -120,7 +133,7 @@ def _order(environment: Environment, purchase: Purchase, customer_id: str) -> Ch
         success_url=purchase.success_url,
         cancel_url=purchase.cancel_url,
         expire_time_us=purchase.expire_time_us,
-        idempotency_key=f"checkout:{purchase.purchase_id}:{purchase.attempt}",
+        idempotency_key=f"checkout:{purchase.purchase_id}:{purchase.attempt}:{customer_id}",
         allow_promotion_codes=environment.terms.allow_promotion_codes,
         stripe_price_id=package.stripe_price_id if package is not None and sold_alike else None,
     )

@@ -2,17 +2,13 @@
 
 from collections.abc import Callable
 
-import structlog
-
 from billing_service.commands.environment import Environment
 from billing_service.commands.unit import begin
 from billing_service.domain.records import Profile
-from billing_service.domain.refusals import Reason, Refusal, stripe_unavailable
+from billing_service.domain.refusals import Reason, Refusal
 from billing_service.payments.port import ProviderRefused, ProviderUnavailable
 from billing_service.storage.profile_rows import CLAIM_CUSTOMER, PROFILES, read_profile
 from billing_service.storage.statements import Work
-
-log = structlog.get_logger(__name__)
 
 
 def stripe_refused(refused: ProviderRefused) -> Refusal:
@@ -20,7 +16,7 @@ def stripe_refused(refused: ProviderRefused) -> Refusal:
 
 
 async def ensure_customer(environment: Environment, account_id: str) -> str:
-    """The account's Stripe customer, made when there is none. Raises STRIPE_REFUSED, STRIPE_UNAVAILABLE."""
+    """The account's Stripe customer, made when there is none. Raises ProviderRefused, ProviderUnavailable."""
     profile = await environment.store.read(lambda: read_profile(account_id))
     assert profile is not None, "called for an account that exists"
     if profile.stripe_customer_id:
@@ -32,17 +28,25 @@ async def ensure_customer(environment: Environment, account_id: str) -> str:
             name=profile.name,
             idempotency_key=f"customer:{account_id}:{profile.customer_attempt}",
         )
-    except ProviderRefused as refused:
-        log.warning("customer_refused", account_id=account_id, code=refused.code)
-        raise stripe_refused(refused) from refused
     except ProviderUnavailable as unavailable:
         if unavailable.key_spent:
-            await environment.store.write(lambda: change_profile(environment, account_id, _next_attempt))
-        raise stripe_unavailable() from unavailable
+            await environment.store.write(lambda: _change_profile(environment, account_id, _next_attempt))
+        raise
     return await environment.store.write(lambda: link_customer(environment, account_id, customer_id))
 
 
-def change_profile(environment: Environment, account_id: str, change: Callable[[Profile], None]) -> Work[None]:
+def forget_customer(environment: Environment, account_id: str, customer_id: str) -> Work[None]:
+    """Unlinks a customer that is no longer at Stripe; the next one is made under another key."""
+
+    def forget(profile: Profile) -> None:
+        if profile.stripe_customer_id == customer_id:
+            profile.stripe_customer_id = ""
+            profile.customer_attempt += 1
+
+    yield from _change_profile(environment, account_id, forget)
+
+
+def _change_profile(environment: Environment, account_id: str, change: Callable[[Profile], None]) -> Work[None]:
     """Changes a profile under its account's lock."""
     yield from begin(environment, [account_id])
     profile = yield from read_profile(account_id)
