@@ -276,3 +276,21 @@ async def test_each_change_by_an_operator_is_audited(wire, new_account):
     records = (await wire.call("ListAuditRecords", account_id=account_id)).records
     assert [(record.method, record.caller) for record in records] == [("FreezeAccount", "local"), ("GrantCredits", "local")]
     assert "welcome gift" in records[1].detail
+
+
+async def test_a_payment_beyond_the_largest_balance_waits_for_an_operator(database, new_account):
+    async with held_back(database.url) as held:
+        account_id = new_account()
+        for _ in range(9):
+            await held.wire.do("GrantCredits", account_id=account_id, amount_microcredits=10**15, reason="a lot")
+        assert await held.wire.refusal(
+            "GrantCredits", account_id=account_id, amount_microcredits=1, reason="more", idempotency_key=key()
+        ) == ("FAILED_PRECONDITION", "BALANCE_LIMIT_REACHED")
+        await held.paid_checkout(account_id, granted=0)
+        session = next(event for event in await held.events(*PAID) if event["type"] == PAID[1])
+        assert await held.wire.deliver(session) == "QUARANTINED"
+        assert "BALANCE_LIMIT_REACHED" in (await kept(held.wire, session["id"]))[0].error
+        await held.wire.do("DeductCredits", account_id=account_id, amount_microcredits=10**15)
+        assert (await held.wire.do("ReplayStripeEvent", event_id=session["id"])).outcome == 1
+        shown = (await held.wire.call("GetBalance", account_id=account_id)).balance
+        assert shown.available_microcredits == 8 * 10**15 + 1000 * CREDIT

@@ -233,6 +233,15 @@ async def test_twenty_calls_with_one_key_have_one_effect(new_account, database, 
         assert grown == dict.fromkeys(grown, 0) | expected
 
 
+async def test_a_caller_has_two_live_keys_however_many_are_made_at_once(wire, new_account):
+    caller = new_account("caller")
+    ended = await outcomes(*(wire.do("CreateApiKey", caller=caller, scopes=[1]) for _ in range(8)))
+    made = [end.api_key.key_id for end in ended if not isinstance(end, Exception)]
+    assert [told(end) for end in ended if isinstance(end, Exception)] == [("INVALID_ARGUMENT", "INVALID_FIELD")] * 6
+    await wire.do("RevokeApiKey", key_id=made[0])
+    await wire.do("CreateApiKey", caller=caller, scopes=[1])
+
+
 async def test_callers_do_not_share_keys_and_scopes_are_checked_before_anything(database):
     async with running_stack(database.url, BILLING_AUTH="keys") as stack:
         environment = stack.service.environment
