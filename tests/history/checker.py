@@ -36,7 +36,7 @@ class Operation:
     key: str = ""
     """Empty for a read."""
     refused: bool = False
-    """For lack of funds: `available` and `required` are what the refusal said."""
+    """By a rule of money: nothing happened. For lack of funds `available` and `required` are what the refusal said."""
     version: int = 0
     balance: int = 0
     """After the operation, or as it was read."""
@@ -44,7 +44,7 @@ class Operation:
     reply: bytes = b""
     """The answer without its mark of replay."""
     replayed: bool = False
-    available: int = 0
+    available: int | None = None
     required: int = 0
     """Of a refusal; of a write, what had to be available for it (0: nothing)."""
 
@@ -229,8 +229,8 @@ class _AccountCheck:
                 continue
             if not operation.key:
                 yield from self.check_read(operation)
-            elif operation.refused:
-                yield from self._check_refusal(operation)
+            elif operation.refused and operation.available is not None:
+                yield from self._check_refusal(operation, operation.answered, operation.available)
 
     def _say(self, rule: str, words: str, *about: Operation) -> Violation:
         moments = [moment for one in about for moment in (one.invoked, one.answered) if moment is not None]
@@ -308,13 +308,11 @@ class _AccountCheck:
         if read.balance < 0 and not self._may_owe:
             yield self._say("d", f"{read}: an account that may not owe shows less than nothing", read)
 
-    def _check_refusal(self, refusal: Operation) -> Iterator[Violation]:
-        assert refusal.answered is not None
-        floor, ceiling = self._seen.floor(refusal.invoked), self._order.ceiling(refusal.answered, self._newest)
-        where = self._versions_with.get(refusal.available, [])
+    def _check_refusal(self, refusal: Operation, answered: int, available: int) -> Iterator[Violation]:
+        floor, ceiling = self._seen.floor(refusal.invoked), self._order.ceiling(answered, self._newest)
+        where = self._versions_with.get(available, [])
         nearest = bisect_left(where, floor)
         if nearest == len(where) or where[nearest] > ceiling:
-            words = f"{refusal}, and that was true at no version from {floor} to {ceiling}"
-            yield self._say("e", words, refusal)
-        if refusal.required <= refusal.available:
+            yield self._say("e", f"{refusal}, and that was true at no version from {floor} to {ceiling}", refusal)
+        if refusal.required <= available:
             yield self._say("e", f"{refusal}: what was there would have been enough", refusal)
