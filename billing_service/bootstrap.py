@@ -61,13 +61,21 @@ class RunningService:
 async def open_store(settings: Settings) -> Store:
     """Opens the database, migrated where settings say so. Raises SchemaOutdatedError, DatabaseInUseError, Failure."""
     url = settings.database_url.get_secret_value()
-    if settings.migrate_on_start:
-        await migrate(url)
     path = sqlite_path(url)
-    if path is not None and not path.exists():
+
+    async def prepare() -> None:
+        if settings.migrate_on_start:
+            await migrate(url)
+        await check_schema(url)
+
+    if path is None:
+        await prepare()
+        return await open_postgres(url)
+    if settings.migrate_on_start:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    elif not path.exists():
         raise FileNotFoundError(f"there is no database at {path}: run `billing migrate`")
-    await check_schema(url)
-    return await open_sqlite(path) if path is not None else await open_postgres(url)
+    return await open_sqlite(path, before=prepare)
 
 
 @asynccontextmanager

@@ -126,7 +126,11 @@ class Settings(BaseModel):
     batch_gather_ms: float = _setting("BILLING_BATCH_GATHER_MS", 3.0, "Longest wait for more operations to join a transaction", ge=0, le=3)
     in_flight_max: int = _setting("BILLING_IN_FLIGHT_MAX", 1024, "Calls at a time; more are refused with OVERLOADED", ge=1, le=100_000)
     streams_per_connection_max: int = _setting(
-        "BILLING_STREAMS_PER_CONNECTION_MAX", 100, "Calls at a time of one connection; more wait", ge=1, le=10_000
+        "BILLING_STREAMS_PER_CONNECTION_MAX",
+        1000,
+        "Calls at a time of one connection; a client that opens more gets UNAVAILABLE",
+        ge=1,
+        le=10_000,
     )
     deadline_default_s: float = _setting(
         "BILLING_DEADLINE_DEFAULT_S", 30.0, "Longest time of a call, also for one without a deadline", ge=1, le=300

@@ -48,7 +48,7 @@ class ServerLimits:
     """Bounds of one server; the defaults are those of Settings."""
 
     in_flight_max: int = 1024
-    streams_per_connection_max: int = 100
+    streams_per_connection_max: int = 1000
     deadline_default_s: float = 30.0
     grace_s: float = 10.0
     drain_wait_s: float = 0.0

@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from functools import partial
+from typing import Any, Generic, TypeVar
 
 from billing_service.domain.refusals import Failure, Reason
 
@@ -22,8 +23,13 @@ class Gatherer(Generic[Question, Reply]):
     """
 
     def __init__(
-        self, run: Callable[[Sequence[Question]], Awaitable[Sequence[Reply | Exception]]], *, batch_max: int, wait_s: float
+        self,
+        run: Callable[[Sequence[Question]], Awaitable[Sequence["Reply | Exception | asyncio.Future[Reply]"]]],
+        *,
+        batch_max: int,
+        wait_s: float,
     ) -> None:
+        """`run` answers a batch, in order; a future among its replies is answered later, and holds up nobody else."""
         self._run = run
         self._batch_max = batch_max
         self._wait_s = wait_s
@@ -32,6 +38,7 @@ class Gatherer(Generic[Question, Reply]):
         self._expected = 1
         self._closing = False
         self._task: asyncio.Task[None] | None = None
+        self._beside: set[asyncio.Task[None]] = set()
 
     def submit(self, question: Question) -> "asyncio.Future[Reply]":
         """Queues a question. Cancelling the future before its batch starts takes the question back; later it has no effect on
@@ -54,6 +61,8 @@ class Gatherer(Generic[Question, Reply]):
             if self._arrival is not None and not self._arrival.done():
                 self._arrival.set_result(None)
             await self._task
+        if self._beside:
+            await asyncio.wait(self._beside)
 
     async def _serve(self) -> None:
         while True:
@@ -81,6 +90,7 @@ class Gatherer(Generic[Question, Reply]):
             seen = len(self._waiting)
 
     async def _answer(self, batch: list[tuple[Question, "asyncio.Future[Reply]"]]) -> None:
+        replies: Sequence[Reply | Exception | asyncio.Future[Reply]]
         try:
             replies = await self._run([question for question, _ in batch])
         except asyncio.CancelledError:
@@ -92,9 +102,25 @@ class Gatherer(Generic[Question, Reply]):
         except Exception as error:  # noqa: BLE001 - whatever it is, each caller is told; a batch must not end the server
             replies = [error] * len(batch)
         for (_, future), reply in zip(batch, replies, strict=True):
-            if future.done():
-                continue
-            if isinstance(reply, Exception):
-                future.set_exception(reply)
-            else:
-                future.set_result(reply)
+            _deliver(future, reply)
+
+    def go_on_beside(self, work: Coroutine[Any, Any, None]) -> None:
+        """Runs what answers some of a batch later, while the next batches go on. `close` waits for it."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._beside.add(task)
+        task.add_done_callback(self._beside.discard)
+
+
+def _deliver(future: "asyncio.Future[Reply]", reply: "Reply | Exception | asyncio.Future[Reply]") -> None:
+    if isinstance(reply, asyncio.Future):
+        reply.add_done_callback(partial(_pass_on, future))
+    elif not future.done():
+        if isinstance(reply, Exception):
+            future.set_exception(reply)
+        else:
+            future.set_result(reply)
+
+
+def _pass_on(future: "asyncio.Future[Reply]", later: "asyncio.Future[Reply]") -> None:
+    error = later.exception()
+    _deliver(future, error if isinstance(error, Exception) else later.result())

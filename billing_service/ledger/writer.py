@@ -1,6 +1,8 @@
 """Group commit: while one transaction commits, operations gather for the next. Replies leave after the commit."""
 
 import asyncio
+import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 import structlog
@@ -14,6 +16,11 @@ from billing_service.storage.store import Store
 
 log = structlog.get_logger(__name__)
 
+APART_S = 1.0
+"""How long an account whose lock could not be had is kept out of batches: it would hold up all others in them."""
+
+Reply = Outcome | Exception | asyncio.Future[Answer]
+
 
 class LedgerWriter:
     """The one write path for deductions."""
@@ -23,6 +30,7 @@ class LedgerWriter:
         self._clock_us = clock_us
         self._ids = ids
         self._gatherer: Gatherer[Deduct, Answer] = Gatherer(self._commit, batch_max=batch_max, wait_s=wait_s)
+        self._apart_until: dict[str, float] = {}
         self.operations = 0
         """Operations posted, refused ones included."""
 
@@ -34,20 +42,63 @@ class LedgerWriter:
         """Posts what was submitted, then ends."""
         await self._gatherer.close()
 
-    async def _commit(self, operations: Sequence[Deduct]) -> Sequence[Outcome | Exception]:
+    async def _commit(self, operations: Sequence[Deduct]) -> Sequence[Reply]:
         self.operations += len(operations)
+        if not self._apart_until:
+            return await self._together(operations)
+        now = time.monotonic()
+        self._apart_until = {account_id: until for account_id, until in self._apart_until.items() if until > now}
+        apart = [operation for operation in operations if operation.account_id in self._apart_until]
+        replies: dict[int, Reply] = dict(zip(map(id, apart), self._by_account(apart), strict=True))
+        together = [operation for operation in operations if operation.account_id not in self._apart_until]
+        if together:
+            replies |= zip(map(id, together), await self._together(together), strict=True)
+        return [replies[id(operation)] for operation in operations]
+
+    async def _together(self, operations: Sequence[Deduct]) -> Sequence[Reply]:
+        """One transaction for all; when it fails for a reason that one of them may have brought, each account by itself."""
         try:
-            return await self._store.write(lambda: post_batch(operations, self._clock_us, self._ids))
+            return await self._post(operations)
         except Failure as failure:
-            if failure.reason is not Reason.CONFLICT or len(operations) == 1:
+            if failure.reason is not Reason.CONFLICT:
                 return [failure] * len(operations)
         except Exception as error:
             if len(operations) == 1:
                 return [error]
             log.exception("batch_failed", operations=len(operations))
-        return await self._split(operations)
+        return self._by_account(operations)
 
-    async def _split(self, operations: Sequence[Deduct]) -> Sequence[Outcome | Exception]:
-        """Finds the culprit of a batch that fails again and again: its neighbours are posted without it."""
-        middle = len(operations) // 2
-        return [*await self._commit(operations[:middle]), *await self._commit(operations[middle:])]
+    async def _post(self, operations: Sequence[Deduct]) -> Sequence[Outcome]:
+        return await self._store.write(lambda: post_batch(operations, self._clock_us, self._ids))
+
+    def _by_account(self, operations: Sequence[Deduct]) -> list[Reply]:
+        """A transaction for each account, beside the batches that go on: the culprit fails alone."""
+        loop = asyncio.get_running_loop()
+        replies: list[asyncio.Future[Answer]] = [loop.create_future() for _ in operations]
+        groups: dict[str, list[tuple[Deduct, asyncio.Future[Answer]]]] = defaultdict(list)
+        for operation, reply in zip(operations, replies, strict=True):
+            groups[operation.account_id].append((operation, reply))
+        for account_id, group in groups.items():
+            self._gatherer.go_on_beside(self._post_group(account_id, group))
+        return list(replies)
+
+    async def _post_group(self, account_id: str, group: list[tuple[Deduct, "asyncio.Future[Answer]"]]) -> None:
+        outcomes: Sequence[Outcome | Exception]
+        try:
+            outcomes = await self._post([operation for operation, _ in group])
+        except Failure as failure:
+            if failure.reason is Reason.CONFLICT:
+                self._apart_until[account_id] = time.monotonic() + APART_S
+            outcomes = [failure] * len(group)
+        except Exception as error:
+            if len(group) > 1:
+                log.exception("account_failed", operations=len(group))
+                for pair in group:
+                    await self._post_group(account_id, [pair])
+                return
+            outcomes = [error]
+        for (_, reply), outcome in zip(group, outcomes, strict=True):
+            if isinstance(outcome, Exception):
+                reply.set_exception(outcome)
+            else:
+                reply.set_result(outcome)

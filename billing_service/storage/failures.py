@@ -22,10 +22,12 @@ _SQLITE_UNAVAILABLE = {
 _PRIMARY_CODE = 0xFF
 """SQLite's extended codes carry the primary one in their low byte."""
 
+_LOCK_NOT_AVAILABLE = "55P03"
+"""lock_timeout passed."""
 _POSTGRES_CONFLICTS = {
     "40001",  # serialization_failure
     "40P01",  # deadlock_detected
-    "55P03",  # lock_not_available: lock_timeout passed
+    _LOCK_NOT_AVAILABLE,
 }
 _POSTGRES_UNAVAILABLE_CLASSES = {
     "08",  # connection
@@ -59,7 +61,7 @@ def from_postgres(error: Exception) -> Exception:
     if isinstance(error, asyncpg.PostgresError):
         state: str = error.sqlstate or ""
         if state in _POSTGRES_CONFLICTS:
-            return ConflictError(state)
+            return ConflictError(state, waited=state == _LOCK_NOT_AVAILABLE)
         if state[:2] in _POSTGRES_UNAVAILABLE_CLASSES or state in _POSTGRES_UNAVAILABLE:
             return storage_unavailable()
     elif isinstance(error, asyncpg.InterfaceError | OSError | TimeoutError | EOFError):

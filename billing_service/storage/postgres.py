@@ -32,7 +32,8 @@ log = structlog.get_logger(__name__)
 CONNECTIONS_MAX = 8
 """More transactions at once only queue on locks; the ledger's writer uses one connection at a time."""
 CONNECT_TIMEOUT_S = 5.0
-LOCK_TIMEOUT_MS = 2_000
+LOCK_TIMEOUT_MS = 500
+"""Transactions take milliseconds; whoever holds a lock for longer is stuck, and must not hold up everybody else's batch."""
 STATEMENT_TIMEOUT_MS = 5_000
 IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000
 COMMAND_TIMEOUT_S = 6.0

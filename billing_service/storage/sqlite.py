@@ -8,7 +8,7 @@ import asyncio
 import fcntl
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -238,12 +238,18 @@ class FileLock:
         os.close(self._handle)
 
 
-async def open_sqlite(path: Path) -> SqliteStore:
-    """Opens a migrated database file. Raises DatabaseInUseError, or Failure when the file can't be opened."""
+async def _nothing_before() -> None:
+    """The file is ready."""
+
+
+async def open_sqlite(path: Path, before: Callable[[], Awaitable[None]] = _nothing_before) -> SqliteStore:
+    """Opens a migrated database file, after running `before` with the file kept for this process. Raises DatabaseInUseError, what
+    `before` raises, or Failure when the file can't be opened."""
     sqlite_versions.check(sqlite3.sqlite_version_info)
     lock = FileLock(path)
     opened: list[aiosqlite.Connection] = []
     try:
+        await before()
         writer = await _connect(f"file:{quote(str(path))}?mode=rw", (*_PRAGMAS, *_WRITER_PRAGMAS))
         opened.append(writer)
         await _confirm(writer)

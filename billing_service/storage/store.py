@@ -16,6 +16,8 @@ log = structlog.get_logger(__name__)
 
 ATTEMPTS_MAX = 6
 """Tries of one unit of work that conflicts with others; then the caller is told CONFLICT."""
+WAITS_MAX = 2
+"""Tries that may end with a lock that did not come; each has waited long already."""
 BACKOFF_S = 0.004
 """First pause between tries; it doubles, with jitter, to about 0.1 s."""
 
@@ -67,6 +69,11 @@ class Store(Protocol):
 class ConflictError(Exception):
     """This run of a unit of work met another writer; running it again from its start is right."""
 
+    def __init__(self, cause: str, *, waited: bool = False) -> None:
+        super().__init__(cause)
+        self.waited = waited
+        """Whether it waited for a lock as long as it may: one more try is enough."""
+
 
 async def rerun_on_conflict(attempt: Callable[[], Awaitable[T]], counters: StoreCounters) -> T:
     """Runs `attempt` until it ends without a conflict, a bounded number of times."""
@@ -76,6 +83,8 @@ async def rerun_on_conflict(attempt: Callable[[], Awaitable[T]], counters: Store
         except ConflictError as met:
             counters.conflicts += 1
             log.info("conflict", attempt=number, cause=str(met))
+            if met.waited and number >= WAITS_MAX:
+                break
             await asyncio.sleep(random.uniform(0.5, 1.5) * BACKOFF_S * 2 ** (number - 1))  # noqa: S311 - jitter needs no secrecy
     raise conflict()
 

@@ -3,6 +3,7 @@
 import asyncio
 import random
 
+import asyncpg
 import pytest
 from ledger_setup import deduction, open_account
 from wrapped_stores import FailingStore, GatedStore, WrappedStore
@@ -103,7 +104,7 @@ async def test_a_culprit_is_found_and_its_neighbours_are_posted(open_writer, sto
     assert isinstance(told.pop(position), ValueError)
     assert [answer.replayed for answer in told] == [False] * 7
     assert await balance(store) == 93
-    assert counted.writes == 7  # 8, then halves of it, quarters, and pairs on the culprit's side
+    assert counted.writes == 10  # all together, the account by itself, then each operation
     assert "batch_failed" in capsys.readouterr().out
 
 
@@ -113,20 +114,49 @@ async def test_a_lone_culprit_is_told(writer, store):
     assert await balance(store) == 100
 
 
-async def test_a_batch_that_conflicts_is_posted_in_halves(open_writer, store):
-    failing = FailingStore(store, conflict(), times=3)
+async def test_a_batch_that_conflicts_is_posted_account_by_account(open_writer, store, clock, ids):
+    for account_id in ("beta", "gamma"):
+        await open_account(store, account_id, clock=clock, ids=ids, microcredits=10)
+    failing = FailingStore(store, conflict(), times=1)
     writer = open_writer(failing)
-    told = await asyncio.gather(*(writer.submit(deduction("acme", 1, f"k{number}")) for number in range(8)), return_exceptions=True)
-    assert [answer.replayed for answer in told] == [False] * 8
-    assert await balance(store) == 92
+    accounts = ["acme", "beta", "gamma", "acme"]
+    told = await asyncio.gather(*(writer.submit(deduction(account_id, 1, f"k{n}")) for n, account_id in enumerate(accounts)))
+    assert [answer.replayed for answer in told] == [False] * 4
+    assert failing.writes == 4
+    assert await balance(store) == 98
 
 
-async def test_a_lone_conflict_is_told(open_writer, store):
-    writer = open_writer(FailingStore(store, conflict(), times=1))
+async def test_a_conflict_that_lasts_is_told_and_the_key_stays_free(open_writer, store):
+    writer = open_writer(FailingStore(store, conflict(), times=2))
     with pytest.raises(Failure) as caught:
         await writer.submit(deduction("acme", 1, "k"))
     assert caught.value.reason is Reason.CONFLICT
     assert not (await writer.submit(deduction("acme", 1, "k"))).replayed
+
+
+async def test_an_account_that_another_program_keeps_locked_holds_up_nobody_else(open_writer, store, database, clock, ids):
+    """The others are answered while the lock is still held, in the first batch and in the next ones."""
+    if database.store == "sqlite":
+        pytest.skip("SQLite locks whole files, and keeps other programs out")
+    await open_account(store, "beta", clock=clock, ids=ids, microcredits=10)
+    writer = open_writer(store)
+    blocker = await asyncpg.connect(database.url)
+    try:
+        await blocker.execute("BEGIN; SELECT 1 FROM accounts WHERE account_id = 'acme' FOR UPDATE")
+        stuck = writer.submit(deduction("acme", 1, "stuck"))
+        for number in range(3):
+            assert not (await writer.submit(deduction("beta", 1, f"k{number}"))).replayed
+        with pytest.raises(Failure) as told:
+            await stuck
+        assert told.value.reason is Reason.CONFLICT
+        apart = writer.submit(deduction("acme", 1, "apart"))
+        assert not (await writer.submit(deduction("beta", 1, "next"))).replayed
+        assert not apart.done()
+    finally:
+        await blocker.close()
+    assert not (await apart).replayed
+    assert not (await writer.submit(deduction("acme", 1, "stuck"))).replayed
+    assert await balance(store) == 98
 
 
 @pytest.mark.parametrize("after_effect", [False, True], ids=["before", "committed"])
