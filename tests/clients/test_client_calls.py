@@ -63,17 +63,23 @@ async def test_a_refusal_is_not_retried(call, service):
 
 
 @pytest.mark.parametrize(
-    "status", [status for status in grpc.StatusCode if status not in {grpc.StatusCode.OK, grpc.StatusCode.UNAVAILABLE}]
+    "status",
+    [status for status in grpc.StatusCode if status not in {grpc.StatusCode.OK, grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}],
 )
-async def test_no_status_but_unavailable_is_retried(call, service, status):
+async def test_no_other_status_is_retried(call, service, status):
     service.script = [Answer(status)]
     with pytest.raises(errors.BillingError) as raised:
         await call("deduct_credits", account_id="a", amount_microcredits=1)
     assert (raised.value.status, len(service.attempts)) == (status, 1)
 
 
-async def test_unavailable_is_retried_with_the_same_key(call, service):
-    service.script = [UNAVAILABLE, UNAVAILABLE, DeductCreditsResponse(transaction_id="txn_1")]
+CANCELLED_BY_SHUTDOWN = Answer(grpc.StatusCode.CANCELLED)
+"""What gRPC itself answers to a call that meets a server's shutdown."""
+
+
+@pytest.mark.parametrize("failure", [UNAVAILABLE, CANCELLED_BY_SHUTDOWN], ids=["unavailable", "cancelled-by-shutdown"])
+async def test_what_a_restart_answers_is_retried_with_the_same_key(call, service, failure):
+    service.script = [failure, failure, DeductCreditsResponse(transaction_id="txn_1")]
     response = await call("deduct_credits", account_id="a", amount_microcredits=5)
     assert response.transaction_id == "txn_1"
     assert len(service.attempts) == 3

@@ -32,7 +32,7 @@ def _retry_policy(services: list[str], attempts_max: int) -> dict[str, Any]:
             "initialBackoff": "0.1s",
             "maxBackoff": "2s",
             "backoffMultiplier": 3,
-            "retryableStatusCodes": ["UNAVAILABLE"],
+            "retryableStatusCodes": ["UNAVAILABLE", "CANCELLED"],
         },
     }
 
@@ -45,7 +45,10 @@ SERVICE_CONFIG = json.dumps(
         ]
     }
 )
-"""gRPC retries UNAVAILABLE alone, with jitter, inside the call's deadline, sending the same request and so the same idempotency key."""
+"""gRPC retries with jitter, inside the call's deadline, sending the same request and so the same idempotency key.
+
+UNAVAILABLE is the one status by which the service asks for it. CANCELLED from the other side is gRPC's own answer to a call that
+arrives while its server shuts down (grpc/grpc#41785), and no call of ours ends so otherwise; one that we cancel is not retried."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
