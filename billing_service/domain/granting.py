@@ -3,7 +3,7 @@
 from billing_service.domain.account import Account, Ids, Posting, balance_limit_reached
 from billing_service.domain.amounts import BALANCE_MAX
 from billing_service.domain.entries import Place, Transaction, TransactionKind
-from billing_service.domain.lots import PRIORITY_DEFAULT, Category, Lot
+from billing_service.domain.lots import AT_ONCE_US, PRIORITY_DEFAULT, Category, Lot
 from billing_service.domain.spending import insufficient_credits
 
 
@@ -26,7 +26,7 @@ def new_lot(
         amount=amount,
         remaining=0,
         create_time_us=now_us,
-        effective_time_us=now_us if effective_time_us is None else effective_time_us,
+        effective_time_us=AT_ONCE_US if effective_time_us is None or effective_time_us <= now_us else effective_time_us,
         expire_time_us=expire_time_us,
         source_id=source_id,
     )

@@ -5,6 +5,8 @@ from enum import IntEnum
 
 PRIORITY_DEFAULT = 50
 PRIORITY_MAX = 100
+AT_ONCE_US = 0
+"""Effective from the beginning of time: a clock that is set back, or another process's that is behind, holds nothing back."""
 _NEVER = 2**63
 
 
@@ -30,7 +32,7 @@ class Lot:
     """Microcredits left; never below zero."""
     create_time_us: int
     effective_time_us: int
-    """Spendable from this moment."""
+    """Spendable from this moment; AT_ONCE_US unless it lay ahead when the lot was made."""
     expire_time_us: int | None
     """No longer spendable from this moment; None: never ends."""
     source_id: str = ""

@@ -6,7 +6,7 @@ from enum import IntEnum
 from billing_service.domain.account import Account, Ids, Posting, balance_limit_reached
 from billing_service.domain.amounts import BALANCE_MAX
 from billing_service.domain.entries import Draw, Entry, Place, Transaction, TransactionKind
-from billing_service.domain.lots import PRIORITY_DEFAULT, Category, Lot
+from billing_service.domain.lots import AT_ONCE_US, PRIORITY_DEFAULT, Category, Lot
 from billing_service.domain.refusals import Reason, Refusal
 
 
@@ -159,7 +159,7 @@ def _give_back(posting: Posting, source: str, amount: int, ids: Ids) -> None:
             amount=amount - repaid,
             remaining=0,
             create_time_us=posting.now_us,
-            effective_time_us=posting.now_us,
+            effective_time_us=AT_ONCE_US,
             expire_time_us=None,
         )
         posting.into_new_lot(lot, Place.USAGE)

@@ -4,7 +4,7 @@ import pytest
 from doubles import CountingIds
 from hypothesis import given
 from hypothesis import strategies as st
-from ledger_model import LATER_US, NOW_US, PAID, PLAN, PROMOTIONAL, SOON_US, account_with, check_account, granted, lot, snapshot
+from ledger_model import LATER_US, NOW_US, PAID, PAST_US, PLAN, PROMOTIONAL, SOON_US, account_with, check_account, granted, lot, snapshot
 
 from billing_service.domain.amounts import AMOUNT_MAX, BALANCE_MAX
 from billing_service.domain.entries import Place, TransactionKind
@@ -69,6 +69,13 @@ def test_credits_to_come_settle_nothing_yet(ids):
     assert (made.remaining, account.debt) == (10, 4)
     assert account.show(NOW_US).available == 0
     assert account.show(SOON_US).available == 6
+
+
+@pytest.mark.parametrize("effective_us", [None, PAST_US, NOW_US])
+def test_credits_given_now_are_there_also_by_a_clock_that_is_behind(ids, effective_us):
+    account = account_with()
+    give(account, 10, ids=ids, effective_time_us=effective_us)
+    assert account.show(NOW_US - 86_400_000_000).available == 10
 
 
 SHORT = [([], 0, -1), ([lot("lot_1", 5)], 0, -6), ([lot("lot_1", 5)], 2, -4), ([lot("lot_1", 5, expires_us=NOW_US)], 0, -1)]
