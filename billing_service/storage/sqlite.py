@@ -153,6 +153,9 @@ class SqliteStore:
         return cursor.fetchall() if statement.kind is Kind.ROWS else cursor.rowcount
 
     async def read(self, work: Callable[[], Work[T]]) -> T:
+        return await rerun_on_conflict(lambda: self._in_reader(work), self.read_counters)
+
+    async def _in_reader(self, work: Callable[[], Work[T]]) -> T:
         reader = await self._readers.get()
         running = self._call(reader, self._look, work)
         running.add_done_callback(lambda _: self._readers.put_nowait(reader))
