@@ -1,0 +1,293 @@
+"""The rules of money once more, in the plainest form: an account is a list of lots, and every transaction is predicted.
+
+The ledger says in which order things happened; the model says what each of them must have done. It takes requests by their key,
+what was sold by its purchase, and nothing from the product's code.
+"""
+
+from dataclasses import dataclass, field
+
+PURCHASE, GRANT, DEDUCTION, DEDUCTION_REVERSAL, PURCHASE_REVERSAL = 1, 2, 3, 4, 5
+PURCHASE_REINSTATEMENT, REFUND_SETTLEMENT, BONUS_REVERSAL, EXPIRY, ADJUSTMENT = 6, 7, 8, 9, 10
+PROMOTIONAL, PAID = 1, 3
+REJECT, UP_TO_AVAILABLE, ALLOW_DEBT = 1, 2, 3
+FOREVER = 2**63
+
+
+class Contradiction(AssertionError):  # noqa: N818 - it reads as what it is
+    """The product did what the rules do not allow."""
+
+
+def expect(condition, words):
+    if not condition:
+        raise Contradiction(words)
+
+
+@dataclass
+class Line:
+    """One transaction as it is stored."""
+
+    transaction_id: str
+    version: int
+    kind: int
+    amount: int
+    balance_after: int
+    now_us: int
+    source_id: str
+    description: str
+    entries: list
+    """(source, destination, amount)."""
+
+    def moved(self, *, out_of=None, into=None):
+        return sum(amount for source, place, amount in self.entries if out_of in (None, source) and into in (None, place))
+
+
+@dataclass
+class ModelLot:
+    """Credits of one origin."""
+
+    lot_id: str
+    amount: int
+    category: int
+    created_us: int
+    priority: int = 50
+    effective_us: int = 0
+    """0: at once, whatever a clock says later."""
+    expires_us: int = FOREVER
+    left: int = 0
+
+    @property
+    def order(self):
+        return (self.priority, self.expires_us, self.category, self.created_us, self.lot_id)
+
+
+@dataclass
+class ModelAccount:
+    """What one account holds, owes and has had."""
+
+    lots: dict = field(default_factory=dict)
+    debt: int = 0
+    set_aside: int = 0
+    version: int = 0
+    last_id: str = ""
+    frozen: bool = False
+    overdraft_limit: int = 0
+    spent: dict = field(default_factory=dict)
+    """For each deduction what it took, as [place, amount] in the order in which it comes back."""
+    reversed: dict = field(default_factory=dict)
+    purchase_lots: dict = field(default_factory=dict)
+    taken: dict = field(default_factory=dict)
+    """Credits taken back for each purchase."""
+    bonuses: dict = field(default_factory=dict)
+    """For each purchase that brought a bonus: [its lot, what was taken back of it]."""
+
+    @property
+    def balance(self):
+        return sum(lot.left for lot in self.lots.values()) - self.debt
+
+    def usable(self, now_us):
+        """Lots that may be spent, in the published order."""
+        open_lots = (lot for lot in self.lots.values() if lot.left and lot.effective_us <= now_us < lot.expires_us)
+        return sorted(open_lots, key=lambda lot: lot.order)
+
+    def available(self, now_us):
+        """What a deduction may take, the account not being frozen."""
+        return max(sum(lot.left for lot in self.usable(now_us)) - self.debt, 0)
+
+    def draw(self, amount, now_us):
+        drawn = []
+        for lot in self.usable(now_us):
+            part = min(amount, lot.left)
+            if part:
+                lot.left -= part
+                amount -= part
+                drawn.append([lot.lot_id, part])
+        expect(amount == 0, f"{amount} more were spent than there were")
+        return drawn
+
+    def settle(self, now_us):
+        paid = min(self.debt, sum(lot.left for lot in self.usable(now_us)))
+        self.draw(paid, now_us)
+        self.debt -= paid
+
+    def fill(self, line, amount, **about):
+        """A lot that the account has not had before. Its name is the ledger's."""
+        lot_id = next((place for _, place, _ in line.entries if place.startswith("lot_") and place not in self.lots), None)
+        expect(lot_id is not None, f"{line} makes no lot")
+        self.lots[lot_id] = ModelLot(lot_id, amount, created_us=line.now_us, left=amount, **about)
+        return lot_id
+
+    def give_back(self, lot, amount, line):
+        """To debt first, then to the lot; what has no room there becomes a lot beside it."""
+        repaid = min(amount, self.debt)
+        self.debt -= repaid
+        self.refill(lot, amount - repaid, line)
+        self.settle(line.now_us)
+
+    def refill(self, lot, amount, line):
+        room = min(amount, lot.amount - lot.left)
+        lot.left += room
+        if amount > room:
+            alike = {"priority": lot.priority, "effective_us": lot.effective_us, "expires_us": lot.expires_us}
+            self.fill(line, amount - room, category=lot.category, **alike)
+
+
+class Model:
+    """All accounts, and the requests and sales that may change them."""
+
+    def __init__(self, *, bonus, vesting_us):
+        self.accounts = {}
+        self.requests = {}
+        """Operations by key, as the callers sent them."""
+        self.sales = {}
+        """(account, credits) by purchase."""
+        self.may_complete = lambda _purchase_id: True
+        self.applied = set()
+        """Keys that had their effect."""
+        self._bonus = bonus
+        self._vesting_us = vesting_us
+
+    def apply(self, account_id, line):
+        """Predicts one transaction, in the order of the account's versions."""
+        account = self.accounts[account_id]
+        account.version += 1
+        account.last_id = line.transaction_id
+        expect(line.version == account.version, f"{line}: version {account.version} was expected")
+        before = account.balance
+        _RULES[line.kind](self, account, line)
+        expect(line.amount == account.balance - before, f"{line}: an effect of {account.balance - before} was expected")
+        expect(line.balance_after == account.balance, f"{line}: a balance of {account.balance} was expected")
+
+    def _request(self, line, method):
+        """The request that a transaction carries out: never a second time."""
+        key = line.description
+        expect(key in self.requests and self.requests[key].method == method, f"{line}: nobody asked for it")
+        expect(key not in self.applied, f"{line}: key {key} has its effect a second time")
+        self.applied.add(key)
+        return self.requests[key].request
+
+    def _deduct(self, account, line):
+        request = self._request(line, "deduct_credits")
+        expect(not account.frozen, f"{line}: the account was frozen")
+        amount, now_us = request.amount_microcredits, line.now_us
+        available = account.available(now_us)
+        if request.mode == UP_TO_AVAILABLE:
+            amount = min(amount, available)
+        account.settle(now_us)
+        owed = max(amount - available, 0)
+        room = max(account.overdraft_limit - account.debt, 0)
+        expect(owed <= room or request.mode == ALLOW_DEBT, f"{line}: {available} were there, and {room} could be owed")
+        drawn = account.draw(amount - owed, now_us)
+        account.debt += owed
+        account.spent[line.transaction_id] = ([["debt", owed]] if owed else []) + drawn[::-1]
+
+    def _reverse(self, account, line):
+        request = self._request(line, "reverse_deduction")
+        expect(request.transaction_id == line.source_id, f"{line}: another deduction was asked for")
+        parts, skip = account.spent[line.source_id], account.reversed.get(line.source_id, 0)
+        left = sum(amount for _, amount in parts) - skip
+        wanted = request.amount_microcredits if request.HasField("amount_microcredits") else left
+        expect(0 < wanted <= left, f"{line}: {left} were left to reverse")
+        account.reversed[line.source_id] = skip + wanted
+        for place, amount in parts:
+            passed = min(skip, amount)
+            skip -= passed
+            back = min(wanted, amount - passed)
+            wanted -= back
+            if place == "debt":
+                repaid = min(back, account.debt)
+                account.debt -= repaid
+                if back > repaid:
+                    account.fill(line, back - repaid, category=PROMOTIONAL)
+            elif back:
+                account.refill(account.lots[place], back, line)
+        account.settle(line.now_us)
+
+    def _grant(self, account, line):
+        if line.source_id:
+            self._grant_bonus(account, line)
+            return
+        request, about = self._request(line, "grant_credits"), {}
+        if request.HasField("expire_time"):
+            about["expires_us"] = request.expire_time.ToMicroseconds()
+        if request.HasField("effective_time") and request.effective_time.ToMicroseconds() > line.now_us:
+            about["effective_us"] = request.effective_time.ToMicroseconds()
+        account.fill(line, request.amount_microcredits, category=request.category, priority=request.priority, **about)
+        account.settle(line.now_us)
+
+    def _grant_bonus(self, account, line):
+        """The bonus of a referral, once for each side; or one that was taken, back again."""
+        if line.source_id not in account.bonuses:
+            vests = {"effective_us": line.now_us + self._vesting_us} if self._vesting_us else {}
+            lot_id = account.fill(line, self._bonus, category=PROMOTIONAL, **vests)
+            account.bonuses[line.source_id] = [lot_id, 0]
+            account.settle(line.now_us)
+            return
+        lot_id, taken = account.bonuses[line.source_id]
+        expect(taken > 0, f"{line}: a second bonus for one purchase")
+        account.bonuses[line.source_id] = [lot_id, 0]
+        account.give_back(account.lots[lot_id], taken, line)
+
+    def _take_bonus(self, account, line):
+        bonus = account.bonuses[line.source_id]
+        lot = account.lots[bonus[0]]
+        expect(lot.left > 0 and not bonus[1], f"{line}: there is no bonus to take")
+        bonus[1], lot.left = lot.left, 0
+
+    def _complete(self, account, line):
+        purchase_id = line.source_id
+        expect(purchase_id in self.sales, f"{line}: nothing was sold")
+        expect(purchase_id not in account.purchase_lots, f"{line}: granted a second time")
+        expect(self.may_complete(purchase_id), f"{line}: nobody paid for it")
+        account.purchase_lots[purchase_id] = account.fill(line, self.sales[purchase_id], category=PAID)
+        account.taken[purchase_id] = 0
+        account.settle(line.now_us)
+
+    def _take_back(self, account, line):
+        aside = line.moved(into="set_aside")
+        amount = aside + line.moved(into="reversed")
+        lot = account.lots[account.purchase_lots[line.source_id]]
+        from_lot = min(amount, lot.left)
+        lot.left -= from_lot
+        account.debt += amount - from_lot
+        account.set_aside += aside
+        account.taken[line.source_id] += amount
+        account.settle(line.now_us)
+
+    def _reinstate(self, account, line):
+        amount = line.moved(out_of="reversed")
+        expect(0 < amount <= account.taken[line.source_id], f"{line}: gives back more than was taken")
+        account.taken[line.source_id] -= amount
+        account.give_back(account.lots[account.purchase_lots[line.source_id]], amount, line)
+
+    def _settle_refund(self, account, line):
+        account.set_aside -= line.moved(out_of="set_aside", into="reversed")
+        expect(account.set_aside >= 0, f"{line}: settles what was not set aside")
+
+    def _expire(self, account, line):
+        expired = [lot for lot in account.lots.values() if lot.left and lot.expires_us <= line.now_us]
+        expect(expired, f"{line}: nothing had expired")
+        for lot in expired:
+            lot.left = 0
+
+    def _adjust(self, account, line):
+        amount = self._request(line, "adjust_credits").amount_microcredits
+        if amount > 0:
+            account.fill(line, amount, category=PROMOTIONAL)
+            account.settle(line.now_us)
+        else:
+            account.settle(line.now_us)
+            account.draw(-amount, line.now_us)
+
+
+_RULES = {
+    PURCHASE: Model._complete,
+    GRANT: Model._grant,
+    DEDUCTION: Model._deduct,
+    DEDUCTION_REVERSAL: Model._reverse,
+    PURCHASE_REVERSAL: Model._take_back,
+    PURCHASE_REINSTATEMENT: Model._reinstate,
+    REFUND_SETTLEMENT: Model._settle_refund,
+    BONUS_REVERSAL: Model._take_bonus,
+    EXPIRY: Model._expire,
+    ADJUSTMENT: Model._adjust,
+}

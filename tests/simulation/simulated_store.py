@@ -1,0 +1,125 @@
+"""The product's SQLite store without its threads: one connection, each unit of work at its turn, and crashes at any statement."""
+
+import asyncio
+import shutil
+import sqlite3
+from collections import Counter
+from pathlib import Path
+from types import SimpleNamespace
+
+from billing_service.domain.refusals import storage_unavailable
+from billing_service.storage.sqlite import _PRAGMAS, _WRITER_PRAGMAS, SqliteStore
+from billing_service.storage.store import ConflictError
+
+STATEMENTS_TO_FAULT_MAX = 14
+
+
+class Crash(BaseException):
+    """The process ends here."""
+
+
+class Faults:
+    """What the next transaction will meet; armed by the simulation, one at a time."""
+
+    def __init__(self, chance):
+        self._chance = chance
+        self.kind = ""
+        self._statements_left = 0
+        self.met = Counter()
+
+    def arm(self):
+        kinds = ("before", "after commit", "conflict", "full disk", "crash", "crash after commit")
+        self.kind = self._chance.choice(kinds)
+        self._statements_left = self._chance.randrange(STATEMENTS_TO_FAULT_MAX)
+
+    def disarm(self):
+        self.kind = ""
+
+    def meets(self, kind):
+        """Whether a fault of this kind strikes now. It strikes once."""
+        if self.kind != kind:
+            return False
+        if kind in ("conflict", "full disk", "crash") and self._statements_left:
+            self._statements_left -= 1
+            return False
+        self.kind = ""
+        self.met[kind] += 1
+        return True
+
+
+def copy_as_it_stands(path: Path, to: Path):
+    """The database as a process that dies now leaves it: what is in the files, and nothing that is in memory."""
+    for suffix in ("", "-wal"):
+        source = path.with_name(path.name + suffix)
+        if source.exists():
+            shutil.copyfile(source, to.with_name(to.name + suffix))
+
+
+class SimulatedStore(SqliteStore):
+    """`on_commit` sees the connection after every commit, before anybody hears of it."""
+
+    compiled_before = {}  # noqa: RUF012 - statements never change; compiling them anew for every seed would take most of the time
+
+    def __init__(self, path, turns, faults, on_commit):
+        self.raw = sqlite3.connect(path, isolation_level=None, cached_statements=256)
+        for pragma in (*_PRAGMAS, *_WRITER_PRAGMAS):
+            self.raw.execute(pragma)
+        holder = SimpleNamespace(_conn=self.raw)
+        super().__init__(path, holder, [holder], lock=None)
+        self._compiled = self.compiled_before
+        self._turns = turns
+        self._faults = faults
+        self._on_commit = on_commit
+        self.survivor = None
+        """The file that the next process opens, once this one has crashed."""
+
+    def _call(self, connection, function, *args):
+        return asyncio.ensure_future(self._at_its_turn(function, connection, *args))
+
+    async def _at_its_turn(self, function, connection, *args):
+        await self._turns.turn()
+        if self.survivor is None:
+            try:
+                return function(connection, *args)
+            except Crash:
+                pass
+        return await asyncio.get_running_loop().create_future()  # dead: nobody is ever answered
+
+    def _transact(self, connection, work):
+        if self._faults.meets("before"):
+            raise storage_unavailable("injected")
+        result = super()._transact(connection, work)
+        self._on_commit(self.raw)
+        if self._faults.meets("after commit"):
+            raise storage_unavailable("injected")
+        if self._faults.meets("crash after commit"):
+            self.crash()
+            raise Crash
+        return result
+
+    def _execute(self, raw, call):
+        if raw.in_transaction:
+            self._strike()
+        return super()._execute(raw, call)
+
+    def _strike(self):
+        if self._faults.meets("conflict"):
+            raise ConflictError("injected")
+        if self._faults.meets("full disk"):
+            raise storage_unavailable("injected")
+        if self._faults.meets("crash"):
+            self.crash()
+            raise Crash
+
+    def crash(self):
+        """From here on the files that the next process will find do not change."""
+        if self.survivor is None:
+            number = int(self._path.suffix[1:]) + 1
+            survivor = self._path.with_suffix(f".{number}")
+            copy_as_it_stands(self._path, survivor)
+            self.survivor = survivor
+
+    def abandon(self):
+        self.raw.close()
+        for suffix in ("", "-wal", "-shm"):
+            self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)

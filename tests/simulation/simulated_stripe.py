@@ -1,0 +1,212 @@
+"""A small Stripe: what it holds, and the events that it makes of every change. What goes wrong on the way to it is `unreliable_provider`'s."""
+
+import json
+from dataclasses import dataclass, replace
+
+from billing_service.payments.port import CheckoutSession, ProviderRefund, ProviderRefused
+
+CURRENCY = "usd"
+
+
+@dataclass
+class Payment:
+    """A PaymentIntent with its one charge."""
+
+    payment_intent_id: str
+    amount_minor: int
+    customer_id: str
+    metadata: dict
+
+
+class SimulatedStripe:
+    """Objects by id, and all events ever made, in the order of their making."""
+
+    def __init__(self, true_time_us):
+        self._true_time_us = true_time_us
+        self._made = 0
+        self.customers = {}
+        self.sessions = {}
+        self.unfunded = set()
+        """Sessions whose promised payment did not come."""
+        self.payments = {}
+        self.refunds = {}
+        self.events = []
+        """(event id, payload)."""
+
+    def _id(self, prefix):
+        self._made += 1
+        return f"{prefix}_{self._made}"
+
+    def _tell(self, kind, about):
+        event_id = self._id("evt")
+        created = self._true_time_us() // 1_000_000
+        envelope = {"id": event_id, "object": "event", "type": kind, "created": created, "livemode": False, "data": {"object": about}}
+        self.events.append((event_id, json.dumps(envelope).encode()))
+
+    # What the service asks for.
+
+    def create_customer(self, account_id, email, name):
+        customer_id = self._id("cus")
+        self.customers[customer_id] = {
+            "id": customer_id,
+            "object": "customer",
+            "email": email,
+            "name": name,
+            "metadata": {"account_id": account_id},
+        }
+        self._tell("customer.created", self.customers[customer_id])
+        return customer_id
+
+    def create_checkout(self, order):
+        if order.customer_id not in self.customers:
+            raise ProviderRefused("resource_missing", "no such customer", "customer")
+        session_id = self._id("cs")
+        self.sessions[session_id] = CheckoutSession(
+            session_id=session_id,
+            purchase_id=order.purchase_id,
+            account_id=order.account_id,
+            customer_id=order.customer_id,
+            mode="payment",
+            url=f"https://stripe.test/{session_id}",
+            status="open",
+            payment_status="unpaid",
+            payment_intent_id=None,
+            expire_time_us=order.expire_time_us // 1_000_000 * 1_000_000,
+            amount_subtotal_minor=order.amount_minor,
+            amount_total_minor=order.amount_minor,
+            amount_discount_minor=0,
+            amount_tax_minor=0,
+            currency=order.currency,
+            livemode=False,
+        )
+        return self.sessions[session_id]
+
+    def expire_checkout(self, session_id):
+        if self.sessions[session_id].status == "open":
+            self._change_session(session_id, "checkout.session.expired", status="expired", url="")
+        return self.sessions[session_id]
+
+    def create_refund(self, payment_intent_id, amount_minor, status, metadata):
+        payment = self.payments[payment_intent_id]
+        if amount_minor > payment.amount_minor - self.refunded(payment_intent_id):
+            raise ProviderRefused("charge_already_refunded", "more than is left")
+        refund = ProviderRefund(
+            stripe_refund_id=self._id("re"),
+            status=status,
+            amount_minor=amount_minor,
+            currency=CURRENCY,
+            payment_intent_id=payment_intent_id,
+            charge_id=f"ch_{payment_intent_id}",
+            refund_id=metadata.get("refund_id"),
+            purchase_id=metadata.get("purchase_id"),
+        )
+        self.refunds[refund.stripe_refund_id] = refund
+        self._tell("refund.created", _refund(refund))
+        self._tell("charge.refunded", self._charge(payment))
+        return refund
+
+    def refunded(self, payment_intent_id):
+        """What went back of a payment, or is on its way, in the smallest unit."""
+        return sum(each.amount_minor for each in self.list_refunds(payment_intent_id) if each.status not in ("failed", "canceled"))
+
+    def list_refunds(self, payment_intent_id):
+        return [each for each in reversed(self.refunds.values()) if each.payment_intent_id == payment_intent_id]
+
+    # What customers, banks and the Dashboard do.
+
+    def pay(self, session_id, *, later):
+        session = self.sessions[session_id]
+        payment_intent_id = self._id("pi")
+        metadata = {"purchase_id": session.purchase_id, "account_id": session.account_id}
+        self.payments[payment_intent_id] = Payment(payment_intent_id, session.amount_total_minor, session.customer_id, metadata)
+        if not later:
+            self._tell("payment_intent.succeeded", self._payment(payment_intent_id, "succeeded"))
+        state = "unpaid" if later else "paid"
+        changes = {"status": "complete", "url": "", "payment_status": state, "payment_intent_id": payment_intent_id}
+        self._change_session(session_id, "checkout.session.completed", **changes)
+
+    def funds_arrive(self, session_id):
+        self._tell("payment_intent.succeeded", self._payment(self.sessions[session_id].payment_intent_id, "succeeded"))
+        self._change_session(session_id, "checkout.session.async_payment_succeeded", payment_status="paid")
+
+    def funds_fail(self, session_id):
+        self._tell("payment_intent.payment_failed", self._payment(self.sessions[session_id].payment_intent_id, "requires_payment_method"))
+        self.unfunded.add(session_id)
+        self._change_session(session_id, "checkout.session.async_payment_failed")
+
+    def move_refund(self, stripe_refund_id, status):
+        refund = self.refunds[stripe_refund_id] = replace(self.refunds[stripe_refund_id], status=status)
+        self._tell("refund.failed" if status == "failed" else "refund.updated", _refund(refund))
+
+    def change_customer(self, customer_id, *, delete):
+        about = self.customers[customer_id]
+        if delete:
+            del self.customers[customer_id]
+            self._tell("customer.deleted", about)
+        else:
+            self.customers[customer_id] = about | {"name": self._id("name")}
+            self._tell("customer.updated", self.customers[customer_id])
+
+    def _change_session(self, session_id, kind, **changes):
+        session = self.sessions[session_id] = replace(self.sessions[session_id], **changes)
+        self._tell(kind, _session(session))
+
+    def _payment(self, payment_intent_id, status):
+        payment = self.payments[payment_intent_id]
+        return {
+            "id": payment_intent_id,
+            "object": "payment_intent",
+            "status": status,
+            "amount": payment.amount_minor,
+            "amount_received": payment.amount_minor if status == "succeeded" else 0,
+            "currency": CURRENCY,
+            "customer": payment.customer_id,
+            "latest_charge": f"ch_{payment_intent_id}",
+            "metadata": payment.metadata,
+            "livemode": False,
+        }
+
+    def _charge(self, payment):
+        return {
+            "id": f"ch_{payment.payment_intent_id}",
+            "object": "charge",
+            "payment_intent": payment.payment_intent_id,
+            "amount": payment.amount_minor,
+            "amount_refunded": self.refunded(payment.payment_intent_id),
+            "currency": CURRENCY,
+            "metadata": payment.metadata,
+            "livemode": False,
+        }
+
+
+def _session(session):
+    return {
+        "id": session.session_id,
+        "object": "checkout.session",
+        "mode": session.mode,
+        "status": session.status,
+        "payment_status": session.payment_status,
+        "payment_intent": session.payment_intent_id,
+        "customer": session.customer_id,
+        "amount_subtotal": session.amount_subtotal_minor,
+        "amount_total": session.amount_total_minor,
+        "total_details": {"amount_discount": 0, "amount_tax": 0},
+        "currency": session.currency,
+        "client_reference_id": session.purchase_id,
+        "metadata": {"purchase_id": session.purchase_id, "account_id": session.account_id},
+        "livemode": False,
+    }
+
+
+def _refund(refund):
+    marks = {"refund_id": refund.refund_id, "purchase_id": refund.purchase_id}
+    return {
+        "id": refund.stripe_refund_id,
+        "object": "refund",
+        "payment_intent": refund.payment_intent_id,
+        "charge": refund.charge_id,
+        "amount": refund.amount_minor,
+        "currency": refund.currency,
+        "status": refund.status,
+        "metadata": {name: value for name, value in marks.items() if value},
+    }

@@ -1,0 +1,312 @@
+"""One seeded run: chance picks what happens next, the witness compares after every commit, the truth is checked at quiet points."""
+
+import asyncio
+import hashlib
+import random
+import shutil
+from collections import Counter
+from dataclasses import dataclass, field
+
+from billing_service.domain.refusals import Failure, Reason, Refusal
+from billing_service.operations.verify import verify_ledger
+from tests.simulation.model import Model, ModelAccount, expect
+from tests.simulation.service import BONUS, VESTING_US, ServiceProcess
+from tests.simulation.simulated_store import Faults, SimulatedStore
+from tests.simulation.simulated_stripe import SimulatedStripe
+from tests.simulation.truth import check_truth
+from tests.simulation.turns import Turns, until_quiet
+from tests.simulation.unreliable_provider import UnreliableProvider
+from tests.simulation.witness import Witness
+from tests.simulation.workload import Operation, Workload
+from tests.simulation.world import DAY_US, SECOND_US, Clock, Message, Network, Public, signed
+
+AT_ONCE_MAX = 12
+ROUNDS_MAX = 200
+CREDIT_METHODS = ("deduct_credits", "grant_credits", "reverse_deduction", "adjust_credits")
+"""Those whose effect is a transaction that carries their key."""
+WEIGHTS = {
+    "turn": 60,
+    "ask": 13,
+    "network": 17,
+    "ask_again": 5,
+    "stripe": 8,
+    "tell_event": 8,
+    "clock": 2,
+    "fault": 2,
+    "hang_up": 1,
+    "sweep": 1,
+    "crash": 0.6,
+    "quiet": 0.25,
+}
+
+
+@dataclass(eq=False)
+class Serving:
+    """A request that the service is working on, and what its account offered meanwhile: (version, available, frozen)."""
+
+    subject: object
+    task: asyncio.Task
+    offers: set = field(default_factory=set)
+
+
+class Simulation:
+    """A world with one service in it."""
+
+    def __init__(self, seed, directory, template):
+        self.chance = random.Random(seed)
+        self.clock = Clock()
+        self.turns = Turns(self.chance)
+        self.faults = Faults(self.chance)
+        self.network = Network(self.chance)
+        self.stripe = SimulatedStripe(self.clock.true)
+        self.provider = UnreliableProvider(self.stripe, self.turns, self.chance)
+        self.public = Public(self.chance, self.stripe)
+        self.workload = Workload(self.chance, self.clock)
+        self.vesting_us = self.chance.choice([0, VESTING_US])
+        self.model = Model(bonus=BONUS, vesting_us=self.vesting_us)
+        self.model.requests = self.workload.operations
+        self.model.may_complete = self._is_paid
+        self.witness = Witness(self.model)
+        self.serving = []
+        self.told = set()
+        """Numbers of the events that Stripe knows to have arrived."""
+        self.counts = Counter()
+        self._trace = hashlib.sha256()
+        path = directory / f"{seed}.0"
+        shutil.copyfile(template, path)
+        self.process = self._start(path)
+
+    @property
+    def fingerprint(self):
+        """Of all that happened."""
+        return self._trace.hexdigest()[:16]
+
+    def _is_paid(self, purchase_id):
+        return any(each.purchase_id == purchase_id and each.payment_status == "paid" for each in self.stripe.sessions.values())
+
+    def _start(self, path):
+        store = SimulatedStore(path, self.turns, self.faults, self._committed)
+        return ServiceProcess(store, self.provider, self.clock, self.chance, vesting_us=self.vesting_us)
+
+    def _committed(self, raw):
+        self.witness(raw)
+        self._note_offers()
+
+    def _note_offers(self):
+        now_us = self.clock()
+        for serving in self.serving:
+            if isinstance(serving.subject, Operation):
+                account = self.model.accounts.get(serving.subject.account_id) or ModelAccount()
+                serving.offers.add((account.version, account.available(now_us), account.frozen))
+
+    async def run(self, steps):
+        """Raises Contradiction, or whatever else the product should not have raised."""
+        try:
+            for _ in range(steps):
+                kind = self.chance.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
+                await self._step(kind)
+            await self._step("quiet")
+        finally:
+            await self.process.die()
+            self.process.store.survivor.unlink(missing_ok=True)
+            self.process.store.survivor.with_name(self.process.store.survivor.name + "-wal").unlink(missing_ok=True)
+
+    async def _step(self, kind):
+        self.clock.true_us += self.chance.randrange(SECOND_US)
+        self._note_offers()
+        done = getattr(self, f"_{kind}")()
+        if done is not None:
+            await done
+        await self._let_run()
+        self.counts[kind] += 1
+        self._trace.update(f"{kind} {self.clock()} {self.witness.commits} {self.turns.waiting()} {len(self.network.messages)};".encode())
+
+    async def _let_run(self):
+        await until_quiet()
+        if self.process.store.survivor is not None:
+            await self._restart()
+        for serving in [each for each in self.serving if each.task.done()]:
+            self.serving.remove(serving)
+            self._ended(serving)
+
+    async def _restart(self):
+        self.counts["restart"] += 1
+        await self.process.die()
+        self.provider.process_died()
+        self.serving.clear()
+        self.process = self._start(self.process.store.survivor)
+        self.witness(self.process.store.raw)
+
+    def _turn(self):
+        if self.turns.waiting():
+            self.turns.release()
+
+    def _ask(self):
+        if len(self.serving) + len(self.network.messages) < AT_ONCE_MAX:
+            self.workload.codes = [row[0] for row in self.process.store.raw.execute("SELECT referral_code FROM profiles").fetchall()]
+            operation = self.workload.next()
+            if operation is not None:
+                self.network.send(Message("request", operation))
+
+    def _ask_again(self):
+        """A caller that has no answer asks again; one that has may still do."""
+        if self.workload.operations:
+            operation = self.chance.choice(list(self.workload.operations.values())[-25:])
+            self.network.send(Message("request", operation))
+
+    def _network(self):
+        if not self.network.messages:
+            return
+        message = self.network.arrive()
+        if message is None:
+            return
+        if message.kind == "request":
+            self._serve(message.subject)
+        elif isinstance(message.subject, Operation):
+            message.subject.definite |= message.definite
+        elif message.definite:
+            self.told.add(message.subject)
+
+    def _serve(self, subject):
+        if isinstance(subject, Operation):
+            task = self.process.begin(subject.method, subject.request)
+        else:
+            task = self.process.begin("process_stripe_event", signed(self.stripe.events[subject][1], self.clock()))
+        self.serving.append(Serving(subject, task))
+        self._note_offers()
+
+    def _stripe(self):
+        self.public.act()
+
+    def _tell_event(self):
+        untold = [number for number in range(len(self.stripe.events)) if number not in self.told]
+        if untold and self.chance.random() < 0.85:
+            self.network.send(Message("request", self.chance.choice(untold)))
+        elif self.stripe.events:
+            self.network.send(Message("request", self.chance.randrange(len(self.stripe.events))))
+
+    def _clock(self):
+        """A jump, of up to a day in either direction, or back to the truth; or a day passes and Stripe forgets its keys."""
+        fate = self.chance.random()
+        if fate < 0.3:
+            self.clock.off_us = self.chance.randint(-DAY_US, DAY_US)
+        elif fate < 0.6:
+            self.clock.off_us = self.chance.randint(-5, 5) * SECOND_US
+        elif fate < 0.9:
+            self.clock.off_us = 0
+        elif not self.provider.calls:
+            self.clock.true_us += DAY_US
+            self.provider.forget_keys()
+        self._note_offers()
+
+    def _fault(self):
+        self.faults.arm()
+
+    def _hang_up(self):
+        if self.serving:
+            self.chance.choice(self.serving).task.cancel()
+
+    def _sweep(self):
+        self.serving.append(Serving(None, self.process.begin_sweep()))
+
+    def _crash(self):
+        self.process.store.crash()
+
+    def _ended(self, serving):
+        """The service has answered, or its caller has hung up. Whether the answer arrives is the network's affair."""
+        task, subject = serving.task, serving.subject
+        if task.cancelled():
+            return
+        error = task.exception()
+        if isinstance(error, Failure):
+            self.counts[error.reason] += 1
+            if subject is not None:
+                self.network.send(Message("reply", subject))
+            return
+        if error is not None and not isinstance(error, Refusal):
+            raise error
+        if isinstance(subject, Operation):
+            if error is not None:
+                self._refused(serving, subject, error)
+            else:
+                self._answered(serving, subject, task.result())
+        elif subject is not None:
+            expect(error is None or error.reason is Reason.SIGNATURE_INVALID, f"event {self.stripe.events[subject]} was refused: {error}")
+            self.network.send(Message("reply", subject, definite=error is None))
+
+    def _refused(self, serving, operation, error):
+        self.counts[error.reason] += 1
+        expect(operation.reply is None, f"{operation} was answered before, and now is refused: {error.reason} {error}")
+        expect(operation.key not in self.model.applied, f"{operation} had its effect, and now is refused: {error.reason} {error}")
+        if error.reason is Reason.INSUFFICIENT_CREDITS:
+            available = int(error.metadata["available_microcredits"])
+            words = f"{operation} was refused for {available} available, it offered {sorted(serving.offers)}"
+            expect(available in {offer[1] for offer in serving.offers}, words)
+        self.network.send(Message("reply", operation, definite=True))
+
+    def _answered(self, serving, operation, answer):
+        self.counts[operation.method] += 1
+        if not operation.key:
+            shown = answer.balance
+            found = (shown.account_version, shown.available_microcredits)
+            offered = {(version, 0 if frozen else available) for version, available, frozen in serving.offers}
+            expect(found in offered, f"{operation.account_id} showed version and available {found}, it offered {sorted(offered)}")
+            return
+        reply = operation.parse(answer)
+        replayed = reply.replayed
+        reply.ClearField("replayed")
+        self.network.send(Message("reply", operation, definite=True))
+        if operation.method == "deduct_credits" and not reply.transaction_id:
+            expect(0 in {offer[1] for offer in serving.offers}, f"{operation} took nothing, it offered {sorted(serving.offers)}")
+            return
+        operation.originals += not replayed
+        expect(operation.originals <= 1, f"{operation} has {operation.originals} original answers")
+        expect(operation.reply in (None, reply), f"two answers differ: {operation} and {reply}")
+        expect(
+            operation.method not in CREDIT_METHODS or operation.key in self.model.applied, f"{operation} is acknowledged without an effect"
+        )
+        if operation.reply is None:
+            operation.reply = reply
+            self._learn(operation, reply)
+
+    def _learn(self, operation, reply):
+        if operation.method == "deduct_credits":
+            self.workload.deductions.append((operation.account_id, reply.transaction_id))
+        elif operation.method == "create_purchase":
+            self.workload.purchases.append(reply.purchase.purchase_id)
+            if reply.purchase.checkout_session_id:
+                self.public.pages.append(reply.purchase.checkout_session_id)
+
+    async def _quiet(self):
+        """Nothing fails any more, until everybody has been told everything; then what is stored must be true."""
+        self.faults.disarm()
+        self.network.reliable = self.provider.reliable = True
+        for _ in range(ROUNDS_MAX):
+            await self._drain()
+            waiting = [each for each in self.workload.operations.values() if not each.definite]
+            untold = [number for number in range(len(self.stripe.events)) if number not in self.told]
+            if not waiting and not untold:
+                break
+            for subject in (*waiting, *untold):
+                self.network.send(Message("request", subject))
+        else:
+            expect(condition=False, words=f"no quiet: {waiting[:3]} {untold[:3]}")
+        check_truth(self.process.store.raw, self.stripe, self.model)
+        await self._verify()
+        self.network.reliable = self.provider.reliable = False
+
+    async def _drain(self):
+        while self.serving or self.network.messages:
+            if self.network.messages:
+                self._network()
+            elif self.turns.waiting():
+                self.turns.release()
+            await self._let_run()
+
+    async def _verify(self):
+        verifying = asyncio.ensure_future(verify_ledger(self.process.store))
+        while not verifying.done():
+            self._turn()
+            await until_quiet()
+        report = verifying.result()
+        expect(not report.differences, f"verification finds {report.differences}")
