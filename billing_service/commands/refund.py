@@ -76,7 +76,7 @@ async def refund_purchase(environment: Environment, command: RefundPurchase) -> 
         return begun
     refund = begun.refund
     try:
-        sent = await _ask_stripe(environment, purchase, begun)
+        sent = await _ask_stripe(environment, begun)
     except ProviderRefused as refused:
         log.warning("refund_refused", refund_id=refund.refund_id, code=refused.code, message=refused.message)
         await environment.store.write(lambda: _give_back(environment, request, refund))
@@ -87,8 +87,9 @@ async def refund_purchase(environment: Environment, command: RefundPurchase) -> 
 
 
 class _Begun(NamedTuple):
-    """A refund whose credits are set aside."""
+    """A refund whose credits are set aside, and its purchase as it stood then: it may have been paid since the call came."""
 
+    purchase: Purchase
     refund: Refund
     resumed: bool
     """Whether an earlier call may have asked Stripe already."""
@@ -103,7 +104,7 @@ def _begin(environment: Environment, command: RefundPurchase, request: Request, 
     if stored is not None:
         if stored.reply is not None:
             return Answer(stored.reply, replayed=True)
-        return _Begun((yield from _read_refund(purchase, stored.resource_id)), resumed=True)
+        return _Begun(purchase, (yield from _read_refund(purchase, stored.resource_id)), resumed=True)
     quote = yield from _quote(unit, purchase, command.policy)
     amount = quote.refundable_minor if command.amount_minor is None else command.amount_minor
     if amount > quote.refundable_minor or amount == 0:
@@ -137,7 +138,7 @@ def _begin(environment: Environment, command: RefundPurchase, request: Request, 
     yield from spend_key(unit, request.key, None, refund.refund_id)
     detail = {"refund_id": refund.refund_id, "purchase_id": purchase.purchase_id, "amount_minor": amount, "reason": command.reason}
     yield from audit(unit, request.caller, purchase.account_id, detail)
-    return _Begun(refund, resumed=False)
+    return _Begun(purchase, refund, resumed=False)
 
 
 def _quote(unit: Unit, purchase: Purchase, policy: RefundPolicy) -> Work[RefundQuote]:
@@ -160,10 +161,10 @@ def _not_refundable(purchase: Purchase, message: str) -> Refusal:
     )
 
 
-async def _ask_stripe(environment: Environment, purchase: Purchase, begun: _Begun) -> ProviderRefund:
+async def _ask_stripe(environment: Environment, begun: _Begun) -> ProviderRefund:
     """Sends the money back, unless an earlier call did: Stripe forgets keys after a day, so only its list of refunds is sure.
     A failure that Stripe stored for the key is stepped over once it is sure that no refund was made."""
-    provider, refund = environment.provider, begun.refund
+    provider, purchase, refund = environment.provider, begun.purchase, begun.refund
     made = await _find_made(provider, purchase, refund) if begun.resumed else None
     if made is not None:
         return made
