@@ -28,6 +28,7 @@ from billing_service.domain.amounts import MICROCREDITS_PER_CREDIT
 from billing_service.domain.catalog import CustomAmountLimits
 from billing_service.domain.referrals import ReferralPolicy
 from billing_service.jobs.expiry import sweep_expired
+from billing_service.jobs.heads import keep_heads
 from billing_service.jobs.key_uses import KeyUses
 from billing_service.jobs.loops import Loop
 from billing_service.ledger.reader import BalanceReader
@@ -90,10 +91,13 @@ async def open_service(settings: Settings) -> AsyncIterator[RunningService]:
         closing.push_async_callback(environment.writer.close)
         closing.push_async_callback(environment.balances.close)
         uses = KeyUses(store)
-        loops = (
+        loops = [
             Loop("expiry", partial(_sweep, environment), settings.expiry_sweep_interval_s),
             Loop("key uses", uses.write, KEY_USE_INTERVAL_S),
-        )
+        ]
+        if settings.heads_directory is not None:
+            keep = partial(keep_heads, store, settings.heads_directory, system_clock_us)
+            loops.append(Loop("heads", keep, settings.heads_interval_s))
         for loop in loops:
             closing.push_async_callback(loop.stop)
         registry = CollectorRegistry()

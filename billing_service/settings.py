@@ -16,6 +16,7 @@ from billing_service.domain.api_keys import Scope
 from billing_service.settings_rules import (
     contradictions,
     derive_page_token_secret,
+    existing_directory,
     existing_file,
     http_origin,
     is_live_key,
@@ -52,6 +53,7 @@ ListenAddress = Annotated[str, AfterValidator(listen_address)]
 Origin = Annotated[str, AfterValidator(http_origin)]
 UrlPath = Annotated[str, AfterValidator(url_path)]
 ExistingFile = Annotated[Path, AfterValidator(existing_file)]
+ExistingDirectory = Annotated[Path, AfterValidator(existing_directory)]
 StrongSecret = Annotated[SecretStr, AfterValidator(strong_secret)]
 DatabaseUrl = Annotated[SecretStr, AfterValidator(plain_database_url)]
 StripeSecretKey = Annotated[SecretStr, AfterValidator(stripe_secret_key)]
@@ -140,6 +142,11 @@ class Settings(BaseModel):
     expiry_sweep_interval_s: float = _setting(
         "BILLING_EXPIRY_SWEEP_INTERVAL_S", 60.0, "Time between bookings of expired credits", ge=1, le=86_400
     )
+
+    heads_directory: ExistingDirectory | None = _setting(
+        "BILLING_HEADS_DIRECTORY", None, "Where the heads of all chains are exported to, for `billing verify --heads`; none when absent"
+    )
+    heads_interval_s: float = _setting("BILLING_HEADS_INTERVAL_S", 3600.0, "Time between exports of the heads", ge=1, le=86_400)
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = _setting(
         "BILLING_LOG_LEVEL", "INFO", "Least level that is logged; DEBUG has a line per deduction"

@@ -111,6 +111,12 @@ def existing_file(value: Path) -> Path:
     return value
 
 
+def existing_directory(value: Path) -> Path:
+    if not value.is_dir():
+        raise ValueError("there is no such directory")
+    return value
+
+
 def strong_secret(value: SecretStr) -> SecretStr:
     secret = value.get_secret_value()
     if len(secret) < SECRET_CHARACTERS_MIN or len(set(secret)) < SECRET_DIFFERENT_CHARACTERS_MIN:

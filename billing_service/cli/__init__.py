@@ -31,7 +31,7 @@ def _app() -> typer.Typer:
     app.add_typer(purchases.purchases, name="purchases", rich_help_panel=SPENDING)
     app.add_typer(events.events, name="events", rich_help_panel=OPERATING)
     app.add_typer(keys.keys, name="keys", rich_help_panel=OPERATING)
-    for command in (events.audit, verify.verify, verify.backup):
+    for command in (events.audit, verify.verify, verify.heads, verify.backup):
         app.command(rich_help_panel=OPERATING)(command)
     return app
 

@@ -1,9 +1,9 @@
 """`billing verify`, `backup`."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -11,17 +11,25 @@ from billing_service.cli.connection import Address, ApiKey, AsJson, connected, q
 from billing_service.cli.display import EXIT_FAILED, EXIT_MISCONFIGURED, fail, plain, say, show_fields, show_json, show_table
 from billing_service.cli.failures import explained
 
+if TYPE_CHECKING:
+    from billing_service.storage.store import Store
 
-def verify(
+T = TypeVar("T")
+
+
+def verify(  # noqa: PLR0917 - options, given by name on the command line
     account: Annotated[str, typer.Option(help="Only this account.")] = "",
     offline: Annotated[bool, typer.Option("--offline", help="Read the database without the service.")] = False,
+    heads: Annotated[Path | None, typer.Option(help="An export of heads that the chains must still hold; with --offline.")] = None,
     as_json: AsJson = False,
     address: Address = None,
     api_key: ApiKey = None,
 ) -> None:
     """Compute every balance again from the ledger. Exit code 1 when anything differs."""
+    if heads is not None and not offline:
+        fail("--heads: goes with --offline, on the database or on a restored backup of it", code=EXIT_MISCONFIGURED)
     if offline:
-        report = _verify_offline(account)
+        report = _verify_offline(account, heads)
     else:
         with connected(address, api_key) as client:
             report = client.verify_ledger(account_id=account)
@@ -35,29 +43,54 @@ def verify(
         fail("ACCOUNT_NOT_FOUND: there is no such account")
 
 
-def _verify_offline(account: str) -> Any:
+def _verify_offline(account: str, heads: Path | None) -> Any:
     from prepaid.billing.v1.admin_pb2 import LedgerDifference, VerifyLedgerResponse
 
-    from billing_service.bootstrap import open_store
-    from billing_service.operations.verify import Report, verify_ledger
-    from billing_service.settings import Settings, load_settings
+    from billing_service.operations.heads import HeadsInvalidError, read_heads
+    from billing_service.operations.verify import verify_ledger
 
-    async def read(settings: Settings) -> Report:
-        store = await open_store(settings)
+    with explained():
         try:
-            return await verify_ledger(store, account)
-        finally:
-            await store.close()
-
-    quiet_logs()
-    with explained("; leave --offline out while the service runs"):
-        found = asyncio.run(read(load_settings(purpose="operate").model_copy(update={"migrate_on_start": False})))
+            known = read_heads(heads) if heads is not None else {}
+        except HeadsInvalidError as invalid:
+            fail(f"{plain(heads)}: is no whole export of heads: {invalid}")
+    if account:
+        known = {name: head for name, head in known.items() if name == account}
+    found = _with_store(lambda store: verify_ledger(store, account, known))
     return VerifyLedgerResponse(
         account_count=found.accounts,
         transaction_count=found.transactions,
         entry_count=found.entries,
         differences=[LedgerDifference(**difference._asdict()) for difference in found.differences],
     )
+
+
+def _with_store(action: Callable[["Store"], Coroutine[Any, Any, T]]) -> T:
+    """Does something with the database itself, which no service may have open if it is a SQLite file."""
+    from billing_service.bootstrap import open_store
+    from billing_service.settings import Settings, load_settings
+
+    async def run(settings: Settings) -> T:
+        store = await open_store(settings)
+        try:
+            return await action(store)
+        finally:
+            await store.close()
+
+    quiet_logs()
+    with explained("; leave --offline out while the service runs"):
+        return asyncio.run(run(load_settings(purpose="operate").model_copy(update={"migrate_on_start": False})))
+
+
+def heads(file: Annotated[Path, typer.Argument(metavar="FILE", help="The new export.")]) -> None:
+    """Export the heads of all chains, to be kept elsewhere: `verify --offline --heads FILE` then tells a ledger that was rewritten.
+
+    Reads the database without the service, which exports by itself with BILLING_HEADS_DIRECTORY.
+    """
+    from billing_service.operations.heads import export_heads
+
+    exported = _with_store(lambda store: export_heads(store, file))
+    show_fields(f"Heads {file}", [("accounts", f"{exported.accounts:,}"), ("SHA-256", exported.digest)])
 
 
 def _show(report: Any) -> None:

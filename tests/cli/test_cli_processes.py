@@ -142,6 +142,41 @@ def test_offline_proof_backup_and_difference(processes, tmp_path):
     assert "✗ 1 differences" in said
 
 
+def test_exported_heads_tell_a_ledger_that_was_cut(processes, tmp_path):
+    """The service exports by itself; the command compares, and exports too."""
+    (tmp_path / "heads").mkdir()
+    settings = service_settings() | {"BILLING_HEADS_DIRECTORY": "heads", "BILLING_HEADS_INTERVAL_S": "1"}
+    process = processes.start("serve", cwd=tmp_path, **settings)
+    with BillingClient(address_in(process.read_until('"serving"'))) as client:
+        client.grant_credits(account_id="ada", amount_microcredits=5, reason="x")
+        client.grant_credits(account_id="ada", amount_microcredits=7, reason="y")
+    process.read_until('"accounts":1')
+    assert process.stop() == 0
+    assert processes.run("heads", "by-hand", cwd=tmp_path, **settings)[0] == 0
+    newest = max(str(path.relative_to(tmp_path)) for path in (tmp_path / "heads").iterdir())
+    assert (tmp_path / newest).read_bytes() == (tmp_path / "by-hand").read_bytes()
+    assert processes.run("verify", "--offline", "--heads", newest, cwd=tmp_path, **settings)[0] == 0
+    connection = sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)
+    for statement in CUT_NEWEST:
+        connection.execute(statement)
+    connection.close()
+    assert processes.run("verify", "--offline", cwd=tmp_path, **settings)[0] == 0
+    code, said = processes.run("verify", "--offline", "--heads", newest, cwd=tmp_path, **settings)
+    assert code == 1
+    assert "exported head" in said
+
+
+CUT_NEWEST = (
+    "DROP TRIGGER transactions_no_delete",
+    "DROP TRIGGER entries_no_delete",
+    "DELETE FROM entries WHERE transaction_id = (SELECT last_transaction_id FROM accounts)",
+    "DELETE FROM lots WHERE amount = 7",
+    """UPDATE accounts SET version = 1, balance = 5, last_hash = (SELECT hash FROM transactions WHERE version = 1),
+       last_transaction_id = (SELECT transaction_id FROM transactions WHERE version = 1)""",
+    "DELETE FROM transactions WHERE version = 2",
+)
+
+
 @pytest.mark.parametrize(
     ("setting", "who"), [("SANDBOX_PORT", "the sandbox"), ("GATEWAY_PORT", "the gateway"), ("BILLING_LISTEN", "the service")]
 )
