@@ -10,14 +10,14 @@ ACCOUNTS = ("ada", "bob", "cyd")
 AMOUNT_MAX = 40
 ADDITION_MAX = 60
 WEIGHTS = {
-    "deduct": 34,
-    "grant": 9,
+    "deduct": 30,
+    "grant": 8,
     "reverse": 8,
-    "purchase": 10,
+    "purchase": 11,
     "cancel": 2,
-    "refund": 9,
-    "refer": 4,
-    "create_account": 2,
+    "refund": 13,
+    "refer": 6,
+    "create_account": 1,
     "freeze": 2,
     "overdraft": 1,
     "adjust": 3,
@@ -75,10 +75,7 @@ class Workload:
     def next(self):
         """A new operation; None when there is nothing yet that it could be about."""
         kind = self.chance.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
-        made = getattr(self, f"_{kind}")(self.chance.choice(ACCOUNTS))
-        if made is not None and made.key:
-            self.operations[made.key] = made
-        return made
+        return getattr(self, kind)(self.chance.choice(ACCOUNTS))
 
     def _operation(self, about, method, request, /, **fields):
         self.made += 1
@@ -87,13 +84,14 @@ class Workload:
         word = words.get(method, "reason" if request.DESCRIPTOR.file.name.endswith("admin.proto") else None)
         if word:
             fields[word] = key
-        return Operation(key, about, method, request(idempotency_key=key, **fields))
+        made = self.operations[key] = Operation(key, about, method, request(idempotency_key=key, **fields))
+        return made
 
-    def _deduct(self, account_id):
+    def deduct(self, account_id):
         fields = {"amount_microcredits": self.chance.randint(1, AMOUNT_MAX), "mode": self.chance.choice([1, 1, 2, 3])}
         return self._operation(account_id, "deduct_credits", transactions_pb2.DeductCreditsRequest, account_id=account_id, **fields)
 
-    def _grant(self, account_id):
+    def grant(self, account_id):
         fields = {"category": self.chance.choice([1, 2, 3]), "priority": self.chance.choice([50, 50, 10, 90])}
         request = admin_pb2.GrantCreditsRequest
         made = self._operation(
@@ -110,7 +108,7 @@ class Workload:
             made.request.expire_time.FromMicroseconds(self.clock_us() + self.chance.randint(1, 10) * 20_000_000)
         return made
 
-    def _reverse(self, _account_id):
+    def reverse(self, _account_id):
         if not self.deductions:
             return None
         account_id, transaction_id = self.chance.choice(self.deductions[-6:])
@@ -124,14 +122,14 @@ class Workload:
             **part,
         )
 
-    def _purchase(self, account_id):
+    def purchase(self, account_id):
         code = self.chance.choice(list(PACKAGES))
         return self._operation(account_id, "create_purchase", purchases_pb2.CreatePurchaseRequest, account_id=account_id, package_code=code)
 
-    def _cancel(self, account_id):
+    def cancel(self, account_id):
         return self._about_purchase(account_id, "cancel_purchase", purchases_pb2.CancelPurchaseRequest)
 
-    def _refund(self, account_id):
+    def refund(self, account_id):
         fields = {"policy": self.chance.choice([1, 2])}
         if self.chance.random() < 0.6:
             fields["amount_minor"] = self.chance.randint(1, 4)
@@ -142,29 +140,29 @@ class Workload:
             return None
         return self._operation(account_id, method, request, purchase_id=self.chance.choice(self.purchases[-4:]), **fields)
 
-    def _refer(self, account_id):
+    def refer(self, account_id):
         if not self.codes:
             return None
         code = self.chance.choice(self.codes)
         return self._operation(account_id, "apply_referral", referrals_pb2.ApplyReferralRequest, account_id=account_id, referral_code=code)
 
-    def _create_account(self, account_id):
+    def create_account(self, account_id):
         fields = {"referral_code": self.chance.choice(self.codes)} if self.codes and self.chance.random() < 0.5 else {}
         return self._operation(account_id, "create_account", accounts_pb2.CreateAccountRequest, account_id=account_id, **fields)
 
-    def _freeze(self, account_id):
+    def freeze(self, account_id):
         request = admin_pb2.FreezeAccountRequest
         return self._operation(account_id, "freeze_account", request, account_id=account_id, frozen=self.chance.random() < 0.4)
 
-    def _overdraft(self, account_id):
+    def overdraft(self, account_id):
         fields = {"overdraft_limit_microcredits": self.chance.randint(0, 15)}
         return self._operation(account_id, "set_overdraft_limit", admin_pb2.SetOverdraftLimitRequest, account_id=account_id, **fields)
 
-    def _adjust(self, account_id):
+    def adjust(self, account_id):
         amount = self.chance.choice([-20, -5, -1, 1, 30])
         return self._operation(
             account_id, "adjust_credits", admin_pb2.AdjustCreditsRequest, account_id=account_id, amount_microcredits=amount
         )
 
-    def _balance(self, account_id):
+    def balance(self, account_id):
         return Operation("", account_id, "get_balance", accounts_pb2.GetBalanceRequest(account_id=account_id))

@@ -107,8 +107,10 @@ class Public:
     def _move_refund(self):
         moving = [each for each in self._stripe.refunds.values() if each.status in ("pending", "succeeded")]
         for refund in self._some(moving):
-            further = ["succeeded", "failed", "canceled"] if refund.status == "pending" else ["failed"]
-            self._stripe.move_refund(refund.stripe_refund_id, self._chance.choice(further))
+            further = ["succeeded", "failed", "canceled"] if refund.status == "pending" else ["succeeded", "succeeded", "failed"]
+            status = self._chance.choice(further)
+            if status != refund.status:
+                self._stripe.move_refund(refund.stripe_refund_id, status)
 
     def _dashboard(self):
         """Somebody refunds a part in the Dashboard: no mark of ours is on it."""
@@ -116,7 +118,7 @@ class Public:
         for payment_intent_id in self._some(paid):
             left = self._stripe.payments[payment_intent_id].amount_minor - self._stripe.refunded(payment_intent_id)
             if left:
-                amount = self._chance.choice([left, self._chance.randint(1, left)])
+                amount = self._chance.choice([left, left, self._chance.randint(1, left)])
                 self._stripe.create_refund(payment_intent_id, amount, self._chance.choice(["succeeded", "pending"]), {})
 
     def _customer(self):
