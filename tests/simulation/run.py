@@ -13,7 +13,7 @@ from billing_service.storage import store
 from billing_service.storage.migrate import migrate_now
 from tests.simulation.simulation import Simulation
 
-STEPS = 400
+STEPS = 300
 
 
 @contextmanager

@@ -5,10 +5,9 @@ import hashlib
 import random
 import shutil
 from collections import Counter
-from dataclasses import dataclass, field
 
-from billing_service.domain.refusals import Failure, Reason, Refusal
 from billing_service.operations.verify import verify_ledger
+from tests.simulation.answers import Answers, Serving
 from tests.simulation.model import Model, ModelAccount, expect
 from tests.simulation.service import BONUS, VESTING_US, ServiceProcess
 from tests.simulation.simulated_store import Faults, SimulatedStore
@@ -22,8 +21,6 @@ from tests.simulation.world import DAY_US, SECOND_US, Clock, Message, Network, P
 
 AT_ONCE_MAX = 12
 ROUNDS_MAX = 200
-CREDIT_METHODS = ("deduct_credits", "grant_credits", "reverse_deduction", "adjust_credits")
-"""Those whose effect is a transaction that carries their key."""
 WEIGHTS = {
     "turn": 60,
     "ask": 12,
@@ -38,17 +35,10 @@ WEIGHTS = {
     "crash": 0.4,
     "quiet": 0.3,
 }
+LONG_METHODS = ("create_purchase", "refund")
+"""Those that ask Stripe between two transactions."""
 PREPARED = 0.9
 """Of the runs, how many begin with accounts that have something."""
-
-
-@dataclass(eq=False)
-class Serving:
-    """A request that the service is working on, and what its account offered meanwhile: (version, available, frozen)."""
-
-    subject: object
-    task: asyncio.Task
-    offers: set = field(default_factory=set)
 
 
 class Simulation:
@@ -73,6 +63,7 @@ class Simulation:
         self.told = set()
         """Numbers of the events that Stripe knows to have arrived."""
         self.counts = Counter()
+        self.answers = Answers(self.model, self.workload, self.network, self.public, self.counts)
         self._trace = hashlib.sha256()
         path = directory / f"{seed}.0"
         shutil.copyfile(template, path)
@@ -145,7 +136,7 @@ class Simulation:
             await self._restart()
         for serving in [each for each in self.serving if each.task.done()]:
             self.serving.remove(serving)
-            self._ended(serving)
+            self.answers.ended(serving)
 
     async def _restart(self):
         self.counts["restart"] += 1
@@ -187,8 +178,6 @@ class Simulation:
 
     def _serve(self, subject):
         if isinstance(subject, Operation):
-            # A refusal leaves the key free: the same request, asked again or arriving late, may have an effect after all.
-            subject.definite &= subject.reply is not None
             task = self.process.begin(subject.method, subject.request)
         else:
             task = self.process.begin("process_stripe_event", signed(self.stripe.events[subject][1], self.clock()))
@@ -232,75 +221,13 @@ class Simulation:
     def _crash(self):
         self.process.store.crash()
 
-    def _ended(self, serving):
-        """The service has answered, or its caller has hung up. Whether the answer arrives is the network's affair."""
-        task, subject = serving.task, serving.subject
-        if task.cancelled():
-            return
-        error = task.exception()
-        if isinstance(error, Failure):
-            self.counts[error.reason] += 1
-            if subject is not None:
-                self.network.send(Message("reply", subject))
-            return
-        if error is not None and not isinstance(error, Refusal):
-            raise error
-        if isinstance(subject, Operation):
-            if error is not None:
-                self._refused(serving, subject, error)
-            else:
-                self._answered(serving, subject, task.result())
-        elif subject is not None:
-            expect(error is None or error.reason is Reason.SIGNATURE_INVALID, f"event {self.stripe.events[subject]} was refused: {error}")
-            self.network.send(Message("reply", subject, definite=error is None))
-
-    def _refused(self, serving, operation, error):
-        self.counts[error.reason] += 1
-        expect(operation.reply is None, f"{operation} was answered before, and now is refused: {error.reason} {error}")
-        expect(operation.key not in self.model.applied, f"{operation} had its effect, and now is refused: {error.reason} {error}")
-        if error.reason is Reason.INSUFFICIENT_CREDITS:
-            available = int(error.metadata["available_microcredits"])
-            words = f"{operation} was refused for {available} available, it offered {sorted(serving.offers)}"
-            expect(available in {offer[1] for offer in serving.offers}, words)
-        self.network.send(Message("reply", operation, definite=True))
-
-    def _answered(self, serving, operation, answer):
-        self.counts[operation.method] += 1
-        if not operation.key:
-            shown = answer.balance
-            found = (shown.account_version, shown.available_microcredits)
-            offered = {(version, 0 if frozen else available) for version, available, frozen in serving.offers}
-            expect(found in offered, f"{operation.account_id} showed version and available {found}, it offered {sorted(offered)}")
-            return
-        reply = operation.parse(answer)
-        replayed = reply.replayed
-        reply.ClearField("replayed")
-        self.network.send(Message("reply", operation, definite=True))
-        if operation.method == "deduct_credits" and not reply.transaction_id:
-            expect(0 in {offer[1] for offer in serving.offers}, f"{operation} took nothing, it offered {sorted(serving.offers)}")
-            return
-        operation.originals += not replayed
-        expect(operation.originals <= 1, f"{operation} has {operation.originals} original answers")
-        expect(operation.reply in (None, reply), f"two answers differ: {operation} and {reply}")
-        expect(
-            operation.method not in CREDIT_METHODS or operation.key in self.model.applied, f"{operation} is acknowledged without an effect"
-        )
-        if operation.reply is None:
-            operation.reply = reply
-            self._learn(operation, reply)
-
-    def _learn(self, operation, reply):
-        if operation.method == "deduct_credits":
-            self.workload.deductions.append((operation.account_id, reply.transaction_id))
-        elif operation.method == "create_purchase":
-            self.workload.purchases.append(reply.purchase.purchase_id)
-            if reply.purchase.checkout_session_id:
-                self.public.pages.append(reply.purchase.checkout_session_id)
-
     async def _quiet(self):
         """Nothing fails any more, until everybody has been told everything; then what is stored must be true."""
         self.faults.disarm()
         self.network.reliable = self.provider.reliable = True
+        for operation in self.workload.operations.values():
+            # A refusal leaves the key free: the same request, doubled and late, may have begun something after all.
+            operation.definite &= operation.reply is not None or operation.method not in LONG_METHODS
         for _ in range(ROUNDS_MAX):
             await self._drain()
             waiting = [each for each in self.workload.operations.values() if not each.definite]
