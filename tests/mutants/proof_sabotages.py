@@ -1,0 +1,66 @@
+"""Sabotages of the proof itself: `billing verify` and the backup."""
+
+from sabotage import Sabotage
+
+VERIFY = "billing_service/operations/verify.py"
+PROVING = "operations/test_verify.py"
+TAMPERING = f"{PROVING}::test_tampering_shows"
+
+PROOF = (
+    Sabotage(
+        "verify does not follow hashes",
+        "P40",
+        VERIFY,
+        '            self._compare(f"{newer.transaction_id} hash", link(older_hash, newer), newer.hash)\n',
+        "            self._compare('hash', len(older_hash), len(newer.hash))\n",
+        (f"{TAMPERING}[sqlite-column description]",),
+    ),
+    Sabotage(
+        "verify does not add up entries",
+        "P1",
+        VERIFY,
+        '        self._compare(f"{name} amount", effect, transaction.amount)\n',
+        "",
+        (f"{PROVING}::test_a_history_written_again_from_some_point_shows[sqlite]", f"{TAMPERING}[sqlite-entry amount]", PROVING),
+    ),
+    Sabotage(
+        "verify does not compare balances",
+        "P41",
+        VERIFY,
+        '        self._compare("newest balance after", balance, self._newest_balance)\n',
+        "",
+        (f"{TAMPERING}[sqlite-balance raised]", PROVING),
+    ),
+    Sabotage(
+        "verify overlooks rows beside the chains",
+        "P40",
+        VERIFY,
+        '    report.compare("", "transactions", int(versions), int(transactions))\n',
+        "",
+        (f"{TAMPERING}[sqlite-row added beside the chain]",),
+    ),
+    Sabotage(
+        "verify overlooks loose entries",
+        "P40",
+        VERIFY,
+        'of {entries}", 0, int(loose_entries))',
+        'of {entries}", 0, 0 * int(loose_entries))',
+        (f"{TAMPERING}[sqlite-entry without transaction]",),
+    ),
+    Sabotage(
+        "verify overlooks lots",
+        "P41",
+        VERIFY,
+        'remaining", places.get(place, 0), lots.get(place, "none"))',
+        'remaining", 0, 0)',
+        (f"{TAMPERING}[sqlite-lot raised]",),
+    ),
+    Sabotage(
+        "verify ignores exported heads",
+        "P40",
+        VERIFY,
+        'exported hash", self._exported.hash, transaction.hash.hex())',
+        'exported hash", 0, 0)',
+        (f"{PROVING}::test_a_rewritten_history_shows_by_the_exported_heads_alone[sqlite]", PROVING),
+    ),
+)

@@ -1,0 +1,218 @@
+"""Sabotages of transactions, locks, durability and what the databases refuse."""
+
+from sabotage import Sabotage
+
+SQLITE = "billing_service/storage/sqlite.py"
+POSTGRES = "billing_service/storage/postgres.py"
+LEDGER_ROWS = "billing_service/storage/ledger_rows.py"
+BATCH_ROWS = "billing_service/storage/batch_rows.py"
+SCHEMA = "billing_service/storage/migrations/sql/0001_initial"
+UNITS = "storage/test_store_units.py"
+ENDINGS = "storage/test_store_endings.py"
+CONSTRAINTS = "storage/test_store_constraints.py"
+TWO_WRITERS = ("ledger/test_two_writers.py::test_racing_on_the_same_accounts[postgresql]",)
+ALONE = f"{UNITS}::test_nobody_else_writes_what_a_unit_has_read"
+
+STORAGE = (
+    Sabotage(
+        "BEGIN IMMEDIATE removed",
+        "P8",
+        SQLITE,
+        '_transaction(raw, "BEGIN IMMEDIATE"):\n                result',
+        '_transaction(raw, "BEGIN"):\n                result',
+        (f"{ALONE}[sqlite]",),
+    ),
+    Sabotage(
+        "accounts read without FOR UPDATE",
+        "P8",
+        LEDGER_ROWS,
+        "_accounts_named().with_for_update()",
+        "_accounts_named()",
+        (f"{ALONE}[postgresql]",),
+    ),
+    Sabotage("batch read without FOR UPDATE", "P8", BATCH_ROWS, "        .with_for_update()\n", "", TWO_WRITERS),
+    Sabotage("stale lots and keys used after waiting for a lock", "P8", BATCH_ROWS, "    if stale:", "    if not found:", TWO_WRITERS),
+    Sabotage(
+        "locks taken in the order asked for",
+        "P9",
+        LEDGER_ROWS,
+        '"list_ids")).order_by(accounts.c.account_id)',
+        '"list_ids")).order_by(accounts.c.account_id.desc())',
+        ("storage/test_store_identity.py::test_accounts_are_locked_in_the_order_of_their_bytes",),
+    ),
+    Sabotage(
+        "a conflict reruns what is left of the unit",
+        "P8",
+        SQLITE,
+        "return await rerun_on_conflict(lambda: self._in_writer(work), self.counters)",
+        "begun = work()\n        return await rerun_on_conflict(lambda: self._in_writer(lambda: begun), self.counters)",
+        (f"{UNITS}::test_a_conflict_reruns_the_unit_from_its_start[sqlite]",),
+    ),
+    Sabotage(
+        "a conflict is given up at once",
+        "P9",
+        "billing_service/storage/store.py",
+        "ATTEMPTS_MAX = 6",
+        "ATTEMPTS_MAX = 1",
+        (f"{UNITS}::test_a_conflict_reruns_the_unit_from_its_start[sqlite]",),
+    ),
+    Sabotage(
+        "a deadlock is a defect",
+        "P9",
+        "billing_service/storage/failures.py",
+        '    "40P01",  # deadlock_detected\n',
+        "",
+        ("storage/test_postgres_store.py::test_a_deadlock_is_run_again",),
+    ),
+    Sabotage(
+        "constraint errors swallowed",
+        "P10",
+        SQLITE,
+        "                    answer = self._execute(raw, wanted)\n",
+        "                    try:\n                        answer = self._execute(raw, wanted)\n"
+        "                    except sqlite3.IntegrityError:\n                        answer = 0\n",
+        (f"{UNITS}::test_a_unit_cannot_swallow_a_statements_error[sqlite]",),
+    ),
+    Sabotage(
+        "row counts not checked",
+        "P10",
+        LEDGER_ROWS,
+        "    if changed != expected:",
+        "    if changed > expected:",
+        (f"{UNITS}::test_a_write_that_changes_nothing_is_loud[sqlite]",),
+    ),
+    Sabotage(
+        "CHECK on lots dropped, SQLite",
+        "P2",
+        f"{SCHEMA}.sqlite.sql",
+        "CHECK (remaining >= 0 AND remaining <= amount)",
+        "CHECK (remaining <= amount)",
+        ("storage/test_migrations.py::test_every_check_is_in_the_database[sqlite]",),
+    ),
+    Sabotage(
+        "CHECK on lots dropped, PostgreSQL",
+        "P2",
+        f"{SCHEMA}.postgresql.sql",
+        "CHECK (remaining >= 0 AND remaining <= amount)",
+        "CHECK (remaining <= amount)",
+        ("storage/test_migrations.py::test_every_check_is_in_the_database[postgresql]",),
+    ),
+    Sabotage(
+        "CHECK on balances dropped",
+        "P2",
+        f"{SCHEMA}.sqlite.sql",
+        "CHECK (balance >= -debt AND balance <= 9000000000000000)",
+        "CHECK (balance <= 9000000000000000)",
+        (
+            f"{CONSTRAINTS}::test_nonsense_is_refused[sqlite-accounts--1_0]",
+            "storage/test_migrations.py::test_every_check_is_in_the_database",
+        ),
+    ),
+    Sabotage(
+        "history may be changed",
+        "P40",
+        f"{SCHEMA}.sqlite.sql",
+        "BEFORE UPDATE ON transactions\nBEGIN",
+        "BEFORE UPDATE ON transactions WHEN old.version < 0\nBEGIN",
+        (f"{CONSTRAINTS}::test_history_is_never_changed",),
+    ),
+    Sabotage(
+        "synchronous=NORMAL",
+        "P19",
+        SQLITE,
+        '"PRAGMA synchronous=FULL"',
+        '"PRAGMA synchronous=NORMAL"',
+        ("crash/test_durability.py::test_each_answer_stands_for_a_commit_of_a_database_that_syncs[sqlite]",),
+    ),
+    Sabotage(
+        "synchronous=NORMAL after it was confirmed",
+        "P19",
+        SQLITE,
+        "        await _confirm(writer)\n",
+        '        await _confirm(writer)\n        await writer.execute_fetchall("PRAGMA synchronous=NORMAL")\n',
+        ("crash/test_durability.py::test_the_disk_is_asked_once_at_least_for_each_answer",),
+    ),
+    Sabotage(
+        "PostgreSQL's fsync and synchronous_commit not confirmed",
+        "P19",
+        POSTGRES,
+        "    if unsafe:\n",
+        "    if len(unsafe) > len(rows):\n",
+        ("storage/test_postgres_store.py::test_unsafe_settings_are_refused",),
+    ),
+    Sabotage(
+        "sessions commit asynchronously",
+        "P19",
+        POSTGRES,
+        '    "synchronous_commit": "on",\n',
+        "",
+        ("storage/test_postgres_store.py::test_sessions_are_bounded_and_durable",),
+    ),
+    Sabotage(
+        "each transaction lowers its own durability",
+        "P19",
+        POSTGRES,
+        "                result = await self._drive(connection, work(), self.counters)\n",
+        '                await connection.execute("SET LOCAL synchronous_commit = off")\n'
+        "                result = await self._drive(connection, work(), self.counters)\n",
+        ("storage/test_transaction_durability.py::test_every_transaction_waits_for_the_disk[postgresql]",),
+    ),
+    Sabotage(
+        "answered before the commit",
+        "P18",
+        SQLITE,
+        '            with _transaction(raw, "BEGIN IMMEDIATE"):\n                result = self._drive(raw, work(), self.counters)\n'
+        '                raw.execute("COMMIT")\n',
+        '            if raw.in_transaction:\n                raw.execute("COMMIT")\n            raw.execute("BEGIN IMMEDIATE")\n'
+        "            result = self._drive(raw, work(), self.counters)\n",
+        (f"{UNITS}::test_reads_hold_all_that_was_acknowledged[sqlite]",),
+    ),
+    Sabotage(
+        "commit not shielded from the caller's cancellation",
+        "P12",
+        POSTGRES,
+        "return await asyncio.shield(task)",
+        "return await task",
+        (f"{ENDINGS}::test_a_cancelled_caller_does_not_stop_what_began[postgresql]",),
+    ),
+    Sabotage(
+        "closing waits for no transaction",
+        "P37",
+        POSTGRES,
+        "        while self._running:\n            await asyncio.wait(self._running)\n",
+        "        for running in list(self._running):\n            running.cancel()\n",
+        (f"{ENDINGS}::test_closing_waits_for_what_began[postgresql]",),
+    ),
+    Sabotage(
+        "the probe always succeeds",
+        "P36",
+        SQLITE,
+        "        await self._finish(self._call(self._writer, self._commit_nothing))\n",
+        "        self._confirm_file()\n",
+        (f"{ENDINGS}::test_a_probe_needs_the_right_to_write",),
+    ),
+    Sabotage(
+        "a read-only server passes the probe",
+        "P36",
+        POSTGRES,
+        'if await connection.fetchval("SHOW transaction_read_only") != "off":',
+        'if await connection.fetchval("SHOW transaction_read_only") == "":',
+        (f"{ENDINGS}::test_a_probe_refuses_a_read_only_server",),
+    ),
+    Sabotage(
+        "a second process may have the file",
+        "P25",
+        SQLITE,
+        "fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)",
+        "fcntl.flock(self._handle, fcntl.LOCK_SH | fcntl.LOCK_NB)",
+        ("storage/test_sqlite_store.py::test_a_second_opening_is_refused",),
+    ),
+    Sabotage(
+        "readers checkpoint too",
+        "P25",
+        SQLITE,
+        '    "PRAGMA wal_autocheckpoint=0",  # only one',
+        "    # only one",
+        ("storage/test_sqlite_store.py::test_only_the_writer_writes_and_checkpoints",),
+    ),
+)
