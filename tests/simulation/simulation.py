@@ -58,7 +58,7 @@ class Simulation:
         self.model = Model(bonus=BONUS, vesting_us=self.vesting_us)
         self.model.requests = self.workload.operations
         self.model.may_complete = self._is_paid
-        self.witness = Witness(self.model)
+        self.witness = Witness(self.model, self._note_offers)
         self.serving = []
         self.told = set()
         """Numbers of the events that Stripe knows to have arrived."""
@@ -225,6 +225,7 @@ class Simulation:
         """Nothing fails any more, until everybody has been told everything; then what is stored must be true."""
         self.faults.disarm()
         self.network.reliable = self.provider.reliable = True
+        await self._drain()
         for operation in self.workload.operations.values():
             # A refusal leaves the key free: the same request, doubled and late, may have begun something after all.
             operation.definite &= operation.reply is not None or operation.method not in LONG_METHODS

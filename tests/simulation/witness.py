@@ -27,8 +27,9 @@ def target(credits_sold, paid_minor, gone_minor):
 class Witness:
     """Compares after every commit; `commits` counts them."""
 
-    def __init__(self, model):
+    def __init__(self, model, note_offers):
         self.model = model
+        self._note_offers = note_offers
         self.commits = 0
 
     def __call__(self, raw):
@@ -58,6 +59,7 @@ class Witness:
             newest = row[8]
         for line in reversed(new):
             self.model.apply(account_id, line)
+            self._note_offers()  # a batch decides on states that were never committed by themselves
 
     def _check_purchases(self, raw, account_id, account):
         gone, waiting = defaultdict(int), 0
