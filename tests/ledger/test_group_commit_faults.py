@@ -139,7 +139,8 @@ async def test_an_account_that_another_program_keeps_locked_holds_up_nobody_else
     if database.store == "sqlite":
         pytest.skip("SQLite locks whole files, and keeps other programs out")
     await open_account(store, "beta", clock=clock, ids=ids, microcredits=10)
-    writer = open_writer(store)
+    counted = WrappedStore(store)
+    writer = open_writer(counted)
     blocker = await asyncpg.connect(database.url)
     try:
         await blocker.execute("BEGIN; SELECT 1 FROM accounts WHERE account_id = 'acme' FOR UPDATE")
@@ -149,8 +150,10 @@ async def test_an_account_that_another_program_keeps_locked_holds_up_nobody_else
         with pytest.raises(Failure) as told:
             await stuck
         assert told.value.reason is Reason.CONFLICT
+        before = counted.writes
         apart = writer.submit(deduction("acme", 1, "apart"))
         assert not (await writer.submit(deduction("beta", 1, "next"))).replayed
+        assert counted.writes == before + 2  # one each, and none for both together
         assert not apart.done()
     finally:
         await blocker.close()
@@ -180,4 +183,5 @@ async def test_a_refusal_in_a_batch_that_is_split_stays_its_own(open_writer, sto
     )
     assert isinstance(told[1], Refusal)
     assert [isinstance(answer, Answer) for answer in told] == [True, False, True]
+    assert [told[place].reply.partition(b" ")[2] for place in (0, 2)] == [b"took 60 left 40", b"took 40 left 0"]
     assert await balance(store) == 0

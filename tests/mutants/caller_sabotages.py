@@ -63,7 +63,7 @@ CALLERS = (
         API_KEYS,
         "return self.revoke_time_us is None and (self.expire",
         "return (self.expire",
-        (f"{MATRIX}::test_a_revoked_key_dies_in_time_and_its_successor_lives[sqlite]", "api/test_identity.py"),
+        ("api/test_identity.py",),
     ),
     Sabotage(
         "keys remembered for an hour",

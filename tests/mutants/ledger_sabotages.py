@@ -102,7 +102,7 @@ LEDGER = (
         POSTING,
         '            self._spent[key.id] = StoredKey(key.fingerprint, reply, "")\n',
         "",
-        (f"{GROUP_COMMIT}::test_duplicates_in_one_batch_have_one_effect[sqlite]",),
+        (f"{GROUP_COMMIT}::test_each_in_a_batch_gets_its_own_answer_in_order[sqlite]",),
     ),
     Sabotage(
         "one refusal refuses the whole batch",

@@ -165,7 +165,7 @@ MONEY = (
         COMPLETION,
         " and before is not PurchaseStatus.COMPLETED:",
         ":",
-        ("end_to_end/test_event_orders.py::test_delayed_money_in_every_order[sqlite-async_payment_succeeded]",),
+        ("end_to_end/test_event_orders.py::test_delayed_money_in_every_order[sqlite-succeeded-3-1100]",),
     ),
     Sabotage(
         "both bonuses with every purchase",

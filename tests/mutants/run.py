@@ -4,13 +4,14 @@ import argparse
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from queue import SimpleQueue
 from typing import NamedTuple
@@ -78,20 +79,28 @@ class Tree:
         """pytest's exit code and what it printed."""
         command = [sys.executable, "-m", "pytest", "-q", "-rfE", "--tb=no", "-p", "no:cacheprovider", f"--timeout={TEST_TIMEOUT_S}"]
         named = [f"tests/{test}" for test in tests]
-        try:
-            done = subprocess.run(
-                [*command, *options, *named],
-                cwd=self._root,
-                env=self._environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                timeout=timeout_s,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            return -1, f"the tests took more than {timeout_s} s"
-        return done.returncode, done.stdout.decode(errors="replace")
+        with subprocess.Popen(
+            [*command, *options, *named],
+            cwd=self._root,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        ) as running:
+            try:
+                printed, _ = running.communicate(timeout=timeout_s)
+            except subprocess.TimeoutExpired:
+                return -1, f"the tests took more than {timeout_s} s"
+            finally:
+                _end_session(running.pid)
+        return running.returncode, printed.decode(errors="replace")
+
+
+def _end_session(leader: int) -> None:
+    """Ends whatever the tests started and left: a sabotaged service may not stop when told."""
+    with suppress(ProcessLookupError):
+        os.killpg(leader, signal.SIGKILL)
 
 
 def _judge(code: int, printed: str) -> tuple[str, str]:
@@ -119,6 +128,18 @@ def _clean_run(tree: Tree, sabotages: Sequence[Sabotage]) -> bool:
     return code == 0
 
 
+@contextmanager
+def _environment() -> Iterator[dict[str, str]]:
+    """What a tree's tests run with: a PostgreSQL of their own, once for all sabotages, and compiled modules kept from run to run."""
+    environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONDONTWRITEBYTECODE", URL_VARIABLE)}
+    try:
+        with postgres_databases() as databases:
+            yield environment | {URL_VARIABLE: databases.admin_url}
+    except PostgresUnavailableError as reason:
+        _say(f"sabotages of PostgreSQL can't be judged: {reason}")
+        yield environment
+
+
 def _print(verdict: Verdict) -> None:
     sabotage = verdict.sabotage
     end = f"killed by {verdict.killer}" if verdict.killer else f"*** {verdict.problem}"
@@ -133,13 +154,8 @@ def main() -> int:
     chosen = [sabotage for sabotage in SABOTAGES if not given.names or any(part in sabotage.name for part in given.names)]
     started = time.monotonic()
     with ExitStack() as stack:
-        environment = dict(os.environ)
-        try:
-            environment[URL_VARIABLE] = stack.enter_context(postgres_databases()).admin_url
-        except PostgresUnavailableError as reason:
-            _say(f"sabotages of PostgreSQL can't be judged: {reason}")
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="billing-mutants-")))
-        made = [Tree(folder / str(number), environment) for number in range(COPIES)]
+        made = [Tree(folder / str(number), stack.enter_context(_environment())) for number in range(COPIES)]
         clean = given.no_clean_run or _clean_run(made[0], chosen)
         trees: SimpleQueue[Tree] = SimpleQueue()
         for tree in made:

@@ -31,7 +31,14 @@ STORAGE = (
         (f"{ALONE}[postgresql]",),
     ),
     Sabotage("batch read without FOR UPDATE", "P8", BATCH_ROWS, "        .with_for_update()\n", "", TWO_WRITERS),
-    Sabotage("stale lots and keys used after waiting for a lock", "P8", BATCH_ROWS, "    if stale:", "    if not found:", TWO_WRITERS),
+    Sabotage(
+        "stale lots and keys used after waiting for a lock",
+        "P8",
+        BATCH_ROWS,
+        "    if stale:",
+        "    if not found:",
+        ("ledger/test_batch_that_waited.py",),
+    ),
     Sabotage(
         "locks taken in the order asked for",
         "P9",
@@ -87,7 +94,7 @@ STORAGE = (
         f"{SCHEMA}.sqlite.sql",
         "CHECK (remaining >= 0 AND remaining <= amount)",
         "CHECK (remaining <= amount)",
-        ("storage/test_migrations.py::test_every_check_is_in_the_database[sqlite]",),
+        (f"{CONSTRAINTS}::test_nonsense_is_refused",),
     ),
     Sabotage(
         "CHECK on lots dropped, PostgreSQL",
@@ -95,7 +102,7 @@ STORAGE = (
         f"{SCHEMA}.postgresql.sql",
         "CHECK (remaining >= 0 AND remaining <= amount)",
         "CHECK (remaining <= amount)",
-        ("storage/test_migrations.py::test_every_check_is_in_the_database[postgresql]",),
+        (f"{CONSTRAINTS}::test_nonsense_is_refused",),
     ),
     Sabotage(
         "CHECK on balances dropped",
@@ -103,10 +110,7 @@ STORAGE = (
         f"{SCHEMA}.sqlite.sql",
         "CHECK (balance >= -debt AND balance <= 9000000000000000)",
         "CHECK (balance <= 9000000000000000)",
-        (
-            f"{CONSTRAINTS}::test_nonsense_is_refused[sqlite-accounts--1_0]",
-            "storage/test_migrations.py::test_every_check_is_in_the_database",
-        ),
+        (f"{CONSTRAINTS}::test_nonsense_is_refused",),
     ),
     Sabotage(
         "history may be changed",
@@ -205,7 +209,7 @@ STORAGE = (
         SQLITE,
         "fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)",
         "fcntl.flock(self._handle, fcntl.LOCK_SH | fcntl.LOCK_NB)",
-        ("storage/test_sqlite_store.py::test_a_second_opening_is_refused",),
+        ("crash/test_storage_faults.py::test_a_second_process_on_the_same_file_does_not_start",),
     ),
     Sabotage(
         "readers checkpoint too",

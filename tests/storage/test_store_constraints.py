@@ -87,6 +87,7 @@ NONSENSE = [
     ("accounts", {"version": "-1"}),
     ("accounts", {"account_id": "NULL"}),
     ("lots", {"remaining": "-1"}),
+    ("lots", {"remaining": "-1", "is_open": "0"}),
     ("lots", {"remaining": "11"}),
     ("lots", {"remaining": "0"}),
     ("lots", {"is_open": "0"}),
