@@ -91,6 +91,10 @@ test: setup test-tools ## Everything that proves the product, in under 10 minute
 test-long: setup test-tools ## The same with long runs of crashes and fuzzing
 	BILLING_LONG_TESTS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -q
 
+.PHONY: mutants
+mutants: setup ## Sabotage a copy of the code, one defect at a time: a test must notice each
+	$(BIN)/python tests/mutants/run.py
+
 .PHONY: bench
 bench: setup ## Measure against the no-op and the naive form, in one run
 	$(BIN)/python -m tests.bench.run

@@ -1,0 +1,28 @@
+"""The table of promises names each once, and tests that exist."""
+
+import ast
+import re
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parents[1]
+TABLE = (TESTS / "README.md").read_text(encoding="utf-8")
+PROMISES = {f"P{number}" for number in range(1, 49)} | {"P30b", "P39b"}
+NAMED = re.findall(
+    r"`([a-z_/]+\.py)(?:::([\w*]+))?`", "\n".join(line.split("|")[4] for line in TABLE.splitlines() if line.startswith("| P"))
+)
+
+
+def test_each_promise_is_there_once():
+    listed = re.findall(r"^\| (P\d+b?) \|", TABLE, re.MULTILINE) + re.findall(r"\*\*(P\d+b?)\*\*", TABLE)
+    assert len(listed) == len(PROMISES)
+    assert set(listed) == PROMISES
+
+
+@pytest.mark.parametrize(("path", "pattern"), sorted(set(NAMED)))
+def test_each_test_that_is_named_exists(path, pattern):
+    tree = ast.parse((TESTS / path).read_text(encoding="utf-8"))
+    functions = [node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    assert not pattern or any(fnmatchcase(name, pattern) for name in functions)
