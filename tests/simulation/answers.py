@@ -3,6 +3,8 @@
 import asyncio
 from dataclasses import dataclass, field
 
+from prepaid.billing.v1 import stripe_events_pb2
+
 from billing_service.domain.refusals import Failure, Reason, Refusal
 from tests.simulation.model import expect
 from tests.simulation.workload import Operation
@@ -30,6 +32,8 @@ class Answers:
         self._network = network
         self._public = public
         self._counts = counts
+        self._settled = set()
+        """Events that had their effect."""
 
     def ended(self, serving):
         """The service has answered, or its caller has hung up. Whether the answer arrives is the network's affair."""
@@ -51,6 +55,9 @@ class Answers:
                 self._answered(serving, subject, task.result())
         elif subject is not None:
             expect(error is None or error.reason is Reason.SIGNATURE_INVALID, f"event {subject} was refused: {error}")
+            if error is None and task.result().outcome != stripe_events_pb2.STRIPE_EVENT_OUTCOME_DUPLICATE:
+                expect(subject not in self._settled, f"event {subject} was handled a second time")
+                self._settled.add(subject)
             self._network.send(Message("reply", subject, definite=error is None))
 
     def _refused(self, serving, operation, error):

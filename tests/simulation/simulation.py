@@ -37,6 +37,8 @@ WEIGHTS = {
 }
 LONG_METHODS = ("create_purchase", "refund")
 """Those that ask Stripe between two transactions."""
+FORGETTING = 0.5
+"""Of the quiet points, how many come only after Stripe has forgotten its keys."""
 PREPARED = 0.9
 """Of the runs, how many begin with accounts that have something."""
 
@@ -141,7 +143,6 @@ class Simulation:
     async def _restart(self):
         self.counts["restart"] += 1
         await self.process.die()
-        self.provider.process_died()
         self.serving.clear()
         self.process = self._start(self.process.store.survivor)
         self.witness(self.process.store.raw)
@@ -204,9 +205,12 @@ class Simulation:
         elif fate < 0.9:
             self.clock.off_us = 0
         elif not self.provider.calls:
-            self.clock.true_us += DAY_US
-            self.provider.forget_keys()
+            self._pass_day()
         self._note_offers()
+
+    def _pass_day(self):
+        self.clock.true_us += DAY_US
+        self.provider.forget_keys()
 
     def _fault(self):
         self.faults.arm()
@@ -226,6 +230,8 @@ class Simulation:
         self.faults.disarm()
         self.network.reliable = self.provider.reliable = True
         await self._drain()
+        if self.chance.random() < FORGETTING:
+            self._pass_day()
         for operation in self.workload.operations.values():
             # A refusal leaves the key free: the same request, doubled and late, may have begun something after all.
             operation.definite &= operation.reply is not None or operation.method not in LONG_METHODS

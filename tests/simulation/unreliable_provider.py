@@ -22,19 +22,14 @@ class UnreliableProvider:
         assert not self.calls
         self._keys.clear()
 
-    def process_died(self):
-        self.calls = 0
-
     async def _call(self, perform, key="", said=()):
         self.calls += 1
-        await self._turns.turn()
         try:
+            await self._turns.turn()
             answer = self._answer(perform, key, said)
-        except BaseException:
+            await self._turns.turn()
+        finally:
             self.calls -= 1
-            raise
-        await self._turns.turn()
-        self.calls -= 1
         if self._unlucky(0.1):
             raise ProviderUnavailable("the reply was lost")
         return answer
@@ -51,7 +46,7 @@ class UnreliableProvider:
             if said != said_first:
                 raise ProviderRefused("idempotency_error", "the key was used with other parameters")
             return answer
-        failing = self._unlucky(0.06)
+        failing = self._unlucky(0.15)
         if failing and self._unlucky(0.5):
             self._keys[key] = (_STORED_FAILURE, said)
             raise ProviderUnavailable("failed before the effect", key_spent=True)
