@@ -101,8 +101,8 @@ class PostgresStore:
 
     async def _transact(self, work: Callable[[], Work[T]]) -> T:
         async with self._pool.acquire() as connection:
-            await connection.execute("BEGIN")
             try:
+                await connection.execute("BEGIN")
                 result = await self._drive(connection, work(), self.counters)
                 await connection.execute("COMMIT")
             except BaseException:
@@ -113,8 +113,8 @@ class PostgresStore:
 
     async def _look(self, work: Callable[[], Work[T]]) -> T:
         async with self._pool.acquire() as connection:
-            await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             try:
+                await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
                 return await self._drive(connection, work(), self.read_counters)
             finally:
                 await _roll_back(connection)

@@ -8,7 +8,8 @@ import asyncio
 import fcntl
 import os
 import sqlite3
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -105,13 +106,9 @@ class SqliteStore:
         raw = connection._conn  # noqa: SLF001 - inside the connection's own thread
         self._confirm_file()
         try:
-            raw.execute("BEGIN IMMEDIATE")
-            try:
+            with _transaction(raw, "BEGIN IMMEDIATE"):
                 result = self._drive(raw, work(), self.counters)
                 raw.execute("COMMIT")
-            finally:
-                if raw.in_transaction:
-                    raw.execute("ROLLBACK")
         except sqlite3.Error as error:
             meaning = failures.from_sqlite(error)
             if meaning is error:
@@ -164,11 +161,8 @@ class SqliteStore:
     def _look(self, connection: aiosqlite.Connection, work: Callable[[], Work[T]]) -> T:
         raw = connection._conn  # noqa: SLF001 - inside the connection's own thread
         try:
-            raw.execute("BEGIN")
-            try:
+            with _transaction(raw, "BEGIN"):
                 return self._drive(raw, work(), self.read_counters)
-            finally:
-                raw.execute("ROLLBACK")
         except sqlite3.Error as error:
             meaning = failures.from_sqlite(error)
             if meaning is error:
@@ -182,13 +176,9 @@ class SqliteStore:
         raw = connection._conn  # noqa: SLF001 - inside the connection's own thread
         self._confirm_file()
         try:
-            raw.execute("BEGIN IMMEDIATE")
-            try:
+            with _transaction(raw, "BEGIN IMMEDIATE"):
                 raw.execute("PRAGMA user_version=0")  # as it is; yet a page goes to the disk, and a full one says so
                 raw.execute("COMMIT")
-            finally:
-                if raw.in_transaction:
-                    raw.execute("ROLLBACK")
         except sqlite3.Error as error:
             raise storage_unavailable() from error
 
@@ -210,6 +200,19 @@ class SqliteStore:
         for connection in (*self._all_readers, self._writer):
             await connection.close()
         self._lock.release()
+
+
+@contextmanager
+def _transaction(raw: sqlite3.Connection, begin: str) -> Iterator[None]:
+    """Leaves no transaction open, also when BEGIN took effect and failed, or when SQLite rolled back by itself."""
+    if raw.in_transaction:
+        raw.execute("ROLLBACK")  # the last one failed, and the connection must not stay unusable for ever
+    try:
+        raw.execute(begin)
+        yield
+    finally:
+        if raw.in_transaction:
+            raw.execute("ROLLBACK")
 
 
 def _identity(path: Path) -> tuple[int, int]:
