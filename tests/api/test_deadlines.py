@@ -49,7 +49,7 @@ async def test_a_call_that_never_returns_is_answered_at_the_services_own_deadlin
     gate = Gate()
     async with edge_server({"DeductCredits": gate.wait}, limits=ServerLimits(deadline_default_s=0.1, grace_s=0.1)) as edge:
         calls = [asyncio.ensure_future(refused(edge.stub.DeductCredits(REQUEST, timeout=timeout_s))) for _ in range(3)]
-        for seen in await asyncio.gather(*calls):
+        for seen in await asyncio.wait_for(asyncio.gather(*calls), 10):
             assert (seen.code, seen.reason) == (grpc.StatusCode.UNAVAILABLE, "STORAGE_UNAVAILABLE")
         assert gate.left == ["cancelled"] * 3
         assert edge.server.edge.admission.in_flight == 0

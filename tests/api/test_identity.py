@@ -167,6 +167,16 @@ async def test_a_key_is_looked_up_once_in_five_seconds_and_a_revocation_acts_wit
     await rejected(authenticator, peer)
 
 
+async def test_a_revocation_acts_within_the_ten_seconds_promised():
+    ring = KeyRing()
+    key = ring.add(1, "web", Scope.READ)
+    authenticator, peer = ring.authenticator(), FakePeer((bearer(key),))
+    await identify(authenticator, peer)
+    ring.keys[key.key_id] = replace(ring.keys[key.key_id], revoke_time_us=ring.now_us)
+    ring.pass_time(10)
+    await rejected(authenticator, peer)
+
+
 async def test_what_is_remembered_does_not_grow_old_twice():
     """A second secret of a remembered id must not renew the trust in the first."""
     ring = KeyRing()

@@ -132,8 +132,8 @@ LEDGER = (
         "a failed batch is never split",
         "P11",
         WRITER,
-        "            if len(operations) == 1:\n",
-        "            if operations:\n",
+        "            if len(operations) == 1:\n                return [error]\n",
+        "            if operations:\n                return [error] * len(operations)\n",
         (f"{FAULTS}::test_a_culprit_is_found_and_its_neighbours_are_posted[sqlite-0]",),
     ),
     Sabotage(

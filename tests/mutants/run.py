@@ -124,7 +124,7 @@ def _clean_run(tree: Tree, sabotages: Sequence[Sabotage]) -> bool:
     code, printed = tree.run(tests, CLEAN_TIMEOUT_S, "-n", str(COPIES), "--dist", "loadfile")
     _say(f"without sabotage: {printed.strip().splitlines()[-1]}, {time.monotonic() - started:.0f} s in all")
     if code:
-        _say(printed)
+        _say("\n".join(line for line in printed.splitlines() if line.startswith(("FAILED", "ERROR"))))
     return code == 0
 
 

@@ -10,7 +10,7 @@ SCHEMA = "billing_service/storage/migrations/sql/0001_initial"
 UNITS = "storage/test_store_units.py"
 ENDINGS = "storage/test_store_endings.py"
 CONSTRAINTS = "storage/test_store_constraints.py"
-TWO_WRITERS = ("ledger/test_two_writers.py::test_racing_on_the_same_accounts[postgresql]",)
+WAITED = ("ledger/test_batch_that_waited.py",)
 ALONE = f"{UNITS}::test_nobody_else_writes_what_a_unit_has_read"
 
 STORAGE = (
@@ -30,14 +30,14 @@ STORAGE = (
         "_accounts_named()",
         (f"{ALONE}[postgresql]",),
     ),
-    Sabotage("batch read without FOR UPDATE", "P8", BATCH_ROWS, "        .with_for_update()\n", "", TWO_WRITERS),
+    Sabotage("batch read without FOR UPDATE", "P8", BATCH_ROWS, "        .with_for_update()\n", "", WAITED),
     Sabotage(
         "stale lots and keys used after waiting for a lock",
         "P8",
         BATCH_ROWS,
         "    if stale:",
         "    if not found:",
-        ("ledger/test_batch_that_waited.py",),
+        WAITED,
     ),
     Sabotage(
         "locks taken in the order asked for",

@@ -99,7 +99,7 @@ STRIPE = (
         "webhook_gateway/answers.py",
         "grpc.StatusCode.UNAVAILABLE: 503,",
         "grpc.StatusCode.UNAVAILABLE: 200,",
-        (f"{DELIVERIES}::test_the_answer_is_made_from_the_services",),
+        (f"{DELIVERIES}::test_every_status_has_an_answer",),
     ),
     Sabotage(
         "bodies in chunks without a limit",

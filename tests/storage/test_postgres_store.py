@@ -149,11 +149,18 @@ async def test_a_deadlock_is_run_again(store, database):
     outside(database, f"ALTER DATABASE {urlsplit(database.url).path[1:]} SET deadlock_timeout = '10ms'")
     impatient = await database.open()
     lengthen = writing("lengthen", text("UPDATE referral_codes SET account_id = account_id || 'x'"))
+    met = reading(
+        "met", text("SELECT count(DISTINCT pid) FROM pg_locks WHERE relation = 'referral_codes'::regclass AND mode = 'RowShareLock'")
+    )
     nap = reading("nap", text("SELECT pg_sleep(0.05)"))
+    runs = []
 
     def unit(*order):
         def work():
+            runs.append(None)
             yield order[0]()
+            while len(runs) <= 2 and (yield met())[0][0] < 2:
+                pass
             yield nap()
             yield order[1]()
             yield lengthen()
