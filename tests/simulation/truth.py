@@ -49,6 +49,8 @@ def _check_refunds(raw, stripe, purchases):
         found = (amount_minor, status, purchases[purchase_id][3])
         wanted = (truth.amount_minor, _STATUS[truth.status], truth.payment_intent_id)
         expect(found == wanted, f"{refund_id}: amount, status and payment are {found}, at Stripe {wanted}")
+    marks = [each.refund_id for each in stripe.refunds.values() if each.refund_id]
+    expect(len(marks) == len(set(marks)), f"Stripe was asked for one refund twice: {marks}")
     expect(seen == stripe.refunds.keys(), f"refunds that nobody was told of: {stripe.refunds.keys() - seen}")
 
 
