@@ -10,7 +10,7 @@ import grpc
 from google.rpc import error_details_pb2, status_pb2
 from prepaid.billing.v1 import accounts_pb2, admin_pb2, admin_pb2_grpc, billing_pb2_grpc, transactions_pb2
 
-from tests.history.checker import Operation, Posted
+from tests.history.observations import Operation, Posted
 
 UNKNOWN = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED, grpc.StatusCode.RESOURCE_EXHAUSTED}
 """After these a caller does not know; a refusal is FAILED_PRECONDITION, and every other status is a defect."""

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from tests.history.checker import BankRead, Operation, Posted, Violation, check, shortest
+from tests.history.checker import check
+from tests.history.observations import BankRead, Operation, Posted, Violation, shortest
 
 
 def statement(*deltas):

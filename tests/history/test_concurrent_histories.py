@@ -15,8 +15,9 @@ from stack import environment
 
 from billing_service.bootstrap import open_service
 from billing_service.settings import load_settings
-from tests.history.checker import BankRead, check, shortest
+from tests.history.checker import check
 from tests.history.failing_store import Faults, connections_killed
+from tests.history.observations import BankRead, shortest
 from tests.history.recording_clients import NO_RETRIES, Client, History
 
 LONG = os.environ.get("BILLING_LONG_TESTS") == "1"
