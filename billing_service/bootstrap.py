@@ -146,7 +146,7 @@ def _environment(settings: Settings, store: Store) -> Environment:
             success_url=settings.success_url,
             cancel_url=settings.cancel_url,
             checkout_lifetime_us=CHECKOUT_LIFETIME_US,
-            allow_promotion_codes=False,
+            allow_promotion_codes=settings.allow_promotion_codes,
             livemode=settings.stripe_livemode,
         ),
         referrals=ReferralPolicy(

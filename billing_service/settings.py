@@ -117,6 +117,9 @@ class Settings(BaseModel):
     )
     custom_amount_max_minor: int = _setting("BILLING_CUSTOM_AMOUNT_MAX_MINOR", 1_000_000, "Largest custom purchase", ge=1, le=99_999_999)
 
+    allow_promotion_codes: bool = _setting(
+        "BILLING_ALLOW_PROMOTION_CODES", False, "Let customers enter Stripe's promotion codes; the credits are those of the full price"
+    )
     referral_bonus_credits: int = _setting(
         "BILLING_REFERRAL_BONUS_CREDITS", 1000, "Bonus of each of the two, in credits", ge=0, le=1_000_000
     )

@@ -11,7 +11,7 @@ from billing_service.commands.reversals import purchase_accounts
 from billing_service.commands.unit import Request, Unit, once
 from billing_service.domain.purchases import PurchaseNews, PurchaseStatus, is_cancelable
 from billing_service.domain.records import Purchase
-from billing_service.domain.refusals import Reason, Refusal, stripe_unavailable
+from billing_service.domain.refusals import Reason, Refusal, conflict, stripe_unavailable
 from billing_service.ledger.operations import Answer
 from billing_service.payments.port import ProviderRefused, ProviderUnavailable
 from billing_service.storage.key_rows import find_keys
@@ -20,6 +20,10 @@ from billing_service.storage.statements import Work
 
 _CLOSED = (PurchaseStatus.PENDING, PurchaseStatus.EXPIRED)
 """Closing the checkout may be reported as its expiry before we book the cancellation."""
+
+
+PAGES_CLOSED_MAX = 3
+"""A purchase gets one page, and now and then a second one when its first call had to be resumed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,19 @@ class CancelPurchase:
 
 async def cancel_purchase(environment: Environment, command: CancelPurchase) -> Answer:
     """Raises PURCHASE_NOT_FOUND, PURCHASE_NOT_CANCELABLE, STRIPE_UNAVAILABLE."""
+    for _ in range(PAGES_CLOSED_MAX):
+        try:
+            return await _try_to_cancel(environment, command)
+        except _PageOpenedError:
+            continue
+    raise conflict()
+
+
+class _PageOpenedError(Exception):
+    """CreatePurchase opened a page after we looked: it has to be closed as well."""
+
+
+async def _try_to_cancel(environment: Environment, command: CancelPurchase) -> Answer:
     purchase = await purchase_by_id(environment, command.purchase_id)
     request = command.make_request(purchase.account_id)
     stored = (await environment.store.read(lambda: find_keys([request.key.id]))).get(request.key.id)
@@ -67,6 +84,8 @@ def _cancel(environment: Environment, command: CancelPurchase, request: Request,
         assert purchase is not None
         if purchase.status not in _CLOSED:
             raise _not_cancelable(purchase)
+        if purchase.checkout_session_id != seen.checkout_session_id:
+            raise _PageOpenedError
         yield from hear(unit, purchase, PurchaseNews.CANCELED)
         return command.encode(purchase)
 

@@ -7,8 +7,9 @@ from billing_service.commands.unit import begin
 from billing_service.domain.records import Profile
 from billing_service.domain.refusals import Reason, Refusal
 from billing_service.payments.port import ProviderRefused, ProviderUnavailable
-from billing_service.storage.profile_rows import CLAIM_CUSTOMER, PROFILES, read_profile
+from billing_service.storage.profile_rows import CLAIM_CUSTOMER, PROFILES, read_profile, whose_customer
 from billing_service.storage.statements import Work
+from billing_service.storage.store import ConflictError
 
 
 def stripe_refused(refused: ProviderRefused) -> Refusal:
@@ -26,7 +27,8 @@ async def ensure_customer(environment: Environment, account_id: str) -> str:
             account_id=account_id,
             email=profile.email,
             name=profile.name,
-            idempotency_key=f"customer:{account_id}:{profile.customer_attempt}",
+            # Two databases may share a Stripe account, and account ids: the referral code is chance, and this account's alone.
+            idempotency_key=f"customer:{profile.referral_code}:{profile.customer_attempt}",
         )
     except ProviderUnavailable as unavailable:
         if unavailable.key_spent:
@@ -61,7 +63,8 @@ def link_customer(environment: Environment, account_id: str, customer_id: str) -
     profile = yield from read_profile(account_id)
     assert profile is not None
     if not profile.stripe_customer_id:
-        yield CLAIM_CUSTOMER(customer_id, account_id)
+        if (yield CLAIM_CUSTOMER(customer_id, account_id)) == 0 and (yield from whose_customer(customer_id)) != account_id:
+            raise ConflictError("another account was linked to the customer meanwhile")
         profile.stripe_customer_id = customer_id
         yield from PROFILES.replace(profile)
     return profile.stripe_customer_id

@@ -48,8 +48,8 @@ class Environment:
     catalog: Catalog
     terms: PurchaseTerms
     referrals: ReferralPolicy
-    webhook_secrets: tuple[str, ...]
-    api_key_pepper: bytes
+    webhook_secrets: tuple[str, ...] = field(repr=False)
+    api_key_pepper: bytes = field(repr=False)
     chance: Callable[[int], bytes] = field(default=os.urandom)
 
     def new_referral_code(self) -> str:

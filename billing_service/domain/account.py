@@ -125,6 +125,8 @@ class Posting:
 
     def into_lot(self, lot: Lot, source: str, amount: int) -> None:
         assert amount > 0
+        if self.account.balance + amount > BALANCE_MAX:
+            raise balance_limit_reached()
         if lot.remaining == 0:
             self.account.empty_before.add(lot.lot_id)
         lot.remaining += amount

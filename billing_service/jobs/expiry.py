@@ -21,7 +21,10 @@ async def sweep_expired(store: Store, clock_us: ClockUs, ids: Ids) -> int:
         found = await store.read(lambda: expired_accounts(clock_us(), ACCOUNTS_A_TRANSACTION))
         if not found:
             return swept
-        swept += await store.write(_booking(found, clock_us, ids))
+        booked = await store.write(_booking(found, clock_us, ids))
+        swept += booked
+        if not booked:  # another process was faster, or the clock was set back
+            return swept
 
 
 def _booking(account_ids: list[str], clock_us: ClockUs, ids: Ids) -> Callable[[], Work[int]]:

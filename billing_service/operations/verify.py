@@ -7,11 +7,20 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from billing_service.domain.chain import GENESIS, link
-from billing_service.domain.entries import Place, Transaction
+from billing_service.domain.entries import Place, Transaction, TransactionKind
 from billing_service.operations.heads import Head
 from billing_service.storage.statements import Work
 from billing_service.storage.store import Store
-from billing_service.storage.verify_rows import COUNTS, LOTS, ORPHAN_LOTS, links, next_accounts, one_account
+from billing_service.storage.verify_rows import (
+    COUNTS,
+    LOTS,
+    ORPHAN_LOTS,
+    REVERSED_DEDUCTIONS,
+    REVERSED_PURCHASES,
+    links,
+    next_accounts,
+    one_account,
+)
 
 ACCOUNTS_A_SNAPSHOT = 20
 """Accounts read in one snapshot: short enough to keep no journal from shrinking."""
@@ -107,15 +116,16 @@ def _verify(row: Sequence[Any], report: Report, heads: Mapping[str, Head]) -> Wo
     places: dict[str, int] = defaultdict(int)
     chain = _Chain(account_id, version, last_hash, report, heads.get(account_id))
     newest = last_id
-    while newest:
-        found = yield from links(account_id, newest, LINKS_A_PAGE)
+    while newest and chain.versions_left:
+        found = yield from links(account_id, newest, min(LINKS_A_PAGE, chain.versions_left))
         if not found:
             report.compare(account_id, f"transaction {newest}", "a row", "none")
             break
         for transaction in found:
             chain.follow(transaction, places)
         newest = found[-1].previous_id
-    chain.end(balance)
+    chain.end(balance, newest)
+    yield from _verify_reversals(account_id, chain, report)
     lots = dict((yield LOTS(account_id)))
     for place in lots.keys() | {place for place in places if place.startswith("lot_")}:
         report.compare(account_id, f"lot {place} remaining", places.get(place, 0), lots.get(place, "none"))
@@ -125,6 +135,17 @@ def _verify(row: Sequence[Any], report: Report, heads: Mapping[str, Head]) -> Wo
     report.accounts += 1
     if account_id in heads:
         report.heads_found.add(account_id)
+
+
+def _verify_reversals(account_id: str, chain: "_Chain", report: Report) -> Work[None]:
+    """What stands beside deductions and purchases as given or taken back, against the transactions that did it."""
+    for what, statement, moved in (
+        ("deduction", REVERSED_DEDUCTIONS, chain.given_back),
+        ("purchase", REVERSED_PURCHASES, chain.taken_back),
+    ):
+        stored = dict((yield statement(account_id)))
+        for source_id in stored.keys() | {source_id for source_id, amount in moved.items() if amount}:
+            report.compare(account_id, f"{what} {source_id} reversed", moved.get(source_id, 0), stored.get(source_id, 0))
 
 
 def _held(place: str) -> bool:
@@ -144,6 +165,10 @@ class _Chain:
         self._newer: Transaction | None = None
         self._expected_hash = last_hash
         self._newest_balance = 0
+        self.given_back: dict[str, int] = defaultdict(int)
+        """By deduction."""
+        self.taken_back: dict[str, int] = defaultdict(int)
+        """By purchase."""
 
     def follow(self, transaction: Transaction, places: dict[str, int]) -> None:
         name = transaction.transaction_id
@@ -163,11 +188,21 @@ class _Chain:
         self._compare(f"{name} amount", effect, transaction.amount)
         self._compare(f"{name} entries", expected=True, stored=bool(transaction.entries))
         self._newer = transaction
+        if transaction.kind is TransactionKind.DEDUCTION_REVERSAL:
+            self.given_back[transaction.source_id] += transaction.amount
+        elif transaction.kind in (TransactionKind.PURCHASE_REVERSAL, TransactionKind.PURCHASE_REINSTATEMENT):
+            self.taken_back[transaction.source_id] -= transaction.amount
         self._report.transactions += 1
         self._report.entries += len(transaction.entries)
 
-    def end(self, balance: int) -> None:
+    @property
+    def versions_left(self) -> int:
+        """How many links may follow: a chain that leads back into itself is not followed for ever."""
+        return max(self._version, 0)
+
+    def end(self, balance: int, before_first: str) -> None:
         """The oldest link stands on nothing, and the newest says the account's balance."""
+        self._compare("transaction before the first", "", before_first)
         self._compare_newer(GENESIS, 0)
         self._compare("versions before the first", 0, self._version)
         self._compare("newest balance after", balance, self._newest_balance)

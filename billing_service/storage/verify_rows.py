@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import bindparam, func, literal_column, select
 
 from billing_service.domain.entries import Transaction
-from billing_service.storage.schema import accounts, entries, lots, transactions
+from billing_service.storage.schema import accounts, deduction_reversals, entries, lots, purchases, transactions
 from billing_service.storage.statement_rows import attach_entries, transaction_of, walk_back
 from billing_service.storage.statements import Work, reading
 
@@ -28,6 +28,20 @@ NEXT_HEADS = reading(
 )
 ONE_ACCOUNT = reading("one account", select(*accounts.columns).where(accounts.c.account_id == bindparam("account_id")), "account_id")
 LOTS = reading("read all lots", select(lots.c.lot_id, lots.c.remaining).where(lots.c.account_id == bindparam("account_id")), "account_id")
+REVERSED_DEDUCTIONS = reading(
+    "read reversed deductions",
+    select(deduction_reversals.c.transaction_id, deduction_reversals.c.reversed).where(
+        deduction_reversals.c.account_id == bindparam("account_id")
+    ),
+    "account_id",
+)
+REVERSED_PURCHASES = reading(
+    "read reversed purchases",
+    select(purchases.c.purchase_id, purchases.c.reversed).where(
+        purchases.c.account_id == bindparam("account_id"), purchases.c.reversed > literal_column("0")
+    ),
+    "account_id",
+)
 _LINKS = walk_back()
 LINKS = reading(
     "read links",

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ledger_model import LATER_US, NOW_US, PAID, PROMOTIONAL, account_with, check_account, granted, lot, snapshot
 
+from billing_service.domain.amounts import BALANCE_MAX
 from billing_service.domain.entries import Draw, Place, TransactionKind
 from billing_service.domain.refusals import Reason, Refusal
 from billing_service.domain.spending import DeductionMode, DeductionToReverse, deduct, reverse_deduction
@@ -30,6 +31,17 @@ def test_only_deductions_are_reversed(ids):
     with pytest.raises(Refusal) as refused:
         back(account, account.transactions[0], 0, 1, ids=ids)
     assert refused.value.reason is Reason.TRANSACTION_NOT_REVERSIBLE
+    assert snapshot(account) == before
+
+
+def test_what_comes_back_stays_within_what_an_account_may_hold(ids):
+    account = account_with(lot("lot_1", 9, amount=9))
+    transaction = deducted(account, 5, ids=ids)
+    granted(account, BALANCE_MAX - account.balance, ids=ids)
+    before = snapshot(account)
+    with pytest.raises(Refusal) as refused:
+        back(account, transaction, 0, 1, ids=ids)
+    assert refused.value.reason is Reason.BALANCE_LIMIT_REACHED
     assert snapshot(account) == before
 
 

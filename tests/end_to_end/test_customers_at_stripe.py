@@ -1,7 +1,11 @@
 """One Stripe customer for each account, whatever becomes of it at Stripe."""
 
 import pytest
-from stack import STRIPE_KEY
+from billing_client import AsyncBillingClient
+from stack import STRIPE_KEY, environment
+
+from billing_service.bootstrap import open_service
+from billing_service.settings import load_settings
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -56,3 +60,22 @@ async def test_accounts_keep_their_customer(stack, new_account):
     first = await customer_of(stack, account)
     await stack.buy(account)
     assert await customer_of(stack, account) == first != ""
+
+
+async def test_two_databases_may_share_a_stripe_account_and_account_ids(stack, new_account, tmp_path):
+    """A staging database beside a developer's: the same id is another customer, not the same request said differently."""
+    account = new_account()
+    await stack.client.create_account(account_id=account, email="one@example.com")
+    settings = load_settings(environment(f"sqlite:///{tmp_path}/other.db", stack.sandbox_url))
+    async with open_service(settings) as other, AsyncBillingClient(other.address) as client:
+        await client.create_account(account_id=account, email="two@example.com")
+        theirs = (await client.get_account(account_id=account)).account.stripe_customer_id
+        made = await client.create_purchase(account_id=account, package_code="starter")
+    assert theirs not in ("", await customer_of(stack, account))
+    assert made.purchase.checkout_url
+
+
+async def test_an_account_id_of_any_letters_gets_its_customer(stack, new_account):
+    account = new_account("Zo\u00eb \N{SNOWMAN}")
+    await stack.buy(account)
+    assert (await customer_of(stack, account)).startswith("cus_")

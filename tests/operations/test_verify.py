@@ -91,6 +91,8 @@ TAMPERINGS = [
     ("set aside invented", ["UPDATE accounts SET set_aside = 5 WHERE account_id = 'acme'"], "set aside"),
     ("version raised", ["UPDATE accounts SET version = version + 1 WHERE account_id = 'acme'"], "version"),
     ("head hash changed", ["UPDATE accounts SET last_hash = (SELECT last_hash FROM accounts WHERE account_id = 'beta') WHERE account_id = 'acme'"], "hash"),
+    ("chain that leads back into itself", [f"UPDATE transactions SET previous_id = {NEWEST_ID} WHERE {SECOND}"], "transaction before the first"),
+    ("deduction marked reversed", [f"INSERT INTO deduction_reversals SELECT 'acme', transaction_id, 5 FROM transactions WHERE {SECOND}"], "reversed"),
     ("head moved back", [
         ("UPDATE accounts SET last_transaction_id = (SELECT previous_id FROM transactions WHERE account_id = 'acme' AND version = 5) "
         "WHERE account_id = 'acme'")], "version"),
