@@ -24,12 +24,12 @@ PROOF = (
         (f"{PROVING}::test_a_history_written_again_from_some_point_shows[sqlite]", f"{TAMPERING}[sqlite-entry amount]", PROVING),
     ),
     Sabotage(
-        "verify does not compare balances",
+        "verify does not compare debt",
         "P41",
         VERIFY,
-        '        self._compare("newest balance after", balance, self._newest_balance)\n',
+        '    report.compare(account_id, "debt", -places[Place.DEBT], debt)\n',
         "",
-        (f"{TAMPERING}[sqlite-balance raised]", PROVING),
+        (f"{TAMPERING}[sqlite-debt invented]",),
     ),
     Sabotage(
         "verify overlooks rows beside the chains",
