@@ -2,91 +2,18 @@
 
 import asyncio
 import gc
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import grpc
 import pytest
-from edge_server import ADMIN, BILLING, STRIPE_EVENTS, TIMEOUT_S, edge_server, refused
+from edge_server import TIMEOUT_S, edge_server, refused
 from grpc.aio import AioRpcError
+from key_ring import METHODS, NOW_US, FakePeer, KeyRing, bearer, identify, key_number, rejected
 
-from billing_service.api.identity import CACHE_S, INVALID_TEXT, CallerAuthenticator, Identity
+from billing_service.api.identity import CACHE_S, INVALID_TEXT, Identity
 from billing_service.api.pipeline import required_scope
-from billing_service.domain.api_keys import ENTROPY_BYTES, NewKey, Scope, StoredKey, hash_key, make_key
-from billing_service.domain.refusals import Failure, Reason, Refusal, storage_unavailable
-
-PEPPER = b"pepper of the tests, 32 bytes...."
-NOW_US = 1_800_000_000_000_000
-METHODS = [method for service in (BILLING, ADMIN, STRIPE_EVENTS) for method in service.methods]
-
-
-def key_number(n: int) -> NewKey:
-    return make_key(bytes([n]) * ENTROPY_BYTES)
-
-
-class KeyRing:
-    """Keys, a clock and counters in place of a database."""
-
-    def __init__(self) -> None:
-        self.keys: dict[str, StoredKey] = {}
-        self.now_us = NOW_US
-        self.monotonic = 1000.0
-        self.lookups: list[str] = []
-        self.uses: list[tuple[str, int]] = []
-        self.failure: Exception | None = None
-        self.gate: asyncio.Event | None = None
-
-    def add(self, n: int, caller: str, *scopes: Scope, **fields) -> NewKey:
-        key = key_number(n)
-        self.keys[key.key_id] = StoredKey(key.key_id, caller, frozenset(scopes), hash_key(PEPPER, key.text), **fields)
-        return key
-
-    def pass_time(self, seconds: float) -> None:
-        self.monotonic += seconds
-        self.now_us += round(seconds * 1e6)
-
-    async def find(self, key_id: str) -> StoredKey | None:
-        self.lookups.append(key_id)
-        if self.gate is not None:
-            await self.gate.wait()
-        if self.failure is not None:
-            raise self.failure
-        return self.keys.get(key_id)
-
-    def authenticator(self, **certificate_callers: frozenset[Scope]) -> CallerAuthenticator:
-        return CallerAuthenticator(
-            pepper=PEPPER,
-            find_key=self.find,
-            note_use=lambda key_id, when: self.uses.append((key_id, when)),
-            now_us=lambda: self.now_us,
-            monotonic=lambda: self.monotonic,
-            certificate_callers={name.replace("_", "."): scopes for name, scopes in certificate_callers.items()},
-        )
-
-
-@dataclass
-class FakePeer:
-    metadata: tuple = ()
-    properties: dict | None = None
-
-    def invocation_metadata(self):
-        return self.metadata
-
-    def auth_context(self):
-        return self.properties or {}
-
-
-def bearer(key: NewKey | str) -> tuple[str, str]:
-    return ("authorization", f"Bearer {key.text if isinstance(key, NewKey) else key}")
-
-
-async def identify(authenticator: CallerAuthenticator, peer: FakePeer) -> Identity:
-    return authenticator.recognise(peer) or await authenticator.authenticate(peer)
-
-
-async def rejected(authenticator: CallerAuthenticator, peer: FakePeer) -> None:
-    with pytest.raises(Refusal) as caught:
-        await identify(authenticator, peer)
-    assert (caught.value.reason, caught.value.message, caught.value.metadata) == (Reason.API_KEY_INVALID, INVALID_TEXT, {})
+from billing_service.domain.api_keys import Scope, make_key
+from billing_service.domain.refusals import Failure, Reason, storage_unavailable
 
 
 def bad_credentials(ring: KeyRing) -> dict[str, tuple]:
@@ -272,32 +199,6 @@ async def test_the_last_use_is_noted_once_a_minute():
         ring.pass_time(10)
     await rejected(authenticator, FakePeer((bearer(make_key(bytes([1]) * 10 + bytes([9]) * 20)),)))
     assert ring.uses == [(key.key_id, NOW_US), (key.key_id, NOW_US + 60_000_000), (key.key_id, NOW_US + 120_000_000)]
-
-
-CERTIFICATES = [
-    ({"x509_subject_alternative_name": [b"gateway.internal"]}, "gateway.internal"),
-    ({"x509_subject_alternative_name": [b"other", b"gateway.internal"], "x509_common_name": [b"x"]}, "gateway.internal"),
-    ({"x509_common_name": [b"gateway.internal"]}, "gateway.internal"),
-    ({"x509_subject_alternative_name": [b"other"], "x509_common_name": [b"gateway.internal"]}, None),
-    ({"x509_common_name": [b"gateway.internal.evil"]}, None),
-    ({"transport_security_type": [b"insecure"]}, None),
-    ({}, None),
-]
-
-
-@pytest.mark.parametrize(("properties", "caller"), CERTIFICATES)
-async def test_certificates(properties, caller):
-    authenticator = KeyRing().authenticator(gateway_internal=frozenset({Scope.WEBHOOK}))
-    if caller is None:
-        await rejected(authenticator, FakePeer(properties=properties))
-    else:
-        assert await identify(authenticator, FakePeer(properties=properties)) == Identity(caller, frozenset({Scope.WEBHOOK}))
-
-
-async def test_a_bad_key_is_not_saved_by_a_good_certificate():
-    properties = {"x509_common_name": [b"gateway.internal"]}
-    authenticator = KeyRing().authenticator(gateway_internal=frozenset({Scope.WEBHOOK}))
-    await rejected(authenticator, FakePeer((bearer(key_number(1)),), properties))
 
 
 async def test_without_keys_everybody_is_local():
