@@ -6,9 +6,14 @@ from contextlib import ExitStack
 import pytest
 from databases import STORES, Database, PostgresUnavailableError, migrate_now_apart, postgres_databases
 from doubles import CountingIds, FakeClock
+from hypothesis import HealthCheck, settings
 from ledger_check import ledger_problems
 
 STORE_PROPERTY = "store"
+
+# A busy machine makes examples slow, not wrong.
+settings.register_profile("busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy machine")
 
 
 def pytest_configure(config):

@@ -85,7 +85,8 @@ def _database(stack: "DevStack") -> str:
     url = stack.settings.database_url.get_secret_value()
     if stack.settings.database_kind == "postgresql":
         return "PostgreSQL"
-    return url.removeprefix("sqlite:///") + (" (begun anew at each start; DATABASE_URL keeps one)" if url == SANDBOX_DATABASE_URL else "")
+    note = f" (begun anew at each start; `DATABASE_URL={url} billing backup FILE` copies it)" if url == SANDBOX_DATABASE_URL else ""
+    return url.removeprefix("sqlite:///") + note
 
 
 def _first_purchase(stack: "DevStack") -> list[str]:
@@ -93,4 +94,4 @@ def _first_purchase(stack: "DevStack") -> list[str]:
     key = "BILLING_API_KEY=… " if stack.client.api_key else ""
     billing = f"{prefix}{key}.venv/bin/billing"
     pay = "open the URL that it prints and pay with 4242 4242 4242 4242, any future date, any CVC"
-    return [f"{billing} purchases create ada --package starter", pay, f"{billing} balance ada"]
+    return [f"{billing} purchases create alice --package starter", pay, f"{billing} balance alice"]
