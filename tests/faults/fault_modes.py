@@ -6,6 +6,8 @@ CLEAN, CANCELLED, UNPLANNED = "clean", "cancelled", "unplanned"
 STORAGE, CONFLICT, STRIPE = "STORAGE_UNAVAILABLE", "CONFLICT", "STRIPE_UNAVAILABLE"
 ERROR, DISCONNECT, CANCEL, TWICE, TERMINATE = "error", "disconnect", "cancel", "twice", "terminate"
 UNREACHABLE, KEY_SPENT, DEFECT = "unreachable", "key spent", "defect"
+MAY_LEAK = frozenset({DISCONNECT, CANCEL, TWICE, TERMINATE})
+"""After which a store is closed, to see that closing does not wait for ever."""
 
 
 def _database(name, when, kind, code, answer, **more):

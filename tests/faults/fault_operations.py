@@ -112,9 +112,7 @@ async def grant(service, tag):
 @operation("adjust")
 async def adjust(service, tag):
     await granted(service, _account(tag))
-    request = admin_pb2.AdjustCreditsRequest(
-        account_id=_account(tag), amount_microcredits=-30, reason="mistake", idempotency_key=_key(tag)
-    )
+    request = admin_pb2.AdjustCreditsRequest(account_id=_account(tag), amount_microcredits=-30, reason="mistake", idempotency_key=_key(tag))
     return calling("adjust_credits", request)
 
 
@@ -232,7 +230,18 @@ async def create_purchase(service, tag):
     return calling("create_purchase", purchase_request(tag))
 
 
-CALLED_OFF = frozenset({"purchases", "purchase_references", "audit_records", "refunds", "transactions", "entries", "accounts.version", "accounts.last_transaction_id"})
+CALLED_OFF = frozenset(
+    {
+        "purchases",
+        "purchase_references",
+        "audit_records",
+        "refunds",
+        "transactions",
+        "entries",
+        "accounts.version",
+        "accounts.last_transaction_id",
+    }
+)
 """Where each try that Stripe refuses leaves a trace of its own, without money in it."""
 
 

@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import replace
 
-from fault_modes import CANCEL, KEY_SPENT, UNREACHABLE
+from fault_modes import CANCEL, DEFECT, UNREACHABLE
 from fault_points import BEFORE, PROVIDER
 
 from billing_service.payments.port import CheckoutSession, ProviderRefund, ProviderRefused, ProviderUnavailable
@@ -117,9 +117,9 @@ class FaultyProvider:
         if mode.kind == CANCEL:
             self._points.caller.cancel()
             await asyncio.sleep(0)
+        if mode.kind == DEFECT:
+            raise RuntimeError("told to fail: a defect of the client")
         if mode.kind == UNREACHABLE or key is None:
             raise ProviderUnavailable("told to fail")
-        if mode.kind == KEY_SPENT:
-            stored = self._by_key[key] = ProviderUnavailable("told to fail", key_spent=True)
-            raise stored
-        raise RuntimeError("told to fail: a defect of the client")
+        stored = self._by_key[key] = ProviderUnavailable("told to fail", key_spent=True)
+        raise stored
