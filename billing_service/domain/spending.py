@@ -59,7 +59,8 @@ def deduct(
     if account.debt:
         posting.settle_debt()
     settled = len(posting.draws)
-    posting.spend(Place.USAGE, amount - owed)
+    taken = posting.spend(Place.USAGE, amount - owed)
+    assert taken == amount - owed, "what was counted as spendable is there to be spent"
     if owed:
         posting.borrow(Place.USAGE, owed)
     transaction = posting.close(ids("txn"), TransactionKind.DEDUCTION, caller=caller, description=description, metadata=metadata)
