@@ -61,6 +61,7 @@ class FaultRuns:
         self._numbers = itertools.count(1)
         self._service = None
         self._clean = None
+        self._clean_sent_back = []
         self._reference = ""
         self._names = {}
         self._runs = {}
@@ -120,6 +121,7 @@ class FaultRuns:
         first, call = await self._prepare("clean")
         self._clean = await self._until_definite(call)
         self._check_repeat(await self._attempt(call), "clean")
+        self._clean_sent_back = self._sent_back()
         for domain in (fault_modes.DATABASE, fault_modes.PROVIDER):
             _, call = await self._prepare(f"clean, counting {domain}")
             self._points.arm(fault_modes.NOTHING[domain], POINTS_MAX)
@@ -143,12 +145,20 @@ class FaultRuns:
         self._check_classes(told, mode, what, fired=fired)
         if fired and mode.restart:
             await self._restart()
+        if fired and mode.kind == fault_modes.CANCEL and self._operation.one_unit:
+            await self._check_quiet(what)
+            self._check_repeat(await self._attempt(call), f"{what}: what began did not end")
         await self._check_next_call(what)
         answers = _texts(told) if _definite(told) else await self._until_definite(call)
         assert answers == self._clean, (what, answers, self._clean)
         self._check_repeat(await self._attempt(call), what)
         await self._check_quiet(what)
+        assert self._sent_back() == self._clean_sent_back, f"{what}: another amount of money went back"
         return fired
+
+    def _sent_back(self):
+        """What Stripe refunded in this run: more than once for one refund is money lost."""
+        return [sent.amount_minor for sent in self._lasting.provider.refunds if self._lasting.ids.tag in sent.stripe_refund_id]
 
     def _record(self, mode, name):
         self.tally.fired += 1

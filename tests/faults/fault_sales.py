@@ -1,0 +1,151 @@
+"""Operations about money: purchases, refunds, and what Stripe tells of them."""
+
+from fault_objects import charge, customer, payment_intent, refund, session
+from fault_operations import OPERATIONS, account_of, apply_referral, calling, key_of, operation
+from fault_service import Told, told
+from prepaid.billing.v1 import purchases_pb2, refunds_pb2, stripe_events_pb2
+
+from billing_service.storage.profile_rows import read_profile
+
+
+def purchase_request(tag, key="purchase"):
+    return purchases_pb2.CreatePurchaseRequest(account_id=account_of(tag), package_code="starter", idempotency_key=key_of(tag, key))
+
+
+async def open_checkout(service, tag):
+    """A purchase that waits for its customer; answers its id, and its checkout at Stripe."""
+    made = (await service.answer("create_purchase", purchase_request(tag))).purchase
+    return made.purchase_id, next(found for found in service.provider.checkouts.values() if found.purchase_id == made.purchase_id)
+
+
+def delivering(tag, event_type, fields, name="event"):
+    """A delivery: repeated, it may be told to be a duplicate of one that had its effect."""
+
+    async def call(service):
+        answer = await service.deliver(f"evt_{tag}{name}", event_type, fields)
+        duplicate = answer.outcome == stripe_events_pb2.STRIPE_EVENT_OUTCOME_DUPLICATE
+        if duplicate:
+            answer.outcome = stripe_events_pb2.STRIPE_EVENT_OUTCOME_PROCESSED
+        return [Told(told(answer).text, replayed=duplicate)]
+
+    return call
+
+
+async def bought(service, tag):
+    """A completed purchase; answers its id and its checkout."""
+    purchase_id, checkout = await open_checkout(service, tag)
+    await delivering(tag, "checkout.session.completed", session(checkout), "bought")(service)
+    return purchase_id, checkout
+
+
+@operation("create purchase")
+async def create_purchase(service, tag):
+    del service
+    return calling("create_purchase", purchase_request(tag))
+
+
+CALLED_OFF = frozenset(
+    {
+        "purchases",
+        "purchase_references",
+        "audit_records",
+        "refunds",
+        "transactions",
+        "entries",
+        "accounts.version",
+        "accounts.last_transaction_id",
+    }
+)
+"""Where each try that Stripe refuses leaves a trace of its own, without money in it."""
+
+
+@operation("create purchase, refused by Stripe", varies=CALLED_OFF)
+async def create_purchase_refused(service, tag):
+    service.provider.refuses = True
+    return calling("create_purchase", purchase_request(tag))
+
+
+@operation("cancel purchase")
+async def cancel_purchase(service, tag):
+    purchase_id, _ = await open_checkout(service, tag)
+    return calling("cancel_purchase", purchases_pb2.CancelPurchaseRequest(purchase_id=purchase_id, idempotency_key=key_of(tag)))
+
+
+@operation("complete purchase with bonus")
+async def complete_purchase(service, tag):
+    await (await apply_referral(service, tag))(service)
+    _, checkout = await open_checkout(service, tag)
+    return delivering(tag, "checkout.session.completed", session(checkout))
+
+
+@operation("payment event")
+async def payment_event(service, tag):
+    _, checkout = await open_checkout(service, tag)
+    return delivering(tag, "payment_intent.succeeded", payment_intent(checkout))
+
+
+@operation("refund")
+async def refund_purchase(service, tag):
+    purchase_id, _ = await bought(service, tag)
+    request = refunds_pb2.RefundRequest(purchase_id=purchase_id, amount_minor=400, reason="unhappy", idempotency_key=key_of(tag))
+    return calling("refund", request)
+
+
+@operation("refund, refused by Stripe", varies=CALLED_OFF)
+async def refund_refused(service, tag):
+    call = await refund_purchase(service, tag)
+    service.provider.refuses = True
+    return call
+
+
+@operation("refund event with bonus")
+async def refund_event(service, tag):
+    await (await apply_referral(service, tag))(service)
+    _, checkout = await bought(service, tag)
+    sent = service.provider.send_back(f"pi_{checkout.session_id}", checkout.amount_total_minor)
+    return delivering(tag, "refund.created", refund(sent))
+
+
+@operation("charge event")
+async def charge_event(service, tag):
+    _, checkout = await bought(service, tag)
+    service.provider.send_back(f"pi_{checkout.session_id}", 300)
+    return delivering(tag, "charge.refunded", charge(checkout, 300))
+
+
+@operation("complete purchase, refunded before")
+async def complete_refunded(service, tag):
+    _, checkout = await open_checkout(service, tag)
+    sent = service.provider.send_back(f"pi_{checkout.session_id}", 300)
+    await delivering(tag, "refund.created", refund(sent), "early")(service)
+    return delivering(tag, "checkout.session.completed", session(checkout))
+
+
+@operation("keep a failed event", also=frozenset({"STRIPE_UNAVAILABLE"}))
+async def keep_failed_event(service, tag):
+    # The first call fails by Stripe, whatever else goes wrong while the failure is kept.
+    call = await charge_event(service, tag)
+    service.provider.unreachable_calls = 1
+    return call
+
+
+@operation("customer event")
+async def customer_event(service, tag):
+    await open_checkout(service, tag)
+    account = await service.store.read(lambda: _customer_of(account_of(tag)))
+    return delivering(tag, "customer.updated", customer(account, account_of(tag), "new@example.com"))
+
+
+def _customer_of(account_id):
+    return (yield from read_profile(account_id)).stripe_customer_id
+
+
+@operation("customer deleted event")
+async def customer_deleted(service, tag):
+    await open_checkout(service, tag)
+    account = await service.store.read(lambda: _customer_of(account_of(tag)))
+    return delivering(tag, "customer.deleted", customer(account, account_of(tag), "old@example.com"))
+
+
+ALL_OPERATIONS = OPERATIONS
+"""Those on accounts too."""
