@@ -6,7 +6,6 @@ import pytest
 import stripe
 from sandbox_running import Running, recorded
 
-
 EVENTS_OF_THE_STORY = [
     "customer.created",
     "product.created",
