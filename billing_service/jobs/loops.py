@@ -31,7 +31,7 @@ class Loop:
                 await self._work()
             except Failure as failure:
                 log.warning("job_failed", job=self._name, reason=failure.reason.value)
-            except Exception:
+            except Exception:  # a job that fails must not end the others: it is logged and tried again
                 log.exception("job_failed", job=self._name)
 
     async def _stopped_within_interval(self) -> bool:

@@ -62,7 +62,7 @@ class LedgerWriter:
         except Failure as failure:
             if failure.reason is not Reason.CONFLICT:
                 return [failure] * len(operations)
-        except Exception as error:
+        except Exception as error:  # a defect, perhaps of one operation: it is logged, and its neighbours go on without it
             if len(operations) == 1:
                 return [error]
             log.exception("batch_failed", operations=len(operations))
@@ -90,7 +90,7 @@ class LedgerWriter:
             if failure.reason is Reason.CONFLICT:
                 self._apart_until[account_id] = time.monotonic() + APART_S
             outcomes = [failure] * len(group)
-        except Exception as error:
+        except Exception as error:  # as above, within one account
             if len(group) > 1:
                 log.exception("account_failed", operations=len(group))
                 for pair in group:
