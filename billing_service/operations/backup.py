@@ -83,7 +83,7 @@ def back_up(source: Path, target: Path) -> Manifest:
             sums=sums,
         )
         partial.rename(target)
-    except BaseException:
+    except BaseException:  # also when interrupted: half a copy must not look like one
         partial.unlink(missing_ok=True)
         raise
     _write_manifest(manifest_path, manifest)
