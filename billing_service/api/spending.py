@@ -30,12 +30,13 @@ END_OF_TIME_US = 253_402_300_800_000_000
 
 
 def _encode_deduction(deducted: Deducted, shown: Balance) -> bytes:
-    return transactions_pb2.DeductCreditsResponse(
-        transaction_id=deducted.transaction_id,
-        deducted_microcredits=deducted.amount,
-        balance=translate.balance(shown),
-        draws=translate.draws(deducted.draws),
-    ).SerializeToString()
+    reply = transactions_pb2.DeductCreditsResponse()
+    reply.transaction_id = deducted.transaction_id
+    reply.deducted_microcredits = deducted.amount
+    translate.put_balance(reply.balance, shown)
+    for lot_id, category, amount in deducted.draws:
+        reply.draws.add(lot_id=lot_id, category=category, amount_microcredits=amount)
+    return reply.SerializeToString()
 
 
 def _encode_reversal(transaction: Transaction, amount: int, shown: Balance) -> bytes:
