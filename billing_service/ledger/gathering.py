@@ -10,7 +10,7 @@ from billing_service.domain.refusals import Failure, Reason
 Question = TypeVar("Question")
 Reply = TypeVar("Reply")
 
-GATHERED_SHARE_PERCENT = 75
+GATHERED_SHARE_PERCENT = 100
 """Share of the callers that waited lately for whom a batch waits: the rest come while it commits."""
 QUIET_S = 0.001
 """Time without an arrival after which a batch starts: those that were on their way have come. The loop's timers step by a millisecond."""

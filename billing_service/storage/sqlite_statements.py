@@ -12,7 +12,7 @@ import orjson
 
 from billing_service.storage.statements import Call, Compiled, Kind, Statement, compile_statement, sqlite_dialect
 
-ROWS_EXACT_MAX = 32
+ROWS_EXACT_MAX = 64
 """Up to so many rows, each number of them has a statement of its own, prepared once."""
 ROWS_MAX = 128
 """Rows in one statement: 13 columns each stay far below the 32,766 parameters that SQLite takes."""

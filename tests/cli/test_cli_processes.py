@@ -100,7 +100,7 @@ async def test_sigterm_lets_a_call_finish(tmp_path):
 
 
 def test_second_signal_ends_at_once(processes, tmp_path):
-    process = processes.start("serve", "--uvloop", cwd=tmp_path, **service_settings(BILLING_DRAIN_WAIT_S="60"))
+    process = processes.start("serve", "--no-uvloop", cwd=tmp_path, **service_settings(BILLING_DRAIN_WAIT_S="60"))
     process.read_until('"serving"')
     process.send(signal.SIGTERM)
     process.read_until('"draining"')
