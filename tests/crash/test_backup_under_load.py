@@ -89,22 +89,10 @@ async def spending(service, journal, seed):
         for account_id, given in GRANTED.items():
             await grant(channel, account_id, given)
         callers = Callers(channel, journal, list(GRANTED), seed, pause_s=0.05)
-        callers.up.set()
-        async with asyncio.TaskGroup() as running:
-            for number in range(CALLERS):
-                running.create_task(callers.run(number))
-            try:
-                yield callers
-            finally:
-                callers.stopped = True
+        async with callers.at_work(range(CALLERS)):
+            yield callers
         await callers.settle(journal.having("unknown"))
         await verify(channel)
-
-
-async def until_acknowledged(journal, count):
-    async with asyncio.timeout(120):
-        while len(journal.having("ok")) < count:  # noqa: ASYNC110 - the callers are tasks of their own
-            await asyncio.sleep(0.02)
 
 
 def held(database):
@@ -127,7 +115,7 @@ async def test_each_backup_holds_what_was_acknowledged_before_it(  # noqa: PLR09
     async with running_process(forker, service_settings(database), tmp_path / "service.log") as service:
         async with spending(service, journal, seed):
             for number in range(BACKUPS):
-                await until_acknowledged(journal, (number + 1) * DEDUCTIONS_BETWEEN)
+                await journal.until_acknowledged((number + 1) * DEDUCTIONS_BETWEEN)
                 # SQLite's file belongs to the service alone, which exports heads by itself; PostgreSQL is there for both.
                 heads = (await heads_of(database, tmp_path / f"heads-{number}"))[1] if database.store == "postgresql" else {}
                 before = {attempt.key: attempt for attempt in journal.having("ok")}
@@ -166,7 +154,7 @@ async def test_a_service_on_a_restored_backup_goes_on(  # noqa: PLR0917 - fixtur
     """The acknowledged replay, what came after the backup may be asked for again, and the chains go on."""
     async with running_process(forker, service_settings(database), tmp_path / "service.log") as service:
         async with spending(service, journal, seed) as callers:
-            await until_acknowledged(journal, DEDUCTIONS_BETWEEN)
+            await journal.until_acknowledged(DEDUCTIONS_BETWEEN)
             before = journal.having("ok")
             file, _ = await asyncio.to_thread(elsewhere.back_up, 0)
         assert await service.stop() == 0
