@@ -1,7 +1,6 @@
 """The program as it might be next: a copy of it with one migration more, which adds, fills and indexes, as migrations do."""
 
 import os
-import shutil
 import sqlite3
 import subprocess
 import sys
@@ -9,9 +8,9 @@ from contextlib import closing
 from pathlib import Path
 
 import asyncpg
+from changed_program import copy_program
 from databases import run_apart
 
-ROOT = Path(__file__).parents[2]
 DYING = Path(__file__).with_name("dying_migration.py")
 REVISION = "0002"
 VERSION = '''"""Notes about accounts."""
@@ -40,13 +39,12 @@ class NewerProgram:
     """Its code, and commands that run it."""
 
     def __init__(self, directory):
-        shutil.copytree(ROOT / "billing_service", directory / "billing_service", ignore=shutil.ignore_patterns("__pycache__"))
+        self.python_path = copy_program(directory)
         migrations = directory / "billing_service" / "storage" / "migrations"
         (migrations / "versions" / "m0002_notes.py").write_text(VERSION)
         for dialect, kind in KINDS.items():
             text = "\n-- next\n".join(STATEMENTS).format(**kind)
             (migrations / "sql" / f"0002_notes.{dialect}.sql").write_text(text)
-        self.python_path = os.pathsep.join([str(directory), *(str(ROOT / part) for part in ("", "protos", "clients/python"))])
 
     @property
     def environment(self):

@@ -103,9 +103,7 @@ async def repeat(wire, recorded):
 
 
 @pytest.mark.timeout(600 if LONG else 120)
-async def test_every_answer_is_given_again_by_a_newer_program_on_a_newer_schema(  # noqa: PLR0917 - fixtures
-    database, forker, newer, newer_forker, tmp_path
-):
+async def test_every_answer_is_given_again_by_a_newer_program_on_a_newer_schema(database, forker, newer, newer_forker, tmp_path):
     async with running_story(database, forker, tmp_path / "older.log") as (stack, wire, service):
         recorded = await record(stack, wire)
         assert len(recorded) == 500
