@@ -20,8 +20,8 @@ from service_process import RECONNECT, running_forker, running_process, service_
 
 GRANTED = {"a": 1_000_000, "b": 1_000_000, "poor": 100}
 CALLERS = 16
-ACKNOWLEDGED = 20_000 if LONG else 400
-CUTS = 400 if LONG else 25
+ACKNOWLEDGED = 6_000 if LONG else 400
+CUTS = 100 if LONG else 20
 SOURCE = Path(__file__).with_name("record_disk.c")
 OFTEN = ("AUTOCHECKPOINT_PAGES = 4_000", "AUTOCHECKPOINT_PAGES = 60")
 """Many checkpoints in a short run: they write where nothing can be written again."""
