@@ -84,11 +84,11 @@ test-tools:
 		|| echo "no Stripe CLI here: the 'stripe trigger' tests will be skipped"
 
 .PHONY: test
-test: setup test-tools ## Everything that proves the product, in under 10 minutes
+test: setup test-tools build/supply/.installed ## Everything that proves the product, in under 10 minutes
 	$(BIN)/python -m pytest -n 2 --dist loadfile -q
 
 .PHONY: test-long
-test-long: setup test-tools ## The same with long runs of crashes and fuzzing
+test-long: setup test-tools build/supply/.installed ## The same with long runs of crashes and fuzzing
 	BILLING_LONG_TESTS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -q
 
 # Exit codes of make are its own; `build/supply/bin/python -m supply_chain audit` tells clean (0), vulnerable (1) and could not look (3).
