@@ -3,6 +3,7 @@
 import asyncio
 import random
 import sqlite3
+from collections import Counter
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 
@@ -74,6 +75,8 @@ class Callers:
         self.accounts = accounts
         self.up = asyncio.Event()
         self.stopped = False
+        self.failures = Counter()
+        """Answers that said neither yes nor no, by status."""
         self._seed = seed
         self._pause_s = pause_s
 
@@ -98,6 +101,7 @@ class Callers:
         assert error.code() in REFUSED | UNKNOWN, f"{error.code()}: {error.details()}"
         definite = error.code() in REFUSED
         assert not (definite and attempt.transaction_id), f"{attempt} was acknowledged before, and now is refused"
+        self.failures[error.code()] += not definite
         self.journal.note(attempt, "refused" if definite else "unknown")
         return definite
 
@@ -123,6 +127,13 @@ class Callers:
             self.journal.note(attempt, "invoked")
             if not await self.ask(attempt):
                 await asyncio.sleep(self._pause_s)
+
+    async def until_failed(self, count):
+        """Waits until so many more calls have failed."""
+        before = self.failures.total()
+        async with asyncio.timeout(DEFINITE_WITHIN_S):
+            while self.failures.total() < before + count:  # noqa: ASYNC110 - the callers are tasks of their own
+                await asyncio.sleep(0.02)
 
     async def settle(self, attempts):
         """Asks again with the same keys until each answer is definite."""
