@@ -92,7 +92,7 @@ class PostgresStore:
     async def _guard(self, work: Awaitable[T]) -> T:
         try:
             return await work
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError, EOFError) as error:
+        except failures.POSTGRES_ERRORS as error:
             meaning = failures.from_postgres(error)
             if meaning is error:
                 raise
