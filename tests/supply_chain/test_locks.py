@@ -1,5 +1,6 @@
 """Everything that is installed is locked, by the hashes of its files, and by nothing else."""
 
+import json
 import re
 import tomllib
 from datetime import UTC, datetime
@@ -55,6 +56,14 @@ def test_nothing_is_installed_without_its_hash():
     installations = [line for line in (ROOT / "Makefile").read_text().splitlines() if "install" in line and "$(PIP)" in line]
     assert len(installations) == 3
     assert all("--require-hashes -r" in line or "--no-deps -e ." in line for line in installations)
+
+
+def test_the_one_tool_from_elsewhere_is_locked_by_hash_and_names_no_host():
+    text = (ROOT / "tests" / "sandbox" / "stripe_cli" / "package-lock.json").read_text()
+    packages = {name: package for name, package in json.loads(text)["packages"].items() if name}
+    assert packages
+    assert all(package["integrity"].startswith("sha512-") for package in packages.values())
+    assert "://" not in text
 
 
 @pytest.mark.parametrize(
