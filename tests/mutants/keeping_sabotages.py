@@ -38,7 +38,7 @@ KEEPING = (
         RESTORE,
         "    lock = FileLock(target)  # nobody makes a database there meanwhile\n",
         '    lock = FileLock(target.with_name("other"))\n',
-        (f"{RESTORING}::test_a_database_that_runs_is_not_touched", RESTORING),
+        (f"{RESTORING}::test_a_database_that_runs_is_not_touched",),
     ),
     Sabotage(
         "a restore does not look at what it copied",
@@ -94,7 +94,7 @@ KEEPING = (
         MIGRATE,
         "    if current is not None and current not in {known.revision for known in script.walk_revisions()}:\n",
         "    if current == '':\n",
-        (f"{UPGRADING}::test_an_older_program_does_not_start_on_a_newer_schema[false-sqlite]", UPGRADING),
+        (f"{UPGRADING}::test_an_older_program_does_not_start_on_a_newer_schema[sqlite-false]", UPGRADING),
     ),
     Sabotage(
         "migrations commit at each statement",
