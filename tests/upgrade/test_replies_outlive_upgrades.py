@@ -22,7 +22,7 @@ from webhook_gateway.run import serve_gateway
 
 ACCOUNTS = 500 - len(REQUESTS)
 """Each of which one cheap answer is recorded."""
-OTHERS = 10_000 if LONG else 1_000
+OTHERS = 10_000 if LONG else 400
 AT_ONCE = 50
 
 
