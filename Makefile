@@ -5,8 +5,7 @@ SHELL := /bin/bash
 PYTHON ?= python3.11
 BIN := .venv/bin
 PROTO_FILES := $(sort $(wildcard protos/prepaid/billing/v1/*.proto))
-# The oldest grpcio-tools whose stubs run under every supported grpcio and protobuf; it lives in an environment of its own.
-CODEGEN_PACKAGES := grpcio-tools==1.76.0 mypy-protobuf==5.1.0 setuptools==80.9.0
+PIP := -m pip --disable-pip-version-check
 
 .PHONY: help
 help: ## Show what there is
@@ -17,14 +16,15 @@ setup: .venv/.installed ## Create .venv with every dependency, locked by hash
 
 .venv/.installed: constraints.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r constraints.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	$(BIN)/python $(PIP) install --quiet --require-hashes -r constraints.txt
+	$(BIN)/python $(PIP) install --quiet --no-build-isolation --no-deps -e .
 	touch $@
 
-# A throw-away environment of its own: grpcio-tools pins protobuf to the major version that it was built with.
-build/codegen/.installed:
-	$(PYTHON) -m venv build/codegen
-	build/codegen/bin/python -m pip install --quiet --disable-pip-version-check $(CODEGEN_PACKAGES)
+# Environments of their own. codegen: grpcio-tools pins protobuf to the major version that it was built with. supply: what looks
+# after dependencies is none of them.
+build/%/.installed: constraints-%.txt
+	$(PYTHON) -m venv --clear build/$*
+	build/$*/bin/python $(PIP) install --quiet --require-hashes -r $<
 	touch $@
 
 # $(1): folder that gets the stubs, from the repository's root.
@@ -80,16 +80,33 @@ test-tools:
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; } \
 		|| echo "no chromium here: the browser tests will be skipped"
 	@ls build/stripe-cli/node_modules/@stripe/cli-*/bin/stripe >/dev/null 2>&1 || { command -v npm >/dev/null && \
-		npm install --silent --no-audit --no-fund --ignore-scripts --prefix build/stripe-cli @stripe/cli@1.52.0; } \
+		mkdir -p build && cp -r tests/sandbox/stripe_cli/. build/stripe-cli && \
+		npm install --silent --no-audit --no-fund --ignore-scripts --prefix build/stripe-cli; } \
 		|| echo "no Stripe CLI here: the 'stripe trigger' tests will be skipped"
 
 .PHONY: test
-test: setup test-tools ## Everything that proves the product, in under 10 minutes
+test: setup test-tools build/supply/.installed ## Everything that proves the product, in under 10 minutes
 	$(BIN)/python -m pytest -n 2 --dist loadfile -q
 
 .PHONY: test-long
-test-long: setup test-tools ## The same with long runs of crashes and fuzzing
+test-long: setup test-tools build/supply/.installed ## The same with long runs of crashes and fuzzing
 	BILLING_LONG_TESTS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -q
+
+# Exit codes of make are its own; `build/supply/bin/python -m supply_chain audit` tells clean (0), vulnerable (1) and could not look (3).
+.PHONY: audit
+audit: build/supply/.installed ## Ask for known issues of all that is locked, and for releases that were too young to lock
+	build/supply/bin/python -m supply_chain cooldown
+	build/supply/bin/python -m supply_chain audit
+
+.PHONY: sbom
+sbom: setup build/supply/.installed ## Write build/sbom.json: what a build is made of, as CycloneDX
+	build/supply/bin/python -m supply_chain sbom build/sbom.json
+
+# Those of constraints.txt stay as they are unless pyproject.toml asks for others; `make lock UPGRADE=--upgrade` takes the newest.
+.PHONY: lock
+lock: build/supply/.installed ## Lock all dependencies by hash, none younger than a week
+	build/supply/bin/python -m supply_chain lock $(UPGRADE)
+	build/supply/bin/python -m supply_chain cooldown
 
 .PHONY: mutants
 mutants: setup ## Sabotage a copy of the code, one defect at a time: a test must notice each

@@ -67,7 +67,7 @@ async def open_store(settings: Settings) -> Store:
 
     async def prepare() -> None:
         if settings.migrate_on_start:
-            await migrate(url)
+            await migrate(url, file_is_kept=True)
         await check_schema(url)
 
     if path is None:

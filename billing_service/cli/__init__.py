@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import typer
 
-from billing_service.cli import accounts, credits, demo, dev, events, keys, purchases, serve, verify  # noqa: A004 - the group's name
+from billing_service.cli import accounts, backups, credits, demo, dev, events, keys, purchases, serve, verify  # noqa: A004 - the group's name
 
 RUNNING, SPENDING, OPERATING = "Running it", "Credits and purchases", "Operating it"
 
@@ -31,7 +31,7 @@ def _app() -> typer.Typer:
     app.add_typer(purchases.purchases, name="purchases", rich_help_panel=SPENDING)
     app.add_typer(events.events, name="events", rich_help_panel=OPERATING)
     app.add_typer(keys.keys, name="keys", rich_help_panel=OPERATING)
-    for command in (events.audit, verify.verify, verify.heads, verify.backup):
+    for command in (events.audit, verify.verify, verify.heads, backups.backup, backups.restore):
         app.command(rich_help_panel=OPERATING)(command)
     return app
 

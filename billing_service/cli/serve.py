@@ -65,7 +65,10 @@ def sandbox(context: typer.Context) -> None:
 
 
 def migrate() -> None:
-    """Bring the database to the newest schema. Safe to repeat, and beside other processes that do."""
+    """Bring the database to the newest schema. Safe to repeat, and beside other processes that do.
+
+    Processes that run on PostgreSQL go on meanwhile; SQLite's one must stop first.
+    """
     from billing_service.settings import load_settings
     from billing_service.storage.migrate import check_schema
     from billing_service.storage.migrate import migrate as apply_migrations
@@ -75,7 +78,7 @@ def migrate() -> None:
         await apply_migrations(url)
         await check_schema(url)
 
-    with explained():
+    with explained("; stop it, migrate, and start it again"):
         settings = load_settings(purpose="operate")
         asyncio.run(bring())
     say(f"the {settings.database_kind} database has the newest schema")

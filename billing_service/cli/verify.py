@@ -1,4 +1,4 @@
-"""`billing verify`, `backup`."""
+"""`billing verify`, `heads`."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
@@ -101,49 +101,3 @@ def _show(report: Any) -> None:
     rows: Sequence[Sequence[object]] = [(d.account_id, d.subject, d.expected, d.stored) for d in report.differences]
     show_table("Differences", ("account", "what", "ledger says", "stored"), rows, numbers=["ledger says", "stored"])
     typer.echo(f"✗ {len(rows):,} differences in {counts}", err=True)
-
-
-def backup(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The new backup; FILE.manifest.json stands beside it.")],
-    check: Annotated[bool, typer.Option("--verify", help="Restore an existing backup into a temporary place, and prove it.")] = False,
-) -> None:
-    """Copy the SQLite database, also while the service runs, and prove the copy."""
-    from billing_service.operations.backup import BackupInvalidError, back_up, verify_backup
-    from billing_service.settings import load_settings
-    from billing_service.storage.migrate import sqlite_path
-
-    quiet_logs()
-    with explained():
-        try:
-            if check:
-                manifest = asyncio.run(verify_backup(file))
-            else:
-                settings = load_settings(purpose="operate")
-                source = sqlite_path(settings.database_url.get_secret_value())
-                if source is None:
-                    fail(
-                        "DATABASE_URL: is PostgreSQL, whose own tool makes backups while it runs:",
-                        f'  pg_dump --format=custom --file={plain(file)} "$DATABASE_URL"',
-                        code=EXIT_MISCONFIGURED,
-                    )
-                manifest = back_up(source, file)
-        except BackupInvalidError as invalid:
-            fail(*(f"✗ {problem}" for problem in invalid.problems))
-    counted = manifest.counts
-    show_fields(
-        f"Backup {file}",
-        [
-            ("made", manifest.create_time),
-            ("migration", manifest.migration),
-            ("size", f"{manifest.file_bytes:,} bytes"),
-            ("SHA-256", manifest.sha256),
-            ("accounts", f"{counted['accounts']:,}"),
-            ("transactions", f"{counted['transactions']:,}"),
-            ("entries", f"{counted['entries']:,}"),
-        ],
-    )
-    say(
-        "✓ restored into a temporary place, and its ledger proves every balance"
-        if check
-        else "✓ complete; `billing backup --verify` proves it"
-    )

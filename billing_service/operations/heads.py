@@ -51,7 +51,7 @@ async def export_heads(store: Store, path: Path) -> Exported:
                 for account_id, version, last_hash in rows:
                     if version:
                         accounts += 1
-                        line = orjson.dumps({"account_id": account_id, "version": version, "hash": last_hash.hex()}) + b"\n"
+                        line = head_line(account_id, version, last_hash)
                         digest.update(line)
                         file.write(line)
                 if len(rows) < HEADS_A_SNAPSHOT:
@@ -64,6 +64,10 @@ async def export_heads(store: Store, path: Path) -> Exported:
     finally:
         partial_path.unlink(missing_ok=True)
     return Exported(accounts, digest.hexdigest())
+
+
+def head_line(account_id: str, version: int, last_hash: bytes) -> bytes:
+    return orjson.dumps({"account_id": account_id, "version": version, "hash": last_hash.hex()}) + b"\n"
 
 
 def _read(after: str) -> Work[list[tuple[str, int, bytes]]]:

@@ -43,6 +43,16 @@ _POSTGRES_UNAVAILABLE = {
     "3D000",  # invalid_catalog_name: the database is not there
 }
 
+POSTGRES_ERRORS = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # the server's goodbye came, and the connection was used before its end was noticed
+    OSError,
+    TimeoutError,
+    EOFError,
+)
+"""All that the driver raises when the database, or the way to it, fails."""
+
 
 def from_sqlite(error: sqlite3.Error) -> Exception:
     """A sqlite3 error as ConflictError, Failure or itself."""
@@ -83,6 +93,6 @@ def from_postgres(error: Exception) -> Exception:
             return ConflictError(state, waited=state == _LOCK_NOT_AVAILABLE)
         if state[:2] in _POSTGRES_UNAVAILABLE_CLASSES or state in _POSTGRES_UNAVAILABLE:
             return storage_unavailable()
-    elif isinstance(error, asyncpg.InterfaceError | OSError | TimeoutError | EOFError):
+    elif isinstance(error, POSTGRES_ERRORS):
         return storage_unavailable()
     return error

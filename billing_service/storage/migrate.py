@@ -4,6 +4,7 @@ import asyncio
 import fcntl
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from alembic import command
@@ -13,6 +14,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, event, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
+
+from billing_service.storage.sqlite import FileLock
 
 _LOCK_NUMBER = 0x70726570
 """PostgreSQL's advisory lock for migrations, which are no money path. ASCII of "prep"."""
@@ -42,9 +45,14 @@ def sqlite_path(database_url: str) -> Path | None:
     return None
 
 
-async def migrate(database_url: str) -> None:
-    """Applies every migration that the database lacks, each in a transaction."""
-    await _with_connection(database_url, _upgrade)
+async def migrate(database_url: str, *, file_is_kept: bool = False) -> None:
+    """Applies every migration that the database lacks, each in a transaction.
+
+    A SQLite file that lacks one must be nobody's meanwhile: raises DatabaseInUseError, unless the caller says that it keeps the file
+    for itself. Raises SchemaOutdatedError when a newer program made the schema.
+    """
+    path = None if file_is_kept else sqlite_path(database_url)
+    await _with_connection(database_url, partial(_upgrade, path))
 
 
 async def check_schema(database_url: str) -> None:
@@ -112,15 +120,36 @@ def _config(connection: Connection) -> Config:
     return config
 
 
-def _upgrade(connection: Connection) -> None:
-    command.upgrade(_config(connection), "head")
+def _upgrade(file: Path | None, connection: Connection) -> None:
+    """`file`: to be kept from others while there is something to apply."""
+    is_newest = _migration_missing(connection) is None
+    connection.rollback()  # or Alembic would leave the commit to whoever began
+    if is_newest:
+        return
+    # Some SQLite versions corrupt a file on which two connections write, and a service that runs would be one of them.
+    lock = FileLock(file) if file is not None else None
+    try:
+        command.upgrade(_config(connection), "head")
+    finally:
+        if lock is not None:
+            lock.release()
 
 
 def _check(connection: Connection) -> None:
-    newest = ScriptDirectory.from_config(_config(connection)).get_current_head()
-    current = MigrationContext.configure(connection).get_current_revision()
-    if current != newest:
-        raise SchemaOutdatedError(f"the database is at migration {current or 'none'}, this program needs {newest}: run `billing migrate`")
+    missing = _migration_missing(connection)
+    if missing is not None:
+        raise SchemaOutdatedError(f"{missing}: run `billing migrate`")
+
+
+def _migration_missing(connection: Connection) -> str | None:
+    """What the database lacks, None for nothing. Raises SchemaOutdatedError when it is this program that is too old."""
+    script = ScriptDirectory.from_config(_config(connection))
+    newest, current = script.get_current_head(), MigrationContext.configure(connection).get_current_revision()
+    if current is not None and current not in {known.revision for known in script.walk_revisions()}:
+        raise SchemaOutdatedError(
+            f"the database is at migration {current}, which this program does not know: a newer one made it, and an older one must not use it"
+        )
+    return None if current == newest else f"the database is at migration {current or 'none'}, this program needs {newest}"
 
 
 def migrate_now(database_url: str) -> None:

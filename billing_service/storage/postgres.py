@@ -59,6 +59,8 @@ _PLANNING = {
 }
 """Every hot statement finds its rows by key. Planning each batch anew costs more than running it, and a plan made while a table was
 small would read all of it once it is large. Wishes, not conditions: other databases of this protocol know only some of them."""
+_ALLOCATE = "CREATE TEMPORARY TABLE billing_probe ON COMMIT DROP AS SELECT repeat('x', 1000) FROM generate_series(1, 64)"
+"""Needs pages that no table has yet. Never committed."""
 _UNSAFE_SETTINGS = (("fsync", "off"), ("full_page_writes", "off"), ("synchronous_commit", "off"))
 
 
@@ -74,6 +76,7 @@ class PostgresStore:
         self._compiled: dict[Statement, Compiled] = {}
         self._joined: dict[tuple[Statement, ...], str] = {}
         self._running: set[asyncio.Task[Any]] = set()
+        self._disk_was_full = False
 
     async def write(self, work: Callable[[], Work[T]]) -> T:
         return await self._finish(rerun_on_conflict(lambda: self._guard(self._transact(work)), self.counters))
@@ -95,11 +98,12 @@ class PostgresStore:
     async def _guard(self, work: Awaitable[T]) -> T:
         try:
             return await work
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError, EOFError) as error:
+        except failures.POSTGRES_ERRORS as error:
             meaning = failures.from_postgres(error)
             if meaning is error:
                 raise
             log.warning("database", error=type(error).__name__)
+            self._disk_was_full |= isinstance(error, asyncpg.DiskFullError)
             raise meaning from error
 
     async def _transact(self, work: Callable[[], Work[T]]) -> T:
@@ -199,8 +203,18 @@ class PostgresStore:
             try:
                 if await connection.fetchval("SHOW transaction_read_only") != "off":
                     raise storage_unavailable("the database is read-only")
+                if self._disk_was_full:  # else nothing is allocated: every two seconds is too often for that
+                    await self._allocate(connection)
             finally:
                 await _roll_back(connection)
+
+    async def _allocate(self, connection: Any) -> None:
+        """No write comes to find out that there is room again while health says that none should."""
+        try:
+            await connection.execute(_ALLOCATE)
+        except asyncpg.InsufficientPrivilegeError:
+            log.info("probe_may_make_no_temporary_table")  # then the next write finds out
+        self._disk_was_full = False
 
     async def close(self) -> None:
         while self._running:

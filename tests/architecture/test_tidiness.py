@@ -31,7 +31,7 @@ def generated(path):
 def written():
     """Text that people wrote."""
     for path in tracked():
-        if not generated(path) and path.name != "constraints.txt":
+        if not generated(path) and not path.name.startswith("constraints"):
             try:
                 yield path, (ROOT / path).read_text(encoding="utf-8")
             except UnicodeDecodeError:

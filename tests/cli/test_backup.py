@@ -9,7 +9,10 @@ from contextlib import closing
 import pytest
 from ledger_setup import give, open_account
 
-from billing_service.operations.backup import BackupInvalidError, _sha256, back_up, verify_backup
+from billing_service.operations.backup import back_up
+from billing_service.operations.heads import export_heads
+from billing_service.operations.manifest import BackupInvalidError, sha256_of
+from billing_service.operations.restore import verify_backup
 
 pytestmark = pytest.mark.parametrize("store_name", ["sqlite"], indirect=True)
 CREDIT = 1_000_000
@@ -40,12 +43,16 @@ def change_manifest(file, **changes):
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 
+def change_contents(file, **changes):
+    change_manifest(file, contents=json.loads(manifest_of(file).read_text())["contents"] | changes)
+
+
 def change_rows(file, statement):
     """With a manifest whose size and SHA-256 fit the changed file: only what is in it can tell."""
     with closing(sqlite3.connect(file)) as connection:
         connection.execute(statement)
         connection.commit()
-    change_manifest(file, sha256=_sha256(file), file_bytes=file.stat().st_size)
+    change_manifest(file, sha256=sha256_of(file), file_bytes=file.stat().st_size)
 
 
 DAMAGE = [
@@ -56,10 +63,13 @@ DAMAGE = [
     (lambda file: change_manifest(file, format=9), "has format 9"),
     (flip_a_byte, "SHA-256"),
     (lambda file: os.truncate(file, 8192), "bytes"),
-    (lambda file: change_manifest(file, migration="0009"), "migration"),
-    (lambda file: change_manifest(file, sums={}), "sums"),
+    (lambda file: change_contents(file, migration="0009"), "migration"),
+    (lambda file: change_contents(file, sums={}), "sums"),
+    (lambda file: change_contents(file, heads="0" * 64), "heads"),
+    (lambda file: change_manifest(file, contents={}), "is not a manifest"),
     (lambda file: change_rows(file, "DELETE FROM lots WHERE account_id = 'ben'"), "counts"),
     (lambda file: change_rows(file, "UPDATE lots SET remaining = remaining - 1 WHERE account_id = 'ada'"), "lots_remaining"),
+    (lambda file: change_rows(file, "UPDATE accounts SET last_hash = x'00' WHERE account_id = 'ben'"), "heads"),
     (lambda file: change_rows(file, "UPDATE accounts SET last_transaction_id = 'x' WHERE account_id = 'ben'"), "ben: .*the ledger says"),
 ]
 
@@ -73,7 +83,7 @@ async def test_damaged_backup_is_refused(backup, damage, words):
 
 async def test_backup_of_an_unknown_schema_is_refused(backup):
     change_rows(backup, "UPDATE alembic_version SET version_num = '9999'")
-    change_manifest(backup, migration="9999")
+    change_contents(backup, migration="9999")
     with pytest.raises(BackupInvalidError, match="can't be brought to this program's schema"):
         await verify_backup(backup)
 
@@ -97,10 +107,16 @@ def test_what_is_no_ledger_is_not_copied(content, tmp_path):
 
 
 async def test_backup_is_proven_by_its_restore(backup):
-    manifest = await verify_backup(backup)
-    assert manifest.counts["accounts"] == 2
-    assert manifest.sums["balances_microcredits"] == manifest.sums["lots_remaining_microcredits"] == 100 * CREDIT + 7
+    manifest, report = await verify_backup(backup)
+    assert manifest.contents.counts["accounts"] == report.accounts == 2
+    sums = manifest.contents.sums
+    assert sums["balances_microcredits"] == sums["lots_remaining_microcredits"] == 100 * CREDIT + 7
     assert backup.stat().st_mode & 0o777 == 0o600
+
+
+async def test_the_manifest_has_the_digest_of_the_heads(backup, store, tmp_path):
+    exported = await export_heads(store, tmp_path / "heads")
+    assert (await verify_backup(backup))[0].contents.heads == exported.digest
 
 
 async def test_verifying_changes_nothing(backup):
@@ -122,7 +138,7 @@ async def test_backup_beside_writes_is_one_moment(store, database, tmp_path, clo
     for file in files:
         await asyncio.to_thread(back_up, database.path, file)
     await writing
-    held = [(await verify_backup(file)).sums["balances_microcredits"] // CREDIT for file in files]
+    held = [(await verify_backup(file))[0].contents.sums["balances_microcredits"] // CREDIT for file in files]
     assert held == sorted(held)
     assert held[-1] <= 60
 
@@ -131,4 +147,4 @@ async def test_closed_database_is_backed_up(store, database, tmp_path, clock, id
     await open_account(store, "ada", clock=clock, ids=ids, microcredits=CREDIT)
     await store.close()
     back_up(database.path, tmp_path / "copy.db")
-    assert (await verify_backup(tmp_path / "copy.db")).counts["accounts"] == 1
+    assert (await verify_backup(tmp_path / "copy.db"))[1].accounts == 1

@@ -132,6 +132,11 @@ def test_offline_proof_backup_and_difference(processes, tmp_path):
         assert processes.run("backup", "copy.db", cwd=tmp_path, **settings)[0] == 0
     assert process.stop() == 0
     assert processes.run("backup", "--verify", "copy.db", cwd=tmp_path)[0] == 0
+    elsewhere = {"DATABASE_URL": "sqlite:///elsewhere/ledger.db"}
+    code, said = processes.run("restore", "copy.db", cwd=tmp_path, **elsewhere)
+    assert code == 0, said
+    assert "1 accounts, 1 transactions, 1 entries" in said
+    assert processes.run("verify", "--offline", cwd=tmp_path, **elsewhere)[0] == 0
     assert processes.run("verify", "--offline", cwd=tmp_path, **settings)[0] == 0
     with sqlite3.connect(tmp_path / "ledger.db") as connection:
         connection.execute("UPDATE lots SET remaining = 4")

@@ -28,6 +28,8 @@ REFUSED = [
     (["backup", "copy.db"], {}, 1, "there is no database"),
     (["backup", "copy.db", "--verify"], {}, 1, "there is no manifest"),
     (["backup", "copy.db"], {"DATABASE_URL": "postgresql://u:canary@host/db"}, 2, "pg_dump --format=custom --file=copy.db"),
+    (["restore", "copy.db"], {}, 1, "there is no manifest"),
+    (["restore", "copy.db"], {"DATABASE_URL": "postgresql://u:canary@host/db"}, 2, "pg_restore --exit-on-error --single-transaction"),
     (["migrate"], {"DATABASE_URL": "mysql://u:canary@host/db"}, 2, "DATABASE_URL: must be"),
     (["migrate"], {"DATABASE_URL": "postgresql://u:canary@/db?host=/no/such/place"}, 1, "nobody answers at the address in DATABASE_URL"),
     (["migrate"], {"DATABASE_URL": "postgresql://u:canary@127.0.0.1:9/db"}, 1, "nobody answers at the address in DATABASE_URL"),

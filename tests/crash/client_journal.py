@@ -3,7 +3,8 @@
 import asyncio
 import random
 import sqlite3
-from contextlib import closing
+from collections import Counter
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 
 import asyncpg
@@ -15,6 +16,7 @@ from prepaid.billing.v1 import admin_pb2, admin_pb2_grpc, billing_pb2_grpc, tran
 CREDIT = 1_000_000
 CALL_TIMEOUT_S = 10.0
 DEFINITE_WITHIN_S = 30.0
+ACKNOWLEDGED_WITHIN_S = 120.0
 REFUSED = {grpc.StatusCode.FAILED_PRECONDITION}
 UNKNOWN = {
     grpc.StatusCode.UNAVAILABLE,
@@ -54,6 +56,12 @@ class Journal:
     def having(self, outcome):
         return [attempt for attempt in self.attempts.values() if attempt.outcome == outcome]
 
+    async def until_acknowledged(self, count):
+        """Waits for the callers, who are tasks of their own."""
+        async with asyncio.timeout(ACKNOWLEDGED_WITHIN_S):
+            while len(self.having("ok")) < count:  # noqa: ASYNC110 - nothing tells
+                await asyncio.sleep(0.02)
+
     def close(self):
         self._file.close()
 
@@ -67,6 +75,8 @@ class Callers:
         self.accounts = accounts
         self.up = asyncio.Event()
         self.stopped = False
+        self.failures = Counter()
+        """Answers that said neither yes nor no, by status."""
         self._seed = seed
         self._pause_s = pause_s
 
@@ -91,8 +101,21 @@ class Callers:
         assert error.code() in REFUSED | UNKNOWN, f"{error.code()}: {error.details()}"
         definite = error.code() in REFUSED
         assert not (definite and attempt.transaction_id), f"{attempt} was acknowledged before, and now is refused"
+        self.failures[error.code()] += not definite
         self.journal.note(attempt, "refused" if definite else "unknown")
         return definite
+
+    @asynccontextmanager
+    async def at_work(self, names):
+        """As many as there are names call for as long as the block lasts."""
+        self.up.set()
+        async with asyncio.TaskGroup() as running:
+            for name in names:
+                running.create_task(self.run(name))
+            try:
+                yield
+            finally:
+                self.stopped = True
 
     async def run(self, number):
         """Calls until told to stop; while the service is known to be down, waits."""
@@ -104,6 +127,13 @@ class Callers:
             self.journal.note(attempt, "invoked")
             if not await self.ask(attempt):
                 await asyncio.sleep(self._pause_s)
+
+    async def until_failed(self, count):
+        """Waits until so many more calls have failed."""
+        before = self.failures.total()
+        async with asyncio.timeout(DEFINITE_WITHIN_S):
+            while self.failures.total() < before + count:  # noqa: ASYNC110 - the callers are tasks of their own
+                await asyncio.sleep(0.02)
 
     async def settle(self, attempts):
         """Asks again with the same keys until each answer is definite."""

@@ -21,8 +21,15 @@ class PostgresServer:
 
     async def kill(self):
         """An immediate shutdown: no checkpoint, no goodbye to clients."""
+        await self._end(signal.SIGQUIT)
+
+    async def stop(self):
+        """As an operator stops it: clients are told, open transactions rolled back."""
+        await self._end(signal.SIGINT)
+
+    async def _end(self, number):
         process = self._server.get_postmaster_info().process
-        process.send_signal(signal.SIGQUIT)
+        process.send_signal(number)
         await asyncio.to_thread(process.wait, 30)
 
     async def start(self):

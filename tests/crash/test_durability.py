@@ -1,14 +1,14 @@
 """Acknowledged is durable: the disk is asked to keep each commit before its answer leaves."""
 
-import shutil
 import struct
-import subprocess
 from pathlib import Path
 
 import grpc
 import pytest
 from billing_client import AsyncBillingClient
+from changed_program import STORE, SYNCS_LESS, changed_program
 from client_journal import CREDIT, grant
+from preloading import compile_preload
 from service_process import running_forker, running_process, service_settings
 
 from billing_service.bootstrap import open_service
@@ -29,28 +29,37 @@ async def deduct_one_by_one(address):
 @pytest.fixture
 def counter(tmp_path):
     """A library that counts syncs, and the file that it counts in."""
-    compiler = shutil.which("cc") or shutil.which("gcc")
-    if compiler is None:
-        pytest.skip("syncs are not counted: there is no C compiler")
-    library, count = tmp_path / "count_syncs.so", tmp_path / "syncs"
-    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", library, SOURCE, "-ldl"], check=True)
+    library, count = compile_preload(SOURCE, tmp_path), tmp_path / "syncs"
     count.write_bytes(bytes(8))
     return library, count
 
 
-@pytest.mark.parametrize("store_name", ["sqlite"])
-async def test_the_disk_is_asked_once_at_least_for_each_answer(database, counter, tmp_path):
+async def syncs_of_deductions(database, counter, tmp_path, **variables):
+    """How often the disk was asked to sync while deductions were answered one by one."""
     library, count = counter
 
     def syncs():
         return struct.unpack("l", count.read_bytes())[0]
 
-    with running_forker(LD_PRELOAD=str(library), COUNT_SYNCS=str(count)) as forker:
+    with running_forker(LD_PRELOAD=str(library), COUNT_SYNCS=str(count), **variables) as forker:
         async with running_process(forker, service_settings(database), tmp_path / "service.log") as service:
             before = syncs()
             await deduct_one_by_one(service.address)
-            assert syncs() - before >= DEDUCTIONS
+            asked = syncs() - before
             assert await service.stop() == 0
+    return asked
+
+
+@pytest.mark.parametrize("store_name", ["sqlite"])
+async def test_the_disk_is_asked_once_at_least_for_each_answer(database, counter, tmp_path):
+    assert await syncs_of_deductions(database, counter, tmp_path) >= DEDUCTIONS
+
+
+@pytest.mark.parametrize("store_name", ["sqlite"])
+async def test_a_program_that_syncs_less_is_seen(database, counter, tmp_path):
+    """With synchronous=NORMAL, which the product refuses; or the count would prove nothing."""
+    less = changed_program(tmp_path / "program", STORE, SYNCS_LESS)
+    assert await syncs_of_deductions(database, counter, tmp_path, PYTHONPATH=less) < DEDUCTIONS / 2
 
 
 async def test_each_answer_stands_for_a_commit_of_a_database_that_syncs(database):

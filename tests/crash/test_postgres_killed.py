@@ -1,4 +1,4 @@
-"""The database server dies under load and comes back: definite answers, honest health, nothing lost."""
+"""The database server dies, or is stopped, under load and comes back: definite answers, honest health, nothing lost."""
 
 import asyncio
 
@@ -17,7 +17,7 @@ GRANTED = {"a": 1_000_000, "b": 1_000_000, "poor": 100}
 
 
 @pytest.mark.timeout(900 if LONG else 120)
-async def test_a_killed_database_server_costs_answers_and_no_credits(forker, journal, seed, tmp_path):
+async def test_a_killed_or_stopped_database_server_costs_answers_and_no_credits(forker, journal, seed, tmp_path):
     async with running_postgres_server() as postgres:
         database = Database("postgresql", postgres.url)
         async with (
@@ -31,13 +31,14 @@ async def test_a_killed_database_server_costs_answers_and_no_credits(forker, jou
             async with asyncio.TaskGroup() as running:
                 for number in range(CALLERS):
                     running.create_task(callers.run(number))
-                for _ in range(KILLS):
+                for number in range(KILLS):
                     await asyncio.sleep(0.5)
-                    await postgres.kill()
+                    await (postgres.stop if number % 2 else postgres.kill)()
                     await wait_for_health(service.address, "NOT_SERVING", HEALTH_FOLLOWS_WITHIN_S)
                     await postgres.start()
                     await wait_for_health(service.address, "SERVING", HEALTH_FOLLOWS_WITHIN_S)
                 callers.stopped = True
+            assert +callers.failures == {grpc.StatusCode.UNAVAILABLE: callers.failures.total()}
             await callers.settle(journal.having("unknown"))
             await verify(channel)
             assert await service.stop() == 0

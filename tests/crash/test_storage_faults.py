@@ -2,9 +2,10 @@
 
 import asyncio
 import shutil
-import subprocess
 from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import grpc
@@ -13,10 +14,14 @@ from billing_client import AsyncBillingClient
 from billing_client.errors import StorageUnavailable
 from client_journal import CREDIT, grant, verify
 from databases import Database
+from ledger_check import ledger_problems
+from postgres_server import running_postgres_server
 from service_process import StartFailedError, health, running_process, service_settings, wait_for_health
+from small_disks import fill, mounted_small_disk
 
 from billing_service.bootstrap import open_service
 from billing_service.settings import load_settings
+from billing_service.storage import postgres as postgres_store
 
 HEALTH_FOLLOWS_WITHIN_S = 5.0
 ANSWERED_WITHIN_S = 10.0
@@ -89,27 +94,8 @@ def in_thread(function, *args):
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A file system of 4 MiB."""
-    if shutil.which("mount") is None:
-        pytest.skip("a full disk is not tested: there is no mount command")
-    path = tmp_path / "disk"
-    path.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", path], capture_output=True, check=False)
-    if mounted.returncode:
-        pytest.skip("a full disk is not tested: this user may not mount a small one")
-    yield path
-    subprocess.run(["umount", path], check=True)
-
-
-def fill(path):
-    """Fills a file system to the last byte."""
-    with path.open("wb", buffering=0) as file:
-        for size in (65_536, 512, 1):
-            try:
-                while file.write(bytes(size)) == size:
-                    pass
-            except OSError:
-                continue
+    with mounted_small_disk(tmp_path / "disk") as path:
+        yield path
 
 
 async def test_a_full_disk_is_told_shown_and_survived(sqlite_template, small_disk):
@@ -126,18 +112,9 @@ async def test_a_database_that_may_not_grow_is_told_and_heals(sqlite_template, t
         writer = faulty.service.environment.store._writer
         ((pages,),) = await writer.execute_fetchall("PRAGMA page_count")
         await writer.execute_fetchall(f"PRAGMA max_page_count={pages}")
-        for number in range(200):
-            try:
-                await faulty.client.deduct_credits(
-                    account_id="a", amount_microcredits=CREDIT, idempotency_key=f"fill-{number}", timeout_s=ANSWERED_WITHIN_S
-                )
-            except StorageUnavailable:
-                break
-            faulty.spent += 1
-        else:
-            pytest.fail("the database went on growing")
+        full = await spend_until_it_fails(faulty)
         await writer.execute_fetchall("PRAGMA max_page_count=1000000")
-        await faulty.spend(f"fill-{number}")
+        await faulty.spend(full)
 
 
 @pytest.mark.parametrize("store_name", ["sqlite"])
@@ -186,6 +163,74 @@ async def test_a_database_that_turns_read_only(database):
 
     async with faulty_service(database) as faulty:
         await run_through(faulty, lambda: turn("on"), lambda: turn("off"))
+
+
+async def test_a_full_disk_of_postgresql_is_told_shown_and_survived():
+    """Its tables are on the small disk, its log on another: were that full, the server would be down."""
+    async with running_postgres_server() as postgres:
+        directory = Path(urlsplit(postgres.url).query.removeprefix("host="))
+        with mounted_small_disk(directory.with_name("small"), "40m") as disk:
+            shutil.chown(disk, *directory_owner(directory))
+            database = Database("postgresql", await on_small_disk(postgres.url, disk))
+            async with faulty_service(database) as faulty:
+                await asyncio.to_thread(fill, disk / "filler")
+                full = await spend_until_it_fails(faulty)
+                await faulty.expect_health("NOT_SERVING")
+                await faulty.expect_failure(full)
+                await asyncio.to_thread((disk / "filler").unlink)
+                await faulty.expect_health("SERVING")
+                spent = faulty.spent
+                await faulty.spend(full)
+                await faulty.spend(full)
+                assert faulty.spent == spent + 1
+            assert ledger_problems(database) == []
+            await drop(postgres.url, "small", "small")
+
+
+@pytest.mark.parametrize("store_name", ["postgresql"])
+async def test_a_probe_that_may_make_no_table_leaves_it_to_the_next_write(store, monkeypatch):
+    store._disk_was_full = True
+    monkeypatch.setattr(postgres_store, "_ALLOCATE", "DO $$ BEGIN RAISE insufficient_privilege; END $$")
+    await store.probe()
+    assert not store._disk_was_full
+    assert await store._pool.fetchval("SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'") == 0
+
+
+def directory_owner(directory):
+    """As whom the server runs."""
+    found = directory.stat()
+    return found.st_uid, found.st_gid
+
+
+async def on_small_disk(admin_url, disk):
+    """A copy of the migrated database whose tables are there; its URL."""
+    parts = urlsplit(admin_url)
+    connection = await asyncpg.connect(urlunsplit(parts._replace(path="/template1")))
+    try:
+        await connection.execute(f"CREATE TABLESPACE small LOCATION '{disk}'")
+        await connection.execute(f"CREATE DATABASE small TEMPLATE {parts.path[1:]} TABLESPACE small")
+    finally:
+        await connection.close()
+    return urlunsplit(parts._replace(path="/small"))
+
+
+async def drop(admin_url, database, tablespace):
+    connection = await asyncpg.connect(admin_url)
+    try:
+        await connection.execute(f"DROP DATABASE {database} WITH (FORCE)")
+        await connection.execute(f"DROP TABLESPACE {tablespace}")
+    finally:
+        await connection.close()
+
+
+async def spend_until_it_fails(faulty):
+    """The key of the deduction that needed a page more than there was."""
+    for number in range(900):
+        try:
+            await faulty.spend(f"fill-{number}")
+        except StorageUnavailable:
+            return f"fill-{number}"
+    raise AssertionError("the database went on growing")
 
 
 @pytest.mark.parametrize("store_name", ["sqlite"])

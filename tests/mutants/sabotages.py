@@ -1,10 +1,11 @@
 """All sabotages, in the order of the table that `make mutants` prints."""
 
 from caller_sabotages import CALLERS
+from keeping_sabotages import KEEPING
 from ledger_sabotages import LEDGER
 from money_sabotages import MONEY
 from proof_sabotages import PROOF
 from storage_sabotages import STORAGE
 from stripe_sabotages import STRIPE
 
-SABOTAGES = (*STORAGE, *LEDGER, *MONEY, *STRIPE, *CALLERS, *PROOF)
+SABOTAGES = (*STORAGE, *LEDGER, *MONEY, *STRIPE, *CALLERS, *PROOF, *KEEPING)

@@ -1,38 +1,58 @@
 """Secrets of every kind through a whole story at DEBUG: in no log, metric, error or row."""
 
+import dataclasses
+import hashlib
+import hmac
+import io
+import json
+import logging
 import re
 import socket
-import sqlite3
-from contextlib import AsyncExitStack, closing
-from urllib.parse import urlsplit, urlunsplit
+import time
+from contextlib import AsyncExitStack
 
-import asyncpg
 import grpc
 import httpx
 import pytest
+import structlog
+from aiohttp import web
+from background import Processes
 from billing_client import AsyncBillingClient
 from billing_client.options import ClientOptions
-from databases import run_apart
 from every_rpc import METHODS, call, valid_request
+from pydantic import SecretStr
+from secret_canaries import (
+    DATABASE_PASSWORD,
+    OLD_WEBHOOK_SECRET,
+    SETTINGS,
+    found,
+    metrics,
+    running_gateway,
+    secret_parts,
+    settings_with_canaries,
+    stored,
+    with_password,
+)
 from service_process import StartFailedError, running_process, service_settings
 from stack import PEPPER, STRIPE_KEY, WEBHOOK_SECRET, Stack
 
+from billing_service.bootstrap import open_service
 from billing_service.clock import system_clock_us
 from billing_service.commands.api_keys import create_key_directly
 from billing_service.domain.api_keys import Scope
+from billing_service.logs import configure_logs
 from billing_service.sandbox.config import SandboxConfig
 from billing_service.sandbox.run import serve_sandbox
+from billing_service.settings import Settings, load_settings
 from webhook_gateway.config import GatewayConfig
-from webhook_gateway.run import serve_gateway
+from webhook_gateway.settings import GatewaySettings
 
-DATABASE_PASSWORD = "canary-of-the-database"
+BODY = "canary-in-a-body"
 
 
-def with_password(url):
-    """The same PostgreSQL database with a password, which the test server does not ask for."""
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=f"postgres:{DATABASE_PASSWORD}@{host}"))
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return free.getsockname()[1]
 
 
 async def first_key(database):
@@ -41,24 +61,6 @@ async def first_key(database):
         return await create_key_directly(store, system_clock_us, PEPPER.encode(), "operator", [Scope.ADMIN])
     finally:
         await store.close()
-
-
-def dump(database):
-    """All that is stored, as text."""
-    if database.store == "sqlite":
-        with closing(sqlite3.connect(database.path)) as connection:
-            return "\n".join(connection.iterdump())
-    return run_apart(_dump_postgres(database.url))
-
-
-async def _dump_postgres(url):
-    connection = await asyncpg.connect(url)
-    try:
-        tables = await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
-        rows = [await connection.fetch(f"SELECT t::text FROM {table[0]} t") for table in tables]
-        return "\n".join(row[0] for table in rows for row in table)
-    finally:
-        await connection.close()
 
 
 async def tell_the_story(stack, channel, key):
@@ -74,40 +76,137 @@ async def tell_the_story(stack, channel, key):
         for name in METHODS:
             told.append((await call(channel, name, valid_request(name), key=sent)).everything)
             told.append((await call(channel, name, sent.encode() + b"\xff", key=sent)).everything)
-    url = f"{stack.gateway_url}/webhooks/stripe"
-    for header in ("", f"t=1,v1={WEBHOOK_SECRET}", WEBHOOK_SECRET):
-        answer = await stack.http.post(url, content=b"{}", headers={"stripe-signature": header})
-        told.append(f"{answer.headers} {answer.text}")
+    headers = ("", f"t=1,v1={WEBHOOK_SECRET}", WEBHOOK_SECRET, OLD_WEBHOOK_SECRET)
+    told.extend([await deliver(stack, b"{}", header) for header in headers])
     return "\n".join(told), other
 
 
-async def test_no_secret_is_logged_shown_told_or_stored(database, forker, tmp_path, capfd):
+async def deliver(stack, body, header):
+    answer = await stack.http.post(f"{stack.gateway_url}/webhooks/stripe", content=body, headers={"stripe-signature": header})
+    return f"{answer.status_code} {answer.headers} {answer.text}"
+
+
+async def deliver_signed(stack, secret):
+    """An event that the service keeps; answers what the gateway said, and the signature, which for some minutes is as good as a secret."""
+    now, created = int(time.time()), {"id": f"evt_{len(secret)}", "object": "event", "type": "plan.created", "livemode": False}
+    body = json.dumps(created | {"created": now, "api_version": "2025-01-01", "data": {"object": {"id": "plan_1", "note": BODY}}}).encode()
+    digest = hmac.new(secret.encode(), b"%d." % now + body, hashlib.sha256).hexdigest()
+    return await deliver(stack, body, f"t={now},v1={digest}"), digest
+
+
+@pytest.fixture
+def processes(tmp_path):
+    started = Processes(tmp_path)
+    yield started
+    started.end()
+
+
+def test_every_secret_has_a_canary():
+    """A new one needs its own."""
+    secret = {str(field.validation_alias) for field in Settings.model_fields.values() if "SecretStr" in repr(field.annotation)}
+    assert secret == set(SETTINGS)
+    of_gateway = {name for name, field in GatewaySettings.model_fields.items() if "SecretStr" in repr(field.annotation)}
+    assert of_gateway == {"stripe_webhook_secret", "billing_api_key"}
+    hidden = {kind: {field.name for field in dataclasses.fields(kind) if not field.repr} for kind in (GatewayConfig, ClientOptions)}
+    assert hidden == {GatewayConfig: {"secrets"}, ClientOptions: {"api_key"}}
+
+
+async def test_no_secret_is_logged_shown_told_or_stored(database, forker, processes, tmp_path, capfd):
     key, log = await first_key(database), tmp_path / "service.log"
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        metrics = f"127.0.0.1:{free.getsockname()[1]}"
+    port, gateway_port = free_port(), free_port()
     async with AsyncExitStack() as running:
         sandbox_url = await running.enter_async_context(serve_sandbox(SandboxConfig(delivery_first_retry_s=0.05)))
-        options = {"BILLING_AUTH": "keys", "BILLING_LOG_LEVEL": "DEBUG", "BILLING_METRICS_ADDRESS": metrics}
-        settings = service_settings(database, sandbox_url, **options)
-        if database.store == "postgresql":
-            settings["DATABASE_URL"] = with_password(database.url)
+        options = {"BILLING_AUTH": "keys", "BILLING_LOG_LEVEL": "DEBUG", "BILLING_METRICS_ADDRESS": f"127.0.0.1:{port}"}
+        settings = settings_with_canaries(database, service_settings(database, sandbox_url, **options))
         service = await running.enter_async_context(running_process(forker, settings, log))
-        billing = ClientOptions(address=service.address, api_key=key)
-        gateway_url = await running.enter_async_context(serve_gateway(GatewayConfig(secrets=(WEBHOOK_SECRET,), billing=billing)))
+        gateway_url, gateway_log = await running.enter_async_context(running_gateway(processes, service.address, key, gateway_port))
         http = await running.enter_async_context(httpx.AsyncClient(timeout=20))
+        billing = ClientOptions(address=service.address, api_key=key)
         client = await running.enter_async_context(AsyncBillingClient.from_options(billing))
         channel = await running.enter_async_context(grpc.aio.insecure_channel(service.address))
         stack = Stack(client, service, sandbox_url, gateway_url, http)
         await stack.control("webhooks/endpoints", {"url": f"{gateway_url}/webhooks/stripe", "secret": WEBHOOK_SECRET})
         told, other = await tell_the_story(stack, channel, key)
-        shown = (await http.get(f"http://{metrics}/metrics")).text
+        signed = [await deliver_signed(stack, secret) for secret in (WEBHOOK_SECRET, OLD_WEBHOOK_SECRET)]
+        told += "".join(said for said, _ in signed) + repr((billing, client, load_settings(settings)))
+        shown = await metrics(port, gateway_port)
+        while_running = stored(database)
         assert await service.stop() == 0
-    logged = log.read_text() + "".join(capfd.readouterr())
+        logged = log.read_text() + gateway_log() + "".join(capfd.readouterr())
+    assert all(said.startswith("200") for said, _ in signed), signed
     assert re.search(r'"level": ?"debug"|\[debug', logged), "nothing was logged at DEBUG"
-    secrets = [STRIPE_KEY, WEBHOOK_SECRET, PEPPER, DATABASE_PASSWORD, *(text.split("_")[2][:32] for text in (key, other))]
-    for place, text in {"log": logged, "metrics": shown, "errors": told, "database": dump(database)}.items():
+    assert found([BODY], while_running), "an event's body is kept"
+    secrets = [*secret_parts(key, other), *(digest for _, digest in signed)]
+    places = {"log": logged, "metrics": shown, "errors": told}
+    for place, text in {**places, "database": while_running, "database at rest": stored(database)}.items():
         assert len(text) > 1000, place
-        assert not [secret for secret in secrets if secret in text or secret.encode().hex() in text.lower()], place
+        assert not found(secrets, text), place
+    assert not [place for place, text in places.items() if BODY in text]
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+async def test_no_traceback_shows_a_secret(database, monkeypatch, log_format):
+    """A defect in the midst of a call: its traceback passes through frames that hold keys, peppers and settings."""
+    key, stream = await first_key(database), io.TextIOWrapper(io.BytesIO(), write_through=True)
+    options = {"BILLING_AUTH": "keys", "BILLING_LOG_LEVEL": "DEBUG", "BILLING_LOG_FORMAT": log_format}
+    settings = load_settings(settings_with_canaries(database, service_settings(database, **options)))
+    root, before = logging.getLogger(), structlog.get_config()
+    handlers, level = root.handlers[:], root.level
+    configure_logs(settings, stream)
+    try:
+        async with open_service(settings) as service, grpc.aio.insecure_channel(service.address) as channel:
+
+            def break_down(*_args, **_options):
+                raise RuntimeError(f"{DATABASE_PASSWORD[:6]} {key} {STRIPE_KEY} {WEBHOOK_SECRET} {with_password('postgresql://h/d')}")
+
+            monkeypatch.setattr(service.environment.store, "_drive", break_down)
+            told = [(await call(channel, name, valid_request(name), key=key)).everything for name in METHODS]
+    finally:
+        structlog.configure(**before)
+        root.handlers[:], root.level = handlers, level
+    logged = stream.buffer.getvalue().decode()
+    assert logged.count("Traceback") > 1
+    assert not found(secret_parts(key), logged)
+    assert not found(secret_parts(key), "".join(told))
+
+
+@pytest.mark.parametrize("store_name", ["sqlite"])
+@pytest.mark.parametrize(
+    ("status", "kind"), [(400, "invalid_request_error"), (401, "authentication_error"), (402, "card_error"), (500, "api_error")]
+)
+async def test_a_provider_that_repeats_its_key(database, forker, tmp_path, status, kind):
+    """Stripe shows the end of a key in some errors; whatever it repeats goes no further."""
+
+    async def repeat_the_key(request):
+        error = {"type": kind, "code": "odd", "message": f"this key is odd: {request.headers['authorization']}", "param": STRIPE_KEY}
+        return web.json_response({"error": error}, status=status, headers={"request-id": "req_1"})
+
+    app, log = web.Application(), tmp_path / "service.log"
+    app.router.add_route("*", "/{path:.*}", repeat_the_key)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        address = f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}"
+        settings = settings_with_canaries(database, service_settings(database, address, BILLING_LOG_LEVEL="DEBUG"))
+        async with running_process(forker, settings, log) as service, grpc.aio.insecure_channel(service.address) as channel:
+            seen = await call(channel, "CreatePurchase", valid_request("CreatePurchase"), timeout_s=20)
+            assert seen.code is not grpc.StatusCode.OK
+            assert await service.stop() == 0
+    finally:
+        await runner.cleanup()
+    assert ("this key is odd" in log.read_text()) is (seen.reason == "STRIPE_REFUSED"), "operators see why, without the key"
+    for text in (seen.everything, log.read_text(), stored(database)):
+        assert not found(secret_parts(), text)
+
+
+def test_secrets_print_as_asterisks():
+    settings = Settings.model_validate({name: value for name, value in SETTINGS.items() if name != "DATABASE_URL"})
+    gateway = GatewayConfig(secrets=(WEBHOOK_SECRET,), billing=ClientOptions(api_key="bill_secret"))
+    shown = f"{settings} {settings!r} {settings.model_dump()} {settings.model_dump_json()} {gateway!r} {SecretStr(PEPPER)}"
+    assert not found([*secret_parts(), "bill_secret"], shown)
+    assert "***" in shown
 
 
 @pytest.mark.parametrize("store_name", ["sqlite"])

@@ -65,6 +65,7 @@ POSTGRES = [
     (asyncpg.IdleInTransactionSessionTimeoutError, "unavailable"),
     (asyncpg.InvalidCatalogNameError, "unavailable"),
     (asyncpg.InterfaceError, "unavailable"),
+    (asyncpg.InternalClientError, "unavailable"),
     (ConnectionRefusedError, "unavailable"),
     (ConnectionResetError, "unavailable"),
     (OSError, "unavailable"),

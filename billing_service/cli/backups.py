@@ -1,0 +1,94 @@
+"""`billing backup`, `restore`."""
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from billing_service.cli.connection import quiet_logs
+from billing_service.cli.display import EXIT_MISCONFIGURED, fail, plain, say, show_fields
+from billing_service.cli.failures import explained
+
+if TYPE_CHECKING:
+    from billing_service.operations.manifest import Manifest
+    from billing_service.operations.verify import Report
+
+
+def backup(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The new backup; FILE.manifest.json stands beside it.")],
+    check: Annotated[bool, typer.Option("--verify", help="Restore an existing backup into a temporary place, and prove it.")] = False,
+) -> None:
+    """Copy the SQLite database, also while the service runs, and prove the copy."""
+    from billing_service.operations.backup import back_up
+    from billing_service.operations.manifest import BackupInvalidError
+    from billing_service.operations.restore import verify_backup
+
+    quiet_logs()
+    with explained():
+        try:
+            if check:
+                manifest, report = asyncio.run(verify_backup(file))
+            else:
+                manifest = back_up(_sqlite_file(f'pg_dump --format=custom --file={plain(file)} "$DATABASE_URL"'), file)
+        except BackupInvalidError as invalid:
+            fail(*(f"✗ {problem}" for problem in invalid.problems))
+    _show(file, manifest)
+    say(
+        f"✓ restored into a temporary place, and {_proven(report)}"
+        if check
+        else "✓ complete; `billing backup --verify` proves it, `billing restore` puts it in place"
+    )
+
+
+def restore(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A backup, with FILE.manifest.json beside it.")],
+) -> None:
+    """Prove a backup, then put it where DATABASE_URL says. Nothing may be there yet, and nothing half-made is left there."""
+    from billing_service.operations.manifest import BackupInvalidError
+    from billing_service.operations.restore import restore_backup
+
+    quiet_logs()
+    with explained():
+        target = _sqlite_file(f'pg_restore --exit-on-error --single-transaction --dbname="$DATABASE_URL" {plain(file)}')
+        try:
+            manifest, report = asyncio.run(restore_backup(file, target))
+        except BackupInvalidError as invalid:
+            fail(*(f"✗ {problem}" for problem in invalid.problems), f"{plain(target)}: nothing was restored")
+    _show(file, manifest)
+    say(f"✓ {_proven(report)}")
+    say(f"✓ restored to {target}; `billing verify --offline --heads` tells what is newer than the backup, where heads are kept elsewhere")
+
+
+def _sqlite_file(own_tool: str) -> Path:
+    """The file of DATABASE_URL; PostgreSQL has tools of its own."""
+    from billing_service.settings import load_settings
+    from billing_service.storage.migrate import sqlite_path
+
+    path = sqlite_path(load_settings(purpose="operate").database_url.get_secret_value())
+    if path is None:
+        fail("DATABASE_URL: is PostgreSQL, whose own tool does this, while it runs:", f"  {own_tool}", code=EXIT_MISCONFIGURED)
+    return path
+
+
+def _proven(report: "Report") -> str:
+    return (
+        f"its ledger proves every balance: {report.accounts:,} accounts, {report.transactions:,} transactions, {report.entries:,} entries"
+    )
+
+
+def _show(file: Path, manifest: "Manifest") -> None:
+    counted = manifest.contents.counts
+    show_fields(
+        f"Backup {file}",
+        [
+            ("made", manifest.create_time),
+            ("migration", manifest.contents.migration),
+            ("size", f"{manifest.file_bytes:,} bytes"),
+            ("SHA-256", manifest.sha256),
+            ("heads", manifest.contents.heads),
+            ("accounts", f"{counted['accounts']:,}"),
+            ("transactions", f"{counted['transactions']:,}"),
+            ("entries", f"{counted['entries']:,}"),
+        ],
+    )

@@ -1,0 +1,124 @@
+"""Backups put to the proof, and back in their place.
+
+A backup is proven in a copy that is thrown away: what goes back is the file that was made, byte for byte.
+"""
+
+import os
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from billing_service.operations.manifest import (
+    BackupInvalidError,
+    Manifest,
+    connect,
+    contents,
+    differences,
+    flush,
+    integrity,
+    manifest_path,
+    read_manifest,
+    sha256_of,
+)
+from billing_service.operations.verify import Report, verify_ledger
+from billing_service.storage.migrate import migrate
+from billing_service.storage.sqlite import FileLock, open_sqlite
+
+LEFT_BEHIND = ("", "-wal", "-shm", "-journal")
+"""SQLite would apply the journal of a database that is gone to the one that takes its place."""
+
+
+async def verify_backup(file: Path) -> tuple[Manifest, Report]:
+    """Restores a backup into a temporary directory, brings it to this program's schema, and verifies its ledger.
+
+    Raises BackupInvalidError. The backup itself is only read.
+    """
+    manifest = _check_file(file)
+    with TemporaryDirectory(prefix="billing-restore-") as directory:
+        restored = Path(directory) / "restored.db"
+        shutil.copyfile(file, restored)
+        problems = _compare(restored, manifest)
+        if problems:
+            raise BackupInvalidError(problems)
+        return manifest, await _prove(restored)
+
+
+async def restore_backup(file: Path, target: Path) -> tuple[Manifest, Report]:
+    """Proves a backup, then puts it where a database is to be: whole, or not at all.
+
+    Raises BackupInvalidError when it can't be relied on or something is in its place, DatabaseInUseError, OSError.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(target)  # nobody makes a database there meanwhile
+    try:
+        _confirm_free(target)
+        manifest, report = await verify_backup(file)
+        _put(file, target, manifest)
+    finally:
+        lock.release()
+    return manifest, report
+
+
+def _confirm_free(target: Path) -> None:
+    there = [path for path in (target.with_name(target.name + suffix) for suffix in LEFT_BEHIND) if path.exists()]
+    if there:
+        raise BackupInvalidError([f"{path} exists: a restore replaces nothing; move it away first" for path in there])
+
+
+def _put(file: Path, target: Path, manifest: Manifest) -> None:
+    partial = target.with_name(f"{target.name}.{os.getpid()}.partial")
+    partial.touch(mode=0o600, exist_ok=False)
+    try:
+        shutil.copyfile(file, partial)
+        flush(partial)
+        if sha256_of(partial) != manifest.sha256:
+            raise BackupInvalidError(["the file was changed, or damaged, while it was read"])
+        try:
+            os.link(partial, target)  # unlike a rename, it replaces nothing
+        except FileExistsError:
+            raise BackupInvalidError([f"{target} exists: a restore replaces nothing"]) from None
+    finally:
+        partial.unlink(missing_ok=True)
+    flush(target.parent)
+
+
+def _check_file(file: Path) -> Manifest:
+    manifest = read_manifest(manifest_path(file))
+    if not file.is_file():
+        raise BackupInvalidError([f"there is no backup at {file}"])
+    problems = []
+    if (size := file.stat().st_size) != manifest.file_bytes:
+        problems.append(f"the file has {size:,} bytes, its manifest says {manifest.file_bytes:,}")
+    if sha256_of(file) != manifest.sha256:
+        problems.append("the file's SHA-256 is not the manifest's: it was changed or damaged")
+    if problems:
+        raise BackupInvalidError(problems)
+    return manifest
+
+
+def _compare(restored: Path, manifest: Manifest) -> list[str]:
+    with closing(connect(restored, "ro")) as connection:
+        try:
+            return integrity(connection) + differences(manifest, contents(connection))
+        except sqlite3.Error as error:
+            return [f"the backup is no sound database: {error}"]
+
+
+async def _prove(restored: Path) -> Report:
+    try:
+        await migrate(f"sqlite:///{restored}")
+    except Exception as error:
+        line = f"the backup can't be brought to this program's schema, as when a newer program made it: {error}"
+        raise BackupInvalidError([line]) from error
+    store = await open_sqlite(restored)
+    try:
+        report = await verify_ledger(store)
+    finally:
+        await store.close()
+    if report.differences:
+        raise BackupInvalidError(
+            [f"{d.account_id}: {d.subject}: the ledger says {d.expected}, stored is {d.stored}" for d in report.differences]
+        )
+    return report
