@@ -57,6 +57,8 @@ def mutations(seed: int, count: int):
                 head = _retime(pick, bytes(body), head)
             else:
                 _damage(pick, body)
+                if pick.random() < 0.5:
+                    head = bytearray(header(bytes(body)).encode())
         yield bytes(body), bytes(head)
 
 

@@ -92,6 +92,8 @@ BODIES = {
     "CRLF": BODY.replace(b",", b",\r\n"),
     "not a number": BODY.replace(b'"x"', b"NaN"),
     "same name twice": BODY[:-1] + b',"type":1}',
+    "of another object": BODY.replace(b"evt_1", b"ch_1"),
+    "without a type": BODY.replace(b'"x"', b'""'),
     "empty": b"",
 }
 """What a thief of the secret could sign. The verifier takes any bytes; the gateway wants an event."""

@@ -2,9 +2,10 @@
 
 import asyncio
 import gzip
+import sqlite3
 import struct
 import time
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
 
 import grpc
 import pytest
@@ -17,7 +18,7 @@ from service_process import running_process, service_settings
 from tests.bench.http2 import CONTINUATION, DATA, HEADERS, PING, RST_STREAM, SETTINGS, decode_block, frame
 
 pytestmark = [
-    pytest.mark.parametrize("store_name", ["sqlite"]),  # nothing of this reaches a database
+    pytest.mark.parametrize("store_name", ["sqlite"]),  # what is misused lies before any store
     pytest.mark.skipif(bool(UNREADABLE), reason=str(UNREADABLE)),
 ]
 
@@ -63,33 +64,36 @@ async def under_attack(forker, database, tmp_path, **settings):
         assert "error" not in {line.partition('"level":"')[2].partition('"')[0] for line in (tmp_path / "log").read_text().splitlines()}
 
 
-def open_and_reset(address, number):
-    """A thousand streams of one connection: half reset with the frames that open them, half once they are all open."""
-    late = []
-    with HostileConnection(address, DEDUCT) as attacker:
+def open_and_reset(address, number, database):
+    """A thousand streams of one connection, half of them reset with the frames that open them, half while they wait for a lock."""
+    late = b""
+    with closing(sqlite3.connect(database.path, isolation_level=None)) as other, HostileConnection(address, DEDUCT) as attacker:
+        other.execute("BEGIN IMMEDIATE")
         block = attacker.headers()
         for each in range(RESETS):
             DEDUCTION.idempotency_key = f"reset-{number}-{each}"
             stream, frames = attacker.opened(block, message(DEDUCTION.SerializeToString()))
             attacker.send(frames + (reset(stream) if each % 2 else b""))
-            late += [] if each % 2 else [stream]
-        attacker.send(b"".join(map(reset, late)))
-        attacker.overhear(0.2)
+            late += b"" if each % 2 else reset(stream)
+        attacker.overhear(0.1)
+        attacker.send(late)
+        attacker.overhear(0.1)
+        other.execute("ROLLBACK")
 
 
 async def test_streams_opened_and_reset_leave_nothing_behind(forker, database, tmp_path):
     async with under_attack(forker, database, tmp_path, BILLING_IN_FLIGHT_MAX="600") as (address, cost):
-        await asyncio.to_thread(open_and_reset, address, 0)
+        await asyncio.to_thread(open_and_reset, address, 0, database)
         before_kib = cost.resident_kib()
         for number in range(1, ROUNDS + 1):
-            await asyncio.to_thread(open_and_reset, address, number)
+            await asyncio.to_thread(open_and_reset, address, number, database)
         assert cost.resident_kib() - before_kib < GROWTH_KIB_MAX
 
 
 async def test_the_processor_rests_again(forker, database, tmp_path):
     async with running_process(forker, service_settings(database), tmp_path / "log") as service:
         cost = Cost(service.pid)
-        await asyncio.to_thread(open_and_reset, service.address, 0)
+        await asyncio.to_thread(open_and_reset, service.address, 0, database)
         async with asyncio.timeout(5):
             while await asyncio.to_thread(cost.busy_share, 0.25) > 0.1:
                 pass
