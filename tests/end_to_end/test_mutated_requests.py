@@ -23,6 +23,7 @@ STATUS_OF_REASON = {
     for status, reason in re.findall(r"// \[([A-Z_]+).*\n  REASON_(\w+) = ", (PROTOS / "reasons.proto").read_text(encoding="utf-8"))
 }
 REFUSALS = {"INVALID_ARGUMENT", "NOT_FOUND", "ALREADY_EXISTS", "FAILED_PRECONDITION"}
+CODE_NAMES = {code.value[0]: code.name for code in grpc.StatusCode}
 UNARY = sorted(name for name, method in METHODS.items() if not (method.client_streaming or method.server_streaming))
 KEY, FREE = b"key-000000", b"free-00-000000"
 """Stand in the bytes for what each call has of its own, of the same length."""
@@ -55,7 +56,7 @@ _answers = {}
 
 
 async def told(wire, rpc, raw):
-    """(status, reason, fields named) of one call; all that is promised of a refusal is checked."""
+    """(status, reason, fields named) of one call; all that is promised of a refusal is checked, also of one inside an answer."""
     method = METHODS[rpc]
     call = wire.channel.unary_unary(
         f"/{method.containing_service.full_name}/{rpc}",
@@ -63,27 +64,37 @@ async def told(wire, rpc, raw):
         response_deserializer=GetMessageClass(method.output_type).FromString,
     )
     try:
-        await call(raw, timeout=30)
+        answer = await call(raw, timeout=30)
     except grpc.aio.AioRpcError as error:
-        return _refusal(error)
-    return "OK", "", ()
+        return refusal(status_of(error))
+    return "OK", "", tuple(refusal(status) for status in statuses_in(answer))
 
 
-def _refusal(error):
-    (raw,) = [value for name, value in error.trailing_metadata() if name == "grpc-status-details-bin"]
-    status, info, fields = status_pb2.Status.FromString(raw), error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
-    assert status.code == error.code().value[0]
-    assert status.message == error.details() != ""
-    unpacked = [detail.Unpack(info) or detail.Unpack(fields) for detail in status.details]
-    assert all(unpacked)
+def status_of(error):
+    (details,) = [value for name, value in error.trailing_metadata() if name == "grpc-status-details-bin"]
+    status = status_pb2.Status.FromString(details)
+    assert (status.code, status.message) == (error.code().value[0], error.details())
+    return status
+
+
+def statuses_in(message):
+    for field, value in message.ListFields():
+        if field.message_type and not field.message_type.GetOptions().map_entry:
+            for each in value if field.is_repeated else [value]:
+                yield from [each] if isinstance(each, status_pb2.Status) else statuses_in(each)
+
+
+def refusal(status):
+    info, fields = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
+    assert all(detail.Unpack(info) or detail.Unpack(fields) for detail in status.details)
+    assert status.message
     assert info.domain == "prepaid.billing.v1"
-    assert STATUS_OF_REASON[info.reason] == error.code().name in REFUSALS, (error.code(), info)
-    return error.code().name, info.reason, tuple(violation.field for violation in fields.field_violations)
+    assert STATUS_OF_REASON[info.reason] == CODE_NAMES[status.code] in REFUSALS, (status.code, info)
+    return CODE_NAMES[status.code], info.reason, tuple(violation.field for violation in fields.field_violations)
 
 
-async def filled(stack, wire, rpc):
+async def filled(stack, wire, rpc, payer):
     """A request of which every field is set, about an account of its own; what it needs is made."""
-    payer = f"{rpc}-payer"
     granted = await wire.do("GrantCredits", account_id=payer, amount_microcredits=10_000 * CREDIT, reason="gift")
     fields = {name: value for name, value in MORE.items() if name in METHODS[rpc].input_type.fields_by_name} | VALID[rpc]
     world = {"payer": payer, "free": FREE.decode(), "grant": granted.transaction_id}
@@ -106,7 +117,18 @@ async def filled(stack, wire, rpc):
         fields |= {"payload": base64.b64encode(EVENT).decode(), "stripe_signature": signature(EVENT)}
     if rpc in WRITES:
         fields["idempotency_key"] = KEY.decode()
-    return request_of(rpc, {name: value.format(**world) if isinstance(value, str) else value for name, value in fields.items()})
+    request = request_of(rpc, {name: value.format(**world) if isinstance(value, str) else value for name, value in fields.items()})
+    for field, one in requests_inside(request):
+        getattr(request, field).append(await filled(stack, wire, one, payer))
+    return request
+
+
+def requests_inside(request):
+    """Empty fields that take requests of another RPC, several at once, and which RPC that is."""
+    for field in request.DESCRIPTOR.fields:
+        for one in UNARY:
+            if METHODS[one].input_type is field.message_type and not getattr(request, field.name):
+                yield field.name, one
 
 
 def damaged(rpc, request):
@@ -153,7 +175,7 @@ def names(rpc, field, named):
     """Whether a refusal names the field that was touched, or the choice that it is one of."""
     descriptor = METHODS[rpc].input_type.fields_by_name[field]
     choice, inner = descriptor.containing_oneof, descriptor.message_type
-    allowed = (field, NAMED_INSTEAD.get((rpc, field), field), *(inner.fields_by_name if inner else ()))
+    allowed = (field, NAMED_INSTEAD.get((rpc, field), field), *(("request", *inner.fields_by_name) if inner else ()))
     if choice is not None:
         allowed += (choice.name, *(other.name for other in choice.fields))
     return len(named) == 1 and named[0].startswith(allowed)
@@ -174,7 +196,7 @@ async def test_every_form_of_every_field(database):
         with structlog.testing.capture_logs() as lines:
             for text in TEXTS:  # walks go on beside each other: whether an account of that name exists must not depend on their pace
                 await wire.attempt("GrantCredits", account_id=text, amount_microcredits=CREDIT, reason="gift", idempotency_key=KEY.decode())
-            requests = {rpc: await filled(stack, wire, rpc) for rpc in UNARY}
+            requests = {rpc: await filled(stack, wire, rpc, f"{rpc}-payer") for rpc in UNARY}
             walks = await asyncio.gather(*(walk(wire, rpc, request) for rpc, request in requests.items()))
         assert not (await stack.client.verify_ledger()).differences
     assert [line for line in lines if line["log_level"] in ("error", "critical")] == []
