@@ -57,7 +57,7 @@ async def statuses(service, pairs):
             return status_of(await send_raw(url, request_of(body, head)))
 
     with witnessing() as witness:
-        async with serve_gateway(gateway_config(secrets=tuple(SECRETS), receive_timeout_s=1), service=service) as url:
+        async with serve_gateway(gateway_config(secrets=tuple(SECRETS)), service=service) as url:
             answered = await asyncio.gather(*(deliver(body, head) for body, head in pairs))
             assert await deliver(BODY, header().encode()) == 200
     assert witness.complaints() == []
