@@ -65,6 +65,11 @@ async def _read_body(request: web.Request, bytes_max: int) -> bytes:
         raise Rejected(400, "malformed", "the body's framing is broken") from malformed
     except OSError as lost:
         raise ConnectionResetError("the sender left") from lost
+    except RuntimeError as lost:
+        # What aiohttp raises when the sender left between two requests of a connection, before the second's body is asked for.
+        if request.transport is not None:
+            raise
+        raise ConnectionResetError("the sender left") from lost
     return bytes(body)
 
 

@@ -24,6 +24,8 @@ from billing_service.api.tls import TlsFiles, server_credentials
 RECEIVE_BYTES_MAX: Final = 327_680
 """The largest request of any method: an event of Stripe to 256 KiB and what wraps it. gRPC cuts off more; each method has its own limit below."""
 METADATA_BYTES_MAX: Final = 8_192
+PENDING_CALLS_MAX: Final = 100_000
+"""gRPC itself drops calls that wait to be begun, at random from 1,000 on and without a word; admission refuses them with a reason instead."""
 CONNECTION_AGE_MAX_S: Final = 1_800
 """Connections are made anew now and then, so that callers find new processes behind a balancer and new certificates."""
 
@@ -147,6 +149,8 @@ def _channel_options(limits: ServerLimits) -> list[tuple[str, int]]:
         ("grpc.max_receive_message_length", RECEIVE_BYTES_MAX),
         ("grpc.max_send_message_length", RESPONSE_BYTES_MAX),
         ("grpc.max_concurrent_streams", limits.streams_per_connection_max),
+        ("grpc.server.max_pending_requests", PENDING_CALLS_MAX),
+        ("grpc.server.max_pending_requests_hard_limit", PENDING_CALLS_MAX),
         ("grpc.max_metadata_size", METADATA_BYTES_MAX),
         ("grpc.absolute_max_metadata_size", METADATA_BYTES_MAX),
         ("grpc.max_connection_age_ms", CONNECTION_AGE_MAX_S * 1000),

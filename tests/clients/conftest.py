@@ -3,9 +3,10 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.with_name("crash"))]
 
-from fake_service import running_fake_service
+from fake_service import running_fake_service  # noqa: E402 - found by the path above
 
 
 @pytest.fixture

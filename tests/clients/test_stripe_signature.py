@@ -1,55 +1,16 @@
 """Nothing unsigned is accepted, and no input makes the verifier fail in any other way than by refusing."""
 
-import time
+from contextlib import suppress
 
 import pytest
-from billing_client.stripe_signature import HEADER_BYTES_MAX, SignatureInvalid, verify
-from signature_mutations import BODY, NOW_S, OTHER, SECRET, header, mutations, reference, signature
+from billing_client.stripe_signature import SignatureInvalid, verify
+from run_length import LONG
+from signature_mutations import mutations, reference
+from signature_seeds import ACCEPTED, BODIES, BODY, NOW_S, OTHER, REFUSED, SECRET, header
+from stripe import SignatureVerificationError, WebhookSignature
 
-GOOD = signature()
-REFUSED = {
-    "empty": "",
-    "comma": ",",
-    "unsigned": f"t={NOW_S}",
-    "no time": f"v1={GOOD}",
-    "two times": f"t={NOW_S},t={NOW_S},v1={GOOD}",
-    "two different times": f"t={NOW_S},t=1,v1={GOOD}",
-    "only v0": f"t={NOW_S},v0={GOOD}",
-    "v1 as v0": f"t={NOW_S},v0={GOOD},v1=",
-    "missing equals": f"t={NOW_S},v1",
-    "an element without equals beside a good one": f"t={NOW_S},v1={GOOD},x",
-    "tampered": f"t={NOW_S},v1={GOOD[:-1]}{'0' if GOOD[-1] != '0' else '1'}",
-    "truncated": f"t={NOW_S},v1={GOOD[:-1]}",
-    "upper case": f"t={NOW_S},v1={GOOD.upper()}",
-    "other secret": header(secret=OTHER),
-    "other time than signed": f"t={NOW_S + 1},v1={GOOD}",
-    "other body": header(body=b"{}"),
-    "empty time": f"t=,v1={signature(timestamp='')}",
-    "negative": header(timestamp=-NOW_S),
-    "signed with plus": header(timestamp=f"+{NOW_S}"),
-    "space": header(timestamp=f" {NOW_S}"),
-    "underscored": header(timestamp="1_900_000_000"),
-    "fraction": header(timestamp=f"{NOW_S}.0"),
-    "hexadecimal": header(timestamp=hex(NOW_S)),
-    "exponent": header(timestamp="1e9"),
-    "huge": header(timestamp="9" * 5000),
-    "leading zeros without end": header(timestamp="0" * 20 + str(NOW_S)),
-    "full-width digits": header(timestamp=str(NOW_S).translate({ord("0") + n: 0xFF10 + n for n in range(10)})),
-    "arabic digits": header(timestamp=str(NOW_S).translate({ord("0") + n: 0x0660 + n for n in range(10)})),
-    "superscript": header(timestamp="²"),
-    "not a number": header(timestamp="NaN"),
-    "NUL": header() + "\x00",
-    "CRLF": header() + "\r\nt=1",
-    "tab": header().replace(",", ",\t"),
-    "non-ASCII signature": f"t={NOW_S},v1=é{GOOD[1:]}",
-    "non-ASCII beside a good one": header() + ",v2=é",
-    "lone surrogate": header() + ",v2=\udcff",
-    "too long": header() + ",v2=" + "x" * HEADER_BYTES_MAX,
-    "ten thousand signatures": f"t={NOW_S}" + ",v1=" * 10_000,
-    "stale": header(timestamp=NOW_S - 301),
-    "future": header(timestamp=NOW_S + 301),
-    "a year in the future": header(timestamp=NOW_S + 31_536_000),
-}
+MUTATIONS = 50_000 if LONG else 20_000
+SEEDS = range(20) if LONG else [20_26]
 
 
 @pytest.mark.parametrize("name", REFUSED)
@@ -99,37 +60,47 @@ def test_accepted_at_the_edge_of_another_tolerance(offset_s, tolerance_s):
 
 
 @pytest.mark.parametrize("secrets", [[SECRET], [OTHER, SECRET], [SECRET, OTHER]])
-@pytest.mark.parametrize(
-    "accepted",
-    [
-        header(),
-        f"v1={GOOD},t={NOW_S}",
-        f"t={NOW_S},v1=,v1={'0' * 64},v1={GOOD}",
-        f"t={NOW_S},v1={GOOD},v1={signature(secret=OTHER)}",
-        f"t={NOW_S},v0={'0' * 64},v1={GOOD},v9=x=y",
-    ],
-)
+@pytest.mark.parametrize("accepted", ACCEPTED)
 def test_any_signature_may_fit_any_secret(secrets, accepted):
     verify(BODY, accepted, secrets, NOW_S)
 
 
 def test_any_bytes_can_be_signed():
-    for body in (b"", b"\x00\xff\r\n", "é".encode(), b"x" * 300_000):
+    for body in (*BODIES.values(), b"\x00\xff\r\n", "é".encode(), b"x" * 300_000):
         verify(body, header(body=body), [SECRET], NOW_S)
 
 
-def test_twenty_thousand_mutations_agree_with_the_reference():
+@pytest.mark.parametrize("seed", SEEDS)
+def test_mutations_agree_with_the_reference(seed):
+    """A million in the long run. What is accepted, Stripe's own library accepts too."""
     accepted = refused = 0
-    started = time.monotonic()
-    for body, head in mutations(seed=20_26, count=20_000):
-        for form in (head, head.decode("utf-8", "surrogateescape")):
-            try:
-                verify(body, form, [SECRET, OTHER], NOW_S)
-                verdict = True
-            except SignatureInvalid:
-                verdict = False
-            assert verdict == reference(body, head, [SECRET, OTHER]), (body, form)
-        accepted, refused = accepted + verdict, refused + (not verdict)
-    assert accepted > 2_000
-    assert refused > 8_000
-    assert time.monotonic() - started < 30
+    for body, head in mutations(seed, MUTATIONS):
+        forms = (head, head.decode("utf-8", "surrogateescape"))
+        verdicts = {verdict_of(body, form) for form in forms}
+        expected = reference(body, head, [SECRET, OTHER])
+        assert verdicts == {expected}, (body, head)
+        accepted, refused = accepted + expected, refused + (not expected)
+        if expected and not head.startswith(b"t=0") and b",t=0" not in head:  # Stripe signs a time without leading zeros
+            assert accepted_by_stripe(body, forms[1]), (body, head)
+    assert accepted > MUTATIONS / 10
+    assert refused > MUTATIONS / 3
+
+
+def verdict_of(body, head):
+    try:
+        verify(body, head, [SECRET, OTHER], NOW_S)
+    except SignatureInvalid:
+        return False
+    return True
+
+
+def accepted_by_stripe(body, head):
+    """Whether either secret fits by Stripe's library, which takes text alone and is not asked about the time."""
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        return True
+    for secret in (SECRET, OTHER):
+        with suppress(SignatureVerificationError):
+            return WebhookSignature.verify_header(text, head, secret)
+    return False

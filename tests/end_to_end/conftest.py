@@ -3,6 +3,8 @@
 import itertools
 import logging
 import shutil
+import sys
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -11,6 +13,8 @@ from databases import STORES, Database, PostgresUnavailableError
 from ledger_check import ledger_problems
 from stack import running_stack
 from wire import Wire
+
+sys.path.append(str(Path(__file__).parents[1] / "crash"))
 
 STORE_PROPERTY = "store"
 _numbers = itertools.count(1)

@@ -58,19 +58,19 @@ class Wire:
     """One channel to the service."""
 
     def __init__(self, address, api_key=None):
-        self._channel = grpc.aio.insecure_channel(address)
+        self.channel = grpc.aio.insecure_channel(address)
         self._metadata = (("authorization", f"Bearer {api_key}"),) if api_key else ()
 
     async def __aenter__(self):
         return self
 
     async def __aexit__(self, *_):
-        await self._channel.close()
+        await self.channel.close()
 
     async def bytes_call(self, rpc, raw, timeout_s=20):
         """Sends bytes as they are."""
         method = METHODS[rpc]
-        call = self._channel.unary_unary(
+        call = self.channel.unary_unary(
             f"/{method.containing_service.full_name}/{rpc}",
             request_serializer=bytes,
             response_deserializer=GetMessageClass(method.output_type).FromString,

@@ -4,12 +4,12 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "clients"))
-sys.path.insert(0, str(Path(__file__).parent))
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.with_name("clients")), str(HERE.with_name("crash"))]
 
-from gateway_bench import FakeEventService, gateway_config
+from gateway_bench import FakeEventService, gateway_config  # noqa: E402 - found by the path above
 
-from webhook_gateway.run import serve_gateway
+from webhook_gateway.run import serve_gateway  # noqa: E402 - same
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import time
 
 import pytest
 from gateway_bench import PATH, connect, event, gateway_config, raw_delivery, send_raw, signature, status_of
+from gateway_witness import witnessing
 
 from webhook_gateway.connections import ConnectionGuard
 from webhook_gateway.run import serve_gateway
@@ -135,6 +136,18 @@ async def test_a_connection_may_deliver_again_and_again(service):
             await answered(reader, writer, KEPT_ALIVE)
         writer.close()
     assert len(service.calls) == 5
+
+
+async def test_a_sender_that_leaves_between_two_requests_is_no_defect(service):
+    with witnessing() as witness:
+        async with serve_gateway(gateway_config(), service=service) as url:
+            _reader, writer = await connect(url)
+            writer.write(KEPT_ALIVE + KEPT_ALIVE[:-1])
+            await asyncio.sleep(0)  # or the reset would come before the first request
+            writer.transport.abort()
+            assert await delivered(url) == 200
+    assert witness.complaints() == []
+    assert len(service.calls) == 2
 
 
 async def test_a_slow_service_does_not_count_as_a_slow_sender(service):
