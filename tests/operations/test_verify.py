@@ -119,8 +119,8 @@ async def test_one_account_alone(books, database):
 
 @pytest.mark.parametrize(("links", "accounts"), [(1, 1), (2, 2), (3, 1)])
 async def test_pages_of_any_size_read_the_same(books, monkeypatch, links, accounts):
-    monkeypatch.setattr(verify, "LINKS_A_PAGE", links)
-    monkeypatch.setattr(verify, "ACCOUNTS_A_SNAPSHOT", accounts)
+    monkeypatch.setattr(verify, "LINKS_A_READ", links)
+    monkeypatch.setattr(verify, "ACCOUNTS_A_READ", accounts)
     report = await verify_ledger(books)
     assert (report.accounts, report.transactions, report.entries, report.differences) == (2, 7, 7, [])
 
