@@ -11,11 +11,10 @@ import structlog
 from billing_service.commands.environment import Caller, Environment
 from billing_service.commands.operate import SetLimits, set_limits
 from billing_service.commands.unit import Request
-from billing_service.domain.refusals import Refused
 from billing_service.ledger.keys import IdempotencyKey, fingerprint
 from billing_service.operations.differences import Difference
 from billing_service.operations.verify import verified_accounts
-from billing_service.storage.profile_rows import read_account
+from billing_service.storage.ledger_rows import read_accounts
 
 log = structlog.get_logger(__name__)
 
@@ -96,15 +95,15 @@ class Verification:
             return
         try:
             await self._freeze_once(account_id, differences)
-        except Refused as refused:  # the next walk finds the fault again
-            log.warning("account_not_frozen", account_id=account_id, reason=refused.reason.value)
+        except Exception:  # what is broken may be what freezing needs: the walk goes on, and the next one tries again
+            log.exception("account_not_frozen", account_id=account_id)
 
     async def _freeze_once(self, account_id: str, differences: Sequence[Difference]) -> None:
         """Freezes an account that is not frozen. What differs is the key: of several processes one has the effect, and an operator
         who lets the account go is not overruled on account of the same fault."""
         environment = self._environment
-        row = await environment.store.read(lambda: read_account(account_id))
-        if row is None or row[2]:
+        found = await environment.store.read(lambda: read_accounts([account_id]))
+        if found[account_id].frozen:
             return
         subjects = sorted({difference.subject for difference in differences})
         key = IdempotencyKey(
