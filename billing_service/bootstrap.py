@@ -32,7 +32,7 @@ from billing_service.jobs.heads import HeadsExport
 from billing_service.jobs.key_uses import KeyUses
 from billing_service.jobs.loops import Loop
 from billing_service.jobs.metrics import JobMetrics
-from billing_service.jobs.verification import FIRST_S, Verification
+from billing_service.jobs.verification import Verification
 from billing_service.ledger.reader import BalanceReader
 from billing_service.ledger.writer import LedgerWriter
 from billing_service.metrics import LedgerMetrics, SalesMetrics
@@ -129,8 +129,7 @@ def _start_jobs(settings: Settings, environment: Environment, uses: KeyUses, clo
         loops.append(Loop("heads", heads.run, settings.heads_interval_s))
     if settings.verify_interval_s:
         verification = Verification(environment, settings.verify_interval_s, freeze=settings.verify_freeze)
-        interval_s = settings.verify_interval_s
-        loops.append(Loop("verification", verification.run, interval_s, first_s=min(FIRST_S, interval_s)))
+        loops.append(Loop("verification", verification.run, settings.verify_interval_s))
     for loop in loops:
         closing.push_async_callback(loop.stop)
     if verification is not None:

@@ -9,18 +9,21 @@ from billing_service.domain.refusals import Failure
 
 log = structlog.get_logger(__name__)
 
+FIRST_S = 60.0
+"""From the start to the first run of a job at the latest: in a service that is deployed often, what runs hourly would never run."""
+
 
 class Loop:
-    """Calls `work` every `interval_s` seconds, the first time after `first_s`; without it, after one interval."""
+    """Calls `work` every `interval_s` seconds, the first time after `first_s` where that is less."""
 
-    def __init__(self, name: str, work: Callable[[], Awaitable[None]], interval_s: float, *, first_s: float | None = None) -> None:
+    def __init__(self, name: str, work: Callable[[], Awaitable[None]], interval_s: float, *, first_s: float = FIRST_S) -> None:
         self.name = name
         self.runs = 0
         """Runs that ended well."""
         self.failures = 0
         self._work = work
         self._interval_s = interval_s
-        self._first_s = interval_s if first_s is None else first_s
+        self._first_s = min(first_s, interval_s)
         self._stopping = asyncio.Event()
         self._task = asyncio.create_task(self._run())
 

@@ -25,7 +25,7 @@ class JobMetrics(Collector):
         self._heads_interval_s = heads_interval_s
 
     def collect(self) -> Iterator[Metric]:
-        runs = CounterMetricFamily("billing_job_runs", "Runs of background jobs, by how they ended.", labels=("job", "outcome"))
+        runs = CounterMetricFamily("billing_job_runs", "Runs of background jobs, by how they ended.", labels=("loop", "outcome"))
         for loop in self._loops:
             runs.add_metric((loop.name, "ok"), loop.runs)
             runs.add_metric((loop.name, "failed"), loop.failures)

@@ -22,8 +22,6 @@ SHARE_MAX = 0.05
 """Of the time, spent on verification while it runs: calls must not feel it. So it takes longer the more there is to verify."""
 PAUSE_AFTER_S = 0.002
 """Of work: a pause for each of many small accounts would cost more than their verification."""
-FIRST_S = 60.0
-"""From the start to the first run at the latest: a service that is deployed often would otherwise never verify."""
 SUBJECTS_LOGGED_MAX = 5
 ACTOR = "job:verification"
 """In the audit log. No API key can have this name."""
