@@ -6,7 +6,9 @@ from contextlib import contextmanager
 from prometheus_client import Counter, start_http_server
 
 ANSWERS = Counter("webhook_gateway_answers_total", "Answered requests by HTTP status and code.", ["status", "code"])
-FORWARD_FAILURES = Counter("webhook_gateway_forward_failures_total", "Deliveries that the service did not process, by its status.", ["status"])
+FORWARD_FAILURES = Counter(
+    "webhook_gateway_forward_failures_total", "Deliveries that the service did not process, by its status.", ["status"]
+)
 CONNECTIONS_CUT = Counter("webhook_gateway_connections_cut_total", "Connections cut by the phase they were in, or over a limit.", ["phase"])
 
 # Shown from the start, at zero: Prometheus sees no increase in a counter whose first sample is one.

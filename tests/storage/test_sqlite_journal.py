@@ -13,7 +13,7 @@ from billing_service.storage.sqlite import WAL_BYTES_MAX
 from billing_service.storage.statement_rows import newest_transaction, read_statement
 
 WRITES = 100_000 if os.environ.get("BILLING_LONG_TESTS") == "1" else 8_000
-WRITERS, READERS, ACCOUNTS = 64, 8, 100
+WRITERS, READERS, ACCOUNTS = 16, 8, 100
 SLACK_BYTES = 4 * 1024 * 1024
 """What the transaction that passes the limit adds, and those that come before the checkpoint's end."""
 
