@@ -9,13 +9,13 @@ from ledger_setup import deduction, open_account
 from billing_service.clock import TimeOrderedIds, system_clock_us
 from billing_service.ledger.writer import LedgerWriter
 from billing_service.storage.journal import journal_bytes
-from billing_service.storage.sqlite import WAL_BYTES_MAX
+from billing_service.storage.sqlite import AUTOCHECKPOINT_PAGES, WAL_BYTES_MAX
 from billing_service.storage.statement_rows import newest_transaction, read_statement
 
-WRITES = 100_000 if os.environ.get("BILLING_LONG_TESTS") == "1" else 8_000
+WRITES = 100_000 if os.environ.get("BILLING_LONG_TESTS") == "1" else 10_000
 WRITERS, READERS, ACCOUNTS = 16, 8, 100
-SLACK_BYTES = 4 * 1024 * 1024
-"""What the transaction that passes the limit adds, and those that come before the checkpoint's end."""
+SLACK_BYTES = AUTOCHECKPOINT_PAGES * 4_096
+"""One checkpoint's worth: the log begins anew at the first commit after a checkpoint that meets no reader."""
 
 
 def history(account_id):
