@@ -73,7 +73,8 @@ lint: setup proto-check ## Style, types, architecture, protos
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# What tests of the page and of `stripe trigger` need beside Python. Where it can't be had, they are skipped, and the run says so.
+# What tests of the page, of `stripe trigger` and of the alerts need beside Python. Where it can't be had, they are skipped, and the
+# run says so. Prometheus is unpacked and not installed: its package would start a server.
 .PHONY: test-tools
 test-tools:
 	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
@@ -83,6 +84,10 @@ test-tools:
 		mkdir -p build && cp -r tests/sandbox/stripe_cli/. build/stripe-cli && \
 		npm install --silent --no-audit --no-fund --ignore-scripts --prefix build/stripe-cli; } \
 		|| echo "no Stripe CLI here: the 'stripe trigger' tests will be skipped"
+	@test -x build/prometheus/usr/bin/promtool || command -v promtool >/dev/null || { command -v apt-get dpkg-deb >/dev/null && \
+		mkdir -p build/prometheus && cd build/prometheus && { [ "$$(id -u)" != 0 ] || apt-get update -qq; } && \
+		apt-get download -qq prometheus && dpkg-deb -x prometheus_*.deb . && rm prometheus_*.deb; } \
+		|| echo "no promtool here: the tests of the alerts will be skipped"
 
 .PHONY: test
 test: setup test-tools build/supply/.installed ## Everything that proves the product, in under 10 minutes

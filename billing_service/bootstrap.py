@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 from prepaid.billing.v1 import admin_pb2, billing_pb2, stripe_events_pb2
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, ProcessCollector
 
 from billing_service.api.access import Access
 from billing_service.api.admin import Administration
@@ -29,12 +29,14 @@ from billing_service.domain.amounts import MICROCREDITS_PER_CREDIT
 from billing_service.domain.catalog import CustomAmountLimits
 from billing_service.domain.referrals import ReferralPolicy
 from billing_service.jobs.expiry import sweep_expired
-from billing_service.jobs.heads import keep_heads
+from billing_service.jobs.heads import HeadsExport
 from billing_service.jobs.key_uses import KeyUses
 from billing_service.jobs.loops import Loop
+from billing_service.jobs.metrics import JobMetrics
+from billing_service.jobs.verification import Verification
 from billing_service.ledger.reader import BalanceReader
 from billing_service.ledger.writer import LedgerWriter
-from billing_service.metrics import LedgerMetrics
+from billing_service.metrics import LedgerMetrics, SalesMetrics
 from billing_service.payments.stripe_provider import StripeProvider
 from billing_service.settings import Settings
 from billing_service.storage.migrate import check_schema, migrate, sqlite_path
@@ -92,17 +94,8 @@ async def open_service(settings: Settings) -> AsyncIterator[RunningService]:
         closing.push_async_callback(environment.writer.close)
         closing.push_async_callback(environment.balances.close)
         uses = KeyUses(store)
-        loops = [
-            Loop("expiry", partial(_sweep, environment), settings.expiry_sweep_interval_s),
-            Loop("key uses", uses.write, KEY_USE_INTERVAL_S),
-        ]
-        if settings.heads_directory is not None:
-            keep = partial(keep_heads, store, settings.heads_directory, system_clock_us)
-            loops.append(Loop("heads", keep, settings.heads_interval_s))
-        for loop in loops:
-            closing.push_async_callback(loop.stop)
-        registry = CollectorRegistry()
-        registry.register(LedgerMetrics(store, environment.writer))
+        registry = _registry(settings, environment)
+        registry.register(_start_jobs(settings, environment, uses, closing))
         server = await start_server(
             settings.listen,
             _services(environment, settings.page_token_key),
@@ -125,6 +118,36 @@ async def open_service(settings: Settings) -> AsyncIterator[RunningService]:
         log.info("serving", address=f"{host}:{server.port}", database=store.name)
         yield RunningService(f"{host}:{server.port}", environment, server)
         log.info("draining")
+
+
+def _start_jobs(settings: Settings, environment: Environment, uses: KeyUses, closing: AsyncExitStack) -> JobMetrics:
+    """Starts the loops; `closing` ends them. Answers their figures."""
+    loops = [
+        Loop("expiry", partial(_sweep, environment), settings.expiry_sweep_interval_s),
+        Loop("key uses", uses.write, KEY_USE_INTERVAL_S),
+    ]
+    heads = verification = None
+    if settings.heads_directory is not None:
+        heads = HeadsExport(environment.store, settings.heads_directory, system_clock_us)
+        loops.append(Loop("heads", heads.run, settings.heads_interval_s))
+    if settings.verify_interval_s:
+        verification = Verification(environment, settings.verify_interval_s, freeze=settings.verify_freeze)
+        loops.append(Loop("verification", verification.run, settings.verify_interval_s))
+    for loop in loops:
+        closing.push_async_callback(loop.stop)
+    if verification is not None:
+        closing.callback(verification.stop)  # first of all: the loop waits for the walk under way
+    return JobMetrics(loops, verification, heads, settings.heads_interval_s)
+
+
+def _registry(settings: Settings, environment: Environment) -> CollectorRegistry:
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    database = sqlite_path(settings.database_url.get_secret_value())
+    registry.register(LedgerMetrics(environment.store, environment.writer, database))
+    assert isinstance(environment.provider, StripeProvider)
+    registry.register(SalesMetrics(environment.figures, environment.provider.calls))
+    return registry
 
 
 def _environment(settings: Settings, store: Store) -> Environment:

@@ -1,27 +1,85 @@
-"""What the ledger and its store were really asked to do, for Prometheus. Read at each scrape: the hot path only counts."""
+"""What the ledger, its store and the sale of credits were really asked to do, for Prometheus. Read at each scrape: the paths only count."""
 
+from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
-from prometheus_client.core import CounterMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from billing_service.commands.figures import BOUNDS_S, FAILED, Durations, Figures
 from billing_service.ledger.writer import LedgerWriter
+from billing_service.storage.journal import journal_bytes
 from billing_service.storage.store import Store
+from billing_service.stripe_events.facts import HANDLED_TYPES
+from billing_service.stripe_events.inbox import OTHER_TYPES, Outcome
+
+CONFLICT_CAUSES = ("40001", "40P01", "55P03", "SQLITE_BUSY")
+FAILURE_CODES = ("57014", "TimeoutError")
+"""Shown from the start, at zero: Prometheus sees no increase in a counter whose first sample is one."""
+STRIPE_OPERATIONS = ("create_customer", "create_checkout", "get_checkout", "expire_checkout", "create_refund", "list_refunds")
+STRIPE_OUTCOMES = ("ok", "refused", "unavailable")
 
 
 class LedgerMetrics(Collector):
-    """Counters of the ledger."""
+    """Counters of the ledger and its store. `database` is the file of a SQLite database."""
 
-    def __init__(self, store: Store, writer: LedgerWriter) -> None:
+    def __init__(self, store: Store, writer: LedgerWriter, database: Path | None = None) -> None:
         self._store = store
         self._writer = writer
+        self._database = database
 
     def collect(self) -> Iterator[Metric]:
-        counters = self._store.counters
+        written, read = self._store.counters, self._store.read_counters
         for name, words, value in (
             ("billing_ledger_operations", "Ledger operations posted, refused ones included", self._writer.operations),
-            ("billing_ledger_commits", "Transactions committed durably", counters.commits),
-            ("billing_ledger_statements", "SQL statements of writing transactions, BEGIN and COMMIT included", counters.statements),
-            ("billing_ledger_conflicts", "Runs of a transaction that met another writer", counters.conflicts),
+            ("billing_ledger_commits", "Transactions committed durably", written.commits),
+            ("billing_ledger_statements", "SQL statements of writing transactions, BEGIN and COMMIT included", written.statements),
+            ("billing_ledger_conflicts", "Runs of a transaction that met another writer", written.conflicts),
+            ("billing_database_conflict_seconds", "Time of runs that ended in a conflict", written.conflict_s + read.conflict_s),
         ):
             yield CounterMetricFamily(name, words, value=value)
+        conflicts = written.conflict_causes + read.conflict_causes
+        failures = written.failures + read.failures
+        yield _counted("billing_database_retries", "Conflicts, by SQLSTATE or SQLite's code.", "cause", conflicts, CONFLICT_CAUSES)
+        yield _counted("billing_database_failures", "Transactions that the database could not do.", "code", failures, FAILURE_CODES)
+        if self._database is not None:
+            yield GaugeMetricFamily("billing_sqlite_wal_bytes", "Size of the write-ahead log.", value=journal_bytes(self._database))
+
+
+class SalesMetrics(Collector):
+    """Stripe's events, purchases, and calls to Stripe (by operation and how they ended)."""
+
+    def __init__(self, figures: Figures, stripe_calls: Counter[tuple[str, str]]) -> None:
+        self._figures = figures
+        self._stripe_calls = stripe_calls
+
+    def collect(self) -> Iterator[Metric]:
+        events = CounterMetricFamily("billing_stripe_events", "Tries to process an event, by outcome.", labels=("event_type", "outcome"))
+        for event_type in (*sorted(HANDLED_TYPES), OTHER_TYPES):
+            for outcome in (*Outcome, FAILED):
+                events.add_metric((event_type, str(outcome)), self._figures.events[event_type, str(outcome)])
+        yield events
+        calls = CounterMetricFamily("billing_stripe_calls", "Calls to Stripe, by how they ended.", labels=("operation", "outcome"))
+        for operation in STRIPE_OPERATIONS:
+            for outcome in STRIPE_OUTCOMES:
+                calls.add_metric((operation, outcome), self._stripe_calls[operation, outcome])
+        yield calls
+        yield _histogram("billing_stripe_event_delay_seconds", "From an event at Stripe to its effect.", self._figures.event_delays)
+        yield _histogram("billing_purchase_completion_seconds", "From a purchase to its credits.", self._figures.completions)
+
+
+def _counted(name: str, words: str, label: str, counts: Counter[str], known: tuple[str, ...]) -> Metric:
+    metric = CounterMetricFamily(name, words, labels=(label,))
+    for value in sorted({*known, *counts}):
+        metric.add_metric((value,), counts[value])
+    return metric
+
+
+def _histogram(name: str, words: str, durations: Durations) -> Metric:
+    buckets: list[tuple[str, float]] = []
+    total = 0
+    for bound, count in zip((*map(str, BOUNDS_S), "+Inf"), list(durations.counts), strict=True):
+        total += count
+        buckets.append((bound, total))
+    return HistogramMetricFamily(name, words, buckets=buckets, sum_value=durations.seconds_sum)

@@ -150,6 +150,10 @@ class Settings(BaseModel):
         "BILLING_HEADS_DIRECTORY", None, "Where the heads of all chains are exported to, for `billing verify --heads`; none when absent"
     )
     heads_interval_s: float = _setting("BILLING_HEADS_INTERVAL_S", 3600.0, "Time between exports of the heads", ge=1, le=86_400)
+    verify_interval_s: float = _setting(
+        "BILLING_VERIFY_INTERVAL_S", 3600.0, "Time between verifications of all balances, in the background; 0: none", ge=0, le=604_800
+    )
+    verify_freeze: bool = _setting("BILLING_VERIFY_FREEZE", True, "Freeze an account whose balance the ledger does not prove")
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = _setting(
         "BILLING_LOG_LEVEL", "INFO", "Least level that is logged; DEBUG has a line per deduction"

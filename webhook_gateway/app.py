@@ -16,7 +16,7 @@ from webhook_gateway.config import HEALTH_PATH, GatewayConfig
 from webhook_gateway.connections import ConnectionGuard, Phase
 from webhook_gateway.delivery import read_delivery
 from webhook_gateway.health import HealthPage
-from webhook_gateway.metrics import ANSWERS
+from webhook_gateway.metrics import ANSWERS, FORWARD_FAILURES
 
 CONNECTIONS = web.AppKey("connections", ConnectionGuard)
 CODE = web.RequestKey("code", str)
@@ -65,6 +65,7 @@ def _webhook_handler(config: GatewayConfig, service: EventService, guard: Connec
             )
         except BillingError as error:
             request[SERVICE_STATUS] = error.status.name
+            FORWARD_FAILURES.labels(error.status.name).inc()
             status = HTTP_STATUS[error.status]
             if status == web.HTTPBadRequest.status_code:
                 raise Rejected(status, "refused", "the service refused the event") from error

@@ -107,6 +107,9 @@ class Readiness:
         self._log = log
         self._interval_s = interval_s
         self._timeout_s = timeout_s
+        self.succeeded = False
+        """Whether the last probe did."""
+        self.failures = 0
         self._under_way: asyncio.Task[None] | None = None
         self._loop: asyncio.Task[None] | None = None
 
@@ -120,6 +123,8 @@ class Readiness:
         if done:
             failure = asyncio.CancelledError() if probing.cancelled() else probing.exception()
             self._under_way = None
+        self.succeeded = failure is None
+        self.failures += failure is not None
         if self._health.set_serving(failure is None):
             if failure is None:
                 self._log.info("health", serving=True)

@@ -17,6 +17,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from billing_service.api.admission import Admission
+from billing_service.api.health import HealthServicer, Readiness
 from billing_service.domain.refusals import Reason
 
 BUCKETS_S: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -26,6 +27,9 @@ CODE_NAMES: Final[dict[grpc.StatusCode, str]] = {
     code: "OK" if code is grpc.StatusCode.OK else "".join(word.capitalize() for word in code.name.split("_")) for code in grpc.StatusCode
 } | {grpc.StatusCode.CANCELLED: "Canceled"}
 """As Go spells them, which is what the dashboards filter by."""
+
+REPLAYS: Final[Counter[str]] = Counter()
+"""Repeats that this process answered with the original reply, by type of response."""
 
 
 @dataclass(slots=True)
@@ -76,11 +80,29 @@ class CallMetrics(Collector):
         yield handled
         yield seconds
         refusals = CounterMetricFamily("billing_refusals", "Calls answered with no, by reason.", labels=("reason",))
-        for reason, count in list(self.refusals.items()):
-            refusals.add_metric((reason.value,), count)
+        for reason in Reason:  # all of them: Prometheus sees no increase in a counter whose first sample is one
+            refusals.add_metric((reason.value,), self.refusals[reason])
         yield refusals
+        replays = CounterMetricFamily("billing_replays", "Repeats answered with the original reply.", labels=("response",))
+        for response, count in list(REPLAYS.items()):
+            replays.add_metric((response,), count)
+        yield replays
         yield GaugeMetricFamily("billing_in_flight", "Calls in flight.", value=self._admission.in_flight)
         yield CounterMetricFamily("billing_shed", "Calls refused because too many were in flight.", value=self._admission.shed)
+
+
+class HealthMetrics(Collector):
+    """What the probe of the database says, and what health makes of it."""
+
+    def __init__(self, registry: CollectorRegistry, health: HealthServicer, readiness: Readiness) -> None:
+        self._health = health
+        self._readiness = readiness
+        registry.register(self)
+
+    def collect(self) -> Iterator[Metric]:
+        yield GaugeMetricFamily("billing_serving", "1 while health says SERVING.", value=self._health.serving)
+        yield GaugeMetricFamily("billing_database_up", "1 while the probe that writes succeeds.", value=self._readiness.succeeded)
+        yield CounterMetricFamily("billing_database_probe_failures", "Probes that failed.", value=self._readiness.failures)
 
 
 def _cumulative(bucket_counts: list[int]) -> list[tuple[str, float]]:

@@ -5,6 +5,7 @@ from typing import Any
 from google.protobuf.message import Message
 
 from billing_service.api import validation
+from billing_service.api.metrics import REPLAYS
 from billing_service.api.pipeline import Call
 from billing_service.commands.environment import Caller
 from billing_service.commands.unit import Request
@@ -29,11 +30,16 @@ def request_of(call: Call, account_id: str, idempotency_key: str, *meaning: Any)
 class Replies:
     """Turns an answer into the bytes of one response type."""
 
-    __slots__ = ("_replayed",)
+    __slots__ = ("_name", "_replayed")
 
     def __init__(self, response: type[Message]) -> None:
+        self._name = response.DESCRIPTOR.name
+        REPLAYS[self._name] = 0  # shown before the first one
         # Messages concatenate: the stored reply followed by this field is the same reply with `replayed` set.
         self._replayed = response(replayed=True).SerializeToString()
 
     def __call__(self, answer: Answer) -> bytes:
-        return answer.reply + self._replayed if answer.replayed else answer.reply
+        if not answer.replayed:
+            return answer.reply
+        REPLAYS[self._name] += 1
+        return answer.reply + self._replayed

@@ -17,7 +17,7 @@ from billing_service.api.deadlines import OverdueCalls
 from billing_service.api.health import SERVICE_NAME as HEALTH_SERVICE_NAME
 from billing_service.api.health import HealthServicer, Readiness
 from billing_service.api.identity import Authenticator
-from billing_service.api.metrics import CallMetrics
+from billing_service.api.metrics import CallMetrics, HealthMetrics
 from billing_service.api.pipeline import REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX, Edge, Implementation, build_handler
 from billing_service.api.tls import TlsFiles, server_credentials
 
@@ -128,6 +128,7 @@ async def start_server(
     port = server.add_insecure_port(listen) if tls is None else server.add_secure_port(listen, server_credentials(tls, log))
     await server.start()
     readiness = Readiness(health, probe, log)
+    HealthMetrics(registry, health, readiness)
     readiness.start()
     return RunningServer(server, port, edge, health, readiness, limits)
 

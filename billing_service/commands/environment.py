@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from billing_service.clock import ClockUs
+from billing_service.commands.figures import Figures
 from billing_service.domain.account import Ids
 from billing_service.domain.catalog import Catalog, CustomAmountLimits
 from billing_service.domain.referrals import CODE_RANDOM_BYTES, ReferralPolicy, code_from_random
@@ -51,6 +52,7 @@ class Environment:
     webhook_secrets: tuple[str, ...] = field(repr=False)
     api_key_pepper: bytes = field(repr=False)
     chance: Callable[[int], bytes] = field(default=os.urandom)
+    figures: Figures = field(default_factory=Figures)
 
     def new_referral_code(self) -> str:
         return code_from_random(self.chance(CODE_RANDOM_BYTES))

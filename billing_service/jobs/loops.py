@@ -9,14 +9,21 @@ from billing_service.domain.refusals import Failure
 
 log = structlog.get_logger(__name__)
 
+FIRST_S = 60.0
+"""From the start to the first run of a job at the latest: in a service that is deployed often, what runs hourly would never run."""
+
 
 class Loop:
-    """Calls `work` every `interval_s` seconds, the first time after one interval."""
+    """Calls `work` every `interval_s` seconds, the first time after `first_s` where that is less."""
 
-    def __init__(self, name: str, work: Callable[[], Awaitable[None]], interval_s: float) -> None:
-        self._name = name
+    def __init__(self, name: str, work: Callable[[], Awaitable[None]], interval_s: float, *, first_s: float = FIRST_S) -> None:
+        self.name = name
+        self.runs = 0
+        """Runs that ended well."""
+        self.failures = 0
         self._work = work
         self._interval_s = interval_s
+        self._first_s = min(first_s, interval_s)
         self._stopping = asyncio.Event()
         self._task = asyncio.create_task(self._run())
 
@@ -26,17 +33,22 @@ class Loop:
         await self._task
 
     async def _run(self) -> None:
-        while not await self._stopped_within_interval():
+        wait_s = self._first_s
+        while not await self._stopped_within(wait_s):
+            wait_s = self._interval_s
             try:
                 await self._work()
+                self.runs += 1
             except Failure as failure:
-                log.warning("job_failed", job=self._name, reason=failure.reason.value)
+                self.failures += 1
+                log.warning("job_failed", job=self.name, reason=failure.reason.value)
             except Exception:  # a job that fails must not end the others: it is logged and tried again
-                log.exception("job_failed", job=self._name)
+                self.failures += 1
+                log.exception("job_failed", job=self.name)
 
-    async def _stopped_within_interval(self) -> bool:
+    async def _stopped_within(self, wait_s: float) -> bool:
         try:
-            await asyncio.wait_for(self._stopping.wait(), self._interval_s)
+            await asyncio.wait_for(self._stopping.wait(), wait_s)
         except TimeoutError:
             return False
         return True

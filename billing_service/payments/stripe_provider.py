@@ -1,6 +1,7 @@
 """The Stripe adapter. Only this package imports the SDK's client, and only when a provider is made: the import takes a third of a second."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, TypeVar
 
@@ -43,6 +44,8 @@ class StripeProvider:
             http_client=self._http,
         )
         self._call_timeout_s = call_timeout_s
+        self.calls: Counter[tuple[str, str]] = Counter()
+        """Calls that ended, by operation and how: `ok`, `refused` by Stripe, or `unavailable`."""
         self._translated = translated
 
     async def create_customer(self, *, account_id: str, email: str, name: str, idempotency_key: str) -> str:
@@ -112,10 +115,14 @@ class StripeProvider:
     async def _answer(self, operation: str, call: Awaitable[Answer]) -> Answer:
         try:
             async with asyncio.timeout(self._call_timeout_s):
-                return await call
+                answer = await call
         except Exception as error:
             # The port promises two errors and no other: whatever breaks between here and Stripe leaves the outcome unknown.
-            raise self._translated(operation, error) from error
+            meaning = self._translated(operation, error)
+            self.calls[operation, "refused" if isinstance(meaning, ProviderRefused) else "unavailable"] += 1
+            raise meaning from error
+        self.calls[operation, "ok"] += 1
+        return answer
 
 
 def _session_params(order: CheckoutOrder) -> "SessionCreateParams":

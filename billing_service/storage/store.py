@@ -2,8 +2,10 @@
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from time import monotonic
 from typing import Protocol, TypeVar
 
 import structlog
@@ -34,6 +36,12 @@ class StoreCounters:
     conflicts: int = 0
     stale: int = 0
     """Guarded units that met a row that was not as they believed, and ran again."""
+    conflict_causes: Counter[str] = field(default_factory=Counter)
+    """Conflicts by SQLSTATE or SQLite's name for the error; in words where a unit of work asked for another run by itself."""
+    conflict_s: float = 0.0
+    """Time of the runs that ended in one, most of it spent waiting for a lock."""
+    failures: Counter[str] = field(default_factory=Counter)
+    """Transactions that ended in STORAGE_UNAVAILABLE, by the same codes, or by the kind of error where there is no code."""
 
 
 class Store(Protocol):
@@ -84,17 +92,29 @@ class StaleError(ConflictError):
 async def rerun_on_conflict(attempt: Callable[[], Awaitable[T]], counters: StoreCounters) -> T:
     """Runs `attempt` until it ends without a conflict, a bounded number of times."""
     for number in range(1, ATTEMPTS_MAX + 1):
+        begun = monotonic()
         try:
             return await attempt()
         except StaleError:
             counters.stale += 1
         except ConflictError as met:
             counters.conflicts += 1
+            counters.conflict_causes[str(met)] += 1
+            counters.conflict_s += monotonic() - begun
             log.info("conflict", attempt=number, cause=str(met))
             if met.waited and number >= WAITS_MAX:
                 break
             await asyncio.sleep(random.uniform(0.5, 1.5) * BACKOFF_S * 2 ** (number - 1))  # noqa: S311 - jitter needs no secrecy
+        except Failure as failure:
+            if failure.reason is Reason.STORAGE_UNAVAILABLE:
+                counters.failures[_code(failure.__cause__)] += 1
+            raise
     raise conflict()
+
+
+def _code(error: BaseException | None) -> str:
+    """What the database or its driver calls the error; without one, the store itself saw what is wrong."""
+    return getattr(error, "sqlstate", None) or getattr(error, "sqlite_errorname", None) or type(error).__name__
 
 
 def is_unavailable(error: BaseException) -> bool:

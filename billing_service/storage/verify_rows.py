@@ -2,7 +2,7 @@
 the rows of one account; what no chain reaches shows in the counts of the whole."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, func, literal_column, select
 
@@ -75,6 +75,31 @@ ORPHAN_LOTS = reading(
     .where(accounts.c.account_id.is_(None))
     .limit(literal_column("100")),
 )
+
+
+class StoredAccount(NamedTuple):
+    """What is stored of an account beside its history, in one snapshot."""
+
+    account_id: str
+    version: int
+    last_id: str
+    last_hash: bytes
+    balance: int
+    debt: int
+    set_aside: int
+    lots: dict[str, int]
+    """What is left of each."""
+    reversed_deductions: dict[str, int]
+    reversed_purchases: dict[str, int]
+
+
+def stored_account(row: Sequence[Any]) -> Work[StoredAccount]:
+    """From all columns of `accounts`, and what belongs to them."""
+    account_id, version, last_id, last_hash, balance, debt, set_aside = row[:7]
+    left = dict((yield LOTS(account_id)))
+    given_back = dict((yield REVERSED_DEDUCTIONS(account_id)))
+    taken_back = dict((yield REVERSED_PURCHASES(account_id)))
+    return StoredAccount(account_id, version, last_id, last_hash, balance, debt, set_aside, left, given_back, taken_back)
 
 
 def next_accounts(after: str, page: int) -> Work[list[Sequence[Any]]]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from billing_service.commands.completion import hear
 from billing_service.commands.environment import Environment
 from billing_service.commands.refund_news import RefundNews
-from billing_service.domain.purchases import PurchaseNews, PurchaseSnapshot, check_payment
+from billing_service.domain.purchases import PurchaseNews, PurchaseSnapshot, PurchaseStatus, check_payment
 from billing_service.domain.records import Purchase
 from billing_service.storage.purchase_rows import PURCHASES, claim_reference
 from billing_service.storage.statements import Work
@@ -36,9 +36,11 @@ def handle_checkout(environment: Environment, fact: CheckoutFact, refunds: Seque
         yield from PURCHASES.replace(purchase)
     yield from claim_reference(fact.session_id, purchase.account_id, purchase.purchase_id)
     yield from link_payment(unit, purchase, fact.payment_intent_id, refunds)
+    before = purchase.status
     yield from hear(unit, purchase, fact.news, paid_minor=fact.amount_total_minor or 0)
     yield from unit.write()
-    return PROCESSED
+    completed = purchase.status is PurchaseStatus.COMPLETED and before is not PurchaseStatus.COMPLETED
+    return PROCESSED._replace(completed_after_us=unit.now_us - purchase.create_time_us if completed else None)
 
 
 def _objection(environment: Environment, purchase: Purchase, fact: CheckoutFact) -> Work[Verdict | None]:

@@ -1,12 +1,14 @@
 """The inbox: an event and its effect are kept in one transaction, or neither is."""
 
 from enum import StrEnum
+from functools import partial
 from typing import NamedTuple
 
 import structlog
 from billing_client.stripe_signature import SignatureInvalid, verify
 
 from billing_service.commands.environment import Caller, Environment
+from billing_service.commands.figures import FAILED
 from billing_service.commands.refund_news import RefundNews, UnknownRefundStatusError, status_from_stripe
 from billing_service.commands.unit import Unit, audit
 from billing_service.domain.refusals import Reason, Refusal, Refused, invalid_field
@@ -15,7 +17,16 @@ from billing_service.storage.statements import Work
 from billing_service.stripe_events.checkouts import handle_checkout
 from billing_service.stripe_events.customers import handle_customer
 from billing_service.stripe_events.envelope import Envelope, EnvelopeInvalid, parse_envelope
-from billing_service.stripe_events.facts import ChargeFact, CheckoutFact, CustomerFact, Fact, PaymentIntentFact, RefundFact, parse_fact
+from billing_service.stripe_events.facts import (
+    HANDLED_TYPES,
+    ChargeFact,
+    CheckoutFact,
+    CustomerFact,
+    Fact,
+    PaymentIntentFact,
+    RefundFact,
+    parse_fact,
+)
 from billing_service.stripe_events.object_fields import FactInvalid
 from billing_service.stripe_events.payments import handle_payment_intent
 from billing_service.stripe_events.refunds import ask_for_refunds, handle_charge, handle_refund
@@ -24,6 +35,7 @@ from billing_service.stripe_events.verdict import Verdict, ignored, quarantined
 log = structlog.get_logger(__name__)
 
 TOLERANCE_S = 300
+OTHER_TYPES = "other"
 
 
 class Outcome(StrEnum):
@@ -78,18 +90,34 @@ async def _process(environment: Environment, envelope: Envelope, payload: bytes,
     fact = _fact(environment, envelope)
     try:
         refunds = None if isinstance(fact, Verdict) else await ask_for_refunds(environment, fact)
-        outcome = await environment.store.write(lambda: _keep(environment, envelope, payload, fact, refunds, again=again))
+        verdict = await environment.store.write(lambda: _keep(environment, envelope, payload, fact, refunds, again=again))
     except Refusal as refusal:
         # A rule of money stood against the effect: nothing of it was stored, so the event is kept for an operator.
         verdict = quarantined(f"{refusal.reason}: {refusal.message}")
-        await environment.store.write(lambda: _keep(environment, envelope, payload, verdict, None, again=again))
-        outcome = Outcome.QUARANTINED
+        await environment.store.write(partial(_keep, environment, envelope, payload, verdict, None, again=again))
     except Exception as error:
+        environment.figures.events[_counted_type(envelope), FAILED] += 1
         await _keep_failure(environment, envelope, payload, error)
         raise
+    outcome = Outcome.DUPLICATE if verdict is None else Outcome(verdict.status.value)
+    _count(environment, envelope, outcome, verdict)
     if outcome is Outcome.QUARANTINED:
         log.error("stripe_event_quarantined", event_id=envelope.event_id, event_type=envelope.event_type)
     return Processed(envelope.event_id, envelope.event_type, outcome)
+
+
+def _count(environment: Environment, envelope: Envelope, outcome: Outcome, verdict: Verdict | None) -> None:
+    figures = environment.figures
+    figures.events[_counted_type(envelope), outcome.value] += 1
+    if outcome is Outcome.PROCESSED:
+        figures.event_delays.observe(environment.clock_us() - envelope.created_us)
+    if verdict is not None and verdict.completed_after_us is not None:
+        figures.completions.observe(verdict.completed_after_us)
+
+
+def _counted_type(envelope: Envelope) -> str:
+    """A type that has an effect here: the list of all others has no end."""
+    return envelope.event_type if envelope.event_type in HANDLED_TYPES else OTHER_TYPES
 
 
 def _fact(environment: Environment, envelope: Envelope) -> Fact | Verdict:
@@ -115,15 +143,15 @@ def _keep(
     refunds: list[RefundNews] | None,
     *,
     again: bool,
-) -> Work[Outcome]:
-    """Inbox row and effect, together. A second delivery waits for the first at the row, and finds it done."""
+) -> Work[Verdict | None]:
+    """Inbox row and effect, together. A second delivery waits for the first at the row, and finds it done: None."""
     event = yield from claim_event(envelope.event_id, envelope.event_type, payload, environment.clock_us())
     settled = event.attempt_count > 0 and event.status is not EventStatus.FAILED
     if settled and (event.status is EventStatus.PROCESSED or not again):
-        return Outcome.DUPLICATE
+        return None
     verdict = fact if isinstance(fact, Verdict) else (yield from _handle(environment, fact, refunds))
     yield from close_event(envelope.event_id, verdict.status, environment.clock_us(), subject=verdict.awaited, error=verdict.note)
-    return Outcome(verdict.status.value)
+    return verdict
 
 
 def _handle(environment: Environment, fact: Fact, refunds: list[RefundNews] | None) -> Work[Verdict]:

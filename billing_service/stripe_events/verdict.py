@@ -13,6 +13,8 @@ class Verdict(NamedTuple):
     """Why it was ignored or quarantined; for the inbox and the log."""
     awaited: str = ""
     """The PaymentIntent whose purchase will pick the event up."""
+    completed_after_us: int | None = None
+    """Age of the purchase that got its credits by this event."""
 
 
 PROCESSED = Verdict(EventStatus.PROCESSED)

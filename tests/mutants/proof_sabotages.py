@@ -3,6 +3,7 @@
 from sabotage import Sabotage
 
 VERIFY = "billing_service/operations/verify.py"
+CHECK = "billing_service/operations/account_check.py"
 PROVING = "operations/test_verify.py"
 TAMPERING = f"{PROVING}::test_tampering_shows"
 
@@ -10,7 +11,7 @@ PROOF = (
     Sabotage(
         "verify does not follow hashes",
         "P40",
-        VERIFY,
+        CHECK,
         '            self._compare(f"{newer.transaction_id} hash", link(older_hash, newer), newer.hash)\n',
         "            self._compare('hash', len(older_hash), len(newer.hash))\n",
         (f"{TAMPERING}[sqlite-column description]",),
@@ -18,7 +19,7 @@ PROOF = (
     Sabotage(
         "verify does not add up entries",
         "P1",
-        VERIFY,
+        CHECK,
         '        self._compare(f"{name} amount", effect, transaction.amount)\n',
         "",
         (f"{PROVING}::test_a_history_written_again_from_some_point_shows[sqlite]", f"{TAMPERING}[sqlite-entry amount]", PROVING),
@@ -26,8 +27,8 @@ PROOF = (
     Sabotage(
         "verify does not compare debt",
         "P41",
-        VERIFY,
-        '    report.compare(account_id, "debt", -places[Place.DEBT], debt)\n',
+        CHECK,
+        '        self._compare("debt", -places[Place.DEBT], stored.debt)\n',
         "",
         (f"{TAMPERING}[sqlite-debt invented]",),
     ),
@@ -50,15 +51,15 @@ PROOF = (
     Sabotage(
         "verify overlooks lots",
         "P41",
-        VERIFY,
-        'remaining", places.get(place, 0), lots.get(place, "none"))',
+        CHECK,
+        'remaining", places.get(place, 0), stored.lots.get(place, "none"))',
         'remaining", 0, 0)',
         (f"{TAMPERING}[sqlite-lot raised]",),
     ),
     Sabotage(
         "verify ignores exported heads",
         "P40",
-        VERIFY,
+        CHECK,
         'exported hash", self._exported.hash, transaction.hash.hex())',
         'exported hash", 0, 0)',
         (f"{PROVING}::test_a_rewritten_history_shows_by_the_exported_heads_alone[sqlite]", PROVING),

@@ -7,5 +7,6 @@ from money_sabotages import MONEY
 from proof_sabotages import PROOF
 from storage_sabotages import STORAGE
 from stripe_sabotages import STRIPE
+from watch_sabotages import WATCH
 
-SABOTAGES = (*STORAGE, *LEDGER, *MONEY, *STRIPE, *CALLERS, *PROOF, *KEEPING)
+SABOTAGES = (*STORAGE, *LEDGER, *MONEY, *STRIPE, *CALLERS, *PROOF, *KEEPING, *WATCH)

@@ -1,11 +1,8 @@
 """Verification finds every way to change the books behind the service's back, on both stores."""
 
-import sqlite3
-
-import asyncpg
 import pytest
-from databases import run_apart
 from ledger_setup import deduction, open_account
+from tampering import tamper
 
 from billing_service.ledger.writer import LedgerWriter
 from billing_service.operations import verify
@@ -13,8 +10,6 @@ from billing_service.operations.heads import HeadsInvalidError, export_heads, re
 from billing_service.operations.verify import verify_ledger
 
 pytestmark = pytest.mark.unchecked_ledger
-
-TRIGGERS = ("transactions", "entries")
 
 
 @pytest.fixture
@@ -28,29 +23,6 @@ async def books(store, clock, ids):
     await writer.submit(deduction("beta", 7, "k"))
     await writer.close()
     return store
-
-
-def tamper(database, *statements):
-    """Runs SQL on the database behind the service's back, triggers out of the way."""
-    if database.store == "sqlite":
-        connection = sqlite3.connect(database.path, isolation_level=None)
-        for table in TRIGGERS:
-            for verb in ("update", "delete"):
-                connection.execute(f"DROP TRIGGER IF EXISTS {table}_no_{verb}")
-        for statement in statements:
-            assert connection.execute(statement).rowcount > 0, statement
-        connection.close()
-        return
-
-    async def run():
-        connection = await asyncpg.connect(database.url)
-        for table in TRIGGERS:
-            await connection.execute(f"DROP TRIGGER IF EXISTS {table}_append_only ON {table}")
-        for statement in statements:
-            assert not (await connection.execute(statement)).endswith(" 0"), statement
-        await connection.close()
-
-    run_apart(run())
 
 
 SECOND = "account_id = 'acme' AND version = 3"
@@ -119,8 +91,8 @@ async def test_one_account_alone(books, database):
 
 @pytest.mark.parametrize(("links", "accounts"), [(1, 1), (2, 2), (3, 1)])
 async def test_pages_of_any_size_read_the_same(books, monkeypatch, links, accounts):
-    monkeypatch.setattr(verify, "LINKS_A_PAGE", links)
-    monkeypatch.setattr(verify, "ACCOUNTS_A_SNAPSHOT", accounts)
+    monkeypatch.setattr(verify, "LINKS_A_READ", links)
+    monkeypatch.setattr(verify, "ACCOUNTS_A_READ", accounts)
     report = await verify_ledger(books)
     assert (report.accounts, report.transactions, report.entries, report.differences) == (2, 7, 7, [])
 

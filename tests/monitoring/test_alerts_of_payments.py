@@ -1,0 +1,146 @@
+"""Each alert about events, purchases and Stripe is fired once, by breaking what it watches on the running product."""
+
+import asyncio
+import json
+import sqlite3
+import time
+from contextlib import AsyncExitStack, asynccontextmanager, closing
+
+import pytest
+from alert_rules import check
+from billing_client.errors import BillingError
+from held_back import NEVER_S, HeldBack
+from stack import WEBHOOK_SECRET
+from wire import signature
+
+from webhook_gateway.config import GatewayConfig
+from webhook_gateway.run import serve_gateway
+
+pytestmark = pytest.mark.parametrize("store_name", ["sqlite"])
+COMPLETED = "checkout.session.completed"
+LATE_S = 700
+OTHER_SECRET = "whsec_" + "of-somebody-else-0123"
+
+
+@pytest.fixture
+def held(watched, database):
+    """A running product whose events the test delivers itself."""
+
+    @asynccontextmanager
+    async def run(**settings):
+        async with watched(database.url, **settings) as running:
+            await running.stack.control("switches", {"delay_s": NEVER_S})
+            yield running, HeldBack(running.stack, running.wire)
+
+    return run
+
+
+async def paid(held):
+    """A purchase that was paid, and the event that says so, delivered to nobody yet."""
+    purchase = await held.paid_checkout("alice", granted=0)
+    (event,) = await held.events(COMPLETED)
+    return purchase, event
+
+
+async def post(running, event, secret=WEBHOOK_SECRET):
+    """Delivers an event at the gateway; answers the status."""
+    payload = json.dumps(event).encode()
+    headers = {"Stripe-Signature": signature(payload, secret)}
+    return (await running.stack.http.post(f"{running.stack.gateway_url}/webhooks/stripe", content=payload, headers=headers)).status_code
+
+
+async def test_an_event_that_says_something_else_than_was_sold(held, tmp_path):
+    async with held() as (running, stripe):
+        before = running.scrape()
+        _, event = await paid(stripe)
+        event["data"]["object"]["amount_subtotal"] += 1
+        assert await stripe.wire.deliver(event) == "QUARANTINED"
+        check(tmp_path, before, running.scrape(), fired=["BillingStripeEventQuarantined", "BillingCreditAllocationError"])
+
+
+@pytest.mark.unchecked_ledger
+async def test_an_event_that_could_not_be_processed(held, database, tmp_path):
+    async with held() as (running, stripe):
+        before = running.scrape()
+        _, event = await paid(stripe)
+        with closing(sqlite3.connect(database.path)) as connection:
+            connection.execute("PRAGMA wal_autocheckpoint=0")
+            connection.execute("ALTER TABLE entries RENAME TO entries_elsewhere")
+        assert await post(running, event) == 503
+        fired = ["BillingStripeEventsFailing", "BillingCreditAllocationError", "WebhookFailures", "BillingDefect"]
+        check(tmp_path, before, running.scrape(), fired=fired)
+
+
+async def test_credits_that_came_late(held, database, tmp_path):
+    async with held() as (running, stripe):
+        before = running.scrape()
+        purchase, event = await paid(stripe)
+        with closing(sqlite3.connect(database.path)) as connection:
+            connection.execute("PRAGMA wal_autocheckpoint=0")
+            connection.execute("UPDATE purchases SET create_time_us = create_time_us - ?", (LATE_S * 1_000_000,))
+            connection.commit()
+        assert await stripe.wire.deliver(event | {"created": event["created"] - LATE_S}) == "PROCESSED"
+        assert (await stripe.ends("alice", purchase))["available"] == 1_000
+        check(tmp_path, before, running.scrape(), fired=["BillingPaymentCreditedLate", "BillingPurchaseSlow"])
+
+
+async def test_checkouts_that_were_abandoned(held, tmp_path):
+    async with held() as (running, stripe):
+        before = running.scrape()
+        for number in range(11):
+            made = (await running.wire.do("CreatePurchase", account_id=f"account-{number}", package_code="starter")).purchase
+            if number < 6:
+                await running.stack.control(f"sessions/{made.checkout_session_id}/expire")
+            else:
+                await running.stack.pay(made.checkout_url)
+            for event in await stripe.events("checkout.session.expired", COMPLETED):
+                assert await stripe.wire.deliver(event) == "PROCESSED"
+        check(tmp_path, before, running.scrape(), fired=["BillingCheckoutsAbandoned"])
+
+
+async def test_stripe_that_errs(held, tmp_path):
+    async with held() as (running, _):
+        before = running.scrape()
+        await running.stack.control("faults", {"kind": "error", "count": 100, "method": "POST"})
+        for number in range(12):
+            with pytest.raises(BillingError):
+                await running.wire.do("CreatePurchase", account_id=f"account-{number}", package_code="starter")
+        check(tmp_path, before, running.scrape(), fired=["BillingStripeErrors"])
+
+
+async def test_an_event_that_was_forged_with_the_gateways_key(held, tmp_path):
+    async with held() as (running, stripe):
+        before = running.scrape()
+        _, event = await paid(stripe)
+        with pytest.raises(BillingError):
+            await stripe.wire.deliver(event, secret=OTHER_SECRET)
+        check(tmp_path, before, running.scrape(), fired=["BillingForgedEvents"])
+
+
+async def test_events_that_were_forged(held, tmp_path):
+    async with held() as (running, _):
+        before = running.scrape()
+        assert {await post(running, {"id": f"evt_{number}"}, OTHER_SECRET) for number in range(7)} == {400}
+        check(tmp_path, before, running.scrape(), fired=["WebhookSignaturesRefused"], quiet=["WebhookFailures"])
+
+
+async def test_a_gateway_without_a_key(held, tmp_path):
+    async with held(BILLING_AUTH="keys") as (running, _):
+        before = running.scrape()
+        event = {"id": "evt_1", "object": "event", "type": "x.y", "created": int(time.time()), "livemode": False, "data": {"object": {}}}
+        assert await post(running, event) == 503
+        check(tmp_path, before, running.scrape(), fired=["WebhookKeyRefused", "WebhookFailures"])
+
+
+async def test_senders_that_never_end(held, tmp_path):
+    async with held() as (running, _), AsyncExitStack() as open_connections:
+        before = running.scrape()
+        slow = GatewayConfig(secrets=(WEBHOOK_SECRET,), receive_timeout_s=0.1)
+        url = await open_connections.enter_async_context(serve_gateway(slow))
+        host, _, port = url.removeprefix("http://").rpartition(":")
+        connections = [await asyncio.open_connection(host, int(port)) for _ in range(25)]
+        for reader, writer in connections:
+            async with asyncio.timeout(10):
+                assert await reader.read() == b""
+            writer.close()
+        check(tmp_path, before, running.scrape(), fired=["WebhookConnectionsCut"])

@@ -1,0 +1,76 @@
+"""What stores count of what the database refused: by the database's own codes, on both."""
+
+import sqlite3
+from contextlib import asynccontextmanager, closing
+
+import asyncpg
+import pytest
+from doubles import START_US
+
+from billing_service.domain.refusals import Failure, Reason
+from billing_service.storage import sqlite as sqlite_store
+from billing_service.storage.ledger_rows import INSERT_ACCOUNT, lock_accounts
+from billing_service.storage.store import WAITS_MAX, ConflictError
+
+
+@asynccontextmanager
+async def held(database):
+    """Another connection holds what a writer of `acme` needs."""
+    if database.store == "sqlite":
+        with closing(sqlite3.connect(database.path, isolation_level=None)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            yield
+        return
+    connection = await asyncpg.connect(database.url)
+    await connection.execute("BEGIN; SELECT 1 FROM accounts WHERE account_id = 'acme' FOR UPDATE")
+    yield
+    await connection.close()
+
+
+def make_acme():
+    yield INSERT_ACCOUNT("acme", START_US)
+
+
+async def test_waits_in_vain_are_counted_by_code_and_in_seconds(database, monkeypatch):
+    hasty = tuple(pragma.replace("busy_timeout=5000", "busy_timeout=50") for pragma in sqlite_store._PRAGMAS)
+    monkeypatch.setattr(sqlite_store, "_PRAGMAS", hasty)
+    store = await database.open()
+    await store.write(make_acme)
+    async with held(database):
+        with pytest.raises(Failure) as refused:
+            await store.write(lambda: lock_accounts(["acme"]))
+    await store.close()
+    code, tries, each_s = ("SQLITE_BUSY", 6, 0.05) if database.store == "sqlite" else ("55P03", WAITS_MAX, 0.5)
+    assert refused.value.reason is Reason.CONFLICT
+    assert store.counters.conflict_causes == {code: tries}
+    assert tries * each_s * 0.9 < store.counters.conflict_s < tries * each_s * 3
+    assert store.counters.failures == {}
+
+
+async def test_what_the_database_could_not_do_is_counted_by_code(store, database):
+    def too_long():
+        yield INSERT_ACCOUNT("acme", START_US)
+        raise asyncpg.QueryCanceledError if database.store == "postgresql" else _full()
+
+    with pytest.raises(Failure):
+        await store.write(too_long)
+    assert store.counters.failures == ({"57014": 1} if database.store == "postgresql" else {"SQLITE_FULL": 1})
+
+
+def _full():
+    error = sqlite3.OperationalError("database or disk is full")
+    error.sqlite_errorcode, error.sqlite_errorname = sqlite3.SQLITE_FULL, "SQLITE_FULL"
+    return error
+
+
+async def test_a_run_that_the_unit_itself_asked_for_is_counted_in_its_words(store):
+    runs = []
+
+    def work():
+        yield INSERT_ACCOUNT("acme", START_US)
+        runs.append(None)
+        if len(runs) < 3:
+            raise ConflictError("another writer")
+
+    await store.write(work)
+    assert store.counters.conflict_causes == {"another writer": 2}
