@@ -177,7 +177,7 @@ async def test_a_history_is_answered_alike_alone_and_amid_others(database):
         seed = random.randrange(2**32)
         alone = Tenant(stack, wire, "lonely", seed)
         await alone.run(OPERATIONS)
-        others = [Tenant(stack, wire, f"other{number}", seed + 1 + number) for number in range(OTHERS)]
+        others = [Tenant(stack, wire, f"{'az'[number % 2]}{number}", seed + 1 + number) for number in range(OTHERS)]
         crowd = [asyncio.create_task(other.run(OPERATIONS * 100)) for other in others]
         amid = Tenant(stack, wire, "amidst", seed)
         await amid.run(OPERATIONS)
