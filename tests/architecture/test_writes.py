@@ -36,13 +36,22 @@ def changing_names(sources):
     return found
 
 
+def collected(node, parents):
+    """Whether a call is only collected here, for a `Together`."""
+    while not isinstance(node, ast.FunctionDef):
+        node = parents[node]
+    return node.returns is not None and ast.unparse(node.returns) == "Iterator[Call]"
+
+
 def unwatched(tree, names):
     """Lines that yield such a statement and use neither `expect` nor a comparison on the count."""
     parents = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
     wrong = []
     for node in ast.walk(tree):
-        if not isinstance(node, ast.Yield) or not isinstance(node.value, ast.Call):
+        if not isinstance(node, ast.Yield) or not isinstance(node.value, ast.Call) or collected(node, parents):
             continue
+        if called(node.value) == "Together" and not any(called(other) == "expect" for other in ast.walk(tree)):
+            wrong.append(node.lineno)
         function = node.value.func
         name = function.value if isinstance(function, ast.Attribute) and function.attr == "many" else function
         if (name.attr if isinstance(name, ast.Attribute) else getattr(name, "id", "")) not in names:
@@ -78,6 +87,8 @@ def test_every_change_of_rows_is_counted():
         ("changed = yield FREE(1)", False),
         ("yield FREE.many([1])", False),
         ("return (yield FREE(1))", False),
+        ("counts = yield Together(calls)", False),
+        ("for count in (yield Together(calls)):\n        expect(count, 1, 'free')", True),
     ],
 )
 def test_the_check_tells_watched_from_unwatched(line, is_watched):

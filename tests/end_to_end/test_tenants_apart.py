@@ -11,6 +11,7 @@ import re
 import pytest
 from billing_client.errors import BillingError
 from google.protobuf.json_format import MessageToDict
+from prepaid.billing.v1.purchases_pb2 import PURCHASE_STATUS_COMPLETED as COMPLETED
 from stack import CREDIT, running_stack
 from wire import Wire
 
@@ -140,7 +141,7 @@ class Tenant:
         self._purchases.append(made.purchase.purchase_id)
         await self._stack.pay(made.purchase.checkout_url)
         async with asyncio.timeout(30):
-            while (await self._wire.call("GetPurchase", purchase_id=made.purchase.purchase_id)).purchase.status != 3:
+            while (await self._wire.call("GetPurchase", purchase_id=made.purchase.purchase_id)).purchase.status != COMPLETED:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
         await self._ask("GetPurchase", keyed=False, purchase_id=made.purchase.purchase_id)
 
