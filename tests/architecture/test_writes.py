@@ -38,7 +38,7 @@ def changing_names(sources):
 
 def collected(node, parents):
     """Whether a call is only collected here, for a `Together`."""
-    while not isinstance(node, ast.FunctionDef):
+    while not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
         node = parents[node]
     return node.returns is not None and ast.unparse(node.returns) == "Iterator[Call]"
 
