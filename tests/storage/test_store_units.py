@@ -170,12 +170,21 @@ async def test_opposite_orders_never_deadlock(store, clock, ids):
 
         return work
 
+    async def transfer(order):
+        """Again, as a caller would, where the machine was too busy for the lock to come in time."""
+        while True:
+            try:
+                return await store.write(both(order))
+            except Failure as failure:
+                if failure.reason is not Reason.CONFLICT:
+                    raise
+
     orders = [names, names[::-1], names[:2], names[1::-1], names[1:], names[:0:-1]]
     with structlog.testing.capture_logs() as lines:
         for _ in range(ROUNDS):
-            await asyncio.gather(*(store.write(both(orders[number % len(orders)])) for number in range(20)))
+            await asyncio.gather(*(transfer(orders[number % len(orders)]) for number in range(20)))
     # A machine that is busy enough makes one wait for longer than a lock is waited for; that is run again, and is no deadlock.
-    assert {line["error"] for line in lines} <= {"LockNotAvailableError"}
+    assert {line["error"] for line in lines if line["event"] == "database"} <= {"LockNotAvailableError"}
     assert store._pool.get_idle_size() == store._pool.get_size(), "a connection was not given back"
     await asyncio.wait_for(store.write(both(names)), NEXT_WRITE_WITHIN_S)
     taken = sum(len(orders[n % 6]) for n in range(20)) * ROUNDS + len(names)
