@@ -22,7 +22,7 @@ from billing_service.api.spending import Spending
 from billing_service.api.stripe_events import StripeEvents
 from billing_service.api.tls import TlsFiles
 from billing_service.catalogs import DEFAULT, load_catalog
-from billing_service.clock import TimeOrderedIds, system_clock_us
+from billing_service.clock import ClockUs, TimeOrderedIds, UnhurriedClock, system_clock_us
 from billing_service.commands.api_keys import find_key
 from billing_service.commands.environment import Environment, PurchaseTerms
 from billing_service.domain.amounts import MICROCREDITS_PER_CREDIT
@@ -123,7 +123,7 @@ async def open_service(settings: Settings) -> AsyncIterator[RunningService]:
 def _start_jobs(settings: Settings, environment: Environment, uses: KeyUses, closing: AsyncExitStack) -> JobMetrics:
     """Starts the loops; `closing` ends them. Answers their figures."""
     loops = [
-        Loop("expiry", partial(_sweep, environment), settings.expiry_sweep_interval_s),
+        Loop("expiry", partial(_sweep, environment, UnhurriedClock(system_clock_us)), settings.expiry_sweep_interval_s),
         Loop("key uses", uses.write, KEY_USE_INTERVAL_S),
     ]
     heads = verification = None
@@ -244,7 +244,8 @@ def _tls(settings: Settings) -> TlsFiles | None:
     return TlsFiles(settings.tls_certificate_file, settings.tls_private_key_file, settings.tls_client_ca_file)
 
 
-async def _sweep(environment: Environment) -> None:
-    swept = await sweep_expired(environment.store, environment.clock_us, environment.ids)
+async def _sweep(environment: Environment, clock_us: ClockUs) -> None:
+    """By a clock that does not leap: credits that were booked as expired too early would be gone."""
+    swept = await sweep_expired(environment.store, clock_us, environment.ids)
     if swept:
         log.info("expired_credits_booked", accounts=swept)

@@ -15,6 +15,19 @@ def system_clock_us() -> int:
     return time.time_ns() // 1_000
 
 
+class UnhurriedClock:
+    """The clock, but never further on than the time that has passed since it was made: for what can't be taken back once done in error.
+    A clock that leaps ahead does not hurry it; one that was set back, or a machine that slept, makes it late."""
+
+    def __init__(self, clock_us: ClockUs = system_clock_us, monotonic_ns: Callable[[], int] = time.monotonic_ns) -> None:
+        self._clock_us = clock_us
+        self._monotonic_ns = monotonic_ns
+        self._began_us = clock_us() - monotonic_ns() // 1_000
+
+    def __call__(self) -> int:
+        return min(self._clock_us(), self._began_us + self._monotonic_ns() // 1_000)
+
+
 CHANCE_BYTES = 8
 DRAWN_AT_ONCE = 128
 
@@ -46,4 +59,4 @@ class TimeOrderedIds:
         self._drawn = [text[start : start + digits] for start in range(0, len(text), digits)]
 
 
-__all__ = ["ClockUs", "Ids", "TimeOrderedIds", "system_clock_us"]
+__all__ = ["ClockUs", "Ids", "TimeOrderedIds", "UnhurriedClock", "system_clock_us"]

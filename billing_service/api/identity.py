@@ -137,7 +137,7 @@ class CallerAuthenticator:
         now_us = self._now_us()
         if key is None or not matches or not key.is_live(now_us):
             raise api_key_invalid()
-        if now_us - self._noted_us.get(key_id, now_us - USE_NOTED_EVERY_US) >= USE_NOTED_EVERY_US:
+        if abs(now_us - self._noted_us.get(key_id, now_us - USE_NOTED_EVERY_US)) >= USE_NOTED_EVERY_US:
             _remember(self._noted_us, key_id, now_us)
             self._note_use(key_id, now_us)
         if key.expire_time_us is not None:

@@ -28,6 +28,9 @@ PENDING_CALLS_MAX: Final = 100_000
 """gRPC itself drops calls that wait to be begun, at random from 1,000 on and without a word; admission refuses them with a reason instead."""
 CONNECTION_AGE_MAX_S: Final = 1_800
 """Connections are made anew now and then, so that callers find new processes behind a balancer and new certificates."""
+MUTUAL_CONNECTION_AGE_MAX_S: Final = 20
+"""The same where callers are known by certificates: a connection is not checked again, and an authority that is no longer trusted must end
+within a minute, what is in flight included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +119,7 @@ async def start_server(
         log=log,
         log_successes_of_hot_methods=log_hot_calls,
     )
-    server = grpc.aio.server(options=_channel_options(limits))
+    server = grpc.aio.server(options=_channel_options(limits, mutual_tls=tls is not None and tls.client_ca is not None))
     server.add_generic_rpc_handlers([_generic_handler(service, edge) for service in services])
     names = [service.descriptor.full_name for service in services]
     health = HealthServicer(names)
@@ -145,7 +148,8 @@ def _generic_handler(service: Service, edge: Edge) -> grpc.GenericRpcHandler:
     return grpc.method_handlers_generic_handler(service.descriptor.full_name, handlers)
 
 
-def _channel_options(limits: ServerLimits) -> list[tuple[str, int]]:
+def _channel_options(limits: ServerLimits, *, mutual_tls: bool) -> list[tuple[str, int]]:
+    age_max_s = MUTUAL_CONNECTION_AGE_MAX_S if mutual_tls else CONNECTION_AGE_MAX_S
     return [
         ("grpc.max_receive_message_length", RECEIVE_BYTES_MAX),
         ("grpc.max_send_message_length", RESPONSE_BYTES_MAX),
@@ -154,7 +158,7 @@ def _channel_options(limits: ServerLimits) -> list[tuple[str, int]]:
         ("grpc.server.max_pending_requests_hard_limit", PENDING_CALLS_MAX),
         ("grpc.max_metadata_size", METADATA_BYTES_MAX),
         ("grpc.absolute_max_metadata_size", METADATA_BYTES_MAX),
-        ("grpc.max_connection_age_ms", CONNECTION_AGE_MAX_S * 1000),
+        ("grpc.max_connection_age_ms", age_max_s * 1000),
         # Whatever is in flight then ends by its own deadline first.
         ("grpc.max_connection_age_grace_ms", round(limits.deadline_default_s * 1000) + 1000),
         ("grpc.http2.min_ping_interval_without_data_ms", 60_000),

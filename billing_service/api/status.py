@@ -63,7 +63,7 @@ STATUS_CODES: Final[dict[Reason, grpc.StatusCode]] = {
 }
 
 RETRY_DELAYS_MS: Final[dict[Reason, int]] = {
-    Reason.OVERLOADED: 200,
+    Reason.OVERLOADED: 1000,
     Reason.STORAGE_UNAVAILABLE: 1000,
     Reason.STRIPE_UNAVAILABLE: 2000,
     Reason.CONFLICT: 50,

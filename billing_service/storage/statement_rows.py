@@ -15,6 +15,9 @@ from billing_service.storage.statements import InList, Work, reading, writing
 
 STEPS_MAX = 5_000
 """Links followed for one page: a filter that matches little ends a page early instead of holding a reader for long."""
+SET_BACK_MAX_US = 2 * 86_400_000_000
+"""The furthest that a clock is thought to be set back. Times along the chain then go back, too: what is older than the period that is
+asked for ends the walk only when it is older by more than this."""
 
 _COLUMNS = tuple(transactions.columns)
 
@@ -29,7 +32,7 @@ def walk_back() -> Any:
         transactions.c.account_id == walked.c.account_id,
         transactions.c.transaction_id == walked.c.previous_id,
         walked.c.step < literal_column(str(STEPS_MAX)),
-        walked.c.create_time_us >= bindparam("start_us"),
+        walked.c.create_time_us >= bindparam("reach_us"),
     )
     return walked.union_all(older)
 
@@ -52,6 +55,7 @@ PAGE = reading(
     .limit(bindparam("page")),
     "account_id",
     "newest",
+    "reach_us",
     "kind",
     "start_us",
     "end_us",
@@ -62,7 +66,7 @@ LAST_STEP = reading(
     select(_WALKED).order_by(_WALKED.c.version).limit(literal_column("1")),
     "account_id",
     "newest",
-    "start_us",
+    "reach_us",
 )
 ENTRIES_OF = reading(
     "read entries",
@@ -119,7 +123,8 @@ class StatementPage(NamedTuple):
 
 def read_statement(account_id: str, newest: str, *, kind: int, start_us: int, end_us: int, page: int) -> Work[StatementPage]:
     """A page from the transaction `newest` on, along the chain; kind 0 is every kind."""
-    rows: Sequence[Sequence[Any]] = yield PAGE(account_id, newest, kind, start_us, end_us, page + 1)
+    reach_us = max(start_us - SET_BACK_MAX_US, 0)
+    rows: Sequence[Sequence[Any]] = yield PAGE(account_id, newest, reach_us, kind, start_us, end_us, page + 1)
     found = [transaction_of(row) for row in rows]
     assert all(newer.version > older.version for newer, older in pairwise(found)), "a chain is walked from its newest link"
     next_id = ""
@@ -127,7 +132,7 @@ def read_statement(account_id: str, newest: str, *, kind: int, start_us: int, en
         next_id = found[page].transaction_id
         found = found[:page]
     else:
-        last = yield LAST_STEP(account_id, newest, start_us)
+        last = yield LAST_STEP(account_id, newest, reach_us)
         if last and last[0][-1] >= STEPS_MAX:
             next_id = last[0][3]
     yield from attach_entries(account_id, found)

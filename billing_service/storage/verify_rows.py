@@ -48,7 +48,7 @@ LINKS = reading(
     select(_LINKS).limit(bindparam("page")),
     "account_id",
     "newest",
-    "start_us",
+    "reach_us",
     "page",
 )
 COUNTS = reading(

@@ -201,6 +201,22 @@ async def test_the_last_use_is_noted_once_a_minute():
     assert ring.uses == [(key.key_id, NOW_US), (key.key_id, NOW_US + 60_000_000), (key.key_id, NOW_US + 120_000_000)]
 
 
+async def test_a_clock_that_leaps_ends_keys_by_itself_and_brings_them_back():
+    """A day ahead and back: the key that expired in between lives again, and its use is noted."""
+    ring = KeyRing()
+    key = ring.add(1, "web", Scope.READ, expire_time_us=NOW_US + 3_600_000_000)
+    authenticator, peer = ring.authenticator(), FakePeer((bearer(key),))
+    await identify(authenticator, peer)
+    for leap_us, is_live in ((86_400_000_000, False), (0, True), (-86_400_000_000, True), (0, True)):
+        ring.now_us = NOW_US + leap_us
+        ring.monotonic += CACHE_S + 0.1
+        if is_live:
+            await identify(authenticator, peer)
+        else:
+            await rejected(authenticator, peer)
+    assert ring.uses == [(key.key_id, NOW_US), (key.key_id, NOW_US - 86_400_000_000), (key.key_id, NOW_US)]
+
+
 async def test_without_keys_everybody_is_local():
     async with edge_server() as edge:
         call = edge.channel.unary_unary("/prepaid.billing.v1.AdminService/GrantCredits")

@@ -72,6 +72,10 @@ class Connection:
     def close(self) -> None:
         self._socket.close()
 
+    def fileno(self) -> int:
+        """So that several connections can be waited for at once."""
+        return self._socket.fileno()
+
     def send(self, frames: bytes) -> None:
         self._socket.sendall(frames)
 

@@ -54,7 +54,7 @@ def yardstick(name: str, module: str, work: Path, *arguments: str) -> Iterator[S
 
 
 @contextmanager
-def service(name: str, database_url: str, work: Path) -> Iterator[Server]:
+def service(name: str, database_url: str, work: Path, **settings: str) -> Iterator[Server]:
     """The real service on a migrated database. `start_s` is the time from its start until its health says SERVING."""
     port, metrics_port = _free_port(), _free_port()
     environment = {
@@ -71,6 +71,7 @@ def service(name: str, database_url: str, work: Path) -> Iterator[Server]:
         "STRIPE_SECRET_KEY": "sk_" + "test_" + "bench0123456789",
         "STRIPE_WEBHOOK_SECRET": "whsec_" + "bench0123456789abcdef",
         "STRIPE_API_BASE": "http://127.0.0.1:9",
+        **settings,
     }
     begin_s = time.perf_counter()
     # its own working directory, so that a developer's .env has no say

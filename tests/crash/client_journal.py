@@ -17,6 +17,7 @@ CREDIT = 1_000_000
 CALL_TIMEOUT_S = 10.0
 DEFINITE_WITHIN_S = 30.0
 ACKNOWLEDGED_WITHIN_S = 120.0
+SETTLED_AT_ONCE = 256
 REFUSED = {grpc.StatusCode.FAILED_PRECONDITION}
 UNKNOWN = {
     grpc.StatusCode.UNAVAILABLE,
@@ -136,10 +137,11 @@ class Callers:
                 await asyncio.sleep(0.02)
 
     async def settle(self, attempts):
-        """Asks again with the same keys until each answer is definite."""
+        """Asks again with the same keys until each answer is definite; so many at once that the service takes them on."""
+        room = asyncio.Semaphore(SETTLED_AT_ONCE)
 
         async def until_definite(attempt):
-            async with asyncio.timeout(DEFINITE_WITHIN_S):
+            async with room, asyncio.timeout(DEFINITE_WITHIN_S):
                 while not await self.ask(attempt):  # noqa: ASYNC110 - nothing tells when the service is back
                     await asyncio.sleep(0.02)
 

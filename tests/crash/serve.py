@@ -10,9 +10,13 @@ import os
 import signal
 import sys
 
+from billing_service.api import server
 from billing_service.bootstrap import open_service
 from billing_service.logs import configure_logs
 from billing_service.settings import load_settings
+
+CONNECTION_AGE_VARIABLE = "BILLING_TEST_MUTUAL_CONNECTION_AGE_S"
+"""Seconds, for a test that won't wait as long as the service would."""
 
 
 def say(**line):
@@ -62,6 +66,8 @@ def fork(order):
 
 
 def main():
+    if CONNECTION_AGE_VARIABLE in os.environ:
+        server.MUTUAL_CONNECTION_AGE_MAX_S = int(os.environ[CONNECTION_AGE_VARIABLE])
     for line in sys.stdin:
         order = json.loads(line)
         if "wait" in order:

@@ -34,8 +34,9 @@ def service_settings(database, stripe_base=NO_STRIPE, **others):
 class ServiceProcess:
     """One service at an address that it keeps over restarts."""
 
-    def __init__(self, forker, settings, log):
+    def __init__(self, forker, settings, log, credentials=None):
         self._forker = forker
+        self._credentials = credentials
         self.settings = dict(settings)
         self.log = log
         self.pid = None
@@ -52,7 +53,7 @@ class ServiceProcess:
             await self.ended()
             raise StartFailedError(answer["failed"])
         self.address = self.settings["BILLING_LISTEN"] = answer["address"]
-        await wait_for_health(self.address, "SERVING")
+        await wait_for_health(self.address, "SERVING", credentials=self._credentials)
         self.started_in_s.append(loop.time() - begun)
 
     def signal(self, number):
@@ -107,9 +108,9 @@ def running_forker(**variables):
 
 
 @asynccontextmanager
-async def running_process(forker, settings, log):
-    """A service that serves; whatever became of it is killed in the end."""
-    service = ServiceProcess(forker, settings, log)
+async def running_process(forker, settings, log, credentials=None):
+    """A service that serves; whatever became of it is killed in the end. `credentials` are those by which it lets the test in."""
+    service = ServiceProcess(forker, settings, log, credentials)
     await service.start()
     try:
         yield service
@@ -127,11 +128,18 @@ async def health(channel, timeout_s=1.0):
     return health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)
 
 
-async def wait_for_health(address, wanted, within_s=10.0):
+def channel_to(address, credentials=None, options=()):
+    """With TLS where there are credentials."""
+    if credentials is None:
+        return grpc.aio.insecure_channel(address, options)
+    return grpc.aio.secure_channel(address, credentials, options)
+
+
+async def wait_for_health(address, wanted, within_s=10.0, *, credentials=None):
     """Seconds until the service says what is wanted of itself; fails after `within_s`."""
     loop = asyncio.get_running_loop()
     begun = loop.time()
-    async with grpc.aio.insecure_channel(address) as channel:
+    async with channel_to(address, credentials) as channel:
         while (said := await health(channel)) != wanted:
             assert loop.time() - begun < within_s, f"{said} after {within_s} s, not {wanted}"
             await asyncio.sleep(0.02)

@@ -76,6 +76,8 @@ async def test_a_storm_of_cancellations_leaves_nothing_stuck_and_applies_each_ke
         await quiet(service)
         assert database.store == "sqlite" or not await open_transactions(database)
         assert not service.server.edge.overdue.started
+        pool = getattr(service.environment.store, "_pool", None)
+        assert pool is None or pool.get_idle_size() == pool.get_size(), "a connection was not given back"
         last = Attempt("a", "after the storm", CREDIT)
         assert await callers.ask(last, NEXT_WRITE_WITHIN_S)
         assert last.outcome == "ok"

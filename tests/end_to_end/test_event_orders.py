@@ -1,14 +1,20 @@
 """Every order of an event set, with repetitions and with spending in between, ends at one balance and one statement."""
 
+import json
 import random
+from contextlib import AsyncExitStack
 from itertools import permutations
 
 import pytest
+from billing_client.options import ClientOptions
 from held_back import held_back
 from prepaid.billing.v1.purchases_pb2 import PURCHASE_STATUS_COMPLETED as COMPLETED
 from prepaid.billing.v1.purchases_pb2 import PURCHASE_STATUS_FAILED as FAILED
-from stack import CREDIT
-from wire import outcomes
+from stack import CREDIT, WEBHOOK_SECRET
+from wire import outcomes, signature
+
+from webhook_gateway.config import GatewayConfig
+from webhook_gateway.run import serve_gateway
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -143,6 +149,30 @@ async def test_fifty_deliveries_at_once_have_one_effect(database, new_account):
         assert await held.ends(account_id, purchase) == ended()
         kept = (await held.wire.call("ListStripeEvents")).events
         assert [(event.attempt_count, event.error) for event in kept] == [(1, "")] * 2
+
+
+async def test_two_gateways_and_events_with_other_ids_grant_a_payment_once(database, new_account):
+    """One payment, told by four events of which two are the others again under new ids, through two gateways at once."""
+    async with held_back(database.url) as held, AsyncExitStack() as running:
+        config = GatewayConfig(secrets=(WEBHOOK_SECRET,), billing=ClientOptions(address=held.stack.service.address))
+        gateways = [held.stack.gateway_url, await running.enter_async_context(serve_gateway(config))]
+        account_id = new_account()
+        purchase = await held.paid_checkout(account_id)
+        events = await held.events(*PAID)
+        events += [event | {"id": f"{event['id']}again"} for event in events]
+
+        async def deliver(gateway, event):
+            body = json.dumps(event).encode()
+            headers = {"stripe-signature": signature(body)}
+            while (answer := await held.stack.http.post(f"{gateway}/webhooks/stripe", content=body, headers=headers)).status_code == 503:
+                pass  # Stripe delivers again
+            return answer.status_code
+
+        told = await outcomes(*(deliver(gateway, event) for event in events for gateway in gateways for _ in range(6)))
+        assert set(told) == {200}
+        assert await held.ends(account_id, purchase) == ended()
+        kept = (await held.wire.call("ListStripeEvents")).events
+        assert sorted(event.event_id for event in kept) == sorted(event["id"] for event in events)
 
 
 async def test_payments_and_refunds_at_once(database, new_account):

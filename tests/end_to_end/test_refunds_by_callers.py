@@ -184,16 +184,24 @@ async def test_ours_and_the_dashboards_together(stack, wire, new_account):
     assert await balance(wire, account_id) == (0, 0, 0)
 
 
-async def test_refunds_at_once_never_pass_what_was_paid(stack, wire, new_account):
+@pytest.mark.parametrize(("callers", "asked", "accepted"), [(24, 125, 8), (20, 150, 6)])
+async def test_refunds_at_once_never_pass_what_was_paid(*, stack, wire, new_account, callers, asked, accepted):
+    """Three times the purchase is asked for. What was paid goes back to the cent, and what one more part would pass it by does not."""
     account_id = new_account()
     bought = await stack.buy(account_id)
-    calls = (wire.do("Refund", purchase_id=bought.purchase_id, amount_minor=125) for _ in range(24))
+    calls = (wire.do("Refund", purchase_id=bought.purchase_id, amount_minor=asked) for _ in range(callers))
     ended = await outcomes(*calls)
-    accepted = [end for end in ended if not isinstance(end, Exception)]
-    assert [done.refund.amount_minor for done in accepted] == [125] * 8
+    done = [end.refund.amount_minor for end in ended if not isinstance(end, Exception)]
+    assert done == [asked] * accepted
     assert {told(end)[1] for end in ended if isinstance(end, Exception)} <= {"CREDITS_ALREADY_SPENT", "PURCHASE_NOT_REFUNDABLE"}
+    rest = bought.paid_minor - sum(done)
+    assert await balance(wire, account_id) == (rest, 0, 0)
+    if rest:
+        assert (await wire.do("Refund", purchase_id=bought.purchase_id)).refund.amount_minor == rest
     await stack.webhooks()
-    assert sorted(await refunds_at_stripe(stack, bought.payment_intent_id)) == [(125, "succeeded")] * 8
+    at_stripe = await refunds_at_stripe(stack, bought.payment_intent_id)
+    assert sum(amount for amount, _ in at_stripe) == bought.paid_minor
+    assert {status for _, status in at_stripe} == {"succeeded"}
     assert await balance(wire, account_id) == (0, 0, 0)
 
 

@@ -17,6 +17,8 @@ from webhook_gateway.config import PATHS_DEFAULT
 from webhook_gateway.run import serve_gateway
 
 GOOD = event()
+BOTH, NEITHER = "both", "whsec_" + "n" * 32
+"""Names of signatures beside those of one secret."""
 UNSIGNED = {
     "tampered body": (event(id="evt_2"), signed(GOOD)),
     "reserialised body": (GOOD.replace(b" ", b""), signed(GOOD)),
@@ -254,7 +256,8 @@ async def test_health_follows_the_service(service, monkeypatch):
 
 async def test_secrets_rotate_under_load_without_a_loss(http, service, config):
     """Both directions: no good delivery refused, and none accepted by a secret that is gone."""
-    deliveries = {secret: signed(GOOD, secret) for secret in (SECRET, OTHER_SECRET)}
+    both = f"{signature(GOOD)},{signature(GOOD, OTHER_SECRET).partition(',')[2]}"
+    deliveries = {secret: signed(GOOD, secret) for secret in (SECRET, OTHER_SECRET, NEITHER)} | {BOTH: {"Stripe-Signature": both}}
 
     async def statuses(secret, count=20):
         async def deliver():
@@ -263,14 +266,18 @@ async def test_secrets_rotate_under_load_without_a_loss(http, service, config):
 
         return set(await asyncio.gather(*(deliver() for _ in range(count))))
 
+    async def under_load(secret):
+        """What comes with the given secret, with both in one header and with neither, while secrets are replaced."""
+        return await asyncio.gather(statuses(secret, 200), statuses(BOTH, 100), statuses(NEITHER, 100))
+
     assert (await statuses(SECRET), await statuses(OTHER_SECRET)) == ({200}, {400})
-    load = asyncio.create_task(statuses(SECRET, 200))
+    load = asyncio.create_task(under_load(SECRET))
     await service.entered.wait()
     config.replace_secrets([OTHER_SECRET, SECRET])
-    assert (await statuses(OTHER_SECRET), await load) == ({200}, {200})
-    load = asyncio.create_task(statuses(OTHER_SECRET, 200))
+    assert (await statuses(OTHER_SECRET), await load) == ({200}, [{200}, {200}, {400}])
+    load = asyncio.create_task(under_load(OTHER_SECRET))
     config.replace_secrets([OTHER_SECRET])
-    assert (await statuses(SECRET), await load) == ({400}, {200})
+    assert (await statuses(SECRET), await load) == ({400}, [{200}, {200}, {400}])
     for bad in ([], ["short"], [SECRET, SECRET], SECRET):
         with pytest.raises(ValueError, match="secrets"):
             config.replace_secrets(bad)

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from contextlib import asynccontextmanager
+from functools import partial
 
 import grpc
 import pytest
@@ -16,6 +17,7 @@ from billing_service.commands.api_keys import create_key_directly
 from billing_service.domain import api_keys
 from billing_service.domain.api_keys import ENTROPY_BYTES, Scope, make_key
 from billing_service.settings import load_settings
+from billing_service.storage.access_rows import API_KEYS, read_key
 
 PEPPER_BYTES = PEPPER.encode()
 REVOKED_WITHIN_S = 10.0
@@ -63,11 +65,14 @@ async def test_whoever_is_not_recognised_hears_the_same_whatever_exists(database
         revoked = await create_key_directly(store, system_clock_us, PEPPER_BYTES, "gone", list(Scope))
         ended = await call(channel, "RevokeApiKey", valid_request("RevokeApiKey", key_id=revoked.split("_")[1]), key=keys["admin"])
         assert ended.code is grpc.StatusCode.OK
+        expired = await create_key_directly(store, system_clock_us, PEPPER_BYTES, "late", list(Scope))
+        await store.write(partial(expire, expired.split("_")[1]))
         bad = {
             "none": "",
             "malformed": "hunter2",
             "unknown": make_key(bytes(ENTROPY_BYTES)).text,
             "revoked": revoked,
+            "expired": expired,
             "another secret for a known id": spliced(keys["admin"], make_key(bytes(ENTROPY_BYTES)).text),
         }
         told = set()
@@ -77,6 +82,13 @@ async def test_whoever_is_not_recognised_hears_the_same_whatever_exists(database
                 assert refusal(seen) == UNRECOGNISED, f"{name}: {seen}"
                 told.add(seen.everything)
         assert len(told) == 1, told
+
+
+def expire(key_id):
+    """A key that ended long ago."""
+    row = yield from read_key(key_id)
+    row.expire_time_us = 1
+    yield from API_KEYS.replace(row)
 
 
 def spliced(known, other):
