@@ -11,8 +11,8 @@ from billing_service.cli.display import EXIT_MISCONFIGURED, fail, plain, say, sh
 from billing_service.cli.failures import explained
 
 if TYPE_CHECKING:
+    from billing_service.operations.differences import Report
     from billing_service.operations.manifest import Manifest
-    from billing_service.operations.verify import Report
 
 
 def backup(

@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from billing_service.operations.differences import Report
 from billing_service.operations.manifest import (
     BackupInvalidError,
     Manifest,
@@ -22,9 +23,10 @@ from billing_service.operations.manifest import (
     read_manifest,
     sha256_of,
 )
-from billing_service.operations.verify import Report, verify_ledger
+from billing_service.operations.verify import verify_ledger
+from billing_service.storage.file_lock import FileLock
 from billing_service.storage.migrate import migrate
-from billing_service.storage.sqlite import FileLock, open_sqlite
+from billing_service.storage.sqlite import open_sqlite
 
 LEFT_BEHIND = ("", "-wal", "-shm", "-journal")
 """SQLite would apply the journal of a database that is gone to the one that takes its place."""

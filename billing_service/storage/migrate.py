@@ -15,7 +15,7 @@ from sqlalchemy import URL, Connection, event, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from billing_service.storage.sqlite import FileLock
+from billing_service.storage.file_lock import FileLock
 
 _LOCK_NUMBER = 0x70726570
 """PostgreSQL's advisory lock for migrations, which are no money path. ASCII of "prep"."""

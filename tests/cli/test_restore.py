@@ -13,7 +13,7 @@ from billing_service.operations import restore as restoring
 from billing_service.operations.backup import back_up
 from billing_service.operations.manifest import BackupInvalidError
 from billing_service.operations.restore import restore_backup
-from billing_service.storage.sqlite import DatabaseInUseError
+from billing_service.storage.file_lock import DatabaseInUseError
 
 pytestmark = pytest.mark.parametrize("store_name", ["sqlite"], indirect=True)
 CREDIT = 1_000_000
