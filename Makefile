@@ -6,7 +6,9 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 PROTO_FILES := $(sort $(wildcard protos/prepaid/billing/v1/*.proto))
 # The oldest grpcio-tools whose stubs run under every supported grpcio and protobuf; it lives in an environment of its own.
-CODEGEN_PACKAGES := grpcio-tools==1.76.0 mypy-protobuf==5.1.0 setuptools==80.9.0
+# googleapis-common-protos brings google/rpc/status.proto.
+CODEGEN_PACKAGES := grpcio-tools==1.76.0 mypy-protobuf==5.1.0 setuptools==80.9.0 googleapis-common-protos==1.76.0
+CODEGEN_PROTOS = $$($(CURDIR)/build/codegen/bin/python -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])')
 
 .PHONY: help
 help: ## Show what there is
@@ -22,15 +24,15 @@ setup: .venv/.installed ## Create .venv with every dependency, locked by hash
 	touch $@
 
 # A throw-away environment of its own: grpcio-tools pins protobuf to the major version that it was built with.
-build/codegen/.installed:
-	$(PYTHON) -m venv build/codegen
+build/codegen/.installed: Makefile
+	test -x build/codegen/bin/python || $(PYTHON) -m venv build/codegen
 	build/codegen/bin/python -m pip install --quiet --disable-pip-version-check $(CODEGEN_PACKAGES)
 	touch $@
 
 # $(1): folder that gets the stubs, from the repository's root.
 define generate
 	mkdir -p $(1)
-	cd protos && PATH="$(CURDIR)/build/codegen/bin:$$PATH" python -m grpc_tools.protoc -I. \
+	cd protos && PATH="$(CURDIR)/build/codegen/bin:$$PATH" python -m grpc_tools.protoc -I. -I$(CODEGEN_PROTOS) \
 		--python_out=$(CURDIR)/$(1) --grpc_python_out=$(CURDIR)/$(1) --mypy_out=quiet:$(CURDIR)/$(1) --mypy_grpc_out=quiet:$(CURDIR)/$(1) \
 		$(PROTO_FILES:protos/%=%)
 	cd $(1) && for stub in prepaid/billing/v1/*_pb2_grpc.py; do grep -q Servicer $$stub || rm $$stub $${stub}i; done
@@ -38,8 +40,7 @@ endef
 
 # $(1): folder with protos/ in it, $(2): the image to write.
 define image
-	packages=$$(build/codegen/bin/python -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])') && \
-	cd $(1)/protos && $(CURDIR)/build/codegen/bin/python -m grpc_tools.protoc -I. -I$$packages \
+	cd $(1)/protos && $(CURDIR)/build/codegen/bin/python -m grpc_tools.protoc -I. -I$(CODEGEN_PROTOS) \
 		--include_imports --include_source_info -o $(CURDIR)/$(2) prepaid/billing/v1/*.proto
 endef
 
