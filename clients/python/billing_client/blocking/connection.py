@@ -24,6 +24,7 @@ class Connection:
             self._channel = grpc.secure_channel(options.address, options.credentials(), options.channel_options())
         else:
             self._channel = grpc.insecure_channel(options.address, options.channel_options())
+        self._options = options
         self._metadata = options.metadata()
         self._billing = billing_pb2_grpc.BillingServiceStub(self._channel)
         self._admin = admin_pb2_grpc.AdminServiceStub(self._channel)
