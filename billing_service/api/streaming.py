@@ -67,6 +67,7 @@ def build_stream_handler(
         edge.overdue.watch(task, monotonic())
         await identify(call)
         edge.overdue.forget(task)
+        await call.context.send_initial_metadata(())  # tells a caller that waits with its first request that it may begin
         await _Stream(call, task, implementation, decode, identify).run()
 
     return grpc.stream_stream_rpc_method_handler(_compose(serve, Outcome(method, edge), edge))

@@ -44,6 +44,8 @@ SERVICE_CONFIG = json.dumps(
         "methodConfig": [
             _retry_policy(["BillingService", "AdminService"], ATTEMPTS_MAX),
             _retry_policy(["StripeEventService"], WEBHOOK_ATTEMPTS_MAX),
+            # A stream retries by itself: it must know which of its deductions may have happened on a stream that broke.
+            {"name": [{"service": "prepaid.billing.v1.BillingService", "method": "StreamDeductions"}]},
         ]
     }
 )

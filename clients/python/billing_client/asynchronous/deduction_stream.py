@@ -26,6 +26,8 @@ RECONNECT_BACKOFF_S = 0.05
 RECONNECT_BACKOFF_MAX_S = 1.0
 RECONNECTED = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED})
 """How a stream ends that another one takes over: at a restart or a connection's end of life."""
+RECONNECTED_WITHOUT_REASON = frozenset({grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN})
+"""What gRPC says when a connection breaks in the middle, and of any end that a write runs into. The service gives its own a reason."""
 
 Call: TypeAlias = "grpc.aio.StreamStreamCall[StreamDeductionsRequest, StreamDeductionsResponse]"
 
@@ -36,7 +38,9 @@ class _Sent:
     answer: "asyncio.Future[DeductCreditsResponse]"
     due: float
     """When it is given up, in the event loop's time."""
-    sends: int = 0
+    is_sent: bool = False
+    is_uncertain: bool = False
+    """Whether it was sent on a stream that broke, and so may have happened."""
 
 
 class DeductionStream:
@@ -131,14 +135,16 @@ class DeductionStream:
                 finally:
                     self._conversation.cancel()
                 if self._conversation.cancelled():
+                    self._doubt()
                     continue  # the oldest was overdue: those after it go on over another connection
                 ended = self._conversation.exception()
-                if isinstance(ended, grpc.aio.AioRpcError) and ended.code() in RECONNECTED:
-                    await asyncio.sleep(self._backoff_s * random.uniform(0.5, 1))  # noqa: S311 - spreads callers, no more
-                    self._backoff_s = min(self._backoff_s * 2, RECONNECT_BACKOFF_MAX_S)
-                elif isinstance(ended, Exception):
+                if isinstance(ended, Exception) and not _is_broken(ended):
                     self._fail(ended)
                     await self._tell()
+                elif self._outstanding:
+                    self._doubt()
+                    await asyncio.sleep(self._backoff_s * random.uniform(0.5, 1))  # noqa: S311 - spreads callers, no more
+                    self._backoff_s = min(self._backoff_s * 2, RECONNECT_BACKOFF_MAX_S)
         finally:
             if self._timer is not None:
                 self._timer.cancel()
@@ -166,12 +172,17 @@ class DeductionStream:
             call.cancel()
 
     async def _write(self, call: Call) -> None:
+        is_accepted = False
         try:
             while True:
                 while self._unsent:
                     sent = self._unsent.popleft()
-                    sent.sends += 1
+                    sent.is_sent = True
                     await call.write(StreamDeductionsRequest(deduction=sent.request))
+                    if not is_accepted:
+                        # A write that runs into the end of its stream hides the status, so a refused stream is given one to refuse.
+                        await call.initial_metadata()
+                        is_accepted = True
                 if self._closing:
                     await call.done_writing()
                     return
@@ -201,6 +212,10 @@ class DeductionStream:
         if overdue and self._conversation is not None:
             self._conversation.cancel()
 
+    def _doubt(self) -> None:
+        for sent in self._outstanding:
+            sent.is_uncertain |= sent.is_sent
+
     def _fail(self, why: Exception) -> None:
         self._broken = self._broken or why
         while self._outstanding:
@@ -212,10 +227,18 @@ def _give_up(sent: _Sent, why: Exception | None) -> None:
     if sent.answer.done():
         return
     error = None if why is None else _error(why, sent.request)
-    if not (isinstance(error, Refusal) and sent.sends <= 1):
+    if not isinstance(error, Refusal) or sent.is_uncertain:
         error = unknown_outcome(sent.request, why)
     error.__cause__ = why
     sent.answer.set_exception(error)
+
+
+def _is_broken(ended: Exception) -> bool:
+    """Whether another stream may take over."""
+    if not isinstance(ended, grpc.aio.AioRpcError):
+        return False
+    without_reason = ended.code() in RECONNECTED_WITHOUT_REASON and not billing_error(ended, DeductCreditsRequest()).reason
+    return ended.code() in RECONNECTED or without_reason
 
 
 def _error(why: Exception, request: DeductCreditsRequest) -> BillingError:
