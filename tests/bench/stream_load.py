@@ -92,7 +92,13 @@ class FullStreams:
             elif measuring and now_s - begin_s >= load_.measured_s:
                 measuring, closed = False, True
                 elapsed_s, cpu_s = now_s - begin_s, time.process_time() - begin_cpu_s
-                connection.send(b"".join(http2.frame(http2.DATA, http2.END_STREAM, number, b"") for number in self._streams))
+                connection.send(
+                    b"".join(
+                        http2.frame(http2.DATA, http2.END_STREAM, number, b"")
+                        for number in self._streams
+                        if not self._streams[number].ended
+                    )
+                )
         return self._summed(sorted(latencies_s), elapsed_s, cpu_s)
 
     def _fill(self) -> None:
@@ -119,6 +125,8 @@ class FullStreams:
         if kind == http2.DATA:
             for message in stream.messages(payload):
                 self._answered(stream, message, now_s, latencies_s)
+        elif stream.ended:
+            return  # an RST_STREAM without an error follows the status of a stream that was not half-closed
         elif kind == http2.RST_STREAM:
             self._failed(f"RST_STREAM_{int.from_bytes(payload, 'big')}")
             stream.ended = True

@@ -154,3 +154,18 @@ async def test_outcomes_that_do_not_fit_are_left_out_by_name_and_found_out_alone
     for fields in sent:
         assert (await wire.call("DeductCredits", **fields)).replayed
     assert await left(wire, account_id) == 980 * CREDIT
+
+
+async def test_a_batch_does_not_evade_the_bound_on_calls_in_flight(stack, wire, stored, new_account):
+    account_id = await rich(wire, new_account())
+    admission, before = stack.service.server.edge.admission, await row_counts(stored)
+    others = admission.in_flight_max - 10
+    admission.in_flight += others
+    try:
+        refused = await wire.error("BatchDeductCredits", deductions=[deduction(account_id) for _ in range(41)])
+        assert (told(refused), bool(refused.retry_after_s)) == (("RESOURCE_EXHAUSTED", "OVERLOADED"), True)
+        assert await row_counts(stored) == before
+        assert [reason_of(outcome) for outcome in await batch(wire, *(deduction(account_id) for _ in range(40)))] == [""] * 40
+        assert admission.in_flight == others
+    finally:
+        admission.in_flight -= others

@@ -2,9 +2,10 @@
 
 from caller_sabotages import CALLERS
 from ledger_sabotages import LEDGER
+from many_sabotages import MANY
 from money_sabotages import MONEY
 from proof_sabotages import PROOF
 from storage_sabotages import STORAGE
 from stripe_sabotages import STRIPE
 
-SABOTAGES = (*STORAGE, *LEDGER, *MONEY, *STRIPE, *CALLERS, *PROOF)
+SABOTAGES = (*STORAGE, *LEDGER, *MONEY, *STRIPE, *CALLERS, *MANY, *PROOF)
