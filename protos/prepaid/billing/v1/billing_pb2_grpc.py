@@ -213,7 +213,7 @@ class BillingServiceServicer(object):
     def StreamDeductions(self, request_iterator, context):
         """Spends credits as long as the stream lives: each request is a deduction with its own key, each answer its outcome, in the order of the
         requests and durable when it arrives. At most 256 requests may be unanswered; more are not read, and HTTP/2 holds their sender back.
-        Half-closed by its caller, it gives all answers and ends with OK. At a shutdown it answers what it has read and ends with UNAVAILABLE
+        Its headers tell that it was accepted. Half-closed by its caller, it gives all answers and ends with OK. At a shutdown it answers what it has read and ends with UNAVAILABLE
         (SHUTTING_DOWN); with a key that is no longer good it answers what it has read and ends with UNAUTHENTICATED or PERMISSION_DENIED.
         However it ends, what has no answer is repeated with the same keys. A caller that vanishes takes nothing back.
         """
