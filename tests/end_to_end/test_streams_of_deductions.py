@@ -2,13 +2,16 @@
 
 import asyncio
 import itertools
+from types import SimpleNamespace
 
 import grpc
 import pytest
 from prepaid.billing.v1.transactions_pb2 import BatchDeductCreditsRequest, StreamDeductionsRequest, StreamDeductionsResponse
 from stack import CREDIT
 from test_batches_of_deductions import batch, deduction, left, reason_of, rich
-from wire import METHODS, key, outcomes, request_of, row_counts, told
+from wire import METHODS, key, outcomes, request_of, row_counts
+
+from billing_service.api.admission import weight_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -129,23 +132,35 @@ async def test_a_caller_that_vanishes_in_mid_stream_finds_out_by_its_keys(stack,
     assert await left(wire, account_id) == 900 * CREDIT
 
 
-async def test_a_batch_that_is_called_off_has_each_of_its_deductions_once_or_not_at_all(stack, wire, new_account):
+async def test_a_batch_that_is_called_off_takes_back_what_has_not_begun_and_no_more(stack, wire, new_account, monkeypatch):
     account_id = await rich(wire, new_account())
-    sent = [deduction(account_id) for _ in range(500)]
+    sent = [deduction(account_id) for _ in range(1000)]
     request = BatchDeductCreditsRequest(deductions=[request_of("DeductCredits", fields) for fields in sent])
-    hasty = asyncio.ensure_future(wire.bytes_call("BatchDeductCredits", request.SerializeToString(), timeout_s=0.03))
-    ended = await outcomes(hasty)
-    assert isinstance(ended[0], Exception), "the deadline passed nobody by"
-    assert told(ended[0])[0] == "DEADLINE_EXCEEDED"
-    admission = stack.service.server.edge.admission
+    environment, edge = stack.service.environment, stack.service.server.edge
+    begun, go, write = asyncio.Event(), asyncio.Event(), environment.store.write
+
+    async def held(work):
+        begun.set()
+        await go.wait()
+        return await write(work)
+
+    monkeypatch.setattr(environment.writer, "_store", SimpleNamespace(write=held))
+    hasty = asyncio.ensure_future(wire.bytes_call("BatchDeductCredits", request.SerializeToString()))
     async with asyncio.timeout(ANSWERED_WITHIN_S):
-        while admission.in_flight:  # noqa: ASYNC110 - nothing tells
+        await begun.wait()
+        assert edge.admission.in_flight == weight_of(1000)
+        hasty.cancel()
+        while edge.admission.in_flight:  # noqa: ASYNC110 - nothing tells
             await asyncio.sleep(0.01)
-    spent = 1000 * CREDIT - await left(wire, account_id)
+        operations = environment.writer.operations
+        go.set()
+        await wire.do("DeductCredits", account_id=account_id, amount_microcredits=1)
+    began = 1000 - round((await left(wire, account_id) + 1) / CREDIT)
+    assert 0 < began < 1000
+    assert environment.writer.operations == operations + 1, "what had not begun was posted"
     answered = await batch(wire, *sent)
-    assert all(outcome.HasField("deducted") for outcome in answered)
-    assert sum(outcome.deducted.replayed for outcome in answered) * CREDIT == spent
-    assert await left(wire, account_id) == 500 * CREDIT
+    assert sum(outcome.deducted.replayed for outcome in answered) == began
+    assert [reason_of(outcome) for outcome in answered] == [""] * 999 + ["INSUFFICIENT_CREDITS"]
 
 
 async def test_garbage_on_a_stream_is_refused_in_its_turn(wire, stored, new_account):

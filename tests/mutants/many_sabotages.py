@@ -28,6 +28,14 @@ MANY = (
         (f"{BATCHES}::test_what_is_wrong_with_one_is_told_as_if_it_had_come_alone_and_touches_no_neighbour",),
     ),
     Sabotage(
+        "a batch that is called off goes on",
+        "P12",
+        MANY_DEDUCTIONS,
+        "if not future.cancel() and not future.cancelled():",
+        "if future.done() and not future.cancelled():",
+        (f"{STREAMS}::test_a_batch_that_is_called_off_takes_back_what_has_not_begun_and_no_more",),
+    ),
+    Sabotage(
         "a batch of any length",
         "P35",
         MANY_DEDUCTIONS,
