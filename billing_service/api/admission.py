@@ -7,7 +7,7 @@ from typing import Final
 from billing_service.domain.refusals import Failure, Reason
 
 DEDUCTIONS_PER_CALL: Final = 4
-"""Deductions in one call or on one stream that weigh as much as one call: about what they cost, measured."""
+"""Deductions in one call or on one stream that weigh as much as one call: about what they cost without a call of their own each."""
 
 
 def weight_of(deductions: int) -> int:

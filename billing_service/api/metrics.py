@@ -75,7 +75,9 @@ class CallMetrics(Collector):
         yield started
         yield handled
         yield seconds
-        refusals = CounterMetricFamily("billing_refusals", "Calls answered with no, by reason.", labels=("reason",))
+        refusals = CounterMetricFamily(
+            "billing_refusals", "Calls, and deductions among many, answered with no, by reason.", labels=("reason",)
+        )
         for reason, count in list(self.refusals.items()):
             refusals.add_metric((reason.value,), count)
         yield refusals
