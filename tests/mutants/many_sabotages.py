@@ -8,7 +8,7 @@ CLIENT_STREAM = "clients/python/billing_client/asynchronous/deduction_stream.py"
 BATCHES = "end_to_end/test_batches_of_deductions.py"
 STREAMS = "end_to_end/test_streams_of_deductions.py"
 EDGE = "api/test_streaming.py"
-CLIENT = "clients/test_client_many_deductions.py"
+CLIENT = "clients/test_client_streams.py"
 
 MANY = (
     Sabotage(

@@ -1,103 +1,15 @@
-"""Batches and streams of the client: keys made once, broken connections made anew, each deduction with one effect and one answer."""
+"""Streams of the client: broken connections made anew, each deduction with one effect and one answer."""
 
 import asyncio
 import random
+import threading
 
 import grpc
 import pytest
 from billing_client import AsyncBillingClient, BillingClient, Deduction, errors
 from fake_service import Answer
-from google.rpc import status_pb2
-from prepaid.billing.v1.transactions_pb2 import (
-    BatchDeductCreditsResponse,
-    DeductCreditsResponse,
-    DeductionOutcome,
-    StreamDeductionsResponse,
-)
-
-UNAVAILABLE = Answer(grpc.StatusCode.UNAVAILABLE, "SHUTTING_DOWN")
-FROZEN = Answer(grpc.StatusCode.FAILED_PRECONDITION, "ACCOUNT_FROZEN", {"any": "value"})
-CLIENTS = ["blocking", "asyncio"]
-
-
-def deduction(number=1, **fields):
-    return Deduction(account_id=f"a{number}", amount_microcredits=number, **fields)
-
-
-def deducted(request):
-    return DeductionOutcome(deducted=DeductCreditsResponse(transaction_id=request.idempotency_key))
-
-
-def refused(answer):
-    return DeductionOutcome(refused=status_pb2.Status.FromString(answer.packed()))
-
-
-async def batch(kind, service, deductions, **options):
-    if kind == "blocking":
-        with BillingClient(service.address) as client:
-            return await asyncio.to_thread(client.batch_deduct_credits, deductions=deductions, **options)
-    async with AsyncBillingClient(service.address) as client:
-        return await client.batch_deduct_credits(deductions=deductions, **options)
-
-
-@pytest.mark.parametrize("kind", CLIENTS)
-async def test_a_batch_tells_the_answer_or_the_typed_error_of_each(kind, service):
-    deductions = [deduction(1, description="words", metadata={"n": "1"}), deduction(2), deduction(3)]
-    omitted = refused(Answer(grpc.StatusCode.RESOURCE_EXHAUSTED, "OUTCOME_OMITTED"))
-    service.script = [BatchDeductCreditsResponse(outcomes=[deducted(deductions[0].request()), refused(FROZEN), omitted])]
-    first, second, third = await batch(kind, service, deductions)
-    assert first == DeductCreditsResponse(transaction_id=deductions[0].idempotency_key)
-    assert (type(second), second.metadata, second.status) == (errors.AccountFrozen, {"any": "value"}, grpc.StatusCode.FAILED_PRECONDITION)
-    assert second.idempotency_key == deductions[1].idempotency_key
-    assert isinstance(third, errors.OutcomeOmitted)
-    assert isinstance(third, errors.OutcomeUnknown)
-    assert [*service.attempts[0].request.deductions] == [each.request() for each in deductions]
-    assert service.attempts[0].request.deductions[0].metadata == {"n": "1"}
-
-
-@pytest.mark.parametrize("description", ["", "x" * 2_000], ids=["small", "more than gRPC keeps unless told"])
-@pytest.mark.parametrize("kind", CLIENTS)
-async def test_a_batch_is_retried_whole_with_the_same_keys(kind, service, description):
-    deductions = [deduction(number, description=description) for number in range(1, 201)]
-    service.script = [UNAVAILABLE, UNAVAILABLE, BatchDeductCreditsResponse(outcomes=[deducted(each.request()) for each in deductions])]
-    answers = await batch(kind, service, deductions)
-    assert [answer.transaction_id for answer in answers] == [each.idempotency_key for each in deductions]
-    assert len({attempt.request.SerializeToString(deterministic=True) for attempt in service.attempts}) == 1
-    assert len(service.attempts) == 3
-    assert len({each.idempotency_key for each in deductions}) == 200
-
-
-@pytest.mark.parametrize("kind", CLIENTS)
-async def test_a_batch_without_an_answer_raises_and_its_deductions_keep_their_keys(kind, service):
-    deductions = [deduction(), deduction(2, idempotency_key="mine")]
-    service.script = [UNAVAILABLE] * 9
-    with pytest.raises(errors.ShuttingDown):
-        await batch(kind, service, deductions, timeout_s=30)
-    service.script = [BatchDeductCreditsResponse(outcomes=[deducted(each.request()) for each in deductions])]
-    assert [answer.transaction_id for answer in await batch(kind, service, deductions)] == [deductions[0].idempotency_key, "mine"]
-
-
-async def test_a_batch_of_which_the_service_forgets_one_is_not_taken_for_the_others(service):
-    service.script = [BatchDeductCreditsResponse(outcomes=[refused(FROZEN)])]
-    with pytest.raises(ValueError, match="argument"):
-        await batch("asyncio", service, [deduction(), deduction(2)])
-
-
-def answering(service, *, until=None, then=None, answered=None):
-    """Streams that answer each request, and break off as told: `until` are the answers that each stream gives, `then` how it ends."""
-    ends = iter(until or [])
-
-    def converse(received, requests, context):
-        most = next(ends, None)
-        for count, request in enumerate(requests, 1):
-            received.append(request.deduction)
-            if most is not None and count > most:
-                context.set_trailing_metadata((("grpc-status-details-bin", then.packed()),))
-                context.abort(then.status, then.message)
-            outcome = answered(request.deduction) if answered else deducted(request.deduction)
-            yield StreamDeductionsResponse(sequence=count, outcome=outcome)
-
-    service.converse = converse
+from prepaid.billing.v1.transactions_pb2 import StreamDeductionsResponse
+from scripted_deductions import CLIENTS, FROZEN, UNAVAILABLE, answering, deducted, deduction, refused
 
 
 async def stream_all(kind, service, deductions, **options):
@@ -175,6 +87,30 @@ async def test_a_stream_that_is_refused_raises_for_what_it_did_not_answer_and_fo
         async with AsyncBillingClient(service.address) as client, client.stream_deductions() as stream:
             await run(stream.send, lambda future: asyncio.wait_for(future, 20))
     assert len(service.streams) == 1, "a refused stream was opened again"
+
+
+async def test_a_stream_that_is_refused_at_once_is_given_one_deduction_to_refuse(service):
+    """A write that runs into the end of its stream hides the status from its caller: no more is sent until the service has accepted."""
+    refusal, go = Answer(grpc.StatusCode.UNAUTHENTICATED, "API_KEY_INVALID"), threading.Event()
+
+    def converse(received, requests, context):
+        arriving = threading.Thread(target=lambda: received.extend(request.deduction for request in requests))
+        arriving.start()
+        go.wait(20)
+        context.set_trailing_metadata((("grpc-status-details-bin", refusal.packed()),))
+        context.abort(refusal.status, refusal.message)
+        yield
+
+    service.converse = converse
+    async with AsyncBillingClient(service.address) as client, client.stream_deductions() as stream:
+        futures = [await stream.send(deduction(number)) for number in range(1, 51)]
+        await asyncio.sleep(0.1)
+        sent = [len(received) for received in service.streams]
+        go.set()
+        results = await asyncio.wait_for(asyncio.gather(*futures, return_exceptions=True), 20)
+    assert {type(result) for result in results} == {errors.ApiKeyInvalid}
+    assert sent == [1]
+    assert len(service.streams) == 1
 
 
 async def test_what_may_have_happened_on_a_broken_stream_is_unknown_when_the_next_one_is_refused(service):
