@@ -37,12 +37,13 @@ Begun = asyncio.Future[Answer] | Exception
 
 
 def _encode_deduction(deducted: Deducted, shown: Balance) -> bytes:
-    return transactions_pb2.DeductCreditsResponse(
-        transaction_id=deducted.transaction_id,
-        deducted_microcredits=deducted.amount,
-        balance=translate.balance(shown),
-        draws=translate.draws(deducted.draws),
-    ).SerializeToString()
+    reply = transactions_pb2.DeductCreditsResponse()
+    reply.transaction_id = deducted.transaction_id
+    reply.deducted_microcredits = deducted.amount
+    translate.put_balance(reply.balance, shown)
+    for lot_id, category, amount in deducted.draws:
+        reply.draws.add(lot_id=lot_id, category=category, amount_microcredits=amount)
+    return reply.SerializeToString()
 
 
 def deduction_of(request: transactions_pb2.DeductCreditsRequest, caller: str) -> Deduct:

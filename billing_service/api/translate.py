@@ -32,19 +32,26 @@ def metadata(text: str) -> dict[str, str] | None:
 
 
 def balance(shown: Balance) -> accounts_pb2.Balance:
-    return accounts_pb2.Balance(
-        account_id=shown.account_id,
-        available_microcredits=shown.available,
-        held_microcredits=shown.held,
-        frozen_microcredits=shown.frozen,
-        debt_microcredits=shown.debt,
-        promotional_microcredits=shown.promotional,
-        plan_microcredits=shown.plan,
-        paid_microcredits=shown.paid,
-        next_expiry_time=timestamp(shown.next_expiry_us),
-        next_expiry_microcredits=shown.next_expiry_amount,
-        account_version=shown.version,
-    )
+    message = accounts_pb2.Balance()
+    put_balance(message, shown)
+    return message
+
+
+def put_balance(message: accounts_pb2.Balance, shown: Balance) -> None:
+    """Fills a message where it is: one that is handed to another message is copied by way of its bytes."""
+    message.account_id = shown.account_id
+    message.available_microcredits = shown.available
+    message.held_microcredits = shown.held
+    message.frozen_microcredits = shown.frozen
+    message.debt_microcredits = shown.debt
+    message.promotional_microcredits = shown.promotional
+    message.plan_microcredits = shown.plan
+    message.paid_microcredits = shown.paid
+    if shown.next_expiry_us is not None:
+        message.next_expiry_time.seconds = shown.next_expiry_us // US_PER_S
+        message.next_expiry_time.nanos = shown.next_expiry_us % US_PER_S * 1_000
+        message.next_expiry_microcredits = shown.next_expiry_amount
+    message.account_version = shown.version
 
 
 def draws(drawn: Iterable[Draw]) -> list[transactions_pb2.Draw]:

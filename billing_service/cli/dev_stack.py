@@ -19,8 +19,8 @@ from billing_service.sandbox.config import SandboxConfig
 from billing_service.sandbox.run import serve_sandbox
 from billing_service.settings import Settings, load_settings
 from billing_service.storage.access_rows import revoke_key
+from billing_service.storage.file_lock import FileLock
 from billing_service.storage.migrate import sqlite_path
-from billing_service.storage.sqlite import FileLock
 from webhook_gateway.config import PATHS_DEFAULT, GatewayConfig
 from webhook_gateway.run import serve_gateway
 

@@ -64,15 +64,15 @@ def failure_line(failure: Exception) -> str | None:
 
 
 def _is_in_use(failure: Exception) -> bool:
-    from billing_service.storage.sqlite import DatabaseInUseError
+    from billing_service.storage.file_lock import DatabaseInUseError
 
     return isinstance(failure, DatabaseInUseError)
 
 
 def _database_line(failure: Exception) -> str | None:
     from billing_service.domain.refusals import Refused
+    from billing_service.storage.file_lock import DatabaseInUseError
     from billing_service.storage.migrate import SchemaOutdatedError
-    from billing_service.storage.sqlite import DatabaseInUseError
     from billing_service.storage.sqlite_versions import SqliteUnsuitableError
 
     if isinstance(failure, (Refused, SchemaOutdatedError, DatabaseInUseError, SqliteUnsuitableError)):

@@ -57,11 +57,17 @@ class Account:
 
     def spendable(self, now_us: int) -> int:
         """Microcredits that lots offer now, debt not counted."""
-        return sum(lot.remaining for lot in self.lots if lot.spendable(now_us))
+        offered = 0
+        for lot in self.lots:
+            if lot.spendable(now_us):
+                offered += lot.remaining
+        return offered
 
     def forget_decided(self) -> None:
         """What was decided is written now."""
-        self.transactions, self.new_lots, self.changed_lots, self.empty_before = [], [], {}, set()
+        self.transactions = []
+        for decided in (self.new_lots, self.changed_lots, self.empty_before):
+            decided.clear()
 
     def lot(self, lot_id: str) -> Lot | None:
         return next((lot for lot in self.lots if lot.lot_id == lot_id), None)
@@ -205,20 +211,20 @@ class Posting:
         assert self.entries, "a transaction without entries would be an effect without a row"
         account.version += 1
         transaction = Transaction(
-            transaction_id=transaction_id,
-            account_id=account.account_id,
-            version=account.version,
-            previous_id=account.last_transaction_id,
-            kind=kind,
-            amount=account.balance - self.start_balance,
-            balance_after=account.balance,
-            create_time_us=self.now_us,
-            source_id=source_id,
-            caller=caller,
-            description=description,
-            metadata=metadata,
-            entries=self.entries,
-            draws=self.draws,
+            transaction_id,
+            account.account_id,
+            account.version,
+            account.last_transaction_id,
+            kind,
+            account.balance - self.start_balance,
+            account.balance,
+            self.now_us,
+            source_id,
+            caller,
+            description,
+            metadata,
+            self.entries,
+            self.draws,
         )
         transaction.hash = link(account.last_hash, transaction)
         account.last_transaction_id = transaction_id

@@ -18,10 +18,13 @@ GENESIS = bytes(32)
 def canonical(transaction: Transaction) -> str:
     """What is hashed of a transaction, besides the hash before it."""
     t = transaction
-    numbers = f"{t.version},{t.kind:d},{t.amount},{t.balance_after},{t.create_time_us},{len(t.entries)}"
-    words = (t.account_id, t.transaction_id, t.previous_id, t.source_id, t.caller, t.description, t.metadata)
     moved = "".join([f"{amount},{len(source)}:{source},{len(place)}:{place};" for source, place, amount in t.entries])
-    return f"{numbers};{''.join([f'{len(word)}:{word};' for word in words])}{moved}"
+    return (
+        f"{t.version},{int(t.kind)},{t.amount},{t.balance_after},{t.create_time_us},{len(t.entries)};"
+        f"{len(t.account_id)}:{t.account_id};{len(t.transaction_id)}:{t.transaction_id};{len(t.previous_id)}:{t.previous_id};"
+        f"{len(t.source_id)}:{t.source_id};{len(t.caller)}:{t.caller};{len(t.description)}:{t.description};{len(t.metadata)}:{t.metadata};"
+        f"{moved}"
+    )
 
 
 def link(previous_hash: bytes, transaction: Transaction) -> bytes:

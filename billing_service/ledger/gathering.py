@@ -1,7 +1,6 @@
 """Gathers calls that wait into one batch, and starts the next batch when the last has ended."""
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any, Generic, TypeVar
@@ -11,15 +10,17 @@ from billing_service.domain.refusals import Failure, Reason
 Question = TypeVar("Question")
 Reply = TypeVar("Reply")
 
-QUIET_PASSES = 20
-"""Passes of the event loop without an arrival after which a batch starts: those that were on their way have come."""
+GATHERED_SHARE_PERCENT = 75
+"""Share of the callers that waited lately for whom a batch waits: the rest come while it commits."""
+QUIET_S = 0.001
+"""Time without an arrival after which a batch starts: those that were on their way have come. The loop's timers step by a millisecond."""
 
 
 class Gatherer(Generic[Question, Reply]):
     """Runs questions in batches, in the order of their arrival.
 
-    A batch starts at once for a lone caller. When the last batches were larger, arrivals are awaited for as long as they keep
-    coming, and never longer than `wait_s`: many small batches would cost more than the wait.
+    A batch starts at once for a lone caller. When many were waiting lately, a batch waits until most of them are there again, for as
+    long as arrivals keep coming, and never longer than `wait_s`: many small batches would cost more than the wait.
     """
 
     def __init__(
@@ -35,7 +36,9 @@ class Gatherer(Generic[Question, Reply]):
         self._wait_s = wait_s
         self._waiting: list[tuple[Question, asyncio.Future[Reply]]] = []
         self._arrival: asyncio.Future[None] | None = None
-        self._expected = 1
+        self._enough = 1
+        self._callers = 1
+        """How many waited at once lately: in a batch, or for the next."""
         self._closing = False
         self._task: asyncio.Task[None] | None = None
         self._beside: set[asyncio.Task[None]] = set()
@@ -50,16 +53,15 @@ class Gatherer(Generic[Question, Reply]):
             self._task = loop.create_task(self._serve())
         future: asyncio.Future[Reply] = loop.create_future()
         self._waiting.append((question, future))
-        if self._arrival is not None and not self._arrival.done():
-            self._arrival.set_result(None)
+        if len(self._waiting) >= self._enough:
+            _wake(self._arrival)
         return future
 
     async def close(self) -> None:
         """Answers what waits, then ends."""
         self._closing = True
         if self._task is not None:
-            if self._arrival is not None and not self._arrival.done():
-                self._arrival.set_result(None)
+            _wake(self._arrival)
             await self._task
         if self._beside:
             await asyncio.wait(self._beside)
@@ -69,25 +71,28 @@ class Gatherer(Generic[Question, Reply]):
             if not self._waiting:
                 if self._closing:
                     return
-                self._arrival = asyncio.get_running_loop().create_future()
+                self._enough, self._arrival = 1, asyncio.get_running_loop().create_future()
                 await self._arrival
                 continue
-            if self._expected > 1:
-                await self._gather()
+            await self._gather(self._callers * GATHERED_SHARE_PERCENT // 100)
             batch = [pair for pair in self._waiting[: self._batch_max] if not pair[1].done()]
             del self._waiting[: self._batch_max]
             if batch:
-                self._expected = max(len(batch), self._expected * 3 // 4)
                 await self._answer(batch)
+                self._callers = max(len(batch) + len(self._waiting), self._callers * 7 // 8)
 
-    async def _gather(self) -> None:
-        """Lets arrivals come in until as many wait as came lately, or the loop stays quiet, or the wait is over."""
-        end = time.monotonic() + self._wait_s
-        quiet, seen = 0, len(self._waiting)
-        while seen < self._expected and quiet < QUIET_PASSES and time.monotonic() < end:
-            await asyncio.sleep(0)
-            quiet = quiet + 1 if len(self._waiting) == seen else 0
-            seen = len(self._waiting)
+    async def _gather(self, enough: int) -> None:
+        """Lets arrivals come in until enough wait, or none has come for a while, or the wait is over. The loop sleeps meanwhile:
+        passing through it again and again would keep those that arrive from being accepted."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self._wait_s
+        while (seen := len(self._waiting)) < enough and loop.time() < end and not self._closing:
+            self._enough, self._arrival = enough, loop.create_future()
+            quiet = loop.call_later(QUIET_S, _wake, self._arrival)
+            await self._arrival
+            quiet.cancel()
+            if len(self._waiting) == seen:
+                return
 
     async def _answer(self, batch: list[tuple[Question, "asyncio.Future[Reply]"]]) -> None:
         replies: Sequence[Reply | Exception | asyncio.Future[Reply]]
@@ -109,6 +114,11 @@ class Gatherer(Generic[Question, Reply]):
         task = asyncio.get_running_loop().create_task(work)
         self._beside.add(task)
         task.add_done_callback(self._beside.discard)
+
+
+def _wake(waiter: "asyncio.Future[None] | None") -> None:
+    if waiter is not None and not waiter.done():
+        waiter.set_result(None)
 
 
 def _deliver(future: "asyncio.Future[Reply]", reply: "Reply | Exception | asyncio.Future[Reply]") -> None:

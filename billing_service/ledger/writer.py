@@ -12,6 +12,7 @@ from billing_service.domain.refusals import Failure, Reason
 from billing_service.ledger.gathering import Gatherer
 from billing_service.ledger.operations import Answer, Deduct
 from billing_service.ledger.posting import Outcome, post_batch
+from billing_service.ledger.remembered import RememberedAccounts
 from billing_service.storage.store import Store
 
 log = structlog.get_logger(__name__)
@@ -30,6 +31,7 @@ class LedgerWriter:
         self._clock_us = clock_us
         self._ids = ids
         self._gatherer: Gatherer[Deduct, Answer] = Gatherer(self._commit, batch_max=batch_max, wait_s=wait_s)
+        self._remembered = RememberedAccounts()
         self._apart_until: dict[str, float] = {}
         self.operations = 0
         """Operations posted, refused ones included."""
@@ -69,7 +71,9 @@ class LedgerWriter:
         return self._by_account(operations)
 
     async def _post(self, operations: Sequence[Deduct]) -> Sequence[Outcome]:
-        return await self._store.write(lambda: post_batch(operations, self._clock_us, self._ids))
+        posted = await self._store.write(lambda: post_batch(operations, self._clock_us, self._ids, self._remembered))
+        self._remembered.keep(posted.moved)
+        return posted.outcomes
 
     def _by_account(self, operations: Sequence[Deduct]) -> list[Reply]:
         """A transaction for each account, beside the batches that go on: the culprit fails alone."""

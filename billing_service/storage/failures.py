@@ -1,6 +1,8 @@
 """Which of a driver's errors mean what. Every mapping ends in the error itself: what is not known here is a defect."""
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import asyncpg
 
@@ -54,6 +56,23 @@ def from_sqlite(error: sqlite3.Error) -> Exception:
     if primary in _SQLITE_UNAVAILABLE:
         return storage_unavailable()
     return error
+
+
+@contextmanager
+def of_sqlite() -> Iterator[None]:
+    """Raises what SQLite's errors mean."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        meaning = from_sqlite(error)
+        if meaning is error:
+            raise
+        raise meaning from error
+
+
+def is_busy(error: sqlite3.Error) -> bool:
+    """Whether another program has the lock that SQLite wanted."""
+    return getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE == sqlite3.SQLITE_BUSY
 
 
 def from_postgres(error: Exception) -> Exception:

@@ -10,7 +10,19 @@ from billing_service.domain.account import Account
 from billing_service.domain.chain import GENESIS
 from billing_service.domain.lots import Category, Lot, burn_down_order
 from billing_service.storage.schema import accounts, entries, lots, transactions
-from billing_service.storage.statements import Call, InList, Row, Together, Work, bulk_insert, bulk_update, reading, writing
+from billing_service.storage.statements import (
+    Call,
+    Guarded,
+    InList,
+    Row,
+    Together,
+    Work,
+    bulk_insert,
+    bulk_lock,
+    bulk_update,
+    reading,
+    writing,
+)
 
 _ACCOUNT = (
     accounts.c.account_id,
@@ -75,7 +87,12 @@ INSERT_ACCOUNT = writing(
     "account_id",
     "create_time_us",
 )
-UPDATE_ACCOUNTS = bulk_update(accounts, ("account_id",), ("version", "last_transaction_id", "last_hash", "balance", "debt", "set_aside"))
+_BELIEVED = ("version", "last_transaction_id", "frozen", "overdraft_limit")
+"""What tells that nothing of an account has changed: each movement makes a version and names its transaction; limits and freezing do not."""
+UPDATE_ACCOUNTS = bulk_update(
+    accounts, ("account_id",), ("version", "last_transaction_id", "last_hash", "balance", "debt", "set_aside"), believed=_BELIEVED
+)
+HOLD_ACCOUNTS = bulk_lock(accounts, ("account_id",), _BELIEVED)
 UPDATE_LOTS = bulk_update(lots, ("account_id", "lot_id"), ("remaining",))
 TURN_LOTS = bulk_update(lots, ("account_id", "lot_id"), ("remaining", "is_open"))
 """For lots that open or empty: apart, because naming `is_open` makes the store rewrite the index on open lots."""
@@ -158,7 +175,7 @@ def write_accounts(changed: Sequence[Account], *, beside: Sequence[Call] = ()) -
     """Writes what was decided on locked accounts: lots, transactions, entries, and the accounts themselves; and `beside` them
     other bulk writes of the same unit."""
     written = [account for account in changed if account.transactions]
-    calls = [*_lot_calls(written), *_history_calls(written), *beside] if written else list(beside)
+    calls = [*_calls(written), *beside] if written else list(beside)
     if not calls:
         return
     counts = yield Together(tuple(calls))
@@ -166,6 +183,25 @@ def write_accounts(changed: Sequence[Account], *, beside: Sequence[Call] = ()) -
         expect(count, len(call.values), call.statement.name)
     for account in written:
         account.forget_decided()
+
+
+def write_believed(changed: Sequence[Account], *, beside: Sequence[Call] = ()) -> Work[None]:
+    """Writes what was decided on accounts that nobody locked, all of which changed. Nothing is written unless each is still as it was
+    when it was decided on; the unit then runs again. Its last step."""
+    believed = [_believed(account) for account in changed]
+    yield Guarded((*_calls(changed), *beside), HOLD_ACCOUNTS.many(believed))
+    for account in changed:
+        account.forget_decided()
+
+
+def _calls(written: Sequence[Account]) -> list[Call]:
+    return [*_lot_calls(written), *_history_calls(written)]
+
+
+def _believed(account: Account) -> Row:
+    """The account's row before what was decided, as far as it tells whether anything has changed."""
+    first = account.transactions[0]
+    return (account.account_id, first.version - 1, first.previous_id, int(account.frozen), account.overdraft_limit)
 
 
 def _lot_calls(written: Sequence[Account]) -> Iterator[Call]:
@@ -212,7 +248,7 @@ def _history_calls(written: Sequence[Account]) -> Iterator[Call]:
         for position, entry in enumerate(t.entries)
     )
     yield UPDATE_ACCOUNTS.many(
-        (a.account_id, a.version, a.last_transaction_id, a.last_hash, a.balance, a.debt, a.set_aside) for a in written
+        (*_believed(a), a.version, a.last_transaction_id, a.last_hash, a.balance, a.debt, a.set_aside) for a in written
     )
 
 

@@ -16,15 +16,18 @@ from billing_service.storage import failures
 from billing_service.storage.statements import (
     Call,
     Compiled,
+    Guarded,
     Kind,
     Statement,
     Together,
     Work,
     compile_statement,
+    ended,
+    join_guarded,
     join_writes,
     postgresql_dialect,
 )
-from billing_service.storage.store import BEGIN_AND_COMMIT, StoreCounters, rerun_on_conflict
+from billing_service.storage.store import BEGIN_AND_COMMIT, StaleError, StoreCounters, rerun_on_conflict
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -102,9 +105,9 @@ class PostgresStore:
     async def _transact(self, work: Callable[[], Work[T]]) -> T:
         async with self._pool.acquire() as connection:
             try:
-                await connection.execute("BEGIN")
-                result = await self._drive(connection, work(), self.counters)
-                await connection.execute("COMMIT")
+                result = await self._drive(connection, work(), self.counters, begin="BEGIN")
+                if connection.is_in_transaction():
+                    await connection.execute("COMMIT")
             except BaseException:
                 await _roll_back(connection)
                 raise
@@ -114,18 +117,26 @@ class PostgresStore:
     async def _look(self, work: Callable[[], Work[T]]) -> T:
         async with self._pool.acquire() as connection:
             try:
-                await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-                return await self._drive(connection, work(), self.read_counters)
+                return await self._drive(connection, work(), self.read_counters, begin="BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             finally:
                 await _roll_back(connection)
 
-    async def _drive(self, connection: Any, work: Work[T], counters: StoreCounters) -> T:
+    async def _drive(self, connection: Any, work: Work[T], counters: StoreCounters, *, begin: str) -> T:
+        """Runs a unit in a transaction, which is open when it ends, unless all that it did was one guarded step."""
         answer: Any = None
-        counters.statements += BEGIN_AND_COMMIT
+        begun = False
         try:
             while True:
                 wanted = work.send(answer)
                 counters.statements += 1
+                if isinstance(wanted, Guarded):
+                    assert not begun, "a guarded step is all that a unit does"
+                    await self._execute_guarded(connection, wanted)
+                    return ended(work)
+                if not begun:
+                    counters.statements += BEGIN_AND_COMMIT
+                    await connection.execute(begin)
+                    begun = True
                 answer = await (
                     self._execute_together(connection, wanted) if isinstance(wanted, Together) else self._execute(connection, wanted)
                 )
@@ -158,6 +169,20 @@ class PostgresStore:
             column for call in together.calls for column in self._compile(call.statement).arguments(tuple(zip(*call.values, strict=True)))
         ]
         return list(await connection.fetchrow(sql, *arguments))
+
+    async def _execute_guarded(self, connection: Any, guarded: Guarded) -> None:
+        """One statement, and so a transaction by itself: its locks, its writes, and its end if a row was not as believed."""
+        calls = (guarded.held, *guarded.calls)
+        statements = tuple(call.statement for call in calls)
+        sql = self._joined.get(statements)
+        if sql is None:
+            held, *texts = [self._compile(statement).sql for statement in statements]
+            sql = self._joined[statements] = join_guarded(held, texts)
+        arguments = [column for call in calls for column in self._compile(call.statement).arguments(tuple(zip(*call.values, strict=True)))]
+        try:
+            await connection.fetchval(sql, *arguments, *(len(call.values) for call in calls))
+        except (asyncpg.DivisionByZeroError, asyncpg.IntegrityConstraintViolationError) as error:
+            raise StaleError(error.sqlstate or "") from error
 
     def _compile(self, statement: Statement) -> Compiled:
         compiled = self._compiled.get(statement)

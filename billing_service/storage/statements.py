@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import ARRAY, ColumnElement, Table, bindparam, column, func, insert, select, tuple_, update
+from sqlalchemy import ARRAY, ColumnElement, Table, and_, bindparam, column, func, insert, literal_column, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import BindParameter, ClauseElement
-from sqlalchemy.types import Text
+from sqlalchemy.types import Text, TypeEngine
 
 LIST_PREFIX = "list_"
 """A parameter whose name begins so takes a list of text."""
@@ -69,8 +69,28 @@ class Together(NamedTuple):
     calls: tuple[Call, ...]
 
 
-Work = Generator[Call | Together, Any, T]
+class Guarded(NamedTuple):
+    """All that a unit of work does, in one step: writes that must change exactly as many rows as they are given. Where one does not,
+    or meets a constraint, nothing is written and the unit runs again (`StaleError`). No lock is needed before it, and none is waited
+    for twice; a store may run it as one statement that is a transaction by itself. Nothing follows it."""
+
+    calls: tuple[Call, ...]
+    held: Call
+    """Reads and locks, in a fixed order, the rows that `calls` rest on, as they are believed to be: as many as it is given."""
+
+
+Work = Generator[Call | Together | Guarded, Any, T]
 """A unit of work: everything that happens in one transaction, with nothing but the database in between."""
+
+
+def ended(unit: Work[T]) -> T:
+    """What a unit of work answers whose last step is done."""
+    try:
+        unit.send(None)
+    except StopIteration as end:
+        result: T = end.value
+        return result
+    raise AssertionError("a guarded step is the last of its unit")
 
 
 class InList(ColumnElement[bool]):
@@ -135,28 +155,46 @@ def writing(name: str, element: ClauseElement, *columns: str) -> Statement:
 def bulk_insert(table: Table) -> Statement:
     """Inserts any number of rows, given in the table's column order."""
     names = [c.name for c in table.columns]
-    arrays: list[BindParameter[Any]] = [bindparam(c.name, type_=ARRAY(c.type)) for c in table.columns]
-    given = func.unnest(*arrays).table_valued(*(column(c.name, c.type) for c in table.columns), name="given").render_derived()
+    given = _given_rows(names, [c.type for c in table.columns])
     statement = Statement(f"insert {table.name}", insert(table).from_select(names, select(given)), names, Kind.COUNT, bulk=True)
     statement.sqlite_bulk = insert(table).values({c.name: bindparam(c.name, type_=c.type) for c in table.columns})
     return statement
 
 
-def bulk_update(table: Table, keys: Sequence[str], changes: Sequence[str]) -> Statement:
-    """Updates any number of rows, each given as its key columns and then its changed ones."""
-    names = [*keys, *changes]
-    binds = {name: bindparam(f"new_{name}", type_=table.c[name].type) for name in names}
-    arrays: list[BindParameter[Any]] = [bindparam(f"new_{name}", type_=ARRAY(table.c[name].type)) for name in names]
-    given = func.unnest(*arrays).table_valued(*(column(name, table.c[name].type) for name in names), name="given").render_derived()
-    matching = update(table).values({name: given.c[name] for name in changes})
-    for key in keys:
-        matching = matching.where(table.c[key] == given.c[key])
-    statement = Statement(f"update {table.name}", matching, [f"new_{name}" for name in names], Kind.COUNT, bulk=True)
-    one = update(table).values({name: binds[name] for name in changes})
-    for key in keys:
-        one = one.where(table.c[key] == binds[key])
+def bulk_update(table: Table, keys: Sequence[str], changes: Sequence[str], *, believed: Sequence[str] = ()) -> Statement:
+    """Updates any number of rows, each given as its key columns, then what other columns are believed to hold, without which the row is
+    left alone, and then its changed ones."""
+    names = [*(f"old_{name}" for name in (*keys, *believed)), *(f"new_{name}" for name in changes)]
+    types = [table.c[name].type for name in (*keys, *believed, *changes)]
+    given = _given_rows(names, types)
+    matching = update(table).values({name: given.c[f"new_{name}"] for name in changes})
+    one = update(table).values({name: bindparam(f"new_{name}", type_=table.c[name].type) for name in changes})
+    for name in (*keys, *believed):
+        matching = matching.where(table.c[name] == given.c[f"old_{name}"])
+        one = one.where(table.c[name] == bindparam(f"old_{name}", type_=table.c[name].type))
+    statement = Statement(f"update {table.name}", matching, names, Kind.COUNT, bulk=True)
     statement.sqlite_bulk = one
     return statement
+
+
+def bulk_lock(table: Table, keys: Sequence[str], believed: Sequence[str]) -> Statement:
+    """Locks rows, in the order of their keys, that are as they are believed to be. For stores that lock rows."""
+    names = [f"old_{name}" for name in (*keys, *believed)]
+    given = _given_rows(names, [table.c[name].type for name in (*keys, *believed)])
+    found: Any = select(literal_column("1")).select_from(
+        table.join(given, and_(*(table.c[name] == given.c[f"old_{name}"] for name in keys)))
+    )
+    for name in believed:
+        found = found.where(table.c[name] == given.c[f"old_{name}"])
+    found = found.order_by(*(table.c[name] for name in keys)).with_for_update(of=table)
+    return Statement(f"lock {table.name}", found, names, Kind.ROWS, bulk=True)
+
+
+def _given_rows(names: Sequence[str], types: Sequence[TypeEngine[Any]]) -> Any:
+    """Rows given as one array for each column."""
+    arrays: list[BindParameter[Any]] = [bindparam(name, type_=ARRAY(kind)) for name, kind in zip(names, types, strict=True)]
+    columns = (column(name, kind) for name, kind in zip(names, types, strict=True))
+    return func.unnest(*arrays).table_valued(*columns, name="given").render_derived()
 
 
 @dataclass(slots=True, frozen=True)
@@ -206,13 +244,33 @@ _PLACEHOLDER = re.compile(r"\$(\d+)")
 
 def join_writes(texts: Sequence[str]) -> str:
     """Several of PostgreSQL's writes as one statement that answers with one row: how many rows each of them changed."""
-    parts: list[str] = []
-    taken = 0
-    for number, text in enumerate(texts):
-        parts.append(f"w{number} AS ({_shifted(text, taken)} RETURNING 1)")
-        taken += max(int(found) for found in _PLACEHOLDER.findall(text))
+    shifted, _ = _numbered_on(texts, 0)
+    parts = [f"w{number} AS ({text} RETURNING 1)" for number, text in enumerate(shifted)]
     counts = [f"(SELECT count(*) FROM w{number})" for number in range(len(texts))]  # noqa: S608 - numbers of our own
     return f"WITH {', '.join(parts)} SELECT {', '.join(counts)}"
+
+
+def join_guarded(held: str, texts: Sequence[str]) -> str:
+    """Writes as one statement that is whole or fails with `division_by_zero`: all locks are taken first and in order, then each write
+    happens only if every row was as believed, and each count is compared with the one given after all other parameters."""
+    (held, *shifted), taken = _numbered_on((held, *texts), 0)
+    wanted = [f"${taken + 1 + number}::bigint" for number in range(len(texts) + 1)]
+    all_held = f"(SELECT count(*) FROM held) = {wanted[0]}"  # noqa: S608 - as below
+    parts = [f"held AS MATERIALIZED ({held})"]
+    for number, text in enumerate(shifted):
+        parts.append(f"w{number} AS ({text} {'AND' if ' WHERE ' in text else 'WHERE'} {all_held} RETURNING 1)")
+    # S608: numbers of our own.
+    right = [all_held, *(f"(SELECT count(*) FROM w{number}) = {wanted[number + 1]}" for number in range(len(texts)))]  # noqa: S608
+    return f"WITH {', '.join(parts)} SELECT 1 / CASE WHEN {' AND '.join(right)} THEN 1 ELSE 0 END"
+
+
+def _numbered_on(texts: Sequence[str], taken: int) -> tuple[list[str], int]:
+    """The texts with their parameters numbered one after the other, and how many there are."""
+    shifted = []
+    for text in texts:
+        shifted.append(_shifted(text, taken))
+        taken += max(int(found) for found in _PLACEHOLDER.findall(text))
+    return shifted, taken
 
 
 def _shifted(text: str, by: int) -> str:

@@ -32,6 +32,8 @@ class StoreCounters:
     commits: int = 0
     statements: int = 0
     conflicts: int = 0
+    stale: int = 0
+    """Guarded units that met a row that was not as they believed, and ran again."""
 
 
 class Store(Protocol):
@@ -75,11 +77,17 @@ class ConflictError(Exception):
         """Whether it waited for a lock as long as it may: one more try is enough."""
 
 
+class StaleError(ConflictError):
+    """A guarded unit believed something that is no longer so. Nothing happened; run again, it must look before it believes."""
+
+
 async def rerun_on_conflict(attempt: Callable[[], Awaitable[T]], counters: StoreCounters) -> T:
     """Runs `attempt` until it ends without a conflict, a bounded number of times."""
     for number in range(1, ATTEMPTS_MAX + 1):
         try:
             return await attempt()
+        except StaleError:
+            counters.stale += 1
         except ConflictError as met:
             counters.conflicts += 1
             log.info("conflict", attempt=number, cause=str(met))

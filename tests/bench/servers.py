@@ -61,6 +61,7 @@ def service(name: str, database_url: str, work: Path) -> Iterator[Server]:
         "PATH": os.environ["PATH"],
         "HOME": str(work),
         "DATABASE_URL": database_url,
+        **({"BILLING_BATCH_GATHER_MS": os.environ["BILLING_BATCH_GATHER_MS"]} if "BILLING_BATCH_GATHER_MS" in os.environ else {}),
         "BILLING_LISTEN": f"127.0.0.1:{port}",
         "BILLING_METRICS_ADDRESS": f"127.0.0.1:{metrics_port}",
         "BILLING_AUTH": "off",

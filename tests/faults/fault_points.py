@@ -45,6 +45,7 @@ class FaultPoints:
     rollback_fails: bool = False
     caller: asyncio.Task | None = None
     _loop: asyncio.AbstractEventLoop | None = None
+    _thread: threading.Thread | None = None
     _caller_gone: threading.Event = field(default_factory=threading.Event)
 
     def arm(self, mode, number):
@@ -56,7 +57,7 @@ class FaultPoints:
 
     def watch(self, caller):
         """Names the task that a cancellation hits."""
-        self.caller, self._loop = caller, asyncio.get_running_loop()
+        self.caller, self._loop, self._thread = caller, asyncio.get_running_loop(), threading.current_thread()
         self._caller_gone = gone = threading.Event()
         caller.add_done_callback(lambda _: gone.set())
 
@@ -74,6 +75,9 @@ class FaultPoints:
 
     def cancel_from_thread(self):
         """Cancels the caller from another thread, and returns once the caller is gone."""
+        if threading.current_thread() is self._thread:
+            self.caller.cancel()  # what runs on the event loop goes on to its next await before anybody can be gone
+            return
         gone = self._caller_gone  # once it is gone, the next caller is watched
         self._loop.call_soon_threadsafe(self.caller.cancel)
         assert gone.wait(SETTLED_S), "a cancelled caller was not let go"

@@ -33,23 +33,16 @@ class Faults:
 
     def enter(self, store):
         """Makes a store's writing transactions fail."""
-        transact = store._transact
-        if store.name == "sqlite":
+        name = "_in_writer" if store.name == "sqlite" else "_transact"
+        transact = getattr(store, name)
 
-            def faulty(connection, work):
-                self._fails(after=False)
-                result = transact(connection, work)
-                self._fails(after=True)
-                return result
-        else:
+        async def faulty(work):
+            self._fails(after=False)
+            result = await transact(work)
+            self._fails(after=True)
+            return result
 
-            async def faulty(work):
-                self._fails(after=False)
-                result = await transact(work)
-                self._fails(after=True)
-                return result
-
-        store._transact = faulty
+        setattr(store, name, faulty)
 
 
 @asynccontextmanager

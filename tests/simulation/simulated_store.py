@@ -1,6 +1,7 @@
 """The product's SQLite store without its threads: one connection, each unit of work at its turn, and crashes at any statement."""
 
 import asyncio
+import contextlib
 import shutil
 import sqlite3
 from collections import Counter
@@ -8,7 +9,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from billing_service.domain.refusals import storage_unavailable
-from billing_service.storage.sqlite import _PRAGMAS, _WRITER_PRAGMAS, SqliteStore
+from billing_service.storage.sqlite import _PRAGMAS, _READER_PRAGMAS, _WRITER_PRAGMAS
+from billing_service.storage.sqlite_statements import SqliteStatements
+from billing_service.storage.sqlite_store import SqliteStore
 from billing_service.storage.store import ConflictError
 
 STATEMENTS_TO_FAULT_MAX = 14
@@ -58,15 +61,17 @@ def copy_as_it_stands(path: Path, to: Path):
 class SimulatedStore(SqliteStore):
     """`on_commit` sees the connection after every commit, before anybody hears of it."""
 
-    compiled_before = {}  # noqa: RUF012 - statements never change; compiling them anew for every seed would take most of the time
+    compiled_before = SqliteStatements()
+    """Statements never change; compiling them anew for every seed would take most of the time."""
 
     def __init__(self, path, turns, faults, on_commit):
-        self.raw = sqlite3.connect(path, isolation_level=None, cached_statements=256)
+        self.raw, self._reading = (sqlite3.connect(path, isolation_level=None, cached_statements=256) for _ in range(2))
         for pragma in (*_PRAGMAS, *_WRITER_PRAGMAS):
             self.raw.execute(pragma)
-        holder = SimpleNamespace(_conn=self.raw)
-        super().__init__(path, holder, [holder], lock=None)
-        self._compiled = self.compiled_before
+        for pragma in (*_PRAGMAS, *_READER_PRAGMAS):
+            self._reading.execute(pragma)
+        super().__init__(path, SimpleNamespace(_conn=self.raw), [SimpleNamespace(_conn=self._reading)], lock=None)
+        self._statements = self.compiled_before
         self._turns = turns
         self._faults = faults
         self._on_commit = on_commit
@@ -79,28 +84,46 @@ class SimulatedStore(SqliteStore):
     async def _at_its_turn(self, function, connection, *args):
         await self._turns.turn()
         if self.survivor is None:
-            try:
+            with contextlib.suppress(Crash):
                 return function(connection, *args)
-            except Crash:
-                pass
-        return await asyncio.get_running_loop().create_future()  # dead: nobody is ever answered
+        return await self._dead()
 
-    def _transact(self, connection, work):
+    async def _write_guarded(self, guarded):
+        await self._turns.turn()
+        if self.survivor is None:
+            with contextlib.suppress(Crash):
+                return await super()._write_guarded(guarded)
+        return await self._dead()
+
+    async def _dead(self):
+        """Nobody is ever answered."""
+        await asyncio.get_running_loop().create_future()
+
+    def _begin(self, raw):
         if self._faults.meets("before"):
             raise storage_unavailable("injected")
-        result = super()._transact(connection, work)
+        return super()._begin(raw)
+
+    @contextlib.contextmanager
+    def _committed(self, raw):
+        with super()._committed(raw):
+            yield raw
         self._on_commit(self.raw)
         if self._faults.meets("after commit"):
             raise storage_unavailable("injected")
         if self._faults.meets("crash after commit"):
             self.crash()
             raise Crash
-        return result
 
     def _execute(self, raw, call):
-        if raw.in_transaction:
+        if raw is self.raw:
             self._strike()
         return super()._execute(raw, call)
+
+    def _run_steps(self, raw, writes):
+        for step in writes:
+            self._strike()
+            super()._run_steps(raw, [step])
 
     def _strike(self):
         if self._faults.meets("conflict"):
@@ -121,5 +144,6 @@ class SimulatedStore(SqliteStore):
 
     def abandon(self):
         self.raw.close()
+        self._reading.close()
         for suffix in ("", "-wal", "-shm"):
             self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)

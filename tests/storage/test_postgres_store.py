@@ -128,7 +128,7 @@ async def test_a_lock_that_is_never_granted_is_a_conflict(database, clock, ids, 
 
 
 async def test_a_statement_that_takes_too_long_is_a_failure(database, monkeypatch):
-    monkeypatch.setitem(postgres_store._SESSION, "statement_timeout", "5")
+    monkeypatch.setitem(postgres_store._SESSION, "statement_timeout", "200")
     store = await database.open()
     try:
         with pytest.raises(Failure) as caught:

@@ -11,8 +11,10 @@ from raw_units import outside, read_unit, write_unit
 
 from billing_service.domain.refusals import Failure, Reason
 from billing_service.storage import sqlite as sqlite_store
+from billing_service.storage import sqlite_store as store_module
+from billing_service.storage.file_lock import DatabaseInUseError
 from billing_service.storage.migrate import migrate
-from billing_service.storage.sqlite import DatabaseInUseError, open_sqlite
+from billing_service.storage.sqlite import open_sqlite
 from billing_service.storage.sqlite_versions import SqliteUnsuitableError, affected, check
 
 HOLDER = """
@@ -144,8 +146,8 @@ async def test_odd_paths_are_opened_as_they_are(tmp_path, name, sqlite_template)
         assert connection.execute(CODES).fetchone() == (1,)
 
 
-async def test_another_programs_lock_is_a_conflict_and_heals(store, database):
-    await store._writer.execute_fetchall("PRAGMA busy_timeout=0")
+async def test_another_programs_lock_is_a_conflict_and_heals(store, database, monkeypatch):
+    monkeypatch.setattr(store_module, "BUSY_TIMEOUT_S", 0.001)
     with closing(sqlite3.connect(database.path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(Failure) as caught:

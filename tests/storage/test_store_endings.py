@@ -12,6 +12,7 @@ from ledger_setup import open_account
 from raw_units import outside, read_unit, write_unit
 
 from billing_service.domain.refusals import Failure, Reason
+from billing_service.storage import sqlite_store
 
 LENGTHEN = "UPDATE profiles SET name = name || 'x' WHERE account_id = 'acme'"
 NAMES = "SELECT name FROM profiles"
@@ -147,8 +148,8 @@ async def test_a_probe_changes_nothing(store, database, clock, ids):
 
 
 @pytest.mark.parametrize("store_name", ["sqlite"])
-async def test_a_probe_needs_the_right_to_write(store, database):
-    await store._writer.execute_fetchall("PRAGMA busy_timeout=1")
+async def test_a_probe_needs_the_right_to_write(store, database, monkeypatch):
+    monkeypatch.setattr(sqlite_store, "BUSY_TIMEOUT_S", 0.001)
     async with somebody_else_holding_the_lock(database):
         with pytest.raises(Failure) as caught:
             await store.probe()

@@ -1,0 +1,71 @@
+"""Accounts as they were after their last deduction, kept so that the next one need not read them.
+
+What is remembered is only believed: it is written back guarded by what makes it true (`storage.ledger_rows.write_believed`), so a memory
+that has gone stale costs a second try and never correctness. Nothing is refused, and no key is called free, by memory alone.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+
+from billing_service.domain.account import Account
+
+ACCOUNTS_MAX = 16_384
+"""About a kilobyte each."""
+LOTS_MAX = 8
+"""An account of more lots is read each time: it would fill the memory of many."""
+DISTRUST_S = 1.0
+"""How long an account is not remembered that another writer changed meanwhile: believing it again would cost a try each time."""
+
+
+class RememberedAccounts:
+    """Accounts by id, the one used longest ago forgotten first. Whoever takes accounts owns them until they are kept again."""
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._accounts: dict[str, Account] = {}
+        self._believed: dict[str, int] = {}
+        self._distrusted_until: dict[str, float] = {}
+
+    def take_all(self, account_ids: Sequence[str]) -> dict[str, Account] | None:
+        """These accounts, which are forgotten until they are kept; None where one of them is not remembered."""
+        accounts = self._accounts
+        if any(account_id not in accounts for account_id in account_ids):
+            return None
+        taken = {account_id: accounts.pop(account_id) for account_id in account_ids}
+        for account_id, account in taken.items():
+            self._believed[account_id] = account.version
+        return taken
+
+    def forget(self, account_ids: Iterable[str]) -> None:
+        """Takes these accounts out: they are about to be read."""
+        for account_id in account_ids:
+            self._accounts.pop(account_id, None)
+
+    def compare(self, read: Iterable[Account]) -> None:
+        """Sees what accounts really are whose guard failed, and distrusts those that another writer changed."""
+        for account in read if self._believed else ():
+            believed = self._believed.pop(account.account_id, account.version)
+            if believed != account.version:
+                self._distrusted_until[account.account_id] = self._monotonic() + DISTRUST_S
+
+    def keep(self, accounts: Iterable[Account]) -> None:
+        """Remembers accounts as they were committed."""
+        for account in accounts:
+            account_id = account.account_id
+            self._believed.pop(account_id, None)
+            if len(account.lots) > LOTS_MAX or self._distrusts(account_id):
+                continue
+            if len(self._accounts) >= ACCOUNTS_MAX:
+                del self._accounts[next(iter(self._accounts))]
+            self._accounts[account_id] = account
+
+    def _distrusts(self, account_id: str) -> bool:
+        if not self._distrusted_until:
+            return False
+        until = self._distrusted_until.get(account_id)
+        if until is None:
+            return False
+        if until > self._monotonic():
+            return True
+        del self._distrusted_until[account_id]
+        return False

@@ -1,0 +1,246 @@
+"""The embedded store, through aiosqlite: every connection has a thread.
+
+A unit of work runs as one function in its connection's thread: a hop a statement would cost more than the statement. Only a guarded step,
+where all is decided, is written on the event loop, and committed in the thread.
+`BEGIN IMMEDIATE` takes the write lock before anything is read, so nothing that was read can be stale when it is written.
+"""
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import aiosqlite
+
+from billing_service.domain.refusals import storage_unavailable
+from billing_service.storage import failures
+from billing_service.storage.file_lock import FileLock
+from billing_service.storage.sqlite_statements import SqliteStatements, Step
+from billing_service.storage.statements import Call, Guarded, Together, Work, ended
+from billing_service.storage.store import BEGIN_AND_COMMIT, ConflictError, StaleError, StoreCounters, rerun_on_conflict
+
+T = TypeVar("T")
+
+BUSY_TIMEOUT_S = 5.0
+"""Only a backup or an operator's shell can hold the lock: the one writer connection queues its own work."""
+BUSY_PAUSE_S = 0.002
+
+
+class SqliteStore:
+    """See `storage.store.Store`. Open it with `storage.sqlite.open_sqlite`."""
+
+    name = "sqlite"
+
+    def __init__(self, path: Path, writer: aiosqlite.Connection, readers: list[aiosqlite.Connection], lock: FileLock) -> None:
+        self._path = path
+        self._identity = identity_of(path)
+        self.counters = StoreCounters()
+        self.read_counters = StoreCounters()
+        self._writer = writer
+        self._readers: asyncio.LifoQueue[aiosqlite.Connection] = asyncio.LifoQueue()
+        for reader in readers:
+            self._readers.put_nowait(reader)
+        self._all_readers = readers
+        self._lock = lock
+        self._statements = SqliteStatements()
+        self._writing = asyncio.Lock()
+        """Held by the one unit that has the writer connection, in whichever thread it works."""
+        self._running: set[asyncio.Future[Any]] = set()
+        self._closed = False
+
+    async def write(self, work: Callable[[], Work[T]]) -> T:
+        return await rerun_on_conflict(lambda: self._finish(asyncio.ensure_future(self._in_writer(work))), self.counters)
+
+    async def _in_writer(self, work: Callable[[], Work[T]]) -> T:
+        async with self._writing:
+            unit = work()
+            try:
+                wanted = next(unit)
+            except StopIteration as end:
+                result: T = end.value
+                return result
+            if not isinstance(wanted, Guarded):
+                return await self._call(self._writer, self._transact, unit, wanted)
+            await self._write_guarded(wanted)
+            return ended(unit)
+
+    async def _write_guarded(self, guarded: Guarded) -> None:
+        """Writes here, on the event loop, and commits in the connection's thread. The statements are short and wait for nothing; in
+        the thread each would give the interpreter up to the loop twice and wait to have it back, for longer than it takes."""
+        raw = self._writer._conn  # noqa: SLF001 - nobody else has it while `_writing` is held
+        writes = [step for call in guarded.calls for step in self._statements.spread(call)]
+        if not self._begin(raw):  # another program has the lock; the thread has time to wait
+            await self._call(self._writer, self._transact_steps, writes)
+            return
+        try:
+            self._run_steps(raw, writes)
+        except BaseException:
+            roll_back(raw)
+            raise
+        await self._call(self._writer, self._commit)
+
+    async def _finish(self, running: "asyncio.Future[T]") -> T:
+        self._running.add(running)
+        running.add_done_callback(self._ended)
+        return await asyncio.shield(running)
+
+    def _ended(self, running: "asyncio.Future[Any]") -> None:
+        self._running.discard(running)
+        if not running.cancelled():
+            running.exception()  # seen, also when the caller is gone
+
+    def _call(self, connection: aiosqlite.Connection, function: Callable[..., T], *args: Any) -> "asyncio.Future[T]":
+        if self._closed:
+            raise storage_unavailable("the store is closed")
+        # aiosqlite offers no public way to run a function in its thread; `_execute` is what each of its methods calls.
+        return asyncio.ensure_future(connection._execute(function, connection, *args))  # type: ignore[no-untyped-call]  # noqa: SLF001
+
+    def _begin(self, raw: sqlite3.Connection) -> bool:
+        """Takes the write lock; False when another program has it."""
+        self._confirm_file()
+        with failures.of_sqlite():
+            roll_back(raw)  # whatever failed before must not leave the connection unusable for ever
+            try:
+                raw.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                roll_back(raw)
+                if failures.is_busy(error):
+                    return False
+                raise
+        return True
+
+    def _begin_waiting(self, connection: aiosqlite.Connection) -> sqlite3.Connection:
+        """The connection with the write lock, for which it waits here and not in SQLite: the event loop uses it too."""
+        raw = connection._conn  # noqa: SLF001 - inside the connection's own thread
+        give_up = time.monotonic() + BUSY_TIMEOUT_S
+        while not self._begin(raw):
+            if time.monotonic() > give_up:
+                raise ConflictError("SQLITE_BUSY", waited=True)
+            time.sleep(BUSY_PAUSE_S)
+        return raw
+
+    def _transact(self, connection: aiosqlite.Connection, unit: Work[T], wanted: Call | Together) -> T:
+        with self._committed(self._begin_waiting(connection)) as raw:
+            return self._drive(raw, unit, wanted, self.counters)
+
+    def _transact_steps(self, connection: aiosqlite.Connection, writes: Sequence[Step]) -> None:
+        with self._committed(self._begin_waiting(connection)) as raw:
+            self._run_steps(raw, writes)
+
+    def _commit(self, connection: aiosqlite.Connection) -> None:
+        with self._committed(connection._conn):  # noqa: SLF001 - inside the connection's own thread
+            """All has been written."""
+
+    def _run_steps(self, raw: sqlite3.Connection, writes: Sequence[Step]) -> None:
+        self.counters.statements += BEGIN_AND_COMMIT + len(writes)
+        with failures.of_sqlite():
+            try:
+                for text, values, rows in writes:
+                    if raw.execute(text, values).rowcount != rows:
+                        raise StaleError(text)
+            except sqlite3.IntegrityError as error:
+                raise StaleError(str(error)) from error
+
+    @contextmanager
+    def _committed(self, raw: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+        """Commits what the block did in the open transaction, or leaves none open and nothing done."""
+        try:
+            with failures.of_sqlite():
+                yield raw
+                raw.execute("COMMIT")
+        finally:
+            roll_back(raw)
+        self.counters.commits += 1
+
+    def _drive(self, raw: sqlite3.Connection, unit: Work[T], wanted: Call | Together | Guarded | None, counters: StoreCounters) -> T:
+        counters.statements += BEGIN_AND_COMMIT
+        try:
+            wanted = next(unit) if wanted is None else wanted
+            while True:
+                assert not isinstance(wanted, Guarded), "a guarded step is all that a unit does"
+                if isinstance(wanted, Together):
+                    counters.statements += len(wanted.calls)
+                    wanted = unit.send([self._execute(raw, call) for call in wanted.calls])
+                else:
+                    counters.statements += 1
+                    wanted = unit.send(self._execute(raw, wanted))
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        finally:
+            unit.close()
+
+    def _execute(self, raw: sqlite3.Connection, call: Call) -> Any:
+        return self._statements.execute(raw, call)
+
+    async def read(self, work: Callable[[], Work[T]]) -> T:
+        return await rerun_on_conflict(lambda: self._in_reader(work), self.read_counters)
+
+    async def _in_reader(self, work: Callable[[], Work[T]]) -> T:
+        reader = await self._readers.get()
+        running = self._call(reader, self._look, work)
+        running.add_done_callback(lambda _: self._readers.put_nowait(reader))
+        return await self._finish(running)
+
+    def _look(self, connection: aiosqlite.Connection, work: Callable[[], Work[T]]) -> T:
+        raw = connection._conn  # noqa: SLF001 - inside the connection's own thread
+        try:
+            with failures.of_sqlite():
+                roll_back(raw)
+                raw.execute("BEGIN")
+                return self._drive(raw, work(), None, self.read_counters)
+        finally:
+            roll_back(raw)
+
+    async def probe(self) -> None:
+        await self._finish(asyncio.ensure_future(self._probe()))
+
+    async def _probe(self) -> None:
+        async with self._writing:
+            await self._call(self._writer, self._commit_nothing)
+
+    def _commit_nothing(self, connection: aiosqlite.Connection) -> None:
+        try:
+            raw = self._begin_waiting(connection)
+        except ConflictError as error:
+            raise storage_unavailable() from error
+        try:
+            raw.execute("PRAGMA user_version=0")  # as it is; yet a page goes to the disk, and a full one says so
+            raw.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise storage_unavailable() from error
+        finally:
+            roll_back(raw)
+
+    def _confirm_file(self) -> None:
+        """SQLite goes on in a file that was deleted, and all it acknowledges would be gone with the process."""
+        try:
+            found = identity_of(self._path)
+        except OSError as error:
+            raise storage_unavailable("the database file is gone") from error
+        if found != self._identity:
+            raise storage_unavailable("another file is in the place of the database")
+
+    async def close(self) -> None:
+        while self._running:
+            await asyncio.wait(self._running)
+        if self._closed:
+            return
+        self._closed = True
+        for connection in (*self._all_readers, self._writer):
+            await connection.close()
+        self._lock.release()
+
+
+def roll_back(raw: sqlite3.Connection) -> None:
+    """Leaves no transaction open, also when BEGIN took effect and failed. SQLite may have rolled back by itself."""
+    if raw.in_transaction:
+        raw.execute("ROLLBACK")
+
+
+def identity_of(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_dev, found.st_ino
