@@ -6,6 +6,8 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 PROTO_FILES := $(sort $(wildcard protos/prepaid/billing/v1/*.proto))
 PIP := -m pip --disable-pip-version-check
+# googleapis-common-protos brings google/rpc/status.proto.
+CODEGEN_PROTOS = $$($(CURDIR)/build/codegen/bin/python -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])')
 
 .PHONY: help
 help: ## Show what there is
@@ -30,7 +32,7 @@ build/%/.installed: constraints-%.txt
 # $(1): folder that gets the stubs, from the repository's root.
 define generate
 	mkdir -p $(1)
-	cd protos && PATH="$(CURDIR)/build/codegen/bin:$$PATH" python -m grpc_tools.protoc -I. \
+	cd protos && PATH="$(CURDIR)/build/codegen/bin:$$PATH" python -m grpc_tools.protoc -I. -I$(CODEGEN_PROTOS) \
 		--python_out=$(CURDIR)/$(1) --grpc_python_out=$(CURDIR)/$(1) --mypy_out=quiet:$(CURDIR)/$(1) --mypy_grpc_out=quiet:$(CURDIR)/$(1) \
 		$(PROTO_FILES:protos/%=%)
 	cd $(1) && for stub in prepaid/billing/v1/*_pb2_grpc.py; do grep -q Servicer $$stub || rm $$stub $${stub}i; done
@@ -38,8 +40,7 @@ endef
 
 # $(1): folder with protos/ in it, $(2): the image to write.
 define image
-	packages=$$(build/codegen/bin/python -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])') && \
-	cd $(1)/protos && $(CURDIR)/build/codegen/bin/python -m grpc_tools.protoc -I. -I$$packages \
+	cd $(1)/protos && $(CURDIR)/build/codegen/bin/python -m grpc_tools.protoc -I. -I$(CODEGEN_PROTOS) \
 		--include_imports --include_source_info -o $(CURDIR)/$(2) prepaid/billing/v1/*.proto
 endef
 

@@ -15,9 +15,10 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from billing_service.api.access import Access
 from billing_service.api.admin import Administration
 from billing_service.api.identity import Authenticator, CallerAuthenticator, LocalAuthenticator
+from billing_service.api.many_deductions import ManyDeductions
 from billing_service.api.metrics import MetricsServer
 from billing_service.api.selling import Selling
-from billing_service.api.server import RECEIVE_BYTES_MAX, RunningServer, ServerLimits, Service, start_server
+from billing_service.api.server import RunningServer, ServerLimits, Service, start_server
 from billing_service.api.spending import Spending
 from billing_service.api.stripe_events import StripeEvents
 from billing_service.api.tls import TlsFiles
@@ -197,8 +198,8 @@ def _services(environment: Environment, page_token_secret: bytes) -> list[Servic
     spending, selling = Spending(environment, page_token_secret), Selling(environment, page_token_secret)
     accounts, access = Administration(environment, page_token_secret), Access(environment, page_token_secret)
     return [
-        Service.of(billing, _Joined(spending, selling)),
-        Service.of(events, StripeEvents(environment), request_bytes_max=RECEIVE_BYTES_MAX),
+        Service.of(billing, _Joined(spending, ManyDeductions(environment), selling)),
+        Service.of(events, StripeEvents(environment)),
         Service.of(admin, _Joined(accounts, access)),
     ]
 

@@ -28,7 +28,7 @@ _OPTIONS = (
 def lock(options: Sequence[str]) -> None:
     """`options` go to pip-compile: `--upgrade`, `--upgrade-package=…`. Raises CalledProcessError."""
     groups = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]
-    _compile("constraints.txt", [*options, "--extra=dev", "--extra=uvloop", "pyproject.toml"], "")
+    _compile("constraints.txt", [*options, "--extra=dev", "pyproject.toml"], "")
     for group in GROUPS:
         _compile(f"constraints-{group}.txt", [*options, "-"], "\n".join(groups[group]) + "\n")
 

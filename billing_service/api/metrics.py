@@ -79,7 +79,9 @@ class CallMetrics(Collector):
         yield started
         yield handled
         yield seconds
-        refusals = CounterMetricFamily("billing_refusals", "Calls answered with no, by reason.", labels=("reason",))
+        refusals = CounterMetricFamily(
+            "billing_refusals", "Calls, and deductions among many, answered with no, by reason.", labels=("reason",)
+        )
         for reason in Reason:  # all of them: Prometheus sees no increase in a counter whose first sample is one
             refusals.add_metric((reason.value,), self.refusals[reason])
         yield refusals

@@ -34,8 +34,8 @@ from billing_service.domain.refusals import Failure, Reason, Refusal, Refused, c
 REQUEST_BYTES_MAX: Final = 65_536
 """Ordinary requests are a few hundred bytes; metadata at its limits takes 27 KiB."""
 RESPONSE_BYTES_MAX: Final = 1_048_576
-"""Only a page of a list can be larger; its reader gets a smaller one by asking for fewer."""
-HOT_METHODS: Final = frozenset({"DeductCredits", "GetBalance"})
+"""Only a page of a list can be larger; its reader gets a smaller one by asking for fewer. A batch has its own limit."""
+HOT_METHODS: Final = frozenset({"DeductCredits", "BatchDeductCredits", "StreamDeductions", "GetBalance"})
 FAILURE_LOGGED_EVERY_S: Final = 1.0
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/-]{1,64}", re.ASCII)
@@ -44,7 +44,7 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/-]{1,64}", re.ASCII)
 class Call:
     """What an implementation may know about the call it serves."""
 
-    __slots__ = ("_correlation_id", "caller", "context", "deadline", "key_id", "method", "scopes")
+    __slots__ = ("_correlation_id", "caller", "context", "deadline", "edge", "key_id", "method", "scopes")
 
     caller: str
     """Name of the caller; scopes idempotency keys."""
@@ -52,6 +52,8 @@ class Call:
     """Effective scopes: an admin has all."""
     key_id: str
     """Public id of the API key; empty for certificates and in local mode."""
+    edge: "Edge"
+    """What its server shares, for methods that answer many questions in one call."""
     deadline: float
     """When the call ends, in seconds of time.monotonic(): the caller's deadline or the service's own, whichever is earlier."""
 
@@ -113,6 +115,7 @@ def build_handler(
     edge: Edge,
     *,
     request_bytes_max: int = REQUEST_BYTES_MAX,
+    response_bytes_max: int = RESPONSE_BYTES_MAX,
 ) -> "grpc.RpcMethodHandler[bytes, bytes]":
     """The handler of one unary method, to be registered as it is. ValueError for a method that can't be served."""
     if method.client_streaming or method.server_streaming:
@@ -121,7 +124,7 @@ def build_handler(
     parse = GetMessageClass(method.input_type).FromString
 
     def serve(raw: bytes, call: Call, identity: Identity) -> Awaitable[Message | bytes]:
-        call.caller, call.scopes, call.key_id = identity.caller, identity.scopes, identity.key_id
+        call.caller, call.scopes, call.key_id, call.edge = identity.caller, identity.scopes, identity.key_id, edge
         if scope not in identity.scopes:
             raise scope_missing(scope)
         if len(raw) > request_bytes_max:
@@ -132,11 +135,11 @@ def build_handler(
             raise invalid_field("request", "the bytes are no message of this type, or a string is not UTF-8") from None
         return implementation(request, call)
 
-    return grpc.unary_unary_rpc_method_handler(_compose(serve, _Outcome(method, edge), edge))
+    return grpc.unary_unary_rpc_method_handler(_compose(serve, Outcome(method, edge), edge, response_bytes_max))
 
 
 def _compose(
-    serve: Callable[[bytes, Call, Identity], Awaitable[Message | bytes]], outcome: "_Outcome", edge: Edge
+    serve: Callable[[bytes, Call, Identity], Awaitable[Message | bytes]], outcome: "Outcome", edge: Edge, response_bytes_max: int
 ) -> Callable[[bytes, Any], Awaitable[bytes]]:
     name, counts = outcome.name, outcome.counts
     log_success = outcome.log_success if not outcome.hot or edge.log_successes_of_hot_methods else None
@@ -165,7 +168,7 @@ def _compose(
                     call.deadline = started + remaining
                 response = await serve(raw, call, recognise(context) or await authenticate(context))
                 answer = response if response.__class__ is bytes else response.SerializeToString()  # type: ignore[union-attr]
-                if len(answer) > RESPONSE_BYTES_MAX:
+                if len(answer) > response_bytes_max:
                     raise _page_too_large()
             finally:
                 admission.in_flight -= 1
@@ -187,7 +190,7 @@ def _page_too_large() -> Refusal:
     return invalid_field("page_size", f"the page has more than {RESPONSE_BYTES_MAX} bytes; ask for fewer")
 
 
-class _Outcome:
+class Outcome:
     """How calls of one method end: counted, logged, and the refused ones answered."""
 
     def __init__(self, method: MethodDescriptor, edge: Edge) -> None:
@@ -199,6 +202,19 @@ class _Outcome:
 
     def log_success(self, call: Call, seconds: float) -> None:
         self._log("debug" if self.hot else "info", call, "OK", seconds)
+
+    def succeed(self, call: Call, seconds: float) -> None:
+        """What unary calls do inline."""
+        self.counts.ok += 1
+        self.counts.observe(seconds)
+        if not self.hot or self._edge.log_successes_of_hot_methods:
+            self.log_success(call, seconds)
+
+    def hung_up(self, call: Call, seconds: float) -> None:
+        """The caller is gone before its call ended, and can't be told anything."""
+        self.counts.failed[grpc.StatusCode.CANCELLED] += 1
+        self.counts.observe(seconds)
+        self._log("debug" if self.hot else "info", call, CODE_NAMES[grpc.StatusCode.CANCELLED], seconds)
 
     async def refuse(self, call: Call, error: BaseException, seconds: float, *, was_overdue: bool) -> bytes:
         """Ends the call with a status; never returns."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import grpc
-from google.protobuf.descriptor import ServiceDescriptor
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from grpc_health.v1 import health_pb2_grpc
 from prometheus_client import CollectorRegistry
 
@@ -17,12 +17,12 @@ from billing_service.api.deadlines import OverdueCalls
 from billing_service.api.health import SERVICE_NAME as HEALTH_SERVICE_NAME
 from billing_service.api.health import HealthServicer, Readiness
 from billing_service.api.identity import Authenticator
+from billing_service.api.message_sizes import BY_METHOD, ORDINARY, RECEIVE_BYTES_MAX, SEND_BYTES_MAX
 from billing_service.api.metrics import CallMetrics, HealthMetrics
-from billing_service.api.pipeline import REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX, Edge, Implementation, build_handler
+from billing_service.api.pipeline import Edge, Implementation, build_handler
+from billing_service.api.streaming import StreamImplementation, build_stream_handler
 from billing_service.api.tls import TlsFiles, server_credentials
 
-RECEIVE_BYTES_MAX: Final = 327_680
-"""The largest request of any method: an event of Stripe to 256 KiB and what wraps it. gRPC cuts off more; each method has its own limit below."""
 METADATA_BYTES_MAX: Final = 8_192
 PENDING_CALLS_MAX: Final = 100_000
 """gRPC itself drops calls that wait to be begun, at random from 1,000 on and without a word; admission refuses them with a reason instead."""
@@ -38,14 +38,14 @@ class Service:
     """A service of the protos and what implements it, by method name."""
 
     descriptor: ServiceDescriptor
-    implementations: Mapping[str, Implementation]
-    request_bytes_max: int = REQUEST_BYTES_MAX
+    implementations: Mapping[str, Implementation | StreamImplementation[Any]]
 
     @classmethod
-    def of(cls, descriptor: ServiceDescriptor, servicer: object, *, request_bytes_max: int = REQUEST_BYTES_MAX) -> "Service":
-        """`servicer` has an async method for each RPC, named in snake_case: `deduct_credits(request, call)`."""
+    def of(cls, descriptor: ServiceDescriptor, servicer: object) -> "Service":
+        """`servicer` has an async method for each RPC, named in snake_case: `deduct_credits(request, call)`; a StreamImplementation
+        for one that streams."""
         implementations = {method.name: getattr(servicer, _snake_case(method.name)) for method in descriptor.methods}
-        return cls(descriptor, implementations, request_bytes_max)
+        return cls(descriptor, implementations)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,8 @@ class RunningServer:
     """Set once a stop is to wait for nothing."""
 
     async def stop(self, *, at_once: bool = False) -> None:
-        """NOT_SERVING; time for balancers to notice; no new calls; calls in flight finish within the grace period.
+        """NOT_SERVING; time for balancers to notice; no new calls; calls in flight finish within the grace period, streams once they have
+        answered what they read.
 
         `at_once` skips the waiting, also for a stop that is under way already. Calls that it cuts off are safe to repeat with their key.
         """
@@ -84,6 +85,7 @@ class RunningServer:
         with suppress(TimeoutError):
             await asyncio.wait_for(self.hurry.wait(), self.limits.drain_wait_s)
         self.health.close()
+        self.edge.admission.end_streams()
         await self.server.stop(None if self.hurry.is_set() else self.limits.grace_s)
         await self.readiness.stop()
         self.edge.overdue.close()
@@ -141,18 +143,26 @@ def _generic_handler(service: Service, edge: Edge) -> grpc.GenericRpcHandler:
     if methods.keys() != service.implementations.keys():
         differing = sorted(methods.keys() ^ service.implementations.keys())
         raise ValueError(f"{service.descriptor.full_name}: proto and implementation differ in {', '.join(differing)}")
-    handlers = {
-        name: build_handler(method, service.implementations[name], edge, request_bytes_max=service.request_bytes_max)
-        for name, method in methods.items()
-    }
+    handlers = {name: _handler(method, service.implementations[name], edge) for name, method in methods.items()}
     return grpc.method_handlers_generic_handler(service.descriptor.full_name, handlers)
+
+
+def _handler(
+    method: MethodDescriptor, implementation: Implementation | StreamImplementation[Any], edge: Edge
+) -> "grpc.RpcMethodHandler[bytes, bytes]":
+    sizes = BY_METHOD.get(method.name, ORDINARY)
+    if isinstance(implementation, StreamImplementation):
+        return build_stream_handler(method, implementation, edge, request_bytes_max=sizes.request_bytes_max)
+    return build_handler(
+        method, implementation, edge, request_bytes_max=sizes.request_bytes_max, response_bytes_max=sizes.response_bytes_max
+    )
 
 
 def _channel_options(limits: ServerLimits, *, mutual_tls: bool) -> list[tuple[str, int]]:
     age_max_s = MUTUAL_CONNECTION_AGE_MAX_S if mutual_tls else CONNECTION_AGE_MAX_S
     return [
         ("grpc.max_receive_message_length", RECEIVE_BYTES_MAX),
-        ("grpc.max_send_message_length", RESPONSE_BYTES_MAX),
+        ("grpc.max_send_message_length", SEND_BYTES_MAX),
         ("grpc.max_concurrent_streams", limits.streams_per_connection_max),
         ("grpc.server.max_pending_requests", PENDING_CALLS_MAX),
         ("grpc.server.max_pending_requests_hard_limit", PENDING_CALLS_MAX),

@@ -3,40 +3,20 @@
 from prepaid.billing.v1 import accounts_pb2, transactions_pb2
 
 from billing_service.api import translate, validation
+from billing_service.api.deductions import deduction_of, reply_of_deduction
 from billing_service.api.page_tokens import decode_page_token, encode_page_token
 from billing_service.api.pipeline import Call
-from billing_service.api.requests import Replies, key_of, request_of
+from billing_service.api.requests import Replies, request_of
 from billing_service.commands.accounts import StatementQuery, statement
-from billing_service.commands.create_purchase import metadata_text
 from billing_service.commands.environment import Environment
 from billing_service.commands.reverse_deduction import ReverseDeduction, reverse
 from billing_service.domain.account import Balance
 from billing_service.domain.entries import Transaction
-from billing_service.domain.refusals import invalid_field
-from billing_service.domain.spending import Deducted, DeductionMode
-from billing_service.ledger.operations import Deduct
 
-_MODES = {
-    transactions_pb2.DEDUCTION_MODE_UNSPECIFIED: DeductionMode.REJECT,
-    transactions_pb2.DEDUCTION_MODE_REJECT: DeductionMode.REJECT,
-    transactions_pb2.DEDUCTION_MODE_UP_TO_AVAILABLE: DeductionMode.UP_TO_AVAILABLE,
-    transactions_pb2.DEDUCTION_MODE_ALLOW_DEBT: DeductionMode.ALLOW_DEBT,
-}
 _KINDS = frozenset(transactions_pb2.TransactionKind.values())
-_deducted = Replies(transactions_pb2.DeductCreditsResponse)
 _reversed = Replies(transactions_pb2.ReverseDeductionResponse)
 END_OF_TIME_US = 253_402_300_800_000_000
 """The year 10000."""
-
-
-def _encode_deduction(deducted: Deducted, shown: Balance) -> bytes:
-    reply = transactions_pb2.DeductCreditsResponse()
-    reply.transaction_id = deducted.transaction_id
-    reply.deducted_microcredits = deducted.amount
-    translate.put_balance(reply.balance, shown)
-    for lot_id, category, amount in deducted.draws:
-        reply.draws.add(lot_id=lot_id, category=category, amount_microcredits=amount)
-    return reply.SerializeToString()
 
 
 def _encode_reversal(transaction: Transaction, amount: int, shown: Balance) -> bytes:
@@ -62,19 +42,7 @@ class Spending:
         return accounts_pb2.GetBalanceResponse(balance=translate.balance(shown))
 
     async def deduct_credits(self, request: transactions_pb2.DeductCreditsRequest, call: Call) -> bytes:
-        account_id = validation.account_id(request.account_id)
-        if not request.HasField("amount_microcredits"):
-            raise invalid_field("cost", "amount_microcredits is required")
-        amount = validation.amount_microcredits(request.amount_microcredits)
-        mode = _MODES.get(request.mode)
-        if mode is None:
-            raise invalid_field("mode", "is a value that this service does not know")
-        description = validation.text("description", request.description) if request.description else ""
-        metadata = metadata_text(validation.metadata(request.metadata)) if request.metadata else ""
-        key = key_of(call, account_id, request.idempotency_key, amount, mode.value, description, metadata)
-        return _deducted(
-            await self._writer.submit(Deduct(account_id, amount, mode, key, call.caller, description, metadata, _encode_deduction))
-        )
+        return reply_of_deduction(await self._writer.submit(deduction_of(request, call.caller)))
 
     async def reverse_deduction(self, request: transactions_pb2.ReverseDeductionRequest, call: Call) -> bytes:
         account_id = validation.account_id(request.account_id)

@@ -59,6 +59,7 @@ STATUS_CODES: Final[dict[Reason, grpc.StatusCode]] = {
     Reason.CONFLICT: grpc.StatusCode.UNAVAILABLE,
     Reason.SHUTTING_DOWN: grpc.StatusCode.UNAVAILABLE,
     Reason.DEADLINE_TOO_SHORT: grpc.StatusCode.DEADLINE_EXCEEDED,
+    Reason.OUTCOME_OMITTED: grpc.StatusCode.RESOURCE_EXHAUSTED,
     Reason.INTERNAL: grpc.StatusCode.INTERNAL,
 }
 
@@ -68,6 +69,7 @@ RETRY_DELAYS_MS: Final[dict[Reason, int]] = {
     Reason.STRIPE_UNAVAILABLE: 2000,
     Reason.CONFLICT: 50,
     Reason.SHUTTING_DOWN: 200,
+    Reason.OUTCOME_OMITTED: 1,
 }
 """How long a caller should wait before it asks again, for each reason worth asking again."""
 

@@ -15,7 +15,8 @@ from prometheus_client import CollectorRegistry
 
 from billing_service.api.identity import Authenticator, LocalAuthenticator
 from billing_service.api.pipeline import Implementation
-from billing_service.api.server import RECEIVE_BYTES_MAX, RunningServer, ServerLimits, Service, start_server
+from billing_service.api.server import RunningServer, ServerLimits, Service, start_server
+from billing_service.api.streaming import StreamImplementation
 from billing_service.api.tls import TlsFiles
 
 BILLING = billing_pb2.DESCRIPTOR.services_by_name["BillingService"]
@@ -139,14 +140,37 @@ async def eventually(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.005)
 
 
-def empty_answers(service: ServiceDescriptor) -> dict[str, Implementation]:
+def empty_answers(service: ServiceDescriptor) -> dict[str, Implementation | StreamImplementation[Any]]:
     def of(answer: Any) -> Implementation:
         async def implementation(_request: Any, _call: Any) -> Any:
             return answer
 
         return implementation
 
-    return {method.name: of(GetMessageClass(method.output_type)()) for method in service.methods}
+    empty = {method.name: of(GetMessageClass(method.output_type)()) for method in service.methods}
+    return empty | {method.name: echo() for method in service.methods if method.client_streaming}
+
+
+def done(result: Any) -> "asyncio.Future[Any]":
+    future = asyncio.get_running_loop().create_future()
+    future.set_result(result)
+    return future
+
+
+def streamed(sequence: int, begun: "asyncio.Future[Any] | Exception", _call: Any) -> bytes:
+    """Tells what a request became: its account, or why not."""
+    try:
+        account_id = begun.result() if isinstance(begun, asyncio.Future) else begun.reason.value
+    except asyncio.CancelledError:
+        account_id = "cancelled"
+    deducted = transactions_pb2.DeductCreditsResponse(transaction_id=account_id)
+    outcome = transactions_pb2.DeductionOutcome(deducted=deducted)
+    return transactions_pb2.StreamDeductionsResponse(sequence=sequence, outcome=outcome).SerializeToString()
+
+
+def echo() -> StreamImplementation[str]:
+    """Answers each request of a stream at once, with its account id."""
+    return StreamImplementation(lambda request, _call: done(request.deduction.account_id), streamed)
 
 
 async def ready() -> None:
@@ -155,7 +179,7 @@ async def ready() -> None:
 
 @asynccontextmanager
 async def edge_server(
-    implementations: Mapping[str, Implementation] | None = None,
+    implementations: Mapping[str, Implementation | StreamImplementation[Any]] | None = None,
     *,
     authenticator: Authenticator | None = None,
     limits: ServerLimits | None = None,
@@ -170,7 +194,7 @@ async def edge_server(
         [
             Service(BILLING, empty_answers(BILLING) | dict(implementations or {})),
             Service(ADMIN, empty_answers(ADMIN)),
-            Service(STRIPE_EVENTS, empty_answers(STRIPE_EVENTS), request_bytes_max=RECEIVE_BYTES_MAX),
+            Service(STRIPE_EVENTS, empty_answers(STRIPE_EVENTS)),
         ],
         authenticator=authenticator or LocalAuthenticator(),
         probe=probe,

@@ -98,8 +98,11 @@ async def test_a_request_has_its_methods_own_size_limit():
         event = stripe_events_pb2.ProcessStripeEventRequest(payload=b"x" * 262_144, stripe_signature="t=1,v1=00")
         assert await forward(event.SerializeToString(), timeout=TIMEOUT_S) == b""
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await forward(b"x" * 400_000, timeout=TIMEOUT_S)
+            await forward(b"x" * 1_400_000, timeout=TIMEOUT_S)
         assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert (await refused(forward(b"x" * 400_000, timeout=TIMEOUT_S))).reason == "INVALID_FIELD"
+        batch = transactions_pb2.BatchDeductCreditsRequest(deductions=[transactions_pb2.DeductCreditsRequest(description="x" * 1_000_000)])
+        assert await edge.stub.BatchDeductCredits(batch, timeout=TIMEOUT_S) == transactions_pb2.BatchDeductCreditsResponse()
 
 
 async def test_a_page_beyond_what_may_be_sent_is_refused_with_what_to_do():

@@ -38,15 +38,38 @@ def random_keys(random: Random) -> Iterator[bytes]:
 KEYS: dict[str, Callable[[Random], Iterator[bytes]]] = {"time-ordered": time_ordered_keys, "random": random_keys}
 
 
-def deduct_credits(accounts: int, keys: Iterator[bytes], random: Random) -> Encode:
-    """DeductCredits of AMOUNT_MICROCREDITS over this many accounts in random order, each call with a key of its own."""
+def _deductions(accounts: int, keys: Iterator[bytes], random: Random, before: Callable[[int], bytes]) -> Encode:
+    """Deductions of AMOUNT_MICROCREDITS over this many accounts in random order, each with a key of its own and `before` its length."""
     prefixes = []
     for index in range(accounts):
         request = transactions_pb2.DeductCreditsRequest(account_id=account_id(index), amount_microcredits=AMOUNT_MICROCREDITS)
         fixed = request.SerializeToString() + _KEY_TAG
-        prefixes.append(_length_prefix(len(fixed) + _KEY_BYTES) + fixed)
+        prefixes.append(before(len(fixed) + _KEY_BYTES) + fixed)
     order = _order(prefixes, random)
     return lambda: next(order) + next(keys)
+
+
+def deduct_credits(accounts: int, keys: Iterator[bytes], random: Random) -> Encode:
+    """DeductCredits, each call with a key of its own."""
+    return _deductions(accounts, keys, random, _length_prefix)
+
+
+def batch_deduct_credits(accounts: int, keys: Iterator[bytes], random: Random) -> Encode:
+    """BatchDeductCredits of ITEMS deductions."""
+    tag = bytes([transactions_pb2.BatchDeductCreditsRequest.DEDUCTIONS_FIELD_NUMBER << 3 | 2])
+    deduction = _deductions(accounts, keys, random, lambda length: tag + bytes([length]))  # shorter than 128 bytes
+
+    def encode() -> bytes:
+        request = b"".join([deduction() for _ in range(ITEMS["BatchDeductCredits"])])
+        return _length_prefix(len(request)) + request
+
+    return encode
+
+
+def stream_deductions(accounts: int, keys: Iterator[bytes], random: Random) -> Encode:
+    """The next request of a stream."""
+    tag = bytes([transactions_pb2.StreamDeductionsRequest.DEDUCTION_FIELD_NUMBER << 3 | 2])
+    return _deductions(accounts, keys, random, lambda length: _length_prefix(length + 2) + tag + bytes([length]))
 
 
 def get_balance(accounts: int, _keys: Iterator[bytes], random: Random) -> Encode:
@@ -55,7 +78,19 @@ def get_balance(accounts: int, _keys: Iterator[bytes], random: Random) -> Encode
     return _order([_length_prefix(len(request)) + request for request in requests], random).__next__
 
 
-METHODS: dict[str, Callable[[int, Iterator[bytes], Random], Encode]] = {"DeductCredits": deduct_credits, "GetBalance": get_balance}
+METHODS: dict[str, Callable[[int, Iterator[bytes], Random], Encode]] = {
+    "DeductCredits": deduct_credits,
+    "BatchDeductCredits": batch_deduct_credits,
+    "GetBalance": get_balance,
+}
+ITEMS = {"BatchDeductCredits": 100}
+"""Deductions in one call, where there is more than one."""
+
+
+def refused_items(answer: bytes) -> int:
+    """How many outcomes of a BatchDeductCreditsResponse say no."""
+    outcomes = transactions_pb2.BatchDeductCreditsResponse.FromString(answer).outcomes
+    return sum(not outcome.HasField("deducted") for outcome in outcomes) + ITEMS["BatchDeductCredits"] - len(outcomes)
 
 
 def request_headers(authority: str, method: str, authorization: str | None) -> list[tuple[str, str]]:

@@ -59,6 +59,8 @@ class Connection:
         self.send_window_bytes = DEFAULT_WINDOW_BYTES
         self.stream_window_bytes = DEFAULT_WINDOW_BYTES
         self.streams_max = WINDOW_BYTES_MAX
+        self.stream_windows: dict[int, int] = {}
+        """What may still be sent on streams that send more than their first window; their opener puts them here."""
         self.going_away = False
         self._received_bytes = 0
         self._rest = b""
@@ -119,6 +121,8 @@ class Connection:
         if kind == SETTINGS and not flags & ACK:
             for name, value in struct.iter_unpack(">HI", payload):
                 if name == _INITIAL_WINDOW_SIZE:
+                    more = value - self.stream_window_bytes  # RFC 9113, 6.9.2: open streams get the difference
+                    self.stream_windows = {number: window + more for number, window in self.stream_windows.items()}
                     self.stream_window_bytes = value
                 elif name == _MAX_CONCURRENT_STREAMS:
                     self.streams_max = value
@@ -127,6 +131,8 @@ class Connection:
             self.send(frame(PING, ACK, 0, payload))
         elif kind == WINDOW_UPDATE and not stream:
             self.send_window_bytes += int.from_bytes(payload, "big")
+        elif kind == WINDOW_UPDATE and stream in self.stream_windows:
+            self.stream_windows[stream] += int.from_bytes(payload, "big")
         elif kind == GOAWAY:
             self.going_away = True
         elif kind == CONTINUATION:

@@ -11,12 +11,14 @@ import struct
 import time
 from array import array
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from random import Random
 
 from tests.bench import calls, http2
 
 GRPC_OK = "0"
+MESSAGE_PREFIX_BYTES = 5
 ERROR_SAMPLES_MAX = 3
 pack = struct.Struct(">I").pack
 
@@ -43,6 +45,8 @@ class Outcome:
     """What came back. Latencies and rates are of successful calls in the measured part; `…_total` are of the whole run."""
 
     calls_per_second: float = 0.0
+    items_per_second: float = 0.0
+    """More than calls where a call carries more than one deduction."""
     p50_ms: float | None = None
     p99_ms: float | None = None
     max_ms: float | None = None
@@ -59,7 +63,10 @@ class Outcome:
 class Replies:
     """Tells success from failure for each finished call, and remembers what the failures said."""
 
-    def __init__(self) -> None:
+    def __init__(self, refused_items: Callable[[bytes], int] | None = None) -> None:
+        """With `refused_items` each message is looked into: a call of which it finds any has failed."""
+        self._refused_items = refused_items
+        self._messages: dict[int, list[bytes]] = {}
         self.succeeded = 0
         self.errors: Counter[str] = Counter()
         self.samples: list[dict[str, str]] = []
@@ -71,6 +78,8 @@ class Replies:
         kind, flags, stream, payload = frame
         if kind == http2.DATA:
             self._with_message.add(stream)
+            if self._refused_items is not None:
+                self._messages.setdefault(stream, []).append(payload)
             return self._failed("ENDED_WITHOUT_STATUS", {}) if flags & http2.END_STREAM else None
         if kind == http2.RST_STREAM:
             self._with_message.discard(stream)
@@ -87,6 +96,8 @@ class Replies:
             self._ok_blocks.add(payload)
         if not has_message:
             return self._failed("OK_WITHOUT_MESSAGE", {})
+        if self._refused_items is not None and self._refused_items(b"".join(self._messages.pop(stream))[MESSAGE_PREFIX_BYTES:]):
+            return self._failed("REFUSED_ITEMS", {})
         self.succeeded += 1
         return True
 
@@ -102,7 +113,7 @@ class ClosedLoop:
 
     def __init__(self, connection: http2.Connection, load: Load) -> None:
         random = Random(load.seed)
-        self.replies = Replies()
+        self.replies = Replies(calls.refused_items if load.method in calls.ITEMS else None)
         self.window_stalls = 0
         self._connection = connection
         self._load = load
@@ -181,6 +192,7 @@ class ClosedLoop:
         )
         if elapsed_s > 0:
             outcome.calls_per_second = len(ordered) / elapsed_s
+            outcome.items_per_second = outcome.calls_per_second * calls.ITEMS.get(self._load.method, 1)
             outcome.generator_cpu_share = cpu_s / elapsed_s
         if ordered:
             outcome.p50_ms, outcome.p99_ms = percentile(ordered, 0.50) * 1e3, percentile(ordered, 0.99) * 1e3

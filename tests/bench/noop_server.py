@@ -40,10 +40,20 @@ class NoopService(billing_pb2_grpc.BillingServiceServicer):
             balance=balance(),
             draws=[draw],
         )
+        self._outcome = transactions_pb2.DeductionOutcome(deducted=self._deducted)
         self._balance = accounts_pb2.GetBalanceResponse(balance=balance())
 
     async def DeductCredits(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802 - the stub's signature
         return self._deducted
+
+    async def BatchDeductCredits(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802 - the stub's signature
+        return transactions_pb2.BatchDeductCreditsResponse(outcomes=[self._outcome] * len(request.deductions))
+
+    async def StreamDeductions(self, request_iterator: Any, context: Any) -> Any:  # noqa: ARG002, N802 - the stub's signature
+        sequence = 0
+        async for _ in request_iterator:
+            sequence += 1
+            yield transactions_pb2.StreamDeductionsResponse(sequence=sequence, outcome=self._outcome)
 
     async def GetBalance(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802 - the stub's signature
         return self._balance

@@ -41,6 +41,8 @@ class Measurement:
     contestants: Sequence[str]
     method: str = "DeductCredits"
     accounts: int = ACCOUNTS
+    streams: int = 0
+    """Streams at a time, each with `in_flight` requests without an answer; 0 for unary calls."""
 
 
 _COMPARED = (targets.NOOP, *targets.SERVICES)
@@ -50,6 +52,8 @@ PLAN = (
     Measurement("deduct 64", 64, CONTESTANTS),
     Measurement("deduct 256", 256, _COMPARED),
     Measurement("deduct hot 64", 64, targets.SERVICES, accounts=1),
+    Measurement("batch 8", 8, _COMPARED, method="BatchDeductCredits"),
+    Measurement("stream 8 x 64", 64, _COMPARED, streams=8),
     Measurement("balance 64", 64, _COMPARED, method="GetBalance"),
 )
 
@@ -59,12 +63,13 @@ def measure(server: servers.Server, measurement: Measurement, measured_s: float)
     before = _ledger_counters(server)
     options = {
         "--port": server.port,
-        "--method": measurement.method,
+        **({"--streams": measurement.streams} if measurement.streams else {"--method": measurement.method}),
         "--in-flight": measurement.in_flight,
         "--accounts": measurement.accounts,
         "--measured-s": measured_s,
     }
-    command = [sys.executable, "-m", "tests.bench.load", *(str(part) for option in options.items() for part in option)]
+    generator_module = "tests.bench.stream_load" if measurement.streams else "tests.bench.load"
+    command = [sys.executable, "-m", generator_module, *(str(part) for option in options.items() for part in option)]
     resident: list[int] = []
     generator = subprocess.Popen(command, cwd=servers.ROOT, stdout=subprocess.PIPE, start_new_session=True)
     try:
@@ -131,7 +136,7 @@ def run(chosen: Sequence[str], work: Path, rounds: int, measured_s: float) -> li
                 for name in measurement.contestants:
                     if name in running:
                         outcome = turn[measurement.name][name] = measure(running[name], measurement, measured_s)
-                        rate = f"{outcome['calls_per_second']:,.0f}/s"
+                        rate = f"{outcome['items_per_second']:,.0f}/s"
                         failures = f", {outcome['failed_total']} failed: {outcome['errors']}" if outcome["failed_total"] else ""
                         _say(f"round {number} of {rounds}: {measurement.name}, {name}: {rate}{failures}")
             turns.append(turn)

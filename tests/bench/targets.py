@@ -56,6 +56,10 @@ def _hot(turn: Round, store: str) -> float | None:
     return _ratio(_figure(turn, "deduct hot 64", store, "calls_per_second"), _figure(turn, "deduct 64", store, "calls_per_second"))
 
 
+def _batch(turn: Round, store: str) -> float | None:
+    return _ratio(_figure(turn, "batch 8", store, "items_per_second"), _figure(turn, "deduct 64", store, "calls_per_second"))
+
+
 def _plain(measurement: str, figure: str) -> Callable[[Round, str], float | None]:
     return lambda turn, store: _figure(turn, measurement, store, figure)
 
@@ -66,6 +70,8 @@ TARGETS = (
     Target("p99 at 64 in flight, to the no-op's", "x", 3, 1.8, True, _to_noop("deduct 64", "p99_ms")),
     Target("p50 at 1 in flight, to the no-op's", "x", 3, 2, True, _to_noop("deduct 1", "p50_ms")),
     Target("one hot account to 10,000 accounts, 64 in flight", "%", 0.90, 1.00, False, _hot),
+    Target("BatchDeductCredits of 100, items a second to calls a second at 64 in flight", "x", 3, 8, False, _batch),
+    Target("StreamDeductions, 8 x 64, to the no-op stream", "%", 0.35, 0.60, False, _to_noop("stream 8 x 64", "calls_per_second")),
     Target("GetBalance, 64 in flight, to its no-op", "%", 0.60, 0.80, False, _to_noop("balance 64", "calls_per_second")),
     Target("synced commits per deduction, 64 in flight", "1/", 1 / 20, 1 / 40, True, _within("deduct 64", "commits", "operations")),
     Target("SQL statements per batch, 64 in flight", "", 10, 6, True, _within("deduct 64", "statements", "commits")),

@@ -65,16 +65,30 @@ class FakeService(grpc.GenericRpcHandler):
         self.attempts: list[Attempt] = []
         self.address = ""
         self.health = b"\x08\x01"
+        self.streams: list[list[Message]] = []
+        self.converse = None
 
     def service(self, call_details):
         if call_details.method == "/grpc.health.v1.Health/Check":
             return grpc.unary_unary_rpc_method_handler(lambda _request, context: self._answer_health(context))
         method = METHODS[call_details.method]
+        if method.client_streaming:
+            return grpc.stream_stream_rpc_method_handler(
+                self._stream,
+                request_deserializer=GetMessageClass(method.input_type).FromString,
+                response_serializer=lambda message: message.SerializeToString(),
+            )
         return grpc.unary_unary_rpc_method_handler(
             lambda request, context: self._answer(method, request, context),
             request_deserializer=GetMessageClass(method.input_type).FromString,
             response_serializer=lambda message: message.SerializeToString(),
         )
+
+    def _stream(self, requests, context):
+        """Answers by `converse`, which gets all streams so far, each a list of the requests that came on it."""
+        received = []
+        self.streams.append(received)
+        yield from self.converse(received, requests, context)
 
     def _answer_health(self, context):
         if isinstance(self.health, grpc.StatusCode):

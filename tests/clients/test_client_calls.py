@@ -191,4 +191,4 @@ async def test_health_is_what_the_service_says_of_itself(call, service, health, 
 
 
 def test_the_fake_knows_the_whole_contract():
-    assert len(METHODS) == 28
+    assert len(METHODS) == 30

@@ -21,6 +21,8 @@ VALID = {
     "ListPurchases": ACCOUNT,
     "CancelPurchase": {"purchase_id": "{pending}"},
     "DeductCredits": ACCOUNT | {"amount_microcredits": 1},
+    "BatchDeductCredits": {"deductions": []},
+    "StreamDeductions": {"deduction": {}},
     "ReverseDeduction": ACCOUNT | {"transaction_id": "{deduction}"},
     "QuoteRefund": {"purchase_id": "{paid}"},
     "Refund": {"purchase_id": "{paid}", "amount_minor": 1},
@@ -74,6 +76,8 @@ def bad_fields():
 
 
 OTHER = [
+    ("BatchDeductCredits", {}, "deductions"),
+    ("BatchDeductCredits", {"deductions": [{}] * 1001}, "deductions"),
     ("DeductCredits", ACCOUNT, "cost"),
     ("DeductCredits", VALID["DeductCredits"] | {"mode": 4}, "mode"),
     ("DeductCredits", VALID["DeductCredits"] | {"mode": -1}, "mode"),

@@ -270,5 +270,5 @@ async def test_callers_do_not_share_keys_and_scopes_are_checked_before_anything(
                 blank = {"idempotency_key": key()} if rpc in WRITES else {}
                 for stranger in (nobody, forged):
                     assert await stranger.refusal(rpc, **blank) == ("UNAUTHENTICATED", "API_KEY_INVALID"), rpc
-                if rpc not in ("DeductCredits", "ReverseDeduction"):
+                if rpc not in ("DeductCredits", "BatchDeductCredits", "StreamDeductions", "ReverseDeduction"):
                     assert await one.refusal(rpc, **blank) == ("PERMISSION_DENIED", "SCOPE_MISSING"), rpc

@@ -75,7 +75,7 @@ class Wire:
             request_serializer=bytes,
             response_deserializer=GetMessageClass(method.output_type).FromString,
         )
-        try:
+        try:  # a stream is a call with one request on it
             return await call(raw, timeout=timeout_s, metadata=self._metadata)
         except grpc.RpcError as failed:
             raise billing_error(failed, GetMessageClass(method.input_type)()) from failed

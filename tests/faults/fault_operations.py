@@ -5,10 +5,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from doubles import SECOND_US
-from fault_service import Told
+from fault_service import Told, outcome_told
 from prepaid.billing.v1 import accounts_pb2, admin_pb2, api_keys_pb2, referrals_pb2
 from prepaid.billing.v1.scopes_pb2 import SCOPE_DEDUCT
-from prepaid.billing.v1.transactions_pb2 import CREDIT_CATEGORY_PAID, DeductCreditsRequest, ReverseDeductionRequest
+from prepaid.billing.v1.transactions_pb2 import (
+    CREDIT_CATEGORY_PAID,
+    BatchDeductCreditsRequest,
+    DeductCreditsRequest,
+    ReverseDeductionRequest,
+)
 
 from billing_service.jobs.expiry import sweep_expired
 
@@ -81,6 +86,18 @@ async def deduct_three(service, tag):
 
     async def call(now):
         return await asyncio.gather(*(now.tell("deduct_credits", request) for request in requests), return_exceptions=True)
+
+    return call
+
+
+@operation("deduct three in one call, one refused", also=frozenset({"clean"}))
+async def deduct_batch(service, tag):
+    await granted(service, account_of(tag))
+    deductions = [deduction(account_of(tag), amount, key_of(tag, f"key{amount}")) for amount in (60, 50, 40)]
+
+    async def call(now):
+        answer = await now.answer("batch_deduct_credits", BatchDeductCreditsRequest(deductions=deductions))
+        return [outcome_told(outcome) for outcome in answer.outcomes]
 
     return call
 

@@ -5,15 +5,21 @@ import hmac
 import itertools
 import json
 import re
+from collections import Counter
+from types import SimpleNamespace
 from typing import NamedTuple
 
+import grpc
 from doubles import SECOND_US, START_US, FakeClock
 from fault_provider import FaultyProvider
 from google.protobuf import text_format
 from google.protobuf.message import Message
+from google.rpc import error_details_pb2
 
 from billing_service.api.access import Access
 from billing_service.api.admin import Administration
+from billing_service.api.admission import Admission
+from billing_service.api.many_deductions import ManyDeductions
 from billing_service.api.pipeline import Call
 from billing_service.api.selling import Selling
 from billing_service.api.spending import Spending
@@ -22,6 +28,7 @@ from billing_service.catalogs import load_catalog
 from billing_service.commands.environment import Environment, PurchaseTerms
 from billing_service.domain.catalog import CustomAmountLimits
 from billing_service.domain.referrals import ReferralPolicy
+from billing_service.domain.refusals import Failure, Reason, Refusal
 from billing_service.ledger.reader import BalanceReader
 from billing_service.ledger.writer import LedgerWriter
 
@@ -67,6 +74,9 @@ class Chance:
 
 
 class _Context:
+    def invocation_metadata(self):
+        return ()
+
     def peer(self):
         return "ipv4:127.0.0.1:1"
 
@@ -100,8 +110,10 @@ class FaultService:
             api_key_pepper=PEPPER,
             chance=lasting.chance,
         )
+        self._edge = SimpleNamespace(admission=Admission(1_000), metrics=SimpleNamespace(refusals=Counter()))
         paged = (Selling, Spending, Administration, Access)
-        self._servicers = [*(made(self.environment, PAGE_SECRET) for made in paged), StripeEvents(self.environment)]
+        self._servicers = [*(made(self.environment, PAGE_SECRET) for made in paged), ManyDeductions(self.environment)]
+        self._servicers.append(StripeEvents(self.environment))
 
     async def close(self):
         await self.writer.close()
@@ -112,7 +124,7 @@ class FaultService:
         """A method's answer as a message."""
         serve = next(getattr(servicer, method) for servicer in self._servicers if hasattr(servicer, method))
         call = Call(method, _Context())
-        call.caller = "tests"
+        call.caller, call.edge = "tests", self._edge
         answer = await serve(request, call)
         if isinstance(answer, Message):
             return answer
@@ -142,6 +154,18 @@ def told(message):
     if "secret" in message.DESCRIPTOR.fields_by_name:
         message.ClearField("secret")  # said once, by design
     return Told(renamed(text_format.MessageToString(message)), replayed)
+
+
+def outcome_told(outcome):
+    """What became of one deduction of a batch, as if it had come by itself: an answer in words, or the exception."""
+    if outcome.HasField("deducted"):
+        return told(outcome.deducted)
+    info = error_details_pb2.ErrorInfo()
+    assert outcome.refused.details[0].Unpack(info)
+    if info.reason == "INTERNAL":
+        return RuntimeError(info.reason)
+    refused = Failure if outcome.refused.code == grpc.StatusCode.UNAVAILABLE.value[0] else Refusal
+    return refused(Reason(info.reason), outcome.refused.message)
 
 
 def _message(request, full_name):

@@ -59,9 +59,9 @@ LEDGER = (
     Sabotage(
         "the fingerprint ignores the amount",
         "P14",
-        "billing_service/api/spending.py",
-        "request.idempotency_key, amount, mode.value, description, metadata)",
-        "request.idempotency_key, mode.value, description, metadata)",
+        "billing_service/api/deductions.py",
+        "fingerprint(account_id, amount, mode.value, description, metadata)",
+        "fingerprint(account_id, mode.value, description, metadata)",
         (f"{REPEATED}::test_the_original_reply_for_ever_and_no_other_use[sqlite]",),
     ),
     Sabotage(

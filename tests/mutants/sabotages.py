@@ -3,10 +3,11 @@
 from caller_sabotages import CALLERS
 from keeping_sabotages import KEEPING
 from ledger_sabotages import LEDGER
+from many_sabotages import MANY
 from money_sabotages import MONEY
 from proof_sabotages import PROOF
 from storage_sabotages import STORAGE
 from stripe_sabotages import STRIPE
 from watch_sabotages import WATCH
 
-SABOTAGES = (*STORAGE, *LEDGER, *MONEY, *STRIPE, *CALLERS, *PROOF, *KEEPING, *WATCH)
+SABOTAGES = (*STORAGE, *LEDGER, *MONEY, *STRIPE, *CALLERS, *MANY, *PROOF, *KEEPING, *WATCH)

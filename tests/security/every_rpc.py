@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import grpc
 from google.protobuf.message_factory import GetMessageClass
 from google.rpc import error_details_pb2, status_pb2
-from prepaid.billing.v1 import admin_pb2, billing_pb2, scopes_pb2, stripe_events_pb2
+from prepaid.billing.v1 import admin_pb2, billing_pb2, scopes_pb2, stripe_events_pb2, transactions_pb2
 
 SERVICES = (
     billing_pb2.DESCRIPTOR.services_by_name["BillingService"],
@@ -14,6 +14,7 @@ SERVICES = (
     stripe_events_pb2.DESCRIPTOR.services_by_name["StripeEventService"],
 )
 METHODS = {method.name: method for service in SERVICES for method in service.methods}
+CODES = {code.value[0]: code for code in grpc.StatusCode}
 DETAILS = "grpc-status-details-bin"
 CREDIT = 1_000_000
 WORDS = {
@@ -63,6 +64,10 @@ def valid_request(name, **fields):  # noqa: C901 - a table would hide more than 
             request.ClearField("amount_microcredits")
         case "CreateAccount":
             request.ClearField("referral_code")
+        case "BatchDeductCredits":
+            request.deductions.append(valid_request("DeductCredits"))
+        case "StreamDeductions":
+            request.deduction.CopyFrom(valid_request("DeductCredits"))
     for field, value in fields.items():
         setattr(request, field, value)
     return request
@@ -81,7 +86,10 @@ class Seen:
 
 
 async def call(channel, name, request, *, key="", timeout_s=10.0, metadata=()):
-    """One call without retries; never raises for its status."""
+    """One call without retries; never raises for its status. A stream is a call with one request on it.
+
+    What became of the one deduction of a batch or a stream is seen as if it had come by itself.
+    """
     method = METHODS[name]
     rpc = channel.unary_unary(
         f"/{method.containing_service.full_name}/{name}",
@@ -94,17 +102,37 @@ async def call(channel, name, request, *, key="", timeout_s=10.0, metadata=()):
         answer = await calling
     except grpc.aio.AioRpcError as error:
         return _seen(error)
-    return Seen(grpc.StatusCode.OK, everything=f"{await calling.trailing_metadata()}", answer=answer)
+    outcome = outcome_of(answer)
+    if outcome is not None and outcome.HasField("refused"):
+        refused = outcome.refused
+        return Seen(CODES[refused.code], reason_of(refused), refused.message, f"{refused} {await calling.trailing_metadata()}", answer)
+    return Seen(grpc.StatusCode.OK, everything=f"{await calling.trailing_metadata()}", answer=outcome.deducted if outcome else answer)
+
+
+def outcome_of(answer):
+    """What became of the one deduction of a batch or of a stream; None for other answers."""
+    match answer:
+        case transactions_pb2.BatchDeductCreditsResponse():
+            (outcome,) = answer.outcomes
+            return outcome
+        case transactions_pb2.StreamDeductionsResponse():
+            assert answer.sequence == 1
+            return answer.outcome
+    return None
+
+
+def reason_of(status):
+    for detail in status.details:
+        info = error_details_pb2.ErrorInfo()
+        if detail.Unpack(info):
+            return info.reason
+    return ""
 
 
 def _seen(error):
-    details, reason = status_pb2.Status(), ""
+    details = status_pb2.Status()
     for name, value in error.trailing_metadata() or ():
         if name == DETAILS:
             details.ParseFromString(value)
-    for detail in details.details:
-        info = error_details_pb2.ErrorInfo()
-        if detail.Unpack(info):
-            reason = info.reason
     everything = f"{error.code()} {error.details()} {error.initial_metadata()} {error.trailing_metadata()} {details}"
-    return Seen(error.code(), reason, error.details() or "", everything)
+    return Seen(error.code(), reason_of(details), error.details() or "", everything)

@@ -6,6 +6,7 @@ import grpc
 import pytest
 from every_rpc import METHODS, call, valid_request
 from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.internal.encoder import _VarintBytes
 from stack import environment
 
 from billing_service.bootstrap import open_service
@@ -48,7 +49,16 @@ def text_fields(name):
     return [field for field in fields if field.type in wanted or (field.message_type and field.message_type.GetOptions().map_entry)]
 
 
+def within(name, deduction):
+    """A deduction, or bytes in its place, as the one of a batch or of a stream."""
+    raw = deduction if isinstance(deduction, bytes) else deduction.SerializeToString()
+    (field,) = METHODS[name].input_type.fields
+    return bytes([field.number << 3 | 2]) + _VarintBytes(len(raw)) + raw
+
+
 def hostile_requests(name):
+    if name in ("BatchDeductCredits", "StreamDeductions"):
+        yield from ((field, within(name, deduction)) for field, deduction in hostile_requests("DeductCredits"))
     for field in text_fields(name):
         for text in HOSTILE:
             request = valid_request(name)

@@ -8,6 +8,7 @@ from prepaid.billing.v1.transactions_pb2 import CreditCategory, DeductionMode, T
 
 from billing_client.asynchronous.client import AsyncBillingClient
 from billing_client.blocking.client import BillingClient
+from billing_client.deductions import Deduction
 from billing_client.idempotency import new_idempotency_key
 from billing_client.options import ClientOptions
 
@@ -19,6 +20,7 @@ __all__ = [
     "BillingClient",
     "ClientOptions",
     "CreditCategory",
+    "Deduction",
     "DeductionMode",
     "PaymentFlow",
     "PurchaseStatus",

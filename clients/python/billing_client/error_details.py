@@ -50,6 +50,7 @@ CLASS_BY_REASON: dict[str, type[errors.BillingError]] = {
     "CONFLICT": errors.Conflict,
     "SHUTTING_DOWN": errors.ShuttingDown,
     "DEADLINE_TOO_SHORT": errors.DeadlineTooShort,
+    "OUTCOME_OMITTED": errors.OutcomeOmitted,
     "INTERNAL": errors.ServiceDefect,
 }
 
@@ -74,6 +75,8 @@ CLASS_BY_STATUS: dict[grpc.StatusCode, type[errors.BillingError]] = {
     grpc.StatusCode.UNAUTHENTICATED: errors.AccessDenied,
 }
 
+_STATUS_BY_NUMBER = {status.value[0]: status for status in grpc.StatusCode}
+
 
 @dataclass(slots=True)
 class _Details:
@@ -93,11 +96,28 @@ class FailedCall(Protocol):
 
 def billing_error(failed: FailedCall, request: Message) -> errors.BillingError:
     """The exception for `failed`, which `request` got; raise it `from` the gRPC error."""
-    status = failed.code()
-    details = _read_details(failed)
+    packed = next((value for key, value in failed.trailing_metadata() or () if key == _DETAILS_KEY), b"")
+    try:
+        details = _read_details(status_pb2.Status.FromString(packed))
+    except DecodeError:
+        # Something between us and the service mangled the trailer: the status alone still says what kind of error it is.
+        details = _Details()
+    return _error(failed.code(), failed.details(), details, request)
+
+
+def error_of_status(told: status_pb2.Status, request: Message) -> errors.BillingError:
+    """The exception for a status that came inside an answer, as what became of `request`."""
+    try:
+        details = _read_details(told)
+    except DecodeError:
+        details = _Details()
+    return _error(_STATUS_BY_NUMBER.get(told.code, grpc.StatusCode.UNKNOWN), told.message, details, request)
+
+
+def _error(status: grpc.StatusCode, message: str | None, details: _Details, request: Message) -> errors.BillingError:
     error_class = CLASS_BY_REASON.get(details.reason) or CLASS_BY_STATUS[status]
     return error_class(
-        failed.details() or "no message",
+        message or "no message",
         status=status,
         rpc=type(request).__name__.removesuffix("Request"),
         reason=details.reason,
@@ -108,19 +128,15 @@ def billing_error(failed: FailedCall, request: Message) -> errors.BillingError:
     )
 
 
-def _read_details(failed: FailedCall) -> _Details:
+def _read_details(told: status_pb2.Status) -> _Details:
+    """DecodeError when a detail is not what it says."""
     details = _Details()
-    packed = next((value for key, value in failed.trailing_metadata() or () if key == _DETAILS_KEY), b"")
-    try:
-        for detail in status_pb2.Status.FromString(packed).details:
-            info, bad_request, retry = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest(), error_details_pb2.RetryInfo()
-            if detail.Unpack(info) and info.domain == ERROR_DOMAIN:
-                details.reason, details.metadata = info.reason, dict(info.metadata)
-            elif detail.Unpack(bad_request):
-                details.violations = tuple((item.field, item.description) for item in bad_request.field_violations)
-            elif detail.Unpack(retry):
-                details.retry_after_s = retry.retry_delay.ToNanoseconds() / 1e9
-    except DecodeError:
-        # Something between us and the service mangled the trailer: the status alone still says what kind of error it is.
-        return _Details()
+    for detail in told.details:
+        info, bad_request, retry = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest(), error_details_pb2.RetryInfo()
+        if detail.Unpack(info) and info.domain == ERROR_DOMAIN:
+            details.reason, details.metadata = info.reason, dict(info.metadata)
+        elif detail.Unpack(bad_request):
+            details.violations = tuple((item.field, item.description) for item in bad_request.field_violations)
+        elif detail.Unpack(retry):
+            details.retry_after_s = retry.retry_delay.ToNanoseconds() / 1e9
     return details

@@ -15,7 +15,7 @@
         ├── Overloaded                the service turned the last attempt away
         ├── DeadlineTooShort          the service did not begin: too little time was left
         └── OutcomeUnknown            a write may have had its effect, or not; the same key finds out, and never does it twice
-            └── StorageUnavailable · StripeUnavailable · Conflict · ShuttingDown · ServiceDefect
+            └── StorageUnavailable · StripeUnavailable · Conflict · ShuttingDown · OutcomeOmitted · ServiceDefect
 
 `OutcomeUnknown` itself stands for the deadline that passed, the connection that broke and the call that was canceled. A read
 that ends in it had no answer, no more. Wrong arguments (a float for credits, a time without its zone) are TypeError and
@@ -275,6 +275,10 @@ class Conflict(OutcomeUnknown):
 
 class ShuttingDown(OutcomeUnknown):
     """The service is shutting down; another process answers."""
+
+
+class OutcomeOmitted(OutcomeUnknown):
+    """The answer of a batch had no room for this outcome; send the deduction alone, or in a smaller batch."""
 
 
 class ServiceDefect(OutcomeUnknown):

@@ -19,6 +19,8 @@ KEEPALIVE_INTERVAL_MS = 60_000
 KEEPALIVE_TIMEOUT_MS = 20_000
 RECONNECT_BACKOFF_MS = 100
 RECONNECT_BACKOFF_MAX_MS = 2_000
+RETRIED_BYTES_MAX = 2 * 1024 * 1024
+"""A request that is larger is not retried: gRPC keeps 256 KiB of it unless told otherwise, and a batch may have 1 MiB."""
 RECEIVED_BYTES_MAX = 64 * 1024 * 1024
 """A page of 1,000 Stripe events with their payloads may pass gRPC's own 4 MiB."""
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
@@ -42,6 +44,8 @@ SERVICE_CONFIG = json.dumps(
         "methodConfig": [
             _retry_policy(["BillingService", "AdminService"], ATTEMPTS_MAX),
             _retry_policy(["StripeEventService"], WEBHOOK_ATTEMPTS_MAX),
+            # A stream retries by itself: it must know which of its deductions may have happened on a stream that broke.
+            {"name": [{"service": "prepaid.billing.v1.BillingService", "method": "StreamDeductions"}]},
         ]
     }
 )
@@ -127,6 +131,7 @@ class ClientOptions:
             ("grpc.min_reconnect_backoff_ms", RECONNECT_BACKOFF_MS),
             ("grpc.max_reconnect_backoff_ms", RECONNECT_BACKOFF_MAX_MS),
             ("grpc.max_receive_message_length", RECEIVED_BYTES_MAX),
+            ("grpc.per_rpc_retry_buffer_size", RETRIED_BYTES_MAX),
         ]
 
 

@@ -1,6 +1,6 @@
 """Derived by derive_async.py; change its blocking twin instead. Accounts, statements, spending and referrals."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 
 from prepaid.billing.v1.accounts_pb2 import (
@@ -15,6 +15,7 @@ from prepaid.billing.v1.referrals_pb2 import ApplyReferralRequest, ApplyReferral
 from prepaid.billing.v1.transactions_pb2 import (
     DEDUCTION_MODE_REJECT,
     TRANSACTION_KIND_UNSPECIFIED,
+    BatchDeductCreditsRequest,
     DeductCreditsRequest,
     DeductCreditsResponse,
     DeductionMode,
@@ -27,6 +28,8 @@ from prepaid.billing.v1.transactions_pb2 import (
 )
 
 from billing_client.asynchronous.connection import Connection
+from billing_client.deductions import Deduction, results_of
+from billing_client.errors import BillingError
 from billing_client.idempotency import key_or_new
 from billing_client.timestamps import timestamp_of
 
@@ -133,6 +136,18 @@ class AccountMethods(Connection):
             idempotency_key=key_or_new(idempotency_key),
         )
         return await self._call(self._billing.DeductCredits, request, timeout_s)
+
+    async def batch_deduct_credits(
+        self, *, deductions: Sequence[Deduction], timeout_s: float | None = None
+    ) -> list[DeductCreditsResponse | BillingError]:
+        """Spend credits up to 1,000 times in one call; each stands or falls alone, and is durable when this returns.
+
+        Answers in their order: the answer of each, or the error that `deduct_credits` would have raised for it. Raises only when
+        nothing is known of any of them; call again with the same deductions, which have kept their keys.
+        """
+        requests = [deduction.request() for deduction in deductions]
+        answer = await self._call(self._billing.BatchDeductCredits, BatchDeductCreditsRequest(deductions=requests), timeout_s)
+        return results_of(answer, requests)
 
     async def reverse_deduction(
         self,

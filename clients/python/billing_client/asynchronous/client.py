@@ -6,11 +6,14 @@ from typing import Self
 from billing_client.asynchronous.access_administration import ApiKeyMethods, StripeEventMethods
 from billing_client.asynchronous.accounts import AccountMethods
 from billing_client.asynchronous.credit_administration import CreditAdministrationMethods
+from billing_client.asynchronous.deduction_stream import DeductionStreamMethods
 from billing_client.asynchronous.purchases import PurchaseMethods
 from billing_client.options import ADDRESS_DEFAULT, ClientOptions
 
 
-class AsyncBillingClient(AccountMethods, PurchaseMethods, CreditAdministrationMethods, ApiKeyMethods, StripeEventMethods):
+class AsyncBillingClient(
+    AccountMethods, DeductionStreamMethods, PurchaseMethods, CreditAdministrationMethods, ApiKeyMethods, StripeEventMethods
+):
     """Every RPC of the service as a method that takes keyword arguments and returns the RPC's response message.
 
     Every write takes `idempotency_key`; without one it makes one before its first attempt, and an error carries it. Every

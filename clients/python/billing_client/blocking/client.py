@@ -6,11 +6,14 @@ from typing import Self
 from billing_client.blocking.access_administration import ApiKeyMethods, StripeEventMethods
 from billing_client.blocking.accounts import AccountMethods
 from billing_client.blocking.credit_administration import CreditAdministrationMethods
+from billing_client.blocking.deduction_stream import DeductionStreamMethods
 from billing_client.blocking.purchases import PurchaseMethods
 from billing_client.options import ADDRESS_DEFAULT, ClientOptions
 
 
-class BillingClient(AccountMethods, PurchaseMethods, CreditAdministrationMethods, ApiKeyMethods, StripeEventMethods):
+class BillingClient(
+    AccountMethods, DeductionStreamMethods, PurchaseMethods, CreditAdministrationMethods, ApiKeyMethods, StripeEventMethods
+):
     """Every RPC of the service as a method that takes keyword arguments and returns the RPC's response message.
 
     Every write takes `idempotency_key`; without one it makes one before its first attempt, and an error carries it. Every

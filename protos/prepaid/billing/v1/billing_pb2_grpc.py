@@ -90,6 +90,16 @@ class BillingServiceStub(object):
                 request_serializer=prepaid_dot_billing_dot_v1_dot_transactions__pb2.DeductCreditsRequest.SerializeToString,
                 response_deserializer=prepaid_dot_billing_dot_v1_dot_transactions__pb2.DeductCreditsResponse.FromString,
                 _registered_method=True)
+        self.BatchDeductCredits = channel.unary_unary(
+                '/prepaid.billing.v1.BillingService/BatchDeductCredits',
+                request_serializer=prepaid_dot_billing_dot_v1_dot_transactions__pb2.BatchDeductCreditsRequest.SerializeToString,
+                response_deserializer=prepaid_dot_billing_dot_v1_dot_transactions__pb2.BatchDeductCreditsResponse.FromString,
+                _registered_method=True)
+        self.StreamDeductions = channel.stream_stream(
+                '/prepaid.billing.v1.BillingService/StreamDeductions',
+                request_serializer=prepaid_dot_billing_dot_v1_dot_transactions__pb2.StreamDeductionsRequest.SerializeToString,
+                response_deserializer=prepaid_dot_billing_dot_v1_dot_transactions__pb2.StreamDeductionsResponse.FromString,
+                _registered_method=True)
         self.ReverseDeduction = channel.unary_unary(
                 '/prepaid.billing.v1.BillingService/ReverseDeduction',
                 request_serializer=prepaid_dot_billing_dot_v1_dot_transactions__pb2.ReverseDeductionRequest.SerializeToString,
@@ -192,6 +202,25 @@ class BillingServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def BatchDeductCredits(self, request, context):
+        """Spends credits many times in one call: 1 to 1,000 deductions, each with its own key and outcome. Durable when it answers. Ends with an
+        error only when nothing is known of any of them: repeat it whole, with the same keys.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def StreamDeductions(self, request_iterator, context):
+        """Spends credits as long as the stream lives: each request is a deduction with its own key, each answer its outcome, in the order of the
+        requests and durable when it arrives. At most 256 requests may be unanswered; more are not read, and HTTP/2 holds their sender back.
+        Its headers tell that it was accepted. Half-closed by its caller, it gives all answers and ends with OK. At a shutdown it answers what it has read and ends with UNAVAILABLE
+        (SHUTTING_DOWN); with a key that is no longer good it answers what it has read and ends with UNAUTHENTICATED or PERMISSION_DENIED.
+        However it ends, what has no answer is repeated with the same keys. A caller that vanishes takes nothing back.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ReverseDeduction(self, request, context):
         """Undoes a deduction, whole or in part.
         """
@@ -279,6 +308,16 @@ def add_BillingServiceServicer_to_server(servicer, server):
                     servicer.DeductCredits,
                     request_deserializer=prepaid_dot_billing_dot_v1_dot_transactions__pb2.DeductCreditsRequest.FromString,
                     response_serializer=prepaid_dot_billing_dot_v1_dot_transactions__pb2.DeductCreditsResponse.SerializeToString,
+            ),
+            'BatchDeductCredits': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchDeductCredits,
+                    request_deserializer=prepaid_dot_billing_dot_v1_dot_transactions__pb2.BatchDeductCreditsRequest.FromString,
+                    response_serializer=prepaid_dot_billing_dot_v1_dot_transactions__pb2.BatchDeductCreditsResponse.SerializeToString,
+            ),
+            'StreamDeductions': grpc.stream_stream_rpc_method_handler(
+                    servicer.StreamDeductions,
+                    request_deserializer=prepaid_dot_billing_dot_v1_dot_transactions__pb2.StreamDeductionsRequest.FromString,
+                    response_serializer=prepaid_dot_billing_dot_v1_dot_transactions__pb2.StreamDeductionsResponse.SerializeToString,
             ),
             'ReverseDeduction': grpc.unary_unary_rpc_method_handler(
                     servicer.ReverseDeduction,
@@ -578,6 +617,60 @@ class BillingService(object):
             '/prepaid.billing.v1.BillingService/DeductCredits',
             prepaid_dot_billing_dot_v1_dot_transactions__pb2.DeductCreditsRequest.SerializeToString,
             prepaid_dot_billing_dot_v1_dot_transactions__pb2.DeductCreditsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchDeductCredits(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/prepaid.billing.v1.BillingService/BatchDeductCredits',
+            prepaid_dot_billing_dot_v1_dot_transactions__pb2.BatchDeductCreditsRequest.SerializeToString,
+            prepaid_dot_billing_dot_v1_dot_transactions__pb2.BatchDeductCreditsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StreamDeductions(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/prepaid.billing.v1.BillingService/StreamDeductions',
+            prepaid_dot_billing_dot_v1_dot_transactions__pb2.StreamDeductionsRequest.SerializeToString,
+            prepaid_dot_billing_dot_v1_dot_transactions__pb2.StreamDeductionsResponse.FromString,
             options,
             channel_credentials,
             insecure,

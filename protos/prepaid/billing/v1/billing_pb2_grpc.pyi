@@ -59,6 +59,17 @@ class BillingServiceStub:
     """Calls off an unpaid purchase."""
     DeductCredits: _grpc.UnaryUnaryMultiCallable[_transactions_pb2.DeductCreditsRequest, _transactions_pb2.DeductCreditsResponse]
     """Spends credits. Durable when it answers."""
+    BatchDeductCredits: _grpc.UnaryUnaryMultiCallable[_transactions_pb2.BatchDeductCreditsRequest, _transactions_pb2.BatchDeductCreditsResponse]
+    """Spends credits many times in one call: 1 to 1,000 deductions, each with its own key and outcome. Durable when it answers. Ends with an
+    error only when nothing is known of any of them: repeat it whole, with the same keys.
+    """
+    StreamDeductions: _grpc.StreamStreamMultiCallable[_transactions_pb2.StreamDeductionsRequest, _transactions_pb2.StreamDeductionsResponse]
+    """Spends credits as long as the stream lives: each request is a deduction with its own key, each answer its outcome, in the order of the
+    requests and durable when it arrives. At most 256 requests may be unanswered; more are not read, and HTTP/2 holds their sender back.
+    Its headers tell that it was accepted. Half-closed by its caller, it gives all answers and ends with OK. At a shutdown it answers what it has read and ends with UNAVAILABLE
+    (SHUTTING_DOWN); with a key that is no longer good it answers what it has read and ends with UNAUTHENTICATED or PERMISSION_DENIED.
+    However it ends, what has no answer is repeated with the same keys. A caller that vanishes takes nothing back.
+    """
     ReverseDeduction: _grpc.UnaryUnaryMultiCallable[_transactions_pb2.ReverseDeductionRequest, _transactions_pb2.ReverseDeductionResponse]
     """Undoes a deduction, whole or in part."""
     QuoteRefund: _grpc.UnaryUnaryMultiCallable[_refunds_pb2.QuoteRefundRequest, _refunds_pb2.QuoteRefundResponse]
@@ -97,6 +108,17 @@ class BillingServiceAsyncStub(BillingServiceStub):
     """Calls off an unpaid purchase."""
     DeductCredits: _aio.UnaryUnaryMultiCallable[_transactions_pb2.DeductCreditsRequest, _transactions_pb2.DeductCreditsResponse]  # type: ignore[assignment]
     """Spends credits. Durable when it answers."""
+    BatchDeductCredits: _aio.UnaryUnaryMultiCallable[_transactions_pb2.BatchDeductCreditsRequest, _transactions_pb2.BatchDeductCreditsResponse]  # type: ignore[assignment]
+    """Spends credits many times in one call: 1 to 1,000 deductions, each with its own key and outcome. Durable when it answers. Ends with an
+    error only when nothing is known of any of them: repeat it whole, with the same keys.
+    """
+    StreamDeductions: _aio.StreamStreamMultiCallable[_transactions_pb2.StreamDeductionsRequest, _transactions_pb2.StreamDeductionsResponse]  # type: ignore[assignment]
+    """Spends credits as long as the stream lives: each request is a deduction with its own key, each answer its outcome, in the order of the
+    requests and durable when it arrives. At most 256 requests may be unanswered; more are not read, and HTTP/2 holds their sender back.
+    Its headers tell that it was accepted. Half-closed by its caller, it gives all answers and ends with OK. At a shutdown it answers what it has read and ends with UNAVAILABLE
+    (SHUTTING_DOWN); with a key that is no longer good it answers what it has read and ends with UNAUTHENTICATED or PERMISSION_DENIED.
+    However it ends, what has no answer is repeated with the same keys. A caller that vanishes takes nothing back.
+    """
     ReverseDeduction: _aio.UnaryUnaryMultiCallable[_transactions_pb2.ReverseDeductionRequest, _transactions_pb2.ReverseDeductionResponse]  # type: ignore[assignment]
     """Undoes a deduction, whole or in part."""
     QuoteRefund: _aio.UnaryUnaryMultiCallable[_refunds_pb2.QuoteRefundRequest, _refunds_pb2.QuoteRefundResponse]  # type: ignore[assignment]
@@ -192,6 +214,29 @@ class BillingServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_transactions_pb2.DeductCreditsResponse, _abc.Awaitable[_transactions_pb2.DeductCreditsResponse]]:
         """Spends credits. Durable when it answers."""
+
+    @_abc_1.abstractmethod
+    def BatchDeductCredits(
+        self,
+        request: _transactions_pb2.BatchDeductCreditsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_transactions_pb2.BatchDeductCreditsResponse, _abc.Awaitable[_transactions_pb2.BatchDeductCreditsResponse]]:
+        """Spends credits many times in one call: 1 to 1,000 deductions, each with its own key and outcome. Durable when it answers. Ends with an
+        error only when nothing is known of any of them: repeat it whole, with the same keys.
+        """
+
+    @_abc_1.abstractmethod
+    def StreamDeductions(
+        self,
+        request_iterator: _MaybeAsyncIterator[_transactions_pb2.StreamDeductionsRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_transactions_pb2.StreamDeductionsResponse], _abc.AsyncIterator[_transactions_pb2.StreamDeductionsResponse]]:
+        """Spends credits as long as the stream lives: each request is a deduction with its own key, each answer its outcome, in the order of the
+        requests and durable when it arrives. At most 256 requests may be unanswered; more are not read, and HTTP/2 holds their sender back.
+        Its headers tell that it was accepted. Half-closed by its caller, it gives all answers and ends with OK. At a shutdown it answers what it has read and ends with UNAVAILABLE
+        (SHUTTING_DOWN); with a key that is no longer good it answers what it has read and ends with UNAUTHENTICATED or PERMISSION_DENIED.
+        However it ends, what has no answer is repeated with the same keys. A caller that vanishes takes nothing back.
+        """
 
     @_abc_1.abstractmethod
     def ReverseDeduction(

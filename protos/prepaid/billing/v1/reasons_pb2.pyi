@@ -96,6 +96,8 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """[UNAVAILABLE, with RetryInfo] The service is shutting down; another process answers."""
     REASON_DEADLINE_TOO_SHORT: _Reason.ValueType  # 65
     """[DEADLINE_EXCEEDED] The caller's deadline was too near to begin. Nothing moved."""
+    REASON_OUTCOME_OMITTED: _Reason.ValueType  # 66
+    """[RESOURCE_EXHAUSTED, with RetryInfo] The answer of a batch had no room for this outcome; the deduction repeated by itself tells it."""
     REASON_INTERNAL: _Reason.ValueType  # 70
     """[INTERNAL] A defect of the service. Metadata: correlation_id, which its logs carry too."""
 
@@ -178,6 +180,8 @@ REASON_SHUTTING_DOWN: Reason.ValueType  # 64
 """[UNAVAILABLE, with RetryInfo] The service is shutting down; another process answers."""
 REASON_DEADLINE_TOO_SHORT: Reason.ValueType  # 65
 """[DEADLINE_EXCEEDED] The caller's deadline was too near to begin. Nothing moved."""
+REASON_OUTCOME_OMITTED: Reason.ValueType  # 66
+"""[RESOURCE_EXHAUSTED, with RetryInfo] The answer of a batch had no room for this outcome; the deduction repeated by itself tells it."""
 REASON_INTERNAL: Reason.ValueType  # 70
 """[INTERNAL] A defect of the service. Metadata: correlation_id, which its logs carry too."""
 Global___Reason: _TypeAlias = Reason  # noqa: Y015

@@ -9,6 +9,7 @@ from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.rpc import status_pb2 as _status_pb2
 from prepaid.billing.v1 import accounts_pb2 as _accounts_pb2
 import builtins as _builtins
 import sys
@@ -358,6 +359,141 @@ class DeductCreditsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DeductCreditsResponse: _TypeAlias = DeductCreditsResponse  # noqa: Y015
+
+@_typing.final
+class BatchDeductCreditsRequest(_message.Message):
+    """Many deductions in one call. Not atomic: each stands or falls alone, with its own key, exactly as if DeductCredits had been called."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEDUCTIONS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def deductions(self) -> _containers.RepeatedCompositeFieldContainer[Global___DeductCreditsRequest]:
+        """Required, 1 to 1,000; none or more: INVALID_ARGUMENT (INVALID_FIELD), and nothing was begun. Together at most 1 MiB. Each is a
+        request of DeductCredits, and its key is a key of DeductCredits: repeated there, here or on a stream, it replays. Twice in one batch,
+        the second is the replay. Deductions of one account take effect in this order, those of several accounts in any.
+        """
+
+    def __init__(
+        self,
+        *,
+        deductions: _abc.Iterable[Global___DeductCreditsRequest] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deductions", b"deductions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchDeductCreditsRequest: _TypeAlias = BatchDeductCreditsRequest  # noqa: Y015
+
+@_typing.final
+class DeductionOutcome(_message.Message):
+    """What became of one deduction among several."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEDUCTED_FIELD_NUMBER: _builtins.int
+    REFUSED_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def deducted(self) -> Global___DeductCreditsResponse:
+        """The answer that DeductCredits would have given: the deduction is on disk."""
+
+    @_builtins.property
+    def refused(self) -> _status_pb2.Status:
+        """The status that DeductCredits would have ended with: the code of a gRPC status (never OK), and the same details, ErrorInfo first."""
+
+    def __init__(
+        self,
+        *,
+        deducted: Global___DeductCreditsResponse | None = ...,
+        refused: _status_pb2.Status | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["deducted", b"deducted", "outcome", b"outcome", "refused", b"refused"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deducted", b"deducted", "outcome", b"outcome", "refused", b"refused"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_outcome: _TypeAlias = _typing.Literal["deducted", "refused"]  # noqa: Y015
+    _WhichOneofArgType_outcome: _TypeAlias = _typing.Literal["outcome", b"outcome"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_outcome) -> _WhichOneofReturnType_outcome | None: ...
+
+Global___DeductionOutcome: _TypeAlias = DeductionOutcome  # noqa: Y015
+
+@_typing.final
+class BatchDeductCreditsResponse(_message.Message):
+    """Answer of BatchDeductCredits."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OUTCOMES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def outcomes(self) -> _containers.RepeatedCompositeFieldContainer[Global___DeductionOutcome]:
+        """As many as deductions were sent, in their order. Where 4 MiB have no room for an outcome, `refused` says OUTCOME_OMITTED in its place."""
+
+    def __init__(
+        self,
+        *,
+        outcomes: _abc.Iterable[Global___DeductionOutcome] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["outcomes", b"outcomes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchDeductCreditsResponse: _TypeAlias = BatchDeductCreditsResponse  # noqa: Y015
+
+@_typing.final
+class StreamDeductionsRequest(_message.Message):
+    """The next deduction of a stream."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEDUCTION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def deduction(self) -> Global___DeductCreditsRequest:
+        """Required, at most 64 KiB. A request of DeductCredits, and its key is a key of DeductCredits. See BatchDeductCreditsRequest."""
+
+    def __init__(
+        self,
+        *,
+        deduction: Global___DeductCreditsRequest | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["deduction", b"deduction"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deduction", b"deduction"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StreamDeductionsRequest: _TypeAlias = StreamDeductionsRequest  # noqa: Y015
+
+@_typing.final
+class StreamDeductionsResponse(_message.Message):
+    """The next answer of a stream; answers come in the order of the requests."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEQUENCE_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    sequence: _builtins.int
+    """The position on this stream of the request that it answers: 1, 2, 3, … without gaps."""
+    @_builtins.property
+    def outcome(self) -> Global___DeductionOutcome:
+        """What became of it; bytes that are no request are refused in their turn, and the stream goes on."""
+
+    def __init__(
+        self,
+        *,
+        sequence: _builtins.int = ...,
+        outcome: Global___DeductionOutcome | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["outcome", b"outcome"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["outcome", b"outcome", "sequence", b"sequence"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StreamDeductionsResponse: _TypeAlias = StreamDeductionsResponse  # noqa: Y015
 
 @_typing.final
 class ReverseDeductionRequest(_message.Message):

@@ -1,0 +1,24 @@
+"""How large the messages of a method may be. What is larger is refused by name; gRPC itself cuts off what no method takes."""
+
+from typing import Final, NamedTuple
+
+from billing_service.api.pipeline import REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX
+
+
+class MessageSizes(NamedTuple):
+    """Bounds of one method."""
+
+    request_bytes_max: int = REQUEST_BYTES_MAX
+    response_bytes_max: int = RESPONSE_BYTES_MAX
+
+
+ORDINARY: Final = MessageSizes()
+BY_METHOD: Final = {
+    # An event of Stripe to 256 KiB and what wraps it.
+    "ProcessStripeEvent": MessageSizes(request_bytes_max=327_680),
+    # A thousand deductions of a kilobyte; of the answer, what gRPC's clients take unless told otherwise.
+    "BatchDeductCredits": MessageSizes(request_bytes_max=1_048_576, response_bytes_max=4_194_304),
+}
+RECEIVE_BYTES_MAX: Final = max(sizes.request_bytes_max for sizes in BY_METHOD.values()) * 5 // 4
+"""What is a little too large is still told so by name."""
+SEND_BYTES_MAX: Final = max(sizes.response_bytes_max for sizes in BY_METHOD.values())

@@ -1,0 +1,97 @@
+"""Outcomes of many deductions: the bytes that protobuf would write, and for each no what a unary call would have counted and logged."""
+
+import asyncio
+from types import SimpleNamespace
+
+import grpc
+import pytest
+import structlog
+from hypothesis import given
+from hypothesis import strategies as st
+from prepaid.billing.v1 import transactions_pb2
+from prometheus_client import CollectorRegistry
+
+from billing_service.api import deductions
+from billing_service.api.admission import Admission
+from billing_service.api.deductions import Outcomes, varint
+from billing_service.api.metrics import CallMetrics
+from billing_service.api.status import status_of
+from billing_service.domain.refusals import Failure, Reason, Refusal, invalid_field
+from billing_service.ledger.operations import Answer
+
+
+@given(st.integers(0, 2**63 - 1))
+def test_a_varint_is_what_protobuf_reads(number):
+    read = transactions_pb2.StreamDeductionsResponse.FromString(b"\x08" + varint(number))
+    assert read.sequence == number
+    assert number == 0 or read.SerializeToString() == b"\x08" + varint(number)
+
+
+@pytest.fixture
+def call():
+    metrics = CallMetrics(CollectorRegistry(), Admission(1))
+    return SimpleNamespace(edge=SimpleNamespace(metrics=metrics), method="BatchDeductCredits", caller="metering", correlation_id="id-1")
+
+
+async def done(result):
+    future = asyncio.get_running_loop().create_future()
+    if isinstance(result, BaseException):
+        future.set_exception(result)
+    else:
+        future.set_result(result)
+    return future
+
+
+@pytest.mark.parametrize("size", [0, 1, 127, 128, 20_000])
+@pytest.mark.parametrize("replayed", [False, True])
+async def test_a_deduction_that_happened(call, size, replayed):
+    reply = transactions_pb2.DeductCreditsResponse(transaction_id="t" * size)
+    outcome = transactions_pb2.DeductionOutcome.FromString(
+        Outcomes().encode(await done(Answer(reply.SerializeToString(), replayed=replayed)), call)
+    )
+    reply.replayed = replayed
+    assert (outcome.deducted, outcome.HasField("deducted")) == (reply, True)
+    assert not call.edge.metrics.refusals
+
+
+@pytest.mark.parametrize(
+    "refused", [Refusal(Reason.ACCOUNT_NOT_FOUND, "none", metadata={"n": 1}), invalid_field("mode", "is bad"), Failure(Reason.CONFLICT, "")]
+)
+async def test_a_no_carries_the_unary_calls_status_and_is_counted(call, refused):
+    ((_, expected),) = status_of(refused).trailing_metadata
+    for begun in (refused, await done(refused)):
+        outcome = transactions_pb2.DeductionOutcome.FromString(Outcomes().encode(begun, call))
+        assert outcome.refused.SerializeToString() == expected
+    assert call.edge.metrics.refusals == {refused.reason: 2}
+
+
+async def test_a_defect_is_told_by_its_id_alone_and_logged_whole(call):
+    defect = RuntimeError("canary-hunter2")
+    with structlog.testing.capture_logs() as lines:
+        raw = Outcomes().encode(await done(defect), call)
+    outcome = transactions_pb2.DeductionOutcome.FromString(raw)
+    assert (outcome.refused.code, b"hunter2" in raw, b"id-1" in raw) == (grpc.StatusCode.INTERNAL.value[0], False, True)
+    assert [(line["log_level"], line["exc_info"]) for line in lines] == [("error", defect)]
+
+
+async def test_one_that_was_cancelled_took_too_long(call):
+    future = asyncio.get_running_loop().create_future()
+    future.cancel()
+    outcome = transactions_pb2.DeductionOutcome.FromString(Outcomes().encode(future, call))
+    assert outcome.refused.code == grpc.StatusCode.UNAVAILABLE.value[0]
+    assert call.edge.metrics.refusals == {Reason.STORAGE_UNAVAILABLE: 1}
+
+
+async def test_failures_are_logged_once_a_second_for_each_reason_and_refusals_never(call, monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(deductions, "monotonic", lambda: now[0])
+    outcomes = Outcomes()
+    with structlog.testing.capture_logs() as lines:
+        for _ in range(3):
+            for _ in range(50):
+                outcomes.encode(Failure(Reason.STORAGE_UNAVAILABLE, "down"), call)
+                outcomes.encode(Failure(Reason.OVERLOADED, "full"), call)
+                outcomes.encode(Refusal(Reason.INSUFFICIENT_CREDITS, "short"), call)
+            now[0] += 1.0
+    assert [line["reason"] for line in lines] == ["STORAGE_UNAVAILABLE", "OVERLOADED"] * 3
+    assert {line["log_level"] for line in lines} == {"warning"}
