@@ -65,7 +65,7 @@ class SqliteStatements:
         return steps
 
     def _spread_over(self, statement: Statement, count: int) -> str:
-        text = self._spread[statement, count] = spread_over_rows(self._compile(statement), count)
+        text = self._spread[statement, count] = spread_over_rows(self._compile(statement), len(statement.columns), count)
         return text
 
     def _compile(self, statement: Statement) -> Compiled:
@@ -75,9 +75,8 @@ class SqliteStatements:
         return compiled
 
 
-def spread_over_rows(compiled: Compiled, count: int) -> str:
+def spread_over_rows(compiled: Compiled, columns: int, count: int) -> str:
     """The text of a write of one row, for `count` rows whose values follow each other in the order of the statement's columns."""
-    columns = len(compiled.order)
     row = f"({', '.join('?' * columns)})"
     rows = ", ".join([row] * count)
     head, is_insert, _ = compiled.sql.partition(" VALUES ")

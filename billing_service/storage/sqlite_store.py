@@ -75,11 +75,12 @@ class SqliteStore:
         if not self._begin(raw):  # another program has the lock; the thread has time to wait
             await self._call(self._writer, self._transact_steps, writes)
             return
-        try:
-            self._run_steps(raw, writes)
-        except BaseException:
-            roll_back(raw)
-            raise
+        with failures.of_sqlite():
+            try:
+                self._run_steps(raw, writes)
+            except BaseException:
+                roll_back(raw)
+                raise
         await self._call(self._writer, self._commit)
 
     async def _finish(self, running: "asyncio.Future[T]") -> T:
@@ -136,23 +137,22 @@ class SqliteStore:
 
     def _run_steps(self, raw: sqlite3.Connection, writes: Sequence[Step]) -> None:
         self.counters.statements += BEGIN_AND_COMMIT + len(writes)
-        with failures.of_sqlite():
-            try:
-                for text, values, rows in writes:
-                    if raw.execute(text, values).rowcount != rows:
-                        raise StaleError(text)
-            except sqlite3.IntegrityError as error:
-                raise StaleError(str(error)) from error
+        try:
+            for text, values, rows in writes:
+                if raw.execute(text, values).rowcount != rows:
+                    raise StaleError(text)
+        except sqlite3.IntegrityError as error:
+            raise StaleError(str(error)) from error
 
     @contextmanager
     def _committed(self, raw: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
         """Commits what the block did in the open transaction, or leaves none open and nothing done."""
-        try:
-            with failures.of_sqlite():
+        with failures.of_sqlite():
+            try:
                 yield raw
                 raw.execute("COMMIT")
-        finally:
-            roll_back(raw)
+            finally:
+                roll_back(raw)
         self.counters.commits += 1
 
     def _drive(self, raw: sqlite3.Connection, unit: Work[T], wanted: Call | Together | Guarded | None, counters: StoreCounters) -> T:
@@ -187,13 +187,13 @@ class SqliteStore:
 
     def _look(self, connection: aiosqlite.Connection, work: Callable[[], Work[T]]) -> T:
         raw = connection._conn  # noqa: SLF001 - inside the connection's own thread
-        try:
-            with failures.of_sqlite():
+        with failures.of_sqlite():
+            try:
                 roll_back(raw)
                 raw.execute("BEGIN")
                 return self._drive(raw, work(), None, self.read_counters)
-        finally:
-            roll_back(raw)
+            finally:
+                roll_back(raw)
 
     async def probe(self) -> None:
         await self._finish(asyncio.ensure_future(self._probe()))
@@ -205,15 +205,13 @@ class SqliteStore:
     def _commit_nothing(self, connection: aiosqlite.Connection) -> None:
         try:
             raw = self._begin_waiting(connection)
-        except ConflictError as error:
+            try:
+                raw.execute("PRAGMA user_version=0")  # as it is; yet a page goes to the disk, and a full one says so
+                raw.execute("COMMIT")
+            finally:
+                roll_back(raw)
+        except (ConflictError, sqlite3.Error) as error:
             raise storage_unavailable() from error
-        try:
-            raw.execute("PRAGMA user_version=0")  # as it is; yet a page goes to the disk, and a full one says so
-            raw.execute("COMMIT")
-        except sqlite3.Error as error:
-            raise storage_unavailable() from error
-        finally:
-            roll_back(raw)
 
     def _confirm_file(self) -> None:
         """SQLite goes on in a file that was deleted, and all it acknowledges would be gone with the process."""

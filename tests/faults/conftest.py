@@ -7,7 +7,7 @@ import pytest
 import structlog
 from databases import Database, PostgresUnavailableError
 
-from billing_service.storage import store
+from billing_service.storage import sqlite_store, store
 
 STORE_PROPERTY = "store"
 TALLY_PROPERTY = "fault_runs"
@@ -17,6 +17,7 @@ TALLY_PROPERTY = "fault_runs"
 def immediate_reruns(monkeypatch):
     """Units that conflict are run again without a pause, and without a traceback in the log for each of thousands of faults."""
     monkeypatch.setattr(store, "BACKOFF_S", 0.0)
+    monkeypatch.setattr(sqlite_store, "BUSY_TIMEOUT_S", 0.0)
     with structlog.testing.capture_logs():
         yield
 

@@ -11,7 +11,7 @@ from sqlalchemy import Delete, Update, false
 
 from billing_service.domain.refusals import Refusal
 from billing_service.operations.verify import verify_ledger
-from billing_service.storage.statements import Statement, Together
+from billing_service.storage.statements import Guarded, Statement, Together
 
 pytestmark = pytest.mark.usefixtures("immediate_reruns")
 CALLS_MAX = 5
@@ -51,10 +51,15 @@ class BlindedStore:
                 wanted = unit.send(sent)
             except StopIteration as ended:
                 return ended.value
-            calls = wanted.calls if isinstance(wanted, Together) else (wanted,)
+            calls = wanted.calls if isinstance(wanted, Together | Guarded) else (wanted,)
             replaced = tuple(map(self._replaced, calls))
-            sent = yield Together(replaced) if isinstance(wanted, Together) else replaced[0]
-            for call, count in zip(calls, sent if isinstance(wanted, Together) else [sent], strict=True):
+            if isinstance(wanted, Guarded):
+                sent = yield wanted._replace(calls=replaced)
+                counts = [len(call.values) for call in calls]  # else it would not have gone on
+            else:
+                sent = yield Together(replaced) if isinstance(wanted, Together) else replaced[0]
+                counts = sent if isinstance(wanted, Together) else [sent]
+            for call, count in zip(calls, counts, strict=True):
                 if changing(call.statement):
                     self.used[call.statement] = count
 

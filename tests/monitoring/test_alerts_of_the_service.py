@@ -12,7 +12,7 @@ from billing_client.errors import BillingError
 from stack import CREDIT
 from tampering import tamper
 
-from billing_service.storage import sqlite as sqlite_store
+from billing_service.storage import sqlite_store
 
 OFTEN = {"BILLING_VERIFY_INTERVAL_S": "0.1", "BILLING_HEADS_INTERVAL_S": "1"}
 
@@ -86,8 +86,7 @@ async def lock_held(database):
 
 
 async def test_locks_that_others_hold(watched, database, tmp_path, monkeypatch):
-    hasty = tuple(pragma.replace("busy_timeout=5000", "busy_timeout=30") for pragma in sqlite_store._PRAGMAS)
-    monkeypatch.setattr(sqlite_store, "_PRAGMAS", hasty)
+    monkeypatch.setattr(sqlite_store, "BUSY_TIMEOUT_S", 0.6)
     async with watched(database.url) as running:
         await given(running.stack, "alice")
         before = running.scrape()
