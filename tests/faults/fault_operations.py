@@ -78,6 +78,13 @@ async def deduct(service, tag):
     return calling("deduct_credits", deduction(account_of(tag), 30, key_of(tag)))
 
 
+@operation("deduct from a remembered account", one_unit=True, also=frozenset({"clean"}))
+async def deduct_again(service, tag):
+    await granted(service, account_of(tag))
+    await service.answer("deduct_credits", deduction(account_of(tag), 30, key_of(tag, "before")))
+    return calling("deduct_credits", deduction(account_of(tag), 40, key_of(tag)))
+
+
 @operation("deduct three, one refused", also=frozenset({"clean"}))
 async def deduct_three(service, tag):
     # A batch that breaks is tried again in parts, so that one strike may leave no trace.

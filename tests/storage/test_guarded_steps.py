@@ -1,0 +1,124 @@
+"""A guarded step: all that a unit does, whole or not at all, on rows that are as it believed."""
+
+import asyncio
+import sqlite3
+from contextlib import closing
+
+import pytest
+from ledger_setup import open_account
+from raw_units import outside
+
+from billing_service.domain.refusals import Failure, Reason
+from billing_service.storage.key_rows import INSERT as INSERT_KEYS
+from billing_service.storage.ledger_rows import HOLD_ACCOUNTS, UPDATE_ACCOUNTS
+from billing_service.storage.sqlite_statements import ROWS_EXACT_MAX, ROWS_MAX, SqliteStatements
+from billing_service.storage.statements import Guarded
+from billing_service.storage.store import ATTEMPTS_MAX
+
+STATE = "SELECT (SELECT sum(version) FROM accounts), (SELECT count(*) FROM idempotency_keys)"
+SEVERAL = 150
+
+pytestmark = pytest.mark.unchecked_ledger
+"""Versions are made here without a transaction."""
+
+
+def believed(name, version=0, last="", frozen=0, overdraft_limit=0):
+    return (name, version, last, frozen, overdraft_limit)
+
+
+def guarded(beliefs, keys, *, runs=None):
+    """A unit that makes the next version of accounts, and spends keys beside them."""
+
+    def work():
+        if runs is not None:
+            runs.append(None)
+        accounts = [(*row, row[1] + 1, f"txn_{row[0]}", b"x", 0, 0, 0) for row in beliefs]
+        spent = [("acme", key, "tests/Guarded", b"f", b"reply", "", 1) for key in keys]
+        answer = yield Guarded((UPDATE_ACCOUNTS.many(accounts), INSERT_KEYS.many(spent)), HOLD_ACCOUNTS.many(beliefs))
+        assert answer is None
+        return "done"
+
+    return work
+
+
+@pytest.fixture
+async def names(store, clock, ids):
+    made = [f"account {number:03d}" for number in range(3)]
+    for name in made:
+        await open_account(store, name, clock=clock, ids=ids)
+    return made
+
+
+async def test_it_is_one_transaction(store, database, names):
+    assert await store.write(guarded([believed(name) for name in names], ["k"])) == "done"
+    assert outside(database, STATE) == [(3, 1)]
+    assert outside(database, "SELECT DISTINCT last_transaction_id, balance FROM accounts ORDER BY 1")[0] == ("txn_account 000", 0)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"version": 1}, {"last": "txn_other"}, {"frozen": 1}, {"overdraft_limit": 5}, {"name": "nobody"}],
+    ids=lambda wrong: next(iter(wrong)),
+)
+async def test_one_row_that_is_not_as_believed_stops_all_and_runs_the_unit_again(store, database, names, wrong):
+    runs = []
+    beliefs = [believed(name) for name in names[:2]] + [believed(**({"name": names[2]} | wrong))]
+    with pytest.raises(Failure) as caught:
+        await store.write(guarded(beliefs, ["k"], runs=runs))
+    assert caught.value.reason is Reason.CONFLICT
+    assert (len(runs), store.counters.stale, store.counters.commits) == (ATTEMPTS_MAX, ATTEMPTS_MAX, 3)
+    assert outside(database, STATE) == [(0, 0)]
+
+
+async def test_a_constraint_that_is_met_stops_all(store, database, names):
+    await store.write(guarded([believed(names[0])], ["k"]))
+    with pytest.raises(Failure):
+        await store.write(guarded([believed(names[1])], ["new", "k"]))
+    assert outside(database, STATE) == [(1, 1)]
+    await store.write(guarded([believed(names[1])], ["new"]))
+    assert outside(database, STATE) == [(2, 2)]
+
+
+@pytest.mark.parametrize("count", [1, 2, ROWS_EXACT_MAX, ROWS_EXACT_MAX + 1, ROWS_MAX, ROWS_MAX + SEVERAL])
+async def test_any_number_of_rows(store, database, names, count):
+    keys = [f"k{number:04d}" for number in range(count)]
+    await store.write(guarded([believed(name) for name in names], keys))
+    assert outside(database, "SELECT count(*), min(idempotency_key), max(idempotency_key) FROM idempotency_keys") == [
+        (count, keys[0], keys[-1])
+    ]
+
+
+async def test_opposite_orders_never_deadlock(store, database, names):
+    """Locks are taken in one order whatever the order of the rows: racing units are contradicted, and never thrown out."""
+
+    async def race(number):
+        beliefs = [believed(name) for name in (names if number % 2 else reversed(names))]
+        return await store.write(guarded(beliefs, [f"k{number}"]))
+
+    told = await asyncio.gather(*(race(number) for number in range(40)), return_exceptions=True)
+    assert told.count("done") == 1
+    assert store.counters.conflicts == 0
+    assert outside(database, STATE) == [(3, 1)]
+
+
+@pytest.mark.parametrize("store_name", ["sqlite"])
+async def test_another_programs_lock_is_waited_for_in_the_thread(store, database, names):
+    """The event loop goes on meanwhile."""
+    with closing(sqlite3.connect(database.path, isolation_level=None, check_same_thread=False)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        writing = asyncio.ensure_future(store.write(guarded([believed(names[0])], ["k"])))
+        for _ in range(5):
+            await asyncio.sleep(0.01)
+        assert not writing.done()
+        other.execute("ROLLBACK")
+        assert await writing == "done"
+
+
+@pytest.mark.parametrize("store_name", ["sqlite"])
+def test_sqlite_finds_updated_rows_by_their_key(database):
+    """And does not read the whole table for each batch, nor make an index of it."""
+    text, values, _ = SqliteStatements().spread(UPDATE_ACCOUNTS.many([(*believed("acme"), 1, "t", b"x", 0, 0, 0)] * 40))[0]
+    with closing(sqlite3.connect(database.path)) as connection:
+        plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {text}", values)]
+    assert any("SEARCH accounts USING PRIMARY KEY (account_id=?)" in step for step in plan), plan
+    assert not any("SCAN accounts" in step or "AUTOMATIC" in step for step in plan), plan
