@@ -114,6 +114,7 @@ async def open_service(settings: Settings) -> AsyncIterator[RunningService]:
             metrics = MetricsServer(registry, *settings.metrics_host_port)
             closing.callback(metrics.close)
         gc.collect()
+        closing.callback(gc.unfreeze)
         gc.freeze()  # what lives as long as the service need not be looked through again: pauses of 50 ms and more in the middle of calls
         host = settings.listen.rpartition(":")[0]
         log.info("serving", address=f"{host}:{server.port}", database=store.name)

@@ -1,5 +1,10 @@
 """Accounts, grants and deductions for tests, through the same units of work that the service uses."""
 
+import sqlite3
+from contextlib import asynccontextmanager, closing
+
+import asyncpg
+
 from billing_service.domain.entries import Place, TransactionKind
 from billing_service.domain.granting import grant, new_lot
 from billing_service.domain.lots import PRIORITY_DEFAULT, Category
@@ -62,3 +67,20 @@ def deduction(account_id, amount, key, *, mode=DeductionMode.REJECT, caller="tes
         metadata="",
         encode=encode,
     )
+
+
+@asynccontextmanager
+async def lock_of_another_program(database, name):
+    """Somebody else has the account's row, or SQLite's file."""
+    if database.store == "sqlite":
+        with closing(sqlite3.connect(database.path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            yield
+        return
+    other = await asyncpg.connect(database.url)
+    try:
+        await other.execute("BEGIN")
+        await other.execute("SELECT 1 FROM accounts WHERE account_id = $1 FOR UPDATE", name)
+        yield
+    finally:
+        await other.close()

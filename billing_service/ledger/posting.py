@@ -33,12 +33,12 @@ def post_batch(
     """Posts operations in order. One's refusal never touches its neighbours: it is that one's outcome.
 
     Accounts that are not remembered are read without a lock, with the keys of their operations, and all is written in one guarded step.
-    What was read at this moment may be refused or replayed; what was only remembered may not, and is read on the next run. `careful`
-    batches lock first: those that others contradicted again and again.
+    What was read at this moment may be refused or replayed; what was only remembered may not. `careful` batches lock first and then read:
+    those whose first run was stale.
     """
     account_ids = sorted({operation.account_id for operation in operations})
     if careful:
-        return (yield from _post_locked(account_ids, operations, clock_us, ids))
+        return (yield from _post_locked(account_ids, operations, clock_us, ids, remembered))
     accounts = remembered.take(account_ids)
     unknown = [account_id for account_id in account_ids if account_id not in accounts]
     believed = frozenset(accounts)
@@ -47,7 +47,6 @@ def post_batch(
         read, spent = yield from glance_batch(
             unknown, [operation.key.id for operation in operations if operation.account_id not in believed]
         )
-        remembered.compare(read.values())
         accounts.update(read)
     batch = _Batch(accounts, spent, clock_us(), ids)
     outcomes = [batch.post(operation) for operation in operations]
@@ -59,8 +58,11 @@ def post_batch(
     return Posted(outcomes, moved)
 
 
-def _post_locked(account_ids: Sequence[str], operations: Sequence[Deduct], clock_us: Callable[[], int], ids: Ids) -> Work[Posted]:
+def _post_locked(
+    account_ids: Sequence[str], operations: Sequence[Deduct], clock_us: Callable[[], int], ids: Ids, remembered: RememberedAccounts
+) -> Work[Posted]:
     accounts, spent = yield from lock_batch(account_ids, [operation.key.id for operation in operations])
+    remembered.compare(accounts.values())
     batch = _Batch(accounts, spent, clock_us(), ids)
     outcomes = [batch.post(operation) for operation in operations]
     moved = [account for account in accounts.values() if account.transactions]

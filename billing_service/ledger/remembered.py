@@ -41,13 +41,19 @@ class RememberedAccounts:
         for account in read if self._believed else ():
             believed = self._believed.pop(account.account_id, account.version)
             if believed != account.version:
+                if len(self._distrusted_until) >= ACCOUNTS_MAX:
+                    del self._distrusted_until[next(iter(self._distrusted_until))]
                 self._distrusted_until[account.account_id] = self._monotonic() + DISTRUST_S
+
+    def forget_beliefs(self, account_ids: Iterable[str]) -> None:
+        """Their batch has ended, whichever way."""
+        for account_id in account_ids:
+            self._believed.pop(account_id, None)
 
     def keep(self, accounts: Iterable[Account]) -> None:
         """Remembers accounts as they were committed."""
         for account in accounts:
             account_id = account.account_id
-            self._believed.pop(account_id, None)
             if len(account.lots) > LOTS_MAX or self._distrusts(account_id):
                 continue
             if len(self._accounts) >= ACCOUNTS_MAX:

@@ -21,8 +21,8 @@ log = structlog.get_logger(__name__)
 APART_S = 1.0
 """How long an account whose lock could not be had is kept out of batches: it would hold up all others in them."""
 
-GLANCES_MAX = 2
-"""Runs of a batch without locks: the first on what is remembered, the second on what is read. Then others are in the way."""
+GLANCES_MAX = 1
+"""Runs of a batch without locks. Then memory was wrong, or others are in the way."""
 
 Reply = Outcome | Exception | asyncio.Future[Answer]
 
@@ -82,7 +82,10 @@ class LedgerWriter:
             runs += 1
             return post_batch(operations, self._clock_us, self._ids, self._remembered, careful=runs > GLANCES_MAX)
 
-        posted = await self._store.write(work)
+        try:
+            posted = await self._store.write(work)
+        finally:
+            self._remembered.forget_beliefs(operation.account_id for operation in operations)
         self._remembered.keep(posted.moved)
         return posted.outcomes
 

@@ -188,8 +188,8 @@ class PostgresStore:
             sql = self._joined[statements] = join_guarded(held, texts)
         arguments = [column for call in calls for column in self._compile(call.statement).arguments(tuple(zip(*call.values, strict=True)))]
         try:
-            await connection.fetchval(sql, *arguments, *(len(call.values) for call in calls))
-        except (asyncpg.DivisionByZeroError, asyncpg.IntegrityConstraintViolationError) as error:
+            await connection.fetch(sql, *arguments, *(len(call.values) for call in calls))
+        except (asyncpg.DivisionByZeroError, asyncpg.IntegrityConstraintViolationError, asyncpg.LockNotAvailableError) as error:
             raise StaleError(error.sqlstate or "") from error
 
     def _compile(self, statement: Statement) -> Compiled:

@@ -56,6 +56,7 @@ class SqliteStore:
 
     async def _in_writer(self, work: Callable[[], Work[T]]) -> T:
         async with self._writing:
+            self._confirm_open()
             unit = work()
             try:
                 wanted = next(unit)
@@ -83,9 +84,8 @@ class SqliteStore:
         the thread each would give the interpreter up to the loop twice and wait to have it back, for longer than it takes."""
         raw = self._writer._conn  # noqa: SLF001 - nobody else has it while `_writing` is held
         writes = [step for call in guarded.calls for step in self._statements.spread(call)]
-        if not self._begin(raw):  # another program has the lock; the thread has time to wait
-            await self._call(self._writer, self._transact_steps, writes)
-            return
+        if not self._begin(raw):
+            raise StaleError("SQLITE_BUSY")
         with failures.of_sqlite():
             try:
                 self._run_steps(raw, writes)
@@ -105,8 +105,7 @@ class SqliteStore:
             running.exception()  # seen, also when the caller is gone
 
     async def _call(self, connection: aiosqlite.Connection, function: Callable[..., T], *args: Any) -> T:
-        if self._closed:
-            raise storage_unavailable("the store is closed")
+        self._confirm_open()
         # aiosqlite offers no public way to run a function in its thread; `_execute` is what each of its methods calls.
         result: T = await connection._execute(function, connection, *args)  # type: ignore[no-untyped-call]  # noqa: SLF001
         return result
@@ -138,10 +137,6 @@ class SqliteStore:
     def _transact(self, connection: aiosqlite.Connection, unit: Work[T], wanted: Call | Together) -> T:
         with self._committed(self._begin_waiting(connection)) as raw:
             return self._drive(raw, unit, wanted, self.counters)
-
-    def _transact_steps(self, connection: aiosqlite.Connection, writes: Sequence[Step]) -> None:
-        with self._committed(self._begin_waiting(connection)) as raw:
-            self._run_steps(raw, writes)
 
     def _commit(self, connection: aiosqlite.Connection) -> None:
         with self._committed(connection._conn):  # noqa: SLF001 - inside the connection's own thread
@@ -227,6 +222,10 @@ class SqliteStore:
         except (ConflictError, sqlite3.Error) as error:
             raise storage_unavailable() from error
 
+    def _confirm_open(self) -> None:
+        if self._closed:
+            raise storage_unavailable("the store is closed")
+
     def _confirm_file(self) -> None:
         """SQLite goes on in a file that was deleted, and all it acknowledges would be gone with the process."""
         try:
@@ -242,8 +241,9 @@ class SqliteStore:
         if self._closed:
             return
         self._closed = True
-        for connection in (*self._all_readers, self._writer):
-            await connection.close()
+        async with self._writing:
+            for connection in (*self._all_readers, self._writer):
+                await connection.close()
         self._lock.release()
 
 

@@ -77,8 +77,9 @@ class Glance(NamedTuple):
 
 class Guarded(NamedTuple):
     """All that a unit of work writes, in one step: writes that must change exactly as many rows as they are given. Where one does not,
-    or meets a constraint, nothing is written and the unit runs again (`StaleError`). No lock is needed before it, and none is waited
-    for twice; a store may run it as one statement that is a transaction by itself. Only glances come before it, and nothing follows it."""
+    or meets a constraint or somebody's lock, nothing is written and the unit runs again (`StaleError`). It waits for nobody, so what was
+    decided is as old as the step; a store may run it as one statement that is a transaction by itself. Only glances come before it, and
+    nothing follows it."""
 
     calls: tuple[Call, ...]
     held: Call
@@ -184,7 +185,8 @@ def bulk_update(table: Table, keys: Sequence[str], changes: Sequence[str], *, be
 
 
 def bulk_lock(table: Table, keys: Sequence[str], believed: Sequence[str]) -> Statement:
-    """Locks rows, in the order of their keys, that are as they are believed to be. For stores that lock rows."""
+    """Locks rows, in the order of their keys, that are as they are believed to be. For stores that lock rows. It fails rather than wait:
+    what was decided before a wait, the time included, may not be so after it."""
     names = [f"old_{name}" for name in (*keys, *believed)]
     given = _given_rows(names, [table.c[name].type for name in (*keys, *believed)])
     found: Any = select(literal_column("1")).select_from(
@@ -192,7 +194,7 @@ def bulk_lock(table: Table, keys: Sequence[str], believed: Sequence[str]) -> Sta
     )
     for name in believed:
         found = found.where(table.c[name] == given.c[f"old_{name}"])
-    found = found.order_by(*(table.c[name] for name in keys)).with_for_update(of=table)
+    found = found.order_by(*(table.c[name] for name in keys)).with_for_update(of=table, nowait=True)
     return Statement(f"lock {table.name}", found, names, Kind.ROWS, bulk=True)
 
 

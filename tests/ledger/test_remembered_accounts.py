@@ -3,7 +3,8 @@
 import asyncio
 
 import pytest
-from ledger_setup import deduction, give, open_account
+from doubles import SECOND_US
+from ledger_setup import deduction, give, lock_of_another_program, open_account
 
 from billing_service.clock import TimeOrderedIds
 from billing_service.domain.account import Account
@@ -84,8 +85,8 @@ async def test_refusals_alone_begin_no_transaction(writer, store, clock, ids):
 
 
 async def test_accounts_that_others_change_all_the_time_are_locked_in_the_end(writer, store, clock, ids, monkeypatch):
-    """Each glance is out of date when the guarded step comes."""
-    await remembering(writer, store, clock=clock, ids=ids, names=["acme"])
+    """The glance is out of date when the guarded step comes."""
+    await open_account(store, "acme", clock=clock, ids=ids, microcredits=100)
     glanced = []
 
     def meddling(account_ids, wanted):
@@ -95,9 +96,8 @@ async def test_accounts_that_others_change_all_the_time_are_locked_in_the_end(wr
         return found
 
     monkeypatch.setattr(posting, "glance_batch", meddling)
-    await give(store, "acme", 1, clock=clock, ids=ids)
     assert (await writer.submit(deduction("acme", 100, "k"))).reply.endswith(b"left 0")
-    assert (glanced, store.counters.stale) == ([["acme"]], 2)
+    assert (glanced, store.counters.stale) == ([["acme"]], 1)
 
 
 async def test_credits_that_another_spent_are_gone(writer, other, store, clock, ids):
@@ -204,6 +204,20 @@ async def test_two_writers_on_one_account_do_not_try_in_vain_for_ever(writer, ot
         await writer.submit(deduction("acme", 1, f"ours {number}"))
     assert await balance(store) == 59
     assert store.counters.stale <= 2
+
+
+async def test_credits_that_end_while_a_lock_is_waited_for_are_not_spent(writer, store, database, clock, ids):
+    """The clock is read once the lock is there, also where all else was known before."""
+    await open_account(store, "acme", clock=clock, ids=ids)
+    await give(store, "acme", 100, clock=clock, ids=ids, expire_us=clock() + SECOND_US)
+    await writer.submit(deduction("acme", 1, "first"))
+    async with lock_of_another_program(database, "acme"):
+        answer = writer.submit(deduction("acme", 50, "late"))
+        while not store.counters.stale:  # noqa: ASYNC110 - the store tells nobody
+            await asyncio.sleep(0)
+        clock.advance_s(2)
+        assert not answer.done()
+    assert await refused(answer) is Reason.INSUFFICIENT_CREDITS
 
 
 def account(name, version=1, lots=0):

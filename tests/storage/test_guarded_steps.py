@@ -2,15 +2,17 @@
 
 import asyncio
 import sqlite3
+import time
 from contextlib import closing
 
 import pytest
-from ledger_setup import open_account
+from ledger_setup import lock_of_another_program, open_account
 from raw_units import outside
 
 from billing_service.domain.refusals import Failure, Reason
 from billing_service.storage.key_rows import INSERT as INSERT_KEYS
 from billing_service.storage.ledger_rows import HOLD_ACCOUNTS, UPDATE_ACCOUNTS
+from billing_service.storage.postgres import LOCK_TIMEOUT_MS
 from billing_service.storage.sqlite_statements import ROWS_EXACT_MAX, ROWS_MAX, SqliteStatements
 from billing_service.storage.statements import Guarded
 from billing_service.storage.store import ATTEMPTS_MAX
@@ -101,17 +103,22 @@ async def test_opposite_orders_never_deadlock(store, database, names):
     assert outside(database, STATE) == [(3, 1)]
 
 
-@pytest.mark.parametrize("store_name", ["sqlite"])
-async def test_another_programs_lock_is_waited_for_in_the_thread(store, database, names):
-    """The event loop goes on meanwhile."""
-    with closing(sqlite3.connect(database.path, isolation_level=None, check_same_thread=False)) as other:
-        other.execute("BEGIN IMMEDIATE")
-        writing = asyncio.ensure_future(store.write(guarded([believed(names[0])], ["k"])))
-        for _ in range(5):
-            await asyncio.sleep(0.01)
-        assert not writing.done()
-        other.execute("ROLLBACK")
-        assert await writing == "done"
+async def test_it_waits_for_nobodys_lock(store, database, names):
+    """What was decided before a wait may not be so after it."""
+    async with lock_of_another_program(database, names[0]):
+        started = time.monotonic()
+        with pytest.raises(Failure) as caught:
+            await store.write(guarded([believed(name) for name in names], ["k"]))
+        assert time.monotonic() - started < LOCK_TIMEOUT_MS / 1000
+    assert (caught.value.reason, store.counters.stale) == (Reason.CONFLICT, ATTEMPTS_MAX)
+    assert await store.write(guarded([believed(name) for name in names], ["k"])) == "done"
+
+
+async def test_none_begins_once_the_store_is_closed(store, names):
+    await store.close()
+    with pytest.raises(Failure) as caught:
+        await store.write(guarded([believed(names[0])], ["k"]))
+    assert caught.value.reason is Reason.STORAGE_UNAVAILABLE
 
 
 @pytest.mark.parametrize("store_name", ["sqlite"])
