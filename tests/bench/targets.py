@@ -101,7 +101,7 @@ TARGETS = (
     Target("BatchDeductCredits of 100, items a second to calls a second at 64 in flight", "x", 3, 8, False, _batch),
     Target("StreamDeductions, 8 x 64, to the no-op stream", "%", 0.35, 0.60, False, to_noop("stream 8 x 64", "calls_per_second")),
     Target(
-        f"DeductCredits, 64 in flight, to the same over TigerBeetle behind gRPC (recorded, not measured here: {TIGERBEETLE_TO_NOOP:.0%} of the no-op)",
+        f"to the same service over TigerBeetle behind gRPC, 64 in flight (recorded, not measured here: {TIGERBEETLE_TO_NOOP:.0%} of the no-op)",
         "x",
         1.5,
         2.5,
