@@ -33,7 +33,7 @@ def points(rounds: Sequence[targets.Round], contestant: str) -> list[Point]:
 
 
 def draw(rounds: Sequence[targets.Round]) -> Figure:
-    figure = Figure(figsize=(8, 4.6), layout="constrained")
+    figure = Figure(figsize=(8, 4.6), dpi=150, layout="constrained")
     axes = figure.add_subplot()
     for store, colour in COLOURS.items():
         _line(axes, points(rounds, store), f"this service, {store}", color=colour, marker="o", linewidth=2)
@@ -50,7 +50,7 @@ def draw(rounds: Sequence[targets.Round]) -> Figure:
     axes.yaxis.set_major_formatter(PercentFormatter(1))
     axes.set_xlabel("calls in flight")
     axes.set_ylabel("share of the no-op's calls a second")
-    axes.set_title("DeductCredits, durable before the reply, against a handler that does nothing", fontsize=11)
+    axes.set_title("DeductCredits, durable before the reply, against a handler that does nothing", fontsize=11, loc="left")
     axes.grid(axis="y", color="#dddddd", linewidth=0.6)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
