@@ -208,7 +208,7 @@ def main() -> int:
     """0 when everything was measured and no call failed, 1 when calls failed, 130 when interrupted."""
     parser = argparse.ArgumentParser(description="Measure the service against the no-op and the naive form, in one run.")
     parser.add_argument("--only", action="append", choices=CONTESTANTS, help="a contestant to measure; may be repeated; all by default")
-    parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--measured-s", type=float, default=1.5, help="seconds that each load is measured")
     parser.add_argument("--ledger-transactions", type=int, default=targets.LEDGER_TRANSACTIONS, help="how long the full ledger is")
     parser.add_argument("--directory", type=Path, default=Path("/var/tmp"), help="where the databases live: a real disk, not memory")
