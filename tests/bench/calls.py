@@ -8,6 +8,8 @@ from random import Random
 from prepaid.billing.v1 import accounts_pb2, transactions_pb2
 
 AMOUNT_MICROCREDITS = 1_000
+PREFIX_BYTES = 5
+"""Of each gRPC message: a flag and its length."""
 _KEY_BYTES = 36
 _KEY_TAG = bytes([transactions_pb2.DeductCreditsRequest.IDEMPOTENCY_KEY_FIELD_NUMBER << 3 | 2, _KEY_BYTES])
 

@@ -18,7 +18,6 @@ from random import Random
 from tests.bench import calls, http2
 
 GRPC_OK = "0"
-MESSAGE_PREFIX_BYTES = 5
 ERROR_SAMPLES_MAX = 3
 pack = struct.Struct(">I").pack
 
@@ -96,7 +95,7 @@ class Replies:
             self._ok_blocks.add(payload)
         if not has_message:
             return self._failed("OK_WITHOUT_MESSAGE", {})
-        if self._refused_items is not None and self._refused_items(b"".join(self._messages.pop(stream))[MESSAGE_PREFIX_BYTES:]):
+        if self._refused_items is not None and self._refused_items(b"".join(self._messages.pop(stream))[calls.PREFIX_BYTES :]):
             return self._failed("REFUSED_ITEMS", {})
         self.succeeded += 1
         return True

@@ -1,7 +1,7 @@
 """`make bench`: starts all that it needs, takes turns among the contestants, prints and keeps the table.
 
 The contestants run side by side but are loaded one at a time, A B C A B C, so that a slow minute of the machine hits all of
-them; each value is compared with the no-op of its own round. Writes build/bench/results.json and results.md.
+them; each value is compared with the no-op of its own round. Writes build/bench/results.json, results.md and speed.png.
 """
 
 import argparse
@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -23,11 +23,11 @@ from statistics import median
 from types import FrameType
 from typing import Any
 
-from tests.bench import servers, targets
+from tests.bench import edge_cost, ledger_size, servers, targets
 
 ACCOUNTS = 10_000
 SAMPLE_S = 0.05
-NAIVE_SQLITE, NAIVE_POSTGRESQL = "naive on SQLite", "naive on PostgreSQL"
+NAIVE_SQLITE, NAIVE_POSTGRESQL = targets.NAIVE["SQLite"], targets.NAIVE["PostgreSQL"]
 CONTESTANTS = (targets.NOOP, *targets.SERVICES, NAIVE_SQLITE, NAIVE_POSTGRESQL)
 RESULTS = servers.ROOT / "build" / "bench"
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -47,15 +47,19 @@ class Measurement:
 
 _COMPARED = (targets.NOOP, *targets.SERVICES)
 PLAN = (
-    Measurement("deduct 1", 1, _COMPARED),
-    Measurement("deduct 16", 16, _COMPARED),
+    Measurement("deduct 1", 1, CONTESTANTS),
+    Measurement("deduct 16", 16, CONTESTANTS),
     Measurement("deduct 64", 64, CONTESTANTS),
-    Measurement("deduct 256", 256, _COMPARED),
+    Measurement("deduct 256", 256, CONTESTANTS),
     Measurement("deduct hot 64", 64, targets.SERVICES, accounts=1),
     Measurement("batch 8", 8, _COMPARED, method="BatchDeductCredits"),
     Measurement("stream 8 x 64", 64, _COMPARED, streams=8),
     Measurement("balance 64", 64, _COMPARED, method="GetBalance"),
 )
+
+
+Turn = dict[str, dict[str, Any]]
+"""One round: measurement → contestant → outcome."""
 
 
 def measure(server: servers.Server, measurement: Measurement, measured_s: float) -> dict[str, Any]:
@@ -95,17 +99,31 @@ def _ledger_counters(server: servers.Server) -> dict[str, float]:
     return {name: known[sample] for name, sample in samples.items() if sample in known}
 
 
-def databases(chosen: Sequence[str], work: Path, stack: ExitStack) -> dict[str, str]:
-    """The database URL of each chosen contestant that has one; the services' are migrated and seeded."""
-    urls = {"SQLite": f"sqlite:///{work / 'service.sqlite3'}", NAIVE_SQLITE: f"sqlite+aiosqlite:///{work / 'naive.sqlite3'}"}
+@dataclass(frozen=True)
+class Databases:
+    """Where they are. `new` answers the URL of one that isn't there yet, by store and name."""
+
+    urls: dict[str, str]
+    new: Callable[[str, str], str]
+
+
+def databases(chosen: Sequence[str], work: Path, stack: ExitStack) -> Databases:
+    """One for each chosen contestant that has one; the services' are migrated and seeded."""
+    create: Callable[[str], str] | None = None
     if {"PostgreSQL", NAIVE_POSTGRESQL} & set(chosen):
         create = stack.enter_context(servers.postgresql(work / "postgresql"))
-        urls["PostgreSQL"] = create("service")
-        urls[NAIVE_POSTGRESQL] = create("naive").replace("postgresql://", "postgresql+asyncpg://")
-    for name in targets.SERVICES:
-        if name in chosen:
-            servers.seed(urls[name], ACCOUNTS)
-    return urls
+
+    def new(store: str, name: str) -> str:
+        if store == "SQLite":
+            return f"sqlite:///{work / f'{name}.sqlite3'}"
+        assert create is not None, "whoever measures PostgreSQL has started it"
+        return create(name)
+
+    urls = {store: new(store, "service") for store in targets.SERVICES if store in chosen}
+    servers.seed(ACCOUNTS, *urls.values())
+    drivers = {"SQLite": ("sqlite:", "sqlite+aiosqlite:"), "PostgreSQL": ("postgresql:", "postgresql+asyncpg:")}
+    naive = {name: new(store, "naive").replace(*drivers[store], 1) for store, name in targets.NAIVE.items() if name in chosen}
+    return Databases(urls | naive, new)
 
 
 def start(name: str, urls: dict[str, str], work: Path) -> AbstractContextManager[servers.Server]:
@@ -122,25 +140,34 @@ def measure_start(name: str, urls: dict[str, str], work: Path) -> dict[str, dict
         return {"start": {"start_s": server.start_s}, "rest": {"resident_bytes": servers.resident_bytes(server.process.pid)}}
 
 
-def run(chosen: Sequence[str], work: Path, rounds: int, measured_s: float) -> list[dict[str, dict[str, Any]]]:
+def run(chosen: Sequence[str], work: Path, rounds: int, measured_s: float, ledger_transactions: int) -> list[Turn]:
     """All rounds, each with every measurement of the plan and every chosen contestant in turn."""
-    turns: list[dict[str, dict[str, Any]]] = []
+    turns: list[Turn] = []
     with ExitStack() as stack:
-        urls = databases(chosen, work, stack)
-        starts = [{name: measure_start(name, urls, work) for name in targets.SERVICES if name in chosen} for _ in range(rounds)]
-        running = {name: stack.enter_context(start(name, urls, work)) for name in chosen}
+        made = databases(chosen, work, stack)
+        stores = [name for name in targets.SERVICES if name in chosen]
+        begin_s = time.monotonic()
+        ledgers = ledger_size.prepare(stores, ledger_transactions, ACCOUNTS, made.new)
+        _say(f"ledgers of {ledgers.transactions} transactions made in {time.monotonic() - begin_s:.0f} s")
+        starts = [{name: measure_start(name, made.urls, work) for name in stores} for _ in range(rounds)]
+        running = {name: stack.enter_context(start(name, made.urls, work)) for name in chosen}
         for number, started in enumerate(starts, 1):
-            turn = {what: {name: figures[what] for name, figures in started.items()} for what in ("start", "rest")}
+
+            def load(server: servers.Server, measurement: Measurement, label: str = f"round {number} of {rounds}") -> dict[str, Any]:
+                outcome = measure(server, measurement, measured_s)
+                failures = f", {outcome['failed_total']} failed: {outcome['errors']}" if outcome["failed_total"] else ""
+                _say(f"{label}: {measurement.name}, {server.name}: {outcome['items_per_second']:,.0f}/s{failures}")
+                return outcome
+
+            turn: Turn = {what: {name: figures[what] for name, figures in started.items()} for what in ("start", "rest")}
             for measurement in PLAN:
-                turn[measurement.name] = {}
-                for name in measurement.contestants:
-                    if name in running:
-                        outcome = turn[measurement.name][name] = measure(running[name], measurement, measured_s)
-                        rate = f"{outcome['items_per_second']:,.0f}/s"
-                        failures = f", {outcome['failed_total']} failed: {outcome['errors']}" if outcome["failed_total"] else ""
-                        _say(f"round {number} of {rounds}: {measurement.name}, {name}: {rate}{failures}")
-            turns.append(turn)
+                turn[measurement.name] = {name: load(running[name], measurement) for name in measurement.contestants if name in running}
+            turns.append(turn | ledger_size.run_round(ledgers, number, work, _sized(load)))
     return turns
+
+
+def _sized(load: Callable[[servers.Server, Measurement], dict[str, Any]]) -> ledger_size.Measure:
+    return lambda server, name, in_flight, method: load(server, Measurement(name, in_flight, (), method=method))
 
 
 def fsync_ms(directory: Path) -> float:
@@ -181,8 +208,9 @@ def main() -> int:
     """0 when everything was measured and no call failed, 1 when calls failed, 130 when interrupted."""
     parser = argparse.ArgumentParser(description="Measure the service against the no-op and the naive form, in one run.")
     parser.add_argument("--only", action="append", choices=CONTESTANTS, help="a contestant to measure; may be repeated; all by default")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--measured-s", type=float, default=1.5, help="seconds that each load is measured")
+    parser.add_argument("--ledger-transactions", type=int, default=targets.LEDGER_TRANSACTIONS, help="how long the full ledger is")
     parser.add_argument("--directory", type=Path, default=Path("/var/tmp"), help="where the databases live: a real disk, not memory")
     arguments = parser.parse_args()
     for signal_number in STOP_SIGNALS:
@@ -191,19 +219,28 @@ def main() -> int:
     try:
         with tempfile.TemporaryDirectory(prefix="billing-bench-", dir=arguments.directory) as work:
             machine = _machine(Path(work))
-            turns = run(arguments.only or CONTESTANTS, Path(work), arguments.rounds, arguments.measured_s)
+            edge = edge_cost.measure()
+            chosen = arguments.only or CONTESTANTS
+            turns = run(chosen, Path(work), arguments.rounds, arguments.measured_s, arguments.ledger_transactions)
     except KeyboardInterrupt:
         _say("interrupted; everything that was started has ended")
         return 130
     machine["took"] = f"{time.monotonic() - begin_s:.0f} s"
+    _keep(turns, machine, edge)
+    return 1 if any(row["failed"] for row in targets.figures(turns)) else 0
+
+
+def _keep(turns: list[Turn], machine: dict[str, Any], edge: list[dict[str, Any]]) -> None:
+    """Writes what was measured, and prints it."""
+    from tests.bench import plot
+
     RESULTS.mkdir(parents=True, exist_ok=True)
-    figures = targets.figures(turns)
-    kept = {"machine": machine, "targets": targets.assess(turns), "figures": figures, "rounds": turns}
+    kept = {"machine": machine, "targets": targets.assess(turns), "figures": targets.figures(turns), "edge": edge, "rounds": turns}
     (RESULTS / "results.json").write_text(json.dumps(kept, indent=1) + "\n")
-    table = targets.markdown(turns, machine)
+    table = targets.markdown(turns, machine, edge_cost.markdown(edge))
     (RESULTS / "results.md").write_text(table)
+    plot.write(turns, RESULTS / "speed.png")
     print(table)  # noqa: T201 - the result is the program's output
-    return 1 if any(row["failed"] for row in figures) else 0
 
 
 if __name__ == "__main__":

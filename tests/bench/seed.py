@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import gc
 import os
 
 from billing_service.clock import TimeOrderedIds, system_clock_us
@@ -15,6 +16,7 @@ from billing_service.storage.postgres import open_postgres
 from billing_service.storage.profile_rows import ensure_account
 from billing_service.storage.sqlite import open_sqlite
 from billing_service.storage.statements import Work
+from tests.bench import fill
 from tests.bench.calls import account_id
 
 CREDITS = 1_000_000_000_000
@@ -33,7 +35,8 @@ def _seed(account_ids: list[str], ids: TimeOrderedIds) -> Work[None]:
     yield from write_accounts(list(accounts.values()))
 
 
-async def seed(database_url: str, count: int) -> None:
+async def seed(database_url: str, count: int, transactions: int = 0) -> None:
+    """With `transactions` the accounts get a history of so many deductions."""
     await migrate(database_url)
     path = sqlite_path(database_url)
     store = await open_sqlite(path) if path is not None else await open_postgres(database_url)
@@ -42,16 +45,22 @@ async def seed(database_url: str, count: int) -> None:
         for start in range(0, count, ACCOUNTS_A_TRANSACTION):
             chunk = [account_id(index) for index in range(start, min(count, start + ACCOUNTS_A_TRANSACTION))]
             await store.write(lambda chunk=chunk: _seed(chunk, ids))  # type: ignore[misc]
+        if transactions:
+            await fill.fill(store, count, transactions)
     finally:
         await store.close()
+    if path is None:
+        await fill.settle(database_url)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--database-url", required=True)
     parser.add_argument("--accounts", type=int, required=True)
+    parser.add_argument("--transactions", type=int, default=0)
     options = parser.parse_args()
-    asyncio.run(seed(options.database_url, options.accounts))
+    gc.disable()  # nothing here makes cycles, and looking for them takes a third of a large fill
+    asyncio.run(seed(options.database_url, options.accounts, options.transactions))
 
 
 if __name__ == "__main__":

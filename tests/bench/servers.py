@@ -82,10 +82,21 @@ def service(name: str, database_url: str, work: Path, **settings: str) -> Iterat
         yield Server(name, process, port, metrics_port, start_s=time.perf_counter() - begin_s)
 
 
-def seed(database_url: str, accounts: int) -> None:
-    """Makes the accounts of `calls.account_id`, each with plenty of credits, in a database that need not be migrated yet."""
-    command = [sys.executable, "-m", "tests.bench.seed", "--database-url", database_url, "--accounts", str(accounts)]
-    subprocess.run(command, cwd=ROOT, check=True)
+def seed(accounts: int, *database_urls: str, transactions: int = 0) -> None:
+    """Makes the accounts of `calls.account_id`, each with plenty of credits, in databases that need not be migrated yet; and gives them
+    a history of so many deductions. All databases at once. Raises CalledProcessError."""
+    options = ["--accounts", str(accounts), "--transactions", str(transactions)]
+    running: list[subprocess.Popen[bytes]] = []
+    try:
+        for url in database_urls:
+            command = [sys.executable, "-m", "tests.bench.seed", "--database-url", url, *options]
+            running.append(subprocess.Popen(command, cwd=ROOT, start_new_session=True))
+        for process in running:
+            if process.wait():
+                raise subprocess.CalledProcessError(process.returncode, "tests.bench.seed")
+    finally:
+        for process in running:
+            end(process)
 
 
 @contextmanager

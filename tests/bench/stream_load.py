@@ -48,11 +48,11 @@ class OneStream:
     def messages(self, payload: bytes) -> list[bytes]:
         """The answers that are complete with these bytes."""
         buffer, at, found = self._rest + payload, 0, []
-        while at + load.MESSAGE_PREFIX_BYTES <= len(buffer):
-            end = at + load.MESSAGE_PREFIX_BYTES + int.from_bytes(buffer[at + 1 : at + load.MESSAGE_PREFIX_BYTES], "big")
+        while at + calls.PREFIX_BYTES <= len(buffer):
+            end = at + calls.PREFIX_BYTES + int.from_bytes(buffer[at + 1 : at + calls.PREFIX_BYTES], "big")
             if end > len(buffer):
                 break
-            found.append(buffer[at + load.MESSAGE_PREFIX_BYTES : end])
+            found.append(buffer[at + calls.PREFIX_BYTES : end])
             at = end
         self._rest = buffer[at:]
         return found

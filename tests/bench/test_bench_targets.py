@@ -57,11 +57,43 @@ def test_the_ledger_s_counters_become_commits_per_deduction_and_statements_per_b
     assert row(rounds, "synced commits", "PostgreSQL")["verdict"] == "not measured"
 
 
+@pytest.mark.parametrize(
+    ("full", "empty", "transactions", "shown", "verdict"),
+    [
+        (95, 100, 1_000_000, "95%", "goal met"),
+        (80, 100, 1_010_000, "80%", "good"),
+        (79, 100, 1_000_000, "79%", "NOT met"),
+        (95, 100, 999_999, "—", "not measured"),
+        (95, 0, 1_000_000, "—", "not measured"),
+    ],
+)
+def test_a_full_ledger_counts_only_when_it_is_as_full_as_the_row_says(
+    full: float, empty: float, transactions: int, shown: str, verdict: str
+) -> None:
+    both = {
+        targets.FULL["SQLite"]: outcome(full, transactions_before=transactions),
+        targets.EMPTY["SQLite"]: outcome(empty, transactions_before=0),
+    }
+    for measurement, name in ((targets.SIZE_UNARY, "unary, 64 in flight"), (targets.SIZE_BATCH, "batches of 100")):
+        found = row([{measurement: both}], f"a ledger of 1,000,000 transactions to an empty one, {name}")
+        assert (found["shown"], found["verdict"]) == (shown, verdict)
+
+
+@pytest.mark.parametrize(("rate", "shown", "verdict"), [(43, "1.48 x", "NOT met"), (58, "2 x", "good"), (73, "2.52 x", "goal met")])
+def test_tigerbeetle_s_share_of_the_noop_is_the_one_on_record_and_the_row_says_so(rate: float, shown: str, verdict: str) -> None:
+    found = row([{"deduct 64": {"no-op": outcome(100), "SQLite": outcome(rate)}}], "to the same service over TigerBeetle")
+    assert (found["shown"], found["verdict"]) == (shown, verdict)
+    assert "recorded, not measured here: 29% of the no-op" in found["measure"]
+
+
 def test_the_tables_name_every_target_and_count_failures() -> None:
     failing = {**outcome(5), "failed_total": 3}
     text = targets.markdown(
-        [{"deduct 64": {"no-op": outcome(10), "SQLite": failing}, "start": {"SQLite": {"start_s": 1.5}}}], {"processors": 2}
+        [{"deduct 64": {"no-op": outcome(10), "SQLite": failing}, "start": {"SQLite": {"start_s": 1.5}}}],
+        {"processors": 2},
+        "| another | table |\n",
     )
+    assert "\n\n| another | table |\n\n| load |" in text
     for target in targets.TARGETS:
         assert text.count(f"| {target.name} |") == 2
     assert "| start to serving, migrated database | SQLite | 1.5 s | 2 s | 1 s | good |" in text

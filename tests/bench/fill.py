@@ -1,0 +1,64 @@
+"""Gives seeded accounts a history: deductions like those of the load generator, posted by the service's own write path in large batches."""
+
+import sqlite3
+from contextlib import closing
+from itertools import islice
+from random import Random
+
+import asyncpg
+from prepaid.billing.v1 import transactions_pb2
+
+from billing_service.api.deductions import deduction_of
+from billing_service.clock import TimeOrderedIds, system_clock_us
+from billing_service.domain.refusals import Refusal
+from billing_service.ledger.operations import Deduct
+from billing_service.ledger.posting import post_batch
+from billing_service.ledger.remembered import RememberedAccounts
+from billing_service.storage.migrate import sqlite_path
+from billing_service.storage.store import Store
+from tests.bench import calls
+
+CALLER = "local"
+"""As whom a service without authentication knows everybody."""
+DEDUCTIONS_A_TRANSACTION = 20_000
+
+
+async def fill(store: Store, accounts: int, transactions: int) -> None:
+    """Posts so many deductions, in turns over the accounts of `calls.account_id`. RuntimeError when one of them is refused."""
+    random, ids, remembered = Random(), TimeOrderedIds(), RememberedAccounts()
+    encode = calls.deduct_credits(accounts, calls.time_ordered_keys(random), random)
+    left = iter(range(transactions))
+    while operations := [_operation(encode()) for _ in islice(left, DEDUCTIONS_A_TRANSACTION)]:
+        posted = await store.write(lambda operations=operations: post_batch(operations, system_clock_us, ids, remembered))  # type: ignore[misc]
+        refused = next((outcome for outcome in posted.outcomes if isinstance(outcome, Refusal)), None)
+        if refused is not None:
+            raise RuntimeError(f"a deduction of the history was refused: {refused}")
+        remembered.keep(posted.moved)
+
+
+def _operation(request: bytes) -> Deduct:
+    return deduction_of(transactions_pb2.DeductCreditsRequest.FromString(request[calls.PREFIX_BYTES :]), CALLER)
+
+
+async def settle(database_url: str) -> None:
+    """What PostgreSQL would do by itself after such a flood of rows, done now, so that it doesn't do it while something is measured."""
+    connection = await asyncpg.connect(database_url)
+    try:
+        await connection.execute("VACUUM (ANALYZE)")
+        await connection.execute("CHECKPOINT")
+    finally:
+        await connection.close()
+
+
+async def count_transactions(database_url: str) -> int:
+    """All that the ledger holds, of whatever kind."""
+    counting = "SELECT count(*) FROM transactions"
+    path = sqlite_path(database_url)
+    if path is not None:
+        with closing(sqlite3.connect(path)) as file:
+            return int(file.execute(counting).fetchone()[0])
+    connection = await asyncpg.connect(database_url)
+    try:
+        return int(await connection.fetchval(counting))
+    finally:
+        await connection.close()
