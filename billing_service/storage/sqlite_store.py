@@ -93,11 +93,12 @@ class SqliteStore:
         if not running.cancelled():
             running.exception()  # seen, also when the caller is gone
 
-    def _call(self, connection: aiosqlite.Connection, function: Callable[..., T], *args: Any) -> "asyncio.Future[T]":
+    async def _call(self, connection: aiosqlite.Connection, function: Callable[..., T], *args: Any) -> T:
         if self._closed:
             raise storage_unavailable("the store is closed")
         # aiosqlite offers no public way to run a function in its thread; `_execute` is what each of its methods calls.
-        return asyncio.ensure_future(connection._execute(function, connection, *args))  # type: ignore[no-untyped-call]  # noqa: SLF001
+        result: T = await connection._execute(function, connection, *args)  # type: ignore[no-untyped-call]  # noqa: SLF001
+        return result
 
     def _begin(self, raw: sqlite3.Connection) -> bool:
         """Takes the write lock; False when another program has it."""
@@ -181,7 +182,7 @@ class SqliteStore:
 
     async def _in_reader(self, work: Callable[[], Work[T]]) -> T:
         reader = await self._readers.get()
-        running = self._call(reader, self._look, work)
+        running = asyncio.ensure_future(self._call(reader, self._look, work))
         running.add_done_callback(lambda _: self._readers.put_nowait(reader))
         return await self._finish(running)
 

@@ -78,10 +78,7 @@ class SimulatedStore(SqliteStore):
         self.survivor = None
         """The file that the next process opens, once this one has crashed."""
 
-    def _call(self, connection, function, *args):
-        return asyncio.ensure_future(self._at_its_turn(function, connection, *args))
-
-    async def _at_its_turn(self, function, connection, *args):
+    async def _call(self, connection, function, *args):
         await self._turns.turn()
         if self.survivor is None:
             with contextlib.suppress(Crash):
