@@ -12,8 +12,8 @@ HAPPENED = "ledger/test_memory_of_what_happened.py"
 GUARDED = "storage/test_guarded_steps.py"
 UNDONE = "storage/test_guarded_steps_undone.py"
 BELIEFS = f"{GUARDED}::test_one_row_that_is_not_as_believed_stops_all_and_runs_the_unit_again"
-FROZEN = f"{MEMORY}::test_freezing_makes_no_version_and_is_seen_all_the_same"
-OVERDRAWN = f"{MEMORY}::test_an_overdraft_limit_that_was_taken_away_is_not_used"
+FROZEN = f"{MEMORY}::test_freezing_makes_no_version_and_is_seen_all_the_same[%s-1]"
+OVERDRAWN = f"{MEMORY}::test_an_overdraft_limit_that_was_taken_away_is_not_used[%s]"
 BELIEVED_WRITE = (
     "            yield from write_believed(list(accounts.values()), beside=[INSERT_KEYS.many(batch.keys)])\n"
     "            return Posted(outcomes, list(accounts.values()))\n"
@@ -36,7 +36,7 @@ def unguarded(column: str, case: str, *also: str) -> tuple[Sabotage, Sabotage]:
             STATEMENTS,
             "        one = one.where(table.c[name] == bindparam(",
             f'        one = one if name == "{column}" else one.where(table.c[name] == bindparam(',
-            (*(f"{test}[sqlite]" for test in also), f"{BELIEFS}[sqlite-{case}]"),
+            (*(test % "sqlite" for test in also), f"{BELIEFS}[sqlite-{case}]"),
         ),
         Sabotage(
             f"{column} believed unseen, PostgreSQL",
@@ -44,7 +44,7 @@ def unguarded(column: str, case: str, *also: str) -> tuple[Sabotage, Sabotage]:
             STATEMENTS,
             "_numbered_on((held, *texts), 0)",
             f'_numbered_on([text.replace("accounts.{column} = anon_1.old_{column}", "true") for text in (held, *texts)], 0)',
-            (*(f"{test}[postgresql]" for test in also), f"{BELIEFS}[postgresql-{case}]"),
+            (*(test % "postgresql" for test in also), f"{BELIEFS}[postgresql-{case}]"),
         ),
     )
 
@@ -120,7 +120,7 @@ BELIEVING = (
     ),
     *unguarded("version", "version"),
     *unguarded("last_transaction_id", "last"),
-    *unguarded("frozen", "frozen"),
+    *unguarded("frozen", "frozen", FROZEN),
     *unguarded("overdraft_limit", "overdraft_limit", OVERDRAWN),
     Sabotage(
         "rows of a guarded step not counted, PostgreSQL",
@@ -160,7 +160,7 @@ BELIEVING = (
         POSTGRES,
         "except (asyncpg.DivisionByZeroError, asyncpg.IntegrityConstraintViolationError) as error:",
         "except asyncpg.DivisionByZeroError as error:",
-        (f"{MEMORY}::test_a_replay_of_its_own_is_found_too[postgresql]", f"{GUARDED}::test_a_constraint_that_is_met_stops_all[postgresql]"),
+        (f"{GUARDED}::test_a_constraint_that_is_met_stops_all[postgresql]",),
     ),
     Sabotage(
         "a constraint met by a guarded step is a defect, SQLite",
@@ -168,7 +168,7 @@ BELIEVING = (
         SQLITE_STORE,
         "            raise StaleError(str(error)) from error\n",
         "            raise\n",
-        (f"{MEMORY}::test_a_replay_of_its_own_is_found_too[sqlite]", f"{GUARDED}::test_a_constraint_that_is_met_stops_all[sqlite]"),
+        (f"{GUARDED}::test_a_constraint_that_is_met_stops_all[sqlite]",),
     ),
     Sabotage(
         "guarded steps lower their session's durability",
@@ -200,8 +200,16 @@ BELIEVING = (
         "P18",
         SQLITE_STORE,
         "        await self._call(self._writer, self._commit)\n",
-        "        self._call(self._writer, self._commit)\n",
+        "        asyncio.ensure_future(self._call(self._writer, self._commit))\n",
         (f"{UNDONE}::test_a_commit_that_fails_is_told_and_leaves_nothing",),
+    ),
+    Sabotage(
+        "a guarded step not shielded from the caller's cancellation",
+        "P12",
+        SQLITE_STORE,
+        "return await asyncio.shield(running)",
+        "return await running",
+        (f"{UNDONE}::test_callers_that_hang_up_stop_nothing_that_began[sqlite]",),
     ),
     Sabotage(
         "units share the writing connection",

@@ -1,6 +1,7 @@
 """A guarded step that is wrong elsewhere than in its accounts, or whose commit fails, or that meets others: whole or not at all."""
 
 import asyncio
+import random
 import sqlite3
 
 import asyncpg
@@ -78,6 +79,24 @@ async def test_units_at_once_are_each_whole(store, database):
     assert told == ["done", [1]] * len(NAMES) + [None]
     assert outside(database, STATE) == [(len(NAMES), len(NAMES))]
     assert outside(database, "SELECT count(*) FROM referral_codes") == [(len(NAMES),)]
+
+
+async def test_callers_that_hang_up_stop_nothing_that_began(store, database):
+    dice = random.Random(7)
+
+    async def one(name):
+        call = asyncio.ensure_future(store.write(guarded(name, spent(name))))
+        for _ in range(1 + dice.randrange(30)):
+            await asyncio.sleep(0)
+        call.cancel()
+        return (await asyncio.gather(call, return_exceptions=True))[0]
+
+    told = await asyncio.gather(*(one(name) for name in NAMES))
+    assert {type(answer) for answer in told} <= {str, asyncio.CancelledError}
+    assert any(isinstance(answer, asyncio.CancelledError) for answer in told)
+    assert await asyncio.wait_for(store.write(write_unit("SELECT 1")), 5)
+    await store.close()
+    assert outside(database, STATE) == [(len(NAMES), len(NAMES))]
 
 
 @pytest.mark.parametrize("store_name", ["postgresql"])
