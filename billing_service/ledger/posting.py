@@ -8,11 +8,12 @@ from billing_service.domain.refusals import Reason, Refusal
 from billing_service.ledger.keys import IdempotencyKey
 from billing_service.ledger.operations import Answer, Deduct
 from billing_service.ledger.remembered import RememberedAccounts
-from billing_service.storage.batch_rows import lock_batch
+from billing_service.storage.batch_rows import glance_batch, lock_batch
 from billing_service.storage.key_rows import INSERT as INSERT_KEYS
 from billing_service.storage.key_rows import KeyId, StoredKey
 from billing_service.storage.ledger_rows import write_accounts, write_believed
 from billing_service.storage.statements import Row, Work
+from billing_service.storage.store import StaleError
 
 Outcome = Answer | Refusal
 
@@ -26,23 +27,40 @@ class Posted(NamedTuple):
     """The accounts that changed, as they are now."""
 
 
-def post_batch(operations: Sequence[Deduct], clock_us: Callable[[], int], ids: Ids, remembered: RememberedAccounts) -> Work[Posted]:
+def post_batch(
+    operations: Sequence[Deduct], clock_us: Callable[[], int], ids: Ids, remembered: RememberedAccounts, *, careful: bool
+) -> Work[Posted]:
     """Posts operations in order. One's refusal never touches its neighbours: it is that one's outcome.
 
-    Where all accounts are remembered and every operation moves something, the whole batch is one guarded write. Otherwise, and on the
-    second run when a guard failed, accounts and keys are read, and what is not so is refused.
+    Accounts that are not remembered are read without a lock, with the keys of their operations, and all is written in one guarded step.
+    What was read at this moment may be refused or replayed; what was only remembered may not, and is read on the next run. `careful`
+    batches lock first: those that others contradicted again and again.
     """
     account_ids = sorted({operation.account_id for operation in operations})
-    accounts = remembered.take_all(account_ids)
-    if accounts is not None:
-        batch = _Batch(accounts, {}, clock_us(), ids)
-        outcomes = batch.post_all_or_none(operations)
-        if outcomes is not None:
-            yield from write_believed(list(accounts.values()), beside=[INSERT_KEYS.many(batch.keys)])
-            return Posted(outcomes, list(accounts.values()))
-    remembered.forget(account_ids)
+    if careful:
+        return (yield from _post_locked(account_ids, operations, clock_us, ids))
+    accounts = remembered.take(account_ids)
+    unknown = [account_id for account_id in account_ids if account_id not in accounts]
+    believed = frozenset(accounts)
+    spent: dict[KeyId, StoredKey] = {}
+    if unknown:
+        read, spent = yield from glance_batch(
+            unknown, [operation.key.id for operation in operations if operation.account_id not in believed]
+        )
+        remembered.compare(read.values())
+        accounts.update(read)
+    batch = _Batch(accounts, spent, clock_us(), ids)
+    outcomes = [batch.post(operation) for operation in operations]
+    if batch.unmoved & believed:
+        raise StaleError("an answer from memory")
+    moved = [account for account in accounts.values() if account.transactions]
+    if moved:
+        yield from write_believed(moved, beside=[INSERT_KEYS.many(batch.keys)])
+    return Posted(outcomes, moved)
+
+
+def _post_locked(account_ids: Sequence[str], operations: Sequence[Deduct], clock_us: Callable[[], int], ids: Ids) -> Work[Posted]:
     accounts, spent = yield from lock_batch(account_ids, [operation.key.id for operation in operations])
-    remembered.compare(accounts.values())
     batch = _Batch(accounts, spent, clock_us(), ids)
     outcomes = [batch.post(operation) for operation in operations]
     moved = [account for account in accounts.values() if account.transactions]
@@ -59,31 +77,30 @@ class _Batch:
         self._now_us = now_us
         self._ids = ids
         self.keys: list[Row] = []
-
-    def post_all_or_none(self, operations: Sequence[Deduct]) -> list[Outcome] | None:
-        """Outcomes of operations that all move something, by what is believed; None when one of them does not."""
-        outcomes: list[Outcome] = []
-        for operation in operations:
-            outcome = self.post(operation)
-            if len(self.keys) <= len(outcomes):
-                return None
-            outcomes.append(outcome)
-        return outcomes
+        self.unmoved: set[str] = set()
+        """Accounts of operations that were refused, replayed or had nothing to take."""
 
     def post(self, operation: Deduct) -> Outcome:
-        key = operation.key
+        keys = len(self.keys)
         try:
-            stored = self._spent.get(key.id)
-            if stored is not None:
-                reply = key.check(stored).reply
-                assert reply is not None, "a deduction's key is spent together with its reply"
-                return Answer(reply, replayed=True)
-            account = self._accounts.get(operation.account_id)
-            if account is None:
-                return account_not_found(operation.account_id)
-            reply, moved = operation.decide(account, self._now_us, self._ids)
+            return self._post(operation)
         except Refusal as refusal:
             return refusal
+        finally:
+            if len(self.keys) == keys:
+                self.unmoved.add(operation.account_id)
+
+    def _post(self, operation: Deduct) -> Answer:
+        key = operation.key
+        stored = self._spent.get(key.id)
+        if stored is not None:
+            reply = key.check(stored).reply
+            assert reply is not None, "a deduction's key is spent together with its reply"
+            return Answer(reply, replayed=True)
+        account = self._accounts.get(operation.account_id)
+        if account is None:
+            raise account_not_found(operation.account_id)
+        reply, moved = operation.decide(account, self._now_us, self._ids)
         if moved:
             self.keys.append(key_row(key, reply, "", self._now_us))
             self._spent[key.id] = StoredKey(key.fingerprint, reply, "")

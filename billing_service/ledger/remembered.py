@@ -1,7 +1,7 @@
 """Accounts as they were after their last deduction, kept so that the next one need not read them.
 
 What is remembered is only believed: it is written back guarded by what makes it true (`storage.ledger_rows.write_believed`), so a memory
-that has gone stale costs a second try and never correctness. Nothing is refused, and no key is called free, by memory alone.
+that has gone stale costs a second try and never correctness. Nothing is refused, and no key is called spent, by memory alone.
 """
 
 import time
@@ -26,20 +26,15 @@ class RememberedAccounts:
         self._believed: dict[str, int] = {}
         self._distrusted_until: dict[str, float] = {}
 
-    def take_all(self, account_ids: Sequence[str]) -> dict[str, Account] | None:
-        """These accounts, which are forgotten until they are kept; None where one of them is not remembered."""
-        accounts = self._accounts
-        if any(account_id not in accounts for account_id in account_ids):
-            return None
-        taken = {account_id: accounts.pop(account_id) for account_id in account_ids}
-        for account_id, account in taken.items():
-            self._believed[account_id] = account.version
-        return taken
-
-    def forget(self, account_ids: Iterable[str]) -> None:
-        """Takes these accounts out: they are about to be read."""
+    def take(self, account_ids: Sequence[str]) -> dict[str, Account]:
+        """Those of these accounts that are remembered. They are forgotten until they are kept again."""
+        taken: dict[str, Account] = {}
         for account_id in account_ids:
-            self._accounts.pop(account_id, None)
+            account = self._accounts.pop(account_id, None)
+            if account is not None:
+                taken[account_id] = account
+                self._believed[account_id] = account.version
+        return taken
 
     def compare(self, read: Iterable[Account]) -> None:
         """Sees what accounts really are whose guard failed, and distrusts those that another writer changed."""

@@ -11,14 +11,18 @@ from billing_service.domain.account import Ids
 from billing_service.domain.refusals import Failure, Reason
 from billing_service.ledger.gathering import Gatherer
 from billing_service.ledger.operations import Answer, Deduct
-from billing_service.ledger.posting import Outcome, post_batch
+from billing_service.ledger.posting import Outcome, Posted, post_batch
 from billing_service.ledger.remembered import RememberedAccounts
+from billing_service.storage.statements import Work
 from billing_service.storage.store import Store
 
 log = structlog.get_logger(__name__)
 
 APART_S = 1.0
 """How long an account whose lock could not be had is kept out of batches: it would hold up all others in them."""
+
+GLANCES_MAX = 2
+"""Runs of a batch without locks: the first on what is remembered, the second on what is read. Then others are in the way."""
 
 Reply = Outcome | Exception | asyncio.Future[Answer]
 
@@ -71,7 +75,14 @@ class LedgerWriter:
         return self._by_account(operations)
 
     async def _post(self, operations: Sequence[Deduct]) -> Sequence[Outcome]:
-        posted = await self._store.write(lambda: post_batch(operations, self._clock_us, self._ids, self._remembered))
+        runs = 0
+
+        def work() -> Work[Posted]:
+            nonlocal runs
+            runs += 1
+            return post_batch(operations, self._clock_us, self._ids, self._remembered, careful=runs > GLANCES_MAX)
+
+        posted = await self._store.write(work)
         self._remembered.keep(posted.moved)
         return posted.outcomes
 

@@ -14,7 +14,7 @@ from billing_service.domain.account import Account
 from billing_service.storage.key_rows import FIND, KeyId, StoredKey
 from billing_service.storage.ledger_rows import READ_OPEN_LOTS, account_of, lot_of, order_lots
 from billing_service.storage.schema import Bytes, Id, Number, accounts, idempotency_keys, lots
-from billing_service.storage.statements import InList, InRows, Work, reading
+from billing_service.storage.statements import Glance, InList, InRows, Work, reading
 
 _ACCOUNT, _LOT, _KEY = 0, 1, 2
 _NO_TEXT = literal_column("''", type_=Id)
@@ -33,14 +33,9 @@ def _padded(kind: int, texts: Sequence[Any], numbers: Sequence[Any], blobs: Sequ
     ]
 
 
-def _statement() -> Any:
-    locked = (
-        select(*accounts.columns)
-        .where(InList(accounts.c.account_id, "list_ids"))
-        .order_by(accounts.c.account_id)
-        .with_for_update()
-        .cte("locked")
-    )
+def _statement(*, lock: bool) -> Any:
+    named = select(*accounts.columns).where(InList(accounts.c.account_id, "list_ids")).order_by(accounts.c.account_id)
+    locked = (named.with_for_update() if lock else named).cte("locked")
     seen = alias(accounts, "seen")
     account_numbers = [locked.c.version, locked.c.balance, locked.c.debt, locked.c.set_aside, locked.c.overdraft_limit, locked.c.frozen]
     account_rows = select(
@@ -65,13 +60,29 @@ def _statement() -> Any:
     return union_all(account_rows, lot_rows, key_rows)
 
 
-LOCK_BATCH = reading("lock batch", _statement(), "list_ids", "list_accounts", "list_keys", "list_scopes")
+_COLUMNS = ("list_ids", "list_accounts", "list_keys", "list_scopes")
+LOCK_BATCH = reading("lock batch", _statement(lock=True), *_COLUMNS)
+READ_BATCH = reading("read batch", _statement(lock=False), *_COLUMNS)
 
 
 def lock_batch(account_ids: Sequence[str], wanted: Sequence[KeyId]) -> Work[tuple[dict[str, Account], dict[KeyId, StoredKey]]]:
     """The accounts that exist, locked in the order given, with their open lots; and the spent ones of the wanted keys."""
-    key_accounts, key_values, key_scopes = zip(*wanted, strict=True)
-    rows: Sequence[Sequence[Any]] = yield LOCK_BATCH(account_ids, key_accounts, key_values, key_scopes)
+    found, spent, stale = _sorted_out((yield LOCK_BATCH(account_ids, *zip(*wanted, strict=True))))
+    if stale:
+        spent = yield from _read_again(found, wanted)
+    order_lots(found)
+    return found, spent
+
+
+def glance_batch(account_ids: Sequence[str], wanted: Sequence[KeyId]) -> Work[tuple[dict[str, Account], dict[KeyId, StoredKey]]]:
+    """The same, of one moment and without a lock."""
+    found, spent, _ = _sorted_out((yield Glance(READ_BATCH(account_ids, *zip(*wanted, strict=True)))))
+    order_lots(found)
+    return found, spent
+
+
+def _sorted_out(rows: Sequence[Sequence[Any]]) -> tuple[dict[str, Account], dict[KeyId, StoredKey], bool]:
+    """Accounts, spent keys, and whether an account changed while its lock was waited for."""
     found: dict[str, Account] = {}
     spent: dict[KeyId, StoredKey] = {}
     stale = False
@@ -84,10 +95,7 @@ def lock_batch(account_ids: Sequence[str], wanted: Sequence[KeyId]) -> Work[tupl
             found[row[1]].lots.append(lot_of((row[2], *row[5:12], row[3])))
         else:
             spent[row[1], row[2], row[3]] = StoredKey(row[12], row[13], row[4])
-    if stale:
-        spent = yield from _read_again(found, wanted)
-    order_lots(found)
-    return found, spent
+    return found, spent, stale
 
 
 def _read_again(found: dict[str, Account], wanted: Sequence[KeyId]) -> Work[dict[KeyId, StoredKey]]:

@@ -16,6 +16,7 @@ from billing_service.storage import failures
 from billing_service.storage.statements import (
     Call,
     Compiled,
+    Glance,
     Guarded,
     Kind,
     Statement,
@@ -137,6 +138,9 @@ class PostgresStore:
                     assert not begun, "a guarded step is all that a unit does"
                     await self._execute_guarded(connection, wanted)
                     return ended(work)
+                if isinstance(wanted, Glance):
+                    answer = await self._execute(connection, wanted.call)
+                    continue
                 if not begun:
                     counters.statements += BEGIN_AND_COMMIT
                     await connection.execute(begin)

@@ -69,17 +69,23 @@ class Together(NamedTuple):
     calls: tuple[Call, ...]
 
 
+class Glance(NamedTuple):
+    """A read before a guarded step, outside of any transaction: it locks nothing, and holds what was committed when it began."""
+
+    call: Call
+
+
 class Guarded(NamedTuple):
-    """All that a unit of work does, in one step: writes that must change exactly as many rows as they are given. Where one does not,
+    """All that a unit of work writes, in one step: writes that must change exactly as many rows as they are given. Where one does not,
     or meets a constraint, nothing is written and the unit runs again (`StaleError`). No lock is needed before it, and none is waited
-    for twice; a store may run it as one statement that is a transaction by itself. Nothing follows it."""
+    for twice; a store may run it as one statement that is a transaction by itself. Only glances come before it, and nothing follows it."""
 
     calls: tuple[Call, ...]
     held: Call
     """Reads and locks, in a fixed order, the rows that `calls` rest on, as they are believed to be: as many as it is given."""
 
 
-Work = Generator[Call | Together | Guarded, Any, T]
+Work = Generator[Call | Together | Glance | Guarded, Any, T]
 """A unit of work: everything that happens in one transaction, with nothing but the database in between."""
 
 

@@ -72,7 +72,7 @@ def deduction(account_id, amount, key):
     return DeductCreditsRequest(account_id=account_id, amount_microcredits=amount, idempotency_key=key)
 
 
-@operation("deduct", one_unit=True)
+@operation("deduct", one_unit=True, also=frozenset({"clean"}))
 async def deduct(service, tag):
     await granted(service, account_of(tag))
     return calling("deduct_credits", deduction(account_of(tag), 30, key_of(tag)))

@@ -9,10 +9,12 @@ from billing_service.clock import TimeOrderedIds
 from billing_service.domain.account import Account
 from billing_service.domain.refusals import Reason, Refusal, storage_unavailable
 from billing_service.domain.spending import DeductionMode
+from billing_service.ledger import posting
 from billing_service.ledger import remembered as remembered_accounts
 from billing_service.ledger.operations import Answer
 from billing_service.ledger.remembered import RememberedAccounts
 from billing_service.ledger.writer import LedgerWriter
+from billing_service.storage import batch_rows
 from billing_service.storage.ledger_rows import SET_LIMITS, read_accounts
 
 NAMES = ["acme", "blue", "cyan"]
@@ -61,6 +63,41 @@ async def test_what_is_remembered_is_not_read_again(writer, store, clock, ids):
     assert not any(answer.replayed for answer in answers)
     assert counters.statements - before == {"sqlite": 7, "postgresql": 1}[store.name]
     assert counters.stale == 0
+
+
+async def test_only_what_is_not_remembered_is_read(writer, store, clock, ids):
+    """One account more costs one statement more, and no lock."""
+    await remembering(writer, store, clock=clock, ids=ids, names=NAMES[:2])
+    await open_account(store, "cyan", clock=clock, ids=ids, microcredits=1)
+    before = store.counters.statements
+    told = await asyncio.gather(*(writer.submit(deduction(name, 2, "again")) for name in NAMES), return_exceptions=True)
+    assert [type(answer) for answer in told] == [Answer, Answer, Refusal]
+    assert store.counters.statements - before == {"sqlite": 8, "postgresql": 2}[store.name]
+    assert store.counters.stale == 0
+
+
+async def test_refusals_alone_begin_no_transaction(writer, store, clock, ids):
+    await open_account(store, "acme", clock=clock, ids=ids, microcredits=1)
+    before = store.counters.statements
+    assert await refused(writer.submit(deduction("acme", 2, "k"))) is Reason.INSUFFICIENT_CREDITS
+    assert store.counters.statements - before == 1
+
+
+async def test_accounts_that_others_change_all_the_time_are_locked_in_the_end(writer, store, clock, ids, monkeypatch):
+    """Each glance is out of date when the guarded step comes."""
+    await remembering(writer, store, clock=clock, ids=ids, names=["acme"])
+    glanced = []
+
+    def meddling(account_ids, wanted):
+        found = yield from batch_rows.glance_batch(account_ids, wanted)
+        glanced.append(account_ids)
+        found[0]["acme"].version += 1
+        return found
+
+    monkeypatch.setattr(posting, "glance_batch", meddling)
+    await give(store, "acme", 1, clock=clock, ids=ids)
+    assert (await writer.submit(deduction("acme", 100, "k"))).reply.endswith(b"left 0")
+    assert (glanced, store.counters.stale) == ([["acme"]], 2)
 
 
 async def test_credits_that_another_spent_are_gone(writer, other, store, clock, ids):
@@ -173,31 +210,30 @@ def account(name, version=1, lots=0):
     return Account(name, version, lots=[None] * lots)
 
 
-def test_accounts_are_taken_all_or_none():
+def test_accounts_that_are_taken_are_forgotten():
     memory = RememberedAccounts()
     memory.keep([account("acme"), account("blue")])
-    assert memory.take_all(["acme", "cyan"]) is None
-    assert set(memory.take_all(["acme", "blue"])) == {"acme", "blue"}
-    assert memory.take_all(["acme"]) is None
+    assert set(memory.take(["acme", "cyan"])) == {"acme"}
+    assert set(memory.take(["acme", "blue"])) == {"blue"}
 
 
 def test_memory_is_bounded(monkeypatch):
     monkeypatch.setattr(remembered_accounts, "ACCOUNTS_MAX", 2)
     memory = RememberedAccounts()
     memory.keep([account("acme"), account("blue")])
-    memory.keep(memory.take_all(["acme"]).values())
+    memory.keep(memory.take(["acme"]).values())
     memory.keep([account("cyan"), account("many", lots=remembered_accounts.LOTS_MAX + 1)])
-    assert [memory.take_all([name]) is not None for name in ("acme", "blue", "cyan", "many")] == [True, False, True, False]
+    assert set(memory.take(["acme", "blue", "cyan", "many"])) == {"acme", "cyan"}
 
 
 def test_distrust_ends():
     now = 0.0
     memory = RememberedAccounts(lambda: now)
     memory.keep([account("acme")])
-    memory.take_all(["acme"])
+    memory.take(["acme"])
     memory.compare([account("acme", version=5)])
     memory.keep([account("acme", version=6)])
-    assert memory.take_all(["acme"]) is None
+    assert not memory.take(["acme"])
     now = remembered_accounts.DISTRUST_S
     memory.keep([account("acme", version=7)])
-    assert memory.take_all(["acme"])["acme"].version == 7
+    assert memory.take(["acme"])["acme"].version == 7

@@ -85,12 +85,16 @@ class SimulatedStore(SqliteStore):
                 return function(connection, *args)
         return await self._dead()
 
+    async def _in_writer(self, work):
+        with contextlib.suppress(Crash):
+            return await super()._in_writer(work)
+        return await self._dead()
+
     async def _write_guarded(self, guarded):
         await self._turns.turn()
-        if self.survivor is None:
-            with contextlib.suppress(Crash):
-                return await super()._write_guarded(guarded)
-        return await self._dead()
+        if self.survivor is not None:
+            await self._dead()
+        await super()._write_guarded(guarded)
 
     async def _dead(self):
         """Nobody is ever answered."""
