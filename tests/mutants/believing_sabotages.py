@@ -14,16 +14,7 @@ UNDONE = "storage/test_guarded_steps_undone.py"
 BELIEFS = f"{GUARDED}::test_one_row_that_is_not_as_believed_stops_all_and_runs_the_unit_again"
 FROZEN = f"{MEMORY}::test_freezing_makes_no_version_and_is_seen_all_the_same[%s-1]"
 OVERDRAWN = f"{MEMORY}::test_an_overdraft_limit_that_was_taken_away_is_not_used[%s]"
-BELIEVED_WRITE = (
-    "            yield from write_believed(list(accounts.values()), beside=[INSERT_KEYS.many(batch.keys)])\n"
-    "            return Posted(outcomes, list(accounts.values()))\n"
-)
-MOVED_WRITE = (
-    "            moved = [account for account in accounts.values() if account.transactions]\n"
-    "            if moved:\n"
-    "                yield from write_believed(moved, beside=[INSERT_KEYS.many(batch.keys)])\n"
-)
-ALL_OR_NONE = "        outcomes = batch.post_all_or_none(operations)\n        if outcomes is not None:\n"
+FROM_MEMORY = "    if batch.unmoved & believed:\n"
 
 
 def unguarded(column: str, case: str, *also: str) -> tuple[Sabotage, Sabotage]:
@@ -54,53 +45,58 @@ BELIEVING = (
         "a refusal is told from memory alone",
         "P8",
         POSTING,
-        ALL_OR_NONE + BELIEVED_WRITE,
-        "        outcomes = [batch.post(operation) for operation in operations]\n        if outcomes:\n"
-        + MOVED_WRITE
-        + "            return Posted(outcomes, moved)\n",
+        FROM_MEMORY,
+        "    if batch.unmoved & believed and batch.keys:\n",
         (f"{MEMORY}::test_a_refusal_is_never_told_from_memory",),
     ),
     Sabotage(
         "a refusal is told from memory beside what moves",
         "P15",
         POSTING,
-        ALL_OR_NONE + BELIEVED_WRITE,
-        "        outcomes = [batch.post(operation) for operation in operations]\n        if batch.keys:\n"
-        + MOVED_WRITE
-        + "            return Posted(outcomes, moved)\n",
+        FROM_MEMORY,
+        "    if batch.unmoved & believed and not batch.keys:\n",
         (f"{HAPPENED}::test_a_refusal_among_movements_is_not_told_from_memory",),
     ),
     Sabotage(
-        "what memory allowed spends no key",
+        "a glance overlooks spent keys",
+        "P14",
+        "billing_service/storage/batch_rows.py",
+        "    order_lots(found)\n    return found, spent\n\n\ndef _sorted_out",
+        "    order_lots(found)\n    return found, {}\n\n\ndef _sorted_out",
+        (f"{HAPPENED}::test_a_key_that_was_spent_is_told_before_a_lack_of_credits",),
+    ),
+    Sabotage(
+        "a careful batch stores no keys",
         "P12",
         POSTING,
-        "write_believed(list(accounts.values()), beside=[INSERT_KEYS.many(batch.keys)])",
-        "write_believed(list(accounts.values()))",
-        (f"{MEMORY}::test_a_replay_of_its_own_is_found_too[sqlite]",),
+        "beside=[INSERT_KEYS.many(batch.keys)] if batch.keys else []",
+        "beside=[]",
+        (f"{HAPPENED}::test_a_key_that_was_spent_is_told_before_a_lack_of_credits",),
     ),
     Sabotage(
         "accounts are remembered before their guarded write",
         "P18",
         POSTING,
-        BELIEVED_WRITE,
-        "            remembered.keep(accounts.values())\n" + BELIEVED_WRITE,
+        "    if moved:\n        yield from write_believed",
+        "    remembered.keep(moved)\n    if moved:\n        yield from write_believed",
         (f"{MEMORY}::test_credits_that_another_spent_are_gone[sqlite]",),
     ),
     Sabotage(
         "accounts are remembered although their commit failed",
         "P18",
         POSTING,
-        "    return Posted(outcomes, moved)\n",
-        "    remembered.keep(moved)\n    return Posted(outcomes, moved)\n",
-        (f"{HAPPENED}::test_what_was_not_committed_is_not_remembered[sqlite]",),
+        "        return (yield from _post_locked(account_ids, operations, clock_us, ids))\n",
+        "        posted = yield from _post_locked(account_ids, operations, clock_us, ids)\n"
+        "        remembered.keep(posted.moved)\n        return posted\n",
+        (f"{HAPPENED}::test_what_was_not_committed_is_not_remembered",),
     ),
     Sabotage(
         "accounts stay remembered while somebody works on them",
         "P8",
         REMEMBERED,
-        "taken = {account_id: accounts.pop(account_id) for",
-        "taken = {account_id: accounts[account_id] for",
-        (f"{MEMORY}::test_accounts_are_taken_all_or_none", f"{MEMORY}::test_credits_that_another_spent_are_gone[sqlite]"),
+        "account = self._accounts.pop(account_id, None)",
+        "account = self._accounts.get(account_id)",
+        (f"{MEMORY}::test_credits_that_another_spent_are_gone[sqlite]",),
     ),
     Sabotage(
         "who was contradicted is believed again at once",

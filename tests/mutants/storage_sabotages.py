@@ -31,7 +31,7 @@ STORAGE = (
         "_accounts_named()",
         (f"{ALONE}[postgresql]",),
     ),
-    Sabotage("batch read without FOR UPDATE", "P8", BATCH_ROWS, "        .with_for_update()\n", "", WAITED),
+    Sabotage("batch read without FOR UPDATE", "P8", BATCH_ROWS, "(named.with_for_update() if lock else named)", "named", WAITED),
     Sabotage(
         "stale lots and keys used after waiting for a lock",
         "P8",
