@@ -22,7 +22,7 @@ def opened(wire, **options):
     """A stream on the test's channel."""
     method = METHODS["StreamDeductions"]
     path = f"/{method.containing_service.full_name}/{method.name}"
-    rpc = wire._channel.stream_stream(path, StreamDeductionsRequest.SerializeToString, StreamDeductionsResponse.FromString)
+    rpc = wire.channel.stream_stream(path, StreamDeductionsRequest.SerializeToString, StreamDeductionsResponse.FromString)
     return rpc(metadata=wire._metadata, **options)
 
 
@@ -166,7 +166,7 @@ async def test_a_batch_that_is_called_off_takes_back_what_has_not_begun_and_no_m
 async def test_garbage_on_a_stream_is_refused_in_its_turn(wire, stored, new_account):
     account_id = await rich(wire, new_account())
     before = await row_counts(stored)
-    rpc = wire._channel.stream_stream("/prepaid.billing.v1.BillingService/StreamDeductions")
+    rpc = wire.channel.stream_stream("/prepaid.billing.v1.BillingService/StreamDeductions")
     call = rpc(metadata=wire._metadata)
     good = StreamDeductionsRequest(deduction=request_of("DeductCredits", deduction(account_id, idempotency_key=key()))).SerializeToString()
     garbage = [bytes([number]) * number for number in range(40)] + [good[:-1], good + b"\x0a", b"\x0a\x05hello"]

@@ -8,6 +8,7 @@ import pytest
 from ledger_setup import deduction, open_account
 
 from billing_service.domain.refusals import Reason, Refusal
+from billing_service.ledger import writer as writer_module
 from billing_service.ledger.operations import Answer
 
 NEW_VERSION = "UPDATE accounts SET version = version + 1"
@@ -22,6 +23,12 @@ pytestmark = pytest.mark.unchecked_ledger
 def store_name(request):
     """SQLite has one writer: nothing is committed while a batch runs."""
     return request.param
+
+
+@pytest.fixture(autouse=True, params=[0, writer_module.GLANCES_MAX], ids=["locked", "glanced at"])
+def glances_max(request, monkeypatch):
+    """Both ways that a batch may go."""
+    monkeypatch.setattr(writer_module, "GLANCES_MAX", request.param)
 
 
 @asynccontextmanager

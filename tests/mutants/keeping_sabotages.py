@@ -7,7 +7,7 @@ RESTORE = "billing_service/operations/restore.py"
 MANIFEST = "billing_service/operations/manifest.py"
 MIGRATE = "billing_service/storage/migrate.py"
 POSTGRES = "billing_service/storage/postgres.py"
-SQLITE = "billing_service/storage/sqlite.py"
+SQLITE_STORE = "billing_service/storage/sqlite_store.py"
 AUDIT = "supply_chain/audit.py"
 RESTORING = "cli/test_restore.py"
 UPGRADING = "upgrade/test_upgrade.py"
@@ -139,9 +139,9 @@ KEEPING = (
     Sabotage(
         "answers leave before their commit is on the disk",
         "P19",
-        SQLITE,
-        '                raw.execute("COMMIT")\n        except sqlite3.Error as error:\n            meaning',
-        '                raw.execute("COMMIT")\n                raw.execute("PRAGMA synchronous=OFF")\n        except sqlite3.Error as error:\n            meaning',
+        SQLITE_STORE,
+        '                yield raw\n                raw.execute("COMMIT")\n',
+        '                yield raw\n                raw.execute("COMMIT")\n                raw.execute("PRAGMA synchronous=OFF")\n',
         ("crash/test_power_loss.py::test_nothing_acknowledged_is_lost",),
     ),
     Sabotage(

@@ -17,19 +17,19 @@ LEDGER = (
         "a deduction's key is not stored",
         "P12",
         POSTING,
-        "beside=[INSERT_KEYS.many(batch.keys)] if batch.keys else []",
-        "beside=[]",
+        "write_believed(moved, beside=[INSERT_KEYS.many(batch.keys)])",
+        "write_believed(moved)",
         (f"{GROUP_COMMIT}::test_a_replay_is_the_original_for_ever[sqlite]",),
     ),
     Sabotage(
         "a deduction's key is stored in a transaction of its own",
         "P12",
         POSTING,
-        "    yield from write_accounts(list(accounts.values()), beside=[INSERT_KEYS.many(batch.keys)] if batch.keys else [])\n",
-        "    from sqlalchemy import text\n\n    from billing_service.storage.statements import writing\n\n"
-        "    yield from write_accounts(list(accounts.values()))\n"
-        '    yield writing("end", text("COMMIT"))()\n    yield writing("begin", text("BEGIN"))()\n'
-        "    if batch.keys:\n        yield INSERT_KEYS.many(batch.keys)\n",
+        "        yield from write_believed(moved, beside=[INSERT_KEYS.many(batch.keys)])\n",
+        "        from sqlalchemy import text\n\n        from billing_service.storage.statements import writing\n\n"
+        "        yield from write_accounts(moved)\n"
+        '        yield writing("end", text("COMMIT"))()\n        yield writing("begin", text("BEGIN"))()\n'
+        "        yield INSERT_KEYS.many(batch.keys)\n",
         ("storage/test_database_alone.py::test_an_effect_whose_key_can_not_be_kept_does_not_happen[sqlite]",),
     ),
     Sabotage(
@@ -180,8 +180,8 @@ LEDGER = (
         "the chain ignores descriptions",
         "P40",
         "billing_service/domain/chain.py",
-        "t.source_id, t.caller, t.description, t.metadata)",
-        "t.source_id, t.caller, t.metadata)",
+        "{len(t.description)}:{t.description};",
+        "",
         ("domain/test_chain.py::test_any_change_changes_the_hash",),
     ),
     Sabotage(

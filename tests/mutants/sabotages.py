@@ -1,5 +1,6 @@
 """All sabotages, in the order of the table that `make mutants` prints."""
 
+from believing_sabotages import BELIEVING
 from caller_sabotages import CALLERS
 from keeping_sabotages import KEEPING
 from ledger_sabotages import LEDGER
@@ -10,4 +11,4 @@ from storage_sabotages import STORAGE
 from stripe_sabotages import STRIPE
 from watch_sabotages import WATCH
 
-SABOTAGES = (*STORAGE, *LEDGER, *MONEY, *STRIPE, *CALLERS, *MANY, *PROOF, *KEEPING, *WATCH)
+SABOTAGES = (*STORAGE, *BELIEVING, *LEDGER, *MONEY, *STRIPE, *CALLERS, *MANY, *PROOF, *KEEPING, *WATCH)

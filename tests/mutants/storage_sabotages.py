@@ -3,6 +3,7 @@
 from sabotage import Sabotage
 
 SQLITE = "billing_service/storage/sqlite.py"
+SQLITE_STORE = "billing_service/storage/sqlite_store.py"
 POSTGRES = "billing_service/storage/postgres.py"
 LEDGER_ROWS = "billing_service/storage/ledger_rows.py"
 BATCH_ROWS = "billing_service/storage/batch_rows.py"
@@ -17,9 +18,9 @@ STORAGE = (
     Sabotage(
         "BEGIN IMMEDIATE removed",
         "P8",
-        SQLITE,
-        '_transaction(raw, "BEGIN IMMEDIATE"):\n                result',
-        '_transaction(raw, "BEGIN"):\n                result',
+        SQLITE_STORE,
+        'raw.execute("BEGIN IMMEDIATE")',
+        'raw.execute("BEGIN")',
         (f"{ALONE}[sqlite]",),
     ),
     Sabotage(
@@ -30,7 +31,7 @@ STORAGE = (
         "_accounts_named()",
         (f"{ALONE}[postgresql]",),
     ),
-    Sabotage("batch read without FOR UPDATE", "P8", BATCH_ROWS, "        .with_for_update()\n", "", WAITED),
+    Sabotage("batch read without FOR UPDATE", "P8", BATCH_ROWS, "(named.with_for_update() if lock else named)", "named", WAITED),
     Sabotage(
         "stale lots and keys used after waiting for a lock",
         "P8",
@@ -50,9 +51,10 @@ STORAGE = (
     Sabotage(
         "a conflict reruns what is left of the unit",
         "P8",
-        SQLITE,
-        "return await rerun_on_conflict(lambda: self._in_writer(work), self.counters)",
-        "begun = work()\n        return await rerun_on_conflict(lambda: self._in_writer(lambda: begun), self.counters)",
+        SQLITE_STORE,
+        "return await rerun_on_conflict(lambda: self._finish(asyncio.ensure_future(self._in_writer(work))), self.counters)",
+        "begun = work()\n        once = lambda: begun\n"
+        "        return await rerun_on_conflict(lambda: self._finish(asyncio.ensure_future(self._in_writer(once))), self.counters)",
         (f"{UNITS}::test_a_conflict_reruns_the_unit_from_its_start[sqlite]",),
     ),
     Sabotage(
@@ -74,10 +76,11 @@ STORAGE = (
     Sabotage(
         "constraint errors swallowed",
         "P10",
-        SQLITE,
-        "                    answer = self._execute(raw, wanted)\n",
+        SQLITE_STORE,
+        "                    wanted = unit.send(self._execute(raw, wanted))\n",
         "                    try:\n                        answer = self._execute(raw, wanted)\n"
-        "                    except sqlite3.IntegrityError:\n                        answer = 0\n",
+        "                    except sqlite3.IntegrityError:\n                        answer = 0\n"
+        "                    wanted = unit.send(answer)\n",
         (f"{UNITS}::test_a_unit_cannot_swallow_a_statements_error[sqlite]",),
     ),
     Sabotage(
@@ -156,19 +159,19 @@ STORAGE = (
         "each transaction lowers its own durability",
         "P19",
         POSTGRES,
-        "                result = await self._drive(connection, work(), self.counters)\n",
-        '                await connection.execute("SET LOCAL synchronous_commit = off")\n'
-        "                result = await self._drive(connection, work(), self.counters)\n",
+        "                    await connection.execute(begin)\n",
+        "                    await connection.execute(begin)\n"
+        '                    await connection.execute("SET LOCAL synchronous_commit = off")\n',
         ("storage/test_transaction_durability.py::test_every_transaction_waits_for_the_disk[postgresql]",),
     ),
     Sabotage(
         "answered before the commit",
         "P18",
-        SQLITE,
-        '            with _transaction(raw, "BEGIN IMMEDIATE"):\n                result = self._drive(raw, work(), self.counters)\n'
-        '                raw.execute("COMMIT")\n',
-        '            if raw.in_transaction:\n                raw.execute("COMMIT")\n            raw.execute("BEGIN IMMEDIATE")\n'
-        "            result = self._drive(raw, work(), self.counters)\n",
+        SQLITE_STORE,
+        "        with self._committed(self._begin_waiting(connection)) as raw:\n"
+        "            return self._drive(raw, unit, wanted, self.counters)\n",
+        '        if connection._conn.in_transaction:\n            connection._conn.execute("COMMIT")\n'
+        "        return self._drive(self._begin_waiting(connection), unit, wanted, self.counters)\n",
         (f"{UNITS}::test_reads_hold_all_that_was_acknowledged[sqlite]",),
     ),
     Sabotage(
@@ -190,9 +193,9 @@ STORAGE = (
     Sabotage(
         "the probe always succeeds",
         "P36",
-        SQLITE,
-        "        await self._finish(self._call(self._writer, self._commit_nothing))\n",
-        "        self._confirm_file()\n",
+        SQLITE_STORE,
+        "            await self._call(self._writer, self._commit_nothing)\n",
+        "            self._confirm_file()\n",
         (f"{ENDINGS}::test_a_probe_needs_the_right_to_write",),
     ),
     Sabotage(
@@ -206,7 +209,7 @@ STORAGE = (
     Sabotage(
         "a second process may have the file",
         "P25",
-        SQLITE,
+        "billing_service/storage/file_lock.py",
         "fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)",
         "fcntl.flock(self._handle, fcntl.LOCK_SH | fcntl.LOCK_NB)",
         ("crash/test_storage_faults.py::test_a_second_process_on_the_same_file_does_not_start",),

@@ -1,0 +1,242 @@
+"""Sabotages of what is remembered of accounts and only believed, and of the guarded step that writes it."""
+
+from sabotage import Sabotage
+
+POSTING = "billing_service/ledger/posting.py"
+REMEMBERED = "billing_service/ledger/remembered.py"
+STATEMENTS = "billing_service/storage/statements.py"
+POSTGRES = "billing_service/storage/postgres.py"
+SQLITE_STORE = "billing_service/storage/sqlite_store.py"
+MEMORY = "ledger/test_remembered_accounts.py"
+HAPPENED = "ledger/test_memory_of_what_happened.py"
+GUARDED = "storage/test_guarded_steps.py"
+UNDONE = "storage/test_guarded_steps_undone.py"
+BELIEFS = f"{GUARDED}::test_one_row_that_is_not_as_believed_stops_all_and_runs_the_unit_again"
+FROZEN = f"{MEMORY}::test_freezing_makes_no_version_and_is_seen_all_the_same[%s-1]"
+OVERDRAWN = f"{MEMORY}::test_an_overdraft_limit_that_was_taken_away_is_not_used[%s]"
+FROM_MEMORY = "    if batch.unmoved & believed:\n"
+
+
+def unguarded(column: str, case: str, *also: str) -> tuple[Sabotage, Sabotage]:
+    """Accounts are written although this column is not as it was believed, on each store: there an UPDATE alone is guarded, here the
+    rows that are locked before it as well."""
+    return (
+        Sabotage(
+            f"{column} believed unseen, SQLite",
+            "P8",
+            STATEMENTS,
+            "        one = one.where(table.c[name] == bindparam(",
+            f'        one = one if name == "{column}" else one.where(table.c[name] == bindparam(',
+            (*(test % "sqlite" for test in also), f"{BELIEFS}[sqlite-{case}]"),
+        ),
+        Sabotage(
+            f"{column} believed unseen, PostgreSQL",
+            "P8",
+            STATEMENTS,
+            "_numbered_on((held, *texts), 0)",
+            f'_numbered_on([text.replace("accounts.{column} = anon_1.old_{column}", "true") for text in (held, *texts)], 0)',
+            (*(test % "postgresql" for test in also), f"{BELIEFS}[postgresql-{case}]"),
+        ),
+    )
+
+
+BELIEVING = (
+    Sabotage(
+        "a refusal is told from memory alone",
+        "P8",
+        POSTING,
+        FROM_MEMORY,
+        "    if batch.unmoved & believed and batch.keys:\n",
+        (f"{MEMORY}::test_a_refusal_is_never_told_from_memory",),
+    ),
+    Sabotage(
+        "a refusal is told from memory beside what moves",
+        "P15",
+        POSTING,
+        FROM_MEMORY,
+        "    if batch.unmoved & believed and not batch.keys:\n",
+        (f"{HAPPENED}::test_a_refusal_among_movements_is_not_told_from_memory",),
+    ),
+    Sabotage(
+        "a glance overlooks spent keys",
+        "P14",
+        "billing_service/storage/batch_rows.py",
+        "    order_lots(found)\n    return found, spent\n\n\ndef _sorted_out",
+        "    order_lots(found)\n    return found, {}\n\n\ndef _sorted_out",
+        (f"{HAPPENED}::test_a_key_that_was_spent_is_told_before_a_lack_of_credits",),
+    ),
+    Sabotage(
+        "a careful batch stores no keys",
+        "P12",
+        POSTING,
+        "beside=[INSERT_KEYS.many(batch.keys)] if batch.keys else []",
+        "beside=[]",
+        (f"{HAPPENED}::test_a_key_that_was_spent_is_told_before_a_lack_of_credits",),
+    ),
+    Sabotage(
+        "accounts are remembered before their guarded write",
+        "P18",
+        POSTING,
+        "    if moved:\n        yield from write_believed",
+        "    remembered.keep(moved)\n    if moved:\n        yield from write_believed",
+        (f"{MEMORY}::test_credits_that_another_spent_are_gone[sqlite]",),
+    ),
+    Sabotage(
+        "accounts are remembered although their commit failed",
+        "P18",
+        POSTING,
+        "        return (yield from _post_locked(account_ids, operations, clock_us, ids))\n",
+        "        posted = yield from _post_locked(account_ids, operations, clock_us, ids)\n"
+        "        remembered.keep(posted.moved)\n        return posted\n",
+        (f"{HAPPENED}::test_what_was_not_committed_is_not_remembered",),
+    ),
+    Sabotage(
+        "accounts stay remembered while somebody works on them",
+        "P8",
+        REMEMBERED,
+        "account = self._accounts.pop(account_id, None)",
+        "account = self._accounts.get(account_id)",
+        (f"{MEMORY}::test_credits_that_another_spent_are_gone[sqlite]",),
+    ),
+    Sabotage(
+        "who was contradicted is believed again at once",
+        "P9",
+        REMEMBERED,
+        "            if believed != account.version:\n",
+        "            if believed > account.version:\n",
+        (f"{MEMORY}::test_two_writers_on_one_account_do_not_try_in_vain_for_ever[sqlite]",),
+    ),
+    Sabotage(
+        "memory without a bound",
+        "P34",
+        REMEMBERED,
+        "            if len(self._accounts) >= ACCOUNTS_MAX:\n",
+        "            if len(self._accounts) < 0:\n",
+        (f"{MEMORY}::test_memory_is_bounded",),
+    ),
+    *unguarded("version", "version"),
+    *unguarded("last_transaction_id", "last"),
+    *unguarded("frozen", "frozen", FROZEN),
+    *unguarded("overdraft_limit", "overdraft_limit", OVERDRAWN),
+    Sabotage(
+        "rows of a guarded step not counted, PostgreSQL",
+        "P10",
+        STATEMENTS,
+        '= {wanted[number + 1]}" for number',
+        '<= {wanted[number + 1]}" for number',
+        (f"{UNDONE}::test_a_write_that_finds_no_row_stops_all",),
+    ),
+    Sabotage(
+        "rows of a guarded step not counted, SQLite",
+        "P10",
+        SQLITE_STORE,
+        "rowcount != rows:",
+        "rowcount > rows:",
+        (f"{UNDONE}::test_a_write_that_finds_no_row_stops_all",),
+    ),
+    Sabotage(
+        "rows that are held not counted",
+        "P8",
+        STATEMENTS,
+        '"(SELECT count(*) FROM held) = {wanted[0]}"',
+        '"(SELECT count(*) FROM held) <= {wanted[0]}"',
+        (f"{UNDONE}::test_rows_that_are_only_held_are_compared_too",),
+    ),
+    Sabotage(
+        "guarded steps lock in the order given",
+        "P9",
+        STATEMENTS,
+        "found.order_by(*(table.c[name] for name in keys)).with_for_update(of=table)",
+        "found.with_for_update(of=table)",
+        (f"{UNDONE}::test_locks_are_taken_in_the_order_of_their_keys",),
+    ),
+    Sabotage(
+        "a constraint met by a guarded step is a defect, PostgreSQL",
+        "P12",
+        POSTGRES,
+        "except (asyncpg.DivisionByZeroError, asyncpg.IntegrityConstraintViolationError) as error:",
+        "except asyncpg.DivisionByZeroError as error:",
+        (f"{GUARDED}::test_a_constraint_that_is_met_stops_all[postgresql]",),
+    ),
+    Sabotage(
+        "a constraint met by a guarded step is a defect, SQLite",
+        "P12",
+        SQLITE_STORE,
+        "            raise StaleError(str(error)) from error\n",
+        "            raise\n",
+        (f"{GUARDED}::test_a_constraint_that_is_met_stops_all[sqlite]",),
+    ),
+    Sabotage(
+        "guarded steps lower their session's durability",
+        "P19",
+        POSTGRES,
+        "            await connection.fetchval(sql, *arguments, *(len",
+        '            await connection.execute("SET synchronous_commit = off")\n'
+        "            await connection.fetchval(sql, *arguments, *(len",
+        (f"{UNDONE}::test_the_session_still_waits_for_the_disk[postgresql]",),
+    ),
+    Sabotage(
+        "a guarded step that failed is not rolled back",
+        "P10",
+        SQLITE_STORE,
+        "            except BaseException:\n                roll_back(raw)\n                raise\n",
+        "            except BaseException:\n                raise\n",
+        (f"{BELIEFS}[sqlite-version]",),
+    ),
+    Sabotage(
+        "a transaction that failed is not rolled back",
+        "P10",
+        SQLITE_STORE,
+        '                yield raw\n                raw.execute("COMMIT")\n            finally:\n                roll_back(raw)\n',
+        '                yield raw\n                raw.execute("COMMIT")\n            finally:\n                pass\n',
+        (f"{UNDONE}::test_a_commit_that_fails_is_told_and_leaves_nothing",),
+    ),
+    Sabotage(
+        "a guarded step is answered before its commit",
+        "P18",
+        SQLITE_STORE,
+        "        await self._call(self._writer, self._commit)\n",
+        "        asyncio.ensure_future(self._call(self._writer, self._commit))\n",
+        (f"{UNDONE}::test_a_commit_that_fails_is_told_and_leaves_nothing",),
+    ),
+    Sabotage(
+        "a guarded step not shielded from the caller's cancellation",
+        "P12",
+        SQLITE_STORE,
+        "return await asyncio.shield(running)",
+        "return await running",
+        (f"{UNDONE}::test_callers_that_hang_up_stop_nothing_that_began[sqlite]",),
+    ),
+    Sabotage(
+        "units share the writing connection",
+        "P8",
+        SQLITE_STORE,
+        "        async with self._writing:\n            unit = work()\n",
+        "        if self._writing:\n            unit = work()\n",
+        (f"{UNDONE}::test_units_at_once_are_each_whole[sqlite]",),
+    ),
+    Sabotage(
+        "the probe shares the writing connection",
+        "P8",
+        SQLITE_STORE,
+        "        async with self._writing:\n            await self._call(self._writer, self._commit_nothing)\n",
+        "        await self._call(self._writer, self._commit_nothing)\n",
+        (f"{UNDONE}::test_a_probe_begins_once_nobody_writes",),
+    ),
+    Sabotage(
+        "another program's lock is waited for on the event loop",
+        "P32",
+        SQLITE_STORE,
+        "        if not self._begin(raw):  # another",
+        "        if not self._begin_waiting(self._writer):  # another",
+        (f"{GUARDED}::test_another_programs_lock_is_waited_for_in_the_thread",),
+    ),
+    Sabotage(
+        "rows beyond the first statement are the first again",
+        "P10",
+        "billing_service/storage/sqlite_statements.py",
+        "for row in rows[start : start + count]",
+        "for row in rows[:count]",
+        (f"{GUARDED}::test_any_number_of_rows",),
+    ),
+)
