@@ -113,10 +113,10 @@ class PostgresStore:
                 result = await self._drive(connection, work(), self.counters, begin="BEGIN")
                 if connection.is_in_transaction():
                     await connection.execute("COMMIT")
+                    self.counters.commits += 1
             except BaseException:
                 await _roll_back(connection)
                 raise
-        self.counters.commits += 1
         return result
 
     async def _look(self, work: Callable[[], Work[T]]) -> T:
@@ -137,6 +137,7 @@ class PostgresStore:
                 if isinstance(wanted, Guarded):
                     assert not begun, "a guarded step is all that a unit does"
                     await self._execute_guarded(connection, wanted)
+                    counters.commits += 1
                     return ended(work)
                 if isinstance(wanted, Glance):
                     answer = await self._execute(connection, wanted.call)

@@ -83,7 +83,7 @@ class Guarded(NamedTuple):
 
     calls: tuple[Call, ...]
     held: Call
-    """Reads and locks, in a fixed order, the rows that `calls` rest on, as they are believed to be: as many as it is given."""
+    """Reads and locks the rows that `calls` rest on, as they are believed to be: as many as it is given."""
 
 
 Work = Generator[Call | Together | Glance | Guarded, Any, T]
@@ -185,8 +185,8 @@ def bulk_update(table: Table, keys: Sequence[str], changes: Sequence[str], *, be
 
 
 def bulk_lock(table: Table, keys: Sequence[str], believed: Sequence[str]) -> Statement:
-    """Locks rows, in the order of their keys, that are as they are believed to be. For stores that lock rows. It fails rather than wait:
-    what was decided before a wait, the time included, may not be so after it."""
+    """Locks rows that are as they are believed to be. For stores that lock rows. It fails rather than wait: what was decided before a
+    wait, the time included, may not be so after it. So no order is needed either."""
     names = [f"old_{name}" for name in (*keys, *believed)]
     given = _given_rows(names, [table.c[name].type for name in (*keys, *believed)])
     found: Any = select(literal_column("1")).select_from(
@@ -194,8 +194,7 @@ def bulk_lock(table: Table, keys: Sequence[str], believed: Sequence[str]) -> Sta
     )
     for name in believed:
         found = found.where(table.c[name] == given.c[f"old_{name}"])
-    found = found.order_by(*(table.c[name] for name in keys)).with_for_update(of=table, nowait=True)
-    return Statement(f"lock {table.name}", found, names, Kind.ROWS, bulk=True)
+    return Statement(f"lock {table.name}", found.with_for_update(of=table, nowait=True), names, Kind.ROWS, bulk=True)
 
 
 def _given_rows(names: Sequence[str], types: Sequence[TypeEngine[Any]]) -> Any:
@@ -259,7 +258,7 @@ def join_writes(texts: Sequence[str]) -> str:
 
 
 def join_guarded(held: str, texts: Sequence[str]) -> str:
-    """Writes as one statement that is whole or fails with `division_by_zero`: all locks are taken first and in order, then each write
+    """Writes as one statement that is whole or fails with `division_by_zero`: all locks are taken first, then each write
     happens only if every row was as believed, and each count is compared with the one given after all other parameters."""
     (held, *shifted), taken = _numbered_on((held, *texts), 0)
     wanted = [f"${taken + 1 + number}::bigint" for number in range(len(texts) + 1)]

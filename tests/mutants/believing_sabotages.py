@@ -85,8 +85,8 @@ BELIEVING = (
         "accounts are remembered although their commit failed",
         "P18",
         POSTING,
-        "        return (yield from _post_locked(account_ids, operations, clock_us, ids))\n",
-        "        posted = yield from _post_locked(account_ids, operations, clock_us, ids)\n"
+        "        return (yield from _post_locked(account_ids, operations, clock_us, ids, remembered))\n",
+        "        posted = yield from _post_locked(account_ids, operations, clock_us, ids, remembered)\n"
         "        remembered.keep(posted.moved)\n        return posted\n",
         (f"{HAPPENED}::test_what_was_not_committed_is_not_remembered",),
     ),
@@ -143,19 +143,19 @@ BELIEVING = (
         (f"{UNDONE}::test_rows_that_are_only_held_are_compared_too",),
     ),
     Sabotage(
-        "guarded steps lock in the order given",
-        "P9",
+        "guarded steps wait for locks",
+        "P8",
         STATEMENTS,
-        "found.order_by(*(table.c[name] for name in keys)).with_for_update(of=table)",
-        "found.with_for_update(of=table)",
-        (f"{UNDONE}::test_locks_are_taken_in_the_order_of_their_keys",),
+        ".with_for_update(of=table, nowait=True)",
+        ".with_for_update(of=table)",
+        ("ledger/test_remembered_accounts.py::test_credits_that_end_while_a_lock_is_waited_for_are_not_spent[postgresql]",),
     ),
     Sabotage(
         "a constraint met by a guarded step is a defect, PostgreSQL",
         "P12",
         POSTGRES,
-        "except (asyncpg.DivisionByZeroError, asyncpg.IntegrityConstraintViolationError) as error:",
-        "except asyncpg.DivisionByZeroError as error:",
+        "except (asyncpg.DivisionByZeroError, asyncpg.IntegrityConstraintViolationError, asyncpg.LockNotAvailableError) as error:",
+        "except (asyncpg.DivisionByZeroError, asyncpg.LockNotAvailableError) as error:",
         (f"{GUARDED}::test_a_constraint_that_is_met_stops_all[postgresql]",),
     ),
     Sabotage(
@@ -170,9 +170,8 @@ BELIEVING = (
         "guarded steps lower their session's durability",
         "P19",
         POSTGRES,
-        "            await connection.fetchval(sql, *arguments, *(len",
-        '            await connection.execute("SET synchronous_commit = off")\n'
-        "            await connection.fetchval(sql, *arguments, *(len",
+        "            await connection.fetch(sql, *arguments, *(len",
+        '            await connection.execute("SET synchronous_commit = off")\n            await connection.fetch(sql, *arguments, *(len',
         (f"{UNDONE}::test_the_session_still_waits_for_the_disk[postgresql]",),
     ),
     Sabotage(
@@ -211,8 +210,8 @@ BELIEVING = (
         "units share the writing connection",
         "P8",
         SQLITE_STORE,
-        "        async with self._writing:\n            unit = work()\n",
-        "        if self._writing:\n            unit = work()\n",
+        "        async with self._writing:\n            self._confirm_open()\n            unit = work()\n",
+        "        if self._writing:\n            self._confirm_open()\n            unit = work()\n",
         (f"{UNDONE}::test_units_at_once_are_each_whole[sqlite]",),
     ),
     Sabotage(
@@ -227,9 +226,9 @@ BELIEVING = (
         "another program's lock is waited for on the event loop",
         "P32",
         SQLITE_STORE,
-        "        if not self._begin(raw):  # another",
-        "        if not self._begin_waiting(self._writer):  # another",
-        (f"{GUARDED}::test_another_programs_lock_is_waited_for_in_the_thread",),
+        "        if not self._begin(raw):\n            raise StaleError",
+        "        if not self._begin_waiting(self._writer):\n            raise StaleError",
+        (f"{GUARDED}::test_it_waits_for_nobodys_lock[sqlite]",),
     ),
     Sabotage(
         "rows beyond the first statement are the first again",

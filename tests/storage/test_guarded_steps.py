@@ -91,7 +91,7 @@ async def test_any_number_of_rows(store, database, names, count):
 
 
 async def test_opposite_orders_never_deadlock(store, database, names):
-    """Locks are taken in one order whatever the order of the rows: racing units are contradicted, and never thrown out."""
+    """Racing units are contradicted, and never thrown out."""
 
     async def race(number):
         beliefs = [believed(name) for name in (names if number % 2 else reversed(names))]

@@ -4,7 +4,6 @@ import asyncio
 import random
 import sqlite3
 
-import asyncpg
 import pytest
 from ledger_setup import open_account
 from raw_units import outside, read_unit, write_unit
@@ -97,29 +96,6 @@ async def test_callers_that_hang_up_stop_nothing_that_began(store, database):
     assert await asyncio.wait_for(store.write(write_unit("SELECT 1")), 5)
     await store.close()
     assert outside(database, STATE) == [(len(NAMES), len(NAMES))]
-
-
-@pytest.mark.parametrize("store_name", ["postgresql"])
-async def test_locks_are_taken_in_the_order_of_their_keys(store, database):
-    """Whatever the order they are given in: a unit that waits for the second account has the first one, and not yet the third."""
-    first, second, third = [f"SELECT 1 FROM accounts WHERE account_id = '{name}' FOR UPDATE" for name in NAMES[:3]]
-
-    def work():
-        yield Guarded((spent("k"),), HOLD_ACCOUNTS.many([(name, 0, "", 0, 0) for name in reversed(NAMES[:3])]))
-
-    holder = await asyncpg.connect(database.url)
-    try:
-        async with holder.transaction():
-            await holder.execute(second)
-            waiting = asyncio.ensure_future(store.write(work))
-            while not await holder.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
-                assert not waiting.done()
-            assert outside(database, third) == [(1,)]
-            with pytest.raises(asyncpg.LockNotAvailableError):
-                outside(database, first)
-    finally:
-        await holder.close()
-        await asyncio.gather(waiting, return_exceptions=True)  # a busy machine may have let it wait for too long
 
 
 @pytest.mark.parametrize("store_name", ["sqlite"])
