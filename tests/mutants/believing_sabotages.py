@@ -148,7 +148,7 @@ BELIEVING = (
         STATEMENTS,
         ".with_for_update(of=table, nowait=True)",
         ".with_for_update(of=table)",
-        ("ledger/test_remembered_accounts.py::test_credits_that_end_while_a_lock_is_waited_for_are_not_spent[postgresql]",),
+        (f"{GUARDED}::test_it_waits_for_nobodys_lock[postgresql]",),
     ),
     Sabotage(
         "a constraint met by a guarded step is a defect, PostgreSQL",
