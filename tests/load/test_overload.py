@@ -80,7 +80,7 @@ def last_refusal_s(after):
 @pytest.mark.timeout(900 if LONG else 120)
 @pytest.mark.parametrize("bound", BOUNDS)
 def test_overload_is_refused_with_a_delay_and_loses_nothing(database, tmp_path, bound):
-    servers.seed(database.url, ACCOUNTS)
+    servers.seed(ACCOUNTS, database.url)
     balance = sum(stored(database)[2].values())
     with servers.service("service", database.url, tmp_path, BILLING_IN_FLIGHT_MAX=str(bound)) as server:
         rest_bytes = servers.resident_bytes(server.process.pid)

@@ -15,6 +15,7 @@ from process_cost import UNREADABLE, Cost
 from run_length import LONG
 from service_process import running_forker, running_process, service_settings
 
+from billing_service.api.message_sizes import RECEIVE_BYTES_MAX
 from tests.bench.http2 import CONTINUATION, DATA, HEADERS, PING, RST_STREAM, SETTINGS, decode_block, frame
 
 pytestmark = [
@@ -155,7 +156,7 @@ async def test_large_messages_are_refused_before_they_come(forker, database, tmp
     async with under_attack(forker, database, tmp_path) as (address, cost):
         cost.forget_peak()
         before_kib = cost.resident_kib(peak=True)
-        for length in (327_681, 2**31, 2**32 - 1):
+        for length in (RECEIVE_BYTES_MAX + 1, 2**31, 2**32 - 1):
             status, words = await asyncio.to_thread(answer_to, address, message(b"x", announced=length))
             assert (status, "larger than max" in words) == ("8", True)
         bomb = gzip.compress(bytes(64 << 20), 9)
