@@ -1,7 +1,7 @@
 """The embedded store, through aiosqlite: every connection has a thread.
 
 A unit of work runs as one function in its connection's thread: a hop a statement would cost more than the statement. Only a guarded step,
-where all is decided, is written on the event loop, and committed in the thread.
+where all is decided, and the glances before it run on the event loop; the commit is the thread's.
 `BEGIN IMMEDIATE` takes the write lock before anything is read, so nothing that was read can be stale when it is written.
 """
 
