@@ -8,13 +8,13 @@ version of its account; where the two versions differ, lots and keys are read ag
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import alias, cast, literal_column, null, select, union_all
+from sqlalchemy import FromClause, alias, cast, literal_column, null, select, union_all
 
 from billing_service.domain.account import Account
-from billing_service.storage.key_rows import FIND, KeyId, StoredKey
+from billing_service.storage.key_rows import FIND, NAMES, KeyId, StoredKey, found_keys, found_keys_sqlite
 from billing_service.storage.ledger_rows import READ_OPEN_LOTS, account_of, lot_of, order_lots
-from billing_service.storage.schema import Bytes, Id, Number, accounts, idempotency_keys, lots
-from billing_service.storage.statements import Glance, InList, InRows, Work, reading
+from billing_service.storage.schema import Bytes, Id, Number, accounts, lots
+from billing_service.storage.statements import Glance, InList, Statement, Work, reading
 
 _ACCOUNT, _LOT, _KEY = 0, 1, 2
 _NO_TEXT = literal_column("''", type_=Id)
@@ -33,7 +33,7 @@ def _padded(kind: int, texts: Sequence[Any], numbers: Sequence[Any], blobs: Sequ
     ]
 
 
-def _statement(*, lock: bool) -> Any:
+def _element(keys: FromClause, *, lock: bool) -> Any:
     named = select(*accounts.columns).where(InList(accounts.c.account_id, "list_ids")).order_by(accounts.c.account_id)
     locked = (named.with_for_update() if lock else named).cte("locked")
     seen = alias(accounts, "seen")
@@ -53,16 +53,21 @@ def _statement(*, lock: bool) -> Any:
     lot_rows = select(*_padded(_LOT, [lots.c.account_id, lots.c.lot_id, lots.c.source_id], lot_numbers, [])).where(
         InList(lots.c.account_id, "list_ids"), lots.c.is_open == literal_column("1")
     )
-    keys = idempotency_keys.c
     key_rows = select(
-        *_padded(_KEY, [keys.account_id, keys.idempotency_key, keys.scope, keys.resource_id], [], [keys.fingerprint, keys.reply])
-    ).where(InRows((keys.account_id, keys.idempotency_key, keys.scope), ("list_accounts", "list_keys", "list_scopes"), leading=1))
+        *_padded(
+            _KEY, [keys.c.account_id, keys.c.idempotency_key, keys.c.scope, keys.c.resource_id], [], [keys.c.fingerprint, keys.c.reply]
+        )
+    )
     return union_all(account_rows, lot_rows, key_rows)
 
 
-_COLUMNS = ("list_ids", "list_accounts", "list_keys", "list_scopes")
-LOCK_BATCH = reading("lock batch", _statement(lock=True), *_COLUMNS)
-READ_BATCH = reading("read batch", _statement(lock=False), *_COLUMNS)
+def _reading(name: str, *, lock: bool) -> Statement:
+    for_sqlite = _element(found_keys_sqlite(), lock=lock)
+    return reading(name, _element(found_keys(), lock=lock), "list_ids", *NAMES, sqlite_element=for_sqlite)
+
+
+LOCK_BATCH = _reading("lock batch", lock=True)
+READ_BATCH = _reading("read batch", lock=False)
 
 
 def lock_batch(account_ids: Sequence[str], wanted: Sequence[KeyId]) -> Work[tuple[dict[str, Account], dict[KeyId, StoredKey]]]:

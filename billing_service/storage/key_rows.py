@@ -3,14 +3,17 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, bindparam, delete, select, update
+from sqlalchemy import ColumnElement, FromClause, and_, bindparam, delete, literal_column, select, true, update
 
 from billing_service.storage.ledger_rows import expect
 from billing_service.storage.schema import idempotency_keys as keys
-from billing_service.storage.statements import InRows, Row, Work, bulk_insert, reading, writing
+from billing_service.storage.statements import InList, Row, Work, bulk_insert, given_rows, reading, writing
 
 KeyId = tuple[str, str, str]
 """Account, key, scope."""
+
+
+_KEY = (keys.c.account_id, keys.c.idempotency_key, keys.c.scope, keys.c.fingerprint, keys.c.reply, keys.c.resource_id)
 
 
 class StoredKey(NamedTuple):
@@ -23,15 +26,29 @@ class StoredKey(NamedTuple):
     """What the effect made: the purchase or refund to resume."""
 
 
-FIND = reading(
-    "find keys",
-    select(keys.c.account_id, keys.c.idempotency_key, keys.c.scope, keys.c.fingerprint, keys.c.reply, keys.c.resource_id).where(
-        InRows((keys.c.account_id, keys.c.idempotency_key, keys.c.scope), ("list_accounts", "list_keys", "list_scopes"), leading=1)
-    ),
-    "list_accounts",
-    "list_keys",
-    "list_scopes",
-)
+NAMES = ("list_accounts", "list_keys", "list_scopes")
+"""Parameters that name keys: a list of each part."""
+
+
+def found_keys() -> FromClause:
+    """The spent ones of the keys named, each looked up by itself, for stores that take rows. `LIMIT` keeps the planner from turning the
+    join round: a plan made while there are few keys would else read all of them, for as long as it is kept."""
+    named = given_rows(NAMES, [keys.c.account_id.type, keys.c.idempotency_key.type, keys.c.scope.type])
+    one = select(*_KEY).where(
+        keys.c.account_id == named.c.list_accounts, keys.c.idempotency_key == named.c.list_keys, keys.c.scope == named.c.list_scopes
+    )
+    found = one.limit(literal_column("1")).lateral("found")
+    joined: FromClause = select(found).select_from(named.join(found, true())).subquery("spent")
+    return joined
+
+
+def found_keys_sqlite() -> FromClause:
+    """Keys of these names, in whichever account and scope: SQLite has no cheap way to zip lists. Callers pass over the rest."""
+    joined: FromClause = select(*_KEY).where(InList(keys.c.idempotency_key, NAMES[1])).subquery("spent")
+    return joined
+
+
+FIND = reading("find keys", select(found_keys()), *NAMES, sqlite_element=select(found_keys_sqlite()))
 INSERT = bulk_insert(keys)
 """Rows are (account, key, scope, fingerprint, reply, resource id, time in µs)."""
 

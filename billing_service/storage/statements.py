@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import ARRAY, ColumnElement, Table, and_, bindparam, column, func, insert, literal_column, select, tuple_, update
+from sqlalchemy import ARRAY, ColumnElement, Table, and_, bindparam, column, func, insert, literal_column, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.ext.compiler import compiles
@@ -36,7 +36,7 @@ class Kind(Enum):
 class Statement:
     """One statement, named for logs and tests. `columns` are its parameters in the order in which calls give them."""
 
-    __slots__ = ("bulk", "columns", "element", "kind", "name", "sqlite_bulk")
+    __slots__ = ("bulk", "columns", "element", "kind", "name", "sqlite_element")
 
     def __init__(self, name: str, element: ClauseElement, columns: Sequence[str], kind: Kind, *, bulk: bool = False) -> None:
         self.name = name
@@ -44,7 +44,7 @@ class Statement:
         self.columns = tuple(columns)
         self.kind = kind
         self.bulk = bulk
-        self.sqlite_bulk: ClauseElement | None = None
+        self.sqlite_element: ClauseElement | None = None
 
     def __call__(self, *values: Any) -> "Call":
         assert len(values) == len(self.columns), self.name
@@ -123,35 +123,11 @@ def _in_list_postgresql(element: InList, compiler: SQLCompiler, **kw: Any) -> st
     return f"{compiler.process(element.element, **kw)} = ANY ({compiler.process(element.as_array, **kw)})"
 
 
-class InRows(ColumnElement[bool]):
-    """`columns IN (rows bound as one list for each column)`.
-
-    SQLite has no cheap way to zip lists: there only `leading` is compared, so that the answer may hold rows of other
-    combinations, which the caller passes over.
-    """
-
-    inherit_cache = False
-
-    def __init__(self, columns: Sequence[ColumnElement[str]], names: Sequence[str], *, leading: int) -> None:
-        self.left = tuple_(*columns)
-        self.arrays = [bindparam(name, type_=ARRAY(Text)) for name in names]
-        self.leading = InList(columns[leading], names[leading])
-
-
-@compiles(InRows, "sqlite")
-def _in_rows_sqlite(element: InRows, compiler: SQLCompiler, **kw: Any) -> str:
-    return compiler.process(element.leading, **kw)
-
-
-@compiles(InRows, "postgresql")
-def _in_rows_postgresql(element: InRows, compiler: SQLCompiler, **kw: Any) -> str:
-    lists = ", ".join(compiler.process(array, **kw) for array in element.arrays)
-    return f"{compiler.process(element.left, **kw)} IN (SELECT * FROM unnest({lists}))"  # noqa: S608 - from the compiler
-
-
-def reading(name: str, element: ClauseElement, *columns: str) -> Statement:
-    """A statement that answers with rows."""
-    return Statement(name, element, columns, Kind.ROWS)
+def reading(name: str, element: ClauseElement, *columns: str, sqlite_element: ClauseElement | None = None) -> Statement:
+    """A statement that answers with rows. `sqlite_element` is it for SQLite, where its form is another one."""
+    statement = Statement(name, element, columns, Kind.ROWS)
+    statement.sqlite_element = sqlite_element
+    return statement
 
 
 def writing(name: str, element: ClauseElement, *columns: str) -> Statement:
@@ -162,9 +138,9 @@ def writing(name: str, element: ClauseElement, *columns: str) -> Statement:
 def bulk_insert(table: Table) -> Statement:
     """Inserts any number of rows, given in the table's column order."""
     names = [c.name for c in table.columns]
-    given = _given_rows(names, [c.type for c in table.columns])
+    given = given_rows(names, [c.type for c in table.columns])
     statement = Statement(f"insert {table.name}", insert(table).from_select(names, select(given)), names, Kind.COUNT, bulk=True)
-    statement.sqlite_bulk = insert(table).values({c.name: bindparam(c.name, type_=c.type) for c in table.columns})
+    statement.sqlite_element = insert(table).values({c.name: bindparam(c.name, type_=c.type) for c in table.columns})
     return statement
 
 
@@ -173,14 +149,14 @@ def bulk_update(table: Table, keys: Sequence[str], changes: Sequence[str], *, be
     left alone, and then its changed ones."""
     names = [*(f"old_{name}" for name in (*keys, *believed)), *(f"new_{name}" for name in changes)]
     types = [table.c[name].type for name in (*keys, *believed, *changes)]
-    given = _given_rows(names, types)
+    given = given_rows(names, types)
     matching = update(table).values({name: given.c[f"new_{name}"] for name in changes})
     one = update(table).values({name: bindparam(f"new_{name}", type_=table.c[name].type) for name in changes})
     for name in (*keys, *believed):
         matching = matching.where(table.c[name] == given.c[f"old_{name}"])
         one = one.where(table.c[name] == bindparam(f"old_{name}", type_=table.c[name].type))
     statement = Statement(f"update {table.name}", matching, names, Kind.COUNT, bulk=True)
-    statement.sqlite_bulk = one
+    statement.sqlite_element = one
     return statement
 
 
@@ -188,7 +164,7 @@ def bulk_lock(table: Table, keys: Sequence[str], believed: Sequence[str]) -> Sta
     """Locks rows that are as they are believed to be. For stores that lock rows. It fails rather than wait: what was decided before a
     wait, the time included, may not be so after it. So no order is needed either."""
     names = [f"old_{name}" for name in (*keys, *believed)]
-    given = _given_rows(names, [table.c[name].type for name in (*keys, *believed)])
+    given = given_rows(names, [table.c[name].type for name in (*keys, *believed)])
     found: Any = select(literal_column("1")).select_from(
         table.join(given, and_(*(table.c[name] == given.c[f"old_{name}"] for name in keys)))
     )
@@ -197,7 +173,7 @@ def bulk_lock(table: Table, keys: Sequence[str], believed: Sequence[str]) -> Sta
     return Statement(f"lock {table.name}", found.with_for_update(of=table, nowait=True), names, Kind.ROWS, bulk=True)
 
 
-def _given_rows(names: Sequence[str], types: Sequence[TypeEngine[Any]]) -> Any:
+def given_rows(names: Sequence[str], types: Sequence[TypeEngine[Any]]) -> Any:
     """Rows given as one array for each column."""
     arrays: list[BindParameter[Any]] = [bindparam(name, type_=ARRAY(kind)) for name, kind in zip(names, types, strict=True)]
     columns = (column(name, kind) for name, kind in zip(names, types, strict=True))
@@ -234,8 +210,8 @@ def postgresql_dialect() -> DefaultDialect:
 def compile_statement(statement: Statement, dialect: DefaultDialect) -> Compiled:
     """The statement's text for a store. Every name in it must be one of the statement's columns."""
     element = statement.element
-    if dialect.name == "sqlite" and statement.sqlite_bulk is not None:
-        element = statement.sqlite_bulk
+    if dialect.name == "sqlite" and statement.sqlite_element is not None:
+        element = statement.sqlite_element
     compiled = element.compile(dialect=dialect)
     assert isinstance(compiled, SQLCompiler)
     names = list(compiled.positiontup or ())

@@ -24,8 +24,8 @@ def changing(statement):
 def matching_nothing(statement):
     """The same statement with a WHERE that no row fulfils."""
     blind = Statement(statement.name, statement.element.where(false()), statement.columns, statement.kind, bulk=statement.bulk)
-    if statement.sqlite_bulk is not None:
-        blind.sqlite_bulk = statement.sqlite_bulk.where(false())
+    if statement.sqlite_element is not None:
+        blind.sqlite_element = statement.sqlite_element.where(false())
     return blind
 
 
