@@ -6,15 +6,24 @@ that has gone stale costs a second try and never correctness. Nothing is refused
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from billing_service.domain.account import Account
+from billing_service.domain.lots import Category, Lot
 
 ACCOUNTS_MAX = 16_384
-"""About a kilobyte each."""
+"""About half a kilobyte each."""
 LOTS_MAX = 8
 """An account of more lots is read each time: it would fill the memory of many."""
 DISTRUST_S = 1.0
 """How long an account is not remembered that another writer changed meanwhile: believing it again would cost a try each time."""
+
+
+_CATEGORIES = {int(category): category for category in Category}
+
+Memory = tuple[Any, ...]
+"""An account as plain values, which the garbage collector leaves alone. As objects, ten thousand accounts kept it busy for 20 to 40 ms
+several times a second, in the middle of everybody's calls."""
 
 
 class RememberedAccounts:
@@ -22,7 +31,7 @@ class RememberedAccounts:
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
-        self._accounts: dict[str, Account] = {}
+        self._accounts: dict[str, Memory] = {}
         self._believed: dict[str, int] = {}
         self._distrusted_until: dict[str, float] = {}
 
@@ -30,9 +39,9 @@ class RememberedAccounts:
         """Those of these accounts that are remembered. They are forgotten until they are kept again."""
         taken: dict[str, Account] = {}
         for account_id in account_ids:
-            account = self._accounts.pop(account_id, None)
-            if account is not None:
-                taken[account_id] = account
+            memory = self._accounts.pop(account_id, None)
+            if memory is not None:
+                account = taken[account_id] = _recall(account_id, memory)
                 self._believed[account_id] = account.version
         return taken
 
@@ -58,7 +67,7 @@ class RememberedAccounts:
                 continue
             if len(self._accounts) >= ACCOUNTS_MAX:
                 del self._accounts[next(iter(self._accounts))]
-            self._accounts[account_id] = account
+            self._accounts[account_id] = _memorise(account)
 
     def _distrusts(self, account_id: str) -> bool:
         if not self._distrusted_until:
@@ -70,3 +79,39 @@ class RememberedAccounts:
             return True
         del self._distrusted_until[account_id]
         return False
+
+
+def _memorise(account: Account) -> Memory:
+    lots = tuple(
+        [
+            (
+                lot.lot_id,
+                int(lot.category),
+                lot.priority,
+                lot.amount,
+                lot.remaining,
+                lot.create_time_us,
+                lot.effective_time_us,
+                lot.expire_time_us,
+                lot.source_id,
+            )
+            for lot in account.lots
+        ]
+    )
+    return (
+        account.version,
+        account.last_transaction_id,
+        account.last_hash,
+        account.balance,
+        account.debt,
+        account.set_aside,
+        account.overdraft_limit,
+        account.frozen,
+        lots,
+    )
+
+
+def _recall(account_id: str, memory: Memory) -> Account:
+    version, last_transaction_id, last_hash, balance, debt, set_aside, overdraft_limit, frozen, lots = memory
+    recalled = [Lot(lot_id, _CATEGORIES[category], *rest) for lot_id, category, *rest in lots]
+    return Account(account_id, version, last_transaction_id, last_hash, balance, debt, set_aside, overdraft_limit, frozen, recalled)

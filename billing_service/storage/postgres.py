@@ -13,6 +13,7 @@ import structlog
 
 from billing_service.domain.refusals import storage_unavailable
 from billing_service.storage import failures
+from billing_service.storage.postgres_connections import Connections
 from billing_service.storage.statements import (
     Call,
     Compiled,
@@ -70,7 +71,7 @@ class PostgresStore:
 
     name = "postgresql"
 
-    def __init__(self, pool: Any) -> None:
+    def __init__(self, pool: Connections) -> None:
         self.counters = StoreCounters()
         self.read_counters = StoreCounters()
         self._pool = pool
@@ -247,7 +248,7 @@ async def open_postgres(url: str) -> PostgresStore:
         )
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
         raise failures.from_postgres(error) from error
-    store = PostgresStore(pool)
+    store = PostgresStore(Connections(pool))
     try:
         await _confirm(pool)
     except BaseException:

@@ -193,7 +193,8 @@ async def test_a_probe_that_may_make_no_table_leaves_it_to_the_next_write(store,
     monkeypatch.setattr(postgres_store, "_ALLOCATE", "DO $$ BEGIN RAISE insufficient_privilege; END $$")
     await store.probe()
     assert not store._disk_was_full
-    assert await store._pool.fetchval("SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'") == 0
+    async with store._pool.acquire() as connection:
+        assert await connection.fetchval("SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'") == 0
 
 
 def directory_owner(directory):

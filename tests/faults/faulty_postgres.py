@@ -82,5 +82,6 @@ def put_faults(store, points):
 
 def open_transactions(store):
     """Connections that are in use or in a transaction although nothing runs."""
-    connections = [holder for holder in store._pool._pool._holders if holder._con is not None and not holder._con.is_closed()]
-    return sum(holder._in_use is not None or holder._con.is_in_transaction() for holder in connections)
+    connections = store._pool._pool
+    holders = [holder for holder in connections._pool._holders if holder._con is not None and not holder._con.is_closed()]
+    return connections.get_size() - connections.get_idle_size() + sum(holder._con.is_in_transaction() for holder in holders)

@@ -189,10 +189,11 @@ async def test_a_value_that_fits_no_column_is_a_defect(store):
 async def test_a_goodbye_that_comes_before_the_end_of_its_connection(store):
     """The server's last word is read in one turn of the loop, the end of the connection in a later one; whoever comes in between…"""
     words = b"SFATAL\0VFATAL\0C57P01\0Mterminating connection due to administrator command\0\0"
-    holders = [await store._pool.acquire() for _ in range(store._pool.get_size())]
+    pool = store._pool._pool
+    holders = [await pool.acquire() for _ in range(pool.get_size())]
     for connection in holders:
         connection._protocol.data_received(b"E" + (len(words) + 4).to_bytes(4, "big") + words)
-        await store._pool.release(connection)
+        await pool.release(connection)
     with pytest.raises(Failure) as caught:
         await store.write(read_unit("SELECT 1"))
     assert caught.value.reason is Reason.STORAGE_UNAVAILABLE
