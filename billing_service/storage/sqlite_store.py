@@ -18,7 +18,7 @@ import aiosqlite
 from billing_service.domain.refusals import storage_unavailable
 from billing_service.storage import failures
 from billing_service.storage.file_lock import FileLock
-from billing_service.storage.sqlite_statements import SqliteStatements, Step
+from billing_service.storage.sqlite_statements import Repeated, SqliteStatements
 from billing_service.storage.statements import Call, Glance, Guarded, Together, Work, ended
 from billing_service.storage.store import BEGIN_AND_COMMIT, ConflictError, StaleError, StoreCounters, rerun_on_conflict
 
@@ -83,12 +83,12 @@ class SqliteStore:
         """Writes here, on the event loop, and commits in the connection's thread. The statements are short and wait for nothing; in
         the thread each would give the interpreter up to the loop twice and wait to have it back, for longer than it takes."""
         raw = self._writer._conn  # noqa: SLF001 - nobody else has it while `_writing` is held
-        writes = [step for call in guarded.calls for step in self._statements.spread(call)]
+        writes = [self._statements.repeated(call) for call in guarded.calls]
         if not self._begin(raw):
             raise StaleError("SQLITE_BUSY")
         with failures.of_sqlite():
             try:
-                self._run_steps(raw, writes)
+                self._run_repeated(raw, writes)
             except BaseException:
                 roll_back(raw)
                 raise
@@ -142,11 +142,11 @@ class SqliteStore:
         with self._committed(connection._conn):  # noqa: SLF001 - inside the connection's own thread
             """All has been written."""
 
-    def _run_steps(self, raw: sqlite3.Connection, writes: Sequence[Step]) -> None:
+    def _run_repeated(self, raw: sqlite3.Connection, writes: Sequence[Repeated]) -> None:
         self.counters.statements += BEGIN_AND_COMMIT + len(writes)
         try:
-            for text, values, rows in writes:
-                if raw.execute(text, values).rowcount != rows:
+            for text, rows in writes:
+                if raw.executemany(text, rows).rowcount != len(rows):
                     raise StaleError(text)
         except sqlite3.IntegrityError as error:
             raise StaleError(str(error)) from error

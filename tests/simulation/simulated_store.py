@@ -121,10 +121,10 @@ class SimulatedStore(SqliteStore):
             self._strike()
         return super()._execute(raw, call)
 
-    def _run_steps(self, raw, writes):
+    def _run_repeated(self, raw, writes):
         for step in writes:
             self._strike()
-            super()._run_steps(raw, [step])
+            super()._run_repeated(raw, [step])
 
     def _strike(self):
         if self._faults.meets("conflict"):

@@ -13,7 +13,7 @@ from billing_service.domain.refusals import Failure, Reason
 from billing_service.storage.key_rows import INSERT as INSERT_KEYS
 from billing_service.storage.ledger_rows import HOLD_ACCOUNTS, UPDATE_ACCOUNTS
 from billing_service.storage.postgres import LOCK_TIMEOUT_MS
-from billing_service.storage.sqlite_statements import ROWS_EXACT_MAX, ROWS_MAX, SqliteStatements
+from billing_service.storage.sqlite_statements import ROWS_MAX, SqliteStatements
 from billing_service.storage.statements import Guarded
 from billing_service.storage.store import ATTEMPTS_MAX
 
@@ -81,7 +81,7 @@ async def test_a_constraint_that_is_met_stops_all(store, database, names):
     assert outside(database, STATE) == [(2, 2)]
 
 
-@pytest.mark.parametrize("count", [1, 2, ROWS_EXACT_MAX, ROWS_EXACT_MAX + 1, ROWS_MAX, ROWS_MAX + SEVERAL])
+@pytest.mark.parametrize("count", [1, 2, ROWS_MAX, ROWS_MAX + SEVERAL])
 async def test_any_number_of_rows(store, database, names, count):
     keys = [f"k{number:04d}" for number in range(count)]
     await store.write(guarded([believed(name) for name in names], keys))
@@ -122,9 +122,11 @@ async def test_none_begins_once_the_store_is_closed(store, names):
 
 
 @pytest.mark.parametrize("store_name", ["sqlite"])
-def test_sqlite_finds_updated_rows_by_their_key(database):
+@pytest.mark.parametrize("form", ["spread", "repeated"])
+def test_sqlite_finds_updated_rows_by_their_key(database, form):
     """And does not read the whole table for each batch, nor make an index of it."""
-    text, values, _ = SqliteStatements().spread(UPDATE_ACCOUNTS.many([(*believed("acme"), 1, "t", b"x", 0, 0, 0)] * 40))[0]
+    call, statements = UPDATE_ACCOUNTS.many([(*believed("acme"), 1, "t", b"x", 0, 0, 0)] * 40), SqliteStatements()
+    text, values = statements.spread(call)[0] if form == "spread" else (statements.repeated(call).text, statements.repeated(call).rows[0])
     with closing(sqlite3.connect(database.path)) as connection:
         plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {text}", values)]
     assert any("SEARCH accounts USING PRIMARY KEY (account_id=?)" in step for step in plan), plan
