@@ -44,9 +44,7 @@ class Connections:
 
     async def _take(self, timeout: float | None) -> Any:  # noqa: ASYNC109 - as above
         kept, self._kept = self._kept, None
-        if kept is None or kept.is_closed():
-            if kept is not None:
-                await self._pool.release(kept)
+        if kept is None or _is_gone(kept):
             self._plans_until = self._monotonic() + PLANS_KEPT_S
             return await self._from_pool(timeout)
         if self._monotonic() > self._plans_until:
@@ -79,7 +77,7 @@ class Connections:
     def get_idle_size(self) -> int:
         """How many of them nobody uses."""
         idle: int = self._pool.get_idle_size()
-        return idle + (self._kept is not None)
+        return idle + (self._kept is not None and not _is_gone(self._kept))
 
     async def close(self) -> None:
         """Waits until all are given back, and closes them."""
@@ -88,3 +86,12 @@ class Connections:
         if kept is not None:
             await self._pool.release(kept)
         await self._pool.close()
+
+
+def _is_gone(connection: Any) -> bool:
+    """Whether it was closed, by whichever side. The pool takes such a one back by itself."""
+    try:
+        closed: bool = connection.is_closed()
+    except asyncpg.InterfaceError:  # what the pool has taken back answers to nothing any more
+        return True
+    return closed

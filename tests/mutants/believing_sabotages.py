@@ -6,6 +6,7 @@ POSTING = "billing_service/ledger/posting.py"
 REMEMBERED = "billing_service/ledger/remembered.py"
 STATEMENTS = "billing_service/storage/statements.py"
 POSTGRES = "billing_service/storage/postgres.py"
+CONNECTIONS = "billing_service/storage/postgres_connections.py"
 SQLITE_STORE = "billing_service/storage/sqlite_store.py"
 MEMORY = "ledger/test_remembered_accounts.py"
 HAPPENED = "ledger/test_memory_of_what_happened.py"
@@ -94,9 +95,9 @@ BELIEVING = (
         "accounts stay remembered while somebody works on them",
         "P8",
         REMEMBERED,
-        "account = self._accounts.pop(account_id, None)",
-        "account = self._accounts.get(account_id)",
-        (f"{MEMORY}::test_credits_that_another_spent_are_gone[sqlite]",),
+        "memory = self._accounts.pop(account_id, None)",
+        "memory = self._accounts.get(account_id)",
+        (f"{MEMORY}::test_accounts_that_are_taken_are_forgotten",),
     ),
     Sabotage(
         "who was contradicted is believed again at once",
@@ -130,8 +131,8 @@ BELIEVING = (
         "rows of a guarded step not counted, SQLite",
         "P10",
         SQLITE_STORE,
-        "rowcount != rows:",
-        "rowcount > rows:",
+        "rowcount != len(rows):",
+        "rowcount > len(rows):",
         (f"{UNDONE}::test_a_write_that_finds_no_row_stops_all",),
     ),
     Sabotage(
@@ -237,5 +238,37 @@ BELIEVING = (
         "for row in rows[start : start + count]",
         "for row in rows[:count]",
         (f"{GUARDED}::test_any_number_of_rows",),
+    ),
+    Sabotage(
+        "values of repeated updates in the order of the columns, not of the placeholders",
+        "P10",
+        "billing_service/storage/sqlite_statements.py",
+        "list(map(itemgetter(*compiled.order), rows))",
+        "rows",
+        (f"{GUARDED}::test_it_is_one_transaction",),
+    ),
+    Sabotage(
+        "a remembered lot forgets when it ends",
+        "P8",
+        REMEMBERED,
+        "                lot.expire_time_us,",
+        "                None,",
+        (f"{MEMORY}::test_an_account_is_recalled_as_it_was",),
+    ),
+    Sabotage(
+        "a connection is kept while others wait for one",
+        "P32",
+        CONNECTIONS,
+        "if self._kept is None and not self._waiting and",
+        "if self._kept is None and",
+        ("storage/test_postgres_connections.py::test_nobody_waits_for_the_pool_while_one_is_kept",),
+    ),
+    Sabotage(
+        "plans are kept for ever",
+        "P32",
+        CONNECTIONS,
+        "if self._monotonic() > self._plans_until:",
+        "if False:",
+        ("storage/test_postgres_connections.py::test_a_plan_that_was_made_for_a_tiny_table_does_not_outlive_an_import",),
     ),
 )

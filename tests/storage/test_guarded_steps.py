@@ -14,7 +14,7 @@ from billing_service.storage.key_rows import INSERT as INSERT_KEYS
 from billing_service.storage.ledger_rows import HOLD_ACCOUNTS, UPDATE_ACCOUNTS
 from billing_service.storage.postgres import LOCK_TIMEOUT_MS
 from billing_service.storage.sqlite_statements import ROWS_MAX, SqliteStatements
-from billing_service.storage.statements import Guarded
+from billing_service.storage.statements import Guarded, Together
 from billing_service.storage.store import ATTEMPTS_MAX
 
 STATE = "SELECT (SELECT sum(version) FROM accounts), (SELECT count(*) FROM idempotency_keys)"
@@ -81,10 +81,22 @@ async def test_a_constraint_that_is_met_stops_all(store, database, names):
     assert outside(database, STATE) == [(2, 2)]
 
 
-@pytest.mark.parametrize("count", [1, 2, ROWS_MAX, ROWS_MAX + SEVERAL])
-async def test_any_number_of_rows(store, database, names, count):
+def unguarded(beliefs, keys):
+    """A unit that writes such rows in an ordinary transaction."""
+
+    def work():
+        step = next(guarded(beliefs, keys)())
+        counts = yield Together(step.calls)
+        assert counts == [len(call.values) for call in step.calls]
+
+    return work
+
+
+@pytest.mark.parametrize("unit", [guarded, unguarded])
+@pytest.mark.parametrize("count", [1, 2, 3, ROWS_MAX, ROWS_MAX + SEVERAL])
+async def test_any_number_of_rows(store, database, names, count, unit):
     keys = [f"k{number:04d}" for number in range(count)]
-    await store.write(guarded([believed(name) for name in names], keys))
+    await store.write(unit([believed(name) for name in names], keys))
     assert outside(database, "SELECT count(*), min(idempotency_key), max(idempotency_key) FROM idempotency_keys") == [
         (count, keys[0], keys[-1])
     ]

@@ -9,6 +9,7 @@ from raw_units import outside, read_unit
 
 from billing_service.storage.key_rows import answer_key, find_keys, free_key, insert_keys
 from billing_service.storage.ledger_rows import INSERT_ACCOUNT, LostUpdateError, lock_accounts, read_accounts
+from billing_service.storage.migrations.versions.m0002_keys_by_time import keeps_ranges
 from billing_service.storage.schema import TIME_LED_KEYS, Id, metadata
 
 NFC = unicodedata.normalize("NFC", "Ame\u0301lie")
@@ -123,19 +124,32 @@ async def test_a_key_without_a_reply_is_answered_later_or_freed(store, clock):
     assert found == {("acme", "k1", "s"): (b"f", b"reply", "pur_1")}
 
 
-async def test_primary_keys_lead_as_each_store_needs(database):
-    """PostgreSQL leads with account_id, so that an account lives on one shard; SQLite with what grows."""
-    for table in ("transactions", "entries", "idempotency_keys"):
+async def test_primary_keys_lead_with_time(database):
+    """New rows go to the end of an index, and the account is part of each key, so that rows can be distributed by it."""
+    for table, columns in TIME_LED_KEYS.items():
         if database.store == "sqlite":
             rows = outside(database, f"SELECT name FROM pragma_table_info('{table}') WHERE pk > 0 ORDER BY pk")
-            assert tuple(row[0] for row in rows) == TIME_LED_KEYS[table]
         else:
             rows = outside(
                 database,
-                f"SELECT a.attname FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0] "
-                f"WHERE i.indrelid = '{table}'::regclass AND i.indisprimary",
+                f"SELECT a.attname FROM pg_index i, unnest(i.indkey) WITH ORDINALITY AS k (number, place), pg_attribute a "
+                f"WHERE i.indrelid = '{table}'::regclass AND i.indisprimary AND a.attrelid = i.indrelid AND a.attnum = k.number "
+                f"ORDER BY k.place",
             )
-            assert rows == [("account_id",)]
+        assert tuple(row[0] for row in rows) == columns
+        assert "account_id" in columns
+
+
+@pytest.mark.parametrize(
+    ("version", "ranges"),
+    [
+        ("PostgreSQL 18.0 on x86_64-pc-linux-gnu, compiled by gcc, 64-bit", False),
+        ("CockroachDB CCL v25.2.1 (x86_64-pc-linux-gnu, built 2025/06/04, go1.23.7)", True),
+        ("PostgreSQL 15.2-YB-2025.1.0.0-b0 on x86_64-pc-linux-gnu", True),
+    ],
+)
+def test_databases_of_ranges_keep_the_account_first(version, ranges):
+    assert keeps_ranges(version) is ranges
 
 
 async def test_rows_are_there_to_read(store, clock):

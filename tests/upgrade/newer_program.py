@@ -11,18 +11,22 @@ import asyncpg
 from changed_program import copy_program
 from databases import run_apart
 
+from billing_service.storage.migrations import versions
+
 DYING = Path(__file__).with_name("dying_migration.py")
-REVISION = "0002"
-VERSION = '''"""Notes about accounts."""
+OLDER = max(path.name[1:5] for path in Path(versions.__file__).parent.glob("m*.py"))
+"""This program's newest migration."""
+REVISION = f"{int(OLDER) + 1:04}"
+VERSION = f'''"""Notes about accounts."""
 
 from billing_service.storage.migrations.sql_files import run_sql_file
 
-revision = "0002"
-down_revision = "0001"
+revision = "{REVISION}"
+down_revision = "{OLDER}"
 
 
 def upgrade() -> None:
-    run_sql_file("0002_notes")
+    run_sql_file("{REVISION}_notes")
 '''
 STATEMENTS = [
     "ALTER TABLE accounts ADD COLUMN note TEXT",
@@ -41,10 +45,10 @@ class NewerProgram:
     def __init__(self, directory):
         self.python_path = copy_program(directory)
         migrations = directory / "billing_service" / "storage" / "migrations"
-        (migrations / "versions" / "m0002_notes.py").write_text(VERSION)
+        (migrations / "versions" / f"m{REVISION}_notes.py").write_text(VERSION)
         for dialect, kind in KINDS.items():
             text = "\n-- next\n".join(STATEMENTS).format(**kind)
-            (migrations / "sql" / f"0002_notes.{dialect}.sql").write_text(text)
+            (migrations / "sql" / f"{REVISION}_notes.{dialect}.sql").write_text(text)
 
     @property
     def environment(self):

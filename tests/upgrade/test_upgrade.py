@@ -7,7 +7,7 @@ import grpc
 import pytest
 from client_journal import CREDIT, Callers, grant, reconcile, stored, verify
 from ledger_check import ledger_problems
-from newer_program import REVISION, query, run_migrate, schema
+from newer_program import OLDER, REVISION, query, run_migrate, schema
 from service_process import RECONNECT, StartFailedError, running_process, service_settings
 
 GIVEN = {"a": 1_000_000, "b": 1_000_000}
@@ -45,7 +45,7 @@ async def test_a_newer_program_on_an_older_schema(filled, newer_forker, tmp_path
     """It asks for the migration, or applies it where it may."""
     before, settings = schema(filled), service_settings(filled)
     said = await refused_to_start(newer_forker, settings, tmp_path / "refused.log")
-    assert "at migration 0001, this program needs 0002: run `billing migrate`" in said
+    assert f"at migration {OLDER}, this program needs {REVISION}: run `billing migrate`" in said
     assert schema(filled) == before
     settings["BILLING_MIGRATE_ON_START"] = "true"
     async with running_process(newer_forker, settings, tmp_path / "newer.log") as service:
@@ -65,7 +65,7 @@ async def test_an_older_program_does_not_start_on_a_newer_schema(filled, newer, 
     upgraded(newer, filled)
     before = schema(filled), stored(filled)
     settings = service_settings(filled) | {"BILLING_MIGRATE_ON_START": on_start}
-    words = "at migration 0002, which this program does not know"
+    words = f"at migration {REVISION}, which this program does not know"
     assert words in await refused_to_start(forker, settings, tmp_path / "refused.log")
     code, said = await asyncio.to_thread(run_migrate, filled)
     assert code == 1

@@ -3,9 +3,9 @@
 Times are microseconds since 1970 UTC, amounts whole microcredits, flags 0 or 1, JSON is text: plain integers and text
 behave alike on every database. Names of constraints are fixed, for migrations and for reading errors.
 
-Where an account's rows live together matters on a distributed database, where rows of one time live together matters on
-SQLite's single file; `TIME_LED_KEYS` says where SQLite orders the same columns otherwise. What must be unique across
-accounts has a small table of its own, keyed by that value.
+Every key of what belongs to an account holds `account_id`, so that it distributes. It also leads, so that an account's rows live together
+on databases that keep rows in ranges; `TIME_LED_KEYS` says where SQLite and PostgreSQL order the same columns otherwise. What must be
+unique across accounts has a small table of its own, keyed by that value.
 """
 
 from billing_service.storage.schema.columns import Bytes, Id, Number, metadata
@@ -21,8 +21,8 @@ TIME_LED_KEYS = {
     "entries": ("transaction_id", "position", "account_id"),
     "idempotency_keys": ("idempotency_key", "account_id", "scope"),
 }
-"""SQLite's order of these primary keys: new rows go to the end of one file instead of all over it. Other stores lead with
-account_id, so that an account lives on one shard."""
+"""SQLite's and PostgreSQL's order of these primary keys: new rows go to the end of an index instead of all over it. CockroachDB and
+YugabyteDB lead with account_id: there, the end of an index is one range, on one machine."""
 
 __all__ = [
     "APPEND_ONLY",

@@ -1,0 +1,194 @@
+"""One connection stays at hand, nobody waits for it in vain, and no plan outlives what it was made for."""
+
+import asyncio
+
+import asyncpg
+import pytest
+from ledger_setup import open_account
+from raw_units import read_unit
+
+from billing_service.storage import batch_rows, ledger_rows
+from billing_service.storage.postgres import _PLANNING, open_postgres
+from billing_service.storage.postgres_connections import PLANS_KEPT_S, Connections
+from billing_service.storage.statements import compile_statement, postgresql_dialect
+
+pytestmark = pytest.mark.parametrize("store_name", ["postgresql"])
+
+HOLD = compile_statement(ledger_rows.HOLD_ACCOUNTS, postgresql_dialect()).sql
+READ_BATCH = compile_statement(batch_rows.READ_BATCH, postgresql_dialect()).sql
+MANY_ACCOUNTS = """
+INSERT INTO accounts SELECT 'many ' || number, 0, '', '', 0, 0, 0, 0, 0, 0 FROM generate_series(1, 20000) AS number
+"""
+WAITS_S_MAX = 5
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+async def pool(database):
+    async def plan_as_the_service_does(connection):
+        for name, value in _PLANNING.items():
+            await connection.execute(f"SET {name} = '{value}'")
+
+    opened = await asyncpg.create_pool(database.url, min_size=1, max_size=2, init=plan_as_the_service_does)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def connections(pool):
+    made = Connections(pool, Clock())
+    yield made
+    await made.close()
+
+
+async def identity(connections):
+    async with connections.acquire() as connection:
+        return await connection.fetchval("SELECT pg_backend_pid()")
+
+
+def idle(connections):
+    return connections.get_size() - connections.get_idle_size() == 0
+
+
+async def test_the_one_that_was_used_last_is_used_again(connections, pool):
+    first = await identity(connections)
+    assert pool.get_idle_size() == 0, "it stays out of the pool"
+    assert idle(connections)
+    assert await identity(connections) == first
+
+
+async def test_two_at_once_have_one_each(connections):
+    async with connections.acquire() as one, connections.acquire() as other:
+        assert await one.fetchval("SELECT pg_backend_pid()") != await other.fetchval("SELECT pg_backend_pid()")
+        assert not idle(connections)
+    assert idle(connections)
+
+
+async def test_nobody_waits_for_the_pool_while_one_is_kept(connections):
+    """What is given back goes to those who wait, not out of their sight."""
+
+    async def use():
+        async with connections.acquire() as connection:
+            await connection.fetchval("SELECT 1")
+
+    async with connections.acquire(), connections.acquire():
+        waiting = [asyncio.ensure_future(use()) for _ in range(3)]
+        await asyncio.sleep(0)
+    await asyncio.wait_for(asyncio.gather(*waiting), WAITS_S_MAX)
+    assert idle(connections)
+
+
+@pytest.mark.parametrize("failing", [RuntimeError, asyncio.CancelledError])
+async def test_what_fails_goes_back_to_the_pool(connections, pool, failing):
+    async def fail():
+        async with connections.acquire() as connection:
+            await connection.fetchval("SELECT 1")
+            raise failing
+
+    with pytest.raises(failing):
+        await fail()
+    assert pool.get_idle_size() == pool.get_size()
+
+
+async def test_one_that_the_server_closed_is_replaced(connections, database):
+    lost = await identity(connections)
+    other = await asyncpg.connect(database.url)
+    await other.fetchval("SELECT pg_terminate_backend($1)", lost)
+    await other.close()
+    while connections.get_idle_size():  # noqa: ASYNC110 - asyncpg tells nobody
+        await asyncio.sleep(0.001)
+    assert await identity(connections) != lost
+    assert idle(connections)
+
+
+async def test_closing_gives_back_what_is_kept_and_what_comes_later(pool):
+    connections = Connections(pool)
+    await identity(connections)
+    async with connections.acquire():
+        closing = asyncio.ensure_future(connections.close())
+        await asyncio.sleep(0)
+    await asyncio.wait_for(closing, WAITS_S_MAX)
+
+
+async def plan(connections, sql):
+    """How the server runs a prepared statement of the service."""
+    async with connections.acquire() as connection:
+        if not await connection.fetchval("SELECT count(*) FROM pg_prepared_statements WHERE name = 'tested'"):
+            await connection.execute(f"PREPARE tested AS {sql}")
+        count = await connection.fetchval("SELECT cardinality(parameter_types) FROM pg_prepared_statements WHERE name = 'tested'")
+        return "\n".join(row[0] for row in await connection.fetch(f"EXPLAIN EXECUTE tested({', '.join(['NULL'] * count)})"))
+
+
+async def analyze(connections):
+    async with connections.acquire() as connection:
+        await connection.execute("VACUUM (ANALYZE)")
+
+
+async def test_a_plan_that_was_made_for_a_tiny_table_does_not_outlive_an_import(connections, store, clock, ids):
+    await open_account(store, "acme", clock=clock, ids=ids)
+    await analyze(connections)
+    by_key = "Index Cond: (account_id = anon_1.old_account_id)"
+    assert by_key not in await plan(connections, HOLD), "the danger that this test is about is gone"
+    async with connections.acquire() as connection:
+        await connection.execute(MANY_ACCOUNTS)
+    assert by_key not in await plan(connections, HOLD)
+    connections._monotonic.now += PLANS_KEPT_S + 1
+    assert by_key in await plan(connections, HOLD)
+
+
+async def test_keys_are_looked_up_one_by_one_even_if_there_were_none_to_plan_for(connections, database):
+    """On an empty table, looking through all of them seems as cheap: the plan is kept, and the table grows."""
+    del database
+    await analyze(connections)
+    steps = await plan(connections, READ_BATCH)
+    assert (
+        "Index Cond: ((idempotency_key = anon_2.list_keys) AND (account_id = anon_2.list_accounts) AND (scope = anon_2.list_scopes))"
+        in steps
+    )
+
+
+class ForeignConnection:
+    """Of a database that knows no `DISCARD PLANS`."""
+
+    asked = 0
+
+    def is_closed(self):
+        return False
+
+    async def execute(self, sql):
+        assert sql == "DISCARD PLANS"
+        self.asked += 1
+        raise asyncpg.PostgresSyntaxError("at or near PLANS")
+
+
+class OnePool:
+    def __init__(self, connection):
+        self.connection = connection
+
+    async def acquire(self, **_options):
+        return self.connection
+
+
+async def test_a_database_that_keeps_its_plans_is_asked_once(database):
+    del database
+    connection = ForeignConnection()
+    connections = Connections(OnePool(connection), Clock())
+    for _ in range(4):
+        async with connections.acquire() as got:
+            assert got is connection
+        connections._monotonic.now += PLANS_KEPT_S + 1
+    assert connection.asked == 1
+
+
+async def test_a_store_gives_its_connections_back(database):
+    store = await open_postgres(database.url)
+    assert (await store.read(read_unit("SELECT 1")))[0][0] == 1
+    await asyncio.gather(*(store.read(read_unit("SELECT pg_sleep(0.01)")) for _ in range(20)))
+    assert idle(store._pool)
+    await asyncio.wait_for(store.close(), WAITS_S_MAX)
