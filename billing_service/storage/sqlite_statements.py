@@ -8,12 +8,11 @@ repeated, and a thread's are spread over rows.
 import re
 import sqlite3
 from collections.abc import Sequence
-from operator import itemgetter
 from typing import Any, NamedTuple
 
 import orjson
 
-from billing_service.storage.statements import Call, Compiled, Kind, Row, Statement, compile_statement, sqlite_dialect
+from billing_service.storage.statements import Call, Compiled, Kind, Statement, compile_statement, sqlite_dialect
 
 ROWS_MAX = 128
 """Rows in one statement: 13 columns each stay far below the 32,766 parameters that SQLite takes."""
@@ -35,7 +34,7 @@ class Repeated(NamedTuple):
     """A statement of one row, and the values of its placeholders for each row."""
 
     text: str
-    rows: Sequence[Row]
+    rows: Sequence[Sequence[Any]]
 
 
 class SqliteStatements:
@@ -76,7 +75,7 @@ class SqliteStatements:
         compiled = self._compile(statement)
         if compiled.order == tuple(range(len(statement.columns))):
             return Repeated(compiled.sql, rows)
-        return Repeated(compiled.sql, list(map(itemgetter(*compiled.order), rows)))
+        return Repeated(compiled.sql, [compiled.arguments(row) for row in rows])
 
     def _spread_over(self, statement: Statement, count: int) -> str:
         text = self._spread[statement, count] = spread_over_rows(self._compile(statement), len(statement.columns), count)

@@ -243,7 +243,7 @@ BELIEVING = (
         "values of repeated updates in the order of the columns, not of the placeholders",
         "P10",
         "billing_service/storage/sqlite_statements.py",
-        "list(map(itemgetter(*compiled.order), rows))",
+        "[compiled.arguments(row) for row in rows]",
         "rows",
         (f"{GUARDED}::test_it_is_one_transaction",),
     ),

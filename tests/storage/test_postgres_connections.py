@@ -77,10 +77,11 @@ async def test_nobody_waits_for_the_pool_while_one_is_kept(connections):
         async with connections.acquire() as connection:
             await connection.fetchval("SELECT 1")
 
-    async with connections.acquire(), connections.acquire():
-        waiting = [asyncio.ensure_future(use()) for _ in range(3)]
-        await asyncio.sleep(0)
-    await asyncio.wait_for(asyncio.gather(*waiting), WAITS_S_MAX)
+    async with connections.acquire():
+        async with connections.acquire():
+            waiting = [asyncio.ensure_future(use()) for _ in range(3)]
+            await asyncio.sleep(0)
+        await asyncio.wait_for(asyncio.gather(*waiting), WAITS_S_MAX)
     assert idle(connections)
 
 
