@@ -12,7 +12,7 @@ from billing_service.domain.account import Account
 from billing_service.domain.lots import Category, Lot
 
 ACCOUNTS_MAX = 16_384
-"""About half a kilobyte each."""
+"""Nine tenths of a kilobyte each, with one lot."""
 LOTS_MAX = 8
 """An account of more lots is read each time: it would fill the memory of many."""
 DISTRUST_S = 1.0

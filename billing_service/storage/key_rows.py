@@ -13,7 +13,7 @@ KeyId = tuple[str, str, str]
 """Account, key, scope."""
 
 
-_KEY = (keys.c.account_id, keys.c.idempotency_key, keys.c.scope, keys.c.fingerprint, keys.c.reply, keys.c.resource_id)
+_COLUMNS = (keys.c.account_id, keys.c.idempotency_key, keys.c.scope, keys.c.fingerprint, keys.c.reply, keys.c.resource_id)
 
 
 class StoredKey(NamedTuple):
@@ -34,7 +34,7 @@ def found_keys() -> FromClause:
     """The spent ones of the keys named, each looked up by itself, for stores that take rows. `LIMIT` keeps the planner from turning the
     join round: a plan made while there are few keys would else read all of them, for as long as it is kept."""
     named = given_rows(NAMES, [keys.c.account_id.type, keys.c.idempotency_key.type, keys.c.scope.type])
-    one = select(*_KEY).where(
+    one = select(*_COLUMNS).where(
         keys.c.account_id == named.c.list_accounts, keys.c.idempotency_key == named.c.list_keys, keys.c.scope == named.c.list_scopes
     )
     found = one.limit(literal_column("1")).lateral("found")
@@ -44,7 +44,7 @@ def found_keys() -> FromClause:
 
 def found_keys_sqlite() -> FromClause:
     """Keys of these names, in whichever account and scope: SQLite has no cheap way to zip lists. Callers pass over the rest."""
-    joined: FromClause = select(*_KEY).where(InList(keys.c.idempotency_key, NAMES[1])).subquery("spent")
+    joined: FromClause = select(*_COLUMNS).where(InList(keys.c.idempotency_key, NAMES[1])).subquery("spent")
     return joined
 
 

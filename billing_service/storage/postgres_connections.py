@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL: asyncpg's pool, with the connection that was used last kept at hand."""
+"""Connections to PostgreSQL: asyncpg's pool, with a connection that was used last kept at hand, and plans kept young."""
 
 import time
 from collections.abc import AsyncIterator, Callable
@@ -8,11 +8,18 @@ from typing import Any
 import asyncpg
 import structlog
 
+from billing_service.domain.refusals import Refusal
+from billing_service.storage.store import StaleError
+
 log = structlog.get_logger(__name__)
 
 PLANS_KEPT_S = 10.0
 """Plans of prepared statements stay until statistics come in, which takes autovacuum a minute. One that was made while a table was tiny
 reads all of it for every batch, and an import makes a large table of it in that minute. Planning anew takes some milliseconds."""
+
+
+PLANNED_MAX = 64
+"""Ages of plans that are remembered, of connections that are gone too."""
 
 
 class Connections:
@@ -23,33 +30,47 @@ class Connections:
         self._pool = pool
         self._monotonic = monotonic
         self._kept: Any = None
-        self._plans_until = 0.0
         self._waiting = 0
         """Units that wait for the pool: what is given back is for them."""
+        self._plans_until: dict[int, float] = {}
+        """By the server's process."""
+        self._plans_can_be_discarded = True
         self._closing = False
 
     @asynccontextmanager
     async def acquire(self, *, timeout: float | None = None) -> AsyncIterator[Any]:  # noqa: ASYNC109 - the pool's own, for what is new
-        """A connection. Whoever gets it gives it back outside of any transaction, or raises: then the pool looks after it."""
+        """A connection. Whoever gets it gives it back outside of any transaction, or raises what the database raised: then the pool looks
+        after it."""
         connection = await self._take(timeout)
         try:
             yield connection
+        except (Refusal, StaleError):  # an answer, after which the connection is as good as before
+            await self._give_back(connection)
+            raise
         except BaseException:
             await self._pool.release(connection)
             raise
+        await self._give_back(connection)
+
+    async def _give_back(self, connection: Any) -> None:
         if self._kept is None and not self._waiting and not self._closing:
             self._kept = connection
         else:
             await self._pool.release(connection)
 
     async def _take(self, timeout: float | None) -> Any:  # noqa: ASYNC109 - as above
-        kept, self._kept = self._kept, None
-        if kept is None or _is_gone(kept):
-            self._plans_until = self._monotonic() + PLANS_KEPT_S
-            return await self._from_pool(timeout)
-        if self._monotonic() > self._plans_until:
-            await self._plan_anew(kept)
-        return kept
+        connection, self._kept = self._kept, None
+        if connection is not None and _is_gone(connection):
+            await self._pool.release(connection)
+            connection = None
+        if connection is None:
+            connection = await self._from_pool(timeout)
+        try:
+            await self._keep_plans_young(connection)
+        except BaseException:
+            await self._pool.release(connection)
+            raise
+        return connection
 
     async def _from_pool(self, timeout: float | None) -> Any:  # noqa: ASYNC109 - as above
         self._waiting += 1
@@ -58,16 +79,21 @@ class Connections:
         finally:
             self._waiting -= 1
 
-    async def _plan_anew(self, connection: Any) -> None:
-        self._plans_until = self._monotonic() + PLANS_KEPT_S
+    async def _keep_plans_young(self, connection: Any) -> None:
+        now, process = self._monotonic(), connection.get_server_pid()
+        until = self._plans_until.get(process)
+        if until is not None and now <= until:
+            return
+        if len(self._plans_until) >= PLANNED_MAX:
+            self._plans_until.clear()
+        self._plans_until[process] = now + PLANS_KEPT_S
+        if until is None or not self._plans_can_be_discarded:
+            return
         try:
             await connection.execute("DISCARD PLANS")
         except (asyncpg.PostgresSyntaxError, asyncpg.FeatureNotSupportedError):
-            self._plans_until = float("inf")
+            self._plans_can_be_discarded = False
             log.info("database_keeps_its_plans")
-        except BaseException:
-            await self._pool.release(connection)
-            raise
 
     def get_size(self) -> int:
         """How many connections there are."""
@@ -89,7 +115,7 @@ class Connections:
 
 
 def _is_gone(connection: Any) -> bool:
-    """Whether it was closed, by whichever side. The pool takes such a one back by itself."""
+    """Whether it was closed, by whichever side."""
     try:
         closed: bool = connection.is_closed()
     except asyncpg.InterfaceError:  # what the pool has taken back answers to nothing any more

@@ -1,7 +1,7 @@
 """Statements written once in SQLAlchemy Core and compiled once for each store.
 
 A unit of work yields `Call`s and is sent rows; it never sees a driver. Set-wise forms differ only here: SQLite binds a list
-as JSON and repeats a prepared statement, PostgreSQL takes arrays.
+as JSON and takes rows one by one or spread (`sqlite_statements`), PostgreSQL takes arrays.
 """
 
 import re

@@ -7,10 +7,13 @@ import pytest
 from ledger_setup import open_account
 from raw_units import read_unit
 
+from billing_service.domain.refusals import Reason, Refusal
 from billing_service.storage import batch_rows, ledger_rows
+from billing_service.storage import postgres as postgres_store
 from billing_service.storage.postgres import _PLANNING, open_postgres
 from billing_service.storage.postgres_connections import PLANS_KEPT_S, Connections
 from billing_service.storage.statements import compile_statement, postgresql_dialect
+from billing_service.storage.store import StaleError
 
 pytestmark = pytest.mark.parametrize("store_name", ["postgresql"])
 
@@ -35,7 +38,9 @@ async def pool(database):
         for name, value in _PLANNING.items():
             await connection.execute(f"SET {name} = '{value}'")
 
-    opened = await asyncpg.create_pool(database.url, min_size=1, max_size=2, init=plan_as_the_service_does)
+    opened = await asyncpg.create_pool(
+        database.url, min_size=1, max_size=2, init=plan_as_the_service_does, reset=postgres_store._nothing_to_reset
+    )
     yield opened
     await opened.close()
 
@@ -52,22 +57,22 @@ async def identity(connections):
         return await connection.fetchval("SELECT pg_backend_pid()")
 
 
-def idle(connections):
+def all_are_idle(connections):
     return connections.get_size() - connections.get_idle_size() == 0
 
 
 async def test_the_one_that_was_used_last_is_used_again(connections, pool):
     first = await identity(connections)
     assert pool.get_idle_size() == 0, "it stays out of the pool"
-    assert idle(connections)
+    assert all_are_idle(connections)
     assert await identity(connections) == first
 
 
 async def test_two_at_once_have_one_each(connections):
     async with connections.acquire() as one, connections.acquire() as other:
         assert await one.fetchval("SELECT pg_backend_pid()") != await other.fetchval("SELECT pg_backend_pid()")
-        assert not idle(connections)
-    assert idle(connections)
+        assert not all_are_idle(connections)
+    assert all_are_idle(connections)
 
 
 async def test_nobody_waits_for_the_pool_while_one_is_kept(connections):
@@ -82,7 +87,7 @@ async def test_nobody_waits_for_the_pool_while_one_is_kept(connections):
             waiting = [asyncio.ensure_future(use()) for _ in range(3)]
             await asyncio.sleep(0)
         await asyncio.wait_for(asyncio.gather(*waiting), WAITS_S_MAX)
-    assert idle(connections)
+    assert all_are_idle(connections)
 
 
 @pytest.mark.parametrize("failing", [RuntimeError, asyncio.CancelledError])
@@ -97,6 +102,27 @@ async def test_what_fails_goes_back_to_the_pool(connections, pool, failing):
     assert pool.get_idle_size() == pool.get_size()
 
 
+@pytest.mark.parametrize("answer", [Refusal(Reason.ACCOUNT_FROZEN, "no"), StaleError("believed in vain")])
+async def test_what_was_only_refused_stays_at_hand(connections, pool, answer):
+    async def refuse():
+        async with connections.acquire():
+            raise answer
+
+    with pytest.raises(type(answer)):
+        await refuse()
+    assert pool.get_idle_size() == 0
+    assert all_are_idle(connections)
+
+
+async def test_one_that_was_aborted_goes_back_to_the_pool(connections, pool):
+    """asyncpg does not take such a one back by itself, and would wait for it for ever when it closes."""
+    first = await identity(connections)
+    connections._kept._con._protocol.abort()
+    assert await identity(connections) != first
+    assert all_are_idle(connections)
+    assert pool.get_size() == 1
+
+
 async def test_one_that_the_server_closed_is_replaced(connections, database):
     lost = await identity(connections)
     other = await asyncpg.connect(database.url)
@@ -105,7 +131,7 @@ async def test_one_that_the_server_closed_is_replaced(connections, database):
     while connections.get_idle_size():  # noqa: ASYNC110 - asyncpg tells nobody
         await asyncio.sleep(0.001)
     assert await identity(connections) != lost
-    assert idle(connections)
+    assert all_are_idle(connections)
 
 
 async def test_closing_gives_back_what_is_kept_and_what_comes_later(pool):
@@ -143,6 +169,34 @@ async def test_a_plan_that_was_made_for_a_tiny_table_does_not_outlive_an_import(
     assert by_key in await plan(connections, HOLD)
 
 
+async def meet(connections):
+    """Two units at once, as when health is probed under load: one of them takes a connection out of the pool."""
+    async with connections.acquire(), connections.acquire():
+        pass
+
+
+async def fail(connections):
+    with pytest.raises(ZeroDivisionError):
+        async with connections.acquire():
+            raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("between", [meet, fail])
+async def test_plans_grow_no_older_when_connections_come_and_go(connections, between, store, clock, ids):
+    await open_account(store, "acme", clock=clock, ids=ids)
+    await analyze(connections)
+    asked = 0
+    async with connections.acquire() as connection:
+        process = connection.get_server_pid()
+    for _ in range(12):
+        connections._monotonic.now += PLANS_KEPT_S / 2
+        before = connections._plans_until[process]
+        await between(connections)
+        await identity(connections)
+        asked += connections._plans_until[process] != before
+    assert asked == 12 / 3, "once each time that they had become too old"
+
+
 async def test_keys_are_looked_up_one_by_one_even_if_there_were_none_to_plan_for(connections, database):
     """On an empty table, looking through all of them seems as cheap: the plan is kept, and the table grows."""
     del database
@@ -162,6 +216,9 @@ class ForeignConnection:
     def is_closed(self):
         return False
 
+    def get_server_pid(self):
+        return 1
+
     async def execute(self, sql):
         assert sql == "DISCARD PLANS"
         self.asked += 1
@@ -175,14 +232,16 @@ class OnePool:
     async def acquire(self, **_options):
         return self.connection
 
+    async def release(self, connection):
+        assert connection is self.connection
+
 
 async def test_a_database_that_keeps_its_plans_is_asked_once(database):
     del database
     connection = ForeignConnection()
     connections = Connections(OnePool(connection), Clock())
     for _ in range(4):
-        async with connections.acquire() as got:
-            assert got is connection
+        await meet(connections)
         connections._monotonic.now += PLANS_KEPT_S + 1
     assert connection.asked == 1
 
@@ -191,5 +250,5 @@ async def test_a_store_gives_its_connections_back(database):
     store = await open_postgres(database.url)
     assert (await store.read(read_unit("SELECT 1")))[0][0] == 1
     await asyncio.gather(*(store.read(read_unit("SELECT pg_sleep(0.01)")) for _ in range(20)))
-    assert idle(store._pool)
+    assert all_are_idle(store._pool)
     await asyncio.wait_for(store.close(), WAITS_S_MAX)
