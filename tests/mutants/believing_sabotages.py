@@ -267,8 +267,16 @@ BELIEVING = (
         "plans are kept for ever",
         "P32",
         CONNECTIONS,
-        "if self._monotonic() > self._plans_until:",
-        "if False:",
+        "if until is not None and now <= until:",
+        "if until is not None:",
         ("storage/test_postgres_connections.py::test_a_plan_that_was_made_for_a_tiny_table_does_not_outlive_an_import",),
+    ),
+    Sabotage(
+        "whoever meets another sets the age of plans back",
+        "P32",
+        CONNECTIONS,
+        "        if connection is None:\n            connection = await self._from_pool(timeout)",
+        "        if connection is None:\n            connection = await self._from_pool(timeout)\n            self._plans_until.clear()",
+        ("storage/test_postgres_connections.py::test_plans_grow_no_older_when_connections_come_and_go",),
     ),
 )
