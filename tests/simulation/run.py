@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 from billing_service.storage import store
 from billing_service.storage.migrate import migrate_now
 from tests.simulation.simulation import Simulation
+from tests.simulation.turns import SteppedLoop
 
 STEPS = 300
 
@@ -42,8 +43,8 @@ def run_seed(seed, steps, place):
         await simulations[0].run(steps)
 
     try:
-        with capture_logs():
-            asyncio.run(run())
+        with capture_logs(), asyncio.Runner(loop_factory=SteppedLoop) as runner:
+            runner.run(run())
     except BaseException as error:
         error.add_note(f"seed={seed} steps={steps}; again: python -m tests.simulation --seed {seed} --steps {steps}")
         raise
