@@ -9,7 +9,7 @@ from collections import Counter
 from billing_service.operations.verify import verify_ledger
 from tests.simulation.answers import Answers, Serving
 from tests.simulation.batches import SHARE_OF_ASKED, SHARE_OF_ASKED_AGAIN, Batch, Batches, has_batches
-from tests.simulation.model import Model, ModelAccount, expect
+from tests.simulation.model import Contradiction, Model, ModelAccount, expect
 from tests.simulation.service import BONUS, VESTING_US, ServiceProcess
 from tests.simulation.simulated_store import Faults, SimulatedStore
 from tests.simulation.simulated_stripe import SimulatedStripe
@@ -69,6 +69,8 @@ class Simulation:
         self.serving = []
         self.told = set()
         """Numbers of the events that Stripe knows to have arrived."""
+        self.contradiction = None
+        """What the witness saw. The service takes it for a defect of one request, and may well get over it."""
         self.counts = Counter()
         self.answers = Answers(self.model, self.workload, self.network, self.public, self.counts)
         self._trace = hashlib.sha256()
@@ -92,7 +94,11 @@ class Simulation:
         return ServiceProcess(store, self.provider, self.clock, self.chance, vesting_us=self.vesting_us)
 
     def _committed(self, raw):
-        self.witness(raw)
+        try:
+            self.witness(raw)
+        except Contradiction as contradiction:
+            self.contradiction = contradiction
+            raise
         self._note_offers()
 
     def _note_offers(self):
@@ -142,6 +148,8 @@ class Simulation:
 
     async def _let_run(self):
         await until_quiet()
+        if self.contradiction is not None:
+            raise self.contradiction
         if self.process.store.survivor is not None:
             await self._restart()
         for serving in [each for each in self.serving if each.task.done()]:

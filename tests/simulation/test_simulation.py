@@ -16,10 +16,11 @@ GROUPS = 10
 SAME = range(3, 15)
 
 REGRESSIONS = {
-    16: "credits given before the clock was set back could not be spent",
-    499: "a refund that began while the payment arrived asked Stripe to refund no payment",
+    29: "credits given before the clock was set back could not be spent",
+    55: "a refund that began while the payment arrived asked Stripe to refund no payment",
 }
-"""Seeds that fail when a defect which the simulation found is put back. In none of them anybody asks for a batch."""
+"""Seeds that fail when a defect which the simulation found is put back; `make mutants` puts it back. Whatever makes the service wait more
+or less often makes another run of a seed: where a sabotage is then no longer noticed, look for a seed that notices it."""
 
 
 @pytest.fixture(scope="module")
