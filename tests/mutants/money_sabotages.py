@@ -146,7 +146,7 @@ MONEY = (
     ),
     Sabotage(
         "a refund asks for the payment seen when its call came",
-        "P5",
+        "P8",
         REFUND,
         "    return _Begun(purchase, refund, resumed=False)\n",
         "    return _Begun(seen, refund, resumed=False)\n",

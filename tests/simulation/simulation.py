@@ -52,7 +52,7 @@ class Simulation:
         self.chance = random.Random(seed)
         self.clock = Clock()
         self.turns = Turns(self.chance)
-        self.faults = Faults(self.chance)
+        self.faults = Faults(self.chance, ["lasting conflict"] if has_batches(seed) else ())
         self.network = Network(self.chance)
         self.stripe = SimulatedStripe(self.clock.true)
         self.provider = UnreliableProvider(self.stripe, self.turns, self.chance)
@@ -101,8 +101,8 @@ class Simulation:
             raise
         self._note_offers()
 
-    def _note_offers(self):
-        now_us = self.clock()
+    def _note_offers(self, decided_us=None):
+        now_us = self.clock() if decided_us is None else decided_us
         for serving in self.serving:
             for account_id, offers in serving.offers.items():
                 account = self.model.accounts.get(account_id) or ModelAccount()
