@@ -60,7 +60,7 @@ def test_the_worlds_are_rough(place):
         states |= {refund.status for refund in ran.stripe.refunds.values()}
         for name, count in ran.counts.items():
             counts[str(name)] = counts.get(str(name), 0) + count
-    assert met == {"before", "after commit", "conflict", "full disk", "crash", "crash after commit"}
+    assert met == {"before", "after commit", "conflict", "full disk", "crash", "crash after commit", "lasting conflict"}
     assert states == {"pending", "succeeded", "failed", "canceled"}
     wanted = (
         "refund",
@@ -70,6 +70,7 @@ def test_the_worlds_are_rough(place):
         "INSUFFICIENT_CREDITS",
         "STRIPE_UNAVAILABLE",
         "STORAGE_UNAVAILABLE",
+        "CONFLICT",
         "batch",
         "batch with a refusal and a success",
         "batch with a failure and a success",
