@@ -9,7 +9,7 @@ import structlog
 
 from billing_service.domain.account import Ids
 from billing_service.domain.refusals import Failure, Reason
-from billing_service.ledger.gathering import Gatherer
+from billing_service.ledger.gathering import Gatherer, interrupted_inside
 from billing_service.ledger.operations import Answer, Deduct
 from billing_service.ledger.posting import Outcome, Posted, post_batch
 from billing_service.ledger.remembered import RememberedAccounts
@@ -121,6 +121,8 @@ class LedgerWriter:
             if failure.reason is Reason.CONFLICT:
                 self._apart_until[account_id] = time.monotonic() + APART_S
             outcomes = [failure] * len(group)
+        except asyncio.CancelledError as error:
+            outcomes = [interrupted_inside(error)] * len(group)
         except Exception as error:  # as above, within one account
             if len(group) > 1:
                 log.exception("account_failed", operations=len(group))

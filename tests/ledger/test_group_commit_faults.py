@@ -146,6 +146,13 @@ async def test_a_conflict_that_lasts_is_told_and_the_key_stays_free(open_writer,
     assert not (await writer.submit(deduction("acme", 1, "k"))).replayed
 
 
+async def test_an_account_by_itself_that_is_interrupted_inside_tells_its_callers_and_goes_on(open_writer, store):
+    writer = open_writer(FailingStore(FailingStore(store, asyncio.CancelledError(), times=1), conflict(), times=1), batch_max=1)
+    told = await asyncio.gather(*(writer.submit(deduction("acme", 1, f"k{number}")) for number in range(3)), return_exceptions=True)
+    assert [getattr(answer, "reason", None) for answer in told] == [Reason.CONFLICT, None, None]
+    assert await balance(store) == 98
+
+
 async def test_an_account_that_another_program_keeps_locked_holds_up_nobody_else(open_writer, store, database, clock, ids):
     """The others are answered while the lock is still held, in the first batch and in the next ones."""
     if database.store == "sqlite":
