@@ -2,14 +2,14 @@
 
 import asyncio
 import time
-from collections import defaultdict
+from collections import deque
 from collections.abc import Callable, Sequence
 
 import structlog
 
 from billing_service.domain.account import Ids
 from billing_service.domain.refusals import Failure, Reason
-from billing_service.ledger.gathering import Gatherer
+from billing_service.ledger.gathering import Gatherer, interrupted_inside
 from billing_service.ledger.operations import Answer, Deduct
 from billing_service.ledger.posting import Outcome, Posted, post_batch
 from billing_service.ledger.remembered import RememberedAccounts
@@ -25,6 +25,7 @@ GLANCES_MAX = 1
 """Runs of a batch without locks. Then memory was wrong, or others are in the way."""
 
 Reply = Outcome | Exception | asyncio.Future[Answer]
+Waiting = tuple[Deduct, asyncio.Future[Answer]]
 
 
 class LedgerWriter:
@@ -32,11 +33,14 @@ class LedgerWriter:
 
     def __init__(self, store: Store, clock_us: Callable[[], int], ids: Ids, *, batch_max: int, wait_s: float) -> None:
         self._store = store
+        self._batch_max = batch_max
         self._clock_us = clock_us
         self._ids = ids
         self._gatherer: Gatherer[Deduct, Answer] = Gatherer(self._commit, batch_max=batch_max, wait_s=wait_s)
         self._remembered = RememberedAccounts()
         self._apart_until: dict[str, float] = {}
+        self._apart: dict[str, deque[Waiting]] = {}
+        """What waits behind what is being posted of one account by itself: in a batch it could overtake that."""
         self.operations = 0
         """Operations posted, refused ones included."""
 
@@ -50,13 +54,14 @@ class LedgerWriter:
 
     async def _commit(self, operations: Sequence[Deduct]) -> Sequence[Reply]:
         self.operations += len(operations)
-        if not self._apart_until:
+        if not self._apart_until and not self._apart:
             return await self._together(operations)
         now = time.monotonic()
         self._apart_until = {account_id: until for account_id, until in self._apart_until.items() if until > now}
-        apart = [operation for operation in operations if operation.account_id in self._apart_until]
+        apart_ids = self._apart_until.keys() | self._apart.keys()
+        apart = [operation for operation in operations if operation.account_id in apart_ids]
         replies: dict[int, Reply] = dict(zip(map(id, apart), self._by_account(apart), strict=True))
-        together = [operation for operation in operations if operation.account_id not in self._apart_until]
+        together = [operation for operation in operations if operation.account_id not in apart_ids]
         if together:
             replies |= zip(map(id, together), await self._together(together), strict=True)
         return [replies[id(operation)] for operation in operations]
@@ -90,17 +95,25 @@ class LedgerWriter:
         return posted.outcomes
 
     def _by_account(self, operations: Sequence[Deduct]) -> list[Reply]:
-        """A transaction for each account, beside the batches that go on: the culprit fails alone."""
+        """A transaction for each account, beside the batches that go on: the culprit fails alone. Each account's keep their order."""
         loop = asyncio.get_running_loop()
         replies: list[asyncio.Future[Answer]] = [loop.create_future() for _ in operations]
-        groups: dict[str, list[tuple[Deduct, asyncio.Future[Answer]]]] = defaultdict(list)
         for operation, reply in zip(operations, replies, strict=True):
-            groups[operation.account_id].append((operation, reply))
-        for account_id, group in groups.items():
-            self._gatherer.go_on_beside(self._post_group(account_id, group))
+            waiting = self._apart.get(operation.account_id)
+            if waiting is None:
+                waiting = self._apart[operation.account_id] = deque()
+                self._gatherer.go_on_beside(self._post_apart(operation.account_id, waiting))
+            waiting.append((operation, reply))
         return list(replies)
 
-    async def _post_group(self, account_id: str, group: list[tuple[Deduct, "asyncio.Future[Answer]"]]) -> None:
+    async def _post_apart(self, account_id: str, waiting: deque[Waiting]) -> None:
+        try:
+            while waiting:
+                await self._post_group(account_id, [waiting.popleft() for _ in range(min(len(waiting), self._batch_max))])
+        finally:
+            del self._apart[account_id]
+
+    async def _post_group(self, account_id: str, group: list[Waiting]) -> None:
         outcomes: Sequence[Outcome | Exception]
         try:
             outcomes = await self._post([operation for operation, _ in group])
@@ -108,6 +121,8 @@ class LedgerWriter:
             if failure.reason is Reason.CONFLICT:
                 self._apart_until[account_id] = time.monotonic() + APART_S
             outcomes = [failure] * len(group)
+        except asyncio.CancelledError as error:
+            outcomes = [interrupted_inside(error)] * len(group)
         except Exception as error:  # as above, within one account
             if len(group) > 1:
                 log.exception("account_failed", operations=len(group))

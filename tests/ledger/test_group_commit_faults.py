@@ -6,7 +6,7 @@ import random
 import asyncpg
 import pytest
 from ledger_setup import deduction, open_account
-from wrapped_stores import FailingStore, GatedStore, WrappedStore
+from wrapped_stores import FailingStore, GatedStore, HeldStore, WrappedStore
 
 from billing_service.domain.refusals import Failure, Reason, Refusal, conflict, storage_unavailable
 from billing_service.ledger.operations import Answer
@@ -126,12 +126,31 @@ async def test_a_batch_that_conflicts_is_posted_account_by_account(open_writer, 
     assert await balance(store) == 98
 
 
+async def test_what_comes_later_never_overtakes_what_is_posted_by_itself(open_writer, store, clock, ids):
+    """Neither of the same account, nor does it keep another account's waiting."""
+    await open_account(store, "beta", clock=clock, ids=ids, microcredits=10)
+    held = HeldStore(store)
+    writer = open_writer(FailingStore(held, conflict(), times=1), batch_max=2)
+    begun = [writer.submit(deduction("acme", 1, f"k{number}")) for number in range(7)]
+    assert not (await writer.submit(deduction("beta", 1, "k"))).replayed
+    held.gate.set()
+    assert [answer.reply.partition(b" ")[2] for answer in await asyncio.gather(*begun)] == [b"took 1 left %d" % (99 - n) for n in range(7)]
+    assert held.writes == 5  # four of acme's, none larger than a batch
+
+
 async def test_a_conflict_that_lasts_is_told_and_the_key_stays_free(open_writer, store):
     writer = open_writer(FailingStore(store, conflict(), times=2))
     with pytest.raises(Failure) as caught:
         await writer.submit(deduction("acme", 1, "k"))
     assert caught.value.reason is Reason.CONFLICT
     assert not (await writer.submit(deduction("acme", 1, "k"))).replayed
+
+
+async def test_an_account_by_itself_that_is_interrupted_inside_tells_its_callers_and_goes_on(open_writer, store):
+    writer = open_writer(FailingStore(FailingStore(store, asyncio.CancelledError(), times=1), conflict(), times=1), batch_max=1)
+    told = await asyncio.gather(*(writer.submit(deduction("acme", 1, f"k{number}")) for number in range(3)), return_exceptions=True)
+    assert [getattr(answer, "reason", None) for answer in told] == [Reason.CONFLICT, None, None]
+    assert await balance(store) == 98
 
 
 async def test_an_account_that_another_program_keeps_locked_holds_up_nobody_else(open_writer, store, database, clock, ids):

@@ -34,6 +34,21 @@ class GatedStore(WrappedStore):
         return await super().write(work)
 
 
+class HeldStore(WrappedStore):
+    """The first write goes on when the gate opens; those after it do not wait."""
+
+    def __init__(self, store):
+        super().__init__(store)
+        self.gate = asyncio.Event()
+        self._first = True
+
+    async def write(self, work):
+        first, self._first = self._first, False
+        if first:
+            await self.gate.wait()
+        return await super().write(work)
+
+
 class FailingStore(WrappedStore):
     """Fails writes before or after their effect, as often as told."""
 

@@ -145,6 +145,22 @@ LEDGER = (
         (f"{FAULTS}::test_an_account_that_another_program_keeps_locked_holds_up_nobody_else[postgresql]",),
     ),
     Sabotage(
+        "what comes later overtakes an account by itself",
+        "P12",
+        WRITER,
+        "apart_ids = self._apart_until.keys() | self._apart.keys()",
+        "apart_ids = self._apart_until.keys()",
+        ("simulation/test_simulation.py::test_a_seed_that_failed_once[502553]",),
+    ),
+    Sabotage(
+        "an account by itself tells its callers each other's answers",
+        "P12",
+        WRITER,
+        "zip(group, outcomes, strict=True)",
+        "zip(group, outcomes[::-1], strict=True)",
+        ("simulation/test_simulation.py::test_no_seed_contradicts_the_model[8]",),
+    ),
+    Sabotage(
         "an unknown commit is tried again as new",
         "P12",
         WRITER,

@@ -9,6 +9,7 @@ BATCHES = "end_to_end/test_batches_of_deductions.py"
 STREAMS = "end_to_end/test_streams_of_deductions.py"
 EDGE = "api/test_streaming.py"
 CLIENT = "clients/test_client_streams.py"
+WORLDS = "simulation/test_simulation.py::test_no_seed_contradicts_the_model[0]"
 
 MANY = (
     Sabotage(
@@ -26,6 +27,33 @@ MANY = (
         "            return error\n",
         "            raise error\n",
         (f"{BATCHES}::test_what_is_wrong_with_one_is_told_as_if_it_had_come_alone_and_touches_no_neighbour",),
+    ),
+    Sabotage(
+        "a batch stops at its first refusal",
+        "P15",
+        MANY_DEDUCTIONS,
+        "            begun = [self._begin(deduction, call) for deduction in request.deductions]\n            await _all_done(begun)\n",
+        "            begun: list[Begun] = []\n            for deduction in request.deductions:\n"
+        "                begun.append(self._begin(deduction, call))\n                await _all_done(begun)\n"
+        "                if isinstance(begun[-1], Exception) or begun[-1].exception():\n"
+        "                    begun += [begun[-1]] * (count - len(begun))\n                    break\n",
+        (WORLDS,),
+    ),
+    Sabotage(
+        "a batch tells its first two each other's outcome",
+        "P12",
+        MANY_DEDUCTIONS,
+        "self._outcomes.encode(each, call) for each in begun]",
+        "self._outcomes.encode(each, call) for each in (*begun[1::-1], *begun[2:])]",
+        (WORLDS,),
+    ),
+    Sabotage(
+        "a batch is begun from its end",
+        "P12",
+        MANY_DEDUCTIONS,
+        "for deduction in request.deductions]",
+        "for deduction in reversed(request.deductions)][::-1]",
+        (WORLDS,),
     ),
     Sabotage(
         "a batch that is called off goes on",

@@ -11,6 +11,7 @@ PURCHASES = "billing_service/domain/purchases.py"
 DEDUCTING = "domain/test_spending.py"
 REFUNDING = "end_to_end/test_refunds_by_callers.py"
 REFERRING = "end_to_end/test_referral_rules.py"
+SEED = "simulation/test_simulation.py::test_a_seed_that_failed_once"
 
 MONEY = (
     Sabotage(
@@ -142,6 +143,22 @@ MONEY = (
         "await _find_made(provider, purchase, refund) if begun.resumed else None",
         "None",
         ("end_to_end/test_stripe_is_down.py::test_a_refund_resumed_after_stripe_forgot_the_key_is_not_made_again[sqlite]",),
+    ),
+    Sabotage(
+        "a refund asks for the payment seen when its call came",
+        "P8",
+        REFUND,
+        "    return _Begun(purchase, refund, resumed=False)\n",
+        "    return _Begun(seen, refund, resumed=False)\n",
+        (f"{SEED}[55]",),
+    ),
+    Sabotage(
+        "credits wait for the clock that gave them",
+        "P47",
+        "billing_service/domain/granting.py",
+        "effective_time_us=AT_ONCE_US if effective_time_us is None or effective_time_us <= now_us else",
+        "effective_time_us=now_us if effective_time_us is None or effective_time_us <= now_us else",
+        (f"{SEED}[29]",),
     ),
     Sabotage(
         "old news of a refund counts",

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections import Counter
 
 from tests.simulation.run import STEPS, run_seed, workshop
 
@@ -12,10 +13,15 @@ def main():
     arguments.add_argument("--steps", type=int, default=STEPS)
     arguments.add_argument("--count", type=int, default=1, help="seeds to run, this one and those after it")
     chosen = arguments.parse_args()
+    seen = Counter()
     with workshop() as place:
         for seed in range(chosen.seed, chosen.seed + chosen.count):
             ran = run_seed(seed, chosen.steps, place)
-            sys.stdout.write(f"seed={seed} steps={chosen.steps} commits={ran.witness.commits} fingerprint={ran.fingerprint}\n")
+            sys.stdout.write(f"{ran}\n")
+            seen += Counter(worlds=ran.counts["batch"] > 0, batches=ran.counts["batch"], deductions=ran.counts["batched deduction"])
+    sys.stdout.write(
+        f"{seen['worlds']} of {chosen.count} worlds answered batches: {seen['batches']} of {seen['deductions']} deductions in all\n"
+    )
 
 
 if __name__ == "__main__":

@@ -1,11 +1,16 @@
-"""What the service answered, held against the model: whether or not the answer ever arrives."""
+"""What the service answered, held against the model: whether or not the answer ever arrives.
+
+A batch is judged item by item, as if each had come alone; but it may have been decided at any time since the batch came, and somebody
+else's request with its key may have come between.
+"""
 
 import asyncio
 from dataclasses import dataclass, field
 
 from prepaid.billing.v1 import stripe_events_pb2
 
-from billing_service.domain.refusals import Failure, Reason, Refusal
+from billing_service.domain.refusals import Failure, Reason, Refusal, Refused
+from tests.simulation.batches import Batch, outcomes_told
 from tests.simulation.model import expect
 from tests.simulation.workload import Operation
 from tests.simulation.world import Message
@@ -14,13 +19,27 @@ CREDIT_METHODS = ("deduct_credits", "grant_credits", "reverse_deduction", "adjus
 """Those whose effect is a transaction that carries their key."""
 
 
+DEDUCTION_REFUSALS = (Reason.ACCOUNT_NOT_FOUND, Reason.ACCOUNT_FROZEN, Reason.INSUFFICIENT_CREDITS)
+"""Why a deduction without a fault of its own may be refused."""
+
+
 @dataclass(eq=False)
 class Serving:
-    """A request that the service is working on, and what its account offered meanwhile: (version, available, frozen)."""
+    """A request that the service is working on, and what happened meanwhile."""
 
     subject: object
     task: asyncio.Task
-    offers: set = field(default_factory=set)
+    calm: bool = False
+    """Whether nothing may fail."""
+    spent: set = field(default_factory=set)
+    """Keys of its operations that had their effect before it began."""
+    contested: set = field(default_factory=set)
+    """Its operations that others may have carried out meanwhile."""
+
+    def __post_init__(self):
+        self.operations = [self.subject] if isinstance(self.subject, Operation) else getattr(self.subject, "items", [])
+        self.offers = {operation.account_id: set() for operation in self.operations}
+        """What each account offered meanwhile: (version, available, frozen)."""
 
 
 class Answers:
@@ -35,65 +54,147 @@ class Answers:
         self._settled = set()
         """Events that had their effect."""
 
+    def begun(self, serving, others):
+        """`others` are being served already."""
+        serving.spent = {each.key for each in serving.operations if each.key in self._model.applied}
+        serving.contested = {each for each in serving.operations if each.loose}
+        for other in others:
+            common = set(serving.operations) & set(other.operations)
+            serving.contested |= common
+            other.contested |= common
+
     def ended(self, serving):
         """The service has answered, or its caller has hung up. Whether the answer arrives is the network's affair."""
         task, subject = serving.task, serving.subject
         if task.cancelled():
+            for operation in serving.operations:
+                operation.loose = True
             return
         error = task.exception()
-        if isinstance(error, Failure):
-            self._counts[error.reason] += 1
-            if subject is not None:
-                self._network.send(Message("reply", subject))
-            return
-        if error is not None and not isinstance(error, Refusal):
+        if error is not None and not isinstance(error, Refused):
             raise error
         if isinstance(subject, Operation):
-            if error is not None:
-                self._refused(serving, subject, error)
-            else:
-                self._answered(serving, subject, task.result())
-        elif subject is not None:
-            expect(error is None or error.reason is Reason.SIGNATURE_INVALID, f"event {subject} was refused: {error}")
-            if error is None and task.result().outcome != stripe_events_pb2.STRIPE_EVENT_OUTCOME_DUPLICATE:
-                expect(subject not in self._settled, f"event {subject} was handled a second time")
-                self._settled.add(subject)
-            self._network.send(Message("reply", subject, definite=error is None))
+            definite = self._judge(serving, subject, error or task.result())
+            if definite is not None:
+                self._network.send(Message("reply", subject, definite))
+        elif isinstance(subject, Batch):
+            expect(error is None, f"a batch was refused whole: {error}")
+            self._network.send(Message("reply", subject, self._judge_batch(serving, outcomes_told(subject, task.result()))))
+        else:
+            self._judge_event(subject, task, error)
 
-    def _refused(self, serving, operation, error):
-        self._counts[error.reason] += 1
-        expect(operation.reply is None, f"{operation} was answered before, and now is refused: {error.reason} {error}")
-        expect(operation.key not in self._model.applied, f"{operation} had its effect, and now is refused: {error.reason} {error}")
+    def _judge_event(self, subject, task, error):
+        """Or a sweep, which nobody waits for."""
+        if error is not None:
+            self._counts[error.reason] += isinstance(error, Failure)
+        if subject is None:
+            return
+        if error is None and task.result().outcome != stripe_events_pb2.STRIPE_EVENT_OUTCOME_DUPLICATE:
+            expect(subject not in self._settled, f"event {subject} was handled a second time")
+            self._settled.add(subject)
+        refused = isinstance(error, Refusal) and error.reason is not Reason.SIGNATURE_INVALID
+        expect(not refused, f"event {subject} was refused: {error}")
+        self._network.send(Message("reply", subject, definite=error is None))
+
+    def _judge_batch(self, serving, told):
+        """What of it is final."""
+        self._count_batch(serving, told)
+        definite, newest = [], {}
+        for number, (operation, outcome) in enumerate(zip(serving.operations, told, strict=True)):
+            later = [told[at] for at in range(number + 1, len(told)) if serving.operations[at] is operation]
+            excused = operation in serving.contested or not all(isinstance(each, Refusal) for each in later)
+            before = operation.originals
+            definite.append(self._judge(serving, operation, outcome, excused=excused))
+            if operation.originals > before:
+                version, account_id = self._model.applied[operation.key].version, operation.account_id
+                expect(newest.get(account_id, 0) < version, f"{operation} took effect before one that came earlier in its batch")
+                newest[account_id] = version
+        return definite
+
+    def _count_batch(self, serving, told):
+        refused, failed = (any(isinstance(each, kind) for each in told) for kind in (Refusal, Failure))
+        done = [operation.parse(each) for operation, each in zip(serving.operations, told, strict=True) if isinstance(each, bytes)]
+        self._counts["batched deduction"] += len(told)
+        self._counts["batch"] += 1
+        self._counts["batch with a refusal and a success"] += bool(refused and done)
+        self._counts["batch with a failure and a success"] += bool(failed and done)
+        self._counts["batch with a replay"] += any(each.replayed for each in done)
+        transactions = [each.transaction_id for each in done if each.transaction_id]
+        self._counts["batch with one key twice"] += len(set(transactions)) < len(transactions)
+
+    def _judge(self, serving, operation, outcome, *, excused=False):
+        """Whether the answer is final; None for one that nobody waits for. Excused: its effect may be younger than what it is told."""
+        if not isinstance(outcome, Refused):
+            return self._answered(serving, operation, outcome, excused=excused)
+        self._counts[outcome.reason] += 1
+        if isinstance(outcome, Refusal):
+            self._refused(serving, operation, outcome, excused=excused)
+            return True
+        calm = serving.calm and operation.method == "deduct_credits"
+        expect(not calm, f"{operation} failed, and nothing was in its way: {outcome.reason} {outcome}")
+        serving.contested.add(operation)  # the next of the same key in this batch may well be a replay
+        return False
+
+    def _refused(self, serving, operation, error, *, excused):
+        words = f"{operation} is refused: {error.reason} {error}"
+        if operation.hopeless:
+            expect(error.reason == operation.hopeless, words)
+            return
+        expect(operation.key not in serving.spent, f"{words}; it had its effect long before")
+        expect(excused or operation.reply is None, f"{words}; it was answered before")
+        expect(excused or operation.key not in self._model.applied, f"{words}; it had its effect")
+        offers = serving.offers[operation.account_id]
         if error.reason is Reason.INSUFFICIENT_CREDITS:
             available = int(error.metadata["available_microcredits"])
-            words = f"{operation} was refused for {available} available, it offered {sorted(serving.offers)}"
-            expect(available in {offer[1] for offer in serving.offers}, words)
-        self._network.send(Message("reply", operation, definite=True))
+            expect(available in {offer[1] for offer in offers}, f"{words}; {available} available, it offered {sorted(offers)}")
+        if operation.method == "deduct_credits":
+            expect(error.reason in DEDUCTION_REFUSALS, words)
+            required = error.metadata.get("required_microcredits", operation.request.amount_microcredits)
+            expect(int(required) == operation.request.amount_microcredits, f"{words}; that is another's refusal")
+            expect(error.metadata.get("account_id", operation.account_id) == operation.account_id, f"{words}; another's refusal")
+            expect(error.reason is not Reason.ACCOUNT_FROZEN or any(offer[2] for offer in offers), f"{words}; it was not frozen")
 
-    def _answered(self, serving, operation, answer):
+    def _answered(self, serving, operation, answer, *, excused):
         self._counts[operation.method] += 1
+        expect(not operation.hopeless, f"{operation} succeeded, {operation.hopeless} was expected")
+        offers = serving.offers[operation.account_id]
         if not operation.key:
             shown = answer.balance
             found = (shown.account_version, shown.available_microcredits)
-            offered = {(version, 0 if frozen else available) for version, available, frozen in serving.offers}
+            offered = {(version, 0 if frozen else available) for version, available, frozen in offers}
             expect(found in offered, f"{operation.account_id} showed version and available {found}, it offered {sorted(offered)}")
-            return
+            return None
         reply = operation.parse(answer)
         replayed = reply.replayed
         reply.ClearField("replayed")
-        self._network.send(Message("reply", operation, definite=True))
         if operation.method == "deduct_credits" and not reply.transaction_id:
-            expect(0 in {offer[1] for offer in serving.offers}, f"{operation} took nothing, it offered {sorted(serving.offers)}")
-            return
+            expect(0 in {offer[1] for offer in offers}, f"{operation} took nothing, it offered {sorted(offers)}")
+            expect(operation.key not in serving.spent, f"{operation} took nothing, it had its effect long before")
+            expect(excused or operation.key not in self._model.applied, f"{operation} took nothing, it had its effect")
+            return True
         operation.originals += not replayed
         expect(operation.originals <= 1, f"{operation} has {operation.originals} original answers")
         expect(operation.reply in (None, reply), f"two answers differ: {operation} and {reply}")
-        expect(
-            operation.method not in CREDIT_METHODS or operation.key in self._model.applied, f"{operation} is acknowledged without an effect"
-        )
+        if operation.method in CREDIT_METHODS:
+            self._check_effect(serving, operation, reply, replayed=replayed)
         if operation.reply is None:
             operation.reply = reply
             self._learn(operation, reply)
+        return True
+
+    def _check_effect(self, serving, operation, reply, *, replayed):
+        line = self._model.applied.get(operation.key)
+        expect(line is not None, f"{operation} is acknowledged without an effect")
+        found, wanted = (reply.transaction_id, reply.balance.account_version), (line.transaction_id, line.version)
+        expect(found == wanted, f"{operation} is told {found}, its transaction and version are {wanted}")
+        if operation.method == "deduct_credits":
+            spent = sum(amount for _, amount in self._model.accounts[operation.account_id].spent[line.transaction_id])
+            expect(reply.deducted_microcredits == spent, f"{operation} is told {reply.deducted_microcredits}, it spent {spent}")
+        if operation.key in serving.spent:
+            expect(replayed, f"{operation} had its effect long before, and its answer is no replay")
+        else:
+            expect(not replayed or operation in serving.contested, f"{operation} is told of a replay, it was the first")
+        serving.spent.add(operation.key)
 
     def _learn(self, operation, reply):
         if operation.method == "deduct_credits":

@@ -141,8 +141,8 @@ class Model:
         self.sales = {}
         """(account, credits) by purchase."""
         self.may_complete = lambda _purchase_id: True
-        self.applied = set()
-        """Keys that had their effect."""
+        self.applied = {}
+        """The transaction of each key that had its effect."""
         self._bonus = bonus
         self._vesting_us = vesting_us
 
@@ -162,7 +162,7 @@ class Model:
         key = line.description
         expect(key in self.requests and self.requests[key].method == method, f"{line}: nobody asked for it")
         expect(key not in self.applied, f"{line}: key {key} has its effect a second time")
-        self.applied.add(key)
+        self.applied[key] = line
         return self.requests[key].request
 
     def _deduct(self, account, line):

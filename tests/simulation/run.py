@@ -4,16 +4,21 @@ import asyncio
 import shutil
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import patch
 
 from structlog.testing import capture_logs
 
+from billing_service.ledger import writer
 from billing_service.storage import store
 from billing_service.storage.migrate import migrate_now
 from tests.simulation.simulation import Simulation
+from tests.simulation.turns import STEP_S, SteppedLoop
 
 STEPS = 300
+APART_STEPS = 100
 
 
 @contextmanager
@@ -21,16 +26,16 @@ def workshop():
     """A directory in memory where there is one, with a migrated file to copy."""
     memory = Path("/dev/shm")
     directory = Path(tempfile.mkdtemp(prefix="billing-simulation-", dir=memory if memory.is_dir() else None))
-    # Pauses between tries would be real time, and their jitter real chance.
-    backoff_s, store.BACKOFF_S = store.BACKOFF_S, 0.0
-    try:
+    with ExitStack() as simulated:
+        # Pauses between tries would be real time, and their jitter real chance. An account is kept apart for some hundred steps.
+        simulated.enter_context(patch.object(store, "BACKOFF_S", 0.0))
+        simulated.enter_context(patch.object(writer, "APART_S", APART_STEPS * STEP_S))
+        simulated.enter_context(patch.object(writer, "time", SimpleNamespace(monotonic=lambda: asyncio.get_running_loop().time())))
+        simulated.callback(shutil.rmtree, directory)
         template = directory / "template.db"
         with ThreadPoolExecutor(1) as thread:
             thread.submit(migrate_now, f"sqlite:///{template}").result()
         yield directory, template
-    finally:
-        store.BACKOFF_S = backoff_s
-        shutil.rmtree(directory)
 
 
 def run_seed(seed, steps, place):
@@ -42,8 +47,8 @@ def run_seed(seed, steps, place):
         await simulations[0].run(steps)
 
     try:
-        with capture_logs():
-            asyncio.run(run())
+        with capture_logs(), asyncio.Runner(loop_factory=SteppedLoop) as runner:
+            runner.run(run())
     except BaseException as error:
         error.add_note(f"seed={seed} steps={steps}; again: python -m tests.simulation --seed {seed} --steps {steps}")
         raise

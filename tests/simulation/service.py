@@ -1,9 +1,12 @@
 """One process of the simulated service: the product's environment and servicers over a simulated store, until it dies."""
 
 import asyncio
+from collections import Counter
 from types import SimpleNamespace
 
 from billing_service.api.admin import Administration
+from billing_service.api.admission import Admission
+from billing_service.api.many_deductions import ManyDeductions
 from billing_service.api.selling import Selling
 from billing_service.api.spending import Spending
 from billing_service.api.stripe_events import StripeEvents
@@ -61,8 +64,11 @@ class ServiceProcess:
             chance=chance.randbytes,
         )
         secret = b"page tokens"
+        self.admission = Admission(in_flight_max=1_000)
+        self._edge = SimpleNamespace(admission=self.admission, metrics=SimpleNamespace(refusals=Counter()))
         self._servicers = (
             Spending(self.environment, secret),
+            ManyDeductions(self.environment),
             Selling(self.environment, secret),
             Administration(self.environment, secret),
             StripeEvents(self.environment),
@@ -70,7 +76,7 @@ class ServiceProcess:
 
     def begin(self, method, request):
         """A task that serves one request as the server would, without the wire."""
-        call = SimpleNamespace(caller="simulation", peer="memory", method=method)
+        call = SimpleNamespace(caller="simulation", peer="memory", method=method, correlation_id="", edge=self._edge)
         serve = next(getattr(servicer, method) for servicer in self._servicers if hasattr(servicer, method))
         return asyncio.ensure_future(serve(request, call))
 

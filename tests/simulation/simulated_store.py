@@ -15,6 +15,8 @@ from billing_service.storage.sqlite_store import SqliteStore
 from billing_service.storage.store import ConflictError
 
 STATEMENTS_TO_FAULT_MAX = 14
+LASTING_MAX = 30
+"""Statements that a lasting conflict strikes: enough for a batch to be given up, and its accounts by themselves after it."""
 
 
 class Crash(BaseException):
@@ -24,29 +26,37 @@ class Crash(BaseException):
 class Faults:
     """What the next transaction will meet; armed by the simulation, one at a time."""
 
-    def __init__(self, chance):
+    KINDS = ("before", "after commit", "conflict", "full disk", "crash", "crash after commit")
+
+    def __init__(self, chance, more=()):
+        """`more` kinds of faults than all worlds have."""
         self._chance = chance
+        self._kinds = (*self.KINDS, *more)
         self.kind = ""
         self._statements_left = 0
+        self._lasting = 0
         self.met = Counter()
 
     def arm(self):
-        kinds = ("before", "after commit", "conflict", "full disk", "crash", "crash after commit")
-        self.kind = self._chance.choice(kinds)
+        self.kind = self._chance.choice(self._kinds)
         self._statements_left = self._chance.randrange(STATEMENTS_TO_FAULT_MAX)
+        self._lasting = self._chance.randrange(LASTING_MAX) if self.kind == "lasting conflict" else 0
 
     def disarm(self):
         self.kind = ""
 
     def meets(self, kind):
-        """Whether a fault of this kind strikes now. It strikes once."""
+        """Whether a fault of this kind strikes now. It strikes once, unless it lasts."""
         if self.kind != kind:
             return False
-        if kind in ("conflict", "full disk", "crash") and self._statements_left:
+        if kind in ("conflict", "lasting conflict", "full disk", "crash") and self._statements_left:
             self._statements_left -= 1
             return False
-        self.kind = ""
         self.met[kind] += 1
+        if self._lasting:
+            self._lasting -= 1
+        else:
+            self.kind = ""
         return True
 
 
@@ -127,7 +137,7 @@ class SimulatedStore(SqliteStore):
             super()._run_repeated(raw, [step])
 
     def _strike(self):
-        if self._faults.meets("conflict"):
+        if self._faults.meets("conflict") or self._faults.meets("lasting conflict"):
             raise ConflictError("injected")
         if self._faults.meets("full disk"):
             raise storage_unavailable("injected")

@@ -8,7 +8,8 @@ from collections import Counter
 
 from billing_service.operations.verify import verify_ledger
 from tests.simulation.answers import Answers, Serving
-from tests.simulation.model import Model, ModelAccount, expect
+from tests.simulation.batches import SHARE_OF_ASKED, SHARE_OF_ASKED_AGAIN, Batch, Batches, has_batches
+from tests.simulation.model import Contradiction, Model, ModelAccount, expect
 from tests.simulation.service import BONUS, VESTING_US, ServiceProcess
 from tests.simulation.simulated_store import Faults, SimulatedStore
 from tests.simulation.simulated_stripe import SimulatedStripe
@@ -47,15 +48,19 @@ class Simulation:
     """A world with one service in it."""
 
     def __init__(self, seed, directory, template):
+        self.seed = seed
         self.chance = random.Random(seed)
         self.clock = Clock()
         self.turns = Turns(self.chance)
-        self.faults = Faults(self.chance)
+        self.faults = Faults(self.chance, ["lasting conflict"] if has_batches(seed) else ())
         self.network = Network(self.chance)
         self.stripe = SimulatedStripe(self.clock.true)
         self.provider = UnreliableProvider(self.stripe, self.turns, self.chance)
         self.public = Public(self.chance, self.stripe)
         self.workload = Workload(self.chance, self.clock)
+        self.batches = Batches(self.chance, self.workload) if has_batches(seed) else None
+        self.calm = False
+        """Whether whatever could still fail has ended."""
         self.vesting_us = self.chance.choice([0, VESTING_US])
         self.model = Model(bonus=BONUS, vesting_us=self.vesting_us)
         self.model.requests = self.workload.operations
@@ -64,12 +69,17 @@ class Simulation:
         self.serving = []
         self.told = set()
         """Numbers of the events that Stripe knows to have arrived."""
+        self.contradiction = None
+        """What the witness saw. The service takes it for a defect of one request, and may well get over it."""
         self.counts = Counter()
         self.answers = Answers(self.model, self.workload, self.network, self.public, self.counts)
         self._trace = hashlib.sha256()
         path = directory / f"{seed}.0"
         shutil.copyfile(template, path)
         self.process = self._start(path)
+
+    def __str__(self):
+        return f"seed={self.seed} commits={self.witness.commits} batches={self.counts['batch']} fingerprint={self.fingerprint}"
 
     @property
     def fingerprint(self):
@@ -84,15 +94,19 @@ class Simulation:
         return ServiceProcess(store, self.provider, self.clock, self.chance, vesting_us=self.vesting_us)
 
     def _committed(self, raw):
-        self.witness(raw)
+        try:
+            self.witness(raw)
+        except Contradiction as contradiction:
+            self.contradiction = contradiction
+            raise
         self._note_offers()
 
-    def _note_offers(self):
-        now_us = self.clock()
+    def _note_offers(self, decided_us=None):
+        now_us = self.clock() if decided_us is None else decided_us
         for serving in self.serving:
-            if isinstance(serving.subject, Operation):
-                account = self.model.accounts.get(serving.subject.account_id) or ModelAccount()
-                serving.offers.add((account.version, account.available(now_us), account.frozen))
+            for account_id, offers in serving.offers.items():
+                account = self.model.accounts.get(account_id) or ModelAccount()
+                offers.add((account.version, account.available(now_us), account.frozen))
 
     async def run(self, steps):
         """Raises Contradiction, or whatever else the product should not have raised."""
@@ -134,6 +148,8 @@ class Simulation:
 
     async def _let_run(self):
         await until_quiet()
+        if self.contradiction is not None:
+            raise self.contradiction
         if self.process.store.survivor is not None:
             await self._restart()
         for serving in [each for each in self.serving if each.task.done()]:
@@ -154,13 +170,16 @@ class Simulation:
     def _ask(self):
         if len(self.serving) + len(self.network.messages) < AT_ONCE_MAX:
             self.workload.codes = [row[0] for row in self.process.store.raw.execute("SELECT referral_code FROM profiles").fetchall()]
-            operation = self.workload.next()
-            if operation is not None:
-                self.network.send(Message("request", operation))
+            batched = self.batches and self.chance.random() < SHARE_OF_ASKED
+            wanted = self.batches.next() if batched else self.workload.next()
+            if wanted is not None:
+                self.network.send(Message("request", wanted))
 
     def _ask_again(self):
         """A caller that has no answer asks again; one that has may still do."""
-        if self.workload.operations:
+        if self.batches and self.batches.made and self.chance.random() < SHARE_OF_ASKED_AGAIN:
+            self.network.send(Message("request", self.batches.again()))
+        elif self.workload.operations:
             operation = self.chance.choice(list(self.workload.operations.values())[-25:])
             self.network.send(Message("request", operation))
 
@@ -172,17 +191,19 @@ class Simulation:
             return
         if message.kind == "request":
             self._serve(message.subject)
-        elif isinstance(message.subject, Operation):
-            message.subject.definite |= message.definite
+        elif isinstance(message.subject, Operation | Batch):
+            message.subject.hear(message.definite)
         elif message.definite:
             self.told.add(message.subject)
 
     def _serve(self, subject):
-        if isinstance(subject, Operation):
+        if isinstance(subject, Operation | Batch):
             task = self.process.begin(subject.method, subject.request)
         else:
             task = self.process.begin("process_stripe_event", signed(self.stripe.events[subject][1], self.clock()))
-        self.serving.append(Serving(subject, task))
+        serving = Serving(subject, task, calm=self.calm)
+        self.answers.begun(serving, self.serving)
+        self.serving.append(serving)
         self._note_offers()
 
     def _stripe(self):
@@ -230,6 +251,7 @@ class Simulation:
         self.faults.disarm()
         self.network.reliable = self.provider.reliable = True
         await self._drain()
+        self.calm = True
         if self.chance.random() < FORGETTING:
             self._pass_day()
         for operation in self.workload.operations.values():
@@ -241,12 +263,14 @@ class Simulation:
             untold = [number for number in range(len(self.stripe.events)) if number not in self.told]
             if not waiting and not untold:
                 break
-            for subject in (*waiting, *untold):
+            for subject in (*(self.batches.resolving(waiting) if self.batches else waiting), *untold):
                 self.network.send(Message("request", subject))
         else:
             expect(condition=False, words=f"no quiet: {waiting[:3]} {untold[:3]}")
         check_truth(self.process.store.raw, self.stripe, self.model)
+        expect(self.process.admission.in_flight == 0, f"{self.process.admission.in_flight} places are taken by no call")
         await self._verify()
+        self.calm = False
         self.network.reliable = self.provider.reliable = False
 
     async def _drain(self):

@@ -13,12 +13,15 @@ ROOT = Path(__file__).parents[2]
 LONG = os.environ.get("BILLING_LONG_TESTS") == "1"
 SEEDS = 100_000 if LONG else 300
 GROUPS = 10
+SAME = range(3, 15)
 
 REGRESSIONS = {
-    16: "credits given before the clock was set back could not be spent",
-    499: "a refund that began while the payment arrived asked Stripe to refund no payment",
+    29: "credits given before the clock was set back could not be spent",
+    55: "a refund that began while the payment arrived asked Stripe to refund no payment",
+    502_553: "the rest of a batch overtook what had been given up over a conflict",
 }
-"""Seeds that fail when a defect which the simulation found is put back."""
+"""Seeds that fail when a defect which the simulation found is put back; `make mutants` puts it back. Whatever makes the service wait more
+or less often makes another run of a seed: where a sabotage is then no longer noticed, look for a seed that notices it."""
 
 
 @pytest.fixture(scope="module")
@@ -40,11 +43,13 @@ def test_a_seed_that_failed_once(place, seed):
 
 
 def test_a_seed_is_the_same_run_in_every_process(place):
-    """Also under another hash seed: nothing depends on the order of a set."""
-    ran = run_seed(3, STEPS, place)
-    command = [sys.executable, "-m", "tests.simulation", "--seed", "3", "--steps", str(STEPS)]
+    """Also under another hash seed, at another pace: nothing depends on the order of a set, or on real time."""
+    ran = [str(run_seed(seed, STEPS, place)) for seed in SAME]
+    command = [sys.executable, "-m", "tests.simulation", "--seed", str(SAME[0]), "--count", str(len(SAME))]
     again = subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONHASHSEED": "1"}, capture_output=True, text=True, check=True)
-    assert again.stdout == f"seed=3 steps={STEPS} commits={ran.witness.commits} fingerprint={ran.fingerprint}\n"
+    assert again.stdout.splitlines()[:-1] == ran
+    worlds = sum("batches=0" not in each for each in ran)
+    assert again.stdout.splitlines()[-1].startswith(f"{worlds} of {len(SAME)} worlds answered batches")
 
 
 def test_the_worlds_are_rough(place):
@@ -56,7 +61,7 @@ def test_the_worlds_are_rough(place):
         states |= {refund.status for refund in ran.stripe.refunds.values()}
         for name, count in ran.counts.items():
             counts[str(name)] = counts.get(str(name), 0) + count
-    assert met == {"before", "after commit", "conflict", "full disk", "crash", "crash after commit"}
+    assert met == {"before", "after commit", "conflict", "full disk", "crash", "crash after commit", "lasting conflict"}
     assert states == {"pending", "succeeded", "failed", "canceled"}
     wanted = (
         "refund",
@@ -66,5 +71,14 @@ def test_the_worlds_are_rough(place):
         "INSUFFICIENT_CREDITS",
         "STRIPE_UNAVAILABLE",
         "STORAGE_UNAVAILABLE",
+        "CONFLICT",
+        "batch",
+        "batch with a refusal and a success",
+        "batch with a failure and a success",
+        "batch with a replay",
+        "batch with one key twice",
+        "ACCOUNT_NOT_FOUND",
+        "IDEMPOTENCY_KEY_REUSED",
+        "INVALID_FIELD",
     )
     assert all(counts.get(name) for name in wanted), counts

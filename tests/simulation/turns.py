@@ -1,6 +1,20 @@
-"""Who goes next: whatever waits for the world outside waits here, and chance picks."""
+"""Who goes next: whatever waits for the world outside waits here, and chance picks. Timers run out by the step and not by real time."""
 
 import asyncio
+
+STEP_S = 0.0003
+"""Of the loop's time, each step: a gathering batch waits for three or four of them."""
+
+
+class SteppedLoop(asyncio.SelectorEventLoop):
+    """An event loop whose time stands still between steps: no seed depends on how fast it runs."""
+
+    def __init__(self):
+        super().__init__()
+        self.now_s = 0.0
+
+    def time(self):
+        return self.now_s
 
 
 class Turns:
@@ -27,8 +41,10 @@ class Turns:
 
 
 async def until_quiet():
-    """Runs everything until each task waits for its turn or has ended. Nothing here waits for time or for a file."""
-    ready = asyncio.get_running_loop()._ready
+    """A step of time, and whatever can run runs until each task waits for its turn, for a timer of later, or has ended."""
+    loop = asyncio.get_running_loop()
+    loop.now_s += STEP_S
+    ready = loop._ready
     while True:
         await asyncio.sleep(0)
         if not ready:

@@ -59,7 +59,7 @@ class Witness:
             newest = row[8]
         for line in reversed(new):
             self.model.apply(account_id, line)
-            self._note_offers()  # a batch decides on states that were never committed by themselves
+            self._note_offers(line.now_us)  # a transaction decides on states that were never committed by themselves
 
     def _check_purchases(self, raw, account_id, account):
         gone, waiting = defaultdict(int), 0

@@ -53,6 +53,14 @@ class Operation:
     """The first successful answer that the service gave, whether or not it arrived."""
     originals: int = 0
     """Answers that called themselves no replay and named an effect."""
+    hopeless: str = ""
+    """The reason that it must be refused with, whenever it is tried."""
+    loose: bool = False
+    """A caller hung up on it: it may have its effect at any time, without an answer."""
+
+    def hear(self, definite):
+        """An answer has arrived."""
+        self.definite |= definite
 
     def parse(self, answer):
         return _REPLIES[self.method].FromString(answer)

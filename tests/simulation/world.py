@@ -30,13 +30,13 @@ class Clock:
 
 @dataclass(eq=False)
 class Message:
-    """Something on its way. `subject` is an operation, or the number of an event of Stripe's."""
+    """Something on its way. `subject` is an operation, a batch, or the number of an event of Stripe's."""
 
     kind: str
     """request or reply."""
     subject: Any
-    definite: bool = False
-    """Of a reply: the caller need not ask again."""
+    definite: Any = False
+    """Of a reply: the caller need not ask again. Of a batch's, for each item."""
 
 
 class Network:

@@ -1,0 +1,127 @@
+"""Many deductions in one call: what callers put together, and what they read out of the answer.
+
+Batches are made of new deductions and of repeats of those tried before, alone or in another batch, whatever became of them; of the same
+key twice; and of what can't succeed: no such account, no amount, a spent key with another amount.
+"""
+
+from dataclasses import dataclass
+
+from google.rpc import error_details_pb2, status_pb2
+from prepaid.billing.v1 import transactions_pb2
+
+from billing_service.api.status import RETRY_DELAYS_MS
+from billing_service.domain.refusals import Failure, Reason, Refusal
+from tests.simulation.model import expect
+from tests.simulation.workload import ACCOUNTS, Operation
+
+SHARE_OF_ASKED = 0.2
+"""Of what callers ask for, in worlds that have batches."""
+SHARE_OF_ASKED_AGAIN = 0.3
+SHARE_OF_RESOLVED = 0.6
+"""Of the deductions of unknown outcome, those that are repeated in a batch."""
+ITEMS_MAX = 11
+"""More than the service puts into one transaction here."""
+ONE_ACCOUNT = 0.4
+TWICE = 0.4
+TRIED_LATELY = 12
+KINDS = {"new": 45, "tried": 40, "nobody": 5, "nothing": 5, "altered": 5}
+
+
+def has_batches(seed):
+    """Two worlds of three; the third is what it would be if there were no batches."""
+    return seed % 3 != 1
+
+
+@dataclass(eq=False)
+class Batch:
+    """One call with many deductions."""
+
+    items: list
+    """Operations, in order; one may be there twice."""
+    method = "batch_deduct_credits"
+
+    @property
+    def request(self):
+        return transactions_pb2.BatchDeductCreditsRequest(deductions=[each.request for each in self.items])
+
+    def hear(self, definite):
+        """The answer has arrived: what of it is final, item by item."""
+        for operation, final in zip(self.items, definite, strict=True):
+            operation.hear(final)
+
+
+class Batches:
+    """Makes batches by chance."""
+
+    def __init__(self, chance, workload):
+        self._chance = chance
+        self._workload = workload
+        self.made = []
+
+    def next(self, wanted=()):
+        """A batch of what is wanted and more."""
+        self._among = [self._chance.choice(ACCOUNTS)] if self._chance.random() < ONE_ACCOUNT else ACCOUNTS
+        kinds = self._chance.choices(list(KINDS), list(KINDS.values()), k=self._chance.randint(1, ITEMS_MAX))
+        items = [*wanted, *(getattr(self, f"_{kind}")() for kind in kinds)]
+        self._chance.shuffle(items)
+        if self._chance.random() < TWICE:
+            items.insert(self._chance.randint(0, len(items)), self._chance.choice(items))
+        self.made.append(Batch(items))
+        return self.made[-1]
+
+    def again(self):
+        return self._chance.choice(self.made[-4:])
+
+    def resolving(self, waiting):
+        """The same operations: some of the deductions in one batch, with others beside them."""
+        together = [each for each in waiting if each.method == "deduct_credits" and self._chance.random() < SHARE_OF_RESOLVED]
+        alone = [each for each in waiting if each not in together]
+        return [*alone, self.next(together)] if together else alone
+
+    def _deductions(self):
+        return [each for each in self._workload.operations.values() if each.method == "deduct_credits"]
+
+    def _new(self):
+        return self._workload.deduct(self._chance.choice(self._among))
+
+    def _tried(self):
+        tried = self._deductions()[-TRIED_LATELY:]
+        return self._chance.choice(tried) if tried else self._new()
+
+    def _nobody(self):
+        return self._hopeless(Reason.ACCOUNT_NOT_FOUND, account_id="nobody", amount_microcredits=1)
+
+    def _nothing(self):
+        return self._hopeless(Reason.INVALID_FIELD, account_id=self._chance.choice(self._among), amount_microcredits=0)
+
+    def _altered(self):
+        spent = [each for each in self._deductions() if each.reply is not None]
+        if not spent:
+            return self._new()
+        request = transactions_pb2.DeductCreditsRequest()
+        request.CopyFrom(self._chance.choice(spent[-TRIED_LATELY:]).request)
+        request.amount_microcredits += 1
+        return Operation(
+            request.idempotency_key, request.account_id, "deduct_credits", request, hopeless=Reason.IDEMPOTENCY_KEY_REUSED, definite=True
+        )
+
+    def _hopeless(self, reason, **fields):
+        key = f"h{len(self.made)}.{self._chance.randrange(1_000_000)}"
+        request = transactions_pb2.DeductCreditsRequest(idempotency_key=key, description=key, mode=1, **fields)
+        return Operation(key, fields["account_id"], "deduct_credits", request, hopeless=reason, definite=True)
+
+
+def outcomes_told(batch, answer):
+    """What the answer says of each item: bytes as the unary call answers, or the refusal or failure that it would have ended with."""
+    outcomes = transactions_pb2.BatchDeductCreditsResponse.FromString(answer).outcomes
+    expect(len(outcomes) == len(batch.items), f"{len(batch.items)} deductions have {len(outcomes)} outcomes")
+    return [each.deducted.SerializeToString() if each.HasField("deducted") else _refused(each.refused) for each in outcomes]
+
+
+def _refused(status: status_pb2.Status):
+    info = error_details_pb2.ErrorInfo()
+    expect(status.code and status.details and status.details[0].Unpack(info), f"an outcome that says nothing: {status}")
+    reason = Reason(info.reason)
+    expect(reason is not Reason.INTERNAL, f"a defect: {status}")
+    kind = Failure if reason in RETRY_DELAYS_MS else Refusal
+    return kind(reason, status.message, metadata=dict(info.metadata))
