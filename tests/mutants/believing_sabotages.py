@@ -253,7 +253,7 @@ BELIEVING = (
         REMEMBERED,
         "                lot.expire_time_us,",
         "                None,",
-        (f"{MEMORY}::test_an_account_is_recalled_as_it_was",),
+        ("ledger/test_memorised_values.py::test_an_account_is_recalled_as_it_was",),
     ),
     Sabotage(
         "a connection is kept while others wait for one",
