@@ -1,30 +1,16 @@
 """What stores count of what the database refused: by the database's own codes, on both."""
 
 import sqlite3
-from contextlib import asynccontextmanager, closing
 
 import asyncpg
 import pytest
 from doubles import START_US
+from ledger_setup import lock_of_another_program
 
 from billing_service.domain.refusals import Failure, Reason
 from billing_service.storage import sqlite_store
 from billing_service.storage.ledger_rows import INSERT_ACCOUNT, lock_accounts
 from billing_service.storage.store import WAITS_MAX, ConflictError
-
-
-@asynccontextmanager
-async def held(database):
-    """Another connection holds what a writer of `acme` needs."""
-    if database.store == "sqlite":
-        with closing(sqlite3.connect(database.path, isolation_level=None)) as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            yield
-        return
-    connection = await asyncpg.connect(database.url)
-    await connection.execute("BEGIN; SELECT 1 FROM accounts WHERE account_id = 'acme' FOR UPDATE")
-    yield
-    await connection.close()
 
 
 def make_acme():
@@ -35,7 +21,7 @@ async def test_waits_in_vain_are_counted_by_code_and_in_seconds(database, monkey
     monkeypatch.setattr(sqlite_store, "BUSY_TIMEOUT_S", 0.05)
     store = await database.open()
     await store.write(make_acme)
-    async with held(database):
+    async with lock_of_another_program(database, "acme"):
         with pytest.raises(Failure) as refused:
             await store.write(lambda: lock_accounts(["acme"]))
     await store.close()
