@@ -5,6 +5,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Any, Final
 
 import grpc
@@ -23,6 +24,9 @@ from billing_service.api.pipeline import Edge, Implementation, build_handler
 from billing_service.api.streaming import StreamImplementation, build_stream_handler
 from billing_service.api.tls import TlsFiles, server_credentials
 
+IDLE_POLL_S: Final = 0.05
+IDLE_S: Final = 0.5
+"""Long enough for the last replies to leave."""
 METADATA_BYTES_MAX: Final = 8_192
 PENDING_CALLS_MAX: Final = 100_000
 """gRPC itself drops calls that wait to be begun, at random from 1,000 on and without a word; admission refuses them with a reason instead."""
@@ -86,9 +90,25 @@ class RunningServer:
             await asyncio.wait_for(self.hurry.wait(), self.limits.drain_wait_s)
         self.health.close()
         self.edge.admission.end_streams()
-        await self.server.stop(None if self.hurry.is_set() else self.limits.grace_s)
+        await self._stop_grpc()
         await self.readiness.stop()
         self.edge.overdue.close()
+
+    async def _stop_grpc(self) -> None:
+        """Now and then gRPC keeps a call that came as it began to stop, without ever handing it over, and waits for it until the grace
+        period is over; so does its caller. Once all calls that were handed over have ended for a while, whatever is left is such a one:
+        it is ended, with a status that callers repeat."""
+        if self.hurry.is_set():
+            await self.server.stop(None)
+            return
+        stopping = asyncio.ensure_future(self.server.stop(self.limits.grace_s))
+        idle_since: float | None = None
+        while not (await asyncio.wait({stopping}, timeout=IDLE_POLL_S))[0]:
+            now = monotonic()
+            idle_since = None if self.edge.admission.in_flight else idle_since or now
+            if idle_since is not None and now - idle_since >= IDLE_S:
+                await self.server.stop(None)
+        await stopping
 
     async def wait_closed(self) -> None:
         await self.server.wait_for_termination()

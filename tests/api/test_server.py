@@ -142,7 +142,8 @@ async def test_a_drain_finishes_what_is_in_flight_and_takes_no_more():
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             async with grpc.aio.insecure_channel(edge.address) as other:
                 await billing_pb2_grpc.BillingServiceStub(other).DeductCredits(REQUEST, timeout=TIMEOUT_S)
-        assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+        # The port is closed, or gRPC's own answer to a call that meets a shutdown: clients repeat both.
+        assert caught.value.code() in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
         assert not stopping.done()
         release.set()
         assert {answer.transaction_id for answer in await asyncio.gather(*in_flight, late)} == {"txn_1"}

@@ -165,8 +165,8 @@ CALLERS = (
         "a drain waits for nobody",
         "P37",
         "billing_service/api/server.py",
-        "None if self.hurry.is_set() else self.limits.grace_s",
-        "None",
+        "self.server.stop(self.limits.grace_s)",
+        "self.server.stop(None)",
         ("api/test_server.py::test_a_drain_finishes_what_is_in_flight_and_takes_no_more",),
     ),
     Sabotage(
