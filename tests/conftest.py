@@ -1,13 +1,19 @@
 """What every test may use: a fresh database on each store, a clock that stands still, ids that count."""
 
+import os
 import shutil
 from contextlib import ExitStack
 
 import pytest
-from databases import STORES, Database, PostgresUnavailableError, migrate_now_apart, postgres_databases
-from doubles import CountingIds, FakeClock
-from hypothesis import HealthCheck, settings
-from ledger_check import ledger_problems
+
+os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
+"""Tests start programs while gRPC runs; its handlers of fork, of no use to a child that becomes another program, may crash it. gRPC reads
+this when it is imported, so nothing that imports it stands above."""
+
+from databases import STORES, Database, PostgresUnavailableError, migrate_now_apart, postgres_databases  # noqa: E402 - after gRPC's setting
+from doubles import CountingIds, FakeClock  # noqa: E402 - same
+from hypothesis import HealthCheck, settings  # noqa: E402 - same
+from ledger_check import ledger_problems  # noqa: E402 - same
 
 STORE_PROPERTY = "store"
 

@@ -32,7 +32,7 @@ class Blocked:
             raise ModuleNotFoundError(f"blocked: {{name}}", name=name)
 
 sys.meta_path.insert(0, Blocked())
-import billing_client, billing_client.errors, billing_client.stripe_signature, billing_client.testing, billing_client.pytest_plugin
+import billing_client, billing_client.errors, billing_client.stripe_signature, billing_client.testing, billing_client_pytest
 from prepaid.billing.v1 import billing_pb2_grpc
 assert billing_client.__file__.startswith(sys.argv[1]), billing_client.__file__
 assert billing_pb2_grpc.__file__.startswith(sys.argv[1]), billing_pb2_grpc.__file__
@@ -67,7 +67,7 @@ def wheel(tmp_path_factory):
 def test_the_wheel_packs_the_client_and_the_stubs_and_no_more(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     tops = {name.partition("/")[0] for name in names}
-    assert {top for top in tops if not top.endswith(".dist-info")} == {"billing_client", "prepaid"}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"billing_client", "billing_client_pytest.py", "prepaid"}
     assert {
         "billing_client/py.typed",
         "billing_client/asynchronous/client.py",

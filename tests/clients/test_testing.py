@@ -1,5 +1,6 @@
 """`billing_client.testing`: the service in this process, for users' tests."""
 
+import subprocess
 import sys
 import threading
 from contextlib import asynccontextmanager
@@ -8,8 +9,8 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 from billing_client import MICROCREDITS_PER_CREDIT, errors
-from billing_client.pytest_plugin import prepaid_billing_client, prepaid_billing_service  # noqa: F401 - fixtures
 from billing_client.testing import ServiceNotInstalled, running_billing_service, running_billing_service_async
+from billing_client_pytest import prepaid_billing_client, prepaid_billing_service  # noqa: F401 - fixtures
 from fake_service import running_fake_service
 
 
@@ -39,6 +40,15 @@ def stand_in(monkeypatch):
     monkeypatch.setitem(sys.modules, "billing_service.bootstrap", bootstrap)
     monkeypatch.setitem(sys.modules, "billing_service.settings", settings)
     return seen
+
+
+def test_a_project_s_conftest_comes_before_grpc(tmp_path):
+    """gRPC reads its environment when it is imported, and pytest imports the fixtures at every start."""
+    (tmp_path / "conftest.py").write_text("import sys\nassert 'billing_client_pytest' in sys.modules\nassert 'grpc' not in sys.modules\n")
+    (tmp_path / "test_nothing.py").write_text("def test_nothing(prepaid_billing_service): ...\n")
+    command = [sys.executable, "-m", "pytest", "-q", "--collect-only", "-c", "/dev/null", "--rootdir", tmp_path, tmp_path]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
 
 
 async def test_without_the_service_the_error_says_what_to_install(monkeypatch):

@@ -4,13 +4,10 @@ from pathlib import Path
 
 import pytest
 
-os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
-"""Tests start programs while gRPC runs; its handlers of fork, of no use to a child that becomes another program, may crash it."""
-
 sys.path.insert(0, str(Path(__file__).parent))
 
-from client_journal import Journal  # noqa: E402 - found by the path above
-from service_process import running_forker, service_settings  # noqa: E402 - same
+from client_journal import Journal
+from service_process import running_forker, service_settings
 
 
 @pytest.fixture

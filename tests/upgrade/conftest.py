@@ -1,10 +1,8 @@
-import os
 import sys
 from pathlib import Path
 
 import pytest
 
-os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.with_name("crash")), str(HERE.with_name("end_to_end"))]
 
