@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import bindparam, case, func, literal_column, or_, select, tuple_, update
+from sqlalchemy import bindparam, case, literal_column, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from billing_service.storage.ledger_rows import expect
@@ -104,7 +104,6 @@ LIST = reading(
     "status",
     "page",
 )
-COUNT_BY_STATUS = reading("count events", select(events.c.status, func.count()).group_by(events.c.status))
 
 
 def event_of(row: Sequence[Any]) -> InboxEvent:

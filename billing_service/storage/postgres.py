@@ -63,6 +63,12 @@ _PLANNING = {
 small would read all of it once it is large. Wishes, not conditions: other databases of this protocol know only some of them."""
 _ALLOCATE = "CREATE TEMPORARY TABLE billing_probe ON COMMIT DROP AS SELECT repeat('x', 1000) FROM generate_series(1, 64)"
 """Needs pages that no table has yet. Never committed."""
+SEARCH_TIMEOUT_S = 86_400.0
+_SEARCHING = (
+    "SELECT set_config(name, CASE name WHEN 'statement_timeout' THEN '0' ELSE 'on' END, true) FROM pg_settings WHERE name = ANY ($1)"
+)
+_SEARCHING_SETTINGS = ["statement_timeout", "enable_seqscan", "enable_hashjoin", "enable_mergejoin"]
+"""Until the transaction ends, and where the database has them."""
 _UNSAFE_SETTINGS = (("fsync", "off"), ("full_page_writes", "off"), ("synchronous_commit", "off"))
 
 
@@ -164,6 +170,9 @@ class PostgresStore:
                 return 0
             values = tuple(zip(*values, strict=True))
         arguments = compiled.arguments(values)
+        if statement.searches:
+            await connection.execute(_SEARCHING, _SEARCHING_SETTINGS)
+            return await connection.fetch(compiled.sql, *arguments, timeout=SEARCH_TIMEOUT_S)
         if statement.kind is Kind.ROWS:
             return await connection.fetch(compiled.sql, *arguments)
         status: str = await connection.execute(compiled.sql, *arguments)

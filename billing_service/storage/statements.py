@@ -36,7 +36,7 @@ class Kind(Enum):
 class Statement:
     """One statement, named for logs and tests. `columns` are its parameters in the order in which calls give them."""
 
-    __slots__ = ("bulk", "columns", "element", "kind", "name", "sqlite_element")
+    __slots__ = ("bulk", "columns", "element", "kind", "name", "searches", "sqlite_element")
 
     def __init__(self, name: str, element: ClauseElement, columns: Sequence[str], kind: Kind, *, bulk: bool = False) -> None:
         self.name = name
@@ -45,6 +45,8 @@ class Statement:
         self.kind = kind
         self.bulk = bulk
         self.sqlite_element: ClauseElement | None = None
+        self.searches = False
+        """It may read all of a table: it is planned for that, and takes the time that it takes."""
 
     def __call__(self, *values: Any) -> "Call":
         assert len(values) == len(self.columns), self.name
@@ -127,6 +129,13 @@ def reading(name: str, element: ClauseElement, *columns: str, sqlite_element: Cl
     """A statement that answers with rows. `sqlite_element` is it for SQLite, where its form is another one."""
     statement = Statement(name, element, columns, Kind.ROWS)
     statement.sqlite_element = sqlite_element
+    return statement
+
+
+def searching(name: str, element: ClauseElement, *columns: str) -> Statement:
+    """A statement that answers with rows and finds them by no key. No call waits for one."""
+    statement = reading(name, element, *columns)
+    statement.searches = True
     return statement
 
 

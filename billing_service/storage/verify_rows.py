@@ -1,5 +1,5 @@
 """Rows as verification reads them. Histories are followed along their chains, so that no store has to search all of a table for
-the rows of one account; what no chain reaches shows in the counts of the whole."""
+the rows of one account; what no chain reaches is counted, or searched for in ranges."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, func, literal_column, select
 from billing_service.domain.entries import Transaction
 from billing_service.storage.schema import accounts, deduction_reversals, entries, lots, purchases, transactions
 from billing_service.storage.statement_rows import attach_entries, transaction_of, walk_back
-from billing_service.storage.statements import Work, reading
+from billing_service.storage.statements import Work, reading, searching
 
 NEXT_ACCOUNTS = reading(
     "next accounts",
@@ -51,29 +51,70 @@ LINKS = reading(
     "reach_us",
     "page",
 )
-COUNTS = reading(
-    "count ledger",
+UNREACHED_MAX = 100
+"""Rows told of each kind."""
+_VERSION = func.coalesce(accounts.c.version, literal_column("0"))
+_COUNTED = select(transactions.c.account_id, func.count().label("found")).group_by(transactions.c.account_id).subquery()
+COUNTS = searching(
+    "count transactions",
     select(
         select(func.count()).select_from(transactions).scalar_subquery(),
         select(func.coalesce(func.sum(accounts.c.version), literal_column("0"))).scalar_subquery(),
-        select(func.count()).select_from(entries).scalar_subquery(),
-        select(func.count())
-        .select_from(
-            entries.outerjoin(
-                transactions,
-                (transactions.c.transaction_id == entries.c.transaction_id) & (transactions.c.account_id == entries.c.account_id),
-            )
-        )
-        .where(transactions.c.transaction_id.is_(None))
-        .scalar_subquery(),
     ),
 )
-ORPHAN_LOTS = reading(
+MISCOUNTED = searching(
+    "find accounts with other transactions than their chain's",
+    select(_COUNTED.c.account_id, _VERSION, _COUNTED.c.found)
+    .select_from(_COUNTED.outerjoin(accounts, accounts.c.account_id == _COUNTED.c.account_id))
+    .where(_COUNTED.c.found != _VERSION)
+    .limit(literal_column(str(UNREACHED_MAX))),
+)
+ENTRIES_END = reading(
+    "find where a range of entries ends",
+    select(transactions.c.transaction_id)
+    .where(transactions.c.transaction_id > bindparam("after"))
+    .order_by(transactions.c.transaction_id)
+    .offset(bindparam("many"))
+    .limit(literal_column("1")),
+    "after",
+    "many",
+)
+LOOSE_ENTRIES = searching(
+    "find entries without transaction",
+    select(entries.c.account_id, entries.c.transaction_id)
+    .select_from(
+        entries.outerjoin(
+            transactions,
+            (transactions.c.transaction_id == entries.c.transaction_id) & (transactions.c.account_id == entries.c.account_id),
+        )
+    )
+    .where(
+        entries.c.transaction_id > bindparam("after"),
+        entries.c.transaction_id <= bindparam("until"),
+        transactions.c.transaction_id.is_(None),
+    )
+    .limit(literal_column(str(UNREACHED_MAX))),
+    "after",
+    "until",
+)
+LOTS_END = reading(
+    "find where a range of lots ends",
+    select(lots.c.account_id)
+    .where(lots.c.account_id > bindparam("after"))
+    .order_by(lots.c.account_id)
+    .offset(bindparam("many"))
+    .limit(literal_column("1")),
+    "after",
+    "many",
+)
+LOOSE_LOTS = searching(
     "find lots without account",
     select(lots.c.account_id, lots.c.lot_id)
     .select_from(lots.outerjoin(accounts, accounts.c.account_id == lots.c.account_id))
-    .where(accounts.c.account_id.is_(None))
-    .limit(literal_column("100")),
+    .where(lots.c.account_id > bindparam("after"), lots.c.account_id <= bindparam("until"), accounts.c.account_id.is_(None))
+    .limit(literal_column(str(UNREACHED_MAX))),
+    "after",
+    "until",
 )
 
 

@@ -2,7 +2,7 @@
 
 from sabotage import Sabotage
 
-VERIFY = "billing_service/operations/verify.py"
+UNREACHED = "billing_service/operations/unreached.py"
 CHECK = "billing_service/operations/account_check.py"
 PROVING = "operations/test_verify.py"
 TAMPERING = f"{PROVING}::test_tampering_shows"
@@ -35,18 +35,26 @@ PROOF = (
     Sabotage(
         "verify overlooks rows beside the chains",
         "P40",
-        VERIFY,
-        '    report.compare("", "transactions", int(versions), int(transactions))\n',
-        "",
+        UNREACHED,
+        "    if int(transactions) != int(versions):\n",
+        "    if int(transactions) < int(versions):\n",
         (f"{TAMPERING}[sqlite-row added beside the chain]",),
     ),
     Sabotage(
         "verify overlooks loose entries",
         "P40",
-        VERIFY,
-        'of {entries}", 0, int(loose_entries))',
-        'of {entries}", 0, 0 * int(loose_entries))',
+        UNREACHED,
+        'of an entry", "a row", "none")',
+        'of an entry", 0, 0)',
         (f"{TAMPERING}[sqlite-entry without transaction]",),
+    ),
+    Sabotage(
+        "verify searches up to the last row that belongs to somebody",
+        "P40",
+        UNREACHED,
+        "    return (yield from search(after, until)), until\n",
+        "    return (yield from search(after, until)) if rows else Report(), until\n",
+        (f"{PROVING}::test_what_no_account_has_shows_wherever_it_lies",),
     ),
     Sabotage(
         "verify overlooks lots",

@@ -5,7 +5,7 @@ from ledger_setup import deduction, open_account
 from tampering import tamper
 
 from billing_service.ledger.writer import LedgerWriter
-from billing_service.operations import verify
+from billing_service.operations import unreached, verify
 from billing_service.operations.heads import HeadsInvalidError, export_heads, read_heads
 from billing_service.operations.verify import verify_ledger
 
@@ -48,7 +48,7 @@ TAMPERINGS = [
     ("entry place", [f"UPDATE entries SET destination = 'expired' WHERE transaction_id = {SECOND_ID}"], "hash"),
     ("entry added", [f"INSERT INTO entries SELECT account_id, transaction_id, 1, 'sales', {LOT}, 500 FROM transactions WHERE {SECOND}"], "amount"),
     ("entry deleted", [f"DELETE FROM entries WHERE transaction_id = {SECOND_ID}"], "entries"),
-    ("entry without transaction", ["INSERT INTO entries VALUES ('acme', 'txn_zzz', 0, 'sales', 'usage', 1)"], "entries without a transaction"),
+    ("entry without transaction", ["INSERT INTO entries VALUES ('acme', 'txn_zzz', 0, 'sales', 'usage', 1)"], "transaction txn_zzz of an entry"),
     ("middle deleted", [f"DELETE FROM entries WHERE transaction_id = {SECOND_ID}", f"DELETE FROM transactions WHERE {SECOND}"], "transaction txn_"),
     ("tail deleted", [f"DELETE FROM entries WHERE transaction_id = {NEWEST_ID}", f"DELETE FROM transactions WHERE {NEWEST}"], "transaction txn_"),
     ("row added beside the chain", [
@@ -58,6 +58,8 @@ TAMPERINGS = [
     ("lot of nobody", [
         ("INSERT INTO lots SELECT 'ghost', 'lot_g', category, priority, 5, 5, 1, create_time_us, effective_time_us, expire_time_us, source_id "
         "FROM lots WHERE account_id = 'beta'")], "account of lot lot_g"),
+    ("account gone, its history left", ["DELETE FROM lots WHERE account_id = 'beta'", "DELETE FROM accounts WHERE account_id = 'beta'"],
+        "transactions"),
     ("balance raised", ["UPDATE accounts SET balance = balance + 5 WHERE account_id = 'acme'"], "balance"),
     ("debt invented", ["UPDATE accounts SET debt = 5 WHERE account_id = 'acme'"], "debt"),
     ("set aside invented", ["UPDATE accounts SET set_aside = 5 WHERE account_id = 'acme'"], "set aside"),
@@ -76,6 +78,41 @@ async def test_tampering_shows(books, database, statements, subject):
     tamper(database, *statements)
     report = await verify_ledger(books)
     assert any(subject in difference.subject for difference in report.differences), report.differences
+
+
+BESIDE = [
+    ("entry of nobody", "INSERT INTO entries VALUES ('{}', 'txn_zzz', 0, 'sales', 'usage', 1)", "transaction txn_zzz of an entry"),
+    ("transaction of nobody", (
+        "INSERT INTO transactions SELECT '{}', 'txn_zzz', 1, '', kind, amount, balance_after, create_time_us, source_id, "
+        "caller, description, metadata, hash FROM transactions WHERE account_id = 'beta' AND version = 1"), "transactions"),
+    ("lot of nobody", (
+        "INSERT INTO lots SELECT '{}', 'lot_g', category, priority, 5, 5, 1, create_time_us, effective_time_us, expire_time_us, source_id "
+        "FROM lots WHERE account_id = 'beta'"), "account of lot lot_g"),
+]  # fmt: skip
+
+
+@pytest.fixture(params=[0, 1, 1_000])
+def ranges(request, monkeypatch):
+    """How long they are, less one."""
+    monkeypatch.setattr(unreached, "ROWS_A_READ", request.param)
+
+
+@pytest.mark.parametrize("beside", [row[1:] for row in BESIDE], ids=[row[0] for row in BESIDE])
+@pytest.mark.parametrize("nobody", ["\x01", "a", "acme 2", "zoe", "\U0010ffff" * 128])
+@pytest.mark.usefixtures("ranges")
+async def test_what_no_account_has_shows_wherever_it_lies(books, database, beside, nobody):
+    statement, subject = beside
+    tamper(database, statement.format(nobody))
+    report = await verify_ledger(books)
+    assert [(each.account_id, each.subject) for each in report.differences] == [(nobody, subject)]
+
+
+@pytest.mark.parametrize(("rows", "reads"), [(0, 1 + 8 + 3), (1, 1 + 4 + 2), (6, 1 + 2 + 1), (7, 3)])
+async def test_a_search_is_made_of_short_reads_where_a_long_one_would_keep_the_journal(books, monkeypatch, rows, reads):
+    """The count, what belongs to seven transactions, and the lots of two accounts."""
+    monkeypatch.setattr(unreached, "ROWS_A_READ", rows)
+    seen = [report async for report in unreached.unreached(books)]
+    assert [each.differences for each in seen] == [[]] * (reads if books.name == "sqlite" else 3)
 
 
 async def test_clean_books_have_no_difference(books):

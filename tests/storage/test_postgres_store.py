@@ -16,7 +16,7 @@ from billing_service.domain.spending import DeductionMode, deduct
 from billing_service.storage import postgres as postgres_store
 from billing_service.storage.ledger_rows import lock_accounts, write_accounts
 from billing_service.storage.postgres import open_postgres
-from billing_service.storage.statements import reading, writing
+from billing_service.storage.statements import reading, searching, writing
 
 
 @pytest.fixture(params=["postgresql"])
@@ -137,6 +137,23 @@ async def test_a_statement_that_takes_too_long_is_a_failure(database, monkeypatc
     finally:
         await store.close()
     assert caught.value.reason is Reason.STORAGE_UNAVAILABLE
+
+
+async def test_a_search_takes_the_time_that_it_takes(database, monkeypatch):
+    monkeypatch.setitem(postgres_store._SESSION, "statement_timeout", "200")
+    monkeypatch.setattr(postgres_store, "COMMAND_TIMEOUT_S", 0.3)
+    store = await open_postgres(database.url)
+    slow = text("SELECT current_setting('enable_seqscan'), current_setting('enable_hashjoin') FROM pg_sleep(0.5)")
+
+    def work(statement):
+        return (yield statement())
+
+    found = await store.read(lambda: work(searching("search", slow)))
+    assert [tuple(row) for row in found] == [("on", "on")]
+    with pytest.raises(Failure):
+        await store.read(lambda: work(reading("read", slow)))
+    assert await store.read(read_unit("SHOW enable_seqscan")) == [("off",)]
+    await store.close()
 
 
 async def test_a_deadlock_is_run_again(store, database):
