@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Executable, bindparam, func, literal_column, or_, select, update
+from sqlalchemy import Executable, bindparam, func, select, update
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ClauseElement
@@ -86,21 +86,19 @@ NOTE_USE = writing(
     "which",
     "when_us",
 )
-LIST_AUDIT = reading(
-    "list audit records",
+_AUDIT_PAGE = (
     select(audit_records)
-    .where(
-        audit_records.c.audit_id < bindparam("before"),
-        or_(
-            bindparam("account_id", type_=audit_records.c.account_id.type) == literal_column("''"),
-            audit_records.c.account_id == bindparam("account_id"),
-        ),
-    )
+    .where(audit_records.c.audit_id < bindparam("before"))
     .order_by(audit_records.c.audit_id.desc())
-    .limit(bindparam("page")),
+    .limit(bindparam("page"))
+)
+LIST_AUDIT = reading("list audit records", _AUDIT_PAGE, "before", "page")
+LIST_AUDIT_OF_ACCOUNT = reading(
+    "list audit records of an account",
+    _AUDIT_PAGE.where(audit_records.c.account_id == bindparam("account_id")),
     "before",
-    "account_id",
     "page",
+    "account_id",
 )
 
 
@@ -136,5 +134,6 @@ def note_use(key_id: str, when_us: int) -> Work[None]:
 
 
 def list_audit(account_id: str, before: str, page: int) -> Work[list[AuditRow]]:
-    rows: Sequence[Sequence[Any]] = yield LIST_AUDIT(before, account_id, page)
+    asked = (before, page)
+    rows: Sequence[Sequence[Any]] = yield LIST_AUDIT_OF_ACCOUNT(*asked, account_id) if account_id else LIST_AUDIT(*asked)
     return [AUDIT.record(row) for row in rows]

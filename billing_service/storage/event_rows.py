@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import bindparam, case, literal_column, or_, select, tuple_, update
+from sqlalchemy import bindparam, case, literal_column, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from billing_service.storage.ledger_rows import expect
@@ -83,8 +83,7 @@ WAITING = reading(
     select(*_COLUMNS).where(events.c.subject == bindparam("subject"), events.c.subject != literal_column("''")).order_by(events.c.event_id),
     "subject",
 )
-LIST = reading(
-    "list events",
+_PAGE = (
     select(
         *(c for c in _COLUMNS if c.name != "payload"),
         case((bindparam("with_payload", type_=events.c.attempt_count.type) == literal_column("1"), events.c.payload), else_=None).label(
@@ -94,15 +93,19 @@ LIST = reading(
     .where(
         tuple_(events.c.receive_time_us, events.c.event_id)
         < tuple_(bindparam("before_us", type_=events.c.receive_time_us.type), bindparam("before_id", type_=events.c.event_id.type)),
-        or_(bindparam("status", type_=events.c.status.type) == literal_column("''"), events.c.status == bindparam("status")),
     )
     .order_by(events.c.receive_time_us.desc(), events.c.event_id.desc())
-    .limit(bindparam("page")),
+    .limit(bindparam("page"))
+)
+LIST = reading("list events", _PAGE, "with_payload", "before_us", "before_id", "page")
+LIST_OF_STATUS = reading(
+    "list events of a status",
+    _PAGE.where(events.c.status == bindparam("status")),
     "with_payload",
     "before_us",
     "before_id",
-    "status",
     "page",
+    "status",
 )
 
 
@@ -137,6 +140,7 @@ def waiting_events(payment_intent_id: str) -> Work[list[InboxEvent]]:
 
 
 def list_events(status: str, before: tuple[int, str], page: int, *, with_payload: bool) -> Work[list[InboxEvent]]:
-    """A page of the inbox, newest first; without payloads their bytes are empty."""
-    rows = yield LIST(1 if with_payload else 0, *before, status, page)
+    """A page of the inbox, or of what has one status, newest first; without payloads their bytes are empty."""
+    asked = (1 if with_payload else 0, *before, page)
+    rows = yield LIST_OF_STATUS(*asked, status) if status else LIST(*asked)
     return [event_of((*row[:4], row[8] or b"", *row[4:8])) for row in rows]

@@ -72,4 +72,20 @@ PROOF = (
         'exported hash", 0, 0)',
         (f"{PROVING}::test_a_rewritten_history_shows_by_the_exported_heads_alone[sqlite]", PROVING),
     ),
+    Sabotage(
+        "PostgreSQL ends a search as it ends a call",
+        "P40",
+        "billing_service/storage/postgres.py",
+        "        if statement.searches:\n",
+        "        if statement.searches and arguments:\n",
+        ("storage/test_postgres_store.py::test_a_search_takes_the_time_that_it_takes",),
+    ),
+    Sabotage(
+        "the sweep looks through all open lots",
+        "P24",
+        "billing_service/storage/expiry_rows.py",
+        "    .order_by(lots.c.expire_time_us)\n",
+        "    .order_by(lots.c.account_id)\n",
+        ("storage/test_statement_plans.py::test_no_table_is_read_to_its_end_on_sqlite[expiry_rows.EXPIRED]",),
+    ),
 )

@@ -108,6 +108,7 @@ stripe_events = Table(
 )
 """The inbox. `subject` is the PaymentIntent that an event waits for when no purchase knows it yet; else empty."""
 Index("ix_stripe_events_receive", stripe_events.c.receive_time_us, stripe_events.c.event_id)
+Index("ix_stripe_events_status", stripe_events.c.status, stripe_events.c.receive_time_us, stripe_events.c.event_id)
 Index(
     "ix_stripe_events_subject",
     stripe_events.c.subject,

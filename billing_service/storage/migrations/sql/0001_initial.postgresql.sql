@@ -220,6 +220,8 @@ CREATE TABLE stripe_events (
 -- next
 CREATE INDEX ix_stripe_events_receive ON stripe_events (receive_time_us, event_id)
 -- next
+CREATE INDEX ix_stripe_events_status ON stripe_events (status, receive_time_us, event_id)
+-- next
 CREATE INDEX ix_stripe_events_subject ON stripe_events (subject) WHERE subject != ''
 -- next
 CREATE TABLE transactions (
