@@ -2,6 +2,7 @@
 failed is aborted there too, and a connection that is lost is lost."""
 
 import contextlib
+from functools import partial
 
 import asyncpg
 from fault_modes import CANCEL, DISCONNECT, TERMINATE, TWICE
@@ -21,8 +22,8 @@ class FaultyConnection:
     async def execute(self, sql, *arguments):
         return await self._at_point(sql, self._raw.execute, arguments)
 
-    async def fetch(self, sql, *arguments):
-        return await self._at_point(sql, self._raw.fetch, arguments)
+    async def fetch(self, sql, *arguments, **options):
+        return await self._at_point(sql, partial(self._raw.fetch, **options), arguments)
 
     async def fetchrow(self, sql, *arguments):
         return await self._at_point(sql, self._raw.fetchrow, arguments)
