@@ -18,6 +18,7 @@ import aiosqlite
 from billing_service.domain.refusals import storage_unavailable
 from billing_service.storage import failures
 from billing_service.storage.file_lock import FileLock
+from billing_service.storage.journal import JournalWatch
 from billing_service.storage.sqlite_statements import Repeated, SqliteStatements
 from billing_service.storage.statements import Call, Glance, Guarded, Together, Work, ended
 from billing_service.storage.store import BEGIN_AND_COMMIT, ConflictError, StaleError, StoreCounters, rerun_on_conflict
@@ -48,6 +49,7 @@ class SqliteStore:
         self._statements = SqliteStatements()
         self._writing = asyncio.Lock()
         """Held by the one unit that has the writer connection, in whichever thread it works."""
+        self._journal = JournalWatch(path)
         self._running: set[asyncio.Future[Any]] = set()
         self._closed = False
 
@@ -57,18 +59,36 @@ class SqliteStore:
     async def _in_writer(self, work: Callable[[], Work[T]]) -> T:
         async with self._writing:
             self._confirm_open()
-            unit = work()
-            try:
-                wanted = next(unit)
-                while isinstance(wanted, Glance):
-                    wanted = unit.send(self._glance(wanted))
-            except StopIteration as end:
-                result: T = end.value
-                return result
-            if not isinstance(wanted, Guarded):
-                return await self._call(self._writer, self._transact, unit, wanted)
-            await self._write_guarded(wanted)
-            return ended(unit)
+            result = await self._run(work())
+        if self._journal.is_due():
+            self._keep(asyncio.ensure_future(self._shorten_journal()))
+        return result
+
+    async def _run(self, unit: Work[T]) -> T:
+        try:
+            wanted = next(unit)
+            while isinstance(wanted, Glance):
+                wanted = unit.send(self._glance(wanted))
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        if not isinstance(wanted, Guarded):
+            return await self._call(self._writer, self._transact, unit, wanted)
+        await self._write_guarded(wanted)
+        return ended(unit)
+
+    async def _shorten_journal(self) -> None:
+        """Checkpoints while nobody reads, so that the next commit begins the log anew. Reads are short; for the next ones it takes as long
+        as a checkpoint."""
+        taken: list[aiosqlite.Connection] = []
+        try:
+            while len(taken) < len(self._all_readers):
+                taken.append(await self._readers.get())
+            async with self._writing:
+                await self._call(self._writer, _checkpoint)
+        finally:
+            for reader in taken:
+                self._readers.put_nowait(reader)
 
     def _glance(self, glance: Glance) -> Any:
         """Reads a few rows by their keys here, for the reason given below."""
@@ -95,9 +115,13 @@ class SqliteStore:
         await self._call(self._writer, self._commit)
 
     async def _finish(self, running: "asyncio.Future[T]") -> T:
+        return await asyncio.shield(self._keep(running))
+
+    def _keep(self, running: "asyncio.Future[T]") -> "asyncio.Future[T]":
+        """It ends, whatever becomes of its caller, and before the store closes."""
         self._running.add(running)
         running.add_done_callback(self._ended)
-        return await asyncio.shield(running)
+        return running
 
     def _ended(self, running: "asyncio.Future[Any]") -> None:
         self._running.discard(running)
@@ -251,6 +275,11 @@ def roll_back(raw: sqlite3.Connection) -> None:
     """Leaves no transaction open, also when BEGIN took effect and failed. SQLite may have rolled back by itself."""
     if raw.in_transaction:
         raw.execute("ROLLBACK")
+
+
+def _checkpoint(connection: aiosqlite.Connection) -> None:
+    with failures.of_sqlite():
+        connection._conn.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()  # noqa: SLF001 - inside the connection's own thread
 
 
 def identity_of(path: Path) -> tuple[int, int]:

@@ -23,7 +23,7 @@ CALLERS = 16
 ACKNOWLEDGED = 6_000 if LONG else 400
 CUTS = 100 if LONG else 20
 SOURCE = Path(__file__).with_name("record_disk.c")
-OFTEN = ("AUTOCHECKPOINT_PAGES = 4_000", "AUTOCHECKPOINT_PAGES = 60")
+OFTEN = ("AUTOCHECKPOINT_PAGES = 2_000", "AUTOCHECKPOINT_PAGES = 60")
 """Many checkpoints in a short run: they write where nothing can be written again."""
 
 
