@@ -137,7 +137,7 @@ WATCH = (
         "billing_service/storage/sqlite.py",
         'f"PRAGMA wal_autocheckpoint={AUTOCHECKPOINT_PAGES}"',
         'f"PRAGMA wal_autocheckpoint={0 * AUTOCHECKPOINT_PAGES}"',
-        ("storage/test_sqlite_journal.py",),
+        ("storage/test_sqlite_store.py::test_only_the_writer_writes_and_checkpoints",),
     ),
     Sabotage(
         "reads that overlap keep the journal for ever",

@@ -64,11 +64,13 @@ async def test_reads_wait_until_a_long_journal_can_begin_anew(store, database, m
     await open_account(store, "a", clock=system_clock_us, ids=ids, microcredits=1)
     pinned = asyncio.create_task(store.read(long_read))
     await reading.wait()
-    grown = await write(100)
-    assert grown > 200_000, "nobody who writes waits for a reader"
-    assert store._readers.empty(), "the other one is kept from reading, too"
-    later = asyncio.create_task(store.read(lambda: newest_transaction("a")))
-    may_end.set()
+    try:
+        grown = await write(100)
+        assert grown > 200_000, "nobody who writes waits for a reader"
+        assert store._readers.empty(), "the other one is kept from reading, too"
+        later = asyncio.create_task(store.read(lambda: newest_transaction("a")))
+    finally:
+        may_end.set()
     assert await pinned == await later
     assert await write(50) == grown, "it has begun anew"
 

@@ -84,6 +84,7 @@ async def test_durability_is_read_back(store):
 
 
 async def test_only_the_writer_writes_and_checkpoints(store):
+    assert await pragma(store._writer, "wal_autocheckpoint") * 4_096 == pytest.approx(sqlite_store.WAL_BYTES_KEPT, rel=0.1)
     assert len(store._all_readers) == sqlite_store.READERS
     for reader in store._all_readers:
         assert await pragma(reader, "query_only") == 1
