@@ -30,7 +30,10 @@ class JournalWatch:
 
     def is_due(self) -> bool:
         """Whether it is time to let it begin anew. To be asked after each commit: once it has said so, it waits for `LONGER_BYTES`."""
-        found = journal_bytes(self._database)
+        try:
+            found = journal_bytes(self._database)
+        except OSError:  # what was committed is committed; the next transaction finds out
+            return False
         if found < LONG_BYTES:
             self._due_bytes = LONG_BYTES
         elif found >= self._due_bytes:

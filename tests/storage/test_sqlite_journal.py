@@ -42,6 +42,11 @@ def test_a_long_journal_is_told_of_once(tmp_path, monkeypatch, sizes, due):
     assert told == due
 
 
+def test_a_journal_that_cannot_be_looked_at_is_not_long(tmp_path):
+    (tmp_path / "file").touch()
+    assert not journal.JournalWatch(tmp_path / "file" / "ledger.db").is_due()
+
+
 @pytest.mark.parametrize("store_name", ["sqlite"])
 async def test_reads_wait_until_a_long_journal_can_begin_anew(store, database, monkeypatch):
     monkeypatch.setattr(journal, "LONG_BYTES", 200_000)
