@@ -136,8 +136,10 @@ class _Stream(Generic[Result]):
 
     async def run(self) -> None:
         """Until the caller has half-closed and has all its answers. Raises what else ended the stream, once what was read is answered."""
-        reader = asyncio.get_running_loop().create_task(self._read())
         self._admission.streams.add(self.drain)
+        if self._admission.streams_ended:  # while the caller was being identified
+            self.drain()
+        reader = asyncio.get_running_loop().create_task(self._read())
         try:
             await self._write()
         finally:

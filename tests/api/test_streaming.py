@@ -251,6 +251,19 @@ async def test_no_stream_begins_once_streams_are_being_ended():
         assert (seen.code, seen.reason) == (grpc.StatusCode.UNAVAILABLE, "SHUTTING_DOWN")
 
 
+async def test_a_stream_whose_caller_is_looked_up_as_streams_are_ended_ends_with_them():
+    ring, held = KeyRing(), Held()
+    key, ring.gate = ring.add(1, "metering", Scope.DEDUCT), asyncio.Event()
+    async with edge_server({"StreamDeductions": held.implementation}, authenticator=ring.authenticator()) as edge:
+        call = edge.stub.StreamDeductions(metadata=(bearer(key),))
+        await eventually(lambda: ring.lookups)
+        edge.server.edge.admission.end_streams()
+        ring.gate.set()
+        seen = await end_of(call)
+        assert (seen.code, seen.reason) == (grpc.StatusCode.UNAVAILABLE, "SHUTTING_DOWN")
+        assert edge.server.edge.admission.in_flight == 0
+
+
 async def test_a_stream_is_logged_as_a_hot_method():
     for hot, levels in ((False, []), (True, [("debug", "OK")])):
         async with edge_server(log_hot_calls=hot) as edge:
