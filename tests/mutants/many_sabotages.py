@@ -10,6 +10,8 @@ STREAMS = "end_to_end/test_streams_of_deductions.py"
 EDGE = "api/test_streaming.py"
 CLIENT = "clients/test_client_streams.py"
 WORLDS = "simulation/test_simulation.py::test_no_seed_contradicts_the_model[0]"
+WORLDS_OF_STREAMS = "simulation/test_simulation.py::test_no_seed_contradicts_the_model[1]"
+SEED = "simulation/test_simulation.py::test_a_seed_that_failed_once"
 
 MANY = (
     Sabotage(
@@ -142,6 +144,32 @@ MANY = (
         "if raw is grpc.aio.EOF or self._end is not None:",
         "if raw is grpc.aio.EOF:",
         (f"{EDGE}::test_a_drain_answers_what_was_read_and_ends_streams_with_what_to_do",),
+    ),
+    Sabotage(
+        "a stream whose caller is being looked up misses the drain",
+        "P37",
+        STREAMING,
+        "if self._admission.streams_ended:  #",
+        "if False:  #",
+        (f"{SEED}[127]",),
+    ),
+    Sabotage(
+        "answers of a stream come as they are done",
+        "P8",
+        STREAMING,
+        "            read_at, begun = unanswered[0]\n",
+        "            done = [isinstance(each, Exception) or each.done() for _, each in unanswered]\n"
+        "            unanswered.rotate(-done.index(True) if any(done) else 0)\n"
+        "            read_at, begun = unanswered[0]\n",
+        (WORLDS_OF_STREAMS,),
+    ),
+    Sabotage(
+        "what a broken stream leaves weighs for ever",
+        "P34",
+        STREAMING,
+        "            pending -= 1\n            self._lighten(pending)\n",
+        "            pending -= 1\n",
+        (WORLDS_OF_STREAMS,),
     ),
     Sabotage(
         "a caller that vanishes takes back what it sent",

@@ -13,14 +13,16 @@ def main():
     arguments.add_argument("--steps", type=int, default=STEPS)
     arguments.add_argument("--count", type=int, default=1, help="seeds to run, this one and those after it")
     chosen = arguments.parse_args()
-    seen = Counter()
+    seen, counted = Counter(), Counter()
     with workshop() as place:
         for seed in range(chosen.seed, chosen.seed + chosen.count):
             ran = run_seed(seed, chosen.steps, place)
             sys.stdout.write(f"{ran}\n")
-            seen += Counter(worlds=ran.counts["batch"] > 0, batches=ran.counts["batch"], deductions=ran.counts["batched deduction"])
+            seen += ran.counts
+            counted += Counter(batches=ran.counts["batch"] > 0, streams=ran.counts["opened stream"] > 0)
     sys.stdout.write(
-        f"{seen['worlds']} of {chosen.count} worlds answered batches: {seen['batches']} of {seen['deductions']} deductions in all\n"
+        f"{counted['batches']} of {chosen.count} worlds answered batches: {seen['batch']} of {seen['batched deduction']} deductions in all;"
+        f" {counted['streams']} served streams: {seen['opened stream']} of {seen['streamed deduction']} deductions\n"
     )
 
 

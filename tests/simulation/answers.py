@@ -1,7 +1,7 @@
 """What the service answered, held against the model: whether or not the answer ever arrives.
 
-A batch is judged item by item, as if each had come alone; but it may have been decided at any time since the batch came, and somebody
-else's request with its key may have come between.
+What comes with others, in a batch or on a stream, is judged as if each had come alone; but it may have been decided at any time since it
+came, and somebody else's request with its key may have come between.
 """
 
 import asyncio
@@ -28,9 +28,19 @@ class Serving:
     """A request that the service is working on, and what happened meanwhile."""
 
     subject: object
-    task: asyncio.Task
+    task: asyncio.Future
+    """Done with the answer; cancelled when there won't be one."""
+    line: object = None
+    """The stream that it came on, and is answered on."""
+    begun_s: float = 0.0
+    faults_met: int = 0
+    """How many faults had struck when it began, on a stream."""
+    definite: object = None
+    """What its caller hears, on a stream."""
     calm: bool = False
     """Whether nothing may fail."""
+    may_be_shed: bool = False
+    """Whether there are few places."""
     spent: set = field(default_factory=set)
     """Keys of its operations that had their effect before it began."""
     contested: set = field(default_factory=set)
@@ -73,13 +83,14 @@ class Answers:
         error = task.exception()
         if error is not None and not isinstance(error, Refused):
             raise error
-        if isinstance(subject, Operation):
+        if serving.line is not None:
+            self._judge_streamed(serving, subject, task.result())
+        elif isinstance(subject, Operation):
             definite = self._judge(serving, subject, error or task.result())
             if definite is not None:
                 self._network.send(Message("reply", subject, definite))
         elif isinstance(subject, Batch):
-            expect(error is None, f"a batch was refused whole: {error}")
-            self._network.send(Message("reply", subject, self._judge_batch(serving, outcomes_told(subject, task.result()))))
+            self._network.send(Message("reply", subject, self._judge_batch(serving, error, task)))
         else:
             self._judge_event(subject, task, error)
 
@@ -96,8 +107,29 @@ class Answers:
         expect(not refused, f"event {subject} was refused: {error}")
         self._network.send(Message("reply", subject, definite=error is None))
 
-    def _judge_batch(self, serving, told):
+    def _judge_streamed(self, serving, operation, outcome):
+        before, replays = operation.originals, isinstance(outcome, bytes) and operation.parse(outcome).replayed
+        serving.definite = self._judge(serving, operation, outcome, excused=operation in serving.contested)
+        self._expect_order(operation, before, serving.line.newest)
+        self._counts["streamed deduction"] += 1
+        self._counts["streamed replay"] += replays
+        self._counts["streamed refusal"] += isinstance(outcome, Refusal)
+        self._counts["streamed failure"] += isinstance(outcome, Failure)
+
+    def _expect_order(self, operation, originals_before, newest):
+        """Deductions of one batch or stream have their effects in the order in which they came."""
+        if operation.originals > originals_before:
+            version, account_id = self._model.applied[operation.key].version, operation.account_id
+            expect(newest.get(account_id, 0) < version, f"{operation} took effect before one that came earlier beside it")
+            newest[account_id] = version
+
+    def _judge_batch(self, serving, error, task):
         """What of it is final."""
+        if error is not None:
+            expect(serving.may_be_shed and error.reason is Reason.OVERLOADED, f"a batch was refused whole: {error}")
+            self._counts["batch shed"] += 1
+            return [False] * len(serving.operations)
+        told = outcomes_told(serving.subject, task.result())
         self._count_batch(serving, told)
         definite, newest = [], {}
         for number, (operation, outcome) in enumerate(zip(serving.operations, told, strict=True)):
@@ -105,10 +137,7 @@ class Answers:
             excused = operation in serving.contested or not all(isinstance(each, Refusal) for each in later)
             before = operation.originals
             definite.append(self._judge(serving, operation, outcome, excused=excused))
-            if operation.originals > before:
-                version, account_id = self._model.applied[operation.key].version, operation.account_id
-                expect(newest.get(account_id, 0) < version, f"{operation} took effect before one that came earlier in its batch")
-                newest[account_id] = version
+            self._expect_order(operation, before, newest)
         return definite
 
     def _count_batch(self, serving, told):

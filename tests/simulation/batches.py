@@ -1,6 +1,6 @@
-"""Many deductions in one call: what callers put together, and what they read out of the answer.
+"""Many deductions in one call, whole or one after the other: what callers put together, and what they read out of the answer.
 
-Batches are made of new deductions and of repeats of those tried before, alone or in another batch, whatever became of them; of the same
+Batches and streams are made of new deductions and of repeats of those tried before, alone or among others, whatever became of them; of the same
 key twice; and of what can't succeed: no such account, no amount, a spent key with another amount.
 """
 
@@ -14,11 +14,11 @@ from billing_service.domain.refusals import Failure, Reason, Refusal
 from tests.simulation.model import expect
 from tests.simulation.workload import ACCOUNTS, Operation
 
-SHARE_OF_ASKED = 0.2
-"""Of what callers ask for, in worlds that have batches."""
+SHARE_OF_ASKED, SHARE_OF_ASKED_WITH_STREAMS = 0.2, 0.35
+"""Of what callers ask for, in worlds that have batches or streams."""
 SHARE_OF_ASKED_AGAIN = 0.3
 SHARE_OF_RESOLVED = 0.6
-"""Of the deductions of unknown outcome, those that are repeated in a batch."""
+"""Of the deductions of unknown outcome, those that are repeated among others."""
 ITEMS_MAX = 11
 """More than the service puts into one transaction here."""
 ONE_ACCOUNT = 0.4
@@ -32,12 +32,26 @@ def has_batches(seed):
     return seed % 3 != 1
 
 
+def has_streams(seed):
+    """Two worlds of five; the others are what they would be if there were no streams."""
+    return seed % 5 in (1, 2)
+
+
 @dataclass(eq=False)
-class Batch:
-    """One call with many deductions."""
+class Together:
+    """Many deductions of one caller."""
 
     items: list
     """Operations, in order; one may be there twice."""
+
+
+class Stream(Together):
+    """They are sent one by one. Who tries again opens another call."""
+
+
+class Batch(Together):
+    """All in one request."""
+
     method = "batch_deduct_credits"
 
     @property
@@ -51,29 +65,36 @@ class Batch:
 
 
 class Batches:
-    """Makes batches by chance."""
+    """Makes batches and streams by chance, as far as a world has them."""
 
-    def __init__(self, chance, workload):
+    def __init__(self, chance, workload, seed):
         self._chance = chance
         self._workload = workload
+        self._made_as = [kind for kind, has in ((Batch, has_batches), (Stream, has_streams)) if has(seed)]
+        self.share_of_asked = SHARE_OF_ASKED_WITH_STREAMS if has_streams(seed) else SHARE_OF_ASKED
         self.made = []
 
+    def __bool__(self):
+        """Whether this world has any."""
+        return bool(self._made_as)
+
     def next(self, wanted=()):
-        """A batch of what is wanted and more."""
+        """What is wanted and more, together."""
         self._among = [self._chance.choice(ACCOUNTS)] if self._chance.random() < ONE_ACCOUNT else ACCOUNTS
         kinds = self._chance.choices(list(KINDS), list(KINDS.values()), k=self._chance.randint(1, ITEMS_MAX))
         items = [*wanted, *(getattr(self, f"_{kind}")() for kind in kinds)]
         self._chance.shuffle(items)
         if self._chance.random() < TWICE:
             items.insert(self._chance.randint(0, len(items)), self._chance.choice(items))
-        self.made.append(Batch(items))
+        made_as = self._made_as[0] if len(self._made_as) == 1 else self._chance.choice(self._made_as)
+        self.made.append(made_as(items))
         return self.made[-1]
 
     def again(self):
         return self._chance.choice(self.made[-4:])
 
     def resolving(self, waiting):
-        """The same operations: some of the deductions in one batch, with others beside them."""
+        """The same operations: some of the deductions together, with others beside them."""
         together = [each for each in waiting if each.method == "deduct_credits" and self._chance.random() < SHARE_OF_RESOLVED]
         alone = [each for each in waiting if each not in together]
         return [*alone, self.next(together)] if together else alone
@@ -115,10 +136,16 @@ def outcomes_told(batch, answer):
     """What the answer says of each item: bytes as the unary call answers, or the refusal or failure that it would have ended with."""
     outcomes = transactions_pb2.BatchDeductCreditsResponse.FromString(answer).outcomes
     expect(len(outcomes) == len(batch.items), f"{len(batch.items)} deductions have {len(outcomes)} outcomes")
-    return [each.deducted.SerializeToString() if each.HasField("deducted") else _refused(each.refused) for each in outcomes]
+    return [outcome_told(each) for each in outcomes]
 
 
-def _refused(status: status_pb2.Status):
+def outcome_told(outcome):
+    """Of one deduction among many."""
+    return outcome.deducted.SerializeToString() if outcome.HasField("deducted") else refused_of(outcome.refused)
+
+
+def refused_of(status: status_pb2.Status):
+    """What a status stands for."""
     info = error_details_pb2.ErrorInfo()
     expect(status.code and status.details and status.details[0].Unpack(info), f"an outcome that says nothing: {status}")
     reason = Reason(info.reason)

@@ -1,14 +1,21 @@
 """One process of the simulated service: the product's environment and servicers over a simulated store, until it dies."""
 
 import asyncio
-from collections import Counter
 from types import SimpleNamespace
+
+import structlog
+from prepaid.billing.v1 import billing_pb2
+from prometheus_client import CollectorRegistry
 
 from billing_service.api.admin import Administration
 from billing_service.api.admission import Admission
+from billing_service.api.deadlines import OverdueCalls
 from billing_service.api.many_deductions import ManyDeductions
+from billing_service.api.metrics import CallMetrics
+from billing_service.api.pipeline import Edge
 from billing_service.api.selling import Selling
 from billing_service.api.spending import Spending
+from billing_service.api.streaming import build_stream_handler
 from billing_service.api.stripe_events import StripeEvents
 from billing_service.clock import TimeOrderedIds
 from billing_service.commands.environment import Environment, PurchaseTerms
@@ -42,10 +49,26 @@ TERMS = PurchaseTerms(
 )
 
 
+STREAM_DEDUCTIONS = billing_pb2.DESCRIPTOR.services_by_name["BillingService"].methods_by_name["StreamDeductions"]
+CALLER = "simulation"
+IN_FLIGHT_MAX = 1_000
+NEVER_S = 1e9
+
+
+class InOrder(dict):
+    """A set that is gone through in the order of arrival: in a set of functions it is that of their addresses."""
+
+    def add(self, element):
+        self[element] = None
+
+    def discard(self, element):
+        self.pop(element, None)
+
+
 class ServiceProcess:
     """Serves until `die`; then nothing of it is left but the file of its store."""
 
-    def __init__(self, store, provider, clock_us, chance, *, vesting_us):
+    def __init__(self, store, provider, clock_us, chance, authenticator, *, vesting_us):
         self.store = store
         ids = TimeOrderedIds(clock_us, chance.randbytes)
         bounds = {"batch_max": 8, "wait_s": 1e9}
@@ -64,11 +87,15 @@ class ServiceProcess:
             chance=chance.randbytes,
         )
         secret = b"page tokens"
-        self.admission = Admission(in_flight_max=1_000)
-        self._edge = SimpleNamespace(admission=self.admission, metrics=SimpleNamespace(refusals=Counter()))
+        self.admission = Admission(IN_FLIGHT_MAX, streams=InOrder())
+        self.overdue = OverdueCalls(NEVER_S)
+        metrics = CallMetrics(CollectorRegistry(auto_describe=False), self.admission)
+        self._edge = Edge(authenticator, self.admission, metrics, self.overdue, structlog.get_logger(__name__))
+        many = ManyDeductions(self.environment)
+        self._stream = build_stream_handler(STREAM_DEDUCTIONS, many.stream_deductions, self._edge).stream_stream
         self._servicers = (
             Spending(self.environment, secret),
-            ManyDeductions(self.environment),
+            many,
             Selling(self.environment, secret),
             Administration(self.environment, secret),
             StripeEvents(self.environment),
@@ -76,9 +103,19 @@ class ServiceProcess:
 
     def begin(self, method, request):
         """A task that serves one request as the server would, without the wire."""
-        call = SimpleNamespace(caller="simulation", peer="memory", method=method, correlation_id="", edge=self._edge)
+        call = SimpleNamespace(caller=CALLER, peer="memory", method=method, correlation_id="", edge=self._edge)
         serve = next(getattr(servicer, method) for servicer in self._servicers if hasattr(servicer, method))
         return asyncio.ensure_future(serve(request, call))
+
+    def begin_stream(self, context):
+        """A task that serves one stream as grpc.aio would have it served."""
+        return asyncio.ensure_future(self._stream(None, context))
+
+    @property
+    def streams_without_status(self):
+        """How many were begun and are not counted under the status that they ended with."""
+        counts = self._edge.metrics._methods[0]
+        return counts.started - counts.ok - counts.failed.total()
 
     def begin_sweep(self):
         return asyncio.ensure_future(sweep_expired(self.store, self.environment.clock_us, self.environment.ids))
@@ -86,6 +123,7 @@ class ServiceProcess:
     async def die(self):
         """Every task of the process ends where it stands."""
         self.store.crash()
+        self.overdue.close()
         doomed = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         for task in doomed:
             task.cancel()

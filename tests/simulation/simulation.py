@@ -1,19 +1,19 @@
 """One seeded run: chance picks what happens next, the witness compares after every commit, the truth is checked at quiet points."""
 
-import asyncio
 import hashlib
 import random
 import shutil
 from collections import Counter
 
-from billing_service.operations.verify import verify_ledger
 from tests.simulation.answers import Answers, Serving
-from tests.simulation.batches import SHARE_OF_ASKED, SHARE_OF_ASKED_AGAIN, Batch, Batches, has_batches
-from tests.simulation.model import Contradiction, Model, ModelAccount, expect
-from tests.simulation.service import BONUS, VESTING_US, ServiceProcess
+from tests.simulation.batches import SHARE_OF_ASKED_AGAIN, Batch, Batches, Stream, has_batches, has_streams
+from tests.simulation.model import Contradiction, Model, ModelAccount
+from tests.simulation.quiet import quiet
+from tests.simulation.service import BONUS, IN_FLIGHT_MAX, VESTING_US, ServiceProcess
 from tests.simulation.simulated_store import Faults, SimulatedStore
 from tests.simulation.simulated_stripe import SimulatedStripe
-from tests.simulation.truth import check_truth
+from tests.simulation.stream_line import LineAuthenticator
+from tests.simulation.streams import Streams
 from tests.simulation.turns import Turns, until_quiet
 from tests.simulation.unreliable_provider import UnreliableProvider
 from tests.simulation.witness import Witness
@@ -21,7 +21,6 @@ from tests.simulation.workload import ACCOUNTS, Operation, Workload
 from tests.simulation.world import DAY_US, SECOND_US, Clock, Message, Network, Public, signed
 
 AT_ONCE_MAX = 12
-ROUNDS_MAX = 200
 WEIGHTS = {
     "turn": 60,
     "ask": 12,
@@ -36,10 +35,8 @@ WEIGHTS = {
     "crash": 0.4,
     "quiet": 0.3,
 }
-LONG_METHODS = ("create_purchase", "refund")
-"""Those that ask Stripe between two transactions."""
-FORGETTING = 0.5
-"""Of the quiet points, how many come only after Stripe has forgotten its keys."""
+COUNTED = {"batches": "batch", "streams": "opened stream", "streamed": "streamed deduction"}
+"""What is said of each run, beside its commits."""
 PREPARED = 0.9
 """Of the runs, how many begin with accounts that have something."""
 
@@ -58,7 +55,8 @@ class Simulation:
         self.provider = UnreliableProvider(self.stripe, self.turns, self.chance)
         self.public = Public(self.chance, self.stripe)
         self.workload = Workload(self.chance, self.clock)
-        self.batches = Batches(self.chance, self.workload) if has_batches(seed) else None
+        self.batches = Batches(self.chance, self.workload, seed)
+        self.streams = Streams(self) if has_streams(seed) else None
         self.calm = False
         """Whether whatever could still fail has ended."""
         self.vesting_us = self.chance.choice([0, VESTING_US])
@@ -79,7 +77,8 @@ class Simulation:
         self.process = self._start(path)
 
     def __str__(self):
-        return f"seed={self.seed} commits={self.witness.commits} batches={self.counts['batch']} fingerprint={self.fingerprint}"
+        many = " ".join(f"{name}={self.counts[count]}" for name, count in COUNTED.items())
+        return f"seed={self.seed} commits={self.witness.commits} {many} fingerprint={self.fingerprint}"
 
     @property
     def fingerprint(self):
@@ -91,7 +90,7 @@ class Simulation:
 
     def _start(self, path):
         store = SimulatedStore(path, self.turns, self.faults, self._committed)
-        return ServiceProcess(store, self.provider, self.clock, self.chance, vesting_us=self.vesting_us)
+        return ServiceProcess(store, self.provider, self.clock, self.chance, LineAuthenticator(), vesting_us=self.vesting_us)
 
     def _committed(self, raw):
         try:
@@ -103,7 +102,7 @@ class Simulation:
 
     def _note_offers(self, decided_us=None):
         now_us = self.clock() if decided_us is None else decided_us
-        for serving in self.serving:
+        for serving in (*self.serving, *(self.streams.orphans if self.streams else ())):
             for account_id, offers in serving.offers.items():
                 account = self.model.accounts.get(account_id) or ModelAccount()
                 offers.add((account.version, account.available(now_us), account.frozen))
@@ -129,7 +128,7 @@ class Simulation:
 
     def _next(self):
         """What happens next, among what can."""
-        possible = dict(WEIGHTS)
+        possible = self.streams.possible(WEIGHTS) if self.streams else dict(WEIGHTS)
         if not self.turns.waiting():
             del possible["turn"]
         if not self.network.messages:
@@ -144,7 +143,9 @@ class Simulation:
             await done
         await self._let_run()
         self.counts[kind] += 1
-        self._trace.update(f"{kind} {self.clock()} {self.witness.commits} {self.turns.waiting()} {len(self.network.messages)};".encode())
+        lines = f" {self.streams}" if self.streams else ""
+        seen = f"{kind} {self.clock()} {self.witness.commits} {self.turns.waiting()} {len(self.network.messages)}{lines};"
+        self._trace.update(seen.encode())
 
     async def _let_run(self):
         await until_quiet()
@@ -152,6 +153,8 @@ class Simulation:
             raise self.contradiction
         if self.process.store.survivor is not None:
             await self._restart()
+        if self.streams:
+            self.streams.settle()
         for serving in [each for each in self.serving if each.task.done()]:
             self.serving.remove(serving)
             self.answers.ended(serving)
@@ -160,7 +163,11 @@ class Simulation:
         self.counts["restart"] += 1
         await self.process.die()
         self.serving.clear()
+        if self.streams:
+            self.streams.lose()
         self.process = self._start(self.process.store.survivor)
+        if self.streams and not self.calm:
+            self.streams.begin_rough()
         self.witness(self.process.store.raw)
 
     def _turn(self):
@@ -170,7 +177,7 @@ class Simulation:
     def _ask(self):
         if len(self.serving) + len(self.network.messages) < AT_ONCE_MAX:
             self.workload.codes = [row[0] for row in self.process.store.raw.execute("SELECT referral_code FROM profiles").fetchall()]
-            batched = self.batches and self.chance.random() < SHARE_OF_ASKED
+            batched = self.batches and self.chance.random() < self.batches.share_of_asked
             wanted = self.batches.next() if batched else self.workload.next()
             if wanted is not None:
                 self.network.send(Message("request", wanted))
@@ -197,11 +204,18 @@ class Simulation:
             self.told.add(message.subject)
 
     def _serve(self, subject):
+        if isinstance(subject, Stream):
+            self.streams.open(subject)
+            return
         if isinstance(subject, Operation | Batch):
             task = self.process.begin(subject.method, subject.request)
         else:
             task = self.process.begin("process_stripe_event", signed(self.stripe.events[subject][1], self.clock()))
-        serving = Serving(subject, task, calm=self.calm)
+        few = self.process.admission.in_flight_max < IN_FLIGHT_MAX
+        self.begin(Serving(subject, task, calm=self.calm, may_be_shed=few))
+
+    def begin(self, serving):
+        """The service has been handed a request."""
         self.answers.begun(serving, self.serving)
         self.serving.append(serving)
         self._note_offers()
@@ -238,7 +252,8 @@ class Simulation:
 
     def _hang_up(self):
         if self.serving:
-            self.chance.choice(self.serving).task.cancel()
+            chosen = self.chance.choice(self.serving)
+            (chosen.task.cancel if chosen.line is None else chosen.line.cut)()
 
     def _sweep(self):
         self.serving.append(Serving(None, self.process.begin_sweep()))
@@ -246,45 +261,12 @@ class Simulation:
     def _crash(self):
         self.process.store.crash()
 
-    async def _quiet(self):
-        """Nothing fails any more, until everybody has been told everything; then what is stored must be true."""
-        self.faults.disarm()
-        self.network.reliable = self.provider.reliable = True
-        await self._drain()
-        self.calm = True
-        if self.chance.random() < FORGETTING:
-            self._pass_day()
-        for operation in self.workload.operations.values():
-            # A refusal leaves the key free: the same request, doubled and late, may have begun something after all.
-            operation.definite &= operation.reply is not None or operation.method not in LONG_METHODS
-        for _ in range(ROUNDS_MAX):
-            await self._drain()
-            waiting = [each for each in self.workload.operations.values() if not each.definite]
-            untold = [number for number in range(len(self.stripe.events)) if number not in self.told]
-            if not waiting and not untold:
-                break
-            for subject in (*(self.batches.resolving(waiting) if self.batches else waiting), *untold):
-                self.network.send(Message("request", subject))
-        else:
-            expect(condition=False, words=f"no quiet: {waiting[:3]} {untold[:3]}")
-        check_truth(self.process.store.raw, self.stripe, self.model)
-        expect(self.process.admission.in_flight == 0, f"{self.process.admission.in_flight} places are taken by no call")
-        await self._verify()
-        self.calm = False
-        self.network.reliable = self.provider.reliable = False
+    def _stream(self):
+        if self.streams.lines:
+            self.streams.act()
 
-    async def _drain(self):
-        while self.serving or self.network.messages:
-            if self.network.messages:
-                self._network()
-            elif self.turns.waiting():
-                self.turns.release()
-            await self._let_run()
+    def _drain(self):
+        self.streams.drain()
 
-    async def _verify(self):
-        verifying = asyncio.ensure_future(verify_ledger(self.process.store))
-        while not verifying.done():
-            self._turn()
-            await until_quiet()
-        report = verifying.result()
-        expect(not report.differences, f"verification finds {report.differences}")
+    def _quiet(self):
+        return quiet(self)
