@@ -5,7 +5,6 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from time import monotonic
 from typing import Any, Final
 
 import grpc
@@ -25,8 +24,11 @@ from billing_service.api.streaming import StreamImplementation, build_stream_han
 from billing_service.api.tls import TlsFiles, server_credentials
 
 IDLE_POLL_S: Final = 0.05
-IDLE_S: Final = 0.5
-"""Long enough for the last replies to leave."""
+IDLE_POLLS_MAX: Final = 10
+"""In a row, and not a time: after a pause of the whole process, what came meanwhile has its turn first."""
+CALL_TASK: Final = "_schedule_rpc_coro"
+"""How gRPC names the task of a call that it handed over: it is there from before the request has arrived until the answer has left, while
+admission counts the time between."""
 METADATA_BYTES_MAX: Final = 8_192
 PENDING_CALLS_MAX: Final = 100_000
 """gRPC itself drops calls that wait to be begun, at random from 1,000 on and without a word; admission refuses them with a reason instead."""
@@ -102,16 +104,19 @@ class RunningServer:
             await self.server.stop(None)
             return
         stopping = asyncio.ensure_future(self.server.stop(self.limits.grace_s))
-        idle_since: float | None = None
+        idle_polls = 0
         while not (await asyncio.wait({stopping}, timeout=IDLE_POLL_S))[0]:
-            now = monotonic()
-            idle_since = None if self.edge.admission.in_flight else idle_since or now
-            if idle_since is not None and now - idle_since >= IDLE_S:
+            idle_polls = 0 if self.edge.admission.in_flight or _calls_handed_over() else idle_polls + 1
+            if idle_polls >= IDLE_POLLS_MAX:
                 await self.server.stop(None)
         await stopping
 
     async def wait_closed(self) -> None:
         await self.server.wait_for_termination()
+
+
+def _calls_handed_over() -> bool:
+    return any(getattr(task.get_coro(), "__qualname__", "") == CALL_TASK for task in asyncio.all_tasks())
 
 
 async def start_server(
