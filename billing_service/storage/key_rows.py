@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, FromClause, and_, bindparam, delete, literal_column, select, true, update
+from sqlalchemy import ColumnElement, FromClause, Text, and_, bindparam, delete, func, literal_column, select, true, update
 
 from billing_service.storage.ledger_rows import expect
 from billing_service.storage.schema import idempotency_keys as keys
-from billing_service.storage.statements import InList, Row, Work, bulk_insert, given_rows, reading, writing
+from billing_service.storage.statements import Row, Work, bulk_insert, given_rows, reading, writing
 
 KeyId = tuple[str, str, str]
 """Account, key, scope."""
@@ -43,8 +43,15 @@ def found_keys() -> FromClause:
 
 
 def found_keys_sqlite() -> FromClause:
-    """Keys of these names, in whichever account and scope: SQLite has no cheap way to zip lists. Callers pass over the rest."""
-    joined: FromClause = select(*_COLUMNS).where(InList(keys.c.idempotency_key, NAMES[1])).subquery("spent")
+    """The same for SQLite: its lists are JSON, whose elements belong together by their place. A key's name alone is not enough to look for:
+    names are an account's own, and where callers number theirs, each account has a `1`."""
+    named = func.json_each(bindparam(NAMES[1], type_=Text)).table_valued("key", "value", name="named")
+
+    def beside(name: str) -> ColumnElement[str]:
+        return func.json_extract(bindparam(name, type_=Text), literal_column("'$[' || named.key || ']'"))
+
+    which = and_(keys.c.idempotency_key == named.c.value, keys.c.account_id == beside(NAMES[0]), keys.c.scope == beside(NAMES[2]))
+    joined: FromClause = select(*_COLUMNS).select_from(named.join(keys, which)).subquery("spent")
     return joined
 
 

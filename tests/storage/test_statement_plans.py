@@ -104,6 +104,13 @@ def test_a_filter_is_a_key_on_sqlite(sqlite_template, name):
     assert f"({FILTERED[name]}=?" in step
 
 
+@pytest.mark.parametrize("name", ["key_rows.FIND", "batch_rows.READ_BATCH", "batch_rows.LOCK_BATCH"])
+def test_a_key_is_looked_up_by_all_that_makes_it_one_on_sqlite(sqlite_template, name):
+    """Where callers number their keys, as many accounts have a `1` as there are accounts."""
+    (step,) = [step for step in plan_of_sqlite(sqlite_template, STATEMENTS[name]) if "idempotency_keys" in step]
+    assert step.endswith("(idempotency_key=? AND account_id=? AND scope=?)")
+
+
 @pytest.mark.parametrize("store_name", ["postgresql"])
 async def test_no_table_is_read_to_its_end_on_postgresql(database):
     connection = await asyncpg.connect(database.url, server_settings=_PLANNING)
