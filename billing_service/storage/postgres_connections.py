@@ -47,10 +47,23 @@ class Connections:
         except (Refusal, StaleError):  # an answer, after which the connection is as good as before
             await self._give_back(connection)
             raise
+        except TimeoutError:
+            await self._distrust_all()
+            await self._pool.release(connection)
+            raise
         except BaseException:
             await self._pool.release(connection)
             raise
         await self._give_back(connection)
+
+    async def _distrust_all(self) -> None:
+        """A server that did not answer may be gone without a goodbye, and another one in its place. Those that are as old would each cost
+        the next unit the same time, one after the other."""
+        await self._pool.expire_connections()
+        kept, self._kept = self._kept, None
+        if kept is not None:
+            kept.terminate()
+            await self._pool.release(kept)
 
     async def _give_back(self, connection: Any) -> None:
         if self._kept is None and not self._waiting and not self._closing:
@@ -67,7 +80,9 @@ class Connections:
             connection = await self._from_pool(timeout)
         try:
             await self._keep_plans_young(connection)
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, TimeoutError):
+                await self._distrust_all()
             await self._pool.release(connection)
             raise
         return connection

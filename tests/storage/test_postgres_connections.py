@@ -114,6 +114,26 @@ async def test_what_was_only_refused_stays_at_hand(connections, pool, answer):
     assert all_are_idle(connections)
 
 
+async def two_at_once(connections):
+    async with connections.acquire() as one, connections.acquire() as other:
+        return {one.get_server_pid(), other.get_server_pid()}
+
+
+async def test_when_one_gets_no_answer_none_is_asked_that_is_as_old(connections):
+    """A server that vanished without a goodbye costs one unit its time, not one for each connection."""
+    old = await two_at_once(connections)
+
+    async def wait_in_vain():
+        async with connections.acquire():
+            await identity(connections)  # another one is at hand now
+            raise TimeoutError
+
+    with pytest.raises(TimeoutError):
+        await wait_in_vain()
+    assert all_are_idle(connections)
+    assert not old & await two_at_once(connections)
+
+
 async def test_one_that_was_aborted_goes_back_to_the_pool(connections):
     """asyncpg does not take such a one back by itself, and would wait for it for ever when it closes."""
     first = await identity(connections)
