@@ -18,9 +18,10 @@ def request(account_id):
 
 
 class Held:
-    """Begins each request with a future that the test answers."""
+    """Begins each request with a future that the test answers, or that is answered `at_once`."""
 
     def __init__(self) -> None:
+        self.at_once = False
         self.begun: list[asyncio.Future] = []
         self.implementation = StreamImplementation(self._begin, streamed)
 
@@ -28,6 +29,8 @@ class Held:
         future = asyncio.get_running_loop().create_future()
         future.account_id = request.deduction.account_id
         self.begun.append(future)
+        if self.at_once:
+            future.set_result(future.account_id)
         return future
 
     def answer(self, *numbers) -> None:

@@ -56,15 +56,15 @@ async def answered(reader, writer, data: bytes) -> None:
 
 
 async def test_a_hundred_that_hold_on_are_all_cut_while_a_good_delivery_is_answered(service):
-    config = gateway_config(receive_timeout_s=0.5, keepalive_timeout_s=0.5)
+    config = gateway_config(receive_timeout_s=1.5, keepalive_timeout_s=1.5)
     async with serve_gateway(config, service=service) as url:
         attack = [asyncio.create_task(held_open_s(url, data)) for data in list(HOSTILE.values()) * 12]
         await asyncio.sleep(0.1)
         started = time.monotonic()
         assert await delivered(url) == 200
-        assert time.monotonic() - started < 0.5
+        assert time.monotonic() - started < 1.2
         # The health page answers at once and reads the rest away for as long as `LINGERING_S`.
-        assert max(await asyncio.gather(*attack)) < 4
+        assert max(await asyncio.gather(*attack)) < 5
         assert await delivered(url) == 200
     assert len(service.calls) == 2
 
@@ -110,8 +110,8 @@ async def test_later_requests_of_a_connection_have_deadlines_too(service, then, 
 
 
 async def test_headers_that_come_late_leave_less_time_for_the_body(service):
-    async with serve_gateway(gateway_config(receive_timeout_s=0.6), service=service) as url:
-        assert 0.5 < await held_open_s(url, KEPT_ALIVE[:50], after_s=0.4, more=KEPT_ALIVE[50:-1]) < 0.9
+    async with serve_gateway(gateway_config(receive_timeout_s=2), service=service) as url:
+        assert 1.9 < await held_open_s(url, KEPT_ALIVE[:50], after_s=1.2, more=KEPT_ALIVE[50:-1]) < 3
     assert service.calls == []
 
 
