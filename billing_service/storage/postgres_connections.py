@@ -62,7 +62,8 @@ class Connections:
         await self._pool.expire_connections()
         kept, self._kept = self._kept, None
         if kept is not None:
-            kept.terminate()
+            if not _is_gone(kept):
+                kept.terminate()
             await self._pool.release(kept)
 
     async def _give_back(self, connection: Any) -> None:

@@ -105,7 +105,7 @@ async def test_later_requests_of_a_connection_have_deadlines_too(service, then, 
     config = gateway_config(keepalive_timeout_s=0.4, receive_timeout_s=1.0)
     async with serve_gateway(config, service=service) as url:
         held_s = await held_open_s(url, KEPT_ALIVE + then)
-    assert limit_s - 0.1 < held_s < limit_s + 0.5
+    assert limit_s - 0.1 < held_s < limit_s + 2
     assert len(service.calls) == 1
 
 

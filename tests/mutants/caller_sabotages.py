@@ -170,6 +170,14 @@ CALLERS = (
         ("api/test_server.py::test_a_drain_finishes_what_is_in_flight_and_takes_no_more",),
     ),
     Sabotage(
+        "a drain cuts off what is under way",
+        "P37",
+        "billing_service/api/server.py",
+        "self.edge.admission.in_flight or _calls_handed_over() else",
+        "self.edge.admission.in_flight or (_calls_handed_over() and False) else",
+        ("api/test_drain_of_slow_callers.py::test_an_answer_that_still_leaves_is_waited_for",),
+    ),
+    Sabotage(
         "page tokens fit any request",
         "P46",
         "billing_service/api/page_tokens.py",

@@ -81,6 +81,22 @@ PROOF = (
         ("storage/test_postgres_store.py::test_a_search_takes_the_time_that_it_takes",),
     ),
     Sabotage(
+        "a key is looked for in every account",
+        "P24",
+        "billing_service/storage/key_rows.py",
+        "keys.c.account_id == beside(NAMES[0]), ",
+        "",
+        ("storage/test_statement_plans.py::test_a_key_is_looked_up_by_all_that_makes_it_one_on_sqlite",),
+    ),
+    Sabotage(
+        "connections to a server that vanished are tried one by one",
+        "P21",
+        "billing_service/storage/postgres_connections.py",
+        "        await self._pool.expire_connections()\n",
+        "",
+        ("storage/test_postgres_connections.py::test_when_one_gets_no_answer_none_is_asked_that_is_as_old",),
+    ),
+    Sabotage(
         "the sweep looks through all open lots",
         "P24",
         "billing_service/storage/expiry_rows.py",

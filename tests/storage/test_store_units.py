@@ -20,7 +20,7 @@ from billing_service.storage.store import ATTEMPTS_MAX, BEGIN_AND_COMMIT, Confli
 
 ROUNDS = 500 if os.environ.get("BILLING_LONG_TESTS") == "1" else 25
 """Of twenty transfers at once."""
-NEXT_WRITE_WITHIN_S = 1.0
+NEXT_WRITE_WITHIN_S = 5.0
 LOCKED = (sqlite3.OperationalError, asyncpg.LockNotAvailableError)
 COUNT = "SELECT count(*) FROM accounts"
 
