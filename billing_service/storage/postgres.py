@@ -64,6 +64,7 @@ small would read all of it once it is large. Wishes, not conditions: other datab
 _ALLOCATE = "CREATE TEMPORARY TABLE billing_probe ON COMMIT DROP AS SELECT repeat('x', 1000) FROM generate_series(1, 64)"
 """Needs pages that no table has yet. Never committed."""
 SEARCH_TIMEOUT_S = 86_400.0
+"""No limit to speak of: asyncpg takes its absence for the limit of a call."""
 _SEARCHING = (
     "SELECT set_config(name, CASE name WHEN 'statement_timeout' THEN '0' ELSE 'on' END, true) FROM pg_settings WHERE name = ANY ($1)"
 )

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import aiosqlite
+import structlog
 
-from billing_service.domain.refusals import storage_unavailable
+from billing_service.domain.refusals import Failure, storage_unavailable
 from billing_service.storage import failures
 from billing_service.storage.file_lock import FileLock
 from billing_service.storage.journal import JournalWatch
@@ -24,6 +25,7 @@ from billing_service.storage.statements import Call, Glance, Guarded, Together, 
 from billing_service.storage.store import BEGIN_AND_COMMIT, ConflictError, StaleError, StoreCounters, rerun_on_conflict
 
 T = TypeVar("T")
+log = structlog.get_logger(__name__)
 
 BUSY_TIMEOUT_S = 5.0
 """Only a backup or an operator's shell can hold the lock: the one writer connection queues its own work."""
@@ -86,6 +88,8 @@ class SqliteStore:
                 taken.append(await self._readers.get())
             async with self._writing:
                 await self._call(self._writer, _checkpoint)
+        except Failure as failure:  # no caller waits for it; the next transaction tells its own
+            log.warning("journal_not_checkpointed", error=failure.message)
         finally:
             for reader in taken:
                 self._readers.put_nowait(reader)

@@ -4,12 +4,12 @@ the rows of one account; what no chain reaches is counted, or searched for in ra
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, func, literal_column, select
+from sqlalchemy import ColumnElement, bindparam, func, literal_column, select
 
 from billing_service.domain.entries import Transaction
 from billing_service.storage.schema import accounts, deduction_reversals, entries, lots, purchases, transactions
 from billing_service.storage.statement_rows import attach_entries, transaction_of, walk_back
-from billing_service.storage.statements import Work, reading, searching
+from billing_service.storage.statements import Statement, Work, reading, searching
 
 NEXT_ACCOUNTS = reading(
     "next accounts",
@@ -69,16 +69,16 @@ MISCOUNTED = searching(
     .where(_COUNTED.c.found != _VERSION)
     .limit(literal_column(str(UNREACHED_MAX))),
 )
-ENTRIES_END = reading(
-    "find where a range of entries ends",
-    select(transactions.c.transaction_id)
-    .where(transactions.c.transaction_id > bindparam("after"))
-    .order_by(transactions.c.transaction_id)
-    .offset(bindparam("many"))
-    .limit(literal_column("1")),
-    "after",
-    "many",
-)
+
+
+def _range_end(name: str, key: ColumnElement[str]) -> Statement:
+    """The key `many` rows after the one given; none where fewer follow."""
+    following = select(key).where(key > bindparam("after")).order_by(key)
+    return reading(name, following.offset(bindparam("many")).limit(literal_column("1")), "after", "many")
+
+
+ENTRIES_END = _range_end("find where a range of entries ends", transactions.c.transaction_id)
+LOTS_END = _range_end("find where a range of lots ends", lots.c.account_id)
 LOOSE_ENTRIES = searching(
     "find entries without transaction",
     select(entries.c.account_id, entries.c.transaction_id)
@@ -96,16 +96,6 @@ LOOSE_ENTRIES = searching(
     .limit(literal_column(str(UNREACHED_MAX))),
     "after",
     "until",
-)
-LOTS_END = reading(
-    "find where a range of lots ends",
-    select(lots.c.account_id)
-    .where(lots.c.account_id > bindparam("after"))
-    .order_by(lots.c.account_id)
-    .offset(bindparam("many"))
-    .limit(literal_column("1")),
-    "after",
-    "many",
 )
 LOOSE_LOTS = searching(
     "find lots without account",

@@ -5,12 +5,14 @@ import os
 import threading
 
 import pytest
+import structlog
 from ledger_setup import deduction, open_account
 from raw_units import write_unit
 
 from billing_service.clock import TimeOrderedIds, system_clock_us
+from billing_service.domain.refusals import storage_unavailable
 from billing_service.ledger.writer import LedgerWriter
-from billing_service.storage import journal
+from billing_service.storage import journal, sqlite_store
 from billing_service.storage.journal import journal_bytes
 from billing_service.storage.sqlite import WAL_BYTES_KEPT
 from billing_service.storage.statement_rows import newest_transaction, read_statement
@@ -78,6 +80,18 @@ async def test_reads_wait_until_a_long_journal_can_begin_anew(store, database, m
         may_end.set()
     assert await pinned == await later
     assert await write(50) == grown, "it has begun anew"
+
+
+@pytest.mark.parametrize("store_name", ["sqlite"])
+async def test_a_checkpoint_that_fails_is_told_and_keeps_no_reader(store, monkeypatch):
+    def fail(_connection):
+        raise storage_unavailable("no disk")
+
+    monkeypatch.setattr(sqlite_store, "_checkpoint", fail)
+    with structlog.testing.capture_logs() as logs:
+        await store._shorten_journal()
+    assert [(line["event"], line["error"]) for line in logs] == [("journal_not_checkpointed", "no disk")]
+    assert store._readers.qsize() == len(store._all_readers)
 
 
 def history(account_id):
