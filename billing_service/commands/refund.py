@@ -148,7 +148,7 @@ def _quote(unit: Unit, purchase: Purchase, policy: RefundPolicy) -> Work[RefundQ
     if gone == purchase.paid_minor:
         raise _not_refundable(purchase, "all its money went back already")
     lot = yield from purchase_lot(unit, purchase)
-    left = 0 if lot.expired(unit.now_us) else lot.remaining
+    left = 0 if lot.has_expired(unit.now_us) else lot.remaining
     standing = PurchaseReversal(purchase.credits, purchase.paid_minor, gone, purchase.reversed, left)
     return quote_with_debt(standing) if policy is RefundPolicy.WITH_DEBT else quote_unused_only(standing)
 

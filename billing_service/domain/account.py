@@ -46,6 +46,8 @@ class Account:
     set_aside: int = 0
     overdraft_limit: int = 0
     frozen: bool = False
+    debt_max: int = -1
+    """What ALLOW_DEBT may bring the debt to; -1: as the settings say."""
     lots: list[Lot] = field(default_factory=list)
     """Lots with something left, in burn-down order, and those that this unit of work fetched beside."""
     changed_lots: dict[str, Lot] = field(default_factory=dict)
@@ -85,7 +87,7 @@ class Account:
         expiring = 0
         for lot in self.lots:
             left = lot.remaining
-            if left == 0 or lot.expired(now_us):
+            if left == 0 or lot.has_expired(now_us):
                 continue
             if lot.effective_time_us > now_us:
                 waiting += left

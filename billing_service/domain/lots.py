@@ -37,12 +37,16 @@ class Lot:
     """No longer spendable from this moment; None: never ends."""
     source_id: str = ""
     """The purchase, referral or grant that it came from."""
+    expired: int = 0
+    """Microcredits that it lost to its expiry."""
+    ended_to: str = ""
+    """The place that it was taken back to before its time; what returns to it goes there at once. Empty: it was not."""
 
     def spendable(self, now_us: int) -> bool:
         """Whether a deduction may draw on it now. Expiry needs no sweep to take effect."""
         return self.remaining > 0 and self.effective_time_us <= now_us and (self.expire_time_us is None or self.expire_time_us > now_us)
 
-    def expired(self, now_us: int) -> bool:
+    def has_expired(self, now_us: int) -> bool:
         return self.expire_time_us is not None and self.expire_time_us <= now_us
 
 

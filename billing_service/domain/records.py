@@ -54,6 +54,16 @@ class Purchase:
     create_time_us: int
     expire_time_us: int
     complete_time_us: int | None
+    net_paid_minor: int | None = None
+    """What was paid for the credits themselves, without tax and shipping; None before completion and on rows older than it."""
+    payment_time_us: int | None = None
+    """When Stripe first told of the payment's success."""
+    reversed_debt: int = 0
+    """The part of `reversed` that became debt."""
+    reversed_expired: int = 0
+    """The part of `reversed` that had expired before it was taken."""
+    terms: str = ""
+    """What held when the page was opened, as JSON; empty on rows older than it."""
 
 
 @dataclass(slots=True)
@@ -91,6 +101,10 @@ class Referral:
     referrer_taken: int
     create_time_us: int
     reward_time_us: int | None
+    minimum_minor: int | None = None
+    """The least purchase that earned the bonus; None on rows older than it."""
+    referee_taken_purchase: int = 0
+    referee_taken_debt: int = 0
 
 
 @dataclass(slots=True)
@@ -104,3 +118,5 @@ class Profile:
     metadata: str
     stripe_customer_id: str
     customer_attempt: int
+    customer_update_time_us: int = 0
+    """Stripe's time of the newest customer event that counts."""

@@ -94,6 +94,8 @@ def _memorise(account: Account) -> Memory:
                 lot.effective_time_us,
                 lot.expire_time_us,
                 lot.source_id,
+                lot.expired,
+                lot.ended_to,
             )
             for lot in account.lots
         ]
@@ -107,11 +109,14 @@ def _memorise(account: Account) -> Memory:
         account.set_aside,
         account.overdraft_limit,
         account.frozen,
+        account.debt_max,
         lots,
     )
 
 
 def _recall(account_id: str, memory: Memory) -> Account:
-    version, last_transaction_id, last_hash, balance, debt, set_aside, overdraft_limit, frozen, lots = memory
+    version, last_transaction_id, last_hash, balance, debt, set_aside, overdraft_limit, frozen, debt_max, lots = memory
     recalled = [Lot(lot_id, _CATEGORIES[category], *rest) for lot_id, category, *rest in lots]
-    return Account(account_id, version, last_transaction_id, last_hash, balance, debt, set_aside, overdraft_limit, frozen, recalled)
+    return Account(
+        account_id, version, last_transaction_id, last_hash, balance, debt, set_aside, overdraft_limit, frozen, debt_max, recalled
+    )

@@ -21,13 +21,13 @@ _NO_TEXT = literal_column("''", type_=Id)
 
 
 def _padded(kind: int, texts: Sequence[Any], numbers: Sequence[Any], blobs: Sequence[Any]) -> list[Any]:
-    """Columns of one kind of row: 4 texts, 7 numbers, 2 blobs."""
+    """Columns of one kind of row: 4 texts, 8 numbers, 2 blobs."""
     return [
         literal_column(str(kind)),
         *texts,
         *[_NO_TEXT] * (4 - len(texts)),
         *numbers,
-        *[cast(null(), Number)] * (7 - len(numbers)),
+        *[cast(null(), Number)] * (8 - len(numbers)),
         *blobs,
         *[cast(null(), Bytes)] * (2 - len(blobs)),
     ]
@@ -37,7 +37,15 @@ def _element(keys: FromClause, *, lock: bool) -> Any:
     named = select(*accounts.columns).where(InList(accounts.c.account_id, "list_ids")).order_by(accounts.c.account_id)
     locked = (named.with_for_update() if lock else named).cte("locked")
     seen = alias(accounts, "seen")
-    account_numbers = [locked.c.version, locked.c.balance, locked.c.debt, locked.c.set_aside, locked.c.overdraft_limit, locked.c.frozen]
+    account_numbers = [
+        locked.c.version,
+        locked.c.balance,
+        locked.c.debt,
+        locked.c.set_aside,
+        locked.c.overdraft_limit,
+        locked.c.frozen,
+        locked.c.debt_max,
+    ]
     account_rows = select(
         *_padded(_ACCOUNT, [locked.c.account_id, locked.c.last_transaction_id], [*account_numbers, seen.c.version], [locked.c.last_hash])
     ).join_from(locked, seen, seen.c.account_id == locked.c.account_id)
@@ -49,8 +57,9 @@ def _element(keys: FromClause, *, lock: bool) -> Any:
         lots.c.create_time_us,
         lots.c.effective_time_us,
         lots.c.expire_time_us,
+        lots.c.expired,
     ]
-    lot_rows = select(*_padded(_LOT, [lots.c.account_id, lots.c.lot_id, lots.c.source_id], lot_numbers, [])).where(
+    lot_rows = select(*_padded(_LOT, [lots.c.account_id, lots.c.lot_id, lots.c.source_id, lots.c.ended_to], lot_numbers, [])).where(
         InList(lots.c.account_id, "list_ids"), lots.c.is_open == literal_column("1")
     )
     key_rows = select(
@@ -93,13 +102,13 @@ def _sorted_out(rows: Sequence[Sequence[Any]]) -> tuple[dict[str, Account], dict
     stale = False
     for row in rows:
         if row[0] == _ACCOUNT:
-            version, balance, debt, set_aside, overdraft_limit, frozen, seen_version = row[5:12]
+            version, *limits, seen_version = row[5:13]
             stale = stale or version != seen_version
-            found[row[1]] = account_of((row[1], version, row[2], row[12], balance, debt, set_aside, overdraft_limit, frozen))
+            found[row[1]] = account_of((row[1], version, row[2], row[13], *limits))
         elif row[0] == _LOT:
-            found[row[1]].lots.append(lot_of((row[2], *row[5:12], row[3])))
+            found[row[1]].lots.append(lot_of((row[2], *row[5:12], row[3], row[12], row[4])))
         else:
-            spent[row[1], row[2], row[3]] = StoredKey(row[12], row[13], row[4])
+            spent[row[1], row[2], row[3]] = StoredKey(row[13], row[14], row[4])
     return found, spent, stale
 
 

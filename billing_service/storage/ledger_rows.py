@@ -34,7 +34,9 @@ _ACCOUNT = (
     accounts.c.set_aside,
     accounts.c.overdraft_limit,
     accounts.c.frozen,
+    accounts.c.debt_max,
 )
+_ACCOUNT_COLUMNS = len(_ACCOUNT)
 _LOT = (
     lots.c.lot_id,
     lots.c.category,
@@ -45,6 +47,8 @@ _LOT = (
     lots.c.effective_time_us,
     lots.c.expire_time_us,
     lots.c.source_id,
+    lots.c.expired,
+    lots.c.ended_to,
 )
 _OPEN = lots.c.is_open == literal_column("1")
 
@@ -87,7 +91,7 @@ INSERT_ACCOUNT = writing(
     "account_id",
     "create_time_us",
 )
-_BELIEVED = ("version", "last_transaction_id", "frozen", "overdraft_limit")
+_BELIEVED = ("version", "last_transaction_id", "frozen", "overdraft_limit", "debt_max")
 """What tells that nothing of an account has changed: each movement makes a version and names its transaction; limits and freezing do not."""
 UPDATE_ACCOUNTS = bulk_update(
     accounts, ("account_id",), ("version", "last_transaction_id", "last_hash", "balance", "debt", "set_aside"), believed=_BELIEVED
@@ -121,16 +125,18 @@ def expect(changed: int, expected: int, what: str) -> None:
 
 
 def account_of(row: Sequence[Any]) -> Account:
-    account_id, version, last_transaction_id, last_hash, balance, debt, set_aside, overdraft_limit, frozen = row[:9]
-    return Account(account_id, version, last_transaction_id, last_hash, balance, debt, set_aside, overdraft_limit, bool(frozen))
+    account_id, version, last_transaction_id, last_hash, balance, debt, set_aside, overdraft_limit, frozen, debt_max = row[
+        :_ACCOUNT_COLUMNS
+    ]
+    return Account(account_id, version, last_transaction_id, last_hash, balance, debt, set_aside, overdraft_limit, bool(frozen), debt_max)
 
 
 _CATEGORIES = {int(category): category for category in Category}
 
 
 def lot_of(row: Sequence[Any]) -> Lot:
-    lot_id, category, priority, amount, remaining, created, effective, expires, source_id = row
-    return Lot(lot_id, _CATEGORIES[category], priority, amount, remaining, created, effective, expires, source_id)
+    lot_id, category, *rest = row
+    return Lot(lot_id, _CATEGORIES[category], *rest)
 
 
 def lock_accounts(account_ids: Sequence[str]) -> Work[dict[str, Account]]:
@@ -157,8 +163,8 @@ def read_accounts(account_ids: Sequence[str]) -> Work[dict[str, Account]]:
         account = found.get(row[0])
         if account is None:
             account = found[row[0]] = account_of(row)
-        if row[9] is not None:
-            account.lots.append(lot_of(row[9:]))
+        if row[_ACCOUNT_COLUMNS] is not None:
+            account.lots.append(lot_of(row[_ACCOUNT_COLUMNS:]))
     order_lots(found)
     return found
 
@@ -201,7 +207,7 @@ def _calls(written: Sequence[Account]) -> list[Call]:
 def _believed(account: Account) -> Row:
     """The account's row before what was decided, as far as it tells whether anything has changed."""
     first = account.transactions[0]
-    return (account.account_id, first.version - 1, first.previous_id, int(account.frozen), account.overdraft_limit)
+    return (account.account_id, first.version - 1, first.previous_id, int(account.frozen), account.overdraft_limit, account.debt_max)
 
 
 def _lot_calls(written: Sequence[Account]) -> Iterator[Call]:
@@ -265,4 +271,6 @@ def _lot_row(account_id: str, lot: Lot) -> Row:
         lot.effective_time_us,
         lot.expire_time_us,
         lot.source_id,
+        lot.expired,
+        lot.ended_to,
     )

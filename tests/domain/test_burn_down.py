@@ -90,4 +90,4 @@ def test_a_lot_is_spendable_from_its_begin_to_before_its_end(effective_us, expir
     each = lot("lot_1", 1, effective_us=effective_us, expires_us=expires_us)
     assert each.spendable(NOW_US) is spendable
     assert not lot("lot_1", 0, effective_us=effective_us, expires_us=expires_us).spendable(NOW_US)
-    assert each.expired(NOW_US) is (expires_us is not None and expires_us <= NOW_US)
+    assert each.has_expired(NOW_US) is (expires_us is not None and expires_us <= NOW_US)

@@ -56,7 +56,7 @@ TAMPERINGS = [
         f"caller, description, metadata, hash FROM transactions WHERE {SECOND}")], "transactions"),
     ("lot raised", ["UPDATE lots SET remaining = remaining + 5 WHERE account_id = 'acme'"], "remaining"),
     ("lot of nobody", [
-        ("INSERT INTO lots SELECT 'ghost', 'lot_g', category, priority, 5, 5, 1, create_time_us, effective_time_us, expire_time_us, source_id "
+        ("INSERT INTO lots SELECT 'ghost', 'lot_g', category, priority, 5, 5, 1, create_time_us, effective_time_us, expire_time_us, source_id, 0, '' "
         "FROM lots WHERE account_id = 'beta'")], "account of lot lot_g"),
     ("account gone, its history left", ["DELETE FROM lots WHERE account_id = 'beta'", "DELETE FROM accounts WHERE account_id = 'beta'"],
         "transactions"),
@@ -86,7 +86,7 @@ BESIDE = [
         "INSERT INTO transactions SELECT '{}', 'txn_zzz', 1, '', kind, amount, balance_after, create_time_us, source_id, "
         "caller, description, metadata, hash FROM transactions WHERE account_id = 'beta' AND version = 1"), "transactions"),
     ("lot of nobody", (
-        "INSERT INTO lots SELECT '{}', 'lot_g', category, priority, 5, 5, 1, create_time_us, effective_time_us, expire_time_us, source_id "
+        "INSERT INTO lots SELECT '{}', 'lot_g', category, priority, 5, 5, 1, create_time_us, effective_time_us, expire_time_us, source_id, 0, '' "
         "FROM lots WHERE account_id = 'beta'"), "account of lot lot_g"),
 ]  # fmt: skip
 

@@ -32,7 +32,7 @@ def guarded(name, *beside):
     """A unit that makes an account's first version, and does something beside."""
 
     def work():
-        believed = (name, 0, "", 0, 0)
+        believed = (name, 0, "", 0, 0, -1)
         moved = UPDATE_ACCOUNTS.many([(*believed, 1, f"txn_{name}", b"x", 0, 0, 0)])
         yield Guarded((moved, *beside), HOLD_ACCOUNTS.many([believed]))
         return "done"
@@ -60,7 +60,7 @@ async def test_rows_that_are_only_held_are_compared_too(store, database):
     """Where rows are locked, what is believed of them counts by itself, also of those that no write changes."""
 
     def work():
-        yield Guarded((spent("k"),), HOLD_ACCOUNTS.many([(NAMES[0], 0, "", 0, 0), (NAMES[1], 0, "", 1, 0)]))
+        yield Guarded((spent("k"),), HOLD_ACCOUNTS.many([(NAMES[0], 0, "", 0, 0, -1), (NAMES[1], 0, "", 1, 0, -1)]))
 
     with pytest.raises(Failure) as caught:
         await store.write(work)

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.parametrize("store_name", ["postgresql"])
 HOLD = compile_statement(ledger_rows.HOLD_ACCOUNTS, postgresql_dialect()).sql
 READ_BATCH = compile_statement(batch_rows.READ_BATCH, postgresql_dialect()).sql
 MANY_ACCOUNTS = """
-INSERT INTO accounts SELECT 'many ' || number, 0, '', '', 0, 0, 0, 0, 0, 0 FROM generate_series(1, 20000) AS number
+INSERT INTO accounts SELECT 'many ' || number, 0, '', '', 0, 0, 0, 0, 0, 0, -1 FROM generate_series(1, 20000) AS number
 """
 WAITS_S_MAX = 5
 

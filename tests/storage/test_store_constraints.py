@@ -22,6 +22,7 @@ DEFAULTS = {
         "overdraft_limit": "0",
         "frozen": "0",
         "create_time_us": "1",
+        "debt_max": "-1",
     },
     "lots": {
         "account_id": "'acme'",
@@ -35,6 +36,8 @@ DEFAULTS = {
         "effective_time_us": "1",
         "expire_time_us": "NULL",
         "source_id": "''",
+        "expired": "0",
+        "ended_to": "''",
     },
     "transactions": {
         "account_id": "'acme'",
@@ -83,6 +86,8 @@ NONSENSE = [
     ("accounts", {"debt": str(BALANCE_MAX + 1)}),
     ("accounts", {"set_aside": "-1"}),
     ("accounts", {"overdraft_limit": "-1"}),
+    ("accounts", {"debt_max": "-2"}),
+    ("lots", {"expired": "-1"}),
     ("accounts", {"frozen": "2"}),
     ("accounts", {"version": "-1"}),
     ("accounts", {"account_id": "NULL"}),

@@ -11,7 +11,7 @@ unique across accounts has a small table of its own, keyed by that value.
 from billing_service.storage.schema.columns import Bytes, Id, Number, metadata
 from billing_service.storage.schema.ledger import accounts, deduction_reversals, entries, idempotency_keys, lots, transactions
 from billing_service.storage.schema.people import api_keys, audit_records, profiles, referral_codes, stripe_customers
-from billing_service.storage.schema.sales import purchase_references, purchases, referrals, refunds, stripe_events
+from billing_service.storage.schema.sales import deployment, purchase_references, purchases, referrals, refunds, stripe_events
 
 APPEND_ONLY = ("transactions", "entries", "audit_records")
 """Triggers refuse to change or delete their rows."""
@@ -34,6 +34,7 @@ __all__ = [
     "api_keys",
     "audit_records",
     "deduction_reversals",
+    "deployment",
     "entries",
     "idempotency_keys",
     "lots",

@@ -1,6 +1,7 @@
 """What every table is made of: kinds of columns, and fixed names of constraints."""
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Integer, LargeBinary, MetaData, Text
+from sqlalchemy import BigInteger, CheckConstraint, Column, Integer, LargeBinary, MetaData, Text, text
+from sqlalchemy.sql.elements import TextClause
 from sqlalchemy.types import TypeEngine
 
 metadata = MetaData(
@@ -19,16 +20,21 @@ Number: TypeEngine[int] = BigInteger().with_variant(Integer(), "sqlite")
 Bytes: TypeEngine[bytes] = LargeBinary().with_variant(LargeBinary(), "sqlite")
 
 
-def id_column(name: str, *, key: bool = False, nullable: bool = False) -> Column[str]:
-    return Column(name, Id, primary_key=key, nullable=nullable)
+def id_column(name: str, *, key: bool = False, nullable: bool = False, default: str | None = None) -> Column[str]:
+    """`default`: what rows of a program that does not know the column get."""
+    return Column(name, Id, primary_key=key, nullable=nullable, server_default=_text_default(default))
 
 
-def text_column(name: str, *, nullable: bool = False) -> Column[str]:
-    return Column(name, Text, nullable=nullable)
+def text_column(name: str, *, nullable: bool = False, default: str | None = None) -> Column[str]:
+    return Column(name, Text, nullable=nullable, server_default=_text_default(default))
 
 
-def number_column(name: str, *, nullable: bool = False) -> Column[int]:
-    return Column(name, Number, nullable=nullable)
+def number_column(name: str, *, nullable: bool = False, default: int | None = None) -> Column[int]:
+    return Column(name, Number, nullable=nullable, server_default=None if default is None else text(str(default)))
+
+
+def _text_default(default: str | None) -> TextClause | None:
+    return None if default is None else text(f"'{default}'")
 
 
 def check(name: str, rule: str) -> CheckConstraint:

@@ -18,14 +18,17 @@ accounts = Table(
     number_column("overdraft_limit"),
     number_column("frozen"),
     number_column("create_time_us"),
+    number_column("debt_max", default=-1),
     check("version", "version >= 0"),
     check("balance", f"balance >= -debt AND balance <= {BALANCE_MAX}"),
     check("debt", f"debt >= 0 AND debt <= {BALANCE_MAX}"),
     check("set_aside", "set_aside >= 0"),
     check("overdraft_limit", "overdraft_limit >= 0"),
     check("frozen", "frozen IN (0, 1)"),
+    check("debt_max", "debt_max >= -1"),
 )
-"""One row an account, locked first by whatever changes the account. Kept short: it is written on every movement."""
+"""One row an account, locked first by whatever changes the account. Kept short: it is written on every movement. `debt_max` bounds what
+ALLOW_DEBT may bring the debt to; -1: as the settings say."""
 
 lots = Table(
     "lots",
@@ -41,13 +44,17 @@ lots = Table(
     number_column("effective_time_us"),
     number_column("expire_time_us", nullable=True),
     id_column("source_id"),
+    number_column("expired", default=0),
+    id_column("ended_to", default=""),
     check("category", "category IN (1, 2, 3)"),
     check("priority", "priority BETWEEN 0 AND 100"),
     check("amount", "amount > 0"),
     check("remaining", "remaining >= 0 AND remaining <= amount"),
     check("is_open", "is_open = CASE WHEN remaining > 0 THEN 1 ELSE 0 END"),
+    check("expired", "expired >= 0"),
 )
-"""`is_open` repeats `remaining > 0` so that an index on open lots changes only when a lot opens or empties."""
+"""`is_open` repeats `remaining > 0` so that an index on open lots changes only when a lot opens or empties. `expired` is what the lot lost
+to its expiry. `ended_to` names the place that a lot was taken back to before its time, and where what returns to it goes at once."""
 Index("ix_lots_open", lots.c.account_id, sqlite_where=lots.c.is_open == 1, postgresql_where=lots.c.is_open == 1)
 Index(
     "ix_lots_expiry",

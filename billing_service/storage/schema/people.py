@@ -14,8 +14,9 @@ profiles = Table(
     text_column("metadata"),
     id_column("stripe_customer_id"),
     number_column("customer_attempt"),
+    number_column("customer_update_time_us", default=0),
 )
-"""What is known about an account and seldom changes."""
+"""What is known about an account and seldom changes. `customer_update_time_us`: Stripe's time of the newest customer event that counts."""
 
 referral_codes = Table("referral_codes", metadata, id_column("referral_code", key=True), id_column("account_id"))
 stripe_customers = Table("stripe_customers", metadata, id_column("stripe_customer_id", key=True), id_column("account_id"))

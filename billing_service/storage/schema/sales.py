@@ -2,7 +2,7 @@
 
 from sqlalchemy import Column, Index, Table
 
-from billing_service.storage.schema.columns import Bytes, check, id_column, metadata, number_column, text_column
+from billing_service.storage.schema.columns import Bytes, Number, check, id_column, metadata, number_column, text_column
 
 purchases = Table(
     "purchases",
@@ -31,15 +31,31 @@ purchases = Table(
     number_column("create_time_us"),
     number_column("expire_time_us"),
     number_column("complete_time_us", nullable=True),
+    number_column("net_paid_minor", nullable=True),
+    number_column("payment_time_us", nullable=True),
+    number_column("reversed_debt", default=0),
+    number_column("reversed_expired", default=0),
+    text_column("terms", default=""),
     check("status", "status IN ('PENDING', 'AWAITING_FUNDS', 'COMPLETED', 'FAILED', 'EXPIRED', 'CANCELED')"),
     check("credits", "credits > 0"),
     check("amount_minor", "amount_minor > 0"),
     check("paid_minor", "paid_minor >= 0"),
     check("refunded_minor", "refunded_minor >= 0"),
     check("reversed", "reversed >= 0 AND reversed <= credits"),
+    check("net_paid_minor", "net_paid_minor >= 0"),
+    check("reversed_debt", "reversed_debt >= 0"),
+    check("reversed_expired", "reversed_expired >= 0"),
 )
-"""`reversed` is what reversals have taken of the credits, so that the target is always compared with one number. `attempt`
-numbers the tries at Stripe whose stored failure would be replayed for their key."""
+"""`reversed` is what reversals have taken of the credits, so that the target is always compared with one number; `reversed_debt` is the
+part of it that became debt, `reversed_expired` the part that had expired. `attempt` numbers the tries at Stripe whose stored failure would
+be replayed for their key. `net_paid_minor` is what was paid for the credits, without tax and shipping; NULL on rows older than it.
+`payment_time_us`: when Stripe first told of the payment's success. `terms`: what held when the page was opened, as JSON."""
+Index(
+    "ix_purchases_paid_uncompleted",
+    purchases.c.payment_time_us,
+    sqlite_where=purchases.c.payment_time_us.is_not(None) & purchases.c.complete_time_us.is_(None),
+    postgresql_where=purchases.c.payment_time_us.is_not(None) & purchases.c.complete_time_us.is_(None),
+)
 
 purchase_references = Table(
     "purchase_references",
@@ -86,11 +102,28 @@ referrals = Table(
     number_column("referrer_taken"),
     number_column("create_time_us"),
     number_column("reward_time_us", nullable=True),
+    number_column("minimum_minor", nullable=True),
+    number_column("referee_taken_purchase", default=0),
+    number_column("referee_taken_debt", default=0),
     check("state", "state IN ('PENDING', 'QUALIFIED', 'REWARDED', 'CLOSED', 'REVERSED')"),
     check("self", "account_id <> referrer_account_id"),
 )
-"""Keyed by the referred account: nobody is referred twice."""
+"""Keyed by the referred account: nobody is referred twice. `minimum_minor`: the least purchase that earned the bonus, NULL on rows older
+than it. `referee_taken` is what was taken back from the bonus lot; the rest came from the purchase's lot or became debt."""
 Index("ix_referrals_referrer", referrals.c.referrer_account_id)
+
+deployment = Table(
+    "deployment",
+    metadata,
+    Column("position", Number, primary_key=True, autoincrement=False),
+    id_column("deployment_id"),
+    Column("mark_key", Bytes, nullable=False),
+    id_column("mode"),
+    number_column("create_time_us"),
+    check("position", "position = 1"),
+    check("mode", "mode IN ('sandbox', 'test', 'live')"),
+)
+"""One row: which deployment's ledger this is. `mark_key` makes the marks on its objects at Stripe; `mode` is fixed at its first start."""
 
 stripe_events = Table(
     "stripe_events",

@@ -1,0 +1,42 @@
+CREATE TABLE deployment (
+  position INTEGER NOT NULL,
+  deployment_id TEXT NOT NULL,
+  mark_key BLOB NOT NULL,
+  mode TEXT NOT NULL,
+  create_time_us INTEGER NOT NULL,
+  CONSTRAINT pk_deployment PRIMARY KEY (position),
+  CONSTRAINT ck_deployment_position CHECK (position = 1),
+  CONSTRAINT ck_deployment_mode CHECK (mode IN ('sandbox', 'test', 'live'))
+) STRICT, WITHOUT ROWID
+-- next
+ALTER TABLE accounts ADD COLUMN debt_max INTEGER NOT NULL DEFAULT -1 CONSTRAINT ck_accounts_debt_max CHECK (debt_max >= -1)
+-- next
+ALTER TABLE lots ADD COLUMN expired INTEGER NOT NULL DEFAULT 0 CONSTRAINT ck_lots_expired CHECK (expired >= 0)
+-- next
+ALTER TABLE lots ADD COLUMN ended_to TEXT NOT NULL DEFAULT ''
+-- next
+UPDATE lots SET expired = lost.amount FROM (
+  SELECT account_id, source, sum(amount) AS amount FROM entries WHERE destination = 'expired' GROUP BY account_id, source
+) AS lost WHERE lost.account_id = lots.account_id AND lost.source = lots.lot_id
+-- next
+ALTER TABLE profiles ADD COLUMN customer_update_time_us INTEGER NOT NULL DEFAULT 0
+-- next
+ALTER TABLE purchases ADD COLUMN net_paid_minor INTEGER CONSTRAINT ck_purchases_net_paid_minor CHECK (net_paid_minor >= 0)
+-- next
+ALTER TABLE purchases ADD COLUMN payment_time_us INTEGER
+-- next
+ALTER TABLE purchases ADD COLUMN reversed_debt INTEGER NOT NULL DEFAULT 0 CONSTRAINT ck_purchases_reversed_debt CHECK (reversed_debt >= 0)
+-- next
+ALTER TABLE purchases ADD COLUMN reversed_expired INTEGER NOT NULL DEFAULT 0 CONSTRAINT ck_purchases_reversed_expired CHECK (reversed_expired >= 0)
+-- next
+ALTER TABLE purchases ADD COLUMN terms TEXT NOT NULL DEFAULT ''
+-- next
+CREATE INDEX ix_purchases_paid_uncompleted ON purchases (payment_time_us) WHERE payment_time_us IS NOT NULL AND complete_time_us IS NULL
+-- next
+ALTER TABLE referrals ADD COLUMN minimum_minor INTEGER
+-- next
+ALTER TABLE referrals ADD COLUMN referee_taken_purchase INTEGER NOT NULL DEFAULT 0
+-- next
+ALTER TABLE referrals ADD COLUMN referee_taken_debt INTEGER NOT NULL DEFAULT 0
+-- next
+INSERT INTO purchase_references (reference, account_id, purchase_id) SELECT refund_id, account_id, purchase_id FROM refunds
