@@ -49,18 +49,26 @@ proto: build/codegen/.installed ## Generate the stubs from protos/ again
 	rm -f protos/prepaid/billing/v1/*_pb2*
 	$(call generate,protos)
 
+# 0.1.0 named no packages of other languages, so that naming them breaks nobody.
+BREAKING = {"version":"v2","breaking":{"use":["FILE"],"except":["FILE_SAME_GO_PACKAGE","FILE_SAME_JAVA_PACKAGE",\
+	"FILE_SAME_JAVA_MULTIPLE_FILES","FILE_SAME_JAVA_OUTER_CLASSNAME","FILE_SAME_CSHARP_NAMESPACE"]}}
+
+# An image in protos/released for each release: `make proto-release VERSION=0.2.0` adds the next one.
 .PHONY: proto-check
-proto-check: setup build/codegen/.installed ## Stubs fit the protos, the protos are clean, and break nobody since the last tag
+proto-check: setup build/codegen/.installed ## Stubs fit the protos, the protos are clean, and break no released client
 	rm -rf build/stubs && $(call generate,build/stubs)
 	for stub in build/stubs/prepaid/billing/v1/*_pb2*; do cmp $$stub protos/$${stub#build/stubs/}; done
 	$(call image,.,build/now.binpb)
 	$(BIN)/buf format --diff --exit-code protos
 	$(BIN)/buf lint build/now.binpb --config '{"version":"v2","lint":{"use":["STANDARD","COMMENTS"],"ignore":["google"]}}'
-	if tag=$$(git describe --tags --abbrev=0 --match 'v*' 2>/dev/null); then \
-		rm -rf build/released && mkdir -p build/released && git archive $$tag protos | tar -x -C build/released; \
-		$(call image,build/released,build/released.binpb); cd $(CURDIR); \
-		$(BIN)/buf breaking build/now.binpb --against build/released.binpb --config '{"version":"v2","breaking":{"use":["FILE"]}}' --exclude-imports; \
-	else echo "no release tag yet: nothing can break"; fi
+	for released in protos/released/*.binpb; do \
+		$(BIN)/buf breaking build/now.binpb --against $$released --config '$(BREAKING)' --exclude-imports; \
+	done
+
+.PHONY: proto-release
+proto-release: build/codegen/.installed ## Keep the protos of a release, for the check of breaking changes
+	cd protos && $(CURDIR)/build/codegen/bin/python -m grpc_tools.protoc -I. -I$(CODEGEN_PROTOS) \
+		--include_imports -o released/$(VERSION).binpb prepaid/billing/v1/*.proto
 
 .PHONY: format
 format: setup ## Format and mend what can be mended
