@@ -9,11 +9,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
+from billing_client.setting_rules import hint, split_secrets, unread_names
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, DotEnvSettingsSource
 
 from billing_service.domain.api_keys import Scope
 from billing_service.settings_rules import (
+    PREFIX,
     contradictions,
     derive_page_token_secret,
     existing_directory,
@@ -24,11 +26,10 @@ from billing_service.settings_rules import (
     missing_to_serve,
     plain_database_url,
     split_listen,
-    split_secrets,
     stripe_secret_key,
     strong_secret,
     tls_callers,
-    unknown_names,
+    unknown_settings,
     url_path,
     webhook_secrets,
 )
@@ -96,8 +97,14 @@ class Settings(BaseModel):
     stripe_secret_key: StripeSecretKey | None = _setting(
         "STRIPE_SECRET_KEY", None, "Stripe's secret or restricted key; its prefix decides between test and live mode"
     )
+    stripe_api_key: StripeSecretKey | None = _setting(
+        "STRIPE_API_KEY", None, "Another name of `STRIPE_SECRET_KEY`, for deployments that use it"
+    )
     stripe_webhook_secret: StripeWebhookSecret | None = _setting(
         "STRIPE_WEBHOOK_SECRET", None, "Signing secret of the webhook endpoint; several, separated by commas, while one is being rotated"
+    )
+    stripe_webhook_secret_credits: StripeWebhookSecret | None = _setting(
+        "STRIPE_WEBHOOK_SECRET_CREDITS", None, "More signing secrets, for deployments that use this name"
     )
     stripe_api_base: Origin = _setting(
         "STRIPE_API_BASE", "https://api.stripe.com", "Where Stripe's API is; the sandbox's address without Stripe"
@@ -167,8 +174,9 @@ class Settings(BaseModel):
 
     @property
     def stripe_webhook_secrets(self) -> tuple[str, ...]:
-        """The secrets themselves: for the verifier alone."""
-        return split_secrets(self.stripe_webhook_secret.get_secret_value()) if self.stripe_webhook_secret else ()
+        """The secrets of both names, each once: for the verifier alone."""
+        given = [each.get_secret_value() for each in (self.stripe_webhook_secret, self.stripe_webhook_secret_credits) if each]
+        return tuple(dict.fromkeys(secret for text in given for secret in split_secrets(text)))
 
     @property
     def database_kind(self) -> Literal["sqlite", "postgresql"]:
@@ -198,6 +206,10 @@ class Settings(BaseModel):
         assert self.page_token_secret is not None, "load_settings fills it in"
         return self.page_token_secret.get_secret_value().encode()
 
+    def with_one_stripe_key(self) -> Self:
+        """The key under its first name, whichever it was given under."""
+        return self.model_copy(update={"stripe_secret_key": self.stripe_secret_key or self.stripe_api_key})
+
     def with_page_token_secret(self) -> Self:
         """Filled in where absent: from the pepper, else a random one, which one process with one file may use until it restarts."""
         if self.page_token_secret is not None:
@@ -212,18 +224,25 @@ def load_settings(env: Mapping[str, str] | None = None, *, purpose: Purpose = "s
     Empty values count as absent. Raises SettingsInvalid.
     """
     given = {name: value for name, value in (_environment() if env is None else env).items() if value.strip()}
-    problems = unknown_names(given, known_names())
+    problems = unknown_settings(given, known_names())
     try:
         settings = Settings.model_validate(given)
     except ValidationError as invalid:
         problems += [_line(error) for error in invalid.errors(include_url=False, include_input=False, include_context=False)]
-        raise SettingsInvalid(problems) from None
+        raise SettingsInvalid(problems + hints(given)) from None
+    settings = settings.with_one_stripe_key()
     problems += contradictions(settings)
     if purpose == "serve":
         problems += missing_to_serve(settings)
     if problems:
-        raise SettingsInvalid(problems)
+        raise SettingsInvalid(problems + hints(given))
     return settings.with_page_token_secret()
+
+
+def hints(env: Mapping[str, str] | None = None) -> list[str]:
+    """One line for each name of `env` (else of the environment and `.env`) that looks like a setting and is not read."""
+    found = unread_names(_environment() if env is None else env, known_names())
+    return [hint(name, meant) for name, meant in found.items() if not name.startswith(PREFIX)]
 
 
 def known_names() -> list[str]:

@@ -10,6 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from billing_client.setting_rules import (
+    CLIENT_NAMES,
+    WEBHOOK_SECRET_NAMES,
+    check_webhook_secrets,
+    meant_name,
+    split_secrets,
+    weakness,
+)
 from pydantic import SecretStr
 
 from billing_service.domain.api_keys import Scope
@@ -18,23 +26,11 @@ if TYPE_CHECKING:
     from billing_service.settings import Settings
 
 PREFIX: Final = "BILLING_"
-NAMES_OF_OTHERS: Final = frozenset(
-    {
-        "BILLING_ADDRESS",
-        "BILLING_API_KEY",
-        "BILLING_CA_FILE",
-        "BILLING_CERTIFICATE_FILE",
-        "BILLING_PRIVATE_KEY_FILE",
-        "BILLING_PLAINTEXT",
-    }
-)
-"""Read by the client package, which may share the environment."""
 PREFIXES_OF_OTHERS: Final = ("BILLING_TEST_", "BILLING_BENCH_")
 
 STRIPE_API: Final = "https://api.stripe.com"
 SECRET_CHARACTERS_MIN: Final = 32
 SECRET_DIFFERENT_CHARACTERS_MIN: Final = 8
-WEBHOOK_SECRET_CHARACTERS_MIN: Final = 16
 LIVE_SECRET_CHARACTERS_MIN: Final = 24
 PORT_MAX: Final = 65_535
 
@@ -119,13 +115,18 @@ def existing_directory(value: Path) -> Path:
 
 def strong_secret(value: SecretStr) -> SecretStr:
     secret = value.get_secret_value()
-    if len(secret) < SECRET_CHARACTERS_MIN or len(set(secret)) < SECRET_DIFFERENT_CHARACTERS_MIN:
-        raise ValueError(f"must be a random text of {SECRET_CHARACTERS_MIN} characters or more")
+    weak = weakness(secret)
+    if weak or len(secret) < SECRET_CHARACTERS_MIN or len(set(secret)) < SECRET_DIFFERENT_CHARACTERS_MIN:
+        rule = f"must be a random text of {SECRET_CHARACTERS_MIN} characters or more, as of `openssl rand -hex 32`"
+        raise ValueError(f"{weak}: it {rule}" if weak else rule)
     return value
 
 
 def stripe_secret_key(value: SecretStr) -> SecretStr:
     key = value.get_secret_value()
+    weak = weakness(key)
+    if weak:
+        raise ValueError(weak)
     if not _STRIPE_KEY.fullmatch(key):
         raise ValueError("must be a secret (sk_) or restricted (rk_) key of test or live mode")
     if is_live_key(key) and len(key) < LIVE_SECRET_CHARACTERS_MIN:
@@ -138,19 +139,14 @@ def is_live_key(key: str) -> bool:
     return match is not None and match[1] == "live"
 
 
-def split_secrets(value: str) -> tuple[str, ...]:
-    return tuple(secret.strip() for secret in value.split(","))
-
-
 def webhook_secrets(value: SecretStr) -> SecretStr:
-    parts = split_secrets(value.get_secret_value())
-    if not all(
-        part.startswith("whsec_") and len(part) >= WEBHOOK_SECRET_CHARACTERS_MIN and part.isascii() and part.isprintable() for part in parts
-    ):
-        raise ValueError(f"each secret must begin with whsec_ and have {WEBHOOK_SECRET_CHARACTERS_MIN} characters or more")
-    if len(set(parts)) < len(parts):
-        raise ValueError("has the same secret twice")
+    check_webhook_secrets(split_secrets(value.get_secret_value()))
     return value
+
+
+def _is_short(secrets: SecretStr | None) -> bool:
+    parts = split_secrets(secrets.get_secret_value()) if secrets else ()
+    return any(len(part) < LIVE_SECRET_CHARACTERS_MIN for part in parts)
 
 
 def tls_callers(value: str) -> str:
@@ -170,13 +166,14 @@ def derive_page_token_secret(pepper: SecretStr) -> str:
     return hmac.new(pepper.get_secret_value().encode(), b"page tokens", hashlib.sha256).hexdigest()
 
 
-def unknown_names(given: Iterable[str], known: list[str]) -> list[str]:
+def unknown_settings(given: Iterable[str], known: list[str]) -> list[str]:
     """A line for each variable of ours that is none: a typing error would otherwise leave a default in force, unseen."""
     problems = []
     for name in sorted(given):
-        if name.startswith(PREFIX) and name not in known and name not in NAMES_OF_OTHERS and not name.startswith(PREFIXES_OF_OTHERS):
-            close = difflib.get_close_matches(name, known, n=1, cutoff=0.7)
-            problems.append(f"{name}: there is no such setting" + (f"; did you mean {close[0]}?" if close else ""))
+        if name.startswith(PREFIX) and name not in known and name not in CLIENT_NAMES and not name.startswith(PREFIXES_OF_OTHERS):
+            close = [meant_name(name, CLIENT_NAMES) or "", *difflib.get_close_matches(name, known, n=1, cutoff=0.7)]
+            meant = next(filter(None, close), None)
+            problems.append(f"{name}: there is no such setting" + (f"; did you mean {meant}?" if meant else ""))
     return problems
 
 
@@ -184,7 +181,6 @@ def contradictions(settings: "Settings") -> list[str]:
     """What is fine by itself and not together."""
     serves_tls = settings.tls_certificate_file is not None
     local = is_loopback(split_listen(settings.listen)[0])
-    stripe = urlsplit(settings.stripe_api_base)
     checks = [
         (
             serves_tls != (settings.tls_private_key_file is not None),
@@ -203,19 +199,6 @@ def contradictions(settings: "Settings") -> list[str]:
             "BILLING_METRICS_ADDRESS: needs BILLING_ALLOW_PLAINTEXT=true on other addresses than loopback",
         ),
         (
-            settings.stripe_livemode and settings.stripe_api_base != STRIPE_API,
-            "STRIPE_API_BASE: a live key goes to Stripe and nowhere else",
-        ),
-        (
-            stripe.scheme == "http" and not is_loopback(stripe.hostname or ""),
-            "STRIPE_API_BASE: needs https on other addresses than loopback",
-        ),
-        (settings.stripe_livemode and not settings.frontend_url.startswith("https:"), "FRONTEND_URL: needs https beside a live key"),
-        (
-            settings.stripe_livemode and any(len(secret) < LIVE_SECRET_CHARACTERS_MIN for secret in settings.stripe_webhook_secrets),
-            "STRIPE_WEBHOOK_SECRET: is too short beside a live key",
-        ),
-        (
             settings.custom_amount_min_minor > settings.custom_amount_max_minor,
             "BILLING_CUSTOM_AMOUNT_MIN_MINOR: is above BILLING_CUSTOM_AMOUNT_MAX_MINOR",
         ),
@@ -228,13 +211,38 @@ def contradictions(settings: "Settings") -> list[str]:
             "BILLING_PAGE_TOKEN_SECRET: must differ from BILLING_API_KEY_PEPPER",
         ),
     ]
-    return [message for applies, message in checks if applies]
+    return [message for applies, message in (*checks, *_stripe_contradictions(settings)) if applies]
+
+
+def _stripe_contradictions(settings: "Settings") -> list[tuple[bool, str]]:
+    stripe = urlsplit(settings.stripe_api_base)
+    return [
+        (
+            None not in (settings.stripe_secret_key, settings.stripe_api_key) and settings.stripe_secret_key != settings.stripe_api_key,
+            "STRIPE_API_KEY: differs from STRIPE_SECRET_KEY, which is another name of the same setting; keep one",
+        ),
+        (
+            settings.stripe_livemode and settings.stripe_api_base != STRIPE_API,
+            "STRIPE_API_BASE: a live key goes to Stripe and nowhere else",
+        ),
+        (
+            stripe.scheme == "http" and not is_loopback(stripe.hostname or ""),
+            "STRIPE_API_BASE: needs https on other addresses than loopback",
+        ),
+        (settings.stripe_livemode and not settings.frontend_url.startswith("https:"), "FRONTEND_URL: needs https beside a live key"),
+        *(
+            (settings.stripe_livemode and _is_short(secret), f"{name}: is too short beside a live key")
+            for name, secret in zip(
+                WEBHOOK_SECRET_NAMES, (settings.stripe_webhook_secret, settings.stripe_webhook_secret_credits), strict=True
+            )
+        ),
+    ]
 
 
 def missing_to_serve(settings: "Settings") -> list[str]:
     checks = [
         (settings.stripe_secret_key is None, "STRIPE_SECRET_KEY: is required"),
-        (settings.stripe_webhook_secret is None, "STRIPE_WEBHOOK_SECRET: is required"),
+        (not settings.stripe_webhook_secrets, "STRIPE_WEBHOOK_SECRET: is required"),
         (
             settings.auth == "keys" and settings.api_key_pepper is None,
             "BILLING_API_KEY_PEPPER: is required, unless BILLING_AUTH=off on a loopback address",

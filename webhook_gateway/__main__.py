@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from webhook_gateway.metrics import serving_metrics
 from webhook_gateway.run import serve_gateway
-from webhook_gateway.settings import GatewaySettings, describe
+from webhook_gateway.settings import GatewaySettings, describe, hints
 
 EXIT_MISCONFIGURED = 2
 
@@ -43,10 +43,12 @@ def log_as_json() -> None:
 def main() -> int:
     log_as_json()
     try:
-        settings = GatewaySettings()  # type: ignore[call-arg]  # required fields come from the environment
+        settings = GatewaySettings()
     except ValidationError as invalid:
-        sys.stderr.write("".join(f"{line}\n" for line in describe(invalid)))
+        sys.stderr.write("".join(f"{line}\n" for line in [*describe(invalid), *hints()]))
         return EXIT_MISCONFIGURED
+    for line in hints():
+        log.warning("setting_not_read", hint=line)
     asyncio.run(serve(settings))
     return 0
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from billing_client.options import ClientOptions
+from billing_client.setting_rules import check_webhook_secrets
 from billing_client.stripe_signature import TOLERANCE_S_DEFAULT, TOLERANCE_S_MAX
 
 HEALTH_PATH = "/healthz"
@@ -16,10 +17,6 @@ PATHS_DEFAULT = (
     "/api/v1/billing/credits/webhook",
 )
 """The canonical path first, then those of endpoints that are registered at Stripe already."""
-SECRET_LENGTH_MIN = 16
-"""Stripe's have 38; a shorter one was typed by hand."""
-SECRET_PREFIX = "whsec_"  # noqa: S105 - the public prefix of a secret
-"""An API key that is put in its place is found out by it."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -68,10 +65,8 @@ class GatewayConfig:
 def _checked_secrets(secrets: Sequence[str]) -> tuple[str, ...]:
     if isinstance(secrets, str) or not secrets:
         raise ValueError("secrets: a list of at least one webhook secret")
-    for secret in secrets:
-        plain = secret.isascii() and secret.isprintable() and " " not in secret
-        if not secret.startswith(SECRET_PREFIX) or len(secret) < SECRET_LENGTH_MIN or not plain:
-            raise ValueError(f"secrets: each begins with {SECRET_PREFIX} and has {SECRET_LENGTH_MIN} characters or more")
-    if len(set(secrets)) != len(secrets):
-        raise ValueError("secrets: one is there twice")
+    try:
+        check_webhook_secrets(secrets)
+    except ValueError as unfit:
+        raise ValueError(f"secrets: {unfit}") from unfit
     return tuple(secrets)

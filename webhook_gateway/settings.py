@@ -2,10 +2,11 @@
 
 import os
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
 from billing_client.options import ADDRESS_DEFAULT, ClientOptions, is_local
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from billing_client.setting_rules import GATEWAY_NAMES, check_webhook_secrets, hint, meant_name, split_secrets, unread_names, weakness
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, SettingsConfigDict
 
 from webhook_gateway.config import PATHS_DEFAULT, GatewayConfig
@@ -14,13 +15,31 @@ ENV_FILE = Path(".env")
 PREFIX = "GATEWAY_"
 
 
+def _fit_webhook_secrets(value: SecretStr) -> SecretStr:
+    check_webhook_secrets(split_secrets(value.get_secret_value()))
+    return value
+
+
+def _no_placeholder(value: SecretStr) -> SecretStr:
+    weak = weakness(value.get_secret_value())
+    if weak:
+        raise ValueError(weak)
+    return value
+
+
+WebhookSecrets = Annotated[SecretStr, AfterValidator(_fit_webhook_secrets)]
+ApiKey = Annotated[SecretStr, AfterValidator(_no_placeholder)]
+
+
 class GatewaySettings(BaseSettings):
     model_config = SettingsConfigDict(env_file=ENV_FILE, env_ignore_empty=True, extra="ignore", hide_input_in_errors=True)
 
-    stripe_webhook_secret: SecretStr
+    stripe_webhook_secret: WebhookSecrets | None = None
     """One or, while one is being rotated, several separated by commas."""
+    stripe_webhook_secret_credits: WebhookSecrets | None = None
+    """More of them, under the name that existing deployments use."""
     billing_address: str = ADDRESS_DEFAULT
-    billing_api_key: SecretStr | None = None
+    billing_api_key: ApiKey | None = None
     billing_ca_file: Path | None = None
     billing_certificate_file: Path | None = None
     billing_private_key_file: Path | None = None
@@ -37,9 +56,12 @@ class GatewaySettings(BaseSettings):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        for name in sorted({name.upper() for name in (*os.environ, *DotEnvSettingsSource(type(self)).env_vars)}):
-            if name.startswith(PREFIX) and name.lower() not in type(self).model_fields:
-                raise ValueError(f"{name}: there is no such setting")
+        for name in given_names():
+            if name.startswith(PREFIX) and name not in GATEWAY_NAMES:
+                meant = meant_name(name, GATEWAY_NAMES)
+                raise ValueError(f"{name}: there is no such setting" + (f"; did you mean {meant}?" if meant else ""))
+        if not self.webhook_secrets:
+            raise ValueError("STRIPE_WEBHOOK_SECRET: is required")
         if self.billing_api_key is None and self.billing_certificate_file is None and not is_local(self.billing_address):
             raise ValueError("BILLING_API_KEY: needed, since BILLING_ADDRESS is another machine")
         if self.gateway_metrics_port is not None and self.gateway_metrics_port == self.gateway_port:
@@ -47,12 +69,18 @@ class GatewaySettings(BaseSettings):
         self.config()
         return self
 
+    @property
+    def webhook_secrets(self) -> tuple[str, ...]:
+        """The secrets of both names, each once."""
+        given = [each.get_secret_value() for each in (self.stripe_webhook_secret, self.stripe_webhook_secret_credits) if each]
+        return tuple(dict.fromkeys(secret for text in given for secret in split_secrets(text)))
+
     def config(self) -> GatewayConfig:
         """ValueError names the setting."""
         api_key = self.billing_api_key.get_secret_value() if self.billing_api_key else None
         try:
             return GatewayConfig(
-                secrets=tuple(secret.strip() for secret in self.stripe_webhook_secret.get_secret_value().split(",")),
+                secrets=self.webhook_secrets,
                 billing=ClientOptions(
                     address=self.billing_address,
                     api_key=api_key,
@@ -72,7 +100,6 @@ class GatewaySettings(BaseSettings):
 
 
 _SETTING_OF = {
-    "secrets": "STRIPE_WEBHOOK_SECRET",
     "paths": "GATEWAY_PATHS",
     "connections_max": "GATEWAY_CONNECTIONS_MAX",
     "address": "BILLING_ADDRESS",
@@ -82,10 +109,20 @@ _SETTING_OF = {
 }
 
 
+def given_names() -> list[str]:
+    """Of all variables of the environment and of `.env`."""
+    return sorted({name.upper() for name in (*os.environ, *DotEnvSettingsSource(GatewaySettings).env_vars)})
+
+
 def _named_as_setting(message: str) -> str:
     """The message with the setting's name for the first word, by which options and configuration name what does not fit."""
     name = message.split(maxsplit=1)[0].rstrip(":")
     return f"{_SETTING_OF[name]}{message[len(name) :]}" if name in _SETTING_OF else message
+
+
+def hints() -> list[str]:
+    """One line for each name that looks like a setting and is not read."""
+    return [hint(name, meant) for name, meant in unread_names(given_names()).items() if not name.startswith(PREFIX)]
 
 
 def describe(invalid: ValidationError) -> list[str]:

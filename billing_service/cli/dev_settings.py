@@ -4,6 +4,8 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from billing_client.setting_rules import STRIPE_KEY_NAMES
+
 from billing_service.sandbox.config import LIVE_KEY_PREFIXES
 from billing_service.settings import SettingsInvalid
 
@@ -30,14 +32,14 @@ def read_ports(given: Mapping[str, str], *, sandbox: int, gateway: int) -> Ports
 
 def needs_sandbox(given: Mapping[str, str]) -> bool:
     """Whether Stripe has to be stood in for. Raises SettingsInvalid beside a live key, or for settings that contradict it."""
-    key = given.get("STRIPE_SECRET_KEY", "")
-    if key.startswith(LIVE_KEY_PREFIXES):
-        raise SettingsInvalid(
-            ["STRIPE_SECRET_KEY: is a live key, which neither the sandbox nor `billing dev` runs beside; use `billing serve`"]
-        )
-    if not key and "STRIPE_API_BASE" in given:
+    named = [name for name in STRIPE_KEY_NAMES if name in given]
+    live = [name for name in named if given[name].startswith(LIVE_KEY_PREFIXES)]
+    if live:
+        rule = "is a live key, which neither the sandbox nor `billing dev` runs beside; use `billing serve`"
+        raise SettingsInvalid([f"{name}: {rule}" for name in live])
+    if not named and "STRIPE_API_BASE" in given:
         raise SettingsInvalid(["STRIPE_API_BASE: needs STRIPE_SECRET_KEY; without a key the sandbox is started, which has its own address"])
-    return not key
+    return not named
 
 
 def filled_in(given: Mapping[str, str], sandbox_url: str | None) -> dict[str, str]:

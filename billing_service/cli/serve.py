@@ -19,12 +19,16 @@ def serve(
     uvloop: Annotated[bool, typer.Option(help="Run on uvloop, which answers a tenth more calls, or on asyncio's own event loop.")] = True,
 ) -> None:
     """Run the billing service. SIGTERM and Ctrl-C let calls finish; a second one ends at once."""
+    import structlog
+
     from billing_service.logs import configure_logs
-    from billing_service.settings import load_settings
+    from billing_service.settings import hints, load_settings
 
     with explained():
         settings = load_settings()
         configure_logs(settings)
+        for line in hints():
+            structlog.get_logger().warning("setting_not_read", hint=line)
         with asyncio.Runner(loop_factory=_uvloop() if uvloop else None) as runner:
             code = runner.run(run_until_stopped(lambda stop: _serve(settings, stop)))
     raise typer.Exit(code)

@@ -87,15 +87,21 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
 def _config(options: argparse.Namespace, environment: Mapping[str, str]) -> SandboxConfig:
     endpoints: tuple[WebhookEndpoint, ...] = ()
     if options.webhook_url:
-        secret = options.webhook_secret or environment.get("STRIPE_WEBHOOK_SECRET", "").split(",")[0].strip()
+        given = options.webhook_secret or _first(environment, "STRIPE_WEBHOOK_SECRET", "STRIPE_WEBHOOK_SECRET_CREDITS")
+        secret = given.split(",")[0].strip()
         endpoints = (WebhookEndpoint(options.webhook_url, secret),)
     return SandboxConfig(
         base_url=options.base_url,
-        secret_key=environment.get("STRIPE_SECRET_KEY", ""),
+        secret_key=_first(environment, "STRIPE_SECRET_KEY", "STRIPE_API_KEY"),
         webhook_endpoints=endpoints,
         switches=Switches(duplicate=options.duplicate, delay_s=options.delay, reorder=options.reorder),
         settlement_delay_s=None if options.no_settle else options.settle_after,
     )
+
+
+def _first(environment: Mapping[str, str], *names: str) -> str:
+    """The value of the first of these names that has one."""
+    return next(filter(None, (environment.get(name) for name in names)), "")
 
 
 async def _serve_until_stopped(config: SandboxConfig, host: str, port: int) -> None:

@@ -1,7 +1,7 @@
 """Every command that can't do what it is asked says so in one line, with an exit code and without a secret."""
 
 import pytest
-from cli_running import PEPPER, STRIPE_KEY, service_settings
+from cli_running import PEPPER, STRIPE_KEY, WEBHOOK_SECRET, service_settings
 
 from billing_service.cli.dev_settings import Ports, filled_in, needs_sandbox, read_ports
 from billing_service.settings import SettingsInvalid, load_settings
@@ -34,11 +34,19 @@ REFUSED = [
     (["migrate"], {"DATABASE_URL": "postgresql://u:canary@/db?host=/no/such/place"}, 1, "nobody answers at the address in DATABASE_URL"),
     (["migrate"], {"DATABASE_URL": "postgresql://u:canary@127.0.0.1:9/db"}, 1, "nobody answers at the address in DATABASE_URL"),
     (["dev"], {"STRIPE_SECRET_KEY": LIVE_KEY}, 2, "STRIPE_SECRET_KEY: is a live key"),
+    (["dev"], {"STRIPE_API_KEY": LIVE_KEY}, 2, "STRIPE_API_KEY: is a live key"),
+    (
+        ["dev"],
+        {"STRIPE_SECRET_KEY": "sk_" + "test_" + "placeholder", "STRIPE_WEBHOOK_SECRET": WEBHOOK_SECRET},
+        2,
+        "STRIPE_SECRET_KEY: is a placeholder",
+    ),
     (["dev"], {"STRIPE_API_BASE": "http://127.0.0.1:9"}, 2, "STRIPE_API_BASE: needs STRIPE_SECRET_KEY"),
     (["dev"], {"SANDBOX_PORT": "http"}, 2, "SANDBOX_PORT: must be a port"),
     (["dev"], {"GATEWAY_PORT": "65536"}, 2, "GATEWAY_PORT: must be a port"),
     (["dev"], {"BILLING_LOG_LEVEL": "LOUD"}, 2, "BILLING_LOG_LEVEL"),
     (["sandbox", "--port", "0"], {"STRIPE_SECRET_KEY": LIVE_KEY}, 2, "live Stripe key"),
+    (["sandbox", "--port", "0"], {"STRIPE_API_KEY": LIVE_KEY}, 2, "live Stripe key"),
     (["gateway"], {}, 2, "STRIPE_WEBHOOK_SECRET"),
     (["demo"], NOBODY, 1, "or let the demo start its own"),
     (["demo"], {"BILLING_ADDRESS": "billing.example:443"}, 2, "only plays on this machine"),

@@ -6,7 +6,7 @@ import re
 
 from signature_seeds import ACCEPTED, BODIES, BODY, NOW_S, ODD_TIMES, OTHER, REFUSED, SECRET, header, signature
 
-STRANGER = "whsec_" + "c" * 32
+STRANGER = "whsec_" + "stranger-of-signature-seeds-0123"
 SEED_HEADS = [head.encode("utf-8", "surrogateescape") for head in REFUSED.values()]
 SEED_BODIES = list(BODIES.values())
 GOOD_HEADS = [head.encode() for head in ACCEPTED]

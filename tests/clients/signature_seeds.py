@@ -5,8 +5,8 @@ import hmac
 
 HEADER_BYTES_MAX = 8192
 NOW_S = 1_900_000_000
-SECRET = "whsec_" + "a" * 32
-OTHER = "whsec_" + "b" * 32
+SECRET = "whsec_" + "of-signature-seeds-0123456789abc"
+OTHER = "whsec_" + "rotating-in-of-signature-seeds-0"
 BODY = b'{"id":"evt_1","object":"event","type":"x"}'
 
 
@@ -57,7 +57,7 @@ REFUSED = {name: header(timestamp=time) for name, time in ODD_TIMES.items()} | {
     "tampered": f"t={NOW_S},v1={GOOD[:-1]}{'0' if GOOD[-1] != '0' else '1'}",
     "truncated": f"t={NOW_S},v1={GOOD[:-1]}",
     "upper case": f"t={NOW_S},v1={GOOD.upper()}",
-    "other secret": header(secret="whsec_" + "c" * 32),
+    "other secret": header(secret="whsec_" + "unknown-of-signature-seeds-01234"),
     "empty secret": header(secret=""),
     "other time than signed": f"t={NOW_S + 1},v1={GOOD}",
     "other body": header(body=b"{}"),

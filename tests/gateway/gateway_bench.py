@@ -13,8 +13,8 @@ from prepaid.billing.v1.stripe_events_pb2 import STRIPE_EVENT_OUTCOME_PROCESSED,
 from webhook_gateway.config import GatewayConfig
 
 NOW_S = 1_900_000_000
-SECRET = "whsec_" + "a" * 32
-OTHER_SECRET = "whsec_" + "b" * 32
+SECRET = "whsec_" + "of-the-gateway-tests-0123456789"
+OTHER_SECRET = "whsec_" + "rotating-in-of-the-gateway-tests"
 PATH = "/webhooks/stripe"
 
 

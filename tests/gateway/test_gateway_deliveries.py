@@ -17,7 +17,7 @@ from webhook_gateway.config import PATHS_DEFAULT
 from webhook_gateway.run import serve_gateway
 
 GOOD = event()
-BOTH, NEITHER = "both", "whsec_" + "n" * 32
+BOTH, NEITHER = "both", "whsec_" + "neither-of-the-gateway-tests"
 """Names of signatures beside those of one secret."""
 UNSIGNED = {
     "tampered body": (event(id="evt_2"), signed(GOOD)),

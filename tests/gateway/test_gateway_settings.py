@@ -11,8 +11,9 @@ import pytest
 from gateway_bench import OTHER_SECRET, PATH, SECRET, gateway_config
 from pydantic import ValidationError
 
+from billing_service.settings import known_names
 from webhook_gateway.config import PATHS_DEFAULT
-from webhook_gateway.settings import GatewaySettings, describe
+from webhook_gateway.settings import GatewaySettings, describe, hints
 
 ROOT = Path(__file__).parents[2]
 API_KEY_OF_STRIPE = "sk_" + "test_" + "sandboxsandboxsandbox"
@@ -26,6 +27,12 @@ WEAK = [
     ({"STRIPE_WEBHOOK_SECRET": "whsec_short"}, "STRIPE_WEBHOOK_SECRET"),
     ({"STRIPE_WEBHOOK_SECRET": f"{SECRET} {SECRET}"}, "STRIPE_WEBHOOK_SECRET"),
     ({"STRIPE_WEBHOOK_SECRET": API_KEY_OF_STRIPE}, "STRIPE_WEBHOOK_SECRET"),
+    ({"STRIPE_WEBHOOK_SECRET": "whsec_" + "placeholder"}, "STRIPE_WEBHOOK_SECRET"),
+    ({"STRIPE_WEBHOOK_SECRET": "whsec_" + "a" * 32}, "STRIPE_WEBHOOK_SECRET"),
+    ({"STRIPE_WEBHOOK_SECRET": f"{SECRET},whsec_" + "your-secret-here"}, "STRIPE_WEBHOOK_SECRET"),
+    ({"STRIPE_WEBHOOK_SECRET_CREDITS": "<your key>"}, "STRIPE_WEBHOOK_SECRET_CREDITS"),
+    ({"STRIPE_WEBHOOK_SECRET_CREDITS": API_KEY_OF_STRIPE}, "STRIPE_WEBHOOK_SECRET_CREDITS"),
+    ({"BILLING_API_KEY": "changeme"}, "BILLING_API_KEY"),
     ({"BILLING_ADDRESS": "billing.example:443"}, "BILLING_API_KEY"),
     ({"BILLING_ADDRESS": "a b"}, "BILLING_A"),
     ({"BILLING_API_KEY": "canary canary"}, "BILLING_API_KEY"),
@@ -72,7 +79,7 @@ def test_weak_settings_are_refused_by_name_without_their_value(environment, chan
     lines = describe(raised.value)
     assert any(line.startswith(named) for line in lines), lines
     for text in (*lines, str(raised.value), repr(raised.value)):
-        for secret in ("a" * 32, "canary", "sandboxsandbox", "whsec_short"):
+        for secret in ("gateway-tests", "canary", "sandboxsandbox", "whsec_short", "a" * 32, "your-secret", "your key", "changeme"):
             assert secret not in text
 
 
@@ -87,7 +94,7 @@ def test_the_process_exits_and_prints_no_secret(environment, tmp_path):
         check=False,
     )
     assert run.returncode == 2
-    assert run.stderr == "STRIPE_WEBHOOK_SECRET: each begins with whsec_ and has 16 characters or more\n"
+    assert run.stderr == "STRIPE_WEBHOOK_SECRET: each secret must begin with whsec_ and have 16 characters or more\n"
     assert run.stdout == ""
 
 
@@ -130,9 +137,40 @@ def test_the_environment_and_the_file_are_read(environment, tmp_path):
     assert (config.billing.address, config.billing.api_key) == ("127.0.0.1:50051", "from-file")
 
 
+def test_secrets_of_both_names_count_and_one_under_both_counts_once(environment):
+    environment.setenv("STRIPE_WEBHOOK_SECRET_CREDITS", f"{OTHER_SECRET},{SECRET}")
+    assert GatewaySettings().config().secrets == (SECRET, OTHER_SECRET)
+    environment.delenv("STRIPE_WEBHOOK_SECRET")
+    assert GatewaySettings().config().secrets == (OTHER_SECRET, SECRET)
+
+
+def test_a_name_that_is_not_read_is_hinted_at_without_a_value(environment, tmp_path):
+    environment.delenv("STRIPE_WEBHOOK_SECRET")
+    environment.setenv("STRIPE_WEBHOOK_SECRETS", SECRET)
+    (tmp_path / ".env").write_text("BILLING_ADDRES=canary\nSTRIPE_PUBLISHABLE_KEY=canary\n")
+    assert hints() == [
+        "BILLING_ADDRES: is not read; did you mean BILLING_ADDRESS?",
+        "STRIPE_WEBHOOK_SECRETS: is not read; did you mean STRIPE_WEBHOOK_SECRET?",
+    ]
+    run = subprocess.run(
+        [sys.executable, "-m", "webhook_gateway"], env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 2
+    assert run.stderr.splitlines() == ["STRIPE_WEBHOOK_SECRET: is required", *hints()]
+
+
+def test_names_of_the_service_in_the_same_environment_are_left_alone(environment):
+    for name in known_names():
+        if name not in {"STRIPE_WEBHOOK_SECRET", "STRIPE_WEBHOOK_SECRET_CREDITS"}:
+            environment.setenv(name, "x")
+    assert GatewaySettings().config().secrets == (SECRET,)
+    assert hints() == []
+
+
 async def test_the_process_serves_and_stops_when_told(environment, tmp_path):
     environment.setenv("GATEWAY_PORT", "0")
     environment.setenv("BILLING_ADDRESS", "127.0.0.1:1")
+    environment.setenv("STRIPE_ENDPOINT_SECRET", SECRET)
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -141,6 +179,9 @@ async def test_the_process_serves_and_stops_when_told(environment, tmp_path):
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         stdout=asyncio.subprocess.PIPE,
     )
+    hinted = await process.stdout.readline()
+    assert b"STRIPE_ENDPOINT_SECRET: is not read; did you mean STRIPE_WEBHOOK_SECRET?" in hinted
+    assert SECRET.encode() not in hinted
     assert b'"listening"' in await process.stdout.readline()
     process.send_signal(signal.SIGTERM)
     rest = await process.stdout.read()
@@ -151,5 +192,5 @@ async def test_the_process_serves_and_stops_when_told(environment, tmp_path):
 
 def test_a_typing_error_in_the_file_is_found_too(environment, tmp_path):  # noqa: ARG001 - the environment is what it needs
     (tmp_path / ".env").write_text("GATEWAY_PORTT=9000\n")
-    with pytest.raises(ValidationError, match="GATEWAY_PORTT"):
+    with pytest.raises(ValidationError, match=r"GATEWAY_PORTT: there is no such setting; did you mean GATEWAY_PORT\?"):
         GatewaySettings()

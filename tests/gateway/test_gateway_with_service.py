@@ -79,7 +79,7 @@ async def test_the_service_checks_the_signature_itself(service, system_now_s):
 
 async def test_a_service_that_is_gone_is_a_503_and_the_next_delivery_counts(tmp_path, system_now_s):
     body = event(id="evt_later", type="something.new", livemode=False, created=system_now_s, data={"object": {}})
-    settings = {"STRIPE_WEBHOOK_SECRET": "whsec_" + "c" * 32}
+    settings = {"STRIPE_WEBHOOK_SECRET": "whsec_" + "service-that-is-gone-0123"}
     async with running_billing_service_async(tmp_path / "billing.db", settings) as service:
         config = config_for(service, system_now_s)
     config.forward_timeout_s = 1

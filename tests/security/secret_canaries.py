@@ -11,20 +11,23 @@ from stack import PEPPER, STRIPE_KEY, WEBHOOK_SECRET
 
 DATABASE_PASSWORD = "canary-of-the-database"
 OLD_WEBHOOK_SECRET = "whsec_" + "canary-that-rotates-out"
+CREDITS_WEBHOOK_SECRET = "whsec_" + "canary-of-another-name"
 PAGE_TOKEN_SECRET = "canary-of-page-tokens-" + "0123456789"
 SETTINGS = {
     "DATABASE_URL": DATABASE_PASSWORD,
     "BILLING_API_KEY_PEPPER": PEPPER,
     "BILLING_PAGE_TOKEN_SECRET": PAGE_TOKEN_SECRET,
     "STRIPE_SECRET_KEY": STRIPE_KEY,
+    "STRIPE_API_KEY": STRIPE_KEY,
     "STRIPE_WEBHOOK_SECRET": f"{WEBHOOK_SECRET},{OLD_WEBHOOK_SECRET}",
+    "STRIPE_WEBHOOK_SECRET_CREDITS": CREDITS_WEBHOOK_SECRET,
 }
 """By setting; of the database's URL the password alone."""
 
 
 def secret_parts(*api_keys):
     """What must be nowhere: the secrets themselves, and of API keys the random part, since their ids are no secret."""
-    whole = [DATABASE_PASSWORD, PEPPER, PAGE_TOKEN_SECRET, STRIPE_KEY, WEBHOOK_SECRET, OLD_WEBHOOK_SECRET]
+    whole = [DATABASE_PASSWORD, PEPPER, PAGE_TOKEN_SECRET, STRIPE_KEY, WEBHOOK_SECRET, OLD_WEBHOOK_SECRET, CREDITS_WEBHOOK_SECRET]
     return [*whole, *(key.split("_")[2][:32] for key in api_keys)]
 
 
@@ -59,7 +62,8 @@ def stored(database):
 @asynccontextmanager
 async def running_gateway(processes, service_address, api_key, metrics_port):
     """The gateway as a process of its own: its URL, and a function that reads all it logged."""
-    env = {"STRIPE_WEBHOOK_SECRET": SETTINGS["STRIPE_WEBHOOK_SECRET"], "BILLING_ADDRESS": service_address, "BILLING_API_KEY": api_key}
+    env = {name: value for name, value in SETTINGS.items() if name.startswith("STRIPE_WEBHOOK_SECRET")}
+    env |= {"BILLING_ADDRESS": service_address, "BILLING_API_KEY": api_key}
     env |= {"GATEWAY_PORT": "0", "GATEWAY_METRICS_PORT": str(metrics_port)}
     process = processes.start(sys.executable, "-m", "webhook_gateway", **env)
     listening = await processes.until_said(process, '"listening"')

@@ -106,7 +106,7 @@ def test_every_secret_has_a_canary():
     secret = {str(field.validation_alias) for field in Settings.model_fields.values() if "SecretStr" in repr(field.annotation)}
     assert secret == set(SETTINGS)
     of_gateway = {name for name, field in GatewaySettings.model_fields.items() if "SecretStr" in repr(field.annotation)}
-    assert of_gateway == {"stripe_webhook_secret", "billing_api_key"}
+    assert of_gateway == {"stripe_webhook_secret", "stripe_webhook_secret_credits", "billing_api_key"}
     hidden = {kind: {field.name for field in dataclasses.fields(kind) if not field.repr} for kind in (GatewayConfig, ClientOptions)}
     assert hidden == {GatewayConfig: {"secrets"}, ClientOptions: {"api_key"}}
 

@@ -5,12 +5,13 @@ from pathlib import Path
 import pytest
 
 from billing_service.domain.api_keys import Scope
-from billing_service.settings import SettingsInvalid, known_names, load_settings
+from billing_service.settings import SettingsInvalid, hints, known_names, load_settings
 from billing_service.settings_table import settings_table
 
 CANARY = "canary4242"
 TEST_KEY = "sk_" + "test_" + "sandbox"
 LIVE_KEY = "sk_" + "live_" + CANARY * 4
+OTHER_KEY = "sk_" + "test_" + CANARY
 SECRET_1, SECRET_2 = "whsec_" + CANARY * 2, "whsec_" + CANARY * 3
 PEPPER = f"{CANARY}-pepper-0123456789-abcdefgh"
 THIS_FILE = __file__
@@ -24,6 +25,11 @@ BAD = [
     ({"STRIPE_SECRET_KEY": "pk_" + "test_" + CANARY}, "STRIPE_SECRET_KEY"),
     ({"STRIPE_SECRET_KEY": "sk_" + "test_"}, "STRIPE_SECRET_KEY"),
     ({"STRIPE_SECRET_KEY": "sk_" + "live_" + CANARY, "FRONTEND_URL": "https://x"}, "STRIPE_SECRET_KEY"),
+    ({"STRIPE_SECRET_KEY": "sk_" + "test_" + "x" * 3}, "STRIPE_SECRET_KEY"),
+    ({"STRIPE_SECRET_KEY": "", "STRIPE_API_KEY": "sk_" + "test_" + "YOUR_KEY_HERE"}, "STRIPE_API_KEY"),
+    ({"STRIPE_API_KEY": CANARY}, "STRIPE_API_KEY"),
+    ({"STRIPE_API_KEY": OTHER_KEY}, "STRIPE_API_KEY"),
+    ({"STRIPE_SECRET_KEY": "", "STRIPE_API_KEY": LIVE_KEY}, "FRONTEND_URL"),
     ({"STRIPE_WEBHOOK_SECRET": ""}, "STRIPE_WEBHOOK_SECRET"),
     ({"STRIPE_WEBHOOK_SECRET": ","}, "STRIPE_WEBHOOK_SECRET"),
     ({"STRIPE_WEBHOOK_SECRET": "whsec_"}, "STRIPE_WEBHOOK_SECRET"),
@@ -31,6 +37,11 @@ BAD = [
     ({"STRIPE_WEBHOOK_SECRET": f"{SECRET_1},"}, "STRIPE_WEBHOOK_SECRET"),
     ({"STRIPE_WEBHOOK_SECRET": f"{SECRET_1}, {SECRET_1}"}, "STRIPE_WEBHOOK_SECRET"),
     ({**LIVE, "STRIPE_WEBHOOK_SECRET": "whsec_" + CANARY + "1"}, "STRIPE_WEBHOOK_SECRET"),
+    ({**LIVE, "STRIPE_WEBHOOK_SECRET_CREDITS": "whsec_" + CANARY + "1"}, "STRIPE_WEBHOOK_SECRET_CREDITS"),
+    ({"STRIPE_WEBHOOK_SECRET": "whsec_" + "placeholder"}, "STRIPE_WEBHOOK_SECRET"),
+    ({"STRIPE_WEBHOOK_SECRET": f"{SECRET_1} {SECRET_2}"}, "STRIPE_WEBHOOK_SECRET"),
+    ({"STRIPE_WEBHOOK_SECRET_CREDITS": "<your key>"}, "STRIPE_WEBHOOK_SECRET_CREDITS"),
+    ({"STRIPE_WEBHOOK_SECRET_CREDITS": CANARY * 5}, "STRIPE_WEBHOOK_SECRET_CREDITS"),
     ({**LIVE, "STRIPE_API_BASE": "https://api.stripe.example"}, "STRIPE_API_BASE"),
     ({**LIVE, "STRIPE_API_BASE": "http://127.0.0.1:12111"}, "STRIPE_API_BASE"),
     ({"STRIPE_API_BASE": "http://stripe.internal"}, "STRIPE_API_BASE"),
@@ -57,8 +68,11 @@ BAD = [
     ({"BILLING_AUTH": "off", "BILLING_LISTEN": "0.0.0.0:1", "BILLING_ALLOW_PLAINTEXT": "true"}, "BILLING_AUTH"),
     ({"BILLING_API_KEY_PEPPER": ""}, "BILLING_API_KEY_PEPPER"),
     ({"BILLING_API_KEY_PEPPER": CANARY}, "BILLING_API_KEY_PEPPER"),
+    ({"BILLING_API_KEY_PEPPER": f"replace me with a random text, {CANARY}"}, "BILLING_API_KEY_PEPPER"),
+    ({"BILLING_API_KEY_PEPPER": f"change-me-{CANARY}-0123456789-abcdef"}, "BILLING_API_KEY_PEPPER"),
     ({"BILLING_API_KEY_PEPPER": "ab" * 40}, "BILLING_API_KEY_PEPPER"),
     ({"BILLING_PAGE_TOKEN_SECRET": CANARY}, "BILLING_PAGE_TOKEN_SECRET"),
+    ({"BILLING_PAGE_TOKEN_SECRET": f"<{CANARY}-page-token-secret-of-this-deployment>"}, "BILLING_PAGE_TOKEN_SECRET"),
     ({"BILLING_PAGE_TOKEN_SECRET": PEPPER}, "BILLING_PAGE_TOKEN_SECRET"),
     ({"DATABASE_URL": "postgresql://h/db", "BILLING_AUTH": "off", "BILLING_API_KEY_PEPPER": ""}, "BILLING_PAGE_TOKEN_SECRET"),
     ({"BILLING_TLS_CERTIFICATE_FILE": "no/such/file.pem"}, "BILLING_TLS_CERTIFICATE_FILE"),
@@ -104,6 +118,36 @@ def test_all_problems_are_told_at_once():
 def test_a_typing_error_is_told_what_was_meant(typed, meant):
     with pytest.raises(SettingsInvalid, match=f"{typed}: there is no such setting; did you mean {meant}?"):
         load_settings(GOOD | {typed: "x"})
+
+
+def test_one_key_under_two_names_is_one_setting():
+    for names in (["STRIPE_SECRET_KEY"], ["STRIPE_API_KEY"], ["STRIPE_SECRET_KEY", "STRIPE_API_KEY"]):
+        settings = load_settings(GOOD | {"STRIPE_SECRET_KEY": ""} | dict.fromkeys(names, TEST_KEY))
+        assert settings.stripe_secret_key.get_secret_value() == TEST_KEY, names
+    live = load_settings(GOOD | LIVE | {"STRIPE_SECRET_KEY": "", "STRIPE_API_KEY": LIVE_KEY})
+    assert live.stripe_livemode
+
+
+def test_webhook_secrets_under_two_names_are_several_secrets():
+    both = load_settings(GOOD | {"STRIPE_WEBHOOK_SECRET_CREDITS": f"{SECRET_2}, {SECRET_1}"})
+    assert both.stripe_webhook_secrets == (SECRET_1, SECRET_2)
+    assert load_settings(GOOD | {"STRIPE_WEBHOOK_SECRET": "", "STRIPE_WEBHOOK_SECRET_CREDITS": SECRET_2}).stripe_webhook_secrets == (
+        SECRET_2,
+    )
+
+
+def test_a_name_that_is_not_read_is_hinted_at_where_something_is_wrong():
+    renamed = {"STRIPE_KEY": TEST_KEY, "STRIPE_WEBHOOK_SECRET": SECRET_1, "BILLING_API_KEY_PEPPER": PEPPER, "STRIPE_ACCOUNT": CANARY}
+    with pytest.raises(SettingsInvalid) as caught:
+        load_settings(renamed)
+    assert caught.value.problems == [
+        "STRIPE_SECRET_KEY: is required",
+        "STRIPE_KEY: is not read; did you mean STRIPE_SECRET_KEY?",
+    ]
+    assert hints(GOOD | {"GATEWAY_PROT": "1", "DATABASE_URI": CANARY, "PATH": "/"}) == [
+        "DATABASE_URI: is not read; did you mean DATABASE_URL?",
+        "GATEWAY_PROT: is not read; did you mean GATEWAY_PORT?",
+    ]
 
 
 def test_others_settings_in_the_same_environment_are_left_alone():

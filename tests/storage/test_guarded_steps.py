@@ -24,7 +24,7 @@ pytestmark = pytest.mark.unchecked_ledger
 """Versions are made here without a transaction."""
 
 
-def believed(name, version=0, last="", frozen=0, overdraft_limit=0, debt_max=-1):
+def believed(name, version=0, last="", frozen=0, overdraft_limit=0, *, debt_max=-1):
     return (name, version, last, frozen, overdraft_limit, debt_max)
 
 
