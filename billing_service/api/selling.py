@@ -100,9 +100,13 @@ class Selling:
         success_url = validation.url("success_url", request.success_url)
         cancel_url = validation.url("cancel_url", request.cancel_url)
         metadata = metadata_text(validation.metadata(request.metadata))
-        which = (request.package_code, request.custom_amount_minor, request.currency or self._environment.catalog.currency)
-        keyed = request_of(call, account_id, request.idempotency_key, *which, success_url, cancel_url, metadata)
-        command = CreatePurchase(keyed, account_id, item, success_url, cancel_url, metadata, _encode_purchase)
+        key = validation.idempotency_key(request.idempotency_key)
+        which = (request.package_code, request.custom_amount_minor)
+
+        def request_in(currency: str) -> Request:
+            return request_of(call, account_id, key, *which, request.currency or currency, success_url, cancel_url, metadata)
+
+        command = CreatePurchase(request_in, account_id, item, success_url, cancel_url, metadata, _encode_purchase)
         return _purchase_made(await create_purchase(self._environment, command))
 
     def _item(self, request: purchases_pb2.CreatePurchaseRequest) -> Callable[[], PurchaseItem]:

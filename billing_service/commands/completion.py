@@ -1,6 +1,7 @@
 """What happens when a purchase's money is there: credits, the referral's bonuses, and whatever went back before."""
 
 from billing_service.commands.reversals import follow_money, locked_referral
+from billing_service.commands.sale_terms import terms_of
 from billing_service.commands.unit import Unit
 from billing_service.domain.entries import Place, TransactionKind
 from billing_service.domain.granting import grant, new_lot
@@ -37,29 +38,30 @@ def _complete(unit: Unit, purchase: Purchase, paid_minor: int) -> Work[None]:
 
 def _decide_referral(unit: Unit, purchase: Purchase, referral: Referral) -> Work[None]:
     """The referred account's first completed purchase decides its referral, for good."""
-    policy = unit.environment.referrals
+    policy = terms_of(unit.environment, purchase).referral
     counts = yield from referrals_by_state(referral.referrer_account_id)
     rewarded, _ = counts.get(ReferralState.REWARDED, (0, 0))
     outcome = decide_first_purchase(policy, purchase.paid_minor, rewarded)
     referral.state = outcome.state
     referral.purchase_id = purchase.purchase_id
     referral.bonus = policy.bonus_microcredits
+    due_us = policy.reward_time_us(unit.now_us)
     if outcome.referee_bonus_microcredits:
-        referral.referee_lot_id = _bonus(unit, referral.account_id, outcome.referee_bonus_microcredits, purchase)
-        referral.reward_time_us = policy.reward_time_us(unit.now_us)
+        referral.referee_lot_id = _bonus(unit, referral.account_id, outcome.referee_bonus_microcredits, purchase, due_us)
+        referral.reward_time_us = due_us
     if outcome.referrer_bonus_microcredits:
-        referral.referrer_lot_id = _bonus(unit, referral.referrer_account_id, outcome.referrer_bonus_microcredits, purchase)
+        referral.referrer_lot_id = _bonus(unit, referral.referrer_account_id, outcome.referrer_bonus_microcredits, purchase, due_us)
     yield from REFERRALS.replace(referral)
 
 
-def _bonus(unit: Unit, account_id: str, amount: int, purchase: Purchase) -> str:
-    """Grants a bonus, spendable after the vesting delay; answers its lot."""
+def _bonus(unit: Unit, account_id: str, amount: int, purchase: Purchase, due_us: int) -> str:
+    """Grants a bonus, spendable from `due_us` on; answers its lot."""
     lot = new_lot(
         amount,
         Category.PROMOTIONAL,
         now_us=unit.now_us,
         ids=unit.ids,
-        effective_time_us=unit.environment.referrals.reward_time_us(unit.now_us),
+        effective_time_us=due_us,
         source_id=purchase.purchase_id,
     )
     grant(

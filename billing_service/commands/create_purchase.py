@@ -8,6 +8,7 @@ import structlog
 
 from billing_service.commands.customers import ensure_customer, forget_customer, stripe_refused
 from billing_service.commands.environment import Environment
+from billing_service.commands.sale_terms import terms_of, todays_terms
 from billing_service.commands.unit import Request, audit, begin, spend_key, spent_key
 from billing_service.domain.catalog import PurchaseItem
 from billing_service.domain.purchases import PurchaseNews, PurchaseStatus, next_status
@@ -15,7 +16,7 @@ from billing_service.domain.records import Purchase
 from billing_service.domain.refusals import stripe_unavailable
 from billing_service.ledger.operations import Answer
 from billing_service.payments.port import CheckoutOrder, CheckoutSession, ProviderRefused, ProviderUnavailable
-from billing_service.storage.key_rows import answer_key, free_key
+from billing_service.storage.key_rows import answer_key, find_keys, free_key
 from billing_service.storage.purchase_rows import PURCHASES, claim_reference, read_purchase
 from billing_service.storage.statements import Work
 
@@ -26,7 +27,8 @@ log = structlog.get_logger(__name__)
 class CreatePurchase:
     """A valid request."""
 
-    request: Request
+    request_in: Callable[[str], Request]
+    """The request, an empty currency of it read as the one given."""
     account_id: str
     item: Callable[[], PurchaseItem]
     """What is sold. Asked only for a new purchase: a repeat gets its answer whatever the catalogue says by then."""
@@ -41,35 +43,27 @@ async def create_purchase(environment: Environment, command: CreatePurchase) -> 
     begun = await environment.store.write(lambda: _begin(environment, command))
     if isinstance(begun, Answer):
         return begun
-    purchase = begun
+    purchase, request = begun, command.request_in(begun.currency)
     try:
         session = await _ask_stripe(environment, purchase)
     except ProviderRefused as refused:
         log.warning("checkout_refused", purchase_id=purchase.purchase_id, code=refused.code, message=refused.message)
-        await environment.store.write(lambda: _give_up(environment, command, purchase.purchase_id))
+        await environment.store.write(lambda: _give_up(environment, request, purchase.purchase_id))
         raise stripe_refused(refused) from refused
     except ProviderUnavailable as unavailable:
         if unavailable.key_spent:
             await environment.store.write(lambda: _next_attempt(environment, purchase))
         raise stripe_unavailable() from unavailable
-    return await environment.store.write(lambda: _open(environment, command, purchase.purchase_id, session))
+    return await environment.store.write(lambda: _open(environment, request, command.encode, purchase.purchase_id, session))
 
 
 def _begin(environment: Environment, command: CreatePurchase) -> Work[Purchase | Answer]:
     unit = yield from begin(environment, [command.account_id], make_missing=True)
-    stored = yield from spent_key(command.request.key)
-    if stored is not None:
-        if stored.reply is not None:
-            return Answer(stored.reply, replayed=True)
-        begun = yield from read_purchase(command.account_id, stored.resource_id)
-        assert begun is not None, "a key that has begun names its purchase"
-        if begun.status is PurchaseStatus.PENDING:
-            return begun
-        # Called off before Stripe answered: no page is opened for it any more.
-        reply = command.encode(begun)
-        yield from answer_key(command.request.key.id, reply)
-        return Answer(reply, replayed=False)
+    begun = yield from _begun(command)
+    if begun is not None:
+        return begun
     item, terms = command.item(), environment.terms
+    request = command.request_in(item.currency)
     purchase = Purchase(
         account_id=command.account_id,
         purchase_id=unit.ids("pur"),
@@ -95,13 +89,33 @@ def _begin(environment: Environment, command: CreatePurchase) -> Work[Purchase |
         create_time_us=unit.now_us,
         expire_time_us=unit.now_us + terms.checkout_lifetime_us,
         complete_time_us=None,
+        terms=todays_terms(environment, item.stripe_price_id).encode(),
     )
     yield from PURCHASES.add(purchase)
     yield from claim_reference(purchase.purchase_id, purchase.account_id, purchase.purchase_id)
-    yield from spend_key(unit, command.request.key, None, purchase.purchase_id)
+    yield from spend_key(unit, request.key, None, purchase.purchase_id)
     detail = {"purchase_id": purchase.purchase_id, "package_code": item.package_code, "amount_minor": item.amount_minor}
-    yield from audit(unit, command.request.caller, command.account_id, detail)
+    yield from audit(unit, request.caller, command.account_id, detail)
     return purchase
+
+
+def _begun(command: CreatePurchase) -> Work[Purchase | Answer | None]:
+    """What the key has begun or answered already. An empty currency means what it meant then, whatever the catalogue's is by now."""
+    key_id = command.request_in("").key.id
+    stored = (yield from find_keys([key_id])).get(key_id)
+    if stored is None:
+        return None
+    purchase = yield from read_purchase(command.account_id, stored.resource_id)
+    assert purchase is not None, "a key that has begun names its purchase"
+    command.request_in(purchase.currency).key.check(stored)
+    if stored.reply is not None:
+        return Answer(stored.reply, replayed=True)
+    if purchase.status is PurchaseStatus.PENDING:
+        return purchase
+    # Called off before Stripe answered: no page is opened for it any more.
+    reply = command.encode(purchase)
+    yield from answer_key(key_id, reply)
+    return Answer(reply, replayed=False)
 
 
 async def _ask_stripe(environment: Environment, purchase: Purchase) -> CheckoutSession:
@@ -120,8 +134,7 @@ async def _ask_stripe(environment: Environment, purchase: Purchase) -> CheckoutS
 
 def _order(environment: Environment, purchase: Purchase, customer_id: str) -> CheckoutOrder:
     """All from the row, so that a resumed call says the same as the first."""
-    package = environment.catalog.packages.get(purchase.package_code)
-    sold_alike = package is not None and (package.price_minor, package.currency) == (purchase.amount_minor, purchase.currency)
+    terms = terms_of(environment, purchase)
     return CheckoutOrder(
         purchase_id=purchase.purchase_id,
         account_id=purchase.account_id,
@@ -134,17 +147,19 @@ def _order(environment: Environment, purchase: Purchase, customer_id: str) -> Ch
         cancel_url=purchase.cancel_url,
         expire_time_us=purchase.expire_time_us,
         idempotency_key=f"checkout:{purchase.purchase_id}:{purchase.attempt}:{customer_id}",
-        allow_promotion_codes=environment.terms.allow_promotion_codes,
-        stripe_price_id=package.stripe_price_id if package is not None and sold_alike else None,
+        allow_promotion_codes=terms.promotion_codes_allowed,
+        stripe_price_id=terms.stripe_price_id,
     )
 
 
-def _open(environment: Environment, command: CreatePurchase, purchase_id: str, session: CheckoutSession) -> Work[Answer]:
-    yield from begin(environment, [command.account_id])
-    stored = yield from spent_key(command.request.key)
+def _open(
+    environment: Environment, request: Request, encode: Callable[[Purchase], bytes], purchase_id: str, session: CheckoutSession
+) -> Work[Answer]:
+    yield from begin(environment, [request.key.account_id])
+    stored = yield from spent_key(request.key)
     if stored is not None and stored.reply is not None:
         return Answer(stored.reply, replayed=True)
-    purchase = yield from read_purchase(command.account_id, purchase_id)
+    purchase = yield from read_purchase(request.key.account_id, purchase_id)
     assert purchase is not None
     purchase.checkout_session_id = session.session_id
     # Called off while Stripe was asked: nobody is sent to the page, which runs out by itself.
@@ -152,20 +167,20 @@ def _open(environment: Environment, command: CreatePurchase, purchase_id: str, s
     purchase.expire_time_us = session.expire_time_us
     yield from PURCHASES.replace(purchase)
     yield from claim_reference(session.session_id, purchase.account_id, purchase_id)
-    reply = command.encode(purchase)
-    yield from answer_key(command.request.key.id, reply)
+    reply = encode(purchase)
+    yield from answer_key(request.key.id, reply)
     return Answer(reply, replayed=False)
 
 
-def _give_up(environment: Environment, command: CreatePurchase, purchase_id: str) -> Work[None]:
-    yield from begin(environment, [command.account_id])
-    stored = yield from spent_key(command.request.key)
-    purchase = yield from read_purchase(command.account_id, purchase_id)
+def _give_up(environment: Environment, request: Request, purchase_id: str) -> Work[None]:
+    yield from begin(environment, [request.key.account_id])
+    stored = yield from spent_key(request.key)
+    purchase = yield from read_purchase(request.key.account_id, purchase_id)
     if purchase is None or stored is None or stored.reply is not None or stored.resource_id != purchase_id:
         return
     purchase.status = next_status(purchase.status, PurchaseNews.CHECKOUT_REFUSED)
     yield from PURCHASES.replace(purchase)
-    yield from free_key(command.request.key.id)
+    yield from free_key(request.key.id)
 
 
 def _next_attempt(environment: Environment, seen: Purchase) -> Work[None]:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from billing_service.commands.completion import hear
 from billing_service.commands.environment import Environment
 from billing_service.commands.refund_news import RefundNews
+from billing_service.commands.sale_terms import terms_of
 from billing_service.domain.purchases import PurchaseNews, PurchaseSnapshot, PurchaseStatus, check_payment
 from billing_service.domain.records import Purchase
 from billing_service.storage.purchase_rows import PURCHASES, claim_reference
@@ -53,7 +54,7 @@ def _objection(environment: Environment, purchase: Purchase, fact: CheckoutFact)
             snapshot,
             fact,
             livemode_expected=environment.terms.livemode,
-            promotion_codes_allowed=environment.terms.allow_promotion_codes,
+            promotion_codes_allowed=terms_of(environment, purchase).promotion_codes_allowed,
         )
         if mismatch is not None:
             return quarantined(str(mismatch))

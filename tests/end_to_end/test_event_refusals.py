@@ -1,11 +1,11 @@
 """Events that must not move money: forged, foreign, wrong, thin, early; what becomes of them, and how they are tried again."""
 
-import copy
 import json
 import time
 
 import pytest
 from billing_client.errors import BillingError
+from event_changes import changed
 from held_back import held_back
 from prepaid.billing.v1 import admin_pb2
 from prepaid.billing.v1.purchases_pb2 import PURCHASE_STATUS_AWAITING_FUNDS as AWAITING_FUNDS
@@ -25,17 +25,6 @@ async def kept(wire, event_id):
     listed = (await wire.call("ListStripeEvents", page_size=1000, include_payload=True)).events
     [event] = [event for event in listed if event.event_id == event_id]
     return event, admin_pb2.StripeEventStatus.Name(event.status).removeprefix("STRIPE_EVENT_STATUS_")
-
-
-def changed(event, number, path="", value=None, **envelope):
-    """A copy with an id of its own and one thing changed."""
-    copied = copy.deepcopy(event) | {"id": f"evt_changed{number}x{int(time.time_ns())}"} | envelope
-    if path:
-        at, *names = (copied["data"]["object"], *path.split("."))
-        for name in names[:-1]:
-            at = at[name]
-        at[names[-1]] = value
-    return copied
 
 
 QUARANTINED = [
