@@ -14,7 +14,8 @@ from billing_service.commands.cancel_purchase import CancelPurchase, cancel_purc
 from billing_service.commands.create_account import CreateAccount, create_account
 from billing_service.commands.create_purchase import CreatePurchase, create_purchase, metadata_text
 from billing_service.commands.environment import Environment
-from billing_service.commands.get_purchase import purchase_by_id, purchases_of
+from billing_service.commands.get_purchase import purchases_of, sold_purchase
+from billing_service.commands.get_refund import account_refunds, refund_by_id
 from billing_service.commands.refund import RefundPolicy, RefundPurchase, quote_refund, refund_purchase
 from billing_service.commands.unit import Request
 from billing_service.domain.account import Balance
@@ -131,8 +132,8 @@ class Selling:
         if field is None:
             raise invalid_field("id", "purchase_id or checkout_session_id is required")
         reference = validation.identifier(field, getattr(request, field), ID_MAX)
-        kept = await purchase_by_id(self._environment, reference)
-        return purchases_pb2.GetPurchaseResponse(purchase=translate.purchase(kept))
+        sold = await sold_purchase(self._environment, reference)
+        return purchases_pb2.GetPurchaseResponse(purchase=translate.purchase(*sold))
 
     async def list_purchases(self, request: purchases_pb2.ListPurchasesRequest, call: Call) -> purchases_pb2.ListPurchasesResponse:
         del call
@@ -141,7 +142,7 @@ class Selling:
         before = decode_page_token(secret, request.page_token, binding) if request.page_token else ""
         page, last = await purchases_of(self._environment, account_id, before, size)
         return purchases_pb2.ListPurchasesResponse(
-            purchases=[translate.purchase(kept) for kept in page],
+            purchases=[translate.purchase(*sold) for sold in page],
             next_page_token=encode_page_token(secret, last, binding) if last else "",
         )
 
@@ -174,6 +175,22 @@ class Selling:
 
         command = RefundPurchase(keyed, purchase_id, amount, policy, reason, _encode_refund)
         return _refunded(await refund_purchase(self._environment, command))
+
+    async def get_refund(self, request: refunds_pb2.GetRefundRequest, call: Call) -> refunds_pb2.GetRefundResponse:
+        del call
+        kept = await refund_by_id(self._environment, validation.identifier("refund_id", request.refund_id, ID_MAX))
+        return refunds_pb2.GetRefundResponse(refund=translate.refund(kept))
+
+    async def list_refunds(self, request: refunds_pb2.ListRefundsRequest, call: Call) -> refunds_pb2.ListRefundsResponse:
+        del call
+        account_id = validation.account_id(request.account_id)
+        purchase_id = validation.identifier("purchase_id", request.purchase_id, ID_MAX) if request.purchase_id else ""
+        size, binding, secret = validation.page_size(request.page_size), ("refunds", account_id, purchase_id), self._page_token_secret
+        before = decode_page_token(secret, request.page_token, binding) if request.page_token else ""
+        page, last = await account_refunds(self._environment, account_id, purchase_id, before, size)
+        return refunds_pb2.ListRefundsResponse(
+            refunds=[translate.refund(kept) for kept in page], next_page_token=encode_page_token(secret, last, binding) if last else ""
+        )
 
     async def apply_referral(self, request: referrals_pb2.ApplyReferralRequest, call: Call) -> bytes:
         account_id = validation.account_id(request.account_id)

@@ -35,6 +35,7 @@ STATUS_CODES: Final[dict[Reason, grpc.StatusCode]] = {
     Reason.TRANSACTION_NOT_FOUND: grpc.StatusCode.NOT_FOUND,
     Reason.STRIPE_EVENT_NOT_FOUND: grpc.StatusCode.NOT_FOUND,
     Reason.API_KEY_NOT_FOUND: grpc.StatusCode.NOT_FOUND,
+    Reason.REFUND_NOT_FOUND: grpc.StatusCode.NOT_FOUND,
     Reason.ACCOUNT_EXISTS: grpc.StatusCode.ALREADY_EXISTS,
     Reason.REFERRAL_EXISTS: grpc.StatusCode.ALREADY_EXISTS,
     Reason.INSUFFICIENT_CREDITS: grpc.StatusCode.FAILED_PRECONDITION,

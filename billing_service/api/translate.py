@@ -110,7 +110,7 @@ def package(on_sale: Package) -> purchases_pb2.Package:
     )
 
 
-def purchase(kept: Purchase) -> purchases_pb2.Purchase:
+def purchase(kept: Purchase, refund_pending_minor: int = 0) -> purchases_pb2.Purchase:
     return purchases_pb2.Purchase(
         purchase_id=kept.purchase_id,
         account_id=kept.account_id,
@@ -129,6 +129,7 @@ def purchase(kept: Purchase) -> purchases_pb2.Purchase:
         metadata=metadata(kept.metadata),
         paid_minor=kept.paid_minor,
         reversed_microcredits=kept.reversed,
+        refund_pending_minor=refund_pending_minor,
     )
 
 
@@ -144,6 +145,7 @@ def refund(kept: Refund) -> refunds_pb2.Refund:
         stripe_refund_id=kept.stripe_refund_id,
         reason=kept.reason,
         create_time=timestamp(kept.create_time_us),
+        account_id=kept.account_id,
     )
 
 

@@ -29,6 +29,7 @@ from billing_service.payments.port import PaymentProvider, ProviderRefund, Provi
 from billing_service.storage.key_rows import answer_key, free_key
 from billing_service.storage.ledger_rows import read_accounts
 from billing_service.storage.purchase_rows import REFUNDS, read_purchase, refunds_of
+from billing_service.storage.refund_rows import claim_refund_ids
 from billing_service.storage.statements import Work
 
 log = structlog.get_logger(__name__)
@@ -129,6 +130,7 @@ def _begin(environment: Environment, command: RefundPurchase, request: Request, 
         create_time_us=unit.now_us,
     )
     yield from REFUNDS.add(refund)
+    yield from claim_refund_ids(refund)
     refund.reversed, refund.debt = yield from follow_money(
         unit, purchase, set_aside=True, caller=request.caller.name, description=command.reason
     )

@@ -7,6 +7,7 @@ from billing_service.commands.unit import Unit
 from billing_service.domain.records import Purchase, Refund, RefundStatus
 from billing_service.domain.takebacks import settle_set_aside
 from billing_service.storage.purchase_rows import REFUNDS, refunds_of
+from billing_service.storage.refund_rows import claim_refund_ids
 from billing_service.storage.statements import Work
 
 _FROM_STRIPE = {
@@ -46,6 +47,7 @@ def apply_refund_news(unit: Unit, purchase: Purchase, news: RefundNews) -> Work[
     if refund is None:
         refund = _begun_at_stripe(unit, purchase, news)
         yield from REFUNDS.add(refund)
+        yield from claim_refund_ids(refund)
         refund.reversed, refund.debt = yield from follow_money(unit, purchase)
         yield from REFUNDS.replace(refund)
         return refund
@@ -58,6 +60,7 @@ def apply_refund_news(unit: Unit, purchase: Purchase, news: RefundNews) -> Work[
         settle_set_aside(unit.account(purchase.account_id), refund.reversed, source_id=refund.refund_id, now_us=unit.now_us, ids=unit.ids)
         refund.requires_settlement = False
     yield from REFUNDS.replace(refund)
+    yield from claim_refund_ids(refund)
     yield from follow_money(unit, purchase)
     return refund
 

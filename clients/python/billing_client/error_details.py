@@ -26,6 +26,7 @@ CLASS_BY_REASON: dict[str, type[errors.BillingError]] = {
     "TRANSACTION_NOT_FOUND": errors.TransactionNotFound,
     "STRIPE_EVENT_NOT_FOUND": errors.StripeEventNotFound,
     "API_KEY_NOT_FOUND": errors.ApiKeyNotFound,
+    "REFUND_NOT_FOUND": errors.RefundNotFound,
     "ACCOUNT_EXISTS": errors.AccountExists,
     "REFERRAL_EXISTS": errors.ReferralExists,
     "INSUFFICIENT_CREDITS": errors.InsufficientCredits,

@@ -4,7 +4,7 @@
     ├── Refusal                       the answer is no and nothing moved; the same key may succeed once the cause is gone
     │   ├── InvalidRequest            InvalidField · IdempotencyKeyReused · UnknownPackage · UnknownModel · SignatureRejected
     │   ├── NotFound                  AccountNotFound · PurchaseNotFound · HoldNotFound · ReferralCodeNotFound ·
-    │   │                             TransactionNotFound · StripeEventNotFound · ApiKeyNotFound
+    │   │                             TransactionNotFound · StripeEventNotFound · ApiKeyNotFound · RefundNotFound
     │   ├── AlreadyExists             AccountExists · ReferralExists
     │   ├── PreconditionFailed        InsufficientCredits · AccountFrozen · PurchaseNotRefundable · CreditsAlreadySpent ·
     │   │                             SelfReferral · ReferralTooLate · HoldExpired · HoldClosed · SpendLimitReached ·
@@ -146,6 +146,10 @@ class StripeEventNotFound(NotFound):
 
 class ApiKeyNotFound(NotFound):
     """No such API key."""
+
+
+class RefundNotFound(NotFound):
+    """No such refund."""
 
 
 class AccountExists(AlreadyExists):

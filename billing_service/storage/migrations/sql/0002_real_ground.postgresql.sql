@@ -40,3 +40,6 @@ ALTER TABLE referrals ADD COLUMN referee_taken_purchase BIGINT NOT NULL DEFAULT 
 ALTER TABLE referrals ADD COLUMN referee_taken_debt BIGINT NOT NULL DEFAULT 0
 -- next
 INSERT INTO purchase_references (reference, account_id, purchase_id) SELECT refund_id, account_id, purchase_id FROM refunds
+-- next
+INSERT INTO purchase_references (reference, account_id, purchase_id)
+  SELECT stripe_refund_id, account_id, purchase_id FROM refunds WHERE stripe_refund_id <> '' ON CONFLICT DO NOTHING

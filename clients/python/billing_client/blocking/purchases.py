@@ -19,8 +19,13 @@ from prepaid.billing.v1.purchases_pb2 import (
 )
 from prepaid.billing.v1.refunds_pb2 import (
     REFUND_POLICY_UNUSED_ONLY,
+    GetRefundRequest,
+    GetRefundResponse,
+    ListRefundsRequest,
+    ListRefundsResponse,
     QuoteRefundRequest,
     QuoteRefundResponse,
+    Refund,
     RefundPolicy,
     RefundRequest,
     RefundResponse,
@@ -146,3 +151,34 @@ class PurchaseMethods(Connection):
             idempotency_key=key_or_new(idempotency_key),
         )
         return self._call(self._billing.Refund, request, timeout_s)
+
+    def get_refund(self, *, refund_id: str, timeout_s: float | None = None) -> GetRefundResponse:
+        """Read a refund as it stands now, by its own id (`ref_…`) or by Stripe's (`re_…`)."""
+        return self._call(self._billing.GetRefund, GetRefundRequest(refund_id=refund_id), timeout_s)
+
+    def list_refunds(
+        self,
+        *,
+        account_id: str,
+        purchase_id: str = "",
+        page_size: int = 0,
+        page_token: str = "",
+        timeout_s: float | None = None,
+    ) -> ListRefundsResponse:
+        """Read one page of an account's refunds, newest first, of one purchase or of all. See `iter_refunds`."""
+        request = ListRefundsRequest(account_id=account_id, purchase_id=purchase_id, page_size=page_size, page_token=page_token)
+        return self._call(self._billing.ListRefunds, request, timeout_s)
+
+    def iter_refunds(
+        self, *, account_id: str, purchase_id: str = "", page_size: int = 0, timeout_s: float | None = None
+    ) -> Iterator[Refund]:
+        """Read an account's refunds, newest first, page by page as they are consumed; `timeout_s` is for each page."""
+        page_token = ""
+        while True:
+            page = self.list_refunds(
+                account_id=account_id, purchase_id=purchase_id, page_size=page_size, page_token=page_token, timeout_s=timeout_s
+            )
+            yield from page.refunds
+            page_token = page.next_page_token
+            if not page_token:
+                return

@@ -110,6 +110,16 @@ class BillingServiceStub(object):
                 request_serializer=prepaid_dot_billing_dot_v1_dot_refunds__pb2.QuoteRefundRequest.SerializeToString,
                 response_deserializer=prepaid_dot_billing_dot_v1_dot_refunds__pb2.QuoteRefundResponse.FromString,
                 _registered_method=True)
+        self.ListRefunds = channel.unary_unary(
+                '/prepaid.billing.v1.BillingService/ListRefunds',
+                request_serializer=prepaid_dot_billing_dot_v1_dot_refunds__pb2.ListRefundsRequest.SerializeToString,
+                response_deserializer=prepaid_dot_billing_dot_v1_dot_refunds__pb2.ListRefundsResponse.FromString,
+                _registered_method=True)
+        self.GetRefund = channel.unary_unary(
+                '/prepaid.billing.v1.BillingService/GetRefund',
+                request_serializer=prepaid_dot_billing_dot_v1_dot_refunds__pb2.GetRefundRequest.SerializeToString,
+                response_deserializer=prepaid_dot_billing_dot_v1_dot_refunds__pb2.GetRefundResponse.FromString,
+                _registered_method=True)
         self.Refund = channel.unary_unary(
                 '/prepaid.billing.v1.BillingService/Refund',
                 request_serializer=prepaid_dot_billing_dot_v1_dot_refunds__pb2.RefundRequest.SerializeToString,
@@ -235,6 +245,20 @@ class BillingServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListRefunds(self, request, context):
+        """Reads an account's refunds, newest first, those begun at Stripe too.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetRefund(self, request, context):
+        """Reads a refund, by its own id or by Stripe's.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Refund(self, request, context):
         """Gives money back.
         """
@@ -328,6 +352,16 @@ def add_BillingServiceServicer_to_server(servicer, server):
                     servicer.QuoteRefund,
                     request_deserializer=prepaid_dot_billing_dot_v1_dot_refunds__pb2.QuoteRefundRequest.FromString,
                     response_serializer=prepaid_dot_billing_dot_v1_dot_refunds__pb2.QuoteRefundResponse.SerializeToString,
+            ),
+            'ListRefunds': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRefunds,
+                    request_deserializer=prepaid_dot_billing_dot_v1_dot_refunds__pb2.ListRefundsRequest.FromString,
+                    response_serializer=prepaid_dot_billing_dot_v1_dot_refunds__pb2.ListRefundsResponse.SerializeToString,
+            ),
+            'GetRefund': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetRefund,
+                    request_deserializer=prepaid_dot_billing_dot_v1_dot_refunds__pb2.GetRefundRequest.FromString,
+                    response_serializer=prepaid_dot_billing_dot_v1_dot_refunds__pb2.GetRefundResponse.SerializeToString,
             ),
             'Refund': grpc.unary_unary_rpc_method_handler(
                     servicer.Refund,
@@ -725,6 +759,60 @@ class BillingService(object):
             '/prepaid.billing.v1.BillingService/QuoteRefund',
             prepaid_dot_billing_dot_v1_dot_refunds__pb2.QuoteRefundRequest.SerializeToString,
             prepaid_dot_billing_dot_v1_dot_refunds__pb2.QuoteRefundResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRefunds(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/prepaid.billing.v1.BillingService/ListRefunds',
+            prepaid_dot_billing_dot_v1_dot_refunds__pb2.ListRefundsRequest.SerializeToString,
+            prepaid_dot_billing_dot_v1_dot_refunds__pb2.ListRefundsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetRefund(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/prepaid.billing.v1.BillingService/GetRefund',
+            prepaid_dot_billing_dot_v1_dot_refunds__pb2.GetRefundRequest.SerializeToString,
+            prepaid_dot_billing_dot_v1_dot_refunds__pb2.GetRefundResponse.FromString,
             options,
             channel_credentials,
             insecure,

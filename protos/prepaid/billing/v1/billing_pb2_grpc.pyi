@@ -74,6 +74,10 @@ class BillingServiceStub:
     """Undoes a deduction, whole or in part."""
     QuoteRefund: _grpc.UnaryUnaryMultiCallable[_refunds_pb2.QuoteRefundRequest, _refunds_pb2.QuoteRefundResponse]
     """Tells what a refund would do."""
+    ListRefunds: _grpc.UnaryUnaryMultiCallable[_refunds_pb2.ListRefundsRequest, _refunds_pb2.ListRefundsResponse]
+    """Reads an account's refunds, newest first, those begun at Stripe too."""
+    GetRefund: _grpc.UnaryUnaryMultiCallable[_refunds_pb2.GetRefundRequest, _refunds_pb2.GetRefundResponse]
+    """Reads a refund, by its own id or by Stripe's."""
     Refund: _grpc.UnaryUnaryMultiCallable[_refunds_pb2.RefundRequest, _refunds_pb2.RefundResponse]
     """Gives money back."""
     ApplyReferral: _grpc.UnaryUnaryMultiCallable[_referrals_pb2.ApplyReferralRequest, _referrals_pb2.ApplyReferralResponse]
@@ -123,6 +127,10 @@ class BillingServiceAsyncStub(BillingServiceStub):
     """Undoes a deduction, whole or in part."""
     QuoteRefund: _aio.UnaryUnaryMultiCallable[_refunds_pb2.QuoteRefundRequest, _refunds_pb2.QuoteRefundResponse]  # type: ignore[assignment]
     """Tells what a refund would do."""
+    ListRefunds: _aio.UnaryUnaryMultiCallable[_refunds_pb2.ListRefundsRequest, _refunds_pb2.ListRefundsResponse]  # type: ignore[assignment]
+    """Reads an account's refunds, newest first, those begun at Stripe too."""
+    GetRefund: _aio.UnaryUnaryMultiCallable[_refunds_pb2.GetRefundRequest, _refunds_pb2.GetRefundResponse]  # type: ignore[assignment]
+    """Reads a refund, by its own id or by Stripe's."""
     Refund: _aio.UnaryUnaryMultiCallable[_refunds_pb2.RefundRequest, _refunds_pb2.RefundResponse]  # type: ignore[assignment]
     """Gives money back."""
     ApplyReferral: _aio.UnaryUnaryMultiCallable[_referrals_pb2.ApplyReferralRequest, _referrals_pb2.ApplyReferralResponse]  # type: ignore[assignment]
@@ -253,6 +261,22 @@ class BillingServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_refunds_pb2.QuoteRefundResponse, _abc.Awaitable[_refunds_pb2.QuoteRefundResponse]]:
         """Tells what a refund would do."""
+
+    @_abc_1.abstractmethod
+    def ListRefunds(
+        self,
+        request: _refunds_pb2.ListRefundsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_refunds_pb2.ListRefundsResponse, _abc.Awaitable[_refunds_pb2.ListRefundsResponse]]:
+        """Reads an account's refunds, newest first, those begun at Stripe too."""
+
+    @_abc_1.abstractmethod
+    def GetRefund(
+        self,
+        request: _refunds_pb2.GetRefundRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_refunds_pb2.GetRefundResponse, _abc.Awaitable[_refunds_pb2.GetRefundResponse]]:
+        """Reads a refund, by its own id or by Stripe's."""
 
     @_abc_1.abstractmethod
     def Refund(

@@ -219,6 +219,7 @@ class Purchase(_message.Message):
     METADATA_FIELD_NUMBER: _builtins.int
     PAID_MINOR_FIELD_NUMBER: _builtins.int
     REVERSED_MICROCREDITS_FIELD_NUMBER: _builtins.int
+    REFUND_PENDING_MINOR_FIELD_NUMBER: _builtins.int
     purchase_id: _builtins.str
     """`pur_…`, sortable by time."""
     account_id: _builtins.str
@@ -242,11 +243,13 @@ class Purchase(_message.Message):
     client_secret: _builtins.str
     """For a payment form of the caller's own; empty in the CHECKOUT flow."""
     refunded_minor: _builtins.int
-    """Money given back or promised back, in the currency's smallest unit."""
+    """Money given back or promised back, in the currency's smallest unit: refunds PENDING and SUCCEEDED."""
     paid_minor: _builtins.int
     """Money really paid, in the currency's smallest unit; below amount_minor when a promotion code was used."""
     reversed_microcredits: _builtins.int
     """Credits taken back so far, in microcredits."""
+    refund_pending_minor: _builtins.int
+    """Part of refunded_minor that is only promised back: refunds PENDING, which Stripe has not settled. In the currency's smallest unit."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it was made."""
@@ -284,10 +287,11 @@ class Purchase(_message.Message):
         metadata: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         paid_minor: _builtins.int = ...,
         reversed_microcredits: _builtins.int = ...,
+        refund_pending_minor: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["complete_time", b"complete_time", "create_time", b"create_time", "expire_time", b"expire_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "amount_minor", b"amount_minor", "checkout_session_id", b"checkout_session_id", "checkout_url", b"checkout_url", "client_secret", b"client_secret", "complete_time", b"complete_time", "create_time", b"create_time", "credits_microcredits", b"credits_microcredits", "currency", b"currency", "expire_time", b"expire_time", "metadata", b"metadata", "package_code", b"package_code", "paid_minor", b"paid_minor", "payment_intent_id", b"payment_intent_id", "purchase_id", b"purchase_id", "refunded_minor", b"refunded_minor", "reversed_microcredits", b"reversed_microcredits", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "amount_minor", b"amount_minor", "checkout_session_id", b"checkout_session_id", "checkout_url", b"checkout_url", "client_secret", b"client_secret", "complete_time", b"complete_time", "create_time", b"create_time", "credits_microcredits", b"credits_microcredits", "currency", b"currency", "expire_time", b"expire_time", "metadata", b"metadata", "package_code", b"package_code", "paid_minor", b"paid_minor", "payment_intent_id", b"payment_intent_id", "purchase_id", b"purchase_id", "refund_pending_minor", b"refund_pending_minor", "refunded_minor", b"refunded_minor", "reversed_microcredits", b"reversed_microcredits", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

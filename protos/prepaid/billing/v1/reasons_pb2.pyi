@@ -48,6 +48,8 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """[NOT_FOUND] No such Stripe event in the inbox."""
     REASON_API_KEY_NOT_FOUND: _Reason.ValueType  # 16
     """[NOT_FOUND] No such API key."""
+    REASON_REFUND_NOT_FOUND: _Reason.ValueType  # 17
+    """[NOT_FOUND] No such refund."""
     REASON_ACCOUNT_EXISTS: _Reason.ValueType  # 20
     """[ALREADY_EXISTS] The account exists."""
     REASON_REFERRAL_EXISTS: _Reason.ValueType  # 21
@@ -132,6 +134,8 @@ REASON_STRIPE_EVENT_NOT_FOUND: Reason.ValueType  # 15
 """[NOT_FOUND] No such Stripe event in the inbox."""
 REASON_API_KEY_NOT_FOUND: Reason.ValueType  # 16
 """[NOT_FOUND] No such API key."""
+REASON_REFUND_NOT_FOUND: Reason.ValueType  # 17
+"""[NOT_FOUND] No such refund."""
 REASON_ACCOUNT_EXISTS: Reason.ValueType  # 20
 """[ALREADY_EXISTS] The account exists."""
 REASON_REFERRAL_EXISTS: Reason.ValueType  # 21

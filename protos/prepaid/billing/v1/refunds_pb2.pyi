@@ -3,9 +3,11 @@
 isort:skip_file
 Money going back to the customer."""
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from prepaid.billing.v1 import accounts_pb2 as _accounts_pb2
 import builtins as _builtins
@@ -91,6 +93,7 @@ class Refund(_message.Message):
     STRIPE_REFUND_ID_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
+    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
     refund_id: _builtins.str
     """`ref_…`, sortable by time."""
     purchase_id: _builtins.str
@@ -106,12 +109,14 @@ class Refund(_message.Message):
     status: Global___RefundStatus.ValueType
     """Where it stands."""
     stripe_refund_id: _builtins.str
-    """Stripe's refund (`re_…`)."""
+    """Stripe's refund (`re_…`); empty until Stripe has named it."""
     reason: _builtins.str
     """The caller's own words."""
+    account_id: _builtins.str
+    """The account whose purchase it is."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
-        """When it was asked for."""
+        """When it was asked for; of a refund begun at Stripe, when the service learned of it."""
 
     def __init__(
         self,
@@ -126,14 +131,123 @@ class Refund(_message.Message):
         stripe_refund_id: _builtins.str = ...,
         reason: _builtins.str = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
+        account_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount_minor", b"amount_minor", "create_time", b"create_time", "currency", b"currency", "debt_microcredits", b"debt_microcredits", "purchase_id", b"purchase_id", "reason", b"reason", "refund_id", b"refund_id", "reversed_microcredits", b"reversed_microcredits", "status", b"status", "stripe_refund_id", b"stripe_refund_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "amount_minor", b"amount_minor", "create_time", b"create_time", "currency", b"currency", "debt_microcredits", b"debt_microcredits", "purchase_id", b"purchase_id", "reason", b"reason", "refund_id", b"refund_id", "reversed_microcredits", b"reversed_microcredits", "status", b"status", "stripe_refund_id", b"stripe_refund_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Refund: _TypeAlias = Refund  # noqa: Y015
+
+@_typing.final
+class ListRefundsRequest(_message.Message):
+    """Asks for a page of an account's refunds, newest first."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    PURCHASE_ID_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    account_id: _builtins.str
+    """Required. NOT_FOUND (ACCOUNT_NOT_FOUND) when there is none."""
+    purchase_id: _builtins.str
+    """Optional: only refunds of this purchase (`pur_…`). NOT_FOUND (PURCHASE_NOT_FOUND) unless it is one of the account's."""
+    page_size: _builtins.int
+    """Refunds a page: 1 to 1,000; 0 means 50; more is cut to 1,000; negative is refused."""
+    page_token: _builtins.str
+    """From the previous page; the other fields must be the same. Empty: the newest."""
+    def __init__(
+        self,
+        *,
+        account_id: _builtins.str = ...,
+        purchase_id: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "page_size", b"page_size", "page_token", b"page_token", "purchase_id", b"purchase_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListRefundsRequest: _TypeAlias = ListRefundsRequest  # noqa: Y015
+
+@_typing.final
+class ListRefundsResponse(_message.Message):
+    """A page of an account's refunds."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REFUNDS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """For the next page; empty on the last."""
+    @_builtins.property
+    def refunds(self) -> _containers.RepeatedCompositeFieldContainer[Global___Refund]:
+        """Newest first, each as it stands now."""
+
+    def __init__(
+        self,
+        *,
+        refunds: _abc.Iterable[Global___Refund] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "refunds", b"refunds"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListRefundsResponse: _TypeAlias = ListRefundsResponse  # noqa: Y015
+
+@_typing.final
+class GetRefundRequest(_message.Message):
+    """Asks for one refund. NOT_FOUND (REFUND_NOT_FOUND) when there is none of that id."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REFUND_ID_FIELD_NUMBER: _builtins.int
+    refund_id: _builtins.str
+    """Required: the service's own id (`ref_…`) or Stripe's (`re_…`), 1 to 255 printable characters."""
+    def __init__(
+        self,
+        *,
+        refund_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["refund_id", b"refund_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetRefundRequest: _TypeAlias = GetRefundRequest  # noqa: Y015
+
+@_typing.final
+class GetRefundResponse(_message.Message):
+    """Answer of GetRefund."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REFUND_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def refund(self) -> Global___Refund:
+        """The refund as it stands now: what was PENDING in the answer of Refund may have succeeded or failed since."""
+
+    def __init__(
+        self,
+        *,
+        refund: Global___Refund | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["refund", b"refund"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["refund", b"refund"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetRefundResponse: _TypeAlias = GetRefundResponse  # noqa: Y015
 
 @_typing.final
 class QuoteRefundRequest(_message.Message):
