@@ -31,7 +31,7 @@ def public(kind) -> set[str]:
 
 
 def test_the_surface_is_pinned():
-    pagers = {f"iter_{name}" for name in ("transactions", "purchases", "accounts", "stripe_events", "audit_records")}
+    pagers = {f"iter_{name}" for name in ("transactions", "purchases", "refunds", "accounts", "stripe_events", "audit_records")}
     lifecycle = {"close", "from_env", "from_options", "is_serving"}
     for client in CLIENTS:
         assert public(client) == {snake_case(method.name) for method in METHODS.values()} | pagers | lifecycle
@@ -107,6 +107,7 @@ async def test_every_method_calls_its_rpc(service, path):
 PAGERS = [
     ("iter_transactions", {"account_id": "a"}, "ListTransactions", "transactions"),
     ("iter_purchases", {"account_id": "a"}, "ListPurchases", "purchases"),
+    ("iter_refunds", {"account_id": "a"}, "ListRefunds", "refunds"),
     ("iter_accounts", {}, "ListAccounts", "accounts"),
     ("iter_stripe_events", {}, "ListStripeEvents", "events"),
     ("iter_audit_records", {}, "ListAuditRecords", "records"),

@@ -26,6 +26,8 @@ VALID = {
     "ReverseDeduction": ACCOUNT | {"transaction_id": "{deduction}"},
     "QuoteRefund": {"purchase_id": "{paid}"},
     "Refund": {"purchase_id": "{paid}", "amount_minor": 1},
+    "ListRefunds": ACCOUNT | {"purchase_id": "{paid}"},
+    "GetRefund": {"refund_id": "{refund}"},
     "ApplyReferral": {"account_id": "{free}", "referral_code": "{code}"},
     "GetReferral": ACCOUNT,
     "GrantCredits": ACCOUNT | {"amount_microcredits": 1, "reason": "gift"},
@@ -124,6 +126,9 @@ OTHER = [
     ("Refund", {"amount_minor": 1}, "purchase_id"),
     *(("Refund", {"purchase_id": "{paid}", "amount_minor": bad}, "amount_minor") for bad in (0, -1, TOO_MUCH, INT64_MIN)),
     ("Refund", VALID["Refund"] | {"policy": -1}, "policy"),
+    ("ListRefunds", ACCOUNT | {"purchase_id": "p" * 256}, "purchase_id"),
+    ("ListRefunds", ACCOUNT | {"purchase_id": "p\n"}, "purchase_id"),
+    *(("GetRefund", {"refund_id": bad}, "refund_id") for bad in ("", "r" * 256, "r\x00")),
     ("ApplyReferral", {"account_id": "{free}"}, "referral_code"),
     ("ApplyReferral", {"account_id": "{free}", "referral_code": "c" * 256}, "referral_code"),
     ("GrantCredits", VALID["GrantCredits"] | {"category": 4}, "category"),
@@ -169,6 +174,14 @@ REFUSED = [
     *((rpc, VALID[rpc] | {"purchase_id": "pur_none"}, "NOT_FOUND", "PURCHASE_NOT_FOUND") for rpc in ("GetPurchase", "CancelPurchase")),
     *((rpc, VALID[rpc] | {"purchase_id": "pur_none"}, "NOT_FOUND", "PURCHASE_NOT_FOUND") for rpc in ("QuoteRefund", "Refund")),
     ("GetPurchase", {"checkout_session_id": "cs_none"}, "NOT_FOUND", "PURCHASE_NOT_FOUND"),
+    *(
+        (rpc, VALID[rpc] | {"purchase_id": "{refund}"}, "NOT_FOUND", "PURCHASE_NOT_FOUND")
+        for rpc in ("GetPurchase", "CancelPurchase", "QuoteRefund", "Refund")
+    ),
+    ("ListRefunds", NOBODY, "NOT_FOUND", "ACCOUNT_NOT_FOUND"),
+    ("ListRefunds", ACCOUNT | {"purchase_id": "pur_none"}, "NOT_FOUND", "PURCHASE_NOT_FOUND"),
+    ("ListRefunds", {"account_id": "{other}", "purchase_id": "{paid}"}, "NOT_FOUND", "PURCHASE_NOT_FOUND"),
+    *(("GetRefund", {"refund_id": other}, "NOT_FOUND", "REFUND_NOT_FOUND") for other in ("ref_none", "{paid}")),
     ("CancelPurchase", {"purchase_id": "{paid}"}, "FAILED_PRECONDITION", "PURCHASE_NOT_CANCELABLE"),
     ("QuoteRefund", {"purchase_id": "{pending}"}, "FAILED_PRECONDITION", "PURCHASE_NOT_REFUNDABLE"),
     ("Refund", {"purchase_id": "{pending}"}, "FAILED_PRECONDITION", "PURCHASE_NOT_REFUNDABLE"),

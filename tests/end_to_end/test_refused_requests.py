@@ -19,7 +19,8 @@ async def world(stack, wire, new_account):
     """What the placeholders in the tables stand for; made once for each store."""
     if id(stack) not in _worlds:
         payer, other = new_account("payer"), new_account("other")
-        paid = await stack.buy(payer)
+        paid, given_back = await stack.buy(payer), await stack.buy(payer)
+        refunded = await stack.client.refund(purchase_id=given_back.purchase_id, amount_minor=1)
         pending = await stack.client.create_purchase(account_id=payer, package_code="starter")
         deduction = await stack.client.deduct_credits(account_id=payer, amount_microcredits=5 * CREDIT)
         grant = await wire.do("GrantCredits", account_id=other, amount_microcredits=CREDIT, reason="gift")
@@ -34,6 +35,7 @@ async def world(stack, wire, new_account):
             "free": "nobody-yet",
             "paid": paid.purchase_id,
             "pending": pending.purchase.purchase_id,
+            "refund": refunded.refund.refund_id,
             "deduction": deduction.transaction_id,
             "grant": moved.transaction_id,
             "code": (await wire.call("GetReferral", account_id=other)).referral_code,
@@ -98,6 +100,8 @@ async def test_a_valid_request_of_the_table_is_valid(wire, world):
         "GetPurchase",
         "ListPurchases",
         "QuoteRefund",
+        "ListRefunds",
+        "GetRefund",
         "GetReferral",
     ):
         await wire.call(rpc, **filled(VALID[rpc], world))

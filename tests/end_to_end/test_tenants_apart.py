@@ -147,6 +147,7 @@ class Tenant:
 
     async def _list(self, account_id):
         await self._ask("ListPurchases", keyed=False, account_id=account_id)
+        await self._ask("ListRefunds", keyed=False, account_id=account_id)
 
     async def _refund(self, _account_id):
         if self._purchases:

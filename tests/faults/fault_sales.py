@@ -91,6 +91,22 @@ async def refund_purchase(service, tag):
     return calling("refund", request)
 
 
+@operation("read refund", unkeyed=True)
+async def read_refund(service, tag):
+    purchase_id, _ = await bought(service, tag)
+    request = refunds_pb2.RefundRequest(purchase_id=purchase_id, amount_minor=400, idempotency_key=key_of(tag))
+    made = (await service.answer("refund", request)).refund
+    return calling("get_refund", refunds_pb2.GetRefundRequest(refund_id=made.stripe_refund_id))
+
+
+@operation("list refunds", unkeyed=True)
+async def list_refunds(service, tag):
+    purchase_id, _ = await bought(service, tag)
+    request = refunds_pb2.RefundRequest(purchase_id=purchase_id, amount_minor=400, idempotency_key=key_of(tag))
+    await service.answer("refund", request)
+    return calling("list_refunds", refunds_pb2.ListRefundsRequest(account_id=account_of(tag), purchase_id=purchase_id))
+
+
 @operation("refund, refused by Stripe", varies=CALLED_OFF)
 async def refund_refused(service, tag):
     call = await refund_purchase(service, tag)

@@ -6,10 +6,11 @@ from keeping_sabotages import KEEPING
 from ledger_sabotages import LEDGER
 from many_sabotages import MANY
 from money_sabotages import MONEY
+from operator_sabotages import OPERATORS
 from proof_sabotages import PROOF
 from sales_sabotages import SALES
 from storage_sabotages import STORAGE
 from stripe_sabotages import STRIPE
 from watch_sabotages import WATCH
 
-SABOTAGES = (*STORAGE, *BELIEVING, *LEDGER, *MONEY, *STRIPE, *SALES, *CALLERS, *MANY, *PROOF, *KEEPING, *WATCH)
+SABOTAGES = (*STORAGE, *BELIEVING, *LEDGER, *MONEY, *STRIPE, *SALES, *CALLERS, *MANY, *PROOF, *KEEPING, *WATCH, *OPERATORS)

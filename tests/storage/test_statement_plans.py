@@ -22,6 +22,8 @@ FILTERED = {
     "event_rows.LIST_OF_STATUS": "status",
     "access_rows.LIST_AUDIT_OF_ACCOUNT": "account_id",
     "purchase_rows.LIST_PURCHASES": "account_id",
+    "refund_rows.LIST_REFUNDS": "account_id",
+    "refund_rows.LIST_REFUNDS_OF_PURCHASE": "account_id",
 }
 """Pages of what has something in common: whatever has not must not be looked at, there may be a million times as many."""
 MANY = """

@@ -111,5 +111,8 @@ async def test_a_ledger_of_an_older_program(golden, forker, tmp_path):
         again = await outcomes(*(wire.call(rpc, **fields) for rpc, fields, _ in first))
         for (rpc, fields, answer), repeated in zip(first, again, strict=True):
             assert repeated == answer, (rpc, fields)
+        for ids in query(database, "SELECT refund_id, stripe_refund_id FROM refunds"):
+            found = [(await wire.call("GetRefund", refund_id=refund_id)).refund.refund_id for refund_id in ids if refund_id]
+            assert set(found) == {ids[0]}
         assert await service.stop() == 0
     assert {name: query(database, statement) for name, statement in WHAT_STAYS.items()} == before

@@ -1,0 +1,44 @@
+"""Sabotages of what operators look things up by, and are told."""
+
+from sabotage import Sabotage
+
+GET_PURCHASE = "billing_service/commands/get_purchase.py"
+REFUND_NEWS = "billing_service/commands/refund_news.py"
+REFUND_ROWS = "billing_service/storage/refund_rows.py"
+MIGRATION = "billing_service/storage/migrations/sql/0002_real_ground.sqlite.sql"
+LISTED = "end_to_end/test_refunds_listed.py"
+
+OPERATORS = (
+    Sabotage(
+        "who names a refund refunds its purchase",
+        "P4",
+        GET_PURCHASE,
+        "    if reference.startswith(REFUND_PREFIXES):\n",
+        "    if reference.startswith('none'):\n",
+        (f"{LISTED}::test_a_refund_is_no_purchase_and_a_purchase_no_refund[sqlite]",),
+    ),
+    Sabotage(
+        "a refund that Stripe named later is not found by that name",
+        "P30b",
+        REFUND_NEWS,
+        "    yield from REFUNDS.replace(refund)\n    yield from claim_refund_ids(refund)\n",
+        "    yield from REFUNDS.replace(refund)\n",
+        (f"{LISTED}::test_a_refund_is_found_by_both_its_ids[sqlite]",),
+    ),
+    Sabotage(
+        "refunds of an older program are not found by Stripe's id",
+        "P23",
+        MIGRATION,
+        "SELECT stripe_refund_id, account_id, purchase_id FROM refunds WHERE stripe_refund_id <> ''",
+        "SELECT stripe_refund_id, account_id, purchase_id FROM refunds WHERE stripe_refund_id = '-'",
+        ("upgrade/test_golden_databases.py::test_a_ledger_of_an_older_program",),
+    ),
+    Sabotage(
+        "a pending refund counts as sent",
+        "P30b",
+        REFUND_ROWS,
+        "refunds.c.status == literal_column(\"'PENDING'\")",
+        "refunds.c.status == literal_column(\"'FAILED'\")",
+        (f"{LISTED}::test_a_pending_refund_is_told_as_pending_until_stripe_settles_it[sqlite]",),
+    ),
+)
