@@ -29,6 +29,7 @@ from billing_service.commands.environment import Environment, PurchaseTerms
 from billing_service.domain.amounts import MICROCREDITS_PER_CREDIT
 from billing_service.domain.catalog import CustomAmountLimits
 from billing_service.domain.referrals import ReferralPolicy
+from billing_service.domain.spending import SpendingTerms
 from billing_service.jobs.expiry import sweep_expired
 from billing_service.jobs.heads import HeadsExport
 from billing_service.jobs.key_uses import KeyUses
@@ -166,11 +167,12 @@ def _environment(settings: Settings, store: Store) -> Environment:
     ids = TimeOrderedIds()
     bounds: dict[str, Any] = {"batch_max": settings.batch_operations_max, "wait_s": settings.batch_gather_ms / 1_000}
     key = settings.stripe_secret_key
+    spending = SpendingTerms(debt_max=settings.debt_max_credits * MICROCREDITS_PER_CREDIT)
     return Environment(
         store=store,
         clock_us=system_clock_us,
         ids=ids,
-        writer=LedgerWriter(store, system_clock_us, ids, **bounds),
+        writer=LedgerWriter(store, system_clock_us, ids, terms=spending, **bounds),
         balances=BalanceReader(store, system_clock_us, **bounds),
         provider=StripeProvider(
             key.get_secret_value() if key else "",
@@ -195,6 +197,7 @@ def _environment(settings: Settings, store: Store) -> Environment:
         ),
         webhook_secrets=settings.stripe_webhook_secrets,
         api_key_pepper=_pepper(settings),
+        spending=spending,
     )
 
 

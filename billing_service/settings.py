@@ -134,6 +134,10 @@ class Settings(BaseModel):
     referral_rewards_max: int = _setting("BILLING_REFERRAL_REWARDS_MAX", 0, "Bonuses that one referrer may earn; 0: no limit", ge=0)
     referral_vesting_delay_s: int = _setting("BILLING_REFERRAL_VESTING_DELAY_S", 0, "Time between purchase and bonus", ge=0, le=31_536_000)
 
+    debt_max_credits: int = _setting(
+        "BILLING_DEBT_MAX_CREDITS", 10_000, "What ALLOW_DEBT may bring an account's debt to, in credits", ge=0, le=1_000_000_000
+    )
+
     batch_operations_max: int = _setting("BILLING_BATCH_OPERATIONS_MAX", 512, "Ledger operations in one transaction", ge=1, le=4096)
     batch_gather_ms: float = _setting("BILLING_BATCH_GATHER_MS", 5.0, "Longest wait for more operations to join a transaction", ge=0, le=10)
     in_flight_max: int = _setting("BILLING_IN_FLIGHT_MAX", 1024, "Calls at a time; more are refused with OVERLOADED", ge=1, le=100_000)

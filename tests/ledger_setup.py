@@ -20,7 +20,7 @@ async def open_account(store, account_id, *, clock, ids, microcredits=0, categor
     def work():
         yield INSERT_ACCOUNT(account_id, clock())
         if overdraft_limit or frozen:
-            yield SET_LIMITS(account_id, int(frozen), overdraft_limit)
+            yield SET_LIMITS(account_id, int(frozen), overdraft_limit, -1)
 
     await store.write(work)
     if microcredits:

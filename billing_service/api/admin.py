@@ -102,7 +102,7 @@ class Administration:
     async def freeze_account(self, request: admin_pb2.FreezeAccountRequest, call: Call) -> bytes:
         account_id, reason = validation.account_id(request.account_id), reason_of(request.reason)
         keyed = request_of(call, account_id, request.idempotency_key, request.frozen, reason)
-        command = SetLimits(keyed, account_id, request.frozen, None, reason, _encode_frozen)
+        command = SetLimits(keyed, account_id, request.frozen, None, None, reason, _encode_frozen)
         return _frozen(await set_limits(self._environment, command))
 
     async def set_overdraft_limit(self, request: admin_pb2.SetOverdraftLimitRequest, call: Call) -> bytes:
@@ -110,8 +110,13 @@ class Administration:
         limit = request.overdraft_limit_microcredits
         if not 0 <= limit <= AMOUNT_MAX:
             raise invalid_field("overdraft_limit_microcredits", f"must be from 0 to {AMOUNT_MAX}")
-        keyed = request_of(call, account_id, request.idempotency_key, limit, reason)
-        command = SetLimits(keyed, account_id, None, limit, reason, _encode_limited)
+        debt_max = request.debt_max_microcredits if request.HasField("debt_max_microcredits") else None
+        if debt_max is not None and not -1 <= debt_max <= AMOUNT_MAX:
+            raise invalid_field("debt_max_microcredits", f"must be from 0 to {AMOUNT_MAX}, or -1")
+        # Without it, the request means what it meant before there was the field.
+        meaning = (limit, reason) if debt_max is None else (limit, reason, debt_max)
+        keyed = request_of(call, account_id, request.idempotency_key, *meaning)
+        command = SetLimits(keyed, account_id, None, limit, debt_max, reason, _encode_limited)
         return _limited(await set_limits(self._environment, command))
 
     async def list_accounts(self, request: admin_pb2.ListAccountsRequest, call: Call) -> admin_pb2.ListAccountsResponse:

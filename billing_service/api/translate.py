@@ -59,7 +59,7 @@ def draws(drawn: Iterable[Draw]) -> list[transactions_pb2.Draw]:
 
 
 def account(row: AccountRow) -> accounts_pb2.Account:
-    profile, version, frozen, overdraft_limit, create_time_us = row
+    profile = row.profile
     return accounts_pb2.Account(
         account_id=profile.account_id,
         email=profile.email,
@@ -67,10 +67,11 @@ def account(row: AccountRow) -> accounts_pb2.Account:
         referral_code=profile.referral_code,
         metadata=metadata(profile.metadata),
         stripe_customer_id=profile.stripe_customer_id,
-        frozen=frozen,
-        overdraft_limit_microcredits=overdraft_limit,
-        create_time=timestamp(create_time_us),
-        account_version=version,
+        frozen=row.frozen,
+        overdraft_limit_microcredits=row.overdraft_limit,
+        create_time=timestamp(row.create_time_us),
+        account_version=row.version,
+        debt_max_microcredits=row.debt_max,
     )
 
 

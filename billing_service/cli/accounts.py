@@ -19,6 +19,7 @@ accounts = typer.Typer(help="Accounts: list, show, create, freeze, thaw, overdra
 AccountId = Annotated[str, typer.Argument(metavar="ACCOUNT", help="The account's id.")]
 Limit = Annotated[int, typer.Option("--limit", min=1, max=100_000, help="Most rows to show.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why; kept in the audit log.")]
+DEBT_MAX_OF_SETTINGS = -1
 
 
 @accounts.command("list")
@@ -78,6 +79,10 @@ def thaw(client: BillingClient, account_id: AccountId, reason: Reason, idempoten
     say(f"{account_id} is no longer frozen")
 
 
+def _read_debt_max(text: str) -> int:
+    return DEBT_MAX_OF_SETTINGS if text == "default" else read_credits(text)
+
+
 @accounts.command("overdraft")
 @calls_service
 def overdraft(
@@ -85,12 +90,25 @@ def overdraft(
     *,
     account_id: AccountId,
     limit: Annotated[int, typer.Argument(metavar="CREDITS", parser=read_credits, help="How far it may go into debt; 0: not at all.")],
+    debt_max: Annotated[
+        Any,
+        typer.Option(
+            metavar="CREDITS", parser=_read_debt_max, help="How far deductions that allow debt may go; `default`: as the service is set."
+        ),
+    ] = None,
     reason: Reason,
     idempotency_key: IdempotencyKey = None,
 ) -> None:
-    """Set how far ordinary deductions may take an account into debt."""
-    client.set_overdraft_limit(account_id=account_id, overdraft_limit_microcredits=limit, reason=reason, idempotency_key=idempotency_key)
-    say(f"{account_id} may owe up to {shown_credits(limit)} credits")
+    """Set how far deductions may take an account into debt."""
+    account = client.set_overdraft_limit(
+        account_id=account_id,
+        overdraft_limit_microcredits=limit,
+        debt_max_microcredits=debt_max,
+        reason=reason,
+        idempotency_key=idempotency_key,
+    ).account
+    allowed = shown_credits(account.debt_max_microcredits)
+    say(f"{account_id} may owe up to {shown_credits(limit)} credits, and {allowed} by deductions that allow debt")
 
 
 @calls_service
@@ -186,6 +204,7 @@ def _show(account: Account) -> None:
             ("Stripe customer", account.stripe_customer_id),
             ("frozen", "yes" if account.frozen else "no"),
             ("overdraft limit", shown_credits(account.overdraft_limit_microcredits)),
+            ("largest debt", shown_credits(account.debt_max_microcredits)),
             ("created", shown_time(account.create_time)),
             ("version", account.account_version),
             *((f"metadata {name}", value) for name, value in sorted(account.metadata.items())),

@@ -17,13 +17,18 @@ async def get_account(environment: Environment, account_id: str) -> AccountRow:
     row = await environment.store.read(lambda: read_account(account_id))
     if row is None:
         raise account_not_found(account_id)
-    return row
+    return shown(environment, row)
+
+
+def shown(environment: Environment, row: AccountRow) -> AccountRow:
+    """The account with the limits that it really has."""
+    return row._replace(debt_max=environment.spending.debt_bound(row.debt_max, row.overdraft_limit))
 
 
 async def all_accounts(environment: Environment, after: str, page: int) -> tuple[list[AccountRow], str]:
     """A page of all accounts by id, and the id that the next page goes on from; empty at the end."""
     found = await environment.store.read(lambda: list_accounts(after, page + 1))
-    return found[:page], found[page - 1][0].account_id if len(found) > page else ""
+    return [shown(environment, row) for row in found[:page]], found[page - 1].profile.account_id if len(found) > page else ""
 
 
 class StatementQuery(NamedTuple):

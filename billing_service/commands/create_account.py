@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from billing_service.commands.accounts import shown
 from billing_service.commands.apply_referral import bind_referral, referral_accounts
 from billing_service.commands.customers import ensure_customer
 from billing_service.commands.environment import Environment
@@ -57,7 +58,7 @@ def _create(environment: Environment, command: CreateAccount) -> Work[Answer]:
             yield from bind_referral(unit, account_id, command.referral_code)
         row = yield from read_account(account_id)
         assert row is not None
-        return command.encode(row)
+        return command.encode(shown(environment, row))
 
     detail = {"email": bool(command.email), "referral_code": command.referral_code}
     return (yield from once(environment, command.request, involved, effect, detail=detail))

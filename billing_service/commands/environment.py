@@ -10,6 +10,7 @@ from billing_service.commands.figures import Figures
 from billing_service.domain.account import Ids
 from billing_service.domain.catalog import Catalog, CustomAmountLimits
 from billing_service.domain.referrals import CODE_RANDOM_BYTES, ReferralPolicy, code_from_random
+from billing_service.domain.spending import STANDARD_TERMS, SpendingTerms
 from billing_service.ledger.reader import BalanceReader
 from billing_service.ledger.writer import LedgerWriter
 from billing_service.payments.port import PaymentProvider
@@ -51,6 +52,8 @@ class Environment:
     referrals: ReferralPolicy
     webhook_secrets: tuple[str, ...] = field(repr=False)
     api_key_pepper: bytes = field(repr=False)
+    spending: SpendingTerms = STANDARD_TERMS
+    """The same that `writer` has."""
     chance: Callable[[int], bytes] = field(default=os.urandom)
     figures: Figures = field(default_factory=Figures)
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from billing_service.commands.accounts import shown
 from billing_service.commands.environment import Environment
 from billing_service.commands.unit import Request, Unit, once
 from billing_service.domain.account import Balance
@@ -105,6 +106,8 @@ class SetLimits:
     account_id: str
     frozen: bool | None
     overdraft_limit: int | None
+    debt_max: int | None
+    """-1: as the settings say."""
     reason: str
     encode: Callable[[AccountRow], bytes]
 
@@ -116,13 +119,19 @@ async def set_limits(environment: Environment, command: SetLimits) -> Answer:
         account = unit.account(command.account_id)
         account.frozen = account.frozen if command.frozen is None else command.frozen
         account.overdraft_limit = account.overdraft_limit if command.overdraft_limit is None else command.overdraft_limit
-        changed = yield SET_LIMITS(account.account_id, int(account.frozen), account.overdraft_limit)
+        account.debt_max = account.debt_max if command.debt_max is None else command.debt_max
+        changed = yield SET_LIMITS(account.account_id, int(account.frozen), account.overdraft_limit, account.debt_max)
         expect(changed, 1, "set account limits")
         row = yield from read_account(account.account_id)
         assert row is not None
-        return command.encode(row)
+        return command.encode(shown(environment, row))
 
-    detail = {"frozen": command.frozen, "overdraft_limit_microcredits": command.overdraft_limit, "reason": command.reason}
+    detail = {
+        "frozen": command.frozen,
+        "overdraft_limit_microcredits": command.overdraft_limit,
+        "debt_max_microcredits": command.debt_max,
+        "reason": command.reason,
+    }
     return await _run(environment, command.request, command.account_id, effect, detail)
 
 

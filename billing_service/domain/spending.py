@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from enum import IntEnum
 
-from billing_service.domain.account import Account, Ids, Posting, balance_limit_reached
-from billing_service.domain.amounts import BALANCE_MAX
+from billing_service.domain.account import Account, Ids, Posting
+from billing_service.domain.amounts import MICROCREDITS_PER_CREDIT
 from billing_service.domain.entries import Draw, Entry, Place, Transaction, TransactionKind
 from billing_service.domain.lots import AT_ONCE_US, PRIORITY_DEFAULT, Category, Lot
 from billing_service.domain.refusals import Reason, Refusal
@@ -16,6 +16,22 @@ class DeductionMode(IntEnum):
     REJECT = 1
     UP_TO_AVAILABLE = 2
     ALLOW_DEBT = 3
+
+
+@dataclass(frozen=True, slots=True)
+class SpendingTerms:
+    """What holds for every account that an operator set nothing else for."""
+
+    debt_max: int = 10_000 * MICROCREDITS_PER_CREDIT
+    """Microcredits that ALLOW_DEBT may bring a debt to; 0 to AMOUNT_MAX."""
+
+    def debt_bound(self, own_debt_max: int, overdraft_limit: int) -> int:
+        """Microcredits that ALLOW_DEBT may bring one account's debt to. `own_debt_max` is what an operator set for it, -1 for nothing.
+        A higher overdraft limit counts instead: REJECT may go as far."""
+        return max(self.debt_max if own_debt_max < 0 else own_debt_max, overdraft_limit)
+
+
+STANDARD_TERMS = SpendingTerms()
 
 
 @dataclass(slots=True)
@@ -34,6 +50,7 @@ def deduct(
     *,
     now_us: int,
     ids: Ids,
+    terms: SpendingTerms = STANDARD_TERMS,
     caller: str = "",
     description: str = "",
     metadata: str = "",
@@ -54,7 +71,12 @@ def deduct(
             amount, owed = available, 0
         else:
             still_owed = max(account.debt - offered, 0)
-            _check_debt(account, mode, amount=amount, available=available, owed=owed, still_owed=still_owed)
+            allowed = mode is DeductionMode.ALLOW_DEBT
+            bound = terms.debt_bound(account.debt_max, account.overdraft_limit) if allowed else account.overdraft_limit
+            room = max(bound - still_owed, 0)
+            if owed > room:
+                debt_max = bound if allowed else None
+                raise insufficient_credits(available=available, required=amount, shortfall=owed - room, debt_max=debt_max)
     posting = Posting(account, now_us)
     if account.debt:
         posting.settle_debt()
@@ -67,22 +89,14 @@ def deduct(
     return Deducted(transaction.transaction_id, amount, posting.draws[settled:] if settled else posting.draws)
 
 
-def _check_debt(account: Account, mode: DeductionMode, *, amount: int, available: int, owed: int, still_owed: int) -> None:
-    if mode is DeductionMode.ALLOW_DEBT:
-        if still_owed + owed > BALANCE_MAX:
-            raise balance_limit_reached()
-        return
-    room = max(account.overdraft_limit - still_owed, 0)
-    if owed > room:
-        raise insufficient_credits(available=available, required=amount, shortfall=owed - room)
-
-
-def insufficient_credits(*, available: int, required: int, shortfall: int) -> Refusal:
-    return Refusal(
-        Reason.INSUFFICIENT_CREDITS,
-        f"{required} microcredits are required and {available} are available",
-        metadata={"available_microcredits": available, "required_microcredits": required, "shortfall_microcredits": shortfall},
-    )
+def insufficient_credits(*, available: int, required: int, shortfall: int, debt_max: int | None = None) -> Refusal:
+    """`debt_max`: what the debt may come to, where the caller asked for debt."""
+    words = f"{required} microcredits are required and {available} are available"
+    metadata = {"available_microcredits": available, "required_microcredits": required, "shortfall_microcredits": shortfall}
+    if debt_max is not None:
+        words += f"; the debt may come to {debt_max}"
+        metadata["debt_max_microcredits"] = debt_max
+    return Refusal(Reason.INSUFFICIENT_CREDITS, words, metadata=metadata)
 
 
 def account_frozen() -> Refusal:

@@ -109,7 +109,7 @@ class Verification:
             account_id, f"fault-{sha256(repr(subjects).encode()).hexdigest()}", f"{ACTOR}/FreezeAccount", fingerprint(account_id, subjects)
         )
         request = Request(key, Caller(ACTOR, "", "FreezeAccount"))
-        command = SetLimits(request, account_id, frozen=True, overdraft_limit=None, reason=REASON, encode=lambda _: b"")
+        command = SetLimits(request, account_id, frozen=True, overdraft_limit=None, debt_max=None, reason=REASON, encode=lambda _: b"")
         if not (await set_limits(environment, command)).replayed:
             self.frozen += 1
             log.error("account_frozen", account_id=account_id)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from billing_service.domain.account import Account, Balance, Ids
-from billing_service.domain.spending import Deducted, DeductionMode, deduct
+from billing_service.domain.spending import Deducted, DeductionMode, SpendingTerms, deduct
 from billing_service.ledger.keys import IdempotencyKey
 
 
@@ -30,7 +30,7 @@ class Deduct:
     encode: Callable[[Deducted, Balance], bytes]
     """Makes the reply, which is stored with the key and sent."""
 
-    def decide(self, account: Account, now_us: int, ids: Ids) -> tuple[bytes, bool]:
+    def decide(self, account: Account, now_us: int, ids: Ids, terms: SpendingTerms) -> tuple[bytes, bool]:
         """The reply, and whether anything moved. Raises Refusal and changes nothing."""
         deducted = deduct(
             account,
@@ -38,6 +38,7 @@ class Deduct:
             self.mode,
             now_us=now_us,
             ids=ids,
+            terms=terms,
             caller=self.caller,
             description=self.description,
             metadata=self.metadata,

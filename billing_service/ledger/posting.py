@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from billing_service.domain.account import Account, Ids
 from billing_service.domain.refusals import Reason, Refusal
+from billing_service.domain.spending import SpendingTerms
 from billing_service.ledger.keys import IdempotencyKey
 from billing_service.ledger.operations import Answer, Deduct
 from billing_service.ledger.remembered import RememberedAccounts
@@ -18,6 +19,14 @@ from billing_service.storage.store import StaleError
 Outcome = Answer | Refusal
 
 
+class Judgement(NamedTuple):
+    """What decisions are made with."""
+
+    clock_us: Callable[[], int]
+    ids: Ids
+    terms: SpendingTerms
+
+
 class Posted(NamedTuple):
     """A batch that was posted."""
 
@@ -27,9 +36,7 @@ class Posted(NamedTuple):
     """The accounts that changed, as they are now."""
 
 
-def post_batch(
-    operations: Sequence[Deduct], clock_us: Callable[[], int], ids: Ids, remembered: RememberedAccounts, *, careful: bool
-) -> Work[Posted]:
+def post_batch(operations: Sequence[Deduct], judgement: Judgement, remembered: RememberedAccounts, *, careful: bool) -> Work[Posted]:
     """Posts operations in order. One's refusal never touches its neighbours: it is that one's outcome.
 
     Accounts that are not remembered are read without a lock, with the keys of their operations, and all is written in one guarded step.
@@ -38,7 +45,7 @@ def post_batch(
     """
     account_ids = sorted({operation.account_id for operation in operations})
     if careful:
-        return (yield from _post_locked(account_ids, operations, clock_us, ids, remembered))
+        return (yield from _post_locked(account_ids, operations, judgement, remembered))
     accounts = remembered.take(account_ids)
     unknown = [account_id for account_id in account_ids if account_id not in accounts]
     believed = frozenset(accounts)
@@ -48,7 +55,7 @@ def post_batch(
             unknown, [operation.key.id for operation in operations if operation.account_id not in believed]
         )
         accounts.update(read)
-    batch = _Batch(accounts, spent, clock_us(), ids)
+    batch = _Batch(accounts, spent, judgement)
     outcomes = [batch.post(operation) for operation in operations]
     if batch.unmoved & believed:
         raise StaleError("an answer from memory")
@@ -59,11 +66,11 @@ def post_batch(
 
 
 def _post_locked(
-    account_ids: Sequence[str], operations: Sequence[Deduct], clock_us: Callable[[], int], ids: Ids, remembered: RememberedAccounts
+    account_ids: Sequence[str], operations: Sequence[Deduct], judgement: Judgement, remembered: RememberedAccounts
 ) -> Work[Posted]:
     accounts, spent = yield from lock_batch(account_ids, [operation.key.id for operation in operations])
     remembered.compare(accounts.values())
-    batch = _Batch(accounts, spent, clock_us(), ids)
+    batch = _Batch(accounts, spent, judgement)
     outcomes = [batch.post(operation) for operation in operations]
     moved = [account for account in accounts.values() if account.transactions]
     yield from write_accounts(moved, beside=[INSERT_KEYS.many(batch.keys)] if batch.keys else [])
@@ -73,11 +80,11 @@ def _post_locked(
 class _Batch:
     """Operations decided one after the other on accounts that are locked."""
 
-    def __init__(self, accounts: dict[str, Account], spent: dict[KeyId, StoredKey], now_us: int, ids: Ids) -> None:
+    def __init__(self, accounts: dict[str, Account], spent: dict[KeyId, StoredKey], judgement: Judgement) -> None:
         self._accounts = accounts
         self._spent = spent
-        self._now_us = now_us
-        self._ids = ids
+        clock_us, self._ids, self._terms = judgement
+        self._now_us = clock_us()
         self.keys: list[Row] = []
         self.unmoved: set[str] = set()
         """Accounts of operations that were refused, replayed or had nothing to take."""
@@ -102,7 +109,7 @@ class _Batch:
         account = self._accounts.get(operation.account_id)
         if account is None:
             raise account_not_found(operation.account_id)
-        reply, moved = operation.decide(account, self._now_us, self._ids)
+        reply, moved = operation.decide(account, self._now_us, self._ids, self._terms)
         if moved:
             self.keys.append(key_row(key, reply, "", self._now_us))
             self._spent[key.id] = StoredKey(key.fingerprint, reply, "")

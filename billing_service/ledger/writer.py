@@ -9,9 +9,10 @@ import structlog
 
 from billing_service.domain.account import Ids
 from billing_service.domain.refusals import Failure, Reason
+from billing_service.domain.spending import STANDARD_TERMS, SpendingTerms
 from billing_service.ledger.gathering import Gatherer, interrupted_inside
 from billing_service.ledger.operations import Answer, Deduct
-from billing_service.ledger.posting import Outcome, Posted, post_batch
+from billing_service.ledger.posting import Judgement, Outcome, Posted, post_batch
 from billing_service.ledger.remembered import RememberedAccounts
 from billing_service.storage.statements import Work
 from billing_service.storage.store import Store
@@ -31,11 +32,19 @@ Waiting = tuple[Deduct, asyncio.Future[Answer]]
 class LedgerWriter:
     """The one write path for deductions."""
 
-    def __init__(self, store: Store, clock_us: Callable[[], int], ids: Ids, *, batch_max: int, wait_s: float) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock_us: Callable[[], int],
+        ids: Ids,
+        *,
+        batch_max: int,
+        wait_s: float,
+        terms: SpendingTerms = STANDARD_TERMS,
+    ) -> None:
         self._store = store
         self._batch_max = batch_max
-        self._clock_us = clock_us
-        self._ids = ids
+        self._judgement = Judgement(clock_us, ids, terms)
         self._gatherer: Gatherer[Deduct, Answer] = Gatherer(self._commit, batch_max=batch_max, wait_s=wait_s)
         self._remembered = RememberedAccounts()
         self._apart_until: dict[str, float] = {}
@@ -85,7 +94,7 @@ class LedgerWriter:
         def work() -> Work[Posted]:
             nonlocal runs
             runs += 1
-            return post_batch(operations, self._clock_us, self._ids, self._remembered, careful=runs > GLANCES_MAX)
+            return post_batch(operations, self._judgement, self._remembered, careful=runs > GLANCES_MAX)
 
         try:
             posted = await self._store.write(work)

@@ -107,10 +107,11 @@ SET_LIMITS = writing(
     "set account limits",
     update(accounts)
     .where(accounts.c.account_id == bindparam("which"))
-    .values(frozen=bindparam("frozen"), overdraft_limit=bindparam("overdraft_limit")),
+    .values(frozen=bindparam("frozen"), overdraft_limit=bindparam("overdraft_limit"), debt_max=bindparam("debt_max")),
     "which",
     "frozen",
     "overdraft_limit",
+    "debt_max",
 )
 
 

@@ -1,7 +1,7 @@
 """Rows about accounts that the ledger does not need: profiles, referral codes, Stripe customers."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, select
 from sqlalchemy.dialects.postgresql import insert
@@ -34,7 +34,7 @@ WHOSE_CUSTOMER = reading(
     select(stripe_customers.c.account_id).where(stripe_customers.c.stripe_customer_id == bindparam("customer")),
     "customer",
 )
-_LIMITS = (accounts.c.version, accounts.c.frozen, accounts.c.overdraft_limit, accounts.c.create_time_us)
+_LIMITS = (accounts.c.version, accounts.c.frozen, accounts.c.overdraft_limit, accounts.c.create_time_us, accounts.c.debt_max)
 READ_ACCOUNT = reading(
     "read account",
     select(profiles, *_LIMITS)
@@ -55,8 +55,17 @@ LIST_ACCOUNTS = reading(
 _CODES_TRIED_MAX = 8
 _PROFILE_COLUMNS = len(profiles.columns)
 
-AccountRow = tuple[Profile, int, bool, int, int]
-"""Profile, version, frozen, overdraft limit, create time."""
+
+class AccountRow(NamedTuple):
+    """An account as it is shown. Microcredits and microseconds."""
+
+    profile: Profile
+    version: int
+    frozen: bool
+    overdraft_limit: int
+    create_time_us: int
+    debt_max: int
+    """As it is kept: -1 where only the settings say."""
 
 
 def ensure_account(account_id: str, now_us: int, new_code: Callable[[], str]) -> Work[Profile | None]:
@@ -83,8 +92,8 @@ def read_account(account_id: str) -> Work[AccountRow | None]:
 
 
 def account_row(row: Sequence[Any]) -> AccountRow:
-    version, frozen, overdraft_limit, create_time_us = row[_PROFILE_COLUMNS:]
-    return PROFILES.record(row[:_PROFILE_COLUMNS]), version, bool(frozen), overdraft_limit, create_time_us
+    version, frozen, *others = row[_PROFILE_COLUMNS:]
+    return AccountRow(PROFILES.record(row[:_PROFILE_COLUMNS]), version, bool(frozen), *others)
 
 
 def list_accounts(after: str, page: int) -> Work[list[AccountRow]]:

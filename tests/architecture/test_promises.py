@@ -9,9 +9,10 @@ import pytest
 
 TESTS = Path(__file__).parents[1]
 TABLE = (TESTS / "README.md").read_text(encoding="utf-8")
+RULES = {f"M{number}" for number in range(1, 2)}
 PROMISES = {f"P{number}" for number in range(1, 49)} | {"P30b", "P39b"}
 NAMED = re.findall(
-    r"`([a-z_/]+\.py)(?:::([\w*]+))?`", "\n".join(line.split("|")[4] for line in TABLE.splitlines() if line.startswith("| P"))
+    r"`([a-z_/]+\.py)(?:::([\w*]+))?`", "\n".join(line.split("|")[4] for line in TABLE.splitlines() if line.startswith(("| P", "| M")))
 )
 
 
@@ -19,6 +20,12 @@ def test_each_promise_is_there_once():
     listed = re.findall(r"^\| (P\d+b?) \|", TABLE, re.MULTILINE) + re.findall(r"\*\*(P\d+b?)\*\*", TABLE)
     assert len(listed) == len(PROMISES)
     assert set(listed) == PROMISES
+
+
+def test_each_rule_of_money_is_there_once():
+    listed = re.findall(r"^\| (M\d+) \|", TABLE, re.MULTILINE)
+    assert len(listed) == len(RULES)
+    assert set(listed) == RULES
 
 
 @pytest.mark.parametrize(("path", "pattern"), sorted(set(NAMED)))

@@ -11,8 +11,9 @@ from prepaid.billing.v1 import transactions_pb2
 from billing_service.api.deductions import deduction_of
 from billing_service.clock import TimeOrderedIds, system_clock_us
 from billing_service.domain.refusals import Refusal
+from billing_service.domain.spending import STANDARD_TERMS
 from billing_service.ledger.operations import Deduct
-from billing_service.ledger.posting import post_batch
+from billing_service.ledger.posting import Judgement, post_batch
 from billing_service.ledger.remembered import RememberedAccounts
 from billing_service.storage.migrate import sqlite_path
 from billing_service.storage.store import Store
@@ -25,11 +26,12 @@ DEDUCTIONS_A_TRANSACTION = 20_000
 
 async def fill(store: Store, accounts: int, transactions: int) -> None:
     """Posts so many deductions, in turns over the accounts of `calls.account_id`. RuntimeError when one of them is refused."""
-    random, ids, remembered = Random(), TimeOrderedIds(), RememberedAccounts()
+    random, remembered = Random(), RememberedAccounts()
+    judgement = Judgement(system_clock_us, TimeOrderedIds(), STANDARD_TERMS)
     encode = calls.deduct_credits(accounts, calls.time_ordered_keys(random), random)
     left = iter(range(transactions))
     while operations := [_operation(encode()) for _ in islice(left, DEDUCTIONS_A_TRANSACTION)]:
-        posted = await store.write(lambda operations=operations: post_batch(operations, system_clock_us, ids, remembered, careful=False))  # type: ignore[misc]
+        posted = await store.write(lambda operations=operations: post_batch(operations, judgement, remembered, careful=False))  # type: ignore[misc]
         refused = next((outcome for outcome in posted.outcomes if isinstance(outcome, Refusal)), None)
         if refused is not None:
             raise RuntimeError(f"a deduction of the history was refused: {refused}")

@@ -84,9 +84,13 @@ def test_account_is_frozen_thawed_and_may_owe(operate, account):
     operate("accounts", "freeze", account, "--reason", "suspicious")
     assert json.loads(operate("balance", account, "--json"))["frozen_microcredits"] == "5000000"
     operate("accounts", "thaw", account, "--reason", "cleared")
-    assert "may owe up to 2.5 credits" in operate("accounts", "overdraft", account, "2.5", "--reason", "trusted")
+    said = operate("accounts", "overdraft", account, "2.5", "--debt-max", "7", "--reason", "trusted")
+    assert "may owe up to 2.5 credits, and 7 by deductions that allow debt" in said
     shown = json.loads(operate("accounts", "show", account, "--json"))
-    assert (shown["frozen"], shown["overdraft_limit_microcredits"]) == (False, "2500000")
+    limits = (shown["overdraft_limit_microcredits"], shown["debt_max_microcredits"])
+    assert (shown["frozen"], limits) == (False, ("2500000", "7000000"))
+    said = operate("accounts", "overdraft", account, "2.5", "--debt-max", "default", "--reason", "as before")
+    assert "and 10,000 by deductions" in said
 
 
 def test_what_others_wrote_is_shown_as_it_is(operate, account):

@@ -22,11 +22,10 @@ def lot(lot_id, left, category=PAID, *, priority=PRIORITY_DEFAULT, expires_us=No
     return Lot(lot_id, category, priority, amount or max(left, 1), left, created_us, effective_us, expires_us)
 
 
-def account_with(*lots, debt=0, overdraft_limit=0, frozen=False):
+def account_with(*lots, debt=0, overdraft_limit=0, frozen=False, debt_max=-1):
     """An account that holds these lots, with no history."""
-    account = Account(
-        "acme", balance=sum(each.remaining for each in lots) - debt, debt=debt, overdraft_limit=overdraft_limit, frozen=frozen
-    )
+    balance = sum(each.remaining for each in lots) - debt
+    account = Account("acme", balance=balance, debt=debt, overdraft_limit=overdraft_limit, frozen=frozen, debt_max=debt_max)
     for each in lots:
         account.add_lot(each)
     return account

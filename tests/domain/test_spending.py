@@ -20,10 +20,10 @@ from ledger_model import (
     usable,
 )
 
-from billing_service.domain.amounts import AMOUNT_MAX, BALANCE_MAX
+from billing_service.domain.amounts import AMOUNT_MAX, MICROCREDITS_PER_CREDIT
 from billing_service.domain.entries import Draw, Place, TransactionKind
 from billing_service.domain.refusals import Reason, Refusal
-from billing_service.domain.spending import DeductionMode, deduct
+from billing_service.domain.spending import DeductionMode, SpendingTerms, deduct
 
 REJECT, UP_TO, ALLOW_DEBT = DeductionMode.REJECT, DeductionMode.UP_TO_AVAILABLE, DeductionMode.ALLOW_DEBT
 
@@ -74,16 +74,48 @@ def test_a_frozen_account_spends_nothing(mode):
     assert snapshot(account) == before
 
 
-def test_debt_has_an_end():
-    account = account_with(lot("lot_1", 7), debt=BALANCE_MAX - AMOUNT_MAX)
-    account.debt, account.balance = BALANCE_MAX - 3, 7 - (BALANCE_MAX - 3)
+TERMS = SpendingTerms(debt_max=100)
+BOUND = [
+    # left, debt, own bound (-1: the terms'), overdraft limit: what may be owed in all, and what may be deducted
+    (1, 0, -1, 0, 100, 101),
+    (0, 0, -1, 0, 100, 100),
+    (0, 30, -1, 0, 100, 70),
+    (0, 100, -1, 0, 100, 0),
+    (0, 900, -1, 0, 100, 0),  # taken back after it was spent: debt beyond any bound
+    (0, 0, 7, 0, 7, 7),
+    (0, 0, 0, 0, 0, 0),
+    (5, 0, 0, 0, 0, 5),
+    (0, 0, 300, 0, 300, 300),
+    (0, 0, -1, 250, 250, 250),
+    (0, 240, 7, 250, 250, 10),
+    (5, 7, 7, 0, 7, 5),  # what is there settles debt first
+]
+
+
+@pytest.mark.parametrize(("left", "debt", "own", "overdraft", "bound", "most"), BOUND)
+def test_debt_has_an_end(*, left, debt, own, overdraft, bound, most):
+    account = account_with(*([lot("lot_1", left)] if left else []), debt=debt, debt_max=own, overdraft_limit=overdraft)
     before = snapshot(account)
     with pytest.raises(Refusal) as refused:
-        take(account, 11, ALLOW_DEBT)
-    assert refused.value.reason is Reason.BALANCE_LIMIT_REACHED
+        take(account, most + 1, ALLOW_DEBT, terms=TERMS)
+    assert refused.value.reason is Reason.INSUFFICIENT_CREDITS
+    assert refused.value.metadata == {
+        "available_microcredits": str(max(left - debt, 0)),
+        "required_microcredits": str(most + 1),
+        "shortfall_microcredits": str(1),
+        "debt_max_microcredits": str(bound),
+    }
     assert snapshot(account) == before
-    take(account, 10, ALLOW_DEBT)
-    assert account.debt == BALANCE_MAX
+    if most:
+        assert take(account, most, ALLOW_DEBT, terms=TERMS).amount == most
+        assert account.debt == bound
+
+
+def test_without_a_bound_of_its_own_an_account_owes_ten_thousand_credits():
+    account = account_with(lot("lot_1", 1))
+    with pytest.raises(Refusal):
+        take(account, 10_000 * MICROCREDITS_PER_CREDIT + 2, ALLOW_DEBT)
+    take(account, 10_000 * MICROCREDITS_PER_CREDIT + 1, ALLOW_DEBT)
 
 
 @pytest.mark.parametrize(
@@ -143,7 +175,7 @@ def test_settling_debt_is_no_part_of_the_reply():
 
 
 def expected(account, amount, mode):
-    """None for a refusal; else what is taken and the debt after it, by arithmetic on totals alone."""
+    """With debts up to 9. None for a refusal; else what is taken and the debt after it, by arithmetic on totals alone."""
     offered = sum(usable(each, NOW_US) for each in account.lots)
     if account.frozen:
         return None
@@ -152,7 +184,8 @@ def expected(account, amount, mode):
         return (taken, max(account.debt - offered, 0) if taken else account.debt)
     debt_after = max(account.debt + amount - offered, 0)
     covered = offered - account.debt >= amount
-    if mode is REJECT and not covered and debt_after > account.overdraft_limit:
+    bound = account.overdraft_limit if mode is REJECT else max(account.overdraft_limit, 9)
+    if not covered and debt_after > bound:
         return None
     return (amount, debt_after)
 
@@ -171,7 +204,7 @@ def test_every_deduction_is_what_arithmetic_says(*, lots, debt, limit, frozen, a
     order = [(each.lot_id, usable(each, NOW_US)) for each in in_published_order(lots)]
     check_shown(account, NOW_US)
     try:
-        deducted = take(account, amount, mode)
+        deducted = take(account, amount, mode, terms=SpendingTerms(debt_max=9))
     except Refusal:
         assert wanted is None
         assert snapshot(account) == before

@@ -146,6 +146,10 @@ OTHER = [
         ("SetOverdraftLimit", VALID["SetOverdraftLimit"] | {"overdraft_limit_microcredits": bad}, "overdraft_limit_microcredits")
         for bad in (-1, TOO_MUCH, INT64_MIN)
     ),
+    *(
+        ("SetOverdraftLimit", VALID["SetOverdraftLimit"] | {"debt_max_microcredits": bad}, "debt_max_microcredits")
+        for bad in (-2, TOO_MUCH, INT64_MIN)
+    ),
     ("ListStripeEvents", {"status": 5}, "status"),
     ("ReplayStripeEvent", {}, "event_id"),
     ("CreateApiKey", {"scopes": ["SCOPE_READ"]}, "caller"),

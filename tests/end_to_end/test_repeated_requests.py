@@ -75,7 +75,7 @@ REQUESTS = [
     (
         "SetOverdraftLimit",
         {"account_id": "{account}", "overdraft_limit_microcredits": 1, "reason": "r"},
-        [{"overdraft_limit_microcredits": 2}, {"reason": "s"}],
+        [{"overdraft_limit_microcredits": 2}, {"reason": "s"}, {"debt_max_microcredits": -1}],
     ),
     (
         "CreateApiKey",

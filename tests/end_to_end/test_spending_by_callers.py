@@ -50,7 +50,9 @@ async def statement(wire, account_id, **options):
         (10, 5, UP_TO_AVAILABLE, 99, 10, (0, 0, 0)),
         (10, 0, UP_TO_AVAILABLE, 4, 4, (6, 0, 0)),
         (10, 0, ALLOW_DEBT, 25, 25, (0, 0, 15)),
-        (0, 0, ALLOW_DEBT, 10**9, 10**9, (0, 0, 10**9)),
+        (0, 0, ALLOW_DEBT, 10_001, None, (0, 0, 0)),
+        (0, 0, ALLOW_DEBT, 10_000, 10_000, (0, 0, 10_000)),
+        (0, 20_000, ALLOW_DEBT, 20_000, 20_000, (0, 0, 20_000)),
     ],
 )
 async def test_modes(*, wire, new_account, held, overdraft, mode, asked, taken, after):
@@ -65,8 +67,9 @@ async def test_modes(*, wire, new_account, held, overdraft, mode, asked, taken, 
     if taken is None:
         refused = await wire.error("DeductCredits", **fields)
         assert told(refused) == SHORT
-        missing = asked - held - overdraft
-        figures = {"available": held, "required": asked, "shortfall": missing}
+        owable = {REJECT: overdraft, ALLOW_DEBT: max(overdraft, 10_000)}[mode]
+        figures = {"available": held, "required": asked, "shortfall": asked - held - owable}
+        figures |= {"debt_max": owable} if mode == ALLOW_DEBT else {}
         assert refused.metadata == {f"{name}_microcredits": str(figure * CREDIT) for name, figure in figures.items()}
     else:
         done = await wire.call("DeductCredits", **fields)

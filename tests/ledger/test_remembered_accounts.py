@@ -38,9 +38,9 @@ async def balance(store, name="acme"):
     return (await store.read(lambda: read_accounts([name])))[name].balance
 
 
-def limits(*, frozen=0, overdraft_limit=0):
+def limits(*, frozen=0, overdraft_limit=0, debt_max=-1):
     def work():
-        yield SET_LIMITS("acme", frozen, overdraft_limit)
+        yield SET_LIMITS("acme", frozen, overdraft_limit, debt_max)
 
     return work
 
@@ -145,6 +145,17 @@ async def test_an_overdraft_limit_that_was_taken_away_is_not_used(writer, store,
     await writer.submit(deduction("acme", 1, "first"))
     await store.write(limits())
     assert await refused(writer.submit(deduction("acme", 50, "owed"))) is Reason.INSUFFICIENT_CREDITS
+
+
+async def test_a_bound_of_debt_that_was_lowered_is_not_passed(writer, store, clock, ids):
+    await open_account(store, "acme", clock=clock, ids=ids, microcredits=10)
+    await writer.submit(deduction("acme", 15, "first", mode=DeductionMode.ALLOW_DEBT))
+    await store.write(limits(debt_max=20))
+    assert await refused(writer.submit(deduction("acme", 50, "owed", mode=DeductionMode.ALLOW_DEBT))) is Reason.INSUFFICIENT_CREDITS
+    await writer.submit(deduction("acme", 15, "within", mode=DeductionMode.ALLOW_DEBT))
+    await store.write(limits(debt_max=70))
+    await writer.submit(deduction("acme", 50, "owed", mode=DeductionMode.ALLOW_DEBT))
+    assert await balance(store) == -70
 
 
 async def test_a_key_that_another_spent_replays_its_answer(writer, other, store, clock, ids):

@@ -15,6 +15,7 @@ UNDONE = "storage/test_guarded_steps_undone.py"
 BELIEFS = f"{GUARDED}::test_one_row_that_is_not_as_believed_stops_all_and_runs_the_unit_again"
 FROZEN = f"{MEMORY}::test_freezing_makes_no_version_and_is_seen_all_the_same[%s-1]"
 OVERDRAWN = f"{MEMORY}::test_an_overdraft_limit_that_was_taken_away_is_not_used[%s]"
+INDEBTED = f"{MEMORY}::test_a_bound_of_debt_that_was_lowered_is_not_passed[%s]"
 FROM_MEMORY = "    if batch.unmoved & believed:\n"
 
 
@@ -86,8 +87,8 @@ BELIEVING = (
         "accounts are remembered although their commit failed",
         "P18",
         POSTING,
-        "        return (yield from _post_locked(account_ids, operations, clock_us, ids, remembered))\n",
-        "        posted = yield from _post_locked(account_ids, operations, clock_us, ids, remembered)\n"
+        "        return (yield from _post_locked(account_ids, operations, judgement, remembered))\n",
+        "        posted = yield from _post_locked(account_ids, operations, judgement, remembered)\n"
         "        remembered.keep(posted.moved)\n        return posted\n",
         (f"{HAPPENED}::test_what_was_not_committed_is_not_remembered",),
     ),
@@ -119,6 +120,7 @@ BELIEVING = (
     *unguarded("last_transaction_id", "last"),
     *unguarded("frozen", "frozen", FROZEN),
     *unguarded("overdraft_limit", "overdraft_limit", OVERDRAWN),
+    *unguarded("debt_max", "debt_max", INDEBTED),
     Sabotage(
         "rows of a guarded step not counted, PostgreSQL",
         "P10",

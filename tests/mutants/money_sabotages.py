@@ -11,6 +11,7 @@ PURCHASES = "billing_service/domain/purchases.py"
 DEDUCTING = "domain/test_spending.py"
 REFUNDING = "end_to_end/test_refunds_by_callers.py"
 REFERRING = "end_to_end/test_referral_rules.py"
+RULES = "end_to_end/test_rules_of_money.py"
 SEED = "simulation/test_simulation.py::test_a_seed_that_failed_once"
 
 MONEY = (
@@ -26,9 +27,25 @@ MONEY = (
         "debt without end",
         "P2",
         SPENDING,
-        "        if still_owed + owed > BALANCE_MAX:\n            raise balance_limit_reached()\n        return\n",
-        "        return\n",
+        "            room = max(bound - still_owed, 0)\n",
+        "            room = max(bound - still_owed, 0) if mode is DeductionMode.REJECT else owed\n",
+        (f"{DEDUCTING}::test_debt_has_an_end", f"{RULES}::test_a_debt_that_is_allowed_has_a_bound[sqlite]"),
+    ),
+    Sabotage(
+        "the bound of debt that was set is not the one that counts",
+        "P2",
+        SPENDING,
+        "self.debt_max if own_debt_max < 0 else own_debt_max",
+        "self.debt_max",
         (f"{DEDUCTING}::test_debt_has_an_end",),
+    ),
+    Sabotage(
+        "the bound of debt in the settings is never looked at",
+        "P2",
+        "billing_service/bootstrap.py",
+        "writer=LedgerWriter(store, system_clock_us, ids, terms=spending, **bounds)",
+        "writer=LedgerWriter(store, system_clock_us, ids, **bounds)",
+        (f"{RULES}::test_the_bound_of_debt_is_a_setting[sqlite]",),
     ),
     Sabotage(
         "frozen accounts spend",

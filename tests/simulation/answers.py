@@ -11,7 +11,8 @@ from prepaid.billing.v1 import stripe_events_pb2
 
 from billing_service.domain.refusals import Failure, Reason, Refusal, Refused
 from tests.simulation.batches import Batch, outcomes_told
-from tests.simulation.model import expect
+from tests.simulation.model import ALLOW_DEBT
+from tests.simulation.model_account import expect
 from tests.simulation.workload import Operation
 from tests.simulation.world import Message
 
@@ -49,7 +50,7 @@ class Serving:
     def __post_init__(self):
         self.operations = [self.subject] if isinstance(self.subject, Operation) else getattr(self.subject, "items", [])
         self.offers = {operation.account_id: set() for operation in self.operations}
-        """What each account offered meanwhile: (version, available, frozen)."""
+        """What each account offered meanwhile: (version, available, frozen, what it may owe by ALLOW_DEBT)."""
 
 
 class Answers:
@@ -181,6 +182,9 @@ class Answers:
             required = error.metadata.get("required_microcredits", operation.request.amount_microcredits)
             expect(int(required) == operation.request.amount_microcredits, f"{words}; that is another's refusal")
             expect(error.metadata.get("account_id", operation.account_id) == operation.account_id, f"{words}; another's refusal")
+            if error.reason is Reason.INSUFFICIENT_CREDITS and operation.request.mode == ALLOW_DEBT:
+                short = any(available + owable < operation.request.amount_microcredits for _, available, _, owable in offers)
+                expect(short, f"{words}; it offered {sorted(offers)}")
             expect(error.reason is not Reason.ACCOUNT_FROZEN or any(offer[2] for offer in offers), f"{words}; it was not frozen")
 
     def _answered(self, serving, operation, answer, *, excused):
@@ -190,7 +194,7 @@ class Answers:
         if not operation.key:
             shown = answer.balance
             found = (shown.account_version, shown.available_microcredits)
-            offered = {(version, 0 if frozen else available) for version, available, frozen in offers}
+            offered = {(version, 0 if frozen else available) for version, available, frozen, _ in offers}
             expect(found in offered, f"{operation.account_id} showed version and available {found}, it offered {sorted(offered)}")
             return None
         reply = operation.parse(answer)

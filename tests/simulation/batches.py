@@ -11,7 +11,7 @@ from prepaid.billing.v1 import transactions_pb2
 
 from billing_service.api.status import RETRY_DELAYS_MS
 from billing_service.domain.refusals import Failure, Reason, Refusal
-from tests.simulation.model import expect
+from tests.simulation.model_account import expect
 from tests.simulation.workload import ACCOUNTS, Operation
 
 SHARE_OF_ASKED, SHARE_OF_ASKED_WITH_STREAMS = 0.2, 0.35

@@ -4,137 +4,18 @@ The ledger says in which order things happened; the model says what each of them
 what was sold by its purchase, and nothing from the product's code.
 """
 
-from dataclasses import dataclass, field
+from tests.simulation.model_account import expect
 
 PURCHASE, GRANT, DEDUCTION, DEDUCTION_REVERSAL, PURCHASE_REVERSAL = 1, 2, 3, 4, 5
 PURCHASE_REINSTATEMENT, REFUND_SETTLEMENT, BONUS_REVERSAL, EXPIRY, ADJUSTMENT = 6, 7, 8, 9, 10
 PROMOTIONAL, PAID = 1, 3
 REJECT, UP_TO_AVAILABLE, ALLOW_DEBT = 1, 2, 3
-FOREVER = 2**63
-
-
-class Contradiction(AssertionError):  # noqa: N818 - it reads as what it is
-    """The product did what the rules do not allow."""
-
-
-def expect(condition, words):
-    if not condition:
-        raise Contradiction(words)
-
-
-@dataclass
-class Line:
-    """One transaction as it is stored."""
-
-    transaction_id: str
-    version: int
-    kind: int
-    amount: int
-    balance_after: int
-    now_us: int
-    source_id: str
-    description: str
-    entries: list
-    """(source, destination, amount)."""
-
-    def moved(self, *, out_of=None, into=None):
-        return sum(amount for source, place, amount in self.entries if out_of in (None, source) and into in (None, place))
-
-
-@dataclass
-class ModelLot:
-    """Credits of one origin."""
-
-    lot_id: str
-    amount: int
-    category: int
-    created_us: int
-    priority: int = 50
-    effective_us: int = 0
-    """0: at once, whatever a clock says later."""
-    expires_us: int = FOREVER
-    left: int = 0
-
-    @property
-    def order(self):
-        return (self.priority, self.expires_us, self.category, self.created_us, self.lot_id)
-
-
-@dataclass
-class ModelAccount:
-    """What one account holds, owes and has had."""
-
-    lots: dict = field(default_factory=dict)
-    debt: int = 0
-    set_aside: int = 0
-    version: int = 0
-    last_id: str = ""
-    frozen: bool = False
-    overdraft_limit: int = 0
-    spent: dict = field(default_factory=dict)
-    """For each deduction what it took, as [place, amount] in the order in which it comes back."""
-    reversed: dict = field(default_factory=dict)
-    purchase_lots: dict = field(default_factory=dict)
-    taken: dict = field(default_factory=dict)
-    """Credits taken back for each purchase."""
-    bonuses: dict = field(default_factory=dict)
-    """For each purchase that brought a bonus: [its lot, what was taken back of it]."""
-
-    @property
-    def balance(self):
-        return sum(lot.left for lot in self.lots.values()) - self.debt
-
-    def usable(self, now_us):
-        """Lots that may be spent, in the published order."""
-        open_lots = (lot for lot in self.lots.values() if lot.left and lot.effective_us <= now_us < lot.expires_us)
-        return sorted(open_lots, key=lambda lot: lot.order)
-
-    def available(self, now_us):
-        """What a deduction may take, the account not being frozen."""
-        return max(sum(lot.left for lot in self.usable(now_us)) - self.debt, 0)
-
-    def draw(self, amount, now_us):
-        drawn = []
-        for lot in self.usable(now_us):
-            part = min(amount, lot.left)
-            if part:
-                lot.left -= part
-                amount -= part
-                drawn.append([lot.lot_id, part])
-        expect(amount == 0, f"{amount} more were spent than there were")
-        return drawn
-
-    def settle(self, now_us):
-        paid = min(self.debt, sum(lot.left for lot in self.usable(now_us)))
-        self.draw(paid, now_us)
-        self.debt -= paid
-
-    def fill(self, line, amount, **about):
-        """A lot that the account has not had before. Its name is the ledger's."""
-        lot_id = next((place for _, place, _ in line.entries if place.startswith("lot_") and place not in self.lots), None)
-        expect(lot_id is not None, f"{line} makes no lot")
-        self.lots[lot_id] = ModelLot(lot_id, amount, created_us=line.now_us, left=amount, **about)
-        return lot_id
-
-    def give_back(self, lot, amount, line):
-        """To debt first, then to the lot; what has no room there becomes a lot beside it."""
-        repaid = min(amount, self.debt)
-        self.debt -= repaid
-        self.refill(lot, amount - repaid, line)
-        self.settle(line.now_us)
-
-    def refill(self, lot, amount, line):
-        room = min(amount, lot.amount - lot.left)
-        lot.left += room
-        if amount > room:
-            alike = {"priority": lot.priority, "effective_us": lot.effective_us, "expires_us": lot.expires_us}
-            self.fill(line, amount - room, category=lot.category, **alike)
 
 
 class Model:
     """All accounts, and the requests and sales that may change them."""
 
-    def __init__(self, *, bonus, vesting_us):
+    def __init__(self, *, bonus, vesting_us, debt_max):
         self.accounts = {}
         self.requests = {}
         """Operations by key, as the callers sent them."""
@@ -145,6 +26,7 @@ class Model:
         """The transaction of each key that had its effect."""
         self._bonus = bonus
         self._vesting_us = vesting_us
+        self.debt_max = debt_max
 
     def apply(self, account_id, line):
         """Predicts one transaction, in the order of the account's versions."""
@@ -175,7 +57,9 @@ class Model:
         account.settle(now_us)
         owed = max(amount - available, 0)
         room = max(account.overdraft_limit - account.debt, 0)
-        expect(owed <= room or request.mode == ALLOW_DEBT, f"{line}: {available} were there, and {room} could be owed")
+        if request.mode == ALLOW_DEBT:
+            room = account.owable(now_us, self.debt_max)
+        expect(owed <= room, f"{line}: {available} were there, and {room} could be owed")
         drawn = account.draw(amount - owed, now_us)
         account.debt += owed
         account.spent[line.transaction_id] = ([["debt", owed]] if owed else []) + drawn[::-1]

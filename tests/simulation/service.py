@@ -21,6 +21,7 @@ from billing_service.clock import TimeOrderedIds
 from billing_service.commands.environment import Environment, PurchaseTerms
 from billing_service.domain.catalog import CustomAmountLimits, Package, catalog_of
 from billing_service.domain.referrals import ReferralPolicy
+from billing_service.domain.spending import SpendingTerms
 from billing_service.jobs.expiry import sweep_expired
 from billing_service.ledger.reader import BalanceReader
 from billing_service.ledger.writer import LedgerWriter
@@ -30,6 +31,7 @@ BONUS = 9
 BONUS_PURCHASE_MIN_MINOR = 5
 VESTING_US = 60_000_000
 REWARDED_MAX = 1
+SPENDING = SpendingTerms(debt_max=30)
 PACKAGES = {"odd": (10, 3), "large": (100, 7)}
 """Credits and price by code: prices that leave a remainder."""
 CATALOG = catalog_of(
@@ -76,7 +78,7 @@ class ServiceProcess:
             store=store,
             clock_us=clock_us,
             ids=ids,
-            writer=LedgerWriter(store, clock_us, ids, **bounds),
+            writer=LedgerWriter(store, clock_us, ids, terms=SPENDING, **bounds),
             balances=BalanceReader(store, clock_us, **bounds),
             provider=provider,
             catalog=CATALOG,
@@ -84,6 +86,7 @@ class ServiceProcess:
             referrals=ReferralPolicy(BONUS, BONUS_PURCHASE_MIN_MINOR, REWARDED_MAX, vesting_us),
             webhook_secrets=(WEBHOOK_SECRET,),
             api_key_pepper=b"",
+            spending=SPENDING,
             chance=chance.randbytes,
         )
         secret = b"page tokens"

@@ -7,9 +7,10 @@ from collections import Counter
 
 from tests.simulation.answers import Answers, Serving
 from tests.simulation.batches import SHARE_OF_ASKED_AGAIN, Batch, Batches, Stream, has_batches, has_streams
-from tests.simulation.model import Contradiction, Model, ModelAccount
+from tests.simulation.model import Model
+from tests.simulation.model_account import Contradiction, ModelAccount
 from tests.simulation.quiet import quiet
-from tests.simulation.service import BONUS, IN_FLIGHT_MAX, VESTING_US, ServiceProcess
+from tests.simulation.service import BONUS, IN_FLIGHT_MAX, SPENDING, VESTING_US, ServiceProcess
 from tests.simulation.simulated_store import Faults, SimulatedStore
 from tests.simulation.simulated_stripe import SimulatedStripe
 from tests.simulation.stream_line import LineAuthenticator
@@ -60,7 +61,7 @@ class Simulation:
         self.calm = False
         """Whether whatever could still fail has ended."""
         self.vesting_us = self.chance.choice([0, VESTING_US])
-        self.model = Model(bonus=BONUS, vesting_us=self.vesting_us)
+        self.model = Model(bonus=BONUS, vesting_us=self.vesting_us, debt_max=SPENDING.debt_max)
         self.model.requests = self.workload.operations
         self.model.may_complete = self._is_paid
         self.witness = Witness(self.model, self._note_offers)
@@ -105,7 +106,8 @@ class Simulation:
         for serving in (*self.serving, *(self.streams.orphans if self.streams else ())):
             for account_id, offers in serving.offers.items():
                 account = self.model.accounts.get(account_id) or ModelAccount()
-                offers.add((account.version, account.available(now_us), account.frozen))
+                available, owable = account.available(now_us), account.owable(now_us, self.model.debt_max)
+                offers.add((account.version, available, account.frozen, owable))
 
     async def run(self, steps):
         """Raises Contradiction, or whatever else the product should not have raised."""

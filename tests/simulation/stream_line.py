@@ -14,7 +14,7 @@ from prepaid.billing.v1 import transactions_pb2
 from billing_service.api.identity import Identity, api_key_invalid
 from billing_service.domain.api_keys import Scope
 from tests.simulation.batches import refused_of
-from tests.simulation.model import expect
+from tests.simulation.model_account import expect
 from tests.simulation.service import CALLER
 
 WINDOW = 2

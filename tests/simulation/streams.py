@@ -9,7 +9,8 @@ from billing_service.api.admission import weight_of
 from billing_service.domain.refusals import Failure, Reason
 from tests.simulation.answers import Serving
 from tests.simulation.batches import Batch, outcome_told
-from tests.simulation.model import ALLOW_DEBT, UP_TO_AVAILABLE, Contradiction, expect
+from tests.simulation.model import ALLOW_DEBT, UP_TO_AVAILABLE
+from tests.simulation.model_account import Contradiction, expect
 from tests.simulation.service import IN_FLIGHT_MAX, NEVER_S
 from tests.simulation.stream_line import Line
 
@@ -232,8 +233,11 @@ class Streams:
             if operation.hopeless or faults_met != orphan.faults_met or operation.key in self._world.model.applied:
                 continue
             mode, amount = operation.request.mode, operation.request.amount_microcredits
-            least = {ALLOW_DEBT: 0, UP_TO_AVAILABLE: 1}.get(mode, amount)
-            refusable = any(not version or frozen or available < least for version, available, frozen in offers)
+            least = {UP_TO_AVAILABLE: 1}.get(mode, amount)
+            refusable = any(
+                not version or frozen or available + (owable if mode == ALLOW_DEBT else 0) < least
+                for version, available, frozen, owable in offers
+            )
             expect(refusable, f"{operation} was read from a stream that broke, and never carried out; offered was {sorted(offers)}")
             self._world.counts["orphan refused"] += 1
         self._world.counts["orphan"] += len(self.orphans)

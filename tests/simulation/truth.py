@@ -1,6 +1,6 @@
 """At quiet points everybody has been told everything: then what is stored must say what is true at Stripe."""
 
-from tests.simulation.model import expect
+from tests.simulation.model_account import expect
 from tests.simulation.witness import GONE
 
 _PURCHASES = "SELECT purchase_id, account_id, status, checkout_session_id, payment_intent_id, paid_minor, refunded_minor FROM purchases"

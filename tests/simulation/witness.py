@@ -2,9 +2,9 @@
 
 from collections import defaultdict
 
-from tests.simulation.model import Line, ModelAccount, expect
+from tests.simulation.model_account import Line, ModelAccount, expect
 
-_ACCOUNTS = "SELECT account_id, version, last_transaction_id, balance, debt, set_aside, frozen, overdraft_limit FROM accounts"
+_ACCOUNTS = "SELECT account_id, version, last_transaction_id, balance, debt, set_aside, frozen, overdraft_limit, debt_max FROM accounts"
 _TRANSACTION = (
     "SELECT transaction_id, version, kind, amount, balance_after, create_time_us, source_id, description, previous_id"
     " FROM transactions WHERE transaction_id = ? AND account_id = ?"
@@ -35,7 +35,7 @@ class Witness:
     def __call__(self, raw):
         self.commits += 1
         for row in raw.execute(_ACCOUNTS).fetchall():
-            account_id, version, last_id, balance, debt, set_aside, frozen, overdraft_limit = row
+            account_id, version, last_id, balance, debt, set_aside, frozen, overdraft_limit, debt_max = row
             account = self.model.accounts.setdefault(account_id, ModelAccount())
             if last_id != account.last_id:
                 self._follow(raw, account_id, account, last_id)
@@ -45,7 +45,7 @@ class Witness:
             found = (version, balance, debt, set_aside)
             wanted = (account.version, account.balance, account.debt, account.set_aside)
             expect(found == wanted, f"{account_id}: version, balance, debt and set aside are {found}, {wanted} were expected")
-            account.frozen, account.overdraft_limit = bool(frozen), overdraft_limit
+            account.frozen, account.overdraft_limit, account.debt_max = bool(frozen), overdraft_limit, debt_max
             self._check_purchases(raw, account_id, account)
 
     def _follow(self, raw, account_id, account, newest):

@@ -164,6 +164,8 @@ class Workload:
 
     def overdraft(self, account_id):
         fields = {"overdraft_limit_microcredits": self.chance.randint(0, 15)}
+        if self.chance.random() < 0.5:
+            fields["debt_max_microcredits"] = self.chance.choice([-1, -1, 0, 5, 40])
         return self._operation(account_id, "set_overdraft_limit", admin_pb2.SetOverdraftLimitRequest, account_id=account_id, **fields)
 
     def adjust(self, account_id):

@@ -161,7 +161,7 @@ class ReferralExists(AlreadyExists):
 
 
 class InsufficientCredits(PreconditionFailed):
-    """Not enough credits. All three amounts are in microcredits."""
+    """Not enough credits. All amounts are in microcredits."""
 
     @property
     def available_microcredits(self) -> int:
@@ -174,6 +174,11 @@ class InsufficientCredits(PreconditionFailed):
     @property
     def shortfall_microcredits(self) -> int:
         return self._amount("shortfall_microcredits")
+
+    @property
+    def debt_max_microcredits(self) -> int | None:
+        """What a deduction with ALLOW_DEBT may bring the debt to; None for every other call."""
+        return self._amount("debt_max_microcredits") if "debt_max_microcredits" in self.metadata else None
 
 
 class AccountFrozen(PreconditionFailed):

@@ -95,13 +95,16 @@ class CreditAdministrationMethods(Connection):
         account_id: str,
         overdraft_limit_microcredits: int,
         reason: str,
+        debt_max_microcredits: int | None = None,
         idempotency_key: str | None = None,
         timeout_s: float | None = None,
     ) -> SetOverdraftLimitResponse:
-        """Set how far an account may go into debt by ordinary deductions."""
+        """Set how far an account may go into debt: by ordinary deductions, and, with `debt_max_microcredits`, by those that allow debt
+        (-1: as far as the service's setting says again; None: unchanged)."""
         request = SetOverdraftLimitRequest(
             account_id=account_id,
             overdraft_limit_microcredits=overdraft_limit_microcredits,
+            debt_max_microcredits=debt_max_microcredits,
             reason=reason,
             idempotency_key=key_or_new(idempotency_key),
         )

@@ -55,6 +55,7 @@ class Account(_message.Message):
     OVERDRAFT_LIMIT_MICROCREDITS_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     ACCOUNT_VERSION_FIELD_NUMBER: _builtins.int
+    DEBT_MAX_MICROCREDITS_FIELD_NUMBER: _builtins.int
     account_id: _builtins.str
     """The caller's own id: 1 to 128 printable characters, compared byte by byte."""
     email: _builtins.str
@@ -71,6 +72,10 @@ class Account(_message.Message):
     """How far the account may go into debt by ordinary deductions, in microcredits; 0 by default."""
     account_version: _builtins.int
     """Number of ledger transactions of this account; grows by one with each."""
+    debt_max_microcredits: _builtins.int
+    """How far deductions with ALLOW_DEBT may bring the debt, in microcredits: what was set for the account, else the service's setting
+    (10,000 credits by default), or the overdraft limit where that is higher.
+    """
     @_builtins.property
     def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """The caller's own notes: at most 50 pairs, keys to 40 and values to 500 characters (Stripe's limits)."""
@@ -92,10 +97,11 @@ class Account(_message.Message):
         overdraft_limit_microcredits: _builtins.int = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         account_version: _builtins.int = ...,
+        debt_max_microcredits: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "account_version", b"account_version", "create_time", b"create_time", "email", b"email", "frozen", b"frozen", "metadata", b"metadata", "name", b"name", "overdraft_limit_microcredits", b"overdraft_limit_microcredits", "referral_code", b"referral_code", "stripe_customer_id", b"stripe_customer_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "account_version", b"account_version", "create_time", b"create_time", "debt_max_microcredits", b"debt_max_microcredits", "email", b"email", "frozen", b"frozen", "metadata", b"metadata", "name", b"name", "overdraft_limit_microcredits", b"overdraft_limit_microcredits", "referral_code", b"referral_code", "stripe_customer_id", b"stripe_customer_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

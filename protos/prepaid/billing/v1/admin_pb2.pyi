@@ -277,7 +277,7 @@ Global___FreezeAccountResponse: _TypeAlias = FreezeAccountResponse  # noqa: Y015
 
 @_typing.final
 class SetOverdraftLimitRequest(_message.Message):
-    """Sets an overdraft limit."""
+    """Sets how far an account may go into debt."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -285,6 +285,7 @@ class SetOverdraftLimitRequest(_message.Message):
     OVERDRAFT_LIMIT_MICROCREDITS_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
+    DEBT_MAX_MICROCREDITS_FIELD_NUMBER: _builtins.int
     account_id: _builtins.str
     """Required. NOT_FOUND (ACCOUNT_NOT_FOUND) when there is none."""
     overdraft_limit_microcredits: _builtins.int
@@ -293,6 +294,10 @@ class SetOverdraftLimitRequest(_message.Message):
     """Required: why, for the audit log. 1 to 500 characters."""
     idempotency_key: _builtins.str
     """Required, 1 to 255 printable characters."""
+    debt_max_microcredits: _builtins.int
+    """What deductions with ALLOW_DEBT may bring the debt to: 0 to 1,000,000,000,000,000 microcredits; -1: the service's setting again.
+    Absent: unchanged. Debt above a lowered bound stays. Credits that are taken back become debt beyond it.
+    """
     def __init__(
         self,
         *,
@@ -300,12 +305,15 @@ class SetOverdraftLimitRequest(_message.Message):
         overdraft_limit_microcredits: _builtins.int = ...,
         reason: _builtins.str = ...,
         idempotency_key: _builtins.str = ...,
+        debt_max_microcredits: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_debt_max_microcredits", b"_debt_max_microcredits", "debt_max_microcredits", b"debt_max_microcredits"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "idempotency_key", b"idempotency_key", "overdraft_limit_microcredits", b"overdraft_limit_microcredits", "reason", b"reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_debt_max_microcredits", b"_debt_max_microcredits", "account_id", b"account_id", "debt_max_microcredits", b"debt_max_microcredits", "idempotency_key", b"idempotency_key", "overdraft_limit_microcredits", b"overdraft_limit_microcredits", "reason", b"reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__debt_max_microcredits: _TypeAlias = _typing.Literal["debt_max_microcredits"]  # noqa: Y015
+    _WhichOneofArgType__debt_max_microcredits: _TypeAlias = _typing.Literal["_debt_max_microcredits", b"_debt_max_microcredits"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__debt_max_microcredits) -> _WhichOneofReturnType__debt_max_microcredits | None: ...
 
 Global___SetOverdraftLimitRequest: _TypeAlias = SetOverdraftLimitRequest  # noqa: Y015
 

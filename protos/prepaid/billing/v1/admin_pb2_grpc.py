@@ -125,7 +125,7 @@ class AdminServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def SetOverdraftLimit(self, request, context):
-        """Sets how far an account may go into debt by ordinary deductions.
+        """Sets how far an account may go into debt, by ordinary deductions and by those that allow debt.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -42,7 +42,7 @@ class AdminServiceStub:
     FreezeAccount: _grpc.UnaryUnaryMultiCallable[_admin_pb2.FreezeAccountRequest, _admin_pb2.FreezeAccountResponse]
     """Freezes or thaws an account."""
     SetOverdraftLimit: _grpc.UnaryUnaryMultiCallable[_admin_pb2.SetOverdraftLimitRequest, _admin_pb2.SetOverdraftLimitResponse]
-    """Sets how far an account may go into debt by ordinary deductions."""
+    """Sets how far an account may go into debt, by ordinary deductions and by those that allow debt."""
     ListAccounts: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListAccountsRequest, _admin_pb2.ListAccountsResponse]
     """Reads all accounts, by id."""
     ListStripeEvents: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListStripeEventsRequest, _admin_pb2.ListStripeEventsResponse]
@@ -72,7 +72,7 @@ class AdminServiceAsyncStub(AdminServiceStub):
     FreezeAccount: _aio.UnaryUnaryMultiCallable[_admin_pb2.FreezeAccountRequest, _admin_pb2.FreezeAccountResponse]  # type: ignore[assignment]
     """Freezes or thaws an account."""
     SetOverdraftLimit: _aio.UnaryUnaryMultiCallable[_admin_pb2.SetOverdraftLimitRequest, _admin_pb2.SetOverdraftLimitResponse]  # type: ignore[assignment]
-    """Sets how far an account may go into debt by ordinary deductions."""
+    """Sets how far an account may go into debt, by ordinary deductions and by those that allow debt."""
     ListAccounts: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListAccountsRequest, _admin_pb2.ListAccountsResponse]  # type: ignore[assignment]
     """Reads all accounts, by id."""
     ListStripeEvents: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListStripeEventsRequest, _admin_pb2.ListStripeEventsResponse]  # type: ignore[assignment]
@@ -123,7 +123,7 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _admin_pb2.SetOverdraftLimitRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_admin_pb2.SetOverdraftLimitResponse, _abc.Awaitable[_admin_pb2.SetOverdraftLimitResponse]]:
-        """Sets how far an account may go into debt by ordinary deductions."""
+        """Sets how far an account may go into debt, by ordinary deductions and by those that allow debt."""
 
     @_abc_1.abstractmethod
     def ListAccounts(

@@ -55,7 +55,9 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     REASON_REFERRAL_EXISTS: _Reason.ValueType  # 21
     """[ALREADY_EXISTS] The account is already bound to a referrer."""
     REASON_INSUFFICIENT_CREDITS: _Reason.ValueType  # 30
-    """[FAILED_PRECONDITION] Not enough credits. Metadata: available_microcredits, required_microcredits, shortfall_microcredits."""
+    """[FAILED_PRECONDITION] Not enough credits. Metadata: available_microcredits, required_microcredits, shortfall_microcredits;
+    for a deduction with ALLOW_DEBT also debt_max_microcredits.
+    """
     REASON_ACCOUNT_FROZEN: _Reason.ValueType  # 31
     """[FAILED_PRECONDITION] An operator froze the account."""
     REASON_PURCHASE_NOT_REFUNDABLE: _Reason.ValueType  # 32
@@ -141,7 +143,9 @@ REASON_ACCOUNT_EXISTS: Reason.ValueType  # 20
 REASON_REFERRAL_EXISTS: Reason.ValueType  # 21
 """[ALREADY_EXISTS] The account is already bound to a referrer."""
 REASON_INSUFFICIENT_CREDITS: Reason.ValueType  # 30
-"""[FAILED_PRECONDITION] Not enough credits. Metadata: available_microcredits, required_microcredits, shortfall_microcredits."""
+"""[FAILED_PRECONDITION] Not enough credits. Metadata: available_microcredits, required_microcredits, shortfall_microcredits;
+for a deduction with ALLOW_DEBT also debt_max_microcredits.
+"""
 REASON_ACCOUNT_FROZEN: Reason.ValueType  # 31
 """[FAILED_PRECONDITION] An operator froze the account."""
 REASON_PURCHASE_NOT_REFUNDABLE: Reason.ValueType  # 32

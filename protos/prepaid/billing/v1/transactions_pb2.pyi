@@ -119,7 +119,7 @@ class _DeductionModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Deducti
     DEDUCTION_MODE_UP_TO_AVAILABLE: _DeductionMode.ValueType  # 2
     """Take what is there, which may be nothing, and say how much it was."""
     DEDUCTION_MODE_ALLOW_DEBT: _DeductionMode.ValueType  # 3
-    """Take what is there and record the rest as debt."""
+    """Take what is there and record the rest as debt, up to Account.debt_max_microcredits; beyond: INSUFFICIENT_CREDITS, and nothing moves."""
 
 class DeductionMode(_DeductionMode, metaclass=_DeductionModeEnumTypeWrapper):
     """What happens when an account holds less than a deduction asks for."""
@@ -131,7 +131,7 @@ DEDUCTION_MODE_REJECT: DeductionMode.ValueType  # 1
 DEDUCTION_MODE_UP_TO_AVAILABLE: DeductionMode.ValueType  # 2
 """Take what is there, which may be nothing, and say how much it was."""
 DEDUCTION_MODE_ALLOW_DEBT: DeductionMode.ValueType  # 3
-"""Take what is there and record the rest as debt."""
+"""Take what is there and record the rest as debt, up to Account.debt_max_microcredits; beyond: INSUFFICIENT_CREDITS, and nothing moves."""
 Global___DeductionMode: _TypeAlias = DeductionMode  # noqa: Y015
 
 @_typing.final

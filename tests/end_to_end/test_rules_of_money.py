@@ -1,0 +1,90 @@
+"""The rules against free credits and double charges, each with the case that would break it, over a real socket on both stores."""
+
+import pytest
+from stack import CREDIT, running_stack
+from wire import Wire, key, told
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+REJECT, UP_TO_AVAILABLE, ALLOW_DEBT = 1, 2, 3
+SHORT = ("FAILED_PRECONDITION", "INSUFFICIENT_CREDITS")
+
+
+async def grant(wire, account_id, credits_, **options):
+    return await wire.do("GrantCredits", account_id=account_id, amount_microcredits=credits_ * CREDIT, reason="gift", **options)
+
+
+async def deduct(wire, account_id, credits_, mode=REJECT, **options):
+    return await wire.do("DeductCredits", account_id=account_id, amount_microcredits=credits_ * CREDIT, mode=mode, **options)
+
+
+async def shown(wire, account_id):
+    """Credits available, frozen and owed."""
+    balance = (await wire.call("GetBalance", account_id=account_id)).balance
+    return tuple(amount // CREDIT for amount in (balance.available_microcredits, balance.frozen_microcredits, balance.debt_microcredits))
+
+
+async def refused_debt(wire, account_id, credits_):
+    fields = {"account_id": account_id, "amount_microcredits": credits_ * CREDIT, "mode": ALLOW_DEBT, "idempotency_key": key()}
+    refused = await wire.error("DeductCredits", **fields)
+    assert told(refused) == SHORT
+    batch = await wire.call("BatchDeductCredits", deductions=[fields])
+    assert batch.outcomes[0].refused.code == 9
+    return {name.removesuffix("_microcredits"): int(value) // CREDIT for name, value in refused.metadata.items()}
+
+
+async def test_a_debt_that_is_allowed_has_a_bound(wire, new_account):
+    """An account with 1 credit, and a million more asked for."""
+    account_id = new_account()
+    await grant(wire, account_id, 1)
+    figures = await refused_debt(wire, account_id, 1_000_000)
+    assert figures == {"available": 1, "required": 1_000_000, "shortfall": 989_999, "debt_max": 10_000}
+    assert await shown(wire, account_id) == (1, 0, 0)
+    await deduct(wire, account_id, 10_001, ALLOW_DEBT)
+    assert await shown(wire, account_id) == (0, 0, 10_000)
+    assert (await refused_debt(wire, account_id, 1))["shortfall"] == 1
+    limit = {"account_id": account_id, "overdraft_limit_microcredits": 0, "reason": "pays by invoice"}
+    raised = await wire.do("SetOverdraftLimit", **limit, debt_max_microcredits=25_000 * CREDIT)
+    assert raised.account.debt_max_microcredits == 25_000 * CREDIT
+    await deduct(wire, account_id, 15_000, ALLOW_DEBT)
+    assert await refused_debt(wire, account_id, 1) == {"available": 0, "required": 1, "shortfall": 1, "debt_max": 25_000}
+    unchanged = await wire.do("SetOverdraftLimit", **limit)
+    assert unchanged.account.debt_max_microcredits == 25_000 * CREDIT
+    back = await wire.do("SetOverdraftLimit", **limit, debt_max_microcredits=-1)
+    assert back.account.debt_max_microcredits == 10_000 * CREDIT
+    assert (await wire.call("GetAccount", account_id=account_id)).account == back.account
+    assert await shown(wire, account_id) == (0, 0, 25_000), "debt above a lowered bound stays"
+
+
+async def test_a_higher_overdraft_limit_is_the_bound(wire, new_account):
+    account_id = new_account()
+    await grant(wire, account_id, 1)
+    limits = {"overdraft_limit_microcredits": 300 * CREDIT, "debt_max_microcredits": 100 * CREDIT}
+    made = await wire.do("SetOverdraftLimit", account_id=account_id, **limits, reason="credit line")
+    assert made.account.debt_max_microcredits == 300 * CREDIT
+    assert (await refused_debt(wire, account_id, 302))["debt_max"] == 300
+    await deduct(wire, account_id, 301, ALLOW_DEBT)
+    assert await shown(wire, account_id) == (0, 0, 300)
+
+
+async def test_what_is_taken_back_may_owe_more(stack, wire, new_account):
+    """The bound is for what callers allow: a refund of spent credits owes all of them."""
+    account_id = new_account()
+    await wire.do("CreateAccount", account_id=account_id)
+    limits = {"overdraft_limit_microcredits": 0, "debt_max_microcredits": 0}
+    await wire.do("SetOverdraftLimit", account_id=account_id, **limits, reason="no debt")
+    bought = await stack.buy(account_id)
+    await deduct(wire, account_id, 1000)
+    assert (await refused_debt(wire, account_id, 1))["debt_max"] == 0
+    await wire.do("Refund", purchase_id=bought.purchase_id, policy=2)
+    assert await shown(wire, account_id) == (0, 0, 1000)
+
+
+async def test_the_bound_of_debt_is_a_setting(database, new_account):
+    async with running_stack(database.url, BILLING_DEBT_MAX_CREDITS="5") as stack, Wire(stack.service.address) as wire:
+        account_id = new_account()
+        made = await wire.do("CreateAccount", account_id=account_id)
+        assert made.account.debt_max_microcredits == 5 * CREDIT
+        assert (await refused_debt(wire, account_id, 6))["debt_max"] == 5
+        await deduct(wire, account_id, 5, ALLOW_DEBT)
+        assert await shown(wire, account_id) == (0, 0, 5)
