@@ -1,6 +1,7 @@
 """Puts the service together. The only module that knows concrete classes."""
 
 import gc
+import os
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -25,9 +26,11 @@ from billing_service.api.tls import TlsFiles
 from billing_service.catalogs import DEFAULT, load_catalog
 from billing_service.clock import ClockUs, TimeOrderedIds, UnhurriedClock, system_clock_us
 from billing_service.commands.api_keys import find_key
+from billing_service.commands.deployment import ensure_deployment, new_deployment
 from billing_service.commands.environment import Environment, PurchaseTerms
 from billing_service.domain.amounts import MICROCREDITS_PER_CREDIT
 from billing_service.domain.catalog import CustomAmountLimits
+from billing_service.domain.deployment import Deployment
 from billing_service.domain.referrals import ReferralPolicy
 from billing_service.domain.spending import SpendingTerms
 from billing_service.jobs.expiry import sweep_expired
@@ -93,7 +96,7 @@ async def open_service(settings: Settings) -> AsyncIterator[RunningService]:
     async with AsyncExitStack() as closing:
         store = await open_store(settings)
         closing.push_async_callback(store.close)
-        environment = _environment(settings, store)
+        environment = _environment(settings, store, await _deployment(settings, store))
         closing.push_async_callback(environment.provider.close)
         closing.push_async_callback(environment.writer.close)
         closing.push_async_callback(environment.balances.close)
@@ -163,7 +166,11 @@ def _registry(settings: Settings, environment: Environment) -> CollectorRegistry
     return registry
 
 
-def _environment(settings: Settings, store: Store) -> Environment:
+async def _deployment(settings: Settings, store: Store) -> Deployment:
+    return await ensure_deployment(store, new_deployment(settings.mode, system_clock_us, TimeOrderedIds(), os.urandom))
+
+
+def _environment(settings: Settings, store: Store, deployment: Deployment) -> Environment:
     ids = TimeOrderedIds()
     bounds: dict[str, Any] = {"batch_max": settings.batch_operations_max, "wait_s": settings.batch_gather_ms / 1_000}
     key = settings.stripe_secret_key
@@ -180,6 +187,7 @@ def _environment(settings: Settings, store: Store) -> Environment:
             attempt_timeout_s=settings.stripe_timeout_s,
             call_timeout_s=settings.stripe_timeout_s * 2,
         ),
+        deployment=deployment,
         catalog=load_catalog(settings.catalog_file or DEFAULT),
         terms=PurchaseTerms(
             custom_amounts=CustomAmountLimits(settings.custom_amount_min_minor, settings.custom_amount_max_minor),

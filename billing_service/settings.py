@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, Va
 from pydantic_settings import BaseSettings, DotEnvSettingsSource
 
 from billing_service.domain.api_keys import Scope
+from billing_service.domain.deployment import Mode
 from billing_service.settings_rules import (
     PREFIX,
     contradictions,
@@ -22,6 +23,7 @@ from billing_service.settings_rules import (
     existing_file,
     http_origin,
     is_live_key,
+    is_stripes_own,
     listen_address,
     missing_to_serve,
     plain_database_url,
@@ -175,6 +177,13 @@ class Settings(BaseModel):
     @property
     def stripe_livemode(self) -> bool:
         return self.stripe_secret_key is not None and is_live_key(self.stripe_secret_key.get_secret_value())
+
+    @property
+    def mode(self) -> Mode:
+        """Whether the money is real, which a database remembers from its first start on."""
+        if not is_stripes_own(self.stripe_api_base):
+            return Mode.SANDBOX
+        return Mode.LIVE if self.stripe_livemode else Mode.TEST
 
     @property
     def stripe_webhook_secrets(self) -> tuple[str, ...]:

@@ -139,6 +139,11 @@ def is_live_key(key: str) -> bool:
     return match is not None and match[1] == "live"
 
 
+def is_stripes_own(api_base: str) -> bool:
+    """Whether the address is Stripe's, and not a stand-in's."""
+    return urlsplit(api_base).hostname == urlsplit(STRIPE_API).hostname
+
+
 def webhook_secrets(value: SecretStr) -> SecretStr:
     check_webhook_secrets(split_secrets(value.get_secret_value()))
     return value

@@ -1,11 +1,14 @@
-"""Time and ids that tests decide."""
+"""Time, ids and a deployment that tests decide."""
 
 from collections import Counter
+
+from billing_service.domain.deployment import MARK_KEY_BYTES, Deployment, Mode
 
 START_US = 1_800_000_000_000_000
 """When every test begins: 2027-01-15 08:00 UTC."""
 SECOND_US = 1_000_000
 DAY_US = 86_400 * SECOND_US
+DEPLOYMENT = Deployment("dep_of_tests", bytes(range(MARK_KEY_BYTES)), Mode.SANDBOX, START_US)
 
 
 class FakeClock:

@@ -11,6 +11,7 @@ from billing_service.commands.environment import Environment
 from billing_service.commands.sale_terms import terms_of, todays_terms
 from billing_service.commands.unit import Request, audit, begin, spend_key, spent_key
 from billing_service.domain.catalog import PurchaseItem
+from billing_service.domain.deployment import MarkKind
 from billing_service.domain.purchases import PurchaseNews, PurchaseStatus, next_status
 from billing_service.domain.records import Purchase
 from billing_service.domain.refusals import stripe_unavailable
@@ -135,6 +136,7 @@ async def _ask_stripe(environment: Environment, purchase: Purchase) -> CheckoutS
 def _order(environment: Environment, purchase: Purchase, customer_id: str) -> CheckoutOrder:
     """All from the row, so that a resumed call says the same as the first."""
     terms = terms_of(environment, purchase)
+    mark = environment.deployment.mark(MarkKind.PURCHASE, purchase.purchase_id)
     return CheckoutOrder(
         purchase_id=purchase.purchase_id,
         account_id=purchase.account_id,
@@ -146,7 +148,9 @@ def _order(environment: Environment, purchase: Purchase, customer_id: str) -> Ch
         success_url=purchase.success_url,
         cancel_url=purchase.cancel_url,
         expire_time_us=purchase.expire_time_us,
-        idempotency_key=f"checkout:{purchase.purchase_id}:{purchase.attempt}:{customer_id}",
+        # The mark in it: a ledger restored for another deployment opens a page of its own.
+        idempotency_key=f"checkout:{purchase.purchase_id}:{purchase.attempt}:{customer_id}:{mark}",
+        mark=mark,
         allow_promotion_codes=terms.promotion_codes_allowed,
         stripe_price_id=terms.stripe_price_id,
     )

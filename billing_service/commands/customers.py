@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from billing_service.commands.environment import Environment
 from billing_service.commands.unit import begin
+from billing_service.domain.deployment import MarkKind
 from billing_service.domain.records import Profile
 from billing_service.domain.refusals import Reason, Refusal
 from billing_service.payments.port import ProviderRefused, ProviderUnavailable
@@ -22,13 +23,15 @@ async def ensure_customer(environment: Environment, account_id: str) -> str:
     assert profile is not None, "called for an account that exists"
     if profile.stripe_customer_id:
         return profile.stripe_customer_id
+    mark = environment.deployment.mark(MarkKind.CUSTOMER, account_id)
     try:
         customer_id = await environment.provider.create_customer(
             account_id=account_id,
             email=profile.email,
             name=profile.name,
-            # Two databases may share a Stripe account, and account ids: the referral code is chance, and this account's alone.
-            idempotency_key=f"customer:{profile.referral_code}:{profile.customer_attempt}",
+            mark=mark,
+            # Deployments may share a Stripe account, account ids and, after a restore, all else that is in the row: not the mark.
+            idempotency_key=f"customer:{profile.referral_code}:{profile.customer_attempt}:{mark}",
         )
     except ProviderUnavailable as unavailable:
         if unavailable.key_spent:

@@ -9,6 +9,7 @@ from billing_service.clock import ClockUs
 from billing_service.commands.figures import Figures
 from billing_service.domain.account import Ids
 from billing_service.domain.catalog import Catalog, CustomAmountLimits
+from billing_service.domain.deployment import Deployment
 from billing_service.domain.referrals import CODE_RANDOM_BYTES, ReferralPolicy, code_from_random
 from billing_service.domain.spending import STANDARD_TERMS, SpendingTerms
 from billing_service.ledger.reader import BalanceReader
@@ -47,6 +48,7 @@ class Environment:
     writer: LedgerWriter
     balances: BalanceReader
     provider: PaymentProvider
+    deployment: Deployment
     catalog: Catalog
     terms: PurchaseTerms
     referrals: ReferralPolicy

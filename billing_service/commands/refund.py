@@ -14,6 +14,7 @@ from billing_service.commands.refund_news import RefundNews, apply_refund_news, 
 from billing_service.commands.reversals import follow_money, purchase_accounts, purchase_lot
 from billing_service.commands.unit import Request, Unit, audit, begin, spend_key, spent_key
 from billing_service.domain.account import Balance
+from billing_service.domain.deployment import MarkKind
 from billing_service.domain.purchases import PurchaseStatus
 from billing_service.domain.records import Purchase, Refund, RefundStatus
 from billing_service.domain.refusals import Reason, Refusal, stripe_unavailable
@@ -128,6 +129,7 @@ def _begin(environment: Environment, command: RefundPurchase, request: Request, 
         stripe_refund_id="",
         reason=command.reason,
         create_time_us=unit.now_us,
+        is_marked=True,
     )
     yield from REFUNDS.add(refund)
     yield from claim_refund_ids(refund)
@@ -171,7 +173,7 @@ async def _ask_stripe(environment: Environment, begun: _Begun) -> ProviderRefund
     if made is not None:
         return made
     try:
-        return await _send(provider, purchase, refund)
+        return await _send(environment, purchase, refund)
     except ProviderUnavailable as unavailable:
         if not unavailable.key_spent:
             raise
@@ -179,7 +181,7 @@ async def _ask_stripe(environment: Environment, begun: _Begun) -> ProviderRefund
     if made is not None:
         return made
     moved_on = await environment.store.write(lambda: _next_attempt(environment, refund))
-    return await _send(provider, purchase, moved_on)
+    return await _send(environment, purchase, moved_on)
 
 
 async def _find_made(provider: PaymentProvider, purchase: Purchase, refund: Refund) -> ProviderRefund | None:
@@ -191,13 +193,15 @@ async def _find_made(provider: PaymentProvider, purchase: Purchase, refund: Refu
     return next((sent for sent in listed if sent.refund_id == refund.refund_id), None)
 
 
-async def _send(provider: PaymentProvider, purchase: Purchase, refund: Refund) -> ProviderRefund:
-    return await provider.create_refund(
+async def _send(environment: Environment, purchase: Purchase, refund: Refund) -> ProviderRefund:
+    return await environment.provider.create_refund(
         refund_id=refund.refund_id,
         purchase_id=purchase.purchase_id,
         account_id=purchase.account_id,
         payment_intent_id=purchase.payment_intent_id,
         amount_minor=refund.amount_minor,
+        # As the row says, and not as this program would: a resumed call must say what the first one said.
+        mark=environment.deployment.mark(MarkKind.REFUND, refund.refund_id) if refund.is_marked else "",
         idempotency_key=f"refund:{refund.refund_id}:{refund.attempt}",
     )
 
@@ -224,7 +228,9 @@ def _settle(environment: Environment, command: RefundPurchase, request: Request,
         return Answer(stored.reply, replayed=True)
     purchase = yield from read_purchase(begun.account_id, begun.purchase_id)
     assert purchase is not None
-    news = RefundNews(sent.stripe_refund_id, begun.refund_id, sent.amount_minor, sent.currency, status_from_stripe(sent.status))
+    news = RefundNews(
+        sent.stripe_refund_id, begun.refund_id, sent.amount_minor, sent.currency, status_from_stripe(sent.status), is_ours=True
+    )
     refund = yield from apply_refund_news(unit, purchase, news)
     yield from unit.write()
     reply = command.encode(refund, unit.account(begun.account_id).show(unit.now_us))
@@ -240,7 +246,7 @@ def _give_back(environment: Environment, request: Request, begun: Refund) -> Wor
         return
     purchase = yield from read_purchase(begun.account_id, begun.purchase_id)
     assert purchase is not None
-    news = RefundNews("", begun.refund_id, begun.amount_minor, begun.currency, RefundStatus.FAILED)
+    news = RefundNews("", begun.refund_id, begun.amount_minor, begun.currency, RefundStatus.FAILED, is_ours=True)
     yield from apply_refund_news(unit, purchase, news)
     yield from unit.write()
     yield from free_key(request.key.id)

@@ -39,6 +39,8 @@ class RefundNews:
     amount_minor: int
     currency: str
     status: RefundStatus
+    is_ours: bool
+    """Whether it is known to be the one that `refund_id` names: by our own call, or by our mark."""
 
 
 def apply_refund_news(unit: Unit, purchase: Purchase, news: RefundNews) -> Work[Refund]:
@@ -66,11 +68,13 @@ def apply_refund_news(unit: Unit, purchase: Purchase, news: RefundNews) -> Work[
 
 
 def _find(refunds: list[Refund], news: RefundNews) -> Refund | None:
-    """By Stripe's id first: it can't be mistaken. By ours while we have not learned Stripe's."""
+    """By Stripe's id first: it can't be mistaken. By ours while we have not learned Stripe's; where our refund carries a mark, anything
+    without it that names our id is a stranger's."""
     for refund in refunds:
         if news.stripe_refund_id and refund.stripe_refund_id == news.stripe_refund_id:
             return refund
-    return next((refund for refund in refunds if refund.refund_id == news.refund_id and not refund.stripe_refund_id), None)
+    named = (refund for refund in refunds if refund.refund_id == news.refund_id and not refund.stripe_refund_id)
+    return next((refund for refund in named if news.is_ours or not refund.is_marked), None)
 
 
 def _begun_at_stripe(unit: Unit, purchase: Purchase, news: RefundNews) -> Refund:

@@ -84,6 +84,8 @@ class Refund:
     stripe_refund_id: str
     reason: str
     create_time_us: int
+    is_marked: bool = False
+    """Whether its object at Stripe carries this deployment's mark; those that an older program or a person in the Dashboard made don't."""
 
 
 @dataclass(slots=True)

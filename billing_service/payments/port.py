@@ -55,8 +55,10 @@ class CheckoutOrder:
     expire_time_us: int
     """30 minutes to 24 hours ahead when the page is first asked for; cut to whole seconds."""
     idempotency_key: str
+    mark: str
+    """Goes with the checkout, its payment and its charge, so that they are known as ours."""
     metadata: Mapping[str, str] = field(default_factory=dict)
-    """Shown beside the payment at the provider; `purchase_id` and `account_id` in it are ours and win. At most 48 others."""
+    """Shown beside the payment at the provider; `purchase_id`, `account_id` and the mark in it are ours and win. At most 47 others."""
     allow_promotion_codes: bool = False
     stripe_price_id: str | None = None
     """A price of the provider's catalogue that says the same as amount and currency; None: priced by the order itself."""
@@ -68,7 +70,7 @@ class CheckoutSession:
 
     session_id: str
     purchase_id: str | None
-    """None unless both of its marks at the provider name the same purchase."""
+    """None unless metadata and client reference at the provider name the same purchase."""
     account_id: str | None
     customer_id: str | None
     mode: str
@@ -102,12 +104,14 @@ class ProviderRefund:
     charge_id: str | None
     refund_id: str | None
     purchase_id: str | None
+    mark: str = ""
+    """Whatever it carries as one; empty for none."""
 
 
 class PaymentProvider(Protocol):
     """All methods raise ProviderRefused or ProviderUnavailable, and nothing else of their own."""
 
-    async def create_customer(self, *, account_id: str, email: str, name: str, idempotency_key: str) -> str:
+    async def create_customer(self, *, account_id: str, email: str, name: str, mark: str, idempotency_key: str) -> str:
         """The id of the new customer. Empty e-mail and name are left out."""
         ...
 
@@ -122,8 +126,18 @@ class PaymentProvider(Protocol):
         ...
 
     async def create_refund(
-        self, *, refund_id: str, purchase_id: str, account_id: str, payment_intent_id: str, amount_minor: int, idempotency_key: str
-    ) -> ProviderRefund: ...
+        self,
+        *,
+        refund_id: str,
+        purchase_id: str,
+        account_id: str,
+        payment_intent_id: str,
+        amount_minor: int,
+        mark: str,
+        idempotency_key: str,
+    ) -> ProviderRefund:
+        """`mark`: empty for none."""
+        ...
 
     async def list_refunds(self, payment_intent_id: str) -> list[ProviderRefund]:
         """All refunds of a payment, newest first, also failed and canceled ones and those begun elsewhere."""

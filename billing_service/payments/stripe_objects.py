@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from billing_service.domain.deployment import MARK_FIELD
 from billing_service.payments.port import CheckoutSession, ProviderRefund
 
 US_PER_S = 1_000_000
@@ -42,6 +43,7 @@ def provider_refund(answer: Mapping[str, Any]) -> ProviderRefund:
         charge_id=_reference(answer, "charge"),
         refund_id=metadata.get("refund_id"),
         purchase_id=metadata.get("purchase_id"),
+        mark=metadata.get(MARK_FIELD, ""),
     )
 
 

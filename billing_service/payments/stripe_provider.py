@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, TypeVar
 
+from billing_service.domain.deployment import MARK_FIELD
 from billing_service.payments import stripe_objects
 from billing_service.payments.port import CheckoutOrder, CheckoutSession, ProviderRefund, ProviderRefused
 
@@ -48,8 +49,8 @@ class StripeProvider:
         """Calls that ended, by operation and how: `ok`, `refused` by Stripe, or `unavailable`."""
         self._translated = translated
 
-    async def create_customer(self, *, account_id: str, email: str, name: str, idempotency_key: str) -> str:
-        params: CustomerCreateParams = {"metadata": {"account_id": account_id}}
+    async def create_customer(self, *, account_id: str, email: str, name: str, mark: str, idempotency_key: str) -> str:
+        params: CustomerCreateParams = {"metadata": {"account_id": account_id, MARK_FIELD: mark}}
         if email:
             params["email"] = email
         if name:
@@ -82,12 +83,21 @@ class StripeProvider:
             return session
 
     async def create_refund(
-        self, *, refund_id: str, purchase_id: str, account_id: str, payment_intent_id: str, amount_minor: int, idempotency_key: str
+        self,
+        *,
+        refund_id: str,
+        purchase_id: str,
+        account_id: str,
+        payment_intent_id: str,
+        amount_minor: int,
+        mark: str,
+        idempotency_key: str,
     ) -> ProviderRefund:
+        metadata = {"refund_id": refund_id, "purchase_id": purchase_id, "account_id": account_id}
         params: RefundCreateParams = {
             "payment_intent": payment_intent_id,
             "amount": amount_minor,
-            "metadata": {"refund_id": refund_id, "purchase_id": purchase_id, "account_id": account_id},
+            "metadata": {**metadata, MARK_FIELD: mark} if mark else metadata,
         }
 
         async def refund() -> ProviderRefund:
@@ -126,7 +136,7 @@ class StripeProvider:
 
 
 def _session_params(order: CheckoutOrder) -> "SessionCreateParams":
-    metadata = {**order.metadata, "purchase_id": order.purchase_id, "account_id": order.account_id}
+    metadata = {**order.metadata, "purchase_id": order.purchase_id, "account_id": order.account_id, MARK_FIELD: order.mark}
     params: SessionCreateParams = {
         "mode": "payment",
         "line_items": [_line_item(order)],

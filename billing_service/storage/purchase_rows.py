@@ -1,6 +1,6 @@
 """Rows of purchases, refunds and referrals, and the ids by which the world names a purchase."""
 
-from sqlalchemy import and_, bindparam, case, func, literal_column, select, update
+from sqlalchemy import and_, bindparam, case, delete, func, literal_column, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from billing_service.domain.purchases import PurchaseStatus
@@ -12,7 +12,9 @@ from billing_service.storage.schema import purchases, referrals, refunds
 from billing_service.storage.statements import Work, reading, writing
 
 PURCHASES = RecordTable(purchases, Purchase, ("account_id", "purchase_id"), {"status": PurchaseStatus})
-REFUNDS = RecordTable(refunds, Refund, ("account_id", "refund_id"), {"status": RefundStatus, "requires_settlement": bool})
+REFUNDS = RecordTable(
+    refunds, Refund, ("account_id", "refund_id"), {"status": RefundStatus, "requires_settlement": bool, "is_marked": bool}
+)
 REFERRALS = RecordTable(referrals, Referral, ("account_id",), {"state": ReferralState})
 
 READ_PURCHASE = PURCHASES.selecting(
@@ -53,6 +55,11 @@ FILL_REFERENCE = writing(
     "which",
     "account_id",
     "purchase_id",
+)
+RELEASE_REFERENCE = writing(
+    "release purchase reference",
+    delete(references).where(references.c.reference == bindparam("reference"), references.c.purchase_id == literal_column("''")),
+    "reference",
 )
 READ_REFERENCE = reading(
     "read purchase reference",
@@ -101,9 +108,10 @@ def claim_reference(reference: str, account_id: str, purchase_id: str) -> Work[b
 
 
 def await_reference(reference: str) -> Work[tuple[str, str] | None]:
-    """Like `find_purchase`, and marks a reference that is not known yet. Whoever binds it later waits for this transaction, and
-    so sees what it left to be picked up."""
-    if (yield CLAIM_REFERENCE(reference, "", "")) == 1:
+    """Like `find_purchase`. While a reference is not known, whoever binds it waits for this transaction, and so sees what it left to be
+    picked up. Nothing stays of the wait: most references that nobody knows are strangers'."""
+    yield CLAIM_REFERENCE(reference, "", "")
+    if (yield RELEASE_REFERENCE(reference)) == 1:
         return None
     return (yield from find_purchase(reference))
 

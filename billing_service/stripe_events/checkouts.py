@@ -11,23 +11,21 @@ from billing_service.domain.records import Purchase
 from billing_service.storage.purchase_rows import PURCHASES, claim_reference
 from billing_service.storage.statements import Work
 from billing_service.stripe_events.facts import CheckoutFact
-from billing_service.stripe_events.lookup import other_purchase, purchase_of_ours
+from billing_service.stripe_events.lookup import locked_purchase, other_purchase
+from billing_service.stripe_events.ownership import PurchaseKey
 from billing_service.stripe_events.payments import link_payment
 from billing_service.stripe_events.verdict import PROCESSED, Verdict, ignored, quarantined
 
 _MONEY = (PurchaseNews.PAID, PurchaseNews.FUNDS_PROMISED)
 
 
-def handle_checkout(environment: Environment, fact: CheckoutFact, refunds: Sequence[RefundNews] | None) -> Work[Verdict]:
+def handle_checkout(environment: Environment, key: PurchaseKey, fact: CheckoutFact, refunds: Sequence[RefundNews] | None) -> Work[Verdict]:
     """Completes a purchase when the session is paid and is the one that was sold; `refunds` are known to stand against it."""
     if fact.mode != "payment":
         return ignored(f"a checkout in mode {fact.mode} sells no credits here")
-    if fact.purchase_id is None:
-        return quarantined(fact.note) if fact.note else ignored("the checkout names no purchase of ours")
-    found = yield from purchase_of_ours(environment, fact.purchase_id)
-    if found is None:
-        return quarantined("the checkout names a purchase that is not known here")
-    unit, purchase = found
+    if fact.note:
+        return quarantined(fact.note)
+    unit, purchase = yield from locked_purchase(environment, key)
     objection = yield from _objection(environment, purchase, fact)
     if objection is not None:
         return objection

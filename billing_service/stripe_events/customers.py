@@ -13,18 +13,14 @@ NAME_MAX = 256
 """Characters that the wire promises at most; Stripe allows more."""
 
 
-def handle_customer(environment: Environment, fact: CustomerFact) -> Work[Verdict]:
+def handle_customer(environment: Environment, account_id: str, fact: CustomerFact) -> Work[Verdict]:
     """Links a new customer, takes over e-mail and name, and forgets one that was deleted: the next purchase makes another."""
-    account_id = yield from whose_customer(fact.customer_id)
-    if account_id is None:
-        if fact.account_id is None or fact.deleted:
+    if (yield from whose_customer(fact.customer_id)) is None:
+        if fact.deleted:
             return ignored("no account has this customer")
-        if (yield from read_profile(fact.account_id)) is None:
-            return ignored("the customer names an account that is not known here")
-        linked = yield from link_customer(environment, fact.account_id, fact.customer_id)
+        linked = yield from link_customer(environment, account_id, fact.customer_id)
         if linked != fact.customer_id:
             return ignored("the account has another customer")
-        account_id = fact.account_id
     yield from begin(environment, [account_id])
     profile = yield from read_profile(account_id)
     assert profile is not None

@@ -1,7 +1,7 @@
 """What an event says, as plain values: one fact per family of events. Pure; the only exception is FactInvalid.
 
-Money is a whole number of the currency's smallest unit. Statuses are Stripe's own words. Ids of ours come from metadata that we put on
-the object when we made it; they are None on objects of other systems that share the Stripe account.
+Money is a whole number of the currency's smallest unit. Statuses are Stripe's own words. Ids of ours are what the object's metadata
+names: `ownership` says whether to believe them.
 """
 
 from collections.abc import Callable, Mapping
@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
 
+from billing_service.domain.deployment import MARK_FIELD
 from billing_service.domain.purchases import PurchaseNews, checkout_news
 from billing_service.stripe_events.envelope import Envelope
 from billing_service.stripe_events.object_fields import FactInvalid, ObjectFields
@@ -62,7 +63,7 @@ class PaymentIntentFact:
 
 @dataclass(frozen=True, slots=True)
 class RefundFact:
-    """One refund. Refunds begun in the Dashboard have no marks of ours: find their purchase by the payment."""
+    """One refund. Refunds begun in the Dashboard name nothing of ours: find their purchase by the payment."""
 
     stripe_refund_id: str
     payment_intent_id: str | None
@@ -73,6 +74,8 @@ class RefundFact:
     """pending · requires_action · succeeded · failed · canceled"""
     refund_id: str | None
     purchase_id: str | None
+    mark: str
+    """Whatever it carries as one; empty for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +113,13 @@ def parse_fact(envelope: Envelope) -> Fact | None:
 
 def checkout_fact(envelope: Envelope) -> CheckoutFact:
     fields = ObjectFields(envelope.object, "checkout.session")
-    in_metadata, in_reference = fields.metadata_mark("purchase_id"), fields.mark("client_reference_id")
+    in_metadata, in_reference = fields.metadata_text("purchase_id"), fields.own_text("client_reference_id")
     agree = in_metadata == in_reference
     fact = CheckoutFact(
         session_id=fields.word("id"),
         purchase_id=in_metadata if agree else None,
         note="" if agree else "metadata.purchase_id and client_reference_id disagree",
-        account_id=fields.metadata_mark("account_id"),
+        account_id=fields.metadata_text("account_id"),
         mode=fields.word("mode"),
         status=fields.optional_word("status"),
         payment_status=fields.word("payment_status"),
@@ -143,8 +146,8 @@ def payment_intent_fact(envelope: Envelope) -> PaymentIntentFact:
         currency=fields.currency(),
         customer_id=fields.reference("customer"),
         latest_charge_id=fields.reference("latest_charge"),
-        purchase_id=fields.metadata_mark("purchase_id"),
-        account_id=fields.metadata_mark("account_id"),
+        purchase_id=fields.metadata_text("purchase_id"),
+        account_id=fields.metadata_text("account_id"),
         livemode=_livemode(envelope, fields),
     )
 
@@ -158,8 +161,9 @@ def refund_fact(envelope: Envelope) -> RefundFact:
         amount_minor=fields.amount("amount"),
         currency=fields.currency(),
         status=fields.word("status"),
-        refund_id=fields.metadata_mark("refund_id"),
-        purchase_id=fields.metadata_mark("purchase_id"),
+        refund_id=fields.metadata_text("refund_id"),
+        purchase_id=fields.metadata_text("purchase_id"),
+        mark=fields.metadata_text(MARK_FIELD) or "",
     )
 
 
@@ -171,7 +175,7 @@ def charge_fact(envelope: Envelope) -> ChargeFact:
         amount_minor=fields.amount("amount"),
         amount_refunded_minor=fields.amount("amount_refunded"),
         currency=fields.currency(),
-        purchase_id=fields.metadata_mark("purchase_id"),
+        purchase_id=fields.metadata_text("purchase_id"),
         livemode=_livemode(envelope, fields),
     )
 
@@ -182,7 +186,7 @@ def customer_fact(envelope: Envelope) -> CustomerFact:
         customer_id=fields.word("id"),
         email=fields.text("email"),
         name=fields.text("name"),
-        account_id=fields.metadata_mark("account_id"),
+        account_id=fields.metadata_text("account_id"),
         deleted=envelope.event_type == CUSTOMER_DELETED or fields.flag("deleted", default=False),
     )
 

@@ -1,5 +1,6 @@
 """The inbox: an event and its effect are kept in one transaction, or neither is."""
 
+from collections.abc import Callable
 from enum import StrEnum
 from functools import partial
 from typing import NamedTuple
@@ -9,28 +10,16 @@ from billing_client.stripe_signature import SignatureInvalid, verify
 
 from billing_service.commands.environment import Caller, Environment
 from billing_service.commands.figures import FAILED
-from billing_service.commands.refund_news import RefundNews, UnknownRefundStatusError, status_from_stripe
 from billing_service.commands.unit import Unit, audit
 from billing_service.domain.refusals import Reason, Refusal, Refused, invalid_field
 from billing_service.storage.event_rows import EventStatus, InboxEvent, claim_event, close_event, read_event
 from billing_service.storage.statements import Work
-from billing_service.stripe_events.checkouts import handle_checkout
-from billing_service.stripe_events.customers import handle_customer
+from billing_service.stripe_events.effect import effect_of, read_fact
 from billing_service.stripe_events.envelope import Envelope, EnvelopeInvalid, parse_envelope
-from billing_service.stripe_events.facts import (
-    HANDLED_TYPES,
-    ChargeFact,
-    CheckoutFact,
-    CustomerFact,
-    Fact,
-    PaymentIntentFact,
-    RefundFact,
-    parse_fact,
-)
-from billing_service.stripe_events.object_fields import FactInvalid
-from billing_service.stripe_events.payments import handle_payment_intent
-from billing_service.stripe_events.refunds import ask_for_refunds, handle_charge, handle_refund
-from billing_service.stripe_events.verdict import Verdict, ignored, quarantined
+from billing_service.stripe_events.facts import HANDLED_TYPES, Fact
+from billing_service.stripe_events.ownership import read_claim
+from billing_service.stripe_events.refunds import ask_for_refunds
+from billing_service.stripe_events.verdict import Verdict, quarantined
 
 log = structlog.get_logger(__name__)
 
@@ -87,14 +76,15 @@ async def replay_event(environment: Environment, event_id: str, caller: Caller) 
 
 
 async def _process(environment: Environment, envelope: Envelope, payload: bytes, *, again: bool) -> Processed:
-    fact = _fact(environment, envelope)
+    claim, fact = read_claim(envelope), read_fact(environment, envelope)
     try:
-        refunds = None if isinstance(fact, Verdict) else await ask_for_refunds(environment, fact)
-        verdict = await environment.store.write(lambda: _keep(environment, envelope, payload, fact, refunds, again=again))
+        refunds = await ask_for_refunds(environment, claim, fact) if isinstance(fact, Fact) else None
+        effect = partial(effect_of, environment, claim, fact, refunds)
+        verdict = await environment.store.write(partial(_keep, environment, envelope, payload, effect, again=again))
     except Refusal as refusal:
         # A rule of money stood against the effect: nothing of it was stored, so the event is kept for an operator.
         verdict = quarantined(f"{refusal.reason}: {refusal.message}")
-        await environment.store.write(partial(_keep, environment, envelope, payload, verdict, None, again=again))
+        await environment.store.write(partial(_keep, environment, envelope, payload, partial(_said, verdict), again=again))
     except Exception as error:
         environment.figures.events[_counted_type(envelope), FAILED] += 1
         await _keep_failure(environment, envelope, payload, error)
@@ -120,27 +110,11 @@ def _counted_type(envelope: Envelope) -> str:
     return envelope.event_type if envelope.event_type in HANDLED_TYPES else OTHER_TYPES
 
 
-def _fact(environment: Environment, envelope: Envelope) -> Fact | Verdict:
-    """What the event tells, or why it will have no effect."""
-    if envelope.connected_account is not None:
-        return ignored("about a connected account")
-    if envelope.livemode != environment.terms.livemode:
-        return quarantined(f"livemode is {envelope.livemode}, the service's is {environment.terms.livemode}")
-    try:
-        fact = parse_fact(envelope)
-        if isinstance(fact, RefundFact):
-            status_from_stripe(fact.status)
-    except (FactInvalid, UnknownRefundStatusError) as error:
-        return quarantined(str(error))
-    return ignored("a type that has no effect here") if fact is None else fact
-
-
 def _keep(
     environment: Environment,
     envelope: Envelope,
     payload: bytes,
-    fact: Fact | Verdict,
-    refunds: list[RefundNews] | None,
+    effect: Callable[[], Work[Verdict]],
     *,
     again: bool,
 ) -> Work[Verdict | None]:
@@ -149,23 +123,15 @@ def _keep(
     settled = event.attempt_count > 0 and event.status is not EventStatus.FAILED
     if settled and (event.status is EventStatus.PROCESSED or not again):
         return None
-    verdict = fact if isinstance(fact, Verdict) else (yield from _handle(environment, fact, refunds))
+    verdict = yield from effect()
     yield from close_event(envelope.event_id, verdict.status, environment.clock_us(), subject=verdict.awaited, error=verdict.note)
     return verdict
 
 
-def _handle(environment: Environment, fact: Fact, refunds: list[RefundNews] | None) -> Work[Verdict]:
-    match fact:
-        case CheckoutFact():
-            return (yield from handle_checkout(environment, fact, refunds))
-        case PaymentIntentFact():
-            return (yield from handle_payment_intent(environment, fact, refunds))
-        case RefundFact():
-            return (yield from handle_refund(environment, fact))
-        case ChargeFact():
-            return (yield from handle_charge(environment, fact, refunds))
-        case CustomerFact():
-            return (yield from handle_customer(environment, fact))
+def _said(verdict: Verdict) -> Work[Verdict]:
+    """An effect that is no more than a word."""
+    return verdict
+    yield  # a unit of work is a generator
 
 
 async def _keep_failure(environment: Environment, envelope: Envelope, payload: bytes, error: Exception) -> None:

@@ -1,4 +1,4 @@
-"""From what an event names to the purchase, its accounts locked."""
+"""From the purchase that an event is about to its row, its accounts locked."""
 
 from billing_service.commands.environment import Environment
 from billing_service.commands.reversals import purchase_accounts
@@ -6,15 +6,13 @@ from billing_service.commands.unit import Unit, begin
 from billing_service.domain.records import Purchase
 from billing_service.storage.purchase_rows import find_purchase, read_purchase
 from billing_service.storage.statements import Work
+from billing_service.stripe_events.ownership import PurchaseKey
 
 
-def purchase_of_ours(environment: Environment, reference: str) -> Work[tuple[Unit, Purchase] | None]:
-    """The purchase that a reference names, read under its accounts' locks; None when there is none."""
-    found = yield from find_purchase(reference)
-    if found is None:
-        return None
-    unit = yield from begin(environment, (yield from purchase_accounts(found[0])))
-    purchase = yield from read_purchase(*found)
+def locked_purchase(environment: Environment, key: PurchaseKey) -> Work[tuple[Unit, Purchase]]:
+    """A purchase of ours, read under the locks of its accounts."""
+    unit = yield from begin(environment, (yield from purchase_accounts(key[0])))
+    purchase = yield from read_purchase(*key)
     assert purchase is not None, "a reference names a purchase that is there"
     return unit, purchase
 

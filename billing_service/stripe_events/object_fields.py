@@ -7,7 +7,7 @@ from typing import Any, Final
 AMOUNT_MINOR_MAX: Final = 10**15
 """Far above any payment, far below the limit of a 64-bit integer."""
 TEXT_CHARACTERS_MAX: Final = 1_000
-MARK_CHARACTERS_MAX: Final = 255
+OWN_TEXT_CHARACTERS_MAX: Final = 255
 
 _WORD: Final = re.compile(r"[A-Za-z0-9_]{1,255}")
 _CURRENCY: Final = re.compile(r"[a-z]{3}")
@@ -95,18 +95,18 @@ class ObjectFields:
             raise FactInvalid(f"{self._where}.{name} is not text of at most {TEXT_CHARACTERS_MAX} characters")
         return value
 
-    def mark(self, name: str) -> str | None:
+    def own_text(self, name: str) -> str | None:
         """A top-level text that we may have put there ourselves; None where absent or of a shape that we never write."""
-        return _own_mark(self._values.get(name))
+        return own_text(self._values.get(name))
 
-    def metadata_mark(self, name: str) -> str | None:
+    def metadata_text(self, name: str) -> str | None:
         """The same, in the metadata. Metadata belongs to whoever made the object, so no content of it is invalid."""
         metadata = self._values.get("metadata")
         if metadata is None:
             return None
         if not isinstance(metadata, dict):
             raise FactInvalid(f"{self._where}.metadata is not an object")
-        return _own_mark(metadata.get(name))
+        return own_text(metadata.get(name))
 
     def _word(self, name: str, value: object) -> str | None:
         if value is None:
@@ -123,7 +123,8 @@ class ObjectFields:
         return value
 
 
-def _own_mark(value: object) -> str | None:
-    if isinstance(value, str) and 0 < len(value) <= MARK_CHARACTERS_MAX and value.isprintable():
+def own_text(value: object) -> str | None:
+    """A text that we may have written at Stripe ourselves; None for anything else."""
+    if isinstance(value, str) and 0 < len(value) <= OWN_TEXT_CHARACTERS_MAX and value.isprintable():
         return value
     return None

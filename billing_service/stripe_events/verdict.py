@@ -24,5 +24,10 @@ def ignored(note: str) -> Verdict:
     return Verdict(EventStatus.IGNORED, note)
 
 
+def waiting(payment_intent_id: str) -> Verdict:
+    """Ignored until a purchase knows the payment."""
+    return Verdict(EventStatus.IGNORED, "no purchase knows this payment yet", awaited=payment_intent_id)
+
+
 def quarantined(note: str) -> Verdict:
     return Verdict(EventStatus.QUARANTINED, note)

@@ -5,10 +5,8 @@ import time
 
 import pytest
 from billing_client.errors import BillingError
-from event_changes import changed
+from event_changes import PAID, changed, kept
 from held_back import held_back
-from prepaid.billing.v1 import admin_pb2
-from prepaid.billing.v1.purchases_pb2 import PURCHASE_STATUS_AWAITING_FUNDS as AWAITING_FUNDS
 from prepaid.billing.v1.purchases_pb2 import PURCHASE_STATUS_COMPLETED as COMPLETED
 from prepaid.billing.v1.purchases_pb2 import PURCHASE_STATUS_PENDING as PENDING
 from stack import CREDIT
@@ -17,15 +15,6 @@ from wire import key, request_of, row_counts, signature, told
 from billing_service.domain.refusals import storage_unavailable
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-
-PAID = ("payment_intent.succeeded", "checkout.session.completed")
-
-
-async def kept(wire, event_id):
-    listed = (await wire.call("ListStripeEvents", page_size=1000, include_payload=True)).events
-    [event] = [event for event in listed if event.event_id == event_id]
-    return event, admin_pb2.StripeEventStatus.Name(event.status).removeprefix("STRIPE_EVENT_STATUS_")
-
 
 QUARANTINED = [
     ("amount_subtotal", 1),
@@ -99,30 +88,6 @@ async def test_a_payment_of_one_purchase_pays_no_other(database, new_account):
         assert (await held.ends(account_id, second))["available"] == 1000
 
 
-async def test_what_is_not_ours_is_kept_and_moves_nothing(database, new_account):
-    async with held_back(database.url) as held:
-        account_id = new_account()
-        purchase = await held.paid_checkout(account_id, granted=0)
-        intent, session = sorted(await held.events(*PAID), key=lambda event: event["type"], reverse=True)
-        foreign = changed(session, 1, "metadata", {}, type=PAID[1])
-        foreign["data"]["object"]["client_reference_id"] = None
-        for event in (
-            foreign,
-            changed(intent, 2, "metadata", {}),
-            changed(session, 3, "mode", "subscription"),
-            changed(session, 4, "status", "open"),
-            changed(session, 5, type="invoice.paid"),
-            changed(session, 6, type="never.heard.of"),
-            changed(session, 7, account="acct_connected"),
-        ):
-            assert await held.wire.deliver(event) == "IGNORED", event["type"]
-            assert (await kept(held.wire, event["id"]))[0].error
-        unpaid = changed(session, 8, "payment_status", "unpaid")
-        assert await held.wire.deliver(unpaid) == "PROCESSED"
-        end = await held.ends(account_id, purchase)
-        assert (end["available"], end["statement"], end["status"]) == (0, 0, AWAITING_FUNDS)
-
-
 async def test_bytes_that_are_no_event_are_refused_and_not_kept(stack, wire, stored):
     await stack.webhooks()
     before = await row_counts(stored)
@@ -180,7 +145,7 @@ async def test_a_failing_handler_keeps_the_event_and_the_next_try_has_the_effect
                 yield
 
             with monkeypatch.context() as patch:
-                patch.setattr("billing_service.stripe_events.inbox.handle_checkout", broken)
+                patch.setattr("billing_service.stripe_events.effect.handle_checkout", broken)
                 with pytest.raises(BillingError) as failed:
                     await held.wire.deliver(session)
             assert told(failed.value) == (status, reason)

@@ -39,6 +39,7 @@ TABLES = [
     "purchase_references",
     "refunds",
     "referrals",
+    "deployment",
     "stripe_events",
     "api_keys",
     "audit_records",

@@ -1,5 +1,15 @@
 """Objects of Stripe's inside events, as far as the product reads them."""
 
+from doubles import DEPLOYMENT
+
+from billing_service.domain.deployment import MARK_FIELD, MarkKind
+
+
+def metadata(checkout):
+    """What the product put on a checkout and its payment."""
+    mark = DEPLOYMENT.mark(MarkKind.PURCHASE, checkout.purchase_id)
+    return {"purchase_id": checkout.purchase_id, "account_id": checkout.account_id, MARK_FIELD: mark}
+
 
 def session(checkout, **changes):
     """A checkout session, paid unless told otherwise."""
@@ -12,7 +22,7 @@ def session(checkout, **changes):
         "payment_intent": f"pi_{checkout.session_id}",
         "customer": checkout.customer_id,
         "client_reference_id": checkout.purchase_id,
-        "metadata": {"purchase_id": checkout.purchase_id, "account_id": checkout.account_id},
+        "metadata": metadata(checkout),
         "amount_subtotal": checkout.amount_subtotal_minor,
         "amount_total": checkout.amount_total_minor,
         "total_details": {"amount_discount": 0, "amount_tax": 0},
@@ -30,7 +40,7 @@ def payment_intent(checkout):
         "amount": checkout.amount_total_minor,
         "amount_received": checkout.amount_total_minor,
         "currency": checkout.currency,
-        "metadata": {"purchase_id": checkout.purchase_id, "account_id": checkout.account_id},
+        "metadata": metadata(checkout),
         "livemode": False,
     }
 

@@ -23,8 +23,8 @@ class FaultyProvider:
         self.unreachable_calls = 0
         """How many calls from now on find nobody."""
 
-    async def create_customer(self, *, account_id, email, name, idempotency_key):
-        del account_id, email, name
+    async def create_customer(self, *, account_id, email, name, mark, idempotency_key):
+        del account_id, email, name, mark
         return await self._at_point("create_customer", lambda: self._ids("cus"), idempotency_key)
 
     async def create_checkout(self, order):
@@ -36,9 +36,9 @@ class FaultyProvider:
     async def expire_checkout(self, session_id, idempotency_key):
         return await self._at_point("expire_checkout", lambda: self._close(session_id), idempotency_key)
 
-    async def create_refund(self, *, refund_id, purchase_id, account_id, payment_intent_id, amount_minor, idempotency_key):
+    async def create_refund(self, *, refund_id, purchase_id, account_id, payment_intent_id, amount_minor, mark, idempotency_key):
         del account_id
-        made = ("succeeded", amount_minor, "usd", payment_intent_id, None, refund_id, purchase_id)
+        made = ("succeeded", amount_minor, "usd", payment_intent_id, None, refund_id, purchase_id, mark)
         return await self._at_point("create_refund", lambda: self._send_back(*made), idempotency_key)
 
     async def list_refunds(self, payment_intent_id):

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import NamedTuple
 
 import grpc
-from doubles import SECOND_US, START_US, FakeClock
+from doubles import DEPLOYMENT, SECOND_US, START_US, FakeClock
 from fault_provider import FaultyProvider
 from google.protobuf import text_format
 from google.protobuf.message import Message
@@ -27,6 +27,7 @@ from billing_service.api.stripe_events import StripeEvents
 from billing_service.catalogs import load_catalog
 from billing_service.commands.environment import Environment, PurchaseTerms
 from billing_service.domain.catalog import CustomAmountLimits
+from billing_service.domain.deployment import MARK_FIELD
 from billing_service.domain.referrals import ReferralPolicy
 from billing_service.domain.refusals import Failure, Reason, Refusal
 from billing_service.ledger.reader import BalanceReader
@@ -39,6 +40,7 @@ ID = re.compile(r"[a-z]+_run\d{5}x\d{4}")
 TAG = re.compile(r"run\d{5}x")
 FROM_CHANCE = re.compile(r"999[A-HJ-NP-Z2-9]{5}|777[a-z2-7]{5,}")
 """Referral codes and ids of API keys, as `Chance` makes them."""
+MARK = re.compile(rf'(?<="{MARK_FIELD}": ")[0-9a-f]+')
 
 
 class Told(NamedTuple):
@@ -85,7 +87,7 @@ def renamed(text):
     """Without what differs from run to run: ids are numbered in the order in which they appear."""
     seen = {}
     text = ID.sub(lambda match: seen.setdefault(match[0], f"{match[0].partition('_')[0]}#{len(seen)}"), text)
-    return FROM_CHANCE.sub("CHANCE", TAG.sub("RUN", text))
+    return MARK.sub("MARK", FROM_CHANCE.sub("CHANCE", TAG.sub("RUN", text)))
 
 
 class FaultService:
@@ -103,6 +105,7 @@ class FaultService:
             writer=self.writer,
             balances=self.balances,
             provider=self.provider,
+            deployment=DEPLOYMENT,
             catalog=load_catalog(),
             terms=PurchaseTerms(CustomAmountLimits(), "https://shop.test/ok", "https://shop.test/no", 3_600 * SECOND_US, False, False),
             referrals=ReferralPolicy(bonus_microcredits=500, minimum_purchase_minor=100),

@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from doubles import CountingIds
+from doubles import DEPLOYMENT, CountingIds
 from ledger_setup import deduction, give
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
@@ -39,6 +39,7 @@ def environment_on(store, clock, ids):
         writer=LedgerWriter(store, clock, ids, batch_max=16, wait_s=0),
         balances=BalanceReader(store, clock, batch_max=16, wait_s=0),
         provider=None,
+        deployment=DEPLOYMENT,
         catalog=None,
         terms=None,
         referrals=None,

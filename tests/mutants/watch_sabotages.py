@@ -118,9 +118,8 @@ WATCH = (
         "events are counted in each run of their unit",
         "P48",
         "billing_service/stripe_events/inbox.py",
-        "    verdict = fact if isinstance(fact, Verdict) else (yield from _handle(environment, fact, refunds))\n",
-        '    environment.figures.events[_counted_type(envelope), "PROCESSED"] += 1\n'
-        "    verdict = fact if isinstance(fact, Verdict) else (yield from _handle(environment, fact, refunds))\n",
+        "    verdict = yield from effect()\n",
+        '    environment.figures.events[_counted_type(envelope), "PROCESSED"] += 1\n    verdict = yield from effect()\n',
         (f"{COUNTED}::test_a_purchase_is_counted_once_though_its_unit_ran_again[sqlite]",),
     ),
     Sabotage(

@@ -2,6 +2,7 @@
 
 from scripted_stripe import Reply
 
+from billing_service.domain.deployment import MARK_FIELD
 from billing_service.payments.port import CheckoutOrder
 
 KEY = "sk_" + "test_" + "scripted"
@@ -16,8 +17,9 @@ ORDER = CheckoutOrder(
     success_url="https://app.example/ok?session={CHECKOUT_SESSION_ID}",
     cancel_url="https://app.example/no",
     expire_time_us=1_800_000_000_999_999,
-    metadata={"order": "7", "purchase_id": "pur_forged"},
+    metadata={"order": "7", "purchase_id": "pur_forged", MARK_FIELD: "forged"},
     idempotency_key="checkout:pur_1",
+    mark="mark-of-pur_1",
 )
 SESSION = {
     "id": "cs_test_1",
@@ -52,6 +54,7 @@ REFUND_ARGUMENTS = {
     "account_id": "acme",
     "payment_intent_id": "pi_1",
     "amount_minor": 500,
+    "mark": "mark-of-ref_1",
     "idempotency_key": "refund:ref_1",
 }
 

@@ -11,6 +11,7 @@ from stripe.params.checkout import SessionCreateParams, SessionExpireParams
 from stripe_answers import KEY, ORDER, REFUND, REFUND_ARGUMENTS, SESSION, error_reply
 from stripe_parameters import faults, nested
 
+from billing_service.domain.deployment import MARK_FIELD
 from billing_service.payments.port import PaymentProvider, ProviderRefund, ProviderRefused
 
 
@@ -64,8 +65,8 @@ async def test_a_checkout_is_asked_for_in_stripes_own_terms(server, provider, or
     assert (asked.method, asked.path, asked.key) == ("POST", "/v1/checkout/sessions", "checkout:pur_1")
     assert faults(asked.params, SessionCreateParams) == []
     params = nested(asked.params)
-    marks = {**order.metadata, "purchase_id": "pur_1", "account_id": "acme"}
-    assert params["metadata"] == params["payment_intent_data"]["metadata"] == marks
+    metadata = {**order.metadata, "purchase_id": "pur_1", "account_id": "acme", MARK_FIELD: "mark-of-pur_1"}
+    assert params["metadata"] == params["payment_intent_data"]["metadata"] == metadata
     assert params["client_reference_id"] == "pur_1"
     assert (params["success_url"], params["cancel_url"]) == (ORDER.success_url, ORDER.cancel_url)
     assert params["expires_at"] == "1800000000"
@@ -85,26 +86,36 @@ async def test_a_checkout_is_asked_for_in_stripes_own_terms(server, provider, or
 @pytest.mark.parametrize(("email", "name"), [("", ""), ("a@example.org", "Ada")])
 async def test_a_customer_is_made(server, provider, email, name):
     server.will(Reply({"id": "cus_9", "object": "customer"}))
-    assert await provider.create_customer(account_id="acme", email=email, name=name, idempotency_key="customer:acme") == "cus_9"
+    said = {"account_id": "acme", "email": email, "name": name, "mark": "mark-of-acme", "idempotency_key": "customer:acme"}
+    assert await provider.create_customer(**said) == "cus_9"
     [asked] = server.asked
     assert (asked.path, asked.key) == ("/v1/customers", "customer:acme")
     assert faults(asked.params, CustomerCreateParams) == []
-    assert nested(asked.params) == {"metadata": {"account_id": "acme"}} | ({"email": email, "name": name} if email else {})
+    assert nested(asked.params) == {"metadata": {"account_id": "acme", MARK_FIELD: "mark-of-acme"}} | (
+        {"email": email, "name": name} if email else {}
+    )
 
 
 async def test_a_refund_is_made_under_one_key_over_all_attempts(server, provider):
-    marked = {**REFUND, "metadata": {"refund_id": "ref_1", "purchase_id": "pur_1"}}
+    marked = {**REFUND, "metadata": {"refund_id": "ref_1", "purchase_id": "pur_1", MARK_FIELD: "mark-of-ref_1"}}
     server.will(Drop(), error_reply(500, type="api_error"), Reply(marked))
     refund = await provider.create_refund(**REFUND_ARGUMENTS)
-    assert refund == ProviderRefund("re_1", "succeeded", 500, "usd", "pi_1", "ch_1", "ref_1", "pur_1")
+    assert refund == ProviderRefund("re_1", "succeeded", 500, "usd", "pi_1", "ch_1", "ref_1", "pur_1", "mark-of-ref_1")
     assert {asked.key for asked in server.asked} == {"refund:ref_1"}
     assert len(server.asked) == 3
     assert faults(server.asked[-1].params, RefundCreateParams) == []
     assert nested(server.asked[-1].params) == {
         "payment_intent": "pi_1",
         "amount": "500",
-        "metadata": {"refund_id": "ref_1", "purchase_id": "pur_1", "account_id": "acme"},
+        "metadata": {"refund_id": "ref_1", "purchase_id": "pur_1", "account_id": "acme", MARK_FIELD: "mark-of-ref_1"},
     }
+
+
+async def test_a_refund_that_an_older_program_began_is_asked_for_as_it_did(server, provider):
+    server.will(Reply(REFUND))
+    refund = await provider.create_refund(**{**REFUND_ARGUMENTS, "mark": ""})
+    assert refund.mark == ""
+    assert nested(server.asked[-1].params)["metadata"] == {"refund_id": "ref_1", "purchase_id": "pur_1", "account_id": "acme"}
 
 
 async def test_refunds_of_all_pages_are_listed(server, provider):
@@ -139,7 +150,7 @@ async def test_recorded_objects_are_read(server, provider):
     ("metadata", "client_reference_id", "purchase_id"),
     [({"purchase_id": "pur_1"}, None, None), ({}, "pur_1", None), ({"purchase_id": "pur_1"}, "pur_2", None), (None, None, None)],
 )
-async def test_a_purchase_is_named_only_by_both_marks(server, provider, metadata, client_reference_id, purchase_id):
+async def test_a_purchase_is_named_only_by_metadata_and_reference(server, provider, metadata, client_reference_id, purchase_id):
     server.will(Reply({**SESSION, "metadata": metadata, "client_reference_id": client_reference_id, "total_details": None}))
     assert (await provider.get_checkout("cs_test_1")).purchase_id == purchase_id
 

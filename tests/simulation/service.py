@@ -20,6 +20,7 @@ from billing_service.api.stripe_events import StripeEvents
 from billing_service.clock import TimeOrderedIds
 from billing_service.commands.environment import Environment, PurchaseTerms
 from billing_service.domain.catalog import CustomAmountLimits, Package, catalog_of
+from billing_service.domain.deployment import Deployment, Mode
 from billing_service.domain.referrals import ReferralPolicy
 from billing_service.domain.spending import SpendingTerms
 from billing_service.jobs.expiry import sweep_expired
@@ -51,6 +52,7 @@ TERMS = PurchaseTerms(
 )
 
 
+DEPLOYMENT = Deployment("dep_simulated", b"simulated", Mode.SANDBOX, 0)
 STREAM_DEDUCTIONS = billing_pb2.DESCRIPTOR.services_by_name["BillingService"].methods_by_name["StreamDeductions"]
 CALLER = "simulation"
 IN_FLIGHT_MAX = 1_000
@@ -81,6 +83,7 @@ class ServiceProcess:
             writer=LedgerWriter(store, clock_us, ids, terms=SPENDING, **bounds),
             balances=BalanceReader(store, clock_us, **bounds),
             provider=provider,
+            deployment=DEPLOYMENT,
             catalog=CATALOG,
             terms=TERMS,
             referrals=ReferralPolicy(BONUS, BONUS_PURCHASE_MIN_MINOR, REWARDED_MAX, vesting_us),

@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass, replace
 
+from billing_service.domain.deployment import MARK_FIELD
 from billing_service.payments.port import CheckoutSession, ProviderRefund, ProviderRefused
 
 CURRENCY = "usd"
@@ -26,6 +27,8 @@ class SimulatedStripe:
         self._made = 0
         self.customers = {}
         self.sessions = {}
+        self.marks = {}
+        """Of sessions."""
         self.unfunded = set()
         """Sessions whose promised payment did not come."""
         self.payments = {}
@@ -45,14 +48,14 @@ class SimulatedStripe:
 
     # What the service asks for.
 
-    def create_customer(self, account_id, email, name):
+    def create_customer(self, account_id, email, name, mark):
         customer_id = self._id("cus")
         self.customers[customer_id] = {
             "id": customer_id,
             "object": "customer",
             "email": email,
             "name": name,
-            "metadata": {"account_id": account_id},
+            "metadata": {"account_id": account_id, MARK_FIELD: mark},
         }
         self._tell("customer.created", self.customers[customer_id])
         return customer_id
@@ -79,6 +82,7 @@ class SimulatedStripe:
             currency=order.currency,
             livemode=False,
         )
+        self.marks[session_id] = order.mark
         return self.sessions[session_id]
 
     def expire_checkout(self, session_id):
@@ -99,6 +103,7 @@ class SimulatedStripe:
             charge_id=f"ch_{payment_intent_id}",
             refund_id=metadata.get("refund_id"),
             purchase_id=metadata.get("purchase_id"),
+            mark=metadata.get(MARK_FIELD, ""),
         )
         self.refunds[refund.stripe_refund_id] = refund
         self._tell("refund.created", _refund(refund))
@@ -117,7 +122,7 @@ class SimulatedStripe:
     def pay(self, session_id, *, later):
         session = self.sessions[session_id]
         payment_intent_id = self._id("pi")
-        metadata = {"purchase_id": session.purchase_id, "account_id": session.account_id}
+        metadata = self._metadata(session)
         self.payments[payment_intent_id] = Payment(payment_intent_id, session.amount_total_minor, session.customer_id, metadata)
         if not later:
             self._tell("payment_intent.succeeded", self._payment(payment_intent_id, "succeeded"))
@@ -149,7 +154,10 @@ class SimulatedStripe:
 
     def _change_session(self, session_id, kind, **changes):
         session = self.sessions[session_id] = replace(self.sessions[session_id], **changes)
-        self._tell(kind, _session(session))
+        self._tell(kind, _session(session) | {"metadata": self._metadata(session)})
+
+    def _metadata(self, session):
+        return {"purchase_id": session.purchase_id, "account_id": session.account_id, MARK_FIELD: self.marks[session.session_id]}
 
     def _payment(self, payment_intent_id, status):
         payment = self.payments[payment_intent_id]
@@ -193,13 +201,12 @@ def _session(session):
         "total_details": {"amount_discount": 0, "amount_tax": 0},
         "currency": session.currency,
         "client_reference_id": session.purchase_id,
-        "metadata": {"purchase_id": session.purchase_id, "account_id": session.account_id},
         "livemode": False,
     }
 
 
 def _refund(refund):
-    marks = {"refund_id": refund.refund_id, "purchase_id": refund.purchase_id}
+    named = {"refund_id": refund.refund_id, "purchase_id": refund.purchase_id, MARK_FIELD: refund.mark}
     return {
         "id": refund.stripe_refund_id,
         "object": "refund",
@@ -208,5 +215,5 @@ def _refund(refund):
         "amount": refund.amount_minor,
         "currency": refund.currency,
         "status": refund.status,
-        "metadata": {name: value for name, value in marks.items() if value},
+        "metadata": {name: value for name, value in named.items() if value},
     }

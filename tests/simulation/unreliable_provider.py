@@ -1,5 +1,6 @@
 """The payment provider that a simulated service is given: Stripe behind a line that loses requests and replies."""
 
+from billing_service.domain.deployment import MARK_FIELD
 from billing_service.payments.port import ProviderRefused, ProviderUnavailable
 
 _STORED_FAILURE = object()
@@ -59,8 +60,9 @@ class UnreliableProvider:
     def _unlucky(self, share):
         return not self.reliable and self._chance.random() < share
 
-    async def create_customer(self, *, account_id, email, name, idempotency_key):
-        return await self._call(lambda: self.stripe.create_customer(account_id, email, name), idempotency_key, (account_id, email, name))
+    async def create_customer(self, *, account_id, email, name, mark, idempotency_key):
+        said = (account_id, email, name, mark)
+        return await self._call(lambda: self.stripe.create_customer(*said), idempotency_key, said)
 
     async def create_checkout(self, order):
         return await self._call(lambda: self.stripe.create_checkout(order), order.idempotency_key, order)
@@ -71,13 +73,13 @@ class UnreliableProvider:
     async def expire_checkout(self, session_id, idempotency_key):
         return await self._call(lambda: self.stripe.expire_checkout(session_id), idempotency_key, session_id)
 
-    async def create_refund(self, *, refund_id, purchase_id, account_id, payment_intent_id, amount_minor, idempotency_key):
-        metadata = {"refund_id": refund_id, "purchase_id": purchase_id, "account_id": account_id}
+    async def create_refund(self, *, refund_id, purchase_id, account_id, payment_intent_id, amount_minor, mark, idempotency_key):
+        metadata = {"refund_id": refund_id, "purchase_id": purchase_id, "account_id": account_id, MARK_FIELD: mark}
         status = self._chance.choice(["succeeded", "succeeded", "pending"])
         return await self._call(
             lambda: self.stripe.create_refund(payment_intent_id, amount_minor, status, metadata),
             idempotency_key,
-            (payment_intent_id, amount_minor, refund_id),
+            (payment_intent_id, amount_minor, refund_id, mark),
         )
 
     async def list_refunds(self, payment_intent_id):

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from billing_service.domain.deployment import MARK_FIELD
 from billing_service.domain.purchases import CheckoutReport, PurchaseNews
 from billing_service.stripe_events.envelope import Envelope
 from billing_service.stripe_events.facts import (
@@ -23,7 +24,7 @@ from billing_service.stripe_events.object_fields import AMOUNT_MINOR_MAX, FactIn
 
 RECORDED = Path(__file__).parents[3] / "shared" / "stripe" / "objects"
 ABSENT = object()
-MARKS = {"purchase_id": "pur_1", "account_id": "acme", "refund_id": "ref_1"}
+METADATA = {"purchase_id": "pur_1", "account_id": "acme", "refund_id": "ref_1", MARK_FIELD: "mark-of-ref_1"}
 SESSION = {
     "id": "cs_1",
     "object": "checkout.session",
@@ -38,7 +39,7 @@ SESSION = {
     "total_details": {"amount_discount": 500, "amount_tax": 300, "amount_shipping": 0},
     "currency": "usd",
     "livemode": False,
-    "metadata": MARKS,
+    "metadata": METADATA,
 }
 PAYMENT_INTENT = {
     "id": "pi_1",
@@ -50,7 +51,7 @@ PAYMENT_INTENT = {
     "customer": "cus_1",
     "latest_charge": "ch_1",
     "livemode": False,
-    "metadata": MARKS,
+    "metadata": METADATA,
 }
 CHARGE = {
     "id": "ch_1",
@@ -60,7 +61,7 @@ CHARGE = {
     "currency": "usd",
     "payment_intent": "pi_1",
     "livemode": False,
-    "metadata": MARKS,
+    "metadata": METADATA,
 }
 REFUND = {
     "id": "re_1",
@@ -70,9 +71,9 @@ REFUND = {
     "status": "pending",
     "payment_intent": "pi_1",
     "charge": "ch_1",
-    "metadata": MARKS,
+    "metadata": METADATA,
 }
-CUSTOMER = {"id": "cus_1", "object": "customer", "email": "a@example.org", "name": "Ada", "livemode": False, "metadata": MARKS}
+CUSTOMER = {"id": "cus_1", "object": "customer", "email": "a@example.org", "name": "Ada", "livemode": False, "metadata": METADATA}
 
 FAMILIES = {
     "checkout.session.completed": SESSION,
@@ -165,7 +166,7 @@ def test_other_types_tell_no_fact(event_type):
         ({"metadata": {"order": "7"}, "client_reference_id": None}, None, False),
     ],
 )
-def test_a_purchase_is_named_only_by_both_marks(changes, purchase_id, noted):
+def test_a_purchase_is_named_only_by_metadata_and_reference(changes, purchase_id, noted):
     fact = checkout_fact(envelope("checkout.session.completed", SESSION, **changes))
     assert fact.purchase_id == purchase_id
     assert bool(fact.note) is noted
@@ -215,8 +216,8 @@ def test_a_session_that_sells_nothing_has_no_amounts():
             PaymentIntentFact("pi_1", "succeeded", 4_500, 4_500, "usd", "cus_1", "ch_1", "pur_1", "acme", False),
         ),
         ("charge.refunded", CHARGE, ChargeFact("ch_1", "pi_1", 4_500, 500, "usd", "pur_1", False)),
-        ("refund.created", REFUND, RefundFact("re_1", "pi_1", "ch_1", 500, "usd", "pending", "ref_1", "pur_1")),
-        ("refund.failed", {**REFUND, "metadata": {}}, RefundFact("re_1", "pi_1", "ch_1", 500, "usd", "pending", None, None)),
+        ("refund.created", REFUND, RefundFact("re_1", "pi_1", "ch_1", 500, "usd", "pending", "ref_1", "pur_1", "mark-of-ref_1")),
+        ("refund.failed", {**REFUND, "metadata": {}}, RefundFact("re_1", "pi_1", "ch_1", 500, "usd", "pending", None, None, "")),
         ("customer.created", CUSTOMER, CustomerFact("cus_1", "a@example.org", "Ada", "acme", False)),
         ("customer.updated", {**CUSTOMER, "email": None, "name": None, "deleted": True}, CustomerFact("cus_1", "", "", "acme", True)),
         ("customer.deleted", CUSTOMER, CustomerFact("cus_1", "a@example.org", "Ada", "acme", True)),

@@ -82,11 +82,13 @@ refunds = Table(
     id_column("stripe_refund_id"),
     text_column("reason"),
     number_column("create_time_us"),
+    number_column("is_marked", default=0),
     check("status", "status IN ('PENDING', 'SUCCEEDED', 'FAILED', 'CANCELED')"),
     check("amount_minor", "amount_minor > 0"),
+    check("is_marked", "is_marked IN (0, 1)"),
 )
 Index("ix_refunds_purchase", refunds.c.account_id, refunds.c.purchase_id)
-"""`requires_settlement`: its credits still wait in the place `set_aside`."""
+"""`requires_settlement`: its credits still wait in the place `set_aside`. `is_marked`: its object at Stripe carries this deployment's mark."""
 
 referrals = Table(
     "referrals",

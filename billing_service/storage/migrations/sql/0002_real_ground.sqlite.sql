@@ -39,6 +39,8 @@ ALTER TABLE referrals ADD COLUMN referee_taken_purchase INTEGER NOT NULL DEFAULT
 -- next
 ALTER TABLE referrals ADD COLUMN referee_taken_debt INTEGER NOT NULL DEFAULT 0
 -- next
+ALTER TABLE refunds ADD COLUMN is_marked INTEGER NOT NULL DEFAULT 0 CONSTRAINT ck_refunds_is_marked CHECK (is_marked IN (0, 1))
+-- next
 INSERT INTO purchase_references (reference, account_id, purchase_id) SELECT refund_id, account_id, purchase_id FROM refunds
 -- next
 INSERT INTO purchase_references (reference, account_id, purchase_id)
