@@ -9,10 +9,10 @@ import structlog
 from billing_service.commands.customers import ensure_customer, forget_customer, stripe_refused
 from billing_service.commands.environment import Environment
 from billing_service.commands.sale_terms import terms_of, todays_terms
-from billing_service.commands.unit import Request, audit, begin, spend_key, spent_key
+from billing_service.commands.unit import Request, Unit, audit, begin, spend_key, spent_key
 from billing_service.domain.catalog import PurchaseItem
 from billing_service.domain.deployment import MarkKind
-from billing_service.domain.purchases import PurchaseNews, PurchaseStatus, next_status
+from billing_service.domain.purchases import PurchaseNews, PurchaseStatus, may_be_opened, next_status
 from billing_service.domain.records import Purchase
 from billing_service.domain.refusals import stripe_unavailable
 from billing_service.ledger.operations import Answer
@@ -22,6 +22,9 @@ from billing_service.storage.purchase_rows import PURCHASES, claim_reference, re
 from billing_service.storage.statements import Work
 
 log = structlog.get_logger(__name__)
+
+CHECKOUT_AHEAD_MIN_US = 40 * 60 * 1_000_000
+"""Stripe opens no page that runs out within 30 minutes of its own clock; the rest is for the difference and the way there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,7 @@ async def create_purchase(environment: Environment, command: CreatePurchase) -> 
 
 def _begin(environment: Environment, command: CreatePurchase) -> Work[Purchase | Answer]:
     unit = yield from begin(environment, [command.account_id], make_missing=True)
-    begun = yield from _begun(command)
+    begun = yield from _begun(unit, command)
     if begun is not None:
         return begun
     item, terms = command.item(), environment.terms
@@ -100,7 +103,7 @@ def _begin(environment: Environment, command: CreatePurchase) -> Work[Purchase |
     return purchase
 
 
-def _begun(command: CreatePurchase) -> Work[Purchase | Answer | None]:
+def _begun(unit: Unit, command: CreatePurchase) -> Work[Purchase | Answer | None]:
     """What the key has begun or answered already. An empty currency means what it meant then, whatever the catalogue's is by now."""
     key_id = command.request_in("").key.id
     stored = (yield from find_keys([key_id])).get(key_id)
@@ -111,12 +114,24 @@ def _begun(command: CreatePurchase) -> Work[Purchase | Answer | None]:
     command.request_in(purchase.currency).key.check(stored)
     if stored.reply is not None:
         return Answer(stored.reply, replayed=True)
-    if purchase.status is PurchaseStatus.PENDING:
+    if may_be_opened(purchase.status):
+        yield from _renew(unit, purchase)
         return purchase
     # Called off before Stripe answered: no page is opened for it any more.
     reply = command.encode(purchase)
     yield from answer_key(key_id, reply)
     return Answer(reply, replayed=False)
+
+
+def _renew(unit: Unit, purchase: Purchase) -> Work[None]:
+    """Gives a purchase whose page ran out unseen, or would be refused for running out too soon, a new page under a new key."""
+    if purchase.status is PurchaseStatus.PENDING and purchase.expire_time_us - unit.now_us >= CHECKOUT_AHEAD_MIN_US:
+        return
+    purchase.status = PurchaseStatus.PENDING
+    purchase.attempt += 1
+    purchase.checkout_session_id = ""
+    purchase.expire_time_us = unit.now_us + unit.environment.terms.checkout_lifetime_us
+    yield from PURCHASES.replace(purchase)
 
 
 async def _ask_stripe(environment: Environment, purchase: Purchase) -> CheckoutSession:
@@ -165,6 +180,8 @@ def _open(
         return Answer(stored.reply, replayed=True)
     purchase = yield from read_purchase(request.key.account_id, purchase_id)
     assert purchase is not None
+    if purchase.status is PurchaseStatus.EXPIRED and purchase.checkout_session_id != session.session_id:
+        purchase.status = PurchaseStatus.PENDING  # an earlier page, which nobody saw, ran out while Stripe was asked
     purchase.checkout_session_id = session.session_id
     # Called off while Stripe was asked: nobody is sent to the page, which runs out by itself.
     purchase.checkout_url = session.url if purchase.status is PurchaseStatus.PENDING else ""

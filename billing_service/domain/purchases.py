@@ -68,6 +68,11 @@ def next_status(before: PurchaseStatus, heard: PurchaseNews) -> PurchaseStatus:
     return TRANSITIONS[before, heard]
 
 
+def may_be_opened(status: PurchaseStatus) -> bool:
+    """Whether a CreatePurchase that was never answered may still open a page. One that ran out meanwhile was seen by nobody."""
+    return status in (PurchaseStatus.PENDING, PurchaseStatus.EXPIRED)
+
+
 def is_cancelable(status: PurchaseStatus) -> bool:
     """Whether CancelPurchase may call it off: only while nobody paid or promised to."""
     return status is PurchaseStatus.PENDING

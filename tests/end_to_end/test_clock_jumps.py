@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 
 import pytest
 from doubles import DAY_US, SECOND_US
+from leaping_clock import LeapingClock
 from stack import CREDIT, running_stack
 from wire import Wire, key, told
 
-from billing_service.clock import TimeOrderedIds, system_clock_us
+from billing_service.clock import system_clock_us
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -19,22 +20,9 @@ DEDUCTIONS_EACH = 5
 """Of each caller between two leaps."""
 
 
-class Leaping:
-    """The clock of the service: true but for `off_us`."""
-
-    def __init__(self):
-        self.off_us = 0
-
-    def __call__(self):
-        return system_clock_us() + self.off_us
-
-
 @pytest.fixture
 def clock(monkeypatch):
-    leaping = Leaping()
-    monkeypatch.setattr("billing_service.bootstrap.system_clock_us", leaping)
-    monkeypatch.setattr("billing_service.bootstrap.TimeOrderedIds", lambda: TimeOrderedIds(leaping))
-    return leaping
+    return LeapingClock().rule(monkeypatch)
 
 
 def moment(us):

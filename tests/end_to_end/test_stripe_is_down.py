@@ -5,6 +5,7 @@ import asyncio
 import pytest
 import pytest_asyncio
 from billing_client.errors import BillingError
+from lasting_stripe import hasty
 from stack import CREDIT, running_stack
 from wire import Wire, row_counts, told
 
@@ -24,9 +25,7 @@ LOST_ANSWER = [{"kind": "drop", "when": "after", "count": 1}, {"kind": "drop", "
 
 @pytest.fixture(autouse=True)
 def _hasty_sdk(monkeypatch):
-    """The SDK's own pauses between its attempts, made short."""
-    monkeypatch.setattr("stripe.HTTPClient.INITIAL_DELAY", 0.01)
-    monkeypatch.setattr("stripe.HTTPClient.MAX_DELAY", 0.02)
+    hasty(monkeypatch)
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -1,21 +1,14 @@
 """What was allowed when a page was opened holds, whatever settings and catalogue say by the time of the repeat or the payment."""
 
-from contextlib import asynccontextmanager
-
-import httpx
 import pytest
 import pytest_asyncio
 from event_changes import changed
 from held_back import held_back
+from lasting_stripe import hasty, lasting_stripe
 from prepaid.billing.v1.purchases_pb2 import PURCHASE_STATUS_COMPLETED as COMPLETED
 from prepaid.billing.v1.referrals_pb2 import REFERRAL_STATE_CLOSED, REFERRAL_STATE_QUALIFIED, REFERRAL_STATE_REWARDED
-from stack import CREDIT, STRIPE_KEY, environment, running_stack
+from stack import CREDIT, running_stack
 from wire import Wire
-
-from billing_service.bootstrap import open_service
-from billing_service.sandbox.config import SandboxConfig
-from billing_service.sandbox.run import serve_sandbox
-from billing_service.settings import load_settings
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -32,48 +25,13 @@ def catalog_file(path, *, currency="usd", name="Starter Pack", sold=1_000, price
 
 @pytest.fixture(autouse=True)
 def _hasty_sdk(monkeypatch):
-    """The SDK's own pauses between its attempts, made short."""
-    monkeypatch.setattr("stripe.HTTPClient.INITIAL_DELAY", 0.01)
-    monkeypatch.setattr("stripe.HTTPClient.MAX_DELAY", 0.02)
-
-
-class LastingStripe:
-    """A sandbox that goes on while services come and go."""
-
-    def __init__(self, url, database_url, http):
-        self.url, self._database_url, self._http = url, database_url, http
-
-    async def call(self, method, path, **form):
-        """A call to Stripe's API as its Dashboard makes it."""
-        authorization = {"Authorization": f"Bearer {STRIPE_KEY}"}
-        answer = await self._http.request(method, f"{self.url}/v1/{path}", data=form, headers=authorization)
-        answer.raise_for_status()
-        return answer.json()
-
-    async def lose_answer(self):
-        """Executes the next call for a checkout, and answers neither it nor its repetitions."""
-        for when, count in (("after", 1), ("before", 30)):
-            fault = {"kind": "drop", "when": when, "count": count, "method": "POST", "path_prefix": "/v1/checkout/sessions"}
-            (await self._http.post(f"{self.url}/_sandbox/faults", json=fault)).raise_for_status()
-
-    async def mend(self):
-        (await self._http.delete(f"{self.url}/_sandbox/faults")).raise_for_status()
-
-    async def sessions(self):
-        return (await self.call("GET", "checkout/sessions"))["data"]
-
-    @asynccontextmanager
-    async def service(self, **settings):
-        """A service of these settings, and a line to it."""
-        settings = load_settings(environment(self._database_url, self.url, **settings))
-        async with open_service(settings) as service, Wire(service.address) as wire:
-            yield wire
+    hasty(monkeypatch)
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def lasting(database):
-    async with serve_sandbox(SandboxConfig()) as url, httpx.AsyncClient() as http:
-        yield LastingStripe(url, database.url, http)
+    async with lasting_stripe(database.url) as stripe:
+        yield stripe
 
 
 async def test_a_resumed_purchase_says_to_stripe_what_it_said_first(lasting, tmp_path):
