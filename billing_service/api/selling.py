@@ -75,12 +75,11 @@ class Selling:
 
     async def create_account(self, request: accounts_pb2.CreateAccountRequest, call: Call) -> bytes:
         account_id = validation.account_id(request.account_id)
-        email = validation.email(request.email)
         name = validation.text("name", request.name, validation.NAME_MAX)
         code = validation.text("referral_code", request.referral_code)
         metadata = metadata_text(validation.metadata(request.metadata))
-        keyed = request_of(call, account_id, request.idempotency_key, email, name, code.strip(" ").upper(), metadata)
-        command = CreateAccount(keyed, account_id, email, name, code, metadata, _encode_account)
+        keyed = request_of(call, account_id, request.idempotency_key, request.email, name, code.strip(" ").upper(), metadata)
+        command = CreateAccount(keyed, account_id, request.email, validation.email, name, code, metadata, _encode_account)
         return _account_made(await create_account(self._environment, command))
 
     async def get_account(self, request: accounts_pb2.GetAccountRequest, call: Call) -> accounts_pb2.GetAccountResponse:

@@ -33,7 +33,7 @@ TIME_END_S: Final = 253_402_300_800
 """The year 10000, excluded: protobuf's timestamps end before it."""
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-_EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
+_EMAIL = re.compile(r"""[^@\s,;:<>()\[\]"\\]+@[^@\s,;:<>()\[\]"\\.]+(?:\.[^@\s,;:<>()\[\]"\\.]+)+""")
 _CURRENCY = re.compile(r"[a-z]{3}", re.ASCII)
 
 
@@ -79,9 +79,10 @@ def text(field: str, value: str, length_max: int = TEXT_MAX) -> str:
 
 
 def email(value: str, field: str = "email") -> str:
-    """Optional; something before and after one @, to 320 characters. Whether it exists, only a letter could tell."""
+    """Optional; what Stripe takes: something before one @, two labels or more after it, none of them empty; no spaces, commas, brackets,
+    quotes, colons, semicolons or backslashes; to 320 characters. Whether it exists, only a letter could tell."""
     if value and not (len(value) <= EMAIL_MAX and value.isprintable() and _EMAIL.fullmatch(value)):
-        raise invalid_field(field, f"must be an e-mail address of at most {EMAIL_MAX} characters")
+        raise invalid_field(field, f"must be an e-mail address of at most {EMAIL_MAX} characters, such as ada@example.com")
     return value
 
 

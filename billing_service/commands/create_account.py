@@ -26,6 +26,8 @@ class CreateAccount:
     request: Request
     account_id: str
     email: str
+    check_email: Callable[[str], object]
+    """Raises INVALID_FIELD. Asked only for a new account: a repeat gets its answer whatever the rule says by then."""
     name: str
     referral_code: str
     metadata: str
@@ -50,6 +52,7 @@ def _create(environment: Environment, command: CreateAccount) -> Work[Answer]:
     involved = yield from referral_accounts(account_id, command.referral_code) if command.referral_code else _alone(account_id)
 
     def effect(unit: Unit) -> Work[bytes]:
+        command.check_email(command.email)
         if made is None:
             raise Refusal(Reason.ACCOUNT_EXISTS, "the account exists", metadata={"account_id": account_id})
         made.email, made.name, made.metadata = command.email, command.name, command.metadata

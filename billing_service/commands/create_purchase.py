@@ -136,19 +136,31 @@ def _renew(unit: Unit, purchase: Purchase) -> Work[None]:
 
 async def _ask_stripe(environment: Environment, purchase: Purchase) -> CheckoutSession:
     """Opens the checkout; once more with a new customer when Stripe knows the account's no longer."""
-    customer_id = await ensure_customer(environment, purchase.account_id)
+    customer_id = await _customer(environment, purchase.account_id)
     try:
         return await environment.provider.create_checkout(_order(environment, purchase, customer_id))
     except ProviderRefused as refused:
-        if (refused.code, refused.param) != ("resource_missing", "customer"):
+        if customer_id is None or (refused.code, refused.param) != ("resource_missing", "customer"):
             raise
-    log.warning("customer_missing_at_stripe", account_id=purchase.account_id, customer_id=customer_id)
-    await environment.store.write(lambda: forget_customer(environment, purchase.account_id, customer_id))
-    customer_id = await ensure_customer(environment, purchase.account_id)
+    gone = customer_id
+    log.warning("customer_missing_at_stripe", account_id=purchase.account_id, customer_id=gone)
+    await environment.store.write(lambda: forget_customer(environment, purchase.account_id, gone))
+    customer_id = await _customer(environment, purchase.account_id)
     return await environment.provider.create_checkout(_order(environment, purchase, customer_id))
 
 
-def _order(environment: Environment, purchase: Purchase, customer_id: str) -> CheckoutOrder:
+async def _customer(environment: Environment, account_id: str) -> str | None:
+    """The account's customer; None where Stripe refuses its address, which must stop nobody from paying: the page asks for one."""
+    try:
+        return await ensure_customer(environment, account_id)
+    except ProviderRefused as refused:
+        if refused.code != "email_invalid":
+            raise
+    log.warning("customer_refused_for_its_address", account_id=account_id)
+    return None
+
+
+def _order(environment: Environment, purchase: Purchase, customer_id: str | None) -> CheckoutOrder:
     """All from the row, so that a resumed call says the same as the first."""
     terms = terms_of(environment, purchase)
     mark = environment.deployment.mark(MarkKind.PURCHASE, purchase.purchase_id)
@@ -164,8 +176,9 @@ def _order(environment: Environment, purchase: Purchase, customer_id: str) -> Ch
         cancel_url=purchase.cancel_url,
         expire_time_us=purchase.expire_time_us,
         # The mark in it: a ledger restored for another deployment opens a page of its own.
-        idempotency_key=f"checkout:{purchase.purchase_id}:{purchase.attempt}:{customer_id}:{mark}",
+        idempotency_key=f"checkout:{purchase.purchase_id}:{purchase.attempt}:{customer_id or ''}:{mark}",
         mark=mark,
+        metadata=orjson.loads(purchase.metadata) if purchase.metadata else {},
         allow_promotion_codes=terms.promotion_codes_allowed,
         stripe_price_id=terms.stripe_price_id,
     )
@@ -180,8 +193,8 @@ def _open(
         return Answer(stored.reply, replayed=True)
     purchase = yield from read_purchase(request.key.account_id, purchase_id)
     assert purchase is not None
-    if purchase.status is PurchaseStatus.EXPIRED and purchase.checkout_session_id != session.session_id:
-        purchase.status = PurchaseStatus.PENDING  # an earlier page, which nobody saw, ran out while Stripe was asked
+    if purchase.status is PurchaseStatus.EXPIRED and purchase.attempt and purchase.checkout_session_id != session.session_id:
+        purchase.status = PurchaseStatus.PENDING  # the page of an earlier attempt, which nobody saw, ran out while Stripe was asked
     purchase.checkout_session_id = session.session_id
     # Called off while Stripe was asked: nobody is sent to the page, which runs out by itself.
     purchase.checkout_url = session.url if purchase.status is PurchaseStatus.PENDING else ""

@@ -58,7 +58,7 @@ class CheckoutOrder:
     mark: str
     """Goes with the checkout, its payment and its charge, so that they are known as ours."""
     metadata: Mapping[str, str] = field(default_factory=dict)
-    """Shown beside the payment at the provider; `purchase_id`, `account_id` and the mark in it are ours and win. At most 47 others."""
+    """The caller's own, shown beside the payment at the provider as far as there is room. Names of ours are not the caller's."""
     allow_promotion_codes: bool = False
     stripe_price_id: str | None = None
     """A price of the provider's catalogue that says the same as amount and currency; None: priced by the order itself."""

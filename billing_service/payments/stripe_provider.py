@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from billing_service.domain.deployment import MARK_FIELD
 from billing_service.payments import stripe_objects
 from billing_service.payments.port import CheckoutOrder, CheckoutSession, ProviderRefund, ProviderRefused
+from billing_service.payments.stripe_metadata import with_callers
 
 if TYPE_CHECKING:
     import stripe
@@ -136,7 +137,8 @@ class StripeProvider:
 
 
 def _session_params(order: CheckoutOrder) -> "SessionCreateParams":
-    metadata = {**order.metadata, "purchase_id": order.purchase_id, "account_id": order.account_id, MARK_FIELD: order.mark}
+    ours = {"purchase_id": order.purchase_id, "account_id": order.account_id, MARK_FIELD: order.mark}
+    metadata = with_callers(ours, order.metadata)
     params: SessionCreateParams = {
         "mode": "payment",
         "line_items": [_line_item(order)],

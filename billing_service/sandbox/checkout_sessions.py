@@ -9,7 +9,7 @@ from stripe.params.checkout import (
     SessionUpdateParams,
 )
 
-from billing_service.sandbox import checkout_payment, metadata
+from billing_service.sandbox import checkout_payment, email_addresses, metadata
 from billing_service.sandbox.catalogue import inline_price
 from billing_service.sandbox.checkout_objects import COPIED, line_item, new_session
 from billing_service.sandbox.config import is_web_url
@@ -51,6 +51,7 @@ def create(sandbox: Sandbox, call: Call) -> Json:
     _refuse_unplayed(params)
     _check_urls(params)
     _check_customer(sandbox, params)
+    email_addresses.check(params, "customer_email")
     if len(params.get("client_reference_id", "")) > CLIENT_REFERENCE_LENGTH_MAX:
         raise invalid(f"Invalid string: must be at most {CLIENT_REFERENCE_LENGTH_MAX} characters", param="client_reference_id")
     expires_at = _expiry(sandbox, params)

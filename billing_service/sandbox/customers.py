@@ -8,14 +8,13 @@ from stripe.params import (
     CustomerUpdateParams,
 )
 
-from billing_service.sandbox import metadata
-from billing_service.sandbox.errors import Json, invalid, not_offered
+from billing_service.sandbox import email_addresses, metadata
+from billing_service.sandbox.errors import Json, not_offered
 from billing_service.sandbox.lists import matches, page
 from billing_service.sandbox.payment_methods import attach_to, resolve
 from billing_service.sandbox.routes import Call, Route
 from billing_service.sandbox.store import Sandbox, new_id
 
-EMAIL_LENGTH_MAX = 512
 PLAIN = ("address", "description", "email", "name", "phone", "preferred_locales", "shipping", "tax_exempt")
 UPDATABLE = frozenset({*PLAIN, "expand", "metadata", "invoice_settings"})
 CREATABLE = UPDATABLE | {"payment_method"}
@@ -24,7 +23,7 @@ CREATABLE = UPDATABLE | {"payment_method"}
 def create(sandbox: Sandbox, call: Call) -> Json:
     params = call.params
     _refuse_unplayed(params, CREATABLE)
-    _check_email(params)
+    email_addresses.check(params, "email")
     customer = sandbox.add(_blank(sandbox) | _plain(params) | {"metadata": metadata.fresh(params)})
     _settle_invoice_settings(customer, params)
     if "payment_method" in params:
@@ -44,7 +43,7 @@ def update(sandbox: Sandbox, call: Call) -> Json:
     params = call.params
     customer = sandbox.customer(call.id)
     _refuse_unplayed(params, UPDATABLE)
-    _check_email(params)
+    email_addresses.check(params, "email")
     changes = _plain(params)
     if "metadata" in params:
         changes["metadata"] = metadata.merged(customer["metadata"], params["metadata"])
@@ -75,12 +74,6 @@ def _refuse_unplayed(params: Json, played: frozenset[str]) -> None:
     for name in params:
         if name not in played:
             raise not_offered(name)
-
-
-def _check_email(params: Json) -> None:
-    email = params.get("email")
-    if email and ("@" not in email or len(email) > EMAIL_LENGTH_MAX or any(part == "" for part in email.split("@"))):
-        raise invalid(f"Invalid email address: {email}", param="email", code="email_invalid")
 
 
 def _plain(params: Json) -> Json:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from billing_service.sandbox.cards import brand_of, passes_luhn
+from billing_service.sandbox.email_addresses import is_taken
 
 EXPIRY = re.compile(r"^\s*(\d{1,2})\s*/?\s*(\d{2}|\d{4})\s*$")
 NUMBER_LENGTH = range(13, 20)
@@ -34,7 +35,7 @@ def read(sent: Mapping[str, object], *, now: int, needs_email: bool, offers_debi
     if values["method"] != "debit" or not offers_debit:
         values["method"] = "card"
     errors: dict[str, str] = {}
-    if needs_email and not re.match(r"^[^@\s]+@[^@\s]+$", values["email"]):
+    if needs_email and not is_taken(values["email"]):
         errors["email"] = "Enter your email, such as you@example.com."
     if values["method"] == "debit":
         return PaymentForm(values, errors)

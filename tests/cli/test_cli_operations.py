@@ -41,6 +41,7 @@ def buy(operate, dev_stack, account, *arguments):
 REFUSED = [
     (["balance", "nobody"], "ACCOUNT_NOT_FOUND", "billing accounts list"),
     (["accounts", "freeze", "nobody", "--reason", "x"], "ACCOUNT_NOT_FOUND", "billing accounts list"),
+    (["accounts", "create", "no-address", "--email", "ada@example"], "INVALID_FIELD", "such as ada@example.com"),
     (["purchases", "show", "pur_nothing"], "PURCHASE_NOT_FOUND", "billing purchases list"),
     (["purchases", "create", "ada", "--package", "huge"], "UNKNOWN_PACKAGE", "billing packages"),
     (["refund", "pur_nothing"], "PURCHASE_NOT_FOUND", "billing purchases list"),

@@ -91,6 +91,8 @@ OTHER = [
     ("ListTransactions", ACCOUNT | {"start_time": EARLY}, "start_time"),
     ("ListTransactions", ACCOUNT | {"end_time": EARLY}, "end_time"),
     ("CreateAccount", VALID["CreateAccount"] | {"email": "no at sign"}, "email"),
+    ("CreateAccount", VALID["CreateAccount"] | {"email": "a@b"}, "email"),
+    ("CreateAccount", VALID["CreateAccount"] | {"email": "a,b@c.de"}, "email"),
     ("CreateAccount", VALID["CreateAccount"] | {"email": "e" * 320 + "@x"}, "email"),
     ("CreateAccount", VALID["CreateAccount"] | {"name": "n" * 257}, "name"),
     ("CreateAccount", VALID["CreateAccount"] | {"name": "a\x00"}, "name"),

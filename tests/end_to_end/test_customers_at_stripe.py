@@ -1,9 +1,13 @@
 """One Stripe customer for each account, whatever becomes of it at Stripe."""
 
+import re
+
 import pytest
 from billing_client import AsyncBillingClient
+from billing_client.errors import InvalidField
 from stack import STRIPE_KEY, environment
 
+from billing_service.api import validation
 from billing_service.bootstrap import open_service
 from billing_service.settings import load_settings
 
@@ -79,3 +83,39 @@ async def test_an_account_id_of_any_letters_gets_its_customer(stack, new_account
     account = new_account("Zo\u00eb \N{SNOWMAN}")
     await stack.buy(account)
     assert (await customer_of(stack, account)).startswith("cus_")
+
+
+BAD_ADDRESSES = ["a@b", "a@b..co", "a,b@c.de", "<a@b.co>"]
+
+
+@pytest.mark.parametrize("address", BAD_ADDRESSES)
+async def test_an_address_that_stripe_refuses_makes_no_account(stack, new_account, address):
+    with pytest.raises(InvalidField) as refused:
+        await stack.client.create_account(account_id=new_account(), email=address)
+    assert [field for field, _ in refused.value.violations] == ["email"]
+
+
+@pytest.fixture
+def anything_goes(monkeypatch):
+    """The rule of an older program, which took what Stripe refuses."""
+
+    def switch():
+        monkeypatch.setattr(validation, "_EMAIL", re.compile(r"[^@\s]+@[^@\s]+"))
+        return monkeypatch.undo
+
+    return switch
+
+
+@pytest.mark.parametrize("address", BAD_ADDRESSES)
+async def test_an_older_account_with_an_address_that_stripe_refuses_buys_all_the_same(*, stack, new_account, anything_goes, address):
+    account = new_account()
+    back_to_now = anything_goes()
+    made = await stack.client.create_account(account_id=account, email=address, idempotency_key="k")
+    back_to_now()
+    assert await customer_of(stack, account) == ""
+    purchase = await stack.buy(account)
+    assert (purchase.paid_minor, await stack.available(account)) == (1_000, 1_000)
+    assert await customer_of(stack, account) == ""
+    assert (await stack.client.get_account(account_id=account)).account.email == address
+    again = await stack.client.create_account(account_id=account, email=address, idempotency_key="k")
+    assert (again.account, again.replayed) == (made.account, True)

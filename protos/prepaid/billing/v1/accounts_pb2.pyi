@@ -59,7 +59,9 @@ class Account(_message.Message):
     account_id: _builtins.str
     """The caller's own id: 1 to 128 printable characters, compared byte by byte."""
     email: _builtins.str
-    """E-mail address for receipts; may be empty. At most 320 characters."""
+    """E-mail address for receipts; may be empty. At most 320 characters. Accounts of older versions may have one that Stripe refuses; they
+    buy without a Stripe customer.
+    """
     name: _builtins.str
     """Display name; may be empty. At most 256 characters."""
     referral_code: _builtins.str
@@ -78,7 +80,7 @@ class Account(_message.Message):
     """
     @_builtins.property
     def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """The caller's own notes: at most 50 pairs, keys to 40 and values to 500 characters (Stripe's limits)."""
+        """The caller's own notes: at most 50 pairs, keys of 1 to 40 and values of at most 500 characters. Stripe is not told of them."""
 
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
@@ -206,7 +208,9 @@ class CreateAccountRequest(_message.Message):
     account_id: _builtins.str
     """Required. See Account.account_id. ALREADY_EXISTS (ACCOUNT_EXISTS) when taken."""
     email: _builtins.str
-    """Optional e-mail address."""
+    """Optional e-mail address, such as Stripe takes: one @, a domain of two labels or more, no spaces, commas, brackets, quotes, colons,
+    semicolons or backslashes; at most 320 characters. INVALID_ARGUMENT (INVALID_FIELD) otherwise.
+    """
     name: _builtins.str
     """Optional display name."""
     referral_code: _builtins.str

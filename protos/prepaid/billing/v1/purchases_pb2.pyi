@@ -264,7 +264,7 @@ class Purchase(_message.Message):
 
     @_builtins.property
     def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """The caller's own notes."""
+        """The caller's own notes, all of them."""
 
     def __init__(
         self,
@@ -347,10 +347,15 @@ class CreatePurchaseRequest(_message.Message):
     cancel_url: _builtins.str
     """Where Stripe sends the customer who turns back. Empty: from FRONTEND_URL."""
     idempotency_key: _builtins.str
-    """Required, 1 to 255 printable characters. A call that ended in UNAVAILABLE is resumed, not repeated, by the same key."""
+    """Required, 1 to 255 printable characters. A call that ended in UNAVAILABLE is resumed, not repeated, by the same key, also days later:
+    a page that ran out meanwhile, seen by nobody, is opened again.
+    """
     @_builtins.property
     def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """Optional notes, kept with the purchase. See Account.metadata."""
+        """Optional notes, kept with the purchase. See Account.metadata for their limits. Stripe gets them too, beside the payment, as far as it
+        has room: 50 pairs with the service's own, in the order of their keys. Keys of the service's own, keys with square brackets and empty
+        values stay here. Nothing of this refuses a purchase.
+        """
 
     def __init__(
         self,
