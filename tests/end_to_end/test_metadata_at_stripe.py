@@ -4,10 +4,13 @@ import pytest
 from prepaid.billing.v1.purchases_pb2 import PURCHASE_STATUS_COMPLETED as COMPLETED
 from stack import STRIPE_KEY
 
+from billing_service.domain.deployment import MARK_FIELD
+
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 FULL = {f"k{number:02}": "v" * 500 for number in range(50)}
-FORGED = {"purchase_id": "pur_of_another", "account_id": "another", "client_reference_id": "pur_of_another", "refund_id": "ref_of_another"}
+FORGED = {"purchase_id": "pur_of_another", "account_id": "another", MARK_FIELD: "0" * 32}
+NOT_OURS_HERE = {"client_reference_id": "pur_of_another", "refund_id": "ref_of_another"}
 ODD = {"a[b]": "1", "[": "2", "empty": "", "line": "one\ntwo", "ключ": "значение", "7": "seven", "n" * 40: "v"}
 
 
@@ -17,7 +20,7 @@ async def at_stripe(stack, path):
     return answer.json()
 
 
-@pytest.mark.parametrize("metadata", [{}, {"order": "7"}, FULL, FORGED, ODD, dict(list(FULL.items())[:46]) | FORGED])
+@pytest.mark.parametrize("metadata", [{}, {"order": "7"}, FULL, FORGED | NOT_OURS_HERE, ODD, dict(list(FULL.items())[:45]) | FORGED])
 async def test_metadata_reach_the_payment_and_refuse_no_purchase(stack, new_account, metadata):
     account_id = new_account()
     bought = await stack.buy(account_id, metadata=metadata)
@@ -29,10 +32,8 @@ async def test_metadata_reach_the_payment_and_refuse_no_purchase(stack, new_acco
     assert session["metadata"] == intent["metadata"] == charge["metadata"]
     sent = session["metadata"]
     assert (sent.pop("purchase_id"), sent.pop("account_id")) == (bought.purchase_id, account_id)
-    callers = {name: value for name, value in sent.items() if name in metadata}
-    ours = len(sent) + 2 - len(callers)
-    fitting = {name: value for name, value in metadata.items() if value and not {"[", "]"} & set(name)}
-    wanted = sorted(name for name in fitting if name not in ("purchase_id", "account_id"))[: 50 - ours]
-    assert callers == {name: metadata[name] for name in wanted}
+    assert sent.pop(MARK_FIELD) != "0" * 32
+    fitting = [name for name, value in metadata.items() if value and not {"[", "]"} & set(name) and name not in FORGED]
+    assert sent == {name: metadata[name] for name in sorted(fitting)[:47]}
     refund = await stack.client.refund(purchase_id=bought.purchase_id, amount_minor=100)
     assert refund.refund.stripe_refund_id

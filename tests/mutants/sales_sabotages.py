@@ -72,7 +72,9 @@ SALES = (
         CREATE,
         'if refused.code != "email_invalid":',
         "if refused.code:",
-        ("end_to_end/test_customers_at_stripe.py::test_an_older_account_with_an_address_that_stripe_refuses_buys_all_the_same[sqlite-a@b]",),
+        (
+            "end_to_end/test_customers_at_stripe.py::test_an_older_account_with_an_address_that_stripe_refuses_buys_all_the_same[sqlite-a@b]",
+        ),
     ),
     Sabotage(
         "addresses without a dot in the domain",
