@@ -2,12 +2,26 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-PYTHON ?= python3.11
+# `make … PYTHON=python3.12` takes that Python. Without it, developing is on 3.11 alone, and running on the newest that there is.
+PYTHON ?=
+DEVELOPING_PYTHONS := $(or $(PYTHON),python3.11)
+RUNNING_PYTHONS := $(or $(PYTHON),python3.14 python3.13 python3.12 python3.11 python3)
 BIN := .venv/bin
 PROTO_FILES := $(sort $(wildcard protos/prepaid/billing/v1/*.proto))
-PIP := -m pip --disable-pip-version-check
 # googleapis-common-protos brings google/rpc/status.proto.
 CODEGEN_PROTOS = $$($(CURDIR)/build/codegen/bin/python -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])')
+
+# $(1): Pythons to try, $(2): environment, lock and options. A Python counts when it runs, fits and can make environments.
+define install
+	@for python in $(1); do \
+		if "$$python" -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null; then \
+			exec "$$python" -m supply_chain.install $(2); \
+		fi; \
+	done; \
+	echo "no Python that fits is here (tried $(1)): it takes one of 3.11 to 3.14 with venv (Debian and Ubuntu: python3-venv)." >&2; \
+	echo "PYTHON= names another: make $(or $(MAKECMDGOALS),setup) PYTHON=/path/to/python3" >&2; \
+	exit 1
+endef
 
 .PHONY: help
 help: ## Show what there is
@@ -16,18 +30,19 @@ help: ## Show what there is
 .PHONY: setup
 setup: .venv/.installed ## Create .venv with every dependency, locked by hash
 
-.venv/.installed: constraints.txt pyproject.toml
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python $(PIP) install --quiet --require-hashes -r constraints.txt
-	$(BIN)/python $(PIP) install --quiet --no-build-isolation --no-deps -e .
-	touch $@
+# A Python that is named is asked for: an environment of another one is made anew.
+.PHONY: named
+.venv/.installed: constraints.txt pyproject.toml $(if $(PYTHON),named)
+	$(call install,$(DEVELOPING_PYTHONS),.venv constraints.txt --editable)
+
+# What running needs, apart from what developing needs: a third of the packages, and any Python.
+.run/.installed: constraints-run.txt pyproject.toml $(if $(PYTHON),named)
+	$(call install,$(RUNNING_PYTHONS),.run constraints-run.txt --editable)
 
 # Environments of their own. codegen: grpcio-tools pins protobuf to the major version that it was built with. supply: what looks
 # after dependencies is none of them.
 build/%/.installed: constraints-%.txt
-	$(PYTHON) -m venv --clear build/$*
-	build/$*/bin/python $(PIP) install --quiet --require-hashes -r $<
-	touch $@
+	$(call install,$(DEVELOPING_PYTHONS),build/$* $<)
 
 # $(1): folder that gets the stubs, from the repository's root.
 define generate
@@ -120,6 +135,7 @@ sbom: setup build/supply/.installed ## Write build/sbom.json: what a build is ma
 .PHONY: lock
 lock: build/supply/.installed ## Lock all dependencies by hash, none younger than a week
 	build/supply/bin/python -m supply_chain lock $(UPGRADE)
+	build/supply/bin/python -m supply_chain wheels
 	build/supply/bin/python -m supply_chain cooldown
 
 .PHONY: mutants
@@ -131,9 +147,9 @@ bench: setup ## Measure against the no-op and the naive form, in one run
 	$(BIN)/python -m tests.bench.run
 
 .PHONY: run
-run: setup ## Run everything here: service, gateway and, without a Stripe key, a stand-in for Stripe
-	@$(BIN)/billing dev
+run: .run/.installed ## Run everything here: service, gateway and, without a Stripe key, a stand-in for Stripe
+	@.run/bin/billing dev
 
 .PHONY: demo
-demo: setup ## Tell the whole story step by step, against `make run` or a stack of its own
-	@$(BIN)/billing demo --own
+demo: .run/.installed ## Tell the whole story step by step, against `make run` or a stack of its own
+	@.run/bin/billing demo --own

@@ -1,4 +1,7 @@
-"""`python -m supply_chain audit | cooldown | lock [--upgrade …] | sbom FILE`. Exit codes of the first two: 0 clean, 1 not, 3 could not look."""
+"""`python -m supply_chain audit | cooldown | wheels | lock [--upgrade …] | sbom FILE`.
+
+Exit codes of the first three: 0 clean, 1 not, 3 could not look.
+"""
 
 import sys
 from datetime import UTC, datetime
@@ -9,6 +12,7 @@ from supply_chain.cooldown import check_ages
 from supply_chain.locked import ROOT
 from supply_chain.locking import lock
 from supply_chain.sbom import write_sbom
+from supply_chain.wheels import check_wheels
 
 EXIT_USAGE = 2
 
@@ -19,6 +23,8 @@ def main(arguments: list[str]) -> int:
             return audit(datetime.now(UTC).date(), _say)
         case ["cooldown"]:
             return check_ages(_say)
+        case ["wheels"]:
+            return check_wheels(_say)
         case ["lock", *options]:
             lock(options)
         case ["sbom", file]:

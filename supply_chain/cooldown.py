@@ -4,25 +4,17 @@ Indexes tell when each file was uploaded (their JSON, PEP 700). `make lock` has 
 very files that the hashes allow, because pip does not ask that of files that lie beside an index.
 """
 
-import json
-import os
-import subprocess
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cache
 from pathlib import Path
-from urllib.error import URLError
-from urllib.request import Request, urlopen
 
 from supply_chain.audit import Outcome, Say
+from supply_chain.index import files_of
 from supply_chain.locked import LOCKS, ROOT, Release, read_lock
 
 AGE_MIN = timedelta(days=7)
-PATIENCE_S = 30
 AT_ONCE = 8
-_JSON = "application/vnd.pypi.simple.v1+json"
 
 Uploads = dict[str, datetime]
 """By hash, `sha256:…`."""
@@ -50,7 +42,8 @@ def check_ages(say: Say, look: Look | None = None, directory: Path = ROOT) -> Ou
     if young:
         return Outcome.VULNERABLE
     if untold:
-        say(f"AGE NOT KNOWN: of {len(untold)} releases, whose uploads no index dates: {', '.join(sorted(set(untold)))}")
+        undated = sorted(set(untold))
+        say(f"AGE NOT KNOWN: of {len(undated)} packages, whose uploads no index dates: {', '.join(undated)}")
         return Outcome.COULD_NOT_LOOK
     say(f"OLD ENOUGH: all of {len(seen)} packages were public for {AGE_MIN.days} days when they were locked")
     return Outcome.CLEAN
@@ -68,32 +61,5 @@ def _newest(release: Release, uploads: Uploads | None) -> datetime | None:
 
 
 def uploads_of(package: str) -> Uploads | None:
-    """From the first index that pip is told to use and that tells."""
-    for index in indexes():
-        request = Request(f"{index.rstrip('/')}/{package}/", headers={"Accept": _JSON})  # noqa: S310 - indexes() has web addresses alone
-        try:
-            with urlopen(request, timeout=PATIENCE_S) as answer:  # noqa: S310 - same
-                files = json.load(answer)["files"]
-            return {f"sha256:{file['hashes']['sha256']}": datetime.fromisoformat(file["upload-time"]) for file in files}
-        except (URLError, TimeoutError, ValueError, KeyError, TypeError):
-            continue
-    return None
-
-
-@cache
-def indexes() -> Sequence[str]:
-    """As pip is configured; its own default without."""
-    from pip._internal.models.index import PyPI
-
-    configured = [_configured("index-url") or PyPI.simple_url, *(_configured("extra-index-url") or "").split()]
-    return [address for address in configured if address.startswith(("https://", "http://"))]
-
-
-def _configured(name: str) -> str | None:
-    given = os.environ.get(f"PIP_{name.upper().replace('-', '_')}")
-    if given:
-        return given
-    asked = subprocess.run(  # noqa: S603 - our own words
-        [sys.executable, "-m", "pip", "config", "get", f"global.{name}"], capture_output=True, text=True, check=False
-    )
-    return asked.stdout.strip() or None
+    files = files_of(package)
+    return None if files is None else {digest: file.uploaded for digest, file in files.items()}

@@ -7,8 +7,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
-LOCKS = ("constraints.txt", "constraints-codegen.txt", "constraints-supply.txt")
+LOCK = "constraints.txt"
+"""For developing: all of it."""
+RUN_LOCK = "constraints-run.txt"
+"""For running: a part of it."""
+LOCKS = (LOCK, RUN_LOCK, "constraints-codegen.txt", "constraints-supply.txt")
 _DATE = re.compile(r"# Locked on (\d{4}-\d{2}-\d{2})\b")
+_SIZE = re.compile(r"# To download: (\d+) MB\b")
 _RELEASE = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)==(\S+)")
 _HASH = re.compile(r"--hash=(sha256:[0-9a-f]{64})")
 
@@ -32,6 +37,8 @@ class Lock(NamedTuple):
 
     locked_on: date
     releases: tuple[Release, ...]
+    download_mb: int | None = None
+    """Megabytes to download for them, where the file says so."""
 
 
 def canonical(name: str) -> str:
@@ -44,7 +51,9 @@ def read_lock(path: Path) -> Lock:
     dated = _DATE.search(text)
     if dated is None:
         raise LockInvalidError(f"{path.name}: nothing says when it was locked")
-    return Lock(date.fromisoformat(dated[1]), tuple(_release(path.name, line) for line in _joined(text)))
+    sized = _SIZE.search(text)
+    releases = tuple(_release(path.name, line) for line in _joined(text))
+    return Lock(date.fromisoformat(dated[1]), releases, int(sized[1]) if sized else None)
 
 
 def all_releases(directory: Path = ROOT) -> list[Release]:

@@ -1,6 +1,7 @@
 """`billing dev` (`make run`): everything on this machine, and what to do with it."""
 
 import asyncio
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -92,6 +93,14 @@ def _database(stack: "DevStack") -> str:
 def _first_purchase(stack: "DevStack") -> list[str]:
     prefix = "" if stack.service.address == "127.0.0.1:50051" else f"BILLING_ADDRESS={stack.service.address} "
     key = "BILLING_API_KEY=… " if stack.client.api_key else ""
-    billing = f"{prefix}{key}.venv/bin/billing"
+    billing = f"{prefix}{key}{_program()}"
     pay = "open the URL that it prints and pay with 4242 4242 4242 4242, any future date, any CVC"
     return [f"{billing} purchases create alice --package starter", pay, f"{billing} balance alice"]
+
+
+def _program() -> str:
+    """How this program is called again from this directory."""
+    called, here = Path(sys.argv[0]), Path.cwd()
+    if called.name == "__main__.py":
+        return "python -m billing_service.cli"
+    return str(called.relative_to(here) if called.is_relative_to(here) else called)

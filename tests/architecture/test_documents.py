@@ -10,7 +10,7 @@ import pytest
 from billing_service.settings_table import settings_table
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENTS = sorted(path for path in ROOT.rglob("*.md") if not {".venv", "build", "node_modules", ".git"} & set(path.parts))
+DOCUMENTS = sorted(path for path in ROOT.rglob("*.md") if not {".venv", ".run", "build", "node_modules", ".git"} & set(path.parts))
 LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)")
 
 

@@ -145,7 +145,7 @@ DAY = datetime(2026, 11, 1, tzinfo=UTC)
     [
         ({"sha256:" + "1" * 64: DAY, "sha256:" + "2" * 64: DAY}, Outcome.CLEAN, "OLD ENOUGH"),
         ({"sha256:" + "1" * 64: DAY, "sha256:" + "2" * 64: DAY + timedelta(days=21)}, Outcome.VULNERABLE, "TOO YOUNG: b-b 1.5"),
-        ({"sha256:" + "1" * 64: DAY}, Outcome.COULD_NOT_LOOK, "AGE NOT KNOWN: of 2 releases"),
+        ({"sha256:" + "1" * 64: DAY}, Outcome.COULD_NOT_LOOK, "AGE NOT KNOWN: of 1 packages"),
         (None, Outcome.COULD_NOT_LOOK, "AGE NOT KNOWN"),
     ],
 )

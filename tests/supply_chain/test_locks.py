@@ -4,11 +4,12 @@ import json
 import re
 import tomllib
 from datetime import UTC, datetime
-from importlib.metadata import distributions
+from importlib.metadata import distribution, distributions
 
 import pytest
+from packaging.requirements import Requirement
 
-from supply_chain.locked import LOCKS, ROOT, LockInvalidError, canonical, read_lock
+from supply_chain.locked import LOCK, LOCKS, ROOT, RUN_LOCK, LockInvalidError, canonical, read_lock
 
 OWN = "prepaid-billing"
 INSTALLERS = {"pip", "setuptools"}
@@ -46,16 +47,44 @@ def test_what_is_asked_for_is_locked():
     wanted = asked_for([*PROJECT["project"]["dependencies"], *(requirement for extra in extras for requirement in extra)])
     assert wanted <= locked("constraints.txt").keys()
     groups = PROJECT["dependency-groups"]
-    assert {f"constraints-{group}.txt" for group in groups} | {"constraints.txt"} == set(LOCKS)
+    assert {f"constraints-{group}.txt" for group in groups} | {LOCK, RUN_LOCK} == set(LOCKS)
+    editable = PROJECT["project"]["optional-dependencies"]["editable"]
+    assert asked_for([*PROJECT["project"]["dependencies"], *editable]) <= locked(RUN_LOCK).keys()
     for group, requirements in groups.items():
         assert asked_for(requirements) <= locked(f"constraints-{group}.txt").keys()
 
 
+def test_running_is_locked_as_a_part_of_developing():
+    """The same versions and the same files: what was tested is what runs."""
+    developing = set(read_lock(ROOT / LOCK).releases)
+    running = read_lock(ROOT / RUN_LOCK)
+    assert set(running.releases) < developing
+    assert running.download_mb
+    assert not {release.name for release in running.releases} & {"pytest", "ruff", "mypy", "playwright", "matplotlib"}
+
+
+@pytest.mark.parametrize("python", ["3.11", "3.12", "3.13", "3.14"])
+@pytest.mark.parametrize("platform", ["linux", "darwin"])
+def test_the_lock_for_running_is_whole_on_each_python(python, platform):
+    """What its packages ask for there is in it, though it was made on one Python and one platform."""
+    here = {"python_version": python, "python_full_version": f"{python}.0", "sys_platform": platform, "extra": ""}
+    here |= {"platform_system": platform.capitalize(), "platform_machine": "x86_64", "os_name": "posix"}
+    releases = locked(RUN_LOCK)
+    wanted = set(asked_for(PROJECT["project"]["dependencies"]))
+    for name in releases:
+        requirements = map(Requirement, distribution(name).requires or [])
+        wanted |= {canonical(each.name) for each in requirements if each.marker is None or each.marker.evaluate(here)}
+    assert wanted <= releases.keys()
+
+
 def test_nothing_is_installed_without_its_hash():
-    """Each installation in the Makefile is from a lock, or of this repository alone."""
-    installations = [line for line in (ROOT / "Makefile").read_text().splitlines() if "install" in line and "$(PIP)" in line]
-    assert len(installations) == 3
-    assert all("--require-hashes -r" in line or "--no-deps -e ." in line for line in installations)
+    """The Makefile leaves installing to one program, which calls pip from a lock, or for this repository alone."""
+    assert "pip install" not in (ROOT / "Makefile").read_text()
+    assert "$(PIP)" not in (ROOT / "Makefile").read_text()
+    calls = re.findall(r"^    +_pip\(.*\)$", (ROOT / "supply_chain" / "install.py").read_text(), re.MULTILINE)
+    assert len(calls) == 2
+    assert '"--require-hashes", "-r", lock)' in calls[0]
+    assert '"--no-deps", "-e", ROOT)' in calls[1]
 
 
 def test_the_one_tool_from_elsewhere_is_locked_by_hash_and_names_no_host():
