@@ -109,7 +109,8 @@ class _AccountCheck:
         movements = defaultdict(list)
         for transaction_id, position, source, destination, amount in sorted(self.entries):
             movements[transaction_id].append((position, source, destination, amount))
-        if movements.keys() != {transaction[0] for transaction in self.transactions}:
+        moving = {transaction[0] for transaction in self.transactions if transaction[3:5] != (DEDUCTION, 0)}
+        if not moving <= movements.keys() <= {transaction[0] for transaction in self.transactions}:
             yield "transactions and entries do not belong together"
         own = {*lots, "debt"}
         for transaction_id, _, _, _, amount, _, _ in self._in_order():

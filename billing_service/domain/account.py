@@ -5,7 +5,7 @@ from typing import NamedTuple, Protocol
 
 from billing_service.domain.amounts import BALANCE_MAX
 from billing_service.domain.chain import GENESIS, link
-from billing_service.domain.entries import Draw, Entry, Place, Transaction, TransactionKind
+from billing_service.domain.entries import MAY_MOVE_NOTHING, Draw, Entry, Place, Transaction, TransactionKind
 from billing_service.domain.lots import Category, Lot, burn_down_order
 from billing_service.domain.refusals import Reason, Refusal
 
@@ -210,7 +210,7 @@ class Posting:
     ) -> Transaction:
         """Ends the transaction: the account's next version."""
         account = self.account
-        assert self.entries, "a transaction without entries would be an effect without a row"
+        assert self.entries or kind in MAY_MOVE_NOTHING, "a transaction without entries would be an effect without a row"
         account.version += 1
         transaction = Transaction(
             transaction_id,

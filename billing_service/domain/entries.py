@@ -45,6 +45,11 @@ class TransactionKind(IntEnum):
     ADJUSTMENT = 10
 
 
+MAY_MOVE_NOTHING = frozenset({TransactionKind.DEDUCTION})
+"""Kinds of transactions that may have no entries. A charge of nothing is recorded like any other: its key, its reply, its place in the
+chain."""
+
+
 class Entry(NamedTuple):
     """One movement of `amount` > 0 microcredits."""
 

@@ -36,7 +36,7 @@ STANDARD_TERMS = SpendingTerms()
 
 @dataclass(slots=True)
 class Deducted:
-    """What a deduction took. Without a transaction: there was nothing to take, and nothing was stored."""
+    """What a deduction took; 0 where UP_TO_AVAILABLE found nothing, which is a transaction all the same."""
 
     transaction_id: str
     amount: int
@@ -55,7 +55,8 @@ def deduct(
     description: str = "",
     metadata: str = "",
 ) -> Deducted:
-    """Spends `amount` > 0 microcredits in burn-down order. Raises Refusal and changes nothing when it can't."""
+    """Spends `amount` > 0 microcredits in burn-down order. Raises Refusal and changes nothing when it can't. A deduction that finds
+    nothing to take is a transaction without entries, so that its key is spent like any other."""
     if account.frozen:
         raise account_frozen()
     offered = account.spendable(now_us)
@@ -66,8 +67,6 @@ def deduct(
         available = max(available, 0)
         owed = amount - available
         if mode is DeductionMode.UP_TO_AVAILABLE:
-            if available == 0:
-                return Deducted("", 0, [])
             amount, owed = available, 0
         else:
             still_owed = max(account.debt - offered, 0)

@@ -30,8 +30,8 @@ class Deduct:
     encode: Callable[[Deducted, Balance], bytes]
     """Makes the reply, which is stored with the key and sent."""
 
-    def decide(self, account: Account, now_us: int, ids: Ids, terms: SpendingTerms) -> tuple[bytes, bool]:
-        """The reply, and whether anything moved. Raises Refusal and changes nothing."""
+    def decide(self, account: Account, now_us: int, ids: Ids, terms: SpendingTerms) -> bytes:
+        """The reply. Raises Refusal and changes nothing."""
         deducted = deduct(
             account,
             self.amount,
@@ -43,4 +43,4 @@ class Deduct:
             description=self.description,
             metadata=self.metadata,
         )
-        return self.encode(deducted, account.show(now_us)), bool(deducted.transaction_id)
+        return self.encode(deducted, account.show(now_us))

@@ -87,7 +87,7 @@ class _Batch:
         self._now_us = clock_us()
         self.keys: list[Row] = []
         self.unmoved: set[str] = set()
-        """Accounts of operations that were refused, replayed or had nothing to take."""
+        """Accounts of operations that were refused or replayed."""
 
     def post(self, operation: Deduct) -> Outcome:
         keys = len(self.keys)
@@ -109,10 +109,9 @@ class _Batch:
         account = self._accounts.get(operation.account_id)
         if account is None:
             raise account_not_found(operation.account_id)
-        reply, moved = operation.decide(account, self._now_us, self._ids, self._terms)
-        if moved:
-            self.keys.append(key_row(key, reply, "", self._now_us))
-            self._spent[key.id] = StoredKey(key.fingerprint, reply, "")
+        reply = operation.decide(account, self._now_us, self._ids, self._terms)
+        self.keys.append(key_row(key, reply, "", self._now_us))
+        self._spent[key.id] = StoredKey(key.fingerprint, reply, "")
         return Answer(reply, replayed=False)
 
 

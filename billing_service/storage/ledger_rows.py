@@ -249,11 +249,13 @@ def _history_calls(written: Sequence[Account]) -> Iterator[Call]:
         )
         for t in decided
     )
-    yield INSERT_ENTRIES.many(
+    moved = [
         (t.account_id, t.transaction_id, position, entry.source, entry.destination, entry.amount)
         for t in decided
         for position, entry in enumerate(t.entries)
-    )
+    ]
+    if moved:
+        yield INSERT_ENTRIES.many(moved)
     yield UPDATE_ACCOUNTS.many(
         (*_believed(a), a.version, a.last_transaction_id, a.last_hash, a.balance, a.debt, a.set_aside) for a in written
     )

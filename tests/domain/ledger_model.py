@@ -120,7 +120,7 @@ def check_transaction(transaction):
         effect += amount * ((destination not in house) - (source not in house))
         lots[source] += amount
         lots[destination] -= amount
-    assert transaction.entries
+    assert transaction.entries or (transaction.kind, transaction.amount) == (TransactionKind.DEDUCTION, 0)
     assert transaction.amount == effect
     drawn = defaultdict(int)
     for lot_id, _, amount in transaction.draws:

@@ -59,8 +59,7 @@ class MoneyMachine(RuleBasedStateMachine):
         available = self.account.show(self.now_us).available
         with self.refusing_cleanly():
             deducted = deduct(self.account, amount, mode, **self.about)
-            if deducted.transaction_id:
-                self.reversed[deducted.transaction_id] = 0
+            self.reversed[deducted.transaction_id] = 0
             assert sum(draw.amount for draw in deducted.draws) == min(deducted.amount, available)
 
     @precondition(lambda self: self.reversed)

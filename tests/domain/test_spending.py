@@ -1,5 +1,7 @@
 """Deductions in every mode, against a model that knows nothing of lots' bookkeeping."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,6 +23,7 @@ from ledger_model import (
 )
 
 from billing_service.domain.amounts import AMOUNT_MAX, MICROCREDITS_PER_CREDIT
+from billing_service.domain.chain import GENESIS, link
 from billing_service.domain.entries import Draw, Place, TransactionKind
 from billing_service.domain.refusals import Reason, Refusal
 from billing_service.domain.spending import DeductionMode, SpendingTerms, deduct
@@ -121,12 +124,16 @@ def test_without_a_bound_of_its_own_an_account_owes_ten_thousand_credits():
 @pytest.mark.parametrize(
     ("lots", "debt"), [([], 0), ([lot("lot_1", 5)], 5), ([lot("lot_1", 5)], 6), ([lot("lot_1", 5, expires_us=NOW_US)], 0)]
 )
-def test_nothing_available_means_nothing_taken_and_nothing_stored(lots, debt):
-    account = account_with(*lots, debt=debt, overdraft_limit=100)
-    before = snapshot(account)
-    deducted = take(account, 1, UP_TO)
-    assert (deducted.transaction_id, deducted.amount, deducted.draws) == ("", 0, [])
-    assert snapshot(account) == before
+def test_nothing_available_means_a_deduction_of_nothing(lots, debt):
+    account = account_with(*(replace(each) for each in lots), debt=debt, overdraft_limit=100)
+    usable_before, balance = sum(usable(each, NOW_US) for each in lots), account.balance
+    deducted = take(account, 1, UP_TO, caller="web", description="a haiku")
+    (transaction,) = account.transactions
+    assert (deducted.transaction_id, deducted.amount, deducted.draws) == (transaction.transaction_id, 0, [])
+    assert (transaction.kind, transaction.amount, transaction.version) == (TransactionKind.DEDUCTION, 0, 1)
+    assert sum(entry.amount for entry in transaction.entries) == min(usable_before, debt), "debt that could be settled is"
+    assert (account.balance, account.debt) == (balance, debt - min(usable_before, debt))
+    assert account.last_hash == transaction.hash == link(GENESIS, transaction)
 
 
 TAKEN = [
@@ -181,7 +188,7 @@ def expected(account, amount, mode):
         return None
     if mode is UP_TO:
         taken = max(min(amount, offered - account.debt), 0)
-        return (taken, max(account.debt - offered, 0) if taken else account.debt)
+        return (taken, max(account.debt - offered, 0))
     debt_after = max(account.debt + amount - offered, 0)
     covered = offered - account.debt >= amount
     bound = account.overdraft_limit if mode is REJECT else max(account.overdraft_limit, 9)
@@ -210,9 +217,6 @@ def test_every_deduction_is_what_arithmetic_says(*, lots, debt, limit, frozen, a
         assert snapshot(account) == before
         return
     assert (deducted.amount, account.debt) == wanted
-    if not deducted.amount:
-        assert snapshot(account) == before
-        return
     left = min(offered, debt + deducted.amount)
     for lot_id, credits_offered in order:  # lots give in order: what settles debt first, then what is spent
         given_up = min(left, credits_offered)

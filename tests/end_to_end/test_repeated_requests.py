@@ -200,11 +200,6 @@ async def test_a_refusal_spends_no_key(wire, new_account):
     other = spending | {"amount_microcredits": 6 * CREDIT}
     assert not (await wire.call("DeductCredits", **other)).replayed
     assert await wire.refusal("DeductCredits", **spending) == REUSED
-    nothing = {"account_id": account_id, "amount_microcredits": CREDIT, "mode": 2, "idempotency_key": "empty"}
-    await wire.do("DeductCredits", account_id=account_id, amount_microcredits=CREDIT)
-    assert (await wire.call("DeductCredits", **nothing)).deducted_microcredits == 0
-    await wire.do("GrantCredits", account_id=account_id, amount_microcredits=CREDIT, reason="gift")
-    assert (await wire.call("DeductCredits", **nothing)).deducted_microcredits == CREDIT
 
 
 @pytest.mark.parametrize("rpc", ["DeductCredits", "GrantCredits", "CreateAccount", "CreatePurchase", "CreateApiKey"])

@@ -158,8 +158,6 @@ class Client:
             if write.request.mode == UP_TO:
                 assert -delta <= asked
                 assert -delta == asked or shown.available_microcredits == 0, "more could have been taken"
-                if not delta:
-                    return record(answered=answered, refused=True, available=0, required=asked)
             else:
                 assert -delta == asked
             required = 0 if write.request.mode == DEBT else -delta

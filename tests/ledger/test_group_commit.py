@@ -5,11 +5,14 @@ import asyncio
 import pytest
 from ledger_setup import deduction, give, open_account
 
+from billing_service.domain.entries import TransactionKind
 from billing_service.domain.refusals import Failure, Reason, Refusal
 from billing_service.domain.spending import DeductionMode
 from billing_service.ledger.operations import Answer
+from billing_service.ledger.remembered import RememberedAccounts
 from billing_service.storage.key_rows import find_keys
 from billing_service.storage.ledger_rows import read_accounts
+from billing_service.storage.statement_rows import read_statement
 
 
 async def refused(answer):
@@ -75,14 +78,31 @@ async def test_a_reused_key_is_told_before_a_lack_of_credits(writer, store, cloc
     assert (await writer.submit(deduction("acme", 5, "k"))).replayed
 
 
-async def test_nothing_to_take_spends_no_key(writer, store, clock, ids):
-    await open_account(store, "acme", clock=clock, ids=ids)
-    operation = deduction("acme", 5, "k", mode=DeductionMode.UP_TO_AVAILABLE)
-    assert await writer.submit(operation) == Answer(b" took 0 left 0", replayed=False)
-    assert await key_is_free(store, operation)
+@pytest.mark.parametrize("way", ["read", "remembered", "locked"])
+async def test_nothing_to_take_is_a_deduction_of_nothing(*, writer, store, clock, ids, monkeypatch, way):
+    """It has no entries; its key is spent, and what comes later is not taken by a repeat."""
+    names = ["acme", "beta"]
+    for name in names:
+        await open_account(store, name, clock=clock, ids=ids, microcredits=1)
+        await writer.submit(deduction(name, 1, "all"))
+    if way == "read":
+        monkeypatch.setattr(writer, "_remembered", RememberedAccounts())
+    elif way == "locked":
+        monkeypatch.setattr("billing_service.ledger.writer.GLANCES_MAX", 0)
+    commits = store.counters.commits
+    operations = [deduction(name, 5, "k", mode=DeductionMode.UP_TO_AVAILABLE) for name in names]
+    first = await outcomes([writer.submit(operation) for operation in operations])
+    assert store.counters.commits == commits + 1
+    assert [answer.reply.endswith(b"took 0 left 0") for answer in first] == [True, True]
     await give(store, "acme", 3, clock=clock, ids=ids)
-    assert (await writer.submit(operation)).reply.endswith(b"took 3 left 0")
-    assert (await writer.submit(operation)).replayed
+    again = await outcomes([writer.submit(operation) for operation in operations])
+    assert again == [answer._replace(replayed=True) for answer in first]
+    assert await balance(store) == 3
+    newest = (await store.read(lambda: read_accounts(["beta"])))["beta"].last_transaction_id
+    page = await store.read(lambda: read_statement("beta", newest, kind=0, start_us=0, end_us=2**62, page=5))
+    empty = page.transactions[0]
+    assert first[1].reply.startswith(empty.transaction_id.encode())
+    assert (empty.kind, empty.amount, empty.version, empty.entries) == (TransactionKind.DEDUCTION, 0, 3, [])
 
 
 async def test_keys_belong_to_account_caller_and_method(writer, store, clock, ids):
