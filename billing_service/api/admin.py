@@ -5,7 +5,7 @@ from prepaid.billing.v1 import admin_pb2, transactions_pb2
 from billing_service.api import translate, validation
 from billing_service.api.page_tokens import decode_page_token, encode_page_token
 from billing_service.api.pipeline import Call
-from billing_service.api.requests import Replies, caller, request_of
+from billing_service.api.requests import Replies, request_of
 from billing_service.api.stripe_events import OUTCOMES
 from billing_service.commands.accounts import all_accounts
 from billing_service.commands.environment import Environment
@@ -19,7 +19,7 @@ from billing_service.domain.refusals import invalid_field
 from billing_service.operations.verify import verify_ledger
 from billing_service.storage.event_rows import EventStatus, InboxEvent
 from billing_service.storage.profile_rows import AccountRow
-from billing_service.stripe_events.inbox import replay_event
+from billing_service.stripe_events.inbox import Outcome, ReplayEvent, replay_event
 
 ID_MAX = 255
 _STATUSES = {name.removeprefix("STRIPE_EVENT_STATUS_"): number for name, number in admin_pb2.StripeEventStatus.items()}
@@ -29,6 +29,7 @@ _granted = Replies(admin_pb2.GrantCreditsResponse)
 _adjusted = Replies(admin_pb2.AdjustCreditsResponse)
 _frozen = Replies(admin_pb2.FreezeAccountResponse)
 _limited = Replies(admin_pb2.SetOverdraftLimitResponse)
+_event_replayed = Replies(admin_pb2.ReplayStripeEventResponse)
 
 
 def reason_of(text: str) -> str:
@@ -66,6 +67,10 @@ def _event(kept: InboxEvent) -> admin_pb2.StripeEvent:
         error=kept.error,
         payload=kept.payload,
     )
+
+
+def _encode_event(kept: InboxEvent, outcome: Outcome) -> bytes:
+    return admin_pb2.ReplayStripeEventResponse(event=_event(kept), outcome=OUTCOMES[outcome]).SerializeToString()
 
 
 class Administration:
@@ -146,11 +151,10 @@ class Administration:
             next_page_token=encode_page_token(secret, f"{last[0]} {last[1]}", binding) if last else "",
         )
 
-    async def replay_stripe_event(self, request: admin_pb2.ReplayStripeEventRequest, call: Call) -> admin_pb2.ReplayStripeEventResponse:
+    async def replay_stripe_event(self, request: admin_pb2.ReplayStripeEventRequest, call: Call) -> bytes:
         event_id = validation.identifier("event_id", request.event_id, ID_MAX)
-        validation.idempotency_key(request.idempotency_key)
-        kept, outcome = await replay_event(self._environment, event_id, caller(call))
-        return admin_pb2.ReplayStripeEventResponse(event=_event(kept), outcome=OUTCOMES[outcome])
+        keyed = request_of(call, "", request.idempotency_key, event_id)
+        return _event_replayed(await replay_event(self._environment, ReplayEvent(keyed, event_id, _encode_event)))
 
     async def verify_ledger(self, request: admin_pb2.VerifyLedgerRequest, call: Call) -> admin_pb2.VerifyLedgerResponse:
         del call

@@ -108,7 +108,7 @@ def read_key(key_id: str) -> Work[ApiKeyRow | None]:
 
 
 def lock_keys() -> Work[None]:
-    """To be called first by whoever adds or revokes a key."""
+    """To be called first by whoever adds or revokes a key, or spends an idempotency key that belongs to no account."""
     yield LOCK_KEYS()
 
 

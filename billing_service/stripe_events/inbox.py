@@ -1,6 +1,7 @@
 """The inbox: an event and its effect are kept in one transaction, or neither is."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from typing import NamedTuple
@@ -8,10 +9,12 @@ from typing import NamedTuple
 import structlog
 from billing_client.stripe_signature import SignatureInvalid, verify
 
-from billing_service.commands.environment import Caller, Environment
+from billing_service.commands.environment import Environment
 from billing_service.commands.figures import FAILED
-from billing_service.commands.unit import Unit, audit
+from billing_service.commands.unit import Request, Unit, audit, spend_key, spent_key
 from billing_service.domain.refusals import Reason, Refusal, Refused, invalid_field
+from billing_service.ledger.operations import Answer
+from billing_service.storage.access_rows import lock_keys
 from billing_service.storage.event_rows import EventStatus, InboxEvent, claim_event, close_event, read_event
 from billing_service.storage.statements import Work
 from billing_service.stripe_events.effect import effect_of, read_fact
@@ -58,21 +61,51 @@ async def process_event(environment: Environment, payload: bytes, signature: str
     return await _process(environment, envelope, payload, again=False)
 
 
-async def replay_event(environment: Environment, event_id: str, caller: Caller) -> tuple[InboxEvent, Outcome]:
+@dataclass(frozen=True, slots=True)
+class ReplayEvent:
+    """A valid request. Its key belongs to no account."""
+
+    request: Request
+    event_id: str
+    encode: Callable[[InboxEvent, Outcome], bytes]
+
+
+async def replay_event(environment: Environment, command: ReplayEvent) -> Answer:
     """Processes a kept event again, by hand. What had its effect has no second one. Raises STRIPE_EVENT_NOT_FOUND."""
-    kept = await environment.store.read(lambda: read_event(event_id))
+    event_id, request = command.event_id, command.request
+
+    def look() -> Work[Answer | InboxEvent | None]:
+        return (yield from _replayed(request)) or (yield from read_event(event_id))
+
+    kept = await environment.store.read(look)
+    if isinstance(kept, Answer):
+        return kept
     if kept is None:
         raise Refusal(Reason.STRIPE_EVENT_NOT_FOUND, "there is no such event in the inbox", metadata={"event_id": event_id})
     processed = await _process(environment, parse_envelope(kept.payload), kept.payload, again=True)
 
-    def note() -> Work[InboxEvent | None]:
+    def note() -> Work[Answer]:
+        yield from lock_keys()
+        earlier = yield from _replayed(request)
+        if earlier is not None:
+            return earlier
         unit = Unit(environment, {}, environment.clock_us())
-        yield from audit(unit, caller, "", {"event_id": event_id, "outcome": processed.outcome.value})
-        return (yield from read_event(event_id))
+        now = yield from read_event(event_id)
+        assert now is not None, "events are never deleted"
+        reply = command.encode(now, processed.outcome)
+        yield from spend_key(unit, request.key, reply)
+        yield from audit(unit, request.caller, "", {"event_id": event_id, "outcome": processed.outcome.value})
+        return Answer(reply, replayed=False)
 
-    now = await environment.store.write(note)
-    assert now is not None, "events are never deleted"
-    return now, processed.outcome
+    return await environment.store.write(note)
+
+
+def _replayed(request: Request) -> Work[Answer | None]:
+    stored = yield from spent_key(request.key)
+    if stored is None:
+        return None
+    assert stored.reply is not None, "the key is spent together with its reply"
+    return Answer(stored.reply, replayed=True)
 
 
 async def _process(environment: Environment, envelope: Envelope, payload: bytes, *, again: bool) -> Processed:

@@ -2,7 +2,7 @@
 
 import pytest
 from stack import CREDIT, running_stack
-from wire import Wire, key, told
+from wire import Wire, key, row_counts, told
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -88,3 +88,61 @@ async def test_the_bound_of_debt_is_a_setting(database, new_account):
         assert (await refused_debt(wire, account_id, 6))["debt_max"] == 5
         await deduct(wire, account_id, 5, ALLOW_DEBT)
         assert await shown(wire, account_id) == (0, 0, 5)
+
+
+@pytest.mark.parametrize("way", ["unary", "batch", "stream"])
+async def test_an_answer_of_nothing_is_kept_like_any_other(stack, wire, new_account, way):
+    """A late duplicate of a deduction that took 0 arrives after a top-up of $80: it took 10,000 credits that its caller counts as free."""
+    account_id = new_account()
+    await wire.do("CreateAccount", account_id=account_id)
+    fields = {"account_id": account_id, "amount_microcredits": 10_000 * CREDIT, "mode": UP_TO_AVAILABLE, "idempotency_key": "late"}
+
+    async def ask():
+        if way == "unary":
+            return await wire.call("DeductCredits", **fields)
+        if way == "batch":
+            return (await wire.call("BatchDeductCredits", deductions=[fields])).outcomes[0].deducted
+        return (await wire.call("StreamDeductions", deduction=fields)).outcome.deducted
+
+    first = await ask()
+    assert (first.deducted_microcredits, first.replayed, list(first.draws)) == (0, False, [])
+    assert first.transaction_id
+    bought = await stack.buy(account_id, "pro")
+    assert bought.amount_minor == 8_000
+    again = await ask()
+    assert (again.transaction_id, again.deducted_microcredits, again.replayed) == (first.transaction_id, 0, True)
+    assert await shown(wire, account_id) == (10_000, 0, 0)
+    rows = (await wire.call("ListTransactions", account_id=account_id)).transactions
+    assert [(row.transaction_id, row.amount_microcredits, row.account_version) for row in rows[1:]] == [(first.transaction_id, 0, 1)]
+    refused = await wire.error("ReverseDeduction", account_id=account_id, transaction_id=first.transaction_id, idempotency_key=key())
+    assert told(refused) == ("FAILED_PRECONDITION", "DEDUCTION_ALREADY_REVERSED")
+    assert refused.metadata == {"reversible_microcredits": "0"}
+
+
+async def test_what_changes_nothing_is_answered_once_as_well(stack, wire, new_account, stored):
+    account_id = new_account()
+    await grant(wire, account_id, 1)
+    made = await wire.do("CreateApiKey", caller=new_account("caller"), scopes=[1])
+    await wire.do("RevokeApiKey", key_id=made.api_key.key_id)
+    await stack.buy(account_id)
+    event = (await wire.call("ListStripeEvents")).events[0]
+    nothing = [
+        ("FreezeAccount", {"account_id": account_id, "frozen": False, "reason": "as it is"}),
+        ("SetOverdraftLimit", {"account_id": account_id, "overdraft_limit_microcredits": 0, "reason": "as it is"}),
+        ("RevokeApiKey", {"key_id": made.api_key.key_id}),
+        ("ReplayStripeEvent", {"event_id": event.event_id}),
+    ]
+    await stack.webhooks()
+    before = await row_counts(stored)
+    first = [await wire.call(rpc, **fields, idempotency_key="same") for rpc, fields in nothing]
+    after = await row_counts(stored)
+    assert after["idempotency_keys"] - before["idempotency_keys"] == len(nothing)
+    await wire.do("FreezeAccount", account_id=account_id, frozen=True, reason="later")
+    await wire.do("SetOverdraftLimit", account_id=account_id, overdraft_limit_microcredits=5, reason="later")
+    await wire.do("ReplayStripeEvent", event_id=event.event_id)
+    for (rpc, fields), answer in zip(nothing, first, strict=True):
+        assert not answer.replayed
+        again = await wire.call(rpc, **fields, idempotency_key="same")
+        assert again.replayed
+        again.replayed = False
+        assert again == answer, rpc

@@ -10,6 +10,7 @@ from prepaid.billing.v1 import accounts_pb2, admin_pb2, api_keys_pb2, referrals_
 from prepaid.billing.v1.scopes_pb2 import SCOPE_DEDUCT
 from prepaid.billing.v1.transactions_pb2 import (
     CREDIT_CATEGORY_PAID,
+    DEDUCTION_MODE_UP_TO_AVAILABLE,
     BatchDeductCreditsRequest,
     DeductCreditsRequest,
     ReverseDeductionRequest,
@@ -107,6 +108,15 @@ async def deduct_batch(service, tag):
         return [outcome_told(outcome) for outcome in answer.outcomes]
 
     return call
+
+
+@operation("deduct nothing", one_unit=True, also=frozenset({"clean"}))
+async def deduct_nothing(service, tag):
+    await granted(service, account_of(tag))
+    await service.answer("deduct_credits", deduction(account_of(tag), 100, key_of(tag, "before")))
+    request = deduction(account_of(tag), 40, key_of(tag))
+    request.mode = DEDUCTION_MODE_UP_TO_AVAILABLE
+    return calling("deduct_credits", request)
 
 
 @operation("deduct, refused")

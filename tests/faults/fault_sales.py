@@ -3,7 +3,7 @@
 from fault_objects import charge, customer, payment_intent, refund, session
 from fault_operations import OPERATIONS, account_of, apply_referral, calling, key_of, operation
 from fault_service import Told, told
-from prepaid.billing.v1 import purchases_pb2, refunds_pb2, stripe_events_pb2
+from prepaid.billing.v1 import admin_pb2, purchases_pb2, refunds_pb2, stripe_events_pb2
 
 from billing_service.storage.profile_rows import read_profile
 
@@ -82,6 +82,13 @@ async def complete_purchase(service, tag):
 async def payment_event(service, tag):
     _, checkout = await open_checkout(service, tag)
     return delivering(tag, "payment_intent.succeeded", payment_intent(checkout))
+
+
+@operation("replay event")
+async def replay_event(service, tag):
+    _, checkout = await open_checkout(service, tag)
+    await delivering(tag, "payment_intent.succeeded", payment_intent(checkout))(service)
+    return calling("replay_stripe_event", admin_pb2.ReplayStripeEventRequest(event_id=f"evt_{tag}event", idempotency_key=key_of(tag)))
 
 
 @operation("refund")

@@ -40,7 +40,7 @@ ID = re.compile(r"[a-z]+_run\d{5}x\d{4}")
 TAG = re.compile(r"run\d{5}x")
 FROM_CHANCE = re.compile(r"999[A-HJ-NP-Z2-9]{5}|777[a-z2-7]{5,}")
 """Referral codes and ids of API keys, as `Chance` makes them."""
-MARK = re.compile(rf'(?<="{MARK_FIELD}": ")[0-9a-f]+')
+MARK = re.compile(rf'(?<={MARK_FIELD})\\?": \\?"[0-9a-f]+')
 
 
 class Told(NamedTuple):

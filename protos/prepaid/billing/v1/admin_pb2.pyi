@@ -526,7 +526,7 @@ class ReplayStripeEventRequest(_message.Message):
     event_id: _builtins.str
     """Required: `evt_…`. NOT_FOUND (STRIPE_EVENT_NOT_FOUND)."""
     idempotency_key: _builtins.str
-    """Required, 1 to 255 printable characters; for the audit log. Effects are keyed by the event itself."""
+    """Required, 1 to 255 printable characters. Repeated, it tells how the event stood at the first answer; another key looks again."""
     def __init__(
         self,
         *,
@@ -549,8 +549,11 @@ class ReplayStripeEventResponse(_message.Message):
 
     EVENT_FIELD_NUMBER: _builtins.int
     OUTCOME_FIELD_NUMBER: _builtins.int
+    REPLAYED_FIELD_NUMBER: _builtins.int
     outcome: _stripe_events_pb2.StripeEventOutcome.ValueType
     """What became of this try."""
+    replayed: _builtins.bool
+    """Whether this is the answer to an earlier request of the same key."""
     @_builtins.property
     def event(self) -> Global___StripeEvent:
         """The event as it stands now."""
@@ -560,10 +563,11 @@ class ReplayStripeEventResponse(_message.Message):
         *,
         event: Global___StripeEvent | None = ...,
         outcome: _stripe_events_pb2.StripeEventOutcome.ValueType = ...,
+        replayed: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "outcome", b"outcome"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "outcome", b"outcome", "replayed", b"replayed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -117,7 +117,7 @@ class _DeductionModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Deducti
     DEDUCTION_MODE_REJECT: _DeductionMode.ValueType  # 1
     """Refuse with INSUFFICIENT_CREDITS; nothing moves. An overdraft limit is used before refusing."""
     DEDUCTION_MODE_UP_TO_AVAILABLE: _DeductionMode.ValueType  # 2
-    """Take what is there, which may be nothing, and say how much it was."""
+    """Take what is there, and say how much it was. Taking nothing is a deduction of 0, kept and repeated like any other."""
     DEDUCTION_MODE_ALLOW_DEBT: _DeductionMode.ValueType  # 3
     """Take what is there and record the rest as debt, up to Account.debt_max_microcredits; beyond: INSUFFICIENT_CREDITS, and nothing moves."""
 
@@ -129,7 +129,7 @@ DEDUCTION_MODE_UNSPECIFIED: DeductionMode.ValueType  # 0
 DEDUCTION_MODE_REJECT: DeductionMode.ValueType  # 1
 """Refuse with INSUFFICIENT_CREDITS; nothing moves. An overdraft limit is used before refusing."""
 DEDUCTION_MODE_UP_TO_AVAILABLE: DeductionMode.ValueType  # 2
-"""Take what is there, which may be nothing, and say how much it was."""
+"""Take what is there, and say how much it was. Taking nothing is a deduction of 0, kept and repeated like any other."""
 DEDUCTION_MODE_ALLOW_DEBT: DeductionMode.ValueType  # 3
 """Take what is there and record the rest as debt, up to Account.debt_max_microcredits; beyond: INSUFFICIENT_CREDITS, and nothing moves."""
 Global___DeductionMode: _TypeAlias = DeductionMode  # noqa: Y015
@@ -219,7 +219,7 @@ class Transaction(_message.Message):
     """The purchase, refund, referral or deduction that caused it; may be empty."""
     @_builtins.property
     def draws(self) -> _containers.RepeatedCompositeFieldContainer[Global___Draw]:
-        """The lots it touched."""
+        """The lots it touched; none for a deduction of 0."""
 
     @_builtins.property
     def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
@@ -330,9 +330,9 @@ class DeductCreditsResponse(_message.Message):
     DRAWS_FIELD_NUMBER: _builtins.int
     REPLAYED_FIELD_NUMBER: _builtins.int
     transaction_id: _builtins.str
-    """`txn_…`. Empty when UP_TO_AVAILABLE found nothing to take."""
+    """`txn_…`. A deduction of 0, where UP_TO_AVAILABLE found nothing to take, has one too: its key is spent, and repeated it takes nothing."""
     deducted_microcredits: _builtins.int
-    """Microcredits taken, debt included."""
+    """Microcredits taken, debt included; 0 where UP_TO_AVAILABLE found nothing."""
     replayed: _builtins.bool
     """Whether this is the answer to an earlier request of the same key."""
     @_builtins.property
