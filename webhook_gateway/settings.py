@@ -4,7 +4,8 @@ import os
 from pathlib import Path
 from typing import Annotated, Self
 
-from billing_client.options import ADDRESS_DEFAULT, ClientOptions, is_local
+from billing_client.addresses import is_local
+from billing_client.options import ADDRESS_DEFAULT, ClientOptions
 from billing_client.setting_rules import GATEWAY_NAMES, check_webhook_secrets, hint, meant_name, split_secrets, unread_names, weakness
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, SettingsConfigDict

@@ -11,8 +11,8 @@ from typing import Annotated
 import httpx
 import typer
 from billing_client import AsyncBillingClient, ClientOptions
+from billing_client.addresses import is_local
 from billing_client.errors import BillingError
-from billing_client.options import is_local
 
 from billing_service.cli.connection import Address, ApiKey, client_options, describe, quiet_logs
 from billing_service.cli.demo_story import Story, StoryFailedError

@@ -16,6 +16,7 @@ _RULES: tuple[tuple[str, str], ...] = (
     (r"^    def (?!__init__|from_)", "    async def "),
     (r"\breturn self\._call\(", "return await self._call("),
     (r"\b(page|answer) = self\.", r"\1 = await self."),
+    (r"^( +)self\._pause\(", r"\1await self._pause("),
     (r"^( +)yield from (page\.\w+)$", r"\1for item in \2:\n\1    yield item"),
     (r"\bBillingClient\b", "AsyncBillingClient"),
     (r"The blocking client", "The client for asyncio"),

@@ -1,3 +1,4 @@
+import asyncio
 import sys
 from pathlib import Path
 
@@ -6,6 +7,7 @@ import pytest
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.with_name("crash"))]
 
+from billing_client import AsyncBillingClient, BillingClient  # noqa: E402 - the tests' own modules are found by the path above
 from fake_service import running_fake_service  # noqa: E402 - found by the path above
 
 
@@ -13,3 +15,24 @@ from fake_service import running_fake_service  # noqa: E402 - found by the path 
 def service():
     with running_fake_service() as fake:
         yield fake
+
+
+@pytest.fixture(params=["blocking", "asyncio"])
+def call(request, service):
+    """Calls one method by name on either client, with the same outcome to look at."""
+
+    async def run(method, *, address=None, api_key=None, client_headers=None, **arguments):
+        options = {"api_key": api_key, "headers": client_headers}
+        if request.param == "blocking":
+            with BillingClient(address or service.address, **options) as client:
+                return await asyncio.to_thread(getattr(client, method), **arguments)
+        async with AsyncBillingClient(address or service.address, **options) as client:
+            return await getattr(client, method)(**arguments)
+
+    return run
+
+
+@pytest.fixture
+def quick_retries(monkeypatch):
+    """Attempts follow each other at once; what decides whether there is another stays as it is."""
+    monkeypatch.setattr("billing_client.retries.BACKOFF_S", 0.001)

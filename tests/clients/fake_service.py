@@ -64,6 +64,8 @@ class FakeService(grpc.GenericRpcHandler):
         self.script: list = []
         self.attempts: list[Attempt] = []
         self.address = ""
+        self.stop = lambda: None
+        """Ends it at once, with what is under way."""
         self.health = b"\x08\x01"
         self.streams: list[list[Message]] = []
         self.converse = None
@@ -116,6 +118,7 @@ def running_fake_service(fake: FakeService | None = None) -> Iterator[FakeServic
     with ThreadPoolExecutor(8) as threads:
         server = grpc.server(threads, handlers=(fake,))
         fake.address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+        fake.stop = lambda: server.stop(0).wait()
         server.start()
         try:
             yield fake

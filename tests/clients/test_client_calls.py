@@ -4,25 +4,8 @@ from datetime import UTC, datetime
 
 import grpc
 import pytest
-from billing_client import AsyncBillingClient, BillingClient, DeductionMode, errors
-from fake_service import METHODS, Answer, Hang
-from prepaid.billing.v1.transactions_pb2 import DeductCreditsResponse
-
-UNAVAILABLE = Answer(grpc.StatusCode.UNAVAILABLE, "STORAGE_UNAVAILABLE")
-
-
-@pytest.fixture(params=["blocking", "asyncio"])
-def call(request, service):
-    """Calls one method by name on either client, with the same outcome to look at."""
-
-    async def run(method, *, api_key=None, **arguments):
-        if request.param == "blocking":
-            with BillingClient(service.address, api_key=api_key) as client:
-                return getattr(client, method)(**arguments)
-        async with AsyncBillingClient(service.address, api_key=api_key) as client:
-            return await getattr(client, method)(**arguments)
-
-    return run
+from billing_client import DeductionMode, errors
+from fake_service import METHODS, Hang
 
 
 @pytest.mark.parametrize("timeout_s", [0, -1, float("nan")])
@@ -55,68 +38,12 @@ async def test_credits_are_never_a_float(call, service):
     assert service.attempts == []
 
 
-async def test_a_refusal_is_not_retried(call, service):
-    service.script = [Answer(grpc.StatusCode.FAILED_PRECONDITION, "ACCOUNT_FROZEN")]
-    with pytest.raises(errors.AccountFrozen):
-        await call("deduct_credits", account_id="a", amount_microcredits=1)
-    assert len(service.attempts) == 1
-
-
-@pytest.mark.parametrize(
-    "status",
-    [status for status in grpc.StatusCode if status not in {grpc.StatusCode.OK, grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}],
-)
-async def test_no_other_status_is_retried(call, service, status):
-    service.script = [Answer(status)]
-    with pytest.raises(errors.BillingError) as raised:
-        await call("deduct_credits", account_id="a", amount_microcredits=1)
-    assert (raised.value.status, len(service.attempts)) == (status, 1)
-
-
-CANCELLED_BY_SHUTDOWN = Answer(grpc.StatusCode.CANCELLED)
-"""What gRPC itself answers to a call that meets a server's shutdown."""
-
-
-@pytest.mark.parametrize("failure", [UNAVAILABLE, CANCELLED_BY_SHUTDOWN], ids=["unavailable", "cancelled-by-shutdown"])
-async def test_what_a_restart_answers_is_retried_with_the_same_key(call, service, failure):
-    service.script = [failure, failure, DeductCreditsResponse(transaction_id="txn_1")]
-    response = await call("deduct_credits", account_id="a", amount_microcredits=5)
-    assert response.transaction_id == "txn_1"
-    assert len(service.attempts) == 3
-    assert len({attempt.request.SerializeToString(deterministic=True) for attempt in service.attempts}) == 1
-    assert len(service.attempts[0].request.idempotency_key) == 36
-
-
-async def test_after_four_attempts_the_outcome_is_named_unknown_and_carries_the_key(call, service):
-    service.script = [UNAVAILABLE] * 9
-    with pytest.raises(errors.OutcomeUnknown) as raised:
-        await call("deduct_credits", account_id="a", amount_microcredits=5, timeout_s=30)
-    assert isinstance(raised.value, errors.StorageUnavailable)
-    assert len(service.attempts) == 4
-    assert {attempt.request.idempotency_key for attempt in service.attempts} == {raised.value.idempotency_key}
-    assert isinstance(raised.value.__cause__, grpc.RpcError)
-
-
-async def test_stripe_delivers_again_so_the_gateway_retries_once(call, service):
-    service.script = [UNAVAILABLE] * 9
-    with pytest.raises(errors.OutcomeUnknown) as raised:
-        await call("process_stripe_event", payload=b"{}", stripe_signature="t=1")
-    assert (len(service.attempts), raised.value.idempotency_key) == (2, None)
-
-
 async def test_a_passed_deadline_is_an_unknown_outcome(call, service):
     service.script = [Hang()]
     with pytest.raises(errors.OutcomeUnknown) as raised:
         await call("deduct_credits", account_id="a", amount_microcredits=5, idempotency_key="mine", timeout_s=0.2)
     assert (raised.value.status, raised.value.idempotency_key) == (grpc.StatusCode.DEADLINE_EXCEEDED, "mine")
-    assert type(raised.value) is errors.OutcomeUnknown
-
-
-async def test_nobody_listening_is_an_unknown_outcome():
-    async with AsyncBillingClient("127.0.0.1:1") as client:
-        with pytest.raises(errors.OutcomeUnknown) as raised:
-            await client.deduct_credits(account_id="a", amount_microcredits=1, timeout_s=2)
-    assert raised.value.status in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}
+    assert (type(raised.value), len(service.attempts)) == (errors.OutcomeUnknown, 1)
 
 
 async def test_an_empty_key_is_the_services_to_refuse_never_replaced(call, service):

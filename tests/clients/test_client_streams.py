@@ -187,29 +187,35 @@ async def test_no_more_than_may_be_are_without_an_answer(service):
 
 
 @pytest.mark.parametrize("kind", CLIENTS)
-async def test_a_block_that_fails_abandons_its_stream_at_once(kind, service):
+@pytest.mark.parametrize("is_sent", [True, False], ids=["sent", "not sent"])
+async def test_a_block_that_fails_abandons_its_stream_at_once(kind, service, is_sent):
+    arrived, address = threading.Event(), service.address if is_sent else "127.0.0.1:1"
+
     def converse(received, requests, _context):
         for request in requests:
             received.append(request.deduction)
+            arrived.set()
         yield from ()
 
     service.converse = converse
     sent, futures = deduction(), []
 
     def blocking():
-        with BillingClient(service.address) as client, client.stream_deductions(timeout_s=60) as stream:
+        with BillingClient(address) as client, client.stream_deductions(timeout_s=60) as stream:
             futures.append(stream.send(sent))
+            assert arrived.wait(10 if is_sent else 0.1) is is_sent
             raise KeyError
 
     async def awaited():
-        async with AsyncBillingClient(service.address) as client, client.stream_deductions(timeout_s=60) as stream:
+        async with AsyncBillingClient(address) as client, client.stream_deductions(timeout_s=60) as stream:
             futures.append(await stream.send(sent))
+            assert await asyncio.to_thread(arrived.wait, 10 if is_sent else 0.1) is is_sent
             raise KeyError
 
     with pytest.raises(KeyError):
         async with asyncio.timeout(10):
             await (asyncio.to_thread(blocking) if kind == "blocking" else awaited())
-    assert isinstance(futures[0].exception(), errors.OutcomeUnknown)
+    assert type(futures[0].exception()) is (errors.OutcomeUnknown if is_sent else errors.Failure)
     assert futures[0].exception().idempotency_key == sent.idempotency_key
 
 

@@ -50,6 +50,7 @@ def test_the_surface_is_pinned():
         "Scope",
         "StripeEventStatus",
         "TransactionKind",
+        "__version__",
         "new_idempotency_key",
     }
 
@@ -60,7 +61,7 @@ def test_every_rpc_is_a_method_that_takes_every_field(path):
     named = {field.name for field in method.input_type.fields}
     for client in CLIENTS:
         parameters = inspect.signature(getattr(client, snake_case(method.name))).parameters
-        assert set(parameters) == named | {"self", "timeout_s"}
+        assert set(parameters) == named | {"self", "timeout_s", "headers"}
         assert all(parameter.kind is parameter.KEYWORD_ONLY for name, parameter in parameters.items() if name != "self")
 
 

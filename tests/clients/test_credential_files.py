@@ -147,6 +147,7 @@ def test_old_channels_of_the_blocking_client_are_closed_in_the_end(pki, monkeypa
     monkeypatch.setattr("billing_client.credential_files.LOOKED_AT_EVERY_S", 0.0)
     monkeypatch.setattr("billing_client.blocking.connection.time", SimpleNamespace(monotonic=clock))
     with BillingClient("127.0.0.1:9", **pki.files) as client:
+        assert not client.is_serving(timeout_s=0.1)
         for _ in range(3):
             pki.rotate()
             clock.now_s += RETIRED_S + 1

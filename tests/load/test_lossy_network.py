@@ -9,7 +9,7 @@ import grpc
 import pytest
 from billing_client import AsyncBillingClient, new_idempotency_key
 from billing_client.errors import OutcomeUnknown
-from billing_client.options import ATTEMPTS_MAX
+from billing_client.retries import ATTEMPTS_MAX
 from client_journal import CREDIT, grant, stored, verify
 from lossy_proxy import running_proxy
 from service_process import service_settings

@@ -11,6 +11,7 @@ from billing_client.blocking.client import BillingClient
 from billing_client.deductions import Deduction
 from billing_client.idempotency import new_idempotency_key
 from billing_client.options import ClientOptions
+from billing_client.version import __version__
 
 MICROCREDITS_PER_CREDIT = 1_000_000
 
@@ -29,5 +30,6 @@ __all__ = [
     "Scope",
     "StripeEventStatus",
     "TransactionKind",
+    "__version__",
     "new_idempotency_key",
 ]

@@ -1,12 +1,15 @@
 """Deductions as values, for many at a time, and what became of each."""
 
+import time
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import grpc
 from prepaid.billing.v1.transactions_pb2 import (
     DEDUCTION_MODE_REJECT,
+    BatchDeductCreditsRequest,
     BatchDeductCreditsResponse,
     DeductCreditsRequest,
     DeductCreditsResponse,
@@ -14,9 +17,11 @@ from prepaid.billing.v1.transactions_pb2 import (
     DeductionOutcome,
 )
 
+from billing_client.deadlines import timeout_s_of
 from billing_client.error_details import error_of_status
-from billing_client.errors import BillingError, OutcomeUnknown
+from billing_client.errors import BillingError, Failure, OutcomeUnknown, Refusal, ServiceUnreachable
 from billing_client.idempotency import new_idempotency_key
+from billing_client.retries import ATTEMPTS_MAX, is_worth_repeating, pause_s, verdict
 
 OUTSTANDING_MAX = 256
 """Deductions of one stream without an answer: as many as the service reads ahead."""
@@ -55,16 +60,84 @@ def result_of(outcome: DeductionOutcome, request: DeductCreditsRequest) -> Deduc
     return error_of_status(outcome.refused, request)
 
 
-def results_of(answer: BatchDeductCreditsResponse, requests: Sequence[DeductCreditsRequest]) -> list[DeductCreditsResponse | BillingError]:
-    """What became of each, in their order. ValueError when the service did not answer each of them."""
-    return [result_of(outcome, request) for outcome, request in zip(answer.outcomes, requests, strict=True)]
+def unanswered(
+    request: DeductCreditsRequest, why: Exception | None, known: BillingError | None, *, is_sent: bool, is_uncertain: bool
+) -> BillingError:
+    """What is told of a deduction on a stream that got no answer: in time, or before `why`, which means `known`, ended the stream.
 
-
-def unknown_outcome(request: DeductCreditsRequest, why: Exception | None) -> OutcomeUnknown:
-    """What is said of a deduction that was sent on a stream and got no answer: in time, or before `why` ended the stream."""
-    return OutcomeUnknown(
-        "no answer came in time" if why is None else f"the stream ended without an answer: {why}",
+    A stream that was refused has begun nothing of what it did not answer. Nothing is known of what an earlier one carried.
+    """
+    if isinstance(known, Refusal) and not is_uncertain:
+        return known
+    words = "no answer came in time" if why is None else f"the stream ended without an answer: {why}"
+    error_class = OutcomeUnknown if is_sent else ServiceUnreachable if why is None else Failure
+    return error_class(
+        words if is_sent else f"nothing was sent, {words}",
         status=grpc.StatusCode.DEADLINE_EXCEEDED if why is None else grpc.StatusCode.UNKNOWN,
         rpc="DeductCredits",
         idempotency_key=request.idempotency_key,
     )
+
+
+class BatchRounds:
+    """The rounds of one batch: what was answered UNAVAILABLE goes into the next one, with the same keys, within the time of all."""
+
+    def __init__(self, deductions: Sequence[Deduction], timeout_s: float | None) -> None:
+        """ValueError unless `timeout_s` is above 0; TypeError or ValueError for deductions that can't be meant."""
+        self._requests = [deduction.request() for deduction in deductions]
+        self._deadline_s = time.monotonic() + timeout_s_of(BatchDeductCreditsRequest(), timeout_s)
+        self._results: dict[int, DeductCreditsResponse | BillingError] = {}
+        self._open = list(range(len(self._requests)))
+        """Positions of those that the next round asks for."""
+        self._uncertain: set[int] = set()
+        self._rounds = 0
+        self.pause_s: float | None = 0.0
+        """Seconds to wait before the next round; None when there is none."""
+
+    @property
+    def remaining_s(self) -> float:
+        """Time that is left for all rounds, in seconds."""
+        return max(self._deadline_s - time.monotonic(), 0.001)
+
+    def request(self) -> BatchDeductCreditsRequest:
+        """The next round's."""
+        return BatchDeductCreditsRequest(deductions=[self._requests[position] for position in self._open])
+
+    def answered(self, answer: BatchDeductCreditsResponse) -> None:
+        """ValueError when the service did not answer each of them."""
+        asked = [self._requests[position] for position in self._open]
+        self._take([result_of(outcome, request) for outcome, request in zip(answer.outcomes, asked, strict=True)])
+
+    def failed(self, error: BillingError) -> None:
+        """Takes the failure of a whole round as that of each in it. Raises it when nothing is known of any."""
+        if not self._rounds:
+            raise error
+        self._rounds = ATTEMPTS_MAX
+        self._take([_of_one(error, self._requests[position]) for position in self._open])
+
+    def results(self) -> list[DeductCreditsResponse | BillingError]:
+        """What became of each, in their order."""
+        return [self._results[position] for position in range(len(self._requests))]
+
+    def _take(self, results: list[DeductCreditsResponse | BillingError]) -> None:
+        self._rounds += 1
+        failures: dict[int, BillingError] = {}
+        for position, result in zip(self._open, results, strict=True):
+            if isinstance(result, BillingError):
+                self._results[position] = verdict(result, uncertain=position in self._uncertain)
+                if is_worth_repeating(result):
+                    failures[position] = result
+            else:
+                self._results[position] = result
+        self._open = list(failures)
+        self._uncertain |= {position for position, failure in failures.items() if isinstance(failure, OutcomeUnknown)}
+        self.pause_s = max((pause_s(self._rounds, failure.retry_after_s) for failure in failures.values()), default=None)
+        if self._rounds >= ATTEMPTS_MAX or (self.pause_s is not None and self.pause_s >= self._deadline_s - time.monotonic()):
+            self.pause_s = None
+
+
+def _of_one(error: BillingError, request: DeductCreditsRequest) -> BillingError:
+    """What a failure of a whole round is to one deduction in it."""
+    own = copy(error)
+    own.rpc, own.idempotency_key = "DeductCredits", request.idempotency_key
+    return own

@@ -55,7 +55,7 @@ CLASS_BY_REASON: dict[str, type[errors.BillingError]] = {
     "INTERNAL": errors.ServiceDefect,
 }
 
-# For answers without a reason that is known here: a newer service, a proxy in between, or gRPC itself.
+# For reasons of a newer service that are not known here. An answer without a reason is nobody's word: see `_error`.
 CLASS_BY_STATUS: dict[grpc.StatusCode, type[errors.BillingError]] = {
     grpc.StatusCode.OK: errors.BillingError,  # never an error; here so that the table is whole
     grpc.StatusCode.CANCELLED: errors.OutcomeUnknown,
@@ -65,11 +65,11 @@ CLASS_BY_STATUS: dict[grpc.StatusCode, type[errors.BillingError]] = {
     grpc.StatusCode.NOT_FOUND: errors.NotFound,
     grpc.StatusCode.ALREADY_EXISTS: errors.AlreadyExists,
     grpc.StatusCode.PERMISSION_DENIED: errors.AccessDenied,
-    grpc.StatusCode.RESOURCE_EXHAUSTED: errors.OutcomeUnknown,  # also gRPC's own word for an answer that is too large
+    grpc.StatusCode.RESOURCE_EXHAUSTED: errors.OutcomeUnknown,
     grpc.StatusCode.FAILED_PRECONDITION: errors.PreconditionFailed,
     grpc.StatusCode.ABORTED: errors.OutcomeUnknown,
     grpc.StatusCode.OUT_OF_RANGE: errors.InvalidRequest,
-    grpc.StatusCode.UNIMPLEMENTED: errors.InvalidRequest,  # the service is older than this client, or it is another service
+    grpc.StatusCode.UNIMPLEMENTED: errors.InvalidRequest,
     grpc.StatusCode.INTERNAL: errors.OutcomeUnknown,
     grpc.StatusCode.UNAVAILABLE: errors.OutcomeUnknown,
     grpc.StatusCode.DATA_LOSS: errors.OutcomeUnknown,
@@ -116,7 +116,8 @@ def error_of_status(told: status_pb2.Status, request: Message) -> errors.Billing
 
 
 def _error(status: grpc.StatusCode, message: str | None, details: _Details, request: Message) -> errors.BillingError:
-    error_class = CLASS_BY_REASON.get(details.reason) or CLASS_BY_STATUS[status]
+    """Without a reason the outcome is unknown, whatever the status: proxies, balancers and gRPC itself say any of them."""
+    error_class = CLASS_BY_REASON.get(details.reason) or (CLASS_BY_STATUS[status] if details.reason else errors.OutcomeUnknown)
     return error_class(
         message or "no message",
         status=status,

@@ -14,11 +14,13 @@
     └── Failure                       no answer: call again later, a write with the same idempotency key
         ├── Overloaded                the service turned the last attempt away
         ├── DeadlineTooShort          the service did not begin: too little time was left
+        ├── ServiceUnreachable        no connection came about, and nothing was sent
         └── OutcomeUnknown            a write may have had its effect, or not; the same key finds out, and never does it twice
             └── StorageUnavailable · StripeUnavailable · Conflict · ShuttingDown · OutcomeOmitted · ServiceDefect
 
-`OutcomeUnknown` itself stands for the deadline that passed, the connection that broke and the call that was canceled. A read
-that ends in it had no answer, no more. Wrong arguments (a float for credits, a time without its zone) are TypeError and
+`OutcomeUnknown` itself stands for every answer that is not the service's own (its `reason` is empty): the deadline that passed, the
+connection that broke, what a proxy says. It also stands for an attempt that was turned away (its `reason` says why) after an earlier one
+that may have had its effect. A read that ends in it had no answer, no more. Wrong arguments (a float for credits, a time without its zone) are TypeError and
 ValueError, raised before anything is sent.
 """
 
@@ -268,6 +270,10 @@ class Overloaded(Failure):
 
 class DeadlineTooShort(Failure):
     """The service did not begin: too little time was left."""
+
+
+class ServiceUnreachable(Failure):
+    """No connection to the service came about, so nothing of the call was sent: a write had no effect, and its key is free."""
 
 
 class StorageUnavailable(OutcomeUnknown):

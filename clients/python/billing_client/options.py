@@ -1,7 +1,5 @@
 """Where the service is, who calls, and how the channel behaves."""
 
-import ipaddress
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,49 +8,23 @@ from typing import Any
 
 import grpc
 
+from billing_client.addresses import is_local
+from billing_client.headers import Headers, Pairs, pairs_of
+from billing_client.proxies import proxy_for
+from billing_client.version import __version__
+
 ADDRESS_DEFAULT = "127.0.0.1:50051"
-ATTEMPTS_MAX = 4
-WEBHOOK_ATTEMPTS_MAX = 2
-"""Stripe itself delivers again, so one retry that hides a restart of the service is enough."""
 KEEPALIVE_INTERVAL_MS = 60_000
 """The least that the service allows; more often and it closes the connection."""
 KEEPALIVE_TIMEOUT_MS = 20_000
 RECONNECT_BACKOFF_MS = 100
 RECONNECT_BACKOFF_MAX_MS = 2_000
-RETRIED_BYTES_MAX = 2 * 1024 * 1024
-"""A request that is larger is not retried: gRPC keeps 256 KiB of it unless told otherwise, and a batch may have 1 MiB."""
+CONNECT_TIMEOUT_MS = 5_000
+"""For one attempt to connect, handshakes included: gRPC's `min_reconnect_backoff` is that too, and a shorter one never gets through a slow
+network or proxy."""
 RECEIVED_BYTES_MAX = 64 * 1024 * 1024
 """A page of 1,000 Stripe events with their payloads may pass gRPC's own 4 MiB."""
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
-
-
-def _retry_policy(services: list[str], attempts_max: int) -> dict[str, Any]:
-    return {
-        "name": [{"service": f"prepaid.billing.v1.{service}"} for service in services],
-        "retryPolicy": {
-            "maxAttempts": attempts_max,
-            "initialBackoff": "0.1s",
-            "maxBackoff": "2s",
-            "backoffMultiplier": 3,
-            "retryableStatusCodes": ["UNAVAILABLE", "CANCELLED"],
-        },
-    }
-
-
-SERVICE_CONFIG = json.dumps(
-    {
-        "methodConfig": [
-            _retry_policy(["BillingService", "AdminService"], ATTEMPTS_MAX),
-            _retry_policy(["StripeEventService"], WEBHOOK_ATTEMPTS_MAX),
-            # A stream retries by itself: it must know which of its deductions may have happened on a stream that broke.
-            {"name": [{"service": "prepaid.billing.v1.BillingService", "method": "StreamDeductions"}]},
-        ]
-    }
-)
-"""gRPC retries with jitter, inside the call's deadline, sending the same request and so the same idempotency key.
-
-UNAVAILABLE is the one status by which the service asks for it. CANCELLED from the other side is gRPC's own answer to a call that
-arrives while its server shuts down (grpc/grpc#41785), and no call of ours ends so otherwise; one that we cancel is not retried."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +32,7 @@ class ClientOptions:
     """Validated when made: ValueError names the option and repeats no secret.
 
     TLS is used unless the address is a loopback address or a Unix socket; `plaintext=True` says that something else, such as
-    a service mesh, encrypts. With `ca_file` it is always used.
+    a service mesh, encrypts. With `ca_file` it is always used. Without TLS no forward proxy is used: it would read the API key.
     """
 
     address: str = ADDRESS_DEFAULT
@@ -71,6 +43,8 @@ class ClientOptions:
     """PEM file of the client's certificate chain, for mutual TLS; goes with `private_key_file`."""
     private_key_file: Path | None = None
     plaintext: bool = False
+    headers: Headers = field(default_factory=dict, repr=False, hash=False)
+    """Sent with every call, such as `x-request-id`; see `Headers`."""
 
     def __post_init__(self) -> None:
         if not self.address or not self.address.isprintable() or " " in self.address:
@@ -83,6 +57,7 @@ class ClientOptions:
             raise ValueError("certificate_file and private_key_file go together")
         if self.plaintext and (self.ca_file or self.certificate_file):
             raise ValueError("plaintext contradicts ca_file and certificate_file")
+        pairs_of(self.headers)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> "ClientOptions":
@@ -119,30 +94,25 @@ class ClientOptions:
             certificate_chain=self.certificate_file.read_bytes() if self.certificate_file else None,
         )
 
-    def metadata(self) -> tuple[tuple[str, str], ...]:
-        return (("authorization", f"Bearer {self.api_key}"),) if self.api_key else ()
+    @property
+    def proxy(self) -> str | None:
+        """The forward proxy of a channel that is made now, as `http://host:port`. None: a direct connection."""
+        return proxy_for(self.address) if self.uses_tls and not is_local(self.address) else None
+
+    def metadata(self) -> Pairs:
+        """What every call carries: the API key, and `headers`."""
+        key = (("authorization", f"Bearer {self.api_key}"),) if self.api_key else ()
+        return (*key, *pairs_of(self.headers))
 
     def channel_options(self) -> list[tuple[str, Any]]:
+        """How a channel that is made now behaves. It retries nothing that may have arrived: `billing_client.retries` does."""
         return [
-            ("grpc.service_config", SERVICE_CONFIG),
+            ("grpc.primary_user_agent", f"prepaid-billing-client/{__version__}"),
+            ("grpc.enable_http_proxy", int(self.proxy is not None)),
             ("grpc.keepalive_time_ms", KEEPALIVE_INTERVAL_MS),
             ("grpc.keepalive_timeout_ms", KEEPALIVE_TIMEOUT_MS),
             ("grpc.initial_reconnect_backoff_ms", RECONNECT_BACKOFF_MS),
-            ("grpc.min_reconnect_backoff_ms", RECONNECT_BACKOFF_MS),
+            ("grpc.min_reconnect_backoff_ms", CONNECT_TIMEOUT_MS),
             ("grpc.max_reconnect_backoff_ms", RECONNECT_BACKOFF_MAX_MS),
             ("grpc.max_receive_message_length", RECEIVED_BYTES_MAX),
-            ("grpc.per_rpc_retry_buffer_size", RETRIED_BYTES_MAX),
         ]
-
-
-def is_local(address: str) -> bool:
-    """Whether a gRPC address stays on this machine: a loopback address, `localhost` or a Unix socket."""
-    if address.startswith(("unix:", "unix-abstract:")):
-        return True
-    host = address.rpartition(":")[0].strip("[]")
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -15,7 +15,6 @@ from prepaid.billing.v1.referrals_pb2 import ApplyReferralRequest, ApplyReferral
 from prepaid.billing.v1.transactions_pb2 import (
     DEDUCTION_MODE_REJECT,
     TRANSACTION_KIND_UNSPECIFIED,
-    BatchDeductCreditsRequest,
     DeductCreditsRequest,
     DeductCreditsResponse,
     DeductionMode,
@@ -28,8 +27,9 @@ from prepaid.billing.v1.transactions_pb2 import (
 )
 
 from billing_client.asynchronous.connection import Connection
-from billing_client.deductions import Deduction, results_of
+from billing_client.deductions import BatchRounds, Deduction
 from billing_client.errors import BillingError
+from billing_client.headers import Headers
 from billing_client.idempotency import key_or_new
 from billing_client.timestamps import timestamp_of
 
@@ -45,6 +45,7 @@ class AccountMethods(Connection):
         metadata: Mapping[str, str] | None = None,
         idempotency_key: str | None = None,
         timeout_s: float | None = None,
+        headers: Headers | None = None,
     ) -> CreateAccountResponse:
         """Make an account, and its Stripe customer where Stripe answers. AccountExists when the id is taken."""
         request = CreateAccountRequest(
@@ -55,15 +56,15 @@ class AccountMethods(Connection):
             metadata=metadata,
             idempotency_key=key_or_new(idempotency_key),
         )
-        return await self._call(self._billing.CreateAccount, request, timeout_s)
+        return await self._call(self._billing.CreateAccount, request, timeout_s, headers)
 
-    async def get_account(self, *, account_id: str, timeout_s: float | None = None) -> GetAccountResponse:
+    async def get_account(self, *, account_id: str, timeout_s: float | None = None, headers: Headers | None = None) -> GetAccountResponse:
         """Read an account. AccountNotFound when there is none."""
-        return await self._call(self._billing.GetAccount, GetAccountRequest(account_id=account_id), timeout_s)
+        return await self._call(self._billing.GetAccount, GetAccountRequest(account_id=account_id), timeout_s, headers)
 
-    async def get_balance(self, *, account_id: str, timeout_s: float | None = None) -> GetBalanceResponse:
+    async def get_balance(self, *, account_id: str, timeout_s: float | None = None, headers: Headers | None = None) -> GetBalanceResponse:
         """Read a balance: after every deduction that was acknowledged before this call began."""
-        return await self._call(self._billing.GetBalance, GetBalanceRequest(account_id=account_id), timeout_s)
+        return await self._call(self._billing.GetBalance, GetBalanceRequest(account_id=account_id), timeout_s, headers)
 
     async def list_transactions(
         self,
@@ -75,6 +76,7 @@ class AccountMethods(Connection):
         page_size: int = 0,
         page_token: str = "",
         timeout_s: float | None = None,
+        headers: Headers | None = None,
     ) -> ListTransactionsResponse:
         """Read one page of a statement, newest first: from `start_time` on, before `end_time`. See `iter_transactions`."""
         request = ListTransactionsRequest(
@@ -85,7 +87,7 @@ class AccountMethods(Connection):
             page_size=page_size,
             page_token=page_token,
         )
-        return await self._call(self._billing.ListTransactions, request, timeout_s)
+        return await self._call(self._billing.ListTransactions, request, timeout_s, headers)
 
     async def iter_transactions(
         self,
@@ -96,6 +98,7 @@ class AccountMethods(Connection):
         end_time: datetime | None = None,
         page_size: int = 0,
         timeout_s: float | None = None,
+        headers: Headers | None = None,
     ) -> AsyncIterator[Transaction]:
         """Read a statement, newest first, page by page as it is consumed; `timeout_s` is for each page."""
         page_token = ""
@@ -108,6 +111,7 @@ class AccountMethods(Connection):
                 page_size=page_size,
                 page_token=page_token,
                 timeout_s=timeout_s,
+                headers=headers,
             )
             for item in page.transactions:
                 yield item
@@ -125,6 +129,7 @@ class AccountMethods(Connection):
         metadata: Mapping[str, str] | None = None,
         idempotency_key: str | None = None,
         timeout_s: float | None = None,
+        headers: Headers | None = None,
     ) -> DeductCreditsResponse:
         """Spend credits; durable when it returns. InsufficientCredits when they are short and `mode` is REJECT."""
         request = DeductCreditsRequest(
@@ -135,19 +140,26 @@ class AccountMethods(Connection):
             metadata=metadata,
             idempotency_key=key_or_new(idempotency_key),
         )
-        return await self._call(self._billing.DeductCredits, request, timeout_s)
+        return await self._call(self._billing.DeductCredits, request, timeout_s, headers)
 
     async def batch_deduct_credits(
-        self, *, deductions: Sequence[Deduction], timeout_s: float | None = None
+        self, *, deductions: Sequence[Deduction], timeout_s: float | None = None, headers: Headers | None = None
     ) -> list[DeductCreditsResponse | BillingError]:
         """Spend credits up to 1,000 times in one call; each stands or falls alone, and is durable when this returns.
 
-        Answers in their order: the answer of each, or the error that `deduct_credits` would have raised for it. Raises only when
-        nothing is known of any of them; call again with the same deductions, which have kept their keys.
+        Answers in their order: the answer of each, or the error that `deduct_credits` would have raised for it. Those that are answered
+        UNAVAILABLE are sent again within the time. Raises only when nothing is known of any of them; call again with the same deductions, which have kept their keys.
         """
-        requests = [deduction.request() for deduction in deductions]
-        answer = await self._call(self._billing.BatchDeductCredits, BatchDeductCreditsRequest(deductions=requests), timeout_s)
-        return results_of(answer, requests)
+        rounds = BatchRounds(deductions, timeout_s)
+        while rounds.pause_s is not None:
+            await self._pause(rounds.pause_s)
+            try:
+                answer = await self._call(self._billing.BatchDeductCredits, rounds.request(), rounds.remaining_s, headers)
+            except BillingError as failure:
+                rounds.failed(failure)
+            else:
+                rounds.answered(answer)
+        return rounds.results()
 
     async def reverse_deduction(
         self,
@@ -158,6 +170,7 @@ class AccountMethods(Connection):
         reason: str = "",
         idempotency_key: str | None = None,
         timeout_s: float | None = None,
+        headers: Headers | None = None,
     ) -> ReverseDeductionResponse:
         """Undo a deduction, whole (no amount) or in part."""
         request = ReverseDeductionRequest(
@@ -167,7 +180,7 @@ class AccountMethods(Connection):
             reason=reason,
             idempotency_key=key_or_new(idempotency_key),
         )
-        return await self._call(self._billing.ReverseDeduction, request, timeout_s)
+        return await self._call(self._billing.ReverseDeduction, request, timeout_s, headers)
 
     async def apply_referral(
         self,
@@ -176,11 +189,12 @@ class AccountMethods(Connection):
         referral_code: str,
         idempotency_key: str | None = None,
         timeout_s: float | None = None,
+        headers: Headers | None = None,
     ) -> ApplyReferralResponse:
         """Bind an account to its referrer, before its first completed purchase."""
         request = ApplyReferralRequest(account_id=account_id, referral_code=referral_code, idempotency_key=key_or_new(idempotency_key))
-        return await self._call(self._billing.ApplyReferral, request, timeout_s)
+        return await self._call(self._billing.ApplyReferral, request, timeout_s, headers)
 
-    async def get_referral(self, *, account_id: str, timeout_s: float | None = None) -> GetReferralResponse:
+    async def get_referral(self, *, account_id: str, timeout_s: float | None = None, headers: Headers | None = None) -> GetReferralResponse:
         """Read an account's side of the referral programme."""
-        return await self._call(self._billing.GetReferral, GetReferralRequest(account_id=account_id), timeout_s)
+        return await self._call(self._billing.GetReferral, GetReferralRequest(account_id=account_id), timeout_s, headers)

@@ -8,6 +8,7 @@ from billing_client.asynchronous.accounts import AccountMethods
 from billing_client.asynchronous.credit_administration import CreditAdministrationMethods
 from billing_client.asynchronous.deduction_stream import DeductionStreamMethods
 from billing_client.asynchronous.purchases import PurchaseMethods
+from billing_client.headers import Headers
 from billing_client.options import ADDRESS_DEFAULT, ClientOptions
 
 
@@ -17,8 +18,9 @@ class AsyncBillingClient(
     """Every RPC of the service as a method that takes keyword arguments and returns the RPC's response message.
 
     Every write takes `idempotency_key`; without one it makes one before its first attempt, and an error carries it. Every
-    method takes `timeout_s`, in seconds, for all attempts together. UNAVAILABLE is retried, up to four attempts, with the same
-    key. Errors are the tree in `billing_client.errors`.
+    method takes `timeout_s`, in seconds, for all attempts together, and `headers` that travel with the call. UNAVAILABLE and
+    every answer that is not the service's own are retried, up to four attempts, with the same key. Errors are the tree in
+    `billing_client.errors`.
     """
 
     def __init__(
@@ -30,6 +32,7 @@ class AsyncBillingClient(
         certificate_file: Path | None = None,
         private_key_file: Path | None = None,
         plaintext: bool = False,
+        headers: Headers | None = None,
     ) -> None:
         super().__init__(
             ClientOptions(
@@ -39,6 +42,7 @@ class AsyncBillingClient(
                 certificate_file=certificate_file,
                 private_key_file=private_key_file,
                 plaintext=plaintext,
+                headers=headers or {},
             )
         )
 
@@ -52,6 +56,7 @@ class AsyncBillingClient(
             certificate_file=options.certificate_file,
             private_key_file=options.private_key_file,
             plaintext=options.plaintext,
+            headers=options.headers,
         )
 
     @classmethod

@@ -3,10 +3,10 @@
 import asyncio
 import random
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self, TypeAlias
+from typing import Self, TypeAlias
 
 import grpc
 from prepaid.billing.v1.transactions_pb2 import (
@@ -18,16 +18,16 @@ from prepaid.billing.v1.transactions_pb2 import (
 
 from billing_client.asynchronous.connection import Connection
 from billing_client.deadlines import timeout_s_of
-from billing_client.deductions import OUTSTANDING_MAX, Deduction, result_of, unknown_outcome
+from billing_client.deductions import OUTSTANDING_MAX, Deduction, result_of, unanswered
 from billing_client.error_details import billing_error
-from billing_client.errors import BillingError, Failure, Refusal
+from billing_client.errors import BillingError, Failure, OutcomeUnknown
+from billing_client.headers import Headers, overlaid
+from billing_client.retries import ATTEMPTS_MAX, is_worth_repeating, pause_s, verdict
 
 RECONNECT_BACKOFF_S = 0.05
 RECONNECT_BACKOFF_MAX_S = 1.0
-RECONNECTED = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED})
-"""How a stream ends that another one takes over: at a restart or a connection's end of life."""
-RECONNECTED_WITHOUT_REASON = frozenset({grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN})
-"""What gRPC says when a connection breaks in the middle, and of any end that a write runs into. The service gives its own a reason."""
+CLOCK_STEP_S = 0.001
+"""How early asyncio's timers may come."""
 
 Call: TypeAlias = "grpc.aio.StreamStreamCall[StreamDeductionsRequest, StreamDeductionsResponse]"
 
@@ -40,17 +40,27 @@ class _Sent:
     """When it is given up, in the event loop's time."""
     is_sent: bool = False
     is_uncertain: bool = False
-    """Whether it was sent on a stream that broke, and so may have happened."""
+    """Whether it was sent on a stream that broke, or failed for a reason that may have come after its effect."""
+    failures: int = 0
+    """Answers that asked for another attempt."""
+
+    def give_up(self, why: Exception | None) -> None:
+        """Answers what got no answer: in time, or before `why` ended the stream."""
+        if not self.answer.done():
+            known = _error(why, self.request) if isinstance(why, grpc.aio.AioRpcError) else None
+            error = unanswered(self.request, why, known, is_sent=self.is_sent, is_uncertain=self.is_uncertain)
+            error.__cause__ = why
+            self.answer.set_exception(error)
 
 
 class DeductionStream:
     """Sends deductions one after the other, many before the first is answered. Use it in an `async with`, which waits for all answers.
 
     Belongs to the event loop that runs when it is made. A connection that breaks is made anew, and what has no answer is sent again
-    with the same keys and in the same order: each has its effect once.
+    with the same keys and in the same order: each has its effect once. What is answered UNAVAILABLE is sent again by itself.
     """
 
-    def __init__(self, open_call: Callable[[], Call], *, timeout_s: float, outstanding_max: int) -> None:
+    def __init__(self, open_call: Callable[[], Awaitable[Call]], *, timeout_s: float, outstanding_max: int) -> None:
         if not 1 <= outstanding_max <= OUTSTANDING_MAX:
             raise ValueError(f"outstanding_max must be 1 to {OUTSTANDING_MAX}")
         self._open_call = open_call
@@ -60,6 +70,9 @@ class DeductionStream:
         self._outstanding: deque[_Sent] = deque()
         self._unsent: deque[_Sent] = deque()
         """Those of the outstanding that the connection of now has not been given."""
+        self._resting: set[_Sent] = set()
+        """Those that will be sent again after a pause."""
+        self._telling: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Condition()
         self._conversation: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -71,7 +84,7 @@ class DeductionStream:
     @property
     def outstanding(self) -> int:
         """Deductions that were sent and have no answer yet."""
-        return len(self._outstanding)
+        return len(self._outstanding) + len(self._resting)
 
     async def send(self, deduction: Deduction) -> "asyncio.Future[DeductCreditsResponse]":
         """Send one; waits only while too many have no answer. The future has its answer, or raises what `deduct_credits` would raise.
@@ -81,9 +94,7 @@ class DeductionStream:
         request, due = deduction.request(), self._loop.time() + self._timeout_s
         try:
             async with asyncio.timeout_at(due), self._changed:
-                await self._changed.wait_for(
-                    lambda: self._broken is not None or self._closing or len(self._outstanding) < self._outstanding_max
-                )
+                await self._changed.wait_for(lambda: self._broken is not None or self._closing or self.outstanding < self._outstanding_max)
         except TimeoutError:
             raise Failure("too many deductions have no answer", rpc="DeductCredits", idempotency_key=request.idempotency_key) from None
         if self._broken is not None:
@@ -91,10 +102,7 @@ class DeductionStream:
         if self._closing:
             raise ValueError("the stream is closed")
         sent = _Sent(request, self._loop.create_future(), due)
-        self._outstanding.append(sent)
-        self._unsent.append(sent)
-        if self._timer is None:
-            self._timer = self._loop.call_at(due, self._give_up_overdue)
+        self._join(sent)
         await self._tell()
         return sent.answer
 
@@ -149,15 +157,25 @@ class DeductionStream:
             if self._timer is not None:
                 self._timer.cancel()
 
+    def _join(self, sent: _Sent) -> None:
+        self._outstanding.append(sent)
+        self._unsent.append(sent)
+        if self._timer is None or sent.due < self._timer.when():
+            self._set_timer(sent.due)
+
+    def _is_ending(self) -> bool:
+        """Whether nothing more will be sent."""
+        return self._closing and not self._resting
+
     async def _something_to_send(self) -> bool:
         async with self._changed:
-            await self._changed.wait_for(lambda: self._outstanding or self._closing)
+            await self._changed.wait_for(lambda: self._outstanding or self._is_ending())
         return bool(self._outstanding)
 
     async def _converse(self) -> None:
         """Over one connection: sends what has no answer, then what comes. Raises what ended it, and nothing when all is answered."""
         self._unsent = deque(self._outstanding)
-        call = self._open_call()
+        call = await self._open_call()
         writing = self._loop.create_task(self._write(call))
         try:
             sequence = 0
@@ -183,11 +201,11 @@ class DeductionStream:
                         # A write that runs into the end of its stream hides the status, so a refused stream is given one to refuse.
                         await call.initial_metadata()
                         is_accepted = True
-                if self._closing:
+                if self._is_ending():
                     await call.done_writing()
                     return
                 async with self._changed:
-                    await self._changed.wait_for(lambda: self._unsent or self._closing)
+                    await self._changed.wait_for(lambda: self._unsent or self._is_ending())
         except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
             return  # whoever reads is told why
 
@@ -195,20 +213,46 @@ class DeductionStream:
         self._backoff_s = RECONNECT_BACKOFF_S
         result = result_of(response.outcome, sent.request)
         if not sent.answer.done():
-            if isinstance(result, BillingError):
-                sent.answer.set_exception(result)
-            else:
+            if not isinstance(result, BillingError):
                 sent.answer.set_result(result)
+            elif not self._rests(sent, result):
+                sent.answer.set_exception(verdict(result, uncertain=sent.is_uncertain))
         await self._tell()
 
+    def _rests(self, sent: _Sent, failure: BillingError) -> bool:
+        """Whether it is sent again after a pause."""
+        sent.failures += 1
+        pause = pause_s(sent.failures, failure.retry_after_s)
+        if not is_worth_repeating(failure) or sent.failures >= ATTEMPTS_MAX or self._loop.time() + pause >= sent.due:
+            return False
+        sent.is_uncertain |= isinstance(failure, OutcomeUnknown)
+        self._resting.add(sent)
+        self._loop.call_later(pause, self._rejoin, sent)
+        return True
+
+    def _rejoin(self, sent: _Sent) -> None:
+        self._resting.discard(sent)
+        if not sent.answer.done():
+            self._join(sent)
+        telling = self._loop.create_task(self._tell())
+        self._telling.add(telling)
+        telling.add_done_callback(self._telling.discard)
+
+    def _set_timer(self, due: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_at(due, self._give_up_overdue)
+
     def _give_up_overdue(self) -> None:
+        """The others go on over another connection: on this one, answers are told apart by their position alone."""
         self._timer = None
-        now, overdue = self._loop.time(), False
-        while self._outstanding and self._outstanding[0].due <= now + 0.001:  # asyncio's clock steps by about a millisecond
-            _give_up(self._outstanding.popleft(), None)
-            overdue = True
+        now = self._loop.time() + CLOCK_STEP_S
+        overdue = [sent for sent in self._outstanding if sent.due <= now]
+        self._outstanding = deque(sent for sent in self._outstanding if sent.due > now)
+        for sent in overdue:
+            sent.give_up(None)
         if self._outstanding:
-            self._timer = self._loop.call_at(self._outstanding[0].due, self._give_up_overdue)
+            self._set_timer(min(sent.due for sent in self._outstanding))
         if overdue and self._conversation is not None:
             self._conversation.cancel()
 
@@ -218,27 +262,15 @@ class DeductionStream:
 
     def _fail(self, why: Exception) -> None:
         self._broken = self._broken or why
-        while self._outstanding:
-            _give_up(self._outstanding.popleft(), why)
-
-
-def _give_up(sent: _Sent, why: Exception | None) -> None:
-    """A stream that was refused has begun nothing of what it did not answer; nothing else is known of what was sent before."""
-    if sent.answer.done():
-        return
-    error = None if why is None else _error(why, sent.request)
-    if not isinstance(error, Refusal) or sent.is_uncertain:
-        error = unknown_outcome(sent.request, why)
-    error.__cause__ = why
-    sent.answer.set_exception(error)
+        for sent in (*self._outstanding, *self._resting):
+            sent.give_up(why)
+        self._outstanding.clear()
+        self._resting.clear()
 
 
 def _is_broken(ended: Exception) -> bool:
     """Whether another stream may take over."""
-    if not isinstance(ended, grpc.aio.AioRpcError):
-        return False
-    without_reason = ended.code() in RECONNECTED_WITHOUT_REASON and not billing_error(ended, DeductCreditsRequest()).reason
-    return ended.code() in RECONNECTED or without_reason
+    return isinstance(ended, grpc.aio.AioRpcError) and is_worth_repeating(billing_error(ended, DeductCreditsRequest()))
 
 
 def _error(why: Exception, request: DeductCreditsRequest) -> BillingError:
@@ -248,15 +280,19 @@ def _error(why: Exception, request: DeductCreditsRequest) -> BillingError:
 
 
 class DeductionStreamMethods(Connection):
-    def stream_deductions(self, *, timeout_s: float | None = None, outstanding_max: int = OUTSTANDING_MAX) -> DeductionStream:
+    def stream_deductions(
+        self, *, timeout_s: float | None = None, outstanding_max: int = OUTSTANDING_MAX, headers: Headers | None = None
+    ) -> DeductionStream:
         """A stream of deductions, for `async with`. See `DeductionStream`.
 
         `timeout_s` is for each deduction, from `send` to its answer, reconnections included; then its outcome is unknown.
-        `outstanding_max`, 1 to 256, is how many may be without an answer.
+        `outstanding_max`, 1 to 256, is how many may be without an answer. `headers` go with each connection of the stream.
         """
+        seconds, metadata = timeout_s_of(StreamDeductionsRequest(), timeout_s), overlaid(self._metadata, headers)
 
-        def open_call() -> Any:
-            return self._billing.StreamDeductions(metadata=self._metadata)
+        async def open_call() -> Call:
+            stubs = self._stubs
+            await stubs.reach(seconds)
+            return stubs.billing.StreamDeductions(metadata=metadata)
 
-        seconds = timeout_s_of(StreamDeductionsRequest(), timeout_s)
         return DeductionStream(open_call, timeout_s=seconds, outstanding_max=outstanding_max)

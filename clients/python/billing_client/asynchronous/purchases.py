@@ -32,13 +32,14 @@ from prepaid.billing.v1.refunds_pb2 import (
 )
 
 from billing_client.asynchronous.connection import Connection
+from billing_client.headers import Headers
 from billing_client.idempotency import key_or_new
 
 
 class PurchaseMethods(Connection):
-    async def list_packages(self, *, timeout_s: float | None = None) -> ListPackagesResponse:
+    async def list_packages(self, *, timeout_s: float | None = None, headers: Headers | None = None) -> ListPackagesResponse:
         """Read what is for sale."""
-        return await self._call(self._billing.ListPackages, ListPackagesRequest(), timeout_s)
+        return await self._call(self._billing.ListPackages, ListPackagesRequest(), timeout_s, headers)
 
     async def create_purchase(
         self,
@@ -53,6 +54,7 @@ class PurchaseMethods(Connection):
         metadata: Mapping[str, str] | None = None,
         idempotency_key: str | None = None,
         timeout_s: float | None = None,
+        headers: Headers | None = None,
     ) -> CreatePurchaseResponse:
         """Begin a purchase of a package or of a custom amount, one of the two; the customer pays at `purchase.checkout_url`."""
         if (package_code is None) == (custom_amount_minor is None):
@@ -70,7 +72,7 @@ class PurchaseMethods(Connection):
             request.package_code = package_code
         if custom_amount_minor is not None:
             request.custom_amount_minor = custom_amount_minor
-        return await self._call(self._billing.CreatePurchase, request, timeout_s)
+        return await self._call(self._billing.CreatePurchase, request, timeout_s, headers)
 
     async def get_purchase(
         self,
@@ -78,6 +80,7 @@ class PurchaseMethods(Connection):
         purchase_id: str | None = None,
         checkout_session_id: str | None = None,
         timeout_s: float | None = None,
+        headers: Headers | None = None,
     ) -> GetPurchaseResponse:
         """Read a purchase by its id or, for the success page, by its checkout session: one of the two."""
         if (purchase_id is None) == (checkout_session_id is None):
@@ -87,7 +90,7 @@ class PurchaseMethods(Connection):
             request.purchase_id = purchase_id
         if checkout_session_id is not None:
             request.checkout_session_id = checkout_session_id
-        return await self._call(self._billing.GetPurchase, request, timeout_s)
+        return await self._call(self._billing.GetPurchase, request, timeout_s, headers)
 
     async def list_purchases(
         self,
@@ -96,16 +99,21 @@ class PurchaseMethods(Connection):
         page_size: int = 0,
         page_token: str = "",
         timeout_s: float | None = None,
+        headers: Headers | None = None,
     ) -> ListPurchasesResponse:
         """Read one page of an account's purchases, newest first. See `iter_purchases`."""
         request = ListPurchasesRequest(account_id=account_id, page_size=page_size, page_token=page_token)
-        return await self._call(self._billing.ListPurchases, request, timeout_s)
+        return await self._call(self._billing.ListPurchases, request, timeout_s, headers)
 
-    async def iter_purchases(self, *, account_id: str, page_size: int = 0, timeout_s: float | None = None) -> AsyncIterator[Purchase]:
+    async def iter_purchases(
+        self, *, account_id: str, page_size: int = 0, timeout_s: float | None = None, headers: Headers | None = None
+    ) -> AsyncIterator[Purchase]:
         """Read an account's purchases, newest first, page by page as they are consumed; `timeout_s` is for each page."""
         page_token = ""
         while True:
-            page = await self.list_purchases(account_id=account_id, page_size=page_size, page_token=page_token, timeout_s=timeout_s)
+            page = await self.list_purchases(
+                account_id=account_id, page_size=page_size, page_token=page_token, timeout_s=timeout_s, headers=headers
+            )
             for item in page.purchases:
                 yield item
             page_token = page.next_page_token
@@ -118,10 +126,11 @@ class PurchaseMethods(Connection):
         purchase_id: str,
         idempotency_key: str | None = None,
         timeout_s: float | None = None,
+        headers: Headers | None = None,
     ) -> CancelPurchaseResponse:
         """Call off an unpaid purchase. PurchaseNotCancelable otherwise."""
         request = CancelPurchaseRequest(purchase_id=purchase_id, idempotency_key=key_or_new(idempotency_key))
-        return await self._call(self._billing.CancelPurchase, request, timeout_s)
+        return await self._call(self._billing.CancelPurchase, request, timeout_s, headers)
 
     async def quote_refund(
         self,
@@ -129,9 +138,10 @@ class PurchaseMethods(Connection):
         purchase_id: str,
         policy: RefundPolicy.ValueType = REFUND_POLICY_UNUSED_ONLY,
         timeout_s: float | None = None,
+        headers: Headers | None = None,
     ) -> QuoteRefundResponse:
         """Read what a refund would do now."""
-        return await self._call(self._billing.QuoteRefund, QuoteRefundRequest(purchase_id=purchase_id, policy=policy), timeout_s)
+        return await self._call(self._billing.QuoteRefund, QuoteRefundRequest(purchase_id=purchase_id, policy=policy), timeout_s, headers)
 
     async def refund(
         self,
@@ -142,6 +152,7 @@ class PurchaseMethods(Connection):
         reason: str = "",
         idempotency_key: str | None = None,
         timeout_s: float | None = None,
+        headers: Headers | None = None,
     ) -> RefundResponse:
         """Give money back: all that the policy allows, or `amount_minor` of it."""
         request = RefundRequest(
@@ -151,11 +162,11 @@ class PurchaseMethods(Connection):
             reason=reason,
             idempotency_key=key_or_new(idempotency_key),
         )
-        return await self._call(self._billing.Refund, request, timeout_s)
+        return await self._call(self._billing.Refund, request, timeout_s, headers)
 
-    async def get_refund(self, *, refund_id: str, timeout_s: float | None = None) -> GetRefundResponse:
+    async def get_refund(self, *, refund_id: str, timeout_s: float | None = None, headers: Headers | None = None) -> GetRefundResponse:
         """Read a refund as it stands now, by its own id (`ref_…`) or by Stripe's (`re_…`)."""
-        return await self._call(self._billing.GetRefund, GetRefundRequest(refund_id=refund_id), timeout_s)
+        return await self._call(self._billing.GetRefund, GetRefundRequest(refund_id=refund_id), timeout_s, headers)
 
     async def list_refunds(
         self,
@@ -165,19 +176,25 @@ class PurchaseMethods(Connection):
         page_size: int = 0,
         page_token: str = "",
         timeout_s: float | None = None,
+        headers: Headers | None = None,
     ) -> ListRefundsResponse:
         """Read one page of an account's refunds, newest first, of one purchase or of all. See `iter_refunds`."""
         request = ListRefundsRequest(account_id=account_id, purchase_id=purchase_id, page_size=page_size, page_token=page_token)
-        return await self._call(self._billing.ListRefunds, request, timeout_s)
+        return await self._call(self._billing.ListRefunds, request, timeout_s, headers)
 
     async def iter_refunds(
-        self, *, account_id: str, purchase_id: str = "", page_size: int = 0, timeout_s: float | None = None
+        self, *, account_id: str, purchase_id: str = "", page_size: int = 0, timeout_s: float | None = None, headers: Headers | None = None
     ) -> AsyncIterator[Refund]:
         """Read an account's refunds, newest first, page by page as they are consumed; `timeout_s` is for each page."""
         page_token = ""
         while True:
             page = await self.list_refunds(
-                account_id=account_id, purchase_id=purchase_id, page_size=page_size, page_token=page_token, timeout_s=timeout_s
+                account_id=account_id,
+                purchase_id=purchase_id,
+                page_size=page_size,
+                page_token=page_token,
+                timeout_s=timeout_s,
+                headers=headers,
             )
             for item in page.refunds:
                 yield item

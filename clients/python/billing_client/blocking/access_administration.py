@@ -24,6 +24,7 @@ from prepaid.billing.v1.scopes_pb2 import Scope
 from prepaid.billing.v1.stripe_events_pb2 import ProcessStripeEventRequest, ProcessStripeEventResponse
 
 from billing_client.blocking.connection import Connection
+from billing_client.headers import Headers
 from billing_client.idempotency import key_or_new
 from billing_client.timestamps import timestamp_of
 
@@ -37,6 +38,7 @@ class ApiKeyMethods(Connection):
         expire_time: datetime | None = None,
         idempotency_key: str | None = None,
         timeout_s: float | None = None,
+        headers: Headers | None = None,
     ) -> CreateApiKeyResponse:
         """Make an API key. Its secret is in this answer and in no other, a replay included."""
         request = CreateApiKeyRequest(
@@ -45,11 +47,11 @@ class ApiKeyMethods(Connection):
             expire_time=timestamp_of(expire_time),
             idempotency_key=key_or_new(idempotency_key),
         )
-        return self._call(self._admin.CreateApiKey, request, timeout_s)
+        return self._call(self._admin.CreateApiKey, request, timeout_s, headers)
 
-    def list_api_keys(self, *, timeout_s: float | None = None) -> ListApiKeysResponse:
+    def list_api_keys(self, *, timeout_s: float | None = None, headers: Headers | None = None) -> ListApiKeysResponse:
         """Read all API keys, without their secrets."""
-        return self._call(self._admin.ListApiKeys, ListApiKeysRequest(), timeout_s)
+        return self._call(self._admin.ListApiKeys, ListApiKeysRequest(), timeout_s, headers)
 
     def revoke_api_key(
         self,
@@ -57,10 +59,11 @@ class ApiKeyMethods(Connection):
         key_id: str,
         idempotency_key: str | None = None,
         timeout_s: float | None = None,
+        headers: Headers | None = None,
     ) -> RevokeApiKeyResponse:
         """End an API key."""
         request = RevokeApiKeyRequest(key_id=key_id, idempotency_key=key_or_new(idempotency_key))
-        return self._call(self._admin.RevokeApiKey, request, timeout_s)
+        return self._call(self._admin.RevokeApiKey, request, timeout_s, headers)
 
 
 class StripeEventMethods(Connection):
@@ -71,6 +74,7 @@ class StripeEventMethods(Connection):
         stripe_signature: str,
         received_time: datetime | None = None,
         timeout_s: float | None = None,
+        headers: Headers | None = None,
     ) -> ProcessStripeEventResponse:
         """Hand over one event as Stripe signed it; its effect is on disk when this returns. The event's id is its idempotency key."""
         request = ProcessStripeEventRequest(
@@ -78,7 +82,7 @@ class StripeEventMethods(Connection):
             stripe_signature=stripe_signature,
             received_time=timestamp_of(received_time),
         )
-        return self._call(self._stripe_events.ProcessStripeEvent, request, timeout_s)
+        return self._call(self._stripe_events.ProcessStripeEvent, request, timeout_s, headers)
 
     def list_stripe_events(
         self,
@@ -88,10 +92,11 @@ class StripeEventMethods(Connection):
         page_size: int = 0,
         page_token: str = "",
         timeout_s: float | None = None,
+        headers: Headers | None = None,
     ) -> ListStripeEventsResponse:
         """Read one page of the inbox, newest first. See `iter_stripe_events`."""
         request = ListStripeEventsRequest(status=status, include_payload=include_payload, page_size=page_size, page_token=page_token)
-        return self._call(self._admin.ListStripeEvents, request, timeout_s)
+        return self._call(self._admin.ListStripeEvents, request, timeout_s, headers)
 
     def iter_stripe_events(
         self,
@@ -100,6 +105,7 @@ class StripeEventMethods(Connection):
         include_payload: bool = False,
         page_size: int = 0,
         timeout_s: float | None = None,
+        headers: Headers | None = None,
     ) -> Iterator[StripeEvent]:
         """Read the inbox, newest first, page by page as it is consumed; `timeout_s` is for each page."""
         page_token = ""
@@ -110,6 +116,7 @@ class StripeEventMethods(Connection):
                 page_size=page_size,
                 page_token=page_token,
                 timeout_s=timeout_s,
+                headers=headers,
             )
             yield from page.events
             page_token = page.next_page_token
@@ -122,7 +129,8 @@ class StripeEventMethods(Connection):
         event_id: str,
         idempotency_key: str | None = None,
         timeout_s: float | None = None,
+        headers: Headers | None = None,
     ) -> ReplayStripeEventResponse:
         """Process a kept event again. An event that had its effect has no second one."""
         request = ReplayStripeEventRequest(event_id=event_id, idempotency_key=key_or_new(idempotency_key))
-        return self._call(self._admin.ReplayStripeEvent, request, timeout_s)
+        return self._call(self._admin.ReplayStripeEvent, request, timeout_s, headers)

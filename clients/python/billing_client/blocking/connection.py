@@ -1,5 +1,6 @@
 """One channel, and one way to call through it. Its asynchronous twin says the same with awaits."""
 
+import threading
 import time
 from types import TracebackType
 from typing import Self, TypeVar
@@ -9,50 +10,78 @@ from google.protobuf.message import Message
 from prepaid.billing.v1 import admin_pb2_grpc, billing_pb2_grpc, stripe_events_pb2_grpc
 
 from billing_client.credential_files import RETIRED_S, CredentialFiles
-from billing_client.deadlines import timeout_s_of
-from billing_client.error_details import billing_error
+from billing_client.headers import Headers, overlaid
 from billing_client.health import HEALTH_CHECK, HEALTH_TIMEOUT_S, is_serving
 from billing_client.options import ClientOptions
+from billing_client.retries import UNREACHED, Attempts
 
 Request = TypeVar("Request", bound=Message)
 Response = TypeVar("Response", bound=Message)
+
+ANSWERED_RECENTLY_S = 1.0
+"""How long after an answer a channel is believed to be connected: gRPC's blocking channels do not say whether they are."""
 
 
 class _Stubs:
     """A channel and what calls go through."""
 
-    def __init__(self, channel: grpc.Channel) -> None:
+    def __init__(self, options: ClientOptions, credentials: grpc.ChannelCredentials | None) -> None:
+        self.proxy = options.proxy
+        if credentials is None:
+            channel = grpc.insecure_channel(options.address, options.channel_options())
+        else:
+            channel = grpc.secure_channel(options.address, credentials, options.channel_options())
         self.channel = channel
         self.billing = billing_pb2_grpc.BillingServiceStub(channel)
         self.admin = admin_pb2_grpc.AdminServiceStub(channel)
         self.stripe_events = stripe_events_pb2_grpc.StripeEventServiceStub(channel)
         self.health: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(HEALTH_CHECK)
+        self.answered_s = float("-inf")
+        """When something last came back, in seconds of time.monotonic()."""
+        self.is_closed = False
+
+    def reach(self, timeout_s: float) -> None:
+        """Connects, unless an answer came a moment ago. grpc.RpcError when nobody can be reached; nothing of a call was sent then."""
+        if time.monotonic() - self.answered_s < ANSWERED_RECENTLY_S:
+            return
+        try:
+            self.health(b"", timeout=timeout_s)
+        except grpc.RpcError as failed:
+            if failed.code() in UNREACHED:
+                raise
+
+    def close(self) -> None:
+        self.is_closed = True
+        self.channel.close()
 
 
 class Connection:
-    """Connects on the first call. Safe to share among threads; close it, or use it in a `with`."""
+    """Connects on the first call, and anew on the first one after `close`. Safe to share among threads."""
 
     def __init__(self, options: ClientOptions) -> None:
+        """OSError when a file of `options` can't be read."""
         self._options = options
         self._files = CredentialFiles(options)
-        self._stubs_now = self._connect(options.credentials() if options.uses_tls else None)
+        self._credentials = options.credentials() if options.uses_tls else None
         self._metadata = options.metadata()
-        self._retired: list[tuple[float, grpc.Channel]] = []
-
-    def _connect(self, credentials: grpc.ChannelCredentials | None) -> _Stubs:
-        options = self._options
-        if credentials is None:
-            return _Stubs(grpc.insecure_channel(options.address, options.channel_options()))
-        return _Stubs(grpc.secure_channel(options.address, credentials, options.channel_options()))
+        self._stubs_now: _Stubs | None = None
+        self._retired: list[tuple[float, _Stubs]] = []
+        self._lock = threading.Lock()
 
     @property
     def _stubs(self) -> _Stubs:
         """Of the channel for new calls. One whose files have changed is replaced; its calls go on."""
         renewed = self._files.renewed()
-        if renewed is not None:
-            old, self._stubs_now = self._stubs_now, self._connect(renewed)
-            self._retire(old.channel)
-        return self._stubs_now
+        stubs = self._stubs_now
+        if renewed is None and stubs is not None:
+            return stubs
+        with self._lock:
+            if renewed is not None:
+                self._credentials = renewed
+                self._retire()
+            if self._stubs_now is None:
+                self._stubs_now = _Stubs(self._options, self._credentials)
+            return self._stubs_now
 
     @property
     def _billing(self) -> "billing_pb2_grpc.BillingServiceStub":
@@ -66,22 +95,48 @@ class Connection:
     def _stripe_events(self) -> "stripe_events_pb2_grpc.StripeEventServiceStub":
         return self._stubs.stripe_events
 
-    def _retire(self, channel: grpc.Channel) -> None:
+    def _retire(self) -> None:
         """Closing would end its calls; so those are closed that were replaced long ago."""
         now_s = time.monotonic()
         for retired_s, old in self._retired:
             if now_s - retired_s > RETIRED_S:
                 old.close()
-        self._retired = [pair for pair in self._retired if now_s - pair[0] <= RETIRED_S] + [(now_s, channel)]
+        self._retired = [pair for pair in self._retired if now_s - pair[0] <= RETIRED_S]
+        if self._stubs_now is not None:
+            self._retired.append((now_s, self._stubs_now))
+            self._stubs_now = None
 
-    def _call(self, rpc: "grpc.UnaryUnaryMultiCallable[Request, Response]", request: Request, timeout_s: float | None) -> Response:
-        try:
-            return rpc(request, timeout=timeout_s_of(request, timeout_s), metadata=self._metadata)
-        except grpc.RpcError as failed:
-            raise billing_error(failed, request) from failed
+    def _call(
+        self,
+        rpc: "grpc.UnaryUnaryMultiCallable[Request, Response]",
+        request: Request,
+        timeout_s: float | None,
+        headers: Headers | None,
+    ) -> Response:
+        metadata = overlaid(self._metadata, headers)
+        stubs = self._stubs
+        attempts = Attempts(request, timeout_s, address=self._options.address, proxy=stubs.proxy)
+        while True:
+            sent = False
+            try:
+                stubs.reach(attempts.remaining_s())
+                sent = True
+                response = rpc(request, timeout=attempts.remaining_s(), metadata=metadata)
+            except grpc.RpcError as failed:
+                stubs.answered_s = time.monotonic() if failed.trailing_metadata() else float("-inf")
+                pause_s = attempts.failed(failed, sent=sent)
+            else:
+                stubs.answered_s = time.monotonic()
+                return response
+            time.sleep(pause_s)
+            if stubs.is_closed:
+                attempts.give_up()
+
+    def _pause(self, pause_s: float) -> None:
+        time.sleep(pause_s)
 
     def is_serving(self, *, timeout_s: float = HEALTH_TIMEOUT_S) -> bool:
-        """Whether the service answers, and says of itself that it can do its work. Never raises for its state."""
+        """Whether the service answers within `timeout_s` seconds, and says of itself that it can do its work. Never raises for its state."""
         try:
             return is_serving(self._stubs.health(b"", timeout=timeout_s))
         except grpc.RpcError:
@@ -89,9 +144,14 @@ class Connection:
             return False
 
     def close(self) -> None:
-        for _, channel in self._retired:
-            channel.close()
-        self._stubs_now.channel.close()
+        """Ends the connections, and the calls that are under way. The next call connects anew."""
+        with self._lock:
+            ended = self._retired
+            if self._stubs_now is not None:
+                ended.append((0.0, self._stubs_now))
+            self._retired, self._stubs_now = [], None
+        for _, stubs in ended:
+            stubs.close()
 
     def __enter__(self) -> Self:
         return self

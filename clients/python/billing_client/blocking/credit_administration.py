@@ -22,6 +22,7 @@ from prepaid.billing.v1.audit_pb2 import AuditRecord, ListAuditRecordsRequest, L
 from prepaid.billing.v1.transactions_pb2 import CREDIT_CATEGORY_PROMOTIONAL, CreditCategory
 
 from billing_client.blocking.connection import Connection
+from billing_client.headers import Headers
 from billing_client.idempotency import key_or_new
 from billing_client.timestamps import timestamp_of
 
@@ -39,6 +40,7 @@ class CreditAdministrationMethods(Connection):
         priority: int | None = None,
         idempotency_key: str | None = None,
         timeout_s: float | None = None,
+        headers: Headers | None = None,
     ) -> GrantCreditsResponse:
         """Give credits. A missing account is made."""
         request = GrantCreditsRequest(
@@ -51,7 +53,7 @@ class CreditAdministrationMethods(Connection):
             reason=reason,
             idempotency_key=key_or_new(idempotency_key),
         )
-        return self._call(self._admin.GrantCredits, request, timeout_s)
+        return self._call(self._admin.GrantCredits, request, timeout_s, headers)
 
     def adjust_credits(
         self,
@@ -61,6 +63,7 @@ class CreditAdministrationMethods(Connection):
         reason: str,
         idempotency_key: str | None = None,
         timeout_s: float | None = None,
+        headers: Headers | None = None,
     ) -> AdjustCreditsResponse:
         """Correct a balance, up or, with a negative amount, down."""
         request = AdjustCreditsRequest(
@@ -69,7 +72,7 @@ class CreditAdministrationMethods(Connection):
             reason=reason,
             idempotency_key=key_or_new(idempotency_key),
         )
-        return self._call(self._admin.AdjustCredits, request, timeout_s)
+        return self._call(self._admin.AdjustCredits, request, timeout_s, headers)
 
     def freeze_account(
         self,
@@ -79,6 +82,7 @@ class CreditAdministrationMethods(Connection):
         reason: str,
         idempotency_key: str | None = None,
         timeout_s: float | None = None,
+        headers: Headers | None = None,
     ) -> FreezeAccountResponse:
         """Freeze an account, or thaw it with `frozen=False`."""
         request = FreezeAccountRequest(
@@ -87,7 +91,7 @@ class CreditAdministrationMethods(Connection):
             reason=reason,
             idempotency_key=key_or_new(idempotency_key),
         )
-        return self._call(self._admin.FreezeAccount, request, timeout_s)
+        return self._call(self._admin.FreezeAccount, request, timeout_s, headers)
 
     def set_overdraft_limit(
         self,
@@ -98,6 +102,7 @@ class CreditAdministrationMethods(Connection):
         debt_max_microcredits: int | None = None,
         idempotency_key: str | None = None,
         timeout_s: float | None = None,
+        headers: Headers | None = None,
     ) -> SetOverdraftLimitResponse:
         """Set how far an account may go into debt: by ordinary deductions, and, with `debt_max_microcredits`, by those that allow debt
         (-1: as far as the service's setting says again; None: unchanged)."""
@@ -108,17 +113,26 @@ class CreditAdministrationMethods(Connection):
             reason=reason,
             idempotency_key=key_or_new(idempotency_key),
         )
-        return self._call(self._admin.SetOverdraftLimit, request, timeout_s)
+        return self._call(self._admin.SetOverdraftLimit, request, timeout_s, headers)
 
-    def list_accounts(self, *, page_size: int = 0, page_token: str = "", timeout_s: float | None = None) -> ListAccountsResponse:
+    def list_accounts(
+        self, *, page_size: int = 0, page_token: str = "", timeout_s: float | None = None, headers: Headers | None = None
+    ) -> ListAccountsResponse:
         """Read one page of all accounts, by id. See `iter_accounts`."""
-        return self._call(self._admin.ListAccounts, ListAccountsRequest(page_size=page_size, page_token=page_token), timeout_s)
+        request = ListAccountsRequest(page_size=page_size, page_token=page_token)
+        return self._call(self._admin.ListAccounts, request, timeout_s, headers)
 
-    def iter_accounts(self, *, page_size: int = 0, timeout_s: float | None = None) -> Iterator[Account]:
+    def iter_accounts(
+        self,
+        *,
+        page_size: int = 0,
+        timeout_s: float | None = None,
+        headers: Headers | None = None,
+    ) -> Iterator[Account]:
         """Read all accounts, by id, page by page as they are consumed; `timeout_s` is for each page."""
         page_token = ""
         while True:
-            page = self.list_accounts(page_size=page_size, page_token=page_token, timeout_s=timeout_s)
+            page = self.list_accounts(page_size=page_size, page_token=page_token, timeout_s=timeout_s, headers=headers)
             yield from page.accounts
             page_token = page.next_page_token
             if not page_token:
@@ -131,10 +145,11 @@ class CreditAdministrationMethods(Connection):
         page_size: int = 0,
         page_token: str = "",
         timeout_s: float | None = None,
+        headers: Headers | None = None,
     ) -> ListAuditRecordsResponse:
         """Read one page of the audit log, newest first, of one account or of all. See `iter_audit_records`."""
         request = ListAuditRecordsRequest(account_id=account_id, page_size=page_size, page_token=page_token)
-        return self._call(self._admin.ListAuditRecords, request, timeout_s)
+        return self._call(self._admin.ListAuditRecords, request, timeout_s, headers)
 
     def iter_audit_records(
         self,
@@ -142,16 +157,21 @@ class CreditAdministrationMethods(Connection):
         account_id: str = "",
         page_size: int = 0,
         timeout_s: float | None = None,
+        headers: Headers | None = None,
     ) -> Iterator[AuditRecord]:
         """Read the audit log, newest first, page by page as it is consumed; `timeout_s` is for each page."""
         page_token = ""
         while True:
-            page = self.list_audit_records(account_id=account_id, page_size=page_size, page_token=page_token, timeout_s=timeout_s)
+            page = self.list_audit_records(
+                account_id=account_id, page_size=page_size, page_token=page_token, timeout_s=timeout_s, headers=headers
+            )
             yield from page.records
             page_token = page.next_page_token
             if not page_token:
                 return
 
-    def verify_ledger(self, *, account_id: str = "", timeout_s: float | None = None) -> VerifyLedgerResponse:
+    def verify_ledger(
+        self, *, account_id: str = "", timeout_s: float | None = None, headers: Headers | None = None
+    ) -> VerifyLedgerResponse:
         """Recompute balances from the ledger, of one account or of all, and read every difference."""
-        return self._call(self._admin.VerifyLedger, VerifyLedgerRequest(account_id=account_id), timeout_s)
+        return self._call(self._admin.VerifyLedger, VerifyLedgerRequest(account_id=account_id), timeout_s, headers)

@@ -12,6 +12,7 @@ from billing_client.asynchronous import deduction_stream as asynchronous
 from billing_client.blocking.connection import Connection
 from billing_client.deadlines import timeout_s_of
 from billing_client.deductions import OUTSTANDING_MAX, Deduction
+from billing_client.headers import Headers
 from billing_client.options import ClientOptions
 
 
@@ -22,11 +23,11 @@ class DeductionStream:
     in the same order: each has its effect once.
     """
 
-    def __init__(self, options: ClientOptions, *, timeout_s: float, outstanding_max: int) -> None:
+    def __init__(self, options: ClientOptions, *, timeout_s: float, outstanding_max: int, headers: Headers | None) -> None:
         started: Future[tuple[asyncio.AbstractEventLoop, asynchronous.DeductionStream]] = Future()
         self._ended: Future[None] = Future()
         self._thread = threading.Thread(
-            target=self._run, args=(options, timeout_s, outstanding_max, started), name="billing-deductions", daemon=True
+            target=self._run, args=(options, timeout_s, outstanding_max, headers, started), name="billing-deductions", daemon=True
         )
         self._thread.start()
         self._loop, self._stream = started.result()
@@ -80,12 +81,13 @@ class DeductionStream:
         options: ClientOptions,
         timeout_s: float,
         outstanding_max: int,
+        headers: Headers | None,
         started: "Future[tuple[asyncio.AbstractEventLoop, asynchronous.DeductionStream]]",
     ) -> None:
         async def run() -> None:
             self._leave = asyncio.Event()
             async with asynchronous.DeductionStreamMethods(options) as connection:
-                stream = connection.stream_deductions(timeout_s=timeout_s, outstanding_max=outstanding_max)
+                stream = connection.stream_deductions(timeout_s=timeout_s, outstanding_max=outstanding_max, headers=headers)
                 started.set_result((asyncio.get_running_loop(), stream))
                 await self._leave.wait()
 
@@ -106,11 +108,13 @@ def _pass_on(done: "asyncio.Future[DeductCreditsResponse]", answer: "Future[Dedu
 
 
 class DeductionStreamMethods(Connection):
-    def stream_deductions(self, *, timeout_s: float | None = None, outstanding_max: int = OUTSTANDING_MAX) -> DeductionStream:
+    def stream_deductions(
+        self, *, timeout_s: float | None = None, outstanding_max: int = OUTSTANDING_MAX, headers: Headers | None = None
+    ) -> DeductionStream:
         """A stream of deductions over a connection of its own, for `with`. See `DeductionStream`.
 
         `timeout_s` is for each deduction, from `send` to its answer, reconnections included; then its outcome is unknown.
-        `outstanding_max`, 1 to 256, is how many may be without an answer.
+        `outstanding_max`, 1 to 256, is how many may be without an answer. `headers` go with each connection of the stream.
         """
         seconds = timeout_s_of(StreamDeductionsRequest(), timeout_s)
-        return DeductionStream(self._options, timeout_s=seconds, outstanding_max=outstanding_max)
+        return DeductionStream(self._options, timeout_s=seconds, outstanding_max=outstanding_max, headers=headers)

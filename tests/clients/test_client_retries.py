@@ -1,0 +1,306 @@
+"""What is tried again, with the same key, how often, and what the last failure means."""
+
+import asyncio
+import random
+import socket
+import threading
+from contextlib import contextmanager, suppress
+
+import grpc
+import pytest
+from billing_client import AsyncBillingClient, BillingClient, errors, retries
+from billing_client.blocking import connection
+from fake_service import Answer, Hang
+from google.protobuf.duration_pb2 import Duration
+from google.rpc.error_details_pb2 import RetryInfo
+from prepaid.billing.v1.transactions_pb2 import DeductCreditsResponse
+
+pytestmark = pytest.mark.usefixtures("quick_retries")
+STATUSES = [status for status in grpc.StatusCode if status is not grpc.StatusCode.OK]
+NOT_THE_SERVICE = [
+    {},
+    {"reason": "ACCOUNT_FROZEN", "domain": "someone.else"},
+    {"trailer": b"\xff\xff not a status"},
+]
+"""Answers without our ErrorInfo: of gRPC itself, of a proxy, of one that mangles trailers."""
+STORAGE = Answer(grpc.StatusCode.UNAVAILABLE, "STORAGE_UNAVAILABLE")
+LOST = Answer(grpc.StatusCode.UNAVAILABLE)
+DEDUCTION = {"account_id": "a", "amount_microcredits": 5}
+
+
+async def arrived(service, count=1):
+    """Waits until so many attempts are with the service."""
+    while len(service.attempts) < count:  # noqa: ASYNC110 - they arrive in threads of gRPC
+        await asyncio.sleep(0.01)
+
+
+def hint(seconds):
+    return (RetryInfo(retry_delay=Duration(nanos=round(seconds * 1e9) % 10**9, seconds=int(seconds))),)
+
+
+@pytest.mark.parametrize("status", [status for status in STATUSES if status not in retries.REPEATED])
+async def test_an_answer_of_the_services_own_is_not_asked_for_again(call, service, status):
+    service.script = [Answer(status, "FROM_THE_FUTURE")]
+    with pytest.raises(errors.BillingError) as raised:
+        await call("deduct_credits", **DEDUCTION)
+    assert (raised.value.status, raised.value.reason, len(service.attempts)) == (status, "FROM_THE_FUTURE", 1)
+
+
+@pytest.mark.parametrize("reason", ["STORAGE_UNAVAILABLE", "FROM_THE_FUTURE"])
+@pytest.mark.parametrize("status", sorted(retries.REPEATED, key=str))
+async def test_what_the_service_asks_to_repeat_is_repeated(call, service, status, reason):
+    service.script = [Answer(status, reason)] * 2
+    await call("deduct_credits", **DEDUCTION)
+    assert len(service.attempts) == 3
+
+
+@pytest.mark.parametrize("disguise", NOT_THE_SERVICE, ids=["grpc", "proxy", "mangled"])
+@pytest.mark.parametrize("status", STATUSES)
+async def test_any_other_answer_is_nobodys_word_and_is_asked_for_again_with_the_same_key(call, service, status, disguise):
+    service.script = [Answer(status, **disguise)] * 3 + [DeductCreditsResponse(transaction_id="txn_1")]
+    assert (await call("deduct_credits", **DEDUCTION)).transaction_id == "txn_1"
+    assert len(service.attempts) == 4
+    assert len({attempt.request.SerializeToString(deterministic=True) for attempt in service.attempts}) == 1
+    assert len(service.attempts[0].request.idempotency_key) == 36
+
+
+@pytest.mark.parametrize("status", STATUSES)
+async def test_after_four_attempts_the_outcome_is_named_unknown_and_carries_the_key(call, service, status):
+    service.script = [Answer(status)] * 9
+    with pytest.raises(errors.OutcomeUnknown) as raised:
+        await call("deduct_credits", **DEDUCTION)
+    assert (type(raised.value), raised.value.status, len(service.attempts)) == (errors.OutcomeUnknown, status, 4)
+    assert {attempt.request.idempotency_key for attempt in service.attempts} == {raised.value.idempotency_key}
+    assert isinstance(raised.value.__cause__, grpc.RpcError)
+
+
+async def test_stripe_delivers_again_so_the_gateway_retries_once(call, service):
+    service.script = [STORAGE] * 9
+    with pytest.raises(errors.OutcomeUnknown) as raised:
+        await call("process_stripe_event", payload=b"{}", stripe_signature="t=1")
+    assert (len(service.attempts), raised.value.idempotency_key) == (2, None)
+
+
+async def test_no_attempt_begins_that_the_deadline_leaves_no_time_for(call, service):
+    begun = asyncio.get_running_loop().time()
+    service.script = [Answer(grpc.StatusCode.UNAVAILABLE, "STORAGE_UNAVAILABLE", more=hint(30))] * 4
+    with pytest.raises(errors.StorageUnavailable) as raised:
+        await call("deduct_credits", timeout_s=20, **DEDUCTION)
+    assert (len(service.attempts), raised.value.retry_after_s) == (1, 30)
+    assert asyncio.get_running_loop().time() - begun < 10
+
+
+async def test_all_attempts_share_one_deadline(call, service):
+    service.script = [Answer(grpc.StatusCode.UNAVAILABLE, "CONFLICT", more=hint(0.3)), Hang()]
+    with pytest.raises(errors.OutcomeUnknown) as raised:
+        await call("deduct_credits", timeout_s=1, **DEDUCTION)
+    assert (raised.value.status, len(service.attempts)) == (grpc.StatusCode.DEADLINE_EXCEEDED, 2)
+    first, second = (attempt.time_remaining_s for attempt in service.attempts)
+    assert second < first - 0.25
+
+
+@pytest.mark.parametrize(
+    ("failures", "asked_s", "least_s", "most_s"),
+    [
+        (1, 2.0, 2.0, 3.0),
+        (5, 2.0, 2.0, 3.0),
+        (1, None, 0.05, 0.1),
+        (2, None, 0.15, 0.3),
+        (3, None, 0.45, 0.9),
+        (4, None, 1, 2),
+        (9, None, 1, 2),
+    ],
+)
+def test_a_pause_is_what_the_service_asks_for_or_grows_to_a_bound(monkeypatch, failures, asked_s, least_s, most_s):
+    monkeypatch.undo()
+    for end, expected in ((min, least_s), (max, most_s)):
+        monkeypatch.setattr(random, "uniform", end)
+        assert retries.pause_s(failures, asked_s) == pytest.approx(expected)
+
+
+UNSETTLED = [
+    Answer(grpc.StatusCode.UNAUTHENTICATED, "API_KEY_INVALID"),
+    Answer(grpc.StatusCode.PERMISSION_DENIED, "SCOPE_MISSING", {"scope": "SCOPE_DEDUCT"}),
+    Answer(grpc.StatusCode.RESOURCE_EXHAUSTED, "OVERLOADED"),
+    Answer(grpc.StatusCode.DEADLINE_EXCEEDED, "DEADLINE_TOO_SHORT"),
+    Answer(grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELD"),
+    Answer(grpc.StatusCode.INVALID_ARGUMENT, "SIGNATURE_INVALID"),
+]
+"""Said before the key is looked up."""
+SETTLED = [
+    Answer(grpc.StatusCode.FAILED_PRECONDITION, "INSUFFICIENT_CREDITS"),
+    Answer(grpc.StatusCode.NOT_FOUND, "ACCOUNT_NOT_FOUND"),
+    Answer(grpc.StatusCode.ALREADY_EXISTS, "ACCOUNT_EXISTS"),
+    Answer(grpc.StatusCode.INVALID_ARGUMENT, "IDEMPOTENCY_KEY_REUSED"),
+]
+
+
+@pytest.mark.parametrize("lost", [LOST, STORAGE, Answer(grpc.StatusCode.INTERNAL)], ids=["lost", "storage", "internal"])
+@pytest.mark.parametrize("last", UNSETTLED, ids=lambda answer: answer.reason)
+async def test_what_turns_an_attempt_away_says_nothing_of_an_earlier_one(call, service, lost, last):
+    service.script = [lost, last]
+    with pytest.raises(errors.OutcomeUnknown) as raised:
+        await call("deduct_credits", idempotency_key="mine", **DEDUCTION)
+    assert (type(raised.value), raised.value.reason, raised.value.status) == (errors.OutcomeUnknown, last.reason, last.status)
+    assert (raised.value.metadata, raised.value.idempotency_key) == (last.metadata, "mine")
+
+
+@pytest.mark.parametrize("last", SETTLED, ids=lambda answer: answer.reason)
+async def test_what_was_said_after_a_look_at_the_key_settles_it(call, service, last):
+    service.script = [LOST, last]
+    with pytest.raises(errors.Refusal) as raised:
+        await call("deduct_credits", **DEDUCTION)
+    assert raised.value.reason == last.reason
+
+
+async def test_a_read_is_told_what_its_last_attempt_was_told(call, service):
+    service.script = [LOST, UNSETTLED[0]]
+    with pytest.raises(errors.ApiKeyInvalid):
+        await call("get_balance", account_id="a")
+
+
+@contextmanager
+def listening(answer):
+    """An address where whoever connects is given to `answer`."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(64)
+
+        def run():
+            with suppress(OSError):
+                while True:
+                    answer(listener.accept()[0])
+
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
+        with suppress(OSError):
+            listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+def hang_up(connected):
+    connected.close()
+
+
+def speak_http1(connected):
+    with connected, suppress(OSError):
+        connected.recv(65_536)
+        connected.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+
+
+UNREACHABLE = {"nobody listens": None, "hangs up": hang_up, "is no gRPC": speak_http1}
+
+
+@pytest.mark.parametrize("method", ["deduct_credits", "batch_deduct_credits", "get_balance"])
+@pytest.mark.parametrize("answer", UNREACHABLE.values(), ids=UNREACHABLE)
+async def test_without_a_connection_nothing_was_sent_and_the_error_says_so(call, method, answer):
+    arguments = {"deduct_credits": DEDUCTION | {"idempotency_key": "mine"}, "get_balance": {"account_id": "a"}}
+    with listening(answer) if answer else socket.create_server(("127.0.0.1", 0)) as place:
+        address = place if answer else f"127.0.0.1:{place.getsockname()[1]}"
+        if not answer:
+            place.close()
+        with pytest.raises(errors.ServiceUnreachable, match="nothing was sent") as raised:
+            await call(method, address=address, **arguments.get(method, {"deductions": []}))
+    assert not isinstance(raised.value, errors.OutcomeUnknown)
+    assert (raised.value.status, raised.value.reason) == (grpc.StatusCode.UNAVAILABLE, "")
+    assert address in raised.value.message
+    assert raised.value.idempotency_key == ("mine" if method == "deduct_credits" else None)
+
+
+async def test_a_machine_that_says_nothing_was_sent_nothing_either(call):
+    kept = []
+    with listening(kept.append) as address, pytest.raises(errors.ServiceUnreachable) as raised:
+        await call("deduct_credits", address=address, timeout_s=0.3, **DEDUCTION)
+    assert raised.value.status is grpc.StatusCode.DEADLINE_EXCEEDED
+    for connected in kept:
+        connected.close()
+
+
+async def test_a_name_that_nobody_knows_is_said(call):
+    with pytest.raises(errors.ServiceUnreachable, match=r"nowhere\.invalid"):
+        await call("deduct_credits", address="dns:nowhere.invalid:1", timeout_s=20, **DEDUCTION)
+
+
+async def test_a_relay_that_could_not_connect_is_no_proof_that_nothing_was_sent(call, service):
+    """Its words are gRPC's own for a connection that did not come about; but it may have tried before."""
+    words = "failed to connect to all addresses; last error: UNKNOWN: ipv4:10.0.0.1:50051: Connection refused"
+    service.script = [Answer(grpc.StatusCode.UNAVAILABLE, message=words)] * 4
+    with pytest.raises(errors.OutcomeUnknown) as raised:
+        await call("deduct_credits", **DEDUCTION)
+    assert type(raised.value) is errors.OutcomeUnknown
+
+
+async def test_a_service_that_ends_in_the_middle_leaves_the_outcome_unknown(call, service):
+    service.script = [Hang()]
+    begun = asyncio.ensure_future(call("deduct_credits", timeout_s=20, **DEDUCTION))
+    await arrived(service)
+    await asyncio.to_thread(service.stop)
+    with pytest.raises(errors.OutcomeUnknown, match="an earlier attempt may have had its effect") as raised:
+        await begun
+    assert type(raised.value) is errors.OutcomeUnknown
+
+
+async def test_a_service_that_ended_between_two_calls_was_sent_nothing(service, monkeypatch):
+    monkeypatch.setattr(connection, "ANSWERED_RECENTLY_S", 0)
+    with BillingClient(service.address) as blocking:
+        async with AsyncBillingClient(service.address) as awaited:
+            await asyncio.to_thread(blocking.deduct_credits, **DEDUCTION)
+            await awaited.deduct_credits(**DEDUCTION)
+            await asyncio.to_thread(service.stop)
+            with pytest.raises(errors.ServiceUnreachable):
+                await awaited.deduct_credits(**DEDUCTION)
+            with pytest.raises(errors.ServiceUnreachable):
+                await asyncio.to_thread(blocking.deduct_credits, **DEDUCTION)
+
+
+async def test_a_service_that_has_no_health_is_called_all_the_same(call, service):
+    service.health = grpc.StatusCode.UNIMPLEMENTED
+    await call("deduct_credits", **DEDUCTION)
+    assert len(service.attempts) == 1
+
+
+async def test_closing_ends_a_call_that_would_be_tried_again(service, monkeypatch):
+    monkeypatch.setattr("billing_client.retries.BACKOFF_S", 0.5)
+    service.script = [LOST] * 4
+    client = BillingClient(service.address)
+    begun = asyncio.ensure_future(asyncio.to_thread(client.deduct_credits, timeout_s=20, **DEDUCTION))
+    await arrived(service)
+    await asyncio.to_thread(client.close)
+    with pytest.raises(errors.OutcomeUnknown):
+        await begun
+    awaited = AsyncBillingClient(service.address)
+    begun = asyncio.ensure_future(awaited.deduct_credits(timeout_s=20, **DEDUCTION))
+    await arrived(service, 2)
+    await asyncio.sleep(0.1)
+    await awaited.close()
+    with pytest.raises(errors.OutcomeUnknown):
+        await begun
+    assert len(service.attempts) == 2
+
+
+async def test_closing_ends_a_call_under_way_as_an_unknown_outcome(service):
+    service.script = [Hang(), Hang()]
+    blocking = BillingClient(service.address)
+    begun = asyncio.ensure_future(asyncio.to_thread(blocking.deduct_credits, timeout_s=20, **DEDUCTION))
+    await arrived(service)
+    await asyncio.to_thread(blocking.close)
+    with pytest.raises(errors.OutcomeUnknown):
+        await begun
+    awaited = AsyncBillingClient(service.address)
+    begun = asyncio.ensure_future(awaited.deduct_credits(timeout_s=20, **DEDUCTION))
+    await arrived(service, 2)
+    await awaited.close()
+    with pytest.raises(errors.OutcomeUnknown, match="closed"):
+        await begun
+
+
+async def test_a_caller_that_cancels_is_cancelled(service):
+    service.script = [Hang()]
+    async with AsyncBillingClient(service.address) as client:
+        begun = asyncio.ensure_future(client.deduct_credits(**DEDUCTION))
+        await arrived(service)
+        begun.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await begun
+    assert len(service.attempts) == 1
