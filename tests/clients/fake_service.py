@@ -64,10 +64,11 @@ class FakeService(grpc.GenericRpcHandler):
         self.script: list = []
         self.attempts: list[Attempt] = []
         self.address = ""
-        self.stop = lambda: None
-        """Ends it at once, with what is under way."""
+        self.stop = lambda _grace_s=0: None
+        """Ends it; what is under way has this time."""
         self.health = b"\x08\x01"
         self.streams: list[list[Message]] = []
+        self.stream_metadata: list[dict] = []
         self.converse = None
 
     def service(self, call_details):
@@ -90,6 +91,7 @@ class FakeService(grpc.GenericRpcHandler):
         """Answers by `converse`, which gets all streams so far, each a list of the requests that came on it."""
         received = []
         self.streams.append(received)
+        self.stream_metadata.append(_metadata_of(context))
         yield from self.converse(received, requests, context)
 
     def _answer_health(self, context):
@@ -98,8 +100,7 @@ class FakeService(grpc.GenericRpcHandler):
         return self.health
 
     def _answer(self, method, request, context):
-        metadata = {key: value for key, value in context.invocation_metadata()}  # noqa: C416 - pairs are not plain tuples
-        self.attempts.append(Attempt(method.name, request, metadata, context.time_remaining()))
+        self.attempts.append(Attempt(method.name, request, _metadata_of(context), context.time_remaining()))
         reply = self.script.pop(0) if self.script else GetMessageClass(method.output_type)()
         if isinstance(reply, Hang):
             given_up = threading.Event()
@@ -112,13 +113,17 @@ class FakeService(grpc.GenericRpcHandler):
         return reply
 
 
+def _metadata_of(context) -> dict:
+    return {key: value for key, value in context.invocation_metadata()}  # noqa: C416 - pairs are not plain tuples
+
+
 @contextmanager
 def running_fake_service(fake: FakeService | None = None) -> Iterator[FakeService]:
     fake = fake or FakeService()
     with ThreadPoolExecutor(8) as threads:
         server = grpc.server(threads, handlers=(fake,))
         fake.address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
-        fake.stop = lambda: server.stop(0).wait()
+        fake.stop = lambda grace_s=0: server.stop(grace_s).wait()
         server.start()
         try:
             yield fake

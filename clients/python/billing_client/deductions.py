@@ -139,5 +139,6 @@ class BatchRounds:
 def _of_one(error: BillingError, request: DeductCreditsRequest) -> BillingError:
     """What a failure of a whole round is to one deduction in it."""
     own = copy(error)
+    own.__cause__ = error.__cause__
     own.rpc, own.idempotency_key = "DeductCredits", request.idempotency_key
     return own

@@ -54,7 +54,7 @@ def verdict(error: BillingError, *, uncertain: bool) -> BillingError:
     """What is told of a write: `error`, unless an earlier attempt may have had its effect and `error` does not settle it."""
     if not uncertain or isinstance(error, OutcomeUnknown) or _is_said_after_the_key(error):
         return error
-    return OutcomeUnknown(
+    unknown = OutcomeUnknown(
         f"{error.message}; an earlier attempt may have had its effect",
         status=error.status,
         rpc=error.rpc,
@@ -64,6 +64,8 @@ def verdict(error: BillingError, *, uncertain: bool) -> BillingError:
         retry_after_s=error.retry_after_s,
         idempotency_key=error.idempotency_key,
     )
+    unknown.__cause__ = error.__cause__
+    return unknown
 
 
 def _is_said_after_the_key(error: BillingError) -> bool:
