@@ -38,7 +38,7 @@ class LossyProxy(grpc.GenericRpcHandler):
             answer = await self._channel.unary_unary(method)(raw, timeout=context.time_remaining())
         except grpc.aio.AioRpcError as error:
             self.fates[error.code().name] += 1
-            await context.abort(error.code(), error.details(), error.trailing_metadata())
+            await context.abort(error.code(), error.details(), tuple(error.trailing_metadata()))
         if self._chance.random() < self._replies_lost:
             await self._lose("reply", context)
         self.fates["passed"] += 1

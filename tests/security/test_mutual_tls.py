@@ -3,7 +3,7 @@
 import pytest
 import trustme
 from billing_client import AsyncBillingClient
-from billing_client.errors import ApiKeyInvalid, OutcomeUnknown, ScopeMissing
+from billing_client.errors import ApiKeyInvalid, ServiceUnreachable, ScopeMissing
 from service_process import NO_STRIPE
 from stack import environment
 
@@ -64,13 +64,13 @@ async def test_callers_are_known_by_their_certificates_and_strangers_are_not(ser
         return AsyncBillingClient(service.address, **{**files, **options})
 
     async with client(certificates.strangers, "metering.internal") as stranger:
-        with pytest.raises(OutcomeUnknown):
+        with pytest.raises(ServiceUnreachable):
             await stranger.get_balance(account_id="a", timeout_s=1)
     async with AsyncBillingClient(service.address, ca_file=certificates.servers_ca) as nobody:
-        with pytest.raises(OutcomeUnknown):
+        with pytest.raises(ServiceUnreachable):
             await nobody.get_balance(account_id="a", timeout_s=1)
     async with client(certificates.clients, "metering.internal", ca_file=certificates.clients_ca) as deceived:
-        with pytest.raises(OutcomeUnknown):
+        with pytest.raises(ServiceUnreachable):
             await deceived.get_balance(account_id="a", timeout_s=1)
     async with client(certificates.clients, "unheard-of.internal") as unknown:
         with pytest.raises(ApiKeyInvalid):
