@@ -1,5 +1,6 @@
 """A gRPC server in this process that answers every RPC of the contract by a script and remembers every attempt."""
 
+import asyncio
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -70,6 +71,11 @@ class FakeService(grpc.GenericRpcHandler):
         self.streams: list[list[Message]] = []
         self.stream_metadata: list[dict] = []
         self.converse = None
+
+    async def arrived(self, count=1):
+        """Waits until so many attempts are here."""
+        while len(self.attempts) < count:  # noqa: ASYNC110 - they arrive in threads of gRPC
+            await asyncio.sleep(0.01)
 
     def service(self, call_details):
         if call_details.method == "/grpc.health.v1.Health/Check":

@@ -7,7 +7,8 @@ IDENTITY = "billing_service/api/identity.py"
 API_KEYS = "billing_service/domain/api_keys.py"
 HEALTH = "billing_service/api/health.py"
 CONNECTION = "clients/python/billing_client/asynchronous/connection.py"
-CLIENT_CALLS = "clients/test_client_calls.py"
+RETRIES = "clients/python/billing_client/retries.py"
+CLIENT_RETRIES = "clients/test_client_retries.py"
 MATRIX = "security/test_scope_matrix.py"
 
 CALLERS = (
@@ -233,12 +234,10 @@ CALLERS = (
         "the client repeats a call with a new key",
         "P38",
         CONNECTION,
-        "        except grpc.RpcError as failed:\n            raise billing_error",
-        '        except grpc.RpcError as failed:\n            if failed.code() is grpc.StatusCode.UNAVAILABLE and hasattr(request, "idempotency_key"):\n'
-        '                request.idempotency_key += "-again"\n'
-        "                return await rpc(request, timeout=timeout_s_of(request, timeout_s), metadata=self._metadata)\n"
-        "            raise billing_error",
-        (f"{CLIENT_CALLS}::test_after_four_attempts_the_outcome_is_named_unknown_and_carries_the_key",),
+        "                pause_s = attempts.failed(failed, sent=sent)\n",
+        '                pause_s = attempts.failed(failed, sent=sent)\n                if hasattr(request, "idempotency_key"):\n'
+        '                    request.idempotency_key += "-again"\n',
+        (f"{CLIENT_RETRIES}::test_after_four_attempts_the_outcome_is_named_unknown_and_carries_the_key",),
     ),
     Sabotage(
         "the client replaces the caller's key",
@@ -251,9 +250,49 @@ CALLERS = (
     Sabotage(
         "the client repeats what was refused",
         "P38",
-        "clients/python/billing_client/options.py",
-        '"retryableStatusCodes": ["UNAVAILABLE", "CANCELLED"]',
-        '"retryableStatusCodes": ["UNAVAILABLE", "CANCELLED", "INTERNAL", "ABORTED"]',
-        (f"{CLIENT_CALLS}::test_no_other_status_is_retried",),
+        RETRIES,
+        "    return not error.reason or error.status in REPEATED\n",
+        "    return not error.reason or error.status in REPEATED or error.status is grpc.StatusCode.ABORTED\n",
+        (f"{CLIENT_RETRIES}::test_an_answer_of_the_services_own_is_not_asked_for_again",),
+    ),
+    Sabotage(
+        "the client takes a proxy's word for the service's",
+        "P38",
+        "clients/python/billing_client/error_details.py",
+        "(CLASS_BY_STATUS[status] if details.reason else errors.OutcomeUnknown)",
+        "CLASS_BY_STATUS[status]",
+        (f"{CLIENT_RETRIES}::test_after_four_attempts_the_outcome_is_named_unknown_and_carries_the_key",),
+    ),
+    Sabotage(
+        "the client lets a last attempt that was turned away settle an earlier one",
+        "P38",
+        RETRIES,
+        "        self._uncertain |= isinstance(error, OutcomeUnknown) and _is_write(self._request)\n",
+        "",
+        (f"{CLIENT_RETRIES}::test_what_turns_an_attempt_away_says_nothing_of_an_earlier_one",),
+    ),
+    Sabotage(
+        "the client says of what was sent that it was not",
+        "P38",
+        CONNECTION,
+        "                sent = True\n",
+        "",
+        ("clients/test_client_unreachable.py::test_a_service_that_ends_in_the_middle_leaves_the_outcome_unknown",),
+    ),
+    Sabotage(
+        "the client calls before it knows that somebody is there",
+        "P38",
+        CONNECTION,
+        "                await stubs.reach(attempts.remaining_s())\n",
+        "",
+        ("clients/test_client_unreachable.py::test_without_a_connection_nothing_was_sent_and_the_error_says_so",),
+    ),
+    Sabotage(
+        "a header may replace the API key",
+        "P42",
+        "clients/python/billing_client/headers.py",
+        'if name in _OWNED or name.startswith("grpc-")',
+        'if name.startswith("grpc-")',
+        ("clients/test_client_headers.py::test_a_header_that_can_not_travel_is_refused_before_anything_is_sent",),
     ),
 )

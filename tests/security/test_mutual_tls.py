@@ -3,7 +3,7 @@
 import pytest
 import trustme
 from billing_client import AsyncBillingClient
-from billing_client.errors import ApiKeyInvalid, ServiceUnreachable, ScopeMissing
+from billing_client.errors import ApiKeyInvalid, ScopeMissing, ServiceUnreachable
 from service_process import NO_STRIPE
 from stack import environment
 

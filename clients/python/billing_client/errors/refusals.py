@@ -1,0 +1,165 @@
+"""Every way in which the answer is no."""
+
+from billing_client.errors.families import AccessDenied, AlreadyExists, InvalidRequest, NotFound, PreconditionFailed
+
+
+class InvalidField(InvalidRequest):
+    """A field is missing, malformed or out of range; see `violations`."""
+
+
+class IdempotencyKeyReused(InvalidRequest):
+    """The key was spent by a request that says something else."""
+
+
+class UnknownPackage(InvalidRequest):
+    """No active package of that code."""
+
+
+class UnknownModel(InvalidRequest):
+    """The rate card has no price for that model."""
+
+
+class SignatureRejected(InvalidRequest):
+    """Stripe's signature does not fit the payload, or its time is too far away."""
+
+
+class AccountNotFound(NotFound):
+    """No such account."""
+
+
+class PurchaseNotFound(NotFound):
+    """No such purchase."""
+
+
+class HoldNotFound(NotFound):
+    """No such hold."""
+
+
+class ReferralCodeNotFound(NotFound):
+    """No account has that referral code."""
+
+
+class TransactionNotFound(NotFound):
+    """The account has no transaction of that id."""
+
+
+class StripeEventNotFound(NotFound):
+    """No such Stripe event in the inbox."""
+
+
+class ApiKeyNotFound(NotFound):
+    """No such API key."""
+
+
+class RefundNotFound(NotFound):
+    """No such refund."""
+
+
+class AccountExists(AlreadyExists):
+    """The account exists."""
+
+
+class ReferralExists(AlreadyExists):
+    """The account is already bound to a referrer."""
+
+
+class InsufficientCredits(PreconditionFailed):
+    """Not enough credits. All amounts are in microcredits."""
+
+    @property
+    def available_microcredits(self) -> int:
+        return self._amount("available_microcredits")
+
+    @property
+    def required_microcredits(self) -> int:
+        return self._amount("required_microcredits")
+
+    @property
+    def shortfall_microcredits(self) -> int:
+        return self._amount("shortfall_microcredits")
+
+    @property
+    def debt_max_microcredits(self) -> int | None:
+        """What a deduction with ALLOW_DEBT may bring the debt to; None for every other call."""
+        return self._amount("debt_max_microcredits") if "debt_max_microcredits" in self.metadata else None
+
+
+class AccountFrozen(PreconditionFailed):
+    """An operator froze the account."""
+
+
+class PurchaseNotRefundable(PreconditionFailed):
+    """The purchase is not completed, or its money went back already."""
+
+
+class CreditsAlreadySpent(PreconditionFailed):
+    """The credits that this refund would take back are spent."""
+
+    @property
+    def refundable_minor(self) -> int:
+        """What can still be refunded, in the currency's smallest unit."""
+        return self._amount("refundable_minor")
+
+
+class SelfReferral(PreconditionFailed):
+    """An account can't refer itself, nor one that referred it."""
+
+
+class ReferralTooLate(PreconditionFailed):
+    """A referral must be applied before the account's first completed purchase."""
+
+
+class HoldExpired(PreconditionFailed):
+    """The hold ran out."""
+
+
+class HoldClosed(PreconditionFailed):
+    """The hold was captured or released."""
+
+
+class SpendLimitReached(PreconditionFailed):
+    """The account's spend limit for the window is reached."""
+
+
+class PurchaseNotCancelable(PreconditionFailed):
+    """The purchase was paid, failed, expired or canceled already."""
+
+
+class DeductionAlreadyReversed(PreconditionFailed):
+    """More would be reversed than the deduction took."""
+
+    @property
+    def reversible_microcredits(self) -> int:
+        return self._amount("reversible_microcredits")
+
+
+class TransactionNotReversible(PreconditionFailed):
+    """The transaction is not a deduction."""
+
+
+class StripeRefused(PreconditionFailed):
+    """Stripe said no, for good."""
+
+    @property
+    def stripe_code(self) -> str:
+        return self.metadata["stripe_code"]
+
+
+class BalanceLimitReached(PreconditionFailed):
+    """The balance would pass the largest that an account may hold."""
+
+    @property
+    def balance_max_microcredits(self) -> int:
+        return self._amount("balance_max_microcredits")
+
+
+class ApiKeyInvalid(AccessDenied):
+    """The API key is missing, malformed, unknown, expired or revoked."""
+
+
+class ScopeMissing(AccessDenied):
+    """The caller lacks the scope."""
+
+    @property
+    def scope(self) -> str:
+        return self.metadata["scope"]
