@@ -9,7 +9,7 @@ from typing import Annotated, Concatenate, ParamSpec
 
 import typer
 from billing_client import BillingClient, ClientOptions
-from billing_client.errors import AccessDenied, BillingError, OutcomeUnknown
+from billing_client.errors import BillingError, OutcomeUnknown, ServiceUnreachable
 from dotenv import dotenv_values
 
 from billing_service.cli.display import EXIT_MISCONFIGURED, fail
@@ -78,8 +78,9 @@ def connected(address: str | None, api_key: str | None) -> Iterator[BillingClien
 
 def describe(error: BillingError, address: str) -> str:
     """Reason, words and what to do about it, in one line."""
-    if not error.reason and not isinstance(error, AccessDenied):
-        line = f"{error.status.name}: no answer from the service at {address}"
+    if not error.reason:
+        nothing_sent = isinstance(error, ServiceUnreachable)
+        line = f"{error.status.name}: " + ("" if nothing_sent else f"no answer from the service at {address}: ") + error.message
         hint = "is it running there? `billing health` asks it, `billing dev` starts one to try"
     else:
         told = ", ".join(f"{name} {error.metadata[name]}" for name in TOLD if name in error.metadata)

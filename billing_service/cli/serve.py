@@ -93,7 +93,8 @@ def health(address: Address = None, api_key: ApiKey = None) -> None:
     from billing_client import BillingClient
 
     options = client_options(address, api_key)
+    where = options.address + (f" through proxy {options.proxy}" if options.proxy else "")
     with BillingClient.from_options(options) as client:
         if not client.is_serving():
-            fail(f"NOT SERVING: {options.address}")
-    say(f"SERVING: {options.address}")
+            fail(f"NOT SERVING: {where}")
+    say(f"SERVING: {where}")

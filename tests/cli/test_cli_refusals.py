@@ -10,7 +10,7 @@ LIVE_KEY = "sk_" + "live_" + "canary0123456789012345"
 NOBODY = {"BILLING_ADDRESS": "127.0.0.1:9"}
 
 REFUSED = [
-    (["balance", "ada"], NOBODY, 1, "no answer from the service at 127.0.0.1:9"),
+    (["balance", "ada"], NOBODY, 1, "UNAVAILABLE: nothing was sent, 127.0.0.1:9 can't be reached: "),
     (["health"], NOBODY, 1, "NOT SERVING"),
     (["balance", "ada", "--address", "no host"], {}, 2, "address must be host:port"),
     (["balance", "ada"], {"BILLING_CA_FILE": "missing.pem"}, 2, "missing.pem: No such file"),
