@@ -72,6 +72,8 @@ def account(row: AccountRow) -> accounts_pb2.Account:
         create_time=timestamp(row.create_time_us),
         account_version=row.version,
         debt_max_microcredits=row.debt_max,
+        balance_microcredits=row.balance,
+        debt_microcredits=row.debt,
     )
 
 

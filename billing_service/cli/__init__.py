@@ -1,12 +1,21 @@
 """The `billing` command: runs the service, and operates it."""
 
 from collections.abc import Callable
+from typing import Annotated
 
 import typer
 
-from billing_service.cli import accounts, backups, credits, demo, dev, events, keys, purchases, serve, verify  # noqa: A004 - the group's name
+from billing_service.cli import accounts, backups, credits, demo, dev, events, keys, purchases, refunds, serve, verify  # noqa: A004 - the group's name
 
 RUNNING, SPENDING, OPERATING = "Running it", "Credits and purchases", "Operating it"
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        from billing_service.version import version_line
+
+        typer.echo(version_line())
+        raise typer.Exit
 
 
 def _app() -> typer.Typer:
@@ -17,23 +26,40 @@ def _app() -> typer.Typer:
         add_completion=False,
         pretty_exceptions_enable=False,
     )
+    app.callback()(_options)
     command: Callable[..., None]
     for command in (dev.dev, demo.demo, serve.serve, serve.gateway, serve.migrate, serve.health):
         app.command(rich_help_panel=RUNNING)(command)
     app.command(
         rich_help_panel=RUNNING, add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
     )(serve.sandbox)
-    for command in (accounts.balance, accounts.transactions, accounts.referral, purchases.packages, purchases.refund, credits.grant):
+    spending = (
+        accounts.balance,
+        accounts.transactions,
+        accounts.referral,
+        purchases.packages,
+        refunds.refund,
+        credits.grant,
+        credits.reverse,
+    )
+    for command in spending:
         app.command(rich_help_panel=SPENDING)(command)
     # A credit amount may be negative: `billing adjust ada -5`.
     app.command(rich_help_panel=SPENDING, context_settings={"ignore_unknown_options": True})(credits.adjust)
     app.add_typer(accounts.accounts, name="accounts", rich_help_panel=SPENDING)
     app.add_typer(purchases.purchases, name="purchases", rich_help_panel=SPENDING)
+    app.add_typer(refunds.refunds, name="refunds", rich_help_panel=SPENDING)
     app.add_typer(events.events, name="events", rich_help_panel=OPERATING)
     app.add_typer(keys.keys, name="keys", rich_help_panel=OPERATING)
     for command in (events.audit, verify.verify, verify.heads, backups.backup, backups.restore):
         app.command(rich_help_panel=OPERATING)(command)
     return app
+
+
+def _options(
+    version: Annotated[bool, typer.Option("--version", is_eager=True, callback=_show_version, help="Say which version this is.")] = False,
+) -> None:
+    del version
 
 
 app = _app()

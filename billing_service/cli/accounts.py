@@ -1,37 +1,76 @@
 """`billing accounts …`, `balance`, `transactions`, `referral`."""
 
 from datetime import datetime
-from itertools import islice
 from typing import Annotated, Any
 
 import typer
 from billing_client import BillingClient, CreditCategory, TransactionKind
 from prepaid.billing.v1.accounts_pb2 import Account
 from prepaid.billing.v1.referrals_pb2 import ReferralState
+from prepaid.billing.v1.transactions_pb2 import Transaction
 
 from billing_service.cli.amounts import read_credits, shown_credits
 from billing_service.cli.connection import AsJson, IdempotencyKey, calls_service
-from billing_service.cli.display import enum_option, say, show_fields, show_json, show_table, shown_enum
+from billing_service.cli.display import enum_option, say, show_fields, show_json, shown_enum
+from billing_service.cli.layout import Column
+from billing_service.cli.listing import All, Extent, Limit, ListTable, show_list
 from billing_service.cli.times import read_past, shown_time
 
 accounts = typer.Typer(help="Accounts: list, show, create, freeze, thaw, overdraft.", no_args_is_help=True)
 
 AccountId = Annotated[str, typer.Argument(metavar="ACCOUNT", help="The account's id.")]
-Limit = Annotated[int, typer.Option("--limit", min=1, max=100_000, help="Most rows to show.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why; kept in the audit log.")]
 DEBT_MAX_OF_SETTINGS = -1
+
+ACCOUNTS = ListTable(
+    Column("account"),
+    Column("balance", is_number=True),
+    Column("debt", is_number=True),
+    Column("frozen"),
+    Column("e-mail", gives_way=True),
+    Column("name", gives_way=True),
+    Column("version", is_number=True, gives_way=True),
+    Column("created", gives_way=True),
+)
+STATEMENT = ListTable(
+    Column("time"),
+    Column("kind"),
+    Column("credits", is_number=True),
+    Column("balance", is_number=True),
+    Column("lots", gives_way=True),
+    Column("description", gives_way=True),
+    Column("transaction", gives_way=True),
+)
 
 
 @accounts.command("list")
 @calls_service
-def list_accounts(client: BillingClient, limit: Limit = 100, as_json: AsJson = False) -> None:
-    """All accounts, by id."""
-    found = list(islice(client.iter_accounts(page_size=min(limit, 1000)), limit))
-    if as_json:
-        show_json(found)
-        return
-    rows = [(a.account_id, a.email, a.name, "yes" if a.frozen else "", a.account_version, shown_time(a.create_time)) for a in found]
-    show_table("Accounts", ("account", "e-mail", "name", "frozen", "version", "created"), rows, numbers=["version"])
+def list_accounts(
+    client: BillingClient,
+    *,
+    owing: Annotated[bool, typer.Option("--owing", help="Only those in debt; reads all accounts.")] = False,
+    limit: Limit = None,
+    everything: All = False,
+    as_json: AsJson = False,
+) -> None:
+    """All accounts, by id, with what each has left and what it owes, in credits."""
+    extent = Extent(limit, everything)
+    found = client.iter_accounts(page_size=extent.page_size)
+    wanted = (account for account in found if account.debt_microcredits) if owing else found
+    show_list("Accounts", ACCOUNTS, wanted, _account_cells, extent=extent, as_json=as_json)
+
+
+def _account_cells(account: Account) -> tuple[object, ...]:
+    return (
+        account.account_id,
+        shown_credits(account.balance_microcredits),
+        shown_credits(account.debt_microcredits) if account.debt_microcredits else "",
+        "yes" if account.frozen else "",
+        account.email,
+        account.name,
+        account.account_version,
+        shown_time(account.create_time),
+    )
 
 
 @accounts.command("show")
@@ -55,28 +94,42 @@ def create_account(
     name: Annotated[str, typer.Option(help="Display name.")] = "",
     referral_code: Annotated[str, typer.Option(help="Code of the account that referred this one.")] = "",
     idempotency_key: IdempotencyKey = None,
+    as_json: AsJson = False,
 ) -> None:
     """Make an account."""
     made = client.create_account(
         account_id=account_id, email=email, name=name, referral_code=referral_code, idempotency_key=idempotency_key
     )
-    _show(made.account)
+    if as_json:
+        show_json(made)
+    else:
+        _show(made.account)
 
 
 @accounts.command("freeze")
 @calls_service
-def freeze(client: BillingClient, account_id: AccountId, reason: Reason, idempotency_key: IdempotencyKey = None) -> None:
+def freeze(
+    client: BillingClient, *, account_id: AccountId, reason: Reason, idempotency_key: IdempotencyKey = None, as_json: AsJson = False
+) -> None:
     """Stop an account from spending."""
-    client.freeze_account(account_id=account_id, frozen=True, reason=reason, idempotency_key=idempotency_key)
-    say(f"{account_id} is frozen")
+    done = client.freeze_account(account_id=account_id, frozen=True, reason=reason, idempotency_key=idempotency_key)
+    if as_json:
+        show_json(done)
+    else:
+        say(f"{account_id} is frozen")
 
 
 @accounts.command("thaw")
 @calls_service
-def thaw(client: BillingClient, account_id: AccountId, reason: Reason, idempotency_key: IdempotencyKey = None) -> None:
+def thaw(
+    client: BillingClient, *, account_id: AccountId, reason: Reason, idempotency_key: IdempotencyKey = None, as_json: AsJson = False
+) -> None:
     """Let a frozen account spend again."""
-    client.freeze_account(account_id=account_id, frozen=False, reason=reason, idempotency_key=idempotency_key)
-    say(f"{account_id} is no longer frozen")
+    done = client.freeze_account(account_id=account_id, frozen=False, reason=reason, idempotency_key=idempotency_key)
+    if as_json:
+        show_json(done)
+    else:
+        say(f"{account_id} is no longer frozen")
 
 
 def _read_debt_max(text: str) -> int:
@@ -98,16 +151,20 @@ def overdraft(
     ] = None,
     reason: Reason,
     idempotency_key: IdempotencyKey = None,
+    as_json: AsJson = False,
 ) -> None:
     """Set how far deductions may take an account into debt."""
-    account = client.set_overdraft_limit(
+    done = client.set_overdraft_limit(
         account_id=account_id,
         overdraft_limit_microcredits=limit,
         debt_max_microcredits=debt_max,
         reason=reason,
         idempotency_key=idempotency_key,
-    ).account
-    allowed = shown_credits(account.debt_max_microcredits)
+    )
+    if as_json:
+        show_json(done)
+        return
+    allowed = shown_credits(done.account.debt_max_microcredits)
     say(f"{account_id} may owe up to {shown_credits(limit)} credits, and {allowed} by deductions that allow debt")
 
 
@@ -140,38 +197,32 @@ def transactions(
     account_id: AccountId,
     kind: Annotated[Any, enum_option(TransactionKind, "Only this kind")] = None,
     since: Annotated[datetime | None, typer.Option(parser=read_past, metavar="TIME", help="From then on: 2026-05-31, or 7d ago.")] = None,
-    limit: Limit = 50,
+    limit: Limit = None,
+    everything: All = False,
     as_json: AsJson = False,
 ) -> None:
     """An account's statement, newest first."""
-    found = list(
-        islice(
-            client.iter_transactions(
-                account_id=account_id,
-                kind=kind or TransactionKind.Value("TRANSACTION_KIND_UNSPECIFIED"),
-                start_time=since,
-                page_size=min(limit, 1000),
-            ),
-            limit,
-        )
+    extent = Extent(limit, everything)
+    found = client.iter_transactions(
+        account_id=account_id,
+        kind=kind or TransactionKind.Value("TRANSACTION_KIND_UNSPECIFIED"),
+        start_time=since,
+        page_size=extent.page_size,
     )
-    if as_json:
-        show_json(found)
-        return
-    rows = [
-        (
-            shown_time(t.create_time),
-            shown_enum(TransactionKind, t.kind),
-            shown_credits(t.amount_microcredits),
-            shown_credits(t.balance_after_microcredits),
-            ", ".join(f"{shown_enum(CreditCategory, d.category)} {shown_credits(-d.amount_microcredits)}" for d in t.draws),
-            t.description,
-            t.transaction_id,
-        )
-        for t in found
-    ]
-    columns = ("time", "kind", "credits", "balance", "lots", "description", "transaction")
-    show_table(f"Statement of {account_id}", columns, rows, numbers=["credits", "balance"])
+    show_list(f"Statement of {account_id}", STATEMENT, found, _transaction_cells, extent=extent, as_json=as_json)
+
+
+def _transaction_cells(transaction: Transaction) -> tuple[object, ...]:
+    lots = (f"{shown_enum(CreditCategory, draw.category)} {shown_credits(-draw.amount_microcredits)}" for draw in transaction.draws)
+    return (
+        shown_time(transaction.create_time),
+        shown_enum(TransactionKind, transaction.kind),
+        shown_credits(transaction.amount_microcredits),
+        shown_credits(transaction.balance_after_microcredits),
+        ", ".join(lots),
+        transaction.description,
+        transaction.transaction_id,
+    )
 
 
 @calls_service
@@ -200,6 +251,8 @@ def _show(account: Account) -> None:
         [
             ("e-mail", account.email),
             ("name", account.name),
+            ("balance", shown_credits(account.balance_microcredits)),
+            ("debt", shown_credits(account.debt_microcredits) if account.debt_microcredits else ""),
             ("referral code", account.referral_code),
             ("Stripe customer", account.stripe_customer_id),
             ("frozen", "yes" if account.frozen else "no"),

@@ -1,13 +1,14 @@
 """`billing backup`, `restore`."""
 
 import asyncio
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from billing_service.cli.connection import quiet_logs
-from billing_service.cli.display import EXIT_MISCONFIGURED, fail, plain, say, show_fields
+from billing_service.cli.connection import AsJson, quiet_logs
+from billing_service.cli.display import EXIT_MISCONFIGURED, fail, plain, say, show_fields, show_json
 from billing_service.cli.failures import explained
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 def backup(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The new backup; FILE.manifest.json stands beside it.")],
     check: Annotated[bool, typer.Option("--verify", help="Restore an existing backup into a temporary place, and prove it.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Copy the SQLite database, also while the service runs, and prove the copy."""
     from billing_service.operations.backup import back_up
@@ -25,6 +27,7 @@ def backup(
     from billing_service.operations.restore import verify_backup
 
     quiet_logs()
+    report = None
     with explained():
         try:
             if check:
@@ -33,16 +36,20 @@ def backup(
                 manifest = back_up(_sqlite_file(f'pg_dump --format=custom --file={plain(file)} "$DATABASE_URL"'), file)
         except BackupInvalidError as invalid:
             fail(*(f"✗ {problem}" for problem in invalid.problems))
+    if as_json:
+        show_json(_as_json(file, manifest, report))
+        return
     _show(file, manifest)
     say(
         f"✓ restored into a temporary place, and {_proven(report)}"
-        if check
+        if report is not None
         else "✓ complete; `billing backup --verify` proves it, `billing restore` puts it in place"
     )
 
 
 def restore(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A backup, with FILE.manifest.json beside it.")],
+    as_json: AsJson = False,
 ) -> None:
     """Prove a backup, then put it where DATABASE_URL says. Nothing may be there yet, and nothing half-made is left there."""
     from billing_service.operations.manifest import BackupInvalidError
@@ -55,6 +62,9 @@ def restore(
             manifest, report = asyncio.run(restore_backup(file, target))
         except BackupInvalidError as invalid:
             fail(*(f"✗ {problem}" for problem in invalid.problems), f"{plain(target)}: nothing was restored")
+    if as_json:
+        show_json({**_as_json(file, manifest, report), "restored_to": str(target)})
+        return
     _show(file, manifest)
     say(f"✓ {_proven(report)}")
     say(f"✓ restored to {target}; `billing verify --offline --heads` tells what is newer than the backup, where heads are kept elsewhere")
@@ -75,6 +85,14 @@ def _proven(report: "Report") -> str:
     return (
         f"its ledger proves every balance: {report.accounts:,} accounts, {report.transactions:,} transactions, {report.entries:,} entries"
     )
+
+
+def _as_json(file: Path, manifest: "Manifest", report: "Report | None") -> dict[str, object]:
+    """What the manifest says and, where the ledger was proven, what was read for it."""
+    found: dict[str, object] = {"file": str(file), **asdict(manifest)}
+    if report is not None:
+        found["proven"] = {"accounts": report.accounts, "transactions": report.transactions, "entries": report.entries}
+    return found
 
 
 def _show(file: Path, manifest: "Manifest") -> None:

@@ -30,6 +30,9 @@ IdempotencyKey = Annotated[
 HINTS: Mapping[str, str] = {
     "ACCOUNT_NOT_FOUND": "`billing accounts list` shows those that exist",
     "PURCHASE_NOT_FOUND": "`billing purchases list ACCOUNT` shows an account's purchases",
+    "REFUND_NOT_FOUND": "`billing refunds list ACCOUNT` shows an account's refunds",
+    "TRANSACTION_NOT_FOUND": "`billing transactions ACCOUNT` shows an account's transactions",
+    "TRANSACTION_NOT_REVERSIBLE": "`billing transactions ACCOUNT --kind deduction` shows those that can be reversed",
     "STRIPE_EVENT_NOT_FOUND": "`billing events list` shows the inbox",
     "API_KEY_NOT_FOUND": "`billing keys list` shows the keys",
     "UNKNOWN_PACKAGE": "`billing packages` shows what is for sale",

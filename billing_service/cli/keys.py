@@ -9,14 +9,27 @@ import typer
 from billing_client import BillingClient
 from billing_client import Scope as WireScope
 from prepaid.billing.v1.api_keys_pb2 import ApiKey as KeyRecord
+from prepaid.billing.v1.api_keys_pb2 import CreateApiKeyResponse
 
 from billing_service.cli.connection import Address, ApiKey, AsJson, IdempotencyKey, calls_service, connected, quiet_logs
-from billing_service.cli.display import EXIT_MISCONFIGURED, console, fail, plain, show_fields, show_json, show_table, shown_enum
+from billing_service.cli.display import EXIT_MISCONFIGURED, console, fail, plain, show_fields, show_json, shown_enum
 from billing_service.cli.failures import explained
+from billing_service.cli.layout import Column
+from billing_service.cli.listing import All, Extent, Limit, ListTable, show_list
 from billing_service.cli.times import read_future, shown_time
-from billing_service.domain.api_keys import Scope
+from billing_service.domain.api_keys import Scope, key_id_of
 
 keys = typer.Typer(help="API keys: create, list, revoke.", no_args_is_help=True)
+
+KEYS = ListTable(
+    Column("key"),
+    Column("caller"),
+    Column("created"),
+    Column("last used", gives_way=True),
+    Column("expires", gives_way=True),
+    Column("revoked", gives_way=True),
+    Column("scopes", gives_way=True),
+)
 
 _CALLER = re.compile(r"[a-z0-9._-]{1,64}", re.ASCII)
 """As the service's own check of CreateApiKey, which a key made without it must pass too."""
@@ -41,6 +54,7 @@ def create_key(
     address: Address = None,
     api_key: ApiKey = None,
     idempotency_key: IdempotencyKey = None,
+    as_json: AsJson = False,
 ) -> None:
     """Make an API key, and show its secret this once."""
     if not _CALLER.fullmatch(caller):
@@ -48,14 +62,15 @@ def create_key(
     if offline:
         if expires is not None:
             fail("--expires: needs the running service", code=EXIT_MISCONFIGURED)
-        _show_secret(caller, scopes, _create_offline(caller, scopes))
+        secret = _create_offline(caller, scopes)
+        key = KeyRecord(key_id=key_id_of(secret) or "", caller=caller, scopes=_wire_scopes(scopes))
+        _show_secret(CreateApiKeyResponse(api_key=key, secret=secret), as_json=as_json)
         return
     with connected(address, api_key) as client:
-        wanted = [WireScope.Value(f"SCOPE_{scope.upper()}") for scope in scopes]
-        made = client.create_api_key(caller=caller, scopes=wanted, expire_time=expires, idempotency_key=idempotency_key)
+        made = client.create_api_key(caller=caller, scopes=_wire_scopes(scopes), expire_time=expires, idempotency_key=idempotency_key)
         if made.replayed:
             fail(f"this call made key {made.api_key.key_id} before; its secret was shown then and is kept nowhere")
-        _show_secret(caller, scopes, made.secret)
+        _show_secret(made, as_json=as_json)
 
 
 def _create_offline(caller: str, scopes: list[str]) -> str:
@@ -81,34 +96,39 @@ def _create_offline(caller: str, scopes: list[str]) -> str:
 
 @keys.command("list")
 @calls_service
-def list_keys(client: BillingClient, as_json: AsJson = False) -> None:
+def list_keys(client: BillingClient, *, limit: Limit = None, everything: All = False, as_json: AsJson = False) -> None:
     """All API keys, newest first, without their secrets."""
-    found = client.list_api_keys().api_keys
-    if as_json:
-        show_json(found)
-        return
-    rows = [
-        (
-            k.key_id,
-            k.caller,
-            _scopes(k),
-            shown_time(k.create_time),
-            shown_time(k.expire_time),
-            shown_time(k.revoke_time),
-            shown_time(k.last_use_time),
-        )
-        for k in found
-    ]
-    show_table("API keys", ("key", "caller", "scopes", "created", "expires", "revoked", "last used"), rows)
+    found = iter(client.list_api_keys().api_keys)
+    show_list("API keys", KEYS, found, _cells, extent=Extent(limit, everything), as_json=as_json)
+
+
+def _cells(key: KeyRecord) -> tuple[object, ...]:
+    return (
+        key.key_id,
+        key.caller,
+        shown_time(key.create_time),
+        shown_time(key.last_use_time),
+        shown_time(key.expire_time),
+        shown_time(key.revoke_time),
+        _scopes(key),
+    )
 
 
 @keys.command("revoke")
 @calls_service
 def revoke_key(
-    client: BillingClient, key_id: Annotated[str, typer.Argument(metavar="KEY", help="Its id.")], idempotency_key: IdempotencyKey = None
+    client: BillingClient,
+    *,
+    key_id: Annotated[str, typer.Argument(metavar="KEY", help="Its id.")],
+    idempotency_key: IdempotencyKey = None,
+    as_json: AsJson = False,
 ) -> None:
     """End an API key, in every process within 10 seconds."""
-    key = client.revoke_api_key(key_id=key_id, idempotency_key=idempotency_key).api_key
+    done = client.revoke_api_key(key_id=key_id, idempotency_key=idempotency_key)
+    if as_json:
+        show_json(done)
+        return
+    key = done.api_key
     show_fields(f"API key {key.key_id}", [("caller", key.caller), ("scopes", _scopes(key)), ("revoked", shown_time(key.revoke_time))])
 
 
@@ -116,7 +136,14 @@ def _scopes(key: KeyRecord) -> str:
     return " ".join(shown_enum(WireScope, scope) for scope in key.scopes)
 
 
-def _show_secret(caller: str, scopes: list[str], secret: str) -> None:
+def _wire_scopes(scopes: list[str]) -> list[WireScope.ValueType]:
+    return [WireScope.Value(f"SCOPE_{scope.upper()}") for scope in scopes]
+
+
+def _show_secret(made: CreateApiKeyResponse, *, as_json: bool) -> None:
     """The secret alone on standard output, so that a script can take it; the words beside it on standard error."""
-    typer.echo(f"API key of {caller} ({' '.join(scopes)}). This is the only time that it is shown:", err=True)
-    console().print(plain(secret), soft_wrap=True)
+    if as_json:
+        show_json(made)
+        return
+    typer.echo(f"API key of {made.api_key.caller} ({_scopes(made.api_key)}). This is the only time that it is shown:", err=True)
+    console().print(plain(made.secret), soft_wrap=True)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from billing_service.cli.connection import Address, ApiKey, client_options
-from billing_service.cli.display import fail, say
+from billing_service.cli.connection import Address, ApiKey, AsJson, client_options
+from billing_service.cli.display import EXIT_FAILED, fail, say, show_json
 from billing_service.cli.failures import explained
 from billing_service.cli.stopping import Stop, run_until_stopped
 
@@ -68,7 +68,7 @@ def sandbox(context: typer.Context) -> None:
     raise typer.Exit(main(context.args))
 
 
-def migrate() -> None:
+def migrate(as_json: AsJson = False) -> None:
     """Bring the database to the newest schema. Safe to repeat, and beside other processes that do.
 
     Processes that run on PostgreSQL go on meanwhile; SQLite's one must stop first.
@@ -85,16 +85,23 @@ def migrate() -> None:
     with explained("; stop it, migrate, and start it again"):
         settings = load_settings(purpose="operate")
         asyncio.run(bring())
-    say(f"the {settings.database_kind} database has the newest schema")
+    if as_json:
+        show_json({"database": settings.database_kind, "schema_is_newest": True})
+    else:
+        say(f"the {settings.database_kind} database has the newest schema")
 
 
-def health(address: Address = None, api_key: ApiKey = None) -> None:
+def health(as_json: AsJson = False, address: Address = None, api_key: ApiKey = None) -> None:
     """Ask the service whether it can do its work. Exit code 0 only when it says so."""
     from billing_client import BillingClient
 
     options = client_options(address, api_key)
     where = options.address + (f" through proxy {options.proxy}" if options.proxy else "")
     with BillingClient.from_options(options) as client:
-        if not client.is_serving():
-            fail(f"NOT SERVING: {where}")
+        serving = client.is_serving()
+    if as_json:
+        show_json({"address": options.address, "serving": serving})
+        raise typer.Exit(0 if serving else EXIT_FAILED)
+    if not serving:
+        fail(f"NOT SERVING: {where}")
     say(f"SERVING: {where}")

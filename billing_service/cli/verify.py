@@ -8,13 +8,22 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from billing_service.cli.connection import Address, ApiKey, AsJson, connected, quiet_logs
-from billing_service.cli.display import EXIT_FAILED, EXIT_MISCONFIGURED, fail, plain, say, show_fields, show_json, show_table
+from billing_service.cli.display import EXIT_FAILED, EXIT_MISCONFIGURED, fail, plain, say, show_fields, show_json
 from billing_service.cli.failures import explained
+from billing_service.cli.layout import Column
+from billing_service.cli.listing import ListTable
 
 if TYPE_CHECKING:
     from billing_service.storage.store import Store
 
 T = TypeVar("T")
+
+DIFFERENCES = ListTable(
+    Column("account"),
+    Column("what"),
+    Column("ledger says", is_number=True, gives_way=True),
+    Column("stored", is_number=True, gives_way=True),
+)
 
 
 def verify(  # noqa: PLR0917 - options, given by name on the command line
@@ -82,7 +91,7 @@ def _with_store(action: Callable[["Store"], Coroutine[Any, Any, T]]) -> T:
         return asyncio.run(run(load_settings(purpose="operate").model_copy(update={"migrate_on_start": False})))
 
 
-def heads(file: Annotated[Path, typer.Argument(metavar="FILE", help="The new export.")]) -> None:
+def heads(file: Annotated[Path, typer.Argument(metavar="FILE", help="The new export.")], as_json: AsJson = False) -> None:
     """Export the heads of all chains, to be kept elsewhere: `verify --offline --heads FILE` then tells a ledger that was rewritten.
 
     Reads the database without the service, which exports by itself with BILLING_HEADS_DIRECTORY.
@@ -90,7 +99,10 @@ def heads(file: Annotated[Path, typer.Argument(metavar="FILE", help="The new exp
     from billing_service.operations.heads import export_heads
 
     exported = _with_store(lambda store: export_heads(store, file))
-    show_fields(f"Heads {file}", [("accounts", f"{exported.accounts:,}"), ("SHA-256", exported.digest)])
+    if as_json:
+        show_json({"file": str(file), "accounts": exported.accounts, "sha256": exported.digest})
+    else:
+        show_fields(f"Heads {file}", [("accounts", f"{exported.accounts:,}"), ("SHA-256", exported.digest)])
 
 
 def _show(report: Any) -> None:
@@ -99,5 +111,5 @@ def _show(report: Any) -> None:
         say(f"✓ the ledger proves every balance: {counts}")
         return
     rows: Sequence[Sequence[object]] = [(d.account_id, d.subject, d.expected, d.stored) for d in report.differences]
-    show_table("Differences", ("account", "what", "ledger says", "stored"), rows, numbers=["ledger says", "stored"])
+    DIFFERENCES.show("Differences", rows)
     typer.echo(f"✗ {len(rows):,} differences in {counts}", err=True)

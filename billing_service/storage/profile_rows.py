@@ -34,17 +34,25 @@ WHOSE_CUSTOMER = reading(
     select(stripe_customers.c.account_id).where(stripe_customers.c.stripe_customer_id == bindparam("customer")),
     "customer",
 )
-_LIMITS = (accounts.c.version, accounts.c.frozen, accounts.c.overdraft_limit, accounts.c.create_time_us, accounts.c.debt_max)
+_STATE = (
+    accounts.c.version,
+    accounts.c.frozen,
+    accounts.c.overdraft_limit,
+    accounts.c.create_time_us,
+    accounts.c.debt_max,
+    accounts.c.balance,
+    accounts.c.debt,
+)
 READ_ACCOUNT = reading(
     "read account",
-    select(profiles, *_LIMITS)
+    select(profiles, *_STATE)
     .join(accounts, accounts.c.account_id == profiles.c.account_id)
     .where(profiles.c.account_id == bindparam("account_id")),
     "account_id",
 )
 LIST_ACCOUNTS = reading(
     "list accounts",
-    select(profiles, *_LIMITS)
+    select(profiles, *_STATE)
     .join(accounts, accounts.c.account_id == profiles.c.account_id)
     .where(profiles.c.account_id > bindparam("after"))
     .order_by(profiles.c.account_id)
@@ -57,7 +65,7 @@ _PROFILE_COLUMNS = len(profiles.columns)
 
 
 class AccountRow(NamedTuple):
-    """An account as it is shown. Microcredits and microseconds."""
+    """An account with its profile. Amounts in microcredits, as last booked; times in microseconds."""
 
     profile: Profile
     version: int
@@ -66,6 +74,8 @@ class AccountRow(NamedTuple):
     create_time_us: int
     debt_max: int
     """As it is kept: -1 where only the settings say."""
+    balance: int
+    debt: int
 
 
 def ensure_account(account_id: str, now_us: int, new_code: Callable[[], str]) -> Work[Profile | None]:

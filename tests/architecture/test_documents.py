@@ -29,7 +29,7 @@ def test_links_lead_somewhere(document):
 
 def test_the_commands_of_the_readme_exist():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    named = set(re.findall(r"\bbilling ((?:keys|purchases|accounts|events) [a-z]+|[a-z]+)\b", text)) - {"service", "provider"}
+    named = set(re.findall(r"\bbilling ((?:keys|purchases|refunds|accounts|events) [a-z]+|[a-z]+)\b", text)) - {"service", "provider"}
     offered = {command for command in named if _offered(command)}
     assert named
     assert named - offered == set()

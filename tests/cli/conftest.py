@@ -1,8 +1,11 @@
 """Commands as they are typed: in this process where that is enough, and as processes of their own."""
 
+import json
 import logging
 import os
+import re
 
+import httpx
 import pytest
 import structlog
 from cli_running import FREE_PORTS, Processes, address_in, sandbox_in
@@ -47,3 +50,38 @@ def dev_stack(tmp_path_factory):
         panel = process.read_until("Ctrl-C")
         yield address_in(panel), sandbox_in(panel)
         assert process.stop() == 0
+
+
+@pytest.fixture
+def operate(billing, dev_stack):
+    """Runs a command against the service; answers standard output. The command must succeed unless another code is expected."""
+    address, _ = dev_stack
+
+    def run(*arguments, code=0):
+        result = billing(*arguments, BILLING_ADDRESS=address)
+        assert result.exit_code == code, result.output + result.stderr
+        return result.stderr if code else result.stdout
+
+    return run
+
+
+@pytest.fixture
+def account(operate, request):
+    """An account of this test's own."""
+    name = re.sub(r"[^a-z0-9_-]+", "-", request.node.name.removeprefix("test_"))[:60]
+    operate("accounts", "create", name, "--email", "ada@example.com", "--name", "[bold]Ada[/bold]")
+    return name
+
+
+@pytest.fixture
+def buy(operate, dev_stack):
+    """Makes a completed purchase; answers its id."""
+
+    def bought(account, *arguments, card="4242424242424242"):
+        made = json.loads(operate("purchases", "create", account, *arguments, "--json"))["purchase"]
+        form = {"email": "a@example.com", "method": "card", "number": card, "expiry": "12/39", "cvc": "123", "name": "A"}
+        assert httpx.post(made["checkout_url"], data=form).status_code == httpx.codes.SEE_OTHER
+        assert httpx.post(f"{dev_stack[1]}/_sandbox/webhooks/drain", json={"timeout_s": 20}).json()["drained"]
+        return made["purchase_id"]
+
+    return bought

@@ -218,3 +218,26 @@ def test_demo_brings_its_own_stack(processes, tmp_path):
     assert code == 0, said
     assert "The whole story" in said
     assert list(tmp_path.iterdir()) == []
+
+
+def test_programs_are_answered_about_the_database_too(billing, tmp_path):
+    settings = {"DATABASE_URL": f"sqlite:///{tmp_path / 'ledger.db'}", "BILLING_API_KEY_PEPPER": PEPPER}
+
+    def answer(*arguments, code=0):
+        result = billing(*arguments, "--json", **settings)
+        assert result.exit_code == code, result.output + result.stderr
+        return json.loads(result.stdout)
+
+    assert answer("migrate") == {"database": "sqlite", "schema_is_newest": True}
+    made = answer("keys", "create", "ops", "--scope", "admin", "--offline")
+    assert made["api_key"]["scopes"] == ["admin"]
+    assert made["secret"].split("_")[1] == made["api_key"]["key_id"]
+    assert answer("verify", "--offline")["differences"] == []
+    assert answer("heads", tmp_path / "heads")["accounts"] == 0
+    copied = answer("backup", tmp_path / "copy.db")
+    assert (copied["contents"]["counts"]["api_keys"], "proven" in copied) == (1, False)
+    assert answer("backup", tmp_path / "copy.db", "--verify")["proven"] == {"accounts": 0, "transactions": 0, "entries": 0}
+    settings["DATABASE_URL"] = f"sqlite:///{tmp_path / 'restored.db'}"
+    restored = answer("restore", tmp_path / "copy.db")
+    assert (restored["sha256"], restored["restored_to"]) == (copied["sha256"], str(tmp_path / "restored.db"))
+    assert answer("health", "--address", "127.0.0.1:9", code=1) == {"address": "127.0.0.1:9", "serving": False}

@@ -56,6 +56,8 @@ class Account(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     ACCOUNT_VERSION_FIELD_NUMBER: _builtins.int
     DEBT_MAX_MICROCREDITS_FIELD_NUMBER: _builtins.int
+    BALANCE_MICROCREDITS_FIELD_NUMBER: _builtins.int
+    DEBT_MICROCREDITS_FIELD_NUMBER: _builtins.int
     account_id: _builtins.str
     """The caller's own id: 1 to 128 printable characters, compared byte by byte."""
     email: _builtins.str
@@ -78,6 +80,12 @@ class Account(_message.Message):
     """How far deductions with ALLOW_DEBT may bring the debt, in microcredits: what was set for the account, else the service's setting
     (10,000 credits by default), or the overdraft limit where that is higher.
     """
+    balance_microcredits: _builtins.int
+    """What the account's credits come to less its debt, in microcredits, as last booked; below 0 when it owes more than it has. Credits that
+    are not yet effective count, and so do expired ones until their expiry is booked. GetBalance says what may be spent.
+    """
+    debt_microcredits: _builtins.int
+    """Owed, in microcredits, 0 or more; the same as Balance.debt_microcredits."""
     @_builtins.property
     def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """The caller's own notes: at most 50 pairs, keys of 1 to 40 and values of at most 500 characters. Stripe is not told of them."""
@@ -100,10 +108,12 @@ class Account(_message.Message):
         create_time: _timestamp_pb2.Timestamp | None = ...,
         account_version: _builtins.int = ...,
         debt_max_microcredits: _builtins.int = ...,
+        balance_microcredits: _builtins.int = ...,
+        debt_microcredits: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "account_version", b"account_version", "create_time", b"create_time", "debt_max_microcredits", b"debt_max_microcredits", "email", b"email", "frozen", b"frozen", "metadata", b"metadata", "name", b"name", "overdraft_limit_microcredits", b"overdraft_limit_microcredits", "referral_code", b"referral_code", "stripe_customer_id", b"stripe_customer_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "account_version", b"account_version", "balance_microcredits", b"balance_microcredits", "create_time", b"create_time", "debt_max_microcredits", b"debt_max_microcredits", "debt_microcredits", b"debt_microcredits", "email", b"email", "frozen", b"frozen", "metadata", b"metadata", "name", b"name", "overdraft_limit_microcredits", b"overdraft_limit_microcredits", "referral_code", b"referral_code", "stripe_customer_id", b"stripe_customer_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
