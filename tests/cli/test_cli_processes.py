@@ -1,6 +1,7 @@
 """`billing serve`, `dev`, `gateway` and `demo` as processes: they start or say why not, drain, and leave nothing behind."""
 
 import asyncio
+import json
 import signal
 import socket
 import sqlite3
