@@ -121,7 +121,14 @@ async def open_service(settings: Settings) -> AsyncIterator[RunningService]:
             closing.callback(metrics.close)
         _spare_the_collector(closing)
         host = settings.listen.rpartition(":")[0]
-        log.info("serving", address=f"{host}:{server.port}", database=store.name)
+        deployment = environment.deployment
+        log.info(
+            "serving",
+            address=f"{host}:{server.port}",
+            database=store.name,
+            mode=deployment.mode.value,
+            deployment_id=deployment.deployment_id,
+        )
         yield RunningService(f"{host}:{server.port}", environment, server)
         log.info("draining")
 
@@ -167,6 +174,7 @@ def _registry(settings: Settings, environment: Environment) -> CollectorRegistry
 
 
 async def _deployment(settings: Settings, store: Store) -> Deployment:
+    assert settings.mode is not None, "serving needs a key"
     return await ensure_deployment(store, new_deployment(settings.mode, system_clock_us, TimeOrderedIds(), os.urandom))
 
 

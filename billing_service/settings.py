@@ -179,10 +179,12 @@ class Settings(BaseModel):
         return self.stripe_secret_key is not None and is_live_key(self.stripe_secret_key.get_secret_value())
 
     @property
-    def mode(self) -> Mode:
-        """Whether the money is real, which a database remembers from its first start on."""
+    def mode(self) -> Mode | None:
+        """Whether the money is real, which a database remembers from its first start on. None: the settings name no Stripe."""
         if not is_stripes_own(self.stripe_api_base):
             return Mode.SANDBOX
+        if self.stripe_secret_key is None:
+            return None
         return Mode.LIVE if self.stripe_livemode else Mode.TEST
 
     @property

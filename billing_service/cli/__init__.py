@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from billing_service.cli import accounts, backups, credits, demo, dev, events, keys, purchases, refunds, serve, verify  # noqa: A004 - the group's name
+from billing_service.cli import accounts, backups, credits, demo, deployment, dev, events, keys, purchases, refunds, serve, verify  # noqa: A004 - the group's name
 
 RUNNING, SPENDING, OPERATING = "Running it", "Credits and purchases", "Operating it"
 
@@ -51,6 +51,7 @@ def _app() -> typer.Typer:
     app.add_typer(refunds.refunds, name="refunds", rich_help_panel=SPENDING)
     app.add_typer(events.events, name="events", rich_help_panel=OPERATING)
     app.add_typer(keys.keys, name="keys", rich_help_panel=OPERATING)
+    app.add_typer(deployment.deployment, name="deployment", rich_help_panel=OPERATING)
     for command in (events.audit, verify.verify, verify.heads, backups.backup, backups.restore):
         app.command(rich_help_panel=OPERATING)(command)
     return app

@@ -10,6 +10,7 @@ import typer
 from billing_service.cli.connection import AsJson, quiet_logs
 from billing_service.cli.display import EXIT_MISCONFIGURED, fail, plain, say, show_fields, show_json
 from billing_service.cli.failures import explained
+from billing_service.domain.deployment import Mode
 
 if TYPE_CHECKING:
     from billing_service.operations.differences import Report
@@ -49,17 +50,33 @@ def backup(
 
 def restore(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A backup, with FILE.manifest.json beside it.")],
+    mode: Annotated[
+        Mode | None,
+        typer.Option(help="What the backup is of, where the settings are of another mode or name no Stripe.", show_default=False),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Prove a backup, then put it where DATABASE_URL says. Nothing may be there yet, and nothing half-made is left there."""
+    """Prove a backup, then put it where DATABASE_URL says. Nothing may be there yet, and nothing half-made is left there.
+
+    Play money is no real money: the mode of the backup must be that of the settings, or be said.
+    """
     from billing_service.operations.manifest import BackupInvalidError
-    from billing_service.operations.restore import restore_backup
+    from billing_service.operations.restore import ModeUnfitError, restore_backup
+    from billing_service.settings import load_settings
 
     quiet_logs()
     with explained():
         target = _sqlite_file(f'pg_restore --exit-on-error --single-transaction --dbname="$DATABASE_URL" {plain(file)}')
+        asked = mode or load_settings(purpose="operate").mode
         try:
-            manifest, report = asyncio.run(restore_backup(file, target))
+            manifest, report = asyncio.run(restore_backup(file, target, asked))
+        except ModeUnfitError as unfit:
+            ways = " or ".join(f"`--mode {possible}`" for possible in sorted(unfit.possible))
+            fail(
+                *(f"✗ {problem}" for problem in unfit.problems),
+                f"{plain(target)}: nothing was restored; say {ways} if you want it there all the same: "
+                "no service of another mode starts on it",
+            )
         except BackupInvalidError as invalid:
             fail(*(f"✗ {problem}" for problem in invalid.problems), f"{plain(target)}: nothing was restored")
     if as_json:
@@ -68,6 +85,13 @@ def restore(
     _show(file, manifest)
     say(f"✓ {_proven(report)}")
     say(f"✓ restored to {target}; `billing verify --offline --heads` tells what is newer than the backup, where heads are kept elsewhere")
+    if manifest.contents.mode:
+        say(
+            f"  it is deployment {manifest.contents.deployment_id}, as the original; where that lives on, "
+            "run `billing deployment renew` before the first start"
+        )
+    else:
+        say("  no mode stands in it: it takes the mode of the first service that starts on it, for ever")
 
 
 def _sqlite_file(own_tool: str) -> Path:
@@ -102,6 +126,8 @@ def _show(file: Path, manifest: "Manifest") -> None:
         [
             ("made", manifest.create_time),
             ("migration", manifest.contents.migration),
+            ("mode", manifest.contents.mode or "none yet"),
+            ("deployment", manifest.contents.deployment_id),
             ("size", f"{manifest.file_bytes:,} bytes"),
             ("SHA-256", manifest.sha256),
             ("heads", manifest.contents.heads),

@@ -43,6 +43,7 @@ def explained(hint_when_in_use: str = "") -> Iterator[None]:
 
 def settings_problems(failure: Exception) -> list[str]:
     """A line for each setting that does not fit, when that is what failed."""
+    from billing_service.commands.deployment import OtherModeError
     from billing_service.domain.catalog_entries import CatalogInvalid
     from billing_service.settings import SettingsInvalid
 
@@ -50,7 +51,7 @@ def settings_problems(failure: Exception) -> list[str]:
         return failure.problems
     if isinstance(failure, CatalogInvalid):
         return [f"BILLING_CATALOG_FILE: {problem}" for problem in failure.problems]
-    return []
+    return [str(failure)] if isinstance(failure, OtherModeError) else []
 
 
 def failure_line(failure: Exception) -> str | None:
@@ -70,12 +71,13 @@ def _is_in_use(failure: Exception) -> bool:
 
 
 def _database_line(failure: Exception) -> str | None:
+    from billing_service.commands.deployment import NoDeploymentError
     from billing_service.domain.refusals import Refused
     from billing_service.storage.file_lock import DatabaseInUseError
     from billing_service.storage.migrate import SchemaOutdatedError
     from billing_service.storage.sqlite_versions import SqliteUnsuitableError
 
-    if isinstance(failure, (Refused, SchemaOutdatedError, DatabaseInUseError, SqliteUnsuitableError)):
+    if isinstance(failure, (Refused, NoDeploymentError, SchemaOutdatedError, DatabaseInUseError, SqliteUnsuitableError)):
         return str(failure)
     # Known by where they come from: only storage imports drivers. SQLAlchemy's own text carries the statement; its cause, a driver's, says why.
     driver_error = getattr(failure, "orig", failure if _package(failure) == "asyncpg" else None)

@@ -1,22 +1,19 @@
 """`billing verify`, `heads`."""
 
-import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import typer
 
-from billing_service.cli.connection import Address, ApiKey, AsJson, connected, quiet_logs
+from billing_service.cli.connection import Address, ApiKey, AsJson, connected
+from billing_service.cli.database import with_store
 from billing_service.cli.display import EXIT_FAILED, EXIT_MISCONFIGURED, fail, plain, say, show_fields, show_json
 from billing_service.cli.failures import explained
 from billing_service.cli.layout import Column
 from billing_service.cli.listing import ListTable
 
-if TYPE_CHECKING:
-    from billing_service.storage.store import Store
-
-T = TypeVar("T")
+_LEAVE_OUT = "; leave --offline out while the service runs"
 
 DIFFERENCES = ListTable(
     Column("account"),
@@ -65,30 +62,13 @@ def _verify_offline(account: str, heads: Path | None) -> Any:
             fail(f"{plain(heads)}: is no whole export of heads: {invalid}")
     if account:
         known = {name: head for name, head in known.items() if name == account}
-    found = _with_store(lambda store: verify_ledger(store, account, known))
+    found = with_store(lambda store: verify_ledger(store, account, known), _LEAVE_OUT)
     return VerifyLedgerResponse(
         account_count=found.accounts,
         transaction_count=found.transactions,
         entry_count=found.entries,
         differences=[LedgerDifference(**difference._asdict()) for difference in found.differences],
     )
-
-
-def _with_store(action: Callable[["Store"], Coroutine[Any, Any, T]]) -> T:
-    """Does something with the database itself, which no service may have open if it is a SQLite file."""
-    from billing_service.bootstrap import open_store
-    from billing_service.settings import Settings, load_settings
-
-    async def run(settings: Settings) -> T:
-        store = await open_store(settings)
-        try:
-            return await action(store)
-        finally:
-            await store.close()
-
-    quiet_logs()
-    with explained("; leave --offline out while the service runs"):
-        return asyncio.run(run(load_settings(purpose="operate").model_copy(update={"migrate_on_start": False})))
 
 
 def heads(file: Annotated[Path, typer.Argument(metavar="FILE", help="The new export.")], as_json: AsJson = False) -> None:
@@ -98,7 +78,7 @@ def heads(file: Annotated[Path, typer.Argument(metavar="FILE", help="The new exp
     """
     from billing_service.operations.heads import export_heads
 
-    exported = _with_store(lambda store: export_heads(store, file))
+    exported = with_store(lambda store: export_heads(store, file))
     if as_json:
         show_json({"file": str(file), "accounts": exported.accounts, "sha256": exported.digest})
     else:

@@ -1,17 +1,42 @@
-"""Which deployment's ledger this is: said by the database, from its first start on."""
+"""Which deployment's ledger this is, and whether its money is real. The database says both, from its first start on."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
+import orjson
 import structlog
 
 from billing_service.clock import ClockUs
+from billing_service.commands.api_keys import OFFLINE
 from billing_service.domain.account import Ids
 from billing_service.domain.deployment import MARK_KEY_BYTES, Deployment, Mode
-from billing_service.storage.deployment_rows import claim_deployment, read_deployment
+from billing_service.storage.access_rows import AUDIT, AuditRow
+from billing_service.storage.deployment_rows import claim_deployment, has_accounts, modes_of_checkouts, read_deployment, renew_row
 from billing_service.storage.statements import Work
 from billing_service.storage.store import Store
 
 log = structlog.get_logger(__name__)
+
+SIGNS = {
+    Mode.SANDBOX: "STRIPE_API_BASE is a stand-in's address",
+    Mode.TEST: "STRIPE_SECRET_KEY is a test key",
+    Mode.LIVE: "STRIPE_SECRET_KEY is a live key",
+}
+"""By what the settings say their mode."""
+
+
+class OtherModeError(Exception):
+    """The database's money and the settings' are not of one kind. The message says what to do."""
+
+
+class NoDeploymentError(Exception):
+    """No service has started on the database yet."""
+
+
+class _Found(NamedTuple):
+    deployment: Deployment
+    made: bool
+    had_accounts: bool
 
 
 def new_deployment(mode: Mode, clock_us: ClockUs, ids: Ids, chance: Callable[[int], bytes]) -> Deployment:
@@ -19,15 +44,55 @@ def new_deployment(mode: Mode, clock_us: ClockUs, ids: Ids, chance: Callable[[in
 
 
 async def ensure_deployment(store: Store, new: Deployment) -> Deployment:
-    """The database's deployment: `new` where it has none yet. Safe for processes that start at once."""
+    """The database's deployment: `new` where it has none yet. Safe for processes that start at once. Raises OtherModeError."""
+    found = await store.write(lambda: _ensure(new))
+    if found.deployment.mode is not new.mode:
+        raise OtherModeError(_other_mode(f"the database is of mode {found.deployment.mode}, for ever", new.mode, [found.deployment.mode]))
+    if found.made:
+        said = {"deployment_id": found.deployment.deployment_id, "mode": new.mode.value}
+        if found.had_accounts:
+            log.warning("ledger_takes_its_mode_for_ever", note="it is older than modes, and this is its first start with one", **said)
+        else:
+            log.info("deployment_made", **said)
+    return found.deployment
 
-    def work() -> Work[tuple[Deployment, bool]]:
-        made = yield from claim_deployment(new)
-        found = yield from read_deployment()
-        assert found is not None
-        return found, made
 
-    deployment, made = await store.write(work)
-    if made:
-        log.info("deployment_made", deployment_id=deployment.deployment_id, mode=deployment.mode.value)
-    return deployment
+def _ensure(new: Deployment) -> Work[_Found]:
+    found = yield from read_deployment()
+    if found is not None:
+        return _Found(found, made=False, had_accounts=False)
+    possible = yield from modes_of_checkouts()
+    if new.mode not in possible:
+        raise OtherModeError(_other_mode("the database is older than modes, and its checkouts are of another one", new.mode, possible))
+    had_accounts = yield from has_accounts()
+    made = yield from claim_deployment(new)
+    found = yield from read_deployment()
+    assert found is not None
+    return _Found(found, made, had_accounts)
+
+
+def _other_mode(fault: str, asked: Mode, possible: Iterable[Mode]) -> str:
+    ways = " or ".join(f"start it with settings of mode {mode}, where {SIGNS[mode]}" for mode in sorted(possible))
+    return (
+        f"DATABASE_URL: {fault}, and the settings are of mode {asked}: {SIGNS[asked]}. "
+        f"Play money and real money never share a ledger: {ways or 'restore a backup'}; or name another database"
+    )
+
+
+async def renew_deployment(store: Store, clock_us: ClockUs, ids: Ids, chance: Callable[[int], bytes]) -> tuple[Deployment, Deployment]:
+    """Gives a ledger that was restored for another deployment an id and a key of its own; answers the old one and the new.
+
+    No service may run on the database: one that does goes on with the old id. Raises NoDeploymentError.
+    """
+
+    def work() -> Work[tuple[Deployment, Deployment]]:
+        old = yield from read_deployment()
+        if old is None:
+            raise NoDeploymentError("no service has started on this database yet: its first start gives it an id of its own")
+        new = new_deployment(old.mode, clock_us, ids, chance)
+        yield from renew_row(new)
+        detail = orjson.dumps({"old": old.deployment_id, "new": new.deployment_id}).decode()
+        yield from AUDIT.add(AuditRow(ids("aud"), new.create_time_us, OFFLINE, OFFLINE, "RenewDeployment", "", detail))
+        return old, new
+
+    return await store.write(work)

@@ -10,7 +10,7 @@ import structlog
 from billing_service.commands.customers import stripe_refused
 from billing_service.commands.environment import Environment
 from billing_service.commands.get_purchase import purchase_by_id
-from billing_service.commands.refund_news import RefundNews, apply_refund_news, status_from_stripe
+from billing_service.commands.refund_news import RefundNews, apply_refund_news, carries_mark, status_from_stripe
 from billing_service.commands.reversals import follow_money, purchase_accounts, purchase_lot
 from billing_service.commands.unit import Request, Unit, audit, begin, spend_key, spent_key
 from billing_service.domain.account import Balance
@@ -194,6 +194,7 @@ async def _find_made(provider: PaymentProvider, purchase: Purchase, refund: Refu
 
 
 async def _send(environment: Environment, purchase: Purchase, refund: Refund) -> ProviderRefund:
+    deployment = environment.deployment
     return await environment.provider.create_refund(
         refund_id=refund.refund_id,
         purchase_id=purchase.purchase_id,
@@ -201,7 +202,7 @@ async def _send(environment: Environment, purchase: Purchase, refund: Refund) ->
         payment_intent_id=purchase.payment_intent_id,
         amount_minor=refund.amount_minor,
         # As the row says, and not as this program would: a resumed call must say what the first one said.
-        mark=environment.deployment.mark(MarkKind.REFUND, refund.refund_id) if refund.is_marked else "",
+        mark=deployment.mark(MarkKind.REFUND, refund.refund_id) if carries_mark(deployment, refund) else "",
         idempotency_key=f"refund:{refund.refund_id}:{refund.attempt}",
     )
 

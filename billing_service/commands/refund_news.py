@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from billing_service.commands.reversals import follow_money
 from billing_service.commands.unit import Unit
+from billing_service.domain.deployment import Deployment
 from billing_service.domain.records import Purchase, Refund, RefundStatus
 from billing_service.domain.takebacks import settle_set_aside
 from billing_service.storage.purchase_rows import REFUNDS, refunds_of
@@ -45,7 +46,7 @@ class RefundNews:
 
 def apply_refund_news(unit: Unit, purchase: Purchase, news: RefundNews) -> Work[Refund]:
     """Books a refund and lets the purchase's credits follow its money. The caller writes the unit."""
-    refund = _find((yield from refunds_of(purchase)), news)
+    refund = _find(unit.environment.deployment, (yield from refunds_of(purchase)), news)
     if refund is None:
         refund = _begun_at_stripe(unit, purchase, news)
         yield from REFUNDS.add(refund)
@@ -67,14 +68,20 @@ def apply_refund_news(unit: Unit, purchase: Purchase, news: RefundNews) -> Work[
     return refund
 
 
-def _find(refunds: list[Refund], news: RefundNews) -> Refund | None:
+def _find(deployment: Deployment, refunds: list[Refund], news: RefundNews) -> Refund | None:
     """By Stripe's id first: it can't be mistaken. By ours while we have not learned Stripe's; where our refund carries a mark, anything
     without it that names our id is a stranger's."""
     for refund in refunds:
         if news.stripe_refund_id and refund.stripe_refund_id == news.stripe_refund_id:
             return refund
     named = (refund for refund in refunds if refund.refund_id == news.refund_id and not refund.stripe_refund_id)
-    return next((refund for refund in named if news.is_ours or not refund.is_marked), None)
+    return next((refund for refund in named if news.is_ours or not carries_mark(deployment, refund)), None)
+
+
+def carries_mark(deployment: Deployment, refund: Refund) -> bool:
+    """Whether a refund that was begun here has this deployment's mark at Stripe: not if an older program began it, or another deployment
+    whose ledger this was."""
+    return refund.is_marked and refund.create_time_us >= deployment.create_time_us
 
 
 def _begun_at_stripe(unit: Unit, purchase: Purchase, news: RefundNews) -> Refund:

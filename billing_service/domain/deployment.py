@@ -2,8 +2,10 @@
 
 import hashlib
 import hmac
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Final
 
 MARK_FIELD: Final = "prepaid_billing_mark"
@@ -22,6 +24,12 @@ class Mode(StrEnum):
     TEST = "test"
     """Stripe's test keys, and Stripe's own sandboxes."""
     LIVE = "live"
+
+
+CHECKOUT_PREFIXES: Final[Mapping[str, frozenset[Mode]]] = MappingProxyType(
+    {"cs_test_": frozenset({Mode.SANDBOX, Mode.TEST}), "cs_live_": frozenset({Mode.LIVE})}
+)
+"""How Stripe begins the id of a checkout, and the modes in which it does. A ledger older than modes shows its own by these."""
 
 
 class MarkKind(StrEnum):

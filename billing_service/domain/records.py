@@ -85,7 +85,7 @@ class Refund:
     reason: str
     create_time_us: int
     is_marked: bool = False
-    """Whether its object at Stripe carries this deployment's mark; those that an older program or a person in the Dashboard made don't."""
+    """Whether the program that began it marks its object at Stripe; an older one, and a person in the Dashboard, don't."""
 
 
 @dataclass(slots=True)

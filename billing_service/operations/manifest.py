@@ -4,13 +4,17 @@ import hashlib
 import json
 import os
 import sqlite3
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from billing_service.domain.deployment import CHECKOUT_PREFIXES, Mode
 from billing_service.operations.heads import head_line
 
-FORMAT = 2
+FORMAT = 3
+FORMATS_READ = (2, 3)
+"""Format 2 has neither mode nor deployment."""
 MANIFEST_SUFFIX = ".manifest.json"
 MANIFEST_BYTES_MAX = 1 << 20
 BUSY_TIMEOUT_S = 30.0
@@ -21,6 +25,7 @@ _SUMS = {
     "balances_microcredits": "SELECT COALESCE(SUM(balance), 0) FROM accounts",
     "debts_microcredits": "SELECT COALESCE(SUM(debt), 0) FROM accounts",
 }
+_CHECKOUT = "SELECT 1 FROM purchase_references WHERE reference >= ? AND substr(reference, 1, ?) = ? LIMIT 1"
 _HEADS = "SELECT account_id, version, last_hash FROM accounts WHERE version > 0 ORDER BY account_id"
 
 
@@ -42,6 +47,10 @@ class Contents:
     sums: dict[str, int]
     heads: str
     """The digest that `billing heads` would say: of the newest hash of every account's chain, and so of all transactions."""
+    mode: str = ""
+    """Whether its money is real: sandbox, test or live; empty when no service that knows of modes has started on it."""
+    deployment_id: str = ""
+    """Whose ledger it is; empty as above."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +89,7 @@ def contents(connection: sqlite3.Connection) -> Contents:
         counts={table: _one_integer(connection, f'SELECT COUNT(*) FROM "{table}"') for table in tables},  # noqa: S608 - a name from the schema
         sums={name: _one_integer(connection, query) for name, query in _SUMS.items()},
         heads=_heads(connection),
+        **_deployment(connection, tables),
     )
 
 
@@ -87,6 +97,27 @@ def differences(manifest: Manifest, found: Contents) -> list[str]:
     """A line for each figure that is not the manifest's."""
     expected, there = asdict(manifest.contents), asdict(found)
     return [f"{name}: the manifest says {expected[name]}, the backup has {there[name]}" for name in there if there[name] != expected[name]]
+
+
+def _deployment(connection: sqlite3.Connection, tables: list[str]) -> dict[str, str]:
+    row = connection.execute("SELECT mode, deployment_id FROM deployment").fetchone() if "deployment" in tables else None
+    return {} if row is None else {"mode": str(row[0]), "deployment_id": str(row[1])}
+
+
+def modes_possible(file: Path, held: Contents) -> frozenset[Mode]:
+    """The modes that a backup's ledger may be of: its own, or where no service gave it one, those that its checkouts leave.
+    Raises BackupInvalidError."""
+    if held.mode:
+        return frozenset({Mode(held.mode)})
+    possible = frozenset(Mode)
+    try:
+        with closing(connect(file, "ro")) as connection:
+            for prefix, modes in CHECKOUT_PREFIXES.items():
+                if connection.execute(_CHECKOUT, (prefix, len(prefix), prefix)).fetchone():
+                    possible &= modes
+    except sqlite3.Error as error:
+        raise BackupInvalidError([f"the backup is no sound database: {error}"]) from error
+    return possible
 
 
 def _one_integer(connection: sqlite3.Connection, query: str) -> int:
@@ -126,8 +157,8 @@ def read_manifest(path: Path) -> Manifest:
     try:
         with path.open("rb") as file:
             content = json.loads(file.read(MANIFEST_BYTES_MAX))
-        if content["format"] != FORMAT:
-            raise BackupInvalidError([f"{path} has format {content['format']}, this program knows {FORMAT}"])
+        if content["format"] not in FORMATS_READ:
+            raise BackupInvalidError([f"{path} has format {content['format']}, this program knows {' and '.join(map(str, FORMATS_READ))}"])
         return Manifest(**{**content, "contents": Contents(**content["contents"])})
     except FileNotFoundError:
         raise BackupInvalidError(

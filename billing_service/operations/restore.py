@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from billing_service.domain.deployment import Mode
 from billing_service.operations.differences import Report
 from billing_service.operations.manifest import (
     BackupInvalidError,
@@ -20,6 +21,7 @@ from billing_service.operations.manifest import (
     flush,
     integrity,
     manifest_path,
+    modes_possible,
     read_manifest,
     sha256_of,
 )
@@ -38,29 +40,53 @@ async def verify_backup(file: Path) -> tuple[Manifest, Report]:
     Raises BackupInvalidError. The backup itself is only read.
     """
     manifest = _check_file(file)
+    return manifest, await prove_backup(file, manifest)
+
+
+async def prove_backup(file: Path, manifest: Manifest) -> Report:
+    """Verifies what a backup holds, in a copy that is thrown away. Raises BackupInvalidError."""
     with TemporaryDirectory(prefix="billing-restore-") as directory:
         restored = Path(directory) / "restored.db"
         shutil.copyfile(file, restored)
         problems = _compare(restored, manifest)
         if problems:
             raise BackupInvalidError(problems)
-        return manifest, await _prove(restored)
+        return await _prove(restored)
 
 
-async def restore_backup(file: Path, target: Path) -> tuple[Manifest, Report]:
-    """Proves a backup, then puts it where a database is to be: whole, or not at all.
+async def restore_backup(file: Path, target: Path, mode: Mode | None) -> tuple[Manifest, Report]:
+    """Proves a backup, then puts it where a database is to be: whole, or not at all. `mode`: of whoever will serve it; None: not said.
 
-    Raises BackupInvalidError when it can't be relied on or something is in its place, DatabaseInUseError, OSError.
+    Raises ModeUnfitError, and BackupInvalidError when it can't be relied on or something is in its place, DatabaseInUseError, OSError.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(target)  # nobody makes a database there meanwhile
     try:
         _confirm_free(target)
-        manifest, report = await verify_backup(file)
+        manifest = _check_file(file)
+        _confirm_mode(file, manifest, mode)
+        report = await prove_backup(file, manifest)
         _put(file, target, manifest)
     finally:
         lock.release()
     return manifest, report
+
+
+class ModeUnfitError(BackupInvalidError):
+    """The ledger's money is not of the kind that was said of what will serve it, or nothing was said. `possible`: of which it may be."""
+
+    def __init__(self, problem: str, possible: frozenset[Mode]) -> None:
+        super().__init__([problem])
+        self.possible = possible
+
+
+def _confirm_mode(file: Path, manifest: Manifest, mode: Mode | None) -> None:
+    possible = modes_possible(file, manifest.contents)
+    said = f"its ledger is of mode {' or '.join(sorted(possible))}"
+    if mode is None and manifest.contents.mode:
+        raise ModeUnfitError(f"{said}, and the settings name no Stripe to tell that they are of this mode", possible)
+    if mode is not None and mode not in possible:
+        raise ModeUnfitError(f"{said}, and is to be restored for mode {mode}", possible)
 
 
 def _confirm_free(target: Path) -> None:

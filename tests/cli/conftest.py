@@ -32,8 +32,12 @@ def clean_environment(monkeypatch, tmp_path):
 
 @pytest.fixture
 def billing():
-    """Runs a command in this process; answers exit_code, stdout and stderr."""
-    return lambda *arguments, **env: CliRunner().invoke(app, [str(argument) for argument in arguments], env=env)
+    """Runs a command in this process, with `answer` on its standard input; answers exit_code, stdout and stderr."""
+
+    def run(*arguments, answer=None, **env):
+        return CliRunner().invoke(app, [str(argument) for argument in arguments], input=answer, env=env)
+
+    return run
 
 
 @pytest.fixture

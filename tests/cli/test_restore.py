@@ -44,7 +44,7 @@ def left_at(place):
 
 
 async def test_what_was_backed_up_is_there_and_can_be_used(backup, place, clock, ids):
-    manifest, report = await restore_backup(backup, place)
+    manifest, report = await restore_backup(backup, place, None)
     assert place.read_bytes() == backup.read_bytes()
     assert place.stat().st_mode & 0o777 == 0o600
     assert left_at(place) == {"ledger.db"}
@@ -64,47 +64,47 @@ async def test_nothing_is_replaced(backup, place, suffix):
     there = place.with_name(place.name + suffix)
     there.write_bytes(b"kept")
     with pytest.raises(BackupInvalidError, match="replaces nothing"):
-        await restore_backup(backup, place)
+        await restore_backup(backup, place, None)
     assert there.read_bytes() == b"kept"
     assert left_at(place) == {there.name}
 
 
 async def test_a_database_that_comes_meanwhile_is_not_replaced(backup, place, monkeypatch):
-    checked = restoring.verify_backup
+    checked = restoring.prove_backup
 
-    async def somebody_comes(file):
+    async def somebody_comes(*backup):
         place.write_bytes(b"kept")
-        return await checked(file)
+        return await checked(*backup)
 
-    monkeypatch.setattr(restoring, "verify_backup", somebody_comes)
+    monkeypatch.setattr(restoring, "prove_backup", somebody_comes)
     with pytest.raises(BackupInvalidError, match="replaces nothing"):
-        await restore_backup(backup, place)
+        await restore_backup(backup, place, None)
     assert place.read_bytes() == b"kept"
     assert left_at(place) == {"ledger.db"}
 
 
 async def test_a_database_that_runs_is_not_touched(backup, database):
     with pytest.raises(DatabaseInUseError):
-        await restore_backup(backup, database.path)
+        await restore_backup(backup, database.path, None)
     assert balance(database.path) == 101 * CREDIT
 
 
 async def test_a_damaged_backup_leaves_nothing(backup, place):
     os.truncate(backup, 8192)
     with pytest.raises(BackupInvalidError, match="bytes"):
-        await restore_backup(backup, place)
+        await restore_backup(backup, place, None)
     assert left_at(place) == set()
 
 
 async def test_a_backup_that_changes_after_its_proof_leaves_nothing(backup, place, monkeypatch):
-    checked = restoring.verify_backup
+    checked = restoring.prove_backup
 
-    async def then_damage(file):
-        proven = await checked(file)
+    async def then_damage(file, manifest):
+        proven = await checked(file, manifest)
         os.truncate(file, 8192)
         return proven
 
-    monkeypatch.setattr(restoring, "verify_backup", then_damage)
+    monkeypatch.setattr(restoring, "prove_backup", then_damage)
     with pytest.raises(BackupInvalidError, match="changed, or damaged"):
-        await restore_backup(backup, place)
+        await restore_backup(backup, place, None)
     assert left_at(place) == set()

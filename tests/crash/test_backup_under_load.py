@@ -14,6 +14,7 @@ from prepaid.billing.v1 import transactions_pb2
 from run_length import LONG
 from service_process import RECONNECT, running_process, service_settings
 
+from billing_service.domain.deployment import Mode
 from billing_service.operations.backup import back_up
 from billing_service.operations.heads import export_heads, read_heads
 from billing_service.operations.restore import restore_backup
@@ -46,7 +47,7 @@ class Elsewhere:
         """A database that holds the backup and nothing else."""
         if self.store == "sqlite":
             path = self._directory / f"{file.name}.restored" / "ledger.db"
-            await restore_backup(file, path)
+            await restore_backup(file, path, Mode.SANDBOX)
             yield Database("sqlite", f"sqlite:///{path}")
             return
         server = self._request.getfixturevalue("postgres")

@@ -88,7 +88,8 @@ refunds = Table(
     check("is_marked", "is_marked IN (0, 1)"),
 )
 Index("ix_refunds_purchase", refunds.c.account_id, refunds.c.purchase_id)
-"""`requires_settlement`: its credits still wait in the place `set_aside`. `is_marked`: its object at Stripe carries this deployment's mark."""
+"""`requires_settlement`: its credits still wait in the place `set_aside`. `is_marked`: the program that began it marks
+its object at Stripe."""
 
 referrals = Table(
     "referrals",
