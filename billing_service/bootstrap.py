@@ -29,7 +29,6 @@ from billing_service.commands.api_keys import find_key
 from billing_service.commands.deployment import ensure_deployment, new_deployment
 from billing_service.commands.environment import Environment, PurchaseTerms
 from billing_service.domain.amounts import MICROCREDITS_PER_CREDIT
-from billing_service.domain.catalog import CustomAmountLimits
 from billing_service.domain.deployment import Deployment
 from billing_service.domain.referrals import ReferralPolicy
 from billing_service.domain.spending import SpendingTerms
@@ -97,6 +96,7 @@ async def open_service(settings: Settings) -> AsyncIterator[RunningService]:
         store = await open_store(settings)
         closing.push_async_callback(store.close)
         environment = _environment(settings, store, await _deployment(settings, store))
+        _tell_what_is_off(settings, environment)
         closing.push_async_callback(environment.provider.close)
         closing.push_async_callback(environment.writer.close)
         closing.push_async_callback(environment.balances.close)
@@ -182,6 +182,7 @@ def _environment(settings: Settings, store: Store, deployment: Deployment) -> En
     ids = TimeOrderedIds()
     bounds: dict[str, Any] = {"batch_max": settings.batch_operations_max, "wait_s": settings.batch_gather_ms / 1_000}
     key = settings.stripe_secret_key
+    catalog = load_catalog(settings.catalog_file or DEFAULT)
     spending = SpendingTerms(debt_max=settings.debt_max_credits * MICROCREDITS_PER_CREDIT)
     return Environment(
         store=store,
@@ -196,9 +197,9 @@ def _environment(settings: Settings, store: Store, deployment: Deployment) -> En
             call_timeout_s=settings.stripe_timeout_s * 2,
         ),
         deployment=deployment,
-        catalog=load_catalog(settings.catalog_file or DEFAULT),
+        catalog=catalog,
         terms=PurchaseTerms(
-            custom_amounts=CustomAmountLimits(settings.custom_amount_min_minor, settings.custom_amount_max_minor),
+            custom_amounts=settings.stated_amounts.custom_amounts(catalog.currency),
             success_url=settings.success_url,
             cancel_url=settings.cancel_url,
             checkout_lifetime_us=CHECKOUT_LIFETIME_US,
@@ -207,7 +208,7 @@ def _environment(settings: Settings, store: Store, deployment: Deployment) -> En
         ),
         referrals=ReferralPolicy(
             bonus_microcredits=settings.referral_bonus_credits * MICROCREDITS_PER_CREDIT,
-            minimum_purchase_minor=settings.referral_purchase_min_minor,
+            minimum_purchase_minor=settings.stated_amounts.referral_minimum(catalog.currency),
             rewarded_max=settings.referral_rewards_max or None,
             vesting_delay_us=settings.referral_vesting_delay_s * 1_000_000,
         ),
@@ -215,6 +216,15 @@ def _environment(settings: Settings, store: Store, deployment: Deployment) -> En
         api_key_pepper=_pepper(settings),
         spending=spending,
     )
+
+
+def _tell_what_is_off(settings: Settings, environment: Environment) -> None:
+    """Where the catalogue's currency has no amounts stated in it."""
+    currencies = {"currency": environment.catalog.currency, "amounts_currency": settings.amounts_currency}
+    if environment.terms.custom_amounts is None:
+        log.warning("custom_amounts_off", **currencies)
+    if environment.referrals.minimum_purchase_minor is None:
+        log.warning("referrals_off", **currencies)
 
 
 def _pepper(settings: Settings) -> bytes:

@@ -15,9 +15,11 @@ from pydantic_settings import BaseSettings, DotEnvSettingsSource
 
 from billing_service.domain.api_keys import Scope
 from billing_service.domain.deployment import Mode
+from billing_service.domain.stated_amounts import StatedAmounts
 from billing_service.settings_rules import (
     PREFIX,
     contradictions,
+    currency_code,
     derive_page_token_secret,
     existing_directory,
     existing_file,
@@ -55,6 +57,7 @@ def _setting(name: str, default: Any, description: str, **constraints: Any) -> A
 ListenAddress = Annotated[str, AfterValidator(listen_address)]
 Origin = Annotated[str, AfterValidator(http_origin)]
 UrlPath = Annotated[str, AfterValidator(url_path)]
+Currency = Annotated[str, AfterValidator(currency_code)]
 ExistingFile = Annotated[Path, AfterValidator(existing_file)]
 ExistingDirectory = Annotated[Path, AfterValidator(existing_directory)]
 StrongSecret = Annotated[SecretStr, AfterValidator(strong_secret)]
@@ -121,10 +124,20 @@ class Settings(BaseModel):
     catalog_file: ExistingFile | None = _setting(
         "BILLING_CATALOG_FILE", None, "Packages for sale and their currency; the built-in catalogue when absent"
     )
-    custom_amount_min_minor: int = _setting(
-        "BILLING_CUSTOM_AMOUNT_MIN_MINOR", 100, "Smallest custom purchase, in the smallest unit of the currency", ge=1
+    amounts_currency: Currency = _setting(
+        "BILLING_AMOUNTS_CURRENCY",
+        "usd",
+        "Currency of the amounts below; custom amounts and referrals are off where the catalogue's differs",
     )
-    custom_amount_max_minor: int = _setting("BILLING_CUSTOM_AMOUNT_MAX_MINOR", 1_000_000, "Largest custom purchase", ge=1, le=99_999_999)
+    custom_amount_min_minor: int | None = _setting(
+        "BILLING_CUSTOM_AMOUNT_MIN_MINOR", None, "Smallest custom purchase, in the currency's smallest unit; in usd 100 when absent", ge=1
+    )
+    custom_amount_max_minor: int | None = _setting(
+        "BILLING_CUSTOM_AMOUNT_MAX_MINOR", None, "Largest custom purchase; in usd 1,000,000 when absent", ge=1, le=99_999_999
+    )
+    custom_amount_rate: int | None = _setting(
+        "BILLING_CUSTOM_AMOUNT_MICROCREDITS_PER_MINOR", None, "What one smallest unit buys; in usd 1,000,000 when absent", ge=1, le=10**9
+    )
 
     allow_promotion_codes: bool = _setting(
         "BILLING_ALLOW_PROMOTION_CODES", False, "Let customers enter Stripe's promotion codes; the credits are those of the full price"
@@ -132,7 +145,9 @@ class Settings(BaseModel):
     referral_bonus_credits: int = _setting(
         "BILLING_REFERRAL_BONUS_CREDITS", 1000, "Bonus of each of the two, in credits", ge=0, le=1_000_000
     )
-    referral_purchase_min_minor: int = _setting("BILLING_REFERRAL_PURCHASE_MIN_MINOR", 1000, "First purchase that earns the bonus", ge=0)
+    referral_purchase_min_minor: int | None = _setting(
+        "BILLING_REFERRAL_PURCHASE_MIN_MINOR", None, "First purchase that earns the bonus; in usd 1,000 when absent", ge=0
+    )
     referral_rewards_max: int = _setting("BILLING_REFERRAL_REWARDS_MAX", 0, "Bonuses that one referrer may earn; 0: no limit", ge=0)
     referral_vesting_delay_s: int = _setting("BILLING_REFERRAL_VESTING_DELAY_S", 0, "Time between purchase and bonus", ge=0, le=31_536_000)
 
@@ -206,6 +221,12 @@ class Settings(BaseModel):
     @property
     def metrics_host_port(self) -> tuple[str, int] | None:
         return split_listen(self.metrics_address) if self.metrics_address else None
+
+    @property
+    def stated_amounts(self) -> StatedAmounts:
+        """What the settings say of amounts of money, in their currency."""
+        custom = (self.custom_amount_min_minor, self.custom_amount_max_minor, self.custom_amount_rate)
+        return StatedAmounts(self.amounts_currency, *custom, self.referral_purchase_min_minor)
 
     @property
     def success_url(self) -> str:

@@ -21,6 +21,7 @@ from billing_client.setting_rules import (
 from pydantic import SecretStr
 
 from billing_service.domain.api_keys import Scope
+from billing_service.domain.currencies import is_currency_code
 
 if TYPE_CHECKING:
     from billing_service.settings import Settings
@@ -33,6 +34,13 @@ SECRET_CHARACTERS_MIN: Final = 32
 SECRET_DIFFERENT_CHARACTERS_MIN: Final = 8
 LIVE_SECRET_CHARACTERS_MIN: Final = 24
 PORT_MAX: Final = 65_535
+
+AMOUNT_SETTINGS: Final = {
+    "custom_min_minor": "BILLING_CUSTOM_AMOUNT_MIN_MINOR",
+    "custom_max_minor": "BILLING_CUSTOM_AMOUNT_MAX_MINOR",
+    "microcredits_per_minor": "BILLING_CUSTOM_AMOUNT_MICROCREDITS_PER_MINOR",
+}
+"""By the field of `StatedAmounts` that each one fills."""
 
 _STRIPE_KEY = re.compile(r"(?:sk|rk)_(test|live)_[A-Za-z0-9_]+", re.ASCII)
 _CALLER = re.compile(r"[A-Za-z0-9._:/@-]{1,64}", re.ASCII)
@@ -93,6 +101,12 @@ def http_origin(value: str) -> str:
     if not fits or parts.query or parts.fragment or " " in value:
         raise ValueError("must be an http or https address without user name, query and fragment")
     return value.rstrip("/")
+
+
+def currency_code(value: str) -> str:
+    if not is_currency_code(value):
+        raise ValueError("must be a lower-case ISO 4217 code, such as usd")
+    return value
 
 
 def url_path(value: str) -> str:
@@ -204,10 +218,6 @@ def contradictions(settings: "Settings") -> list[str]:
             "BILLING_METRICS_ADDRESS: needs BILLING_ALLOW_PLAINTEXT=true on other addresses than loopback",
         ),
         (
-            settings.custom_amount_min_minor > settings.custom_amount_max_minor,
-            "BILLING_CUSTOM_AMOUNT_MIN_MINOR: is above BILLING_CUSTOM_AMOUNT_MAX_MINOR",
-        ),
-        (
             settings.stripe_timeout_s * 2 >= settings.deadline_default_s,
             "STRIPE_TIMEOUT_S: twice this must fit in BILLING_DEADLINE_DEFAULT_S",
         ),
@@ -216,7 +226,8 @@ def contradictions(settings: "Settings") -> list[str]:
             "BILLING_PAGE_TOKEN_SECRET: must differ from BILLING_API_KEY_PEPPER",
         ),
     ]
-    return [message for applies, message in (*checks, *_stripe_contradictions(settings)) if applies]
+    unfit = [f"{AMOUNT_SETTINGS[field]}: {what}" for field, what in settings.stated_amounts.faults()]
+    return [message for applies, message in (*checks, *_stripe_contradictions(settings)) if applies] + unfit
 
 
 def _stripe_contradictions(settings: "Settings") -> list[tuple[bool, str]]:

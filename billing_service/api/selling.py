@@ -89,8 +89,8 @@ class Selling:
 
     async def list_packages(self, request: purchases_pb2.ListPackagesRequest, call: Call) -> purchases_pb2.ListPackagesResponse:
         del request, call
-        on_sale = self._environment.catalog.on_sale
-        return purchases_pb2.ListPackagesResponse(packages=[translate.package(package) for package in on_sale])
+        on_sale, custom = self._environment.catalog.on_sale, self._environment.terms.custom_amounts
+        return purchases_pb2.ListPackagesResponse(packages=[translate.package(package, custom) for package in on_sale])
 
     async def create_purchase(self, request: purchases_pb2.CreatePurchaseRequest, call: Call) -> bytes:
         account_id = validation.account_id(request.account_id)
@@ -110,7 +110,7 @@ class Selling:
         return _purchase_made(await create_purchase(self._environment, command))
 
     def _item(self, request: purchases_pb2.CreatePurchaseRequest) -> Callable[[], PurchaseItem]:
-        catalog, limits = self._environment.catalog, self._environment.terms.custom_amounts
+        catalog, custom_amounts = self._environment.catalog, self._environment.terms.custom_amounts
         chosen = request.WhichOneof("item")
         if chosen is None:
             raise invalid_field("item", "package_code or custom_amount_minor is required")
@@ -121,7 +121,7 @@ class Selling:
             catalog.require_currency(request.currency)
             if chosen == "package_code":
                 return catalog.package_item(request.package_code)
-            return catalog.custom_item(request.custom_amount_minor, limits)
+            return catalog.custom_item(request.custom_amount_minor, custom_amounts)
 
         return item
 

@@ -7,7 +7,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from prepaid.billing.v1 import accounts_pb2, purchases_pb2, referrals_pb2, refunds_pb2, transactions_pb2
 
 from billing_service.domain.account import Balance
-from billing_service.domain.catalog import Package
+from billing_service.domain.catalog import CustomAmounts, Package
 from billing_service.domain.entries import Draw, Transaction
 from billing_service.domain.records import Purchase, Referral, Refund
 from billing_service.storage.profile_rows import AccountRow
@@ -100,7 +100,7 @@ def transaction(posted: Transaction, categories: dict[str, int]) -> transactions
     )
 
 
-def package(on_sale: Package) -> purchases_pb2.Package:
+def package(on_sale: Package, custom: CustomAmounts | None) -> purchases_pb2.Package:
     return purchases_pb2.Package(
         code=on_sale.code,
         name=on_sale.name,
@@ -108,7 +108,7 @@ def package(on_sale: Package) -> purchases_pb2.Package:
         credits_microcredits=on_sale.credits_microcredits,
         price_minor=on_sale.price_minor,
         currency=on_sale.currency,
-        discount_percent=on_sale.discount_percent,
+        discount_percent=on_sale.discount_percent(custom),
         display_order=on_sale.display_order,
     )
 

@@ -4,18 +4,13 @@ import re
 
 import typer
 
-from billing_service.domain.amounts import MICROCREDITS_PER_CREDIT
+from billing_service.domain.amounts import shown_credits
 from billing_service.domain.currencies import THREE_DECIMAL, ZERO_DECIMAL
+
+__all__ = ["read_credits", "read_money", "shown_credits", "shown_money"]
 
 CREDIT_DECIMALS = 6
 _NUMBER = re.compile(r"([+-]?)([0-9]{1,12})(?:\.([0-9]{1,6}))?", re.ASCII)
-
-
-def shown_credits(microcredits: int) -> str:
-    """Exact, with as many decimals as it takes: `1,234.5`."""
-    whole, part = divmod(abs(microcredits), MICROCREDITS_PER_CREDIT)
-    decimals = f".{part:0{CREDIT_DECIMALS}}".rstrip("0") if part else ""
-    return f"{'-' if microcredits < 0 else ''}{whole:,}{decimals}"
 
 
 def shown_money(minor: int, currency: str) -> str:

@@ -7,7 +7,7 @@ from billing_service.commands.environment import Environment
 from billing_service.commands.unit import Request, Unit, once
 from billing_service.domain.records import Referral
 from billing_service.domain.referrals import ReferralState, normalise_code
-from billing_service.domain.refusals import Reason, Refusal
+from billing_service.domain.refusals import Reason, Refusal, invalid_field
 from billing_service.ledger.operations import Answer
 from billing_service.storage.profile_rows import whose_code
 from billing_service.storage.purchase_rows import REFERRALS, count_completed, read_referral
@@ -29,7 +29,7 @@ class ApplyReferral:
 
 
 async def apply_referral(environment: Environment, command: ApplyReferral) -> Answer:
-    """Raises REFERRAL_CODE_NOT_FOUND, SELF_REFERRAL, REFERRAL_EXISTS, REFERRAL_TOO_LATE."""
+    """Raises REFERRAL_CODE_NOT_FOUND, INVALID_FIELD where referrals are off, SELF_REFERRAL, REFERRAL_EXISTS, REFERRAL_TOO_LATE."""
     return await environment.store.write(lambda: _apply(environment, command))
 
 
@@ -53,6 +53,9 @@ def referral_accounts(account_id: str, referral_code: str) -> Work[list[str]]:
 
 def bind_referral(unit: Unit, account_id: str, referral_code: str) -> Work[Referral]:
     """Binds under the locks that `referral_accounts` named."""
+    if unit.environment.referrals.minimum_purchase_minor is None:
+        currency = unit.environment.catalog.currency
+        raise invalid_field("referral_code", f"referrals are off: the service has no least purchase stated in {currency!r}")
     referrer = yield from _referrer(referral_code)
     existing = yield from read_referral(account_id)
     if existing is not None:

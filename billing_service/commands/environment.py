@@ -8,7 +8,7 @@ from typing import NamedTuple
 from billing_service.clock import ClockUs
 from billing_service.commands.figures import Figures
 from billing_service.domain.account import Ids
-from billing_service.domain.catalog import Catalog, CustomAmountLimits
+from billing_service.domain.catalog import Catalog, CustomAmounts
 from billing_service.domain.deployment import Deployment
 from billing_service.domain.referrals import CODE_RANDOM_BYTES, ReferralPolicy, code_from_random
 from billing_service.domain.spending import STANDARD_TERMS, SpendingTerms
@@ -30,7 +30,8 @@ class Caller(NamedTuple):
 class PurchaseTerms:
     """How purchases are sold."""
 
-    custom_amounts: CustomAmountLimits
+    custom_amounts: CustomAmounts | None
+    """None: no custom amounts are sold."""
     success_url: str
     cancel_url: str
     checkout_lifetime_us: int

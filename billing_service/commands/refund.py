@@ -14,6 +14,7 @@ from billing_service.commands.refund_news import RefundNews, apply_refund_news, 
 from billing_service.commands.reversals import follow_money, purchase_accounts, purchase_lot
 from billing_service.commands.unit import Request, Unit, audit, begin, spend_key, spent_key
 from billing_service.domain.account import Balance
+from billing_service.domain.currencies import require_step, round_down_to_step
 from billing_service.domain.deployment import MarkKind
 from billing_service.domain.purchases import PurchaseStatus
 from billing_service.domain.records import Purchase, Refund, RefundStatus
@@ -21,6 +22,7 @@ from billing_service.domain.refusals import Reason, Refusal, stripe_unavailable
 from billing_service.domain.reversals import (
     PurchaseReversal,
     RefundQuote,
+    quote_amount,
     quote_unused_only,
     quote_with_debt,
     reversed_minor,
@@ -69,7 +71,7 @@ async def quote_refund(environment: Environment, purchase_id: str, policy: Refun
 
 
 async def refund_purchase(environment: Environment, command: RefundPurchase) -> Answer:
-    """Raises PURCHASE_NOT_FOUND, PURCHASE_NOT_REFUNDABLE, CREDITS_ALREADY_SPENT; STRIPE_REFUSED, after which nothing is changed
+    """Raises PURCHASE_NOT_FOUND, PURCHASE_NOT_REFUNDABLE, INVALID_FIELD, CREDITS_ALREADY_SPENT; STRIPE_REFUSED, after which nothing is changed
     and the key is free; STRIPE_UNAVAILABLE, after which the credits stay set aside and the key resumes."""
     purchase = await purchase_by_id(environment, command.purchase_id)
     request = command.make_request(purchase.account_id)
@@ -108,6 +110,8 @@ def _begin(environment: Environment, command: RefundPurchase, request: Request, 
             return Answer(stored.reply, replayed=True)
         return _Begun(purchase, (yield from _read_refund(purchase, stored.resource_id)), resumed=True)
     quote = yield from _quote(unit, purchase, command.policy)
+    if command.amount_minor is not None:
+        require_step("amount_minor", command.amount_minor, purchase.currency)
     amount = quote.refundable_minor if command.amount_minor is None else command.amount_minor
     if amount > quote.refundable_minor or amount == 0:
         raise Refusal(
@@ -154,7 +158,10 @@ def _quote(unit: Unit, purchase: Purchase, policy: RefundPolicy) -> Work[RefundQ
     lot = yield from purchase_lot(unit, purchase)
     left = 0 if lot.has_expired(unit.now_us) else lot.remaining
     standing = PurchaseReversal(purchase.credits, purchase.paid_minor, gone, purchase.reversed, left)
-    return quote_with_debt(standing) if policy is RefundPolicy.WITH_DEBT else quote_unused_only(standing)
+    quote = quote_with_debt(standing) if policy is RefundPolicy.WITH_DEBT else quote_unused_only(standing)
+    # Stripe refunds in the currency's steps: what does not make one stays, with its credits.
+    whole_minor = round_down_to_step(quote.refundable_minor, purchase.currency)
+    return quote if whole_minor == quote.refundable_minor else quote_amount(standing, whole_minor)
 
 
 def _not_refundable(purchase: Purchase, message: str) -> Refusal:

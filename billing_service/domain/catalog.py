@@ -1,6 +1,6 @@
 """What is for sale: packages of credits, and custom amounts of money.
 
-List price: one credit for one cent. A discount is derived against it, never stored.
+List price: one credit for one US cent. A discount is derived against it, never stored.
 
 Reading a catalogue from plain values collects every fault before it complains, and names the entry of each.
 """
@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from billing_service.domain.amounts import MICROCREDITS_PER_CREDIT
-from billing_service.domain.currencies import has_cents
+from billing_service.domain.amounts import AMOUNT_MAX, MICROCREDITS_PER_CREDIT, shown_credits
+from billing_service.domain.currencies import require_step
 from billing_service.domain.refusals import Reason, Refusal, invalid_field
 
 CUSTOM_AMOUNT_NAME = "Credits"
@@ -31,25 +31,27 @@ class Package:
     stripe_product_id: str | None = None
     stripe_price_id: str | None = None
 
-    @property
-    def discount_percent(self) -> int:
-        """Whole per cent below list price, rounded down; 0 at or above it, and in currencies without cents, which have no list price."""
-        if not has_cents(self.currency):
+    def discount_percent(self, custom: "CustomAmounts | None") -> int:
+        """Whole per cent below the list price by which custom amounts are sold, rounded down; 0 at or above it, and where they are not."""
+        if custom is None:
             return 0
-        list_price_minor = self.credits_microcredits // MICROCREDITS_PER_CREDIT
-        return max(0, (list_price_minor - self.price_minor) * 100 // list_price_minor)
+        at_list_price = self.price_minor * custom.microcredits_per_minor
+        return max(0, (self.credits_microcredits - at_list_price) * 100 // self.credits_microcredits)
 
 
 @dataclass(frozen=True, slots=True)
-class CustomAmountLimits:
-    """Smallest and largest custom amount, both allowed, in the currency's smallest unit."""
+class CustomAmounts:
+    """How custom amounts are sold: smallest and largest, both allowed, and what one smallest unit of the currency buys."""
 
     min_minor: int = 100
     max_minor: int = 1_000_000
+    microcredits_per_minor: int = MICROCREDITS_PER_CREDIT
 
     def __post_init__(self) -> None:
         if not 1 <= self.min_minor <= self.max_minor:
             raise ValueError(f"custom amount limits must satisfy 1 <= min <= max, got {self.min_minor} and {self.max_minor}")
+        if not 1 <= self.microcredits_per_minor <= AMOUNT_MAX // self.max_minor:
+            raise ValueError(f"{self.microcredits_per_minor} microcredits a unit do not fit custom amounts up to {self.max_minor}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,21 +99,23 @@ class Catalog:
             stripe_price_id=package.stripe_price_id,
         )
 
-    def custom_item(self, amount_minor: int, limits: CustomAmountLimits) -> PurchaseItem:
-        """The snapshot for a purchase of `amount_minor`, one credit per cent.
+    def custom_item(self, amount_minor: int, custom: CustomAmounts | None) -> PurchaseItem:
+        """The snapshot for a purchase of `amount_minor`, at list price.
 
-        Refuses with INVALID_FIELD an amount outside the limits, and any amount when the catalogue's currency has no cents.
+        Refuses with INVALID_FIELD an amount outside the limits or off the currency's steps, and any amount without `custom`.
         """
         field = "custom_amount_minor"
-        if not has_cents(self.currency):
-            raise invalid_field(field, f"custom amounts are sold only in currencies with cents, which {self.currency!r} is not")
-        if not limits.min_minor <= amount_minor <= limits.max_minor:
-            raise invalid_field(field, f"must be from {limits.min_minor} to {limits.max_minor}")
+        if custom is None:
+            raise invalid_field(field, f"custom amounts are not sold in {self.currency!r}: the service has no amounts stated in it")
+        if not custom.min_minor <= amount_minor <= custom.max_minor:
+            raise invalid_field(field, f"must be from {custom.min_minor} to {custom.max_minor}")
+        require_step(field, amount_minor, self.currency)
+        sold_microcredits = amount_minor * custom.microcredits_per_minor
         return PurchaseItem(
             package_code="",
             name=CUSTOM_AMOUNT_NAME,
-            description=f"{amount_minor:,} credits",
-            credits_microcredits=amount_minor * MICROCREDITS_PER_CREDIT,
+            description=f"{shown_credits(sold_microcredits)} credits",
+            credits_microcredits=sold_microcredits,
             amount_minor=amount_minor,
             currency=self.currency,
             stripe_price_id=None,

@@ -46,15 +46,15 @@ class ReferralPolicy:
 
     bonus_microcredits: int = 1_000_000_000
     """What each of the two gets; 0 switches the bonuses off."""
-    minimum_purchase_minor: int = 1_000
-    """What the first purchase must have cost the customer, at least."""
+    minimum_purchase_minor: int | None = 1_000
+    """What the first purchase must have cost the customer, at least; None where nobody stated it in the currency: the programme is off."""
     rewarded_max: int | None = None
     """How many referrals one referrer is rewarded for; None: no limit."""
     vesting_delay_us: int = 0
     """How long after the purchase the bonuses are granted."""
 
     def __post_init__(self) -> None:
-        if min(self.bonus_microcredits, self.minimum_purchase_minor, self.rewarded_max or 0, self.vesting_delay_us) < 0:
+        if min(self.bonus_microcredits, self.minimum_purchase_minor or 0, self.rewarded_max or 0, self.vesting_delay_us) < 0:
             raise ValueError("the terms of the referral programme can't be negative")
 
     def reward_time_us(self, complete_time_us: int) -> int:
@@ -74,10 +74,11 @@ class ReferralOutcome:
 def decide_first_purchase(policy: ReferralPolicy, amount_paid_minor: int, rewarded_count: int) -> ReferralOutcome:
     """The outcome for a first purchase that really cost `amount_paid_minor`, of a referrer already rewarded `rewarded_count` times.
 
-    REWARDED both get the bonus · QUALIFIED the referrer is at its cap, only the referred account gets it · CLOSED the purchase was too small.
+    REWARDED both get the bonus · QUALIFIED the referrer is at its cap, only the referred account gets it · CLOSED the purchase was too small,
+    or the programme is off.
     """
     bonus = policy.bonus_microcredits
-    if amount_paid_minor < policy.minimum_purchase_minor:
+    if policy.minimum_purchase_minor is None or amount_paid_minor < policy.minimum_purchase_minor:
         return ReferralOutcome(ReferralState.CLOSED, 0, 0)
     if policy.rewarded_max is not None and rewarded_count >= policy.rewarded_max:
         return ReferralOutcome(ReferralState.QUALIFIED, bonus, 0)

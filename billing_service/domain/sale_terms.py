@@ -50,7 +50,7 @@ class SaleTerms:
             stripe_price_id=_field(values, "stripe_price_id", str, type(None)),
             referral=ReferralPolicy(
                 bonus_microcredits=_amount(referral, "bonus_microcredits"),
-                minimum_purchase_minor=_amount(referral, "minimum_purchase_minor"),
+                minimum_purchase_minor=_amount(referral, "minimum_purchase_minor", type(None)),
                 rewarded_max=_amount(referral, "rewarded_max", type(None)),
                 vesting_delay_us=_amount(referral, "vesting_delay_us"),
             ),

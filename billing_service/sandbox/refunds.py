@@ -12,7 +12,7 @@ from billing_service.sandbox import metadata
 from billing_service.sandbox.charges import book
 from billing_service.sandbox.errors import Json, invalid, no_such, not_offered
 from billing_service.sandbox.lists import matches, page
-from billing_service.sandbox.money import shown
+from billing_service.sandbox.money import check_step, shown
 from billing_service.sandbox.routes import Call, Route
 from billing_service.sandbox.store import Sandbox, new_id
 
@@ -139,8 +139,9 @@ def _amount_of(charge: Json, params: Json) -> int:
     amount: int = params.get("amount", left)
     if amount < 1:
         raise invalid("This value must be greater than or equal to 1.", param="amount", code="parameter_invalid_integer")
+    currency = charge["currency"]
+    check_step(amount, currency)
     if amount > left:
-        currency = charge["currency"]
         raise invalid(
             f"Refund amount ({shown(amount, currency)}) is greater than unrefunded amount on charge ({shown(left, currency)})",
             param="amount",

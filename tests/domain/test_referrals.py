@@ -78,6 +78,7 @@ def test_each_value_has_a_code_of_its_own_that_survives_typing(random_bytes):
         (ReferralPolicy(rewarded_max=5), 1_000, 5, ReferralOutcome(ReferralState.QUALIFIED, BONUS, 0)),
         (ReferralPolicy(rewarded_max=5), 1_000, 6, ReferralOutcome(ReferralState.QUALIFIED, BONUS, 0)),
         (ReferralPolicy(rewarded_max=5), 1_000, 4, ReferralOutcome(ReferralState.REWARDED, BONUS, BONUS)),
+        (ReferralPolicy(minimum_purchase_minor=None), 10**9, 0, ReferralOutcome(ReferralState.CLOSED, 0, 0)),
         (ReferralPolicy(), 1_000, 10_000, ReferralOutcome(ReferralState.REWARDED, BONUS, BONUS)),
         (ReferralPolicy(bonus_microcredits=7, minimum_purchase_minor=0), 0, 0, ReferralOutcome(ReferralState.REWARDED, 7, 7)),
     ],

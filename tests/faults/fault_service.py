@@ -26,7 +26,7 @@ from billing_service.api.spending import Spending
 from billing_service.api.stripe_events import StripeEvents
 from billing_service.catalogs import load_catalog
 from billing_service.commands.environment import Environment, PurchaseTerms
-from billing_service.domain.catalog import CustomAmountLimits
+from billing_service.domain.catalog import CustomAmounts
 from billing_service.domain.deployment import MARK_FIELD
 from billing_service.domain.referrals import ReferralPolicy
 from billing_service.domain.refusals import Failure, Reason, Refusal
@@ -107,7 +107,7 @@ class FaultService:
             provider=self.provider,
             deployment=DEPLOYMENT,
             catalog=load_catalog(),
-            terms=PurchaseTerms(CustomAmountLimits(), "https://shop.test/ok", "https://shop.test/no", 3_600 * SECOND_US, False, False),
+            terms=PurchaseTerms(CustomAmounts(), "https://shop.test/ok", "https://shop.test/no", 3_600 * SECOND_US, False, False),
             referrals=ReferralPolicy(bonus_microcredits=500, minimum_purchase_minor=100),
             webhook_secrets=(SECRET,),
             api_key_pepper=PEPPER,

@@ -5,6 +5,7 @@ from sabotage import Sabotage
 CHECKOUTS = "billing_service/stripe_events/checkouts.py"
 CREATE = "billing_service/commands/create_purchase.py"
 TERMS = "end_to_end/test_terms_of_a_sale.py"
+CURRENCIES = "end_to_end/test_other_currencies.py"
 RESUMED = (f"{TERMS}::test_a_resumed_purchase_says_to_stripe_what_it_said_first[sqlite]",)
 
 SALES = (
@@ -83,6 +84,46 @@ SALES = (
         '(?:\\.[^@\\s,;:<>()\\[\\]"\\\\.]+)+""")\n',
         '(?:\\.[^@\\s,;:<>()\\[\\]"\\\\.]+)*""")\n',
         ("api/test_validation.py::test_what_stripe_refuses_as_an_address_is_refused",),
+    ),
+    Sabotage(
+        "quotes of refunds are not rounded to the step",
+        "P4",
+        "billing_service/commands/refund.py",
+        "whole_minor = round_down_to_step(quote.refundable_minor, purchase.currency)\n",
+        "whole_minor = quote.refundable_minor\n",
+        (f"{CURRENCIES}::test_refunds_go_in_the_currencys_steps[sqlite-kwd-3070-10-333-2040]",),
+    ),
+    Sabotage(
+        "steps are rounded up",
+        "P4",
+        "billing_service/domain/currencies.py",
+        "    return amount_minor - amount_minor % amount_step_minor(currency)\n",
+        "    return amount_minor + -amount_minor % amount_step_minor(currency)\n",
+        ("domain/test_currencies.py::test_rounding_goes_down_to_the_next_step_and_no_further",),
+    ),
+    Sabotage(
+        "an amount off the step reaches Stripe",
+        "P3",
+        "billing_service/commands/refund.py",
+        '        require_step("amount_minor", command.amount_minor, purchase.currency)\n',
+        "        pass\n",
+        (f"{CURRENCIES}::test_refunds_go_in_the_currencys_steps[sqlite-kwd-3070-10-333-2040]",),
+    ),
+    Sabotage(
+        "amounts in dollars count in every currency",
+        "P30b",
+        "billing_service/domain/stated_amounts.py",
+        "        if currency != self.currency or least is None or most is None or rate is None:\n",
+        "        if least is None or most is None or rate is None:\n",
+        ("domain/test_stated_amounts.py::test_what_is_on",),
+    ),
+    Sabotage(
+        "the least purchase of a referral counts in every currency",
+        "P6",
+        "billing_service/domain/stated_amounts.py",
+        "        if currency != self.currency:\n            return None\n",
+        "",
+        ("domain/test_stated_amounts.py::test_what_is_on",),
     ),
     Sabotage(
         "referrals decided by today's programme",

@@ -114,6 +114,25 @@ async def test_session_that_is_refused(sandbox: Running, changes: dict[str, Any]
     assert (await sandbox.stripe.v1.checkout.sessions.list_async()).data == []
 
 
+@pytest.mark.parametrize(
+    ("currency", "good", "bad"), [("kwd", 1_000, 1_005), ("tnd", 1_000, 1_001), ("isk", 10_000, 10_010), ("ugx", 10_000, 10_099)]
+)
+async def test_amounts_between_two_that_the_currency_has_are_refused(sandbox: Running, currency: str, good: int, bad: int) -> None:
+    v1 = sandbox.stripe.v1
+    item: Any = {"price_data": {"currency": currency, "unit_amount": good, "product_data": {"name": "Pack"}}, "quantity": 1}
+    with pytest.raises(stripe.InvalidRequestError, match="divisible"):
+        await v1.checkout.sessions.create_async(
+            SESSION | {"line_items": [item | {"price_data": item["price_data"] | {"unit_amount": bad}}]}
+        )
+    intent = await v1.payment_intents.create_async(
+        {"amount": good, "currency": currency, "payment_method": "pm_card_visa", "confirm": True, "return_url": "http://a.example"}
+    )
+    with pytest.raises(stripe.InvalidRequestError, match="divisible") as refused:
+        await v1.refunds.create_async({"payment_intent": intent.id, "amount": bad - good})
+    assert refused.value.param == "amount"
+    assert (await v1.refunds.create_async({"payment_intent": intent.id, "amount": good})).status == "succeeded"
+
+
 async def test_inactive_and_recurring_prices_are_refused(sandbox: Running) -> None:
     v1 = sandbox.stripe.v1
     data: Any = {"currency": "usd", "unit_amount": 1000, "product_data": {"name": "Pack"}}

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from billing_service.domain.api_keys import Scope
+from billing_service.domain.catalog import CustomAmounts
 from billing_service.settings import SettingsInvalid, hints, known_names, load_settings
 from billing_service.settings_table import settings_table
 
@@ -84,6 +85,24 @@ BAD = [
     ({"BILLING_TLS_CALLERS": "web=read,web=deduct", **TLS, "BILLING_TLS_CLIENT_CA_FILE": THIS_FILE}, "BILLING_TLS_CALLERS"),
     ({"BILLING_CATALOG_FILE": "no/such/catalog.toml"}, "BILLING_CATALOG_FILE"),
     ({"BILLING_CUSTOM_AMOUNT_MIN_MINOR": "500", "BILLING_CUSTOM_AMOUNT_MAX_MINOR": "400"}, "BILLING_CUSTOM_AMOUNT_MIN_MINOR"),
+    ({"BILLING_CUSTOM_AMOUNT_MIN_MINOR": "1000001"}, "BILLING_CUSTOM_AMOUNT_MIN_MINOR"),
+    ({"BILLING_CUSTOM_AMOUNT_MAX_MINOR": "99"}, "BILLING_CUSTOM_AMOUNT_MIN_MINOR"),
+    ({"BILLING_CUSTOM_AMOUNT_MICROCREDITS_PER_MINOR": "0"}, "BILLING_CUSTOM_AMOUNT_MICROCREDITS_PER_MINOR"),
+    ({"BILLING_CUSTOM_AMOUNT_MICROCREDITS_PER_MINOR": "1000000000.5"}, "BILLING_CUSTOM_AMOUNT_MICROCREDITS_PER_MINOR"),
+    (
+        {"BILLING_CUSTOM_AMOUNT_MICROCREDITS_PER_MINOR": "1000000000", "BILLING_CUSTOM_AMOUNT_MAX_MINOR": "1000001"},
+        "BILLING_CUSTOM_AMOUNT_MICROCREDITS_PER_MINOR",
+    ),
+    ({"BILLING_AMOUNTS_CURRENCY": "USD"}, "BILLING_AMOUNTS_CURRENCY"),
+    ({"BILLING_AMOUNTS_CURRENCY": "euro"}, "BILLING_AMOUNTS_CURRENCY"),
+    (
+        {
+            "BILLING_AMOUNTS_CURRENCY": "eur",
+            "BILLING_CUSTOM_AMOUNT_MIN_MINOR": "100",
+            "BILLING_CUSTOM_AMOUNT_MAX_MINOR": "1000",
+        },
+        "BILLING_CUSTOM_AMOUNT_MICROCREDITS_PER_MINOR",
+    ),
     ({"BILLING_REFERRAL_BONUS_CREDITS": "-1"}, "BILLING_REFERRAL_BONUS_CREDITS"),
     ({"BILLING_REFERRAL_BONUS_CREDITS": "10.5"}, "BILLING_REFERRAL_BONUS_CREDITS"),
     ({"BILLING_BATCH_OPERATIONS_MAX": "0"}, "BILLING_BATCH_OPERATIONS_MAX"),
@@ -162,7 +181,9 @@ def test_defaults():
     assert (settings.listen, settings.auth, settings.reflection, settings.allow_plaintext) == ("127.0.0.1:50051", "keys", False, False)
     assert (settings.stripe_livemode, settings.stripe_webhook_secrets, settings.database_kind) == (False, (SECRET_1,), "sqlite")
     assert settings.success_url == "http://localhost:3000/billing/success?session_id={CHECKOUT_SESSION_ID}"
-    assert (settings.referral_bonus_credits, settings.referral_purchase_min_minor, settings.batch_operations_max) == (1000, 1000, 512)
+    assert (settings.referral_bonus_credits, settings.batch_operations_max) == (1000, 512)
+    assert settings.stated_amounts.custom_amounts("usd") == CustomAmounts(100, 1_000_000, 1_000_000)
+    assert settings.stated_amounts.referral_minimum("usd") == 1_000
 
 
 def test_a_live_deployment():

@@ -19,7 +19,7 @@ from billing_service.api.streaming import build_stream_handler
 from billing_service.api.stripe_events import StripeEvents
 from billing_service.clock import TimeOrderedIds
 from billing_service.commands.environment import Environment, PurchaseTerms
-from billing_service.domain.catalog import CustomAmountLimits, Package, catalog_of
+from billing_service.domain.catalog import CustomAmounts, Package, catalog_of
 from billing_service.domain.deployment import Deployment, Mode
 from billing_service.domain.referrals import ReferralPolicy
 from billing_service.domain.spending import SpendingTerms
@@ -43,7 +43,7 @@ CATALOG = catalog_of(
     },
 )
 TERMS = PurchaseTerms(
-    custom_amounts=CustomAmountLimits(),
+    custom_amounts=CustomAmounts(),
     success_url="https://shop.test/thanks",
     cancel_url="https://shop.test/",
     checkout_lifetime_us=3_600_000_000,

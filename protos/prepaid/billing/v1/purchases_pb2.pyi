@@ -111,7 +111,9 @@ class Package(_message.Message):
     currency: _builtins.str
     """Lower-case ISO 4217 code."""
     discount_percent: _builtins.int
-    """Discount against the list price of one credit per cent, in whole per cent, derived and rounded down."""
+    """Discount against the list price, in whole per cent, derived and rounded down. The list price is one credit per US cent, or what the
+    deployment states for custom amounts in the catalogue's currency; 0 where it states nothing.
+    """
     display_order: _builtins.int
     """Place in a list, smallest first."""
     def __init__(
@@ -337,7 +339,10 @@ class CreatePurchaseRequest(_message.Message):
     package_code: _builtins.str
     """A package of the catalogue. INVALID_ARGUMENT (UNKNOWN_PACKAGE) when there is no active one of that code."""
     custom_amount_minor: _builtins.int
-    """A custom amount of money in the currency's smallest unit, at one credit per cent; limits are settings (100 to 1,000,000 by default)."""
+    """A custom amount of money in the currency's smallest unit, at list price. Limits and price are settings; in US dollars 100 to 1,000,000
+    and one credit per cent by default. Refused with INVALID_FIELD: an amount outside the limits; one that is no multiple of 10 in
+    currencies with three decimals, or of 100 in isk and ugx; any amount where nothing is stated in the catalogue's currency.
+    """
     currency: _builtins.str
     """Lower-case ISO 4217 code; empty: the catalogue's. Another than the catalogue's is refused."""
     payment_flow: Global___PaymentFlow.ValueType

@@ -116,7 +116,9 @@ class ApplyReferralRequest(_message.Message):
     account_id: _builtins.str
     """Required: the referred account; a missing one is made. ALREADY_EXISTS (REFERRAL_EXISTS), FAILED_PRECONDITION (SELF_REFERRAL, REFERRAL_TOO_LATE)."""
     referral_code: _builtins.str
-    """Required: the referrer's code; letter case does not matter. NOT_FOUND (REFERRAL_CODE_NOT_FOUND)."""
+    """Required: the referrer's code; letter case does not matter. NOT_FOUND (REFERRAL_CODE_NOT_FOUND). INVALID_ARGUMENT (INVALID_FIELD) where
+    the deployment states no least purchase in the catalogue's currency: referrals are off there.
+    """
     idempotency_key: _builtins.str
     """Required, 1 to 255 printable characters."""
     def __init__(

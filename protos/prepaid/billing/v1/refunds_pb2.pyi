@@ -286,7 +286,9 @@ class QuoteRefundResponse(_message.Message):
     REVERSED_MICROCREDITS_FIELD_NUMBER: _builtins.int
     DEBT_MICROCREDITS_FIELD_NUMBER: _builtins.int
     refundable_minor: _builtins.int
-    """Most that a refund of this policy gives back now, in the currency's smallest unit; 0 when nothing."""
+    """Most that a refund of this policy gives back now, in the currency's smallest unit; 0 when nothing. Rounded down to what Stripe takes:
+    a multiple of 10 in currencies with three decimals, of 100 in isk and ugx.
+    """
     currency: _builtins.str
     """Lower-case ISO 4217 code."""
     reversed_microcredits: _builtins.int
@@ -323,7 +325,9 @@ class RefundRequest(_message.Message):
     purchase_id: _builtins.str
     """Required. NOT_FOUND (PURCHASE_NOT_FOUND), FAILED_PRECONDITION (PURCHASE_NOT_REFUNDABLE)."""
     amount_minor: _builtins.int
-    """Money to give back in the currency's smallest unit; absent: all that the policy allows. More: FAILED_PRECONDITION (CREDITS_ALREADY_SPENT)."""
+    """Money to give back in the currency's smallest unit; absent: all that the policy allows. More: FAILED_PRECONDITION (CREDITS_ALREADY_SPENT).
+    No multiple of 10 in currencies with three decimals, or of 100 in isk and ugx: INVALID_ARGUMENT (INVALID_FIELD).
+    """
     policy: Global___RefundPolicy.ValueType
     """What to do about spent credits."""
     reason: _builtins.str
