@@ -183,7 +183,10 @@ def _environment(settings: Settings, store: Store, deployment: Deployment) -> En
     bounds: dict[str, Any] = {"batch_max": settings.batch_operations_max, "wait_s": settings.batch_gather_ms / 1_000}
     key = settings.stripe_secret_key
     catalog = load_catalog(settings.catalog_file or DEFAULT)
-    spending = SpendingTerms(debt_max=settings.debt_max_credits * MICROCREDITS_PER_CREDIT)
+    spending = SpendingTerms(
+        debt_max=settings.debt_max_credits * MICROCREDITS_PER_CREDIT,
+        reversal_window_us=settings.reversal_window_s * 1_000_000,
+    )
     return Environment(
         store=store,
         clock_us=system_clock_us,

@@ -154,6 +154,9 @@ class Settings(BaseModel):
     debt_max_credits: int = _setting(
         "BILLING_DEBT_MAX_CREDITS", 10_000, "What ALLOW_DEBT may bring an account's debt to, in credits", ge=0, le=1_000_000_000
     )
+    reversal_window_s: int = _setting(
+        "BILLING_REVERSAL_WINDOW_S", 604_800, "How long a caller may reverse its deductions; `admin` may always", ge=0, le=31_536_000
+    )
 
     batch_operations_max: int = _setting("BILLING_BATCH_OPERATIONS_MAX", 512, "Ledger operations in one transaction", ge=1, le=4096)
     batch_gather_ms: float = _setting("BILLING_BATCH_GATHER_MS", 5.0, "Longest wait for more operations to join a transaction", ge=0, le=10)

@@ -9,12 +9,13 @@ from billing_service.api.metrics import REPLAYS
 from billing_service.api.pipeline import Call
 from billing_service.commands.environment import Caller
 from billing_service.commands.unit import Request
+from billing_service.domain.api_keys import Scope
 from billing_service.ledger.keys import IdempotencyKey, fingerprint
 from billing_service.ledger.operations import Answer
 
 
 def caller(call: Call) -> Caller:
-    return Caller(call.caller, call.peer, call.method)
+    return Caller(call.caller, call.peer, call.method, Scope.ADMIN in call.scopes)
 
 
 def key_of(call: Call, account_id: str, idempotency_key: str, *meaning: Any) -> IdempotencyKey:

@@ -24,6 +24,8 @@ class Caller(NamedTuple):
     name: str
     peer: str
     method: str
+    is_admin: bool = False
+    """Whether it has the scope admin."""
 
 
 @dataclass(frozen=True, slots=True)

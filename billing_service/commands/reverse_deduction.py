@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from billing_service.commands.environment import Environment
 from billing_service.commands.unit import Request, Unit, once
 from billing_service.domain.account import Balance
+from billing_service.domain.deduction_reversals import DeductionToReverse, check_may_reverse, reverse_deduction
 from billing_service.domain.entries import Transaction
 from billing_service.domain.refusals import Reason, Refusal
-from billing_service.domain.spending import DeductionToReverse, reverse_deduction
 from billing_service.ledger.operations import Answer
 from billing_service.storage.ledger_rows import fetch_lots
 from billing_service.storage.statement_rows import already_reversed, read_transaction, set_reversed
@@ -28,7 +28,9 @@ class ReverseDeduction:
 
 
 async def reverse(environment: Environment, command: ReverseDeduction) -> Answer:
-    """Raises ACCOUNT_NOT_FOUND, TRANSACTION_NOT_FOUND, TRANSACTION_NOT_REVERSIBLE, DEDUCTION_ALREADY_REVERSED."""
+    """Raises ACCOUNT_NOT_FOUND, TRANSACTION_NOT_FOUND, TRANSACTION_NOT_REVERSIBLE, NOT_YOURS, REVERSAL_TOO_LATE,
+    DEDUCTION_ALREADY_REVERSED."""
+    caller = command.request.caller
 
     def effect(unit: Unit) -> Work[bytes]:
         account = unit.account(command.account_id)
@@ -39,6 +41,8 @@ async def reverse(environment: Environment, command: ReverseDeduction) -> Answer
                 "the account has no such transaction",
                 metadata={"transaction_id": command.transaction_id},
             )
+        if not caller.is_admin:
+            check_may_reverse(original, caller.name, now_us=unit.now_us, terms=environment.spending)
         before = yield from already_reversed(command.account_id, command.transaction_id)
         yield from fetch_lots(account, [entry.source for entry in original.entries if entry.source.startswith("lot_")])
         reversal = reverse_deduction(
@@ -47,7 +51,7 @@ async def reverse(environment: Environment, command: ReverseDeduction) -> Answer
             command.amount,
             now_us=unit.now_us,
             ids=unit.ids,
-            caller=command.request.caller.name,
+            caller=caller.name,
             description=command.reason,
         )
         yield from set_reversed(command.account_id, command.transaction_id, before + reversal.amount)

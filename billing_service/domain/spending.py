@@ -1,12 +1,11 @@
-"""Deductions and their reversal."""
+"""Deductions. Their reversal is in `domain.deduction_reversals`."""
 
 from dataclasses import dataclass
 from enum import IntEnum
 
 from billing_service.domain.account import Account, Ids, Posting
 from billing_service.domain.amounts import MICROCREDITS_PER_CREDIT
-from billing_service.domain.entries import Draw, Entry, Place, Transaction, TransactionKind
-from billing_service.domain.lots import AT_ONCE_US, PRIORITY_DEFAULT, Category, Lot
+from billing_service.domain.entries import Draw, Place, TransactionKind
 from billing_service.domain.refusals import Reason, Refusal
 
 
@@ -24,6 +23,8 @@ class SpendingTerms:
 
     debt_max: int = 10_000 * MICROCREDITS_PER_CREDIT
     """Microcredits that ALLOW_DEBT may bring a debt to; 0 to AMOUNT_MAX."""
+    reversal_window_us: int = 7 * 86_400 * 1_000_000
+    """How long a caller that may deduct may reverse what it deducted."""
 
     def debt_bound(self, own_debt_max: int, overdraft_limit: int) -> int:
         """Microcredits that ALLOW_DEBT may bring one account's debt to. `own_debt_max` is what an operator set for it, -1 for nothing.
@@ -100,80 +101,3 @@ def insufficient_credits(*, available: int, required: int, shortfall: int, debt_
 
 def account_frozen() -> Refusal:
     return Refusal(Reason.ACCOUNT_FROZEN, "the account is frozen")
-
-
-@dataclass(slots=True)
-class DeductionToReverse:
-    """A deduction as it stands in the ledger, and how much of it was reversed before."""
-
-    transaction: Transaction
-    already_reversed: int
-
-    def parts(self) -> list[Entry]:
-        """What went to USAGE, in the order in which it comes back: debt first, then lots, last drawn first."""
-        spent = [entry for entry in self.transaction.entries if entry.destination == Place.USAGE]
-        debts = [entry for entry in spent if entry.source == Place.DEBT]
-        return debts + [entry for entry in reversed(spent) if entry.source != Place.DEBT]
-
-
-def reverse_deduction(
-    account: Account,
-    deduction: DeductionToReverse,
-    amount: int | None,
-    *,
-    now_us: int,
-    ids: Ids,
-    caller: str = "",
-    description: str = "",
-) -> Transaction:
-    """Gives back `amount` microcredits of a deduction, or all that is left of it when None. The lots it drew must be among
-    the account's lots. Debt that was settled since comes back as a promotional lot of its own."""
-    original = deduction.transaction
-    if original.kind is not TransactionKind.DEDUCTION:
-        raise Refusal(Reason.TRANSACTION_NOT_REVERSIBLE, "the transaction is not a deduction")
-    parts = deduction.parts()
-    reversible = sum(part.amount for part in parts) - deduction.already_reversed
-    wanted = reversible if amount is None else amount
-    if wanted > reversible or reversible == 0:
-        raise Refusal(
-            Reason.DEDUCTION_ALREADY_REVERSED,
-            f"{reversible} microcredits of the deduction are left to reverse",
-            metadata={"reversible_microcredits": reversible},
-        )
-    posting = Posting(account, now_us)
-    skip = deduction.already_reversed
-    for part in parts:
-        skipped = min(skip, part.amount)
-        skip -= skipped
-        back = min(wanted, part.amount - skipped)
-        if back:
-            wanted -= back
-            _give_back(posting, part.source, back, ids)
-    posting.settle_debt()
-    return posting.close(
-        ids("txn"), TransactionKind.DEDUCTION_REVERSAL, source_id=original.transaction_id, caller=caller, description=description
-    )
-
-
-def _give_back(posting: Posting, source: str, amount: int, ids: Ids) -> None:
-    account = posting.account
-    if source != Place.DEBT:
-        lot = account.lot(source)
-        assert lot is not None, "the unit of work fetches the lots that a deduction drew"
-        posting.back_into_lot(lot, Place.USAGE, amount, ids)
-        return
-    repaid = min(amount, account.debt)
-    if repaid:
-        posting.repay(Place.USAGE, repaid)
-    if amount > repaid:
-        lot = Lot(
-            lot_id=ids("lot"),
-            category=Category.PROMOTIONAL,
-            priority=PRIORITY_DEFAULT,
-            amount=amount - repaid,
-            remaining=0,
-            create_time_us=posting.now_us,
-            effective_time_us=AT_ONCE_US,
-            expire_time_us=None,
-        )
-        posting.into_new_lot(lot, Place.USAGE)

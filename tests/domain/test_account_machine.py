@@ -9,9 +9,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from ledger_model import PAID, PROMOTIONAL, categories, check_account, check_shown, granted, snapshot
 
 from billing_service.domain.account import Account
+from billing_service.domain.deduction_reversals import DeductionToReverse, reverse_deduction
 from billing_service.domain.granting import adjust, expire
 from billing_service.domain.refusals import Refusal
-from billing_service.domain.spending import DeductionMode, DeductionToReverse, deduct, reverse_deduction
+from billing_service.domain.spending import DeductionMode, deduct
 from billing_service.domain.takebacks import reinstate, restore_bonus, settle_set_aside, take_back, take_bonus
 
 AMOUNTS = st.sampled_from([1, 7, 10, 10, 50])

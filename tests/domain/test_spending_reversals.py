@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 from ledger_model import LATER_US, NOW_US, PAID, PROMOTIONAL, account_with, check_account, granted, lot, snapshot
 
 from billing_service.domain.amounts import BALANCE_MAX
+from billing_service.domain.deduction_reversals import DeductionToReverse, check_may_reverse, reverse_deduction
 from billing_service.domain.entries import Draw, Place, TransactionKind
 from billing_service.domain.refusals import Reason, Refusal
-from billing_service.domain.spending import DeductionMode, DeductionToReverse, deduct, reverse_deduction
+from billing_service.domain.spending import DeductionMode, SpendingTerms, deduct
 from billing_service.domain.takebacks import take_back
 
 
@@ -32,6 +33,44 @@ def test_only_deductions_are_reversed(ids):
         back(account, account.transactions[0], 0, 1, ids=ids)
     assert refused.value.reason is Reason.TRANSACTION_NOT_REVERSIBLE
     assert snapshot(account) == before
+
+
+DAY_US = 86_400_000_000
+WINDOW = SpendingTerms(reversal_window_us=7 * DAY_US)
+MAY_NOT = [
+    # who made it, who asks, how old it is: the reason
+    ("metering", "other", 0, Reason.NOT_YOURS),
+    ("metering", "", 0, Reason.NOT_YOURS),
+    ("", "metering", 0, Reason.NOT_YOURS),
+    ("metering", "Metering", 0, Reason.NOT_YOURS),
+    ("metering", "other", 8 * DAY_US, Reason.NOT_YOURS),
+    ("metering", "metering", 7 * DAY_US + 1, Reason.REVERSAL_TOO_LATE),
+    ("metering", "metering", 365 * DAY_US, Reason.REVERSAL_TOO_LATE),
+    ("metering", "metering", 7 * DAY_US, None),
+    ("metering", "metering", 0, None),
+    ("metering", "metering", -DAY_US, None),  # a clock that was set back
+]
+
+
+@pytest.mark.parametrize(("made_by", "asked_by", "age_us", "reason"), MAY_NOT)
+def test_callers_undo_what_they_did_and_only_for_a_while(*, ids, made_by, asked_by, age_us, reason):
+    account = account_with(lot("lot_1", 9, amount=9))
+    deduct(account, 5, DeductionMode.REJECT, now_us=NOW_US, ids=ids, caller=made_by)
+    if reason is None:
+        check_may_reverse(account.transactions[-1], asked_by, now_us=NOW_US + age_us, terms=WINDOW)
+        return
+    with pytest.raises(Refusal) as refused:
+        check_may_reverse(account.transactions[-1], asked_by, now_us=NOW_US + age_us, terms=WINDOW)
+    assert refused.value.reason is reason
+    assert refused.value.metadata == ({"reversal_window_s": "604800"} if reason is Reason.REVERSAL_TOO_LATE else {})
+
+
+def test_whoever_asks_only_deductions_are_reversed(ids):
+    account = account_with()
+    granted(account, 10, ids=ids)
+    with pytest.raises(Refusal) as refused:
+        check_may_reverse(account.transactions[0], "stranger", now_us=NOW_US, terms=WINDOW)
+    assert refused.value.reason is Reason.TRANSACTION_NOT_REVERSIBLE
 
 
 def test_what_comes_back_stays_within_what_an_account_may_hold(ids):

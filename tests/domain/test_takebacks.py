@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 from ledger_model import LATER_US, NOW_US, PAID, PROMOTIONAL, SOON_US, account_with, check_account, granted, lot, snapshot
 
 from billing_service.domain.amounts import BALANCE_MAX
+from billing_service.domain.deduction_reversals import DeductionToReverse, reverse_deduction
 from billing_service.domain.entries import Place, TransactionKind
 from billing_service.domain.refusals import Reason, Refusal
-from billing_service.domain.spending import DeductionMode, DeductionToReverse, deduct, reverse_deduction
+from billing_service.domain.spending import DeductionMode, deduct
 from billing_service.domain.takebacks import reinstate, restore_bonus, settle_set_aside, take_back, take_bonus
 
 

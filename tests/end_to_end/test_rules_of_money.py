@@ -1,8 +1,14 @@
 """The rules against free credits and double charges, each with the case that would break it, over a real socket on both stores."""
 
+from contextlib import AsyncExitStack
+
 import pytest
 from stack import CREDIT, running_stack
-from wire import Wire, key, row_counts, told
+from wire import Wire, key, outcomes, row_counts, told
+
+from billing_service.clock import system_clock_us
+from billing_service.commands.api_keys import create_key_directly
+from billing_service.domain.api_keys import Scope
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -146,3 +152,72 @@ async def test_what_changes_nothing_is_answered_once_as_well(stack, wire, new_ac
         assert again.replayed
         again.replayed = False
         assert again == answer, rpc
+
+
+DAY_US = 86_400_000_000
+LATE, NOT_YOURS = ("FAILED_PRECONDITION", "REVERSAL_TOO_LATE"), ("PERMISSION_DENIED", "NOT_YOURS")
+
+
+async def test_a_caller_undoes_its_own_deductions_for_a_while(database, new_account, monkeypatch):
+    """A leaked metering key walks the history and reverses a year: 1,000,000 credits of usage would return."""
+    shift = [0]
+    monkeypatch.setattr("billing_service.bootstrap.system_clock_us", lambda: system_clock_us() + shift[0])
+    account_id = new_account()
+    async with AsyncExitStack() as open_:
+        stack = await open_.enter_async_context(running_stack(database.url, BILLING_AUTH="keys"))
+        environment = stack.service.environment
+
+        async def caller(name, *scopes):
+            api_key = await create_key_directly(environment.store, environment.clock_us, environment.api_key_pepper, name, scopes)
+            return await open_.enter_async_context(Wire(stack.service.address, api_key))
+
+        operator, metering = await caller("ops", Scope.ADMIN), await caller("metering", Scope.DEDUCT)
+        other, rotated = await caller("other", Scope.DEDUCT), await caller("metering", Scope.DEDUCT)
+        await grant(operator, account_id, 1_000_000)
+        old = [(await deduct(wire, account_id, 400_000)).transaction_id for wire in (metering, other)]
+        shift[0] += 7 * DAY_US + 60_000_000
+        new = [(await deduct(wire, account_id, 100_000)).transaction_id for wire in (metering, other)]
+
+        async def undo(wire, transaction_id, idempotency_key="undo"):
+            fields = {"account_id": account_id, "transaction_id": transaction_id, "idempotency_key": idempotency_key}
+            return await wire.attempt("ReverseDeduction", **fields)
+
+        assert told(await undo(metering, old[0])) == LATE
+        assert (await undo(metering, old[0])).metadata == {"reversal_window_s": "604800"}
+        for transaction_id in (old[1], new[1]):
+            assert told(await undo(metering, transaction_id)) == NOT_YOURS
+        assert told(await undo(other, new[0])) == NOT_YOURS
+        assert await shown(operator, account_id) == (0, 0, 0)
+        first = await undo(metering, new[0])  # refusals left the key free
+        assert (first.reversed_microcredits, first.replayed) == (100_000 * CREDIT, False)
+        assert (await undo(rotated, new[0])).transaction_id == first.transaction_id, "a caller keeps its name when its key is rotated"
+        for transaction_id, amount in ((old[0], 400_000), (old[1], 400_000), (new[1], 100_000)):
+            assert (await undo(operator, transaction_id, transaction_id)).reversed_microcredits == amount * CREDIT
+        shift[0] += 365 * DAY_US
+        assert (await undo(metering, new[0])).replayed, "an answer is repeated whenever it is asked for"
+        assert await shown(operator, account_id) == (1_000_000, 0, 0)
+
+
+async def test_the_window_of_reversal_is_a_setting(database, new_account):
+    async with AsyncExitStack() as open_:
+        settings = {"BILLING_AUTH": "keys", "BILLING_REVERSAL_WINDOW_S": "0"}
+        stack = await open_.enter_async_context(running_stack(database.url, **settings))
+        environment = stack.service.environment
+        keys = [
+            await create_key_directly(environment.store, environment.clock_us, environment.api_key_pepper, name, [scope])
+            for name, scope in (("ops", Scope.ADMIN), ("metering", Scope.DEDUCT))
+        ]
+        operator, metering = [await open_.enter_async_context(Wire(stack.service.address, api_key)) for api_key in keys]
+        account_id = new_account()
+        await grant(operator, account_id, 10)
+        fields = {"account_id": account_id, "transaction_id": (await deduct(metering, account_id, 1)).transaction_id}
+        assert told(await metering.error("ReverseDeduction", **fields, idempotency_key="k")) == LATE
+        assert (await operator.do("ReverseDeduction", **fields)).reversed_microcredits == CREDIT
+
+
+async def test_one_key_of_no_account_at_once_has_one_answer(stack, wire, new_account):
+    await stack.buy(new_account())
+    event = (await wire.call("ListStripeEvents")).events[0]
+    ended = await outcomes(*(wire.call("ReplayStripeEvent", event_id=event.event_id, idempotency_key="at once") for _ in range(12)))
+    assert not [end for end in ended if isinstance(end, Exception)]
+    assert [end.replayed for end in ended].count(False) == 1

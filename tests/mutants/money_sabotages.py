@@ -11,6 +11,8 @@ PURCHASES = "billing_service/domain/purchases.py"
 DEDUCTING = "domain/test_spending.py"
 REFUNDING = "end_to_end/test_refunds_by_callers.py"
 REFERRING = "end_to_end/test_referral_rules.py"
+REVERSALS = "billing_service/domain/deduction_reversals.py"
+UNDOING = "domain/test_spending_reversals.py"
 RULES = "end_to_end/test_rules_of_money.py"
 SEED = "simulation/test_simulation.py::test_a_seed_that_failed_once"
 
@@ -46,6 +48,30 @@ MONEY = (
         "moves_nothing = transaction.kind in MAY_MOVE_NOTHING and transaction.amount == 0",
         "moves_nothing = True",
         ("operations/test_verify.py::test_tampering_shows",),
+    ),
+    Sabotage(
+        "whoever may deduct may undo what others deducted",
+        "M3",
+        REVERSALS,
+        "    if original.caller != caller:",
+        "    if original.caller and not caller:",
+        (f"{UNDOING}::test_callers_undo_what_they_did_and_only_for_a_while",),
+    ),
+    Sabotage(
+        "deductions are undone however old they are",
+        "M3",
+        REVERSALS,
+        "    if now_us - original.create_time_us > terms.reversal_window_us:",
+        "    if original.create_time_us - now_us > terms.reversal_window_us:",
+        (f"{UNDOING}::test_callers_undo_what_they_did_and_only_for_a_while",),
+    ),
+    Sabotage(
+        "every caller undoes like an operator",
+        "M3",
+        "billing_service/api/requests.py",
+        "Scope.ADMIN in call.scopes)",
+        "Scope.DEDUCT in call.scopes)",
+        (f"{RULES}::test_a_caller_undoes_its_own_deductions_for_a_while[sqlite]",),
     ),
     Sabotage(
         "debt without end",
@@ -138,7 +164,7 @@ MONEY = (
     Sabotage(
         "a deduction is reversed again and again",
         "P4",
-        SPENDING,
+        REVERSALS,
         "for part in parts) - deduction.already_reversed",
         "for part in parts)",
         ("domain/test_spending_reversals.py::test_never_more_than_was_taken",),

@@ -173,6 +173,7 @@ class Answers:
         expect(operation.key not in serving.spent, f"{words}; it had its effect long before")
         expect(excused or operation.reply is None, f"{words}; it was answered before")
         expect(excused or operation.key not in self._model.applied, f"{words}; it had its effect")
+        expect(error.reason is not Reason.REVERSAL_TOO_LATE or not operation.admin, words)
         offers = serving.offers[operation.account_id]
         if error.reason is Reason.INSUFFICIENT_CREDITS:
             available = int(error.metadata["available_microcredits"])

@@ -15,7 +15,7 @@ REJECT, UP_TO_AVAILABLE, ALLOW_DEBT = 1, 2, 3
 class Model:
     """All accounts, and the requests and sales that may change them."""
 
-    def __init__(self, *, bonus, vesting_us, debt_max):
+    def __init__(self, *, bonus, vesting_us, spending):
         self.accounts = {}
         self.requests = {}
         """Operations by key, as the callers sent them."""
@@ -26,7 +26,7 @@ class Model:
         """The transaction of each key that had its effect."""
         self._bonus = bonus
         self._vesting_us = vesting_us
-        self.debt_max = debt_max
+        self._spending = spending
 
     def apply(self, account_id, line):
         """Predicts one transaction, in the order of the account's versions."""
@@ -58,15 +58,18 @@ class Model:
         owed = max(amount - available, 0)
         room = max(account.overdraft_limit - account.debt, 0)
         if request.mode == ALLOW_DEBT:
-            room = account.owable(now_us, self.debt_max)
+            room = account.owable(now_us, self._spending.debt_max)
         expect(owed <= room, f"{line}: {available} were there, and {room} could be owed")
         drawn = account.draw(amount - owed, now_us)
         account.debt += owed
+        account.spent_us[line.transaction_id] = now_us
         account.spent[line.transaction_id] = ([["debt", owed]] if owed else []) + drawn[::-1]
 
     def _reverse(self, account, line):
         request = self._request(line, "reverse_deduction")
         expect(request.transaction_id == line.source_id, f"{line}: another deduction was asked for")
+        late = line.now_us - account.spent_us[line.source_id] > self._spending.reversal_window_us
+        expect(self.requests[line.description].admin or not late, f"{line}: it was too late for anybody but an operator")
         parts, skip = account.spent[line.source_id], account.reversed.get(line.source_id, 0)
         left = sum(amount for _, amount in parts) - skip
         wanted = request.amount_microcredits if request.HasField("amount_microcredits") else left

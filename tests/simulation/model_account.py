@@ -66,6 +66,8 @@ class ModelAccount:
     debt_max: int = -1
     spent: dict = field(default_factory=dict)
     """For each deduction what it took, as [place, amount] in the order in which it comes back."""
+    spent_us: dict = field(default_factory=dict)
+    """When each deduction was made."""
     reversed: dict = field(default_factory=dict)
     purchase_lots: dict = field(default_factory=dict)
     taken: dict = field(default_factory=dict)

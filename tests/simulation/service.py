@@ -19,6 +19,7 @@ from billing_service.api.streaming import build_stream_handler
 from billing_service.api.stripe_events import StripeEvents
 from billing_service.clock import TimeOrderedIds
 from billing_service.commands.environment import Environment, PurchaseTerms
+from billing_service.domain.api_keys import Scope
 from billing_service.domain.catalog import CustomAmounts, Package, catalog_of
 from billing_service.domain.deployment import Deployment, Mode
 from billing_service.domain.referrals import ReferralPolicy
@@ -32,7 +33,7 @@ BONUS = 9
 BONUS_PURCHASE_MIN_MINOR = 5
 VESTING_US = 60_000_000
 REWARDED_MAX = 1
-SPENDING = SpendingTerms(debt_max=30)
+SPENDING = SpendingTerms(debt_max=30, reversal_window_us=20_000_000)
 PACKAGES = {"odd": (10, 3), "large": (100, 7)}
 """Credits and price by code: prices that leave a remainder."""
 CATALOG = catalog_of(
@@ -107,9 +108,10 @@ class ServiceProcess:
             StripeEvents(self.environment),
         )
 
-    def begin(self, method, request):
+    def begin(self, method, request, *, admin=True):
         """A task that serves one request as the server would, without the wire."""
-        call = SimpleNamespace(caller=CALLER, peer="memory", method=method, correlation_id="", edge=self._edge)
+        scopes = frozenset(Scope) if admin else frozenset({Scope.DEDUCT})
+        call = SimpleNamespace(caller=CALLER, scopes=scopes, peer="memory", method=method, correlation_id="", edge=self._edge)
         serve = next(getattr(servicer, method) for servicer in self._servicers if hasattr(servicer, method))
         return asyncio.ensure_future(serve(request, call))
 

@@ -61,7 +61,7 @@ class Simulation:
         self.calm = False
         """Whether whatever could still fail has ended."""
         self.vesting_us = self.chance.choice([0, VESTING_US])
-        self.model = Model(bonus=BONUS, vesting_us=self.vesting_us, debt_max=SPENDING.debt_max)
+        self.model = Model(bonus=BONUS, vesting_us=self.vesting_us, spending=SPENDING)
         self.model.requests = self.workload.operations
         self.model.may_complete = self._is_paid
         self.witness = Witness(self.model, self._note_offers)
@@ -106,7 +106,7 @@ class Simulation:
         for serving in (*self.serving, *(self.streams.orphans if self.streams else ())):
             for account_id, offers in serving.offers.items():
                 account = self.model.accounts.get(account_id) or ModelAccount()
-                available, owable = account.available(now_us), account.owable(now_us, self.model.debt_max)
+                available, owable = account.available(now_us), account.owable(now_us, SPENDING.debt_max)
                 offers.add((account.version, available, account.frozen, owable))
 
     async def run(self, steps):
@@ -210,7 +210,7 @@ class Simulation:
             self.streams.open(subject)
             return
         if isinstance(subject, Operation | Batch):
-            task = self.process.begin(subject.method, subject.request)
+            task = self.process.begin(subject.method, subject.request, admin=getattr(subject, "admin", True))
         else:
             task = self.process.begin("process_stripe_event", signed(self.stripe.events[subject][1], self.clock()))
         few = self.process.admission.in_flight_max < IN_FLIGHT_MAX

@@ -55,6 +55,8 @@ class Operation:
     """Answers that called themselves no replay and named an effect."""
     hopeless: str = ""
     """The reason that it must be refused with, whenever it is tried."""
+    admin: bool = True
+    """Whether its caller is an operator."""
     loose: bool = False
     """A caller hung up on it: it may have its effect at any time, without an answer."""
 
@@ -121,7 +123,7 @@ class Workload:
             return None
         account_id, transaction_id = self.chance.choice(self.deductions[-6:])
         part = {"amount_microcredits": self.chance.randint(1, AMOUNT_MAX // 2)} if self.chance.random() < 0.6 else {}
-        return self._operation(
+        made = self._operation(
             account_id,
             "reverse_deduction",
             transactions_pb2.ReverseDeductionRequest,
@@ -129,6 +131,8 @@ class Workload:
             transaction_id=transaction_id,
             **part,
         )
+        made.admin = self.chance.random() < 0.4
+        return made
 
     def purchase(self, account_id):
         code = self.chance.choice(list(PACKAGES))

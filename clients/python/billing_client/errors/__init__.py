@@ -9,8 +9,8 @@
     │   ├── PreconditionFailed        InsufficientCredits · AccountFrozen · PurchaseNotRefundable · CreditsAlreadySpent ·
     │   │                             SelfReferral · ReferralTooLate · HoldExpired · HoldClosed · SpendLimitReached ·
     │   │                             PurchaseNotCancelable · DeductionAlreadyReversed · TransactionNotReversible ·
-    │   │                             StripeRefused · BalanceLimitReached
-    │   └── AccessDenied              ApiKeyInvalid · ScopeMissing
+    │   │                             StripeRefused · BalanceLimitReached · ReversalTooLate
+    │   └── AccessDenied              ApiKeyInvalid · ScopeMissing · NotYours
     └── Failure                       no answer: call again later, a write with the same idempotency key
         ├── Overloaded                the service turned the last attempt away
         ├── DeadlineTooShort          the service did not begin: too little time was left

@@ -153,6 +153,15 @@ class BalanceLimitReached(PreconditionFailed):
         return self._amount("balance_max_microcredits")
 
 
+class ReversalTooLate(PreconditionFailed):
+    """The deduction is older than this caller may reverse. One with the scope admin may."""
+
+    @property
+    def reversal_window_s(self) -> int:
+        """How old a deduction may be, in seconds."""
+        return self._amount("reversal_window_s")
+
+
 class ApiKeyInvalid(AccessDenied):
     """The API key is missing, malformed, unknown, expired or revoked."""
 
@@ -163,3 +172,7 @@ class ScopeMissing(AccessDenied):
     @property
     def scope(self) -> str:
         return self.metadata["scope"]
+
+
+class NotYours(AccessDenied):
+    """Another caller made the deduction. One with the scope admin may reverse it."""

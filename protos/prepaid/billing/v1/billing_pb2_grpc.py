@@ -232,7 +232,7 @@ class BillingServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ReverseDeduction(self, request, context):
-        """Undoes a deduction, whole or in part.
+        """Undoes a deduction, whole or in part: the caller's own of the last days, or any with the scope admin.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

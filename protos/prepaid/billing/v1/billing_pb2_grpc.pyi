@@ -71,7 +71,7 @@ class BillingServiceStub:
     However it ends, what has no answer is repeated with the same keys. A caller that vanishes takes nothing back.
     """
     ReverseDeduction: _grpc.UnaryUnaryMultiCallable[_transactions_pb2.ReverseDeductionRequest, _transactions_pb2.ReverseDeductionResponse]
-    """Undoes a deduction, whole or in part."""
+    """Undoes a deduction, whole or in part: the caller's own of the last days, or any with the scope admin."""
     QuoteRefund: _grpc.UnaryUnaryMultiCallable[_refunds_pb2.QuoteRefundRequest, _refunds_pb2.QuoteRefundResponse]
     """Tells what a refund would do."""
     ListRefunds: _grpc.UnaryUnaryMultiCallable[_refunds_pb2.ListRefundsRequest, _refunds_pb2.ListRefundsResponse]
@@ -124,7 +124,7 @@ class BillingServiceAsyncStub(BillingServiceStub):
     However it ends, what has no answer is repeated with the same keys. A caller that vanishes takes nothing back.
     """
     ReverseDeduction: _aio.UnaryUnaryMultiCallable[_transactions_pb2.ReverseDeductionRequest, _transactions_pb2.ReverseDeductionResponse]  # type: ignore[assignment]
-    """Undoes a deduction, whole or in part."""
+    """Undoes a deduction, whole or in part: the caller's own of the last days, or any with the scope admin."""
     QuoteRefund: _aio.UnaryUnaryMultiCallable[_refunds_pb2.QuoteRefundRequest, _refunds_pb2.QuoteRefundResponse]  # type: ignore[assignment]
     """Tells what a refund would do."""
     ListRefunds: _aio.UnaryUnaryMultiCallable[_refunds_pb2.ListRefundsRequest, _refunds_pb2.ListRefundsResponse]  # type: ignore[assignment]
@@ -252,7 +252,7 @@ class BillingServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _transactions_pb2.ReverseDeductionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_transactions_pb2.ReverseDeductionResponse, _abc.Awaitable[_transactions_pb2.ReverseDeductionResponse]]:
-        """Undoes a deduction, whole or in part."""
+        """Undoes a deduction, whole or in part: the caller's own of the last days, or any with the scope admin."""
 
     @_abc_1.abstractmethod
     def QuoteRefund(

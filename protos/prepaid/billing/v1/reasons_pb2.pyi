@@ -55,9 +55,7 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     REASON_REFERRAL_EXISTS: _Reason.ValueType  # 21
     """[ALREADY_EXISTS] The account is already bound to a referrer."""
     REASON_INSUFFICIENT_CREDITS: _Reason.ValueType  # 30
-    """[FAILED_PRECONDITION] Not enough credits. Metadata: available_microcredits, required_microcredits, shortfall_microcredits;
-    for a deduction with ALLOW_DEBT also debt_max_microcredits.
-    """
+    """[FAILED_PRECONDITION] Not enough credits. Metadata: available_, required_ and shortfall_microcredits; with ALLOW_DEBT debt_max_microcredits."""
     REASON_ACCOUNT_FROZEN: _Reason.ValueType  # 31
     """[FAILED_PRECONDITION] An operator froze the account."""
     REASON_PURCHASE_NOT_REFUNDABLE: _Reason.ValueType  # 32
@@ -84,10 +82,14 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """[FAILED_PRECONDITION] Stripe said no, for good. Metadata: stripe_code."""
     REASON_BALANCE_LIMIT_REACHED: _Reason.ValueType  # 43
     """[FAILED_PRECONDITION] The balance would pass the largest that an account may hold. Metadata: balance_max_microcredits."""
+    REASON_REVERSAL_TOO_LATE: _Reason.ValueType  # 44
+    """[FAILED_PRECONDITION] The deduction is older than a caller without the scope admin may reverse. Metadata: reversal_window_s."""
     REASON_API_KEY_INVALID: _Reason.ValueType  # 50
     """[UNAUTHENTICATED] The API key is missing, malformed, unknown, expired or revoked; one text for all of them."""
     REASON_SCOPE_MISSING: _Reason.ValueType  # 51
     """[PERMISSION_DENIED] The caller lacks the scope. Metadata: scope."""
+    REASON_NOT_YOURS: _Reason.ValueType  # 52
+    """[PERMISSION_DENIED] Another caller made the deduction; only one with the scope admin may reverse it. Nothing moved, and the key is free."""
     REASON_OVERLOADED: _Reason.ValueType  # 60
     """[RESOURCE_EXHAUSTED, with RetryInfo] More calls in flight than the service takes on."""
     REASON_STORAGE_UNAVAILABLE: _Reason.ValueType  # 61
@@ -143,9 +145,7 @@ REASON_ACCOUNT_EXISTS: Reason.ValueType  # 20
 REASON_REFERRAL_EXISTS: Reason.ValueType  # 21
 """[ALREADY_EXISTS] The account is already bound to a referrer."""
 REASON_INSUFFICIENT_CREDITS: Reason.ValueType  # 30
-"""[FAILED_PRECONDITION] Not enough credits. Metadata: available_microcredits, required_microcredits, shortfall_microcredits;
-for a deduction with ALLOW_DEBT also debt_max_microcredits.
-"""
+"""[FAILED_PRECONDITION] Not enough credits. Metadata: available_, required_ and shortfall_microcredits; with ALLOW_DEBT debt_max_microcredits."""
 REASON_ACCOUNT_FROZEN: Reason.ValueType  # 31
 """[FAILED_PRECONDITION] An operator froze the account."""
 REASON_PURCHASE_NOT_REFUNDABLE: Reason.ValueType  # 32
@@ -172,10 +172,14 @@ REASON_STRIPE_REFUSED: Reason.ValueType  # 42
 """[FAILED_PRECONDITION] Stripe said no, for good. Metadata: stripe_code."""
 REASON_BALANCE_LIMIT_REACHED: Reason.ValueType  # 43
 """[FAILED_PRECONDITION] The balance would pass the largest that an account may hold. Metadata: balance_max_microcredits."""
+REASON_REVERSAL_TOO_LATE: Reason.ValueType  # 44
+"""[FAILED_PRECONDITION] The deduction is older than a caller without the scope admin may reverse. Metadata: reversal_window_s."""
 REASON_API_KEY_INVALID: Reason.ValueType  # 50
 """[UNAUTHENTICATED] The API key is missing, malformed, unknown, expired or revoked; one text for all of them."""
 REASON_SCOPE_MISSING: Reason.ValueType  # 51
 """[PERMISSION_DENIED] The caller lacks the scope. Metadata: scope."""
+REASON_NOT_YOURS: Reason.ValueType  # 52
+"""[PERMISSION_DENIED] Another caller made the deduction; only one with the scope admin may reverse it. Nothing moved, and the key is free."""
 REASON_OVERLOADED: Reason.ValueType  # 60
 """[RESOURCE_EXHAUSTED, with RetryInfo] More calls in flight than the service takes on."""
 REASON_STORAGE_UNAVAILABLE: Reason.ValueType  # 61

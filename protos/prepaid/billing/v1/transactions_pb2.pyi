@@ -497,7 +497,10 @@ Global___StreamDeductionsResponse: _TypeAlias = StreamDeductionsResponse  # noqa
 
 @_typing.final
 class ReverseDeductionRequest(_message.Message):
-    """Undoes a deduction, whole or in part: for a generation that failed."""
+    """Undoes a deduction, whole or in part: for a generation that failed. A caller with the scope deduct alone reverses what it deducted
+    itself, within the service's window (BILLING_REVERSAL_WINDOW_S, 7 days by default); one with the scope admin reverses any deduction.
+    Else: PERMISSION_DENIED (NOT_YOURS), FAILED_PRECONDITION (REVERSAL_TOO_LATE). A caller keeps its name when its API key is rotated.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
