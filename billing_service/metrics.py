@@ -17,7 +17,15 @@ from billing_service.stripe_events.inbox import OTHER_TYPES, Outcome
 CONFLICT_CAUSES = ("40001", "40P01", "55P03", "SQLITE_BUSY")
 FAILURE_CODES = ("57014", "TimeoutError")
 """Shown from the start, at zero: Prometheus sees no increase in a counter whose first sample is one."""
-STRIPE_OPERATIONS = ("create_customer", "create_checkout", "get_checkout", "expire_checkout", "create_refund", "list_refunds")
+STRIPE_OPERATIONS = (
+    "create_customer",
+    "get_customer",
+    "create_checkout",
+    "get_checkout",
+    "expire_checkout",
+    "create_refund",
+    "list_refunds",
+)
 STRIPE_OUTCOMES = ("ok", "refused", "unavailable")
 
 

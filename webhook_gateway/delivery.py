@@ -12,7 +12,8 @@ from webhook_gateway.answers import Rejected
 from webhook_gateway.config import GatewayConfig
 
 SIGNATURE_HEADER = "Stripe-Signature"
-EVENT_ID_LENGTH_MAX = 255
+NAME_LENGTH_MAX = 255
+"""Of an event's id and type, as the service takes them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +89,12 @@ def _read_envelope(payload: bytes) -> tuple[str, str]:
         raise Rejected(400, "malformed", "the body is not a JSON object")
     if event.get("object") == "v2.core.event":
         raise Rejected(400, "thin_event", "thin events are not accepted: register the endpoint with the snapshot payload style")
-    event_id, event_type = event.get("id"), event.get("type")
-    if event.get("object") != "event" or not isinstance(event_type, str) or not event_type:
+    if event.get("object") != "event":
         raise Rejected(400, "malformed", "the body is not an event")
-    if not isinstance(event_id, str) or not event_id.startswith("evt_") or len(event_id) > EVENT_ID_LENGTH_MAX:
-        raise Rejected(400, "malformed", "the event has no id")
-    return event_id, event_type
+    return _name(event.get("id"), "id"), _name(event.get("type"), "type")
+
+
+def _name(value: object, field: str) -> str:
+    if not isinstance(value, str) or not 0 < len(value) <= NAME_LENGTH_MAX or not value.isprintable():
+        raise Rejected(400, "malformed", f"the event has no {field}")
+    return value

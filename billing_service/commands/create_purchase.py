@@ -18,7 +18,7 @@ from billing_service.domain.refusals import stripe_unavailable
 from billing_service.ledger.operations import Answer
 from billing_service.payments.port import CheckoutOrder, CheckoutSession, ProviderRefused, ProviderUnavailable
 from billing_service.storage.key_rows import answer_key, find_keys, free_key
-from billing_service.storage.purchase_rows import PURCHASES, claim_reference, read_purchase
+from billing_service.storage.purchase_rows import PURCHASES, claim_reference, find_purchase, read_purchase
 from billing_service.storage.statements import Work
 
 log = structlog.get_logger(__name__)
@@ -193,9 +193,11 @@ def _open(
         return Answer(stored.reply, replayed=True)
     purchase = yield from read_purchase(request.key.account_id, purchase_id)
     assert purchase is not None
-    if purchase.status is PurchaseStatus.EXPIRED and purchase.attempt and purchase.checkout_session_id != session.session_id:
+    told = yield from find_purchase(session.session_id)
+    if purchase.status is PurchaseStatus.EXPIRED and purchase.attempt and told is None:
         purchase.status = PurchaseStatus.PENDING  # the page of an earlier attempt, which nobody saw, ran out while Stripe was asked
-    purchase.checkout_session_id = session.session_id
+    # A page that was paid already stays the purchase's, though this call was resumed with another one.
+    purchase.checkout_session_id = purchase.checkout_session_id or session.session_id
     # Called off while Stripe was asked: nobody is sent to the page, which runs out by itself.
     purchase.checkout_url = session.url if purchase.status is PurchaseStatus.PENDING else ""
     purchase.expire_time_us = session.expire_time_us

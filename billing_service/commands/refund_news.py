@@ -4,9 +4,11 @@ from dataclasses import dataclass
 
 from billing_service.commands.reversals import follow_money
 from billing_service.commands.unit import Unit
-from billing_service.domain.deployment import Deployment
+from billing_service.domain.amounts import MONEY_MINOR_MAX
+from billing_service.domain.deployment import Deployment, MarkKind
 from billing_service.domain.records import Purchase, Refund, RefundStatus
 from billing_service.domain.takebacks import settle_set_aside
+from billing_service.payments.port import ProviderRefund
 from billing_service.storage.purchase_rows import REFUNDS, refunds_of
 from billing_service.storage.refund_rows import claim_refund_ids
 from billing_service.storage.statements import Work
@@ -20,14 +22,15 @@ _FROM_STRIPE = {
 }
 
 
-class UnknownRefundStatusError(ValueError):
-    """A word of Stripe's that this program does not know: kept and alarmed, never guessed."""
+class RefundUnusableError(ValueError):
+    """A refund of Stripe's that says something that no rule knows: kept and alarmed, never guessed."""
 
 
 def status_from_stripe(word: str) -> RefundStatus:
+    """Raises RefundUnusableError."""
     status = _FROM_STRIPE.get(word)
     if status is None:
-        raise UnknownRefundStatusError(f"refund status {word[:32]!r} is not known")
+        raise RefundUnusableError(f"refund status {word[:32]!r} is not known")
     return status
 
 
@@ -42,6 +45,20 @@ class RefundNews:
     status: RefundStatus
     is_ours: bool
     """Whether it is known to be the one that `refund_id` names: by our own call, or by our mark."""
+
+
+def news_of(deployment: Deployment, sent: ProviderRefund) -> RefundNews:
+    """What an event, or Stripe's own list, says of a refund. Raises RefundUnusableError."""
+    if sent.amount_minor > MONEY_MINOR_MAX:
+        raise RefundUnusableError(f"refund amount is above {MONEY_MINOR_MAX}")
+    return RefundNews(
+        sent.stripe_refund_id,
+        sent.refund_id or "",
+        sent.amount_minor,
+        sent.currency,
+        status_from_stripe(sent.status),
+        is_ours=deployment.made(MarkKind.REFUND, sent.refund_id or "", sent.mark),
+    )
 
 
 def apply_refund_news(unit: Unit, purchase: Purchase, news: RefundNews) -> Work[Refund]:

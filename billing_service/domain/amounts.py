@@ -20,3 +20,6 @@ def shown_credits(microcredits: int) -> str:
 
 
 assert AMOUNT_MAX < BALANCE_MAX < 2**53
+
+MONEY_MINOR_MAX = 10**12
+"""Stripe's largest amounts have twelve digits. Nine million refunds of this size still fit a 64-bit sum."""

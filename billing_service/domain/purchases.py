@@ -118,6 +118,19 @@ class CheckoutReport(Protocol):
     def livemode(self) -> bool: ...
 
 
+class PaymentReport(Protocol):
+    """A payment that succeeded, as Stripe tells of it; ids of ours are None where it names none."""
+
+    @property
+    def purchase_id(self) -> str | None: ...
+    @property
+    def account_id(self) -> str | None: ...
+    @property
+    def amount_minor(self) -> int: ...
+    @property
+    def currency(self) -> str: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Difference:
     """One thing that is not as it was sold."""
@@ -176,4 +189,20 @@ def check_payment(
         differences.append(Difference("amount_total", f"{lowest_minor} to {highest_minor}", str(report.amount_total_minor)))
     if report.payment_status == "no_payment_required" and report.amount_total_minor != 0:
         differences.append(Difference("payment_status", "paid", report.payment_status))
+    return Mismatch(tuple(differences)) if differences else None
+
+
+def check_intent(snapshot: PurchaseSnapshot, report: PaymentReport, *, promotion_codes_allowed: bool) -> Mismatch | None:
+    """None when a payment that succeeded may be the purchase's, else everything that differs.
+
+    A payment knows nothing of taxes and discounts, so it may be higher than the price, and lower where promotion codes are allowed.
+    """
+    expected_actual = [("currency", snapshot.currency, report.currency)]
+    if report.purchase_id is not None:
+        expected_actual.append(("purchase_id", snapshot.purchase_id, report.purchase_id))
+    if report.account_id is not None:
+        expected_actual.append(("account_id", snapshot.account_id, report.account_id))
+    differences = [Difference(field, expected, actual) for field, expected, actual in expected_actual if expected != actual]
+    if report.amount_minor < snapshot.amount_minor and not promotion_codes_allowed:
+        differences.append(Difference("amount", f"{snapshot.amount_minor} or more", str(report.amount_minor)))
     return Mismatch(tuple(differences)) if differences else None

@@ -97,7 +97,7 @@ class ProviderRefund:
 
     stripe_refund_id: str
     status: str
-    """pending · requires_action · succeeded · failed · canceled"""
+    """pending · requires_action · succeeded · failed · canceled; empty where the provider says none"""
     amount_minor: int
     currency: str
     payment_intent_id: str | None
@@ -108,11 +108,25 @@ class ProviderRefund:
     """Whatever it carries as one; empty for none."""
 
 
+@dataclass(frozen=True, slots=True)
+class ProviderCustomer:
+    """A customer as it stands at the provider. E-mail and name are empty where it has none."""
+
+    customer_id: str
+    email: str
+    name: str
+    deleted: bool
+
+
 class PaymentProvider(Protocol):
     """All methods raise ProviderRefused or ProviderUnavailable, and nothing else of their own."""
 
     async def create_customer(self, *, account_id: str, email: str, name: str, mark: str, idempotency_key: str) -> str:
         """The id of the new customer. Empty e-mail and name are left out."""
+        ...
+
+    async def get_customer(self, customer_id: str) -> ProviderCustomer:
+        """The customer, also a deleted one."""
         ...
 
     async def create_checkout(self, order: CheckoutOrder) -> CheckoutSession:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from billing_service.domain.deployment import MARK_FIELD
-from billing_service.payments.port import CheckoutSession, ProviderRefund
+from billing_service.payments.port import CheckoutSession, ProviderCustomer, ProviderRefund
 
 US_PER_S = 1_000_000
 
@@ -36,7 +36,7 @@ def provider_refund(answer: Mapping[str, Any]) -> ProviderRefund:
     metadata = _metadata(answer)
     return ProviderRefund(
         stripe_refund_id=_text(answer, "id"),
-        status=_text(answer, "status"),
+        status=_optional_text(answer, "status") or "",
         amount_minor=_whole(answer, "amount"),
         currency=_text(answer, "currency"),
         payment_intent_id=_reference(answer, "payment_intent"),
@@ -44,6 +44,15 @@ def provider_refund(answer: Mapping[str, Any]) -> ProviderRefund:
         refund_id=metadata.get("refund_id"),
         purchase_id=metadata.get("purchase_id"),
         mark=metadata.get(MARK_FIELD, ""),
+    )
+
+
+def provider_customer(answer: Mapping[str, Any]) -> ProviderCustomer:
+    return ProviderCustomer(
+        customer_id=_text(answer, "id"),
+        email=_words(answer, "email"),
+        name=_words(answer, "name"),
+        deleted=answer.get("deleted") is True,
     )
 
 
@@ -61,6 +70,12 @@ def _text(values: Mapping[str, Any], name: str) -> str:
 
 def _optional_text(values: Mapping[str, Any], name: str) -> str | None:
     return None if values.get(name) is None else _text(values, name)
+
+
+def _words(values: Mapping[str, Any], name: str) -> str:
+    """Text that a person wrote; empty where absent."""
+    value = values.get(name)
+    return value if isinstance(value, str) else ""
 
 
 def _whole(values: Mapping[str, Any], name: str, *, absent: int | None = None) -> int:

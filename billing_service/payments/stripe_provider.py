@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from billing_service.domain.deployment import MARK_FIELD
 from billing_service.payments import stripe_objects
-from billing_service.payments.port import CheckoutOrder, CheckoutSession, ProviderRefund, ProviderRefused
+from billing_service.payments.port import CheckoutOrder, CheckoutSession, ProviderCustomer, ProviderRefund, ProviderRefused
 from billing_service.payments.stripe_metadata import with_callers
 
 if TYPE_CHECKING:
@@ -59,6 +59,12 @@ class StripeProvider:
         call = self._stripe.v1.customers.create_async(params, {"idempotency_key": idempotency_key})
         return (await self._answer("create_customer", call)).id
 
+    async def get_customer(self, customer_id: str) -> ProviderCustomer:
+        async def customer() -> ProviderCustomer:
+            return stripe_objects.provider_customer((await self._stripe.v1.customers.retrieve_async(customer_id)).to_dict())
+
+        return await self._answer("get_customer", customer())
+
     async def create_checkout(self, order: CheckoutOrder) -> CheckoutSession:
         call = self._stripe.v1.checkout.sessions.create_async(_session_params(order), {"idempotency_key": order.idempotency_key})
         session = await self._checkout("create_checkout", call)
@@ -103,7 +109,10 @@ class StripeProvider:
 
         async def refund() -> ProviderRefund:
             answer = await self._stripe.v1.refunds.create_async(params, {"idempotency_key": idempotency_key})
-            return stripe_objects.provider_refund(answer.to_dict())
+            made = stripe_objects.provider_refund(answer.to_dict())
+            if not made.status:
+                raise ValueError("status is not text")
+            return made
 
         return await self._answer("create_refund", refund())
 

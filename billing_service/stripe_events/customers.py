@@ -1,36 +1,78 @@
-"""customer.*: keeps an account and its Stripe customer in step."""
+"""customer.*: keeps an account and its Stripe customer in step, in whatever order the events come."""
 
 from billing_service.commands.customers import link_customer
 from billing_service.commands.environment import Environment
 from billing_service.commands.unit import begin
-from billing_service.storage.profile_rows import PROFILES, read_profile, whose_customer
+from billing_service.domain.records import Profile
+from billing_service.payments.port import ProviderCustomer
+from billing_service.storage.profile_rows import CLAIM_CUSTOMER, PROFILES, read_profile, whose_customer
 from billing_service.storage.statements import Work
 from billing_service.stripe_events.facts import CustomerFact
-from billing_service.stripe_events.verdict import PROCESSED, Verdict, ignored
+from billing_service.stripe_events.runs import Runs
+from billing_service.stripe_events.verdict import PROCESSED, Verdict, ignored, quarantined
 
 EMAIL_MAX = 320
 NAME_MAX = 256
 """Characters that the wire promises at most; Stripe allows more."""
 
 
-def handle_customer(environment: Environment, account_id: str, fact: CustomerFact) -> Work[Verdict]:
-    """Links a new customer, takes over e-mail and name, and forgets one that was deleted: the next purchase makes another."""
-    if (yield from whose_customer(fact.customer_id)) is None:
-        if fact.deleted:
-            return ignored("no account has this customer")
-        linked = yield from link_customer(environment, account_id, fact.customer_id)
-        if linked != fact.customer_id:
-            return ignored("the account has another customer")
+def handle_customer(environment: Environment, account_id: str, fact: CustomerFact, runs: Runs) -> Work[Verdict]:
+    """Links a new customer, takes over e-mail and name, and forgets one that was deleted: the next purchase makes another.
+
+    The newest event decides e-mail and name, by Stripe's time. A customer that was deleted is never linked again.
+    """
     yield from begin(environment, [account_id])
     profile = yield from read_profile(account_id)
-    assert profile is not None
-    if profile.stripe_customer_id != fact.customer_id:
+    assert profile is not None, "an account of ours has a profile"
+    if profile.stripe_customer_id not in ("", fact.customer_id):
         return ignored("the account has another customer")
+    is_known = (yield from whose_customer(fact.customer_id)) is not None
     if fact.deleted:
-        profile.stripe_customer_id = ""
-        profile.customer_attempt += 1
-    else:
-        profile.email = fact.email if 0 < len(fact.email) <= EMAIL_MAX else profile.email
-        profile.name = fact.name[:NAME_MAX] or profile.name
+        return (yield from _forget(profile, fact, is_known=is_known))
+    if not is_known:
+        yield from link_customer(environment, account_id, fact.customer_id)
+        profile.stripe_customer_id = fact.customer_id
+    return (yield from _take_over(profile, fact, runs))
+
+
+def _forget(profile: Profile, fact: CustomerFact, *, is_known: bool) -> Work[Verdict]:
+    if is_known and not profile.stripe_customer_id:
+        return ignored("the customer was forgotten before")
+    yield CLAIM_CUSTOMER(fact.customer_id, profile.account_id)
+    profile.stripe_customer_id = ""
+    profile.customer_attempt += 1
     yield from PROFILES.replace(profile)
     return PROCESSED
+
+
+def _take_over(profile: Profile, fact: CustomerFact, runs: Runs) -> Work[Verdict]:
+    """E-mail and name of the newest event. Stripe's times are whole seconds: of two events in one second Stripe is asked."""
+    if fact.time_us is None:
+        return quarantined("created is no time")
+    known_us = profile.customer_update_time_us
+    told = _kept(fact.email, fact.name)
+    if fact.time_us < known_us or (fact.time_us == known_us and fact.is_new):
+        return ignored("a newer event of the customer came before")
+    if fact.time_us == known_us and told != (profile.email, profile.name):
+        told = _settled(profile, told, runs.customer(fact.customer_id))
+    if fact.is_new:  # it may lack what was refused, or was never told to Stripe
+        told = told[0] or profile.email, told[1] or profile.name
+    profile.email, profile.name = told
+    profile.customer_update_time_us = fact.time_us
+    yield from PROFILES.replace(profile)
+    return PROCESSED
+
+
+def _settled(profile: Profile, told: tuple[str, str], now: ProviderCustomer) -> tuple[str, str]:
+    """As Stripe has it now. When it has nothing any more, the same of the two in either order."""
+    return max(told, (profile.email, profile.name)) if now.deleted else _kept(now.email, now.name)
+
+
+def _kept(email: str, name: str) -> tuple[str, str]:
+    """What of it is kept here: an e-mail address that is too long is none, a name is cut."""
+    return _storable(email) if len(email) <= EMAIL_MAX else "", _storable(name)[:NAME_MAX]
+
+
+def _storable(text: str) -> str:
+    """Databases keep no NUL."""
+    return "" if "\x00" in text else text

@@ -3,18 +3,21 @@
 from typing import Final, NamedTuple
 
 from billing_service.commands.environment import Environment
-from billing_service.commands.refund_news import RefundNews, UnknownRefundStatusError, status_from_stripe
 from billing_service.domain.purchases import PurchaseNews
 from billing_service.storage.purchase_rows import await_reference
 from billing_service.storage.statements import Work
 from billing_service.stripe_events.checkouts import handle_checkout
 from billing_service.stripe_events.customers import handle_customer
+from billing_service.stripe_events.disputes import handle_dispute
 from billing_service.stripe_events.envelope import Envelope
 from billing_service.stripe_events.facts import (
+    HANDLED_TYPES,
     ChargeFact,
     CheckoutFact,
     CustomerFact,
+    DisputeFact,
     Fact,
+    NoFact,
     PaymentIntentFact,
     RefundFact,
     parse_fact,
@@ -23,6 +26,7 @@ from billing_service.stripe_events.object_fields import FactInvalid
 from billing_service.stripe_events.ownership import Claim, Owner, Whose, owner_of
 from billing_service.stripe_events.payments import handle_payment_intent
 from billing_service.stripe_events.refunds import handle_charge, handle_refund
+from billing_service.stripe_events.runs import Runs
 from billing_service.stripe_events.verdict import Verdict, ignored, quarantined, waiting
 
 _FOREIGN: Final = "the object is another product's or deployment's"
@@ -30,28 +34,29 @@ _LOST: Final = "the object carries our mark, and the ledger does not know it: wa
 
 
 class Unreadable(NamedTuple):
-    """An event whose object is not what its type promises."""
+    """An event whose object lacks what a rule needs."""
 
     note: str
 
 
 def read_fact(environment: Environment, envelope: Envelope) -> Fact | Unreadable | Verdict:
     """What the event says; a verdict where it has no effect whosever its object is."""
-    if envelope.connected_account is not None:
+    if envelope.is_connected:
         return ignored("about a connected account")
-    if envelope.livemode != environment.terms.livemode:
+    if envelope.event_type not in HANDLED_TYPES:
+        return ignored("a type that has no effect here")
+    if envelope.livemode is not environment.terms.livemode:
         return quarantined(f"livemode is {envelope.livemode}, the service's is {environment.terms.livemode}")
     try:
         fact = parse_fact(envelope)
-        if isinstance(fact, RefundFact):
-            status_from_stripe(fact.status)
-    except (FactInvalid, UnknownRefundStatusError) as error:
+    except FactInvalid as error:
         return Unreadable(str(error))
-    return ignored("a type that has no effect here") if fact is None else fact
+    assert fact is not None, "every handled type is read"
+    return ignored(fact.note) if isinstance(fact, NoFact) else fact
 
 
-def effect_of(environment: Environment, claim: Claim, fact: Fact | Unreadable | Verdict, refunds: list[RefundNews] | None) -> Work[Verdict]:
-    """Applies the event to what is ours, and to nothing else. `refunds` is Stripe's own list, where it was asked for."""
+def effect_of(environment: Environment, claim: Claim, fact: Fact | Unreadable | Verdict, runs: Runs) -> Work[Verdict]:
+    """Applies the event to what is ours, and to nothing else."""
     if isinstance(fact, Verdict):
         return fact
     owner = yield from owner_of(environment.deployment, claim)
@@ -61,7 +66,7 @@ def effect_of(environment: Environment, claim: Claim, fact: Fact | Unreadable | 
         return quarantined(_LOST) if _money_moved(fact) else ignored(_LOST)
     if isinstance(fact, Unreadable):
         return (yield from _unreadable(owner, claim, fact))
-    return (yield from _handle(environment, owner, fact, refunds))
+    return (yield from _handle(environment, owner, fact, runs))
 
 
 def _money_moved(fact: Fact | Unreadable) -> bool:
@@ -69,8 +74,6 @@ def _money_moved(fact: Fact | Unreadable) -> bool:
     match fact:
         case CheckoutFact():
             return fact.news is PurchaseNews.PAID
-        case PaymentIntentFact():
-            return fact.status == "succeeded"
         case CustomerFact():
             return False
         case _:
@@ -84,15 +87,19 @@ def _unreadable(owner: Owner, claim: Claim, fact: Unreadable) -> Work[Verdict]:
     return quarantined(fact.note)
 
 
-def _handle(environment: Environment, owner: Owner, fact: Fact, refunds: list[RefundNews] | None) -> Work[Verdict]:
+def _handle(environment: Environment, owner: Owner, fact: Fact, runs: Runs) -> Work[Verdict]:
     match fact:
         case CheckoutFact():
-            return (yield from handle_checkout(environment, owner.of_purchase(), fact, refunds))
+            return (yield from handle_checkout(environment, owner.of_purchase(), fact, runs))
         case PaymentIntentFact():
-            return (yield from handle_payment_intent(environment, owner.of_purchase(), fact, refunds))
+            return (yield from handle_payment_intent(environment, owner.of_purchase(), fact))
         case RefundFact():
             return (yield from handle_refund(environment, fact))
         case ChargeFact():
-            return (yield from handle_charge(environment, fact, refunds))
+            return (yield from handle_charge(environment, fact, runs))
+        case DisputeFact():
+            return (yield from handle_dispute(environment, fact))
         case CustomerFact():
-            return (yield from handle_customer(environment, owner.account_id, fact))
+            return (yield from handle_customer(environment, owner.account_id, fact, runs))
+        case NoFact():
+            return ignored(fact.note)

@@ -1,5 +1,6 @@
 """What an event says, as plain values: one fact per family of events. Pure; the only exception is FactInvalid.
 
+A fact holds what a rule needs, and nothing else of the object is looked at: a field that nobody needs must not refuse a payment.
 Money is a whole number of the currency's smallest unit. Statuses are Stripe's own words. Ids of ours are what the object's metadata
 names: `ownership` says whether to believe them.
 """
@@ -11,16 +12,35 @@ from typing import Final
 
 from billing_service.domain.deployment import MARK_FIELD
 from billing_service.domain.purchases import PurchaseNews, checkout_news
+from billing_service.payments.port import ProviderRefund
 from billing_service.stripe_events.envelope import Envelope
 from billing_service.stripe_events.object_fields import FactInvalid, ObjectFields
 
+CHECKOUT_EXPIRED: Final = "checkout.session.expired"
 ASYNC_PAYMENT_FAILED: Final = "checkout.session.async_payment_failed"
+CUSTOMER_CREATED: Final = "customer.created"
 CUSTOMER_DELETED: Final = "customer.deleted"
+FRAUD_WARNING: Final = "radar.early_fraud_warning"
+
+MONEY_NEWS: Final = frozenset({PurchaseNews.PAID, PurchaseNews.FUNDS_PROMISED})
+"""What a checkout says of money. Only for these are its amounts looked at."""
+_SESSION_STATUSES: Final = frozenset({"open", "complete", "expired"})
+_PAYMENT_STATUSES: Final = frozenset({"paid", "unpaid", "no_payment_required"})
+
+
+@dataclass(frozen=True, slots=True)
+class NoFact:
+    """The event is of a handled type, and no rule needs it."""
+
+    note: str
 
 
 @dataclass(frozen=True, slots=True)
 class CheckoutFact:
-    """A Checkout Session at the moment of the event; fits `domain.purchases.CheckoutReport`."""
+    """A Checkout Session at the moment of the event; fits `domain.purchases.CheckoutReport`.
+
+    Amounts and currency are None, and discount and tax 0, where `news` is not of money.
+    """
 
     session_id: str
     purchase_id: str | None
@@ -33,76 +53,71 @@ class CheckoutFact:
     payment_status: str
     payment_intent_id: str | None
     """Known once the customer pays; never for a free checkout."""
-    customer_id: str | None
     amount_subtotal_minor: int | None
     amount_total_minor: int | None
     amount_discount_minor: int
     amount_tax_minor: int
     currency: str | None
-    """None, as the amounts, in modes that sell nothing."""
     livemode: bool
     news: PurchaseNews | None
-    """What it means for the purchase."""
+    """What it means for the purchase; None while the customer has not finished."""
 
 
 @dataclass(frozen=True, slots=True)
 class PaymentIntentFact:
-    """Says which payment belongs to which purchase. It never grants: the session's event does."""
+    """A payment of a purchase succeeded. It never grants: the session's event does."""
 
     payment_intent_id: str
-    status: str
-    amount_minor: int
-    amount_received_minor: int
-    currency: str
-    customer_id: str | None
-    latest_charge_id: str | None
     purchase_id: str | None
     account_id: str | None
-    livemode: bool
+    amount_minor: int
+    currency: str
+    time_us: int | None
+    """When Stripe said so; None where the event has no time."""
 
 
 @dataclass(frozen=True, slots=True)
 class RefundFact:
     """One refund. Refunds begun in the Dashboard name nothing of ours: find their purchase by the payment."""
 
-    stripe_refund_id: str
-    payment_intent_id: str | None
-    charge_id: str | None
-    amount_minor: int
-    currency: str
-    status: str
-    """pending · requires_action · succeeded · failed · canceled"""
-    refund_id: str | None
-    purchase_id: str | None
-    mark: str
-    """Whatever it carries as one; empty for none."""
+    payment_intent_id: str
+    sent: ProviderRefund | None
+    """None where the object says nothing usable; `fault` says why. It matters only once a purchase knows the payment."""
+    fault: str
 
 
 @dataclass(frozen=True, slots=True)
 class ChargeFact:
-    """A charge, as `charge.refunded` sends it. `amount_refunded_minor` is cumulative over all its refunds: never an amount to take."""
+    """A charge, as `charge.refunded` sends it."""
 
-    charge_id: str
-    payment_intent_id: str | None
-    amount_minor: int
-    amount_refunded_minor: int
-    currency: str
-    purchase_id: str | None
-    livemode: bool
+    payment_intent_id: str
+    amount_refunded_minor: int | None
+    """Cumulative over all its refunds: never an amount to take. None where it can't be relied on."""
+
+
+@dataclass(frozen=True, slots=True)
+class DisputeFact:
+    """A dispute of a payment, or a warning of one."""
+
+    payment_intent_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class CustomerFact:
-    """A customer as it stands, or as it stood when it was deleted."""
+    """A customer as it stood at the moment of the event."""
 
     customer_id: str
     email: str
     name: str
     account_id: str | None
+    time_us: int | None
+    """When Stripe said so; None where the event has no time."""
+    is_new: bool
+    """Whether this is the customer's first event."""
     deleted: bool
 
 
-Fact = CheckoutFact | PaymentIntentFact | RefundFact | ChargeFact | CustomerFact
+Fact = NoFact | CheckoutFact | PaymentIntentFact | RefundFact | ChargeFact | DisputeFact | CustomerFact
 
 
 def parse_fact(envelope: Envelope) -> Fact | None:
@@ -111,90 +126,145 @@ def parse_fact(envelope: Envelope) -> Fact | None:
     return None if parse is None else parse(envelope)
 
 
-def checkout_fact(envelope: Envelope) -> CheckoutFact:
+def checkout_fact(envelope: Envelope) -> Fact:
     fields = ObjectFields(envelope.object, "checkout.session")
     in_metadata, in_reference = fields.metadata_text("purchase_id"), fields.own_text("client_reference_id")
-    agree = in_metadata == in_reference
+    mode = fields.optional_word("mode") or ""
+    if mode not in ("", "payment"):
+        return NoFact(f"a checkout in mode {mode} sells no credits here")
+    status = _known(fields, "status", _SESSION_STATUSES) or ("expired" if envelope.event_type == CHECKOUT_EXPIRED else "complete")
     fact = CheckoutFact(
         session_id=fields.word("id"),
-        purchase_id=in_metadata if agree else None,
-        note="" if agree else "metadata.purchase_id and client_reference_id disagree",
+        purchase_id=in_metadata if in_metadata == in_reference else None,
+        note="" if in_metadata == in_reference else "metadata.purchase_id and client_reference_id disagree",
         account_id=fields.metadata_text("account_id"),
-        mode=fields.word("mode"),
-        status=fields.optional_word("status"),
-        payment_status=fields.word("payment_status"),
+        mode=mode,
+        status=status,
+        payment_status=_payment_status(envelope.event_type, fields) if status == "complete" else "unpaid",
+        payment_intent_id=None,
+        amount_subtotal_minor=None,
+        amount_total_minor=None,
+        amount_discount_minor=0,
+        amount_tax_minor=0,
+        currency=None,
+        livemode=_livemode(envelope, fields),
+        news=None,
+    )
+    news = _news(envelope.event_type, fact)
+    if news not in MONEY_NEWS:
+        return replace(fact, news=news)
+    return replace(
+        fact,
+        news=news,
         payment_intent_id=fields.reference("payment_intent"),
-        customer_id=fields.reference("customer"),
         amount_subtotal_minor=fields.optional_amount("amount_subtotal"),
         amount_total_minor=fields.optional_amount("amount_total"),
         amount_discount_minor=fields.part_amount("total_details", "amount_discount"),
         amount_tax_minor=fields.part_amount("total_details", "amount_tax"),
         currency=fields.optional_currency(),
-        livemode=_livemode(envelope, fields),
-        news=None,
     )
-    return replace(fact, news=_news(envelope.event_type, fact))
 
 
-def payment_intent_fact(envelope: Envelope) -> PaymentIntentFact:
+def payment_intent_fact(envelope: Envelope) -> Fact:
     fields = ObjectFields(envelope.object, "payment_intent")
+    _livemode(envelope, fields)
+    received = fields.optional_amount("amount_received")
     return PaymentIntentFact(
         payment_intent_id=fields.word("id"),
-        status=fields.word("status"),
-        amount_minor=fields.amount("amount"),
-        amount_received_minor=fields.optional_amount("amount_received") or 0,
-        currency=fields.currency(),
-        customer_id=fields.reference("customer"),
-        latest_charge_id=fields.reference("latest_charge"),
         purchase_id=fields.metadata_text("purchase_id"),
         account_id=fields.metadata_text("account_id"),
-        livemode=_livemode(envelope, fields),
+        amount_minor=fields.amount("amount") if received is None else received,
+        currency=fields.currency(),
+        time_us=envelope.created_us,
     )
 
 
-def refund_fact(envelope: Envelope) -> RefundFact:
+def attempt_fact(envelope: Envelope) -> Fact:
+    """A customer whose card was declined may try again on the same page, and a page that was closed cancels its payment."""
+    del envelope
+    return NoFact("a payment that did not succeed: its checkout says what becomes of the purchase")
+
+
+def refund_fact(envelope: Envelope) -> Fact:
     fields = ObjectFields(envelope.object, "refund")
-    return RefundFact(
+    payment_intent_id = fields.reference("payment_intent")
+    if payment_intent_id is None:
+        return NoFact("the refund belongs to no payment intent")
+    try:
+        sent, fault = _refund(fields, payment_intent_id), ""
+    except FactInvalid as error:
+        sent, fault = None, str(error)
+    return RefundFact(payment_intent_id, sent, fault)
+
+
+def charge_fact(envelope: Envelope) -> Fact:
+    fields = ObjectFields(envelope.object, "charge")
+    payment_intent_id = fields.reference("payment_intent")
+    if payment_intent_id is None:
+        return NoFact("the charge belongs to no payment intent")
+    try:
+        amount_refunded_minor = fields.optional_amount("amount_refunded")
+    except FactInvalid:
+        amount_refunded_minor = None
+    return ChargeFact(payment_intent_id, amount_refunded_minor)
+
+
+def dispute_fact(envelope: Envelope) -> Fact:
+    kind = FRAUD_WARNING if envelope.event_type.startswith(FRAUD_WARNING) else "dispute"
+    payment_intent_id = ObjectFields(envelope.object, kind).reference("payment_intent")
+    return NoFact("it belongs to no payment intent") if payment_intent_id is None else DisputeFact(payment_intent_id)
+
+
+def customer_fact(envelope: Envelope) -> Fact:
+    fields = ObjectFields(envelope.object, "customer")
+    return CustomerFact(
+        customer_id=fields.word("id"),
+        email=fields.plain("email"),
+        name=fields.plain("name"),
+        account_id=fields.metadata_text("account_id"),
+        time_us=envelope.created_us,
+        is_new=envelope.event_type == CUSTOMER_CREATED,
+        deleted=envelope.event_type == CUSTOMER_DELETED or fields.is_true("deleted"),
+    )
+
+
+def _refund(fields: ObjectFields, payment_intent_id: str) -> ProviderRefund:
+    return ProviderRefund(
         stripe_refund_id=fields.word("id"),
-        payment_intent_id=fields.reference("payment_intent"),
-        charge_id=fields.reference("charge"),
+        status=fields.optional_word("status") or "",
         amount_minor=fields.amount("amount"),
         currency=fields.currency(),
-        status=fields.word("status"),
+        payment_intent_id=payment_intent_id,
+        charge_id=None,
         refund_id=fields.metadata_text("refund_id"),
         purchase_id=fields.metadata_text("purchase_id"),
         mark=fields.metadata_text(MARK_FIELD) or "",
     )
 
 
-def charge_fact(envelope: Envelope) -> ChargeFact:
-    fields = ObjectFields(envelope.object, "charge")
-    return ChargeFact(
-        charge_id=fields.word("id"),
-        payment_intent_id=fields.reference("payment_intent"),
-        amount_minor=fields.amount("amount"),
-        amount_refunded_minor=fields.amount("amount_refunded"),
-        currency=fields.currency(),
-        purchase_id=fields.metadata_text("purchase_id"),
-        livemode=_livemode(envelope, fields),
-    )
-
-
-def customer_fact(envelope: Envelope) -> CustomerFact:
-    fields = ObjectFields(envelope.object, "customer")
-    return CustomerFact(
-        customer_id=fields.word("id"),
-        email=fields.text("email"),
-        name=fields.text("name"),
-        account_id=fields.metadata_text("account_id"),
-        deleted=envelope.event_type == CUSTOMER_DELETED or fields.flag("deleted", default=False),
-    )
-
-
 def _livemode(envelope: Envelope, fields: ObjectFields) -> bool:
-    if fields.flag("livemode") != envelope.livemode:
+    """The object's own mode, which is the event's. Objects of some old versions have none."""
+    livemode = envelope.livemode is True
+    if fields.flag("livemode") not in (None, livemode):
         raise FactInvalid("livemode of the event and of its object differ")
-    return envelope.livemode
+    return livemode
+
+
+def _payment_status(event_type: str, fields: ObjectFields) -> str:
+    if event_type == ASYNC_PAYMENT_FAILED:  # whatever else it may say
+        return "paid" if fields.is_word("payment_status", "paid") else "unpaid"
+    status = _known(fields, "payment_status", _PAYMENT_STATUSES)
+    if status is None:
+        raise FactInvalid("checkout.session.payment_status is missing")
+    return status
+
+
+def _known(fields: ObjectFields, name: str, words: frozenset[str]) -> str | None:
+    """One of Stripe's words that has a meaning here; None where absent."""
+    word = fields.optional_word(name)
+    if word is not None and word not in words:
+        raise FactInvalid(f"checkout.session.{name} is a word that is not known")
+    return word
 
 
 def _news(event_type: str, fact: CheckoutFact) -> PurchaseNews | None:
@@ -206,17 +276,24 @@ def _news(event_type: str, fact: CheckoutFact) -> PurchaseNews | None:
 _PARSERS: Final[Mapping[str, Callable[[Envelope], Fact]]] = MappingProxyType(
     {
         "checkout.session.completed": checkout_fact,
-        "checkout.session.expired": checkout_fact,
+        CHECKOUT_EXPIRED: checkout_fact,
         "checkout.session.async_payment_succeeded": checkout_fact,
         ASYNC_PAYMENT_FAILED: checkout_fact,
         "payment_intent.succeeded": payment_intent_fact,
-        "payment_intent.payment_failed": payment_intent_fact,
-        "payment_intent.canceled": payment_intent_fact,
+        "payment_intent.payment_failed": attempt_fact,
+        "payment_intent.canceled": attempt_fact,
         "charge.refunded": charge_fact,
+        "charge.refund.updated": refund_fact,
         "refund.created": refund_fact,
         "refund.updated": refund_fact,
         "refund.failed": refund_fact,
-        "customer.created": customer_fact,
+        "charge.dispute.created": dispute_fact,
+        "charge.dispute.updated": dispute_fact,
+        "charge.dispute.funds_withdrawn": dispute_fact,
+        "charge.dispute.funds_reinstated": dispute_fact,
+        "charge.dispute.closed": dispute_fact,
+        "radar.early_fraud_warning.created": dispute_fact,
+        CUSTOMER_CREATED: customer_fact,
         "customer.updated": customer_fact,
         CUSTOMER_DELETED: customer_fact,
     }

@@ -19,9 +19,9 @@ from billing_service.storage.event_rows import EventStatus, InboxEvent, claim_ev
 from billing_service.storage.statements import Work
 from billing_service.stripe_events.effect import effect_of, read_fact
 from billing_service.stripe_events.envelope import Envelope, EnvelopeInvalid, parse_envelope
-from billing_service.stripe_events.facts import HANDLED_TYPES, Fact
+from billing_service.stripe_events.facts import HANDLED_TYPES
 from billing_service.stripe_events.ownership import read_claim
-from billing_service.stripe_events.refunds import ask_for_refunds
+from billing_service.stripe_events.runs import Runs
 from billing_service.stripe_events.verdict import Verdict, quarantined
 
 log = structlog.get_logger(__name__)
@@ -109,17 +109,16 @@ def _replayed(request: Request) -> Work[Answer | None]:
 
 
 async def _process(environment: Environment, envelope: Envelope, payload: bytes, *, again: bool) -> Processed:
-    claim, fact = read_claim(envelope), read_fact(environment, envelope)
+    claim, fact, runs = read_claim(envelope), read_fact(environment, envelope), Runs(environment)
     try:
-        refunds = await ask_for_refunds(environment, claim, fact) if isinstance(fact, Fact) else None
-        effect = partial(effect_of, environment, claim, fact, refunds)
-        verdict = await environment.store.write(partial(_keep, environment, envelope, payload, effect, again=again))
+        effect = partial(effect_of, environment, claim, fact, runs)
+        verdict = await runs.write(partial(_keep, environment, envelope, payload, effect, again=again))
     except Refusal as refusal:
         # A rule of money stood against the effect: nothing of it was stored, so the event is kept for an operator.
         verdict = quarantined(f"{refusal.reason}: {refusal.message}")
         await environment.store.write(partial(_keep, environment, envelope, payload, partial(_said, verdict), again=again))
     except Exception as error:
-        environment.figures.events[_counted_type(envelope), FAILED] += 1
+        environment.figures.events[_counted_type(envelope.event_type), FAILED] += 1
         await _keep_failure(environment, envelope, payload, error)
         raise
     outcome = Outcome.DUPLICATE if verdict is None else Outcome(verdict.status.value)
@@ -131,16 +130,26 @@ async def _process(environment: Environment, envelope: Envelope, payload: bytes,
 
 def _count(environment: Environment, envelope: Envelope, outcome: Outcome, verdict: Verdict | None) -> None:
     figures = environment.figures
-    figures.events[_counted_type(envelope), outcome.value] += 1
-    if outcome is Outcome.PROCESSED:
+    figures.events[_counted_type(envelope.event_type), outcome.value] += 1
+    if outcome is Outcome.PROCESSED and envelope.created_us is not None:
         figures.event_delays.observe(environment.clock_us() - envelope.created_us)
-    if verdict is not None and verdict.completed_after_us is not None:
-        figures.completions.observe(verdict.completed_after_us)
+    if verdict is not None:
+        count_effects(environment, verdict)
 
 
-def _counted_type(envelope: Envelope) -> str:
+def count_effects(environment: Environment, verdict: Verdict) -> None:
+    """Counts what a handler did beside its own event. After the commit: a unit of work may run several times."""
+    if verdict.completed_after_us is not None:
+        environment.figures.completions.observe(verdict.completed_after_us)
+    for event in verdict.picked_up:
+        environment.figures.events[_counted_type(event.event_type), event.status.value] += 1
+        if event.status is EventStatus.QUARANTINED:
+            log.error("stripe_event_quarantined", event_id=event.event_id, event_type=event.event_type)
+
+
+def _counted_type(event_type: str) -> str:
     """A type that has an effect here: the list of all others has no end."""
-    return envelope.event_type if envelope.event_type in HANDLED_TYPES else OTHER_TYPES
+    return event_type if event_type in HANDLED_TYPES else OTHER_TYPES
 
 
 def _keep(

@@ -4,9 +4,10 @@ from billing_service.commands.environment import Environment
 from billing_service.commands.reversals import purchase_accounts
 from billing_service.commands.unit import Unit, begin
 from billing_service.domain.records import Purchase
-from billing_service.storage.purchase_rows import find_purchase, read_purchase
+from billing_service.storage.purchase_rows import await_reference, find_purchase, read_purchase
 from billing_service.storage.statements import Work
 from billing_service.stripe_events.ownership import PurchaseKey
+from billing_service.stripe_events.verdict import Verdict, ignored, waiting
 
 
 def locked_purchase(environment: Environment, key: PurchaseKey) -> Work[tuple[Unit, Purchase]]:
@@ -15,6 +16,17 @@ def locked_purchase(environment: Environment, key: PurchaseKey) -> Work[tuple[Un
     purchase = yield from read_purchase(*key)
     assert purchase is not None, "a reference names a purchase that is there"
     return unit, purchase
+
+
+def purchase_of_payment(environment: Environment, payment_intent_id: str) -> Work[tuple[Unit, Purchase] | Verdict]:
+    """The purchase that a payment paid. Else the verdict: the event waits until a purchase knows the payment."""
+    key = yield from await_reference(payment_intent_id)
+    if key is None:
+        return waiting(payment_intent_id)
+    found = yield from locked_purchase(environment, key)
+    if found[1].payment_intent_id != payment_intent_id:
+        return ignored("the purchase was paid by another payment")
+    return found
 
 
 def other_purchase(reference: str | None, purchase: Purchase) -> Work[bool]:

@@ -1,20 +1,21 @@
-"""Typed reading of the object inside an event. Every wrong shape is FactInvalid, which names the field and repeats no content."""
+"""Typed reading of the object inside an event, one field at a time, so that only what a rule needs can be wrong.
 
-import re
+A wrong shape is FactInvalid, which names the field and repeats no content.
+"""
+
 from collections.abc import Mapping
 from typing import Any, Final
 
-AMOUNT_MINOR_MAX: Final = 10**15
-"""Far above any payment, far below the limit of a 64-bit integer."""
-TEXT_CHARACTERS_MAX: Final = 1_000
-OWN_TEXT_CHARACTERS_MAX: Final = 255
+from billing_service.domain.amounts import MONEY_MINOR_MAX
 
-_WORD: Final = re.compile(r"[A-Za-z0-9_]{1,255}")
-_CURRENCY: Final = re.compile(r"[a-z]{3}")
+ID_CHARACTERS_MAX: Final = 255
+"""Of ids, of Stripe's own words, and of the texts that we put on objects ourselves."""
+
+_CURRENCY_LETTERS: Final = 3
 
 
 class FactInvalid(ValueError):  # noqa: N818 - a typed "no", like the others
-    """The event is Stripe's, but the object inside is not what its type promises. To be kept and alarmed, never acted on."""
+    """The event is Stripe's, but a field that a rule needs is not what its type promises. To be kept and alarmed, never acted on."""
 
 
 class ObjectFields:
@@ -29,7 +30,7 @@ class ObjectFields:
         self._where = kind
 
     def word(self, name: str) -> str:
-        """An id or one of Stripe's own words: letters, digits and underscores."""
+        """An id, or one of Stripe's own words. Customers may choose the ids of some objects, so any printable text is one."""
         value = self.optional_word(name)
         if value is None:
             raise FactInvalid(f"{self._where}.{name} is missing")
@@ -76,24 +77,28 @@ class ObjectFields:
         value = self._values.get(name)
         if value is None:
             return None
-        if not isinstance(value, str) or _CURRENCY.fullmatch(value) is None:
+        letters = isinstance(value, str) and len(value) == _CURRENCY_LETTERS and value.isascii() and value.isalpha() and value.islower()
+        if not letters:
             raise FactInvalid(f"{self._where}.{name} is not a lower-case currency code")
-        return value
+        return str(value)
 
-    def flag(self, name: str, *, default: bool | None = None) -> bool:
-        value = self._values.get(name, default)
-        if not isinstance(value, bool):
+    def flag(self, name: str) -> bool | None:
+        """None where absent."""
+        value = self._values.get(name)
+        if value is not None and not isinstance(value, bool):
             raise FactInvalid(f"{self._where}.{name} is neither true nor false")
         return value
 
-    def text(self, name: str) -> str:
-        """Words of a person; empty where absent."""
+    def is_true(self, name: str) -> bool:
+        return self._values.get(name) is True
+
+    def is_word(self, name: str, word: str) -> bool:
+        return bool(self._values.get(name) == word)
+
+    def plain(self, name: str) -> str:
+        """Words of a person: nothing rests on them. Empty where there are none."""
         value = self._values.get(name)
-        if value is None:
-            return ""
-        if not isinstance(value, str) or len(value) > TEXT_CHARACTERS_MAX or "\x00" in value:
-            raise FactInvalid(f"{self._where}.{name} is not text of at most {TEXT_CHARACTERS_MAX} characters")
-        return value
+        return value if isinstance(value, str) else ""
 
     def own_text(self, name: str) -> str | None:
         """A top-level text that we may have put there ourselves; None where absent or of a shape that we never write."""
@@ -102,29 +107,27 @@ class ObjectFields:
     def metadata_text(self, name: str) -> str | None:
         """The same, in the metadata. Metadata belongs to whoever made the object, so no content of it is invalid."""
         metadata = self._values.get("metadata")
-        if metadata is None:
-            return None
-        if not isinstance(metadata, dict):
-            raise FactInvalid(f"{self._where}.metadata is not an object")
-        return own_text(metadata.get(name))
+        return own_text(metadata.get(name)) if isinstance(metadata, dict) else None
 
     def _word(self, name: str, value: object) -> str | None:
         if value is None:
             return None
-        if not isinstance(value, str) or _WORD.fullmatch(value) is None:
+        if not _is_word(value):
             raise FactInvalid(f"{self._where}.{name} is not an id or a word")
-        return value
+        return str(value)
 
     def _amount(self, name: str, value: object) -> int | None:
         if value is None:
             return None
-        if type(value) is not int or not 0 <= value <= AMOUNT_MINOR_MAX:
-            raise FactInvalid(f"{self._where}.{name} is not a whole number from 0 to {AMOUNT_MINOR_MAX}")
+        if type(value) is not int or not 0 <= value <= MONEY_MINOR_MAX:
+            raise FactInvalid(f"{self._where}.{name} is not a whole number from 0 to {MONEY_MINOR_MAX}")
         return value
 
 
 def own_text(value: object) -> str | None:
     """A text that we may have written at Stripe ourselves; None for anything else."""
-    if isinstance(value, str) and 0 < len(value) <= OWN_TEXT_CHARACTERS_MAX and value.isprintable():
-        return value
-    return None
+    return str(value) if _is_word(value) else None
+
+
+def _is_word(value: object) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= ID_CHARACTERS_MAX and value.isprintable()

@@ -13,8 +13,8 @@ How an event is handled:
     owner = yield from owner_of(environment.deployment, claim) # in the transaction of the effect: `effect.effect_of`
 
 FOREIGN is ignored: kept, answered, and nothing else. LOST is ours, but the ledger does not know it: a backup older than it was restored.
-What says that its money moved is quarantined. UNDECIDED is a refund without a mark, of a payment that no purchase knows yet: it waits
-for its payment, and costs a row of the inbox. OURS reaches its handler, which acts on `owner.purchase` or `owner.account_id` and on
+What says that its money moved is quarantined. UNDECIDED is a refund without a mark, or a dispute, of a payment that no purchase
+knows yet: it waits for its payment, and costs a row of the inbox. OURS reaches its handler, which acts on `owner.purchase` or `owner.account_id` and on
 no id that it finds in metadata.
 """
 
@@ -120,6 +120,12 @@ def _refund(deployment: Deployment, claim: Claim) -> Work[Owner]:
     return UNDECIDED if claim.payment_intent_id else FOREIGN
 
 
+def _dispute(_deployment: Deployment, claim: Claim) -> Work[Owner]:
+    """It carries no metadata of ours: only its payment says whose it is."""
+    known = yield from _known(claim.payment_intent_id)
+    return known or (UNDECIDED if claim.payment_intent_id else FOREIGN)
+
+
 def _customer(deployment: Deployment, claim: Claim) -> Work[Owner]:
     account_id = yield from whose_customer(claim.stripe_id)
     if account_id is not None:
@@ -161,6 +167,9 @@ _BY_FAMILY: Final[Mapping[str, Callable[[Deployment, Claim], Work[Owner]]]] = {
     "checkout.session": _checkout,
     "payment_intent": _payment,
     "charge": _charge,
+    "charge.refund": _refund,
+    "charge.dispute": _dispute,
+    "radar.early_fraud_warning": _dispute,
     "refund": _refund,
     "customer": _customer,
 }

@@ -1,82 +1,99 @@
-"""Binds a payment to its purchase, and picks up what came for it too early."""
+"""What payments say of their purchase, how one is bound to it, and what came for it too early."""
 
-from collections.abc import Sequence
+from typing import Final
 
 from billing_service.commands.environment import Environment
-from billing_service.commands.refund_news import RefundNews, UnknownRefundStatusError, apply_refund_news, status_from_stripe
+from billing_service.commands.sale_terms import terms_of
 from billing_service.commands.unit import Unit
-from billing_service.domain.deployment import Deployment, MarkKind
+from billing_service.domain.purchases import PurchaseSnapshot, check_intent
 from billing_service.domain.records import Purchase
-from billing_service.domain.refusals import conflict
-from billing_service.payments.port import ProviderRefund
-from billing_service.storage.event_rows import close_event, waiting_events
+from billing_service.domain.refusals import Failure, Refusal
+from billing_service.storage.event_rows import InboxEvent, close_event, waiting_events
 from billing_service.storage.purchase_rows import PURCHASES, claim_reference
 from billing_service.storage.statements import Work
+from billing_service.storage.store import ConflictError
+from billing_service.stripe_events.disputes import DISPUTED
 from billing_service.stripe_events.envelope import parse_envelope
-from billing_service.stripe_events.facts import ChargeFact, PaymentIntentFact, RefundFact, parse_fact
+from billing_service.stripe_events.facts import ChargeFact, DisputeFact, PaymentIntentFact, RefundFact, parse_fact
 from billing_service.stripe_events.lookup import locked_purchase, other_purchase
 from billing_service.stripe_events.object_fields import FactInvalid
 from billing_service.stripe_events.ownership import PurchaseKey
-from billing_service.stripe_events.verdict import PROCESSED, Verdict, quarantined
+from billing_service.stripe_events.refunds import apply_charge, apply_refund
+from billing_service.stripe_events.runs import Runs, SpoiledError, UnansweredError
+from billing_service.stripe_events.verdict import PROCESSED, PickedUp, Verdict, ignored, quarantined
+
+_REFUNDED: Final = "charge.refunded"
 
 
-def handle_payment_intent(
-    environment: Environment, key: PurchaseKey, fact: PaymentIntentFact, refunds: Sequence[RefundNews] | None
-) -> Work[Verdict]:
-    """payment_intent.*: says which payment is whose. It never grants, and a customer whose card was declined may try again."""
+def handle_payment_intent(environment: Environment, key: PurchaseKey, fact: PaymentIntentFact) -> Work[Verdict]:
+    """payment_intent.succeeded: notes that the money is there. It neither grants nor binds: which payment is the purchase's, the
+    session says."""
     unit, purchase = yield from locked_purchase(environment, key)
-    if fact.purchase_id not in (None, purchase.purchase_id):
-        return quarantined("the payment names another purchase than the one that it is bound to")
-    if (yield from other_purchase(fact.payment_intent_id, purchase)) or purchase.payment_intent_id not in ("", fact.payment_intent_id):
-        return quarantined("the payment and the purchase are bound to others")
-    yield from link_payment(unit, purchase, fact.payment_intent_id, refunds)
-    yield from unit.write()
+    if (yield from other_purchase(fact.payment_intent_id, purchase)):
+        return quarantined("the payment is another purchase's")
+    mismatch = check_intent(
+        snapshot_of(purchase),
+        fact,
+        promotion_codes_allowed=terms_of(environment, purchase).promotion_codes_allowed,
+    )
+    if mismatch is not None:
+        return quarantined(str(mismatch))
+    told_us = unit.now_us if fact.time_us is None else fact.time_us
+    if purchase.payment_time_us is None or told_us < purchase.payment_time_us:
+        purchase.payment_time_us = told_us
+        yield from PURCHASES.replace(purchase)
+    if purchase.payment_intent_id not in ("", fact.payment_intent_id):
+        return quarantined("the purchase was paid by another payment as well")
     return PROCESSED
 
 
-def link_payment(unit: Unit, purchase: Purchase, payment_intent_id: str | None, refunds: Sequence[RefundNews] | None) -> Work[None]:
-    """Binds a payment that is nobody else's, then applies the refunds that waited for it, and those that Stripe was asked for.
-
-    `refunds` is None when Stripe was not asked. Raises Failure when it should have been: a charge that names no refund came to wait
-    meanwhile, and the next try of this event asks.
-    """
-    if not payment_intent_id:
-        return
-    if purchase.payment_intent_id != payment_intent_id:
-        purchase.payment_intent_id = payment_intent_id
-        yield from PURCHASES.replace(purchase)
-        bound = yield from claim_reference(payment_intent_id, purchase.account_id, purchase.purchase_id)
-        assert bound, "checked before anything was changed"
-        yield from _pick_up(unit, purchase, asked=refunds is not None)
-    for news in refunds or ():
-        yield from apply_refund_news(unit, purchase, news)
-
-
-def _pick_up(unit: Unit, purchase: Purchase, *, asked: bool) -> Work[None]:
-    """Gives the events that waited for this payment their effect."""
-    for event in (yield from waiting_events(purchase.payment_intent_id)):
-        verdict = PROCESSED
-        try:
-            fact = parse_fact(parse_envelope(event.payload))
-            news = refund_news(unit.environment.deployment, fact) if isinstance(fact, RefundFact) else None
-        except (FactInvalid, UnknownRefundStatusError) as error:
-            fact, news, verdict = None, None, quarantined(str(error))
-        if news is not None and news.currency == purchase.currency:
-            yield from apply_refund_news(unit, purchase, news)
-        elif news is not None:
-            verdict = quarantined(f"currency: expected {purchase.currency}")
-        elif isinstance(fact, ChargeFact) and not asked:
-            raise conflict()
-        yield from close_event(event.event_id, verdict.status, unit.now_us, error=verdict.note)
-
-
-def refund_news(deployment: Deployment, sent: RefundFact | ProviderRefund) -> RefundNews:
-    """What an event, or Stripe's own list, says of a refund. Raises UnknownRefundStatusError."""
-    return RefundNews(
-        sent.stripe_refund_id,
-        sent.refund_id or "",
-        sent.amount_minor,
-        sent.currency,
-        status_from_stripe(sent.status),
-        is_ours=deployment.made(MarkKind.REFUND, sent.refund_id or "", sent.mark),
+def snapshot_of(purchase: Purchase) -> PurchaseSnapshot:
+    return PurchaseSnapshot(
+        purchase.purchase_id, purchase.account_id, purchase.amount_minor, purchase.currency, purchase.checkout_session_id or None
     )
+
+
+def link_payment(unit: Unit, purchase: Purchase, payment_intent_id: str | None, runs: Runs) -> Work[tuple[PickedUp, ...]]:
+    """Binds a payment that is nobody else's, and gives the events that waited for it their effect. The caller writes the purchase."""
+    if not payment_intent_id or purchase.payment_intent_id == payment_intent_id:
+        return ()
+    purchase.payment_intent_id = payment_intent_id
+    bound = yield from claim_reference(payment_intent_id, purchase.account_id, purchase.purchase_id)
+    assert bound, "checked before anything was changed"
+    waiting = yield from waiting_events(payment_intent_id)
+    picked = []
+    # The refunds themselves first: when all are known, Stripe need not be asked for them.
+    for event in sorted(waiting, key=lambda event: event.event_type == _REFUNDED):
+        verdict = yield from _picked_up(unit, purchase, event, runs)
+        yield from close_event(event.event_id, verdict.status, unit.now_us, error=verdict.note)
+        picked.append(PickedUp(event.event_id, event.event_type, verdict.status))
+    return tuple(picked)
+
+
+def _picked_up(unit: Unit, purchase: Purchase, event: InboxEvent, runs: Runs) -> Work[Verdict]:
+    if event.event_id in runs.spoiled:
+        return quarantined(runs.spoiled[event.event_id])
+    try:
+        return (yield from _effect(unit, purchase, event, runs))
+    except (UnansweredError, ConflictError, Failure):
+        raise
+    except Refusal as refusal:
+        raise SpoiledError(event.event_id, f"{refusal.reason}: {refusal.message}") from refusal
+    except Exception as defect:
+        raise SpoiledError(event.event_id, type(defect).__name__) from defect
+
+
+def _effect(unit: Unit, purchase: Purchase, event: InboxEvent, runs: Runs) -> Work[Verdict]:
+    try:
+        fact = parse_fact(parse_envelope(event.payload))
+    except FactInvalid as error:
+        return quarantined(str(error))
+    match fact:
+        case RefundFact():
+            return (yield from apply_refund(unit, purchase, fact))
+        case ChargeFact():
+            return (yield from apply_charge(unit, purchase, fact, runs))
+        case DisputeFact():
+            return DISPUTED
+        case _:
+            return ignored("nothing in it waits for a payment")

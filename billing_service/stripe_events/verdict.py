@@ -5,6 +5,14 @@ from typing import NamedTuple
 from billing_service.storage.event_rows import EventStatus
 
 
+class PickedUp(NamedTuple):
+    """A waiting event that got its effect, or was found not to be usable, by another one."""
+
+    event_id: str
+    event_type: str
+    status: EventStatus
+
+
 class Verdict(NamedTuple):
     """What became of an event in this try."""
 
@@ -15,6 +23,7 @@ class Verdict(NamedTuple):
     """The PaymentIntent whose purchase will pick the event up."""
     completed_after_us: int | None = None
     """Age of the purchase that got its credits by this event."""
+    picked_up: tuple[PickedUp, ...] = ()
 
 
 PROCESSED = Verdict(EventStatus.PROCESSED)

@@ -94,8 +94,7 @@ async def test_bytes_that_are_no_event_are_refused_and_not_kept(stack, wire, sto
     event = {"id": "evt_1", "object": "event", "type": "a.b", "created": 1, "livemode": False, "data": {"object": {}}}
     bad = [b"{}", b"[]", b"null", b"\xff\xfe", b"{" * 5000, b'"evt"', b"NaN", b" "]
     bad += [json.dumps(event | change).encode() for change in ({"id": "evt_\u0000"}, {"id": 7}, {"id": "x" * 300}, {"type": None})]
-    bad += [json.dumps(event | change).encode() for change in ({"object": "v2.core.event"}, {"created": -1}, {"created": "1"})]
-    bad += [json.dumps(event | change).encode() for change in ({"livemode": 1}, {"data": {}}, {"data": {"object": []}}, {"data": None})]
+    bad += [json.dumps(event | change).encode() for change in ({"object": "v2.core.event"}, {"object": "charge"}, {"type": ""})]
     for payload in bad:
         with pytest.raises(BillingError) as refused:
             await wire.deliver(payload)

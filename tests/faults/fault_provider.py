@@ -6,7 +6,7 @@ from dataclasses import replace
 from fault_modes import CANCEL, DEFECT, UNREACHABLE
 from fault_points import BEFORE, PROVIDER
 
-from billing_service.payments.port import CheckoutSession, ProviderRefund, ProviderRefused, ProviderUnavailable
+from billing_service.payments.port import CheckoutSession, ProviderCustomer, ProviderRefund, ProviderRefused, ProviderUnavailable
 
 
 class FaultyProvider:
@@ -16,6 +16,8 @@ class FaultyProvider:
         self._points = points
         self._ids = ids
         self._by_key = {}
+        self.customers = {}
+        """What Stripe says of a customer when it is asked."""
         self.checkouts = {}
         self.refunds = []
         self.refuses = False
@@ -26,6 +28,10 @@ class FaultyProvider:
     async def create_customer(self, *, account_id, email, name, mark, idempotency_key):
         del account_id, email, name, mark
         return await self._at_point("create_customer", lambda: self._ids("cus"), idempotency_key)
+
+    async def get_customer(self, customer_id):
+        found = self.customers.get(customer_id, ProviderCustomer(customer_id, "", "", deleted=False))
+        return await self._at_point("get_customer", lambda: found)
 
     async def create_checkout(self, order):
         return await self._at_point("create_checkout", lambda: self._open(order), order.idempotency_key)

@@ -129,12 +129,12 @@ STRIPE = (
         "the inbox row is kept without its effect",
         "P12",
         INBOX,
-        "        verdict = await environment.store.write(partial(_keep, environment, envelope, payload, effect, again=again))\n    except Refusal",
+        "        verdict = await runs.write(partial(_keep, environment, envelope, payload, effect, again=again))\n    except Refusal",
         "        done = Verdict(EventStatus.PROCESSED)\n"
         "        kept = partial(_keep, environment, envelope, payload, partial(_said, done), again=again)\n"
-        "        verdict = await environment.store.write(kept)\n"
+        "        verdict = await runs.write(kept)\n"
         "        if verdict is done and not isinstance(fact, Verdict):\n"
-        "            await environment.store.write(effect)\n    except Refusal",
+        "            await runs.write(effect)\n    except Refusal",
         (f"{REFUSED_EVENTS}::test_a_failing_handler_keeps_the_event_and_the_next_try_has_the_effect[sqlite]",),
     ),
     Sabotage(

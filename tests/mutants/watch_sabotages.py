@@ -119,7 +119,7 @@ WATCH = (
         "P48",
         "billing_service/stripe_events/inbox.py",
         "    verdict = yield from effect()\n",
-        '    environment.figures.events[_counted_type(envelope), "PROCESSED"] += 1\n    verdict = yield from effect()\n',
+        '    environment.figures.events[_counted_type(envelope.event_type), "PROCESSED"] += 1\n    verdict = yield from effect()\n',
         (f"{COUNTED}::test_a_purchase_is_counted_once_though_its_unit_ran_again[sqlite]",),
     ),
     Sabotage(

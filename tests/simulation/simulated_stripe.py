@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass, replace
 
 from billing_service.domain.deployment import MARK_FIELD
-from billing_service.payments.port import CheckoutSession, ProviderRefund, ProviderRefused
+from billing_service.payments.port import CheckoutSession, ProviderCustomer, ProviderRefund, ProviderRefused
 
 CURRENCY = "usd"
 
@@ -59,6 +59,12 @@ class SimulatedStripe:
         }
         self._tell("customer.created", self.customers[customer_id])
         return customer_id
+
+    def get_customer(self, customer_id):
+        about = self.customers.get(customer_id)
+        if about is None:
+            return ProviderCustomer(customer_id, "", "", deleted=True)
+        return ProviderCustomer(customer_id, about["email"], about["name"], deleted=False)
 
     def create_checkout(self, order):
         if order.customer_id not in self.customers:

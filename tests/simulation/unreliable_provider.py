@@ -64,6 +64,9 @@ class UnreliableProvider:
         said = (account_id, email, name, mark)
         return await self._call(lambda: self.stripe.create_customer(*said), idempotency_key, said)
 
+    async def get_customer(self, customer_id):
+        return await self._call(lambda: self.stripe.get_customer(customer_id))
+
     async def create_checkout(self, order):
         return await self._call(lambda: self.stripe.create_checkout(order), order.idempotency_key, order)
 

@@ -24,6 +24,7 @@ CHECKOUT, PAYMENT, CHARGE, REFUND, PERSON = (
     "refund.created",
     "customer.updated",
 )
+OLD_REFUND, DISPUTE, WARNING = "charge.refund.updated", "charge.dispute.created", "radar.early_fraud_warning.created"
 ANOTHER = replace(DEPLOYMENT, deployment_id="dep_another")
 """A ledger that was restored and renewed has the original's key in its backups: the id alone must tell them apart."""
 
@@ -69,6 +70,7 @@ CASES = {
         FOREIGN,
     ),
     "a refund of a charge without a payment": (REFUND, {"payment_intent": None, **unmarked(refund_id="ref_1")}, FOREIGN),
+    "a dispute of a charge without a payment": (DISPUTE, {"id": "dp_1", "charge": "ch_1", "payment_intent": None}, FOREIGN),
     "a customer with our account's id": (PERSON, {"id": "cus_x", **unmarked(account_id="acme")}, FOREIGN),
     "a customer of another deployment": (PERSON, {"id": "cus_x", **marked(MarkKind.CUSTOMER, "acme", "account_id", by=ANOTHER)}, FOREIGN),
     "a customer with another account's mark": (
@@ -87,6 +89,9 @@ CASES = {
     "our charge, unmarked": (CHARGE, {"id": "ch_1", "payment_intent": "pi_ours", "metadata": {}}, OURS),
     "our charge, its payment expanded": (CHARGE, {"id": "ch_1", "payment_intent": {"id": "pi_ours"}, "metadata": {}}, OURS),
     "a refund of the Dashboard": (REFUND, {"id": "re_1", "payment_intent": "pi_ours", "metadata": {}}, OURS),
+    "a refund's failure, as old endpoints tell it": (OLD_REFUND, {"id": "re_1", "payment_intent": "pi_ours", "metadata": {}}, OURS),
+    "a dispute of our payment": (DISPUTE, {"id": "dp_1", "payment_intent": "pi_ours"}, OURS),
+    "a fraud warning of our payment": (WARNING, {"id": "issfr_1", "payment_intent": {"id": "pi_ours"}}, OURS),
     "another's refund of our payment": (
         REFUND,
         {"payment_intent": "pi_ours", **marked(MarkKind.REFUND, "ref_1", "refund_id", by=ANOTHER)},
@@ -109,6 +114,8 @@ CASES = {
     "a lost customer": (PERSON, {"id": "cus_x", **marked(MarkKind.CUSTOMER, "lost", "account_id")}, LOST),
     # A refund says nothing of whose payment it is.
     "a refund of a payment not known yet": (REFUND, {"id": "re_1", "payment_intent": "pi_x", "metadata": {}}, UNDECIDED),
+    "a dispute of a payment not known yet": (DISPUTE, {"id": "dp_1", "payment_intent": "pi_x", **purchase_of("pur_ours")}, UNDECIDED),
+    "a fraud warning of a payment not known yet": (WARNING, {"id": "issfr_1", "payment_intent": "pi_x"}, UNDECIDED),
     "one that names a refund of ours": (REFUND, {"payment_intent": "pi_x", **unmarked(refund_id="ref_1")}, UNDECIDED),
 }
 
@@ -142,7 +149,7 @@ async def known(store):
 
 
 def claim_of(event_type, about):
-    return read_claim(Envelope("evt_1", event_type, False, 0, None, None, about))
+    return read_claim(Envelope("evt_1", event_type, False, 0, is_connected=False, object=about))
 
 
 async def test_whose_it_is(known):

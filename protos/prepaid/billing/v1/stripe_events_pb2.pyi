@@ -31,9 +31,11 @@ class _StripeEventOutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_St
     STRIPE_EVENT_OUTCOME_DUPLICATE: _StripeEventOutcome.ValueType  # 2
     """It was processed before; nothing moved."""
     STRIPE_EVENT_OUTCOME_IGNORED: _StripeEventOutcome.ValueType  # 3
-    """Kept, without effect: a type that is not handled, or an object of another system."""
+    """Kept, without effect: a type that is not handled, an object of another system, or nothing that a rule needs."""
     STRIPE_EVENT_OUTCOME_QUARANTINED: _StripeEventOutcome.ValueType  # 4
-    """Kept, without effect, and alarmed: amount, currency, account or mode do not fit the purchase."""
+    """Kept, without effect, and alarmed: what a rule needs is wrong, such as an amount, a currency, an account or the mode; or a purchase
+    is disputed.
+    """
 
 class StripeEventOutcome(_StripeEventOutcome, metaclass=_StripeEventOutcomeEnumTypeWrapper):
     """What became of an event."""
@@ -45,9 +47,11 @@ STRIPE_EVENT_OUTCOME_PROCESSED: StripeEventOutcome.ValueType  # 1
 STRIPE_EVENT_OUTCOME_DUPLICATE: StripeEventOutcome.ValueType  # 2
 """It was processed before; nothing moved."""
 STRIPE_EVENT_OUTCOME_IGNORED: StripeEventOutcome.ValueType  # 3
-"""Kept, without effect: a type that is not handled, or an object of another system."""
+"""Kept, without effect: a type that is not handled, an object of another system, or nothing that a rule needs."""
 STRIPE_EVENT_OUTCOME_QUARANTINED: StripeEventOutcome.ValueType  # 4
-"""Kept, without effect, and alarmed: amount, currency, account or mode do not fit the purchase."""
+"""Kept, without effect, and alarmed: what a rule needs is wrong, such as an amount, a currency, an account or the mode; or a purchase
+is disputed.
+"""
 Global___StripeEventOutcome: _TypeAlias = StripeEventOutcome  # noqa: Y015
 
 @_typing.final
