@@ -128,10 +128,10 @@ def parse_fact(envelope: Envelope) -> Fact | None:
 
 def checkout_fact(envelope: Envelope) -> Fact:
     fields = ObjectFields(envelope.object, "checkout.session")
-    in_metadata, in_reference = fields.metadata_text("purchase_id"), fields.own_text("client_reference_id")
     mode = fields.optional_word("mode") or ""
     if mode not in ("", "payment"):
         return NoFact(f"a checkout in mode {mode} sells no credits here")
+    in_metadata, in_reference = fields.metadata_text("purchase_id"), fields.own_text("client_reference_id")
     status = _known(fields, "status", _SESSION_STATUSES) or ("expired" if envelope.event_type == CHECKOUT_EXPIRED else "complete")
     fact = CheckoutFact(
         session_id=fields.word("id"),
@@ -150,12 +150,11 @@ def checkout_fact(envelope: Envelope) -> Fact:
         livemode=_livemode(envelope, fields),
         news=None,
     )
-    news = _news(envelope.event_type, fact)
-    if news not in MONEY_NEWS:
-        return replace(fact, news=news)
+    fact = replace(fact, news=_news(envelope.event_type, fact))
+    if fact.news not in MONEY_NEWS:
+        return fact
     return replace(
         fact,
-        news=news,
         payment_intent_id=fields.reference("payment_intent"),
         amount_subtotal_minor=fields.optional_amount("amount_subtotal"),
         amount_total_minor=fields.optional_amount("amount_total"),
@@ -179,9 +178,8 @@ def payment_intent_fact(envelope: Envelope) -> Fact:
     )
 
 
-def attempt_fact(envelope: Envelope) -> Fact:
+def attempt_fact(_envelope: Envelope) -> Fact:
     """A customer whose card was declined may try again on the same page, and a page that was closed cancels its payment."""
-    del envelope
     return NoFact("a payment that did not succeed: its checkout says what becomes of the purchase")
 
 
@@ -203,10 +201,9 @@ def charge_fact(envelope: Envelope) -> Fact:
     if payment_intent_id is None:
         return NoFact("the charge belongs to no payment intent")
     try:
-        amount_refunded_minor = fields.optional_amount("amount_refunded")
+        return ChargeFact(payment_intent_id, fields.optional_amount("amount_refunded"))
     except FactInvalid:
-        amount_refunded_minor = None
-    return ChargeFact(payment_intent_id, amount_refunded_minor)
+        return ChargeFact(payment_intent_id, None)
 
 
 def dispute_fact(envelope: Envelope) -> Fact:
@@ -255,7 +252,7 @@ def _payment_status(event_type: str, fields: ObjectFields) -> str:
         return "paid" if fields.is_word("payment_status", "paid") else "unpaid"
     status = _known(fields, "payment_status", _PAYMENT_STATUSES)
     if status is None:
-        raise FactInvalid("checkout.session.payment_status is missing")
+        raise FactInvalid("payment_status is missing")
     return status
 
 
