@@ -83,6 +83,10 @@ class PostgresDatabases:
             self._template = urlsplit(url).path[1:]
         return self._create(self._template)
 
+    def copied(self, url):
+        """A copy of a database that nobody has open; answers its URL."""
+        return self._create(urlsplit(url).path[1:])
+
     def _create(self, template):
         self._made += 1
         name = f"{self._prefix}_{self._made}"

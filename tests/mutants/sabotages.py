@@ -7,10 +7,11 @@ from ledger_sabotages import LEDGER
 from many_sabotages import MANY
 from money_sabotages import MONEY
 from operator_sabotages import OPERATORS
+from owner_sabotages import OWNERS
 from proof_sabotages import PROOF
 from sales_sabotages import SALES
 from storage_sabotages import STORAGE
 from stripe_sabotages import STRIPE
 from watch_sabotages import WATCH
 
-SABOTAGES = (*STORAGE, *BELIEVING, *LEDGER, *MONEY, *STRIPE, *SALES, *CALLERS, *MANY, *PROOF, *KEEPING, *WATCH, *OPERATORS)
+SABOTAGES = (*STORAGE, *BELIEVING, *LEDGER, *MONEY, *STRIPE, *OWNERS, *SALES, *CALLERS, *MANY, *PROOF, *KEEPING, *WATCH, *OPERATORS)

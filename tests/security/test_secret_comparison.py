@@ -5,9 +5,11 @@ import hmac
 
 import pytest
 from billing_client.stripe_signature import SignatureInvalid, verify
+from doubles import DEPLOYMENT
 
 from billing_service.api.identity import CallerAuthenticator
 from billing_service.domain.api_keys import ENTROPY_BYTES, Scope, StoredKey, hash_key, make_key
+from billing_service.domain.deployment import MarkKind
 from billing_service.domain.refusals import Reason, Refusal
 
 NOW_S = 1_800_000_000
@@ -44,6 +46,13 @@ def test_each_signature_is_compared_with_each_secret_in_constant_time(compared, 
         with pytest.raises(SignatureInvalid):
             verify(BODY, header, SECRETS, NOW_S)
     assert compared == [(sign(secret).encode(), signature.encode()) for secret in SECRETS for signature in signatures]
+
+
+@pytest.mark.parametrize("mark", ["", "0" * 32, DEPLOYMENT.mark(MarkKind.CUSTOMER, "ada")])
+def test_a_mark_is_compared_in_constant_time(compared, mark):
+    expected = DEPLOYMENT.mark(MarkKind.CUSTOMER, "ada")
+    assert DEPLOYMENT.made(MarkKind.CUSTOMER, "ada", mark) is (mark == expected)
+    assert compared == [(expected.encode(), mark.encode())]
 
 
 class BearerPeer:

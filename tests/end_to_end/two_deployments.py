@@ -1,0 +1,73 @@
+"""Two whole services on one Stripe account, each with its own database, gateway and signing secret."""
+
+import sqlite3
+from contextlib import AsyncExitStack, asynccontextmanager, closing
+from dataclasses import dataclass
+
+import asyncpg
+import httpx
+from billing_client import AsyncBillingClient
+from billing_client.options import ClientOptions
+from stack import Stack, environment
+from wire import TABLES
+
+from billing_service.bootstrap import open_service
+from billing_service.sandbox.config import SandboxConfig
+from billing_service.sandbox.run import serve_sandbox
+from billing_service.settings import load_settings
+from webhook_gateway.config import GatewayConfig
+from webhook_gateway.run import serve_gateway
+
+DELIVERY = {"delivery_first_retry_s": 0.05, "delivery_attempts_max": 4}
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """One of the two."""
+
+    stack: Stack
+    database: object
+
+    async def rows(self):
+        """All that it has but its inbox, as it stands."""
+        return await rows_of(self.database)
+
+    async def inbox(self):
+        """What became of each event, by its type."""
+        listed = (await self.stack.client.list_stripe_events(page_size=1000)).events
+        return {(event.event_type, event.status) for event in listed}
+
+
+@asynccontextmanager
+async def stripe_account():
+    async with serve_sandbox(SandboxConfig(**DELIVERY)) as url:
+        yield url
+
+
+@asynccontextmanager
+async def deployed(database, sandbox_url, name):
+    """A service on a Stripe account that others use too."""
+    secret = f"whsec_{name}-" + "0123456789abcdef"
+    settings = environment(database.url, sandbox_url, STRIPE_WEBHOOK_SECRET=secret, BILLING_LOG_LEVEL="ERROR")
+    async with AsyncExitStack() as running:
+        service = await running.enter_async_context(open_service(load_settings(settings)))
+        config = GatewayConfig(secrets=(secret,), billing=ClientOptions(address=service.address))
+        gateway_url = await running.enter_async_context(serve_gateway(config))
+        http = await running.enter_async_context(httpx.AsyncClient(timeout=20))
+        client = await running.enter_async_context(AsyncBillingClient(service.address))
+        stack = Stack(client, service, sandbox_url, gateway_url, http)
+        await stack.control("webhooks/endpoints", {"url": f"{gateway_url}/webhooks/stripe", "secret": secret})
+        yield Deployment(stack, database)
+
+
+async def rows_of(database):
+    """Every row of every table but the inbox."""
+    tables = [table for table in TABLES if table != "stripe_events"]
+    if database.store == "sqlite":
+        with closing(sqlite3.connect(f"file:{database.path}?mode=ro", uri=True)) as connection:
+            return {table: sorted(map(repr, connection.execute(f"SELECT * FROM {table}"))) for table in tables}
+    connection = await asyncpg.connect(database.url)
+    try:
+        return {table: sorted(repr(tuple(row)) for row in await connection.fetch(f"SELECT * FROM {table}")) for table in tables}
+    finally:
+        await connection.close()
