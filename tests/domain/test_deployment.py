@@ -4,7 +4,7 @@ from dataclasses import replace
 from itertools import combinations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from billing_service.domain.deployment import MARK_CHARACTERS, MARK_FIELD, Deployment, MarkKind, Mode
@@ -44,10 +44,14 @@ def test_marks_stay_what_they_are(deployment_id, kind, own_id, mark):
     assert not deployment.made(kind, own_id, mark.upper())
 
 
-@given(st.lists(st.tuples(st.text(max_size=5), st.text(max_size=5)), min_size=2, max_size=4, unique=True))
+WORDS = st.lists(st.sampled_from(["a", "b", *MarkKind]), max_size=4).map("".join)
+
+
+@given(st.lists(st.tuples(WORDS, st.sampled_from(MarkKind), WORDS), min_size=2, max_size=4, unique=True))
+@example([("dep", MarkKind.PURCHASE, "purchase1"), ("deppurchase", MarkKind.PURCHASE, "1")])
 def test_no_two_sayings_are_one(said):
     """However the parts are cut: `a` + `bc` is not `ab` + `c`."""
-    marks = [replace(DEPLOYMENT, deployment_id=first).mark(MarkKind.PURCHASE, second) for first, second in said]
+    marks = [replace(DEPLOYMENT, deployment_id=deployment_id).mark(kind, own_id) for deployment_id, kind, own_id in said]
     assert all(one != other for one, other in combinations(marks, 2))
 
 

@@ -27,6 +27,8 @@ class Deployment:
 
     stack: Stack
     database: object
+    secret: str
+    """Signs its webhooks."""
 
     async def rows(self):
         """All that it has but its inbox, as it stands."""
@@ -57,7 +59,7 @@ async def deployed(database, sandbox_url, name):
         client = await running.enter_async_context(AsyncBillingClient(service.address))
         stack = Stack(client, service, sandbox_url, gateway_url, http)
         await stack.control("webhooks/endpoints", {"url": f"{gateway_url}/webhooks/stripe", "secret": secret})
-        yield Deployment(stack, database)
+        yield Deployment(stack, database, secret)
 
 
 async def rows_of(database):
