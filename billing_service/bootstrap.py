@@ -43,7 +43,8 @@ from billing_service.ledger.writer import LedgerWriter
 from billing_service.metrics import LedgerMetrics, SalesMetrics
 from billing_service.payments.stripe_provider import StripeProvider
 from billing_service.settings import Settings
-from billing_service.storage.migrate import check_schema, migrate, sqlite_path
+from billing_service.storage.database_url import SqliteFile
+from billing_service.storage.migrate import check_schema, migrate
 from billing_service.storage.postgres import open_postgres
 from billing_service.storage.sqlite import open_sqlite
 from billing_service.storage.store import Store
@@ -68,19 +69,22 @@ class RunningService:
     server: RunningServer
 
 
-async def open_store(settings: Settings) -> Store:
-    """Opens the database, migrated where settings say so. Raises SchemaOutdatedError, DatabaseInUseError, Failure."""
-    url = settings.database_url.get_secret_value()
-    path = sqlite_path(url)
+async def open_store(settings: Settings, *, writes: bool = True) -> Store:
+    """Opens the database, migrated where settings say so. Without `writes`, a role of PostgreSQL that may only read will do.
+    Raises SchemaOutdatedError, MigrationBusyError, DatabaseInUseError, CannotConnectError, Failure."""
+    database = settings.database
 
     async def prepare() -> None:
         if settings.migrate_on_start:
-            await migrate(url, file_is_kept=True)
-        await check_schema(url)
+            await migrate(database, file_is_kept=True)
+        await check_schema(database)
 
-    if path is None:
+    if not isinstance(database, SqliteFile):
+        if database.weakness is not None:
+            log.warning("database_url_is_weak", weakness=database.weakness)
         await prepare()
-        return await open_postgres(url)
+        return await open_postgres(database, writes=writes)
+    path = database.path
     if settings.migrate_on_start:
         path.parent.mkdir(parents=True, exist_ok=True)
     elif not path.exists():
@@ -166,8 +170,8 @@ def _start_jobs(settings: Settings, environment: Environment, uses: KeyUses, clo
 def _registry(settings: Settings, environment: Environment) -> CollectorRegistry:
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
-    database = sqlite_path(settings.database_url.get_secret_value())
-    registry.register(LedgerMetrics(environment.store, environment.writer, database))
+    file = settings.database.path if isinstance(settings.database, SqliteFile) else None
+    registry.register(LedgerMetrics(environment.store, environment.writer, file))
     assert isinstance(environment.provider, StripeProvider)
     registry.register(SalesMetrics(environment.figures, environment.provider.calls))
     return registry

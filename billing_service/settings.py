@@ -20,6 +20,7 @@ from billing_service.settings_rules import (
     PREFIX,
     contradictions,
     currency_code,
+    database_url,
     derive_page_token_secret,
     existing_directory,
     existing_file,
@@ -28,7 +29,6 @@ from billing_service.settings_rules import (
     is_stripes_own,
     listen_address,
     missing_to_serve,
-    plain_database_url,
     split_listen,
     stripe_secret_key,
     strong_secret,
@@ -37,6 +37,7 @@ from billing_service.settings_rules import (
     url_path,
     webhook_secrets,
 )
+from billing_service.storage.database_url import Database, SqliteFile, parse_database_url
 
 Purpose = Literal["serve", "operate"]
 """`serve` needs Stripe and a pepper; `operate` (migrate, verify, backup …) only the database."""
@@ -61,7 +62,7 @@ Currency = Annotated[str, AfterValidator(currency_code)]
 ExistingFile = Annotated[Path, AfterValidator(existing_file)]
 ExistingDirectory = Annotated[Path, AfterValidator(existing_directory)]
 StrongSecret = Annotated[SecretStr, AfterValidator(strong_secret)]
-DatabaseUrl = Annotated[SecretStr, AfterValidator(plain_database_url)]
+DatabaseUrl = Annotated[SecretStr, AfterValidator(database_url)]
 StripeSecretKey = Annotated[SecretStr, AfterValidator(stripe_secret_key)]
 StripeWebhookSecret = Annotated[SecretStr, AfterValidator(webhook_secrets)]
 TlsCallers = Annotated[str, AfterValidator(tls_callers)]
@@ -73,7 +74,9 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
     database_url: DatabaseUrl = _setting(
-        "DATABASE_URL", SecretStr("sqlite:///var/billing.db"), "`sqlite:///file` or `postgresql://user:password@host/database`"
+        "DATABASE_URL",
+        SecretStr("sqlite:///var/billing.db"),
+        "`sqlite:///file` or `postgresql://user:password@host/database`, with libpq's options",
     )
     migrate_on_start: bool = _setting("BILLING_MIGRATE_ON_START", False, "Apply missing migrations before serving")
 
@@ -212,8 +215,13 @@ class Settings(BaseModel):
         return tuple(dict.fromkeys(secret for text in given for secret in split_secrets(text)))
 
     @property
+    def database(self) -> Database:
+        """What DATABASE_URL says, with its password: for whoever connects."""
+        return parse_database_url(self.database_url.get_secret_value())
+
+    @property
     def database_kind(self) -> Literal["sqlite", "postgresql"]:
-        return "sqlite" if self.database_url.get_secret_value().startswith("sqlite:") else "postgresql"
+        return "sqlite" if isinstance(self.database, SqliteFile) else "postgresql"
 
     @property
     def certificate_callers(self) -> dict[str, frozenset[Scope]]:

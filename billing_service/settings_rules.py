@@ -22,6 +22,9 @@ from pydantic import SecretStr
 
 from billing_service.domain.api_keys import Scope
 from billing_service.domain.currencies import is_currency_code
+from billing_service.storage.database_url import PostgresServer, parse_database_url
+from billing_service.storage.postgres_server import SYSTEM_ROOTS
+from billing_service.storage.postgres_url import FILES
 
 if TYPE_CHECKING:
     from billing_service.settings import Settings
@@ -46,29 +49,15 @@ _STRIPE_KEY = re.compile(r"(?:sk|rk)_(test|live)_[A-Za-z0-9_]+", re.ASCII)
 _CALLER = re.compile(r"[A-Za-z0-9._:/@-]{1,64}", re.ASCII)
 
 
-def plain_database_url(value: SecretStr) -> SecretStr:
-    """The URL without the driver's name: the service brings its own drivers."""
-    given = value.get_secret_value()
-    for prefix, plain in (
-        ("sqlite+aiosqlite://", "sqlite://"),
-        ("postgresql+asyncpg://", "postgresql://"),
-        ("postgres://", "postgresql://"),
-    ):
-        if given.startswith(prefix):
-            given = plain + given.removeprefix(prefix)
-    if given.startswith("sqlite:///"):
-        path = given.removeprefix("sqlite:///")
-        if not path or path.startswith((":memory:", "file:")) or "?" in path:
-            raise ValueError("must name a file after sqlite:///; several connections share it, so it can't be in memory")
-        return SecretStr(given)
-    try:
-        parts = urlsplit(given)
-        fits = parts.scheme == "postgresql" and len(parts.path) > 1 and parts.port != 0
-    except ValueError:
-        fits = False
-    if not fits:
-        raise ValueError("must be sqlite:///file or postgresql://user:password@host/database")
-    return SecretStr(given)
+def database_url(value: SecretStr) -> SecretStr:
+    """A URL that can be read, whose files are there."""
+    database = parse_database_url(value.get_secret_value())
+    if isinstance(database, PostgresServer):
+        files = {name: path for name, path in database.tls.items() if name in FILES and path != SYSTEM_ROOTS}
+        for name, path in (files | ({"passfile": database.passfile} if database.passfile else {})).items():
+            if not Path(path).is_file():
+                raise ValueError(f"{name}: there is no such file")
+    return value
 
 
 def split_listen(value: str) -> tuple[str, int]:

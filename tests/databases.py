@@ -7,14 +7,14 @@ import tempfile
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-import asyncpg
-
-from billing_service.storage.migrate import migrate_now, sqlite_path
+from billing_service.storage.database_url import parse_database_url
+from billing_service.storage.migrate import migrate_now
 from billing_service.storage.postgres import open_postgres
+from billing_service.storage.postgres_connect import connect
 from billing_service.storage.sqlite import open_sqlite
 
 STORES = ("sqlite", "postgresql")
@@ -31,13 +31,16 @@ class Database:
     url: str
 
     @property
+    def target(self):
+        """What the URL says."""
+        return parse_database_url(self.url)
+
+    @property
     def path(self) -> Path:
-        path = sqlite_path(self.url)
-        assert path is not None
-        return path
+        return self.target.path
 
     async def open(self):
-        return await (open_sqlite(self.path) if self.store == "sqlite" else open_postgres(self.url))
+        return await (open_sqlite(self.path) if self.store == "sqlite" else open_postgres(self.target))
 
 
 class PostgresUnavailableError(Exception):
@@ -50,8 +53,16 @@ def run_apart(coroutine):
         return thread.submit(asyncio.run, coroutine).result()
 
 
+async def connect_to(url, **settings):
+    """A connection to PostgreSQL, made as the service makes its own, under another name."""
+    connection = await connect(replace(parse_database_url(url), application_name="tests"))
+    for name, value in settings.items():
+        await connection.execute(f"SET {name} = '{value}'")
+    return connection
+
+
 async def _execute(url, *statements):
-    connection = await asyncpg.connect(url)
+    connection = await connect_to(url)
     try:
         for statement in statements:
             await connection.execute(statement)

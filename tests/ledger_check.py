@@ -4,8 +4,7 @@ import sqlite3
 from collections import defaultdict
 from contextlib import closing
 
-import asyncpg
-from databases import run_apart
+from databases import connect_to, run_apart
 
 HOUSE = {"sales", "grants", "bonuses", "adjustments", "usage", "expired", "reversed"}
 DEDUCTION, DEDUCTION_REVERSAL = 3, 4
@@ -31,7 +30,7 @@ def _read_sqlite(path):
 
 
 async def _read_postgres(url):
-    connection = await asyncpg.connect(url)
+    connection = await connect_to(url)
     try:
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             return {

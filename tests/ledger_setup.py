@@ -3,7 +3,7 @@
 import sqlite3
 from contextlib import asynccontextmanager, closing
 
-import asyncpg
+from databases import connect_to
 
 from billing_service.domain.entries import Place, TransactionKind
 from billing_service.domain.granting import grant, new_lot
@@ -77,7 +77,7 @@ async def lock_of_another_program(database, name):
             other.execute("BEGIN IMMEDIATE")
             yield
         return
-    other = await asyncpg.connect(database.url)
+    other = await connect_to(database.url)
     try:
         await other.execute("BEGIN")
         await other.execute("SELECT 1 FROM accounts WHERE account_id = $1 FOR UPDATE", name)

@@ -97,12 +97,12 @@ def restore(
 def _sqlite_file(own_tool: str) -> Path:
     """The file of DATABASE_URL; PostgreSQL has tools of its own."""
     from billing_service.settings import load_settings
-    from billing_service.storage.migrate import sqlite_path
+    from billing_service.storage.database_url import SqliteFile
 
-    path = sqlite_path(load_settings(purpose="operate").database_url.get_secret_value())
-    if path is None:
-        fail("DATABASE_URL: is PostgreSQL, whose own tool does this, while it runs:", f"  {own_tool}", code=EXIT_MISCONFIGURED)
-    return path
+    database = load_settings(purpose="operate").database
+    if not isinstance(database, SqliteFile):
+        fail(f"DATABASE_URL: is PostgreSQL, whose own tool does this, while it runs: {own_tool}", code=EXIT_MISCONFIGURED)
+    return database.path
 
 
 def _proven(report: "Report") -> str:

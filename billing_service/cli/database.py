@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import typer
+
 from billing_service.cli.connection import quiet_logs
 from billing_service.cli.failures import explained
 
@@ -14,18 +16,32 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def with_store(action: Callable[["Store"], Coroutine[Any, Any, T]], when_in_use: str = "; stop the service first") -> T:
-    """Does something with the database, which no service may have open if it is a SQLite file; `when_in_use` says so then."""
-    from billing_service.bootstrap import open_store
+def offline_settings() -> "Settings":
+    """Settings of a command that needs only the database. Standard output is the command's; a weak DATABASE_URL is said on standard
+    error. Raises SettingsInvalid."""
     from billing_service.settings import load_settings
+    from billing_service.storage.database_url import PostgresServer
+
+    quiet_logs()
+    settings = load_settings(purpose="operate")
+    if isinstance(settings.database, PostgresServer) and settings.database.weakness:
+        typer.echo(f"DATABASE_URL: {settings.database.weakness}", err=True)
+    return settings
+
+
+def with_store(
+    action: Callable[["Store"], Coroutine[Any, Any, T]], when_in_use: str = "; stop the service first", *, writes: bool = True
+) -> T:
+    """Does something with the database, which no service may have open if it is a SQLite file; `when_in_use` says so then. Without
+    `writes`, a role of PostgreSQL that may only read will do."""
+    from billing_service.bootstrap import open_store
 
     async def run(settings: "Settings") -> T:
-        store = await open_store(settings)
+        store = await open_store(settings, writes=writes)
         try:
             return await action(store)
         finally:
             await store.close()
 
-    quiet_logs()
     with explained(when_in_use):
-        return asyncio.run(run(load_settings(purpose="operate").model_copy(update={"migrate_on_start": False})))
+        return asyncio.run(run(offline_settings().model_copy(update={"migrate_on_start": False})))

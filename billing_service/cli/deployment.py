@@ -21,7 +21,7 @@ def show_deployment(as_json: AsJson = False) -> None:
     """Show the deployment's id and the mode of its money. Reads the database without the service."""
     from billing_service.storage.deployment_rows import read_deployment
 
-    found = with_store(lambda store: store.read(read_deployment))
+    found = with_store(lambda store: store.read(read_deployment), writes=False)
     if found is None:
         fail("no service has started on this database yet: its first start gives it an id, and its mode for ever")
     _show(found, as_json)

@@ -83,11 +83,13 @@ def _addresses(stack: "DevStack", log_file: Path) -> list[tuple[str, str]]:
 
 
 def _database(stack: "DevStack") -> str:
-    url = stack.settings.database_url.get_secret_value()
-    if stack.settings.database_kind == "postgresql":
+    from billing_service.storage.database_url import SqliteFile
+
+    url, database = stack.settings.database_url.get_secret_value(), stack.settings.database
+    if not isinstance(database, SqliteFile):
         return "PostgreSQL"
     note = f" (begun anew at each start; `DATABASE_URL={url} billing backup FILE` copies it)" if url == SANDBOX_DATABASE_URL else ""
-    return url.removeprefix("sqlite:///") + note
+    return f"{database.path}{note}"
 
 
 def _first_purchase(stack: "DevStack") -> list[str]:

@@ -5,6 +5,7 @@ import secrets
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import httpx
 from billing_client import AsyncBillingClient, ClientOptions
@@ -19,8 +20,8 @@ from billing_service.sandbox.config import SandboxConfig
 from billing_service.sandbox.run import serve_sandbox
 from billing_service.settings import Settings, load_settings
 from billing_service.storage.access_rows import revoke_key
+from billing_service.storage.database_url import SqliteFile
 from billing_service.storage.file_lock import FileLock
-from billing_service.storage.migrate import sqlite_path
 from webhook_gateway.config import PATHS_DEFAULT, GatewayConfig
 from webhook_gateway.run import serve_gateway
 
@@ -53,8 +54,8 @@ async def open_dev_stack(given: Mapping[str, str], ports: Ports) -> AsyncIterato
                     serve_sandbox(SandboxConfig(settlement_delay_s=SETTLEMENT_DELAY_S), LOOPBACK, ports.sandbox)
                 )
         settings = load_settings(filled_in(given, sandbox_url))
-        if settings.database_url.get_secret_value() == SANDBOX_DATABASE_URL:
-            _forget(SANDBOX_DATABASE_URL)
+        if settings.database_url.get_secret_value() == SANDBOX_DATABASE_URL and isinstance(settings.database, SqliteFile):
+            _forget(settings.database.path)
         service = await running.enter_async_context(open_service(settings))
         admin, webhook = [await running.enter_async_context(_key(service, settings, scope)) for scope in (Scope.ADMIN, Scope.WEBHOOK)]
         client = ClientOptions(address=service.address, api_key=admin, ca_file=settings.tls_certificate_file)
@@ -67,10 +68,8 @@ async def open_dev_stack(given: Mapping[str, str], ports: Ports) -> AsyncIterato
         yield DevStack(settings, service, sandbox_url, gateway_url, client)
 
 
-def _forget(database_url: str) -> None:
+def _forget(path: Path) -> None:
     """Removes the throw-away database: its customers and payments are unknown to a sandbox that has just begun. Raises DatabaseInUseError."""
-    path = sqlite_path(database_url)
-    assert path is not None
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path)
     try:

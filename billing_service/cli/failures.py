@@ -1,6 +1,5 @@
 """Why something did not start, or could not use the database, in one line without a secret."""
 
-import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -74,24 +73,31 @@ def _database_line(failure: Exception) -> str | None:
     from billing_service.commands.deployment import NoDeploymentError
     from billing_service.domain.refusals import Refused
     from billing_service.storage.file_lock import DatabaseInUseError
-    from billing_service.storage.migrate import SchemaOutdatedError
+    from billing_service.storage.migrate import MigrationBusyError, SchemaOutdatedError
+    from billing_service.storage.postgres_connect import CannotConnectError
     from billing_service.storage.sqlite_versions import SqliteUnsuitableError
 
-    if isinstance(failure, (Refused, NoDeploymentError, SchemaOutdatedError, DatabaseInUseError, SqliteUnsuitableError)):
+    known = (
+        Refused,
+        NoDeploymentError,
+        CannotConnectError,
+        SchemaOutdatedError,
+        MigrationBusyError,
+        DatabaseInUseError,
+        SqliteUnsuitableError,
+    )
+    if isinstance(failure, known):
         return str(failure)
     # Known by where they come from: only storage imports drivers. SQLAlchemy's own text carries the statement; its cause, a driver's, says why.
     driver_error = getattr(failure, "orig", failure if _package(failure) == "asyncpg" else None)
     if driver_error is not None and _package(failure) in ("asyncpg", "sqlalchemy"):
         return f"the database can't be used: {_first_line(driver_error)}"
-    no_socket = isinstance(failure, FileNotFoundError) and failure.errno is not None and failure.filename is None
-    if isinstance(failure, ConnectionError | TimeoutError) or no_socket:
-        return "the database can't be reached: nobody answers at the address in DATABASE_URL"
+    if isinstance(failure, ConnectionError | TimeoutError):
+        return "the database can't be reached: it stopped answering"
     return None
 
 
 def _system_line(failure: Exception) -> str | None:
-    if isinstance(failure, socket.gaierror):
-        return "the database can't be reached: the host in DATABASE_URL is unknown"
     if isinstance(failure, ssl.SSLError):
         return f"the TLS files can't be used: {failure.reason}"
     if not isinstance(failure, OSError):

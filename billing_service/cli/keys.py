@@ -11,7 +11,8 @@ from billing_client import Scope as WireScope
 from prepaid.billing.v1.api_keys_pb2 import ApiKey as KeyRecord
 from prepaid.billing.v1.api_keys_pb2 import CreateApiKeyResponse
 
-from billing_service.cli.connection import Address, ApiKey, AsJson, IdempotencyKey, calls_service, connected, quiet_logs
+from billing_service.cli.connection import Address, ApiKey, AsJson, IdempotencyKey, calls_service, connected
+from billing_service.cli.database import offline_settings
 from billing_service.cli.display import EXIT_MISCONFIGURED, console, fail, plain, show_fields, show_json, shown_enum
 from billing_service.cli.failures import explained
 from billing_service.cli.layout import Column
@@ -77,7 +78,7 @@ def _create_offline(caller: str, scopes: list[str]) -> str:
     from billing_service.bootstrap import open_store
     from billing_service.clock import system_clock_us
     from billing_service.commands.api_keys import create_key_directly
-    from billing_service.settings import Settings, SettingsInvalid, load_settings
+    from billing_service.settings import Settings, SettingsInvalid
 
     async def create(settings: Settings, pepper: bytes) -> str:
         store = await open_store(settings)
@@ -86,9 +87,8 @@ def _create_offline(caller: str, scopes: list[str]) -> str:
         finally:
             await store.close()
 
-    quiet_logs()
     with explained("; leave --offline out while the service runs"):
-        settings = load_settings(purpose="operate")
+        settings = offline_settings()
         if settings.api_key_pepper is None:
             raise SettingsInvalid(["BILLING_API_KEY_PEPPER: is required, the same as the service's"])
         return asyncio.run(create(settings, settings.api_key_pepper.get_secret_value().encode()))

@@ -2,11 +2,13 @@
 
 import asyncio
 import errno
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from billing_service.cli.connection import Address, ApiKey, AsJson, client_options
+from billing_service.cli.database import offline_settings
 from billing_service.cli.display import EXIT_FAILED, fail, say, show_json
 from billing_service.cli.failures import explained
 from billing_service.cli.stopping import Stop, run_until_stopped
@@ -73,17 +75,15 @@ def migrate(as_json: AsJson = False) -> None:
 
     Processes that run on PostgreSQL go on meanwhile; SQLite's one must stop first.
     """
-    from billing_service.settings import load_settings
     from billing_service.storage.migrate import check_schema
     from billing_service.storage.migrate import migrate as apply_migrations
 
     async def bring() -> None:
-        url = settings.database_url.get_secret_value()
-        await apply_migrations(url)
-        await check_schema(url)
+        await apply_migrations(settings.database, tell=partial(typer.echo, err=True))
+        await check_schema(settings.database)
 
     with explained("; stop it, migrate, and start it again"):
-        settings = load_settings(purpose="operate")
+        settings = offline_settings()
         asyncio.run(bring())
     if as_json:
         show_json({"database": settings.database_kind, "schema_is_newest": True})

@@ -62,7 +62,7 @@ def _verify_offline(account: str, heads: Path | None) -> Any:
             fail(f"{plain(heads)}: is no whole export of heads: {invalid}")
     if account:
         known = {name: head for name, head in known.items() if name == account}
-    found = with_store(lambda store: verify_ledger(store, account, known), _LEAVE_OUT)
+    found = with_store(lambda store: verify_ledger(store, account, known), _LEAVE_OUT, writes=False)
     return VerifyLedgerResponse(
         account_count=found.accounts,
         transaction_count=found.transactions,
@@ -78,7 +78,7 @@ def heads(file: Annotated[Path, typer.Argument(metavar="FILE", help="The new exp
     """
     from billing_service.operations.heads import export_heads
 
-    exported = with_store(lambda store: export_heads(store, file))
+    exported = with_store(lambda store: export_heads(store, file), writes=False)
     if as_json:
         show_json({"file": str(file), "accounts": exported.accounts, "sha256": exported.digest})
     else:

@@ -26,6 +26,7 @@ from billing_service.operations.manifest import (
     sha256_of,
 )
 from billing_service.operations.verify import verify_ledger
+from billing_service.storage.database_url import SqliteFile
 from billing_service.storage.file_lock import FileLock
 from billing_service.storage.migrate import migrate
 from billing_service.storage.sqlite import open_sqlite
@@ -136,7 +137,7 @@ def _compare(restored: Path, manifest: Manifest) -> list[str]:
 
 async def _prove(restored: Path) -> Report:
     try:
-        await migrate(f"sqlite:///{restored}")
+        await migrate(SqliteFile(restored))
     except Exception as error:
         line = f"the backup can't be brought to this program's schema, as when a newer program made it: {error}"
         raise BackupInvalidError([line]) from error

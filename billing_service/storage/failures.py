@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import asyncpg
 
 from billing_service.domain.refusals import storage_unavailable
+from billing_service.storage.postgres_connect import CannotConnectError
 from billing_service.storage.store import ConflictError
 
 _SQLITE_CONFLICTS = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
@@ -41,9 +42,11 @@ _POSTGRES_UNAVAILABLE = {
     "25006",  # read_only_sql_transaction: a standby, or default_transaction_read_only
     "25P03",  # idle_in_transaction_session_timeout
     "3D000",  # invalid_catalog_name: the database is not there
+    "42501",  # insufficient_privilege: a right was taken away from the role, and may come back
 }
 
 POSTGRES_ERRORS = (
+    CannotConnectError,
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,  # the server's goodbye came, and the connection was used before its end was noticed

@@ -3,86 +3,145 @@
 import asyncio
 import fcntl
 import os
-from collections.abc import Callable
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+import structlog
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, event, text
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from billing_service.storage.database_url import Database, PostgresServer, SqliteFile, parse_database_url
 from billing_service.storage.file_lock import FileLock
+from billing_service.storage.postgres_connect import connect as connect_to_postgres
+from billing_service.storage.postgres_session import COMMAND_TIMEOUT_S, refuse_shared_session
+
+log = structlog.get_logger(__name__)
 
 _LOCK_NUMBER = 0x70726570
 """PostgreSQL's advisory lock for migrations, which are no money path. ASCII of "prep"."""
+_APPLICATION_NAME = "prepaid-billing migrate"
+_HOLDER = f"""
+SELECT held.pid, activity.application_name, activity.backend_start AT TIME ZONE 'UTC'
+FROM pg_locks AS held LEFT JOIN pg_stat_activity AS activity USING (pid)
+WHERE held.locktype = 'advisory' AND held.granted AND held.classid = 0 AND held.objid = {_LOCK_NUMBER} AND held.objsubid = 1
+AND held.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""  # noqa: S608 - a number of our own
+LOCK_WAIT_S = 30.0
+"""Migrations take seconds. Whoever waits for longer says so, and is started again by whatever starts it."""
+LOCK_INTERVAL_S = 0.2
 
 
 class SchemaOutdatedError(Exception):
     """The database needs `billing migrate`, or is newer than this program."""
 
 
-def sqlalchemy_url(database_url: str) -> str:
-    """The same database for SQLAlchemy, with its async driver named."""
-    for plain, driver in (
-        ("postgresql://", "postgresql+asyncpg://"),
-        ("postgres://", "postgresql+asyncpg://"),
-        ("sqlite://", "sqlite+aiosqlite://"),
-    ):
-        if database_url.startswith(plain):
-            return driver + database_url.removeprefix(plain)
-    return database_url
+class MigrationBusyError(Exception):
+    """Another process is at it, and did not end in time. The message names its connection."""
 
 
-def sqlite_path(database_url: str) -> Path | None:
-    """The file of a SQLite URL (`sqlite:///relative.db`, `sqlite:////absolute.db`); None for another database."""
-    for scheme in ("sqlite:///", "sqlite+aiosqlite:///"):
-        if database_url.startswith(scheme):
-            return Path(database_url.removeprefix(scheme))
-    return None
-
-
-async def migrate(database_url: str, *, file_is_kept: bool = False) -> None:
-    """Applies every migration that the database lacks, each in a transaction.
+async def migrate(
+    database: Database, *, file_is_kept: bool = False, tell: Callable[[str], None] = lambda line: log.warning("migration", told=line)
+) -> None:
+    """Applies every migration that the database lacks, each in a transaction. `tell` gets a line when another process has to be waited for.
 
     A SQLite file that lacks one must be nobody's meanwhile: raises DatabaseInUseError, unless the caller says that it keeps the file
-    for itself. Raises SchemaOutdatedError when a newer program made the schema.
+    for itself. Raises SchemaOutdatedError when a newer program made the schema, MigrationBusyError when another process takes too long
+    over it, and CannotConnectError.
     """
-    path = None if file_is_kept else sqlite_path(database_url)
-    await _with_connection(database_url, partial(_upgrade, path))
+    if isinstance(database, SqliteFile):
+        await _on_file(database.path, partial(_upgrade, None if file_is_kept else database.path))
+        return
+    async with _server_connection(database) as connection:
+        missing = await connection.run_sync(_migration_missing)
+        await connection.rollback()
+        if missing is None:
+            return
+        await _take_lock(connection, tell)
+        try:
+            await connection.run_sync(partial(_upgrade, None))
+        finally:
+            await connection.rollback()
+            await connection.execute(text(f"SELECT pg_advisory_unlock({_LOCK_NUMBER})"))
+            await connection.commit()
 
 
-async def check_schema(database_url: str) -> None:
-    """Raises SchemaOutdatedError unless the database is at this program's newest migration."""
-    await _with_connection(database_url, _check)
+async def check_schema(database: Database) -> None:
+    """Raises SchemaOutdatedError unless the database is at this program's newest migration. Waits for nobody on PostgreSQL."""
+    if isinstance(database, SqliteFile):
+        await _on_file(database.path, _check)
+        return
+    async with _server_connection(database) as connection:
+        await connection.run_sync(_check)
 
 
-async def _with_connection(database_url: str, action: Callable[[Connection], None]) -> None:
-    path = sqlite_path(database_url)
-    if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    # As the store opens it: a path is taken as it stands, not unquoted.
-    url = sqlalchemy_url(database_url) if path is None else URL.create("sqlite+aiosqlite", database=str(path))
-    engine = create_async_engine(url, poolclass=NullPool, hide_parameters=True)
+@asynccontextmanager
+async def _server_connection(server: PostgresServer) -> AsyncIterator[AsyncConnection]:
+    """A session of PostgreSQL. Raises CannotConnectError, also when a pooler lends sessions for a transaction only."""
+    named = replace(server, application_name=server.application_name or _APPLICATION_NAME)
+
+    async def connect() -> Any:
+        first = await connect_to_postgres(named, statement_cache_size=0)
+        try:
+            await refuse_shared_session(
+                first, partial(connect_to_postgres, named, statement_cache_size=0, command_timeout=COMMAND_TIMEOUT_S)
+            )
+        except BaseException:
+            first.terminate()
+            raise
+        return first
+
+    engine = create_async_engine("postgresql+asyncpg://", async_creator=connect, poolclass=NullPool, hide_parameters=True)
     try:
-        if path is not None:
-            _use_real_transactions(engine)
-            with _FileTurn(path):
-                async with engine.connect() as connection:
-                    await connection.run_sync(action)
-        else:
+        async with engine.connect() as connection:
+            yield connection
+    finally:
+        await engine.dispose()
+
+
+async def _take_lock(connection: AsyncConnection, tell: Callable[[str], None]) -> None:
+    """PostgreSQL's advisory lock of this database, for the session. Raises MigrationBusyError."""
+    until = time.monotonic() + LOCK_WAIT_S
+    told = False
+    while not (await connection.execute(text(f"SELECT pg_try_advisory_lock({_LOCK_NUMBER})"))).scalar_one():
+        holder = await _holder(connection)
+        if time.monotonic() >= until:
+            raise MigrationBusyError(f"{holder}, for longer than {LOCK_WAIT_S:g} s; end it, or repeat this when it is done")
+        if not told:
+            tell(f"{holder}; waiting {LOCK_WAIT_S:g} s for it at most")
+            told = True
+        await asyncio.sleep(LOCK_INTERVAL_S)
+    await connection.commit()
+
+
+async def _holder(connection: AsyncConnection) -> str:
+    found = (await connection.execute(text(_HOLDER))).first()
+    await connection.rollback()
+    if found is None:  # it has just let go
+        return "another process migrates this database"
+    process, name, start_time = found
+    since = f"since {start_time:%Y-%m-%d %H:%M:%S} UTC" if start_time else "since a time that only its own role may see"
+    return f"another process migrates this database: connection {process} ({name}), there {since}, holds the lock"
+
+
+async def _on_file(path: Path, action: Callable[[Connection], None]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # As the store opens it: a path is taken as it stands, not unquoted.
+    engine = create_async_engine(URL.create("sqlite+aiosqlite", database=str(path)), poolclass=NullPool, hide_parameters=True)
+    try:
+        _use_real_transactions(engine)
+        with _FileTurn(path):
             async with engine.connect() as connection:
-                await connection.execute(text(f"SELECT pg_advisory_lock({_LOCK_NUMBER})"))
-                await connection.commit()
-                try:
-                    await connection.run_sync(action)
-                finally:
-                    await connection.rollback()
-                    await connection.execute(text(f"SELECT pg_advisory_unlock({_LOCK_NUMBER})"))
-                    await connection.commit()
+                await connection.run_sync(action)
     finally:
         await engine.dispose()
 
@@ -154,4 +213,4 @@ def _migration_missing(connection: Connection) -> str | None:
 
 def migrate_now(database_url: str) -> None:
     """`migrate` for callers without an event loop."""
-    asyncio.run(migrate(database_url))
+    asyncio.run(migrate(parse_database_url(database_url)))

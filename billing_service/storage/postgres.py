@@ -6,6 +6,7 @@ after the lock sees what was committed before the lock was granted.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, TypeVar
 
 import asyncpg
@@ -13,7 +14,11 @@ import structlog
 
 from billing_service.domain.refusals import storage_unavailable
 from billing_service.storage import failures
+from billing_service.storage.postgres_connect import CannotConnectError, connect, connect_timeout_s, first_line
 from billing_service.storage.postgres_connections import Connections
+from billing_service.storage.postgres_rights import READING, SERVING, check_rights, missing_rights
+from billing_service.storage.postgres_server import PostgresServer
+from billing_service.storage.postgres_session import COMMAND_TIMEOUT_S, confirm, set_limits
 from billing_service.storage.statements import (
     Call,
     Compiled,
@@ -36,31 +41,6 @@ log = structlog.get_logger(__name__)
 
 CONNECTIONS_MAX = 8
 """More transactions at once only queue on locks; the ledger's writer uses one connection at a time."""
-CONNECT_TIMEOUT_S = 5.0
-LOCK_TIMEOUT_MS = 500
-"""Transactions take milliseconds; whoever holds a lock for longer is stuck, and must not hold up everybody else's batch."""
-STATEMENT_TIMEOUT_MS = 5_000
-IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000
-COMMAND_TIMEOUT_S = 6.0
-"""A little more than the server's own limit, for a server that does not answer at all."""
-
-_SESSION = {
-    "synchronous_commit": "on",
-    "lock_timeout": str(LOCK_TIMEOUT_MS),
-    "statement_timeout": str(STATEMENT_TIMEOUT_MS),
-    "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_TIMEOUT_MS),
-    "default_transaction_isolation": "read committed",
-    "application_name": "prepaid-billing",
-}
-_PLANNING = {
-    "plan_cache_mode": "force_generic_plan",
-    "enable_seqscan": "off",
-    "enable_hashjoin": "off",
-    "enable_mergejoin": "off",
-    "jit": "off",
-}
-"""Every hot statement finds its rows by key. Planning each batch anew costs more than running it, and a plan made while a table was
-small would read all of it once it is large. Wishes, not conditions: other databases of this protocol know only some of them."""
 _ALLOCATE = "CREATE TEMPORARY TABLE billing_probe ON COMMIT DROP AS SELECT repeat('x', 1000) FROM generate_series(1, 64)"
 """Needs pages that no table has yet. Never committed."""
 SEARCH_TIMEOUT_S = 86_400.0
@@ -70,7 +50,6 @@ _SEARCHING = (
 )
 _SEARCHING_SETTINGS = ["statement_timeout", "enable_seqscan", "enable_hashjoin", "enable_mergejoin"]
 """Until the transaction ends, and where the database has them."""
-_UNSAFE_SETTINGS = (("fsync", "off"), ("full_page_writes", "off"), ("synchronous_commit", "off"))
 
 
 class PostgresStore:
@@ -78,10 +57,11 @@ class PostgresStore:
 
     name = "postgresql"
 
-    def __init__(self, pool: Connections) -> None:
+    def __init__(self, pool: Connections, connect_timeout_s: float) -> None:
         self.counters = StoreCounters()
         self.read_counters = StoreCounters()
         self._pool = pool
+        self._connect_timeout_s = connect_timeout_s
         self._compiled: dict[Statement, Compiled] = {}
         self._joined: dict[tuple[Statement, ...], str] = {}
         self._running: set[asyncio.Task[Any]] = set()
@@ -111,7 +91,7 @@ class PostgresStore:
             meaning = failures.from_postgres(error)
             if meaning is error:
                 raise
-            log.warning("database", error=type(error).__name__)
+            log.warning("database", error=type(error).__name__, told=first_line(error))
             self._disk_was_full |= isinstance(error, asyncpg.DiskFullError)
             raise meaning from error
 
@@ -214,11 +194,14 @@ class PostgresStore:
         await self._finish(self._guard(self._begin_and_roll_back()))
 
     async def _begin_and_roll_back(self) -> None:
-        async with self._pool.acquire(timeout=CONNECT_TIMEOUT_S) as connection:
+        async with self._pool.acquire(timeout=self._connect_timeout_s) as connection:
             await connection.execute("BEGIN")
             try:
                 if await connection.fetchval("SHOW transaction_read_only") != "off":
                     raise storage_unavailable("the database is read-only")
+                missing = await missing_rights(connection, SERVING)
+                if missing:
+                    raise storage_unavailable(missing)
                 if self._disk_was_full:  # else nothing is allocated: every two seconds is too often for that
                     await self._allocate(connection)
             finally:
@@ -243,46 +226,30 @@ async def _roll_back(connection: Any) -> None:
         await connection.execute("ROLLBACK")
 
 
-async def open_postgres(url: str) -> PostgresStore:
-    """Opens a migrated database. Raises Failure when it can't be reached or would lose acknowledged commits."""
+async def open_postgres(server: PostgresServer, *, writes: bool = True) -> PostgresStore:
+    """Opens a migrated database, whose schema was checked: that also finds out whether a pooler is in between that lends no sessions.
+    Raises CannotConnectError, also when commits would not last, a limit is not in force, or the role lacks a right: of those that
+    serving needs, or where nothing is to be written, of those that verifying needs."""
+    pool = asyncpg.create_pool(
+        connect=partial(connect, server),
+        min_size=1,
+        max_size=CONNECTIONS_MAX,
+        command_timeout=COMMAND_TIMEOUT_S,
+        init=set_limits,
+        reset=_nothing_to_reset,
+    )
     try:
-        pool = await asyncpg.create_pool(
-            url,
-            min_size=1,
-            max_size=CONNECTIONS_MAX,
-            timeout=CONNECT_TIMEOUT_S,
-            command_timeout=COMMAND_TIMEOUT_S,
-            server_settings=_SESSION,
-            init=_ask_for_plans,
-            reset=_nothing_to_reset,
-        )
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
-        raise failures.from_postgres(error) from error
-    store = PostgresStore(Connections(pool))
-    try:
-        await _confirm(pool)
-    except BaseException:
-        await store.close()
+        await pool
+        async with pool.acquire() as connection:
+            await confirm(connection)
+            await check_rights(connection, SERVING if writes else READING)
+    except BaseException as error:
+        await pool.close()
+        if isinstance(error, failures.POSTGRES_ERRORS) and not isinstance(error, CannotConnectError):
+            raise CannotConnectError(f"the database can't be used: {first_line(error)}", getattr(error, "sqlstate", None)) from error
         raise
-    return store
-
-
-async def _ask_for_plans(connection: Any) -> None:
-    for name, value in _PLANNING.items():
-        try:
-            await connection.execute(f"SET {name} = '{value}'")
-        except asyncpg.UndefinedObjectError:
-            log.info("setting_unknown_to_database", name=name)
+    return PostgresStore(Connections(pool), connect_timeout_s(server))
 
 
 async def _nothing_to_reset(_connection: Any) -> None:
     """Spares a round trip: a unit of work always ends its transaction and sets nothing for its session."""
-
-
-async def _confirm(pool: Any) -> None:
-    """Reads back what durability rests on."""
-    rows = await pool.fetch("SELECT name, setting FROM pg_settings WHERE name = ANY ($1)", [name for name, _ in _UNSAFE_SETTINGS])
-    settings = {row["name"]: row["setting"] for row in rows}
-    unsafe = [f"{name}={value}" for name, value in _UNSAFE_SETTINGS if settings.get(name) == value]
-    if unsafe:
-        raise storage_unavailable(f"PostgreSQL would lose acknowledged commits: {', '.join(unsafe)}")

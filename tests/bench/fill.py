@@ -5,7 +5,6 @@ from contextlib import closing
 from itertools import islice
 from random import Random
 
-import asyncpg
 from prepaid.billing.v1 import transactions_pb2
 
 from billing_service.api.deductions import deduction_of
@@ -15,7 +14,8 @@ from billing_service.domain.spending import STANDARD_TERMS
 from billing_service.ledger.operations import Deduct
 from billing_service.ledger.posting import Judgement, post_batch
 from billing_service.ledger.remembered import RememberedAccounts
-from billing_service.storage.migrate import sqlite_path
+from billing_service.storage.database_url import SqliteFile, parse_database_url
+from billing_service.storage.postgres_connect import connect
 from billing_service.storage.store import Store
 from tests.bench import calls
 
@@ -44,7 +44,7 @@ def _operation(request: bytes) -> Deduct:
 
 async def settle(database_url: str) -> None:
     """What PostgreSQL would do by itself after such a flood of rows, done now, so that it doesn't do it while something is measured."""
-    connection = await asyncpg.connect(database_url)
+    connection = await connect(parse_database_url(database_url))
     try:
         await connection.execute("VACUUM (ANALYZE)")
         await connection.execute("CHECKPOINT")
@@ -55,11 +55,11 @@ async def settle(database_url: str) -> None:
 async def count_transactions(database_url: str) -> int:
     """All that the ledger holds, of whatever kind."""
     counting = "SELECT count(*) FROM transactions"
-    path = sqlite_path(database_url)
-    if path is not None:
-        with closing(sqlite3.connect(path)) as file:
+    database = parse_database_url(database_url)
+    if isinstance(database, SqliteFile):
+        with closing(sqlite3.connect(database.path)) as file:
             return int(file.execute(counting).fetchone()[0])
-    connection = await asyncpg.connect(database_url)
+    connection = await connect(database)
     try:
         return int(await connection.fetchval(counting))
     finally:

@@ -10,8 +10,9 @@ from billing_service.domain.entries import Place, TransactionKind
 from billing_service.domain.granting import grant, new_lot
 from billing_service.domain.lots import Category
 from billing_service.domain.referrals import CODE_RANDOM_BYTES, code_from_random
+from billing_service.storage.database_url import SqliteFile, parse_database_url
 from billing_service.storage.ledger_rows import lock_accounts, write_accounts
-from billing_service.storage.migrate import migrate, sqlite_path
+from billing_service.storage.migrate import migrate
 from billing_service.storage.postgres import open_postgres
 from billing_service.storage.profile_rows import ensure_account
 from billing_service.storage.sqlite import open_sqlite
@@ -37,9 +38,9 @@ def _seed(account_ids: list[str], ids: TimeOrderedIds) -> Work[None]:
 
 async def seed(database_url: str, count: int, transactions: int = 0) -> None:
     """With `transactions` the accounts get a history of so many deductions."""
-    await migrate(database_url)
-    path = sqlite_path(database_url)
-    store = await open_sqlite(path) if path is not None else await open_postgres(database_url)
+    database = parse_database_url(database_url)
+    await migrate(database)
+    store = await (open_sqlite(database.path) if isinstance(database, SqliteFile) else open_postgres(database))
     ids = TimeOrderedIds()
     try:
         for start in range(0, count, ACCOUNTS_A_TRANSACTION):
@@ -49,7 +50,7 @@ async def seed(database_url: str, count: int, transactions: int = 0) -> None:
             await fill.fill(store, count, transactions)
     finally:
         await store.close()
-    if path is None:
+    if not isinstance(database, SqliteFile):
         await fill.settle(database_url)
 
 

@@ -25,7 +25,7 @@ BAD_SETTINGS = [
         ["BILLING_AUTH: off is for a loopback address", "BILLING_LISTEN: needs BILLING_TLS_CERTIFICATE_FILE"],
     ),
     ({"BILLING_LISTN": "canary"}, ["BILLING_LISTN: there is no such setting; did you mean BILLING_LISTEN?"]),
-    ({"DATABASE_URL": "postgresql://u:canary@"}, ["DATABASE_URL: must be"]),
+    ({"DATABASE_URL": "postgresql://u:canary@"}, ["DATABASE_URL: must name the database"]),
 ]
 
 
@@ -52,7 +52,11 @@ UNUSABLE = [
     ({"BILLING_MIGRATE_ON_START": "false"}, lambda _: None, "run `billing migrate`"),
     ({"BILLING_MIGRATE_ON_START": "false"}, outdated, "the database is at migration none"),
     ({}, lambda path: path.write_bytes(b"canary" * 1000), "the database can't be used: file is not a database"),
-    ({"DATABASE_URL": "postgresql://u:canary@127.0.0.1:9/db"}, lambda _: None, "nobody answers at the address in DATABASE_URL"),
+    (
+        {"DATABASE_URL": "postgresql://u:canary@127.0.0.1:9/db"},
+        lambda _: None,
+        "the database can't be reached: 127.0.0.1:9: Connection refused",
+    ),
     ({"BILLING_TLS_CERTIFICATE_FILE": "ledger.db", "BILLING_TLS_PRIVATE_KEY_FILE": "ledger.db"}, lambda path: path.touch(), "TLS"),
 ]
 

@@ -31,8 +31,8 @@ REFUSED = [
     (["restore", "copy.db"], {}, 1, "there is no manifest"),
     (["restore", "copy.db"], {"DATABASE_URL": "postgresql://u:canary@host/db"}, 2, "pg_restore --exit-on-error --single-transaction"),
     (["migrate"], {"DATABASE_URL": "mysql://u:canary@host/db"}, 2, "DATABASE_URL: must be"),
-    (["migrate"], {"DATABASE_URL": "postgresql://u:canary@/db?host=/no/such/place"}, 1, "nobody answers at the address in DATABASE_URL"),
-    (["migrate"], {"DATABASE_URL": "postgresql://u:canary@127.0.0.1:9/db"}, 1, "nobody answers at the address in DATABASE_URL"),
+    (["migrate"], {"DATABASE_URL": "postgresql://u:canary@/db?host=/no/such/place"}, 1, "can't be reached: /no/such/place"),
+    (["migrate"], {"DATABASE_URL": "postgresql://u:canary@127.0.0.1:9/db"}, 1, "127.0.0.1:9: Connection refused"),
     (["dev"], {"STRIPE_SECRET_KEY": LIVE_KEY}, 2, "STRIPE_SECRET_KEY: is a live key"),
     (["dev"], {"STRIPE_API_KEY": LIVE_KEY}, 2, "STRIPE_API_KEY: is a live key"),
     (

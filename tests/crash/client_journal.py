@@ -7,9 +7,8 @@ from collections import Counter
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 
-import asyncpg
 import grpc
-from databases import run_apart
+from databases import connect_to, run_apart
 from ledger_check import DEDUCTION
 from prepaid.billing.v1 import admin_pb2, admin_pb2_grpc, billing_pb2_grpc, transactions_pb2
 
@@ -201,7 +200,7 @@ def stored(database):
 
 
 async def _fetch(url, statements):
-    connection = await asyncpg.connect(url)
+    connection = await connect_to(url)
     try:
         return [[tuple(row) for row in await connection.fetch(statement)] for statement in statements]
     finally:

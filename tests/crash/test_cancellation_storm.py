@@ -3,10 +3,10 @@
 import asyncio
 import random
 
-import asyncpg
 import grpc
 import pytest
 from client_journal import CREDIT, Attempt, Callers, grant, reconcile, verify
+from databases import connect_to
 from run_length import LONG
 from service_process import service_settings
 
@@ -53,7 +53,7 @@ async def quiet(service):
 
 async def open_transactions(database):
     """Sessions of the service that hold a transaction open."""
-    connection = await asyncpg.connect(database.url)
+    connection = await connect_to(database.url)
     try:
         return await connection.fetch(
             "SELECT state, query FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"

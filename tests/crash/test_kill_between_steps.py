@@ -5,8 +5,8 @@ import sqlite3
 import time
 from contextlib import asynccontextmanager
 
-import asyncpg
 import pytest
+from databases import connect_to
 from product import running_product
 
 HANG_S = 1.0
@@ -87,7 +87,7 @@ async def money_locked(database, account_id):
         finally:
             connection.close()
         return
-    connection = await asyncpg.connect(database.url)
+    connection = await connect_to(database.url)
     try:
         async with connection.transaction():
             await connection.execute("SELECT 1 FROM accounts WHERE account_id = $1 FOR UPDATE", account_id)

@@ -7,13 +7,12 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-import asyncpg
 import grpc
 import pytest
 from billing_client import AsyncBillingClient
 from billing_client.errors import StorageUnavailable
 from client_journal import CREDIT, grant, verify
-from databases import Database
+from databases import Database, connect_to
 from ledger_check import ledger_problems
 from postgres_server import running_postgres_server
 from service_process import StartFailedError, health, running_process, service_settings, wait_for_health
@@ -152,7 +151,7 @@ async def test_another_file_in_the_place_of_the_database(database, sqlite_templa
 @pytest.mark.parametrize("store_name", ["postgresql"])
 async def test_a_database_that_turns_read_only(database):
     async def turn(value):
-        connection = await asyncpg.connect(database.url, server_settings={"default_transaction_read_only": "off"})
+        connection = await connect_to(database.url, default_transaction_read_only="off")
         try:
             name = await connection.fetchval("SELECT current_database()")
             await connection.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = {value}")
@@ -207,7 +206,7 @@ def directory_owner(directory):
 async def on_small_disk(admin_url, disk):
     """A copy of the migrated database whose tables are there; its URL."""
     parts = urlsplit(admin_url)
-    connection = await asyncpg.connect(urlunsplit(parts._replace(path="/template1")))
+    connection = await connect_to(urlunsplit(parts._replace(path="/template1")))
     try:
         await connection.execute(f"CREATE TABLESPACE small LOCATION '{disk}'")
         await connection.execute(f"CREATE DATABASE small TEMPLATE {parts.path[1:]} TABLESPACE small")
@@ -217,7 +216,7 @@ async def on_small_disk(admin_url, disk):
 
 
 async def drop(admin_url, database, tablespace):
-    connection = await asyncpg.connect(admin_url)
+    connection = await connect_to(admin_url)
     try:
         await connection.execute(f"DROP DATABASE {database} WITH (FORCE)")
         await connection.execute(f"DROP TABLESPACE {tablespace}")

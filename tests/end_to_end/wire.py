@@ -9,10 +9,10 @@ import sqlite3
 import time
 from contextlib import closing
 
-import asyncpg
 import grpc
 from billing_client.error_details import billing_error
 from billing_client.errors import BillingError, Failure
+from databases import connect_to
 from google.protobuf.json_format import ParseDict
 from google.protobuf.message_factory import GetMessageClass
 from prepaid.billing.v1 import admin_pb2, billing_pb2, stripe_events_pb2
@@ -148,7 +148,7 @@ async def row_counts(database):
     if database.store == "sqlite":
         with closing(sqlite3.connect(f"file:{database.path}?mode=ro", uri=True)) as connection:
             return {table: connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in TABLES}
-    connection = await asyncpg.connect(database.url)
+    connection = await connect_to(database.url)
     try:
         return {table: await connection.fetchval(f"SELECT count(*) FROM {table}") for table in TABLES}
     finally:

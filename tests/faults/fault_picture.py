@@ -4,8 +4,7 @@ import sqlite3
 from collections import defaultdict
 from contextlib import closing
 
-import asyncpg
-from databases import run_apart
+from databases import connect_to, run_apart
 from fault_service import TAG, renamed
 
 from billing_service.storage.schema import metadata
@@ -53,7 +52,7 @@ def _read_sqlite(path):
 
 
 async def _read_postgres(url):
-    connection = await asyncpg.connect(url)
+    connection = await connect_to(url)
     try:
         found = []
         for table in metadata.sorted_tables:

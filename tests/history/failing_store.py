@@ -4,7 +4,7 @@ import asyncio
 import random
 from contextlib import asynccontextmanager, suppress
 
-import asyncpg
+from databases import connect_to
 
 from billing_service.domain.refusals import storage_unavailable
 
@@ -53,7 +53,7 @@ async def connections_killed(database, faults):
         return
 
     async def kill():
-        connection = await asyncpg.connect(database.url)
+        connection = await connect_to(database.url)
         try:
             while faults.active:
                 await asyncio.sleep(KILL_EVERY_S)

@@ -7,9 +7,9 @@ import time
 from collections import Counter
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 
-import asyncpg
 import grpc
 import pytest
+from databases import connect_to
 from ledger_check import HOUSE
 from stack import environment
 
@@ -43,7 +43,7 @@ def _read_sqlite(path):
 
 
 async def _read_postgres(url):
-    connection = await asyncpg.connect(url)
+    connection = await connect_to(url)
     try:
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             return await connection.fetch(_BALANCES), int(await connection.fetchval(_GIVEN))

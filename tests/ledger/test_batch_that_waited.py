@@ -3,8 +3,8 @@
 import asyncio
 from contextlib import asynccontextmanager
 
-import asyncpg
 import pytest
+from databases import connect_to
 from ledger_setup import deduction, open_account
 
 from billing_service.domain.refusals import Reason, Refusal
@@ -34,7 +34,7 @@ def glances_max(request, monkeypatch):
 @asynccontextmanager
 async def meanwhile(database):
     """Another process's transaction that has the account's lock, and commits at the end."""
-    connection = await asyncpg.connect(database.url)
+    connection = await connect_to(database.url)
     try:
         async with connection.transaction():
             await connection.execute("SELECT 1 FROM accounts WHERE account_id = 'acme' FOR UPDATE")
@@ -44,7 +44,7 @@ async def meanwhile(database):
 
 
 async def begin_waiting(database, answer):
-    connection = await asyncpg.connect(database.url)
+    connection = await connect_to(database.url)
     try:
         while not await connection.fetchval(WAITING):
             assert not answer.done()

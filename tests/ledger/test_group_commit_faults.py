@@ -3,8 +3,8 @@
 import asyncio
 import random
 
-import asyncpg
 import pytest
+from databases import connect_to
 from ledger_setup import deduction, open_account
 from wrapped_stores import FailingStore, GatedStore, HeldStore, WrappedStore
 
@@ -160,7 +160,7 @@ async def test_an_account_that_another_program_keeps_locked_holds_up_nobody_else
     await open_account(store, "beta", clock=clock, ids=ids, microcredits=10)
     counted = WrappedStore(store)
     writer = open_writer(counted)
-    blocker = await asyncpg.connect(database.url)
+    blocker = await connect_to(database.url)
     try:
         await blocker.execute("BEGIN; SELECT 1 FROM accounts WHERE account_id = 'acme' FOR UPDATE")
         stuck = writer.submit(deduction("acme", 1, "stuck"))

@@ -5,10 +5,10 @@ import shutil
 import sqlite3
 from contextlib import asynccontextmanager, closing
 
-import asyncpg
 import pytest
 from alert_rules import RULES, Scrape, check
 from billing_client.errors import BillingError
+from databases import connect_to
 from stack import CREDIT
 from tampering import tamper
 
@@ -76,7 +76,7 @@ async def lock_held(database):
             yield
             connection.execute("ROLLBACK")
         return
-    connection = await asyncpg.connect(database.url)
+    connection = await connect_to(database.url)
     transaction = connection.transaction()
     await transaction.start()
     await connection.execute("SELECT 1 FROM accounts WHERE account_id = 'alice' FOR UPDATE")

@@ -5,6 +5,7 @@ from sabotage import Sabotage
 SQLITE = "billing_service/storage/sqlite.py"
 SQLITE_STORE = "billing_service/storage/sqlite_store.py"
 POSTGRES = "billing_service/storage/postgres.py"
+POSTGRES_SESSION = "billing_service/storage/postgres_session.py"
 LEDGER_ROWS = "billing_service/storage/ledger_rows.py"
 BATCH_ROWS = "billing_service/storage/batch_rows.py"
 SCHEMA = "billing_service/storage/migrations/sql/0001_initial"
@@ -142,7 +143,7 @@ STORAGE = (
     Sabotage(
         "PostgreSQL's fsync and synchronous_commit not confirmed",
         "P19",
-        POSTGRES,
+        POSTGRES_SESSION,
         "    if unsafe:\n",
         "    if len(unsafe) > len(rows):\n",
         ("storage/test_postgres_store.py::test_unsafe_settings_are_refused",),
@@ -150,7 +151,7 @@ STORAGE = (
     Sabotage(
         "sessions commit asynchronously",
         "P19",
-        POSTGRES,
+        POSTGRES_SESSION,
         '    "synchronous_commit": "on",\n',
         "",
         ("storage/test_postgres_store.py::test_sessions_are_bounded_and_durable",),

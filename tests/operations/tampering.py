@@ -2,8 +2,7 @@
 
 import sqlite3
 
-import asyncpg
-from databases import run_apart
+from databases import connect_to, run_apart
 
 TRIGGERS = ("transactions", "entries")
 
@@ -22,7 +21,7 @@ def tamper(database, *statements):
         return
 
     async def run():
-        connection = await asyncpg.connect(database.url)
+        connection = await connect_to(database.url)
         for table in TRIGGERS:
             await connection.execute(f"DROP TRIGGER IF EXISTS {table}_append_only ON {table}")
         for statement in statements:

@@ -4,7 +4,7 @@ import sqlite3
 from contextlib import closing
 
 import asyncpg
-from databases import run_apart
+from databases import connect_to, run_apart
 from sqlalchemy import LargeBinary, bindparam, text
 
 from billing_service.storage.statements import reading, writing
@@ -54,7 +54,7 @@ def outside(database, *statements):
 
 
 async def _outside_postgres(url, statements):
-    connection = await asyncpg.connect(url, server_settings={"lock_timeout": "1"})
+    connection = await connect_to(url, lock_timeout="1")
     try:
         async with connection.transaction():
             rows = []

@@ -12,7 +12,7 @@ from raw_units import outside
 from billing_service.domain.refusals import Failure, Reason
 from billing_service.storage.key_rows import INSERT as INSERT_KEYS
 from billing_service.storage.ledger_rows import HOLD_ACCOUNTS, UPDATE_ACCOUNTS
-from billing_service.storage.postgres import LOCK_TIMEOUT_MS
+from billing_service.storage.postgres_session import LOCK_TIMEOUT_MS
 from billing_service.storage.sqlite_statements import ROWS_MAX, SqliteStatements
 from billing_service.storage.statements import Guarded, Together
 from billing_service.storage.store import ATTEMPTS_MAX

@@ -4,14 +4,16 @@ import asyncio
 
 import asyncpg
 import pytest
+from databases import connect_to
 from ledger_setup import open_account
 from raw_units import read_unit
 
 from billing_service.domain.refusals import Reason, Refusal
 from billing_service.storage import batch_rows, ledger_rows
 from billing_service.storage import postgres as postgres_store
-from billing_service.storage.postgres import _PLANNING, open_postgres
+from billing_service.storage.postgres import open_postgres
 from billing_service.storage.postgres_connections import PLANS_KEPT_S, Connections, _is_gone
+from billing_service.storage.postgres_session import PLANNING
 from billing_service.storage.statements import compile_statement, postgresql_dialect
 from billing_service.storage.store import StaleError
 
@@ -35,7 +37,7 @@ class Clock:
 @pytest.fixture
 async def pool(database):
     async def plan_as_the_service_does(connection):
-        for name, value in _PLANNING.items():
+        for name, value in PLANNING.items():
             await connection.execute(f"SET {name} = '{value}'")
 
     opened = await asyncpg.create_pool(
@@ -145,7 +147,7 @@ async def test_one_that_was_aborted_goes_back_to_the_pool(connections):
 
 async def test_one_that_the_server_closed_is_replaced(connections, database):
     lost = await identity(connections)
-    other = await asyncpg.connect(database.url)
+    other = await connect_to(database.url)
     await other.fetchval("SELECT pg_terminate_backend($1)", lost)
     await other.close()
     while not _is_gone(connections._kept):  # noqa: ASYNC110 - asyncpg tells nobody, and opens another for itself
@@ -267,7 +269,7 @@ async def test_a_database_that_keeps_its_plans_is_asked_once(database):
 
 
 async def test_a_store_gives_its_connections_back(database):
-    store = await open_postgres(database.url)
+    store = await open_postgres(database.target)
     assert (await store.read(read_unit("SELECT 1")))[0][0] == 1
     await asyncio.gather(*(store.read(read_unit("SELECT pg_sleep(0.01)")) for _ in range(20)))
     assert all_are_idle(store._pool)

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
-from databases import URL_VARIABLE
+from databases import URL_VARIABLE, connect_to
 from ledger_setup import open_account
 from raw_units import outside, read_unit, write_unit
 from sqlalchemy import text
@@ -14,8 +14,11 @@ from sqlalchemy import text
 from billing_service.domain.refusals import Failure, Reason
 from billing_service.domain.spending import DeductionMode, deduct
 from billing_service.storage import postgres as postgres_store
+from billing_service.storage import postgres_session
+from billing_service.storage.database_url import parse_database_url
 from billing_service.storage.ledger_rows import lock_accounts, write_accounts
 from billing_service.storage.postgres import open_postgres
+from billing_service.storage.postgres_connect import CannotConnectError
 from billing_service.storage.statements import reading, searching, writing
 
 
@@ -24,32 +27,33 @@ def store_name(request):
     return request.param
 
 
-class ScriptedPool:
+class ScriptedConnection:
     """Answers with settings as a server would."""
 
     def __init__(self, **settings):
         self._settings = settings
 
     async def fetch(self, _sql, names):
-        return [{"name": name, "setting": self._settings.get(name, "on")} for name in names]
+        in_force = dict.fromkeys(names, "on") | postgres_session.LIMITS | self._settings
+        return [{"name": name, "setting": in_force[name]} for name in names]
 
 
 @pytest.mark.parametrize("setting", ["fsync", "full_page_writes", "synchronous_commit"])
 async def test_unsafe_settings_are_refused(setting):
-    with pytest.raises(Failure, match=f"{setting}=off"):
-        await postgres_store._confirm(ScriptedPool(**{setting: "off"}))
+    with pytest.raises(CannotConnectError, match=f"{setting}=off"):
+        await postgres_session.confirm(ScriptedConnection(**{setting: "off"}))
 
 
 @pytest.mark.parametrize("level", ["on", "local", "remote_write", "remote_apply"])
 async def test_every_durable_commit_level_is_accepted(level):
-    await postgres_store._confirm(ScriptedPool(synchronous_commit=level))
+    await postgres_session.confirm(ScriptedConnection(synchronous_commit=level))
 
 
 @pytest.mark.skipif(URL_VARIABLE in os.environ, reason="changes settings of the whole server, so only of one that these tests started")
 @pytest.mark.parametrize("setting", ["fsync", "full_page_writes"])
 async def test_an_unsafe_server_is_refused(postgres, database, setting):
     async def configure(value):
-        connection = await asyncpg.connect(postgres.admin_url)
+        connection = await connect_to(postgres.admin_url)
         try:
             await connection.execute(f"ALTER SYSTEM SET {setting} = {value}")
             await connection.execute("SELECT pg_reload_conf()")
@@ -60,8 +64,8 @@ async def test_an_unsafe_server_is_refused(postgres, database, setting):
 
     try:
         await configure("off")
-        with pytest.raises(Failure, match=f"{setting}=off"):
-            await open_postgres(database.url)
+        with pytest.raises(CannotConnectError, match=f"{setting}=off"):
+            await open_postgres(database.target)
     finally:
         await configure("on")
 
@@ -70,7 +74,7 @@ async def test_sessions_are_bounded_and_durable(database):
     outside(database, f"ALTER DATABASE {urlsplit(database.url).path[1:]} SET synchronous_commit = off")
     opened = await database.open()
     try:
-        for name, value in postgres_store._SESSION.items():
+        for name, value in postgres_session.LIMITS.items():
             setting = (await opened.read(read_unit(f"SELECT setting FROM pg_settings WHERE name = '{name}'")))[0][0]
             assert setting == value
     finally:
@@ -78,15 +82,17 @@ async def test_sessions_are_bounded_and_durable(database):
 
 
 @pytest.mark.parametrize(
-    "url",
-    ["postgresql://nobody@127.0.0.1:1/nothing", "postgresql:///nothing?host=/nonexistent", "{}_not_there"],
-    ids=["refused", "no socket", "no database"],
+    ("url", "words"),
+    [
+        ("postgresql://nobody@127.0.0.1:1/nothing", "can't be reached: 127.0.0.1:1: Connection refused"),
+        ("postgresql:///nothing?host=/nonexistent", "can't be reached: /nonexistent/.s.PGSQL.5432: No such file or directory"),
+        ("{}_not_there", r'can\'t be used: .*: database ".*_not_there" does not exist'),
+    ],
 )
-async def test_what_cannot_be_reached_is_a_failure(database, url):
+async def test_what_cannot_be_reached_is_said_at_once(database, url, words):
     target = urlsplit(database.url)
-    with pytest.raises(Failure) as caught:
-        await open_postgres(target._replace(path=url.format(target.path)).geturl() if "{}" in url else url)
-    assert caught.value.reason is Reason.STORAGE_UNAVAILABLE
+    with pytest.raises(CannotConnectError, match=words):
+        await open_postgres(parse_database_url(target._replace(path=url.format(target.path)).geturl() if "{}" in url else url))
 
 
 def spend_one(clock, ids):
@@ -111,9 +117,9 @@ async def test_two_services_on_one_account(store, database, clock, ids):
 
 
 async def test_a_lock_that_is_never_granted_is_a_conflict(database, clock, ids, monkeypatch):
-    monkeypatch.setitem(postgres_store._SESSION, "lock_timeout", "5")
+    monkeypatch.setitem(postgres_session.LIMITS, "lock_timeout", "5")
     store = await database.open()
-    holder = await asyncpg.connect(database.url)
+    holder = await connect_to(database.url)
     try:
         await open_account(store, "acme", clock=clock, ids=ids, microcredits=1)
         async with holder.transaction():
@@ -128,7 +134,7 @@ async def test_a_lock_that_is_never_granted_is_a_conflict(database, clock, ids, 
 
 
 async def test_a_statement_that_takes_too_long_is_a_failure(database, monkeypatch):
-    monkeypatch.setitem(postgres_store._SESSION, "statement_timeout", "200")
+    monkeypatch.setitem(postgres_session.LIMITS, "statement_timeout", "200")
     store = await database.open()
     try:
         with pytest.raises(Failure) as caught:
@@ -140,9 +146,9 @@ async def test_a_statement_that_takes_too_long_is_a_failure(database, monkeypatc
 
 
 async def test_a_search_takes_the_time_that_it_takes(database, monkeypatch):
-    monkeypatch.setitem(postgres_store._SESSION, "statement_timeout", "200")
+    monkeypatch.setitem(postgres_session.LIMITS, "statement_timeout", "200")
     monkeypatch.setattr(postgres_store, "COMMAND_TIMEOUT_S", 0.3)
-    store = await open_postgres(database.url)
+    store = await open_postgres(database.target)
     slow = text("SELECT current_setting('enable_seqscan'), current_setting('enable_hashjoin') FROM pg_sleep(0.5)")
 
     def work(statement):

@@ -173,7 +173,7 @@ async def test_a_full_disk_is_a_failure_that_leaves_nothing_and_heals(store, dat
 
 async def test_migrating_beside_a_running_store_waits_for_nobody(store, database):
     """The migration lock is another one than the store's: what is up to date needs no stop."""
-    await migrate(database.url)
+    await migrate(database.target)
     assert await store.read(read_unit(CODES)) == [(0,)]
 
 

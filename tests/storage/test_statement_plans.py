@@ -6,11 +6,11 @@ import pkgutil
 import sqlite3
 from contextlib import closing
 
-import asyncpg
 import pytest
+from databases import connect_to
 
 from billing_service import storage
-from billing_service.storage.postgres import _PLANNING
+from billing_service.storage.postgres_session import PLANNING
 from billing_service.storage.statements import Statement, compile_statement, postgresql_dialect, sqlite_dialect
 
 FEW_ROWS = {"api_keys", "ix_api_keys_caller"}
@@ -115,7 +115,7 @@ def test_a_key_is_looked_up_by_all_that_makes_it_one_on_sqlite(sqlite_template, 
 
 @pytest.mark.parametrize("store_name", ["postgresql"])
 async def test_no_table_is_read_to_its_end_on_postgresql(database):
-    connection = await asyncpg.connect(database.url, server_settings=_PLANNING)
+    connection = await connect_to(database.url, **PLANNING)
     try:
         await connection.execute(MANY)
         plans = {name: await plan_of_postgres(connection, each) for name, each in STATEMENTS.items() if name not in UNPLANNED}

@@ -6,8 +6,8 @@ import sqlite3
 from contextlib import asynccontextmanager, closing
 from urllib.parse import urlsplit
 
-import asyncpg
 import pytest
+from databases import connect_to
 from ledger_setup import open_account
 from raw_units import outside, read_unit, write_unit
 
@@ -37,7 +37,7 @@ async def somebody_else_holding_the_lock(database):
             yield
             connection.execute("ROLLBACK")
         return
-    connection = await asyncpg.connect(database.url)
+    connection = await connect_to(database.url)
     try:
         async with connection.transaction():
             await connection.execute("SELECT * FROM profiles WHERE account_id = 'acme' FOR UPDATE")
@@ -52,7 +52,7 @@ async def waits_for_the_lock(database, running):
         for _ in range(20):
             await asyncio.sleep(0)  # lets the call reach the connection's thread, which then waits
         return
-    connection = await asyncpg.connect(database.url)
+    connection = await connect_to(database.url)
     try:
         while not await connection.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
             assert not running.done()

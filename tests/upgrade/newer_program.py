@@ -7,9 +7,8 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
-import asyncpg
 from changed_program import copy_program
-from databases import run_apart
+from databases import connect_to, run_apart
 
 from billing_service.storage.migrations import versions
 
@@ -99,7 +98,7 @@ def query(database, statement):
 
 
 async def _fetch(url, statement):
-    connection = await asyncpg.connect(url)
+    connection = await connect_to(url)
     try:
         return [tuple(row) for row in await connection.fetch(statement)]
     finally:
