@@ -6,11 +6,10 @@ Names of our own begin with BILLING_; the others are those that Stripe's and dat
 import os
 import secrets
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
 from billing_client.setting_rules import hint, split_secrets, unread_names
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, DotEnvSettingsSource
 
 from billing_service.domain.api_keys import Scope
@@ -18,24 +17,24 @@ from billing_service.domain.deployment import Mode
 from billing_service.domain.stated_amounts import StatedAmounts
 from billing_service.settings_rules import (
     PREFIX,
+    Currency,
+    DatabaseUrl,
+    ExistingDirectory,
+    ExistingFile,
+    ListenAddress,
+    Origin,
+    StripeSecretKey,
+    StripeWebhookSecret,
+    StrongSecret,
+    TlsCallers,
+    UrlPath,
     contradictions,
-    currency_code,
-    database_url,
     derive_page_token_secret,
-    existing_directory,
-    existing_file,
-    http_origin,
     is_live_key,
     is_stripes_own,
-    listen_address,
     missing_to_serve,
     split_listen,
-    stripe_secret_key,
-    strong_secret,
-    tls_callers,
     unknown_settings,
-    url_path,
-    webhook_secrets,
 )
 from billing_service.storage.database_url import Database, SqliteFile, parse_database_url
 
@@ -53,19 +52,6 @@ class SettingsInvalid(Exception):  # noqa: N818 - what it is, not what went wron
 
 def _setting(name: str, default: Any, description: str, **constraints: Any) -> Any:
     return Field(default, validation_alias=name, description=description, **constraints)
-
-
-ListenAddress = Annotated[str, AfterValidator(listen_address)]
-Origin = Annotated[str, AfterValidator(http_origin)]
-UrlPath = Annotated[str, AfterValidator(url_path)]
-Currency = Annotated[str, AfterValidator(currency_code)]
-ExistingFile = Annotated[Path, AfterValidator(existing_file)]
-ExistingDirectory = Annotated[Path, AfterValidator(existing_directory)]
-StrongSecret = Annotated[SecretStr, AfterValidator(strong_secret)]
-DatabaseUrl = Annotated[SecretStr, AfterValidator(database_url)]
-StripeSecretKey = Annotated[SecretStr, AfterValidator(stripe_secret_key)]
-StripeWebhookSecret = Annotated[SecretStr, AfterValidator(webhook_secrets)]
-TlsCallers = Annotated[str, AfterValidator(tls_callers)]
 
 
 class Settings(BaseModel):

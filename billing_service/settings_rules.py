@@ -7,7 +7,7 @@ import ipaddress
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated, Final
 from urllib.parse import urlsplit
 
 from billing_client.setting_rules import (
@@ -18,7 +18,7 @@ from billing_client.setting_rules import (
     split_secrets,
     weakness,
 )
-from pydantic import SecretStr
+from pydantic import AfterValidator, SecretStr
 
 from billing_service.domain.api_keys import Scope
 from billing_service.domain.currencies import is_currency_code
@@ -183,6 +183,19 @@ def unknown_settings(given: Iterable[str], known: list[str]) -> list[str]:
             meant = next(filter(None, close), None)
             problems.append(f"{name}: there is no such setting" + (f"; did you mean {meant}?" if meant else ""))
     return problems
+
+
+ListenAddress = Annotated[str, AfterValidator(listen_address)]
+Origin = Annotated[str, AfterValidator(http_origin)]
+UrlPath = Annotated[str, AfterValidator(url_path)]
+Currency = Annotated[str, AfterValidator(currency_code)]
+ExistingFile = Annotated[Path, AfterValidator(existing_file)]
+ExistingDirectory = Annotated[Path, AfterValidator(existing_directory)]
+StrongSecret = Annotated[SecretStr, AfterValidator(strong_secret)]
+DatabaseUrl = Annotated[SecretStr, AfterValidator(database_url)]
+StripeSecretKey = Annotated[SecretStr, AfterValidator(stripe_secret_key)]
+StripeWebhookSecret = Annotated[SecretStr, AfterValidator(webhook_secrets)]
+TlsCallers = Annotated[str, AfterValidator(tls_callers)]
 
 
 def contradictions(settings: "Settings") -> list[str]:
