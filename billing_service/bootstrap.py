@@ -202,6 +202,7 @@ def _environment(settings: Settings, store: Store, deployment: Deployment) -> En
             api_base=settings.stripe_api_base,
             attempt_timeout_s=settings.stripe_timeout_s,
             call_timeout_s=settings.stripe_timeout_s * 2,
+            proxy=settings.stripe_proxy,
         ),
         deployment=deployment,
         catalog=catalog,

@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, DotEnvSettingsSource
 from billing_service.domain.api_keys import Scope
 from billing_service.domain.deployment import Mode
 from billing_service.domain.stated_amounts import StatedAmounts
+from billing_service.settings_proxies import is_direct, is_usable, under_one_name
 from billing_service.settings_rules import (
     PREFIX,
     Currency,
@@ -104,6 +105,11 @@ class Settings(BaseModel):
         "STRIPE_API_BASE", "https://api.stripe.com", "Where Stripe's API is; the sandbox's address without Stripe"
     )
     stripe_timeout_s: float = _setting("STRIPE_TIMEOUT_S", 10.0, "Time for one request to Stripe; a call may need two", gt=0, le=60)
+
+    https_proxy: SecretStr | None = _setting(
+        "HTTPS_PROXY", None, "Forward proxy to Stripe, `http://user:password@host:port`; also under its names `https_proxy` and `ALL_PROXY`"
+    )
+    no_proxy: str = _setting("NO_PROXY", "", "Hosts that are reached directly, separated by commas; loopback addresses always are")
 
     frontend_url: Origin = _setting("FRONTEND_URL", "http://localhost:3000", "Where customers return to after checkout")
     checkout_success_path: UrlPath = _setting(
@@ -206,6 +212,13 @@ class Settings(BaseModel):
         return parse_database_url(self.database_url.get_secret_value())
 
     @property
+    def stripe_proxy(self) -> str | None:
+        """The forward proxy on the way to Stripe, with its password; None: a direct connection."""
+        if self.https_proxy is None or is_direct(self.stripe_api_base, self.no_proxy):
+            return None
+        return self.https_proxy.get_secret_value()
+
+    @property
     def database_kind(self) -> Literal["sqlite", "postgresql"]:
         return "sqlite" if isinstance(self.database, SqliteFile) else "postgresql"
 
@@ -259,12 +272,14 @@ def load_settings(env: Mapping[str, str] | None = None, *, purpose: Purpose = "s
     given = {name: value for name, value in (_environment() if env is None else env).items() if value.strip()}
     problems = unknown_settings(given, known_names())
     try:
-        settings = Settings.model_validate(given)
+        settings = Settings.model_validate(given | under_one_name(given))
     except ValidationError as invalid:
         problems += [_line(error) for error in invalid.errors(include_url=False, include_input=False, include_context=False)]
         raise SettingsInvalid(problems + hints(given)) from None
     settings = settings.with_one_stripe_key()
     problems += contradictions(settings)
+    if settings.stripe_proxy is not None and not is_usable(settings.stripe_proxy):
+        problems.append("HTTPS_PROXY: must be http://host:port or https://host:port; Stripe can't be reached through another kind of proxy")
     if purpose == "serve":
         problems += missing_to_serve(settings)
     if problems:

@@ -10,6 +10,10 @@ os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
 """Tests start programs while gRPC runs; its handlers of fork, of no use to a child that becomes another program, may crash it. gRPC reads
 this when it is imported, so nothing that imports it stands above."""
 
+from loopback import exempt_loopback  # noqa: E402 - after gRPC's setting
+
+exempt_loopback()
+
 from databases import STORES, Database, PostgresUnavailableError, migrate_now_apart, postgres_databases  # noqa: E402 - after gRPC's setting
 from doubles import CountingIds, FakeClock  # noqa: E402 - same
 from hypothesis import HealthCheck, settings  # noqa: E402 - same

@@ -43,7 +43,7 @@ def demo(
 async def _tell(options: ClientOptions, sandbox_url: str, *, own: bool) -> None:
     if not is_local(options.address):
         fail(f"the demo only plays on this machine, and {options.address} is another", code=EXIT_MISCONFIGURED)
-    async with httpx.AsyncClient(timeout=HTTP_TIMEOUT_S) as http:
+    async with httpx.AsyncClient(timeout=HTTP_TIMEOUT_S, trust_env=False) as http:
         if await _runs(options, sandbox_url, http):
             await _play(options, sandbox_url, http)
         elif own:

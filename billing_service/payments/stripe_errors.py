@@ -41,16 +41,17 @@ UNDECIDED_CODES: Final = frozenset({"idempotency_key_in_use", "lock_timeout", "r
 """Codes that mean "not now" whatever class carries them."""
 
 
-def translated(operation: str, error: Exception) -> ProviderRefused | ProviderUnavailable:
-    """The port's word for anything that went wrong during `operation`; logged unless it is a plain refusal."""
+def translated(operation: str, error: Exception, proxy: str | None = None) -> ProviderRefused | ProviderUnavailable:
+    """The port's word for anything that went wrong during `operation`, on the way through `proxy`; logged unless it is a plain refusal."""
     if isinstance(error, ProviderRefused | ProviderUnavailable):
         return error
+    way, through = ({"proxy": proxy}, f" through proxy {proxy}") if proxy else ({}, "")
     if not isinstance(error, stripe.StripeError):
         if isinstance(error, TimeoutError):
-            log.warning("stripe_call_timed_out", operation=operation)
+            log.warning("stripe_call_timed_out", operation=operation, **way)
         else:
             log.error("stripe_call_broke", operation=operation, exc_info=error)
-        return ProviderUnavailable(f"{operation}: no usable answer ({type(error).__name__})")
+        return ProviderUnavailable(f"{operation}: no usable answer ({type(error).__name__}){through}")
     verdict = VERDICTS.get(type(error))
     code = _code(error)
     if verdict is Verdict.REFUSED and code not in UNDECIDED_CODES:
@@ -61,7 +62,10 @@ def translated(operation: str, error: Exception) -> ProviderRefused | ProviderUn
         "code": code,
         "http_status": error.http_status,
         "request_id": error.request_id,
+        **way,
     }
+    if isinstance(error, stripe.APIConnectionError):
+        details["network"] = str(error.user_message)
     match verdict:
         case Verdict.MISCONFIGURED:
             log.error("stripe_credentials_refused", **details)
@@ -71,7 +75,7 @@ def translated(operation: str, error: Exception) -> ProviderRefused | ProviderUn
             log.error("stripe_error_unexpected", **details)
         case _:
             log.warning("stripe_unavailable", **details)
-    return ProviderUnavailable(f"{operation}: {type(error).__name__} ({code})", key_spent=_is_stored_failure(error))
+    return ProviderUnavailable(f"{operation}: {type(error).__name__} ({code}){through}", key_spent=_is_stored_failure(error))
 
 
 def _code(error: stripe.StripeError) -> str:

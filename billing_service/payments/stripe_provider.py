@@ -27,18 +27,29 @@ class StripeProvider:
     """`domain`'s payment provider over Stripe's API.
 
     `attempt_timeout_s` bounds each wait for the network within one attempt, `call_timeout_s` the whole call with its retries.
-    `api_base` is the address of a stand-in for Stripe, such as `http://127.0.0.1:18420`; None is Stripe itself.
+    `api_base` is the address of a stand-in for Stripe, such as `http://127.0.0.1:18420`; None is Stripe itself. `proxy` is the URL of
+    the forward proxy on the way, with user and password where it asks for them; None: a direct connection, whatever the environment says.
+    Used in one event loop; in another one its calls fail before anything is sent.
     """
 
-    def __init__(self, api_key: str, *, api_base: str | None = None, attempt_timeout_s: float = 8.0, call_timeout_s: float = 20.0) -> None:
+    def __init__(
+        self,
+        api_key: str,
+        *,
+        api_base: str | None = None,
+        attempt_timeout_s: float = 8.0,
+        call_timeout_s: float = 20.0,
+        proxy: str | None = None,
+    ) -> None:
         import stripe
 
         from billing_service.payments.stripe_errors import translated
-        from billing_service.payments.stripe_http import FormTransport
+        from billing_service.payments.stripe_http import Transport, without_user
 
         # A switch of the whole SDK: otherwise it sends timings of earlier calls and writes an id into the home directory.
         stripe.enable_telemetry = False
-        self._http = FormTransport(timeout=attempt_timeout_s)
+        self._http = Transport(timeout_s=attempt_timeout_s, proxy=proxy)
+        self._proxy = without_user(proxy) if proxy else None
         self._stripe = stripe.StripeClient(
             api_key,
             base_addresses={"api": api_base, "files": api_base, "connect": api_base, "meter_events": api_base} if api_base else None,
@@ -124,7 +135,7 @@ class StripeProvider:
         return await self._answer("list_refunds", refunds())
 
     async def close(self) -> None:
-        await self._http.close_async()  # type: ignore[no-untyped-call]  # the SDK leaves this one method without types
+        await self._http.close_async()
 
     async def _checkout(self, operation: str, call: "Awaitable[stripe.checkout.Session]") -> CheckoutSession:
         async def session() -> CheckoutSession:
@@ -138,7 +149,7 @@ class StripeProvider:
                 answer = await call
         except Exception as error:
             # The port promises two errors and no other: whatever breaks between here and Stripe leaves the outcome unknown.
-            meaning = self._translated(operation, error)
+            meaning = self._translated(operation, error, self._proxy)
             self.calls[operation, "refused" if isinstance(meaning, ProviderRefused) else "unavailable"] += 1
             raise meaning from error
         self.calls[operation, "ok"] += 1

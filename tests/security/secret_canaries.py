@@ -12,22 +12,33 @@ from stack import PEPPER, STRIPE_KEY, WEBHOOK_SECRET
 DATABASE_PASSWORD = "canary-of-the-database"
 OLD_WEBHOOK_SECRET = "whsec_" + "canary-that-rotates-out"
 CREDITS_WEBHOOK_SECRET = "whsec_" + "canary-of-another-name"
+PROXY_PASSWORD = "canary-of-the-proxy"
 PAGE_TOKEN_SECRET = "canary-of-page-tokens-" + "0123456789"
 SETTINGS = {
     "DATABASE_URL": DATABASE_PASSWORD,
     "BILLING_API_KEY_PEPPER": PEPPER,
     "BILLING_PAGE_TOKEN_SECRET": PAGE_TOKEN_SECRET,
+    "HTTPS_PROXY": f"http://user:{PROXY_PASSWORD}@proxy.invalid:3128",
     "STRIPE_SECRET_KEY": STRIPE_KEY,
     "STRIPE_API_KEY": STRIPE_KEY,
     "STRIPE_WEBHOOK_SECRET": f"{WEBHOOK_SECRET},{OLD_WEBHOOK_SECRET}",
     "STRIPE_WEBHOOK_SECRET_CREDITS": CREDITS_WEBHOOK_SECRET,
 }
-"""By setting; of the database's URL the password alone."""
+"""By setting; of the database's URL the password alone, and of the proxy's the password is the secret."""
 
 
 def secret_parts(*api_keys):
     """What must be nowhere: the secrets themselves, and of API keys the random part, since their ids are no secret."""
-    whole = [DATABASE_PASSWORD, PEPPER, PAGE_TOKEN_SECRET, STRIPE_KEY, WEBHOOK_SECRET, OLD_WEBHOOK_SECRET, CREDITS_WEBHOOK_SECRET]
+    whole = [
+        DATABASE_PASSWORD,
+        PROXY_PASSWORD,
+        PEPPER,
+        PAGE_TOKEN_SECRET,
+        STRIPE_KEY,
+        WEBHOOK_SECRET,
+        OLD_WEBHOOK_SECRET,
+        CREDITS_WEBHOOK_SECRET,
+    ]
     return [*whole, *(key.split("_")[2][:32] for key in api_keys)]
 
 

@@ -108,7 +108,7 @@ def test_every_secret_has_a_canary():
     of_gateway = {name for name, field in GatewaySettings.model_fields.items() if "SecretStr" in repr(field.annotation)}
     assert of_gateway == {"stripe_webhook_secret", "stripe_webhook_secret_credits", "billing_api_key"}
     hidden = {kind: {field.name for field in dataclasses.fields(kind) if not field.repr} for kind in (GatewayConfig, ClientOptions)}
-    assert hidden == {GatewayConfig: {"secrets"}, ClientOptions: {"api_key"}}
+    assert hidden == {GatewayConfig: {"secrets"}, ClientOptions: {"api_key", "headers"}}
 
 
 async def test_no_secret_is_logged_shown_told_or_stored(database, forker, processes, tmp_path, capfd):

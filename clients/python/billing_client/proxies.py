@@ -21,14 +21,13 @@ def proxy_for(address: str, environ: Mapping[str, str] | None = None) -> str | N
         proxy = urlsplit(given)
     except ValueError:
         return None
-    if proxy.scheme != "http" or not proxy.hostname or _is_exempt(address, exempt):
+    if proxy.scheme != "http" or not proxy.hostname or is_exempt(*host_and_port(address), exempt):
         return None  # gRPC knows no other kind of proxy: it says so on standard error and connects directly
     return f"http://{proxy.netloc.rpartition('@')[2]}"
 
 
-def _is_exempt(address: str, exemptions: str) -> bool:
-    """Exact names, what ends in them (`.example`), networks (`10.0.0.0/8`) and `*`; a port may follow a name."""
-    host, port = host_and_port(address)
+def is_exempt(host: str, port: str, exemptions: str) -> bool:
+    """Whether NO_PROXY's list has the host: names, what ends in them (`.example`), networks (`10.0.0.0/8`), `*`; a port may follow a name."""
     for entry in (each.strip().lower() for each in exemptions.split(",")):
         name = (entry.removesuffix(f":{port}") if port else entry).strip("[]").lstrip(".")
         if entry == "*" or (name and (host == name or host.endswith(f".{name}") or _is_within(host, name))):

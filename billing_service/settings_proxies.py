@@ -1,0 +1,36 @@
+"""The forward proxy on the way to Stripe, from the variables by which other programs know it. Loopback addresses have none."""
+
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import urlsplit
+
+from billing_client.proxies import is_exempt
+
+from billing_service.settings_rules import is_loopback
+
+PROXY_NAMES: Final = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
+"""In the order of precedence, which is curl's."""
+EXEMPTION_NAMES: Final = ("no_proxy", "NO_PROXY")
+
+
+def under_one_name(given: Mapping[str, str]) -> dict[str, str]:
+    """HTTPS_PROXY and NO_PROXY, whichever names they were given under."""
+    names = (("HTTPS_PROXY", PROXY_NAMES), ("NO_PROXY", EXEMPTION_NAMES))
+    found = {name: next((given[each] for each in others if given.get(each)), "") for name, others in names}
+    return {name: value for name, value in found.items() if value}
+
+
+def is_direct(url: str, exemptions: str) -> bool:
+    """Whether a request to `url` goes through no proxy: to this machine, or to a host that `exemptions`, as in NO_PROXY, names."""
+    parts = urlsplit(url)
+    host, port = parts.hostname or "", str(parts.port or {"http": 80, "https": 443}[parts.scheme])
+    return is_loopback(host) or is_exempt(host, port, exemptions)
+
+
+def is_usable(proxy: str) -> bool:
+    """Whether requests can go through it: `http://` or `https://`, with a host."""
+    try:
+        parts = urlsplit(proxy)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
