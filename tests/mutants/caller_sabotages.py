@@ -319,12 +319,4 @@ CALLERS = (
         "        if self._loop is None:\n",
         ("payments/test_stripe_proxies.py::test_a_second_event_loop_sends_nothing",),
     ),
-    Sabotage(
-        "`billing dev` reaches its sandbox through a proxy",
-        "P42",
-        "billing_service/cli/dev_stack.py",
-        "httpx.AsyncClient(trust_env=False)",
-        "httpx.AsyncClient()",
-        ("cli/test_cli_proxies.py::test_the_story_is_told_against_what_runs",),
-    ),
 )
