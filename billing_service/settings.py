@@ -15,7 +15,7 @@ from pydantic_settings import BaseSettings, DotEnvSettingsSource
 from billing_service.domain.api_keys import Scope
 from billing_service.domain.deployment import Mode
 from billing_service.domain.stated_amounts import StatedAmounts
-from billing_service.settings_proxies import is_direct, is_usable, under_one_name
+from billing_service.settings_proxies import proxy_to, under_one_name, unusable_proxy
 from billing_service.settings_rules import (
     PREFIX,
     Currency,
@@ -214,9 +214,7 @@ class Settings(BaseModel):
     @property
     def stripe_proxy(self) -> str | None:
         """The forward proxy on the way to Stripe, with its password; None: a direct connection."""
-        if self.https_proxy is None or is_direct(self.stripe_api_base, self.no_proxy):
-            return None
-        return self.https_proxy.get_secret_value()
+        return proxy_to(self.stripe_api_base, self.https_proxy, self.no_proxy)
 
     @property
     def database_kind(self) -> Literal["sqlite", "postgresql"]:
@@ -277,9 +275,7 @@ def load_settings(env: Mapping[str, str] | None = None, *, purpose: Purpose = "s
         problems += [_line(error) for error in invalid.errors(include_url=False, include_input=False, include_context=False)]
         raise SettingsInvalid(problems + hints(given)) from None
     settings = settings.with_one_stripe_key()
-    problems += contradictions(settings)
-    if settings.stripe_proxy is not None and not is_usable(settings.stripe_proxy):
-        problems.append("HTTPS_PROXY: must be http://host:port or https://host:port; Stripe can't be reached through another kind of proxy")
+    problems += contradictions(settings) + unusable_proxy(settings.stripe_proxy)
     if purpose == "serve":
         problems += missing_to_serve(settings)
     if problems:

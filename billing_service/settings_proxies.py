@@ -5,6 +5,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from billing_client.proxies import is_exempt
+from pydantic import SecretStr
 
 from billing_service.settings_rules import is_loopback
 
@@ -20,17 +21,22 @@ def under_one_name(given: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in found.items() if value}
 
 
-def is_direct(url: str, exemptions: str) -> bool:
-    """Whether a request to `url` goes through no proxy: to this machine, or to a host that `exemptions`, as in NO_PROXY, names."""
+def proxy_to(url: str, proxy: SecretStr | None, exemptions: str) -> str | None:
+    """What requests to `url` go through; None: nothing, to this machine or to a host that `exemptions`, as in NO_PROXY, names."""
     parts = urlsplit(url)
     host, port = parts.hostname or "", str(parts.port or {"http": 80, "https": 443}[parts.scheme])
-    return is_loopback(host) or is_exempt(host, port, exemptions)
+    if proxy is None or is_loopback(host) or is_exempt(host, port, exemptions):
+        return None
+    return proxy.get_secret_value()
 
 
-def is_usable(proxy: str) -> bool:
-    """Whether requests can go through it: `http://` or `https://`, with a host."""
+def unusable_proxy(proxy: str | None) -> list[str]:
+    """A line where requests can't go through it: it must be `http://` or `https://`, with a host."""
     try:
-        parts = urlsplit(proxy)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        parts = urlsplit(proxy or "http://none")
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
-        return False
+        usable = False
+    return (
+        [] if usable else ["HTTPS_PROXY: must be http://host:port or https://host:port; Stripe is reached through no other kind of proxy"]
+    )
