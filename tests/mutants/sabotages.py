@@ -2,6 +2,7 @@
 
 from believing_sabotages import BELIEVING
 from caller_sabotages import CALLERS
+from client_sabotages import CLIENT
 from keeping_sabotages import KEEPING
 from ledger_sabotages import LEDGER
 from many_sabotages import MANY
@@ -14,4 +15,19 @@ from storage_sabotages import STORAGE
 from stripe_sabotages import STRIPE
 from watch_sabotages import WATCH
 
-SABOTAGES = (*STORAGE, *BELIEVING, *LEDGER, *MONEY, *STRIPE, *OWNERS, *SALES, *CALLERS, *MANY, *PROOF, *KEEPING, *WATCH, *OPERATORS)
+SABOTAGES = (
+    *STORAGE,
+    *BELIEVING,
+    *LEDGER,
+    *MONEY,
+    *STRIPE,
+    *OWNERS,
+    *SALES,
+    *CALLERS,
+    *CLIENT,
+    *MANY,
+    *PROOF,
+    *KEEPING,
+    *WATCH,
+    *OPERATORS,
+)

@@ -1,0 +1,99 @@
+"""Sabotages of the Python client: what it repeats, what it says of it, and which way its calls go. Of the way to Stripe too."""
+
+from sabotage import Sabotage
+
+CONNECTION = "clients/python/billing_client/asynchronous/connection.py"
+RETRIES = "clients/python/billing_client/retries.py"
+CLIENT_RETRIES = "clients/test_client_retries.py"
+
+CLIENT = (
+    Sabotage(
+        "the client repeats a call with a new key",
+        "P38",
+        CONNECTION,
+        "                pause_s = attempts.failed(failed, sent=sent)\n",
+        '                pause_s = attempts.failed(failed, sent=sent)\n                if hasattr(request, "idempotency_key"):\n'
+        '                    request.idempotency_key += "-again"\n',
+        (f"{CLIENT_RETRIES}::test_after_four_attempts_the_outcome_is_named_unknown_and_carries_the_key",),
+    ),
+    Sabotage(
+        "the client replaces the caller's key",
+        "P38",
+        "clients/python/billing_client/idempotency.py",
+        "return new_idempotency_key() if idempotency_key is None else idempotency_key",
+        "return new_idempotency_key()",
+        ("clients/test_client_keys_and_options.py::test_a_given_key_stays_and_only_none_is_replaced",),
+    ),
+    Sabotage(
+        "the client repeats what was refused",
+        "P38",
+        RETRIES,
+        "    return not error.reason or error.status in REPEATED\n",
+        "    return not error.reason or error.status in REPEATED or error.status is grpc.StatusCode.ABORTED\n",
+        (f"{CLIENT_RETRIES}::test_an_answer_of_the_services_own_is_not_asked_for_again",),
+    ),
+    Sabotage(
+        "the client takes a proxy's word for the service's",
+        "P38",
+        "clients/python/billing_client/error_details.py",
+        "(CLASS_BY_STATUS[status] if details.reason else errors.OutcomeUnknown)",
+        "CLASS_BY_STATUS[status]",
+        (f"{CLIENT_RETRIES}::test_after_four_attempts_the_outcome_is_named_unknown_and_carries_the_key",),
+    ),
+    Sabotage(
+        "the client lets a last attempt that was turned away settle an earlier one",
+        "P38",
+        RETRIES,
+        "        self._uncertain |= isinstance(error, OutcomeUnknown) and _is_write(self._request)\n",
+        "",
+        (f"{CLIENT_RETRIES}::test_what_turns_an_attempt_away_says_nothing_of_an_earlier_one",),
+    ),
+    Sabotage(
+        "the client says of what was sent that it was not",
+        "P38",
+        CONNECTION,
+        "                sent = True\n",
+        "",
+        ("clients/test_client_unreachable.py::test_a_service_that_ends_in_the_middle_leaves_the_outcome_unknown",),
+    ),
+    Sabotage(
+        "the client calls before it knows that somebody is there",
+        "P38",
+        CONNECTION,
+        "                await stubs.reach(attempts.remaining_s())\n",
+        "",
+        ("clients/test_client_unreachable.py::test_without_a_connection_nothing_was_sent_and_the_error_says_so",),
+    ),
+    Sabotage(
+        "a header may replace the API key",
+        "P42",
+        "clients/python/billing_client/headers.py",
+        'if name in _OWNED or name.startswith("grpc-")',
+        'if name.startswith("grpc-")',
+        ("clients/test_client_headers.py::test_a_header_that_can_not_travel_is_refused_before_anything_is_sent",),
+    ),
+    Sabotage(
+        "calls to this machine go through a proxy",
+        "P42",
+        "clients/python/billing_client/options.py",
+        '("grpc.enable_http_proxy", int(self.proxy is not None))',
+        '("grpc.enable_http_proxy", 1)',
+        ("clients/test_client_proxies.py::test_calls_to_this_machine_go_through_no_proxy",),
+    ),
+    Sabotage(
+        "the environment decides about the proxy to Stripe's stand-in",
+        "P42",
+        "billing_service/payments/stripe_http.py",
+        "trust_env=False",
+        "trust_env=True",
+        ("payments/test_stripe_proxies.py::test_the_environment_alone_sends_nothing_through_a_proxy",),
+    ),
+    Sabotage(
+        "Stripe's client sends in another event loop",
+        "P12",
+        "billing_service/payments/stripe_http.py",
+        "        if self._loop is not here:\n",
+        "        if self._loop is None:\n",
+        ("payments/test_stripe_proxies.py::test_a_second_event_loop_sends_nothing",),
+    ),
+)
