@@ -3,14 +3,12 @@
 Names of our own begin with BILLING_; the others are those that Stripe's and databases' users know. Units stand last in each name.
 """
 
-import os
 import secrets
 from collections.abc import Mapping
 from typing import Any, Literal, Self
 
 from billing_client.setting_rules import hint, split_secrets, unread_names
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, DotEnvSettingsSource
 
 from billing_service.domain.api_keys import Scope
 from billing_service.domain.deployment import Mode
@@ -37,6 +35,7 @@ from billing_service.settings_rules import (
     split_listen,
     unknown_settings,
 )
+from billing_service.settings_sources import process_environment
 from billing_service.storage.database_url import Database, SqliteFile, parse_database_url
 
 Purpose = Literal["serve", "operate"]
@@ -267,7 +266,7 @@ def load_settings(env: Mapping[str, str] | None = None, *, purpose: Purpose = "s
 
     Empty values count as absent. Raises SettingsInvalid.
     """
-    given = {name: value for name, value in (_environment() if env is None else env).items() if value.strip()}
+    given = {name: value for name, value in (process_environment() if env is None else env).items() if value.strip()}
     problems = unknown_settings(given, known_names())
     try:
         settings = Settings.model_validate(given | under_one_name(given))
@@ -285,18 +284,13 @@ def load_settings(env: Mapping[str, str] | None = None, *, purpose: Purpose = "s
 
 def hints(env: Mapping[str, str] | None = None) -> list[str]:
     """One line for each name of `env` (else of the environment and `.env`) that looks like a setting and is not read."""
-    found = unread_names(_environment() if env is None else env, known_names())
+    found = unread_names(process_environment() if env is None else env, known_names())
     return [hint(name, meant) for name, meant in found.items() if not name.startswith(PREFIX)]
 
 
 def known_names() -> list[str]:
     """The names of all settings, in the order of the table."""
     return [str(field.validation_alias) for field in Settings.model_fields.values()]
-
-
-def _environment() -> dict[str, str]:
-    from_file = DotEnvSettingsSource(BaseSettings, env_file=".env", case_sensitive=True).env_vars
-    return {name: value for source in (from_file, os.environ) for name, value in source.items() if value and value.strip()}
 
 
 def _line(error: Mapping[str, Any]) -> str:
