@@ -5,8 +5,10 @@ import time
 import pytest
 from event_changes import PAID, changed, kept
 from held_back import held_back
+from prepaid.billing.v1.admin_pb2 import STRIPE_EVENT_STATUS_IGNORED as IGNORED
 from prepaid.billing.v1.purchases_pb2 import PURCHASE_STATUS_AWAITING_FUNDS as AWAITING_FUNDS
 from prepaid.billing.v1.purchases_pb2 import PURCHASE_STATUS_PENDING as PENDING
+from stack import STRIPE_KEY
 from wire import row_counts
 
 from billing_service.domain.deployment import MARK_CHARACTERS, MARK_FIELD
@@ -75,3 +77,53 @@ async def test_a_refund_of_nobody_s_payment_waits_and_leaves_only_the_event(data
             assert await held.wire.deliver({**envelope, "id": f"evt_{number}", "data": {"object": about}}) == "IGNORED"
         assert await row_counts(database) == before | {"stripe_events": before["stripe_events"] + 3}
         assert not (await held.wire.call("ListStripeEvents", status=3)).events
+
+
+SESSION = {
+    "mode": "payment",
+    "success_url": "https://other.example/ok",
+    "line_items[0][price_data][currency]": "usd",
+    "line_items[0][price_data][unit_amount]": "1500",
+    "line_items[0][price_data][product_data][name]": "Another product",
+    "line_items[0][quantity]": "2",
+}
+
+
+async def test_another_product_sells_on_the_same_account(stack, new_account):
+    """Its ids are its own, but for one account's. Each event is answered 200, and its purchases, refunds and customers are ignored."""
+    account_id = new_account()
+    await stack.client.create_account(account_id=account_id)
+    await stack.webhooks()
+    known = {event.event_id for event in (await stack.client.list_stripe_events(page_size=1000)).events}
+    before = (await stack.client.get_account(account_id=account_id)).account
+
+    async def stripe(path, **form):
+        headers = {"Authorization": f"Bearer {STRIPE_KEY}"}
+        answer = await stack.http.post(f"{stack.sandbox_url}/v1/{path}", data=form, headers=headers)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    names = {"metadata[account_id]": account_id, "metadata[purchase_id]": "order-7"}
+    customer = await stripe("customers", email="stranger@example.com", **names)
+    await stripe(f"customers/{customer['id']}", name="A stranger")
+    for client_reference_id in ("order-7", account_id):
+        sold = {**SESSION, **names, "customer": customer["id"], "client_reference_id": client_reference_id}
+        sold["payment_intent_data[metadata][account_id]"] = account_id
+        session = await stripe("checkout/sessions", **sold)
+        assert (await stack.pay(session["url"])).status_code == 303
+        await stack.webhooks()
+        paid = await stack.http.get(
+            f"{stack.sandbox_url}/v1/checkout/sessions/{session['id']}", headers={"Authorization": f"Bearer {STRIPE_KEY}"}
+        )
+        await stripe("refunds", payment_intent=paid.json()["payment_intent"], amount="500")
+    left = await stripe("checkout/sessions", **SESSION, **names)
+    await stripe(f"checkout/sessions/{left['id']}/expire")
+    drained = await stack.control("webhooks/drain", {"timeout_s": 20})
+    fresh = [event for event in (await stack.client.list_stripe_events(page_size=1000)).events if event.event_id not in known]
+    families = {"checkout.session.completed", "checkout.session.expired", "charge.refunded", "refund.created", "customer.updated"}
+    assert {event.event_type for event in fresh} >= families | {"payment_intent.succeeded", "customer.created"}
+    assert {event.status for event in fresh} == {IGNORED}
+    answers = {attempt["status"] for attempt in drained["attempts"] if attempt["event"] not in known}
+    assert answers == {200}
+    assert (await stack.client.get_account(account_id=account_id)).account == before
+    assert await stack.available(account_id) == 0

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prepaid.billing.v1.admin_pb2 import STRIPE_EVENT_STATUS_IGNORED
 from sandbox_running import Running
+from stack import running_stack
 
 PROJECT = Path(__file__).resolve().parents[2]
 KEY = "sk_" + "test_" + "1234567890abcdef"
@@ -67,3 +69,16 @@ async def test_trigger(start: Any, tmp_path: Path, event: str) -> None:
     await sandbox.drained()
     assert event in sandbox.received.types
     assert len(await sandbox.events(event)) == sandbox.received.types.count(event)
+
+
+async def test_a_service_on_the_same_account_ignores_what_triggers_make(tmp_path: Path) -> None:
+    cli = stripe_cli()
+    async with running_stack(f"sqlite:///{tmp_path}/billing.db", sandbox={"settlement_delay_s": 0.0}, BILLING_LOG_LEVEL="ERROR") as stack:
+        for event in TRIGGERS:
+            code, output = await trigger(cli, tmp_path, event, stack.sandbox_url)
+            assert code == 0, output
+        drained = await stack.control("webhooks/drain", {"timeout_s": 20})
+        kept = (await stack.client.list_stripe_events(page_size=1000)).events
+        assert {event.event_type for event in kept} >= set(TRIGGERS)
+        assert {event.status for event in kept} == {STRIPE_EVENT_STATUS_IGNORED}
+        assert {attempt["status"] for attempt in drained["attempts"]} == {200}

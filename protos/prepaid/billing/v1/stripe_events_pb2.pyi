@@ -31,10 +31,12 @@ class _StripeEventOutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_St
     STRIPE_EVENT_OUTCOME_DUPLICATE: _StripeEventOutcome.ValueType  # 2
     """It was processed before; nothing moved."""
     STRIPE_EVENT_OUTCOME_IGNORED: _StripeEventOutcome.ValueType  # 3
-    """Kept, without effect: a type that is not handled, an object of another system, or nothing that a rule needs."""
+    """Kept, without effect: a type that is not handled, an object of another product or deployment on the same Stripe account, or nothing
+    that a rule needs.
+    """
     STRIPE_EVENT_OUTCOME_QUARANTINED: _StripeEventOutcome.ValueType  # 4
-    """Kept, without effect, and alarmed: what a rule needs is wrong, such as an amount, a currency, an account or the mode; or a purchase
-    is disputed.
+    """Kept, without effect, and alarmed: what a rule needs is wrong, such as an amount, a currency, an account or the mode; a purchase is
+    disputed; or the object is ours and the ledger does not know it, as after the restore of an older backup.
     """
 
 class StripeEventOutcome(_StripeEventOutcome, metaclass=_StripeEventOutcomeEnumTypeWrapper):
@@ -47,10 +49,12 @@ STRIPE_EVENT_OUTCOME_PROCESSED: StripeEventOutcome.ValueType  # 1
 STRIPE_EVENT_OUTCOME_DUPLICATE: StripeEventOutcome.ValueType  # 2
 """It was processed before; nothing moved."""
 STRIPE_EVENT_OUTCOME_IGNORED: StripeEventOutcome.ValueType  # 3
-"""Kept, without effect: a type that is not handled, an object of another system, or nothing that a rule needs."""
+"""Kept, without effect: a type that is not handled, an object of another product or deployment on the same Stripe account, or nothing
+that a rule needs.
+"""
 STRIPE_EVENT_OUTCOME_QUARANTINED: StripeEventOutcome.ValueType  # 4
-"""Kept, without effect, and alarmed: what a rule needs is wrong, such as an amount, a currency, an account or the mode; or a purchase
-is disputed.
+"""Kept, without effect, and alarmed: what a rule needs is wrong, such as an amount, a currency, an account or the mode; a purchase is
+disputed; or the object is ours and the ledger does not know it, as after the restore of an older backup.
 """
 Global___StripeEventOutcome: _TypeAlias = StripeEventOutcome  # noqa: Y015
 
