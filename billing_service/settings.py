@@ -29,6 +29,7 @@ from billing_service.settings_rules import (
     UrlPath,
     contradictions,
     derive_page_token_secret,
+    frontend_of_the_gateway,
     is_live_key,
     is_stripes_own,
     missing_to_serve,
@@ -110,7 +111,9 @@ class Settings(BaseModel):
     )
     no_proxy: str = _setting("NO_PROXY", "", "Hosts that are reached directly, separated by commas; loopback addresses always are")
 
-    frontend_url: Origin = _setting("FRONTEND_URL", "http://localhost:3000", "Where customers return to after checkout")
+    frontend_url: Origin = _setting(
+        "FRONTEND_URL", "http://127.0.0.1:8080", "Where customers return to after checkout; the gateway has a page for those without"
+    )
     checkout_success_path: UrlPath = _setting(
         "BILLING_CHECKOUT_SUCCESS_PATH", "/billing/success?session_id={CHECKOUT_SESSION_ID}", "Path after payment"
     )
@@ -269,7 +272,7 @@ def load_settings(env: Mapping[str, str] | None = None, *, purpose: Purpose = "s
     given = {name: value for name, value in (process_environment() if env is None else env).items() if value.strip()}
     problems = unknown_settings(given, known_names())
     try:
-        settings = Settings.model_validate(given | under_one_name(given))
+        settings = Settings.model_validate(frontend_of_the_gateway(given) | given | under_one_name(given))
     except ValidationError as invalid:
         problems += [_line(error) for error in invalid.errors(include_url=False, include_input=False, include_context=False)]
         raise SettingsInvalid(problems + hints(given)) from None

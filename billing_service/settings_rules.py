@@ -5,7 +5,7 @@ import hashlib
 import hmac
 import ipaddress
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 from urllib.parse import urlsplit
@@ -96,6 +96,13 @@ def currency_code(value: str) -> str:
     if not is_currency_code(value):
         raise ValueError("must be a lower-case ISO 4217 code, such as usd")
     return value
+
+
+def frontend_of_the_gateway(given: Mapping[str, str]) -> dict[str, str]:
+    """FRONTEND_URL, where the gateway of this environment listens on another port than its usual one."""
+    port = given.get("GATEWAY_PORT", "")
+    is_port = port.isascii() and port.isdecimal() and 0 < int(port) <= PORT_MAX
+    return {"FRONTEND_URL": f"http://127.0.0.1:{int(port)}"} if is_port else {}
 
 
 def url_path(value: str) -> str:

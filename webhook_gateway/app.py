@@ -1,4 +1,4 @@
-"""The gateway's HTTP application: one webhook handler, one health page, one line of log for each request."""
+"""The gateway's HTTP application: one webhook handler, pages for people, one line of log for each request."""
 
 import time
 from datetime import UTC, datetime
@@ -9,14 +9,16 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 from billing_client.errors import BillingError
-from prepaid.billing.v1.stripe_events_pb2 import ProcessStripeEventResponse, StripeEventOutcome
+from prepaid.billing.v1.stripe_events_pb2 import GetCheckoutStatusResponse, ProcessStripeEventResponse, StripeEventOutcome
 
 from webhook_gateway.answers import HTTP_STATUS, Rejected, json_answer
-from webhook_gateway.config import HEALTH_PATH, GatewayConfig
+from webhook_gateway.config import CANCEL_PATH, HEALTH_PATH, HOME_PATH, RETURN_PATH, GatewayConfig
 from webhook_gateway.connections import ConnectionGuard, Phase
 from webhook_gateway.delivery import read_delivery
 from webhook_gateway.health import HealthPage
+from webhook_gateway.markup import page
 from webhook_gateway.metrics import ANSWERS, FORWARD_FAILURES
+from webhook_gateway.return_page import ReturnPage
 
 CONNECTIONS = web.AppKey("connections", ConnectionGuard)
 CODE = web.RequestKey("code", str)
@@ -35,6 +37,8 @@ class EventService(Protocol):
         self, *, payload: bytes, stripe_signature: str, received_time: datetime | None = None, timeout_s: float | None = None
     ) -> ProcessStripeEventResponse: ...
 
+    async def get_checkout_status(self, *, checkout_session_id: str, timeout_s: float | None = None) -> GetCheckoutStatusResponse: ...
+
     async def is_serving(self) -> bool: ...
 
 
@@ -46,7 +50,11 @@ def create_app(config: GatewayConfig, service: EventService) -> web.Application:
     webhook = _webhook_handler(config, service, guard)
     for path in config.paths:
         app.router.add_post(path, webhook)
+    returned = ReturnPage(service, config.forward_timeout_s, config.next_commands)
     app.router.add_get(HEALTH_PATH, HealthPage(service.is_serving).show)
+    app.router.add_get(RETURN_PATH, returned.show)
+    app.router.add_get(CANCEL_PATH, returned.canceled)
+    app.router.add_get(HOME_PATH, _home(config))
     return app
 
 
@@ -77,6 +85,22 @@ def _webhook_handler(config: GatewayConfig, service: EventService, guard: Connec
     return receive_webhook
 
 
+def _home(config: GatewayConfig) -> Handler:
+    async def home(_request: web.Request) -> web.StreamResponse:
+        """For who looks what answers here."""
+        return page(
+            "The webhook gateway is running",
+            "Stripe delivers events here, signed, by POST. Each is answered with 200 once its effect is stored.",
+            facts={
+                "Webhooks": ", ".join(config.paths),
+                "Health": f"{HEALTH_PATH} (200 while the service behind answers)",
+                "After paying": f"{RETURN_PATH}, where customers return to unless FRONTEND_URL names another page",
+            },
+        )
+
+    return home
+
+
 def _guarding(guard: ConnectionGuard) -> Middleware:
     @web.middleware
     async def guarding(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -92,7 +116,7 @@ def _guarding(guard: ConnectionGuard) -> Middleware:
 
 @web.middleware
 async def _answering(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Every request gets a small JSON answer, a counter and a line of log, without query, headers or body."""
+    """Every request gets a small answer, JSON but for the pages, a counter and a line of log, without query, headers or body."""
     started = time.monotonic()
     try:
         response = await handler(request)

@@ -9,6 +9,11 @@ from billing_client.setting_rules import check_webhook_secrets
 from billing_client.stripe_signature import TOLERANCE_S_DEFAULT, TOLERANCE_S_MAX
 
 HEALTH_PATH = "/healthz"
+HOME_PATH = "/"
+RETURN_PATH = "/billing/success"
+CANCEL_PATH = "/billing/cancel"
+PAGES = (HOME_PATH, HEALTH_PATH, RETURN_PATH, CANCEL_PATH)
+"""The gateway's own, which no webhook path may be."""
 PATHS_DEFAULT = (
     "/webhooks/stripe",
     "/api/credits/webhook",
@@ -40,12 +45,14 @@ class GatewayConfig:
     connections_max: int = 1000
     connections_per_peer_max: int = 500
     """Generous, because behind a load balancer all connections come from one peer."""
+    next_commands: tuple[str, ...] = ()
+    """What the page after paying shows as the next commands, on a developer's machine; `{session_id}` is filled in."""
     now_s: Callable[[], float] = time.time
 
     def __post_init__(self) -> None:
         self.secrets = _checked_secrets(self.secrets)
         for path in self.paths:
-            if not path.startswith("/") or path == HEALTH_PATH or not path.isprintable() or set(path) & set(" {}?#%"):
+            if not path.startswith("/") or path in PAGES or not path.isprintable() or set(path) & set(" {}?#%"):
                 raise ValueError(f"paths: {path!r} can't be a path of webhooks")
         if not self.paths or len(set(self.paths)) != len(self.paths):
             raise ValueError("paths: at least one, each once")

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -21,11 +22,17 @@ log = structlog.get_logger("webhook_gateway")
 
 @asynccontextmanager
 async def serve_gateway(
-    config: GatewayConfig, host: str = "127.0.0.1", port: int = 0, *, service: EventService | None = None
+    config: GatewayConfig,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    *,
+    service: EventService | None = None,
+    listener: socket.socket | None = None,
 ) -> AsyncIterator[str]:
     """Serve until the block ends, which first lets the requests in flight finish; yields the base URL.
 
-    Port 0 lets the system choose. `service` replaces the client for `config.billing`. OSError when the port is taken.
+    Port 0 lets the system choose. `listener` is bound already, in place of host and port, and closed at the end. `service` replaces the
+    client for `config.billing`. OSError when the port is taken.
     """
     async with AsyncExitStack() as stack:
         if service is None:
@@ -43,7 +50,7 @@ async def serve_gateway(
         )
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
-        site = _GuardedSite(runner, app, host, port)
+        site = _GuardedSite(runner, app, host, port, listener)
         await site.start()
         yield site.name
 
@@ -66,10 +73,11 @@ class _WithoutContent(logging.Handler):
 class _GuardedSite(web.BaseSite):
     """A TCP site whose connections pass the application's guard."""
 
-    __slots__ = ("_app", "_host", "_port")
+    __slots__ = ("_app", "_host", "_listener", "_port")
 
-    def __init__(self, runner: web.AppRunner, app: web.Application, host: str, port: int) -> None:
+    def __init__(self, runner: web.AppRunner, app: web.Application, host: str, port: int, listener: socket.socket | None) -> None:
         super().__init__(runner, backlog=BACKLOG)
+        self._listener = listener
         self._app = app
         self._host = host
         self._port = port
@@ -84,6 +92,10 @@ class _GuardedSite(web.BaseSite):
         protocols = self._runner.server
         assert protocols is not None
         factory = self._app[CONNECTIONS].factory(protocols)
-        server = await asyncio.get_running_loop().create_server(factory, self._host, self._port, backlog=self._backlog)
+        loop = asyncio.get_running_loop()
+        if self._listener is None:
+            server = await loop.create_server(factory, self._host, self._port, backlog=self._backlog)
+        else:
+            server = await loop.create_server(factory, sock=self._listener, backlog=self._backlog)
         self._server = server
         self._port = server.sockets[0].getsockname()[1]

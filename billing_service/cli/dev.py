@@ -37,7 +37,7 @@ def dev(log_file: Annotated[Path, typer.Option("--log-file", help="Where the log
                 from billing_service.settings import load_settings
 
                 configure_logs(load_settings({"BILLING_LOG_LEVEL": given.get("BILLING_LOG_LEVEL", "INFO")}, purpose="operate"), log)
-                async with open_dev_stack(given, ports) as stack:
+                async with open_dev_stack(given, ports, _program()) as stack:
                     stop.cut_off = lambda: stack.service.server.stop(at_once=True)
                     _greet(stack, log_file)
                     await stop.asked.wait()
@@ -93,10 +93,10 @@ def _database(stack: "DevStack") -> str:
 
 
 def _first_purchase(stack: "DevStack") -> list[str]:
-    prefix = "" if stack.service.address == "127.0.0.1:50051" else f"BILLING_ADDRESS={stack.service.address} "
-    key = "BILLING_API_KEY=… " if stack.client.api_key else ""
-    billing = f"{prefix}{key}{_program()}"
-    pay = "open the URL that it prints and pay with 4242 4242 4242 4242, any future date, any CVC"
+    from billing_service.cli.dev_stack import command
+
+    billing = command(_program(), stack.client)
+    pay = "open the URL that it prints and pay with 4242 4242 4242 4242, any future date, CVC, e-mail and name"
     return [f"{billing} purchases create alice --package starter", pay, f"{billing} balance alice"]
 
 

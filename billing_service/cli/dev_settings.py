@@ -42,9 +42,14 @@ def needs_sandbox(given: Mapping[str, str]) -> bool:
     return not named
 
 
-def filled_in(given: Mapping[str, str], sandbox_url: str | None) -> dict[str, str]:
+def filled_in(given: Mapping[str, str], sandbox_url: str | None, gateway_url: str) -> dict[str, str]:
     """The given settings over throw-away ones. `sandbox_url`: where the stand-in listens; None for Stripe itself."""
-    chosen = {"BILLING_MIGRATE_ON_START": "true", "BILLING_REFLECTION": "true", "BILLING_LISTEN": "127.0.0.1:50051"}
+    chosen = {
+        "BILLING_MIGRATE_ON_START": "true",
+        "BILLING_REFLECTION": "true",
+        "BILLING_LISTEN": "127.0.0.1:50051",
+        "FRONTEND_URL": gateway_url,
+    }
     if "BILLING_API_KEY_PEPPER" not in given:
         # Without a pepper of one's own, keys would be worth nothing after a restart; on loopback none is needed.
         if given.get("BILLING_AUTH", "off") == "off":
@@ -58,12 +63,6 @@ def filled_in(given: Mapping[str, str], sandbox_url: str | None) -> dict[str, st
             "STRIPE_WEBHOOK_SECRET": "whsec_" + secrets.token_hex(24),
             "STRIPE_API_BASE": sandbox_url,
         }
-        if "FRONTEND_URL" not in given:
-            chosen |= {
-                "FRONTEND_URL": sandbox_url,
-                "BILLING_CHECKOUT_SUCCESS_PATH": "/_sandbox/success?session_id={CHECKOUT_SESSION_ID}",
-                "BILLING_CHECKOUT_CANCEL_PATH": "/_sandbox/cancel",
-            }
     return {**chosen, **given}
 
 

@@ -20,6 +20,16 @@ class CannotListenError(Exception):
         )
 
 
+class AlreadyRunningError(Exception):
+    """Another `billing dev` of this directory runs. The message says how to use it, or what to set for one of its own."""
+
+    def __init__(self, database: str) -> None:
+        super().__init__(
+            f"already running here: another process has {database}. `billing health` asks it, Ctrl-C in its terminal stops it; a second one "
+            "takes DATABASE_URL=sqlite:///var/second.db, BILLING_LISTEN, GATEWAY_PORT and SANDBOX_PORT of its own"
+        )
+
+
 @contextmanager
 def explained(hint_when_in_use: str = "") -> Iterator[None]:
     """Ends the command with a line instead of a traceback: 2 for settings, 1 for what the machine does not give.
@@ -55,7 +65,7 @@ def settings_problems(failure: Exception) -> list[str]:
 
 def failure_line(failure: Exception) -> str | None:
     """None for what is a defect, and deserves its traceback."""
-    if isinstance(failure, CannotListenError):
+    if isinstance(failure, CannotListenError | AlreadyRunningError):
         return str(failure)
     if isinstance(failure, RuntimeError) and str(failure).startswith(_BIND_FAILED):
         address = str(failure).split(";")[0].rpartition(" ")[2]

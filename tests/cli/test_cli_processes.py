@@ -138,7 +138,7 @@ def test_offline_proof_backup_and_difference(processes, tmp_path):
     assert process.stop() == 0
     assert processes.run("backup", "--verify", "copy.db", cwd=tmp_path)[0] == 0
     elsewhere = {"DATABASE_URL": "sqlite:///elsewhere/ledger.db"}
-    code, said = processes.run("restore", "copy.db", cwd=tmp_path, **elsewhere)
+    code, said = processes.run("restore", "copy.db", "--mode", "sandbox", cwd=tmp_path, **elsewhere)
     assert code == 0, said
     assert "1 accounts, 1 transactions, 1 entries" in said
     assert processes.run("verify", "--offline", cwd=tmp_path, **elsewhere)[0] == 0
@@ -198,6 +198,27 @@ def test_dev_names_the_port_in_use(processes, tmp_path, setting, who):
     assert code == 1
     assert f"{who} can't listen on 127.0.0.1:{port}: the port is in use" in said
     assert setting in said.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("database", "others"),
+    [("var/sandbox.db", {}), ("kept.db", {"DATABASE_URL": "sqlite:///kept.db"})],
+    ids=["the throw-away database", "one of its own"],
+)
+def test_dev_run_twice_says_that_it_runs_and_what_a_second_one_takes(processes, tmp_path, database, others):
+    """Whether the ports are those of the first or not: the line is about the database, and names all that must differ."""
+    first = processes.start("dev", cwd=tmp_path, **FREE_PORTS | others)
+    panel = first.read_until("Ctrl-C")
+    port = sandbox_in(panel).rpartition(":")[2]
+    for ports in ({}, {"SANDBOX_PORT": port, "BILLING_LISTEN": address_in(panel)}):
+        code, said = processes.run("dev", cwd=tmp_path, **FREE_PORTS | others | ports)
+        assert code == 1
+        (line,) = said.splitlines()
+        assert line.startswith(f"already running here: another process has {database}.")
+        assert all(name in line for name in ("DATABASE_URL=", "BILLING_LISTEN", "GATEWAY_PORT", "SANDBOX_PORT"))
+    second = processes.start("dev", cwd=tmp_path, **FREE_PORTS | {"DATABASE_URL": "sqlite:///var/second.db"})
+    second.read_until("Ctrl-C")
+    assert (second.stop(signal.SIGINT), first.stop(signal.SIGINT)) == (0, 0)
 
 
 def test_dev_begins_anew_keeps_logs_off_the_screen_and_stops_on_ctrl_c(processes, tmp_path):

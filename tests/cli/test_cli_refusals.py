@@ -92,22 +92,22 @@ def test_a_programmers_mistake_keeps_its_traceback(billing, monkeypatch):
     ],
 )
 def test_throw_away_settings_are_good_ones(given):
-    settings = load_settings(filled_in(given, "http://127.0.0.1:12111"))
+    settings = load_settings(filled_in(given, "http://127.0.0.1:12111", "http://127.0.0.1:8080"))
     assert settings.auth == ("keys" if given.get("BILLING_AUTH") == "keys" or "BILLING_API_KEY_PEPPER" in given else "off")
-    assert settings.success_url.startswith(given.get("FRONTEND_URL", "http://127.0.0.1:12111/_sandbox/success"))
+    assert settings.success_url.startswith(given.get("FRONTEND_URL", "http://127.0.0.1:8080/billing/success"))
     assert not settings.stripe_livemode
 
 
 def test_given_settings_stand_above_throw_away_ones():
     given = service_settings(DATABASE_URL="sqlite:///kept.db")
-    filled = filled_in(given, None)
+    filled = filled_in(given, None, "http://127.0.0.1:8080")
     assert {name: filled[name] for name in given} == given
     assert needs_sandbox(given) is False
     assert needs_sandbox({}) is True
 
 
 def test_throw_away_secrets_are_new_each_time():
-    first, second = (filled_in({}, "http://127.0.0.1:1") for _ in range(2))
+    first, second = (filled_in({}, "http://127.0.0.1:1", "http://127.0.0.1:2") for _ in range(2))
     assert not {first[name] for name in ("STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET")} & set(second.values())
 
 

@@ -43,6 +43,7 @@ VALID = {
     "ListAuditRecords": {},
     "VerifyLedger": {},
     "ProcessStripeEvent": {"payload": "e30=", "stripe_signature": "t=1,v1=00"},
+    "GetCheckoutStatus": {"checkout_session_id": "{session}"},
 }
 BAD_ACCOUNTS = ("", "a" * 129, "a\n", "a\x00", "a\u200bb", "\ue000", "a\u00a0b")
 
@@ -162,6 +163,10 @@ OTHER = [
     ("CreateApiKey", {"caller": "tester", "scopes": [7]}, "scopes"),
     ("CreateApiKey", VALID["CreateApiKey"] | {"expire_time": LATE}, "expire_time"),
     ("RevokeApiKey", {}, "key_id"),
+    *(
+        ("GetCheckoutStatus", {"checkout_session_id": bad}, "checkout_session_id")
+        for bad in ("", "cs_\x00", "cs_" + "c" * 253, "{pending}", "pi_1", "re_1")
+    ),
     ("ProcessStripeEvent", {"stripe_signature": "t=1,v1=00"}, "payload"),
     ("ProcessStripeEvent", {"payload": "e30="}, "stripe_signature"),
     ("ProcessStripeEvent", {"payload": "e30=", "stripe_signature": "s" * 8193}, "stripe_signature"),
@@ -180,6 +185,7 @@ REFUSED = [
     *((rpc, VALID[rpc] | {"purchase_id": "pur_none"}, "NOT_FOUND", "PURCHASE_NOT_FOUND") for rpc in ("GetPurchase", "CancelPurchase")),
     *((rpc, VALID[rpc] | {"purchase_id": "pur_none"}, "NOT_FOUND", "PURCHASE_NOT_FOUND") for rpc in ("QuoteRefund", "Refund")),
     ("GetPurchase", {"checkout_session_id": "cs_none"}, "NOT_FOUND", "PURCHASE_NOT_FOUND"),
+    ("GetCheckoutStatus", {"checkout_session_id": "cs_none"}, "NOT_FOUND", "PURCHASE_NOT_FOUND"),
     *(
         (rpc, VALID[rpc] | {"purchase_id": "{refund}"}, "NOT_FOUND", "PURCHASE_NOT_FOUND")
         for rpc in ("GetPurchase", "CancelPurchase", "QuoteRefund", "Refund")

@@ -34,6 +34,7 @@ async def world(stack, wire, new_account):
             "other": other,
             "free": "nobody-yet",
             "paid": paid.purchase_id,
+            "session": paid.checkout_session_id,
             "pending": pending.purchase.purchase_id,
             "refund": refunded.refund.refund_id,
             "deduction": deduction.transaction_id,
@@ -103,6 +104,7 @@ async def test_a_valid_request_of_the_table_is_valid(wire, world):
         "ListRefunds",
         "GetRefund",
         "GetReferral",
+        "GetCheckoutStatus",
     ):
         await wire.call(rpc, **filled(VALID[rpc], world))
     for rpc in ("ListAccounts", "ListStripeEvents", "ListApiKeys", "ListAuditRecords", "VerifyLedger"):

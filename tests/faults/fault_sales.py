@@ -106,6 +106,12 @@ async def read_refund(service, tag):
     return calling("get_refund", refunds_pb2.GetRefundRequest(refund_id=made.stripe_refund_id))
 
 
+@operation("checkout status", unkeyed=True)
+async def read_checkout_status(service, tag):
+    _, checkout = await bought(service, tag)
+    return calling("get_checkout_status", stripe_events_pb2.GetCheckoutStatusRequest(checkout_session_id=checkout.session_id))
+
+
 @operation("list refunds", unkeyed=True)
 async def list_refunds(service, tag):
     purchase_id, _ = await bought(service, tag)

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import grpc
 from billing_client.error_details import CLASS_BY_STATUS
-from prepaid.billing.v1.stripe_events_pb2 import STRIPE_EVENT_OUTCOME_PROCESSED, ProcessStripeEventResponse
+from prepaid.billing.v1.stripe_events_pb2 import STRIPE_EVENT_OUTCOME_PROCESSED, GetCheckoutStatusResponse, ProcessStripeEventResponse
 
 from webhook_gateway.config import GatewayConfig
 
@@ -23,6 +23,8 @@ class FakeEventService:
         self.calls: list[dict] = []
         self.status = grpc.StatusCode.OK
         self.outcome = STRIPE_EVENT_OUTCOME_PROCESSED
+        self.asked: list[dict] = []
+        self.checkout = GetCheckoutStatusResponse()
         self.serving = True
         self.health_checks = 0
         self.entered = asyncio.Event()
@@ -38,6 +40,12 @@ class FakeEventService:
         if self.status is not grpc.StatusCode.OK:
             raise CLASS_BY_STATUS[self.status]("canary of the service", status=self.status)
         return ProcessStripeEventResponse(event_id="evt_1", event_type="x", outcome=self.outcome)
+
+    async def get_checkout_status(self, **arguments):
+        self.asked.append(arguments)
+        if isinstance(self.checkout, Exception):
+            raise self.checkout
+        return self.checkout
 
     async def is_serving(self):
         self.health_checks += 1

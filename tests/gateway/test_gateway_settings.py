@@ -43,6 +43,8 @@ WEAK = [
     ({"GATEWAY_PORT": "http"}, "GATEWAY_PORT"),
     ({"GATEWAY_PATHS": "webhook"}, "GATEWAY_PATHS"),
     ({"GATEWAY_PATHS": "/healthz"}, "GATEWAY_PATHS"),
+    ({"GATEWAY_PATHS": "/"}, "GATEWAY_PATHS"),
+    ({"GATEWAY_PATHS": "/billing/success"}, "GATEWAY_PATHS"),
     ({"GATEWAY_PATHS": "/a?b=c"}, "GATEWAY_PATHS"),
     ({"GATEWAY_PATHS": "/{anything}"}, "GATEWAY_PATHS"),
     ({"GATEWAY_PATHS": PATH}, "GATEWAY_PATHS"),

@@ -193,6 +193,22 @@ CALLERS = (
         ("api/test_validation.py::test_a_tampered_page_token_is_refused",),
     ),
     Sabotage(
+        "the page after paying says of pending credits that they arrived",
+        "P31b",
+        "webhook_gateway/return_page.py",
+        "elif checkout.status == sold.PURCHASE_STATUS_COMPLETED:",
+        "elif checkout.status in (sold.PURCHASE_STATUS_COMPLETED, sold.PURCHASE_STATUS_PENDING):",
+        ("gateway/test_gateway_return_page.py::test_how_it_stands",),
+    ),
+    Sabotage(
+        "how a checkout stands is told by other ids than its session's",
+        "P31b",
+        "billing_service/api/stripe_events.py",
+        "if not session_id.startswith(SESSION_PREFIX):",
+        "if not session_id:",
+        ("end_to_end/test_refused_requests.py::test_fields_that_are_wrong_are_named",),
+    ),
+    Sabotage(
         "placeholders are taken for secrets",
         "P33",
         "clients/python/billing_client/setting_rules.py",

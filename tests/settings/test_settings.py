@@ -180,10 +180,17 @@ def test_defaults():
     assert settings.database_url.get_secret_value() == "sqlite:///var/billing.db"
     assert (settings.listen, settings.auth, settings.reflection, settings.allow_plaintext) == ("127.0.0.1:50051", "keys", False, False)
     assert (settings.stripe_livemode, settings.stripe_webhook_secrets, settings.database_kind) == (False, (SECRET_1,), "sqlite")
-    assert settings.success_url == "http://localhost:3000/billing/success?session_id={CHECKOUT_SESSION_ID}"
+    assert settings.success_url == "http://127.0.0.1:8080/billing/success?session_id={CHECKOUT_SESSION_ID}"
     assert (settings.referral_bonus_credits, settings.batch_operations_max) == (1000, 512)
     assert settings.stated_amounts.custom_amounts("usd") == CustomAmounts(100, 1_000_000, 1_000_000)
     assert settings.stated_amounts.referral_minimum("usd") == 1_000
+
+
+def test_customers_return_to_the_gateway_where_no_application_is_named():
+    for port, url in (("8081", "http://127.0.0.1:8081"), ("0", "http://127.0.0.1:8080"), ("x", "http://127.0.0.1:8080")):
+        assert load_settings(GOOD | {"GATEWAY_PORT": port}).frontend_url == url
+    named = load_settings(GOOD | {"GATEWAY_PORT": "8081", "FRONTEND_URL": "https://app.example.com"})
+    assert named.frontend_url == "https://app.example.com"
 
 
 def test_a_live_deployment():

@@ -21,7 +21,12 @@ from prepaid.billing.v1.api_keys_pb2 import (
     RevokeApiKeyResponse,
 )
 from prepaid.billing.v1.scopes_pb2 import Scope
-from prepaid.billing.v1.stripe_events_pb2 import ProcessStripeEventRequest, ProcessStripeEventResponse
+from prepaid.billing.v1.stripe_events_pb2 import (
+    GetCheckoutStatusRequest,
+    GetCheckoutStatusResponse,
+    ProcessStripeEventRequest,
+    ProcessStripeEventResponse,
+)
 
 from billing_client.blocking.connection import Connection
 from billing_client.headers import Headers
@@ -83,6 +88,13 @@ class StripeEventMethods(Connection):
             received_time=timestamp_of(received_time),
         )
         return self._call(self._stripe_events.ProcessStripeEvent, request, timeout_s, headers)
+
+    def get_checkout_status(
+        self, *, checkout_session_id: str, timeout_s: float | None = None, headers: Headers | None = None
+    ) -> GetCheckoutStatusResponse:
+        """Read how a checkout stands, for the page that its customer returns to. PurchaseNotFound when no purchase has that session."""
+        request = GetCheckoutStatusRequest(checkout_session_id=checkout_session_id)
+        return self._call(self._stripe_events.GetCheckoutStatus, request, timeout_s, headers)
 
     def list_stripe_events(
         self,

@@ -23,10 +23,11 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from prepaid.billing.v1 import purchases_pb2 as prepaid_dot_billing_dot_v1_dot_purchases__pb2
 from prepaid.billing.v1 import scopes_pb2 as prepaid_dot_billing_dot_v1_dot_scopes__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&prepaid/billing/v1/stripe_events.proto\x12\x12prepaid.billing.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fprepaid/billing/v1/scopes.proto\"y\n\x19ProcessStripeEventRequest\x12\x0f\n\x07payload\x18\x01 \x01(\x0c\x12\x18\n\x10stripe_signature\x18\x02 \x01(\t\x12\x31\n\rreceived_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"{\n\x1aProcessStripeEventResponse\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12\x12\n\nevent_type\x18\x02 \x01(\t\x12\x37\n\x07outcome\x18\x03 \x01(\x0e\x32&.prepaid.billing.v1.StripeEventOutcome*\xca\x01\n\x12StripeEventOutcome\x12$\n STRIPE_EVENT_OUTCOME_UNSPECIFIED\x10\x00\x12\"\n\x1eSTRIPE_EVENT_OUTCOME_PROCESSED\x10\x01\x12\"\n\x1eSTRIPE_EVENT_OUTCOME_DUPLICATE\x10\x02\x12 \n\x1cSTRIPE_EVENT_OUTCOME_IGNORED\x10\x03\x12$\n STRIPE_EVENT_OUTCOME_QUARANTINED\x10\x04\x32\x8f\x01\n\x12StripeEventService\x12y\n\x12ProcessStripeEvent\x12-.prepaid.billing.v1.ProcessStripeEventRequest\x1a..prepaid.billing.v1.ProcessStripeEventResponse\"\x04\xe8\xe1\x18\x05\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&prepaid/billing/v1/stripe_events.proto\x12\x12prepaid.billing.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"prepaid/billing/v1/purchases.proto\x1a\x1fprepaid/billing/v1/scopes.proto\"y\n\x19ProcessStripeEventRequest\x12\x0f\n\x07payload\x18\x01 \x01(\x0c\x12\x18\n\x10stripe_signature\x18\x02 \x01(\t\x12\x31\n\rreceived_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"{\n\x1aProcessStripeEventResponse\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12\x12\n\nevent_type\x18\x02 \x01(\t\x12\x37\n\x07outcome\x18\x03 \x01(\x0e\x32&.prepaid.billing.v1.StripeEventOutcome\"7\n\x18GetCheckoutStatusRequest\x12\x1b\n\x13\x63heckout_session_id\x18\x01 \x01(\t\"\xa9\x01\n\x19GetCheckoutStatusResponse\x12\x32\n\x06status\x18\x01 \x01(\x0e\x32\".prepaid.billing.v1.PurchaseStatus\x12\x14\n\x0c\x61mount_minor\x18\x02 \x01(\x03\x12\x12\n\npaid_minor\x18\x03 \x01(\x03\x12\x10\n\x08\x63urrency\x18\x04 \x01(\t\x12\x1c\n\x14\x63redits_microcredits\x18\x05 \x01(\x03*\xca\x01\n\x12StripeEventOutcome\x12$\n STRIPE_EVENT_OUTCOME_UNSPECIFIED\x10\x00\x12\"\n\x1eSTRIPE_EVENT_OUTCOME_PROCESSED\x10\x01\x12\"\n\x1eSTRIPE_EVENT_OUTCOME_DUPLICATE\x10\x02\x12 \n\x1cSTRIPE_EVENT_OUTCOME_IGNORED\x10\x03\x12$\n STRIPE_EVENT_OUTCOME_QUARANTINED\x10\x04\x32\x87\x02\n\x12StripeEventService\x12y\n\x12ProcessStripeEvent\x12-.prepaid.billing.v1.ProcessStripeEventRequest\x1a..prepaid.billing.v1.ProcessStripeEventResponse\"\x04\xe8\xe1\x18\x05\x12v\n\x11GetCheckoutStatus\x12,.prepaid.billing.v1.GetCheckoutStatusRequest\x1a-.prepaid.billing.v1.GetCheckoutStatusResponse\"\x04\xe8\xe1\x18\x05\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,12 +36,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_STRIPEEVENTSERVICE'].methods_by_name['ProcessStripeEvent']._loaded_options = None
   _globals['_STRIPEEVENTSERVICE'].methods_by_name['ProcessStripeEvent']._serialized_options = b'\350\341\030\005'
-  _globals['_STRIPEEVENTOUTCOME']._serialized_start=377
-  _globals['_STRIPEEVENTOUTCOME']._serialized_end=579
-  _globals['_PROCESSSTRIPEEVENTREQUEST']._serialized_start=128
-  _globals['_PROCESSSTRIPEEVENTREQUEST']._serialized_end=249
-  _globals['_PROCESSSTRIPEEVENTRESPONSE']._serialized_start=251
-  _globals['_PROCESSSTRIPEEVENTRESPONSE']._serialized_end=374
-  _globals['_STRIPEEVENTSERVICE']._serialized_start=582
-  _globals['_STRIPEEVENTSERVICE']._serialized_end=725
+  _globals['_STRIPEEVENTSERVICE'].methods_by_name['GetCheckoutStatus']._loaded_options = None
+  _globals['_STRIPEEVENTSERVICE'].methods_by_name['GetCheckoutStatus']._serialized_options = b'\350\341\030\005'
+  _globals['_STRIPEEVENTOUTCOME']._serialized_start=642
+  _globals['_STRIPEEVENTOUTCOME']._serialized_end=844
+  _globals['_PROCESSSTRIPEEVENTREQUEST']._serialized_start=164
+  _globals['_PROCESSSTRIPEEVENTREQUEST']._serialized_end=285
+  _globals['_PROCESSSTRIPEEVENTRESPONSE']._serialized_start=287
+  _globals['_PROCESSSTRIPEEVENTRESPONSE']._serialized_end=410
+  _globals['_GETCHECKOUTSTATUSREQUEST']._serialized_start=412
+  _globals['_GETCHECKOUTSTATUSREQUEST']._serialized_end=467
+  _globals['_GETCHECKOUTSTATUSRESPONSE']._serialized_start=470
+  _globals['_GETCHECKOUTSTATUSRESPONSE']._serialized_end=639
+  _globals['_STRIPEEVENTSERVICE']._serialized_start=847
+  _globals['_STRIPEEVENTSERVICE']._serialized_end=1110
 # @@protoc_insertion_point(module_scope)

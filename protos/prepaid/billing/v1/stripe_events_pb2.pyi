@@ -7,6 +7,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from prepaid.billing.v1 import purchases_pb2 as _purchases_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -119,3 +120,63 @@ class ProcessStripeEventResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ProcessStripeEventResponse: _TypeAlias = ProcessStripeEventResponse  # noqa: Y015
+
+@_typing.final
+class GetCheckoutStatusRequest(_message.Message):
+    """Asks how a checkout stands. NOT_FOUND (PURCHASE_NOT_FOUND) when no purchase has that session."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHECKOUT_SESSION_ID_FIELD_NUMBER: _builtins.int
+    checkout_session_id: _builtins.str
+    """Required: the Checkout Session, `cs_…`, at most 255 characters. Ids of another kind are INVALID_ARGUMENT (INVALID_FIELD)."""
+    def __init__(
+        self,
+        *,
+        checkout_session_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["checkout_session_id", b"checkout_session_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetCheckoutStatusRequest: _TypeAlias = GetCheckoutStatusRequest  # noqa: Y015
+
+@_typing.final
+class GetCheckoutStatusResponse(_message.Message):
+    """Answer of GetCheckoutStatus: what the customer of the checkout knows anyhow."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATUS_FIELD_NUMBER: _builtins.int
+    AMOUNT_MINOR_FIELD_NUMBER: _builtins.int
+    PAID_MINOR_FIELD_NUMBER: _builtins.int
+    CURRENCY_FIELD_NUMBER: _builtins.int
+    CREDITS_MICROCREDITS_FIELD_NUMBER: _builtins.int
+    status: _purchases_pb2.PurchaseStatus.ValueType
+    """Where the purchase stands. COMPLETED: the credits are there."""
+    amount_minor: _builtins.int
+    """Price in the currency's smallest unit: fixed when the purchase was made."""
+    paid_minor: _builtins.int
+    """Money really paid, in the currency's smallest unit; 0 until it arrived, below amount_minor when a promotion code was used."""
+    currency: _builtins.str
+    """Lower-case ISO 4217 code of both."""
+    credits_microcredits: _builtins.int
+    """Credits that the purchase grants once paid, in microcredits."""
+    def __init__(
+        self,
+        *,
+        status: _purchases_pb2.PurchaseStatus.ValueType = ...,
+        amount_minor: _builtins.int = ...,
+        paid_minor: _builtins.int = ...,
+        currency: _builtins.str = ...,
+        credits_microcredits: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount_minor", b"amount_minor", "credits_microcredits", b"credits_microcredits", "currency", b"currency", "paid_minor", b"paid_minor", "status", b"status"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetCheckoutStatusResponse: _TypeAlias = GetCheckoutStatusResponse  # noqa: Y015

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class StripeEventServiceStub(object):
-    """Takes Stripe's events from the gateway.
+    """Takes Stripe's events from the gateway, and says what its return page shows.
     """
 
     def __init__(self, channel):
@@ -40,15 +40,28 @@ class StripeEventServiceStub(object):
                 request_serializer=prepaid_dot_billing_dot_v1_dot_stripe__events__pb2.ProcessStripeEventRequest.SerializeToString,
                 response_deserializer=prepaid_dot_billing_dot_v1_dot_stripe__events__pb2.ProcessStripeEventResponse.FromString,
                 _registered_method=True)
+        self.GetCheckoutStatus = channel.unary_unary(
+                '/prepaid.billing.v1.StripeEventService/GetCheckoutStatus',
+                request_serializer=prepaid_dot_billing_dot_v1_dot_stripe__events__pb2.GetCheckoutStatusRequest.SerializeToString,
+                response_deserializer=prepaid_dot_billing_dot_v1_dot_stripe__events__pb2.GetCheckoutStatusResponse.FromString,
+                _registered_method=True)
 
 
 class StripeEventServiceServicer(object):
-    """Takes Stripe's events from the gateway.
+    """Takes Stripe's events from the gateway, and says what its return page shows.
     """
 
     def ProcessStripeEvent(self, request, context):
         """Processes one event in one transaction: when it answers, the effect is on disk. Safe to call any number of times, in any order.
         The event's own id is its idempotency key.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetCheckoutStatus(self, request, context):
+        """Says how a checkout stands, for the page that its customer returns to after paying. Scope webhook suffices: the answer names neither
+        account nor purchase, and the session's id, which can't be guessed, is known to the customer alone.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -62,6 +75,11 @@ def add_StripeEventServiceServicer_to_server(servicer, server):
                     request_deserializer=prepaid_dot_billing_dot_v1_dot_stripe__events__pb2.ProcessStripeEventRequest.FromString,
                     response_serializer=prepaid_dot_billing_dot_v1_dot_stripe__events__pb2.ProcessStripeEventResponse.SerializeToString,
             ),
+            'GetCheckoutStatus': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetCheckoutStatus,
+                    request_deserializer=prepaid_dot_billing_dot_v1_dot_stripe__events__pb2.GetCheckoutStatusRequest.FromString,
+                    response_serializer=prepaid_dot_billing_dot_v1_dot_stripe__events__pb2.GetCheckoutStatusResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'prepaid.billing.v1.StripeEventService', rpc_method_handlers)
@@ -71,7 +89,7 @@ def add_StripeEventServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class StripeEventService(object):
-    """Takes Stripe's events from the gateway.
+    """Takes Stripe's events from the gateway, and says what its return page shows.
     """
 
     @staticmethod
@@ -91,6 +109,33 @@ class StripeEventService(object):
             '/prepaid.billing.v1.StripeEventService/ProcessStripeEvent',
             prepaid_dot_billing_dot_v1_dot_stripe__events__pb2.ProcessStripeEventRequest.SerializeToString,
             prepaid_dot_billing_dot_v1_dot_stripe__events__pb2.ProcessStripeEventResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetCheckoutStatus(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/prepaid.billing.v1.StripeEventService/GetCheckoutStatus',
+            prepaid_dot_billing_dot_v1_dot_stripe__events__pb2.GetCheckoutStatusRequest.SerializeToString,
+            prepaid_dot_billing_dot_v1_dot_stripe__events__pb2.GetCheckoutStatusResponse.FromString,
             options,
             channel_credentials,
             insecure,
