@@ -108,6 +108,10 @@ test-tools:
 		mkdir -p build && cp -r tests/sandbox/stripe_cli/. build/stripe-cli && \
 		npm install --silent --no-audit --no-fund --ignore-scripts --prefix build/stripe-cli; } \
 		|| echo "no Stripe CLI here: the 'stripe trigger' tests will be skipped"
+	@ls build/grpc-js/node_modules/@grpc/grpc-js >/dev/null 2>&1 || { command -v npm >/dev/null && \
+		mkdir -p build && cp -r tests/clients/grpc_js/. build/grpc-js && \
+		npm install --silent --no-audit --no-fund --ignore-scripts --prefix build/grpc-js; } \
+		|| echo "no gRPC for Node here: the test of another language will be skipped"
 	@test -x build/prometheus/usr/bin/promtool || command -v promtool >/dev/null || { command -v apt-get dpkg-deb >/dev/null && \
 		mkdir -p build/prometheus && cd build/prometheus && { [ "$$(id -u)" != 0 ] || apt-get update -qq; } && \
 		apt-get download -qq prometheus && dpkg-deb -x prometheus_*.deb . && rm prometheus_*.deb; } \

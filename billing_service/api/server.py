@@ -32,6 +32,8 @@ admission counts the time between."""
 METADATA_BYTES_MAX: Final = 8_192
 PENDING_CALLS_MAX: Final = 100_000
 """gRPC itself drops calls that wait to be begun, at random from 1,000 on and without a word; admission refuses them with a reason instead."""
+PING_INTERVAL_MIN_MS: Final = 60_000
+"""A caller that pings more often loses its connection: GOAWAY with `too_many_pings`, to which gRPC lets us add nothing."""
 CONNECTION_AGE_MAX_S: Final = 1_800
 """Connections are made anew now and then, so that callers find new processes behind a balancer and new certificates."""
 MUTUAL_CONNECTION_AGE_MAX_S: Final = 20
@@ -196,7 +198,7 @@ def _channel_options(limits: ServerLimits, *, mutual_tls: bool) -> list[tuple[st
         ("grpc.max_connection_age_ms", age_max_s * 1000),
         # Whatever is in flight then ends by its own deadline first.
         ("grpc.max_connection_age_grace_ms", round(limits.deadline_default_s * 1000) + 1000),
-        ("grpc.http2.min_ping_interval_without_data_ms", 60_000),
+        ("grpc.http2.min_ping_interval_without_data_ms", PING_INTERVAL_MIN_MS),
         ("grpc.keepalive_time_ms", 60_000),
         ("grpc.keepalive_timeout_ms", 20_000),
         ("grpc.keepalive_permit_without_calls", 1),

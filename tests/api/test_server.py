@@ -6,14 +6,15 @@ import urllib.request
 
 import grpc
 import pytest
-from edge_server import ANSWER, BILLING, REQUEST, TIMEOUT_S, EdgeUnderTest, RecordingLog, edge_server, eventually, refused
+from billing_client import ClientOptions
+from edge_server import ANSWER, BILLING, REQUEST, TIMEOUT_S, EdgeUnderTest, Gate, RecordingLog, edge_server, eventually, refused
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from prepaid.billing.v1 import billing_pb2_grpc
 
 from billing_service.api.health import PROBE_INTERVAL_S, PROBE_TIMEOUT_S, HealthServicer, Readiness
 from billing_service.api.metrics import MetricsServer
-from billing_service.api.server import ServerLimits
+from billing_service.api.server import PING_INTERVAL_MIN_MS, ServerLimits
 
 SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
 SERVICE_UNKNOWN = health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
@@ -193,6 +194,10 @@ async def test_reflection_is_a_switch(enabled):
             call = stub.ServerReflectionInfo(iter([reflection_pb2.ServerReflectionRequest(list_services="")]), timeout=TIMEOUT_S)
             names = {service.name for service in (await call.read()).list_services_response.service}
             assert names >= {BILLING.full_name, "grpc.health.v1.Health"}
+            for name in ("Status", "ErrorInfo", "BadRequest", "RetryInfo"):  # what errors are read with
+                asked = reflection_pb2.ServerReflectionRequest(file_containing_symbol=f"google.rpc.{name}")
+                call = stub.ServerReflectionInfo(iter([asked]), timeout=TIMEOUT_S)
+                assert (await call.read()).file_descriptor_response.file_descriptor_proto, name
         else:
             with pytest.raises(grpc.aio.AioRpcError) as caught:
                 await edge.channel.unary_unary("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo")(b"", timeout=TIMEOUT_S)
@@ -212,3 +217,14 @@ async def test_metrics_over_http():
     assert 'grpc_code="OK"' in text
     assert f'grpc_server_handling_seconds_bucket{{{labels},le="+Inf"}} 1.0' in text.replace('le="+Inf",' + labels, labels + ',le="+Inf"')
     assert "billing_in_flight 0.0" in text
+
+
+async def test_a_caller_that_pings_too_often_is_told_by_its_transport_alone():
+    """gRPC gives no room for a reason of ours: the README says what callers see, and the client pings as seldom as it must."""
+    often = [("grpc.keepalive_time_ms", 100), ("grpc.http2.max_pings_without_data", 0), ("grpc.use_local_subchannel_pool", 1)]
+    async with edge_server({"DeductCredits": Gate().wait}) as edge, grpc.aio.insecure_channel(edge.address, often) as channel:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await billing_pb2_grpc.BillingServiceStub(channel).DeductCredits(REQUEST, timeout=TIMEOUT_S)
+    assert (caught.value.code(), caught.value.details()) == (grpc.StatusCode.UNAVAILABLE, "Too many pings")
+    assert caught.value.trailing_metadata() == grpc.aio.Metadata()
+    assert dict(ClientOptions().channel_options())["grpc.keepalive_time_ms"] >= PING_INTERVAL_MIN_MS

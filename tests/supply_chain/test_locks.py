@@ -87,8 +87,9 @@ def test_nothing_is_installed_without_its_hash():
     assert '"--no-deps", "-e", ROOT)' in calls[1]
 
 
-def test_the_one_tool_from_elsewhere_is_locked_by_hash_and_names_no_host():
-    text = (ROOT / "tests" / "sandbox" / "stripe_cli" / "package-lock.json").read_text()
+@pytest.mark.parametrize("folder", ["sandbox/stripe_cli", "clients/grpc_js"])
+def test_tools_from_elsewhere_are_locked_by_hash_and_name_no_host(folder):
+    text = (ROOT / "tests" / folder / "package-lock.json").read_text()
     packages = {name: package for name, package in json.loads(text)["packages"].items() if name}
     assert packages
     assert all(package["integrity"].startswith("sha512-") for package in packages.values())

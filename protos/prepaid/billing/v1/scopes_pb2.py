@@ -25,13 +25,14 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import descriptor_pb2 as google_dot_protobuf_dot_descriptor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fprepaid/billing/v1/scopes.proto\x12\x12prepaid.billing.v1\x1a google/protobuf/descriptor.proto*\x8a\x01\n\x05Scope\x12\x15\n\x11SCOPE_UNSPECIFIED\x10\x00\x12\x0e\n\nSCOPE_READ\x10\x01\x12\x10\n\x0cSCOPE_DEDUCT\x10\x02\x12\x12\n\x0eSCOPE_PURCHASE\x10\x03\x12\x10\n\x0cSCOPE_REFUND\x10\x04\x12\x11\n\rSCOPE_WEBHOOK\x10\x05\x12\x0f\n\x0bSCOPE_ADMIN\x10\x06:S\n\x0erequired_scope\x12\x1e.google.protobuf.MethodOptions\x18\x9d\x8c\x03 \x01(\x0e\x32\x19.prepaid.billing.v1.Scopeb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fprepaid/billing/v1/scopes.proto\x12\x12prepaid.billing.v1\x1a google/protobuf/descriptor.proto*\x8a\x01\n\x05Scope\x12\x15\n\x11SCOPE_UNSPECIFIED\x10\x00\x12\x0e\n\nSCOPE_READ\x10\x01\x12\x10\n\x0cSCOPE_DEDUCT\x10\x02\x12\x12\n\x0eSCOPE_PURCHASE\x10\x03\x12\x10\n\x0cSCOPE_REFUND\x10\x04\x12\x11\n\rSCOPE_WEBHOOK\x10\x05\x12\x0f\n\x0bSCOPE_ADMIN\x10\x06:S\n\x0erequired_scope\x12\x1e.google.protobuf.MethodOptions\x18\x9d\x8c\x03 \x01(\x0e\x32\x19.prepaid.billing.v1.ScopeBQ\n\x12prepaid.billing.v1P\x01Z$prepaid.example/billing/v1;billingv1\xaa\x02\x12Prepaid.Billing.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'prepaid.billing.v1.scopes_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
-  DESCRIPTOR._loaded_options = None
+  _globals['DESCRIPTOR']._loaded_options = None
+  _globals['DESCRIPTOR']._serialized_options = b'\n\022prepaid.billing.v1P\001Z$prepaid.example/billing/v1;billingv1\252\002\022Prepaid.Billing.V1'
   _globals['_SCOPE']._serialized_start=90
   _globals['_SCOPE']._serialized_end=228
 # @@protoc_insertion_point(module_scope)
