@@ -22,6 +22,7 @@ from billing_service.sandbox.config import SandboxConfig
 from billing_service.sandbox.controls import Controls
 from billing_service.sandbox.delivery import Delivery
 from billing_service.sandbox.faults import Faults
+from billing_service.sandbox.overview import Overview
 from billing_service.sandbox.pages import Pages
 from billing_service.sandbox.store import Sandbox
 
@@ -52,6 +53,7 @@ def create_app(config: SandboxConfig) -> web.Application:
     app.router.add_route("*", "/v1/{rest:.*}", api.unknown)
     app.add_routes(Controls(sandbox, delivery, planned).routes())
     app.add_routes(Pages(sandbox).routes())
+    app.add_routes(Overview(sandbox, delivery).routes())
 
     async def running(_: web.Application) -> AsyncIterator[None]:
         await delivery.start()

@@ -15,9 +15,10 @@ TEST_CARDS = (
     ("4000 0000 0000 0069", "Expired card"),
     ("4000 0027 6000 3184", "Asks for 3-D Secure"),
     ("4000 0025 0000 3155", "Asks for 3-D Secure"),
-    ("4000 0000 0000 7726", "Pays, refund stays pending"),
-    ("4000 0000 0000 5126", "Pays, refund fails later"),
+    ("4000 0000 0000 7726", "Pays, refund {settles}"),
+    ("4000 0000 0000 5126", "Pays, refund {fails}"),
 )
+"""Numbers, and what each does. The two words depend on how the sandbox settles."""
 NOTHING = Markup("")
 
 
@@ -37,8 +38,14 @@ def body(sandbox: Sandbox, session: Json, form: PaymentForm, error: str, *, debi
         email=_email(session, form),
         payment=NOTHING if free else _payment(form, debit),
         button="Complete order" if free else f"Pay {total}",
-        test_cards=joined([render("test_card", number=number, effect=effect) for number, effect in TEST_CARDS]),
+        test_cards=joined([render("test_card", number=number, effect=effect.format(**_courses(sandbox))) for number, effect in TEST_CARDS]),
     )
+
+
+def _courses(sandbox: Sandbox) -> dict[str, str]:
+    delay_s = sandbox.config.settlement_delay_s
+    when = "when you say so" if delay_s is None else f"after {delay_s:g} s" if delay_s else "at once"
+    return {"settles": f"settles {when}", "fails": f"fails {when}"}
 
 
 def _item(sandbox: Sandbox, item: Json) -> Markup:

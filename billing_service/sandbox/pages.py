@@ -29,7 +29,6 @@ class Pages:
 
     def routes(self) -> list[web.RouteDef]:
         return [
-            web.get("/", self.home),
             web.get("/c/pay/{id}", self.checkout),
             web.post("/c/pay/{id}", self.pay),
             web.get("/_sandbox/authenticate/{id}", self.authentication),
@@ -53,7 +52,7 @@ class Pages:
         self._sandbox.run_due()
         session = self._session(request)
         if session["status"] == "complete":  # the button was pressed twice
-            return _see_other(checkout_payment.success_url(session))
+            return see_other(checkout_payment.success_url(session))
         if session["status"] != "open":
             return self._closed(session)
         needs_email = _known_email(session) is None
@@ -77,29 +76,33 @@ class Pages:
             amount=shown(intent["amount"], intent["currency"]),
             merchant=self._sandbox.config.merchant_name,
         )
-        return _page("3-D Secure", body)
+        return page("3-D Secure", body)
 
     async def authenticate(self, request: web.Request) -> web.Response:
         answer = (await request.post()).get("answer")
         intent = self._intent(request)
         if answer not in {"complete", "fail"}:
-            return _message("That was no answer", "Go back and press Complete or Fail.", status=400)
+            return message("That was no answer", "Go back and press Complete or Fail.", status=400)
         with suppress(ApiError):  # a decline is on record in the intent, which the next page shows
             payments.authenticate(self._sandbox, intent, completed=answer == "complete")
         return self._after_authentication(intent)
 
-    async def home(self, _: web.Request) -> web.Response:
-        return _message(
-            "The sandbox is running",
-            "This is a stand-in for Stripe: no real card is ever charged. Point your Stripe client at this address, create a checkout "
-            "session, and open its url here.",
+    async def success(self, request: web.Request) -> web.Response:
+        """For when no application runs: what was paid, by the session's id in the query."""
+        session = self._sandbox.objects["checkout.session"].get(request.query.get("session_id", ""))
+        if session is None or session["status"] != "complete":
+            return message("Thank you", "Your order is placed.", tone="good", link="/", text_of_link="What the sandbox did")
+        amount = shown(session["amount_total"], session["currency"])
+        items = ", ".join(item["description"] for item in self._sandbox.line_items[session["id"]])
+        words = (
+            f"{amount} for {items} are paid. The shop learns of it by an event that is on its way."
+            if session["payment_status"] != "unpaid"
+            else f"{amount} for {items} are debited from the bank, which takes some business days at Stripe. The shop learns of it by an event."
         )
-
-    async def success(self, _: web.Request) -> web.Response:
-        return _message("Thank you", "Your order is placed. Credits arrive as soon as the payment is confirmed by webhook.", tone="good")
+        return message("Thank you", words, tone="good", link="/", text_of_link="What the sandbox did")
 
     async def cancel(self, _: web.Request) -> web.Response:
-        return _message("Nothing was charged", "You left the checkout page. You can go back to it until it expires.")
+        return message("Nothing was charged", "You left the checkout page. You can go back to it until it expires.")
 
     async def asset(self, request: web.Request) -> web.Response:
         name = request.match_info["name"]
@@ -132,33 +135,33 @@ class Pages:
     def _onward(self, session: Json) -> web.Response:
         intent = self._sandbox.objects["payment_intent"].get(session["payment_intent"])
         if intent is not None and intent["status"] == "requires_action":
-            return _see_other(f"/_sandbox/authenticate/{intent['id']}")
-        return _see_other(checkout_payment.success_url(session))
+            return see_other(f"/_sandbox/authenticate/{intent['id']}")
+        return see_other(checkout_payment.success_url(session))
 
     def _after_authentication(self, intent: Json) -> web.Response:
         session_id = self._sandbox.sessions_by_intent.get(intent["id"])
         paid = intent["status"] in {"succeeded", "processing", "requires_capture"}
         if session_id is not None:
             session = self._sandbox.get("checkout.session", session_id)
-            return _see_other(checkout_payment.success_url(session) if paid else f"/c/pay/{session_id}")
+            return see_other(checkout_payment.success_url(session) if paid else f"/c/pay/{session_id}")
         return_url = self._sandbox.return_urls.get(intent["id"])
         if return_url is not None:
             told = urlencode({"payment_intent": intent["id"], "redirect_status": "succeeded" if paid else "failed"})
-            return _see_other(f"{return_url}{'&' if '?' in return_url else '?'}{told}")
+            return see_other(f"{return_url}{'&' if '?' in return_url else '?'}{told}")
         if paid:
-            return _message("Authentication complete", "The payment went through. You can close this page.", tone="good")
-        return _message("Authentication failed", "Nothing was charged. You can close this page.", tone="bad")
+            return message("Authentication complete", "The payment went through. You can close this page.", tone="good")
+        return message("Authentication failed", "Nothing was charged. You can close this page.", tone="bad")
 
     def _closed(self, session: Json) -> web.Response:
         if session["status"] == "complete":
-            return _message(
+            return message(
                 "Already paid", "This checkout is complete; nothing more is due.", tone="good", link=checkout_payment.success_url(session)
             )
         link = checkout_payment.cancel_url(session)
-        return _message("This checkout has expired", "Nothing was charged. Start again from the shop.", tone="bad", link=link, status=410)
+        return message("This checkout has expired", "Nothing was charged. Start again from the shop.", tone="bad", link=link, status=410)
 
     def _form(self, session: Json, form: PaymentForm, error: str, *, status: int = 200) -> web.Response:
-        return _page("Checkout", checkout_page.body(self._sandbox, session, form, error, debit=_debit_name(session)), status=status)
+        return page("Checkout", checkout_page.body(self._sandbox, session, form, error, debit=_debit_name(session)), status=status)
 
 
 def _debit_of(session: Json) -> str | None:
@@ -174,27 +177,32 @@ def _known_email(session: Json) -> str | None:
     return (session["customer_details"] or {}).get("email")
 
 
-def _see_other(url: str) -> web.Response:
+def see_other(url: str) -> web.Response:
     return web.Response(status=303, headers={"Location": url, "Cache-Control": "no-store"})
 
 
 def _not_found() -> web.HTTPNotFound:
     body = _document(
-        "Not found", _message_body("Nothing here", "This page does not exist. The sandbox forgets everything when it is restarted.")
+        "Not found", message_body("Nothing here", "This page does not exist. The sandbox forgets everything when it is restarted.")
     )
     return web.HTTPNotFound(text=body, content_type="text/html", headers=SECURITY_HEADERS)
 
 
-def _message(title: str, text: str, *, tone: str = "plain", link: str | None = None, status: int = 200) -> web.Response:
-    return _page(title, _message_body(title, text, tone=tone, link=link), status=status)
+def message(
+    title: str, text: str, *, tone: str = "plain", link: str | None = None, text_of_link: str = "Return to the shop", status: int = 200
+) -> web.Response:
+    """A page that says one thing; `tone` is plain, good or bad."""
+    return page(title, message_body(title, text, tone=tone, link=link, text_of_link=text_of_link), status=status)
 
 
-def _message_body(title: str, text: str, *, tone: str = "plain", link: str | None = None) -> Markup:
-    links = [render("link", href=link, text="Return to the shop")] if link else []
+def message_body(
+    title: str, text: str, *, tone: str = "plain", link: str | None = None, text_of_link: str = "Return to the shop"
+) -> Markup:
+    links = [render("link", href=link, text=text_of_link)] if link else []
     return render("message", title=title, text=text, tone=tone, link=joined(links))
 
 
-def _page(title: str, body: Markup, *, status: int = 200) -> web.Response:
+def page(title: str, body: Markup, *, status: int = 200) -> web.Response:
     return web.Response(text=_document(title, body), status=status, content_type="text/html", charset="utf-8", headers=SECURITY_HEADERS)
 
 

@@ -33,7 +33,7 @@ if (form) {
       const nextYear = String((new Date().getFullYear() + 1) % 100).padStart(2, "0");
       const card = form.querySelector('input[name="method"][value="card"]');
       if (card) card.checked = true;
-      const values = { number: button.dataset.fill, expiry: `12 / ${nextYear}`, cvc: "123", name: field("name")?.value || "Jenny Rosen" };
+      const values = { number: button.dataset.fill, expiry: `12 / ${nextYear}`, cvc: "123", name: field("name")?.value || "Jenny Rosen", email: field("email")?.value || "jenny.rosen@example.com" };
       for (const [name, value] of Object.entries(values)) if (field(name)) field(name).value = value;
       form.querySelector(".pay").focus();
     });
