@@ -1,7 +1,6 @@
 """Which deployment's ledger this is, and whether its money is real. The database says both, from its first start on."""
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
 
 import orjson
 import structlog
@@ -33,42 +32,40 @@ class NoDeploymentError(Exception):
     """No service has started on the database yet."""
 
 
-class _Found(NamedTuple):
-    deployment: Deployment
-    made: bool
-    had_accounts: bool
-
-
 def new_deployment(mode: Mode, clock_us: ClockUs, ids: Ids, chance: Callable[[int], bytes]) -> Deployment:
     return Deployment(ids("dep"), chance(MARK_KEY_BYTES), mode, clock_us())
 
 
 async def ensure_deployment(store: Store, new: Deployment) -> Deployment:
     """The database's deployment: `new` where it has none yet. Safe for processes that start at once. Raises OtherModeError."""
-    found = await store.write(lambda: _ensure(new))
-    if found.deployment.mode is not new.mode:
-        raise OtherModeError(_other_mode(f"the database is of mode {found.deployment.mode}, for ever", new.mode, [found.deployment.mode]))
-    if found.made:
-        said = {"deployment_id": found.deployment.deployment_id, "mode": new.mode.value}
-        if found.had_accounts:
-            log.warning("ledger_takes_its_mode_for_ever", note="it is older than modes, and this is its first start with one", **said)
-        else:
-            log.info("deployment_made", **said)
-    return found.deployment
+    found = await store.read(read_deployment)
+    if found is None:
+        found, had_accounts = await store.write(lambda: _claim(new))
+        if found.deployment_id == new.deployment_id:
+            _tell(new, had_accounts)
+    if found.mode is not new.mode:
+        raise OtherModeError(_other_mode(f"the database is of mode {found.mode}, for ever", new.mode, [found.mode]))
+    return found
 
 
-def _ensure(new: Deployment) -> Work[_Found]:
-    found = yield from read_deployment()
-    if found is not None:
-        return _Found(found, made=False, had_accounts=False)
+def _claim(new: Deployment) -> Work[tuple[Deployment, bool]]:
+    """Makes the row, unless another process did; answers it, and whether the ledger had accounts before."""
     possible = yield from modes_of_checkouts()
     if new.mode not in possible:
         raise OtherModeError(_other_mode("the database is older than modes, and its checkouts are of another one", new.mode, possible))
     had_accounts = yield from has_accounts()
-    made = yield from claim_deployment(new)
+    yield from claim_deployment(new)
     found = yield from read_deployment()
     assert found is not None
-    return _Found(found, made, had_accounts)
+    return found, had_accounts
+
+
+def _tell(made: Deployment, had_accounts: bool) -> None:
+    said = {"deployment_id": made.deployment_id, "mode": made.mode.value}
+    if had_accounts:
+        log.warning("ledger_takes_its_mode_for_ever", note="it is older than modes, and this is its first start with one", **said)
+    else:
+        log.info("deployment_made", **said)
 
 
 def _other_mode(fault: str, asked: Mode, possible: Iterable[Mode]) -> str:

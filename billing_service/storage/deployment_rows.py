@@ -61,10 +61,9 @@ def read_deployment() -> Work[Deployment | None]:
     return Deployment(deployment_id, bytes(mark_key), Mode(mode), create_time_us)
 
 
-def claim_deployment(new: Deployment) -> Work[bool]:
-    """Makes the row; False when there is one. Of several processes that start at once, the others wait for the first."""
-    made = yield CLAIM(1, new.deployment_id, new.mark_key, new.mode.value, new.create_time_us)
-    return bool(made)
+def claim_deployment(new: Deployment) -> Work[None]:
+    """Makes the row where there is none. Of several processes that start at once, the others wait for the first."""
+    yield CLAIM(1, new.deployment_id, new.mark_key, new.mode.value, new.create_time_us)
 
 
 def renew_row(new: Deployment) -> Work[None]:

@@ -156,7 +156,7 @@ OWNERS = (
         "the mode is not compared",
         "P51",
         "billing_service/commands/deployment.py",
-        "    if found.deployment.mode is not new.mode:\n",
+        "    if found.mode is not new.mode:\n",
         "    if False:\n",
         STARTS,
     ),
