@@ -40,7 +40,8 @@ async def ensure_deployment(store: Store, new: Deployment) -> Deployment:
     """The database's deployment: `new` where it has none yet. Safe for processes that start at once. Raises OtherModeError."""
     found = await store.read(read_deployment)
     if found is None:
-        found, had_accounts = await store.write(lambda: _claim(new))
+        claimed: tuple[Deployment, bool] = await store.write(lambda: _claim(new))
+        found, had_accounts = claimed
         if found.deployment_id == new.deployment_id:
             _tell(new, had_accounts)
     if found.mode is not new.mode:
