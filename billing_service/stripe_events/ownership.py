@@ -13,9 +13,9 @@ How an event is handled:
     owner = yield from owner_of(environment.deployment, claim) # in the transaction of the effect: `effect.effect_of`
 
 FOREIGN is ignored: kept, answered, and nothing else. LOST is ours, but the ledger does not know it: a backup older than it was restored.
-What says that its money moved is quarantined. UNDECIDED is a refund without a mark, or a dispute, of a payment that no purchase
-knows yet: it waits for its payment, and costs a row of the inbox. OURS reaches its handler, which acts on `owner.purchase` or `owner.account_id` and on
-no id that it finds in metadata.
+What says that its money moved is quarantined. UNDECIDED is a refund without a mark, or a dispute, of a payment that no purchase knows
+yet: it waits for its payment, and costs a row of the inbox. OURS reaches its handler, which acts on `owner.purchase` or
+`owner.account_id`, and on no id that it finds in metadata.
 """
 
 from collections.abc import Callable, Mapping

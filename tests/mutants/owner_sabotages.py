@@ -143,6 +143,15 @@ OWNERS = (
         (f"{STRANGERS}::test_a_refund_of_nobody_s_payment_waits_and_leaves_only_the_event[sqlite]",),
     ),
     Sabotage(
+        "who binds a payment does not wait for those that wait for it",
+        "P49",
+        "billing_service/storage/purchase_rows.py",
+        '    yield CLAIM_REFERENCE(reference, "", "")\n    if (yield RELEASE_REFERENCE(reference)) == 1:\n        return None\n'
+        "    return (yield from find_purchase(reference))\n",
+        "    return (yield from find_purchase(reference))\n",
+        ("storage/test_awaited_references.py::test_whoever_binds_waits_for_an_event_that_is_about_to_wait",),
+    ),
+    Sabotage(
         "a renewed deployment keeps its key",
         "P49",
         "billing_service/storage/deployment_rows.py",
