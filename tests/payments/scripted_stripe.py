@@ -5,21 +5,9 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from urllib.parse import parse_qsl
 
-import pytest
 from aiohttp import web
-
-RECORDED = Path(__file__).parents[3] / "shared" / "stripe" / "objects"
-
-
-def recorded(name):
-    """A real answer of Stripe's, or a skip where the recordings are not at hand."""
-    path = RECORDED / f"{name}.json"
-    if not path.exists():
-        pytest.skip(f"no recording of {name} beside the project")
-    return json.loads(path.read_text())
 
 
 @dataclass

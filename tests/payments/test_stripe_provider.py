@@ -5,10 +5,11 @@ import sys
 from dataclasses import replace
 
 import pytest
-from scripted_stripe import Drop, Reply, recorded
+from scripted_stripe import Drop, Reply
 from stripe.params import CustomerCreateParams, RefundCreateParams, RefundListParams
 from stripe.params.checkout import SessionCreateParams, SessionExpireParams
 from stripe_answers import KEY, ORDER, REFUND, REFUND_ARGUMENTS, SESSION, error_reply
+from stripe_members import whole
 from stripe_parameters import faults, nested
 
 from billing_service.domain.deployment import MARK_FIELD
@@ -136,14 +137,19 @@ async def test_refunds_of_all_pages_are_listed(server, provider):
         assert faults(asked.params, RefundListParams) == []
 
 
-async def test_recorded_objects_are_read(server, provider):
-    server.will(Reply(recorded("checkout.session.payment.open")), Reply(recorded("refund.1")))
-    session = await provider.get_checkout("cs_test_1")
-    assert (session.status, session.payment_status, session.amount_total_minor, session.mode) == ("open", "unpaid", 1_500, "payment")
-    assert (session.payment_intent_id, session.purchase_id, session.customer_id) == (None, None, "cus_UFHpBbwhH1LAIi")
-    assert session.expire_time_us == 1_774_992_136_000_000
+async def test_whole_objects_are_read(server, provider):
+    """With every member that Stripe sends: a session that is new knows no payment yet."""
+    sums = {"amount_subtotal": 1_700, "amount_total": 1_700, "total_details": {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0}}
+    described = {"mode": "payment", "status": "open", "payment_status": "unpaid", "currency": "usd", "customer": "cus_9"}
+    opened = whole("checkout.session", id="cs_test_9", expires_at=1_790_086_400, url="https://checkout.example/9", **sums, **described)
+    sent = whole("refund", id="re_9", amount=700, currency="usd", charge="ch_9", payment_intent="pi_9", status="succeeded")
+    server.will(Reply(opened), Reply(sent))
+    session = await provider.get_checkout("cs_test_9")
+    assert (session.status, session.payment_status, session.amount_total_minor, session.mode) == ("open", "unpaid", 1_700, "payment")
+    assert (session.payment_intent_id, session.purchase_id, session.customer_id) == (None, None, "cus_9")
+    assert session.expire_time_us == 1_790_086_400_000_000
     refund = await provider.create_refund(**REFUND_ARGUMENTS)
-    assert (refund.stripe_refund_id, refund.amount_minor, refund.status) == ("re_3SRzqkKXBGcbgpbZ1Ri48Fy5", 1_000, "succeeded")
+    assert (refund.stripe_refund_id, refund.amount_minor, refund.status) == ("re_9", 700, "succeeded")
 
 
 @pytest.mark.parametrize(

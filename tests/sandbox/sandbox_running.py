@@ -3,27 +3,16 @@
 import asyncio
 import json
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import aiohttp
-import pytest
 import stripe
 from aiohttp import web
 
 TEST_KEY = "sk_" + "test_" + "sandbox"
 SECRET = "whsec_" + "sandbox"
-RECORDED = Path(__file__).resolve().parents[3] / "shared" / "stripe" / "objects"
 SUCCESS = "https://shop.example/ok?sid={CHECKOUT_SESSION_ID}"
 CANCEL = "https://shop.example/no"
-
-
-def recorded(name: str) -> dict[str, Any]:
-    """A recorded answer of Stripe's, or a skip that says which one is missing."""
-    path = RECORDED / name
-    if not path.exists():
-        pytest.skip(f"recorded Stripe objects are absent: {name}")
-    return json.loads(path.read_text())
 
 
 @dataclass
