@@ -88,15 +88,21 @@ def environment(database_url: str, stripe_base: str, **others: str) -> dict[str,
 @asynccontextmanager
 async def running_stack(database_url: str, *, sandbox: dict[str, Any] | None = None, **settings: str) -> AsyncIterator[Stack]:
     """Starts everything; ends everything."""
+    options = {"delivery_first_retry_s": 0.05, "delivery_attempts_max": 8, **(sandbox or {})}
+    async with serve_sandbox(SandboxConfig(**options)) as sandbox_url, joined_stack(database_url, sandbox_url, **settings) as stack:
+        yield stack
+
+
+@asynccontextmanager
+async def joined_stack(database_url: str, sandbox_url: str, secret: str = WEBHOOK_SECRET, **settings: str) -> AsyncIterator[Stack]:
+    """All but the sandbox, whose events come here signed with this secret: others may use it too."""
+    settings = {"STRIPE_WEBHOOK_SECRET": secret, **settings}
     async with AsyncExitStack() as running:
-        options = {"delivery_first_retry_s": 0.05, "delivery_attempts_max": 8, **(sandbox or {})}
-        sandbox_url = await running.enter_async_context(serve_sandbox(SandboxConfig(**options)))
         service = await running.enter_async_context(open_service(load_settings(environment(database_url, sandbox_url, **settings))))
-        billing = ClientOptions(address=service.address)
-        config = GatewayConfig(secrets=(WEBHOOK_SECRET,), billing=billing)
+        config = GatewayConfig(secrets=(secret,), billing=ClientOptions(address=service.address))
         gateway_url = await running.enter_async_context(serve_gateway(config))
         http = await running.enter_async_context(httpx.AsyncClient(timeout=20))
         client = await running.enter_async_context(AsyncBillingClient(service.address))
         stack = Stack(client, service, sandbox_url, gateway_url, http)
-        await stack.control("webhooks/endpoints", {"url": f"{gateway_url}/webhooks/stripe", "secret": WEBHOOK_SECRET})
+        await stack.control("webhooks/endpoints", {"url": f"{gateway_url}/webhooks/stripe", "secret": secret})
         yield stack

@@ -1,22 +1,15 @@
 """Two whole services on one Stripe account, each with its own database, gateway and signing secret."""
 
 import sqlite3
-from contextlib import AsyncExitStack, asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 
 import asyncpg
-import httpx
-from billing_client import AsyncBillingClient
-from billing_client.options import ClientOptions
-from stack import Stack, environment
+from stack import Stack, joined_stack
 from wire import TABLES
 
-from billing_service.bootstrap import open_service
 from billing_service.sandbox.config import SandboxConfig
 from billing_service.sandbox.run import serve_sandbox
-from billing_service.settings import load_settings
-from webhook_gateway.config import GatewayConfig
-from webhook_gateway.run import serve_gateway
 
 DELIVERY = {"delivery_first_retry_s": 0.05, "delivery_attempts_max": 4}
 
@@ -50,15 +43,7 @@ async def stripe_account():
 async def deployed(database, sandbox_url, name):
     """A service on a Stripe account that others use too."""
     secret = f"whsec_{name}-" + "0123456789abcdef"
-    settings = environment(database.url, sandbox_url, STRIPE_WEBHOOK_SECRET=secret, BILLING_LOG_LEVEL="ERROR")
-    async with AsyncExitStack() as running:
-        service = await running.enter_async_context(open_service(load_settings(settings)))
-        config = GatewayConfig(secrets=(secret,), billing=ClientOptions(address=service.address))
-        gateway_url = await running.enter_async_context(serve_gateway(config))
-        http = await running.enter_async_context(httpx.AsyncClient(timeout=20))
-        client = await running.enter_async_context(AsyncBillingClient(service.address))
-        stack = Stack(client, service, sandbox_url, gateway_url, http)
-        await stack.control("webhooks/endpoints", {"url": f"{gateway_url}/webhooks/stripe", "secret": secret})
+    async with joined_stack(database.url, sandbox_url, secret, BILLING_LOG_LEVEL="ERROR") as stack:
         yield Deployment(stack, database, secret)
 
 
