@@ -72,11 +72,8 @@ def restore(
             manifest, report = asyncio.run(restore_backup(file, target, asked))
         except ModeUnfitError as unfit:
             ways = " or ".join(f"`--mode {possible}`" for possible in sorted(unfit.possible))
-            fail(
-                *(f"✗ {problem}" for problem in unfit.problems),
-                f"{plain(target)}: nothing was restored; say {ways} if you want it there all the same: "
-                "no service of another mode starts on it",
-            )
+            hint = f"; say {ways} to have it there all the same: no service of another mode starts on it" if ways else ""
+            fail(*(f"✗ {problem}" for problem in unfit.problems), f"{plain(target)}: nothing was restored{hint}")
         except BackupInvalidError as invalid:
             fail(*(f"✗ {problem}" for problem in invalid.problems), f"{plain(target)}: nothing was restored")
     if as_json:
@@ -91,7 +88,7 @@ def restore(
             "run `billing deployment renew` before the first start"
         )
     else:
-        say("  no mode stands in it: it takes the mode of the first service that starts on it, for ever")
+        say("  it has no mode yet: the first service that starts on it decides, for ever")
 
 
 def _sqlite_file(own_tool: str) -> Path:

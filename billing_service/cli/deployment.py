@@ -41,7 +41,7 @@ def renew_deployment(
     from billing_service.commands.deployment import renew_deployment as renew
 
     if not yes:
-        typer.confirm("Does no service run on this database, and does the deployment that it was copied from live on?", abort=True)
+        typer.confirm("Every service on this database is stopped, and its original lives on elsewhere. Renew it?", abort=True)
     old, new = with_store(lambda store: renew(store, system_clock_us, TimeOrderedIds(), os.urandom))
     _show(new, as_json)
     if not as_json:

@@ -43,7 +43,7 @@ async def ensure_deployment(store: Store, new: Deployment) -> Deployment:
         claimed: tuple[Deployment, bool] = await store.write(lambda: _claim(new))
         found, had_accounts = claimed
         if found.deployment_id == new.deployment_id:
-            _tell(new, had_accounts)
+            _log_first_start(new, had_accounts)
     if found.mode is not new.mode:
         raise OtherModeError(_other_mode(f"the database is of mode {found.mode}, for ever", new.mode, [found.mode]))
     return found
@@ -61,7 +61,7 @@ def _claim(new: Deployment) -> Work[tuple[Deployment, bool]]:
     return found, had_accounts
 
 
-def _tell(made: Deployment, had_accounts: bool) -> None:
+def _log_first_start(made: Deployment, had_accounts: bool) -> None:
     said = {"deployment_id": made.deployment_id, "mode": made.mode.value}
     if had_accounts:
         log.warning("ledger_takes_its_mode_for_ever", note="it is older than modes, and this is its first start with one", **said)

@@ -159,7 +159,10 @@ def read_manifest(path: Path) -> Manifest:
             content = json.loads(file.read(MANIFEST_BYTES_MAX))
         if content["format"] not in FORMATS_READ:
             raise BackupInvalidError([f"{path} has format {content['format']}, this program knows {' and '.join(map(str, FORMATS_READ))}"])
-        return Manifest(**{**content, "contents": Contents(**content["contents"])})
+        held = Contents(**content["contents"])
+        if held.mode:
+            Mode(held.mode)  # a ValueError is one of the shapes that no manifest has
+        return Manifest(**{**content, "contents": held})
     except FileNotFoundError:
         raise BackupInvalidError(
             [f"there is no manifest at {path}: the backup was not finished, or its manifest was left behind"]

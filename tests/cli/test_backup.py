@@ -67,6 +67,7 @@ DAMAGE = [
     (lambda file: change_contents(file, sums={}), "sums"),
     (lambda file: change_contents(file, heads="0" * 64), "heads"),
     (lambda file: change_contents(file, mode="live"), "mode: the manifest says live"),
+    (lambda file: change_contents(file, mode="play"), "is not a manifest"),
     (lambda file: change_contents(file, deployment_id="dep_x"), "deployment_id"),
     (lambda file: change_manifest(file, contents={}), "is not a manifest"),
     (lambda file: change_rows(file, "DELETE FROM lots WHERE account_id = 'ben'"), "counts"),

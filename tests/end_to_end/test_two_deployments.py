@@ -169,7 +169,7 @@ async def test_a_copy_that_is_renewed_and_its_original_do_not_touch(database, an
 
 
 async def test_a_copy_that_is_not_renewed_takes_what_it_does_not_know_for_lost(database, another, new_account):
-    """As after the restore of an older backup: an operator must hear of money that came since, and of nothing else."""
+    """As after the restore of an older backup: money that came since is an operator's work, and nothing else is."""
     account_id = new_account("lost")
     async with AsyncExitStack() as sandbox:
         url = await sandbox.enter_async_context(stripe_account())

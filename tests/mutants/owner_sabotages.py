@@ -170,7 +170,7 @@ OWNERS = (
         STARTS,
     ),
     Sabotage(
-        "the checkouts of an older ledger tell nothing",
+        "the checkouts of an older ledger prove nothing",
         "P51",
         "billing_service/commands/deployment.py",
         "    if new.mode not in possible:\n",
@@ -194,7 +194,7 @@ OWNERS = (
         (f"{MODES}::test_a_stand_in_is_known_by_its_address",),
     ),
     Sabotage(
-        "a restore that is told no mode takes any",
+        "a restore without a mode takes any ledger",
         "P51",
         "billing_service/operations/restore.py",
         "    if mode is None and manifest.contents.mode:\n",
