@@ -8,7 +8,15 @@ import re
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent / "billing_client"
-DERIVED = ("accounts.py", "purchases.py", "credit_administration.py", "access_administration.py", "client.py")
+DERIVED = (
+    "accounts.py",
+    "spending.py",
+    "purchases.py",
+    "refunds.py",
+    "credit_administration.py",
+    "access_administration.py",
+    "client.py",
+)
 _RULES: tuple[tuple[str, str], ...] = (
     (r'^"""', '"""Derived by derive_async.py; change its blocking twin instead. '),
     (r"billing_client\.blocking\.", "billing_client.asynchronous."),
@@ -18,6 +26,11 @@ _RULES: tuple[tuple[str, str], ...] = (
     (r"\b(page|answer) = self\.", r"\1 = await self."),
     (r"^( +)self\._pause\(", r"\1await self._pause("),
     (r"^( +)yield from (page\.\w+)$", r"\1for item in \2:\n\1    yield item"),
+    # Examples of docstrings, where a call stands by itself or is given a name.
+    (r"\bfor (\w+) in client\.iter_", r"async for \1 in client.iter_"),
+    (r"^( +)client\.", r"\1await client."),
+    (r"= client\.", "= await client."),
+    (r"\bwith BillingClient\(", "async with BillingClient("),
     (r"\bBillingClient\b", "AsyncBillingClient"),
     (r"The blocking client", "The client for asyncio"),
 )

@@ -45,7 +45,16 @@ class ApiKeyMethods(Connection):
         timeout_s: float | None = None,
         headers: Headers | None = None,
     ) -> CreateApiKeyResponse:
-        """Make an API key. Its secret is in this answer and in no other, a replay included."""
+        """Make an API key. Its secret is in this answer and in no other, a repeat by the same key included.
+
+        `caller`: the calling service, 1 to 64 of a-z, 0-9, '-', '_', '.'; at most two live keys, for rotation.
+        `scopes`: at least one.
+        `expire_time`: when it ends by itself, with its zone; None: never.
+        Raises InvalidField for a third live key, ValueError for a time without a zone.
+
+            made = await client.create_api_key(caller="metering", scopes=[Scope.SCOPE_DEDUCT, Scope.SCOPE_READ])
+            print(made.api_key.key_id, len(made.secret))
+        """
         request = CreateApiKeyRequest(
             caller=caller,
             scopes=scopes,
@@ -55,7 +64,14 @@ class ApiKeyMethods(Connection):
         return await self._call(self._admin.CreateApiKey, request, timeout_s, headers)
 
     async def list_api_keys(self, *, timeout_s: float | None = None, headers: Headers | None = None) -> ListApiKeysResponse:
-        """Read all API keys, without their secrets."""
+        """Read all API keys, newest first, without their secrets.
+
+        Revoked and expired ones are among them.
+
+            listed = await client.list_api_keys()
+            for key in listed.api_keys:
+                print(key.caller, key.key_id, key.last_use_time.ToDatetime())
+        """
         return await self._call(self._admin.ListApiKeys, ListApiKeysRequest(), timeout_s, headers)
 
     async def revoke_api_key(
@@ -66,7 +82,14 @@ class ApiKeyMethods(Connection):
         timeout_s: float | None = None,
         headers: Headers | None = None,
     ) -> RevokeApiKeyResponse:
-        """End an API key."""
+        """End an API key. It is refused within 10 seconds everywhere. Revoking twice is fine.
+
+        `key_id`: the public part.
+        Raises ApiKeyNotFound.
+
+            revoked = await client.revoke_api_key(key_id=key_id)
+            print(revoked.api_key.revoke_time.ToDatetime())
+        """
         request = RevokeApiKeyRequest(key_id=key_id, idempotency_key=key_or_new(idempotency_key))
         return await self._call(self._admin.RevokeApiKey, request, timeout_s, headers)
 
@@ -81,7 +104,17 @@ class StripeEventMethods(Connection):
         timeout_s: float | None = None,
         headers: Headers | None = None,
     ) -> ProcessStripeEventResponse:
-        """Hand over one event as Stripe signed it; its effect is on disk when this returns. The event's id is its idempotency key."""
+        """Hand over one event as Stripe signed it. Its effect is on disk when this returns.
+
+        The event's id is its idempotency key.
+        `payload`: the raw bytes of the body, at most 256 KiB.
+        `stripe_signature`: the Stripe-Signature header, at most 300 s old.
+        `received_time`: when the gateway got it, with its zone; for logs.
+        Raises SignatureRejected.
+
+            processed = await client.process_stripe_event(payload=payload, stripe_signature=stripe_signature)
+            print(processed.event_type, processed.outcome)
+        """
         request = ProcessStripeEventRequest(
             payload=payload,
             stripe_signature=stripe_signature,
@@ -92,7 +125,14 @@ class StripeEventMethods(Connection):
     async def get_checkout_status(
         self, *, checkout_session_id: str, timeout_s: float | None = None, headers: Headers | None = None
     ) -> GetCheckoutStatusResponse:
-        """Read how a checkout stands, for the page that its customer returns to. PurchaseNotFound when no purchase has that session."""
+        """Read how a checkout stands, for the page that its customer returns to.
+
+        `checkout_session_id`: Stripe's (`cs_…`).
+        Raises PurchaseNotFound.
+
+            checkout = await client.get_checkout_status(checkout_session_id=checkout_session_id)
+            print(PurchaseStatus.Name(checkout.status), checkout.paid_minor, checkout.currency)
+        """
         request = GetCheckoutStatusRequest(checkout_session_id=checkout_session_id)
         return await self._call(self._stripe_events.GetCheckoutStatus, request, timeout_s, headers)
 
@@ -106,7 +146,15 @@ class StripeEventMethods(Connection):
         timeout_s: float | None = None,
         headers: Headers | None = None,
     ) -> ListStripeEventsResponse:
-        """Read one page of the inbox, newest first. See `iter_stripe_events`."""
+        """Read one page of the inbox of Stripe's events, newest first. See `iter_stripe_events`, which reads all
+        pages.
+
+        `status`: only this one; unspecified: all.
+        `include_payload`: whether the raw bodies come along.
+
+            page = await client.list_stripe_events(page_size=10)
+            print([event.event_type for event in page.events])
+        """
         request = ListStripeEventsRequest(status=status, include_payload=include_payload, page_size=page_size, page_token=page_token)
         return await self._call(self._admin.ListStripeEvents, request, timeout_s, headers)
 
@@ -119,7 +167,14 @@ class StripeEventMethods(Connection):
         timeout_s: float | None = None,
         headers: Headers | None = None,
     ) -> AsyncIterator[StripeEvent]:
-        """Read the inbox, newest first, page by page as it is consumed; `timeout_s` is for each page."""
+        """Read the inbox of Stripe's events, newest first, page by page as consumed; `timeout_s` is for each page.
+
+        `status`: only this one; unspecified: all.
+        `include_payload`: whether the raw bodies come along.
+
+            async for event in client.iter_stripe_events(status=StripeEventStatus.STRIPE_EVENT_STATUS_QUARANTINED):
+                print(event.event_id, event.error)
+        """
         page_token = ""
         while True:
             page = await self.list_stripe_events(
@@ -144,6 +199,13 @@ class StripeEventMethods(Connection):
         timeout_s: float | None = None,
         headers: Headers | None = None,
     ) -> ReplayStripeEventResponse:
-        """Process a kept event again. An event that had its effect has no second one."""
+        """Process a kept event again. An event that had its effect has no second one.
+
+        `event_id`: `evt_…`.
+        Raises StripeEventNotFound.
+
+            replayed = await client.replay_stripe_event(event_id=event_id)
+            print(replayed.event.event_type, replayed.outcome)
+        """
         request = ReplayStripeEventRequest(event_id=event_id, idempotency_key=key_or_new(idempotency_key))
         return await self._call(self._admin.ReplayStripeEvent, request, timeout_s, headers)

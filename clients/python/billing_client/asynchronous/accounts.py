@@ -1,6 +1,6 @@
-"""Derived by derive_async.py; change its blocking twin instead. Accounts, statements, spending and referrals."""
+"""Derived by derive_async.py; change its blocking twin instead. Accounts, their history, and referrals."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 
 from prepaid.billing.v1.accounts_pb2 import (
@@ -13,22 +13,14 @@ from prepaid.billing.v1.accounts_pb2 import (
 )
 from prepaid.billing.v1.referrals_pb2 import ApplyReferralRequest, ApplyReferralResponse, GetReferralRequest, GetReferralResponse
 from prepaid.billing.v1.transactions_pb2 import (
-    DEDUCTION_MODE_REJECT,
     TRANSACTION_KIND_UNSPECIFIED,
-    DeductCreditsRequest,
-    DeductCreditsResponse,
-    DeductionMode,
     ListTransactionsRequest,
     ListTransactionsResponse,
-    ReverseDeductionRequest,
-    ReverseDeductionResponse,
     Transaction,
     TransactionKind,
 )
 
 from billing_client.asynchronous.connection import Connection
-from billing_client.deductions import BatchRounds, Deduction
-from billing_client.errors import BillingError
 from billing_client.headers import Headers
 from billing_client.idempotency import key_or_new
 from billing_client.timestamps import timestamp_of
@@ -47,7 +39,18 @@ class AccountMethods(Connection):
         timeout_s: float | None = None,
         headers: Headers | None = None,
     ) -> CreateAccountResponse:
-        """Make an account, and its Stripe customer where Stripe answers. AccountExists when the id is taken."""
+        """Make an account, and its Stripe customer where Stripe answers.
+
+        `email`: for receipts, at most 320 characters, such as Stripe takes.
+        `name`: at most 256 characters.
+        `referral_code`: of the account that referred this one; the same as `apply_referral`, in one transaction.
+        `metadata`: your own notes, at most 50 pairs; names of 1 to 40, values of at most 500 characters.
+
+        Raises AccountExists, ReferralCodeNotFound, SelfReferral.
+
+            made = await client.create_account(account_id="user-7", email="ada@example.com", idempotency_key="signup-7")
+            print(made.account.referral_code)
+        """
         request = CreateAccountRequest(
             account_id=account_id,
             email=email,
@@ -59,11 +62,24 @@ class AccountMethods(Connection):
         return await self._call(self._billing.CreateAccount, request, timeout_s, headers)
 
     async def get_account(self, *, account_id: str, timeout_s: float | None = None, headers: Headers | None = None) -> GetAccountResponse:
-        """Read an account. AccountNotFound when there is none."""
+        """Read an account: its profile, referral code, limits, and what it has and owes as last booked.
+
+        Raises AccountNotFound.
+
+            read = await client.get_account(account_id="user-1")
+            print(read.account.frozen, read.account.debt_microcredits)
+        """
         return await self._call(self._billing.GetAccount, GetAccountRequest(account_id=account_id), timeout_s, headers)
 
     async def get_balance(self, *, account_id: str, timeout_s: float | None = None, headers: Headers | None = None) -> GetBalanceResponse:
-        """Read a balance: after every deduction that was acknowledged before this call began."""
+        """Read what an account may spend, after every deduction that was acknowledged before this call began.
+
+        All amounts are microcredits. `available_microcredits` is what a deduction may spend now.
+        Raises AccountNotFound.
+
+            read = await client.get_balance(account_id="user-1")
+            print(read.balance.available_microcredits / MICROCREDITS_PER_CREDIT, "credits")
+        """
         return await self._call(self._billing.GetBalance, GetBalanceRequest(account_id=account_id), timeout_s, headers)
 
     async def list_transactions(
@@ -78,7 +94,16 @@ class AccountMethods(Connection):
         timeout_s: float | None = None,
         headers: Headers | None = None,
     ) -> ListTransactionsResponse:
-        """Read one page of a statement, newest first: from `start_time` on, before `end_time`. See `iter_transactions`."""
+        """Read one page of an account's history, newest first. See `iter_transactions`, which reads all pages.
+
+        `kind`: only this one; unspecified: every kind.
+        `start_time`: at or after it.
+        `end_time`: before it. Both carry their zone.
+        Raises AccountNotFound, ValueError for a time without a zone.
+
+            page = await client.list_transactions(account_id="user-1", page_size=10)
+            print([transaction.amount_microcredits for transaction in page.transactions])
+        """
         request = ListTransactionsRequest(
             account_id=account_id,
             kind=kind,
@@ -100,7 +125,17 @@ class AccountMethods(Connection):
         timeout_s: float | None = None,
         headers: Headers | None = None,
     ) -> AsyncIterator[Transaction]:
-        """Read a statement, newest first, page by page as it is consumed; `timeout_s` is for each page."""
+        """Read an account's history, newest first, page by page as it is consumed; `timeout_s` is for each page.
+
+        `kind`: only this one; unspecified: every kind.
+        `start_time`: at or after it.
+        `end_time`: before it. Both carry their zone.
+        Raises AccountNotFound, ValueError for a time without a zone.
+
+            spent = TransactionKind.TRANSACTION_KIND_DEDUCTION
+            async for transaction in client.iter_transactions(account_id="user-1", kind=spent):
+                print(transaction.create_time.ToDatetime(), transaction.amount_microcredits)
+        """
         page_token = ""
         while True:
             page = await self.list_transactions(
@@ -119,69 +154,6 @@ class AccountMethods(Connection):
             if not page_token:
                 return
 
-    async def deduct_credits(
-        self,
-        *,
-        account_id: str,
-        amount_microcredits: int,
-        mode: DeductionMode.ValueType = DEDUCTION_MODE_REJECT,
-        description: str = "",
-        metadata: Mapping[str, str] | None = None,
-        idempotency_key: str | None = None,
-        timeout_s: float | None = None,
-        headers: Headers | None = None,
-    ) -> DeductCreditsResponse:
-        """Spend credits; durable when it returns. InsufficientCredits when they are short and `mode` is REJECT."""
-        request = DeductCreditsRequest(
-            account_id=account_id,
-            amount_microcredits=amount_microcredits,
-            mode=mode,
-            description=description,
-            metadata=metadata,
-            idempotency_key=key_or_new(idempotency_key),
-        )
-        return await self._call(self._billing.DeductCredits, request, timeout_s, headers)
-
-    async def batch_deduct_credits(
-        self, *, deductions: Sequence[Deduction], timeout_s: float | None = None, headers: Headers | None = None
-    ) -> list[DeductCreditsResponse | BillingError]:
-        """Spend credits up to 1,000 times in one call; each stands or falls alone, and is durable when this returns.
-
-        Answers in their order: the answer of each, or the error that `deduct_credits` would have raised for it. Those that are answered
-        UNAVAILABLE are sent again within the time. Raises only when nothing is known of any of them; call again with the same deductions, which have kept their keys.
-        """
-        rounds = BatchRounds(deductions, timeout_s)
-        while rounds.pause_s is not None:
-            await self._pause(rounds.pause_s)
-            try:
-                answer = await self._call(self._billing.BatchDeductCredits, rounds.request(), rounds.remaining_s, headers)
-            except BillingError as failure:
-                rounds.failed(failure)
-            else:
-                rounds.answered(answer)
-        return rounds.results()
-
-    async def reverse_deduction(
-        self,
-        *,
-        account_id: str,
-        transaction_id: str,
-        amount_microcredits: int | None = None,
-        reason: str = "",
-        idempotency_key: str | None = None,
-        timeout_s: float | None = None,
-        headers: Headers | None = None,
-    ) -> ReverseDeductionResponse:
-        """Undo a deduction, whole (no amount) or in part."""
-        request = ReverseDeductionRequest(
-            account_id=account_id,
-            transaction_id=transaction_id,
-            amount_microcredits=amount_microcredits,
-            reason=reason,
-            idempotency_key=key_or_new(idempotency_key),
-        )
-        return await self._call(self._billing.ReverseDeduction, request, timeout_s, headers)
-
     async def apply_referral(
         self,
         *,
@@ -191,10 +163,23 @@ class AccountMethods(Connection):
         timeout_s: float | None = None,
         headers: Headers | None = None,
     ) -> ApplyReferralResponse:
-        """Bind an account to its referrer, before its first completed purchase."""
+        """Bind an account to its referrer, before its first completed purchase. A missing account is made.
+
+        `referral_code`: the referrer's; letter case does not matter.
+        Raises ReferralCodeNotFound, ReferralExists, SelfReferral, ReferralTooLate.
+
+            applied = await client.apply_referral(account_id="user-8", referral_code=referral_code)
+            print(applied.referral.bonus_microcredits)
+        """
         request = ApplyReferralRequest(account_id=account_id, referral_code=referral_code, idempotency_key=key_or_new(idempotency_key))
         return await self._call(self._billing.ApplyReferral, request, timeout_s, headers)
 
     async def get_referral(self, *, account_id: str, timeout_s: float | None = None, headers: Headers | None = None) -> GetReferralResponse:
-        """Read an account's side of the referral programme."""
+        """Read an account's side of the referral programme: its own code, who brought it, and what it earned.
+
+        Raises AccountNotFound.
+
+            mine = await client.get_referral(account_id="user-1")
+            print(mine.referral_code, mine.rewarded_count, mine.earned_microcredits)
+        """
         return await self._call(self._billing.GetReferral, GetReferralRequest(account_id=account_id), timeout_s, headers)

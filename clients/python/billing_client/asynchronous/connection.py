@@ -153,7 +153,13 @@ class Connection:
         await asyncio.sleep(pause_s)
 
     async def is_serving(self, *, timeout_s: float = HEALTH_TIMEOUT_S) -> bool:
-        """Whether the service answers within `timeout_s` seconds, and says of itself that it can do its work. Never raises for its state."""
+        """Whether the service answers, and says of itself that it can do its work. Never raises for its state.
+
+        `timeout_s`: seconds to wait for the answer.
+
+            serving = await client.is_serving()
+            print("up" if serving else "down")
+        """
         try:
             return is_serving(await self._stubs.health(b"", timeout=timeout_s))
         except grpc.RpcError:
@@ -161,9 +167,11 @@ class Connection:
             return False
 
     async def close(self) -> None:
-        """Ends the connections, and the calls that are under way. The next call connects anew.
+        """End the connections, and the calls that are under way as OutcomeUnknown. The next call connects anew.
 
         Connections of other event loops are given up without waiting for them.
+
+            await client.close()
         """
         with self._lock:
             loops, self._loops = self._loops, {}

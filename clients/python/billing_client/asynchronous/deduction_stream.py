@@ -16,12 +16,9 @@ from prepaid.billing.v1.transactions_pb2 import (
     StreamDeductionsResponse,
 )
 
-from billing_client.asynchronous.connection import Connection
-from billing_client.deadlines import timeout_s_of
 from billing_client.deductions import OUTSTANDING_MAX, Deduction, result_of, unanswered
 from billing_client.error_details import billing_error
 from billing_client.errors import BillingError, Failure, OutcomeUnknown
-from billing_client.headers import Headers, overlaid
 from billing_client.retries import ATTEMPTS_MAX, is_worth_repeating, pause_s, verdict
 
 RECONNECT_BACKOFF_S = 0.05
@@ -277,22 +274,3 @@ def _error(why: Exception, request: DeductCreditsRequest) -> BillingError:
     if isinstance(why, grpc.aio.AioRpcError):
         return billing_error(why, request)
     return Failure(f"the stream has ended: {why}", rpc="DeductCredits", idempotency_key=request.idempotency_key)
-
-
-class DeductionStreamMethods(Connection):
-    def stream_deductions(
-        self, *, timeout_s: float | None = None, outstanding_max: int = OUTSTANDING_MAX, headers: Headers | None = None
-    ) -> DeductionStream:
-        """A stream of deductions, for `async with`. See `DeductionStream`.
-
-        `timeout_s` is for each deduction, from `send` to its answer, reconnections included; then its outcome is unknown.
-        `outstanding_max`, 1 to 256, is how many may be without an answer. `headers` go with each connection of the stream.
-        """
-        seconds, metadata = timeout_s_of(StreamDeductionsRequest(), timeout_s), overlaid(self._metadata, headers)
-
-        async def open_call() -> Call:
-            stubs = self._stubs
-            await stubs.reach(seconds)
-            return stubs.billing.StreamDeductions(metadata=metadata)
-
-        return DeductionStream(open_call, timeout_s=seconds, outstanding_max=outstanding_max)

@@ -136,7 +136,13 @@ class Connection:
         time.sleep(pause_s)
 
     def is_serving(self, *, timeout_s: float = HEALTH_TIMEOUT_S) -> bool:
-        """Whether the service answers within `timeout_s` seconds, and says of itself that it can do its work. Never raises for its state."""
+        """Whether the service answers, and says of itself that it can do its work. Never raises for its state.
+
+        `timeout_s`: seconds to wait for the answer.
+
+            serving = client.is_serving()
+            print("up" if serving else "down")
+        """
         try:
             return is_serving(self._stubs.health(b"", timeout=timeout_s))
         except grpc.RpcError:
@@ -144,7 +150,12 @@ class Connection:
             return False
 
     def close(self) -> None:
-        """Ends the connections, and the calls that are under way. The next call connects anew."""
+        """End the connections, and the calls that are under way as OutcomeUnknown. The next call connects anew.
+
+        May be called from any thread, and again.
+
+            client.close()
+        """
         with self._lock:
             ended = self._retired
             if self._stubs_now is not None:

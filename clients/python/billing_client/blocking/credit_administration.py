@@ -42,7 +42,20 @@ class CreditAdministrationMethods(Connection):
         timeout_s: float | None = None,
         headers: Headers | None = None,
     ) -> GrantCreditsResponse:
-        """Give credits. A missing account is made."""
+        """Give credits. A missing account is made.
+
+        `amount_microcredits`: 1 to 10^15.
+        `reason`: for history and audit log, 1 to 500 characters.
+        `category`: PROMOTIONAL unless said otherwise.
+        `expire_time`: in the future; None: never.
+        `effective_time`: when they become spendable; None: at once. Both carry their zone.
+        `priority`: 0 to 100, 0 is spent first; None: 50.
+        Raises BalanceLimitReached, ValueError for a time without a zone.
+
+            until = datetime.now(UTC) + timedelta(days=30)
+            given = client.grant_credits(account_id="user-1", amount_microcredits=5_000_000, reason="welcome", expire_time=until)
+            print(given.lot_id, given.balance.promotional_microcredits)
+        """
         request = GrantCreditsRequest(
             account_id=account_id,
             amount_microcredits=amount_microcredits,
@@ -65,7 +78,15 @@ class CreditAdministrationMethods(Connection):
         timeout_s: float | None = None,
         headers: Headers | None = None,
     ) -> AdjustCreditsResponse:
-        """Correct a balance, up or, with a negative amount, down."""
+        """Correct a balance, up or, with a negative amount, down.
+
+        `amount_microcredits`: not 0, at most 10^15 either way.
+        `reason`: for history and audit log, 1 to 500 characters.
+        Raises AccountNotFound, InsufficientCredits, BalanceLimitReached.
+
+            adjusted = client.adjust_credits(account_id="user-1", amount_microcredits=-1_000, reason="counted twice")
+            print(adjusted.transaction_id, adjusted.balance.available_microcredits)
+        """
         request = AdjustCreditsRequest(
             account_id=account_id,
             amount_microcredits=amount_microcredits,
@@ -84,7 +105,16 @@ class CreditAdministrationMethods(Connection):
         timeout_s: float | None = None,
         headers: Headers | None = None,
     ) -> FreezeAccountResponse:
-        """Freeze an account, or thaw it with `frozen=False`."""
+        """Freeze an account, or thaw it. A frozen account spends nothing; money that arrives still brings its
+        credits.
+
+        `frozen`: False thaws; setting what is set is fine.
+        `reason`: for the audit log, 1 to 500 characters.
+        Raises AccountNotFound.
+
+            client.freeze_account(account_id="user-1", frozen=True, reason="stolen card")
+            client.freeze_account(account_id="user-1", frozen=False, reason="cleared")
+        """
         request = FreezeAccountRequest(
             account_id=account_id,
             frozen=frozen,
@@ -104,8 +134,17 @@ class CreditAdministrationMethods(Connection):
         timeout_s: float | None = None,
         headers: Headers | None = None,
     ) -> SetOverdraftLimitResponse:
-        """Set how far an account may go into debt: by ordinary deductions, and, with `debt_max_microcredits`, by those that allow debt
-        (-1: as far as the service's setting says again; None: unchanged)."""
+        """Set how far an account may go into debt. Debt above a lowered limit stays, and blocks spending.
+
+        `overdraft_limit_microcredits`: by ordinary deductions, 0 to 10^15.
+        `debt_max_microcredits`: by deductions with ALLOW_DEBT, 0 to 10^15; -1 is the service's setting again, None
+        leaves it.
+        `reason`: for the audit log, 1 to 500 characters.
+        Raises AccountNotFound.
+
+            limited = client.set_overdraft_limit(account_id="user-1", overdraft_limit_microcredits=2_000_000, reason="terms")
+            print(limited.account.overdraft_limit_microcredits)
+        """
         request = SetOverdraftLimitRequest(
             account_id=account_id,
             overdraft_limit_microcredits=overdraft_limit_microcredits,
@@ -118,7 +157,13 @@ class CreditAdministrationMethods(Connection):
     def list_accounts(
         self, *, page_size: int = 0, page_token: str = "", timeout_s: float | None = None, headers: Headers | None = None
     ) -> ListAccountsResponse:
-        """Read one page of all accounts, by id. See `iter_accounts`."""
+        """Read one page of all accounts, by id. See `iter_accounts`, which reads all pages.
+
+        `balance_microcredits` of each is as last booked; `get_balance` says what may be spent.
+
+            page = client.list_accounts(page_size=10)
+            print([account.account_id for account in page.accounts], page.next_page_token)
+        """
         request = ListAccountsRequest(page_size=page_size, page_token=page_token)
         return self._call(self._admin.ListAccounts, request, timeout_s, headers)
 
@@ -129,7 +174,13 @@ class CreditAdministrationMethods(Connection):
         timeout_s: float | None = None,
         headers: Headers | None = None,
     ) -> Iterator[Account]:
-        """Read all accounts, by id, page by page as they are consumed; `timeout_s` is for each page."""
+        """Read all accounts, by id, page by page as they are consumed; `timeout_s` is for each page.
+
+        `balance_microcredits` of each is as last booked; `get_balance` says what may be spent.
+
+            for account in client.iter_accounts():
+                print(account.account_id, account.balance_microcredits)
+        """
         page_token = ""
         while True:
             page = self.list_accounts(page_size=page_size, page_token=page_token, timeout_s=timeout_s, headers=headers)
@@ -147,7 +198,13 @@ class CreditAdministrationMethods(Connection):
         timeout_s: float | None = None,
         headers: Headers | None = None,
     ) -> ListAuditRecordsResponse:
-        """Read one page of the audit log, newest first, of one account or of all. See `iter_audit_records`."""
+        """Read one page of the audit log, newest first. See `iter_audit_records`, which reads all pages.
+
+        `account_id`: only what concerns it; empty: everything.
+
+            page = client.list_audit_records(account_id="user-1", page_size=10)
+            print([record.method for record in page.records])
+        """
         request = ListAuditRecordsRequest(account_id=account_id, page_size=page_size, page_token=page_token)
         return self._call(self._admin.ListAuditRecords, request, timeout_s, headers)
 
@@ -159,7 +216,13 @@ class CreditAdministrationMethods(Connection):
         timeout_s: float | None = None,
         headers: Headers | None = None,
     ) -> Iterator[AuditRecord]:
-        """Read the audit log, newest first, page by page as it is consumed; `timeout_s` is for each page."""
+        """Read the audit log, newest first, page by page as it is consumed; `timeout_s` is for each page.
+
+        `account_id`: only what concerns it; empty: everything.
+
+            for record in client.iter_audit_records(account_id="user-1"):
+                print(record.create_time.ToDatetime(), record.caller, record.method, record.detail)
+        """
         page_token = ""
         while True:
             page = self.list_audit_records(
@@ -173,5 +236,13 @@ class CreditAdministrationMethods(Connection):
     def verify_ledger(
         self, *, account_id: str = "", timeout_s: float | None = None, headers: Headers | None = None
     ) -> VerifyLedgerResponse:
-        """Recompute balances from the ledger, of one account or of all, and read every difference."""
+        """Recompute balances from the ledger's entries, and read every difference, at most 1,000; none proves them.
+
+        `account_id`: only this one; empty: all, which reads the whole ledger and has 300 s unless `timeout_s` says
+        otherwise.
+        Raises AccountNotFound.
+
+            proof = client.verify_ledger()
+            print(proof.account_count, "accounts,", len(proof.differences), "differences")
+        """
         return self._call(self._admin.VerifyLedger, VerifyLedgerRequest(account_id=account_id), timeout_s, headers)

@@ -6,12 +6,11 @@ from concurrent.futures import Future
 from types import TracebackType
 from typing import Self
 
-from prepaid.billing.v1.transactions_pb2 import DeductCreditsResponse, StreamDeductionsRequest
+from prepaid.billing.v1.transactions_pb2 import DeductCreditsResponse
 
 from billing_client.asynchronous import deduction_stream as asynchronous
-from billing_client.blocking.connection import Connection
-from billing_client.deadlines import timeout_s_of
-from billing_client.deductions import OUTSTANDING_MAX, Deduction
+from billing_client.asynchronous.streams import DeductionStreamMethods
+from billing_client.deductions import Deduction
 from billing_client.headers import Headers
 from billing_client.options import ClientOptions
 
@@ -86,7 +85,7 @@ class DeductionStream:
     ) -> None:
         async def run() -> None:
             self._leave = asyncio.Event()
-            async with asynchronous.DeductionStreamMethods(options) as connection:
+            async with DeductionStreamMethods(options) as connection:
                 stream = connection.stream_deductions(timeout_s=timeout_s, outstanding_max=outstanding_max, headers=headers)
                 started.set_result((asyncio.get_running_loop(), stream))
                 await self._leave.wait()
@@ -105,16 +104,3 @@ def _pass_on(done: "asyncio.Future[DeductCreditsResponse]", answer: "Future[Dedu
         answer.set_result(done.result())
     else:
         answer.set_exception(error)
-
-
-class DeductionStreamMethods(Connection):
-    def stream_deductions(
-        self, *, timeout_s: float | None = None, outstanding_max: int = OUTSTANDING_MAX, headers: Headers | None = None
-    ) -> DeductionStream:
-        """A stream of deductions over a connection of its own, for `with`. See `DeductionStream`.
-
-        `timeout_s` is for each deduction, from `send` to its answer, reconnections included; then its outcome is unknown.
-        `outstanding_max`, 1 to 256, is how many may be without an answer. `headers` go with each connection of the stream.
-        """
-        seconds = timeout_s_of(StreamDeductionsRequest(), timeout_s)
-        return DeductionStream(self._options, timeout_s=seconds, outstanding_max=outstanding_max, headers=headers)

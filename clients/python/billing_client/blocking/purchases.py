@@ -1,4 +1,4 @@
-"""Packages, purchases and refunds."""
+"""Packages and purchases."""
 
 from collections.abc import Iterator, Mapping
 
@@ -17,19 +17,6 @@ from prepaid.billing.v1.purchases_pb2 import (
     PaymentFlow,
     Purchase,
 )
-from prepaid.billing.v1.refunds_pb2 import (
-    REFUND_POLICY_UNUSED_ONLY,
-    GetRefundRequest,
-    GetRefundResponse,
-    ListRefundsRequest,
-    ListRefundsResponse,
-    QuoteRefundRequest,
-    QuoteRefundResponse,
-    Refund,
-    RefundPolicy,
-    RefundRequest,
-    RefundResponse,
-)
 
 from billing_client.blocking.connection import Connection
 from billing_client.headers import Headers
@@ -38,7 +25,14 @@ from billing_client.idempotency import key_or_new
 
 class PurchaseMethods(Connection):
     def list_packages(self, *, timeout_s: float | None = None, headers: Headers | None = None) -> ListPackagesResponse:
-        """Read what is for sale."""
+        """Read what is for sale.
+
+        Credits are microcredits, prices the currency's smallest unit.
+
+            offer = client.list_packages()
+            for package in offer.packages:
+                print(package.code, package.credits_microcredits, package.price_minor, package.currency)
+        """
         return self._call(self._billing.ListPackages, ListPackagesRequest(), timeout_s, headers)
 
     def create_purchase(
@@ -56,7 +50,23 @@ class PurchaseMethods(Connection):
         timeout_s: float | None = None,
         headers: Headers | None = None,
     ) -> CreatePurchaseResponse:
-        """Begin a purchase of a package or of a custom amount, one of the two; the customer pays at `purchase.checkout_url`."""
+        """Begin a purchase: the customer pays at `purchase.checkout_url`, and the credits arrive with the money.
+
+        A missing account is made. Give one of `package_code` and `custom_amount_minor`.
+        `package_code`: of `list_packages`.
+        `custom_amount_minor`: in the currency's smallest unit, 100 to 1,000,000 US cents unless the service says
+        otherwise.
+        `currency`: empty is the catalogue's; another is refused.
+        `payment_flow`: CHECKOUT, Stripe's own page.
+        `success_url`: where the customer returns to, at most 2,000 characters; empty: the service's.
+        `cancel_url`: the same for one who turns back.
+        `metadata`: as for `create_account`.
+        Raises UnknownPackage, StripeRefused, StripeUnavailable (call again with the same key), ValueError unless one
+        of the two.
+
+            made = client.create_purchase(account_id="user-1", package_code="starter", idempotency_key="order-99")
+            print(made.purchase.purchase_id, made.purchase.checkout_url)
+        """
         if (package_code is None) == (custom_amount_minor is None):
             raise ValueError("give package_code or custom_amount_minor")
         request = CreatePurchaseRequest(
@@ -82,7 +92,16 @@ class PurchaseMethods(Connection):
         timeout_s: float | None = None,
         headers: Headers | None = None,
     ) -> GetPurchaseResponse:
-        """Read a purchase by its id or, for the success page, by its checkout session: one of the two."""
+        """Read a purchase as it stands.
+
+        Give one of the two.
+        `purchase_id`: `pur_…`.
+        `checkout_session_id`: `cs_…`, which the success page has.
+        Raises PurchaseNotFound, ValueError unless one of the two.
+
+            read = client.get_purchase(purchase_id=open_purchase_id)
+            print(PurchaseStatus.Name(read.purchase.status), read.purchase.paid_minor)
+        """
         if (purchase_id is None) == (checkout_session_id is None):
             raise ValueError("give purchase_id or checkout_session_id")
         request = GetPurchaseRequest()
@@ -101,14 +120,27 @@ class PurchaseMethods(Connection):
         timeout_s: float | None = None,
         headers: Headers | None = None,
     ) -> ListPurchasesResponse:
-        """Read one page of an account's purchases, newest first. See `iter_purchases`."""
+        """Read one page of an account's purchases, newest first. See `iter_purchases`, which reads all pages.
+
+        Raises AccountNotFound.
+
+            page = client.list_purchases(account_id="user-1", page_size=10)
+            print([purchase.amount_minor for purchase in page.purchases])
+        """
         request = ListPurchasesRequest(account_id=account_id, page_size=page_size, page_token=page_token)
         return self._call(self._billing.ListPurchases, request, timeout_s, headers)
 
     def iter_purchases(
         self, *, account_id: str, page_size: int = 0, timeout_s: float | None = None, headers: Headers | None = None
     ) -> Iterator[Purchase]:
-        """Read an account's purchases, newest first, page by page as they are consumed; `timeout_s` is for each page."""
+        """Read an account's purchases, newest first, page by page as they are consumed; `timeout_s` is for each
+        page.
+
+        Raises AccountNotFound.
+
+            for purchase in client.iter_purchases(account_id="user-1"):
+                print(purchase.purchase_id, PurchaseStatus.Name(purchase.status))
+        """
         page_token = ""
         while True:
             page = self.list_purchases(
@@ -127,75 +159,13 @@ class PurchaseMethods(Connection):
         timeout_s: float | None = None,
         headers: Headers | None = None,
     ) -> CancelPurchaseResponse:
-        """Call off an unpaid purchase. PurchaseNotCancelable otherwise."""
+        """Call off a purchase that nobody paid: its checkout page closes. A payment under way still completes it.
+
+        `purchase_id`: `pur_…`.
+        Raises PurchaseNotFound, PurchaseNotCancelable, StripeUnavailable (call again with the same key).
+
+            canceled = client.cancel_purchase(purchase_id=open_purchase_id)
+            print(PurchaseStatus.Name(canceled.purchase.status))
+        """
         request = CancelPurchaseRequest(purchase_id=purchase_id, idempotency_key=key_or_new(idempotency_key))
         return self._call(self._billing.CancelPurchase, request, timeout_s, headers)
-
-    def quote_refund(
-        self,
-        *,
-        purchase_id: str,
-        policy: RefundPolicy.ValueType = REFUND_POLICY_UNUSED_ONLY,
-        timeout_s: float | None = None,
-        headers: Headers | None = None,
-    ) -> QuoteRefundResponse:
-        """Read what a refund would do now."""
-        return self._call(self._billing.QuoteRefund, QuoteRefundRequest(purchase_id=purchase_id, policy=policy), timeout_s, headers)
-
-    def refund(
-        self,
-        *,
-        purchase_id: str,
-        amount_minor: int | None = None,
-        policy: RefundPolicy.ValueType = REFUND_POLICY_UNUSED_ONLY,
-        reason: str = "",
-        idempotency_key: str | None = None,
-        timeout_s: float | None = None,
-        headers: Headers | None = None,
-    ) -> RefundResponse:
-        """Give money back: all that the policy allows, or `amount_minor` of it."""
-        request = RefundRequest(
-            purchase_id=purchase_id,
-            amount_minor=amount_minor,
-            policy=policy,
-            reason=reason,
-            idempotency_key=key_or_new(idempotency_key),
-        )
-        return self._call(self._billing.Refund, request, timeout_s, headers)
-
-    def get_refund(self, *, refund_id: str, timeout_s: float | None = None, headers: Headers | None = None) -> GetRefundResponse:
-        """Read a refund as it stands now, by its own id (`ref_…`) or by Stripe's (`re_…`)."""
-        return self._call(self._billing.GetRefund, GetRefundRequest(refund_id=refund_id), timeout_s, headers)
-
-    def list_refunds(
-        self,
-        *,
-        account_id: str,
-        purchase_id: str = "",
-        page_size: int = 0,
-        page_token: str = "",
-        timeout_s: float | None = None,
-        headers: Headers | None = None,
-    ) -> ListRefundsResponse:
-        """Read one page of an account's refunds, newest first, of one purchase or of all. See `iter_refunds`."""
-        request = ListRefundsRequest(account_id=account_id, purchase_id=purchase_id, page_size=page_size, page_token=page_token)
-        return self._call(self._billing.ListRefunds, request, timeout_s, headers)
-
-    def iter_refunds(
-        self, *, account_id: str, purchase_id: str = "", page_size: int = 0, timeout_s: float | None = None, headers: Headers | None = None
-    ) -> Iterator[Refund]:
-        """Read an account's refunds, newest first, page by page as they are consumed; `timeout_s` is for each page."""
-        page_token = ""
-        while True:
-            page = self.list_refunds(
-                account_id=account_id,
-                purchase_id=purchase_id,
-                page_size=page_size,
-                page_token=page_token,
-                timeout_s=timeout_s,
-                headers=headers,
-            )
-            yield from page.refunds
-            page_token = page.next_page_token
-            if not page_token:
-                return

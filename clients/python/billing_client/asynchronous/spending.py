@@ -1,0 +1,116 @@
+"""Derived by derive_async.py; change its blocking twin instead. Spending credits, and giving back what was spent."""
+
+from collections.abc import Mapping, Sequence
+
+from prepaid.billing.v1.transactions_pb2 import (
+    DEDUCTION_MODE_REJECT,
+    DeductCreditsRequest,
+    DeductCreditsResponse,
+    DeductionMode,
+    ReverseDeductionRequest,
+    ReverseDeductionResponse,
+)
+
+from billing_client.asynchronous.connection import Connection
+from billing_client.deductions import BatchRounds, Deduction
+from billing_client.errors import BillingError
+from billing_client.headers import Headers
+from billing_client.idempotency import key_or_new
+
+
+class SpendingMethods(Connection):
+    async def deduct_credits(
+        self,
+        *,
+        account_id: str,
+        amount_microcredits: int,
+        mode: DeductionMode.ValueType = DEDUCTION_MODE_REJECT,
+        description: str = "",
+        metadata: Mapping[str, str] | None = None,
+        idempotency_key: str | None = None,
+        timeout_s: float | None = None,
+        headers: Headers | None = None,
+    ) -> DeductCreditsResponse:
+        """Spend credits, in burn-down order. The deduction is on disk when this returns.
+
+        `amount_microcredits`: 1 to 10^15; 1 credit is 1,000,000.
+        `mode`: when funds are short, REJECT refuses (the default, after the overdraft limit is used), UP_TO_AVAILABLE
+        takes what is there, ALLOW_DEBT records the rest as debt.
+        `description`: at most 500 characters.
+        `metadata`: as for `create_account`. Both are kept in the history.
+        Raises InsufficientCredits (with the amounts), AccountNotFound, AccountFrozen.
+
+            spent = await client.deduct_credits(account_id="user-1", amount_microcredits=250_000, idempotency_key="answer-17")
+            print(spent.transaction_id, spent.balance.available_microcredits)
+        """
+        request = DeductCreditsRequest(
+            account_id=account_id,
+            amount_microcredits=amount_microcredits,
+            mode=mode,
+            description=description,
+            metadata=metadata,
+            idempotency_key=key_or_new(idempotency_key),
+        )
+        return await self._call(self._billing.DeductCredits, request, timeout_s, headers)
+
+    async def batch_deduct_credits(
+        self, *, deductions: Sequence[Deduction], timeout_s: float | None = None, headers: Headers | None = None
+    ) -> list[DeductCreditsResponse | BillingError]:
+        """Spend credits up to 1,000 times in one call; each deduction stands or falls alone. On disk when this
+        returns.
+
+        `deductions`: 1 to 1,000, together at most 1 MiB. Those of one account take effect in this order.
+        Answers in their order: the answer of each, or the error that `deduct_credits` would have raised for it. Those
+        that are answered UNAVAILABLE are sent again within the time. Raises only when nothing is known of any of
+        them, such as OutcomeUnknown, ServiceUnreachable, Overloaded; call again with the same deductions, which have
+        kept their keys.
+
+            deductions = [Deduction(account_id="user-1", amount_microcredits=1_000) for _ in range(3)]
+            results = await client.batch_deduct_credits(deductions=deductions)
+            for deduction, result in zip(deductions, results):
+                if isinstance(result, BillingError):
+                    print(deduction.idempotency_key, result.reason)
+        """
+        rounds = BatchRounds(deductions, timeout_s)
+        while rounds.pause_s is not None:
+            await self._pause(rounds.pause_s)
+            try:
+                answer = await self._call(self._billing.BatchDeductCredits, rounds.request(), rounds.remaining_s, headers)
+            except BillingError as failure:
+                rounds.failed(failure)
+            else:
+                rounds.answered(answer)
+        return rounds.results()
+
+    async def reverse_deduction(
+        self,
+        *,
+        account_id: str,
+        transaction_id: str,
+        amount_microcredits: int | None = None,
+        reason: str = "",
+        idempotency_key: str | None = None,
+        timeout_s: float | None = None,
+        headers: Headers | None = None,
+    ) -> ReverseDeductionResponse:
+        """Give back what a deduction took: for a generation that failed.
+
+        `transaction_id`: the deduction's.
+        `amount_microcredits`: None gives back all that is left to reverse.
+        `reason`: for the history, at most 500 characters. A caller without the scope admin reverses its own
+        deductions, for 7 days unless the service says otherwise.
+        Raises AccountNotFound, TransactionNotFound, TransactionNotReversible, DeductionAlreadyReversed, NotYours,
+        ReversalTooLate.
+
+            spent = await client.deduct_credits(account_id="user-1", amount_microcredits=250_000)
+            back = await client.reverse_deduction(account_id="user-1", transaction_id=spent.transaction_id, reason="timed out")
+            print(back.reversed_microcredits)
+        """
+        request = ReverseDeductionRequest(
+            account_id=account_id,
+            transaction_id=transaction_id,
+            amount_microcredits=amount_microcredits,
+            reason=reason,
+            idempotency_key=key_or_new(idempotency_key),
+        )
+        return await self._call(self._billing.ReverseDeduction, request, timeout_s, headers)
