@@ -10,7 +10,11 @@ from types import ModuleType, SimpleNamespace
 import pytest
 from billing_client import MICROCREDITS_PER_CREDIT, errors
 from billing_client.testing import ServiceNotInstalled, running_billing_service, running_billing_service_async
-from billing_client_pytest import prepaid_billing_client, prepaid_billing_service  # noqa: F401 - fixtures
+from billing_client_pytest import (
+    prepaid_billing_account_id,
+    prepaid_billing_client,  # noqa: F401 - a fixture
+    prepaid_billing_service,  # noqa: F401 - a fixture
+)
 from fake_service import running_fake_service
 
 
@@ -122,3 +126,35 @@ def test_the_real_service_spends_and_refuses(prepaid_billing_client_if_there_is_
 def prepaid_billing_client_if_there_is_a_service(request):
     pytest.importorskip("billing_service.bootstrap")
     return request.getfixturevalue("prepaid_billing_client")
+
+
+SHARED = """
+import pytest
+
+seen = []
+
+@pytest.mark.parametrize("number", range(30))
+def test_each_has_an_account_of_its_own(prepaid_billing_shared_client, prepaid_billing_shared_service, prepaid_billing_account_id, number):
+    spent = prepaid_billing_shared_client.grant_credits(account_id=prepaid_billing_account_id, amount_microcredits=5, reason="test")
+    assert spent.balance.available_microcredits == 5
+    seen.append((prepaid_billing_shared_service.address, prepaid_billing_account_id))
+    assert len({address for address, _ in seen}) == 1
+    assert len({account for _, account in seen}) == len(seen) == number + 1
+"""
+
+
+def test_one_service_is_shared_by_a_run_and_each_test_has_its_own_account(tmp_path):
+    pytest.importorskip("billing_service.bootstrap")
+    (tmp_path / "test_shared.py").write_text(SHARED)
+    command = [sys.executable, "-m", "pytest", "-q", "-c", "/dev/null", "--rootdir", tmp_path, "--basetemp", tmp_path / "base", tmp_path]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "30 passed" in run.stdout
+
+
+def test_an_account_id_fits_whatever_the_test_is_called():
+    """A name of letters that the service would refuse, and one that is too long."""
+    node = SimpleNamespace(node=SimpleNamespace(name="test_größe[a b]" + "x" * 300))
+    made = prepaid_billing_account_id.__wrapped__(node)
+    assert len(made) <= 128
+    assert made.startswith("test-gr--e-a-b-xxx")

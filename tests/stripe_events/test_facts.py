@@ -165,8 +165,15 @@ def test_what_no_rule_needs_tells_no_fact(event_type, about):
 
 OPEN = whole(
     "checkout.session",
-    id="cs_test_9", mode="payment", status="open", payment_status="unpaid", currency="usd", customer="cus_9",
-    amount_subtotal=1_700, amount_total=1_700, total_details={"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
+    id="cs_test_9",
+    mode="payment",
+    status="open",
+    payment_status="unpaid",
+    currency="usd",
+    customer="cus_9",
+    amount_subtotal=1_700,
+    amount_total=1_700,
+    total_details={"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
 )
 PAID = {"metadata": METADATA, "client_reference_id": "pur_1", "status": "complete", "payment_status": "paid"}
 REFUNDED = whole("refund", id="re_9", amount=700, currency="usd", charge="ch_9", payment_intent="pi_9", status="succeeded")
