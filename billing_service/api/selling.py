@@ -18,6 +18,7 @@ from billing_service.commands.get_purchase import purchases_of, sold_purchase
 from billing_service.commands.get_refund import account_refunds, refund_by_id
 from billing_service.commands.refund import RefundPolicy, RefundPurchase, quote_refund, refund_purchase
 from billing_service.commands.unit import Request
+from billing_service.commands.update_account import UpdateAccount, update_account
 from billing_service.domain.account import Balance
 from billing_service.domain.catalog import PurchaseItem
 from billing_service.domain.records import Purchase, Referral, Refund
@@ -33,6 +34,7 @@ _POLICIES = {
     refunds_pb2.REFUND_POLICY_WITH_DEBT: RefundPolicy.WITH_DEBT,
 }
 _account_made = Replies(accounts_pb2.CreateAccountResponse)
+_account_updated = Replies(accounts_pb2.UpdateAccountResponse)
 _purchase_made = Replies(purchases_pb2.CreatePurchaseResponse)
 _purchase_canceled = Replies(purchases_pb2.CancelPurchaseResponse)
 _refunded = Replies(refunds_pb2.RefundResponse)
@@ -41,6 +43,10 @@ _referred = Replies(referrals_pb2.ApplyReferralResponse)
 
 def _encode_account(row: AccountRow) -> bytes:
     return accounts_pb2.CreateAccountResponse(account=translate.account(row)).SerializeToString()
+
+
+def _encode_updated(row: AccountRow) -> bytes:
+    return accounts_pb2.UpdateAccountResponse(account=translate.account(row)).SerializeToString()
 
 
 def _encode_purchase(kept: Purchase) -> bytes:
@@ -81,6 +87,17 @@ class Selling:
         keyed = request_of(call, account_id, request.idempotency_key, request.email, name, code.strip(" ").upper(), metadata)
         command = CreateAccount(keyed, account_id, request.email, validation.email, name, code, metadata, _encode_account)
         return _account_made(await create_account(self._environment, command))
+
+    async def update_account(self, request: accounts_pb2.UpdateAccountRequest, call: Call) -> bytes:
+        account_id = validation.account_id(request.account_id)
+        email = validation.email(request.email) if request.HasField("email") else None
+        name = validation.text("name", request.name, validation.NAME_MAX) if request.HasField("name") else None
+        metadata = metadata_text(validation.metadata(request.metadata.entries)) if request.HasField("metadata") else None
+        if email is name is metadata is None:
+            raise invalid_field("email", "or name or metadata is required: this changes nothing")
+        keyed = request_of(call, account_id, request.idempotency_key, email, name, metadata)
+        command = UpdateAccount(keyed, account_id, email, name, metadata, _encode_updated)
+        return _account_updated(await update_account(self._environment, command))
 
     async def get_account(self, request: accounts_pb2.GetAccountRequest, call: Call) -> accounts_pb2.GetAccountResponse:
         del call

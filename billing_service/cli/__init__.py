@@ -5,7 +5,21 @@ from typing import Annotated
 
 import typer
 
-from billing_service.cli import accounts, backups, credits, demo, deployment, dev, events, keys, purchases, refunds, serve, verify  # noqa: A004 - the group's name
+from billing_service.cli import (
+    account_updates,
+    accounts,
+    backups,
+    credits,  # noqa: A004 - the group's name
+    demo,
+    deployment,
+    dev,
+    events,
+    keys,
+    purchases,
+    refunds,
+    serve,
+    verify,
+)
 
 RUNNING, SPENDING, OPERATING = "Running it", "Credits and purchases", "Operating it"
 
@@ -46,6 +60,7 @@ def _app() -> typer.Typer:
         app.command(rich_help_panel=SPENDING)(command)
     # A credit amount may be negative: `billing adjust ada -5`.
     app.command(rich_help_panel=SPENDING, context_settings={"ignore_unknown_options": True})(credits.adjust)
+    accounts.accounts.command("update")(account_updates.update_account)
     app.add_typer(accounts.accounts, name="accounts", rich_help_panel=SPENDING)
     app.add_typer(purchases.purchases, name="purchases", rich_help_panel=SPENDING)
     app.add_typer(refunds.refunds, name="refunds", rich_help_panel=SPENDING)

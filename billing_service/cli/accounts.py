@@ -16,7 +16,7 @@ from billing_service.cli.layout import Column
 from billing_service.cli.listing import All, Extent, Limit, ListTable, show_list
 from billing_service.cli.times import read_past, shown_time
 
-accounts = typer.Typer(help="Accounts: list, show, create, freeze, thaw, overdraft.", no_args_is_help=True)
+accounts = typer.Typer(help="Accounts: list, show, create, update, freeze, thaw, overdraft.", no_args_is_help=True)
 
 AccountId = Annotated[str, typer.Argument(metavar="ACCOUNT", help="The account's id.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why; kept in the audit log.")]
@@ -81,7 +81,7 @@ def show_account(client: BillingClient, account_id: AccountId, as_json: AsJson =
     if as_json:
         show_json(account)
     else:
-        _show(account)
+        show_fields_of(account)
 
 
 @accounts.command("create")
@@ -103,7 +103,7 @@ def create_account(
     if as_json:
         show_json(made)
     else:
-        _show(made.account)
+        show_fields_of(made.account)
 
 
 @accounts.command("freeze")
@@ -245,7 +245,7 @@ def referral(client: BillingClient, account_id: AccountId, as_json: AsJson = Fal
     )
 
 
-def _show(account: Account) -> None:
+def show_fields_of(account: Account) -> None:
     show_fields(
         f"Account {account.account_id}",
         [

@@ -1,6 +1,8 @@
-"""One Stripe customer for each account, made on its creation or its first purchase."""
+"""One Stripe customer for each account, made on its creation or its first purchase, and kept in step with it."""
 
 from collections.abc import Callable
+
+import structlog
 
 from billing_service.commands.environment import Environment
 from billing_service.commands.unit import begin
@@ -12,6 +14,8 @@ from billing_service.storage.profile_rows import CLAIM_CUSTOMER, PROFILES, read_
 from billing_service.storage.statements import Work
 from billing_service.storage.store import ConflictError
 
+log = structlog.get_logger(__name__)
+
 
 def stripe_refused(refused: ProviderRefused) -> Refusal:
     return Refusal(Reason.STRIPE_REFUSED, "Stripe refused the request", metadata={"stripe_code": refused.code})
@@ -22,6 +26,7 @@ async def ensure_customer(environment: Environment, account_id: str) -> str:
     profile = await environment.store.read(lambda: read_profile(account_id))
     assert profile is not None, "called for an account that exists"
     if profile.stripe_customer_id:
+        await send_contact(environment, account_id)
         return profile.stripe_customer_id
     mark = environment.deployment.mark(MarkKind.CUSTOMER, account_id)
     try:
@@ -29,6 +34,7 @@ async def ensure_customer(environment: Environment, account_id: str) -> str:
             account_id=account_id,
             email=profile.email,
             name=profile.name,
+            contact_version=profile.contact_version,
             mark=mark,
             # Deployments may share a Stripe account, account ids and, after a restore, all else that is in the row: not the mark.
             idempotency_key=f"customer:{profile.referral_code}:{profile.customer_attempt}:{mark}",
@@ -37,7 +43,40 @@ async def ensure_customer(environment: Environment, account_id: str) -> str:
         if unavailable.key_spent:
             await environment.store.write(lambda: _change_profile(environment, account_id, _next_attempt))
         raise
-    return await environment.store.write(lambda: link_customer(environment, account_id, customer_id))
+    return await environment.store.write(lambda: link_customer(environment, account_id, customer_id, profile.contact_version))
+
+
+async def send_contact(environment: Environment, account_id: str) -> None:
+    """Brings the account's Stripe customer in step with it, where UpdateAccount left it behind. What fails here is only put off: the
+    repeat of that call, the next purchase and the customer's next event try again."""
+    profile = await environment.store.read(lambda: read_profile(account_id))
+    if profile is None or not profile.stripe_customer_id or profile.contact_version_sent >= profile.contact_version:
+        return
+    customer_id, version = profile.stripe_customer_id, profile.contact_version
+    try:
+        await environment.provider.update_customer(customer_id, email=profile.email, name=profile.name, contact_version=version)
+    except ProviderUnavailable as unavailable:
+        log.warning("customer_not_updated", account_id=account_id, error=str(unavailable))
+        return
+    except ProviderRefused as refused:
+        log.warning("customer_update_refused", account_id=account_id, code=refused.code)
+        if refused.code == "email_invalid":
+            await _withdraw_address(environment, profile)
+        return
+
+    def note(now: Profile) -> None:
+        if now.stripe_customer_id == customer_id:
+            now.contact_version_sent = max(now.contact_version_sent, version)
+
+    await environment.store.write(lambda: _change_profile(environment, account_id, note))
+
+
+async def _withdraw_address(environment: Environment, profile: Profile) -> None:
+    """Leaves no older address at Stripe, where receipts would go to it. The version stays the older one: the customer is still behind."""
+    try:
+        await environment.provider.update_customer(profile.stripe_customer_id, email="", name=profile.name, contact_version=None)
+    except (ProviderRefused, ProviderUnavailable) as error:
+        log.warning("customer_not_updated", account_id=profile.account_id, error=str(error))
 
 
 def forget_customer(environment: Environment, account_id: str, customer_id: str) -> Work[None]:
@@ -60,8 +99,8 @@ def _change_profile(environment: Environment, account_id: str, change: Callable[
         yield from PROFILES.replace(profile)
 
 
-def link_customer(environment: Environment, account_id: str, customer_id: str) -> Work[str]:
-    """Links a customer to an account that has none; answers the one that the account has then."""
+def link_customer(environment: Environment, account_id: str, customer_id: str, contact_version: int) -> Work[str]:
+    """Links a customer, made of that version of e-mail and name, to an account that has none; answers the one that it has then."""
     yield from begin(environment, [account_id])
     profile = yield from read_profile(account_id)
     assert profile is not None
@@ -69,6 +108,7 @@ def link_customer(environment: Environment, account_id: str, customer_id: str) -
         if (yield CLAIM_CUSTOMER(customer_id, account_id)) == 0 and (yield from whose_customer(customer_id)) != account_id:
             raise ConflictError("another account was linked to the customer meanwhile")
         profile.stripe_customer_id = customer_id
+        profile.contact_version_sent = contact_version
         yield from PROFILES.replace(profile)
     return profile.stripe_customer_id
 

@@ -17,7 +17,10 @@ After ProviderUnavailable the outcome is unknown. Keep what was set aside and ca
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
+
+CONTACT_VERSION_FIELD: Final = "contact_version"
+"""The metadata key of a customer that says which of the account's versions of e-mail and name it has; absent for the first."""
 
 
 class ProviderRefused(Exception):  # noqa: N818 - a "no" of the provider, not an error of the program
@@ -116,13 +119,22 @@ class ProviderCustomer:
     email: str
     name: str
     deleted: bool
+    contact_version: int = 0
+    """Which of the account's versions of e-mail and name these come from."""
 
 
 class PaymentProvider(Protocol):
     """All methods raise ProviderRefused or ProviderUnavailable, and nothing else of their own."""
 
-    async def create_customer(self, *, account_id: str, email: str, name: str, mark: str, idempotency_key: str) -> str:
-        """The id of the new customer. Empty e-mail and name are left out."""
+    async def create_customer(
+        self, *, account_id: str, email: str, name: str, mark: str, idempotency_key: str, contact_version: int = 0
+    ) -> str:
+        """The id of the new customer. Empty e-mail and name are left out. Its events tell the version that both are of."""
+        ...
+
+    async def update_customer(self, customer_id: str, *, email: str, name: str, contact_version: int | None) -> None:
+        """Gives the customer this e-mail and name, none where empty, and the version that they are of; None keeps that. Safe to repeat:
+        the version tells in every event which of several calls came last."""
         ...
 
     async def get_customer(self, customer_id: str) -> ProviderCustomer:

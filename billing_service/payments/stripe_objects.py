@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from billing_service.domain.deployment import MARK_FIELD
-from billing_service.payments.port import CheckoutSession, ProviderCustomer, ProviderRefund
+from billing_service.payments.port import CONTACT_VERSION_FIELD, CheckoutSession, ProviderCustomer, ProviderRefund
+from billing_service.payments.stripe_metadata import read_contact_version
 
 US_PER_S = 1_000_000
 
@@ -53,6 +54,7 @@ def provider_customer(answer: Mapping[str, Any]) -> ProviderCustomer:
         email=_words(answer, "email"),
         name=_words(answer, "name"),
         deleted=answer.get("deleted") is True,
+        contact_version=read_contact_version(_metadata(answer).get(CONTACT_VERSION_FIELD)),
     )
 
 

@@ -7,12 +7,19 @@ from typing import TYPE_CHECKING, TypeVar
 
 from billing_service.domain.deployment import MARK_FIELD
 from billing_service.payments import stripe_objects
-from billing_service.payments.port import CheckoutOrder, CheckoutSession, ProviderCustomer, ProviderRefund, ProviderRefused
+from billing_service.payments.port import (
+    CONTACT_VERSION_FIELD,
+    CheckoutOrder,
+    CheckoutSession,
+    ProviderCustomer,
+    ProviderRefund,
+    ProviderRefused,
+)
 from billing_service.payments.stripe_metadata import with_callers
 
 if TYPE_CHECKING:
     import stripe
-    from stripe.params import CustomerCreateParams, RefundCreateParams
+    from stripe.params import CustomerCreateParams, CustomerUpdateParams, RefundCreateParams
     from stripe.params.checkout import SessionCreateParams, SessionCreateParamsLineItem
 
 Answer = TypeVar("Answer")
@@ -61,8 +68,13 @@ class StripeProvider:
         """Calls that ended, by operation and how: `ok`, `refused` by Stripe, or `unavailable`."""
         self._translated = translated
 
-    async def create_customer(self, *, account_id: str, email: str, name: str, mark: str, idempotency_key: str) -> str:
-        params: CustomerCreateParams = {"metadata": {"account_id": account_id, MARK_FIELD: mark}}
+    async def create_customer(
+        self, *, account_id: str, email: str, name: str, mark: str, idempotency_key: str, contact_version: int = 0
+    ) -> str:
+        metadata = {"account_id": account_id, MARK_FIELD: mark}
+        if contact_version:
+            metadata[CONTACT_VERSION_FIELD] = str(contact_version)
+        params: CustomerCreateParams = {"metadata": metadata}
         if email:
             params["email"] = email
         if name:
@@ -75,6 +87,12 @@ class StripeProvider:
             return stripe_objects.provider_customer((await self._stripe.v1.customers.retrieve_async(customer_id)).to_dict())
 
         return await self._answer("get_customer", customer())
+
+    async def update_customer(self, customer_id: str, *, email: str, name: str, contact_version: int | None) -> None:
+        params: CustomerUpdateParams = {"email": email, "name": name}
+        if contact_version is not None:
+            params["metadata"] = {CONTACT_VERSION_FIELD: str(contact_version)}
+        await self._answer("update_customer", self._stripe.v1.customers.update_async(customer_id, params))
 
     async def create_checkout(self, order: CheckoutOrder) -> CheckoutSession:
         call = self._stripe.v1.checkout.sessions.create_async(_session_params(order), {"idempotency_key": order.idempotency_key})

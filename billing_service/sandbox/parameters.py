@@ -21,6 +21,10 @@ SDK_OPTIONS = frozenset(RequestOptions.__annotations__)
 LEGACY = frozenset({("SessionCreateParams", "payment_method_types"), ("PaymentIntentCreateParams", "payment_method_types")})
 
 
+# Text that an empty value unsets, although the SDK's types do not say so.
+EMPTIABLE = frozenset(("CustomerUpdateParams", name) for name in ("description", "email", "name", "phone"))
+
+
 class _Mismatch(Exception):  # noqa: N818 - not an error of the program: this alternative of a union does not fit
     def __init__(self, refusal: ApiError) -> None:
         self.refusal = refusal
@@ -58,7 +62,9 @@ def _object(params_type: Any, form: Form, prefix: str, *, legacy: bool) -> dict[
     values: dict[str, Any] = {}
     for name, raw in form.items():
         param = f"{prefix}[{name}]" if prefix else name
-        if name in fields:
+        if raw == "" and (params_type.__name__, name) in EMPTIABLE:
+            values[name] = ""
+        elif name in fields:
             values[name] = _value(fields[name], raw, param)
         elif legacy and (params_type.__name__, name) in LEGACY:
             values[name] = _value(list[str], raw, param)

@@ -7,7 +7,7 @@ from billing_service.domain.records import Profile
 from billing_service.payments.port import ProviderCustomer
 from billing_service.storage.profile_rows import CLAIM_CUSTOMER, PROFILES, read_profile, whose_customer
 from billing_service.storage.statements import Work
-from billing_service.stripe_events.facts import CustomerFact
+from billing_service.stripe_events.customer_facts import CustomerFact
 from billing_service.stripe_events.runs import Runs
 from billing_service.stripe_events.verdict import PROCESSED, Verdict, ignored, quarantined
 
@@ -19,7 +19,8 @@ NAME_MAX = 256
 def handle_customer(environment: Environment, account_id: str, fact: CustomerFact, runs: Runs) -> Work[Verdict]:
     """Links a new customer, takes over e-mail and name, and forgets one that was deleted: the next purchase makes another.
 
-    The newest event decides e-mail and name, by Stripe's time. A customer that was deleted is never linked again.
+    The newest event decides e-mail and name, by Stripe's time, unless UpdateAccount changed them since: the customer is told again then.
+    A customer that was deleted is never linked again.
     """
     yield from begin(environment, [account_id])
     profile = yield from read_profile(account_id)
@@ -30,7 +31,7 @@ def handle_customer(environment: Environment, account_id: str, fact: CustomerFac
     if fact.deleted:
         return (yield from _forget(profile, fact, is_known=is_known))
     if not is_known:
-        yield from link_customer(environment, account_id, fact.customer_id)
+        yield from link_customer(environment, account_id, fact.customer_id, fact.contact_version)
         profile.stripe_customer_id = fact.customer_id
     return (yield from _take_over(profile, fact, runs))
 
@@ -53,14 +54,28 @@ def _take_over(profile: Profile, fact: CustomerFact, runs: Runs) -> Work[Verdict
     told = _kept(fact.email, fact.name)
     if fact.time_us < known_us or (fact.time_us == known_us and fact.is_new):
         return ignored("a newer event of the customer came before")
+    if fact.contact_version < profile.contact_version:
+        return (yield from _note_behind(profile, fact.time_us, fact.contact_version))
     if fact.time_us == known_us and told != (profile.email, profile.name):
-        told = _settled(profile, told, runs.customer(fact.customer_id))
+        now = runs.customer(fact.customer_id)
+        if not now.deleted and now.contact_version < profile.contact_version:
+            return (yield from _note_behind(profile, fact.time_us, now.contact_version))
+        told = _settled(profile, told, now)
     if fact.is_new:  # it may lack what was refused, or was never told to Stripe
         told = told[0] or profile.email, told[1] or profile.name
     profile.email, profile.name = told
+    profile.contact_version_sent = profile.contact_version
     profile.customer_update_time_us = fact.time_us
     yield from PROFILES.replace(profile)
     return PROCESSED
+
+
+def _note_behind(profile: Profile, time_us: int, version: int) -> Work[Verdict]:
+    """What Stripe had of an account before it was updated undoes nothing of that. The customer may still have it: it is told again."""
+    profile.contact_version_sent = min(version, profile.contact_version_sent)
+    profile.customer_update_time_us = time_us
+    yield from PROFILES.replace(profile)
+    return ignored("the account was updated after this")._replace(customer_behind=profile.account_id)
 
 
 def _settled(profile: Profile, told: tuple[str, str], now: ProviderCustomer) -> tuple[str, str]:

@@ -7,6 +7,7 @@ from billing_service.domain.purchases import PurchaseNews
 from billing_service.storage.purchase_rows import await_reference
 from billing_service.storage.statements import Work
 from billing_service.stripe_events.checkouts import handle_checkout
+from billing_service.stripe_events.customer_facts import CustomerFact
 from billing_service.stripe_events.customers import handle_customer
 from billing_service.stripe_events.disputes import handle_dispute
 from billing_service.stripe_events.envelope import Envelope
@@ -14,7 +15,6 @@ from billing_service.stripe_events.facts import (
     HANDLED_TYPES,
     ChargeFact,
     CheckoutFact,
-    CustomerFact,
     DisputeFact,
     Fact,
     NoFact,

@@ -13,13 +13,12 @@ from typing import Final
 from billing_service.domain.deployment import MARK_FIELD
 from billing_service.domain.purchases import PurchaseNews, checkout_news
 from billing_service.payments.port import ProviderRefund
+from billing_service.stripe_events.customer_facts import CUSTOMER_CREATED, CUSTOMER_DELETED, CustomerFact, customer_fact
 from billing_service.stripe_events.envelope import Envelope
 from billing_service.stripe_events.object_fields import FactInvalid, ObjectFields
 
 CHECKOUT_EXPIRED: Final = "checkout.session.expired"
 ASYNC_PAYMENT_FAILED: Final = "checkout.session.async_payment_failed"
-CUSTOMER_CREATED: Final = "customer.created"
-CUSTOMER_DELETED: Final = "customer.deleted"
 FRAUD_WARNING: Final = "radar.early_fraud_warning"
 
 MONEY_NEWS: Final = frozenset({PurchaseNews.PAID, PurchaseNews.FUNDS_PROMISED})
@@ -100,21 +99,6 @@ class DisputeFact:
     """A dispute of a payment, or a warning of one."""
 
     payment_intent_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class CustomerFact:
-    """A customer as it stood at the moment of the event."""
-
-    customer_id: str
-    email: str
-    name: str
-    account_id: str | None
-    time_us: int | None
-    """When Stripe said so; None where the event has no time."""
-    is_new: bool
-    """Whether this is the customer's first event."""
-    deleted: bool
 
 
 Fact = NoFact | CheckoutFact | PaymentIntentFact | RefundFact | ChargeFact | DisputeFact | CustomerFact
@@ -210,19 +194,6 @@ def dispute_fact(envelope: Envelope) -> Fact:
     kind = FRAUD_WARNING if envelope.event_type.startswith(FRAUD_WARNING) else "dispute"
     payment_intent_id = ObjectFields(envelope.object, kind).reference("payment_intent")
     return NoFact("it belongs to no payment intent") if payment_intent_id is None else DisputeFact(payment_intent_id)
-
-
-def customer_fact(envelope: Envelope) -> Fact:
-    fields = ObjectFields(envelope.object, "customer")
-    return CustomerFact(
-        customer_id=fields.word("id"),
-        email=fields.plain("email"),
-        name=fields.plain("name"),
-        account_id=fields.metadata_text("account_id"),
-        time_us=envelope.created_us,
-        is_new=envelope.event_type == CUSTOMER_CREATED,
-        deleted=envelope.event_type == CUSTOMER_DELETED or fields.is_true("deleted"),
-    )
 
 
 def _refund(fields: ObjectFields, payment_intent_id: str) -> ProviderRefund:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import structlog
 from billing_client.stripe_signature import SignatureInvalid, verify
 
+from billing_service.commands.customers import send_contact
 from billing_service.commands.environment import Environment
 from billing_service.commands.figures import FAILED
 from billing_service.commands.unit import Request, Unit, audit, spend_key, spent_key
@@ -121,6 +122,8 @@ async def _process(environment: Environment, envelope: Envelope, payload: bytes,
         environment.figures.events[_counted_type(envelope.event_type), FAILED] += 1
         await _keep_failure(environment, envelope, payload, error)
         raise
+    if verdict is not None and verdict.customer_behind:
+        await send_contact(environment, verdict.customer_behind)
     outcome = Outcome.DUPLICATE if verdict is None else Outcome(verdict.status.value)
     _count(environment, envelope, outcome, verdict)
     if outcome is Outcome.QUARANTINED:

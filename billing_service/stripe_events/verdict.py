@@ -24,6 +24,8 @@ class Verdict(NamedTuple):
     completed_after_us: int | None = None
     """Age of the purchase that got its credits by this event."""
     picked_up: tuple[PickedUp, ...] = ()
+    customer_behind: str = ""
+    """The account whose Stripe customer has an older e-mail and name than the account."""
 
 
 PROCESSED = Verdict(EventStatus.PROCESSED)

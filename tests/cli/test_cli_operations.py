@@ -9,6 +9,8 @@ from billing_client import BillingClient
 
 REFUSED = [
     (["balance", "nobody"], "ACCOUNT_NOT_FOUND", "billing accounts list"),
+    (["accounts", "update", "nobody", "--name", "N"], "ACCOUNT_NOT_FOUND", "billing accounts list"),
+    (["accounts", "update", "nobody", "--email", "a@b"], "INVALID_FIELD", "such as ada@example.com"),
     (["accounts", "freeze", "nobody", "--reason", "x"], "ACCOUNT_NOT_FOUND", "billing accounts list"),
     (["accounts", "create", "no-address", "--email", "ada@example"], "INVALID_FIELD", "such as ada@example.com"),
     (["purchases", "show", "pur_nothing"], "PURCHASE_NOT_FOUND", "billing purchases list"),
@@ -45,6 +47,21 @@ def test_credits_given_and_corrected_are_on_the_statement(operate, account):
     assert "-0.000001" in operate("transactions", account, "--kind", "adjustment", "--since", "1h")
     assert operate("transactions", account, "--kind", "purchase") == f"Statement of {account}: none\n"
     assert "welcome" in operate("audit", "--account", account)
+
+
+def test_an_account_is_updated_part_by_part(operate, account):
+    operate("accounts", "update", account, "--metadata", "plan=gold", "--metadata", "note=a=b")
+    shown = operate("accounts", "update", account, "--email", "bea@example.com")
+    assert re.search(r"e-mail\s+bea@example.com", shown)
+    assert re.search(r"name\s+\[bold\]Ada\[/bold\]", shown)
+    assert re.search(r"metadata note\s+a=b", shown)
+    assert "gold" not in operate("accounts", "update", account, "--metadata", "seat=2")
+    emptied = json.loads(operate("accounts", "show", account, "--json"))
+    assert emptied["metadata"] == {"seat": "2"}
+    operate("accounts", "update", account, "--email", "", "--name", "", "--no-metadata")
+    emptied = json.loads(operate("accounts", "show", account, "--json"))
+    assert not {"email", "name", "metadata"} & {key for key, value in emptied.items() if value}
+    assert "UpdateAccount" in operate("audit", "--account", account)
 
 
 def test_repeated_key_repeats_no_effect(operate, account):

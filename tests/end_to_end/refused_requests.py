@@ -12,6 +12,7 @@ EARLY, LATE = "1999-12-31T23:59:59Z", "2020-01-01T00:00:00Z"
 ACCOUNT = {"account_id": "{payer}"}
 VALID = {
     "CreateAccount": {"account_id": "{free}"},
+    "UpdateAccount": ACCOUNT | {"name": "Ada"},
     "GetAccount": ACCOUNT,
     "GetBalance": ACCOUNT,
     "ListTransactions": ACCOUNT,
@@ -45,6 +46,13 @@ VALID = {
     "ProcessStripeEvent": {"payload": "e30=", "stripe_signature": "t=1,v1=00"},
     "GetCheckoutStatus": {"checkout_session_id": "{session}"},
 }
+BAD_METADATA = [
+    ({f"k{number}": "" for number in range(51)}, "metadata"),
+    ({"": "v"}, "metadata name"),
+    ({"k" * 41: "v"}, "metadata name"),
+    ({"k": "v" * 501}, "metadata[k]"),
+    ({"k": "\x00"}, "metadata[k]"),
+]
 BAD_ACCOUNTS = ("", "a" * 129, "a\n", "a\x00", "a\u200bb", "\ue000", "a\u00a0b")
 
 
@@ -62,11 +70,8 @@ def bad_fields():
         if rpc in ("GrantCredits", "AdjustCredits", "FreezeAccount", "SetOverdraftLimit"):
             yield from ((rpc, {**fields, "reason": bad}, "reason") for bad in ("", "   "))
         if "metadata" in METHODS[rpc].input_type.fields_by_name:
-            yield rpc, {**fields, "metadata": {f"k{number}": "" for number in range(51)}}, "metadata"
-            yield rpc, {**fields, "metadata": {"": "v"}}, "metadata name"
-            yield rpc, {**fields, "metadata": {"k" * 41: "v"}}, "metadata name"
-            yield rpc, {**fields, "metadata": {"k": "v" * 501}}, "metadata[k]"
-            yield rpc, {**fields, "metadata": {"k": "\x00"}}, "metadata[k]"
+            sent = [({"entries": bad} if rpc == "UpdateAccount" else bad, named) for bad, named in BAD_METADATA]
+            yield from ((rpc, {**fields, "metadata": bad}, named) for bad, named in sent)
     for rpc in ("VerifyLedger", "ListAuditRecords"):
         yield from ((rpc, {"account_id": bad}, "account_id") for bad in BAD_ACCOUNTS[1:])
     for rpc, amounts in (
@@ -97,6 +102,10 @@ OTHER = [
     ("CreateAccount", VALID["CreateAccount"] | {"email": "e" * 320 + "@x"}, "email"),
     ("CreateAccount", VALID["CreateAccount"] | {"name": "n" * 257}, "name"),
     ("CreateAccount", VALID["CreateAccount"] | {"name": "a\x00"}, "name"),
+    ("UpdateAccount", ACCOUNT, "email"),
+    *(("UpdateAccount", ACCOUNT | {"email": bad}, "email") for bad in ("no at sign", "a@b", "a,b@c.de", "<a@b.co>", "e" * 320 + "@x.co")),
+    ("UpdateAccount", ACCOUNT | {"name": "n" * 257}, "name"),
+    ("UpdateAccount", ACCOUNT | {"name": "a\x00"}, "name"),
     ("CreatePurchase", ACCOUNT, "item"),
     ("CreatePurchase", ACCOUNT | {"package_code": ""}, "package_code"),
     ("CreatePurchase", ACCOUNT | {"package_code": "p" * 256}, "package_code"),
@@ -180,6 +189,7 @@ REFUSED = [
     *((rpc, VALID[rpc] | NOBODY, "NOT_FOUND", "ACCOUNT_NOT_FOUND") for rpc in ("ListPurchases", "GetReferral", "DeductCredits")),
     *((rpc, VALID[rpc] | NOBODY, "NOT_FOUND", "ACCOUNT_NOT_FOUND") for rpc in ("ReverseDeduction", "AdjustCredits", "FreezeAccount")),
     ("SetOverdraftLimit", VALID["SetOverdraftLimit"] | NOBODY, "NOT_FOUND", "ACCOUNT_NOT_FOUND"),
+    ("UpdateAccount", VALID["UpdateAccount"] | NOBODY, "NOT_FOUND", "ACCOUNT_NOT_FOUND"),
     ("CreatePurchase", {"account_id": "{free}", "package_code": "gold"}, "INVALID_ARGUMENT", "UNKNOWN_PACKAGE"),
     ("CreatePurchase", {"account_id": "{free}", "package_code": "STARTER"}, "INVALID_ARGUMENT", "UNKNOWN_PACKAGE"),
     *((rpc, VALID[rpc] | {"purchase_id": "pur_none"}, "NOT_FOUND", "PURCHASE_NOT_FOUND") for rpc in ("GetPurchase", "CancelPurchase")),

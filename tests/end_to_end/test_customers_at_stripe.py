@@ -36,7 +36,7 @@ async def test_a_customer_that_stripe_forgot_is_made_again(stack, new_account):
         profile = yield from read_profile(account)
         profile.stripe_customer_id = ""
         yield from PROFILES.replace(profile)
-        yield from link_customer(stack.service.environment, account, "cus_unknown" + account.replace("-", ""))
+        yield from link_customer(stack.service.environment, account, "cus_unknown" + account.replace("-", ""), 0)
 
     await stack.service.environment.store.write(unknown)
     purchase = await stack.buy(account)

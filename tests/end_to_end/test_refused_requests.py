@@ -86,8 +86,8 @@ async def test_refusals_have_their_own_status_and_reason(wire, world, stored):
 
 async def test_the_tables_know_every_rpc():
     assert VALID.keys() == METHODS.keys()
-    assert len(WRITES) == 14
-    writing = {"Create", "Cancel", "Deduct", "Reverse", "Refund", "Apply", "Grant", "Adjust", "Freeze", "Set", "Replay", "Revoke"}
+    assert len(WRITES) == 15
+    writing = {"Create", "Update", "Cancel", "Deduct", "Reverse", "Refund", "Apply", "Grant", "Adjust", "Freeze", "Set", "Replay", "Revoke"}
     assert set(WRITES) == {name for name in METHODS if any(name.startswith(word) for word in writing)}
 
 
@@ -109,7 +109,15 @@ async def test_a_valid_request_of_the_table_is_valid(wire, world):
         await wire.call(rpc, **filled(VALID[rpc], world))
     for rpc in ("ListAccounts", "ListStripeEvents", "ListApiKeys", "ListAuditRecords", "VerifyLedger"):
         await wire.call(rpc, **filled(VALID[rpc], world))
-    for rpc in ("DeductCredits", "GrantCredits", "AdjustCredits", "FreezeAccount", "SetOverdraftLimit", "ReplayStripeEvent"):
+    for rpc in (
+        "UpdateAccount",
+        "DeductCredits",
+        "GrantCredits",
+        "AdjustCredits",
+        "FreezeAccount",
+        "SetOverdraftLimit",
+        "ReplayStripeEvent",
+    ):
         await wire.do(rpc, **filled(VALID[rpc], world))
 
 

@@ -84,6 +84,21 @@ REQUESTS = [
     ),
     ("RevokeApiKey", {"key_id": "{key}"}, [{"key_id": "{other_key}"}]),
     ("ReplayStripeEvent", {"event_id": "{event}"}, [{"event_id": "{other_event}"}]),
+    (
+        "UpdateAccount",
+        {"account_id": "stranger", "email": "a@example.com", "name": "A", "metadata": {"entries": {"n": "1"}}},
+        [
+            {"email": "b@example.com"},
+            {"email": ""},
+            {"email": None},
+            {"name": "B"},
+            {"name": ""},
+            {"name": None},
+            {"metadata": {"entries": {"n": "2"}}},
+            {"metadata": {}},
+            {"metadata": None},
+        ],
+    ),
 ]
 SAME_MEANING = [
     (1, {"currency": "usd"}),

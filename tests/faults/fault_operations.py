@@ -186,6 +186,19 @@ async def create_account(service, tag):
     return calling("create_account", request)
 
 
+@operation("update account", also=frozenset({"clean"}), varies=frozenset({"profiles.contact_version_sent"}))
+async def update_account(service, tag):
+    # Stripe's customer is told where Stripe answers, else by the repeat or the next purchase: no fault on that way is this call's.
+    await service.answer(
+        "create_account", accounts_pb2.CreateAccountRequest(account_id=account_of(tag), idempotency_key=key_of(tag, "made"))
+    )
+    request = accounts_pb2.UpdateAccountRequest(
+        account_id=account_of(tag), email="ada@example.com", name="Ada", idempotency_key=key_of(tag)
+    )
+    request.metadata.entries["plan"] = "gold"
+    return calling("update_account", request)
+
+
 @operation("apply referral", one_unit=True)
 async def apply_referral(service, tag):
     code = await referral_code(service, account_of(tag, "-referrer"))

@@ -20,18 +20,24 @@ class FaultyProvider:
         """What Stripe says of a customer when it is asked."""
         self.checkouts = {}
         self.refunds = []
+        self.contacts = {}
+        """E-mail, name and their version, by customer, as they were last updated."""
         self.refuses = False
         """Whether checkouts and refunds are refused."""
         self.unreachable_calls = 0
         """How many calls from now on find nobody."""
 
-    async def create_customer(self, *, account_id, email, name, mark, idempotency_key):
-        del account_id, email, name, mark
+    async def create_customer(self, *, account_id, email, name, contact_version, mark, idempotency_key):
+        del account_id, email, name, contact_version, mark
         return await self._at_point("create_customer", lambda: self._ids("cus"), idempotency_key)
 
     async def get_customer(self, customer_id):
         found = self.customers.get(customer_id, ProviderCustomer(customer_id, "", "", deleted=False))
         return await self._at_point("get_customer", lambda: found)
+
+    async def update_customer(self, customer_id, *, email, name, contact_version):
+        contact = (email, name, contact_version)
+        return await self._at_point("update_customer", lambda: self.contacts.update({customer_id: contact}))
 
     async def create_checkout(self, order):
         return await self._at_point("create_checkout", lambda: self._open(order), order.idempotency_key)

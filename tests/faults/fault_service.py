@@ -26,6 +26,7 @@ from billing_service.api.spending import Spending
 from billing_service.api.stripe_events import StripeEvents
 from billing_service.catalogs import load_catalog
 from billing_service.commands.environment import Environment, PurchaseTerms
+from billing_service.domain.api_keys import Scope
 from billing_service.domain.catalog import CustomAmounts
 from billing_service.domain.deployment import MARK_FIELD
 from billing_service.domain.referrals import ReferralPolicy
@@ -127,7 +128,7 @@ class FaultService:
         """A method's answer as a message."""
         serve = next(getattr(servicer, method) for servicer in self._servicers if hasattr(servicer, method))
         call = Call(method, _Context())
-        call.caller, call.edge = "tests", self._edge
+        call.caller, call.edge, call.scopes = "tests", self._edge, frozenset(Scope)
         answer = await serve(request, call)
         if isinstance(answer, Message):
             return answer

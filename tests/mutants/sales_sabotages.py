@@ -6,6 +6,7 @@ CHECKOUTS = "billing_service/stripe_events/checkouts.py"
 CREATE = "billing_service/commands/create_purchase.py"
 TERMS = "end_to_end/test_terms_of_a_sale.py"
 CURRENCIES = "end_to_end/test_other_currencies.py"
+UPDATES = "end_to_end/test_account_updates.py"
 RESUMED = (f"{TERMS}::test_a_resumed_purchase_says_to_stripe_what_it_said_first[sqlite]",)
 
 SALES = (
@@ -124,6 +125,46 @@ SALES = (
         "        if currency != self.currency:\n            return None\n",
         "",
         ("domain/test_stated_amounts.py::test_what_is_on",),
+    ),
+    Sabotage(
+        "an older word of Stripe's undoes an update of the account",
+        "P13",
+        "billing_service/stripe_events/customers.py",
+        "    if fact.contact_version < profile.contact_version:\n",
+        "    if fact.contact_version < 0:\n",
+        (f"{UPDATES}::test_what_stripe_said_before_undoes_nothing[sqlite]",),
+    ),
+    Sabotage(
+        "two changes of a customer in one second, the second one late",
+        "P13",
+        "billing_service/stripe_events/customers.py",
+        "        if not now.deleted and now.contact_version < profile.contact_version:\n",
+        "        if now.contact_version < 0:\n",
+        ("simulation/test_customers_keep_up.py::test_customers_keep_up[sqlite]",),
+    ),
+    Sabotage(
+        "a customer that is behind is told no more",
+        "P13",
+        "billing_service/commands/customers.py",
+        "        await send_contact(environment, account_id)\n        return profile.stripe_customer_id\n",
+        "        return profile.stripe_customer_id\n",
+        (f"{UPDATES}::test_the_next_purchase_tells_stripe_again[sqlite]",),
+    ),
+    Sabotage(
+        "an address that was replaced stays at Stripe",
+        "P46",
+        "billing_service/commands/customers.py",
+        '        if refused.code == "email_invalid":\n            await _withdraw_address(environment, profile)\n',
+        "",
+        (f"{UPDATES}::test_an_address_that_stripe_refuses_leaves_none_there_and_stops_no_purchase[sqlite]",),
+    ),
+    Sabotage(
+        "an update of an account clears what it does not name",
+        "P14",
+        "billing_service/commands/update_account.py",
+        "profile.metadata if command.metadata is None else command.metadata",
+        'command.metadata or ""',
+        (f"{UPDATES}::test_what_is_sent_is_changed_and_nothing_else[sqlite-fields0-expected0]",),
     ),
     Sabotage(
         "referrals decided by today's programme",

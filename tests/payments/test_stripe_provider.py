@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import pytest
 from scripted_stripe import Drop, Reply
-from stripe.params import CustomerCreateParams, RefundCreateParams, RefundListParams
+from stripe.params import CustomerCreateParams, CustomerUpdateParams, RefundCreateParams, RefundListParams
 from stripe.params.checkout import SessionCreateParams, SessionExpireParams
 from stripe_answers import KEY, ORDER, REFUND, REFUND_ARGUMENTS, SESSION, error_reply
 from stripe_members import whole
 from stripe_parameters import faults, nested
 
 from billing_service.domain.deployment import MARK_FIELD
-from billing_service.payments.port import PaymentProvider, ProviderRefund, ProviderRefused
+from billing_service.payments.port import CONTACT_VERSION_FIELD, PaymentProvider, ProviderRefund, ProviderRefused
 
 
 @pytest.mark.parametrize("change", [{"amount_subtotal": 4_400}, {"currency": "eur"}])
@@ -84,17 +84,28 @@ async def test_a_checkout_is_asked_for_in_stripes_own_terms(server, provider, or
         assert item["price_data"] == {"currency": "usd", "unit_amount": "4500", "product_data": product}
 
 
-@pytest.mark.parametrize(("email", "name"), [("", ""), ("a@example.org", "Ada")])
-async def test_a_customer_is_made(server, provider, email, name):
+@pytest.mark.parametrize(("email", "name", "version"), [("", "", 0), ("a@example.org", "Ada", 3)])
+async def test_a_customer_is_made(*, server, provider, email, name, version):
     server.will(Reply({"id": "cus_9", "object": "customer"}))
-    said = {"account_id": "acme", "email": email, "name": name, "mark": "mark-of-acme", "idempotency_key": "customer:acme"}
-    assert await provider.create_customer(**said) == "cus_9"
+    said = {"account_id": "acme", "email": email, "name": name, "contact_version": version, "mark": "mark-of-acme"}
+    assert await provider.create_customer(**said, idempotency_key="customer:acme") == "cus_9"
     [asked] = server.asked
     assert (asked.path, asked.key) == ("/v1/customers", "customer:acme")
     assert faults(asked.params, CustomerCreateParams) == []
-    assert nested(asked.params) == {"metadata": {"account_id": "acme", MARK_FIELD: "mark-of-acme"}} | (
-        {"email": email, "name": name} if email else {}
-    )
+    metadata = {"account_id": "acme", MARK_FIELD: "mark-of-acme"} | ({CONTACT_VERSION_FIELD: "3"} if version else {})
+    assert nested(asked.params) == {"metadata": metadata} | ({"email": email, "name": name} if email else {})
+
+
+@pytest.mark.parametrize(("email", "name", "version"), [("b@example.org", "Bea", 4), ("b@example.org", "Bea", None), ("", "", 4)])
+async def test_a_customer_is_updated(*, server, provider, email, name, version):
+    server.will(Reply({"id": "cus_9", "object": "customer"}))
+    await provider.update_customer("cus_9", email=email, name=name, contact_version=version)
+    [asked] = server.asked
+    assert (asked.method, asked.path) == ("POST", "/v1/customers/cus_9")
+    # To Stripe an empty text takes away what was there; the SDK's types know none.
+    assert faults({name: value or "none" for name, value in asked.params.items()}, CustomerUpdateParams) == []
+    metadata = {} if version is None else {"metadata": {CONTACT_VERSION_FIELD: str(version)}}
+    assert nested(asked.params) == {"email": email, "name": name} | metadata
 
 
 async def test_a_refund_is_made_under_one_key_over_all_attempts(server, provider):

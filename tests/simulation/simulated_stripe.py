@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass, replace
 
 from billing_service.domain.deployment import MARK_FIELD
-from billing_service.payments.port import CheckoutSession, ProviderCustomer, ProviderRefund, ProviderRefused
+from billing_service.payments.port import CONTACT_VERSION_FIELD, CheckoutSession, ProviderCustomer, ProviderRefund, ProviderRefused
 
 CURRENCY = "usd"
 
@@ -22,9 +22,9 @@ class Payment:
 class SimulatedStripe:
     """Objects by id, and all events ever made, in the order of their making."""
 
-    def __init__(self, true_time_us):
+    def __init__(self, true_time_us, ids_from=0):
         self._true_time_us = true_time_us
-        self._made = 0
+        self._made = ids_from
         self.customers = {}
         self.sessions = {}
         self.marks = {}
@@ -48,14 +48,14 @@ class SimulatedStripe:
 
     # What the service asks for.
 
-    def create_customer(self, account_id, email, name, mark):
+    def create_customer(self, account_id, email, name, contact_version, mark):
         customer_id = self._id("cus")
         self.customers[customer_id] = {
             "id": customer_id,
             "object": "customer",
             "email": email,
             "name": name,
-            "metadata": {"account_id": account_id, MARK_FIELD: mark},
+            "metadata": {"account_id": account_id, CONTACT_VERSION_FIELD: str(contact_version), MARK_FIELD: mark},
         }
         self._tell("customer.created", self.customers[customer_id])
         return customer_id
@@ -64,7 +64,16 @@ class SimulatedStripe:
         about = self.customers.get(customer_id)
         if about is None:
             return ProviderCustomer(customer_id, "", "", deleted=True)
-        return ProviderCustomer(customer_id, about["email"], about["name"], deleted=False)
+        version = int(about["metadata"][CONTACT_VERSION_FIELD])
+        return ProviderCustomer(customer_id, about["email"], about["name"], deleted=False, contact_version=version)
+
+    def update_customer(self, customer_id, email, name, contact_version):
+        if customer_id not in self.customers:
+            raise ProviderRefused("resource_missing", "no such customer", "id")
+        about = self.customers[customer_id]
+        metadata = about["metadata"] | ({} if contact_version is None else {CONTACT_VERSION_FIELD: str(contact_version)})
+        self.customers[customer_id] = about | {"email": email, "name": name, "metadata": metadata}
+        self._tell("customer.updated", self.customers[customer_id])
 
     def create_checkout(self, order):
         if order.customer_id not in self.customers:

@@ -60,12 +60,15 @@ class UnreliableProvider:
     def _unlucky(self, share):
         return not self.reliable and self._chance.random() < share
 
-    async def create_customer(self, *, account_id, email, name, mark, idempotency_key):
-        said = (account_id, email, name, mark)
+    async def create_customer(self, *, account_id, email, name, contact_version, mark, idempotency_key):
+        said = (account_id, email, name, contact_version, mark)
         return await self._call(lambda: self.stripe.create_customer(*said), idempotency_key, said)
 
     async def get_customer(self, customer_id):
         return await self._call(lambda: self.stripe.get_customer(customer_id))
+
+    async def update_customer(self, customer_id, *, email, name, contact_version):
+        return await self._call(lambda: self.stripe.update_customer(customer_id, email, name, contact_version))
 
     async def create_checkout(self, order):
         return await self._call(lambda: self.stripe.create_checkout(order), order.idempotency_key, order)

@@ -21,10 +21,10 @@ from stripe_members import whole
 
 from billing_service.domain.purchases import CheckoutReport, PurchaseNews
 from billing_service.payments.port import ProviderRefund
+from billing_service.stripe_events.customer_facts import CustomerFact
 from billing_service.stripe_events.facts import (
     HANDLED_TYPES,
     ChargeFact,
-    CustomerFact,
     DisputeFact,
     NoFact,
     PaymentIntentFact,

@@ -21,6 +21,10 @@ UPDATE lots SET expired = lost.amount FROM (
 -- next
 ALTER TABLE profiles ADD COLUMN customer_update_time_us INTEGER NOT NULL DEFAULT 0
 -- next
+ALTER TABLE profiles ADD COLUMN contact_version INTEGER NOT NULL DEFAULT 0
+-- next
+ALTER TABLE profiles ADD COLUMN contact_version_sent INTEGER NOT NULL DEFAULT 0
+-- next
 ALTER TABLE purchases ADD COLUMN net_paid_minor INTEGER CONSTRAINT ck_purchases_net_paid_minor CHECK (net_paid_minor >= 0)
 -- next
 ALTER TABLE purchases ADD COLUMN payment_time_us INTEGER

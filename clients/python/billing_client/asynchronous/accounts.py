@@ -4,12 +4,15 @@ from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 
 from prepaid.billing.v1.accounts_pb2 import (
+    AccountMetadata,
     CreateAccountRequest,
     CreateAccountResponse,
     GetAccountRequest,
     GetAccountResponse,
     GetBalanceRequest,
     GetBalanceResponse,
+    UpdateAccountRequest,
+    UpdateAccountResponse,
 )
 from prepaid.billing.v1.referrals_pb2 import ApplyReferralRequest, ApplyReferralResponse, GetReferralRequest, GetReferralResponse
 from prepaid.billing.v1.transactions_pb2 import (
@@ -60,6 +63,30 @@ class AccountMethods(Connection):
             idempotency_key=key_or_new(idempotency_key),
         )
         return await self._call(self._billing.CreateAccount, request, timeout_s, headers)
+
+    async def update_account(
+        self,
+        *,
+        account_id: str,
+        email: str | None = None,
+        name: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        idempotency_key: str | None = None,
+        timeout_s: float | None = None,
+        headers: Headers | None = None,
+    ) -> UpdateAccountResponse:
+        """Change what is known of an account, here and at Stripe. None leaves a part as it is; empty text and an empty map clear it.
+
+        `metadata` takes the place of all that there are.
+        """
+        request = UpdateAccountRequest(
+            account_id=account_id,
+            email=email,
+            name=name,
+            metadata=None if metadata is None else AccountMetadata(entries=metadata),
+            idempotency_key=key_or_new(idempotency_key),
+        )
+        return await self._call(self._billing.UpdateAccount, request, timeout_s, headers)
 
     async def get_account(self, *, account_id: str, timeout_s: float | None = None, headers: Headers | None = None) -> GetAccountResponse:
         """Read an account: its profile, referral code, limits, and what it has and owes as last booked.

@@ -45,6 +45,11 @@ class BillingServiceStub(object):
                 request_serializer=prepaid_dot_billing_dot_v1_dot_accounts__pb2.CreateAccountRequest.SerializeToString,
                 response_deserializer=prepaid_dot_billing_dot_v1_dot_accounts__pb2.CreateAccountResponse.FromString,
                 _registered_method=True)
+        self.UpdateAccount = channel.unary_unary(
+                '/prepaid.billing.v1.BillingService/UpdateAccount',
+                request_serializer=prepaid_dot_billing_dot_v1_dot_accounts__pb2.UpdateAccountRequest.SerializeToString,
+                response_deserializer=prepaid_dot_billing_dot_v1_dot_accounts__pb2.UpdateAccountResponse.FromString,
+                _registered_method=True)
         self.GetAccount = channel.unary_unary(
                 '/prepaid.billing.v1.BillingService/GetAccount',
                 request_serializer=prepaid_dot_billing_dot_v1_dot_accounts__pb2.GetAccountRequest.SerializeToString,
@@ -144,6 +149,14 @@ class BillingServiceServicer(object):
 
     def CreateAccount(self, request, context):
         """Makes an account, and its Stripe customer where Stripe answers.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateAccount(self, request, context):
+        """Changes an account's e-mail address, name and notes, here and at Stripe. What Stripe does not take now, it is told again with the same
+        key, the next purchase, or its next event of the customer.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -288,6 +301,11 @@ def add_BillingServiceServicer_to_server(servicer, server):
                     request_deserializer=prepaid_dot_billing_dot_v1_dot_accounts__pb2.CreateAccountRequest.FromString,
                     response_serializer=prepaid_dot_billing_dot_v1_dot_accounts__pb2.CreateAccountResponse.SerializeToString,
             ),
+            'UpdateAccount': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateAccount,
+                    request_deserializer=prepaid_dot_billing_dot_v1_dot_accounts__pb2.UpdateAccountRequest.FromString,
+                    response_serializer=prepaid_dot_billing_dot_v1_dot_accounts__pb2.UpdateAccountResponse.SerializeToString,
+            ),
             'GetAccount': grpc.unary_unary_rpc_method_handler(
                     servicer.GetAccount,
                     request_deserializer=prepaid_dot_billing_dot_v1_dot_accounts__pb2.GetAccountRequest.FromString,
@@ -408,6 +426,33 @@ class BillingService(object):
             '/prepaid.billing.v1.BillingService/CreateAccount',
             prepaid_dot_billing_dot_v1_dot_accounts__pb2.CreateAccountRequest.SerializeToString,
             prepaid_dot_billing_dot_v1_dot_accounts__pb2.CreateAccountResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateAccount(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/prepaid.billing.v1.BillingService/UpdateAccount',
+            prepaid_dot_billing_dot_v1_dot_accounts__pb2.UpdateAccountRequest.SerializeToString,
+            prepaid_dot_billing_dot_v1_dot_accounts__pb2.UpdateAccountResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -1,0 +1,43 @@
+"""`billing accounts update`."""
+
+from typing import Annotated
+
+import typer
+from billing_client import BillingClient
+
+from billing_service.cli.accounts import AccountId, show_fields_of
+from billing_service.cli.connection import IdempotencyKey, calls_service
+from billing_service.cli.display import EXIT_MISCONFIGURED, fail
+
+
+@calls_service
+def update_account(
+    client: BillingClient,
+    *,
+    account_id: AccountId,
+    email: Annotated[str | None, typer.Option(help="New address for receipts; empty: none.")] = None,
+    name: Annotated[str | None, typer.Option(help="New display name; empty: none.")] = None,
+    metadata: Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help="New notes in the place of all; may be repeated.")] = None,
+    no_metadata: Annotated[bool, typer.Option("--no-metadata", help="Take all notes away.")] = False,
+    idempotency_key: IdempotencyKey = None,
+) -> None:
+    """Change an account's e-mail address, name or notes, here and at Stripe; what is not given stays."""
+    if metadata and no_metadata:
+        fail("give --metadata or --no-metadata, one of the two", code=EXIT_MISCONFIGURED)
+    notes = {} if no_metadata else _read_notes(metadata) if metadata else None
+    if email is None and name is None and notes is None:
+        fail("give --email, --name, --metadata or --no-metadata", code=EXIT_MISCONFIGURED)
+    updated = client.update_account(account_id=account_id, email=email, name=name, metadata=notes, idempotency_key=idempotency_key)
+    show_fields_of(updated.account)
+
+
+def _read_notes(given: list[str]) -> dict[str, str]:
+    """The pairs of `key=value` texts. Raises typer.BadParameter."""
+    pairs = [text.partition("=") for text in given]
+    unfit = next((text for text, (key, separator, _) in zip(given, pairs, strict=True) if not key or not separator), None)
+    if unfit is not None:
+        raise typer.BadParameter(f"{unfit!r} is not KEY=VALUE")
+    notes = {key: value for key, _, value in pairs}
+    if len(notes) < len(pairs):
+        raise typer.BadParameter("a key is there twice")
+    return notes
