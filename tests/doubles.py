@@ -24,6 +24,16 @@ class FakeClock:
         self.now_us += int(seconds * SECOND_US)
 
 
+class FakeMonotonic:
+    """Seconds, as of `time.monotonic`, that stand still until they are told to move."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
 class CountingIds:
     """Ids in order, each prefix from 1."""
 

@@ -41,12 +41,14 @@ class LedgerWriter:
         batch_max: int,
         wait_s: float,
         terms: SpendingTerms = STANDARD_TERMS,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._batch_max = batch_max
+        self._monotonic = monotonic
         self._judgement = Judgement(clock_us, ids, terms)
         self._gatherer: Gatherer[Deduct, Answer] = Gatherer(self._commit, batch_max=batch_max, wait_s=wait_s)
-        self._remembered = RememberedAccounts()
+        self._remembered = RememberedAccounts(monotonic)
         self._apart_until: dict[str, float] = {}
         self._apart: dict[str, deque[Waiting]] = {}
         """What waits behind what is being posted of one account by itself: in a batch it could overtake that."""
@@ -65,7 +67,7 @@ class LedgerWriter:
         self.operations += len(operations)
         if not self._apart_until and not self._apart:
             return await self._together(operations)
-        now = time.monotonic()
+        now = self._monotonic()
         self._apart_until = {account_id: until for account_id, until in self._apart_until.items() if until > now}
         apart_ids = self._apart_until.keys() | self._apart.keys()
         apart = [operation for operation in operations if operation.account_id in apart_ids]
@@ -128,7 +130,7 @@ class LedgerWriter:
             outcomes = await self._post([operation for operation, _ in group])
         except Failure as failure:
             if failure.reason is Reason.CONFLICT:
-                self._apart_until[account_id] = time.monotonic() + APART_S
+                self._apart_until[account_id] = self._monotonic() + APART_S
             outcomes = [failure] * len(group)
         except asyncio.CancelledError as error:
             outcomes = [interrupted_inside(error)] * len(group)

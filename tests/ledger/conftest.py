@@ -3,17 +3,24 @@
 from contextlib import AsyncExitStack
 
 import pytest
+from doubles import FakeMonotonic
 
 from billing_service.ledger.writer import LedgerWriter
 
 
 @pytest.fixture
-async def open_writer(store, clock, ids):
+def steady():
+    """Time that does not pass by itself: whom a writer distrusts or keeps apart stays so, however slow the machine is."""
+    return FakeMonotonic()
+
+
+@pytest.fixture
+async def open_writer(store, clock, ids, steady):
     """Makes writers on the test's store, or on one around it."""
     async with AsyncExitStack() as stack:
 
         def make(on=None, *, batch_max=64):
-            made = LedgerWriter(on or store, clock, ids, batch_max=batch_max, wait_s=0.002)
+            made = LedgerWriter(on or store, clock, ids, batch_max=batch_max, wait_s=0.002, monotonic=steady)
             stack.push_async_callback(made.close)
             return made
 

@@ -132,8 +132,8 @@ LEDGER = (
         "a stuck account stays in everybody's batch",
         "P9",
         WRITER,
-        "                self._apart_until[account_id] = time.monotonic() + APART_S\n",
-        "                self._apart_until[account_id] = time.monotonic()\n",
+        "                self._apart_until[account_id] = self._monotonic() + APART_S\n",
+        "                self._apart_until[account_id] = self._monotonic()\n",
         (f"{FAULTS}::test_an_account_that_another_program_keeps_locked_holds_up_nobody_else[postgresql]",),
     ),
     Sabotage(

@@ -6,7 +6,6 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from types import SimpleNamespace
 from unittest.mock import patch
 
 from structlog.testing import capture_logs
@@ -16,17 +15,13 @@ from billing_service.ledger import writer
 from billing_service.storage import store
 from billing_service.storage.migrate import migrate_now
 from tests.simulation.simulation import Simulation
-from tests.simulation.turns import STEP_S, SteppedLoop
+from tests.simulation.turns import STEP_S, SteppedLoop, loop_time
 
 STEPS = 300
 APART_STEPS = 100
 IDENTITY_STEPS = 40
 UNANSWERED_MAX = 6
 """Of one stream: what callers put together is longer, now and then."""
-
-
-def loop_time():
-    return asyncio.get_running_loop().time()
 
 
 @contextmanager
@@ -38,7 +33,6 @@ def workshop():
         # Pauses between tries would be real time, and their jitter real chance. An account is kept apart for some hundred steps.
         simulated.enter_context(patch.object(store, "BACKOFF_S", 0.0))
         simulated.enter_context(patch.object(writer, "APART_S", APART_STEPS * STEP_S))
-        simulated.enter_context(patch.object(writer, "time", SimpleNamespace(monotonic=loop_time)))
         for module in (streaming, pipeline, deductions):
             simulated.enter_context(patch.object(module, "monotonic", loop_time))
         simulated.enter_context(patch.object(streaming, "IDENTITY_CHECKED_EVERY_S", IDENTITY_STEPS * STEP_S))

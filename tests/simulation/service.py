@@ -27,6 +27,7 @@ from billing_service.domain.spending import SpendingTerms
 from billing_service.jobs.expiry import sweep_expired
 from billing_service.ledger.reader import BalanceReader
 from billing_service.ledger.writer import LedgerWriter
+from tests.simulation.turns import loop_time
 
 WEBHOOK_SECRET = "whsec_" + "simulated"
 BONUS = 9
@@ -81,7 +82,7 @@ class ServiceProcess:
             store=store,
             clock_us=clock_us,
             ids=ids,
-            writer=LedgerWriter(store, clock_us, ids, terms=SPENDING, **bounds),
+            writer=LedgerWriter(store, clock_us, ids, terms=SPENDING, monotonic=loop_time, **bounds),
             balances=BalanceReader(store, clock_us, **bounds),
             provider=provider,
             deployment=DEPLOYMENT,
