@@ -22,7 +22,7 @@ from billing_service.api.tls import TlsFiles
 BILLING = billing_pb2.DESCRIPTOR.services_by_name["BillingService"]
 ADMIN = admin_pb2.DESCRIPTOR.services_by_name["AdminService"]
 STRIPE_EVENTS = stripe_events_pb2.DESCRIPTOR.services_by_name["StripeEventService"]
-TIMEOUT_S = 5.0
+TIMEOUT_S = 30.0
 REQUEST = transactions_pb2.DeductCreditsRequest(account_id="acct-1", amount_microcredits=5, idempotency_key="k1")
 ANSWER = transactions_pb2.DeductCreditsResponse(transaction_id="txn_1", deducted_microcredits=5)
 

@@ -40,8 +40,9 @@ async def test_the_callers_deadline_reaches_the_implementation():
         await edge.stub.DeductCredits(REQUEST, timeout=3)
         await edge.stub.DeductCredits(REQUEST)
         await edge.stub.DeductCredits(REQUEST, timeout=60)
-    assert [round(remaining) for remaining, _ in seen.values()] == [3, 7, 7]
-    assert all(abs(remaining - left) < 0.1 for remaining, left in seen.values())
+    limits = [3, 7, 7]
+    assert all(limit - 2 < remaining <= limit for limit, (remaining, _) in zip(limits, seen.values(), strict=True)), seen
+    assert all(remaining - 1 < left <= remaining for remaining, left in seen.values()), seen
 
 
 @pytest.mark.parametrize("timeout_s", [None, 60.0])
@@ -58,11 +59,13 @@ async def test_a_call_that_never_returns_is_answered_at_the_services_own_deadlin
 
 
 async def test_calls_that_end_in_time_are_not_cancelled_later():
-    async with edge_server(limits=ServerLimits(deadline_default_s=0.05, grace_s=0.1)) as edge:
+    async with edge_server(limits=ServerLimits(deadline_default_s=1, grace_s=0.1)) as edge:
         for _ in range(30):
             await edge.stub.DeductCredits(REQUEST)
-            await asyncio.sleep(0.004)
+        await asyncio.sleep(1.1)  # the time of each is over
+        await edge.stub.DeductCredits(REQUEST)
         assert not edge.server.edge.overdue.started
+        assert not edge.server.edge.overdue.canceled
 
 
 async def test_overdue_calls_fall_due_oldest_first():

@@ -204,7 +204,9 @@ async def test_a_service_that_does_not_fit_its_proto_does_not_start():
         async def process_stripe_event(self, _request, _call):
             return b""
 
-    assert set(Service.of(STRIPE_EVENTS, Servicer()).implementations) == {"ProcessStripeEvent"}
+        get_checkout_status = process_stripe_event
+
+    assert set(Service.of(STRIPE_EVENTS, Servicer()).implementations) == {"ProcessStripeEvent", "GetCheckoutStatus"}
     with pytest.raises(AttributeError, match="create_account"):
         Service.of(BILLING, Servicer())
     with pytest.raises(ValueError, match="Bogus"):

@@ -149,7 +149,7 @@ async def test_a_drain_finishes_what_is_in_flight_and_takes_no_more():
         release.set()
         assert {answer.transaction_id for answer in await asyncio.gather(*in_flight, late)} == {"txn_1"}
         await stopping
-        assert time.monotonic() - began < 10  # neither the grace period nor the watcher holds it up
+        assert time.monotonic() - began < 25  # neither the grace period nor the watcher holds it up
 
 
 async def test_a_second_stop_is_immediate_and_a_stuck_call_does_not_outlive_the_grace_period():

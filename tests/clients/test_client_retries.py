@@ -150,7 +150,7 @@ async def test_a_read_is_told_what_its_last_attempt_was_told(call, service):
 
 
 async def test_closing_ends_a_call_that_would_be_tried_again(service, monkeypatch):
-    monkeypatch.setattr("billing_client.retries.BACKOFF_S", 0.5)
+    monkeypatch.setattr("billing_client.retries.BACKOFF_S", 10.0)
     service.script = [LOST] * 4
     client = BillingClient(service.address)
     begun = asyncio.ensure_future(asyncio.to_thread(client.deduct_credits, timeout_s=20, **DEDUCTION))

@@ -7,6 +7,7 @@ import grpc
 import pytest
 from client_journal import CREDIT, Attempt, Callers, grant, reconcile, verify
 from databases import connect_to
+from patience import PATIENCE_S
 from run_length import LONG
 from service_process import service_settings
 
@@ -19,8 +20,6 @@ CALLS = 20_000 if LONG else 600
 AT_ONCE = 32
 IMPATIENT = 0.6
 PATIENCE_MAX_S = 0.05
-QUIET_WITHIN_S = 5.0
-NEXT_WRITE_WITHIN_S = 5.0
 """What is stuck stays stuck; a busy machine may need more than the promised second."""
 GATHERERS = ("deductions", "balances")
 """Begin with their first question, and stay."""
@@ -46,7 +45,7 @@ async def call(callers, attempt, chance, limit):
 
 async def quiet(service):
     """Waits until no call and no unit of work is left."""
-    async with asyncio.timeout(QUIET_WITHIN_S):
+    async with asyncio.timeout(PATIENCE_S):
         while service.server.edge.admission.in_flight or service.environment.store._running:  # noqa: ASYNC110 - none of them tells
             await asyncio.sleep(0.01)
 
@@ -80,11 +79,11 @@ async def test_a_storm_of_cancellations_leaves_nothing_stuck_and_applies_each_ke
         pool = getattr(service.environment.store, "_pool", None)
         assert pool is None or pool.get_idle_size() == pool.get_size(), "a connection was not given back"
         last = Attempt("a", "after the storm", CREDIT)
-        assert await callers.ask(last, NEXT_WRITE_WITHIN_S)
+        assert await callers.ask(last, PATIENCE_S)
         assert last.outcome == "ok"
         await callers.settle(journal.attempts.values())
         await verify(channel)
-        async with asyncio.timeout(QUIET_WITHIN_S):
+        async with asyncio.timeout(PATIENCE_S):
             while len(asyncio.all_tasks()) > tasks + len(GATHERERS):  # noqa: ASYNC110 - gRPC's own end a little later
                 await asyncio.sleep(0.01)
     reconcile(journal, database, GRANTED)
@@ -99,7 +98,7 @@ async def test_a_cancellation_from_inside_answers_the_batch_and_spares_the_next(
 
     gatherer = Gatherer(run, batch_max=8, wait_s=0)
     with pytest.raises(Failure) as failed:
-        await asyncio.wait_for(gatherer.submit("cancel"), 1)
+        await asyncio.wait_for(gatherer.submit("cancel"), PATIENCE_S)
     assert failed.value.reason is Reason.CONFLICT
-    assert await asyncio.wait_for(gatherer.submit("next"), 1) == "next"
+    assert await asyncio.wait_for(gatherer.submit("next"), PATIENCE_S) == "next"
     await gatherer.close()

@@ -2,6 +2,7 @@
 
 import asyncio
 
+from patience import PATIENCE_S
 from structlog.testing import capture_logs
 
 from billing_service.domain.refusals import storage_unavailable
@@ -11,7 +12,7 @@ NEVER_S = 3600.0
 
 
 async def until(condition):
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while not condition():  # noqa: ASYNC110 - a counter, which nobody announces
             await asyncio.sleep(0.001)
 

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from doubles import DEPLOYMENT, CountingIds
 from ledger_setup import deduction, give
+from patience import PATIENCE_S
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 from tampering import tamper
@@ -84,7 +85,7 @@ async def let_go(environment, number=1):
     """An operator thaws acme."""
     key = IdempotencyKey("acme", f"operator-{number}", "ops/FreezeAccount", b"thaw")
     caller = Caller("ops", "", "FreezeAccount")
-    await set_limits(environment, SetLimits(Request(key, caller), "acme", False, None, "examined", lambda _: b""))
+    await set_limits(environment, SetLimits(Request(key, caller), "acme", False, None, None, "examined", lambda _: b""))
 
 
 def sample(job, name):
@@ -236,7 +237,7 @@ async def test_a_walk_that_is_stopped_ends_soon_and_counts_for_nothing(environme
     monkeypatch.setattr(verification, "PAUSE_AFTER_S", 0)
     job = Verification(environment, INTERVAL_S, freeze=True)
     job.stop()
-    await asyncio.wait_for(job.run(), 5)
+    await asyncio.wait_for(job.run(), PATIENCE_S)
     assert (job.completed_us, job.transactions) == (None, 0)
 
 

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 import pytest
 from databases import connect_to
 from ledger_setup import deduction, open_account
+from patience import PATIENCE_S
 
 from billing_service.domain.refusals import Reason, Refusal
 from billing_service.ledger import writer as writer_module
@@ -60,7 +61,7 @@ async def test_credits_that_were_spent_meanwhile_are_gone(writer, store, databas
         for statement in SPEND_ALL:
             await other.execute(statement)
     with pytest.raises(Refusal) as refused:
-        await asyncio.wait_for(answer, 10)
+        await asyncio.wait_for(answer, PATIENCE_S)
     assert refused.value.reason is Reason.INSUFFICIENT_CREDITS
 
 
@@ -72,4 +73,4 @@ async def test_a_key_that_was_spent_meanwhile_answers(writer, store, database, c
         await begin_waiting(database, answer)
         await other.execute(SPEND_KEY, operation.key.scope, operation.key.fingerprint, b"the first reply")
         await other.execute(NEW_VERSION)
-    assert await asyncio.wait_for(answer, 10) == Answer(b"the first reply", replayed=True)
+    assert await asyncio.wait_for(answer, PATIENCE_S) == Answer(b"the first reply", replayed=True)

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from patience import PATIENCE_S
 
 from billing_service.domain.refusals import Failure, Reason
 from billing_service.ledger.gathering import Gatherer
@@ -111,7 +112,7 @@ async def test_a_lone_caller_after_a_rush_does_not_wait_long():
     recorder = Recorder()
     gatherer = Gatherer(recorder.run, batch_max=64, wait_s=600)
     await asyncio.gather(*(gatherer.submit(number) for number in range(64)))
-    assert await asyncio.wait_for(gatherer.submit(1), 5) == 10
+    assert await asyncio.wait_for(gatherer.submit(1), PATIENCE_S) == 10
     await gatherer.close()
 
 
@@ -126,5 +127,5 @@ async def test_nothing_is_asked_after_closing():
 async def test_closing_wakes_an_idle_gatherer():
     gatherer = Gatherer(Recorder().run, batch_max=4, wait_s=0)
     assert await gatherer.submit(1) == 10
-    await asyncio.wait_for(gatherer.close(), 5)
-    await asyncio.wait_for(gatherer.close(), 5)
+    await asyncio.wait_for(gatherer.close(), PATIENCE_S)
+    await asyncio.wait_for(gatherer.close(), PATIENCE_S)

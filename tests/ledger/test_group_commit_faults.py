@@ -6,6 +6,7 @@ import random
 import pytest
 from databases import connect_to
 from ledger_setup import deduction, open_account
+from patience import PATIENCE_S
 from wrapped_stores import FailingStore, GatedStore, HeldStore, WrappedStore
 
 from billing_service.domain.refusals import Failure, Reason, Refusal, conflict, storage_unavailable
@@ -49,7 +50,7 @@ async def test_one_that_hangs_up_while_another_batch_runs_is_dropped(open_writer
 async def test_one_that_hangs_up_after_its_batch_began_is_applied_and_replays(open_writer, store):
     gated = GatedStore(store)
     writer = open_writer(gated)
-    caller = asyncio.ensure_future(asyncio.wait_for(writer.submit(deduction("acme", 1, "k1")), 60))
+    caller = asyncio.ensure_future(asyncio.wait_for(writer.submit(deduction("acme", 1, "k1")), PATIENCE_S))
     neighbour = writer.submit(deduction("acme", 2, "k2"))
     await gated.begun.wait()
     caller.cancel()

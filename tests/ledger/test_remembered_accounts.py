@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from doubles import SECOND_US
 from ledger_setup import deduction, give, lock_of_another_program, open_account
+from patience import PATIENCE_S
 
 from billing_service.clock import TimeOrderedIds
 from billing_service.domain.account import Account
@@ -30,7 +31,7 @@ async def remembering(writer, store, *, clock, ids, microcredits=100, names=NAME
 
 async def refused(answer):
     with pytest.raises(Refusal) as caught:
-        await asyncio.wait_for(answer, 10)
+        await asyncio.wait_for(answer, PATIENCE_S)
     return caught.value.reason
 
 

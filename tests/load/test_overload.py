@@ -30,7 +30,7 @@ WAITING_MAX = 1000
 """Beyond so many calls in front of the service, gRPC itself turns some away: with CANCELLED, at once and without a delay."""
 OVERLOADED, CANCELLED = {"status": "8", "delay_s": 1.0}, {"status": "1", "delay_s": 0.0}
 WATCH_S = 0.1
-HEALTH_S_MAX = 2.0
+HEALTH_S_MAX = 5.0
 GROWTH_BYTES_MAX = 150 << 20
 LATE_GROWTH_BYTES_MAX = 32 << 20
 GOODPUT_MIN, ACCEPTED_P99_TIMES_MAX, RECOVERED_S_MAX, LAST_REFUSAL_S_MAX = 0.5, 10, 2.0, 6.0

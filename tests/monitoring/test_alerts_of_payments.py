@@ -10,6 +10,7 @@ import pytest
 from alert_rules import check
 from billing_client.errors import BillingError
 from held_back import NEVER_S, HeldBack
+from patience import PATIENCE_S
 from stack import WEBHOOK_SECRET
 from wire import signature
 
@@ -140,7 +141,7 @@ async def test_senders_that_never_end(held, tmp_path):
         host, _, port = url.removeprefix("http://").rpartition(":")
         connections = [await asyncio.open_connection(host, int(port)) for _ in range(25)]
         for reader, writer in connections:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE_S):
                 assert await reader.read() == b""
             writer.close()
         check(tmp_path, before, running.scrape(), fired=["WebhookConnectionsCut"])

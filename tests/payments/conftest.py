@@ -21,6 +21,6 @@ async def server():
 
 @pytest.fixture
 async def provider(server):
-    opened = StripeProvider(KEY, api_base=server.base, attempt_timeout_s=0.3, call_timeout_s=5)
+    opened = StripeProvider(KEY, api_base=server.base, attempt_timeout_s=1, call_timeout_s=20)
     yield opened
     await opened.close()

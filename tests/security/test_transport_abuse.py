@@ -11,6 +11,7 @@ import grpc
 import pytest
 from every_rpc import call, valid_request
 from hostile_http2 import REFUSED_STREAM, HostileConnection, message, reset
+from patience import PATIENCE_S
 from process_cost import UNREADABLE, Cost
 from run_length import LONG
 from service_process import running_forker, running_process, service_settings
@@ -35,7 +36,8 @@ RESETS = 1_000
 ROUNDS = 30 if LONG else 3
 DEDUCT = "/prepaid.billing.v1.BillingService/DeductCredits"
 DEDUCTION = valid_request("DeductCredits", account_id="a", amount_microcredits=1)
-BYSTANDER_S_MAX = 2.0
+BYSTANDER_S_MAX = 10.0
+"""Milliseconds on a machine of its own. Whom the attack shuts out waits until it is over."""
 ANSWERED_MIN = 20
 GROWTH_KIB_MAX = 40_960
 """What allocators keep of a thousand calls at once: 24 MiB were seen, also after thirty times as many."""
@@ -103,7 +105,7 @@ async def test_the_processor_rests_again(forker, database, tmp_path):
     async with running_process(forker, service_settings(database), tmp_path / "log") as service:
         cost = Cost(service.pid)
         await asyncio.to_thread(open_and_reset, service.address, 0, database)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             while await asyncio.to_thread(cost.busy_share, 0.25) > 0.1:
                 pass
 

@@ -6,6 +6,7 @@ import sqlite3
 
 import pytest
 from ledger_setup import open_account
+from patience import PATIENCE_S
 from raw_units import outside, read_unit, write_unit
 
 from billing_service.domain.refusals import Failure, Reason
@@ -93,7 +94,7 @@ async def test_callers_that_hang_up_stop_nothing_that_began(store, database):
     told = await asyncio.gather(*(one(name) for name in NAMES))
     assert {type(answer) for answer in told} <= {str, asyncio.CancelledError}
     assert any(isinstance(answer, asyncio.CancelledError) for answer in told)
-    assert await asyncio.wait_for(store.write(write_unit("SELECT 1")), 5)
+    assert await asyncio.wait_for(store.write(write_unit("SELECT 1")), PATIENCE_S)
     await store.close()
     assert outside(database, STATE) == [(len(NAMES), len(NAMES))]
 

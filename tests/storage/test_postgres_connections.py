@@ -6,6 +6,7 @@ import asyncpg
 import pytest
 from databases import connect_to
 from ledger_setup import open_account
+from patience import PATIENCE_S
 from raw_units import read_unit
 
 from billing_service.domain.refusals import Reason, Refusal
@@ -24,7 +25,6 @@ READ_BATCH = compile_statement(batch_rows.READ_BATCH, postgresql_dialect()).sql
 MANY_ACCOUNTS = """
 INSERT INTO accounts SELECT 'many ' || number, 0, '', '', 0, 0, 0, 0, 0, 0, -1 FROM generate_series(1, 20000) AS number
 """
-WAITS_S_MAX = 5
 
 
 class Clock:
@@ -88,7 +88,7 @@ async def test_nobody_waits_for_the_pool_while_one_is_kept(connections):
         async with connections.acquire():
             waiting = [asyncio.ensure_future(use()) for _ in range(3)]
             await asyncio.sleep(0)
-        await asyncio.wait_for(asyncio.gather(*waiting), WAITS_S_MAX)
+        await asyncio.wait_for(asyncio.gather(*waiting), PATIENCE_S)
     assert all_are_idle(connections)
 
 
@@ -142,7 +142,7 @@ async def test_one_that_was_aborted_goes_back_to_the_pool(connections):
     connections._kept._con._protocol.abort()
     assert await identity(connections) != first
     assert all_are_idle(connections)
-    await asyncio.wait_for(connections.close(), WAITS_S_MAX)
+    await asyncio.wait_for(connections.close(), PATIENCE_S)
 
 
 async def test_one_that_the_server_closed_is_replaced(connections, database):
@@ -162,7 +162,7 @@ async def test_closing_gives_back_what_is_kept_and_what_comes_later(pool):
     async with connections.acquire():
         closing = asyncio.ensure_future(connections.close())
         await asyncio.sleep(0)
-    await asyncio.wait_for(closing, WAITS_S_MAX)
+    await asyncio.wait_for(closing, PATIENCE_S)
 
 
 async def plan(connections, sql):
@@ -273,4 +273,4 @@ async def test_a_store_gives_its_connections_back(database):
     assert (await store.read(read_unit("SELECT 1")))[0][0] == 1
     await asyncio.gather(*(store.read(read_unit("SELECT pg_sleep(0.01)")) for _ in range(20)))
     assert all_are_idle(store._pool)
-    await asyncio.wait_for(store.close(), WAITS_S_MAX)
+    await asyncio.wait_for(store.close(), PATIENCE_S)

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 from databases import connect_to
 from ledger_setup import open_account
+from patience import PATIENCE_S
 from raw_units import outside, read_unit, write_unit
 
 from billing_service.domain.refusals import Failure, Reason
@@ -120,7 +121,7 @@ async def test_a_storm_of_cancellations_leaves_no_lock(store, database):
     answers = [answer for (answer,) in await asyncio.gather(*(one() for _ in range(80)))]
     cancelled = sum(isinstance(answer, asyncio.CancelledError) for answer in answers)
     assert 0 < cancelled < 80
-    await asyncio.wait_for(store.write(write_unit(LENGTHEN)), 1)
+    await asyncio.wait_for(store.write(write_unit(LENGTHEN)), PATIENCE_S)
     while store._running:  # units whose callers are gone; a pool may serve them last
         await asyncio.wait(store._running)
     assert await no_transaction_is_open(database)
@@ -136,7 +137,7 @@ async def test_cancelled_reads_give_their_connections_back(store):
         await asyncio.sleep(0)
         call.cancel()
         await asyncio.gather(call, return_exceptions=True)
-    answers = await asyncio.wait_for(asyncio.gather(*(store.read(read_unit(NAMES)) for _ in range(20))), 5)
+    answers = await asyncio.wait_for(asyncio.gather(*(store.read(read_unit(NAMES)) for _ in range(20))), PATIENCE_S)
     assert answers == [[]] * 20
 
 

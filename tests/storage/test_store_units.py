@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 import structlog
 from ledger_setup import give, open_account
+from patience import PATIENCE_S
 from raw_units import CONSTRAINT_ERRORS, outside, read_unit, write_unit
 from sqlalchemy import text
 
@@ -20,7 +21,6 @@ from billing_service.storage.store import ATTEMPTS_MAX, BEGIN_AND_COMMIT, Confli
 
 ROUNDS = 500 if os.environ.get("BILLING_LONG_TESTS") == "1" else 25
 """Of twenty transfers at once."""
-NEXT_WRITE_WITHIN_S = 5.0
 LOCKED = (sqlite3.OperationalError, asyncpg.LockNotAvailableError)
 COUNT = "SELECT count(*) FROM accounts"
 
@@ -186,7 +186,7 @@ async def test_opposite_orders_never_deadlock(store, clock, ids):
     # A machine that is busy enough makes one wait for longer than a lock is waited for; that is run again, and is no deadlock.
     assert {line["error"] for line in lines if line["event"] == "database"} <= {"LockNotAvailableError"}
     assert store._pool.get_idle_size() == store._pool.get_size(), "a connection was not given back"
-    await asyncio.wait_for(store.write(both(names)), NEXT_WRITE_WITHIN_S)
+    await asyncio.wait_for(store.write(both(names)), PATIENCE_S)
     taken = sum(len(orders[n % 6]) for n in range(20)) * ROUNDS + len(names)
     assert sum([await balance(store, name) for name in names]) == 300_000 - taken
 
