@@ -17,11 +17,14 @@ from billing_service.domain.entries import Transaction
 from billing_service.domain.lots import PRIORITY_DEFAULT, PRIORITY_MAX, Category
 from billing_service.domain.refusals import invalid_field
 from billing_service.operations.verify import verify_ledger
+from billing_service.operations.verify_parts import START, Part, Place, verify_part
 from billing_service.storage.event_rows import EventStatus, InboxEvent
 from billing_service.storage.profile_rows import AccountRow
 from billing_service.stripe_events.inbox import Outcome, ReplayEvent, replay_event
 
 ID_MAX = 255
+PART_TRANSACTIONS_MAX = 1_000_000
+"""Of one part of a verification: more would not fit into any call."""
 _STATUSES = {name.removeprefix("STRIPE_EVENT_STATUS_"): number for name, number in admin_pb2.StripeEventStatus.items()}
 _STATUS_WORDS: dict[int, str] = {number: "" if number == 0 else word for word, number in _STATUSES.items()}
 _CATEGORIES = frozenset(transactions_pb2.CreditCategory.values())
@@ -71,6 +74,20 @@ def _event(kept: InboxEvent) -> admin_pb2.StripeEvent:
 
 def _encode_event(kept: InboxEvent, outcome: Outcome) -> bytes:
     return admin_pb2.ReplayStripeEventResponse(event=_event(kept), outcome=OUTCOMES[outcome]).SerializeToString()
+
+
+def _verified(part: Part) -> admin_pb2.VerifyLedgerResponse:
+    report = part.report
+    return admin_pb2.VerifyLedgerResponse(
+        account_count=report.accounts,
+        transaction_count=report.transactions,
+        entry_count=report.entries,
+        differences=[
+            admin_pb2.LedgerDifference(account_id=d.account_id, subject=d.subject, expected=d.expected, stored=d.stored)
+            for d in report.differences
+        ],
+        transaction_total=part.transaction_total,
+    )
 
 
 class Administration:
@@ -158,14 +175,17 @@ class Administration:
 
     async def verify_ledger(self, request: admin_pb2.VerifyLedgerRequest, call: Call) -> admin_pb2.VerifyLedgerResponse:
         del call
-        account_id = validation.account_id(request.account_id) if request.account_id else ""
-        report = await verify_ledger(self._environment.store, account_id)
-        return admin_pb2.VerifyLedgerResponse(
-            account_count=report.accounts,
-            transaction_count=report.transactions,
-            entry_count=report.entries,
-            differences=[
-                admin_pb2.LedgerDifference(account_id=d.account_id, subject=d.subject, expected=d.expected, stored=d.stored)
-                for d in report.differences
-            ],
-        )
+        store, account_id = self._environment.store, validation.account_id(request.account_id) if request.account_id else ""
+        if request.page_size < 0:
+            raise invalid_field("page_size", "must not be negative")
+        binding, secret, place = ("verification", account_id), self._page_token_secret, START
+        if request.page_token:
+            what, _, after = decode_page_token(secret, request.page_token, binding).partition(" ")
+            place = Place(what, bytes.fromhex(after).decode())
+        if account_id or not (request.page_size or request.page_token):
+            return _verified(Part(await verify_ledger(store, account_id), 0, None))
+        part = await verify_part(store, place, min(request.page_size or PART_TRANSACTIONS_MAX, PART_TRANSACTIONS_MAX))
+        found = _verified(part)
+        if part.next is not None:
+            found.next_page_token = encode_page_token(secret, f"{part.next.what} {part.next.after.encode().hex()}", binding)
+        return found

@@ -23,18 +23,19 @@ def backup(
     as_json: AsJson = False,
 ) -> None:
     """Copy the SQLite database, also while the service runs, and prove the copy."""
+    from billing_service.cli.progress import shown_progress
     from billing_service.operations.backup import back_up
     from billing_service.operations.manifest import BackupInvalidError
     from billing_service.operations.restore import verify_backup
 
     quiet_logs()
     report = None
-    with explained():
+    with explained(), shown_progress("backup") as progress:
         try:
             if check:
-                manifest, report = asyncio.run(verify_backup(file))
+                manifest, report = asyncio.run(verify_backup(file, progress))
             else:
-                manifest = back_up(_sqlite_file(f'pg_dump --format=custom --file={plain(file)} "$DATABASE_URL"'), file)
+                manifest = back_up(_sqlite_file(f'pg_dump --format=custom --file={plain(file)} "$DATABASE_URL"'), file, progress)
         except BackupInvalidError as invalid:
             fail(*(f"✗ {problem}" for problem in invalid.problems))
     if as_json:
@@ -60,16 +61,17 @@ def restore(
 
     Play money is no real money: the mode of the backup must be that of the settings, or be said.
     """
+    from billing_service.cli.progress import shown_progress
     from billing_service.operations.manifest import BackupInvalidError
     from billing_service.operations.restore import ModeUnfitError, restore_backup
     from billing_service.settings import load_settings
 
     quiet_logs()
-    with explained():
+    with explained(), shown_progress("restore") as progress:
         target = _sqlite_file(f'pg_restore --exit-on-error --single-transaction --dbname="$DATABASE_URL" {plain(file)}')
         asked = mode or load_settings(purpose="operate").mode
         try:
-            manifest, report = asyncio.run(restore_backup(file, target, asked))
+            manifest, report = asyncio.run(restore_backup(file, target, asked, progress))
         except ModeUnfitError as unfit:
             ways = " or ".join(f"`--mode {possible}`" for possible in sorted(unfit.possible))
             hint = f"; say {ways} to have it there all the same: no service of another mode starts on it" if ways else ""

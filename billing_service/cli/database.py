@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from billing_service.storage.store import Store
 
 T = TypeVar("T")
+STOP_FIRST = "; stop the service first"
 
 
 def offline_settings() -> "Settings":
@@ -29,11 +30,10 @@ def offline_settings() -> "Settings":
     return settings
 
 
-def with_store(
-    action: Callable[["Store"], Coroutine[Any, Any, T]], when_in_use: str = "; stop the service first", *, writes: bool = True
-) -> T:
+def with_store(action: Callable[["Store"], Coroutine[Any, Any, T]], when_in_use: str = STOP_FIRST, *, writes: bool = True) -> T:
     """Does something with the database, which no service may have open if it is a SQLite file; `when_in_use` says so then. Without
     `writes`, a role of PostgreSQL that may only read will do."""
+    confirm_free(when_in_use)
     from billing_service.bootstrap import open_store
 
     async def run(settings: "Settings") -> T:
@@ -45,3 +45,15 @@ def with_store(
 
     with explained(when_in_use):
         return asyncio.run(run(offline_settings().model_copy(update={"migrate_on_start": False})))
+
+
+def confirm_free(when_in_use: str) -> None:
+    """Ends the command when a service has the file: at once, before all is loaded that a database needs."""
+    from billing_service.settings import load_settings
+    from billing_service.storage.database_url import SqliteFile
+    from billing_service.storage.file_lock import FileLock
+
+    with explained(when_in_use):
+        database = load_settings(purpose="operate").database
+        if isinstance(database, SqliteFile) and database.path.exists():
+            FileLock(database.path).release()

@@ -41,13 +41,15 @@ def explained(hint_when_in_use: str = "") -> Iterator[None]:
     except typer.Exit:
         raise
     except Exception as failure:  # what has no line here goes on as it is
+        if _is_in_use(failure):
+            fail(f"{failure}{hint_when_in_use}", code=EXIT_FAILED)
         problems = settings_problems(failure)
         if problems:
             fail(*problems, code=EXIT_MISCONFIGURED)
         line = failure_line(failure)
         if line is None:
             raise
-        fail(line + (hint_when_in_use if _is_in_use(failure) else ""), code=EXIT_FAILED)
+        fail(line, code=EXIT_FAILED)
 
 
 def settings_problems(failure: Exception) -> list[str]:
@@ -82,7 +84,6 @@ def _is_in_use(failure: Exception) -> bool:
 def _database_line(failure: Exception) -> str | None:
     from billing_service.commands.deployment import NoDeploymentError
     from billing_service.domain.refusals import Refused
-    from billing_service.storage.file_lock import DatabaseInUseError
     from billing_service.storage.migrate import MigrationBusyError, SchemaOutdatedError
     from billing_service.storage.postgres_connect import CannotConnectError
     from billing_service.storage.sqlite_versions import SqliteUnsuitableError
@@ -93,7 +94,6 @@ def _database_line(failure: Exception) -> str | None:
         CannotConnectError,
         SchemaOutdatedError,
         MigrationBusyError,
-        DatabaseInUseError,
         SqliteUnsuitableError,
     )
     if isinstance(failure, known):

@@ -12,7 +12,7 @@ from prepaid.billing.v1.api_keys_pb2 import ApiKey as KeyRecord
 from prepaid.billing.v1.api_keys_pb2 import CreateApiKeyResponse
 
 from billing_service.cli.connection import Address, ApiKey, AsJson, IdempotencyKey, calls_service, connected
-from billing_service.cli.database import offline_settings
+from billing_service.cli.database import confirm_free, offline_settings
 from billing_service.cli.display import EXIT_MISCONFIGURED, console, fail, plain, show_fields, show_json, shown_enum
 from billing_service.cli.failures import explained
 from billing_service.cli.layout import Column
@@ -75,6 +75,7 @@ def create_key(
 
 
 def _create_offline(caller: str, scopes: list[str]) -> str:
+    confirm_free("; leave --offline out while the service runs")
     from billing_service.bootstrap import open_store
     from billing_service.clock import system_clock_us
     from billing_service.commands.api_keys import create_key_directly

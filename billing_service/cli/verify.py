@@ -2,18 +2,21 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from billing_service.cli.connection import Address, ApiKey, AsJson, connected
-from billing_service.cli.database import with_store
+from billing_service.cli.database import STOP_FIRST, confirm_free, with_store
 from billing_service.cli.display import EXIT_FAILED, EXIT_MISCONFIGURED, fail, plain, say, show_fields, show_json
 from billing_service.cli.failures import explained
 from billing_service.cli.layout import Column
 from billing_service.cli.listing import ListTable
 
-_LEAVE_OUT = "; leave --offline out while the service runs"
+if TYPE_CHECKING:
+    from billing_client import BillingClient
+
+LEAVE_OFFLINE_OUT = "; leave --offline out while the service runs"
 
 DIFFERENCES = ListTable(
     Column("account"),
@@ -35,10 +38,11 @@ def verify(  # noqa: PLR0917 - options, given by name on the command line
     if heads is not None and not offline:
         fail("--heads: goes with --offline, on the database or on a restored backup of it", code=EXIT_MISCONFIGURED)
     if offline:
+        confirm_free(LEAVE_OFFLINE_OUT)
         report = _verify_offline(account, heads)
     else:
         with connected(address, api_key) as client:
-            report = client.verify_ledger(account_id=account)
+            report = client.verify_ledger(account_id=account) if account else _verify_in_parts(client)
     if as_json:
         show_json(report)
     else:
@@ -49,9 +53,32 @@ def verify(  # noqa: PLR0917 - options, given by name on the command line
         fail("ACCOUNT_NOT_FOUND: there is no such account")
 
 
+def _verify_in_parts(client: "BillingClient") -> Any:
+    """The whole ledger, by as many calls as it takes: no call lasts long enough for a long one."""
+    from prepaid.billing.v1.admin_pb2 import VerifyLedgerResponse
+
+    from billing_service.cli.progress import shown_progress
+    from billing_service.operations.differences import DIFFERENCES_MAX
+
+    whole = VerifyLedgerResponse()
+    with shown_progress("verify") as progress:
+        for part in client.iter_verification():
+            whole.account_count += part.account_count
+            whole.transaction_count += part.transaction_count
+            whole.entry_count += part.entry_count
+            whole.transaction_total += part.transaction_total
+            whole.differences.extend(part.differences[: DIFFERENCES_MAX - len(whole.differences)])
+            if part.account_count:
+                progress("transactions followed", whole.transaction_count, whole.transaction_total or None)
+            else:
+                progress("rows outside all chains searched", 0, None)
+    return whole
+
+
 def _verify_offline(account: str, heads: Path | None) -> Any:
     from prepaid.billing.v1.admin_pb2 import LedgerDifference, VerifyLedgerResponse
 
+    from billing_service.cli.progress import shown_progress
     from billing_service.operations.heads import HeadsInvalidError, read_heads
     from billing_service.operations.verify import verify_ledger
 
@@ -62,7 +89,8 @@ def _verify_offline(account: str, heads: Path | None) -> Any:
             fail(f"{plain(heads)}: is no whole export of heads: {invalid}")
     if account:
         known = {name: head for name, head in known.items() if name == account}
-    found = with_store(lambda store: verify_ledger(store, account, known), _LEAVE_OUT, writes=False)
+    with shown_progress("verify") as progress:
+        found = with_store(lambda store: verify_ledger(store, account, known, progress), LEAVE_OFFLINE_OUT, writes=False)
     return VerifyLedgerResponse(
         account_count=found.accounts,
         transaction_count=found.transactions,
@@ -76,6 +104,7 @@ def heads(file: Annotated[Path, typer.Argument(metavar="FILE", help="The new exp
 
     Reads the database without the service, which exports by itself with BILLING_HEADS_DIRECTORY.
     """
+    confirm_free(STOP_FIRST)
     from billing_service.operations.heads import export_heads
 
     exported = with_store(lambda store: export_heads(store, file), writes=False)

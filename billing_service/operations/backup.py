@@ -21,9 +21,13 @@ from billing_service.operations.manifest import (
     sha256_of,
     write_manifest,
 )
+from billing_service.operations.progress import Progress, unheard
+
+PAGES_A_STEP = 2_000
+"""8 MiB: some ten milliseconds, after which progress is told."""
 
 
-def back_up(source: Path, target: Path) -> Manifest:
+def back_up(source: Path, target: Path, progress: Progress = unheard) -> Manifest:
     """Copies `source` as it stands at one moment. Safe beside a service that writes to it; it holds up nobody.
 
     Raises BackupInvalidError when there is no database, the target exists already, or the copy is not sound; OSError.
@@ -38,14 +42,14 @@ def back_up(source: Path, target: Path) -> Manifest:
     partial.touch(mode=0o600, exist_ok=False)
     try:
         try:
-            held = _copy(source, partial)
+            held = _copy(source, partial, progress)
         except sqlite3.Error as error:
             raise BackupInvalidError([f"{source} can't be copied: {error}"]) from error
         flush(partial)
         manifest = Manifest(
             create_time=datetime.now(UTC).isoformat(timespec="seconds"),
             file_bytes=partial.stat().st_size,
-            sha256=sha256_of(partial),
+            sha256=sha256_of(partial, progress),
             contents=held,
         )
         partial.rename(target)
@@ -56,12 +60,16 @@ def back_up(source: Path, target: Path) -> Manifest:
     return manifest
 
 
-def _copy(source: Path, partial: Path) -> Contents:
-    # One step for all pages: one snapshot, which readers and the writer of a write-ahead log don't wait for.
+def _copy(source: Path, partial: Path, progress: Progress) -> Contents:
     with closing(connect(source, "ro")) as original, closing(connect(partial, "rw")) as copy:
-        original.backup(copy, pages=-1)
+        # One snapshot for all steps, which readers and the writer of a write-ahead log don't wait for. Without it, SQLite would begin
+        # anew after each write of the service.
+        original.execute("BEGIN")
+        original.execute("SELECT 1 FROM sqlite_schema").fetchone()
+        original.backup(copy, pages=PAGES_A_STEP, progress=lambda _, left, total: progress("pages copied", total - left, total))
+        original.execute("ROLLBACK")
         copy.execute("PRAGMA journal_mode=DELETE")  # the copy is one file, complete in itself
-        problems = integrity(copy)
+        problems = integrity(copy, progress)
         if problems:
             raise BackupInvalidError(problems)
-        return contents(copy)
+        return contents(copy, progress)

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from billing_service.domain.deployment import CHECKOUT_PREFIXES, Mode
 from billing_service.operations.heads import head_line
+from billing_service.operations.progress import Progress, read_bytes, unheard
 
 FORMAT = 3
 FORMATS_READ = (2, 3)
@@ -18,6 +19,8 @@ FORMATS_READ = (2, 3)
 MANIFEST_SUFFIX = ".manifest.json"
 MANIFEST_BYTES_MAX = 1 << 20
 BUSY_TIMEOUT_S = 30.0
+INSTRUCTIONS_BETWEEN = 1_000_000
+"""Of SQLite's, between two words that it is still at it: some tens of milliseconds."""
 
 _SUMS = {
     "entries_microcredits": "SELECT COALESCE(SUM(amount), 0) FROM entries",
@@ -74,19 +77,32 @@ def connect(path: Path, mode: str) -> sqlite3.Connection:
     return connection
 
 
-def integrity(connection: sqlite3.Connection) -> list[str]:
-    """What is broken in the file; empty when it is sound."""
-    rows = [str(row[0]) for row in connection.execute("PRAGMA integrity_check(20)")]
+def integrity(connection: sqlite3.Connection, progress: Progress = unheard) -> list[str]:
+    """What is broken in the file; empty when it is sound. SQLite does not say how far it has come, only that it is at it."""
+
+    def at_it() -> int:
+        progress("soundness checked", 0, None)
+        return 0
+
+    connection.set_progress_handler(at_it, INSTRUCTIONS_BETWEEN)
+    try:
+        rows = [str(row[0]) for row in connection.execute("PRAGMA integrity_check(20)")]
+    finally:
+        connection.set_progress_handler(None, 0)
     return [] if rows == ["ok"] else [f"integrity: {row}" for row in rows]
 
 
-def contents(connection: sqlite3.Connection) -> Contents:
+def contents(connection: sqlite3.Connection, progress: Progress = unheard) -> Contents:
     """Raises BackupInvalidError when there is no schema."""
     names = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite!_%' ESCAPE '!' ORDER BY name"
     tables = [str(row[0]) for row in connection.execute(names)]
+    migration, counts = _migration(connection), {}
+    for number, table in enumerate(tables):
+        progress("tables counted", number, len(tables))
+        counts[table] = _one_integer(connection, f'SELECT COUNT(*) FROM "{table}"')  # noqa: S608 - a name from the schema
     return Contents(
-        migration=_migration(connection),
-        counts={table: _one_integer(connection, f'SELECT COUNT(*) FROM "{table}"') for table in tables},  # noqa: S608 - a name from the schema
+        migration=migration,
+        counts=counts,
         sums={name: _one_integer(connection, query) for name, query in _SUMS.items()},
         heads=_heads(connection),
         **_deployment(connection, tables),
@@ -171,9 +187,10 @@ def read_manifest(path: Path) -> Manifest:
         raise BackupInvalidError([f"{path} is not a manifest"]) from None
 
 
-def sha256_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def sha256_of(path: Path, progress: Progress = unheard) -> str:
+    digest = hashlib.sha256()
+    read_bytes(path, digest.update, progress)
+    return digest.hexdigest()
 
 
 def flush(path: Path) -> None:

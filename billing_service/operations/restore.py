@@ -4,7 +4,6 @@ A backup is proven in a copy that is thrown away: what goes back is the file tha
 """
 
 import os
-import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -25,6 +24,7 @@ from billing_service.operations.manifest import (
     read_manifest,
     sha256_of,
 )
+from billing_service.operations.progress import Progress, copy_bytes, unheard
 from billing_service.operations.verify import verify_ledger
 from billing_service.storage.database_url import SqliteFile
 from billing_service.storage.file_lock import FileLock
@@ -35,27 +35,28 @@ LEFT_BEHIND = ("", "-wal", "-shm", "-journal")
 """SQLite would apply the journal of a database that is gone to the one that takes its place."""
 
 
-async def verify_backup(file: Path) -> tuple[Manifest, Report]:
+async def verify_backup(file: Path, progress: Progress = unheard) -> tuple[Manifest, Report]:
     """Restores a backup into a temporary directory, brings it to this program's schema, and verifies its ledger.
 
     Raises BackupInvalidError. The backup itself is only read.
     """
-    manifest = _check_file(file)
-    return manifest, await prove_backup(file, manifest)
+    manifest = _check_file(file, progress)
+    return manifest, await prove_backup(file, manifest, progress)
 
 
-async def prove_backup(file: Path, manifest: Manifest) -> Report:
+async def prove_backup(file: Path, manifest: Manifest, progress: Progress = unheard) -> Report:
     """Verifies what a backup holds, in a copy that is thrown away. Raises BackupInvalidError."""
     with TemporaryDirectory(prefix="billing-restore-") as directory:
         restored = Path(directory) / "restored.db"
-        shutil.copyfile(file, restored)
-        problems = _compare(restored, manifest)
+        restored.touch(mode=0o600)
+        copy_bytes(file, restored, progress)
+        problems = _compare(restored, manifest, progress)
         if problems:
             raise BackupInvalidError(problems)
-        return await _prove(restored)
+        return await _prove(restored, progress)
 
 
-async def restore_backup(file: Path, target: Path, mode: Mode | None) -> tuple[Manifest, Report]:
+async def restore_backup(file: Path, target: Path, mode: Mode | None, progress: Progress = unheard) -> tuple[Manifest, Report]:
     """Proves a backup, then puts it where a database is to be: whole, or not at all. `mode`: of whoever will serve it; None: not said.
 
     Raises ModeUnfitError, and BackupInvalidError when it can't be relied on or something is in its place, DatabaseInUseError, OSError.
@@ -64,10 +65,10 @@ async def restore_backup(file: Path, target: Path, mode: Mode | None) -> tuple[M
     lock = FileLock(target)  # nobody makes a database there meanwhile
     try:
         _confirm_free(target)
-        manifest = _check_file(file)
+        manifest = _check_file(file, progress)
         _confirm_mode(file, manifest, mode)
-        report = await prove_backup(file, manifest)
-        _put(file, target, manifest)
+        report = await prove_backup(file, manifest, progress)
+        _put(file, target, manifest, progress)
     finally:
         lock.release()
     return manifest, report
@@ -98,13 +99,13 @@ def _confirm_free(target: Path) -> None:
         raise BackupInvalidError([f"{path} exists: a restore replaces nothing; move it away first" for path in there])
 
 
-def _put(file: Path, target: Path, manifest: Manifest) -> None:
+def _put(file: Path, target: Path, manifest: Manifest, progress: Progress) -> None:
     partial = target.with_name(f"{target.name}.{os.getpid()}.partial")
     partial.touch(mode=0o600, exist_ok=False)
     try:
-        shutil.copyfile(file, partial)
+        copy_bytes(file, partial, progress)
         flush(partial)
-        if sha256_of(partial) != manifest.sha256:
+        if sha256_of(partial, progress) != manifest.sha256:
             raise BackupInvalidError(["the file was changed, or damaged, while it was read"])
         try:
             os.link(partial, target)  # unlike a rename, it replaces nothing
@@ -115,29 +116,29 @@ def _put(file: Path, target: Path, manifest: Manifest) -> None:
     flush(target.parent)
 
 
-def _check_file(file: Path) -> Manifest:
+def _check_file(file: Path, progress: Progress) -> Manifest:
     manifest = read_manifest(manifest_path(file))
     if not file.is_file():
         raise BackupInvalidError([f"there is no backup at {file}"])
     problems = []
     if (size := file.stat().st_size) != manifest.file_bytes:
         problems.append(f"the file has {size:,} bytes, its manifest says {manifest.file_bytes:,}")
-    if sha256_of(file) != manifest.sha256:
+    if sha256_of(file, progress) != manifest.sha256:
         problems.append("the file's SHA-256 is not the manifest's: it was changed or damaged")
     if problems:
         raise BackupInvalidError(problems)
     return manifest
 
 
-def _compare(restored: Path, manifest: Manifest) -> list[str]:
+def _compare(restored: Path, manifest: Manifest, progress: Progress) -> list[str]:
     with closing(connect(restored, "ro")) as connection:
         try:
-            return integrity(connection) + differences(manifest, contents(connection))
+            return integrity(connection, progress) + differences(manifest, contents(connection, progress))
         except sqlite3.Error as error:
             return [f"the backup is no sound database: {error}"]
 
 
-async def _prove(restored: Path) -> Report:
+async def _prove(restored: Path, progress: Progress) -> Report:
     try:
         await migrate(SqliteFile(restored))
     except Exception as error:
@@ -145,7 +146,7 @@ async def _prove(restored: Path) -> Report:
         raise BackupInvalidError([line]) from error
     store = await open_sqlite(restored)
     try:
-        report = await verify_ledger(store)
+        report = await verify_ledger(store, progress=progress)
     finally:
         await store.close()
     if report.differences:

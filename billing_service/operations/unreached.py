@@ -1,10 +1,12 @@
 """Finds what no account's chain reaches: rows that were added beside it, and accounts that were cut short together with their heads'
 versions."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
+from typing import Final
 
 from billing_service.operations.differences import Report
+from billing_service.operations.progress import Progress, unheard
 from billing_service.storage.statements import Statement, Work
 from billing_service.storage.store import Store
 from billing_service.storage.verify_rows import COUNTS, ENTRIES_END, LOOSE_ENTRIES, LOOSE_LOTS, LOTS_END, MISCOUNTED
@@ -15,18 +17,33 @@ LAST = "\U0010ffff" * 300
 """Comes after every id, in the order of their bytes."""
 
 
-async def unreached(store: Store) -> AsyncIterator[Report]:
+async def unreached(store: Store, progress: Progress = unheard) -> AsyncIterator[Report]:
     """Searches the whole ledger. Gives what was found after each read."""
-    yield await store.read(_counted)
-    for ends, search in ((ENTRIES_END, _loose_entries), (LOTS_END, _loose_lots)):
-        if store.name != "sqlite":
-            # Some keep an account's rows together and have no ranges of times; and a long read keeps no journal from shrinking.
-            yield await store.read(partial(search, FIRST, LAST))
-            continue
-        after = FIRST
+    yield await count(store)
+    for what in SEARCHES:
+        after, ranges = FIRST, 0
         while after != LAST:
-            report, after = await store.read(partial(_next_range, ends, search, after))
+            progress(f"{what} searched", ranges * ROWS_A_READ, None)
+            report, after = await search(store, what, after)
+            ranges += 1
             yield report
+
+
+async def count(store: Store) -> Report:
+    """Whether there are as many transactions as chains reach, and where not."""
+    return await store.read(_counted)
+
+
+async def search(store: Store, what: str, after: str) -> tuple[Report, str]:
+    """Searches the next rows, in order of their ids, for what no chain reaches; answers where to go on, LAST at the end.
+
+    `what`: a key of SEARCHES. A range on SQLite, where a long read keeps the journal from shrinking; all of them elsewhere, since some
+    stores keep an account's rows together and have no ranges of times.
+    """
+    ends, loose = SEARCHES[what]
+    if store.name != "sqlite":
+        return await store.read(partial(loose, after, LAST)), LAST
+    return await store.read(partial(_next_range, ends, loose, after))
 
 
 def _counted() -> Work[Report]:
@@ -39,10 +56,10 @@ def _counted() -> Work[Report]:
     return report
 
 
-def _next_range(ends: Statement, search: Callable[[str, str], Work[Report]], after: str) -> Work[tuple[Report, str]]:
+def _next_range(ends: Statement, loose: Callable[[str, str], Work[Report]], after: str) -> Work[tuple[Report, str]]:
     rows = yield ends(after, ROWS_A_READ)
     until = rows[0][0] if rows else LAST
-    return (yield from search(after, until)), until
+    return (yield from loose(after, until)), until
 
 
 def _loose_entries(after: str, until: str) -> Work[Report]:
@@ -57,3 +74,10 @@ def _loose_lots(after: str, until: str) -> Work[Report]:
     for account_id, lot_id in (yield LOOSE_LOTS(after, until)):
         report.compare(account_id, f"account of lot {lot_id}", "a row", "none")
     return report
+
+
+SEARCHES: Final[Mapping[str, tuple[Statement, Callable[[str, str], Work[Report]]]]] = {
+    "entries": (ENTRIES_END, _loose_entries),
+    "lots": (LOTS_END, _loose_lots),
+}
+"""Where a range of rows ends, and what finds the loose ones in it."""

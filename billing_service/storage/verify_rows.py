@@ -62,6 +62,7 @@ COUNTS = searching(
         select(func.coalesce(func.sum(accounts.c.version), literal_column("0"))).scalar_subquery(),
     ),
 )
+TOTAL = searching("count transactions that chains reach", select(func.coalesce(func.sum(accounts.c.version), literal_column("0"))))
 MISCOUNTED = searching(
     "find accounts with other transactions than their chain's",
     select(_COUNTED.c.account_id, _VERSION, _COUNTED.c.found)
@@ -143,6 +144,12 @@ def next_heads(after: str, page: int) -> Work[list[tuple[str, int, bytes]]]:
 
 def one_account(account_id: str) -> Work[list[Sequence[Any]]]:
     return list((yield ONE_ACCOUNT(account_id)))
+
+
+def transaction_total() -> Work[int]:
+    """Transactions that the accounts' chains reach, by their versions."""
+    ((total,),) = yield TOTAL()
+    return int(total)
 
 
 def links(account_id: str, newest: str, page: int) -> Work[list[Transaction]]:

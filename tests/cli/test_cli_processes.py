@@ -2,9 +2,12 @@
 
 import asyncio
 import json
+import os
 import signal
 import socket
 import sqlite3
+import subprocess
+import sys
 
 import httpx
 import pytest
@@ -267,3 +270,27 @@ def test_programs_are_answered_about_the_database_too(billing, tmp_path):
     restored = answer("restore", tmp_path / "copy.db")
     assert (restored["sha256"], restored["restored_to"]) == (copied["sha256"], str(tmp_path / "restored.db"))
     assert answer("health", "--address", "127.0.0.1:9", code=1) == {"address": "127.0.0.1:9", "serving": False}
+
+
+IN_USE = """
+import sys
+from billing_service.cli import app
+try:
+    app(sys.argv[1:])
+except SystemExit as end:
+    print(end.code, *sorted({"sqlalchemy", "alembic", "stripe", "asyncpg"} & sys.modules.keys()))
+"""
+
+
+@pytest.mark.parametrize("command", [["verify", "--offline"], ["heads", "new"], ["keys", "create", "ops", "--scope", "admin", "--offline"]])
+def test_a_file_in_use_is_told_before_anything_is_loaded_that_takes_its_time(processes, tmp_path, command):
+    """On a busy machine what a database needs takes seconds to load."""
+    serving = processes.start("serve", cwd=tmp_path, **service_settings())
+    serving.read_until("serving")
+    plain = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")}
+    settings = {"DATABASE_URL": "sqlite:///ledger.db", "BILLING_API_KEY_PEPPER": PEPPER}
+    arguments = [sys.executable, "-c", IN_USE, *command]
+    asked = subprocess.run(arguments, cwd=tmp_path, env=plain | settings, capture_output=True, text=True, check=False)
+    assert asked.stdout == "1\n", asked.stderr
+    assert asked.stderr.startswith("ledger.db is in use by another process")
+    assert serving.stop() == 0

@@ -1,19 +1,11 @@
 """Lists never end in silence: when there is more than is shown, a last line on standard error says so, also beside JSON."""
 
 import json
-import os
-import pty
-import re
-import struct
-import subprocess
-import sys
-import termios
-from contextlib import suppress
-from fcntl import ioctl
 
 import pytest
 import typer
 from billing_client import BillingClient, Deduction
+from terminals import in_a_terminal, lines_of
 
 from billing_service.cli import app
 
@@ -139,33 +131,11 @@ def test_who_owes_is_found(operate, dev_stack, account):
     assert "-2.5" in operate("accounts", "list", "--owing")
 
 
-def in_a_terminal(columns, *arguments, **env):
-    """What a command says on a terminal of this many columns, without its colours."""
-    ours, theirs = pty.openpty()
-    ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
-    plain = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "billing_service.cli", *arguments],
-        env={**plain, "TERM": "xterm", **env},
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-    )
-    os.close(theirs)
-    said = b""
-    with suppress(OSError):  # the other side of the terminal is closed
-        while piece := os.read(ours, 65_536):
-            said += piece
-    os.close(ours)
-    assert process.wait(60) == 0, said
-    return re.sub(r"\x1b\[[0-9;]*m", "", said.decode()).splitlines()
-
-
 @pytest.mark.parametrize("columns", [80, 200])
 @pytest.mark.parametrize("name", ["transactions", "refunds list"])
 def test_on_a_real_terminal_ids_are_whole(operate, dev_stack, filled, name, columns):
     ids = {row.get("transaction_id") or row["refund_id"] for row in json.loads(operate(*typed(name, filled, "--all", "--json")))}
-    lines = in_a_terminal(columns, *typed(name, filled, "--all"), BILLING_ADDRESS=dev_stack[0])
+    lines = lines_of(in_a_terminal(columns, *typed(name, filled, "--all"), BILLING_ADDRESS=dev_stack[0]))
     assert all(len(line) <= columns for line in lines)
     assert ids <= {word for line in lines for word in line.split()}
     assert any(line.startswith("    ") for line in lines) is (columns == 80)

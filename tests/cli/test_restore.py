@@ -99,8 +99,8 @@ async def test_a_damaged_backup_leaves_nothing(backup, place):
 async def test_a_backup_that_changes_after_its_proof_leaves_nothing(backup, place, monkeypatch):
     checked = restoring.prove_backup
 
-    async def then_damage(file, manifest):
-        proven = await checked(file, manifest)
+    async def then_damage(file, manifest, progress):
+        proven = await checked(file, manifest, progress)
         os.truncate(file, 8192)
         return proven
 

@@ -11,6 +11,7 @@ import pytest
 from billing_client import AsyncBillingClient, BillingClient
 from fake_service import METHODS
 from google.protobuf.message_factory import GetMessageClass
+from prepaid.billing.v1.admin_pb2 import VerifyLedgerResponse
 from prepaid.billing.v1.transactions_pb2 import ListTransactionsResponse, Transaction
 
 DERIVATION = runpy.run_path(str(Path(__file__).parents[2] / "clients" / "python" / "derive_async.py"))
@@ -31,7 +32,9 @@ def public(kind) -> set[str]:
 
 
 def test_the_surface_is_pinned():
-    pagers = {f"iter_{name}" for name in ("transactions", "purchases", "refunds", "accounts", "stripe_events", "audit_records")}
+    pagers = {
+        f"iter_{name}" for name in ("transactions", "purchases", "refunds", "accounts", "stripe_events", "audit_records", "verification")
+    }
     lifecycle = {"close", "from_env", "from_options", "is_serving"}
     for client in CLIENTS:
         assert public(client) == {snake_case(method.name) for method in METHODS.values()} | pagers | lifecycle
@@ -136,6 +139,20 @@ async def test_pagers_read_every_page_once(service, client_class, listed):
         ("second", 2),
         ("third", 2),
     ]
+
+
+@pytest.mark.parametrize("client_class", CLIENTS)
+async def test_a_verification_is_read_part_by_part(service, client_class):
+    parts = [VerifyLedgerResponse(transaction_count=2, transaction_total=5, next_page_token="more"), VerifyLedgerResponse(account_count=1)]
+    service.script = list(parts)
+    if client_class is BillingClient:
+        with BillingClient(service.address) as client:
+            found = list(client.iter_verification(page_size=2))
+    else:
+        async with AsyncBillingClient(service.address) as client:
+            found = [part async for part in client.iter_verification(page_size=2)]
+    assert found == parts
+    assert [(attempt.request.page_token, attempt.request.page_size) for attempt in service.attempts] == [("", 2), ("more", 2)]
 
 
 def test_a_pager_reads_no_page_that_nobody_asked_for(service):

@@ -8,6 +8,10 @@ REFUND_ROWS = "billing_service/storage/refund_rows.py"
 MIGRATION = "billing_service/storage/migrations/sql/0002_real_ground.sqlite.sql"
 LISTED = "end_to_end/test_refunds_listed.py"
 
+BACKUP = "billing_service/operations/backup.py"
+PARTS = "billing_service/operations/verify_parts.py"
+PROGRESS = "operations/test_progress.py"
+
 OPERATORS = (
     Sabotage(
         "who names a refund refunds its purchase",
@@ -40,5 +44,21 @@ OPERATORS = (
         "refunds.c.status == literal_column(\"'PENDING'\")",
         "refunds.c.status == literal_column(\"'FAILED'\")",
         (f"{LISTED}::test_a_pending_refund_is_told_as_pending_until_stripe_settles_it[sqlite]",),
+    ),
+    Sabotage(
+        "a backup in steps of many moments",
+        "P22",
+        BACKUP,
+        '        original.execute("BEGIN")\n        original.execute("SELECT 1 FROM sqlite_schema").fetchone()\n',
+        '        original.execute("BEGIN")\n',
+        (f"{PROGRESS}::test_a_backup_in_steps_is_one_moment_though_others_write",),
+    ),
+    Sabotage(
+        "a verification in parts that leaves out what no chain reaches",
+        "P40",
+        PARTS,
+        '    return Place(following[0], "") if following else None\n',
+        '    return Place(following[0], "") if following and what != ACCOUNTS else None\n',
+        ("operations/test_verify.py::test_what_no_account_has_shows_wherever_it_lies[1-sqlite-acme 2-lot of nobody]",),
     ),
 )

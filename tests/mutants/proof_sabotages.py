@@ -52,8 +52,8 @@ PROOF = (
         "verify searches up to the last row that belongs to somebody",
         "P40",
         UNREACHED,
-        "    return (yield from search(after, until)), until\n",
-        "    return (yield from search(after, until)) if rows else Report(), until\n",
+        "    return (yield from loose(after, until)), until\n",
+        "    return (yield from loose(after, until)) if rows else Report(), until\n",
         (f"{PROVING}::test_what_no_account_has_shows_wherever_it_lies",),
     ),
     Sabotage(

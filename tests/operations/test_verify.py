@@ -6,8 +6,10 @@ from tampering import tamper
 
 from billing_service.ledger.writer import LedgerWriter
 from billing_service.operations import unreached, verify
+from billing_service.operations.differences import Report
 from billing_service.operations.heads import HeadsInvalidError, export_heads, read_heads
 from billing_service.operations.verify import verify_ledger
+from billing_service.operations.verify_parts import START, verify_part
 
 pytestmark = pytest.mark.unchecked_ledger
 
@@ -23,6 +25,20 @@ async def books(store, clock, ids):
     await writer.submit(deduction("beta", 7, "k"))
     await writer.close()
     return store
+
+
+async def verified(books):
+    """The report of one walk, which parts of every length add up to."""
+    whole = await verify_ledger(books)
+    for transactions_max in (1, 6, 1_000):
+        added, total, place, parts = Report(), 0, START, 0
+        while place is not None:
+            part = await verify_part(books, place, transactions_max)
+            added.add(part.report)
+            total, place, parts = total + part.transaction_total, part.next, parts + 1
+        assert added == whole
+        assert parts >= 3
+    return whole
 
 
 SECOND = "account_id = 'acme' AND version = 3"
@@ -76,7 +92,7 @@ TAMPERINGS = [
 @pytest.mark.parametrize(("statements", "subject"), [row[1:] for row in TAMPERINGS], ids=[row[0] for row in TAMPERINGS])
 async def test_tampering_shows(books, database, statements, subject):
     tamper(database, *statements)
-    report = await verify_ledger(books)
+    report = await verified(books)
     assert any(subject in difference.subject for difference in report.differences), report.differences
 
 
@@ -103,7 +119,7 @@ def ranges(request, monkeypatch):
 async def test_what_no_account_has_shows_wherever_it_lies(books, database, beside, nobody):
     statement, subject = beside
     tamper(database, statement.format(nobody))
-    report = await verify_ledger(books)
+    report = await verified(books)
     assert [(each.account_id, each.subject) for each in report.differences] == [(nobody, subject)]
 
 
@@ -116,7 +132,7 @@ async def test_a_search_is_made_of_short_reads_where_a_long_one_would_keep_the_j
 
 
 async def test_clean_books_have_no_difference(books):
-    report = await verify_ledger(books)
+    report = await verified(books)
     assert (report.accounts, report.transactions, report.entries, report.differences) == (2, 7, 7, [])
 
 

@@ -234,15 +234,41 @@ class CreditAdministrationMethods(Connection):
                 return
 
     def verify_ledger(
-        self, *, account_id: str = "", timeout_s: float | None = None, headers: Headers | None = None
+        self,
+        *,
+        account_id: str = "",
+        page_size: int = 0,
+        page_token: str = "",
+        timeout_s: float | None = None,
+        headers: Headers | None = None,
     ) -> VerifyLedgerResponse:
         """Recompute balances from the ledger's entries, and read every difference, at most 1,000; none proves them.
 
-        `account_id`: only this one; empty: all, which reads the whole ledger and has 300 s unless `timeout_s` says
-        otherwise.
-        Raises AccountNotFound.
+        `account_id`: only this one; empty: all, which reads the whole ledger and has the time of one call.
+        `page_size`: in transactions, 1 to 1,000,000: verifies a part, which ends with the account that brings it to as many; 0: everything
+        in one answer. `page_token`: `next_page_token` of the part before. See `iter_verification`.
+        Raises AccountNotFound, InvalidField.
 
-            proof = client.verify_ledger()
-            print(proof.account_count, "accounts,", len(proof.differences), "differences")
+            proof = client.verify_ledger(account_id="alice")
+            print(proof.transaction_count, "transactions,", len(proof.differences), "differences")
         """
-        return self._call(self._admin.VerifyLedger, VerifyLedgerRequest(account_id=account_id), timeout_s, headers)
+        request = VerifyLedgerRequest(account_id=account_id, page_size=page_size, page_token=page_token)
+        return self._call(self._admin.VerifyLedger, request, timeout_s, headers)
+
+    def iter_verification(
+        self, *, page_size: int = 20_000, timeout_s: float | None = None, headers: Headers | None = None
+    ) -> Iterator[VerifyLedgerResponse]:
+        """Verify the whole ledger, however long, part by part as they are consumed; `timeout_s` is for each part.
+
+        `page_size`: transactions of a part, 1 to 1,000,000. The first part says how many there are in all (`transaction_total`).
+
+            for part in client.iter_verification():
+                print(part.transaction_count, "transactions,", len(part.differences), "differences")
+        """
+        page_token = ""
+        while True:
+            page = self.verify_ledger(page_size=page_size, page_token=page_token, timeout_s=timeout_s, headers=headers)
+            yield page
+            page_token = page.next_page_token
+            if not page_token:
+                return

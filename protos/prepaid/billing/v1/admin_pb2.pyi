@@ -575,21 +575,31 @@ Global___ReplayStripeEventResponse: _TypeAlias = ReplayStripeEventResponse  # no
 
 @_typing.final
 class VerifyLedgerRequest(_message.Message):
-    """Asks to verify the ledger."""
+    """Asks to verify the ledger, in one answer or in parts. A ledger whose verification takes longer than a call may is verified in parts."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     account_id: _builtins.str
     """Only this account; empty: all of them."""
+    page_size: _builtins.int
+    """Transactions after which a part ends, with the account that it is at: 1 to 1,000,000. More is cut to that; negative is refused.
+    0: everything in one answer. One account is never split: account_id has it in one answer.
+    """
+    page_token: _builtins.str
+    """From the previous part; account_id must be the same. Empty: from the start."""
     def __init__(
         self,
         *,
         account_id: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -639,12 +649,18 @@ class VerifyLedgerResponse(_message.Message):
     TRANSACTION_COUNT_FIELD_NUMBER: _builtins.int
     ENTRY_COUNT_FIELD_NUMBER: _builtins.int
     DIFFERENCES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    TRANSACTION_TOTAL_FIELD_NUMBER: _builtins.int
     account_count: _builtins.int
-    """Accounts recomputed."""
+    """Accounts recomputed, in this part."""
     transaction_count: _builtins.int
-    """Transactions read."""
+    """Transactions read, in this part."""
     entry_count: _builtins.int
-    """Entries read."""
+    """Entries read, in this part."""
+    next_page_token: _builtins.str
+    """For the next part; empty on the last, and where everything is in one answer."""
+    transaction_total: _builtins.int
+    """Transactions of the whole ledger, counted before the first part; 0 in later parts, and where everything is in one answer."""
     @_builtins.property
     def differences(self) -> _containers.RepeatedCompositeFieldContainer[Global___LedgerDifference]:
         """Every difference, at most 1,000; empty: the ledger proves every balance."""
@@ -656,10 +672,12 @@ class VerifyLedgerResponse(_message.Message):
         transaction_count: _builtins.int = ...,
         entry_count: _builtins.int = ...,
         differences: _abc.Iterable[Global___LedgerDifference] | None = ...,
+        next_page_token: _builtins.str = ...,
+        transaction_total: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_count", b"account_count", "differences", b"differences", "entry_count", b"entry_count", "transaction_count", b"transaction_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_count", b"account_count", "differences", b"differences", "entry_count", b"entry_count", "next_page_token", b"next_page_token", "transaction_count", b"transaction_count", "transaction_total", b"transaction_total"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
