@@ -12,7 +12,7 @@ EARLY, LATE = "1999-12-31T23:59:59Z", "2020-01-01T00:00:00Z"
 ACCOUNT = {"account_id": "{payer}"}
 VALID = {
     "CreateAccount": {"account_id": "{free}"},
-    "UpdateAccount": ACCOUNT | {"name": "Ada"},
+    "UpdateAccount": ACCOUNT | {"name": "Ada", "metadata": {"entries": {"n": "1"}}},
     "GetAccount": ACCOUNT,
     "GetBalance": ACCOUNT,
     "ListTransactions": ACCOUNT,

@@ -106,6 +106,9 @@ async def filled(stack, wire, rpc, payer):  # noqa: C901 - a case for each word 
                 world["event"] = next(event.event_id for event in events if event.event_type == "checkout.session.completed")
             case "pending":
                 world["pending"] = (await wire.do("CreatePurchase", account_id=payer, package_code="starter")).purchase.purchase_id
+            case "session":
+                made = await wire.do("CreatePurchase", account_id=payer, package_code="starter")
+                world["session"] = made.purchase.checkout_session_id
             case "refund":
                 bought = await stack.buy(payer)
                 world["refund"] = (await wire.do("Refund", purchase_id=bought.purchase_id, amount_minor=1)).refund.refund_id

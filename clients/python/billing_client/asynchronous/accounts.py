@@ -75,9 +75,16 @@ class AccountMethods(Connection):
         timeout_s: float | None = None,
         headers: Headers | None = None,
     ) -> UpdateAccountResponse:
-        """Change what is known of an account, here and at Stripe. None leaves a part as it is; empty text and an empty map clear it.
+        """Change what is known of an account, here and at Stripe. None leaves a part as it is; one of the three is wanted.
 
-        `metadata` takes the place of all that there are.
+        `email`: for receipts, at most 320 characters, such as Stripe takes; empty: none from now on.
+        `name`: at most 256 characters; empty: none from now on.
+        `metadata`: new notes in the place of all that there are, with the limits of `create_account`; empty: none from now on.
+
+        Raises AccountNotFound. What Stripe does not take now, it is told again by a repeat with the same key or by the next purchase.
+
+            updated = await client.update_account(account_id="user-1", email="ada@example.org")
+            print(updated.account.email)
         """
         request = UpdateAccountRequest(
             account_id=account_id,
