@@ -113,6 +113,8 @@ class CheckoutReport(Protocol):
     @property
     def amount_tax_minor(self) -> int: ...
     @property
+    def amount_shipping_minor(self) -> int: ...
+    @property
     def currency(self) -> str | None: ...
     @property
     def livemode(self) -> bool: ...
@@ -168,7 +170,7 @@ def check_payment(
 ) -> Mismatch | None:
     """None when the reported session is the one that was sold, else everything that differs.
 
-    The total may be lower than the price by a discount where promotion codes are allowed, and higher by tax alone.
+    The total may be lower than the price by a discount where promotion codes are allowed, and higher by tax and shipping alone.
     """
     expected_actual = [
         ("livemode", livemode_expected, report.livemode),
@@ -184,7 +186,7 @@ def check_payment(
     if report.amount_discount_minor > 0 and not promotion_codes_allowed:
         differences.append(Difference("amount_discount", "0", str(report.amount_discount_minor)))
     lowest_minor = max(0, snapshot.amount_minor - report.amount_discount_minor)
-    highest_minor = lowest_minor + report.amount_tax_minor
+    highest_minor = lowest_minor + report.amount_tax_minor + report.amount_shipping_minor
     if report.amount_total_minor is None or not lowest_minor <= report.amount_total_minor <= highest_minor:
         differences.append(Difference("amount_total", f"{lowest_minor} to {highest_minor}", str(report.amount_total_minor)))
     if report.payment_status == "no_payment_required" and report.amount_total_minor != 0:

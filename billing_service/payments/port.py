@@ -92,6 +92,7 @@ class CheckoutSession:
     amount_tax_minor: int
     currency: str
     livemode: bool
+    amount_shipping_minor: int = 0
 
 
 @dataclass(frozen=True, slots=True)

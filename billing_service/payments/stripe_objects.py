@@ -28,6 +28,7 @@ def checkout_session(answer: Mapping[str, Any]) -> CheckoutSession:
         amount_total_minor=_whole(answer, "amount_total"),
         amount_discount_minor=_whole(totals, "amount_discount", absent=0),
         amount_tax_minor=_whole(totals, "amount_tax", absent=0),
+        amount_shipping_minor=_whole(totals, "amount_shipping", absent=0),
         currency=_text(answer, "currency"),
         livemode=_flag(answer, "livemode"),
     )

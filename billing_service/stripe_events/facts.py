@@ -38,7 +38,7 @@ class NoFact:
 class CheckoutFact:
     """A Checkout Session at the moment of the event; fits `domain.purchases.CheckoutReport`.
 
-    Amounts and currency are None, and discount and tax 0, where `news` is not of money.
+    Amounts and currency are None, and discount, tax and shipping 0, where `news` is not of money.
     """
 
     session_id: str
@@ -56,6 +56,7 @@ class CheckoutFact:
     amount_total_minor: int | None
     amount_discount_minor: int
     amount_tax_minor: int
+    amount_shipping_minor: int
     currency: str | None
     livemode: bool
     news: PurchaseNews | None
@@ -130,6 +131,7 @@ def checkout_fact(envelope: Envelope) -> Fact:
         amount_total_minor=None,
         amount_discount_minor=0,
         amount_tax_minor=0,
+        amount_shipping_minor=0,
         currency=None,
         livemode=_livemode(envelope, fields),
         news=None,
@@ -144,6 +146,7 @@ def checkout_fact(envelope: Envelope) -> Fact:
         amount_total_minor=fields.optional_amount("amount_total"),
         amount_discount_minor=fields.part_amount("total_details", "amount_discount"),
         amount_tax_minor=fields.part_amount("total_details", "amount_tax"),
+        amount_shipping_minor=fields.part_amount("total_details", "amount_shipping"),
         currency=fields.optional_currency(),
     )
 

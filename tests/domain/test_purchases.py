@@ -43,6 +43,7 @@ class Report:
     amount_total_minor: int | None = 4_500
     amount_discount_minor: int = 0
     amount_tax_minor: int = 0
+    amount_shipping_minor: int = 0
     currency: str | None = "usd"
     livemode: bool = False
 
@@ -72,6 +73,11 @@ def check(snapshot=SNAPSHOT, *, livemode_expected=False, promotion_codes_allowed
         ({"amount_total_minor": 4_501}, Difference("amount_total", "4500 to 4500", "4501")),
         ({"amount_total_minor": None}, Difference("amount_total", "4500 to 4500", "None")),
         ({"amount_tax_minor": 300, "amount_total_minor": 4_801}, Difference("amount_total", "4500 to 4800", "4801")),
+        (
+            {"amount_tax_minor": 300, "amount_shipping_minor": 700, "amount_total_minor": 5_501},
+            Difference("amount_total", "4500 to 5500", "5501"),
+        ),
+        ({"amount_shipping_minor": 700, "amount_total_minor": 4_499}, Difference("amount_total", "4500 to 5200", "4499")),
         ({"amount_discount_minor": 500, "amount_total_minor": 4_000}, Difference("amount_discount", "0", "500")),
         ({"payment_status": "no_payment_required"}, Difference("payment_status", "paid", "no_payment_required")),
     ],
@@ -105,6 +111,8 @@ def test_everything_that_differs_is_told():
     [
         {},
         {"amount_tax_minor": 300, "amount_total_minor": 4_800},
+        {"amount_tax_minor": 300, "amount_shipping_minor": 700, "amount_total_minor": 5_500},
+        {"amount_shipping_minor": 700, "amount_total_minor": 5_200},
         {"amount_tax_minor": 300, "amount_total_minor": 4_500},
         {"promotion_codes_allowed": True, "amount_discount_minor": 500, "amount_total_minor": 4_000},
         {"promotion_codes_allowed": True, "amount_discount_minor": 500, "amount_tax_minor": 200, "amount_total_minor": 4_200},

@@ -247,7 +247,7 @@ class Purchase(_message.Message):
     refunded_minor: _builtins.int
     """Money given back or promised back, in the currency's smallest unit: refunds PENDING and SUCCEEDED."""
     paid_minor: _builtins.int
-    """Money really paid, in the currency's smallest unit; below amount_minor when a promotion code was used."""
+    """Money really paid, in the currency's smallest unit: below amount_minor when a promotion code was used, above it by tax and shipping."""
     reversed_microcredits: _builtins.int
     """Credits taken back so far, in microcredits."""
     refund_pending_minor: _builtins.int
