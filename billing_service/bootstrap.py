@@ -37,6 +37,7 @@ from billing_service.jobs.heads import HeadsExport
 from billing_service.jobs.key_uses import KeyUses
 from billing_service.jobs.loops import Loop
 from billing_service.jobs.metrics import JobMetrics
+from billing_service.jobs.paid_purchases import PaidPurchases
 from billing_service.jobs.verification import Verification
 from billing_service.ledger.reader import BalanceReader
 from billing_service.ledger.writer import LedgerWriter
@@ -58,6 +59,7 @@ SWITCH_INTERVAL_S = 0.0005
 CHECKOUT_LIFETIME_US = 23 * 3_600 * 1_000_000
 """Stripe allows 24 hours from its own clock; an hour is left for the difference and for a resumed call."""
 KEY_USE_INTERVAL_S = 30.0
+PAID_PURCHASES_INTERVAL_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,9 +151,11 @@ def _spare_the_collector(closing: AsyncExitStack) -> None:
 
 def _start_jobs(settings: Settings, environment: Environment, uses: KeyUses, closing: AsyncExitStack) -> JobMetrics:
     """Starts the loops; `closing` ends them. Answers their figures."""
+    paid = PaidPurchases(environment.store, system_clock_us)
     loops = [
         Loop("expiry", partial(_sweep, environment, UnhurriedClock(system_clock_us)), settings.expiry_sweep_interval_s),
         Loop("key uses", uses.write, KEY_USE_INTERVAL_S),
+        Loop("paid purchases", paid.run, PAID_PURCHASES_INTERVAL_S),
     ]
     heads = verification = None
     if settings.heads_directory is not None:
@@ -164,7 +168,7 @@ def _start_jobs(settings: Settings, environment: Environment, uses: KeyUses, clo
         closing.push_async_callback(loop.stop)
     if verification is not None:
         closing.callback(verification.stop)  # first of all: the loop waits for the walk under way
-    return JobMetrics(loops, verification, heads, settings.heads_interval_s)
+    return JobMetrics(loops, paid, verification, heads, settings.heads_interval_s)
 
 
 def _registry(settings: Settings, environment: Environment) -> CollectorRegistry:

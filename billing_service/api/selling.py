@@ -1,6 +1,7 @@
 """BillingService, selling: accounts, packages, purchases, refunds, referrals."""
 
 from collections.abc import Callable
+from functools import partial
 
 from prepaid.billing.v1 import accounts_pb2, purchases_pb2, referrals_pb2, refunds_pb2
 
@@ -24,6 +25,7 @@ from billing_service.domain.catalog import PurchaseItem
 from billing_service.domain.records import Purchase, Referral, Refund
 from billing_service.domain.refusals import invalid_field
 from billing_service.storage.profile_rows import AccountRow
+from billing_service.stripe_events.follow import follow_checkout
 
 ID_MAX = 255
 """Characters of an id of ours or of Stripe's."""
@@ -165,7 +167,12 @@ class Selling:
     async def cancel_purchase(self, request: purchases_pb2.CancelPurchaseRequest, call: Call) -> bytes:
         purchase_id = validation.identifier("purchase_id", request.purchase_id, ID_MAX)
         key = validation.idempotency_key(request.idempotency_key)
-        command = CancelPurchase(lambda account_id: request_of(call, account_id, key, purchase_id), purchase_id, _encode_canceled)
+        command = CancelPurchase(
+            lambda account_id: request_of(call, account_id, key, purchase_id),
+            purchase_id,
+            _encode_canceled,
+            partial(follow_checkout, self._environment),
+        )
         return _purchase_canceled(await cancel_purchase(self._environment, command))
 
     async def quote_refund(self, request: refunds_pb2.QuoteRefundRequest, call: Call) -> refunds_pb2.QuoteRefundResponse:

@@ -1,7 +1,8 @@
 """CancelPurchase: closes the checkout at Stripe first, so that nobody pays for a purchase that was called off."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from hashlib import sha256
 
 from billing_service.commands.completion import hear
 from billing_service.commands.customers import stripe_refused
@@ -13,7 +14,7 @@ from billing_service.domain.purchases import PurchaseNews, PurchaseStatus, is_ca
 from billing_service.domain.records import Purchase
 from billing_service.domain.refusals import Reason, Refusal, conflict, stripe_unavailable
 from billing_service.ledger.operations import Answer
-from billing_service.payments.port import ProviderRefused, ProviderUnavailable
+from billing_service.payments.port import CheckoutSession, ProviderRefused, ProviderUnavailable
 from billing_service.storage.key_rows import find_keys
 from billing_service.storage.purchase_rows import read_purchase
 from billing_service.storage.statements import Work
@@ -33,6 +34,8 @@ class CancelPurchase:
     make_request: Callable[[str], Request]
     purchase_id: str
     encode: Callable[[Purchase], bytes]
+    follow: Callable[[Purchase, CheckoutSession], Awaitable[Purchase]]
+    """Applies what Stripe says of the purchase's page, as an event about it would; answers the purchase as it stands then."""
 
 
 async def cancel_purchase(environment: Environment, command: CancelPurchase) -> Answer:
@@ -60,20 +63,43 @@ async def _try_to_cancel(environment: Environment, command: CancelPurchase) -> A
     if not is_cancelable(purchase.status):
         raise _not_cancelable(purchase)
     if purchase.checkout_session_id:
-        await _close_checkout(environment, purchase)
+        closed = await _close_checkout(environment, purchase, request)
+        if closed is not None:  # paid, promised or run out, and we were not told yet
+            raise _not_cancelable(await command.follow(purchase, closed))
     return await environment.store.write(lambda: _cancel(environment, command, request, purchase))
 
 
-async def _close_checkout(environment: Environment, purchase: Purchase) -> None:
-    # Closing twice is harmless, and a key of its own for each try is never answered with a failure that Stripe stored.
+async def _close_checkout(environment: Environment, purchase: Purchase, request: Request) -> CheckoutSession | None:
+    """None when the page was open, and this call closed it. Else the page as it had ended before."""
+    session_id = purchase.checkout_session_id
+    # A repeat of this call is answered by Stripe as its first try was: what that one closed, this one has closed.
+    key = f"cancel:{session_id}:{sha256(repr(request.key.id).encode()).hexdigest()}"
     try:
-        session = await environment.provider.expire_checkout(purchase.checkout_session_id, environment.ids("cancel"))
-    except ProviderRefused as refused:
-        raise stripe_refused(refused) from refused
+        return await _closed(environment, session_id, key)
+    except ProviderUnavailable as unavailable:
+        if not unavailable.key_spent:
+            raise stripe_unavailable() from unavailable
+    # Stripe keeps a failure for that key: whether it closed the page nobody can tell, so a page that ran out counts as closed by us.
+    try:
+        ended = await _closed(environment, session_id, environment.ids("cancel"))
     except ProviderUnavailable as unavailable:
         raise stripe_unavailable() from unavailable
-    if session.status == "complete":
-        raise _not_cancelable(purchase)
+    return None if ended is None or ended.status == "expired" else ended
+
+
+async def _closed(environment: Environment, session_id: str, key: str) -> CheckoutSession | None:
+    """None when the page was open until now, else as it had ended before. Raises ProviderUnavailable, STRIPE_REFUSED."""
+    try:
+        session = await environment.provider.expire_checkout(session_id, key)
+    except ProviderRefused as refused:
+        try:
+            session = await environment.provider.get_checkout(session_id)
+        except ProviderRefused as unknown:
+            raise stripe_refused(unknown) from unknown
+        if session.status == "open":
+            raise stripe_refused(refused) from refused
+        return session
+    return None if session.status == "expired" else session
 
 
 def _cancel(environment: Environment, command: CancelPurchase, request: Request, seen: Purchase) -> Work[Answer]:

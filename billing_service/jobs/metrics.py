@@ -8,18 +8,25 @@ from prometheus_client.registry import Collector
 
 from billing_service.jobs.heads import HeadsExport
 from billing_service.jobs.loops import Loop
+from billing_service.jobs.paid_purchases import PaidPurchases
 from billing_service.jobs.verification import Verification
 
 US_PER_S = 1_000_000
 
 
 class JobMetrics(Collector):
-    """Runs of all jobs, and what verification and the export of heads say. What is switched off has no sample."""
+    """Runs of all jobs, and what those that look for something have found. What is switched off has no sample."""
 
     def __init__(
-        self, loops: Sequence[Loop], verification: Verification | None, heads: HeadsExport | None, heads_interval_s: float
+        self,
+        loops: Sequence[Loop],
+        paid: PaidPurchases,
+        verification: Verification | None,
+        heads: HeadsExport | None,
+        heads_interval_s: float,
     ) -> None:
         self._loops = loops
+        self._paid = paid
         self._verification = verification
         self._heads = heads
         self._heads_interval_s = heads_interval_s
@@ -30,6 +37,11 @@ class JobMetrics(Collector):
             runs.add_metric((loop.name, "ok"), loop.runs)
             runs.add_metric((loop.name, "failed"), loop.failures)
         yield runs
+        yield _gauge(
+            "billing_purchases_paid_uncompleted",
+            "Purchases paid over ten minutes ago whose credits never came; 1000 stands for more.",
+            self._paid.waiting,
+        )
         yield from self._of_verification()
         yield from self._of_heads()
 

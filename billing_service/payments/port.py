@@ -149,7 +149,7 @@ class PaymentProvider(Protocol):
     async def get_checkout(self, session_id: str) -> CheckoutSession: ...
 
     async def expire_checkout(self, session_id: str, idempotency_key: str) -> CheckoutSession:
-        """Closes an open checkout. One that is expired or complete already is answered as it stands: read its status."""
+        """Closes an open checkout. One that is expired or complete already is refused: `get_checkout` says which."""
         ...
 
     async def create_refund(

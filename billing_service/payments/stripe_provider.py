@@ -110,13 +110,7 @@ class StripeProvider:
 
     async def expire_checkout(self, session_id: str, idempotency_key: str) -> CheckoutSession:
         call = self._stripe.v1.checkout.sessions.expire_async(session_id, options={"idempotency_key": idempotency_key})
-        try:
-            return await self._checkout("expire_checkout", call)
-        except ProviderRefused:
-            session = await self.get_checkout(session_id)
-            if session.status == "open":
-                raise
-            return session
+        return await self._checkout("expire_checkout", call)
 
     async def create_refund(
         self,

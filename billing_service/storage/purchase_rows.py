@@ -33,6 +33,19 @@ LIST_PURCHASES = reading(
     "before",
     "page",
 )
+PAID_UNCOMPLETED = reading(
+    "list paid purchases that are not completed",
+    select(purchases.c.purchase_id)
+    .where(
+        purchases.c.payment_time_us.is_not(None),
+        purchases.c.complete_time_us.is_(None),
+        purchases.c.payment_time_us < bindparam("before_us"),
+    )
+    .order_by(purchases.c.payment_time_us)
+    .limit(bindparam("page")),
+    "before_us",
+    "page",
+)
 COUNT_COMPLETED = reading(
     "count completed purchases",
     select(func.count()).where(purchases.c.account_id == bindparam("account_id"), purchases.c.status == literal_column("'COMPLETED'")),
@@ -119,6 +132,12 @@ def await_reference(reference: str) -> Work[tuple[str, str] | None]:
 def list_purchases(account_id: str, before: str, page: int) -> Work[list[Purchase]]:
     rows = yield LIST_PURCHASES(account_id, before, page)
     return [PURCHASES.record(row) for row in rows]
+
+
+def paid_uncompleted(before_us: int, page: int) -> Work[list[str]]:
+    """Ids of purchases whose payment succeeded before a time and that never got their credits, the oldest first."""
+    rows = yield PAID_UNCOMPLETED(before_us, page)
+    return [row[0] for row in rows]
 
 
 def count_completed(account_id: str) -> Work[int]:

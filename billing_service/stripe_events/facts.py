@@ -88,11 +88,10 @@ class RefundFact:
 
 @dataclass(frozen=True, slots=True)
 class ChargeFact:
-    """A charge, as `charge.refunded` sends it."""
+    """Something went back of a payment, as `charge.refunded` tells it. Its amount is cumulative over all refunds, of which some may have
+    failed since: no amount to take, and none to compare with what is known."""
 
     payment_intent_id: str
-    amount_refunded_minor: int | None
-    """Cumulative over all its refunds: never an amount to take. None where it can't be relied on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,14 +182,8 @@ def refund_fact(envelope: Envelope) -> Fact:
 
 
 def charge_fact(envelope: Envelope) -> Fact:
-    fields = ObjectFields(envelope.object, "charge")
-    payment_intent_id = fields.reference("payment_intent")
-    if payment_intent_id is None:
-        return NoFact("the charge belongs to no payment intent")
-    try:
-        return ChargeFact(payment_intent_id, fields.optional_amount("amount_refunded"))
-    except FactInvalid:
-        return ChargeFact(payment_intent_id, None)
+    payment_intent_id = ObjectFields(envelope.object, "charge").reference("payment_intent")
+    return NoFact("the charge belongs to no payment intent") if payment_intent_id is None else ChargeFact(payment_intent_id)
 
 
 def dispute_fact(envelope: Envelope) -> Fact:

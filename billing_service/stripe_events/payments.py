@@ -1,7 +1,5 @@
 """What payments say of their purchase, how one is bound to it, and what came for it too early."""
 
-from typing import Final
-
 from billing_service.commands.environment import Environment
 from billing_service.commands.sale_terms import terms_of
 from billing_service.commands.unit import Unit
@@ -21,8 +19,6 @@ from billing_service.stripe_events.ownership import PurchaseKey
 from billing_service.stripe_events.refunds import apply_charge, apply_refund
 from billing_service.stripe_events.runs import Runs, SpoiledError, UnansweredError
 from billing_service.stripe_events.verdict import PROCESSED, PickedUp, Verdict, ignored, quarantined
-
-_REFUNDED: Final = "charge.refunded"
 
 
 def handle_payment_intent(environment: Environment, key: PurchaseKey, fact: PaymentIntentFact) -> Work[Verdict]:
@@ -60,10 +56,8 @@ def link_payment(unit: Unit, purchase: Purchase, payment_intent_id: str | None, 
     purchase.payment_intent_id = payment_intent_id
     bound = yield from claim_reference(payment_intent_id, purchase.account_id, purchase.purchase_id)
     assert bound, "checked before anything was changed"
-    waiting = yield from waiting_events(payment_intent_id)
     picked = []
-    # The refunds themselves first: when all are known, Stripe need not be asked for them.
-    for event in sorted(waiting, key=lambda event: event.event_type == _REFUNDED):
+    for event in (yield from waiting_events(payment_intent_id)):
         verdict = yield from _picked_up(unit, purchase, event, runs)
         yield from close_event(event.event_id, verdict.status, unit.now_us, error=verdict.note)
         picked.append(PickedUp(event.event_id, event.event_type, verdict.status))

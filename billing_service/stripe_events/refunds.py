@@ -25,7 +25,7 @@ def handle_refund(environment: Environment, fact: RefundFact) -> Work[Verdict]:
 
 
 def handle_charge(environment: Environment, fact: ChargeFact, runs: Runs) -> Work[Verdict]:
-    """charge.refunded: its amount is a running total and takes nothing. It only makes us look for refunds that we were not told of."""
+    """charge.refunded takes nothing by itself. It only makes us look for refunds that we were not told of."""
     found = yield from purchase_of_payment(environment, fact.payment_intent_id)
     if isinstance(found, Verdict):
         return found
@@ -41,9 +41,7 @@ def apply_refund(unit: Unit, purchase: Purchase, fact: RefundFact) -> Work[Verdi
 
 
 def apply_charge(unit: Unit, purchase: Purchase, fact: ChargeFact, runs: Runs) -> Work[Verdict]:
-    """Books the refunds that Stripe lists, where more went back than is known. The caller writes the unit."""
-    if fact.amount_refunded_minor is not None and fact.amount_refunded_minor <= purchase.refunded_minor:
-        return PROCESSED
+    """Books the refunds that Stripe lists. The caller writes the unit."""
     listed = runs.refunds_of(fact.payment_intent_id)
     faults = [listed.fault] if listed.fault else []
     for sent in listed.sent:

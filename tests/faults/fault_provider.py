@@ -89,8 +89,9 @@ class FaultyProvider:
 
     def _close(self, session_id):
         session = self.checkouts[session_id]
-        if session.status == "open":
-            session = self.checkouts[session_id] = replace(session, status="expired", url="")
+        if session.status != "open":
+            raise ProviderRefused("checkout_session_not_open", f"the session is {session.status}")
+        session = self.checkouts[session_id] = replace(session, status="expired", url="")
         return session
 
     def _send_back(self, *made):

@@ -16,6 +16,7 @@ from billing_service.commands.unit import Request
 from billing_service.domain.refusals import Failure, Reason, Refusal, storage_unavailable
 from billing_service.jobs import verification
 from billing_service.jobs.metrics import JobMetrics
+from billing_service.jobs.paid_purchases import PaidPurchases
 from billing_service.jobs.verification import ACTOR, Verification
 from billing_service.ledger.keys import IdempotencyKey
 from billing_service.ledger.reader import BalanceReader
@@ -90,7 +91,7 @@ async def let_go(environment, number=1):
 
 def sample(job, name):
     registry = CollectorRegistry()
-    registry.register(JobMetrics([], job, None, 0))
+    registry.register(JobMetrics([], PaidPurchases(None, None), job, None, 0))
     return registry.get_sample_value(name)
 
 

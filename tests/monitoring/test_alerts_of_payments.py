@@ -43,6 +43,12 @@ async def paid(held):
     return purchase, event
 
 
+async def until(condition):
+    async with asyncio.timeout(20):
+        while not await asyncio.to_thread(condition):  # noqa: ASYNC110 - a page of metrics, which tells nobody of its changes
+            await asyncio.sleep(0.02)
+
+
 async def post(running, event, secret=WEBHOOK_SECRET):
     """Delivers an event at the gateway; answers the status."""
     payload = json.dumps(event).encode()
@@ -83,6 +89,36 @@ async def test_credits_that_came_late(held, database, tmp_path):
         assert await stripe.wire.deliver(event | {"created": event["created"] - LATE_S}) == "PROCESSED"
         assert (await stripe.ends("alice", purchase))["available"] == 1_000
         check(tmp_path, before, running.scrape(), fired=["BillingPaymentCreditedLate", "BillingPurchaseSlow"])
+
+
+async def test_money_without_credits(held, monkeypatch, tmp_path):
+    """As at an endpoint that lacks checkout.session.*: the payment is told, and nothing else."""
+    monkeypatch.setattr("billing_service.bootstrap.PAID_PURCHASES_INTERVAL_S", 0.05)
+    async with held() as (running, stripe):
+        before = running.scrape()
+        purchase = await stripe.paid_checkout("alice", granted=0)
+        (event,) = await stripe.events("payment_intent.succeeded")
+        assert await stripe.wire.deliver(event | {"created": event["created"] - LATE_S}) == "PROCESSED"
+        await until(lambda: running.sample("billing_purchases_paid_uncompleted{}") == 1)
+        check(tmp_path, before, running.scrape(), fired=["BillingPaidNotCompleted"])
+        with pytest.raises(BillingError):
+            await running.wire.do("CancelPurchase", purchase_id=purchase.purchase_id)
+        assert (await stripe.ends("alice", purchase))["available"] == 1_000
+        await until(lambda: running.sample("billing_purchases_paid_uncompleted{}") == 0)
+
+
+@pytest.mark.parametrize("kind", ["charge.dispute.created", "radar.early_fraud_warning.created"])
+async def test_a_payment_that_is_disputed(held, tmp_path, kind):
+    async with held() as (running, stripe):
+        purchase, event = await paid(stripe)
+        assert await stripe.wire.deliver(event) == "PROCESSED"
+        before = running.scrape()
+        about = {"id": "dp_1", "object": "dispute" if "dispute" in kind else "radar.early_fraud_warning", "livemode": False}
+        for payment_intent in ("pi_of_another_product", await stripe.payment_intent(purchase)):
+            told = event | {"id": f"evt_{payment_intent}", "type": kind, "data": {"object": about | {"payment_intent": payment_intent}}}
+            await stripe.wire.deliver(told)
+        check(tmp_path, before, running.scrape(), fired=["BillingPurchaseDisputed"])
+        assert (await stripe.ends("alice", purchase))["available"] == 1_000
 
 
 async def test_checkouts_that_were_abandoned(held, tmp_path):

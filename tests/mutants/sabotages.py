@@ -3,6 +3,7 @@
 from believing_sabotages import BELIEVING
 from caller_sabotages import CALLERS
 from client_sabotages import CLIENT
+from event_sabotages import EVENTS
 from keeping_sabotages import KEEPING
 from ledger_sabotages import LEDGER
 from many_sabotages import MANY
@@ -21,6 +22,7 @@ SABOTAGES = (
     *LEDGER,
     *MONEY,
     *STRIPE,
+    *EVENTS,
     *OWNERS,
     *SALES,
     *CALLERS,

@@ -13,7 +13,14 @@ from stripe_members import whole
 from stripe_parameters import faults, nested
 
 from billing_service.domain.deployment import MARK_FIELD
-from billing_service.payments.port import CONTACT_VERSION_FIELD, PaymentProvider, ProviderRefund, ProviderRefused
+from billing_service.payments.port import CONTACT_VERSION_FIELD, PaymentProvider, ProviderCustomer, ProviderRefund, ProviderRefused
+
+CUSTOMERS = [
+    ({"email": "a@example.org", "name": "Ada", "livemode": False}, ("a@example.org", "Ada", False)),
+    ({"email": None, "name": None}, ("", "", False)),
+    ({"email": 7, "name": ["Ada"], "metadata": "odd", "created": None}, ("", "", False)),
+    ({"deleted": True}, ("", "", True)),
+]
 
 
 @pytest.mark.parametrize("change", [{"amount_subtotal": 4_400}, {"currency": "eur"}])
@@ -24,22 +31,27 @@ async def test_a_page_that_would_charge_something_else_is_refused(server, provid
     assert caught.value.code == "amount_mismatch"
 
 
-async def test_an_open_checkout_that_can_not_be_closed_stays_refused(server, provider):
-    server.will(error_reply(400, type="invalid_request_error", code="busy"), Reply(SESSION))
+async def test_a_checkout_that_can_not_be_closed_is_refused(server, provider):
+    server.will(error_reply(400, type="invalid_request_error", code="checkout_session_not_open"))
     with pytest.raises(ProviderRefused) as caught:
         await provider.expire_checkout("cs_test_1", "expire:pur_1")
-    assert caught.value.code == "busy"
+    assert caught.value.code == "checkout_session_not_open"
+    assert [(asked.method, asked.path) for asked in server.asked] == [("POST", "/v1/checkout/sessions/cs_test_1/expire")]
 
 
-@pytest.mark.parametrize("status", ["complete", "expired"])
-async def test_closing_a_closed_checkout_tells_how_it_stands(server, provider, status):
-    server.will(error_reply(400, type="invalid_request_error"), Reply({**SESSION, "status": status, "url": None}))
-    session = await provider.expire_checkout("cs_test_1", "expire:pur_1")
+@pytest.mark.parametrize(("answer", "customer"), CUSTOMERS)
+async def test_a_customer_is_told_as_it_stands(server, provider, answer, customer):
+    server.will(Reply({"id": "cus_1", "object": "customer", **answer}))
+    assert await provider.get_customer("cus_1") == ProviderCustomer("cus_1", *customer)
+    assert [(asked.method, asked.path) for asked in server.asked] == [("GET", "/v1/customers/cus_1")]
+
+
+@pytest.mark.parametrize("status", ["complete", "expired", "open"])
+async def test_a_checkout_is_told_as_it_stands(server, provider, status):
+    server.will(Reply({**SESSION, "status": status, "url": None}))
+    session = await provider.get_checkout("cs_test_1")
     assert (session.status, session.url) == (status, "")
-    assert [(asked.method, asked.path) for asked in server.asked] == [
-        ("POST", "/v1/checkout/sessions/cs_test_1/expire"),
-        ("GET", "/v1/checkout/sessions/cs_test_1"),
-    ]
+    assert [(asked.method, asked.path) for asked in server.asked] == [("GET", "/v1/checkout/sessions/cs_test_1")]
 
 
 async def test_an_open_checkout_is_closed(server, provider):

@@ -101,8 +101,9 @@ class SimulatedStripe:
         return self.sessions[session_id]
 
     def expire_checkout(self, session_id):
-        if self.sessions[session_id].status == "open":
-            self._change_session(session_id, "checkout.session.expired", status="expired", url="")
+        if self.sessions[session_id].status != "open":
+            raise ProviderRefused("checkout_session_not_open", f"the session is {self.sessions[session_id].status}")
+        self._change_session(session_id, "checkout.session.expired", status="expired", url="")
         return self.sessions[session_id]
 
     def create_refund(self, payment_intent_id, amount_minor, status, metadata):

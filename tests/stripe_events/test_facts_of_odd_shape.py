@@ -89,7 +89,7 @@ NEEDED = {
     "payment_intent.succeeded": {"id", "object", "amount", "amount_received", "currency", "metadata", "livemode"},
     "payment_intent.payment_failed": set(),
     "payment_intent.canceled": set(),
-    "charge.refunded": {"object", "payment_intent", "amount_refunded"},
+    "charge.refunded": {"object", "payment_intent"},
     "charge.refund.updated": {"id", "object", "payment_intent", "amount", "currency", "status", "metadata"},
     "refund.created": {"id", "object", "payment_intent", "amount", "currency", "status", "metadata"},
     "charge.dispute.created": {"object", "payment_intent"},

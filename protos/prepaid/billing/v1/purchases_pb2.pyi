@@ -525,7 +525,10 @@ Global___ListPurchasesResponse: _TypeAlias = ListPurchasesResponse  # noqa: Y015
 
 @_typing.final
 class CancelPurchaseRequest(_message.Message):
-    """Calls off a purchase that nobody paid: its checkout page closes. FAILED_PRECONDITION (PURCHASE_NOT_CANCELABLE) otherwise."""
+    """Calls off a purchase that nobody paid: its checkout page closes. FAILED_PRECONDITION (PURCHASE_NOT_CANCELABLE) otherwise; the metadata's
+    `status` says what it is by then. What Stripe says of the page has its effect first: a purchase that was paid gets its credits, and one
+    whose page had run out expires.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 

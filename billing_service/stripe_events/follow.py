@@ -1,0 +1,63 @@
+"""What Stripe answered when it was asked about a page, applied as the page's own event would be."""
+
+import structlog
+
+from billing_service.commands.environment import Environment
+from billing_service.domain.purchases import checkout_news
+from billing_service.domain.records import Purchase
+from billing_service.domain.refusals import Refusal
+from billing_service.payments.port import CheckoutSession
+from billing_service.storage.event_rows import EventStatus
+from billing_service.storage.purchase_rows import read_purchase
+from billing_service.storage.statements import Work
+from billing_service.stripe_events.checkouts import handle_checkout
+from billing_service.stripe_events.facts import CheckoutFact
+from billing_service.stripe_events.inbox import count_effects
+from billing_service.stripe_events.runs import Runs
+from billing_service.stripe_events.verdict import Verdict, quarantined
+
+log = structlog.get_logger(__name__)
+
+
+async def follow_checkout(environment: Environment, purchase: Purchase, session: CheckoutSession) -> Purchase:
+    """Completes, promises or expires a purchase by its own page; answers it as it stands then. Its credits are granted once, whatever
+    its events do meanwhile. What must not move it is logged, and kept and alarmed once its event comes. Raises Failure."""
+    key, fact, runs = (purchase.account_id, purchase.purchase_id), told_by(session), Runs(environment)
+    try:
+        verdict = await runs.write(lambda: handle_checkout(environment, key, fact, runs))
+    except Refusal as refusal:
+        verdict = quarantined(f"{refusal.reason}: {refusal.message}")
+    _note(environment, purchase, verdict)
+    stands = await environment.store.read(lambda: _read(purchase))
+    assert stands is not None, "purchases are never deleted"
+    return stands
+
+
+def told_by(session: CheckoutSession) -> CheckoutFact:
+    return CheckoutFact(
+        session_id=session.session_id,
+        purchase_id=session.purchase_id,
+        note="",
+        account_id=session.account_id,
+        mode=session.mode,
+        status=session.status,
+        payment_status=session.payment_status,
+        payment_intent_id=session.payment_intent_id,
+        amount_subtotal_minor=session.amount_subtotal_minor,
+        amount_total_minor=session.amount_total_minor,
+        amount_discount_minor=session.amount_discount_minor,
+        amount_tax_minor=session.amount_tax_minor,
+        currency=session.currency,
+        livemode=session.livemode,
+        news=checkout_news(session),
+    )
+
+
+def _note(environment: Environment, purchase: Purchase, verdict: Verdict) -> None:
+    count_effects(environment, verdict)
+    if verdict.status is EventStatus.QUARANTINED:
+        log.error("checkout_not_followed", purchase_id=purchase.purchase_id, reason=verdict.note)
+
+
+def _read(purchase: Purchase) -> Work[Purchase | None]:
+    return (yield from read_purchase(purchase.account_id, purchase.purchase_id))

@@ -1,0 +1,197 @@
+"""Events that came before their payment was known: each has its effect, or is kept for a person, and none holds up another."""
+
+import pytest
+from event_world import CREDITS, PRICE_MINOR
+
+from billing_service.domain.account import balance_limit_reached
+from billing_service.domain.purchases import PurchaseStatus
+from billing_service.domain.refusals import Failure, storage_unavailable
+from billing_service.payments.port import ProviderRefused, ProviderUnavailable
+from billing_service.stripe_events import payments
+from billing_service.stripe_events.facts import HANDLED_TYPES
+
+PAID = "checkout.session.completed"
+
+
+async def completed(page):
+    return (await page.stands())["purchase"]["status"] is PurchaseStatus.COMPLETED
+
+
+@pytest.mark.parametrize(
+    ("about", "reason"),
+    [
+        ({"amount": -5}, "amount"),
+        ({"amount": 10**15}, "amount"),
+        ({"amount": None}, "amount"),
+        ({"status": "on_its_way"}, "status"),
+        ({"status": None}, "status"),
+        ({"currency": "eur"}, "currency"),
+        ({"currency": "???"}, "currency"),
+        ({"id": None}, "id"),
+    ],
+)
+async def test_an_unusable_refund_is_kept_for_a_person_once_its_payment_is_known(world, about, reason):
+    page = await world.open_page()
+    odd, good = world.event("refund.created", page.refund(1, **about)), world.event("refund.created", page.refund(2, amount=100))
+    for event in (odd, good):
+        assert await world.deliver(event) == "IGNORED"
+    assert await world.waiting() == {odd["id"], good["id"]}
+    assert await world.deliver(world.event(PAID, page.session())) == "PROCESSED"
+    assert await world.statuses(odd, good) == ["QUARANTINED", "PROCESSED"]
+    assert reason in (await world.kept())[odd["id"]].error
+    assert (await page.stands())["available"] == CREDITS - 100
+    assert await world.waiting() == set()
+    counted = world.environment.figures.events
+    assert counted["refund.created", "QUARANTINED"] == 1, "it is alarmed, though nobody delivered it now"
+    assert counted["refund.created", "IGNORED"] == 2
+
+
+async def test_a_refund_of_nothing_is_nothing(world):
+    page = await world.open_page()
+    early, late = world.event("refund.created", page.refund(1, amount=0)), world.event("refund.created", page.refund(2, amount=0))
+    assert await world.deliver(early) == "IGNORED"
+    assert await world.deliver(world.event(PAID, page.session())) == "PROCESSED"
+    assert await world.deliver(late) == "IGNORED"
+    assert await world.statuses(early, late) == ["IGNORED", "IGNORED"]
+    assert (await page.stands())["refunds"] == []
+
+
+@pytest.mark.parametrize(
+    ("error", "note"), [(ZeroDivisionError("a defect"), "ZeroDivisionError"), (balance_limit_reached(), "BALANCE_LIMIT_REACHED")]
+)
+async def test_one_that_breaks_is_left_out_and_the_others_have_their_effect(world, monkeypatch, error, note):
+    page = await world.open_page()
+    events = [world.event("refund.created", page.refund(number, amount=100)) for number in range(1, 4)]
+    for event in events:
+        assert await world.deliver(event) == "IGNORED"
+    apply = payments.apply_refund
+
+    def broken(unit, purchase, fact):
+        done = yield from apply(unit, purchase, fact)
+        if fact.sent.stripe_refund_id == f"re_{page.tag}n2":
+            raise error  # after it has written already
+        return done
+
+    monkeypatch.setattr(payments, "apply_refund", broken)
+    assert await world.deliver(world.event(PAID, page.session())) == "PROCESSED"
+    assert await world.statuses(*events) == ["PROCESSED", "QUARANTINED", "PROCESSED"]
+    assert note in (await world.kept())[events[1]["id"]].error
+    stands = await page.stands()
+    assert (stands["available"], len(stands["refunds"])) == (CREDITS - 200, 2)
+    monkeypatch.undo()
+    assert await world.deliver(world.event("refund.updated", page.refund(2, amount=100))) == "PROCESSED"
+    assert (await page.stands())["available"] == CREDITS - 300
+
+
+async def test_a_failure_of_the_machine_is_nobody_s_fault(world, monkeypatch):
+    page = await world.open_page()
+    refund, session = world.event("refund.created", page.refund()), world.event(PAID, page.session())
+    await world.deliver(refund)
+
+    def away(*_):
+        raise storage_unavailable()
+        yield
+
+    monkeypatch.setattr(payments, "apply_refund", away)
+    with pytest.raises(Failure):
+        await world.deliver(session)
+    assert await world.waiting() == {refund["id"]}
+    monkeypatch.undo()
+    assert await world.deliver(session) == "PROCESSED"
+    assert await world.statuses(refund, session) == ["PROCESSED", "PROCESSED"]
+
+
+async def test_a_charge_that_waits_makes_stripe_be_asked_between_two_runs(world):
+    page = await world.open_page()
+    page.list_at_stripe(page.refund(1, amount=250), page.refund(2, amount=0), page.refund(3, amount=10, status="failed"))
+    charge = world.event("charge.refunded", page.charge(amount_refunded=250))
+    assert await world.deliver(charge) == "IGNORED"
+    assert world.asked == []
+    assert await world.deliver(world.event(PAID, page.session())) == "PROCESSED"
+    assert world.asked == [("list_refunds", page.payment_intent_id)]
+    assert await world.statuses(charge) == ["PROCESSED"]
+    stands = await page.stands()
+    assert (stands["available"], len(stands["refunds"])) == (CREDITS - 250, 2)
+
+
+async def test_odd_refunds_in_stripes_list_hold_up_nothing(world):
+    page = await world.open_page()
+    page.list_at_stripe(page.refund(1, status=""), page.refund(2, currency="eur"), page.refund(3, amount=10**15), page.refund(4, amount=50))
+    early, late = (world.event("charge.refunded", page.charge(amount_refunded=50)) for _ in range(2))
+    assert await world.deliver(early) == "IGNORED"
+    assert await world.deliver(world.event(PAID, page.session())) == "PROCESSED"
+    assert await world.deliver(late) == "QUARANTINED"
+    assert await world.statuses(early, late) == ["QUARANTINED", "QUARANTINED"]
+    for words in ("status '' is not known", "currency: expected usd", "above"):
+        assert words in (await world.kept())[late["id"]].error
+    assert (await page.stands())["available"] == CREDITS - 50
+
+
+async def test_a_list_that_stripe_refuses_holds_up_nothing(world, monkeypatch):
+    page = await world.open_page()
+    charge = world.event("charge.refunded", page.charge(amount_refunded=50))
+    await world.deliver(charge)
+
+    async def refused(_):
+        raise ProviderRefused("resource_missing", "no such payment intent")
+
+    monkeypatch.setattr(world.provider, "list_refunds", refused)
+    assert await world.deliver(world.event(PAID, page.session())) == "PROCESSED"
+    assert await world.statuses(charge) == ["QUARANTINED"]
+    assert "resource_missing" in (await world.kept())[charge["id"]].error
+    assert await completed(page)
+
+
+async def test_while_stripe_is_away_both_wait_for_it(world, monkeypatch):
+    page = await world.open_page()
+    page.list_at_stripe(page.refund(1, amount=50))
+    charge, session = world.event("charge.refunded", page.charge(amount_refunded=50)), world.event(PAID, page.session())
+    await world.deliver(charge)
+
+    async def away(_):
+        raise ProviderUnavailable("nobody answers")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(world.provider, "list_refunds", away)
+        with pytest.raises(Failure):
+            await world.deliver(session)
+    assert await world.statuses(charge, session) == ["IGNORED", "FAILED"]
+    assert await world.waiting() == {charge["id"]}
+    assert await world.deliver(session) == "PROCESSED"
+    assert await world.statuses(charge, session) == ["PROCESSED", "PROCESSED"]
+    assert (await page.stands())["available"] == CREDITS - 50
+
+
+@pytest.mark.parametrize("event_type", sorted(each for each in HANDLED_TYPES if each.startswith(("charge.dispute", "radar"))))
+async def test_disputes_are_alarmed_for_our_payments_alone_and_move_nothing(world, event_type):
+    page = await world.open_page()
+    about = page.warning() if event_type.startswith("radar") else page.dispute()
+    strange = world.event(event_type, about | {"payment_intent": "pi_of_another_product"})
+    without, early, late = world.event(event_type, about | {"payment_intent": None}), world.event(event_type, about), None
+    for event in (strange, without, early):
+        assert await world.deliver(event) == "IGNORED"
+    assert await world.deliver(world.event(PAID, page.session())) == "PROCESSED"
+    late = world.event(event_type, about | {"payment_intent": {"id": page.payment_intent_id, "object": "payment_intent"}})
+    assert await world.deliver(late) == "QUARANTINED"
+    assert await world.statuses(strange, without, early, late) == ["IGNORED", "IGNORED", "QUARANTINED", "QUARANTINED"]
+    counted = world.environment.figures.events
+    assert (counted[event_type, "QUARANTINED"], counted[event_type, "IGNORED"]) == (2, 3)
+    assert (await page.stands())["available"] == CREDITS
+
+
+async def test_a_whole_refund_that_waits_leaves_nothing_of_the_purchase(world):
+    page = await world.open_page()
+    for number in range(1, 11):
+        await world.deliver(world.event("refund.created", page.refund(number, amount=PRICE_MINOR // 10)))
+    assert await world.deliver(world.event(PAID, page.session())) == "PROCESSED"
+    stands = await page.stands()
+    assert (stands["available"], stands["debt"], stands["left"], len(stands["refunds"])) == (0, 0, 0, 10)
+    assert stands["purchase"]["reversed"] == CREDITS * 10**6
+
+
+async def test_labels_of_the_counters_are_bounded(world):
+    page = await world.open_page()
+    for number in range(30):
+        assert await world.deliver(world.event(f"made_up.type_{number}", page.session())) == "IGNORED"
+    assert {event_type for event_type, _ in world.environment.figures.events} <= {*HANDLED_TYPES, "other"}
+    assert world.environment.figures.events["other", "IGNORED"] == 30
