@@ -24,7 +24,7 @@ from billing_service.api.spending import Spending
 from billing_service.api.stripe_events import StripeEvents
 from billing_service.api.tls import TlsFiles
 from billing_service.catalogs import DEFAULT, load_catalog
-from billing_service.clock import ClockUs, TimeOrderedIds, UnhurriedClock, system_clock_us
+from billing_service.clock import TimeOrderedIds, system_clock_us
 from billing_service.commands.api_keys import find_key
 from billing_service.commands.deployment import ensure_deployment, new_deployment
 from billing_service.commands.environment import Environment, PurchaseTerms
@@ -32,13 +32,8 @@ from billing_service.domain.amounts import MICROCREDITS_PER_CREDIT
 from billing_service.domain.deployment import Deployment
 from billing_service.domain.referrals import ReferralPolicy
 from billing_service.domain.spending import SpendingTerms
-from billing_service.jobs.expiry import sweep_expired
-from billing_service.jobs.heads import HeadsExport
 from billing_service.jobs.key_uses import KeyUses
-from billing_service.jobs.loops import Loop
-from billing_service.jobs.metrics import JobMetrics
-from billing_service.jobs.paid_purchases import PaidPurchases
-from billing_service.jobs.verification import Verification
+from billing_service.jobs.start import start_jobs
 from billing_service.ledger.reader import BalanceReader
 from billing_service.ledger.writer import LedgerWriter
 from billing_service.metrics import LedgerMetrics, SalesMetrics
@@ -58,8 +53,6 @@ SWITCH_INTERVAL_S = 0.0005
 """The event loop and SQLite's thread share one interpreter: handing over ten times as often as by default gave +15 % throughput."""
 CHECKOUT_LIFETIME_US = 23 * 3_600 * 1_000_000
 """Stripe allows 24 hours from its own clock; an hour is left for the difference and for a resumed call."""
-KEY_USE_INTERVAL_S = 30.0
-PAID_PURCHASES_INTERVAL_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +101,7 @@ async def open_service(settings: Settings) -> AsyncIterator[RunningService]:
         closing.push_async_callback(environment.balances.close)
         uses = KeyUses(store)
         registry = _registry(settings, environment)
-        registry.register(_start_jobs(settings, environment, uses, closing))
+        registry.register(start_jobs(settings, environment, uses, closing))
         server = await start_server(
             settings.listen,
             _services(environment, settings.page_token_key),
@@ -147,28 +140,6 @@ def _spare_the_collector(closing: AsyncExitStack) -> None:
     gc.freeze()
     closing.callback(gc.set_threshold, *gc.get_threshold())
     gc.set_threshold(YOUNG_OBJECTS_MAX)
-
-
-def _start_jobs(settings: Settings, environment: Environment, uses: KeyUses, closing: AsyncExitStack) -> JobMetrics:
-    """Starts the loops; `closing` ends them. Answers their figures."""
-    paid = PaidPurchases(environment.store, system_clock_us)
-    loops = [
-        Loop("expiry", partial(_sweep, environment, UnhurriedClock(system_clock_us)), settings.expiry_sweep_interval_s),
-        Loop("key uses", uses.write, KEY_USE_INTERVAL_S),
-        Loop("paid purchases", paid.run, PAID_PURCHASES_INTERVAL_S),
-    ]
-    heads = verification = None
-    if settings.heads_directory is not None:
-        heads = HeadsExport(environment.store, settings.heads_directory, system_clock_us)
-        loops.append(Loop("heads", heads.run, settings.heads_interval_s))
-    if settings.verify_interval_s:
-        verification = Verification(environment, settings.verify_interval_s, freeze=settings.verify_freeze)
-        loops.append(Loop("verification", verification.run, settings.verify_interval_s))
-    for loop in loops:
-        closing.push_async_callback(loop.stop)
-    if verification is not None:
-        closing.callback(verification.stop)  # first of all: the loop waits for the walk under way
-    return JobMetrics(loops, paid, verification, heads, settings.heads_interval_s)
 
 
 def _registry(settings: Settings, environment: Environment) -> CollectorRegistry:
@@ -295,10 +266,3 @@ def _tls(settings: Settings) -> TlsFiles | None:
     if settings.tls_certificate_file is None or settings.tls_private_key_file is None:
         return None
     return TlsFiles(settings.tls_certificate_file, settings.tls_private_key_file, settings.tls_client_ca_file)
-
-
-async def _sweep(environment: Environment, clock_us: ClockUs) -> None:
-    """By a clock that does not leap: credits that were booked as expired too early would be gone."""
-    swept = await sweep_expired(environment.store, clock_us, environment.ids)
-    if swept:
-        log.info("expired_credits_booked", accounts=swept)

@@ -93,7 +93,7 @@ async def test_credits_that_came_late(held, database, tmp_path):
 
 async def test_money_without_credits(held, monkeypatch, tmp_path):
     """As at an endpoint that lacks checkout.session.*: the payment is told, and nothing else."""
-    monkeypatch.setattr("billing_service.bootstrap.PAID_PURCHASES_INTERVAL_S", 0.05)
+    monkeypatch.setattr("billing_service.jobs.start.PAID_PURCHASES_INTERVAL_S", 0.05)
     async with held() as (running, stripe):
         before = running.scrape()
         purchase = await stripe.paid_checkout("alice", granted=0)

@@ -1,0 +1,51 @@
+"""Starts the loops of a service, as its settings say."""
+
+from contextlib import AsyncExitStack
+from functools import partial
+
+import structlog
+
+from billing_service.clock import ClockUs, UnhurriedClock, system_clock_us
+from billing_service.commands.environment import Environment
+from billing_service.jobs.expiry import sweep_expired
+from billing_service.jobs.heads import HeadsExport
+from billing_service.jobs.key_uses import KeyUses
+from billing_service.jobs.loops import Loop
+from billing_service.jobs.metrics import JobMetrics
+from billing_service.jobs.paid_purchases import PaidPurchases
+from billing_service.jobs.verification import Verification
+from billing_service.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+KEY_USE_INTERVAL_S = 30.0
+PAID_PURCHASES_INTERVAL_S = 60.0
+
+
+def start_jobs(settings: Settings, environment: Environment, uses: KeyUses, closing: AsyncExitStack) -> JobMetrics:
+    """Starts the loops; `closing` ends them. Answers their figures."""
+    paid = PaidPurchases(environment.store, system_clock_us)
+    loops = [
+        Loop("expiry", partial(_sweep, environment, UnhurriedClock(system_clock_us)), settings.expiry_sweep_interval_s),
+        Loop("key uses", uses.write, KEY_USE_INTERVAL_S),
+        Loop("paid purchases", paid.run, PAID_PURCHASES_INTERVAL_S),
+    ]
+    heads = verification = None
+    if settings.heads_directory is not None:
+        heads = HeadsExport(environment.store, settings.heads_directory, system_clock_us)
+        loops.append(Loop("heads", heads.run, settings.heads_interval_s))
+    if settings.verify_interval_s:
+        verification = Verification(environment, settings.verify_interval_s, freeze=settings.verify_freeze)
+        loops.append(Loop("verification", verification.run, settings.verify_interval_s))
+    for loop in loops:
+        closing.push_async_callback(loop.stop)
+    if verification is not None:
+        closing.callback(verification.stop)  # first of all: the loop waits for the walk under way
+    return JobMetrics(loops, paid, verification, heads, settings.heads_interval_s)
+
+
+async def _sweep(environment: Environment, clock_us: ClockUs) -> None:
+    """By a clock that does not leap: credits that were booked as expired too early would be gone."""
+    swept = await sweep_expired(environment.store, clock_us, environment.ids)
+    if swept:
+        log.info("expired_credits_booked", accounts=swept)
