@@ -224,7 +224,7 @@ async def test_a_customer_ends_alike(world, story, known_before):
         customer_id = f"cus_{number}"
         account_id = await world.account(email="own@example.org", name="Own")
         if known_before:
-            await world.store.write(lambda: link_customer(world.environment, account_id, customer_id))  # noqa: B023 - run at once
+            await world.store.write(lambda: link_customer(world.environment, account_id, customer_id, 0))  # noqa: B023 - run at once
         deleted = told_of[-1][0] == "customer.deleted"
         world.stands(customer_id, *("", "") if deleted else told_of[-1][2:], deleted=deleted)
         events = [
