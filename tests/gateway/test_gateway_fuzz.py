@@ -28,8 +28,7 @@ def is_event(body):
         return False
     if not isinstance(event, dict) or event.get("object") != "event":
         return False
-    name, kind = event.get("id"), event.get("type")
-    return isinstance(name, str) and name.startswith("evt_") and len(name) <= 255 and isinstance(kind, str) and kind != ""
+    return all(isinstance(name, str) and 0 < len(name) <= 255 and name.isprintable() for name in (event.get("id"), event.get("type")))
 
 
 def _refuse(constant):
