@@ -20,6 +20,7 @@ CALLS = (
     ("accounts", "create", "{account}", "--email", "ada@example.com"),
     ("accounts", "list"),
     ("accounts", "show", "{account}"),
+    ("accounts", "update", "{account}", "--name", "Ada"),
     ("accounts", "freeze", "{account}", "--reason", "x"),
     ("accounts", "thaw", "{account}", "--reason", "x"),
     ("accounts", "overdraft", "{account}", "2", "--reason", "x"),
@@ -149,6 +150,19 @@ def test_each_process_by_itself_reaches_the_others(proxy, tmp_path):
             code, said = started.run(*words, cwd=tmp_path, **settings)
             assert code == 0, f"{words}: {said}"
     assert proxy.asked == []
+
+
+def test_beyond_this_machine_the_proxy_is_used_and_named(proxy, billing):
+    """It knows no way there, and answers 502."""
+    elsewhere = {"BILLING_ADDRESS": "billing.test:443", "BILLING_API_KEY": "bill_canary"} | proxy.environment()
+    health = billing("health", **elsewhere)
+    assert (health.exit_code, health.stderr) == (1, f"NOT SERVING: billing.test:443 through proxy {proxy.url}\n")
+    asked = billing("balance", "ada", **elsewhere)
+    assert asked.exit_code == 1
+    assert asked.stderr.startswith(f"UNAVAILABLE: nothing was sent, billing.test:443 can't be reached through proxy {proxy.url}: ")
+    assert {each.line for each in proxy.asked} == {"CONNECT billing.test:443 HTTP/1.1"}
+    assert "canary" not in f"{asked.stderr} {proxy.asked}"
+    proxy.asked.clear()
 
 
 def test_these_tests_run_behind_a_proxy_too(tmp_path):

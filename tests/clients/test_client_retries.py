@@ -122,6 +122,7 @@ SETTLED = [
     Answer(grpc.StatusCode.NOT_FOUND, "ACCOUNT_NOT_FOUND"),
     Answer(grpc.StatusCode.ALREADY_EXISTS, "ACCOUNT_EXISTS"),
     Answer(grpc.StatusCode.INVALID_ARGUMENT, "IDEMPOTENCY_KEY_REUSED"),
+    Answer(grpc.StatusCode.PERMISSION_DENIED, "NOT_YOURS"),
 ]
 
 

@@ -6,6 +6,7 @@ import sys
 import zipfile
 from pathlib import Path
 
+import billing_client
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -75,6 +76,7 @@ def test_the_wheel_packs_the_client_and_the_stubs_and_no_more(wheel):
         "prepaid/billing/v1/billing_pb2_grpc.py",
     } <= set(names)
     metadata = zipfile.ZipFile(wheel).read(next(name for name in names if name.endswith("METADATA"))).decode()
+    assert f"Version: {billing_client.__version__}\n" in metadata
     required = [line.split()[1] for line in metadata.splitlines() if line.startswith("Requires-Dist")]
     assert [name.split(">")[0].split("<")[0] for name in required] == ["googleapis-common-protos", "grpcio", "protobuf"]
 

@@ -20,6 +20,7 @@ from billing_client.errors import (
     BillingError,
     IdempotencyKeyReused,
     InvalidRequest,
+    NotYours,
     OutcomeUnknown,
     Refusal,
     ServiceUnreachable,
@@ -69,8 +70,10 @@ def verdict(error: BillingError, *, uncertain: bool) -> BillingError:
 
 
 def _is_said_after_the_key(error: BillingError) -> bool:
-    """Refusals that come before the key is looked up say nothing of an earlier attempt."""
-    return isinstance(error, IdempotencyKeyReused) or (isinstance(error, Refusal) and not isinstance(error, AccessDenied | InvalidRequest))
+    """Refusals that come before the key is looked up say nothing of an earlier attempt. Those of access and of the request do."""
+    if isinstance(error, IdempotencyKeyReused | NotYours):
+        return True
+    return isinstance(error, Refusal) and not isinstance(error, AccessDenied | InvalidRequest)
 
 
 class Attempts:

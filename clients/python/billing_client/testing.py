@@ -44,7 +44,7 @@ class RunningService:
         return BillingClient(self.address)
 
     def async_client(self) -> AsyncBillingClient:
-        """A client of it for the event loop that runs now; close it, or use it in an `async with`."""
+        """A client of it for asyncio; close it, or use it in an `async with`."""
         return AsyncBillingClient(self.address)
 
 

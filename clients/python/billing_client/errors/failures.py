@@ -12,7 +12,10 @@ class DeadlineTooShort(Failure):
 
 
 class ServiceUnreachable(Failure):
-    """No connection to the service came about, so nothing of the call was sent: a write had no effect, and its key is free."""
+    """No connection to the service came about, so nothing of this call was sent, and it had no effect.
+
+    An earlier call with the same key may have had one: whoever repeats an unknown outcome still does not know.
+    """
 
 
 class StorageUnavailable(OutcomeUnknown):
