@@ -1,5 +1,6 @@
 """One Stripe customer for each account, made on its creation or its first purchase, and kept in step with it."""
 
+import hashlib
 from collections.abc import Callable
 
 import structlog
@@ -26,7 +27,7 @@ async def ensure_customer(environment: Environment, account_id: str) -> str:
     profile = await environment.store.read(lambda: read_profile(account_id))
     assert profile is not None, "called for an account that exists"
     if profile.stripe_customer_id:
-        await send_contact(environment, account_id)
+        await _send_contact(environment, profile)
         return profile.stripe_customer_id
     mark = environment.deployment.mark(MarkKind.CUSTOMER, account_id)
     try:
@@ -37,7 +38,7 @@ async def ensure_customer(environment: Environment, account_id: str) -> str:
             contact_version=profile.contact_version,
             mark=mark,
             # Deployments may share a Stripe account, account ids and, after a restore, all else that is in the row: not the mark.
-            idempotency_key=f"customer:{profile.referral_code}:{profile.customer_attempt}:{mark}",
+            idempotency_key=f"customer:{profile.referral_code}:{profile.customer_attempt}:{_said(profile)}:{mark}",
         )
     except ProviderUnavailable as unavailable:
         if unavailable.key_spent:
@@ -46,13 +47,24 @@ async def ensure_customer(environment: Environment, account_id: str) -> str:
     return await environment.store.write(lambda: link_customer(environment, account_id, customer_id, profile.contact_version))
 
 
+def _said(profile: Profile) -> str:
+    """A digest of what Stripe is told, which may change between two tries: a key never stands for two requests."""
+    said = f"{profile.email}\0{profile.name}\0{profile.contact_version}"
+    return hashlib.blake2b(said.encode(), digest_size=8).hexdigest()
+
+
 async def send_contact(environment: Environment, account_id: str) -> None:
     """Brings the account's Stripe customer in step with it, where UpdateAccount left it behind. What fails here is only put off: the
     repeat of that call, the next purchase and the customer's next event try again."""
     profile = await environment.store.read(lambda: read_profile(account_id))
-    if profile is None or not profile.stripe_customer_id or profile.contact_version_sent >= profile.contact_version:
+    if profile is not None:
+        await _send_contact(environment, profile)
+
+
+async def _send_contact(environment: Environment, profile: Profile) -> None:
+    account_id, customer_id, version = profile.account_id, profile.stripe_customer_id, profile.contact_version
+    if not customer_id or profile.contact_version_sent >= version:
         return
-    customer_id, version = profile.stripe_customer_id, profile.contact_version
     try:
         await environment.provider.update_customer(customer_id, email=profile.email, name=profile.name, contact_version=version)
     except ProviderUnavailable as unavailable:

@@ -53,8 +53,5 @@ def _change(profile: Profile, command: UpdateAccount) -> None:
     profile.email = profile.email if command.email is None else command.email
     profile.name = profile.name if command.name is None else command.name
     profile.metadata = profile.metadata if command.metadata is None else command.metadata
-    if (profile.email, profile.name) == contact:
-        return
-    profile.contact_version += 1
-    if not profile.stripe_customer_id:
-        profile.customer_attempt += 1  # the first attempt's key stands for the address before
+    if (profile.email, profile.name) != contact:
+        profile.contact_version += 1

@@ -11,7 +11,7 @@ from billing_service.domain.sale_terms import SaleTerms, SaleTermsInvalid
 
 AMOUNTS = st.integers(0, 10**18)
 POLICIES = st.builds(ReferralPolicy, AMOUNTS, st.none() | AMOUNTS, st.none() | AMOUNTS, AMOUNTS)
-TERMS = SaleTerms(True, "price_1", ReferralPolicy())
+TERMS = SaleTerms(True, "price_1", ReferralPolicy(1_000_000_000, 1_000, None, 0))
 KEPT = json.loads(TERMS.encode())
 
 

@@ -146,9 +146,17 @@ SALES = (
         "a customer that is behind is told no more",
         "P13",
         "billing_service/commands/customers.py",
-        "        await send_contact(environment, account_id)\n        return profile.stripe_customer_id\n",
+        "        await _send_contact(environment, profile)\n        return profile.stripe_customer_id\n",
         "        return profile.stripe_customer_id\n",
         (f"{UPDATES}::test_the_next_purchase_tells_stripe_again[sqlite]",),
+    ),
+    Sabotage(
+        "one key for two addresses of a customer to make",
+        "P12",
+        "billing_service/commands/customers.py",
+        "    return hashlib.blake2b(said.encode(), digest_size=8).hexdigest()\n",
+        "    return str(len(said) - len(said))\n",
+        ("simulation/test_customers_keep_up.py::test_customers_keep_up[sqlite]",),
     ),
     Sabotage(
         "an address that was replaced stays at Stripe",

@@ -323,9 +323,7 @@ Global___AccountMetadata: _TypeAlias = AccountMetadata  # noqa: Y015
 
 @_typing.final
 class UpdateAccountRequest(_message.Message):
-    """Changes what is known of an account. What is absent stays as it is; one of email, name and metadata is required. A purchase that is under
-    way keeps the address that its page was opened with.
-    """
+    """Changes what is known of an account. What is absent stays as it is; one of email, name and metadata is required."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
