@@ -31,7 +31,7 @@ from billing_service.commands.environment import Environment, PurchaseTerms
 from billing_service.domain.amounts import MICROCREDITS_PER_CREDIT
 from billing_service.domain.deployment import Deployment
 from billing_service.domain.referrals import ReferralPolicy
-from billing_service.domain.spending import SpendingTerms
+from billing_service.domain.spending.deductions import SpendingTerms
 from billing_service.jobs.key_uses import KeyUses
 from billing_service.jobs.start import start_jobs
 from billing_service.ledger.reader import BalanceReader

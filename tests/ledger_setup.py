@@ -8,7 +8,7 @@ from databases import connect_to
 from billing_service.domain.entries import Place, TransactionKind
 from billing_service.domain.granting import grant, new_lot
 from billing_service.domain.lots import PRIORITY_DEFAULT, Category
-from billing_service.domain.spending import DeductionMode
+from billing_service.domain.spending.deductions import DeductionMode
 from billing_service.ledger.keys import IdempotencyKey, fingerprint
 from billing_service.ledger.operations import Deduct
 from billing_service.storage.ledger_rows import INSERT_ACCOUNT, SET_LIMITS, lock_accounts, write_accounts

@@ -15,7 +15,7 @@ from billing_service.api.status import internal_status, status_of
 from billing_service.commands.create_purchase import metadata_text
 from billing_service.domain.account import Balance
 from billing_service.domain.refusals import Failure, Reason, Refused, invalid_field, storage_unavailable
-from billing_service.domain.spending import Deducted, DeductionMode
+from billing_service.domain.spending.deductions import Deducted, DeductionMode
 from billing_service.ledger.keys import IdempotencyKey, fingerprint
 from billing_service.ledger.operations import Answer, Deduct
 

@@ -27,6 +27,7 @@ STATUS_CODES: Final[dict[Reason, grpc.StatusCode]] = {
     Reason.IDEMPOTENCY_KEY_REUSED: grpc.StatusCode.INVALID_ARGUMENT,
     Reason.UNKNOWN_PACKAGE: grpc.StatusCode.INVALID_ARGUMENT,
     Reason.UNKNOWN_MODEL: grpc.StatusCode.INVALID_ARGUMENT,
+    Reason.PRICE_MISSING: grpc.StatusCode.INVALID_ARGUMENT,
     Reason.SIGNATURE_INVALID: grpc.StatusCode.INVALID_ARGUMENT,
     Reason.ACCOUNT_NOT_FOUND: grpc.StatusCode.NOT_FOUND,
     Reason.PURCHASE_NOT_FOUND: grpc.StatusCode.NOT_FOUND,

@@ -11,7 +11,7 @@ from billing_service.domain.account import Ids
 from billing_service.domain.catalog import Catalog, CustomAmounts
 from billing_service.domain.deployment import Deployment
 from billing_service.domain.referrals import CODE_RANDOM_BYTES, ReferralPolicy, code_from_random
-from billing_service.domain.spending import STANDARD_TERMS, SpendingTerms
+from billing_service.domain.spending.deductions import STANDARD_TERMS, SpendingTerms
 from billing_service.ledger.reader import BalanceReader
 from billing_service.ledger.writer import LedgerWriter
 from billing_service.payments.port import PaymentProvider

@@ -6,7 +6,7 @@ from billing_service.domain.account import Account, Ids, Posting
 from billing_service.domain.entries import Entry, Place, Transaction, TransactionKind
 from billing_service.domain.lots import AT_ONCE_US, PRIORITY_DEFAULT, Category, Lot
 from billing_service.domain.refusals import Reason, Refusal
-from billing_service.domain.spending import SpendingTerms
+from billing_service.domain.spending.deductions import SpendingTerms
 
 US_PER_S = 1_000_000
 

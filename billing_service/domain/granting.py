@@ -4,7 +4,7 @@ from billing_service.domain.account import Account, Ids, Posting, balance_limit_
 from billing_service.domain.amounts import BALANCE_MAX
 from billing_service.domain.entries import Place, Transaction, TransactionKind
 from billing_service.domain.lots import AT_ONCE_US, PRIORITY_DEFAULT, Category, Lot
-from billing_service.domain.spending import insufficient_credits
+from billing_service.domain.spending.deductions import insufficient_credits
 
 
 def new_lot(

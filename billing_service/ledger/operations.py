@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from billing_service.domain.account import Account, Balance, Ids
-from billing_service.domain.spending import Deducted, DeductionMode, SpendingTerms, deduct
+from billing_service.domain.spending.deductions import Deducted, DeductionMode, SpendingTerms, deduct
 from billing_service.ledger.keys import IdempotencyKey
 
 

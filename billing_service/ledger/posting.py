@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from billing_service.domain.account import Account, Ids
 from billing_service.domain.refusals import Reason, Refusal
-from billing_service.domain.spending import SpendingTerms
+from billing_service.domain.spending.deductions import SpendingTerms
 from billing_service.ledger.keys import IdempotencyKey
 from billing_service.ledger.operations import Answer, Deduct
 from billing_service.ledger.remembered import RememberedAccounts

@@ -9,7 +9,7 @@ import structlog
 
 from billing_service.domain.account import Ids
 from billing_service.domain.refusals import Failure, Reason
-from billing_service.domain.spending import STANDARD_TERMS, SpendingTerms
+from billing_service.domain.spending.deductions import STANDARD_TERMS, SpendingTerms
 from billing_service.ledger.gathering import Gatherer, interrupted_inside
 from billing_service.ledger.operations import Answer, Deduct
 from billing_service.ledger.posting import Judgement, Outcome, Posted, post_batch

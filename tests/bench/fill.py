@@ -10,7 +10,7 @@ from prepaid.billing.v1 import transactions_pb2
 from billing_service.api.deductions import deduction_of
 from billing_service.clock import TimeOrderedIds, system_clock_us
 from billing_service.domain.refusals import Refusal
-from billing_service.domain.spending import STANDARD_TERMS
+from billing_service.domain.spending.deductions import STANDARD_TERMS
 from billing_service.ledger.operations import Deduct
 from billing_service.ledger.posting import Judgement, post_batch
 from billing_service.ledger.remembered import RememberedAccounts

@@ -12,7 +12,7 @@ from billing_service.domain.account import Account
 from billing_service.domain.deduction_reversals import DeductionToReverse, reverse_deduction
 from billing_service.domain.granting import adjust, expire
 from billing_service.domain.refusals import Refusal
-from billing_service.domain.spending import DeductionMode, deduct
+from billing_service.domain.spending.deductions import DeductionMode, deduct
 from billing_service.domain.takebacks import reinstate, restore_bonus, settle_set_aside, take_back, take_bonus
 
 AMOUNTS = st.sampled_from([1, 7, 10, 10, 50])

@@ -19,7 +19,7 @@ from ledger_model import (
 )
 
 from billing_service.domain.lots import burn_down_order
-from billing_service.domain.spending import DeductionMode, deduct
+from billing_service.domain.spending.deductions import DeductionMode, deduct
 
 FIRST_TO_LAST = [
     lot("lot_9", 1, PAID, priority=0),

@@ -26,7 +26,7 @@ from billing_service.domain.amounts import AMOUNT_MAX, MICROCREDITS_PER_CREDIT
 from billing_service.domain.chain import GENESIS, link
 from billing_service.domain.entries import Draw, Place, TransactionKind
 from billing_service.domain.refusals import Reason, Refusal
-from billing_service.domain.spending import DeductionMode, SpendingTerms, deduct
+from billing_service.domain.spending.deductions import DeductionMode, SpendingTerms, deduct
 
 REJECT, UP_TO, ALLOW_DEBT = DeductionMode.REJECT, DeductionMode.UP_TO_AVAILABLE, DeductionMode.ALLOW_DEBT
 

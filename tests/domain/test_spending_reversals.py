@@ -10,7 +10,7 @@ from billing_service.domain.amounts import BALANCE_MAX
 from billing_service.domain.deduction_reversals import DeductionToReverse, check_may_reverse, reverse_deduction
 from billing_service.domain.entries import Draw, Place, TransactionKind
 from billing_service.domain.refusals import Reason, Refusal
-from billing_service.domain.spending import DeductionMode, SpendingTerms, deduct
+from billing_service.domain.spending.deductions import DeductionMode, SpendingTerms, deduct
 from billing_service.domain.takebacks import take_back
 
 

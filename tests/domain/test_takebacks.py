@@ -10,7 +10,7 @@ from billing_service.domain.amounts import BALANCE_MAX
 from billing_service.domain.deduction_reversals import DeductionToReverse, reverse_deduction
 from billing_service.domain.entries import Place, TransactionKind
 from billing_service.domain.refusals import Reason, Refusal
-from billing_service.domain.spending import DeductionMode, deduct
+from billing_service.domain.spending.deductions import DeductionMode, deduct
 from billing_service.domain.takebacks import reinstate, restore_bonus, settle_set_aside, take_back, take_bonus
 
 

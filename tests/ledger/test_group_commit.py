@@ -7,7 +7,7 @@ from ledger_setup import deduction, give, open_account
 
 from billing_service.domain.entries import TransactionKind
 from billing_service.domain.refusals import Failure, Reason, Refusal
-from billing_service.domain.spending import DeductionMode
+from billing_service.domain.spending.deductions import DeductionMode
 from billing_service.ledger.operations import Answer
 from billing_service.ledger.remembered import RememberedAccounts
 from billing_service.storage.key_rows import find_keys

@@ -10,7 +10,7 @@ from patience import PATIENCE_S
 from billing_service.clock import TimeOrderedIds
 from billing_service.domain.account import Account
 from billing_service.domain.refusals import Reason, Refusal, storage_unavailable
-from billing_service.domain.spending import DeductionMode
+from billing_service.domain.spending.deductions import DeductionMode
 from billing_service.ledger import posting
 from billing_service.ledger import remembered as remembered_accounts
 from billing_service.ledger.operations import Answer

@@ -2,7 +2,7 @@
 
 from sabotage import Sabotage
 
-SPENDING = "billing_service/domain/spending.py"
+SPENDING = "billing_service/domain/spending/deductions.py"
 LOTS = "billing_service/domain/lots.py"
 REFUND = "billing_service/commands/refund.py"
 COMPLETION = "billing_service/commands/completion.py"

@@ -23,7 +23,7 @@ from billing_service.domain.api_keys import Scope
 from billing_service.domain.catalog import CustomAmounts, Package, catalog_of
 from billing_service.domain.deployment import Deployment, Mode
 from billing_service.domain.referrals import ReferralPolicy
-from billing_service.domain.spending import SpendingTerms
+from billing_service.domain.spending.deductions import SpendingTerms
 from billing_service.jobs.expiry import sweep_expired
 from billing_service.ledger.reader import BalanceReader
 from billing_service.ledger.writer import LedgerWriter

@@ -12,7 +12,7 @@ from raw_units import outside, read_unit, write_unit
 from sqlalchemy import text
 
 from billing_service.domain.refusals import Failure, Reason
-from billing_service.domain.spending import DeductionMode, deduct
+from billing_service.domain.spending.deductions import DeductionMode, deduct
 from billing_service.storage import postgres as postgres_store
 from billing_service.storage import postgres_session
 from billing_service.storage.database_url import parse_database_url

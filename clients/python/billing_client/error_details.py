@@ -18,6 +18,7 @@ CLASS_BY_REASON: dict[str, type[errors.BillingError]] = {
     "IDEMPOTENCY_KEY_REUSED": errors.IdempotencyKeyReused,
     "UNKNOWN_PACKAGE": errors.UnknownPackage,
     "UNKNOWN_MODEL": errors.UnknownModel,
+    "PRICE_MISSING": errors.PriceMissing,
     "SIGNATURE_INVALID": errors.SignatureRejected,
     "ACCOUNT_NOT_FOUND": errors.AccountNotFound,
     "PURCHASE_NOT_FOUND": errors.PurchaseNotFound,

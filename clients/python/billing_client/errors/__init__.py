@@ -2,7 +2,8 @@
 
     BillingError                      every error of a call
     ├── Refusal                       the answer is no and nothing moved; the same key may succeed once the cause is gone
-    │   ├── InvalidRequest            InvalidField · IdempotencyKeyReused · UnknownPackage · UnknownModel · SignatureRejected
+    │   ├── InvalidRequest            InvalidField · IdempotencyKeyReused · UnknownPackage · UnknownModel · PriceMissing ·
+    │   │                             SignatureRejected
     │   ├── NotFound                  AccountNotFound · PurchaseNotFound · HoldNotFound · ReferralCodeNotFound ·
     │   │                             TransactionNotFound · StripeEventNotFound · ApiKeyNotFound · RefundNotFound
     │   ├── AlreadyExists             AccountExists · ReferralExists

@@ -16,7 +16,16 @@ class UnknownPackage(InvalidRequest):
 
 
 class UnknownModel(InvalidRequest):
-    """The rate card has no price for that model."""
+    """The rate card has no entry for that model of that provider."""
+
+
+class PriceMissing(InvalidRequest):
+    """The rate card has the model, and lacks a price that the usage needs: of a kind, a service tier or an attribute."""
+
+    @property
+    def missing(self) -> str:
+        """What has no price, in the words of a card file: `output_tokens`, `service_tier flex`, `attribute region=us`."""
+        return self.metadata.get("missing", "")
 
 
 class SignatureRejected(InvalidRequest):

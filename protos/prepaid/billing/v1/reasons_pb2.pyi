@@ -31,9 +31,11 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     REASON_UNKNOWN_PACKAGE: _Reason.ValueType  # 3
     """[INVALID_ARGUMENT] No active package of that code. Metadata: package_code."""
     REASON_UNKNOWN_MODEL: _Reason.ValueType  # 4
-    """[INVALID_ARGUMENT] The rate card has no price for that model."""
+    """[INVALID_ARGUMENT] The rate card has no such model of that provider. Metadata: provider, model, rate_card_version."""
     REASON_SIGNATURE_INVALID: _Reason.ValueType  # 5
     """[INVALID_ARGUMENT] Stripe's signature does not fit the payload, or its time is more than 300 s away."""
+    REASON_PRICE_MISSING: _Reason.ValueType  # 6
+    """[INVALID_ARGUMENT] The rate card lacks a price of the model. Metadata: provider, model, model_pattern, rate_card_version, missing."""
     REASON_ACCOUNT_NOT_FOUND: _Reason.ValueType  # 10
     """[NOT_FOUND] No such account."""
     REASON_PURCHASE_NOT_FOUND: _Reason.ValueType  # 11
@@ -121,9 +123,11 @@ REASON_IDEMPOTENCY_KEY_REUSED: Reason.ValueType  # 2
 REASON_UNKNOWN_PACKAGE: Reason.ValueType  # 3
 """[INVALID_ARGUMENT] No active package of that code. Metadata: package_code."""
 REASON_UNKNOWN_MODEL: Reason.ValueType  # 4
-"""[INVALID_ARGUMENT] The rate card has no price for that model."""
+"""[INVALID_ARGUMENT] The rate card has no such model of that provider. Metadata: provider, model, rate_card_version."""
 REASON_SIGNATURE_INVALID: Reason.ValueType  # 5
 """[INVALID_ARGUMENT] Stripe's signature does not fit the payload, or its time is more than 300 s away."""
+REASON_PRICE_MISSING: Reason.ValueType  # 6
+"""[INVALID_ARGUMENT] The rate card lacks a price of the model. Metadata: provider, model, model_pattern, rate_card_version, missing."""
 REASON_ACCOUNT_NOT_FOUND: Reason.ValueType  # 10
 """[NOT_FOUND] No such account."""
 REASON_PURCHASE_NOT_FOUND: Reason.ValueType  # 11
