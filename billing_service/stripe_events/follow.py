@@ -47,6 +47,7 @@ def told_by(session: CheckoutSession) -> CheckoutFact:
         amount_total_minor=session.amount_total_minor,
         amount_discount_minor=session.amount_discount_minor,
         amount_tax_minor=session.amount_tax_minor,
+        amount_shipping_minor=session.amount_shipping_minor,
         currency=session.currency,
         livemode=session.livemode,
         news=checkout_news(session),
