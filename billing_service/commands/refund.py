@@ -10,7 +10,7 @@ import structlog
 from billing_service.commands.customers import stripe_refused
 from billing_service.commands.environment import Environment
 from billing_service.commands.get_purchase import purchase_by_id
-from billing_service.commands.refund_news import RefundNews, apply_refund_news, carries_mark, status_from_stripe
+from billing_service.commands.refund_news import RefundNews, apply_refund_news, carries_mark, status_of_ours
 from billing_service.commands.reversals import follow_money, purchase_accounts, purchase_lot
 from billing_service.commands.unit import Request, Unit, audit, begin, spend_key, spent_key
 from billing_service.domain.account import Balance
@@ -236,9 +236,7 @@ def _settle(environment: Environment, command: RefundPurchase, request: Request,
         return Answer(stored.reply, replayed=True)
     purchase = yield from read_purchase(begun.account_id, begun.purchase_id)
     assert purchase is not None
-    news = RefundNews(
-        sent.stripe_refund_id, begun.refund_id, sent.amount_minor, sent.currency, status_from_stripe(sent.status), is_ours=True
-    )
+    news = RefundNews(sent.stripe_refund_id, begun.refund_id, sent.amount_minor, sent.currency, status_of_ours(sent.status), is_ours=True)
     refund = yield from apply_refund_news(unit, purchase, news)
     yield from unit.write()
     reply = command.encode(refund, unit.account(begun.account_id).show(unit.now_us))

@@ -34,6 +34,12 @@ def status_from_stripe(word: str) -> RefundStatus:
     return status
 
 
+def status_of_ours(word: str) -> RefundStatus:
+    """Where a refund stands that Stripe has just made for us. In a word that is not known it is promised: its events say what becomes
+    of it."""
+    return _FROM_STRIPE.get(word, RefundStatus.PENDING)
+
+
 @dataclass(frozen=True, slots=True)
 class RefundNews:
     """A refund as it stands at Stripe. Ids are empty where not known."""

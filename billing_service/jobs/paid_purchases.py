@@ -22,9 +22,12 @@ class PaidPurchases:
         self._clock_us = clock_us
         self.waiting = 0
         """At the last look; at most COUNTED_MAX."""
+        self._logged: frozenset[str] = frozenset()
 
     async def run(self) -> None:
         found = await self._store.read(lambda: paid_uncompleted(self._clock_us() - WAIT_US, COUNTED_MAX))
         self.waiting = len(found)
-        if found:
-            log.error("purchases_paid_and_not_completed", count=len(found), oldest=found[:LOGGED_MAX])
+        fresh = [purchase_id for purchase_id in found if purchase_id not in self._logged]
+        if fresh:
+            log.error("purchases_paid_and_not_completed", count=len(found), purchases=fresh[:LOGGED_MAX])
+        self._logged = frozenset(found)

@@ -12,8 +12,9 @@ async def world(store):
     """A service over an empty ledger, and Stripe's objects and events about what it sells."""
     from event_world import World
 
-    with structlog.testing.capture_logs():
+    with structlog.testing.capture_logs() as said:
         made = World(store)
+        made.said = said
         yield made
         await made.service.writer.close()
         await made.service.balances.close()

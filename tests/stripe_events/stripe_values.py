@@ -30,6 +30,7 @@ TEXTS = (
     "\u202eevil",
     "'; --",
     "y" * 255,
+    "\U0001f600" * 255,
 )
 LONG = "z" * 6_000
 NEW_WORD = "a_word_of_next_year"

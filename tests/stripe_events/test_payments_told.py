@@ -102,6 +102,7 @@ async def test_a_session_wins_over_the_payment_that_an_older_program_had_bound(w
 
 async def test_money_without_credits_is_seen_after_a_while(world, monkeypatch):
     job = PaidPurchases(world.store, world.service.clock)
+    said = world.said
     paid, pending, completed = [await world.open_page() for _ in range(3)]
     for page in (paid, completed):
         assert await world.deliver(world.event(SUCCEEDED, page.payment())) == "PROCESSED"
@@ -110,6 +111,8 @@ async def test_money_without_credits_is_seen_after_a_while(world, monkeypatch):
         world.service.clock.advance_s(seconds)
         await job.run()
         assert job.waiting == waiting, seconds
+    [line] = [line for line in said if line["event"] == "purchases_paid_and_not_completed"]
+    assert (line["log_level"], line["purchases"]) == ("error", [paid.purchase_id]), "once, not at every look"
     for page in (pending, paid):
         world.service.clock.now_us += US_PER_S
         assert await world.deliver(world.event(PAID, page.session())) == "PROCESSED"

@@ -1,7 +1,10 @@
 """Events that came before their payment was known: each has its effect, or is kept for a person, and none holds up another."""
 
+from dataclasses import replace
+
 import pytest
 from event_world import CREDITS, PRICE_MINOR
+from prepaid.billing.v1 import refunds_pb2
 
 from billing_service.domain.account import balance_limit_reached
 from billing_service.domain.purchases import PurchaseStatus
@@ -187,6 +190,26 @@ async def test_a_whole_refund_that_waits_leaves_nothing_of_the_purchase(world):
     stands = await page.stands()
     assert (stands["available"], stands["debt"], stands["left"], len(stands["refunds"])) == (0, 0, 0, 10)
     assert stands["purchase"]["reversed"] == CREDITS * 10**6
+
+
+async def test_a_refund_of_ours_in_a_word_that_is_not_known_is_promised(world, monkeypatch):
+    """Stripe has made it: its events say what becomes of it."""
+    page = await world.open_page()
+    await world.deliver(world.event(PAID, page.session()))
+    create = world.provider.create_refund
+
+    async def newly_worded(**asked):
+        return replace(await create(**asked), status="a_word_of_next_year")
+
+    monkeypatch.setattr(world.provider, "create_refund", newly_worded)
+    request = refunds_pb2.RefundRequest(purchase_id=page.purchase_id, amount_minor=300, idempotency_key="k")
+    made = (await world.service.answer("refund", request)).refund
+    assert made.status == refunds_pb2.REFUND_STATUS_PENDING
+    assert made.stripe_refund_id
+    for status, available in (("on_its_way", CREDITS - 300), ("failed", CREDITS)):
+        told = page.refund(1, id=made.stripe_refund_id, status=status)
+        await world.deliver(world.event("charge.refund.updated", told))
+        assert (await page.stands())["available"] == available
 
 
 async def test_labels_of_the_counters_are_bounded(world):
