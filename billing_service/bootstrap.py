@@ -2,6 +2,7 @@
 
 import gc
 import os
+import sqlite3
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -11,7 +12,6 @@ from typing import Any
 
 import structlog
 from prepaid.billing.v1 import admin_pb2, billing_pb2, stripe_events_pb2
-from prometheus_client import CollectorRegistry, ProcessCollector
 
 from billing_service.api.access import Access
 from billing_service.api.admin import Administration
@@ -36,14 +36,16 @@ from billing_service.jobs.key_uses import KeyUses
 from billing_service.jobs.start import start_jobs
 from billing_service.ledger.reader import BalanceReader
 from billing_service.ledger.writer import LedgerWriter
-from billing_service.metrics import LedgerMetrics, SalesMetrics
+from billing_service.metrics import service_registry
 from billing_service.payments.stripe_provider import StripeProvider
 from billing_service.settings import Settings
+from billing_service.storage import sqlite_versions
 from billing_service.storage.database_url import SqliteFile
 from billing_service.storage.migrate import check_schema, migrate
 from billing_service.storage.postgres import open_postgres
 from billing_service.storage.sqlite import open_sqlite
 from billing_service.storage.store import Store
+from billing_service.version import program_version
 
 log = structlog.get_logger(__name__)
 
@@ -100,7 +102,7 @@ async def open_service(settings: Settings) -> AsyncIterator[RunningService]:
         closing.push_async_callback(environment.writer.close)
         closing.push_async_callback(environment.balances.close)
         uses = KeyUses(store)
-        registry = _registry(settings, environment)
+        registry = service_registry(environment, settings.database.path if isinstance(settings.database, SqliteFile) else None)
         registry.register(start_jobs(settings, environment, uses, closing))
         server = await start_server(
             settings.listen,
@@ -119,17 +121,24 @@ async def open_service(settings: Settings) -> AsyncIterator[RunningService]:
             metrics = MetricsServer(registry, *settings.metrics_host_port)
             closing.callback(metrics.close)
         _spare_the_collector(closing)
-        host = settings.listen.rpartition(":")[0]
-        deployment = environment.deployment
-        log.info(
-            "serving",
-            address=f"{host}:{server.port}",
-            database=store.name,
-            mode=deployment.mode.value,
-            deployment_id=deployment.deployment_id,
-        )
-        yield RunningService(f"{host}:{server.port}", environment, server)
+        address = f"{settings.listen.rpartition(':')[0]}:{server.port}"
+        _tell_what_serves(address, environment)
+        yield RunningService(address, environment, server)
         log.info("draining")
+
+
+def _tell_what_serves(address: str, environment: Environment) -> None:
+    if environment.store.name == "sqlite":
+        sqlite_versions.say_guard(sqlite3.sqlite_version_info)
+    deployment = environment.deployment
+    log.info(
+        "serving",
+        address=address,
+        version=program_version(),
+        database=environment.store.name,
+        mode=deployment.mode.value,
+        deployment_id=deployment.deployment_id,
+    )
 
 
 def _spare_the_collector(closing: AsyncExitStack) -> None:
@@ -140,16 +149,6 @@ def _spare_the_collector(closing: AsyncExitStack) -> None:
     gc.freeze()
     closing.callback(gc.set_threshold, *gc.get_threshold())
     gc.set_threshold(YOUNG_OBJECTS_MAX)
-
-
-def _registry(settings: Settings, environment: Environment) -> CollectorRegistry:
-    registry = CollectorRegistry()
-    ProcessCollector(registry=registry)
-    file = settings.database.path if isinstance(settings.database, SqliteFile) else None
-    registry.register(LedgerMetrics(environment.store, environment.writer, file))
-    assert isinstance(environment.provider, StripeProvider)
-    registry.register(SalesMetrics(environment.figures, environment.provider.calls))
-    return registry
 
 
 async def _deployment(settings: Settings, store: Store) -> Deployment:

@@ -1,18 +1,24 @@
 """What the ledger, its store and the sale of credits were really asked to do, for Prometheus. Read at each scrape: the paths only count."""
 
+import platform
+import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from billing_service.commands.environment import Environment
 from billing_service.commands.figures import BOUNDS_S, FAILED, Durations, Figures
 from billing_service.ledger.writer import LedgerWriter
+from billing_service.payments.stripe_provider import StripeProvider
 from billing_service.storage.journal import journal_bytes
 from billing_service.storage.store import Store
 from billing_service.stripe_events.facts import HANDLED_TYPES
 from billing_service.stripe_events.inbox import OTHER_TYPES, Outcome
+from billing_service.version import program_version
 
 CONFLICT_CAUSES = ("40001", "40P01", "55P03", "SQLITE_BUSY")
 FAILURE_CODES = ("57014", "TimeoutError")
@@ -27,6 +33,27 @@ STRIPE_OPERATIONS = (
     "list_refunds",
 )
 STRIPE_OUTCOMES = ("ok", "refused", "unavailable")
+
+
+def service_registry(environment: Environment, database: Path | None) -> CollectorRegistry:
+    """All but what server and jobs add of their own. `database` is the file of a SQLite database."""
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    registry.register(BuildMetrics())
+    registry.register(LedgerMetrics(environment.store, environment.writer, database))
+    assert isinstance(environment.provider, StripeProvider)
+    registry.register(SalesMetrics(environment.figures, environment.provider.calls))
+    return registry
+
+
+class BuildMetrics(Collector):
+    """Which program this is."""
+
+    def __init__(self) -> None:
+        self._labels = {"version": program_version(), "python": platform.python_version(), "sqlite": sqlite3.sqlite_version}
+
+    def collect(self) -> Iterator[Metric]:
+        yield InfoMetricFamily("billing_build", "Which program this is.", value=self._labels)
 
 
 class LedgerMetrics(Collector):

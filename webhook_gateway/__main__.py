@@ -4,10 +4,10 @@ import asyncio
 import signal
 import sys
 
-import orjson
 import structlog
 from pydantic import ValidationError
 
+from webhook_gateway.logs import log_as_json
 from webhook_gateway.metrics import serving_metrics
 from webhook_gateway.run import serve_gateway
 from webhook_gateway.settings import GatewaySettings, describe, hints
@@ -29,17 +29,6 @@ async def serve(settings: GatewaySettings) -> None:
             log.info("stopping")
 
 
-def log_as_json() -> None:
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(serializer=lambda event, **_: orjson.dumps(event, default=str).decode()),
-        ]
-    )
-
-
 def main() -> int:
     log_as_json()
     try:
@@ -47,6 +36,7 @@ def main() -> int:
     except ValidationError as invalid:
         sys.stderr.write("".join(f"{line}\n" for line in [*describe(invalid), *hints()]))
         return EXIT_MISCONFIGURED
+    log_as_json(settings.gateway_log_level)
     for line in hints():
         log.warning("setting_not_read", hint=line)
     asyncio.run(serve(settings))

@@ -28,6 +28,8 @@ HTTP_STATUS: dict[grpc.StatusCode, int] = {
     grpc.StatusCode.OUT_OF_RANGE: 503,
 }
 RETRY_AFTER_S = 5
+FORWARDED = web.RequestKey("forwarded", dict[str, str])
+"""Headers of a request that go on to the service: its id, and the trace that it is part of."""
 
 
 class Rejected(Exception):  # noqa: N818 - reads as the statement that it is
@@ -41,5 +43,7 @@ class Rejected(Exception):  # noqa: N818 - reads as the statement that it is
 
 
 def json_answer(status: int, /, **body: object) -> web.Response:
+    if status == web.HTTPOk.status_code:
+        body = {"success": True, **body}
     headers = {"Retry-After": str(RETRY_AFTER_S)} if status == web.HTTPServiceUnavailable.status_code else None
     return web.Response(status=status, body=orjson.dumps(body), content_type="application/json", headers=headers)

@@ -1,5 +1,6 @@
 """The gateway's HTTP application: one webhook handler, pages for people, one line of log for each request."""
 
+import logging
 import time
 from datetime import UTC, datetime
 from traceback import format_exception
@@ -9,9 +10,11 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 from billing_client.errors import BillingError
+from billing_client.headers import Headers
+from billing_client.request_ids import REQUEST_ID_HEADER, TRACE_HEADER, request_id, trace_id
 from prepaid.billing.v1.stripe_events_pb2 import GetCheckoutStatusResponse, ProcessStripeEventResponse, StripeEventOutcome
 
-from webhook_gateway.answers import HTTP_STATUS, Rejected, json_answer
+from webhook_gateway.answers import FORWARDED, HTTP_STATUS, Rejected, json_answer
 from webhook_gateway.config import CANCEL_PATH, HEALTH_PATH, HOME_PATH, RETURN_PATH, GatewayConfig
 from webhook_gateway.connections import ConnectionGuard, Phase
 from webhook_gateway.delivery import read_delivery
@@ -25,6 +28,7 @@ CODE = web.RequestKey("code", str)
 EVENT_ID = web.RequestKey("event_id", str)
 EVENT_TYPE = web.RequestKey("event_type", str)
 SERVICE_STATUS = web.RequestKey("service_status", str)
+REASON = web.RequestKey("reason", str)
 LOGGED_PATH_LENGTH_MAX = 200
 
 log = structlog.get_logger("webhook_gateway")
@@ -34,10 +38,18 @@ class EventService(Protocol):
     """What the gateway needs of the service; `billing_client.AsyncBillingClient` is one."""
 
     async def process_stripe_event(
-        self, *, payload: bytes, stripe_signature: str, received_time: datetime | None = None, timeout_s: float | None = None
+        self,
+        *,
+        payload: bytes,
+        stripe_signature: str,
+        received_time: datetime | None = None,
+        timeout_s: float | None = None,
+        headers: Headers | None = None,
     ) -> ProcessStripeEventResponse: ...
 
-    async def get_checkout_status(self, *, checkout_session_id: str, timeout_s: float | None = None) -> GetCheckoutStatusResponse: ...
+    async def get_checkout_status(
+        self, *, checkout_session_id: str, timeout_s: float | None = None, headers: Headers | None = None
+    ) -> GetCheckoutStatusResponse: ...
 
     async def is_serving(self) -> bool: ...
 
@@ -45,7 +57,7 @@ class EventService(Protocol):
 def create_app(config: GatewayConfig, service: EventService) -> web.Application:
     """The application; serve it with `run.serve_gateway`, which bounds its connections."""
     guard = ConnectionGuard(config)
-    app = web.Application(middlewares=[_guarding(guard), _answering])
+    app = web.Application(middlewares=[_guarding(guard), _identified, _answering])
     app[CONNECTIONS] = guard
     webhook = _webhook_handler(config, service, guard)
     for path in config.paths:
@@ -70,9 +82,10 @@ def _webhook_handler(config: GatewayConfig, service: EventService, guard: Connec
                 stripe_signature=delivery.signature,
                 received_time=received_time,
                 timeout_s=config.forward_timeout_s,
+                headers=request[FORWARDED],
             )
         except BillingError as error:
-            request[SERVICE_STATUS] = error.status.name
+            request[SERVICE_STATUS], request[REASON] = error.status.name, error.reason
             FORWARD_FAILURES.labels(error.status.name).inc()
             status = HTTP_STATUS[error.status]
             if status == web.HTTPBadRequest.status_code:
@@ -115,6 +128,18 @@ def _guarding(guard: ConnectionGuard) -> Middleware:
 
 
 @web.middleware
+async def _identified(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Every request has an id: its sender's own or a new one. It is sent on, logged here and by the service, and answered."""
+    given, traceparent = request.headers.get(REQUEST_ID_HEADER, ""), request.headers.get(TRACE_HEADER, "")
+    correlation_id = request_id(given, traceparent)
+    request[FORWARDED] = {REQUEST_ID_HEADER: correlation_id} | ({TRACE_HEADER: traceparent} if trace_id(traceparent) else {})
+    with structlog.contextvars.bound_contextvars(correlation_id=correlation_id):
+        response = await handler(request)
+    response.headers[REQUEST_ID_HEADER] = correlation_id
+    return response
+
+
+@web.middleware
 async def _answering(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Every request gets a small answer, JSON but for the pages, a counter and a line of log, without query, headers or body."""
     started = time.monotonic()
@@ -137,7 +162,9 @@ async def _answering(request: web.Request, handler: Handler) -> web.StreamRespon
         response = json_answer(500, error="internal")
     code = request.get(CODE, "")
     ANSWERS.labels(str(response.status), code).inc()
-    log.info(
+    is_probe = request.path == HEALTH_PATH and response.status == web.HTTPOk.status_code
+    log.log(
+        logging.DEBUG if is_probe else logging.INFO,
         "answered",
         method=request.method,
         path=_logged_path(request),
@@ -147,6 +174,7 @@ async def _answering(request: web.Request, handler: Handler) -> web.StreamRespon
         event_id=request.get(EVENT_ID),
         event_type=request.get(EVENT_TYPE),
         service_status=request.get(SERVICE_STATUS),
+        reason=request.get(REASON),
     )
     return response
 

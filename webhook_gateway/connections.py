@@ -5,6 +5,7 @@ opened ──► RECEIVING ──► HANDLING ──► IDLE ──► RECEIVING
 
 import asyncio
 import ipaddress
+import logging
 from collections import Counter
 from collections.abc import Callable
 from enum import StrEnum
@@ -107,7 +108,8 @@ class GuardedConnection(asyncio.Protocol):
     def _cut(self) -> None:
         assert self._transport is not None
         CONNECTIONS_CUT.labels(self._phase.value).inc()
-        log.info("connection_cut", phase=self._phase.value, peer=self._peer)
+        # A connection that is kept open and used no more is how every sender ends.
+        log.log(logging.DEBUG if self._phase is Phase.IDLE else logging.INFO, "connection_cut", phase=self._phase.value, peer=self._peer)
         self._transport.abort()
 
     def data_received(self, data: bytes) -> None:

@@ -9,10 +9,12 @@ from typing import Protocol
 
 from aiohttp import web
 from billing_client.errors import BillingError, PurchaseNotFound
+from billing_client.headers import Headers
 from prepaid.billing.v1 import purchases_pb2 as sold
 from prepaid.billing.v1.stripe_events_pb2 import GetCheckoutStatusResponse
 
 from webhook_gateway.amounts import shown_credits, shown_money
+from webhook_gateway.answers import FORWARDED
 from webhook_gateway.markup import page
 
 _SESSION_ID = re.compile(r"cs_[A-Za-z0-9_]{1,252}", re.ASCII)
@@ -45,7 +47,9 @@ _ENDED = {
 class CheckoutService(Protocol):
     """What the page needs of the service."""
 
-    async def get_checkout_status(self, *, checkout_session_id: str, timeout_s: float | None = None) -> GetCheckoutStatusResponse: ...
+    async def get_checkout_status(
+        self, *, checkout_session_id: str, timeout_s: float | None = None, headers: Headers | None = None
+    ) -> GetCheckoutStatusResponse: ...
 
 
 class ReturnPage:
@@ -63,7 +67,9 @@ class ReturnPage:
         if not _SESSION_ID.fullmatch(session_id):
             return _unknown()
         try:
-            checkout = await self._service.get_checkout_status(checkout_session_id=session_id, timeout_s=self._timeout_s)
+            checkout = await self._service.get_checkout_status(
+                checkout_session_id=session_id, timeout_s=self._timeout_s, headers=request[FORWARDED]
+            )
         except PurchaseNotFound:
             return _unknown()
         except BillingError:

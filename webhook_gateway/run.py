@@ -7,17 +7,21 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import structlog
-from aiohttp import web
+from aiohttp import web, web_response
 from billing_client import AsyncBillingClient
 
 from webhook_gateway.app import CONNECTIONS, EventService, create_app
 from webhook_gateway.config import GatewayConfig
+from webhook_gateway.metrics import SERVER
 
 LINGERING_S = 2.0
 """How long what is left of a refused body is read away, so that the sender sees the answer instead of a reset."""
 BACKLOG = 512
 
 log = structlog.get_logger("webhook_gateway")
+
+# aiohttp names its own version and Python's in every answer, also in those that no handler makes.
+web_response.SERVER_SOFTWARE = SERVER  # type: ignore[attr-defined]
 
 
 @asynccontextmanager

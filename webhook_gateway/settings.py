@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from billing_client.addresses import is_local
 from billing_client.options import ADDRESS_DEFAULT, ClientOptions
@@ -54,6 +54,7 @@ class GatewaySettings(BaseSettings):
     gateway_connections_max: int = Field(default=1000, ge=1, le=100_000)
     gateway_connections_per_peer_max: int = Field(default=500, ge=1, le=100_000)
     gateway_metrics_port: int | None = Field(default=None, ge=1, le=65535)
+    gateway_log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -8,7 +8,8 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 import grpc
 from prometheus_client import CollectorRegistry, start_http_server
@@ -28,6 +29,8 @@ CODE_NAMES: Final[dict[grpc.StatusCode, str]] = {
 } | {grpc.StatusCode.CANCELLED: "Canceled"}
 """As Go spells them, which is what the dashboards filter by."""
 
+SERVER: Final = "billing"
+"""All that the metrics endpoint says of the program that answers."""
 REPLAYS: Final[Counter[str]] = Counter()
 """Repeats that this process answered with the original reply, by type of response."""
 
@@ -122,6 +125,7 @@ class MetricsServer:
     def __init__(self, registry: CollectorRegistry, host: str, port: int) -> None:
         """Listens at once; port 0 lets the system choose. OSError when the address can't be had."""
         self._server, self._thread = start_http_server(port, host, registry)
+        _name_no_version(self._server)
 
     @property
     def port(self) -> int:
@@ -131,3 +135,25 @@ class MetricsServer:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
+
+
+class _Handler(WSGIRequestHandler):
+    """Says nothing to a log, and nothing of versions in the answers that Python's own server makes by itself."""
+
+    def version_string(self) -> str:
+        return SERVER
+
+    def log_message(self, *_: Any) -> None:
+        """No line for a scrape."""
+
+
+def _name_no_version(server: WSGIServer) -> None:
+    """Python's own server would name its version and Python's in every answer."""
+    server.RequestHandlerClass = _Handler
+    application = server.get_app()
+    assert application is not None
+
+    def named(environ: Any, start_response: Any) -> Any:
+        return application(environ, lambda status, headers, *error: start_response(status, [*headers, ("Server", SERVER)], *error))
+
+    server.set_app(named)

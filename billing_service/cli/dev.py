@@ -78,7 +78,7 @@ def _addresses(stack: "DevStack", log_file: Path) -> list[tuple[str, str]]:
         ("logs", str(log_file)),
     ]
     if not stack.sandbox_url:
-        rows.insert(2, ("webhooks", f"stripe listen --forward-to {stack.gateway_url}/webhooks/stripe"))
+        rows.insert(2, ("webhooks", f"stripe listen --all-snapshot --forward-to {stack.gateway_url}/webhooks/stripe"))
     return rows
 
 

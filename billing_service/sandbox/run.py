@@ -11,12 +11,14 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from ipaddress import ip_address
 
-from aiohttp import web
+from aiohttp import web, web_response
 
 from billing_service.sandbox.app import create_app
 from billing_service.sandbox.config import SandboxConfig, SandboxRefusedError, Switches, WebhookEndpoint
 
 PORT_DEFAULT = 12111
+# aiohttp would name its own version and Python's in every answer.
+web_response.SERVER_SOFTWARE = "billing"  # type: ignore[attr-defined]
 SHUTDOWN_S = 0.5  # hanging requests are part of the play; they are not waited for
 
 

@@ -2,7 +2,7 @@
 
 Versions 3.7.0 to 3.51.2 can lose a WAL frame when two connections write or checkpoint at the same instant
 (sqlite.org, "WAL-reset bug"; fixed in 3.51.3, 3.50.7 and 3.44.6; 3.52.0 was withdrawn). The store meets the fix halfway: it
-never has more than one connection that writes or checkpoints, and one process. So an affected version is safe here and said.
+never has more than one connection that writes or checkpoints, and one process. So an affected version is safe here.
 """
 
 import structlog
@@ -29,7 +29,7 @@ def affected(version: Version) -> bool:
 
 
 def check(version: tuple[int, ...]) -> None:
-    """Refuses versions that can't be used at all; warns of affected ones. Raises SqliteUnsuitableError."""
+    """Refuses versions that can't be used at all. Raises SqliteUnsuitableError."""
     major, minor, patch = version[:3]
     found: Version = (major, minor, patch)
     text = ".".join(map(str, found))
@@ -37,5 +37,14 @@ def check(version: tuple[int, ...]) -> None:
         raise SqliteUnsuitableError(f"SQLite {text} is too old: {'.'.join(map(str, OLDEST))} or newer is required")
     if found == _WITHDRAWN:
         raise SqliteUnsuitableError(f"SQLite {text} was withdrawn by its authors")
-    if affected(found):
-        log.warning("sqlite_wal_reset_bug", version=text, guard="one writing and checkpointing connection, one process")
+
+
+def say_guard(version: tuple[int, ...]) -> None:
+    """Says that an affected version is used in the way that is safe. For a service that has begun, and so has its guard in force."""
+    major, minor, patch = version[:3]
+    if affected((major, minor, patch)):
+        log.info(
+            "sqlite_guarded",
+            version=".".join(map(str, version)),
+            note="safe: this version wants one connection that writes and checkpoints, and the file has exactly that",
+        )

@@ -1,9 +1,11 @@
 """What the gateway counts of its answers and of what the service said."""
 
+import re
+
 import grpc
 import pytest
 from gateway_bench import OTHER_SECRET, PATH, event, signed
-from prometheus_client import REGISTRY
+from prometheus_client import REGISTRY, generate_latest
 
 from webhook_gateway.answers import HTTP_STATUS
 
@@ -32,3 +34,9 @@ async def test_what_was_not_forwarded_is_no_failure_of_the_service(http):
     async with http.post(PATH, data=event(), headers=signed(event(), OTHER_SECRET)) as answer:
         assert answer.status == 400
     assert (failures(), counted("webhook_gateway_answers_total", status="400", code="signature_invalid")) == (before[0], before[1] + 1)
+
+
+def test_the_gateway_says_which_it_is_and_not_when_its_counters_began():
+    shown = generate_latest().decode()
+    assert re.search(r'^webhook_gateway_build_info\{python="3\.\d+\.\d+",version="\d+\.\d+\.\d+"\} 1\.0$', shown, re.MULTILINE)
+    assert "_created" not in shown

@@ -209,13 +209,15 @@ async def test_a_defect_shows_nothing_and_asks_for_another_delivery(http, servic
 async def test_a_good_delivery_is_forwarded_as_it_came(http, service, path):
     body = json.dumps({"type": "é", "id": "evt_1", "object": "event", "livemode": True}, ensure_ascii=False, indent=3).encode()
     async with http.post(f"{path}?a=1", data=body, headers=signed(body)) as answer:
-        assert (answer.status, await answer.json()) == (200, {"received": True, "outcome": "PROCESSED"})
+        assert (answer.status, await answer.json()) == (200, {"success": True, "received": True, "outcome": "PROCESSED"})
+        request_id = answer.headers["x-request-id"]
     assert service.calls == [
         {
             "payload": body,
             "stripe_signature": signature(body),
             "received_time": datetime.fromtimestamp(NOW_S, UTC),
             "timeout_s": 5.0,
+            "headers": {"x-request-id": request_id},
         }
     ]
 

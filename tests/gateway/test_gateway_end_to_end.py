@@ -52,7 +52,7 @@ async def test_a_delivery_reaches_the_service_with_the_gateways_key_and_survives
         async with serve_gateway(config) as url:
             answer = await deliver(url)
             assert status_of(await send_raw(url, HEALTH)) == 200
-    assert json.loads(answer.partition(b"\r\n\r\n")[2]) == {"received": True, "outcome": "DUPLICATE"}
+    assert json.loads(answer.partition(b"\r\n\r\n")[2]) == {"success": True, "received": True, "outcome": "DUPLICATE"}
     first, second = billing.attempts
     assert first.request == second.request
     assert (first.request.payload, first.request.stripe_signature) == (GOOD, signature(GOOD))

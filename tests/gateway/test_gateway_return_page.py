@@ -90,7 +90,8 @@ STANDINGS = [
 async def test_how_it_stands(http, service, *, answer, title, words, again_s):
     service.checkout = answer
     status, text, _ = await read(http)
-    assert (status, service.asked) == (200, [{"checkout_session_id": SESSION, "timeout_s": 5.0}])
+    (asked,) = service.asked
+    assert (status, asked | {"headers": {}}) == (200, {"checkout_session_id": SESSION, "timeout_s": 5.0, "headers": {}})
     assert f"<title>{title}" in text
     assert [word for word in words if word not in text] == []
     refresh = refresh_of(text)

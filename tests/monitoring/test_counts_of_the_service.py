@@ -1,6 +1,7 @@
 """What is counted when nothing is wrong: repeats, events, purchases, calls to Stripe. Once each, however often a unit of work ran."""
 
 import json
+import re
 
 import pytest
 from held_back import NEVER_S, HeldBack
@@ -76,3 +77,9 @@ async def test_a_purchase_is_counted_once_though_its_unit_ran_again(watched, dat
             'operation="create_checkout",outcome="ok"': 1,
             'operation="create_customer",outcome="ok"': 1,
         }
+
+
+async def test_the_program_says_which_it_is(watched, database):
+    async with watched(database.url) as running:
+        (build,) = [series for series in running.scrape().samples if series.startswith("billing_build_info{")]
+        assert re.fullmatch(r'billing_build_info\{python="3\.\d+\.\d+",sqlite="3\.\d+\.\d+",version="\d+\.\d+\.\d+"\}', build)

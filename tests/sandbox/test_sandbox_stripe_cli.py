@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -82,3 +83,35 @@ async def test_a_service_on_the_same_account_ignores_what_triggers_make(tmp_path
         assert {event.event_type for event in kept} >= set(TRIGGERS)
         assert {event.status for event in kept} == {STRIPE_EVENT_STATUS_IGNORED}
         assert {attempt["status"] for attempt in drained["attempts"]} == {200}
+
+
+LISTEN = re.compile(r"stripe (listen [^`\n]*?--forward-to \S+?/webhooks/stripe)")
+
+
+def listen_lines() -> list[list[str]]:
+    """The arguments of `stripe listen`, as the README and `billing dev` say them."""
+    said = (PROJECT / "README.md").read_text() + (PROJECT / "billing_service" / "cli" / "dev.py").read_text()
+    return [line.replace("{stack.gateway_url}", "http://127.0.0.1:8080").split() for line in LISTEN.findall(said)]
+
+
+async def listen(cli: Path, home: Path, arguments: list[str]) -> str:
+    """All that it says until it can't reach Stripe: nobody answers at that address."""
+    environment = {"HOME": str(home), "XDG_CONFIG_HOME": str(home), "PATH": os.environ.get("PATH", ""), "STRIPE_CLI_TELEMETRY_OPTOUT": "1"}
+    process = await asyncio.create_subprocess_exec(
+        cli, *arguments, "--skip-update", "--api-key", KEY, "--api-base", "http://127.0.0.1:9",
+        env=environment, cwd=home, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    output, _ = await asyncio.wait_for(process.communicate(), PATIENCE_S)
+    return output.decode()
+
+
+async def test_what_is_said_of_listening_is_taken_by_stripes_command(tmp_path: Path) -> None:
+    """As far as it goes without Stripe: it took the arguments, and asked for a session."""
+    cli, lines = stripe_cli(), listen_lines()
+    assert len(lines) == 2, "the README and `billing dev` say how"
+    for arguments in lines:
+        output = await listen(cli, tmp_path, arguments)
+        assert "Error while authenticating with Stripe" in output
+        assert "/v1/stripecli/sessions" in output
+    refused = await listen(cli, tmp_path, [word for word in lines[0] if word != "--all-snapshot"])
+    assert "must specify events to forward" in refused

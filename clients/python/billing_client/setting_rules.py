@@ -25,6 +25,7 @@ GATEWAY_NAMES: Final = frozenset(
         "CONNECTIONS_MAX",
         "CONNECTIONS_PER_PEER_MAX",
         "METRICS_PORT",
+        "LOG_LEVEL",
     )
 )
 NAMES_IN_SHARED_ENVIRONMENTS: Final = frozenset(
