@@ -1,4 +1,4 @@
-"""The forward proxy on the way to Stripe, from the variables by which other programs know it. Loopback addresses have none."""
+"""The forward proxy on the way to Stripe, from the variables that other programs read. Loopback has none."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -22,7 +22,7 @@ def under_one_name(given: Mapping[str, str]) -> dict[str, str]:
 
 
 def proxy_to(url: str, proxy: SecretStr | None, exemptions: str) -> str | None:
-    """What requests to `url` go through; None: nothing, to this machine or to a host that `exemptions`, as in NO_PROXY, names."""
+    """What requests to `url` go through. None: nothing, to this machine or to a host that `exemptions` (NO_PROXY) names."""
     parts = urlsplit(url)
     host, port = parts.hostname or "", str(parts.port or {"http": 80, "https": 443}[parts.scheme])
     if proxy is None or is_loopback(host) or is_exempt(host, port, exemptions):

@@ -1,8 +1,8 @@
 """How the SDK's requests travel: over httpx, in one event loop, through the proxy that is named and through no other.
 
-The SDK's own httpx transport can't be used for that. Its `proxy=` makes every request fail, since httpx no longer takes a proxy with a
-request; without it, httpx reads the environment and sends requests to this machine through a proxy too. Its client goes wrong in a second
-event loop: it sends, and then reports a broken connection.
+The SDK's own httpx transport can't be used for that. Its `proxy=` makes every request fail, since httpx no longer takes
+a proxy with a request. Without it, httpx reads the environment, and sends requests to this machine through a proxy too.
+In a second event loop its client sends, and then reports a broken connection.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ class Transport(stripe.HTTPClient):
     name = "httpx"
 
     def __init__(self, *, timeout_s: float, proxy: str | None) -> None:
-        """`timeout_s` bounds each wait for the network. `proxy` is its URL, with user and password where it asks for them."""
+        """`timeout_s` bounds each wait for the network. `proxy`: its URL, with user and password where it asks for them."""
         super().__init__()
         self._client = httpx.AsyncClient(
             verify=ssl.create_default_context(cafile=stripe.ca_bundle_path),
@@ -38,7 +38,7 @@ class Transport(stripe.HTTPClient):
     async def request_async(
         self, method: str, url: str, headers: Mapping[str, str], post_data: Any = None
     ) -> tuple[bytes, int, Mapping[str, str]]:
-        """Body, status and headers of the answer. stripe.APIConnectionError without an answer; WrongLoopError before anything is sent."""
+        """Body, status and headers of the answer. stripe.APIConnectionError without one; WrongLoopError before sending."""
         self._stay_in_one_loop()
         try:
             answer = await self._client.request(method, url, headers=headers, content=post_data or None)
@@ -56,7 +56,7 @@ class Transport(stripe.HTTPClient):
         await self._client.aclose()
 
     def _stay_in_one_loop(self) -> None:
-        """Connections belong to the loop that made them. In another one a request may be carried out, and its answer lost."""
+        """Connections belong to the loop that made them. In another one a request may be executed, and its answer lost."""
         here = asyncio.get_running_loop()
         self._loop = self._loop or here
         if self._loop is not here:

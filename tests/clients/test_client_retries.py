@@ -194,3 +194,14 @@ async def test_a_caller_that_cancels_is_cancelled(service):
         with pytest.raises(asyncio.CancelledError):
             await begun
     assert len(service.attempts) == 1
+
+
+def test_a_call_on_a_client_that_another_thread_closes_was_not_sent(service, monkeypatch):
+    """Between the look at the channel and the call, as far as threads allow."""
+    client = BillingClient(service.address)
+    client.get_balance(account_id="a")
+    stubs = client._stubs
+    monkeypatch.setattr(stubs, "reach", lambda _timeout_s: stubs.close())
+    with pytest.raises(errors.ServiceUnreachable, match="nothing was sent, the client was closed"):
+        client.deduct_credits(**DEDUCTION)
+    assert len(service.attempts) == 1

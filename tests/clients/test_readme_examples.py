@@ -1,4 +1,4 @@
-"""What the READMEs show is run as it stands: examples against the real service, and the lines that install."""
+"""What the READMEs show is run as it is written: examples against the real service, and the lines that install."""
 
 import ast
 import asyncio

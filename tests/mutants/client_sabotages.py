@@ -57,7 +57,7 @@ CLIENT = (
         ("clients/test_client_unreachable.py::test_a_service_that_ends_in_the_middle_leaves_the_outcome_unknown",),
     ),
     Sabotage(
-        "the client calls before it knows that somebody is there",
+        "the client calls before it knows that the service is there",
         "P38",
         CONNECTION,
         "                await stubs.reach(attempts.remaining_s())\n",

@@ -63,9 +63,10 @@ def result_of(outcome: DeductionOutcome, request: DeductCreditsRequest) -> Deduc
 def unanswered(
     request: DeductCreditsRequest, why: Exception | None, known: BillingError | None, *, is_sent: bool, is_uncertain: bool
 ) -> BillingError:
-    """What is told of a deduction on a stream that got no answer: in time, or before `why`, which means `known`, ended the stream.
+    """The error of a deduction on a stream that got no answer: in time, or before `why`, which means `known`.
 
-    A stream that was refused has begun nothing of what it did not answer. Nothing is known of what an earlier one carried.
+    A stream that was refused has begun nothing of what it did not answer. Of what an earlier one carried nothing is
+    known.
     """
     if isinstance(known, Refusal) and not is_uncertain:
         return known
@@ -80,7 +81,7 @@ def unanswered(
 
 
 class BatchRounds:
-    """The rounds of one batch: what was answered UNAVAILABLE goes into the next one, with the same keys, within the time of all."""
+    """The rounds of one batch: what was answered UNAVAILABLE goes into the next one, with the same keys."""
 
     def __init__(self, deductions: Sequence[Deduction], timeout_s: float | None) -> None:
         """ValueError unless `timeout_s` is above 0; TypeError or ValueError for deductions that can't be meant."""

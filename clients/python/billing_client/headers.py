@@ -1,4 +1,7 @@
-"""Headers that travel with a call: gRPC's metadata, which has another name here because purchases and deductions carry `metadata`."""
+"""Headers that travel with a call.
+
+gRPC calls them metadata. Purchases and deductions carry `metadata` of their own, hence another name.
+"""
 
 import re
 from collections.abc import Mapping

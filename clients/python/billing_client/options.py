@@ -20,8 +20,8 @@ KEEPALIVE_TIMEOUT_MS = 20_000
 RECONNECT_BACKOFF_MS = 100
 RECONNECT_BACKOFF_MAX_MS = 2_000
 CONNECT_TIMEOUT_MS = 5_000
-"""For one attempt to connect, handshakes included: gRPC's `min_reconnect_backoff` is that too, and a shorter one never gets through a slow
-network or proxy."""
+"""For one attempt to connect, handshakes included: gRPC's `min_reconnect_backoff` is that too. A shorter one does not get
+through a slow network or proxy."""
 RECEIVED_BYTES_MAX = 64 * 1024 * 1024
 """A page of 1,000 Stripe events with their payloads may pass gRPC's own 4 MiB."""
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
@@ -31,8 +31,9 @@ _TRUE, _FALSE = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
 class ClientOptions:
     """Validated when made: ValueError names the option and repeats no secret.
 
-    TLS is used unless the address is a loopback address or a Unix socket; `plaintext=True` says that something else, such as
-    a service mesh, encrypts. With `ca_file` it is always used. Without TLS no forward proxy is used: it would read the API key.
+    TLS is used unless the address is a loopback address or a Unix socket; `plaintext=True` says that something else, such
+    as a service mesh, encrypts. With `ca_file` it is always used. Without TLS no forward proxy is used: it would read the
+    API key.
     """
 
     address: str = ADDRESS_DEFAULT
@@ -105,7 +106,7 @@ class ClientOptions:
         return (*key, *pairs_of(self.headers))
 
     def channel_options(self) -> list[tuple[str, Any]]:
-        """How a channel that is made now behaves. It retries nothing that may have arrived: `billing_client.retries` does."""
+        """How a channel that is made now behaves. It repeats nothing that may have arrived; `retries` does."""
         return [
             ("grpc.primary_user_agent", f"prepaid-billing-client/{__version__}"),
             ("grpc.enable_http_proxy", int(self.proxy is not None)),

@@ -1,4 +1,4 @@
-"""Which forward proxy a channel goes through: gRPC reads the environment itself, and does so for loopback addresses too."""
+"""Which forward proxy a channel goes through. gRPC reads the environment itself, and does so for loopback too."""
 
 import ipaddress
 import os
@@ -13,7 +13,7 @@ EXEMPTION_VARIABLES = ("no_grpc_proxy", "no_proxy", "NO_PROXY")
 
 
 def proxy_for(address: str, environ: Mapping[str, str] | None = None) -> str | None:
-    """`http://host:port` of the proxy between here and `address`, without its user and password. None: a direct connection."""
+    """The proxy between here and `address` as `http://host:port`, without its user and password. None: a direct way."""
     env = os.environ if environ is None else environ
     given = next((env[name] for name in PROXY_VARIABLES if env.get(name)), "")
     exempt = next((env[name] for name in EXEMPTION_VARIABLES if env.get(name)), "")
@@ -27,7 +27,10 @@ def proxy_for(address: str, environ: Mapping[str, str] | None = None) -> str | N
 
 
 def is_exempt(host: str, port: str, exemptions: str) -> bool:
-    """Whether NO_PROXY's list has the host: names, what ends in them (`.example`), networks (`10.0.0.0/8`), `*`; a port may follow a name."""
+    """Whether the list of NO_PROXY has the host.
+
+    It has names and what ends in them (`.example`), networks (`10.0.0.0/8`) and `*`. A port may follow a name.
+    """
     for entry in (each.strip().lower() for each in exemptions.split(",")):
         name = (entry.removesuffix(f":{port}") if port else entry).strip("[]").lstrip(".")
         if entry == "*" or (name and (host == name or host.endswith(f".{name}") or _is_within(host, name))):

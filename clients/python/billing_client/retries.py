@@ -1,7 +1,7 @@
-"""When a call is tried again, and what its last failure means. One policy for both clients, for batches and for streams.
+"""When a call is tried again, and what its last failure means: for calls, batches and streams of both clients.
 
-gRPC's own retries can't say this: they know statuses and no reasons, and not whether an earlier attempt may have had its effect. So channels
-retry only what never left this machine or never began at the other end, and the loop lives in `Connection`.
+gRPC's own retries know statuses and no reasons. They also forget that an earlier attempt may have had its effect. So
+channels retry only what never left this machine or never began at the other end. The loop is in `Connection`.
 """
 
 import random
@@ -34,25 +34,25 @@ BACKOFF_FACTOR: Final = 3.0
 BACKOFF_MAX_S: Final = 2.0
 
 REPEATED: Final = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED})
-"""UNAVAILABLE is how the service asks for it. CANCELLED from the other side is a shutdown that ran out of time (grpc/grpc#41785)."""
+"""UNAVAILABLE is how the service asks for it. CANCELLED from the other side is a shutdown (grpc/grpc#41785)."""
 UNREACHED: Final = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED})
 """How a look at the service's health ends when nobody is there to be called."""
 
 
 def is_worth_repeating(error: BillingError) -> bool:
-    """Whether the same request with the same key may get another answer: without a reason it was not the service that answered."""
+    """Whether the same request may get another answer. Without a reason it was not the service that answered."""
     return not error.reason or error.status in REPEATED
 
 
 def pause_s(failures: int, retry_after_s: float | None) -> float:
-    """Seconds before the next attempt after this many failures: what the service asks for, else growing; spread, so that callers part."""
+    """Seconds before the next attempt: what the service asks for, else growing; spread, so that callers part."""
     if retry_after_s is not None:
         return retry_after_s * random.uniform(1, 1.5)  # noqa: S311 - spreads callers, no more
     return min(BACKOFF_S * BACKOFF_FACTOR ** (failures - 1), BACKOFF_MAX_S) * random.uniform(0.5, 1)  # noqa: S311 - same
 
 
 def verdict(error: BillingError, *, uncertain: bool) -> BillingError:
-    """What is told of a write: `error`, unless an earlier attempt may have had its effect and `error` does not settle it."""
+    """`error`, or OutcomeUnknown where an earlier attempt may have had its effect and `error` does not settle it."""
     if not uncertain or isinstance(error, OutcomeUnknown) or _is_said_after_the_key(error):
         return error
     unknown = OutcomeUnknown(
@@ -70,7 +70,7 @@ def verdict(error: BillingError, *, uncertain: bool) -> BillingError:
 
 
 def _is_said_after_the_key(error: BillingError) -> bool:
-    """Refusals that come before the key is looked up say nothing of an earlier attempt. Those of access and of the request do."""
+    """Refusals of access and of the request come before the key is looked up, and say nothing of an earlier attempt."""
     if isinstance(error, IdempotencyKeyReused | NotYours):
         return True
     return isinstance(error, Refusal) and not isinstance(error, AccessDenied | InvalidRequest)

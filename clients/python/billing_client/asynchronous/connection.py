@@ -37,7 +37,7 @@ class _Stubs:
         self.health: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(HEALTH_CHECK)
 
     async def reach(self, timeout_s: float | None) -> None:
-        """Connects, unless it is connected. grpc.RpcError when nobody can be reached; nothing of a call was sent then."""
+        """Connects, unless it is connected. grpc.RpcError when nobody is reached; nothing of a call was sent then."""
         if self.channel.get_state() is grpc.ChannelConnectivity.READY:
             return
         try:

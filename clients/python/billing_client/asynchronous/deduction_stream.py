@@ -204,7 +204,7 @@ class DeductionStream:
                 async with self._changed:
                     await self._changed.wait_for(lambda: self._unsent or self._is_ending())
         except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
-            return  # whoever reads is told why
+            return  # `_converse` reads why
 
     async def _answered(self, sent: _Sent, response: StreamDeductionsResponse) -> None:
         self._backoff_s = RECONNECT_BACKOFF_S
@@ -241,7 +241,7 @@ class DeductionStream:
         self._timer = self._loop.call_at(due, self._give_up_overdue)
 
     def _give_up_overdue(self) -> None:
-        """The others go on over another connection: on this one, answers are told apart by their position alone."""
+        """The others go on over another connection: on this one, answers are known by their position alone."""
         self._timer = None
         now = self._loop.time() + CLOCK_STEP_S
         overdue = [sent for sent in self._outstanding if sent.due <= now]

@@ -19,7 +19,7 @@ Request = TypeVar("Request", bound=Message)
 Response = TypeVar("Response", bound=Message)
 
 ANSWERED_RECENTLY_S = 1.0
-"""How long after an answer a channel is believed to be connected: gRPC's blocking channels do not say whether they are."""
+"""How long after an answer a channel is taken for connected: gRPC's blocking channels do not say whether they are."""
 
 
 class _Stubs:
@@ -41,7 +41,7 @@ class _Stubs:
         self.is_closed = False
 
     def reach(self, timeout_s: float) -> None:
-        """Connects, unless an answer came a moment ago. grpc.RpcError when nobody can be reached; nothing of a call was sent then."""
+        """Connects, unless an answer came just now. grpc.RpcError when nobody is reached; nothing of a call was sent."""
         if time.monotonic() - self.answered_s < ANSWERED_RECENTLY_S:
             return
         try:
@@ -125,6 +125,10 @@ class Connection:
             except grpc.RpcError as failed:
                 stubs.answered_s = time.monotonic() if failed.trailing_metadata() else float("-inf")
                 pause_s = attempts.failed(failed, sent=sent)
+            except ValueError:  # how gRPC refuses a call on a channel that another thread has closed
+                if not stubs.is_closed:
+                    raise
+                raise attempts.closed(sent=False) from None
             else:
                 stubs.answered_s = time.monotonic()
                 return response
