@@ -11,7 +11,7 @@ from rich.text import Text
 
 from billing_service.cli.connection import environment
 from billing_service.cli.dev_settings import SANDBOX_DATABASE_URL, read_ports
-from billing_service.cli.display import console, fail
+from billing_service.cli.display import console, fail, say
 from billing_service.cli.failures import explained
 from billing_service.cli.stopping import Stop, run_until_stopped
 
@@ -34,11 +34,13 @@ def dev(log_file: Annotated[Path, typer.Option("--log-file", help="Where the log
             async def run(stop: Stop) -> None:
                 from billing_service.cli.dev_stack import open_dev_stack
                 from billing_service.logs import configure_logs
-                from billing_service.settings import load_settings
+                from billing_service.settings import hints, load_settings
 
                 configure_logs(load_settings({"BILLING_LOG_LEVEL": given.get("BILLING_LOG_LEVEL", "INFO")}, purpose="operate"), log)
                 async with open_dev_stack(given, ports, _program()) as stack:
                     stop.cut_off = lambda: stack.service.server.stop(at_once=True)
+                    for line in hints(given):
+                        say(line)
                     _greet(stack, log_file)
                     await stop.asked.wait()
                 console().print("stopped")

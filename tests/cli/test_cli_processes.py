@@ -226,8 +226,10 @@ def test_dev_run_twice_says_that_it_runs_and_what_a_second_one_takes(processes, 
 
 def test_dev_begins_anew_keeps_logs_off_the_screen_and_stops_on_ctrl_c(processes, tmp_path):
     for _ in range(2):
-        process = processes.start("dev", cwd=tmp_path, **FREE_PORTS | {"BILLING_AUTH": "keys"})
+        process = processes.start("dev", cwd=tmp_path, **FREE_PORTS | {"BILLING_AUTH": "keys", "STRIPE_KEY": STRIPE_KEY})
         panel = process.read_until("Ctrl-C")
+        assert panel.startswith("STRIPE_KEY: is not read; did you mean STRIPE_SECRET_KEY?\n")
+        assert STRIPE_KEY not in panel
         key = next(word for word in panel.split() if word.startswith("bill_"))
         env = {"BILLING_ADDRESS": address_in(panel), "BILLING_API_KEY": key}
         assert processes.run("accounts", "list", cwd=tmp_path, **env) == (0, "Accounts: none\n")
