@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
@@ -45,8 +46,11 @@ def main(arguments: list[str]) -> int:
     except NoNetworkError as silent:
         sys.stderr.write(f"{silent}\n")
         return 1
-    except subprocess.CalledProcessError as failed:
-        return failed.returncode or 1
+    except subprocess.CalledProcessError:
+        return 1  # venv or pip has said why
+    except KeyboardInterrupt:
+        sys.stderr.write("\nstopped; the next `make` begins again\n")
+        return 1
     return 0
 
 
@@ -65,9 +69,14 @@ def install(environment: Path, lock: Path, *, editable: bool = False) -> None:
     size = f", {locked.download_mb} MB" if locked.download_mb else ""
     version = ".".join(map(str, sys.version_info[:2]))
     _say(f"installing {len(locked.releases)} packages{size}, into {_shown(environment)}, for Python {version}")
-    require_network()
+    # Debian's Python makes environments with pip in them and has none itself.
+    has_pip = find_spec("pip") is not None
+    if has_pip:
+        require_network(sys.executable)
     if not fits:
         subprocess.run([sys.executable, "-m", "venv", "--clear", environment], check=True)  # noqa: S603 - our own words
+    if not has_pip:
+        require_network(python)
     quiet = () if sys.stdout.isatty() else ("--quiet",)
     # Python compiles what is imported, when it is: a quarter of the wait was for what never is.
     _pip(python, *quiet, "--no-compile", "--require-hashes", "-r", lock)
@@ -76,10 +85,13 @@ def install(environment: Path, lock: Path, *, editable: bool = False) -> None:
     stamp.touch()
 
 
-def require_network() -> None:
-    """Raises NoNetworkError when the index of packages can't be reached. What pip finds without one is not asked for."""
-    index = _pip_setting("index-url")
-    if _pip_setting("no-index") or _pip_setting("proxy") or urlsplit(index).scheme not in ("http", "https"):
+def require_network(python: Path | str) -> None:
+    """Raises NoNetworkError when the index of packages can't be reached. What pip finds without one is not asked for.
+
+    `python`: one with pip, whose configuration says which index that is.
+    """
+    index = _pip_setting(python, "index-url") or _told(python, "-c", "from pip._internal.models.index import PyPI; print(PyPI.simple_url)")
+    if _pip_setting(python, "no-index") or _pip_setting(python, "proxy") or urlsplit(index).scheme not in ("http", "https"):
         return
     host = urlsplit(index).hostname
     try:
@@ -99,20 +111,17 @@ def _no_network(host: str) -> str:
     return f"no network: nobody answers at {host}{through}, where packages come from; PIP_INDEX_URL names another index"
 
 
-def _pip_setting(name: str) -> str:
-    """As pip is configured, by environment or file; its own default for the index."""
-    given = os.environ.get(f"PIP_{name.upper().replace('-', '_')}", "")
-    if given:
-        return given
-    asked = subprocess.run(  # noqa: S603 - our own words
-        [sys.executable, *PIP, "config", "get", f"global.{name}"], capture_output=True, text=True, check=False
-    )
-    found = asked.stdout.strip()
-    if found or name != "index-url":
-        return found
-    from pip._internal.models.index import PyPI
+def _pip_setting(python: Path | str, name: str) -> str:
+    """As pip is configured, by environment or file; empty without."""
+    return os.environ.get(f"PIP_{name.upper().replace('-', '_')}", "") or _told(python, *PIP, "config", "get", f"global.{name}")
 
-    return PyPI.simple_url
+
+def _told(python: Path | str, *arguments: str) -> str:
+    """What a Python prints; nothing where it is none, as of one that was removed and left a link to nothing."""
+    try:
+        return subprocess.run([python, *arguments], capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603 - our own words
+    except OSError:
+        return ""
 
 
 def _pip(python: Path, *arguments: str | Path) -> None:
@@ -120,13 +129,9 @@ def _pip(python: Path, *arguments: str | Path) -> None:
 
 
 def _is_ours(python: Path) -> bool:
-    """Whether there is an interpreter of the version that runs this. One of a Python that was removed is a link to nothing."""
-    asked: list[str | Path] = [python, "-c", "import sys; print(*sys.version_info[:2])"]
-    try:
-        told = subprocess.run(asked, capture_output=True, text=True, check=False).stdout  # noqa: S603 - our own words
-    except OSError:
-        return False
-    return bool(told.split() == [str(part) for part in sys.version_info[:2]])
+    """Whether there is an interpreter of the version that runs this."""
+    version = _told(python, "-c", "import sys; print(*sys.version_info[:2])")
+    return version.split() == [str(part) for part in sys.version_info[:2]]
 
 
 @contextmanager

@@ -90,12 +90,32 @@ def test_without_a_network_it_says_so_in_one_line_at_once(tmp_path, lock, monkey
     assert not (tmp_path / "environment").exists()
 
 
+def test_a_python_without_pip_asks_that_of_the_environment(tmp_path, lock, monkeypatch):
+    """As Debian's: it makes environments with pip in them, and has none itself."""
+    monkeypatch.setattr(installing, "find_spec", lambda _: None)
+    installing.install(tmp_path / "environment", lock)
+    assert has_package(tmp_path / "environment")
+    monkeypatch.delenv("PIP_NO_INDEX")
+    monkeypatch.setenv("PIP_INDEX_URL", CLOSED_PORT)
+    with pytest.raises(NoNetworkError):
+        installing.install(tmp_path / "other", lock)
+
+
+def test_one_that_is_interrupted_says_so(monkeypatch, capsys):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(installing, "install", interrupted)
+    assert installing.main(["environment", "constraints.txt"]) == 1
+    assert capsys.readouterr().err == "\nstopped; the next `make` begins again\n"
+
+
 def test_a_proxy_that_does_not_answer_is_named(lock, monkeypatch):  # noqa: ARG001 - pip's environment
     monkeypatch.delenv("PIP_NO_INDEX")
     monkeypatch.setenv("PIP_INDEX_URL", "https://packages.example/simple")
     monkeypatch.setenv("https_proxy", "http://user:canary@127.0.0.1:9")
     with pytest.raises(NoNetworkError, match=r"packages\.example \(through the proxy 127\.0\.0\.1\)") as caught:
-        require_network()
+        require_network(sys.executable)
     assert "canary" not in str(caught.value)
 
 
@@ -114,7 +134,7 @@ def test_an_index_that_answers_anything_is_a_network(lock, monkeypatch, status):
     with http.server.HTTPServer(("127.0.0.1", 0), Answering) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{server.server_port}/simple")
-        require_network()
+        require_network(sys.executable)
         server.shutdown()
 
 
@@ -125,7 +145,7 @@ def test_what_pip_finds_in_its_own_way_is_left_to_pip(lock, monkeypatch, name, v
     monkeypatch.delenv("PIP_NO_INDEX")
     monkeypatch.setenv("PIP_INDEX_URL", CLOSED_PORT)
     monkeypatch.setenv(name, value)
-    require_network()
+    require_network(sys.executable)
 
 
 def test_a_second_installation_waits_for_the_first(tmp_path, lock, monkeypatch):
