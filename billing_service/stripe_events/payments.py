@@ -7,6 +7,7 @@ from billing_service.domain.purchases import PurchaseSnapshot, check_intent
 from billing_service.domain.records import Purchase
 from billing_service.domain.refusals import Failure, Refusal
 from billing_service.storage.event_rows import InboxEvent, close_event, waiting_events
+from billing_service.storage.ledger_rows import LostUpdateError
 from billing_service.storage.purchase_rows import PURCHASES, claim_reference
 from billing_service.storage.statements import Work
 from billing_service.storage.store import ConflictError
@@ -69,8 +70,8 @@ def _picked_up(unit: Unit, purchase: Purchase, event: InboxEvent, runs: Runs) ->
         return quarantined(runs.spoiled[event.event_id])
     try:
         return (yield from _effect(unit, purchase, event, runs))
-    except (UnansweredError, ConflictError, Failure):
-        raise
+    except (UnansweredError, ConflictError, Failure, LostUpdateError):
+        raise  # not the event's fault
     except Refusal as refusal:
         raise SpoiledError(event.event_id, f"{refusal.reason}: {refusal.message}") from refusal
     except Exception as defect:

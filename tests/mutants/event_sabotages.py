@@ -72,8 +72,8 @@ EVENTS = (
         "a failure of the machine is blamed on a waiting event",
         "P50",
         PAYMENTS,
-        "    except (UnansweredError, ConflictError, Failure):\n",
-        "    except (UnansweredError, ConflictError):\n",
+        "    except (UnansweredError, ConflictError, Failure, LostUpdateError):\n",
+        "    except (UnansweredError, ConflictError, LostUpdateError):\n",
         (f"{WAITING}::test_a_failure_of_the_machine_is_nobody_s_fault[sqlite]",),
     ),
     Sabotage(
