@@ -5,12 +5,11 @@ from billing_service.commands.environment import Environment
 from billing_service.commands.sale_terms import terms_of
 from billing_service.domain.purchases import PurchaseStatus, check_payment
 from billing_service.domain.records import Purchase
-from billing_service.storage.purchase_rows import claim_reference
 from billing_service.storage.statements import Work
 from billing_service.stripe_events.facts import MONEY_NEWS, CheckoutFact
 from billing_service.stripe_events.lookup import locked_purchase, other_purchase
 from billing_service.stripe_events.ownership import PurchaseKey
-from billing_service.stripe_events.payments import link_payment, snapshot_of
+from billing_service.stripe_events.payments import bind_reference, link_payment, snapshot_of
 from billing_service.stripe_events.runs import Runs
 from billing_service.stripe_events.verdict import PROCESSED, PickedUp, Verdict, ignored, quarantined
 
@@ -27,7 +26,7 @@ def handle_checkout(environment: Environment, key: PurchaseKey, fact: CheckoutFa
     assert fact.news is not None
     before = purchase.status
     picked_up: tuple[PickedUp, ...] = ()
-    yield from claim_reference(fact.session_id, purchase.account_id, purchase.purchase_id)
+    yield from bind_reference(fact.session_id, purchase)
     if fact.news in MONEY_NEWS:
         purchase.checkout_session_id = fact.session_id
         picked_up = yield from link_payment(unit, purchase, fact.payment_intent_id, runs)

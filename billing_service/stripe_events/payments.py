@@ -50,13 +50,18 @@ def snapshot_of(purchase: Purchase) -> PurchaseSnapshot:
     )
 
 
+def bind_reference(reference: str, purchase: Purchase) -> Work[None]:
+    """Binds a session or a payment that was found to be nobody else's. Runs the unit again when it became another purchase's meanwhile."""
+    if not (yield from claim_reference(reference, purchase.account_id, purchase.purchase_id)):
+        raise ConflictError("another purchase was bound to it meanwhile")
+
+
 def link_payment(unit: Unit, purchase: Purchase, payment_intent_id: str | None, runs: Runs) -> Work[tuple[PickedUp, ...]]:
     """Binds a payment that is nobody else's, and gives the events that waited for it their effect. The caller writes the purchase."""
     if not payment_intent_id or purchase.payment_intent_id == payment_intent_id:
         return ()
     purchase.payment_intent_id = payment_intent_id
-    bound = yield from claim_reference(payment_intent_id, purchase.account_id, purchase.purchase_id)
-    assert bound, "checked before anything was changed"
+    yield from bind_reference(payment_intent_id, purchase)
     picked = []
     for event in (yield from waiting_events(payment_intent_id)):
         verdict = yield from _picked_up(unit, purchase, event, runs)

@@ -76,7 +76,10 @@ async def test_spending_in_between_changes_no_sum(database, new_account):
             assert await held.ends(account_id, purchase) == expected, order
 
 
-@pytest.mark.parametrize("types", [("charge.refunded",), ("refund.updated",), ("refund.created",), ("charge.refunded", "refund.updated")])
+@pytest.mark.parametrize(
+    "types",
+    [("charge.refunded",), ("refund.updated",), ("refund.created",), ("charge.refund.updated",), ("charge.refunded", "refund.updated")],
+)
 async def test_some_events_of_a_refund_never_come(database, new_account, types):
     """Endpoints may be subscribed to few types, and deliveries may be given up: one word of the refund is enough."""
     async with held_back(database.url) as held:
@@ -91,6 +94,23 @@ async def test_some_events_of_a_refund_never_come(database, new_account, types):
                 await held.wire.deliver(events[place])
             end = ended(available=850, refunded=250, reversed=250)
             assert await held.ends(account_id, purchase) == end, [events[place]["type"] for place in order]
+
+
+@pytest.mark.parametrize("types", [("charge.refund.updated",), ("charge.refunded", "charge.refund.updated")])
+async def test_an_endpoint_of_old_is_told_that_a_refund_failed(database, new_account, types):
+    """Before October 2024 there was no refund.failed for card payments; credits that went come back all the same."""
+    async with held_back(database.url) as held:
+        for order in permutations(range(1 + len(types))):
+            account_id = new_account()
+            purchase = await held.paid_checkout(account_id)
+            refund = await held.stripe("POST", "refunds", payment_intent=await held.payment_intent(purchase), amount=400)
+            first = await held.events(PAID[1], *types)
+            await held.stack.control(f"refunds/{refund['id']}/settle", {"status": "failed"})
+            events = first + await held.events(*types)
+            assert len(events) == len(order)
+            for place in order:
+                assert await held.wire.deliver(events[place]) in TAKEN
+            assert await held.ends(account_id, purchase) == ended(), [events[place]["type"] for place in order]
 
 
 @pytest.mark.parametrize(

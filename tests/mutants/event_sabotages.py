@@ -117,6 +117,14 @@ EVENTS = (
         (f"{TOLD}::test_a_session_wins_over_the_payment_that_an_older_program_had_bound",),
     ),
     Sabotage(
+        "one payment is bound to two purchases at once",
+        "P5",
+        PAYMENTS,
+        "    if not (yield from claim_reference(reference, purchase.account_id, purchase.purchase_id)):\n",
+        "    if not (yield from claim_reference(reference, purchase.account_id, purchase.purchase_id)) and not reference:\n",
+        (f"{TOLD}::test_two_purchases_that_claim_one_payment_or_page_at_once_end_apart",),
+    ),
+    Sabotage(
         "payments in any currency are the purchase's",
         "P30b",
         "billing_service/domain/purchases.py",

@@ -1,5 +1,7 @@
 """Which payment is a purchase's, the session says alone; payments say that money is there."""
 
+import asyncio
+
 import pytest
 from event_world import CREDITS, NOW_S, PRICE_MINOR
 
@@ -77,6 +79,19 @@ async def test_a_payment_of_another_purchase_is_alarmed(world):
     event = world.event(SUCCEEDED, page.payment(id=other.payment_intent_id))
     assert await world.deliver(event) == "QUARANTINED"
     assert await noted_s(page) is None
+
+
+@pytest.mark.parametrize("shared", ["payment_intent", "id"])
+async def test_two_purchases_that_claim_one_payment_or_page_at_once_end_apart(world, shared):
+    """Whoever is first has it; the other is kept for a person, and is no defect."""
+    for number in range(20):
+        pages = [await world.open_page() for _ in range(2)]
+        for page in pages:
+            await world.forget_page(page)
+        sessions = [page.session(**{shared: f"shared_{number}"}) for page in pages]
+        told = await asyncio.gather(*(world.deliver(world.event(PAID, session)) for session in sessions))
+        assert sorted(told) == ["PROCESSED", "QUARANTINED"]
+        assert sorted([(await page.stands())["available"] for page in pages]) == [0, CREDITS]
 
 
 @pytest.mark.parametrize("kind", ["payment_intent.payment_failed", "payment_intent.canceled"])
