@@ -11,12 +11,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import aiosqlite
 import structlog
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Connection, event, text
+from sqlalchemy import Connection, event, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
@@ -133,10 +134,20 @@ async def _holder(connection: AsyncConnection) -> str:
     return f"another process migrates this database: connection {process} ({name}), there {since}, holds the lock"
 
 
+async def _open_file(path: Path) -> aiosqlite.Connection:
+    """As the store opens it: a path is taken as it stands, not unquoted."""
+    connection = aiosqlite.connect(path)
+    try:
+        await connection
+    except BaseException:
+        connection._thread.join()  # noqa: SLF001 - told to stop, and not awaited: it must not outlive the loop that it answers to
+        raise
+    return connection
+
+
 async def _on_file(path: Path, action: Callable[[Connection], None]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    # As the store opens it: a path is taken as it stands, not unquoted.
-    engine = create_async_engine(URL.create("sqlite+aiosqlite", database=str(path)), poolclass=NullPool, hide_parameters=True)
+    engine = create_async_engine("sqlite+aiosqlite://", async_creator=partial(_open_file, path), poolclass=NullPool, hide_parameters=True)
     try:
         _use_real_transactions(engine)
         with _FileTurn(path):

@@ -1,10 +1,14 @@
 """Migrations: once, whole, whoever comes first, and equal to what the code believes."""
 
+import asyncio
 import re
 import subprocess
 import sys
+import threading
+import time
 from functools import partial
 
+import aiosqlite
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
@@ -12,6 +16,7 @@ from databases import Database, PostgresUnavailableError, run_apart
 from raw_units import outside, read_unit
 from sqlalchemy import URL, CheckConstraint, inspect, text
 from sqlalchemy.dialects import sqlite
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
@@ -170,3 +175,22 @@ def test_an_odd_path_is_migrated_and_opened_as_one_file(tmp_path, name):
 
     run_apart(migrate_and_open())
     assert [found.name for found in tmp_path.iterdir() if found.suffix == ".db"] == [name]
+
+
+def test_a_file_that_cannot_be_opened_leaves_no_thread(tmp_path, monkeypatch):
+    """One that outlived the loop would end with a traceback on standard error."""
+    stop = aiosqlite.Connection.stop
+
+    def late(connection):
+        connection._tx.put_nowait((None, lambda: time.sleep(0.3)))
+        return stop(connection)
+
+    monkeypatch.setattr(aiosqlite.Connection, "stop", late)
+    before = set(threading.enumerate())
+
+    async def look():
+        with pytest.raises(OperationalError, match="unable to open database file"):
+            await check_schema(SqliteFile(tmp_path))
+        return [thread for thread in threading.enumerate() if thread not in before and "worker" in thread.name]
+
+    assert asyncio.run(look()) == []
