@@ -98,7 +98,7 @@ lint: setup proto-check ## Style, types, architecture, protos
 	$(BIN)/lint-imports
 
 # What tests of the page, of `stripe trigger` and of the alerts need beside Python. Where it can't be had, they are skipped, and the
-# run says so. Prometheus is unpacked and not installed: its package would start a server.
+# run says so. Prometheus, PostgreSQL and pgbouncer are unpacked and not installed: their packages would start servers.
 .PHONY: test-tools
 test-tools:
 	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
@@ -116,6 +116,12 @@ test-tools:
 		mkdir -p build/prometheus && cd build/prometheus && { [ "$$(id -u)" != 0 ] || apt-get update -qq; } && \
 		apt-get download -qq prometheus && dpkg-deb -x prometheus_*.deb . && rm prometheus_*.deb; } \
 		|| echo "no promtool here: the tests of the alerts will be skipped"
+	@{ { test -x build/postgresql/usr/sbin/pgbouncer || command -v pgbouncer >/dev/null; } && \
+		ls {build/postgresql/,/}usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1; } || { command -v apt-get dpkg-deb >/dev/null && \
+		mkdir -p build/postgresql/partial && cd build/postgresql && { [ "$$(id -u)" != 0 ] || apt-get update -qq; } && \
+		apt-get install -qq -y --no-install-recommends --download-only -o Dir::Cache::archives="$$PWD" -o Debug::NoLocking=1 \
+			pgbouncer postgresql >/dev/null && for package in *.deb; do dpkg-deb -x $$package .; done && rm *.deb; } \
+		|| echo "no pgbouncer or no PostgreSQL of Debian here: the tests of poolers and of one more PostgreSQL will be skipped"
 
 .PHONY: test
 test: setup test-tools build/supply/.installed ## Everything that proves the product, in under 10 minutes

@@ -32,7 +32,8 @@ _SECRET = re.compile(
     r"|\bwhsec_\w+"  # Stripe's signing secrets
     r"|\bpi_\w+_secret_\w+"  # client secrets
     r"|\bbill_[a-z2-7]{16}_\w+"  # our API keys
-    r"|(?<=://)[^\s/@]+@"  # user and password of a URL
+    r"|(?<=://)[^\s/]+@"  # user and password of a URL
+    r"|(?<=password=)[^\s&]+"
 )
 _QUIET_LIBRARIES: Final = ("aiosqlite", "asyncio", "httpx", "httpcore", "stripe", "sqlalchemy", "alembic")
 """Their DEBUG and INFO lines tell of every statement or request, with values."""
@@ -101,7 +102,7 @@ def _clean_value(value: object) -> object:
 def _clean_text(text: str, characters_max: int) -> str:
     # Masked before it is cut, or half a secret would no longer look like one; a first cut bounds the work.
     masked = text[: characters_max * 4]
-    if "_" in masked or "@" in masked:  # every secret has one of them
+    if "_" in masked or "@" in masked or "=" in masked:  # every secret has one of them
         masked = _SECRET.sub(MASK, masked)
     if len(masked) > characters_max or len(text) > characters_max * 4:
         masked = f"{masked[:characters_max]}… ({len(text)} characters)"

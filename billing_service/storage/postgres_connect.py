@@ -68,7 +68,7 @@ async def _connect_to(server: PostgresServer, address: Address, attributes: str,
             **_tls(server, address),
             **how,
         )
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, EOFError) as error:
         words = _words(error, server, address)
         state = getattr(error, "sqlstate", None)
         if isinstance(error, OSError | asyncpg.TargetServerAttributeNotMatched) or state == _STARTING_UP:
@@ -145,7 +145,7 @@ def _words(error: BaseException, server: PostgresServer, address: Address) -> st
     if isinstance(error, ssl.SSLCertVerificationError):
         return _certificate_words(error, server)
     if isinstance(error, ssl.SSLError):
-        return f"TLS failed: {error.reason or first_line(error)}"
+        return f"TLS failed: {getattr(error, 'reason', None) or first_line(error)}"
     if isinstance(error, socket.gaierror):
         return f"the host is unknown: {error.strerror}"
     if "rejected SSL upgrade" in str(error):

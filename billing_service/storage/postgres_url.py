@@ -146,7 +146,7 @@ def _decoded(text: str) -> str:
 
 
 def _words(query: str) -> dict[str, str]:
-    """The words of the query. A name that nobody knows is shown, unless it may be what follows an & in a password."""
+    """The words of the query. A name that nobody knows is shown, unless it may be a part of a password with an & or a ? in it."""
     words: dict[str, str] = {}
     for item in query.split("&") if query else ():
         raw_name, equals, raw_value = item.partition("=")
@@ -156,17 +156,18 @@ def _words(query: str) -> dict[str, str]:
         if name in words:
             raise DatabaseUrlInvalid(f"says {name} twice")
         if name not in _WORDS or not equals:
-            raise DatabaseUrlInvalid(_unknown(name, secret_before=not {"password", "sslpassword"}.isdisjoint(words)))
+            may_be_secret = "@" in query or not {"password", "sslpassword"}.isdisjoint(words)
+            raise DatabaseUrlInvalid(_unknown(name, may_be_secret=may_be_secret))
         words[name] = value
     return words
 
 
-def _unknown(name: str, *, secret_before: bool) -> str:
+def _unknown(name: str, *, may_be_secret: bool) -> str:
     if name in _LIBPQ_ONLY:
         return f"has the option {name}, which the service's driver does not support"
     if name in _WORDS:
         return f"has the option {name} without a value"
-    if secret_before or not re.fullmatch(r"[A-Za-z0-9_.-]{1,40}", name):
+    if may_be_secret or not re.fullmatch(r"[A-Za-z0-9_.-]{1,40}", name):
         return "has something in its query that is no option; an & inside of a value is written as %26"
     close = difflib.get_close_matches(name.lower(), _WORDS, n=1, cutoff=0.7)
     return f"has the option {name}, which the service does not know" + (f"; did you mean {close[0]}?" if close else "")

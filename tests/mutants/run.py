@@ -24,6 +24,8 @@ sys.path.append(str(ROOT / "tests"))
 
 from databases import URL_VARIABLE, PostgresUnavailableError, postgres_databases  # noqa: E402 - found by the line above
 
+UNPACKED = ("postgresql", "prometheus")
+"""Under build/: programs of `make test-tools` that tests start."""
 COPIES = 2
 TEST_TIMEOUT_S = 20
 """An answer that is lost shows as a test that hangs; none of the tests named takes half as long."""
@@ -55,6 +57,10 @@ class Tree:
             if (ROOT / name).is_file():
                 (root / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, root / name)
+        (root / "build").mkdir()
+        for name in UNPACKED:
+            if (ROOT / "build" / name).is_dir():
+                (root / "build" / name).symlink_to(ROOT / "build" / name)
         places = [root, root / "protos", root / "clients" / "python"]
         self._environment = environment | {"PYTHONPATH": os.pathsep.join(map(str, places)), "COLUMNS": "400"}
 

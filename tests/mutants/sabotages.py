@@ -3,6 +3,7 @@
 from believing_sabotages import BELIEVING
 from caller_sabotages import CALLERS
 from client_sabotages import CLIENT
+from database_sabotages import DATABASES
 from event_sabotages import EVENTS
 from keeping_sabotages import KEEPING
 from ledger_sabotages import LEDGER
@@ -19,6 +20,7 @@ from watch_sabotages import WATCH
 SABOTAGES = (
     *STORAGE,
     *BELIEVING,
+    *DATABASES,
     *LEDGER,
     *MONEY,
     *STRIPE,

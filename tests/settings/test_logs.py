@@ -88,6 +88,7 @@ def test_secrets_are_masked_wherever_they_stray(log_format, secret):
     refused, long = f"key {secret} refused", "x" * 490 + secret
     log.info(refused, field=f"Bearer {secret}", nested=[secret], authorization="anything at all")
     log.info(long)
+    log.info("reached", url="postgres://owner:x@canary4242@db/billing?sslmode=require&password=canary4242&port=1")
     logging.getLogger("some.library").error("request with %s failed", secret)
     try:
         raise RuntimeError(f"postgresql://owner:canary4242@db/billing and {secret}")  # noqa: TRY301

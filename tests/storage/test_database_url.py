@@ -73,6 +73,7 @@ REFUSED = [
     (f"{U}h/d?&", "something in its query that is no option"),
     (f"postgresql://h/d?password=x&{CANARY}=y", "something in its query that is no option"),
     (f"postgresql://h/d?sslpassword=x&{CANARY}", "something in its query that is no option"),
+    (f"postgresql://u:p@h?{CANARY}=x@h/d", "something in its query that is no option"),
     (f"{U}h/d?{'a' * 41}=y", "something in its query that is no option"),
     (f"{U}h/d?sslmode=no-verify", "sslmode must be one of disable, allow, prefer, require, verify-ca, verify-full"),
     (f"{U}h/d?sslmode=REQUIRE", "sslmode must be one of"),

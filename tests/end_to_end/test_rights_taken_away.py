@@ -1,0 +1,48 @@
+"""A running service whose role loses a right: health says so, callers are told to repeat, and all is well once the right is back."""
+
+import asyncio
+import os
+
+import pytest
+from billing_client.errors import StorageUnavailable
+from databases import connect_to
+from serving_role import serving_role
+from stack import CREDIT, running_stack
+
+FOLLOWS_WITHIN_S = 10.0
+"""Health follows within 5 s; the rest is a busy machine's."""
+
+
+@pytest.fixture(params=["postgresql"])
+def store_name(request):
+    return request.param
+
+
+async def until_serving(client, expected):
+    async with asyncio.timeout(FOLLOWS_WITHIN_S):
+        while await client.is_serving() is not expected:  # noqa: ASYNC110 - asked as any other client asks
+            await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize(("table", "right"), [("lots", "UPDATE"), ("stripe_events", "INSERT"), ("accounts", "SELECT")])
+async def test_health_follows_the_rights_of_the_role(database, table, right):
+    owner = await connect_to(database.url)
+    role = f"losing_{os.getpid()}"
+    try:
+        with serving_role(database.url, role) as url:
+            async with running_stack(url, BILLING_MIGRATE_ON_START="false", BILLING_LOG_LEVEL="ERROR") as stack:
+                await until_serving(stack.client, True)
+                await stack.client.grant_credits(account_id="ada", amount_microcredits=5 * CREDIT, reason="x")
+                await owner.execute(f"REVOKE {right} ON {table} FROM {role}")
+                await until_serving(stack.client, False)
+                if table != "stripe_events":
+                    with pytest.raises(StorageUnavailable) as caught:
+                        await stack.client.deduct_credits(account_id="ada", amount_microcredits=CREDIT, idempotency_key="once", timeout_s=3)
+                    assert caught.value.reason == "STORAGE_UNAVAILABLE"
+                    assert role not in caught.value.message
+                await owner.execute(f"GRANT {right} ON {table} TO {role}")
+                await until_serving(stack.client, True)
+                await stack.client.deduct_credits(account_id="ada", amount_microcredits=CREDIT, idempotency_key="once")
+                assert await stack.available("ada") == 4
+    finally:
+        await owner.close()

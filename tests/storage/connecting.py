@@ -1,0 +1,27 @@
+"""One connection as DATABASE_URL asks for it, or the line that says why there is none."""
+
+import pytest
+from postgres_programs import PASSWORD
+
+from billing_service.storage.database_url import parse_database_url
+from billing_service.storage.postgres_connect import CannotConnectError, connect
+
+
+async def look(url, question="SELECT 1"):
+    """(whether the connection is encrypted on the client's side, the answer)."""
+    connection = await connect(parse_database_url(url))
+    try:
+        encrypted = connection._transport.get_extra_info("ssl_object") is not None
+        return encrypted, await connection.fetchval(question)
+    finally:
+        await connection.close()
+
+
+async def refusal(url):
+    """What is said of a URL by which nobody can be reached."""
+    with pytest.raises(CannotConnectError) as caught:
+        await connect(parse_database_url(url))
+    told = str(caught.value)
+    assert PASSWORD not in told
+    assert "\n" not in told
+    return told
