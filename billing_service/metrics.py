@@ -26,13 +26,14 @@ FAILURE_CODES = ("57014", "TimeoutError")
 STRIPE_OPERATIONS = (
     "create_customer",
     "get_customer",
+    "update_customer",
     "create_checkout",
     "get_checkout",
     "expire_checkout",
     "create_refund",
     "list_refunds",
 )
-STRIPE_OUTCOMES = ("ok", "refused", "unavailable")
+STRIPE_OUTCOMES = ("ok", "refused", "key_refused", "unavailable")
 
 
 def service_registry(environment: Environment, database: Path | None) -> CollectorRegistry:

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from billing_service.commands.completion import hear
-from billing_service.commands.customers import stripe_refused
+from billing_service.commands.customers import stripe_failed, stripe_refused
 from billing_service.commands.environment import Environment
 from billing_service.commands.get_purchase import purchase_by_id
 from billing_service.commands.reversals import purchase_accounts
 from billing_service.commands.unit import Request, Unit, once
 from billing_service.domain.purchases import PurchaseNews, PurchaseStatus, is_cancelable
 from billing_service.domain.records import Purchase
-from billing_service.domain.refusals import Reason, Refusal, conflict, stripe_unavailable
+from billing_service.domain.refusals import Reason, Refusal, conflict
 from billing_service.ledger.operations import Answer
 from billing_service.payments.port import CheckoutSession, ProviderRefused, ProviderUnavailable
 from billing_service.storage.key_rows import find_keys
@@ -78,12 +78,12 @@ async def _close_checkout(environment: Environment, purchase: Purchase, request:
         return await _closed(environment, session_id, key)
     except ProviderUnavailable as unavailable:
         if not unavailable.key_spent:
-            raise stripe_unavailable() from unavailable
+            raise stripe_failed(unavailable) from unavailable
     # Stripe keeps a failure for that key: whether it closed the page nobody can tell, so a page that ran out counts as closed by us.
     try:
         ended = await _closed(environment, session_id, environment.ids("cancel"))
     except ProviderUnavailable as unavailable:
-        raise stripe_unavailable() from unavailable
+        raise stripe_failed(unavailable) from unavailable
     return None if ended is None or ended.status == "expired" else ended
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import orjson
 import structlog
 
-from billing_service.commands.customers import ensure_customer, forget_customer, stripe_refused
+from billing_service.commands.customers import ensure_customer, forget_customer, stripe_failed, stripe_refused
 from billing_service.commands.environment import Environment
 from billing_service.commands.sale_terms import terms_of, todays_terms
 from billing_service.commands.unit import Request, Unit, audit, begin, spend_key, spent_key
@@ -14,7 +14,6 @@ from billing_service.domain.catalog import PurchaseItem
 from billing_service.domain.deployment import MarkKind
 from billing_service.domain.purchases import PurchaseNews, PurchaseStatus, may_be_opened, next_status
 from billing_service.domain.records import Purchase
-from billing_service.domain.refusals import stripe_unavailable
 from billing_service.ledger.operations import Answer
 from billing_service.payments.port import CheckoutOrder, CheckoutSession, ProviderRefused, ProviderUnavailable
 from billing_service.storage.key_rows import answer_key, find_keys, free_key
@@ -57,7 +56,7 @@ async def create_purchase(environment: Environment, command: CreatePurchase) -> 
     except ProviderUnavailable as unavailable:
         if unavailable.key_spent:
             await environment.store.write(lambda: _next_attempt(environment, purchase))
-        raise stripe_unavailable() from unavailable
+        raise stripe_failed(unavailable) from unavailable
     return await environment.store.write(lambda: _open(environment, request, command.encode, purchase.purchase_id, session))
 
 

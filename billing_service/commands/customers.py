@@ -9,8 +9,8 @@ from billing_service.commands.environment import Environment
 from billing_service.commands.unit import begin
 from billing_service.domain.deployment import MarkKind
 from billing_service.domain.records import Profile
-from billing_service.domain.refusals import Reason, Refusal
-from billing_service.payments.port import ProviderRefused, ProviderUnavailable
+from billing_service.domain.refusals import Failure, Reason, Refusal, stripe_key_refused, stripe_unavailable
+from billing_service.payments.port import ProviderKeyRefused, ProviderRefused, ProviderUnavailable
 from billing_service.storage.profile_rows import CLAIM_CUSTOMER, PROFILES, read_profile, whose_customer
 from billing_service.storage.statements import Work
 from billing_service.storage.store import ConflictError
@@ -20,6 +20,11 @@ log = structlog.get_logger(__name__)
 
 def stripe_refused(refused: ProviderRefused) -> Refusal:
     return Refusal(Reason.STRIPE_REFUSED, "Stripe refused the request", metadata={"stripe_code": refused.code})
+
+
+def stripe_failed(unavailable: ProviderUnavailable) -> Failure:
+    """No answer, or one that says nothing of the effect: STRIPE_UNAVAILABLE, or STRIPE_KEY_REFUSED, which only an operator can mend."""
+    return stripe_key_refused() if isinstance(unavailable, ProviderKeyRefused) else stripe_unavailable()
 
 
 async def ensure_customer(environment: Environment, account_id: str) -> str:

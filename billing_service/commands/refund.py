@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import structlog
 
-from billing_service.commands.customers import stripe_refused
+from billing_service.commands.customers import stripe_failed, stripe_refused
 from billing_service.commands.environment import Environment
 from billing_service.commands.get_purchase import purchase_by_id
 from billing_service.commands.refund_news import RefundNews, apply_refund_news, carries_mark, status_of_ours
@@ -18,7 +18,7 @@ from billing_service.domain.currencies import require_step, round_down_to_step
 from billing_service.domain.deployment import MarkKind
 from billing_service.domain.purchases import PurchaseStatus
 from billing_service.domain.records import Purchase, Refund, RefundStatus
-from billing_service.domain.refusals import Reason, Refusal, stripe_unavailable
+from billing_service.domain.refusals import Reason, Refusal
 from billing_service.domain.reversals import (
     PurchaseReversal,
     RefundQuote,
@@ -86,7 +86,7 @@ async def refund_purchase(environment: Environment, command: RefundPurchase) -> 
         await environment.store.write(lambda: _give_back(environment, request, refund))
         raise stripe_refused(refused) from refused
     except ProviderUnavailable as unavailable:
-        raise stripe_unavailable() from unavailable
+        raise stripe_failed(unavailable) from unavailable
     return await environment.store.write(lambda: _settle(environment, command, request, refund, sent))
 
 

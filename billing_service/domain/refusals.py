@@ -51,6 +51,7 @@ class Reason(StrEnum):
     OVERLOADED = "OVERLOADED"
     STORAGE_UNAVAILABLE = "STORAGE_UNAVAILABLE"
     STRIPE_UNAVAILABLE = "STRIPE_UNAVAILABLE"
+    STRIPE_KEY_REFUSED = "STRIPE_KEY_REFUSED"
     CONFLICT = "CONFLICT"
     SHUTTING_DOWN = "SHUTTING_DOWN"
     DEADLINE_TOO_SHORT = "DEADLINE_TOO_SHORT"
@@ -100,3 +101,10 @@ def conflict() -> Failure:
 
 def stripe_unavailable() -> Failure:
     return Failure(Reason.STRIPE_UNAVAILABLE, "Stripe can't be reached; the same idempotency key resumes this call")
+
+
+def stripe_key_refused() -> Failure:
+    return Failure(
+        Reason.STRIPE_KEY_REFUSED,
+        "Stripe refuses the service's API key (STRIPE_SECRET_KEY): its operator must mend it; the same idempotency key resumes this call",
+    )

@@ -42,6 +42,11 @@ class ProviderUnavailable(Exception):  # noqa: N818 - as above
         self.key_spent = key_spent
 
 
+class ProviderKeyRefused(ProviderUnavailable):
+    """The provider refused our own key, or the key may not do this. The call had no effect; earlier ones of the same step may have had
+    theirs, so what was set aside is kept here too."""
+
+
 @dataclass(frozen=True, slots=True)
 class CheckoutOrder:
     """A page where the customer pays exactly `amount_minor`, less promotion codes where allowed."""

@@ -2,7 +2,7 @@
 
 REFUSED        Stripe looked at the request and said no: nothing happened.
 UNKNOWN        no answer, or one that says nothing about the effect.
-MISCONFIGURED  our credentials are wrong. That says nothing about the purchase, which may go on once they are right.
+KEY_REFUSED    our key is wrong, or may not do this. That says nothing about the purchase, which may go on once it is right.
 DEFECT         the key came before with other parameters. The first call under it may well have had its effect (a refund may be out), so
                this is no refusal of the effect: nothing may be given back on its account. A person has to look.
 """
@@ -13,7 +13,7 @@ from typing import Final
 import stripe
 import structlog
 
-from billing_service.payments.port import ProviderRefused, ProviderUnavailable
+from billing_service.payments.port import ProviderKeyRefused, ProviderRefused, ProviderUnavailable
 
 log = structlog.get_logger(__name__)
 
@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 class Verdict(Enum):
     REFUSED = auto()
     UNKNOWN = auto()
-    MISCONFIGURED = auto()
+    KEY_REFUSED = auto()
     DEFECT = auto()
 
 
@@ -31,11 +31,16 @@ VERDICTS: Final[dict[type[stripe.StripeError], Verdict]] = {
     stripe.APIConnectionError: Verdict.UNKNOWN,
     stripe.APIError: Verdict.UNKNOWN,
     stripe.RateLimitError: Verdict.UNKNOWN,
-    stripe.AuthenticationError: Verdict.MISCONFIGURED,
-    stripe.PermissionError: Verdict.MISCONFIGURED,
+    stripe.AuthenticationError: Verdict.KEY_REFUSED,
+    stripe.PermissionError: Verdict.KEY_REFUSED,
     stripe.IdempotencyError: Verdict.DEFECT,
 }
 """By exact class: a subclass that a later SDK brings is unexpected, and so unknown, until it gets a row."""
+
+KEY_HINTS: Final[dict[type[stripe.StripeError], str]] = {
+    stripe.AuthenticationError: "Stripe does not know the key: it is mistyped, expired, rolled, or of a deleted account",
+    stripe.PermissionError: "the restricted key lacks a permission for this operation; the Dashboard lists those of each key",
+}
 
 UNDECIDED_CODES: Final = frozenset({"idempotency_key_in_use", "lock_timeout", "rate_limit"})
 """Codes that mean "not now" whatever class carries them."""
@@ -67,15 +72,16 @@ def translated(operation: str, error: Exception, proxy: str | None = None) -> Pr
     if isinstance(error, stripe.APIConnectionError):
         details["network"] = str(error.user_message)
     match verdict:
-        case Verdict.MISCONFIGURED:
-            log.error("stripe_credentials_refused", **details)
+        case Verdict.KEY_REFUSED:
+            log.error("stripe_key_refused", setting="STRIPE_SECRET_KEY", hint=KEY_HINTS[type(error)], **details)
         case Verdict.DEFECT:
             log.error("stripe_idempotency_key_reused_with_other_parameters", **details)
         case None:
             log.error("stripe_error_unexpected", **details)
         case _:
             log.warning("stripe_unavailable", **details)
-    return ProviderUnavailable(f"{operation}: {type(error).__name__} ({code}){through}", key_spent=_is_stored_failure(error))
+    unavailable = ProviderKeyRefused if verdict is Verdict.KEY_REFUSED else ProviderUnavailable
+    return unavailable(f"{operation}: {type(error).__name__} ({code}){through}", key_spent=_is_stored_failure(error))
 
 
 def _code(error: stripe.StripeError) -> str:

@@ -12,8 +12,10 @@ from billing_service.payments.port import (
     CheckoutOrder,
     CheckoutSession,
     ProviderCustomer,
+    ProviderKeyRefused,
     ProviderRefund,
     ProviderRefused,
+    ProviderUnavailable,
 )
 from billing_service.payments.stripe_metadata import with_callers
 
@@ -65,7 +67,7 @@ class StripeProvider:
         )
         self._call_timeout_s = call_timeout_s
         self.calls: Counter[tuple[str, str]] = Counter()
-        """Calls that ended, by operation and how: `ok`, `refused` by Stripe, or `unavailable`."""
+        """Calls that ended, by operation and how: `ok`, `refused` by Stripe, `key_refused`, or `unavailable`."""
         self._translated = translated
 
     async def create_customer(
@@ -162,10 +164,16 @@ class StripeProvider:
         except Exception as error:
             # The port promises two errors and no other: whatever breaks between here and Stripe leaves the outcome unknown.
             meaning = self._translated(operation, error, self._proxy)
-            self.calls[operation, "refused" if isinstance(meaning, ProviderRefused) else "unavailable"] += 1
+            self.calls[operation, _how_it_ended(meaning)] += 1
             raise meaning from error
         self.calls[operation, "ok"] += 1
         return answer
+
+
+def _how_it_ended(meaning: ProviderRefused | ProviderUnavailable) -> str:
+    if isinstance(meaning, ProviderRefused):
+        return "refused"
+    return "key_refused" if isinstance(meaning, ProviderKeyRefused) else "unavailable"
 
 
 def _session_params(order: CheckoutOrder) -> "SessionCreateParams":

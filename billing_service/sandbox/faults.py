@@ -6,7 +6,7 @@ from typing import Literal, get_args
 
 from billing_service.sandbox.errors import ApiError, Json
 
-FaultKind = Literal["error", "hang", "drop", "rate_limit"]
+FaultKind = Literal["error", "hang", "drop", "rate_limit", "unauthenticated", "forbidden"]
 When = Literal["before", "after"]
 COUNT_MAX = 1_000_000
 SECONDS_MAX = 600.0
@@ -66,6 +66,12 @@ async def strike(fault: Fault | None, when: When, sleep: Callable[[float], Await
             raise ConnectionDropped
         case "rate_limit":
             raise ApiError(429, "Request rate limit exceeded.", code="rate_limit")
+        case "unauthenticated":
+            raise ApiError(401, "Expired API Key provided: ********")
+        case "forbidden":
+            raise ApiError(
+                403, "The provided key does not have the required permissions for this endpoint.", code="more_permissions_required"
+            )
         case "error":
             raise ApiError(500, "An unknown error occurred", kind="api_error")
 

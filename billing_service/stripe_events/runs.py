@@ -7,9 +7,8 @@ from typing import NamedTuple, TypeVar
 
 import structlog
 
-from billing_service.commands.customers import stripe_refused
+from billing_service.commands.customers import stripe_failed, stripe_refused
 from billing_service.commands.environment import Environment
-from billing_service.domain.refusals import stripe_unavailable
 from billing_service.payments.port import ProviderCustomer, ProviderRefund, ProviderRefused, ProviderUnavailable
 from billing_service.storage.statements import Work
 
@@ -94,7 +93,7 @@ class Runs:
             self._refunds[unknown.payment_intent_id] = KnownRefunds((), f"Stripe refused to list the payment's refunds: {refused.code}")
             return
         except ProviderUnavailable as unavailable:
-            raise stripe_unavailable() from unavailable
+            raise stripe_failed(unavailable) from unavailable
         self._refunds[unknown.payment_intent_id] = KnownRefunds(tuple(sent), "")
 
     async def _ask_for_customer(self, unknown: _CustomerUnknownError) -> None:
@@ -103,4 +102,4 @@ class Runs:
         except ProviderRefused as refused:
             raise stripe_refused(refused) from refused
         except ProviderUnavailable as unavailable:
-            raise stripe_unavailable() from unavailable
+            raise stripe_failed(unavailable) from unavailable

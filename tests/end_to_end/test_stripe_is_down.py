@@ -199,3 +199,34 @@ async def test_events_that_need_stripe_wait_for_it(frail, new_account):
     events = {event.event_type: event for event in (await wire.call("ListStripeEvents", page_size=5)).events}
     assert events["charge.refunded"].attempt_count > 1
     assert (events["charge.refunded"].status, events["charge.refunded"].error) == (1, "")
+
+
+KEY_REFUSED = ("UNAVAILABLE", "STRIPE_KEY_REFUSED")
+
+
+@pytest.mark.parametrize("kind", ["unauthenticated", "forbidden"])
+async def test_a_key_that_stripe_refuses_is_said_and_all_goes_on_once_it_is_mended(frail, new_account, database, kind):
+    """Which is no outage: nobody but the service's operator can end it. What was begun is resumed all the same."""
+    stack, wire = frail
+    account_id = new_account()
+    bought = await stack.buy(account_id)
+    await stack.control("faults", {"kind": kind, "count": 1000})
+    requests = {
+        "CreatePurchase": {"account_id": account_id, "package_code": "starter", "idempotency_key": "p"},
+        "Refund": {"purchase_id": bought.purchase_id, "amount_minor": 400, "idempotency_key": "r"},
+    }
+    for _ in range(2):
+        for rpc, fields in requests.items():
+            refused = await wire.error(rpc, **fields)
+            assert told(refused) == KEY_REFUSED
+            assert "STRIPE_SECRET_KEY" in refused.message
+            assert refused.retry_after_s == 60
+    assert (await wire.call("GetBalance", account_id=account_id)).balance.frozen_microcredits == 400 * CREDIT
+    assert (await row_counts(database))["purchases"] == 2
+    await mended(stack)
+    made = {rpc: await wire.call(rpc, **fields) for rpc, fields in requests.items()}
+    await stack.webhooks()
+    assert made["CreatePurchase"].purchase.checkout_url
+    assert await stack.available(account_id) == 600
+    assert (await state(stack))["objects"]["refund"] == 1
+    assert (await row_counts(database))["purchases"] == 2

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, closing
 
 import pytest
 from alert_rules import check
-from billing_client.errors import BillingError
+from billing_client.errors import BillingError, StripeKeyRefused
 from held_back import NEVER_S, HeldBack
 from patience import PATIENCE_S
 from stack import WEBHOOK_SECRET
@@ -143,6 +143,16 @@ async def test_stripe_that_errs(held, tmp_path):
             with pytest.raises(BillingError):
                 await running.wire.do("CreatePurchase", account_id=f"account-{number}", package_code="starter")
         check(tmp_path, before, running.scrape(), fired=["BillingStripeErrors"])
+
+
+@pytest.mark.parametrize("kind", ["unauthenticated", "forbidden"])
+async def test_stripe_that_refuses_the_key(held, tmp_path, kind):
+    async with held() as (running, _):
+        before = running.scrape()
+        await running.stack.control("faults", {"kind": kind, "count": 2, "method": "POST"})
+        with pytest.raises(StripeKeyRefused):
+            await running.wire.do("CreatePurchase", account_id="alice", package_code="starter")
+        check(tmp_path, before, running.scrape(), fired=["BillingStripeKeyRefused"])
 
 
 async def test_an_event_that_was_forged_with_the_gateways_key(held, tmp_path):

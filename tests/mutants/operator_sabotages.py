@@ -61,4 +61,12 @@ OPERATORS = (
         '    return Place(following[0], "") if following and what != ACCOUNTS else None\n',
         ("operations/test_verify.py::test_what_no_account_has_shows_wherever_it_lies[1-sqlite-acme 2-lot of nobody]",),
     ),
+    Sabotage(
+        "a key that Stripe refuses is told as an outage",
+        "P48",
+        "billing_service/commands/customers.py",
+        "    return stripe_key_refused() if isinstance(unavailable, ProviderKeyRefused) else stripe_unavailable()\n",
+        "    return stripe_unavailable()\n",
+        ("end_to_end/test_stripe_is_down.py::test_a_key_that_stripe_refuses_is_said_and_all_goes_on_once_it_is_mended[sqlite-forbidden]",),
+    ),
 )

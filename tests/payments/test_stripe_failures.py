@@ -5,11 +5,12 @@ import time
 
 import pytest
 import stripe
+import structlog
 from scripted_stripe import Drop, Hang, Reply
 from stripe_answers import KEY, REFUND, REFUND_ARGUMENTS, error_reply
 from stripe_members import ERROR_HEADERS, error_body
 
-from billing_service.payments.port import ProviderRefused, ProviderUnavailable
+from billing_service.payments.port import ProviderKeyRefused, ProviderRefused, ProviderUnavailable
 from billing_service.payments.stripe_errors import VERDICTS
 from billing_service.payments.stripe_provider import StripeProvider
 
@@ -82,11 +83,32 @@ async def test_anything_else_leaves_the_outcome_unknown(server, provider, step, 
     assert KEY not in str(caught.value)
 
 
-async def test_a_key_that_stripe_does_not_know_is_a_misconfiguration(server, provider):
-    """Stripe's answer to it has no code."""
-    server.will(Reply(error_body(401, type="invalid_request_error"), 401))
-    with pytest.raises(ProviderUnavailable, match="AuthenticationError"):
+@pytest.mark.parametrize(("status", "error"), [(401, "AuthenticationError"), (403, "PermissionError")])
+async def test_a_key_that_stripe_refuses_is_told_apart_and_names_the_setting(server, provider, status, error):
+    """Stripe's answers to it have no code."""
+    server.will(Reply(error_body(401, type="invalid_request_error"), status))
+    with structlog.testing.capture_logs() as lines, pytest.raises(ProviderKeyRefused, match=error):
         await provider.get_checkout("cs_test_1")
+    (line,) = lines
+    assert (line["event"], line["log_level"], line["setting"], line["http_status"]) == (
+        "stripe_key_refused",
+        "error",
+        "STRIPE_SECRET_KEY",
+        status,
+    )
+    assert ("permission" in line["hint"]) is (status == 403)
+    assert KEY not in repr(lines)
+    assert provider.calls == {("get_checkout", "key_refused"): 1}
+
+
+@pytest.mark.parametrize(
+    "step", [error_reply(500, type="api_error"), error_reply(429, type="invalid_request_error", code="rate_limit"), Drop()]
+)
+async def test_a_stripe_that_is_away_refuses_no_key(server, provider, step):
+    server.will(step)
+    with pytest.raises(ProviderUnavailable) as caught:
+        await provider.get_checkout("cs_test_1")
+    assert not isinstance(caught.value, ProviderKeyRefused)
 
 
 @pytest.mark.parametrize(("status", "key_spent"), [(500, True), (503, True), (409, False), (400, None)])

@@ -51,6 +51,7 @@ CLASS_BY_REASON: dict[str, type[errors.BillingError]] = {
     "OVERLOADED": errors.Overloaded,
     "STORAGE_UNAVAILABLE": errors.StorageUnavailable,
     "STRIPE_UNAVAILABLE": errors.StripeUnavailable,
+    "STRIPE_KEY_REFUSED": errors.StripeKeyRefused,
     "CONFLICT": errors.Conflict,
     "SHUTTING_DOWN": errors.ShuttingDown,
     "DEADLINE_TOO_SHORT": errors.DeadlineTooShort,

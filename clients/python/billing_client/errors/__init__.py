@@ -17,7 +17,8 @@
         ├── DeadlineTooShort          the service did not begin: too little time was left
         ├── ServiceUnreachable        no connection came about, and nothing was sent
         └── OutcomeUnknown            a write may have had its effect, or not; the same key finds out, and never does it twice
-            └── StorageUnavailable · StripeUnavailable · Conflict · ShuttingDown · OutcomeOmitted · ServiceDefect
+            └── StorageUnavailable · StripeUnavailable (of which StripeKeyRefused) · Conflict · ShuttingDown ·
+                OutcomeOmitted · ServiceDefect
 
 `OutcomeUnknown` itself stands for every answer that is not the service's own (its `reason` is empty): the deadline that passed, the
 connection that broke, what a proxy says. It also stands for an attempt that was turned away (its `reason` says why) after an earlier one

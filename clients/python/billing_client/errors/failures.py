@@ -26,6 +26,10 @@ class StripeUnavailable(OutcomeUnknown):
     """Stripe can't be reached or is slow. The same key resumes what was begun."""
 
 
+class StripeKeyRefused(StripeUnavailable):
+    """Stripe refuses the service's own API key. Its operator must mend it; the same key resumes what was begun then."""
+
+
 class Conflict(OutcomeUnknown):
     """Other writers were in the way for too long."""
 

@@ -106,6 +106,8 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """[DEADLINE_EXCEEDED] The caller's deadline was too near to begin. Nothing moved."""
     REASON_OUTCOME_OMITTED: _Reason.ValueType  # 66
     """[RESOURCE_EXHAUSTED, with RetryInfo] The answer of a batch had no room for this outcome; the deduction repeated by itself tells it."""
+    REASON_STRIPE_KEY_REFUSED: _Reason.ValueType  # 67
+    """[UNAVAILABLE, with RetryInfo] Stripe refuses the service's own key, or it lacks a permission. Once mended, the same idempotency key resumes."""
     REASON_INTERNAL: _Reason.ValueType  # 70
     """[INTERNAL] A defect of the service. Metadata: correlation_id, which its logs carry too."""
 
@@ -198,6 +200,8 @@ REASON_DEADLINE_TOO_SHORT: Reason.ValueType  # 65
 """[DEADLINE_EXCEEDED] The caller's deadline was too near to begin. Nothing moved."""
 REASON_OUTCOME_OMITTED: Reason.ValueType  # 66
 """[RESOURCE_EXHAUSTED, with RetryInfo] The answer of a batch had no room for this outcome; the deduction repeated by itself tells it."""
+REASON_STRIPE_KEY_REFUSED: Reason.ValueType  # 67
+"""[UNAVAILABLE, with RetryInfo] Stripe refuses the service's own key, or it lacks a permission. Once mended, the same idempotency key resumes."""
 REASON_INTERNAL: Reason.ValueType  # 70
 """[INTERNAL] A defect of the service. Metadata: correlation_id, which its logs carry too."""
 Global___Reason: _TypeAlias = Reason  # noqa: Y015
