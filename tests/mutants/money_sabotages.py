@@ -197,10 +197,10 @@ MONEY = (
         "credits given back though Stripe's answer is unknown",
         "P4",
         REFUND,
-        "    except ProviderUnavailable as unavailable:\n        raise stripe_unavailable() from unavailable\n",
+        "    except ProviderUnavailable as unavailable:\n        raise stripe_failed(unavailable) from unavailable\n",
         "    except ProviderUnavailable as unavailable:\n"
         "        await environment.store.write(lambda: _give_back(environment, request, refund))\n"
-        "        raise stripe_unavailable() from unavailable\n",
+        "        raise stripe_failed(unavailable) from unavailable\n",
         ("end_to_end/test_stripe_is_down.py::test_refunds_are_made_once_whatever_stripe_does[sqlite]",),
     ),
     Sabotage(
