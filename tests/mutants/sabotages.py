@@ -12,6 +12,7 @@ from money_sabotages import MONEY
 from operator_sabotages import OPERATORS
 from owner_sabotages import OWNERS
 from proof_sabotages import PROOF
+from rates_sabotages import RATES
 from sales_sabotages import SALES
 from storage_sabotages import STORAGE
 from stripe_sabotages import STRIPE
@@ -27,6 +28,7 @@ SABOTAGES = (
     *EVENTS,
     *OWNERS,
     *SALES,
+    *RATES,
     *CALLERS,
     *CLIENT,
     *MANY,

@@ -1,0 +1,194 @@
+"""What a usage costs by a card: exact until the end, and rounded up once.
+
+One microcredit is 1e-8 USD of list price. Costs are whole numbers of 1e-21 USD, so that thousandths of a second have exact ones too:
+
+    amount = ceil(sum of quantity x unit price x (1 + markup))
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final
+
+from billing_service.domain.amounts import AMOUNT_MAX
+from billing_service.domain.catalogue.exact_decimals import PRICE_DECIMALS, decimal_text
+from billing_service.domain.catalogue.rate_cards import Column, Entry, Match, RateCard
+from billing_service.domain.catalogue.usage_kinds import THOUSANDTHS, Measure
+from billing_service.domain.refusals import Reason, Refusal, invalid_field
+from billing_service.domain.spending.usage import Usage
+
+COST_DECIMALS: Final = 21
+PPM: Final = 1_000_000
+_E21_PER_E18: Final = 1_000
+_E21_PER_MICROCREDIT: Final[int] = 10 ** (COST_DECIMALS - 8)
+EXACT_DECIMALS: Final = COST_DECIMALS - 8 + 6
+"""Of a sum in microcredits with its markup: 13 of the costs and 6 of the millionths."""
+OCCUR_WINDOW_US: Final = 86_400 * 1_000_000
+"""How far back a usage may choose its price."""
+
+
+class TimeBasis(IntEnum):
+    """Whose time chose the price. The numbers are the wire's."""
+
+    OCCURRED = 1
+    """The caller's `occur_time`."""
+    RECEIVED = 2
+    """The service's clock: the caller named no time, one of the future, or one too long ago."""
+
+
+@dataclass(frozen=True, slots=True)
+class PricedLine:
+    """One line with its price. Costs are quantity x unit price, not rounded."""
+
+    measure: Measure
+    quantity: int
+    unit_price_e18: int
+
+    @property
+    def cost_e21(self) -> int:
+        """In 1e-21 USD, before markup."""
+        return self.quantity * self.unit_price_e18 * (THOUSANDTHS // self.measure.counts_per_unit)
+
+    @property
+    def unit_price_usd(self) -> str:
+        """Decimal text of USD for one unit; for a whole second, where seconds are counted."""
+        return decimal_text(self.unit_price_e18, PRICE_DECIMALS)
+
+    @property
+    def cost_usd(self) -> str:
+        """Decimal text of USD."""
+        return decimal_text(self.cost_e21, COST_DECIMALS)
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """Why an amount is what it is: all that it was computed from. Kept with the transaction for ever (`price_records`)."""
+
+    rate_card_version: str
+    model_pattern: str
+    service_tier: str
+    """The column's; empty for the standard tier."""
+    prompt_tier: int
+    """The number of prompt tokens that the request was above; 0 below all thresholds."""
+    lines: tuple[PricedLine, ...]
+    provider_cost_e18: int | None
+    """Where this is the price, lines cost 0: they are evidence."""
+    markup_ppm: int
+    time_basis: TimeBasis
+
+    @property
+    def _exact_units(self) -> int:
+        """The sum with its markup, in microcredits with EXACT_DECIMALS decimals."""
+        cost_e21 = sum(line.cost_e21 for line in self.lines) + (self.provider_cost_e18 or 0) * _E21_PER_E18
+        return cost_e21 * (PPM + self.markup_ppm)
+
+    @property
+    def exact_total(self) -> str:
+        """Decimal text of microcredits, before rounding."""
+        return decimal_text(self._exact_units, EXACT_DECIMALS)
+
+    @property
+    def amount_microcredits(self) -> int:
+        """What is charged: the exact total, rounded up."""
+        return -(-self._exact_units // (PPM * _E21_PER_MICROCREDIT))
+
+    @property
+    def provider_cost_usd(self) -> str:
+        """Decimal text of USD; empty where the card's prices decided."""
+        return "" if self.provider_cost_e18 is None else decimal_text(self.provider_cost_e18, PRICE_DECIMALS)
+
+
+def pricing_time(occur_time_us: int | None, now_us: int, window_us: int = OCCUR_WINDOW_US) -> tuple[int, TimeBasis]:
+    """The moment whose price holds. The caller's, if it is at most `window_us` ago and not ahead; else now."""
+    if occur_time_us is not None and now_us - window_us <= occur_time_us <= now_us:
+        return occur_time_us, TimeBasis.OCCURRED
+    return now_us, TimeBasis.RECEIVED
+
+
+def card_in_force(cards: Iterable[RateCard], time_us: int) -> RateCard | None:
+    """The card that holds at a moment: of those that began, the one that began last. None before the first."""
+    begun = [card for card in cards if card.effective_time_us <= time_us]
+    return max(begun, key=lambda card: card.effective_time_us, default=None)
+
+
+def price(usage: Usage, card: RateCard, time_us: int, time_basis: TimeBasis) -> Price:
+    """The price of a usage by one card, at a moment that `pricing_time` chose.
+
+    Refuses with UNKNOWN_MODEL, PRICE_MISSING (metadata `missing` says what the card has no price for), and INVALID_FIELD: a provider's
+    cost where the card has prices of its own, and a price beyond what one operation may move.
+    """
+    match = find_entry(usage, card)
+    entry = match.entry
+    if entry.provider_cost:
+        column, prompt_tier = None, 0
+        lines = [PricedLine(line.measure, line.quantity, 0) for line in usage.lines]
+        if usage.provider_cost_e18 is None:
+            raise price_missing(usage, card, entry, "provider_cost_usd")
+    else:
+        if usage.provider_cost_e18 is not None:
+            raise invalid_field("usage.provider_cost_usd", f"the rate card has prices of its own for {usage.provider} {usage.model}")
+        column = find_column(usage, card, entry, time_us)
+        prompt_tier, prices = column.prices_of(usage.prompt_tokens)
+        unpriced = ", ".join(line.measure.word for line in usage.lines if line.measure not in prices)
+        if unpriced:
+            raise price_missing(usage, card, entry, unpriced)
+        lines = [PricedLine(line.measure, line.quantity, prices[line.measure].usd_e18) for line in usage.lines]
+    found = Price(
+        rate_card_version=card.version,
+        model_pattern=entry.model,
+        service_tier=column.service_tier if column else card.service_tier(usage.service_tier),
+        prompt_tier=prompt_tier,
+        lines=tuple(lines),
+        provider_cost_e18=usage.provider_cost_e18,
+        markup_ppm=card.markup_of(entry),
+        time_basis=time_basis,
+    )
+    if found.amount_microcredits > AMOUNT_MAX:
+        raise invalid_field("usage.lines", f"cost {found.amount_microcredits} microcredits; one operation moves at most {AMOUNT_MAX}")
+    return found
+
+
+def find_entry(usage: Usage, card: RateCard) -> Match:
+    """Refuses with UNKNOWN_MODEL where the card has no entry for that model of that provider."""
+    match = card.find(usage.provider, usage.model)
+    if match is None:
+        raise Refusal(
+            Reason.UNKNOWN_MODEL,
+            f"rate card {card.version} has no model {usage.model!r} of provider {usage.provider!r}",
+            metadata={"provider": usage.provider, "model": usage.model, "rate_card_version": card.version},
+        )
+    return match
+
+
+def find_column(usage: Usage, card: RateCard, entry: Entry, time_us: int) -> Column:
+    """The column for the usage's tier, attributes and hour. Refuses with PRICE_MISSING, naming what no column is for."""
+    tier = card.service_tier(usage.service_tier)
+    of_tier = [column for column in entry.columns if column.service_tier == tier]
+    if not of_tier:
+        raise price_missing(usage, card, entry, f"service_tier {usage.service_tier or 'standard'}")
+    asked = tuple(pair for pair in usage.attributes if pair not in entry.neutral_attributes)
+    with_attributes = [column for column in of_tier if column.attributes == asked]
+    if not with_attributes:
+        priced = {pair for column in of_tier for pair in column.attributes}
+        unpriced = [pair for pair in asked if pair not in priced] or asked
+        named = " ".join(f"attribute {name}={value}" for name, value in unpriced)
+        raise price_missing(usage, card, entry, named or "a call without attributes")
+    for column in with_attributes:
+        if any(hours.hold(time_us) for hours in column.hours):
+            return column
+    return next(column for column in with_attributes if not column.hours)
+
+
+def price_missing(usage: Usage, card: RateCard, entry: Entry, missing: str) -> Refusal:
+    """`missing` in the words of a card file: `output_tokens, images`, `service_tier flex`, `attribute region=us`."""
+    return Refusal(
+        Reason.PRICE_MISSING,
+        f"rate card {card.version} has no price of {usage.provider} {usage.model} for {missing}",
+        metadata={
+            "provider": usage.provider,
+            "model": usage.model,
+            "model_pattern": entry.model,
+            "rate_card_version": card.version,
+            "missing": missing,
+        },
+    )

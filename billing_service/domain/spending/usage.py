@@ -1,0 +1,137 @@
+"""What one request to one model used, checked before it is priced."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from billing_service.domain.catalogue.exact_decimals import scaled
+from billing_service.domain.catalogue.usage_kinds import PROMPT_KINDS, Measure, UsageKind, measure
+from billing_service.domain.refusals import Refusal, invalid_field
+
+QUANTITY_MAX: Final = 10**12
+LINES_MAX: Final = 100
+NAME_CHARACTERS_MAX: Final = 256
+"""Of a provider, a model, a service tier, and of an attribute's name and value."""
+ATTRIBUTES_MAX: Final = 16
+PROVIDER_COST_USD_MAX: Final = 1_000
+PROVIDER_COST_DECIMALS: Final = 18
+USAGE_EMPTY: Final = "USAGE_EMPTY: a usage needs a line with a quantity above 0, or the provider's own cost"
+
+
+class UsageLine(NamedTuple):
+    """How much of one measure. SECONDS count in thousandths."""
+
+    measure: Measure
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """One request to one model of one provider. Made by `usage_of`: lines are above 0, in the order of kinds, each measure once."""
+
+    provider: str
+    model: str
+    lines: tuple[UsageLine, ...]
+    service_tier: str = ""
+    attributes: tuple[tuple[str, str], ...] = ()
+    """What else chooses a price (region, speed, …), sorted by name; none has an empty value."""
+    provider_cost_e18: int | None = None
+    """What the provider says that the request cost, in 1e-18 USD."""
+    occur_time_us: int | None = None
+    """When the request was made; chooses the price, and nothing else."""
+
+    @property
+    def prompt_tokens(self) -> int:
+        """The size of the whole prompt, which chooses the prompt tier."""
+        return sum(line.quantity for line in self.lines if line.measure.kind in PROMPT_KINDS)
+
+
+def usage_of(
+    *,
+    provider: str,
+    model: str,
+    lines: Iterable[tuple[int, str, int]],
+    service_tier: str = "",
+    attributes: Mapping[str, str] | None = None,
+    provider_cost_usd: str = "",
+    occur_time_us: int | None = None,
+    field: str = "usage",
+) -> Usage:
+    """The usage that a caller names, each line as kind, variant and quantity. Lines of 0 are dropped, and so are empty attributes.
+
+    Raises INVALID_FIELD, naming the field under `field`: a provider or model that is missing or not printable, an unknown kind or
+    variant, a quantity outside 0 to 10^12, a measure that is there twice, too many lines or attributes, a cost of the provider outside
+    0 to 1,000 USD (both excluded) or with more than 18 decimals, and a usage in which nothing was used.
+    """
+    for name, value in (("provider", provider), ("model", model)):
+        if not value:
+            raise invalid_field(f"{field}.{name}", "is required")
+    for name, value in (("provider", provider), ("model", model), ("service_tier", service_tier)):
+        _check_name(f"{field}.{name}", value)
+    kept = _lines(lines, f"{field}.lines")
+    cost_e18 = _provider_cost(provider_cost_usd, f"{field}.provider_cost_usd") if provider_cost_usd else None
+    if not kept and cost_e18 is None:
+        raise invalid_field(f"{field}.lines", USAGE_EMPTY)
+    return Usage(
+        provider=provider,
+        model=model,
+        lines=kept,
+        service_tier=service_tier,
+        attributes=_attributes(attributes or {}, f"{field}.attributes"),
+        provider_cost_e18=cost_e18,
+        occur_time_us=occur_time_us,
+    )
+
+
+def _lines(lines: Iterable[tuple[int, str, int]], field: str) -> tuple[UsageLine, ...]:
+    found: dict[Measure, int] = {}
+    for number, (kind, variant, quantity) in enumerate(lines):
+        if number >= LINES_MAX:
+            raise invalid_field(field, f"has more than {LINES_MAX} lines")
+        counted = _measure(kind, variant, f"{field}[{number}]")
+        if type(quantity) is not int or not 0 <= quantity <= QUANTITY_MAX:
+            raise invalid_field(f"{field}[{number}].quantity", f"must be a whole number from 0 to {QUANTITY_MAX}")
+        if counted in found:
+            raise invalid_field(f"{field}[{number}].kind", f"{counted.word} is there twice; lines are disjoint, so add them up")
+        found[counted] = quantity
+    return tuple(UsageLine(counted, found[counted]) for counted in sorted(found) if found[counted])
+
+
+def _measure(kind: int, variant: str, field: str) -> Measure:
+    try:
+        known = UsageKind(kind)
+    except ValueError:
+        raise invalid_field(f"{field}.kind", f"{kind} is no kind of usage") from None
+    try:
+        return measure(known, variant)
+    except ValueError as error:
+        raise invalid_field(f"{field}.variant", str(error)) from None
+
+
+def _attributes(attributes: Mapping[str, str], field: str) -> tuple[tuple[str, str], ...]:
+    if len(attributes) > ATTRIBUTES_MAX:
+        raise invalid_field(field, f"has more than {ATTRIBUTES_MAX} attributes")
+    for name, value in attributes.items():
+        if not name:
+            raise invalid_field(field, "has an attribute without a name")
+        _check_name(field, name)
+        _check_name(f"{field}.{name}", value)
+    return tuple(sorted((name, value) for name, value in attributes.items() if value))
+
+
+def _provider_cost(text: str, field: str) -> int:
+    try:
+        cost_e18 = scaled(text, PROVIDER_COST_DECIMALS)
+    except ValueError as error:
+        raise invalid_field(field, str(error)) from None
+    if not 0 < cost_e18 <= PROVIDER_COST_USD_MAX * 10**PROVIDER_COST_DECIMALS:
+        raise invalid_field(field, f"must be above 0 and at most {PROVIDER_COST_USD_MAX}")
+    return cost_e18
+
+
+def _check_name(field: str, value: str) -> Refusal | None:
+    if len(value) > NAME_CHARACTERS_MAX:
+        raise invalid_field(field, f"has {len(value)} characters; at most {NAME_CHARACTERS_MAX} are allowed")
+    if not value.isprintable():
+        raise invalid_field(field, "has a character that is not printable")
+    return None

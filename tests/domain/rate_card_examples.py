@@ -1,0 +1,126 @@
+"""Cards for the tests: one written by hand, and strategies that make any."""
+
+from random import Random
+
+from hypothesis import strategies as st
+
+from billing_service.domain.catalogue.moments import Hours
+from billing_service.domain.catalogue.rate_card_files import read_card
+from billing_service.domain.catalogue.rate_cards import Alias, Column, Entry, Markup, PromptTier, RateCard, Source, UnitPrice
+from billing_service.domain.catalogue.usage_kinds import VARIANTS, Measure, UsageKind
+
+BY_HAND = """{
+  "format": 1,
+  "version": "hand-1",
+  "effective_time": "2026-11-30T00:00:00Z",
+  "markups": [{"provider": "anthropic", "markup_ppm": 100000}, {"provider": "openai", "model": "gpt-5-mini", "markup_ppm": 0}],
+  "service_tier_aliases": {"fast": "priority"},
+  "aliases": [
+    {"provider": "openai", "name": "gpt-latest", "to_model": "gpt-5-mini"},
+    {"provider": "azure", "name": "my-deployment", "to_provider": "openai", "to_model": "gpt-5-mini"}
+  ],
+  "entries": [
+    {"provider": "openai", "model": "gpt-5-mini", "columns": [{"prices": {
+      "input_tokens": {"per_million_usd": "0.25"}, "cached_input_tokens": {"per_million_usd": "0.025"},
+      "output_tokens": {"per_million_usd": 2}, "reasoning_tokens": {"per_million_usd": "2", "fallback": "output_tokens"}}}]},
+    {"provider": "openai", "model": "gpt-5*", "columns": [
+      {"prices": {"input_tokens": {"per_million_usd": "1.25"}, "output_tokens": {"per_million_usd": "10"}}},
+      {"service_tier": "priority", "prices": {"input_tokens": {"per_million_usd": "2.5"}, "output_tokens": {"per_million_usd": "20"}}}]},
+    {"provider": "openai", "model": "gpt-5-nano*", "columns": [{"prices": {"input_tokens": {"usd": "0.00000005"}}}]},
+    {"provider": "openai", "model": "ft:gpt**", "columns": [{"prices": {"input_tokens": {"usd": 0.000003}}}]},
+    {"provider": "openai", "model": "ft:gpt-5**", "columns": [{"prices": {"input_tokens": {"usd": "0.000004"}}}]},
+    {"provider": "anthropic", "model": "claude-sonnet-4-5*",
+      "neutral_attributes": {"region": ["global", "not_available"], "speed": ["standard"]},
+      "columns": [
+        {"prices": {"input_tokens": {"usd": "0.000003"}, "output_tokens": {"usd": "0.000015"}, "cache_write_tokens": {"usd": "0.00000375"},
+          "cache_write_tokens:1h": {"usd": "0.000006"}, "units:web_searches": {"usd": "0.01"}},
+         "prompt_tiers": [
+           {"above_tokens": 200000, "prices": {"input_tokens": {"usd": "0.000006"}, "output_tokens": {"usd": "0.0000225"}}},
+           {"above_tokens": 500000, "prices": {"input_tokens": {"usd": "0.000009"}}}]},
+        {"attributes": {"region": "us"}, "prices": {"input_tokens": {"usd": "0.0000033"}}},
+        {"attributes": {"region": "us", "speed": "fast"}, "prices": {"input_tokens": {"usd": "0.0000066"}}}]},
+    {"provider": "deepseek", "model": "deepseek-chat", "columns": [
+      {"prices": {"input_tokens": {"usd": "0.0000003"}}},
+      {"hours": [{"days": ["mon", "tue", "wed", "thu", "fri"], "from": "00:00", "until": "01:00"}, {"days": ["sat", "sun"], "from": "00:00", "until": "24:00"}],
+       "prices": {"input_tokens": {"usd": "0.00000015"}}}]},
+    {"provider": "openai", "model": "whisper-1", "columns": [{"prices": {"seconds:in": {"usd": "0.0001"}, "images": {"usd": "0.04"}, "requests": {"usd": "0"}}}]},
+    {"provider": "openrouter", "model": "auto", "provider_cost": true}
+  ]
+}"""
+
+
+def by_hand():
+    return read_card(BY_HAND)
+
+
+def card_of(*entries, **more):
+    """A card of those entries with a markup of 0, so that costs show as they are."""
+    return RateCard(**{"version": "v", "effective_time_us": 0, "markup_ppm": 0, "entries": entries} | more)
+
+
+def prices_of(**usd_e18):
+    """Prices by the word of their measure, without a variant."""
+    return {Measure(UsageKind[name.upper()]): UnitPrice(value) for name, value in usd_e18.items()}
+
+
+STEMS = ["a", "b-1", "b-1-2", "c/d@e", "gpt-5", "g", "ä*b"]
+MEASURES = [
+    *(Measure(kind) for kind in UsageKind if kind not in VARIANTS and kind is not UsageKind.UNITS),
+    *(Measure(kind, variant) for kind, variants in VARIANTS.items() for variant in variants),
+    *(Measure(UsageKind.UNITS, name) for name in ("pages", "a", "x_1")),
+]
+
+
+class _Cards:
+    """Makes cards by chance that is drawn once: strategies that draw each part are twenty times slower."""
+
+    def __init__(self, seed):
+        self._random = Random(seed)
+
+    def prices(self):
+        chosen = self._random.sample(MEASURES, self._random.randint(1, 3))
+        return {measure: UnitPrice(self._random.randint(0, 10**24), self._random.choice(["", "input_tokens"])) for measure in chosen}
+
+    def columns(self):
+        """Columns of one entry that leave no doubt: no hours meet, and the rest of the week has its column."""
+        attributes = [(), (("x", "1"),), (("x", "1"), ("y", "2"))]
+        groups = self._random.sample([(tier, named) for tier in ("", "batch") for named in attributes], self._random.randint(1, 3))
+        for tier, named in groups:
+            prices = self.prices()
+            thresholds = sorted(self._random.sample(range(1, 10**12), 2)) if Measure(UsageKind.INPUT_TOKENS) in prices else []
+            yield Column(prices, tier, named, (), tuple(PromptTier(above, self.prices()) for above in thresholds))
+            if self._random.random() < 1 / 3:
+                from_s, until_s = sorted(self._random.sample(range(86_401), 2))
+                days = tuple(sorted(self._random.sample(range(7), self._random.randint(1, 7))))
+                yield Column(self.prices(), tier, named, (Hours(from_s, until_s, days),))
+
+    def card(self):
+        """Any card that passes the checks, its parts in the order in which a file has them."""
+        chance = self._random
+        names = sorted(chance.sample([(p, m + s) for p in ("p", "q") for m in STEMS for s in ("", "*", "**")], chance.randint(1, 5)))
+        entries = [self.entry(*name) for name in names]
+        literal = [entry for entry in entries if not entry.model.endswith("*")]
+        free = [(p, m) for p in ("p", "q", "r") for m in STEMS if (p, m) not in names]
+        aliases = [
+            Alias(*name, target.provider, target.model) for target in literal[:2] for name in [free.pop(chance.randrange(len(free)))]
+        ]
+        return RateCard(
+            version=chance.choice(["v1", "2026-11-30 €"]),
+            effective_time_us=chance.randint(946_684_800, 4_102_444_799) * 1_000_000,
+            entries=tuple(entries),
+            aliases=tuple(sorted(aliases, key=lambda alias: (alias.provider, alias.name))),
+            markup_ppm=chance.randint(0, 10**8),
+            markups=tuple(Markup(*name, chance.randint(0, 10**8)) for name in names if chance.random() < 1 / 2),
+            service_tier_aliases=chance.choice([{}, {"fast": "priority", "slow": "standard"}]),
+            source=chance.choice([Source(), Source("litellm", "1.2.3")]),
+        )
+
+    def entry(self, provider, model):
+        if not model.endswith("*") and self._random.random() < 1 / 4:
+            return Entry(provider, model, provider_cost=True)
+        return Entry(provider, model, tuple(self.columns()), self._random.choice([(), (("region", "earth"), ("region", "global"))]))
+
+
+def cards():
+    """A strategy of cards."""
+    return st.integers(0, 2**64).map(lambda seed: _Cards(seed).card())
