@@ -29,6 +29,8 @@ class SimulatedStripe:
         self.sessions = {}
         self.marks = {}
         """Of sessions."""
+        self.tries = {}
+        """Payments of sessions, by session."""
         self.unfunded = set()
         """Sessions whose promised payment did not come."""
         self.payments = {}
@@ -103,6 +105,8 @@ class SimulatedStripe:
     def expire_checkout(self, session_id):
         if self.sessions[session_id].status != "open":
             raise ProviderRefused("checkout_session_not_open", f"the session is {self.sessions[session_id].status}")
+        if session_id in self.tries:
+            self._tell("payment_intent.canceled", self._payment(self.tries[session_id], "canceled"))
         self._change_session(session_id, "checkout.session.expired", status="expired", url="")
         return self.sessions[session_id]
 
@@ -135,11 +139,20 @@ class SimulatedStripe:
 
     # What customers, banks and the Dashboard do.
 
+    def decline(self, session_id):
+        """A try that fails; the customer may try again, on the same page and by the same payment."""
+        self._tell("payment_intent.payment_failed", self._payment(self._tried(session_id), "requires_payment_method"))
+
+    def _tried(self, session_id):
+        """The page's payment, made at the first try."""
+        if session_id not in self.tries:
+            session = self.sessions[session_id]
+            made = self.tries[session_id] = self._id("pi")
+            self.payments[made] = Payment(made, session.amount_total_minor, session.customer_id, self._metadata(session))
+        return self.tries[session_id]
+
     def pay(self, session_id, *, later):
-        session = self.sessions[session_id]
-        payment_intent_id = self._id("pi")
-        metadata = self._metadata(session)
-        self.payments[payment_intent_id] = Payment(payment_intent_id, session.amount_total_minor, session.customer_id, metadata)
+        payment_intent_id = self._tried(session_id)
         if not later:
             self._tell("payment_intent.succeeded", self._payment(payment_intent_id, "succeeded"))
         state = "unpaid" if later else "paid"
@@ -156,8 +169,10 @@ class SimulatedStripe:
         self._change_session(session_id, "checkout.session.async_payment_failed")
 
     def move_refund(self, stripe_refund_id, status):
+        """Every other refund is told as old endpoints tell it."""
         refund = self.refunds[stripe_refund_id] = replace(self.refunds[stripe_refund_id], status=status)
-        self._tell("refund.failed" if status == "failed" else "refund.updated", _refund(refund))
+        kind = "refund.failed" if status == "failed" else "refund.updated"
+        self._tell("charge.refund.updated" if int(stripe_refund_id.partition("_")[2]) % 2 else kind, _refund(refund))
 
     def change_customer(self, customer_id, *, delete):
         about = self.customers[customer_id]

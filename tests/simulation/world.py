@@ -88,13 +88,15 @@ class Public:
         return [each.session_id for each in found if (each.status, each.payment_status) == (status, payment_status)]
 
     def _visit(self):
-        """A customer pays, promises to pay, or lets the page expire."""
+        """A customer pays, promises to pay, is declined, or lets the page expire."""
         for session_id in self._some(self._sessions("open", "unpaid")):
             fate = self._chance.random()
             if fate < 0.12:
                 self._stripe.expire_checkout(session_id)
+            elif fate < 0.25:
+                self._stripe.decline(session_id)
             else:
-                self._stripe.pay(session_id, later=fate < 0.3)
+                self._stripe.pay(session_id, later=fate < 0.4)
 
     def _bank(self):
         promised = [each for each in self._sessions("complete", "unpaid") if each not in self._stripe.unfunded]

@@ -50,6 +50,25 @@ async def test_a_tie_is_settled_by_what_stripe_has_now(world, acme):
     assert world.asked == [("get_customer", "cus_acme")]
 
 
+async def test_stripe_is_asked_while_nothing_is_locked(world, acme, monkeypatch):
+    """Another call writes the same account, and the same event comes again, while Stripe thinks."""
+    ask, tie = world.provider.get_customer, acme.event("customer.updated", 5, email="c@example.org", name="Cyd")
+    world.stands("cus_acme", "c@example.org", "Cyd")
+    meanwhile = []
+
+    async def slow(customer_id):
+        if not meanwhile:
+            meanwhile.append("asked")
+            meanwhile.append(await world.deliver(acme.event("customer.updated", 3)))
+            meanwhile.append(await world.deliver(tie))
+        return await ask(customer_id)
+
+    monkeypatch.setattr(world.provider, "get_customer", slow)
+    assert await world.deliver(tie) == "DUPLICATE"
+    assert meanwhile == ["asked", "IGNORED", "PROCESSED"]
+    assert await acme.says() == ("c@example.org", "Cyd", 5)
+
+
 async def test_a_tie_of_events_that_say_the_same_asks_nobody(world, acme):
     assert await world.deliver(acme.event("customer.updated", 5, email="b@example.org", name="Bea")) == "PROCESSED"
     assert world.asked == []
