@@ -6,25 +6,26 @@ from contextlib import suppress
 
 from aiohttp import web
 
-from billing_service.sandbox import (
+from billing_service.sandbox.config import SandboxConfig
+from billing_service.sandbox.controls import Controls
+from billing_service.sandbox.engine.api import Api
+from billing_service.sandbox.engine.faults import Faults
+from billing_service.sandbox.engine.store import Sandbox
+from billing_service.sandbox.objects import (
     catalogue,
     charges,
     checkout_payment,
     checkout_sessions,
     customers,
-    events,
     payment_intents,
     payment_methods,
     refunds,
 )
-from billing_service.sandbox.api import Api
-from billing_service.sandbox.config import SandboxConfig
-from billing_service.sandbox.controls import Controls
-from billing_service.sandbox.delivery import Delivery
-from billing_service.sandbox.faults import Faults
-from billing_service.sandbox.overview import Overview
-from billing_service.sandbox.pages import Pages
-from billing_service.sandbox.store import Sandbox
+from billing_service.sandbox.objects.expansion import expanded
+from billing_service.sandbox.page.overview import Overview
+from billing_service.sandbox.page.pages import Pages
+from billing_service.sandbox.webhooks import events
+from billing_service.sandbox.webhooks.delivery import Delivery
 
 ROUTES = (
     *customers.ROUTES,
@@ -46,7 +47,7 @@ def create_app(config: SandboxConfig) -> web.Application:
     sandbox.intent_followers.append(checkout_payment.follow)
     delivery = Delivery(sandbox)
     planned = Faults()
-    api = Api(sandbox, planned)
+    api = Api(sandbox, planned, expanded)
     app = web.Application()
     for route in ROUTES:
         app.router.add_route(route.method, route.path, api.handler(route))

@@ -7,12 +7,13 @@ from typing import Any
 
 from aiohttp import web
 
-from billing_service.sandbox import checkout_payment, faults, payments, refunds
 from billing_service.sandbox.config import SandboxRefusedError, Switches, WebhookEndpoint
-from billing_service.sandbox.delivery import Delivery
-from billing_service.sandbox.errors import ApiError, Json
-from billing_service.sandbox.faults import Faults
-from billing_service.sandbox.store import Sandbox
+from billing_service.sandbox.engine import faults
+from billing_service.sandbox.engine.errors import ApiError, Json
+from billing_service.sandbox.engine.faults import Faults
+from billing_service.sandbox.engine.store import Sandbox
+from billing_service.sandbox.objects import checkout_payment, payments, refunds
+from billing_service.sandbox.webhooks.delivery import Delivery
 
 ADVANCE_MAX_S = 366 * 24 * 3600
 DRAIN_MAX_S = 600

@@ -1,0 +1,1 @@
+"""What Stripe has objects for: customers, checkouts, payments, refunds."""
