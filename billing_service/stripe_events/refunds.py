@@ -29,6 +29,9 @@ def handle_charge(environment: Environment, fact: ChargeFact, runs: Runs) -> Wor
     found = yield from purchase_of_payment(environment, fact.payment_intent_id)
     if isinstance(found, Verdict):
         return found
+    failure = runs.refunds_of(fact.payment_intent_id).failure
+    if failure is not None:
+        raise failure
     unit, purchase = found
     verdict = yield from apply_charge(unit, purchase, fact, runs)
     yield from unit.write()

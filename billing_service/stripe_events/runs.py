@@ -9,11 +9,14 @@ import structlog
 
 from billing_service.commands.customers import stripe_failed, stripe_refused
 from billing_service.commands.environment import Environment
-from billing_service.payments.port import ProviderCustomer, ProviderRefund, ProviderRefused, ProviderUnavailable
+from billing_service.domain.refusals import Failure
+from billing_service.payments.port import ProviderCustomer, ProviderKeyRefused, ProviderRefund, ProviderRefused, ProviderUnavailable
 from billing_service.storage.statements import Work
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
+
+_NO_LIST = "Stripe refused to list the payment's refunds"
 
 
 class KnownRefunds(NamedTuple):
@@ -22,6 +25,8 @@ class KnownRefunds(NamedTuple):
     sent: tuple[ProviderRefund, ...]
     fault: str
     """Why there is no list; empty when there is one."""
+    failure: Failure | None = None
+    """What to fail with where the event under way needs the list, and Stripe may give it once an operator has mended the key."""
 
 
 class UnansweredError(Exception):
@@ -90,7 +95,10 @@ class Runs:
         try:
             sent = await self.environment.provider.list_refunds(unknown.payment_intent_id)
         except ProviderRefused as refused:
-            self._refunds[unknown.payment_intent_id] = KnownRefunds((), f"Stripe refused to list the payment's refunds: {refused.code}")
+            self._refunds[unknown.payment_intent_id] = KnownRefunds((), f"{_NO_LIST}: {refused.code}")
+            return
+        except ProviderKeyRefused as refused:
+            self._refunds[unknown.payment_intent_id] = KnownRefunds((), f"{_NO_LIST}: replay this", stripe_failed(refused))
             return
         except ProviderUnavailable as unavailable:
             raise stripe_failed(unavailable) from unavailable

@@ -1,5 +1,6 @@
 """Events that came before their payment was known: each has its effect, or is kept for a person, and none holds up another."""
 
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -9,7 +10,7 @@ from prepaid.billing.v1 import refunds_pb2
 from billing_service.domain.account import balance_limit_reached
 from billing_service.domain.purchases import PurchaseStatus
 from billing_service.domain.refusals import Failure, storage_unavailable
-from billing_service.payments.port import ProviderRefused, ProviderUnavailable
+from billing_service.payments.port import ProviderKeyRefused, ProviderRefused, ProviderUnavailable
 from billing_service.stripe_events import payments
 from billing_service.stripe_events.facts import HANDLED_TYPES
 
@@ -130,19 +131,30 @@ async def test_odd_refunds_in_stripes_list_hold_up_nothing(world):
     assert (await page.stands())["available"] == CREDITS - 50
 
 
-async def test_a_list_that_stripe_refuses_holds_up_nothing(world, monkeypatch):
+@pytest.mark.parametrize(
+    ("error", "note", "then"),
+    [
+        (ProviderRefused("resource_missing", "no such payment intent"), "resource_missing", "QUARANTINED"),
+        (ProviderKeyRefused("the key may not list refunds"), "replay this", "FAILED"),
+    ],
+)
+async def test_a_list_that_stripe_refuses_holds_up_nothing(*, world, monkeypatch, error, note, then):
+    """Also where a restricted key may not list refunds. What comes after the payment is known comes again until the key may."""
     page = await world.open_page()
-    charge = world.event("charge.refunded", page.charge(amount_refunded=50))
-    await world.deliver(charge)
+    early, late = (world.event("charge.refunded", page.charge(amount_refunded=50)) for _ in range(2))
+    await world.deliver(early)
 
     async def refused(_):
-        raise ProviderRefused("resource_missing", "no such payment intent")
+        raise error
 
     monkeypatch.setattr(world.provider, "list_refunds", refused)
     assert await world.deliver(world.event(PAID, page.session())) == "PROCESSED"
-    assert await world.statuses(charge) == ["QUARANTINED"]
-    assert "resource_missing" in (await world.kept())[charge["id"]].error
+    assert await world.statuses(early) == ["QUARANTINED"]
+    assert note in (await world.kept())[early["id"]].error
     assert await completed(page)
+    with suppress(Failure):
+        await world.deliver(late)
+    assert await world.statuses(late) == [then]
 
 
 async def test_while_stripe_is_away_both_wait_for_it(world, monkeypatch):
