@@ -223,6 +223,21 @@ def test_a_weak_url_is_said_once_and_works(billing, around):
     ]
 
 
+@pytest.mark.parametrize("loop", ["--uvloop", "--no-uvloop"])
+def test_a_right_url_serves(processes, tmp_path, around, loop):
+    """Over TLS, with all that may be said of a connection, on both event loops."""
+    server = around[0]
+    name = f"served{loop.replace('-', '_')}"
+    server.do(f"CREATE DATABASE {name}", "SELECT 1")
+    root = {"sslmode": "require", "channel_binding": "require", "sslrootcert": str(server.authority.file)}
+    url = server.url(database=name, host="127.0.0.1:1,localhost", keepalives_idle="30", target_session_attrs="read-write", **root)
+    process = processes.start("serve", loop, cwd=tmp_path, **SERVING, DATABASE_URL=url)
+    assert '"database":"postgresql"' in process.read_until('"serving"')
+    assert server.do(f"SELECT application_name FROM pg_stat_activity WHERE datname = '{name}'") == [("prepaid-billing",)]
+    assert process.stop() == 0
+    assert "weak" not in process.said
+
+
 def test_every_command_that_opens_a_database_is_tried():
     """By the names of the functions of the command line that lead to one."""
     doors = {"with_store", "offline_settings", "open_service", "open_dev_stack", "_sqlite_file", "load_settings"}

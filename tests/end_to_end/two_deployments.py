@@ -4,7 +4,7 @@ import sqlite3
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 
-import asyncpg
+from databases import connect_to
 from stack import Stack, joined_stack
 from wire import TABLES
 
@@ -53,7 +53,7 @@ async def rows_of(database):
     if database.store == "sqlite":
         with closing(sqlite3.connect(f"file:{database.path}?mode=ro", uri=True)) as connection:
             return {table: sorted(map(repr, connection.execute(f"SELECT * FROM {table}"))) for table in tables}
-    connection = await asyncpg.connect(database.url)
+    connection = await connect_to(database.url)
     try:
         return {table: sorted(repr(tuple(row)) for row in await connection.fetch(f"SELECT * FROM {table}")) for table in tables}
     finally:

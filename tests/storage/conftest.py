@@ -1,5 +1,6 @@
 """Servers that tests configure themselves, and a name that seems to be of another machine."""
 
+import gc
 import socket
 from contextlib import ExitStack
 
@@ -43,3 +44,5 @@ def bare_machine(monkeypatch, tmp_path):
     monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
     for name in ("PGSSLROOTCERT", "PGSSLCERT", "PGSSLKEY", "PGSSLMODE", "PGPASSWORD", "PGPASSFILE", "PGUSER", "PGHOST"):
         monkeypatch.delenv(name, raising=False)
+    yield
+    gc.collect()

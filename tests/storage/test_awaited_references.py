@@ -2,8 +2,8 @@
 
 import asyncio
 
-import asyncpg
 import pytest
+from databases import connect_to
 
 from billing_service.storage.event_rows import EventStatus, claim_event, close_event, waiting_events
 from billing_service.storage.purchase_rows import CLAIM_REFERENCE, await_reference, claim_reference, find_purchase
@@ -78,7 +78,7 @@ async def drive(connection, work):
 async def test_whoever_binds_waits_for_an_event_that_is_about_to_wait(store, database, row_left):
     if row_left:
         await store.write(leave_row)
-    event, looker = await asyncpg.connect(database.url), await asyncpg.connect(database.url)
+    event, looker = await connect_to(database.url), await connect_to(database.url)
     try:
         async with event.transaction():
             assert await drive(event, wait_for_it()) is None
@@ -97,7 +97,7 @@ async def test_whoever_binds_waits_for_an_event_that_is_about_to_wait(store, dat
 async def test_an_event_waits_for_whoever_is_about_to_bind(store, database, row_left):
     if row_left:
         await store.write(leave_row)
-    binder, looker = await asyncpg.connect(database.url), await asyncpg.connect(database.url)
+    binder, looker = await connect_to(database.url), await connect_to(database.url)
     try:
         async with binder.transaction():
             assert await drive(binder, bind()) == []

@@ -15,7 +15,12 @@ from billing_service.storage.migrate import check_schema, migrate
 from billing_service.storage.postgres import open_postgres
 from billing_service.storage.postgres_connect import CannotConnectError, connect
 
-pytestmark = pytest.mark.usefixtures("bare_machine")
+pytestmark = [
+    pytest.mark.usefixtures("bare_machine"),
+    pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+"""asyncpg says goodbye over TLS without waiting for the answer; a test ends first, and its sockets with it."""
 
 
 @pytest.mark.parametrize("password", ["p@ss:w/o?r#d", "100%[ü] +&=", "'\"\\;", " "])

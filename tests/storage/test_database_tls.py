@@ -10,7 +10,12 @@ from tls_relay import Authority, Relay
 HOURS = timedelta(hours=1)
 ENCRYPTED = "SELECT coalesce((SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()), false)"
 
-pytestmark = pytest.mark.usefixtures("bare_machine")
+pytestmark = [
+    pytest.mark.usefixtures("bare_machine"),
+    pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+"""asyncpg says goodbye over TLS without waiting for the answer; a test ends first, and its sockets with it."""
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """One connection stays at hand, nobody waits for it in vain, and no plan outlives what it was made for."""
 
 import asyncio
+from functools import partial
 
 import asyncpg
 import pytest
@@ -13,6 +14,7 @@ from billing_service.domain.refusals import Reason, Refusal
 from billing_service.storage import batch_rows, ledger_rows
 from billing_service.storage import postgres as postgres_store
 from billing_service.storage.postgres import open_postgres
+from billing_service.storage.postgres_connect import connect
 from billing_service.storage.postgres_connections import PLANS_KEPT_S, Connections, _is_gone
 from billing_service.storage.postgres_session import PLANNING
 from billing_service.storage.statements import compile_statement, postgresql_dialect
@@ -41,7 +43,11 @@ async def pool(database):
             await connection.execute(f"SET {name} = '{value}'")
 
     opened = await asyncpg.create_pool(
-        database.url, min_size=1, max_size=2, init=plan_as_the_service_does, reset=postgres_store._nothing_to_reset
+        connect=partial(connect, database.target),
+        min_size=1,
+        max_size=2,
+        init=plan_as_the_service_does,
+        reset=postgres_store._nothing_to_reset,
     )
     yield opened
     await opened.close()
