@@ -1,4 +1,4 @@
-"""Certificates, and what stands before a server that speaks no TLS of its own, or that answers as no real one would."""
+"""Certificates, and a relay in front of a server: it speaks TLS where the server can't, and answers as no real server would."""
 
 import os
 import pwd
@@ -18,7 +18,7 @@ TLS_REQUEST = (8).to_bytes(4, "big") + (80877103).to_bytes(4, "big")
 
 
 def unprivileged():
-    """What makes a program run as somebody who is not root; PostgreSQL and pgbouncer refuse root."""
+    """Options that make a program run as another user than root, whom PostgreSQL and pgbouncer refuse."""
     if os.geteuid():
         return {}
     nobody = pwd.getpwnam("nobody")
@@ -63,7 +63,7 @@ class Authority:
 
 
 class Relay:
-    """Stands before a server and answers the request for TLS: with this certificate, or with a no. `direct_port` begins with TLS."""
+    """In front of a server, it answers the request for TLS: with this certificate, or with a no. `direct_port` begins with TLS."""
 
     def __init__(self, server, certificate=None, client_authority=None):
         self._socket = f"{server.directory}/.s.PGSQL.{server.port}"

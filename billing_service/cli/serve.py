@@ -79,7 +79,7 @@ def migrate(as_json: AsJson = False) -> None:
     from billing_service.storage.migrate import migrate as apply_migrations
 
     async def bring() -> None:
-        await apply_migrations(settings.database, tell=partial(typer.echo, err=True))
+        await apply_migrations(settings.database, report=partial(typer.echo, err=True))
         await check_schema(settings.database)
 
     with explained("; stop it, migrate, and start it again"):

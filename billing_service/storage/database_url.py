@@ -40,7 +40,7 @@ def parse_database_url(text: str) -> Database:
 
 
 def _sqlite_file(rest: str) -> SqliteFile:
-    """The path is taken as it stands, and not percent-decoded: `#` and `%` are letters of a file's name."""
+    """The path is taken literally, not percent-decoded: `#` and `%` are letters of a file's name."""
     if rest in _IN_MEMORY or rest.startswith(tuple(f"/{word}" for word in _IN_MEMORY)):
         raise DatabaseUrlInvalid("must name a file after sqlite:///: the service opens several connections, which can't share a memory")
     if not rest.startswith("/"):

@@ -51,9 +51,9 @@ class MigrationBusyError(Exception):
 
 
 async def migrate(
-    database: Database, *, file_is_kept: bool = False, tell: Callable[[str], None] = lambda line: log.warning("migration", told=line)
+    database: Database, *, file_is_kept: bool = False, report: Callable[[str], None] = lambda line: log.warning("migration", words=line)
 ) -> None:
-    """Applies every migration that the database lacks, each in a transaction. `tell` gets a line when another process has to be waited for.
+    """Applies every migration that the database lacks, each in a transaction. `report` gets a line before a wait for another process.
 
     A SQLite file that lacks one must be nobody's meanwhile: raises DatabaseInUseError, unless the caller says that it keeps the file
     for itself. Raises SchemaOutdatedError when a newer program made the schema, MigrationBusyError when another process takes too long
@@ -67,7 +67,7 @@ async def migrate(
         await connection.rollback()
         if missing is None:
             return
-        await _take_lock(connection, tell)
+        await _take_lock(connection, report)
         try:
             await connection.run_sync(partial(_upgrade, None))
         finally:
@@ -109,17 +109,17 @@ async def _server_connection(server: PostgresServer) -> AsyncIterator[AsyncConne
         await engine.dispose()
 
 
-async def _take_lock(connection: AsyncConnection, tell: Callable[[str], None]) -> None:
+async def _take_lock(connection: AsyncConnection, report: Callable[[str], None]) -> None:
     """PostgreSQL's advisory lock of this database, for the session. Raises MigrationBusyError."""
     until = time.monotonic() + LOCK_WAIT_S
-    told = False
+    reported = False
     while not (await connection.execute(text(f"SELECT pg_try_advisory_lock({_LOCK_NUMBER})"))).scalar_one():
         holder = await _holder(connection)
         if time.monotonic() >= until:
             raise MigrationBusyError(f"{holder}, for longer than {LOCK_WAIT_S:g} s; end it, or repeat this when it is done")
-        if not told:
-            tell(f"{holder}; waiting {LOCK_WAIT_S:g} s for it at most")
-            told = True
+        if not reported:
+            report(f"{holder}; waiting {LOCK_WAIT_S:g} s for it at most")
+            reported = True
         await asyncio.sleep(LOCK_INTERVAL_S)
     await connection.commit()
 
@@ -135,12 +135,12 @@ async def _holder(connection: AsyncConnection) -> str:
 
 
 async def _open_file(path: Path) -> aiosqlite.Connection:
-    """As the store opens it: a path is taken as it stands, not unquoted."""
+    """As the store opens it: a path is taken literally, not unquoted."""
     connection = aiosqlite.connect(path)
     try:
         await connection
     except BaseException:
-        connection._thread.join()  # noqa: SLF001 - told to stop, and not awaited: it must not outlive the loop that it answers to
+        connection._thread.join()  # noqa: SLF001 - it was asked to stop, and must not outlive the loop that it answers to
         raise
     return connection
 

@@ -91,7 +91,7 @@ class PostgresStore:
             meaning = failures.from_postgres(error)
             if meaning is error:
                 raise
-            log.warning("database", error=type(error).__name__, told=first_line(error))
+            log.warning("database", error=type(error).__name__, words=first_line(error))
             self._disk_was_full |= isinstance(error, asyncpg.DiskFullError)
             raise meaning from error
 

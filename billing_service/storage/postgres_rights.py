@@ -48,13 +48,16 @@ async def missing_rights(connection: Any, wanted: Mapping[str, tuple[str, ...]])
     if not rows:
         return ""
     lacking: dict[str, list[str]] = {}
+    unseen: dict[str, None] = {}
     for row in rows:
-        lacking.setdefault(row["name"], []).append("sight" if row["unseen"] else row["privilege"])
-    told = [
-        f"sight of {table}" if "sight" in privileges else f"{', '.join(privileges)} on {table}" for table, privileges in lacking.items()
-    ]
-    unseen = "; of what it does not see, the schema's USAGE or the search_path is missing" if any(row["unseen"] for row in rows) else ""
-    return f"the role {rows[0]['role']} lacks {'; '.join(told)}{unseen}; the README has the GRANTs"
+        if row["unseen"]:
+            unseen[row["name"]] = None
+        else:
+            lacking.setdefault(row["name"], []).append(row["privilege"])
+    faults = ["lacks " + "; ".join(f"{', '.join(rights)} on {table}" for table, rights in lacking.items())] if lacking else []
+    if unseen:
+        faults.append(f"can't see {', '.join(unseen)}: USAGE of the schema or a search_path is missing")
+    return f"the role {rows[0]['role']} {' and '.join(faults)}; the README has the GRANTs"
 
 
 async def check_rights(connection: Any, wanted: Mapping[str, tuple[str, ...]]) -> None:

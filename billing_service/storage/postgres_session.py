@@ -76,7 +76,7 @@ async def confirm(connection: Any) -> None:
 
 
 async def refuse_shared_session(first: Any, connect: Callable[[], Awaitable[Any]]) -> None:
-    """Raises CannotConnectError when a pooler stands before the server and lends `first` its session for a transaction only.
+    """Raises CannotConnectError when a pooler in front of the server lends `first` its session for a transaction only.
 
     A pooler makes process ids up. Behind one, two connections take turns in transactions, in which neither may ever be given another
     session than its own, or the other's. Both must prepare nothing by name: what is lost between sessions would be lost here already.

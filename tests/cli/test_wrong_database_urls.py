@@ -64,7 +64,7 @@ def _collect_what_was_left():
 
 
 def run(billing, command, url, **env):
-    """Runs a command; answers its exit code and what it said beside its log, and checks what holds for all of them."""
+    """Runs a command; answers its exit code and what it said besides its log, and checks what holds for all of them."""
     result = billing(*command, DATABASE_URL=url, **env)
     said = [line for line in result.stderr.splitlines() if not line.startswith("{")]
     assert result.stdout == ""
@@ -190,12 +190,12 @@ def test_files_that_cannot_be_used(billing, tmp_path, command, prepare, words):
 @pytest.mark.parametrize("broken", ["server", "file"])
 def test_a_process_says_no_more_than_the_line(processes, tmp_path, command, broken):
     """Nothing is left behind that would say more at its end."""
-    url, told = f"postgresql://u:{PASSWORD}@127.0.0.1:1/d", "the database can't be reached: 127.0.0.1:1: Connection refused\n"
+    url, line_said = f"postgresql://u:{PASSWORD}@127.0.0.1:1/d", "the database can't be reached: 127.0.0.1:1: Connection refused\n"
     if broken == "file":
         (tmp_path / "ledger.db").mkdir()
-        url, told = "sqlite:///ledger.db", "the database can't be used: unable to open database file\n"
+        url, line_said = "sqlite:///ledger.db", "the database can't be used: unable to open database file\n"
     code, said = processes.run(*command, cwd=tmp_path, **COMMANDS.get(command, SETTINGS) | {"DATABASE_URL": url})
-    assert (code, "".join(line for line in said.splitlines(keepends=True) if not line.startswith("{"))) == (1, told)
+    assert (code, "".join(line for line in said.splitlines(keepends=True) if not line.startswith("{"))) == (1, line_said)
 
 
 @pytest.fixture

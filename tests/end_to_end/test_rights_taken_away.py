@@ -1,4 +1,4 @@
-"""A running service whose role loses a right: health says so, callers are told to repeat, and all is well once the right is back."""
+"""A running service whose role loses a right: health says so, callers get UNAVAILABLE, and all is well once the right is back."""
 
 import asyncio
 import os

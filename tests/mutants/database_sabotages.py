@@ -158,7 +158,7 @@ DATABASES = (
         "a file that can't be opened leaves a thread behind",
         "P42",
         MIGRATE,
-        "        connection._thread.join()  # noqa: SLF001 - told to stop, and not awaited: it must not outlive the loop that it answers to\n",
+        "        connection._thread.join()  # noqa: SLF001 - it was asked to stop, and must not outlive the loop that it answers to\n",
         "",
         ("storage/test_migrations.py::test_a_file_that_cannot_be_opened_leaves_no_thread",),
     ),

@@ -21,7 +21,7 @@ async def refusal(url):
     """What is said of a URL by which nobody can be reached."""
     with pytest.raises(CannotConnectError) as caught:
         await connect(parse_database_url(url))
-    told = str(caught.value)
-    assert PASSWORD not in told
-    assert "\n" not in told
-    return told
+    words = str(caught.value)
+    assert PASSWORD not in words
+    assert "\n" not in words
+    return words

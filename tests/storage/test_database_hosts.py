@@ -69,16 +69,16 @@ async def test_a_dead_first_host(own_postgres):
         hosts = f"127.0.0.1:1,no-such-host.invalid,127.0.0.1:{silent},127.0.0.1:{own_postgres.tls_port}"
         url = f"postgresql://postgres:{PASSWORD}@{hosts}/postgres?connect_timeout=1&sslmode=prefer"
         assert await look(url) == (True, 1)
-        told = await refusal(url.rpartition(",")[0] + "/postgres?connect_timeout=1&sslmode=prefer")
-    assert told.startswith("the database can't be reached: 127.0.0.1:1: ")
-    assert "; no-such-host.invalid:5432: the host is unknown: " in told
-    assert told.endswith(f"; 127.0.0.1:{silent}: no answer within 1 s")
+        words = await refusal(url.rpartition(",")[0] + "/postgres?connect_timeout=1&sslmode=prefer")
+    assert words.startswith("the database can't be reached: 127.0.0.1:1: ")
+    assert "; no-such-host.invalid:5432: the host is unknown: " in words
+    assert words.endswith(f"; 127.0.0.1:{silent}: no answer within 1 s")
 
 
 async def test_a_refusal_of_the_password_asks_no_other_host(own_postgres):
     url = f"postgresql://postgres:wrong@127.0.0.1:{own_postgres.tls_port},127.0.0.1:1/postgres"
-    told = await refusal(url)
-    assert told == f'the database can\'t be used: 127.0.0.1:{own_postgres.tls_port}: password authentication failed for user "postgres"'
+    words = await refusal(url)
+    assert words == f'the database can\'t be used: 127.0.0.1:{own_postgres.tls_port}: password authentication failed for user "postgres"'
 
 
 @pytest.mark.parametrize(
@@ -98,8 +98,8 @@ async def test_which_host_is_taken(own_postgres, own_standby, attributes, among_
     for hosts, expected in ((f"127.0.0.1:{own_standby.tls_port},{primary}", among_both), (primary, of_the_primary)):
         url = f"postgresql://postgres:{PASSWORD}@{hosts}{asked}"
         if expected is None:
-            told = f"the database can't be reached: {primary}: the server there is not what target_session_attrs={attributes} asks for"
-            assert await refusal(url) == told
+            words = f"the database can't be reached: {primary}: the server there is not what target_session_attrs={attributes} asks for"
+            assert await refusal(url) == words
         else:
             assert await look(url, "SELECT pg_is_in_recovery()") == (True, expected == "standby")
 
@@ -131,8 +131,8 @@ async def test_names_and_options_reach_the_server(own_postgres):
     asked = "SELECT concat_ws('/', current_setting('application_name'), current_setting('search_path'), current_setting('work_mem'))"
     assert await look(url, asked) == (True, "shop & co/billing/1MB")
     assert await look(own_postgres.url(), "SHOW application_name") == (True, "prepaid-billing")
-    told = await refusal(own_postgres.url(options="-c no_such=1"))
-    assert told.endswith('unrecognized configuration parameter "no_such"')
+    words = await refusal(own_postgres.url(options="-c no_such=1"))
+    assert words.endswith('unrecognized configuration parameter "no_such"')
 
 
 @pytest.mark.usefixtures("names")
@@ -182,7 +182,7 @@ async def test_limits_outlive_what_the_url_says(own_postgres):
 
 
 async def test_an_error_of_the_driver_is_never_a_traceback(own_postgres, monkeypatch):
-    """What asyncpg may raise beside what was met above."""
+    """What else asyncpg may raise."""
     del own_postgres
     for error in (
         asyncpg.InternalClientError("odd\nmore"),

@@ -84,6 +84,7 @@ async def test_the_users_own_file_of_authorities_goes_before_the_systems(own_pos
     (tmp_path / ".postgresql").mkdir()
     (tmp_path / ".postgresql" / "root.crt").write_bytes(authority.file.read_bytes())
     assert "the server's certificate is not good" in await refusal(own_postgres.url(host=HOST))
+    assert "the server's certificate is not good" in await refusal(own_postgres.url(host=HOST, sslmode="require"))  # as in libpq
     assert await look(own_postgres.url(host=HOST, sslrootcert="system")) == (True, 1)
     monkeypatch.setenv("PGSSLROOTCERT", str(own_postgres.authority.file))
     assert await look(own_postgres.url(host=HOST)) == (True, 1)
@@ -123,7 +124,7 @@ async def test_a_server_without_tls(own_postgres):
 
 @pytest.mark.usefixtures("names")
 async def test_nothing_is_said_to_whoever_cannot_prove_who_it_is(own_postgres, authority):
-    """The password never leaves: not to a server with a certificate of somebody else's, and not to one that says it has no TLS."""
+    """The password never leaves: not to a server with a stranger's certificate, and not to one that says it has no TLS."""
     for certificate in (None, authority.certify(HOST)):
         with Relay(own_postgres, certificate) as relay:
             await refusal(own_postgres.url(host=HOST, port=relay.port, sslrootcert=str(own_postgres.authority.file)))
@@ -149,8 +150,8 @@ async def test_a_client_certificate(own_postgres, monkeypatch, roots):
     with Relay(own_postgres, own_postgres.certificate, client_authority=own_postgres.authority) as relay:
         given = own_postgres.url(port=relay.port, sslmode="verify-full", sslcert=str(chain), sslkey=str(key), **trust)
         assert await look(given) == (True, 1)
-        told = await refusal(own_postgres.url(port=relay.port, sslmode="verify-full", **trust))
-        assert "ALERT_CERTIFICATE_REQUIRED" in told or "connection was closed" in told
+        words = await refusal(own_postgres.url(port=relay.port, sslmode="verify-full", **trust))
+        assert "ALERT_CERTIFICATE_REQUIRED" in words or "connection was closed" in words
         wrong = own_postgres.url(
             port=relay.port, sslmode="verify-full", sslcert=str(chain), sslkey=str(own_postgres.certificate[1]), **trust
         )

@@ -19,7 +19,7 @@ def store_name(request):
 
 @pytest.fixture
 def unmigrated(postgres, database):
-    """A database beside the migrated one that nobody has migrated; its URL."""
+    """The URL of a second database, which nobody has migrated."""
     del database  # skips where there is no PostgreSQL
     url = postgres.empty()
     yield url
@@ -31,10 +31,10 @@ async def test_on_the_newest_schema_nobody_waits(database, monkeypatch):
     holder = await connect_to(database.url)
     try:
         await holder.execute(LOCK)
-        told = []
-        await migrate(database.target, tell=told.append)
+        reported = []
+        await migrate(database.target, report=reported.append)
         await check_schema(database.target)
-        assert told == []
+        assert reported == []
     finally:
         await holder.close()
 
@@ -42,18 +42,18 @@ async def test_on_the_newest_schema_nobody_waits(database, monkeypatch):
 async def test_who_waits_names_the_holder_and_goes_on_when_it_lets_go(unmigrated):
     holder = await connect_to(unmigrated)
     process = holder.get_server_pid()
-    told = asyncio.Queue()
+    reported = asyncio.Queue()
     try:
         await holder.execute(LOCK)
-        waiting = asyncio.create_task(migrate(parse_database_url(unmigrated), tell=told.put_nowait))
-        line = await told.get()
+        waiting = asyncio.create_task(migrate(parse_database_url(unmigrated), report=reported.put_nowait))
+        line = await reported.get()
         assert f"another process migrates this database: connection {process} (tests), there since 20" in line
         assert line.endswith(" UTC, holds the lock; waiting 30 s for it at most")
         assert not waiting.done()
     finally:
         await holder.close()
     await waiting
-    assert told.empty()
+    assert reported.empty()
     await check_schema(parse_database_url(unmigrated))
 
 
@@ -63,7 +63,7 @@ async def test_who_waits_too_long_gives_up(unmigrated, monkeypatch):
     try:
         await holder.execute(LOCK)
         with pytest.raises(MigrationBusyError) as caught:
-            await migrate(parse_database_url(unmigrated), tell=lambda _: None)
+            await migrate(parse_database_url(unmigrated), report=lambda _: None)
     finally:
         await holder.close()
     assert f"connection {holder.get_server_pid()} (tests), there since " in str(caught.value)
@@ -85,10 +85,10 @@ async def test_a_lock_of_another_database_or_number_is_nobodys(database, unmigra
 
 async def test_the_lock_is_given_back_also_when_a_migration_fails(unmigrated, monkeypatch):
     def failing(*_):
-        raise RuntimeError("told to fail")
+        raise RuntimeError("asked to fail")
 
     monkeypatch.setattr(migrations.command, "upgrade", failing)
-    with pytest.raises(RuntimeError, match="told to fail"):
+    with pytest.raises(RuntimeError, match="asked to fail"):
         await migrate(parse_database_url(unmigrated))
     connection = await connect_to(unmigrated)
     try:

@@ -93,7 +93,7 @@ async def test_a_pooler_of_transactions_is_refused(pooled, pooled_database, othe
 
 
 async def test_what_was_refused_left_nothing_in_the_poolers_sessions(pooled, pooled_database, own_postgres):
-    """No limits, no lock, no tables: they would be somebody else's."""
+    """No limits, no lock, no tables: they would belong to another program."""
     port = pooled("transaction")
     with pytest.raises(CannotConnectError):
         await migrate(pooled_database(port))

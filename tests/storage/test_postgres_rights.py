@@ -95,8 +95,8 @@ async def test_each_right_that_is_missing_is_named_at_the_start(shared):
         shared.as_owner(f"REVOKE {right} ON {table} FROM billing")
         with pytest.raises(CannotConnectError) as caught:
             await open_postgres(shared.serving)
-        told = f"the database can't be used: the role billing lacks {right} on {table}; the README has the GRANTs"
-        assert str(caught.value) == told
+        words = f"the database can't be used: the role billing lacks {right} on {table}; the README has the GRANTs"
+        assert str(caught.value) == words
         shared.as_owner(f"GRANT {right} ON {table} TO billing")
     await (await open_postgres(shared.serving)).close()
 
@@ -111,8 +111,8 @@ async def test_a_schema_that_is_not_seen(shared):
     shared.as_superuser("REVOKE USAGE ON SCHEMA public FROM billing, PUBLIC")
     with pytest.raises(CannotConnectError) as caught:
         await open_postgres(shared.serving)
-    assert "lacks sight of accounts; sight of alembic_version; " in str(caught.value)
-    assert "of what it does not see, the schema's USAGE or the search_path is missing; the README has the GRANTs" in str(caught.value)
+    assert "the role billing can't see accounts, alembic_version, api_keys, " in str(caught.value)
+    assert "transactions: USAGE of the schema or a search_path is missing; the README has the GRANTs" in str(caught.value)
 
 
 async def test_to_verify_takes_no_more_than_reading(shared, clock, ids):
