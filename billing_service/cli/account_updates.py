@@ -6,8 +6,8 @@ import typer
 from billing_client import BillingClient
 
 from billing_service.cli.accounts import AccountId, show_fields_of
-from billing_service.cli.connection import IdempotencyKey, calls_service
-from billing_service.cli.display import EXIT_MISCONFIGURED, fail
+from billing_service.cli.connection import AsJson, IdempotencyKey, calls_service
+from billing_service.cli.display import EXIT_MISCONFIGURED, fail, show_json
 
 
 @calls_service
@@ -20,6 +20,7 @@ def update_account(
     metadata: Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help="New notes in the place of all; may be repeated.")] = None,
     no_metadata: Annotated[bool, typer.Option("--no-metadata", help="Take all notes away.")] = False,
     idempotency_key: IdempotencyKey = None,
+    as_json: AsJson = False,
 ) -> None:
     """Change an account's e-mail address, name or notes, here and at Stripe; what is not given stays."""
     if metadata and no_metadata:
@@ -28,7 +29,10 @@ def update_account(
     if email is None and name is None and notes is None:
         fail("give --email, --name, --metadata or --no-metadata", code=EXIT_MISCONFIGURED)
     updated = client.update_account(account_id=account_id, email=email, name=name, metadata=notes, idempotency_key=idempotency_key)
-    show_fields_of(updated.account)
+    if as_json:
+        show_json(updated)
+    else:
+        show_fields_of(updated.account)
 
 
 def _read_notes(given: list[str]) -> dict[str, str]:

@@ -86,9 +86,9 @@ async def test_customers_come_back_to_where_the_caller_says(stack, wire, new_acc
     assert answer.headers["location"] == f"https://shop.example/ok?s={chosen.checkout_session_id}"
     default = await begin(wire, new_account())
     page = await stack.http.get(default.checkout_url)
-    assert "http://localhost:3000/billing/cancel" in page.text
+    assert "http://127.0.0.1:8080/billing/cancel" in page.text
     answer = await stack.pay(default.checkout_url)
-    assert answer.headers["location"] == f"http://localhost:3000/billing/success?session_id={default.checkout_session_id}"
+    assert answer.headers["location"] == f"http://127.0.0.1:8080/billing/success?session_id={default.checkout_session_id}"
 
 
 async def test_purchases_are_listed_page_by_page(wire, new_account):

@@ -159,7 +159,7 @@ OWNERS = (
         '    "deployment_id",\n    "mark_key",\n    "create_time_us",\n',
         '.values(deployment_id=bindparam("deployment_id"), create_time_us=bindparam("create_time_us")),\n'
         '    "deployment_id",\n    "mark_key",\n    "create_time_us",\n',
-        ("cli/test_deployment.py::test_a_renewed_ledger_has_another_id_and_key_and_its_mode",),
+        ("cli/test_cli_deployment.py::test_a_renewed_ledger_has_another_id_and_key_and_its_mode",),
     ),
     Sabotage(
         "the mode is not compared",
