@@ -6,7 +6,16 @@ from typing import Annotated, Literal, Self
 
 from billing_client.addresses import is_local
 from billing_client.options import ADDRESS_DEFAULT, ClientOptions
-from billing_client.setting_rules import GATEWAY_NAMES, check_webhook_secrets, hint, meant_name, split_secrets, unread_names, weakness
+from billing_client.setting_rules import (
+    GATEWAY_NAMES,
+    check_webhook_secrets,
+    distinct_secrets,
+    hint,
+    meant_name,
+    split_secrets,
+    unread_names,
+    weakness,
+)
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, SettingsConfigDict
 
@@ -75,7 +84,7 @@ class GatewaySettings(BaseSettings):
     def webhook_secrets(self) -> tuple[str, ...]:
         """The secrets of both names, each once."""
         given = [each.get_secret_value() for each in (self.stripe_webhook_secret, self.stripe_webhook_secret_credits) if each]
-        return tuple(dict.fromkeys(secret for text in given for secret in split_secrets(text)))
+        return distinct_secrets(given)
 
     def config(self) -> GatewayConfig:
         """ValueError names the setting."""

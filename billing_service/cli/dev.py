@@ -34,7 +34,8 @@ def dev(log_file: Annotated[Path, typer.Option("--log-file", help="Where the log
             async def run(stop: Stop) -> None:
                 from billing_service.cli.dev_stack import open_dev_stack
                 from billing_service.logs import configure_logs
-                from billing_service.settings import hints, load_settings
+                from billing_service.settings import load_settings
+                from billing_service.settings.loading import hints
 
                 configure_logs(load_settings({"BILLING_LOG_LEVEL": given.get("BILLING_LOG_LEVEL", "INFO")}, purpose="operate"), log)
                 async with open_dev_stack(given, ports, _program()) as stack:

@@ -24,7 +24,8 @@ def serve(
     import structlog
 
     from billing_service.logs import configure_logs
-    from billing_service.settings import hints, load_settings
+    from billing_service.settings import load_settings
+    from billing_service.settings.loading import hints
 
     with explained():
         settings = load_settings()

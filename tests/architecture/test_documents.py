@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from billing_service.settings_table import settings_table
+from billing_service.settings.table import settings_table
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted(path for path in ROOT.rglob("*.md") if not {".venv", ".run", "build", "node_modules", ".git"} & set(path.parts))

@@ -11,7 +11,7 @@ import pytest
 from gateway_bench import OTHER_SECRET, PATH, SECRET, gateway_config
 from pydantic import ValidationError
 
-from billing_service.settings import known_names
+from billing_service.settings.model import known_names
 from webhook_gateway.config import PATHS_DEFAULT
 from webhook_gateway.settings import GatewaySettings, describe, hints
 

@@ -223,7 +223,7 @@ CALLERS = (
     Sabotage(
         "two names of Stripe's key may differ",
         "P33",
-        "billing_service/settings_rules.py",
+        "billing_service/settings/contradictions.py",
         "settings.stripe_secret_key != settings.stripe_api_key,\n",
         "False,\n",
         ("settings/test_settings.py::test_bad_settings_name_themselves_and_show_no_value",),
@@ -231,7 +231,7 @@ CALLERS = (
     Sabotage(
         "webhook secrets under the older name are forgotten",
         "P33",
-        "billing_service/settings.py",
+        "billing_service/settings/groups/stripe.py",
         "for each in (self.stripe_webhook_secret, self.stripe_webhook_secret_credits) if each]",
         "for each in (self.stripe_webhook_secret,) if each]",
         ("settings/test_settings.py::test_webhook_secrets_under_two_names_are_several_secrets",),
@@ -239,7 +239,7 @@ CALLERS = (
     Sabotage(
         "weak secrets accepted by settings",
         "P33",
-        "billing_service/settings_rules.py",
+        "billing_service/settings/values.py",
         "if weak or len(secret) < SECRET_CHARACTERS_MIN or len(set(secret)) < SECRET_DIFFERENT_CHARACTERS_MIN:",
         "if weak:",
         ("settings/test_settings.py::test_bad_settings_name_themselves_and_show_no_value",),

@@ -180,7 +180,7 @@ OWNERS = (
     Sabotage(
         "a stand-in is as good as Stripe",
         "P51",
-        "billing_service/settings_rules.py",
+        "billing_service/settings/values.py",
         "return urlsplit(api_base).hostname == urlsplit(STRIPE_API).hostname",
         "return True",
         (f"{MODES}::test_a_stand_in_is_known_by_its_address", *STARTS),
@@ -188,7 +188,7 @@ OWNERS = (
     Sabotage(
         "a stand-in is whatever does not begin as Stripe's address",
         "P51",
-        "billing_service/settings_rules.py",
+        "billing_service/settings/values.py",
         "return urlsplit(api_base).hostname == urlsplit(STRIPE_API).hostname",
         "return api_base.startswith(STRIPE_API)",
         (f"{MODES}::test_a_stand_in_is_known_by_its_address",),

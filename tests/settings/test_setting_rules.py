@@ -15,7 +15,7 @@ from billing_client.setting_rules import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing_service.settings import known_names
+from billing_service.settings.model import known_names
 from webhook_gateway.settings import GatewaySettings
 
 TEST, LIVE, WEBHOOK = "sk_" + "test_", "sk_" + "live_", "whsec_"

@@ -6,8 +6,10 @@ import pytest
 
 from billing_service.domain.api_keys import Scope
 from billing_service.domain.catalog import CustomAmounts
-from billing_service.settings import SettingsInvalid, hints, known_names, load_settings
-from billing_service.settings_table import settings_table
+from billing_service.settings import SettingsInvalid, load_settings
+from billing_service.settings.loading import hints
+from billing_service.settings.model import known_names
+from billing_service.settings.table import settings_table
 
 CANARY = "canary4242"
 TEST_KEY = "sk_" + "test_" + "sandbox"

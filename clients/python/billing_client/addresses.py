@@ -21,7 +21,11 @@ def is_local(address: str) -> bool:
     """Whether a gRPC address stays on this machine: a loopback address, `localhost` or a Unix socket."""
     if address.startswith(_SOCKET_SCHEMES):
         return True
-    host, _ = host_and_port(address)
+    return is_loopback(host_and_port(address)[0])
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine: `localhost`, or a loopback address without brackets."""
     if host == "localhost":
         return True
     try:

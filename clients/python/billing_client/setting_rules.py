@@ -90,6 +90,11 @@ def split_secrets(text: str) -> tuple[str, ...]:
     return tuple(secret.strip() for secret in text.split(","))
 
 
+def distinct_secrets(texts: Iterable[str]) -> tuple[str, ...]:
+    """The secrets of several such texts in order, each once."""
+    return tuple(dict.fromkeys(secret for text in texts for secret in split_secrets(text)))
+
+
 def check_webhook_secrets(secrets: Iterable[str]) -> None:
     """Raises ValueError, without a value, unless there is at least one, each fit for use and named once."""
     given = tuple(secrets)

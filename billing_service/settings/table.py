@@ -2,12 +2,12 @@
 
 from pydantic import SecretStr
 
-from billing_service.settings import Settings
+from billing_service.settings.model import GROUPS
 
 
 def settings_table() -> str:
     """Markdown: name, default, meaning, one row per setting, in order."""
-    fields = Settings.model_fields.values()
+    fields = [field for group in GROUPS for field in group.model_fields.values()]
     rows = [f"| `{field.validation_alias}` | {_shown(field.default)} | {field.description} |" for field in fields]
     return "\n".join(["| setting | default | meaning |", "|---|---|---|", *rows, ""])
 

@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
+from billing_client.addresses import is_loopback
 from billing_client.proxies import is_exempt
 from pydantic import SecretStr
-
-from billing_service.settings_rules import is_loopback
 
 PROXY_NAMES: Final = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
 """In the order of precedence, which is curl's."""
