@@ -32,16 +32,16 @@ setup: .venv/.installed ## Create .venv with every dependency, locked by hash
 
 # A Python that is named is asked for: an environment of another one is made anew.
 .PHONY: named
-.venv/.installed: constraints.txt pyproject.toml $(if $(PYTHON),named)
-	$(call install,$(DEVELOPING_PYTHONS),.venv constraints.txt --editable)
+.venv/.installed: supply_chain/constraints.txt pyproject.toml $(if $(PYTHON),named)
+	$(call install,$(DEVELOPING_PYTHONS),.venv supply_chain/constraints.txt --editable)
 
 # What running needs, apart from what developing needs: a third of the packages, and any Python.
-.run/.installed: constraints-run.txt pyproject.toml $(if $(PYTHON),named)
-	$(call install,$(RUNNING_PYTHONS),.run constraints-run.txt --editable)
+.run/.installed: supply_chain/constraints-run.txt pyproject.toml $(if $(PYTHON),named)
+	$(call install,$(RUNNING_PYTHONS),.run supply_chain/constraints-run.txt --editable)
 
 # Environments of their own. codegen: grpcio-tools pins protobuf to the major version that it was built with. supply: what looks
 # after dependencies is none of them.
-build/%/.installed: constraints-%.txt
+build/%/.installed: supply_chain/constraints-%.txt
 	$(call install,$(DEVELOPING_PYTHONS),build/$* $<)
 
 # $(1): folder that gets the stubs, from the repository's root.
@@ -141,7 +141,7 @@ audit: build/supply/.installed ## Ask for known issues of all that is locked, an
 sbom: setup build/supply/.installed ## Write build/sbom.json: what a build is made of, as CycloneDX
 	build/supply/bin/python -m supply_chain sbom build/sbom.json
 
-# Those of constraints.txt stay as they are unless pyproject.toml asks for others; `make lock UPGRADE=--upgrade` takes the newest.
+# Releases of supply_chain/constraints.txt stay as they are unless pyproject.toml asks for others; `make lock UPGRADE=--upgrade` takes the newest.
 .PHONY: lock
 lock: build/supply/.installed ## Lock all dependencies by hash, none younger than a week
 	build/supply/bin/python -m supply_chain lock $(UPGRADE)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from supply_chain.audit import Outcome, Say
 from supply_chain.index import files_of
-from supply_chain.locked import LOCKS, ROOT, Release, read_lock
+from supply_chain.locked import DIRECTORY, LOCKS, Release, read_lock
 
 AGE_MIN = timedelta(days=7)
 AT_ONCE = 8
@@ -22,7 +22,7 @@ Look = Callable[[str], Uploads | None]
 """All files of one package; None when nobody tells."""
 
 
-def check_ages(say: Say, look: Look | None = None, directory: Path = ROOT) -> Outcome:
+def check_ages(say: Say, look: Look | None = None, directory: Path = DIRECTORY) -> Outcome:
     """Says which releases were younger than a week on the day on which they were locked."""
     looking = look or uploads_of
     young, untold = [], []

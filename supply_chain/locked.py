@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
+DIRECTORY = Path(__file__).parent
+"""Where the lock files are."""
 LOCK = "constraints.txt"
 """For developing: all of it."""
 RUN_LOCK = "constraints-run.txt"
@@ -56,7 +58,7 @@ def read_lock(path: Path) -> Lock:
     return Lock(date.fromisoformat(dated[1]), releases, int(sized[1]) if sized else None)
 
 
-def all_releases(directory: Path = ROOT) -> list[Release]:
+def all_releases(directory: Path = DIRECTORY) -> list[Release]:
     """Of all lock files, each once."""
     return sorted({release for name in LOCKS for release in read_lock(directory / name).releases})
 

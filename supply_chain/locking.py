@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from supply_chain.cooldown import AGE_MIN
-from supply_chain.locked import LOCK, ROOT, RUN_LOCK, read_lock
+from supply_chain.locked import DIRECTORY, LOCK, ROOT, RUN_LOCK, read_lock
 from supply_chain.wheels import download_mb
 
 GROUPS = ("codegen", "supply")
@@ -30,14 +30,14 @@ def lock(options: Sequence[str]) -> None:
     """`options` go to pip-compile: `--upgrade`, `--upgrade-package=…`. Raises CalledProcessError."""
     groups = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]
     _compile(LOCK, [*options, "--extra=dev", "--extra=editable", "pyproject.toml"], "")
-    _compile(RUN_LOCK, ["--extra=editable", f"--constraint={LOCK}", "pyproject.toml"], "")
+    _compile(RUN_LOCK, ["--extra=editable", f"--constraint={DIRECTORY / LOCK}", "pyproject.toml"], "")
     for group in GROUPS:
         _compile(f"constraints-{group}.txt", [*options, "-"], "\n".join(groups[group]) + "\n")
 
 
 def _compile(file: str, arguments: Sequence[str], given: str) -> None:
-    command = [sys.executable, "-m", "piptools", "compile", *_OPTIONS, f"--output-file={file}", *arguments]
-    path = ROOT / file
+    path = DIRECTORY / file
+    command = [sys.executable, "-m", "piptools", "compile", *_OPTIONS, f"--output-file={path}", *arguments]
     before = path.read_text(encoding="utf-8") if path.exists() else ""
     subprocess.run(command, cwd=ROOT, input=given, text=True, check=True)  # noqa: S603 - our own words
     releases = _releases(path.read_text(encoding="utf-8"))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from supply_chain.audit import Outcome, Say
 from supply_chain.index import Files, files_of
-from supply_chain.locked import ROOT, RUN_LOCK, Release, read_lock
+from supply_chain.locked import DIRECTORY, RUN_LOCK, Release, read_lock
 
 PYTHONS = ((3, 11), (3, 12), (3, 13), (3, 14))
 PLATFORMS = ("Linux x86-64", "Linux ARM", "macOS ARM")
@@ -19,7 +19,7 @@ Look = Callable[[str], Files | None]
 """All files of one package; None when nobody tells."""
 
 
-def check_wheels(say: Say, look: Look | None = None, directory: Path = ROOT) -> Outcome:
+def check_wheels(say: Say, look: Look | None = None, directory: Path = DIRECTORY) -> Outcome:
     """Says which release of the lock for running has no locked wheel for some Python on some platform."""
     releases = read_lock(directory / RUN_LOCK).releases
     files = _look_up(releases, look or files_of)

@@ -14,7 +14,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 ROOT = Path(__file__).parents[2]
-RULES_FILE = ROOT / "monitoring" / "alerts.yml"
+RULES_FILE = ROOT / "deploy" / "monitoring" / "alerts.yml"
 RULES = {rule["alert"]: rule for group in yaml.safe_load(RULES_FILE.read_text())["groups"] for rule in group["rules"]}
 METRIC = re.compile(r"\b(?:billing|grpc_server|webhook_gateway)_[a-z_]+\b")
 UNPACKED = ROOT / "build" / "prometheus" / "usr" / "bin" / "promtool"

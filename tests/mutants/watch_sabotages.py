@@ -149,7 +149,7 @@ WATCH = (
     Sabotage(
         "an alert asks for a label that is not there",
         "P48",
-        "monitoring/alerts.yml",
+        "deploy/monitoring/alerts.yml",
         'sum(increase(billing_refusals_total{reason="CONFLICT"}[15m])) > 0',
         'sum(increase(billing_refusals_total{reason="CONFLICTS"}[15m])) > 0',
         ("monitoring/test_alert_rules.py::test_what_rules_ask_for_is_there_from_the_start",),

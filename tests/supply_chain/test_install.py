@@ -169,7 +169,8 @@ def test_a_second_installation_waits_for_the_first(tmp_path, lock, monkeypatch):
 @pytest.fixture
 def makefile(tmp_path):
     """A folder with our Makefile and no Python but those that a test makes; answers what `make` printed."""
-    for name in ("Makefile", "constraints.txt", "constraints-run.txt", "pyproject.toml"):
+    (tmp_path / "supply_chain").mkdir()
+    for name in ("Makefile", "supply_chain/constraints.txt", "supply_chain/constraints-run.txt", "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path / name)
     programs = tmp_path / "bin"
     programs.mkdir()
@@ -204,13 +205,13 @@ def test_running_takes_the_newest_python_that_works(makefile, there, broken, cho
     for name in there:
         makefile.python(name, fits=name not in broken)
     run = makefile(".run/.installed")
-    assert run.stdout == f"{chosen} -m supply_chain.install .run constraints-run.txt --editable\n"
+    assert run.stdout == f"{chosen} -m supply_chain.install .run supply_chain/constraints-run.txt --editable\n"
 
 
 def test_developing_stays_on_one_python(makefile):
     makefile.python("python3.11")
     makefile.python("python3.14")
-    assert makefile("setup").stdout == "python3.11 -m supply_chain.install .venv constraints.txt --editable\n"
+    assert makefile("setup").stdout == "python3.11 -m supply_chain.install .venv supply_chain/constraints.txt --editable\n"
 
 
 @pytest.mark.parametrize("target", ["setup", ".run/.installed"])

@@ -9,7 +9,7 @@ from importlib.metadata import distribution, distributions
 import pytest
 from packaging.requirements import Requirement
 
-from supply_chain.locked import LOCK, LOCKS, ROOT, RUN_LOCK, LockInvalidError, canonical, read_lock
+from supply_chain.locked import DIRECTORY, LOCK, LOCKS, ROOT, RUN_LOCK, LockInvalidError, canonical, read_lock
 
 OWN = "prepaid-billing"
 INSTALLERS = {"pip", "setuptools"}
@@ -19,7 +19,7 @@ DATED = "# Locked on 2026-01-01\n"
 
 
 def locked(name):
-    return {release.name: release.version for release in read_lock(ROOT / name).releases}
+    return {release.name: release.version for release in read_lock(DIRECTORY / name).releases}
 
 
 def asked_for(requirements):
@@ -28,7 +28,7 @@ def asked_for(requirements):
 
 @pytest.mark.parametrize("name", LOCKS)
 def test_every_release_is_locked_by_hashes_on_a_day_that_was(name):
-    lock = read_lock(ROOT / name)
+    lock = read_lock(DIRECTORY / name)
     assert lock.releases
     assert lock.locked_on <= datetime.now(UTC).date()
     names = [release.name for release in lock.releases]
@@ -56,8 +56,8 @@ def test_what_is_asked_for_is_locked():
 
 def test_running_is_locked_as_a_part_of_developing():
     """The same versions and the same files: what was tested is what runs."""
-    developing = set(read_lock(ROOT / LOCK).releases)
-    running = read_lock(ROOT / RUN_LOCK)
+    developing = set(read_lock(DIRECTORY / LOCK).releases)
+    running = read_lock(DIRECTORY / RUN_LOCK)
     assert set(running.releases) < developing
     assert running.download_mb
     assert not {release.name for release in running.releases} & {"pytest", "ruff", "mypy", "playwright", "matplotlib"}

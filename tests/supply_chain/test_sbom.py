@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from supply_chain.locked import ROOT, canonical, read_lock
+from supply_chain.locked import DIRECTORY, LOCK, ROOT, canonical, read_lock
 
 PYTHON = ROOT / "build" / "supply" / "bin" / "python"
 
@@ -26,7 +26,7 @@ def written(tmp_path_factory):
 
 def test_it_names_every_package_that_is_locked(written):
     listed = {canonical(part["name"]): part["version"] for part in json.loads(written.read_bytes())["components"]}
-    for release in read_lock(ROOT / "constraints.txt").releases:
+    for release in read_lock(DIRECTORY / LOCK).releases:
         assert listed[release.name] == release.version
 
 
