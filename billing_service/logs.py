@@ -1,7 +1,7 @@
 """Logs to standard error: JSON, one object a line, or coloured lines for people.
 
-What callers send can neither forge a line nor flood the log: control characters are escaped, long values cut. What looks like a secret is
-masked, whichever field it strayed into.
+What callers send can neither forge a line nor flood the log: control characters are escaped, long values cut. What looks like a secret or
+an e-mail address is masked, whichever field it strayed into.
 """
 
 import logging
@@ -27,6 +27,8 @@ SECRET_FIELDS: Final = frozenset(
     {"authorization", "api_key", "client_secret", "database_url", "password", "pepper", "secret", "stripe_signature", "token"}
 )
 
+_BEFORE_AT = r"[^\s@<>()\[\]\"',;:\\]"
+_AFTER_AT = r"[^\s@<>()\[\]\"',;:\\/=]"
 _SECRET = re.compile(
     r"\b(?:sk|rk)_(?:test|live)_\w+"  # Stripe's keys
     r"|\bwhsec_\w+"  # Stripe's signing secrets
@@ -34,6 +36,7 @@ _SECRET = re.compile(
     r"|\bbill_[a-z2-7]{16}_\w+"  # our API keys
     r"|(?<=://)[^\s/]+@"  # user and password of a URL
     r"|(?<=password=)[^\s&]+"
+    rf"|(?<!{_BEFORE_AT}){_BEFORE_AT}{{1,320}}@{_AFTER_AT}{{1,320}}\.{_AFTER_AT}{{1,64}}"  # e-mail addresses
 )
 _QUIET_LIBRARIES: Final = ("aiosqlite", "asyncio", "httpx", "httpcore", "stripe", "sqlalchemy", "alembic")
 """Their DEBUG and INFO lines tell of every statement or request, with values."""
@@ -47,6 +50,7 @@ def configure_logs(settings: Settings, stream: TextIO | None = None) -> None:
     level = logging.getLevelNamesMapping()[settings.log_level]
     json = settings.log_format == "json"
     processors: list[Any] = [
+        structlog.contextvars.merge_contextvars,  # the correlation id of the call that is being served
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
@@ -102,7 +106,7 @@ def _clean_value(value: object) -> object:
 def _clean_text(text: str, characters_max: int) -> str:
     # Masked before it is cut, or half a secret would no longer look like one; a first cut bounds the work.
     masked = text[: characters_max * 4]
-    if "_" in masked or "@" in masked or "=" in masked:  # every secret has one of them
+    if "_" in masked or "@" in masked or "=" in masked:  # all of it has one of them
         masked = _SECRET.sub(MASK, masked)
     if len(masked) > characters_max or len(text) > characters_max * 4:
         masked = f"{masked[:characters_max]}… ({len(text)} characters)"

@@ -171,7 +171,7 @@ class Administration:
     async def replay_stripe_event(self, request: admin_pb2.ReplayStripeEventRequest, call: Call) -> bytes:
         event_id = validation.identifier("event_id", request.event_id, ID_MAX)
         keyed = request_of(call, "", request.idempotency_key, event_id)
-        return _event_replayed(await replay_event(self._environment, ReplayEvent(keyed, event_id, _encode_event)))
+        return _event_replayed(await replay_event(self._environment, ReplayEvent(keyed, event_id, _encode_event, call.note)))
 
     async def verify_ledger(self, request: admin_pb2.VerifyLedgerRequest, call: Call) -> admin_pb2.VerifyLedgerResponse:
         del call

@@ -2,14 +2,14 @@
 the stream have in common."""
 
 import asyncio
-from time import monotonic
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from prepaid.billing.v1 import transactions_pb2
 
 from billing_service.api import translate, validation
-from billing_service.api.pipeline import FAILURE_LOGGED_EVERY_S, Call
+from billing_service.api.call_log import REFUSALS_LOGGED_PER_S, Thinned, read_fields, readers_of, said_of
+from billing_service.api.pipeline import Call
 from billing_service.api.requests import Replies
 from billing_service.api.status import internal_status, status_of
 from billing_service.commands.create_purchase import metadata_text
@@ -67,61 +67,47 @@ def deduction_of(request: transactions_pb2.DeductCreditsRequest, caller: str) ->
 
 
 class Outcomes:
-    """Tells what became of each of many deductions, as bytes of a DeductionOutcome, and counts and logs what a unary call would have.
-
-    One log line a second for each reason that things failed with: a database that is down refuses thousands a second.
-    """
+    """Tells what became of each of many deductions, as bytes of a DeductionOutcome, and counts and logs what a unary call would have."""
 
     def __init__(self) -> None:
-        self._failures_logged: dict[Reason, float] = {}
+        self._refusals, self._failures = Thinned(REFUSALS_LOGGED_PER_S), Thinned(1)
+        self._asked = readers_of(transactions_pb2.DeductCreditsRequest.DESCRIPTOR)
 
-    def encode(self, begun: Begun, call: Call) -> bytes:
+    def encode(self, begun: Begun, request: transactions_pb2.DeductCreditsRequest | None, call: Call) -> bytes:
         """The outcome of what was begun and is done, or could not be begun."""
         if isinstance(begun, Exception):
-            return self._refuse(begun, call)
+            return self._refuse(begun, request, call)
         try:
             reply = reply_of_deduction(begun.result())
         except asyncio.CancelledError:
             overdue = "the deduction took longer than the service allows; the same idempotency key finds out what became of it"
-            return self._refuse(storage_unavailable(overdue), call)
+            return self._refuse(storage_unavailable(overdue), request, call)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this deduction's alone
-            return self._refuse(error, call)
+            return self._refuse(error, request, call)
         return DEDUCTED_TAG + varint(len(reply)) + reply
 
-    def _refuse(self, error: Exception, call: Call) -> bytes:
+    def _refuse(self, error: Exception, request: transactions_pb2.DeductCreditsRequest | None, call: Call) -> bytes:
         if not isinstance(error, Refused):
-            return self._internal(error, call)
+            return self._internal(error, request, call)
         call.edge.metrics.refusals[error.reason] += 1
-        if isinstance(error, Failure):
-            self._log_failure(error, call)
+        is_failure = isinstance(error, Failure)
+        thinned = self._failures.take(error.reason) if is_failure else self._refusals.take("refused")
+        if thinned is not None:
+            write, event = (log.warning, "deduction_failed") if is_failure else (log.info, "deduction_refused")
+            write(event, **(self._about(request, call) | said_of(error) | thinned))
         return refused_bytes(error)
 
-    def _internal(self, error: Exception, call: Call) -> bytes:
+    def _internal(self, error: Exception, request: transactions_pb2.DeductCreditsRequest | None, call: Call) -> bytes:
         call.edge.metrics.refusals[Reason.INTERNAL] += 1
-        if self._is_due(Reason.INTERNAL):
-            log.error("deduction_failed", method=call.method, caller=call.caller, correlation_id=call.correlation_id, exc_info=error)
+        thinned = self._failures.take(Reason.INTERNAL)
+        if thinned is not None:
+            log.error("deduction_failed", **(self._about(request, call) | thinned), exc_info=error)
         ((_, status),) = internal_status(call.correlation_id).trailing_metadata
         return REFUSED_TAG + varint(len(status)) + status
 
-    def _log_failure(self, failure: Failure, call: Call) -> None:
-        if self._is_due(failure.reason):
-            details: dict[str, Any] = {"cause": repr(failure.__cause__)} if failure.__cause__ is not None else {}
-            log.warning(
-                "deduction_failed",
-                method=call.method,
-                caller=call.caller,
-                reason=failure.reason.value,
-                message=failure.message,
-                correlation_id=call.correlation_id,
-                **details,
-            )
-
-    def _is_due(self, reason: Reason) -> bool:
-        now = monotonic()
-        if now - self._failures_logged.get(reason, -FAILURE_LOGGED_EVERY_S) < FAILURE_LOGGED_EVERY_S:
-            return False
-        self._failures_logged[reason] = now
-        return True
+    def _about(self, request: transactions_pb2.DeductCreditsRequest | None, call: Call) -> dict[str, object]:
+        asked = {} if request is None else read_fields(self._asked, request)
+        return {"method": call.method, **asked, "caller": call.caller, "correlation_id": call.correlation_id}
 
 
 def refused_bytes(refused: Refused) -> bytes:

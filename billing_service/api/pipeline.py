@@ -5,28 +5,29 @@
 Each step is inlined into one coroutine, because interceptors of grpc.aio build a new handler for every call and each layer of coroutines
 costs about a microsecond, on the path of thousands of deductions a second.
 
-Log: one line per call costs a sixth of the throughput. So for hot methods successes and business refusals are counted, and logged only at
-DEBUG; their failures are logged at most once a second per reason. All else is logged at INFO, failures at WARNING, defects at ERROR.
+Which calls have a line in the log, and what it says: see `call_log`.
 """
 
 import asyncio
-import re
-import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from time import monotonic
+from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
 import grpc
+from billing_client.request_ids import REQUEST_ID_HEADER, TRACE_HEADER, request_id, trace_id
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 from prepaid.billing.v1 import scopes_pb2
+from structlog.contextvars import bound_contextvars
 
 from billing_service.api.admission import Admission
+from billing_service.api.call_log import HOT_METHODS, SLOW_S, CallLog
 from billing_service.api.deadlines import REMAINING_MIN_S, OverdueCalls, deadline_too_short
 from billing_service.api.identity import Authenticator, Identity, scope_missing
-from billing_service.api.metrics import CODE_NAMES, CallMetrics
+from billing_service.api.metrics import CallMetrics
 from billing_service.api.status import Status, internal_status, status_of
 from billing_service.domain.api_keys import Scope
 from billing_service.domain.refusals import Failure, Reason, Refusal, Refused, conflict, invalid_field, storage_unavailable
@@ -35,17 +36,17 @@ REQUEST_BYTES_MAX: Final = 65_536
 """Ordinary requests are a few hundred bytes; metadata at its limits takes 27 KiB."""
 RESPONSE_BYTES_MAX: Final = 1_048_576
 """Only a page of a list can be larger; its reader gets a smaller one by asking for fewer. A batch has its own limit."""
-HOT_METHODS: Final = frozenset({"DeductCredits", "BatchDeductCredits", "StreamDeductions", "GetBalance"})
-FAILURE_LOGGED_EVERY_S: Final = 1.0
-
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/-]{1,64}", re.ASCII)
 
 
 class Call:
     """What an implementation may know about the call it serves."""
 
-    __slots__ = ("_correlation_id", "caller", "context", "deadline", "edge", "key_id", "method", "scopes")
+    __slots__ = ("_correlation_id", "caller", "context", "deadline", "did", "edge", "key_id", "method", "request", "scopes")
 
+    request: Message | None
+    """Decoded; None before that, and for a stream."""
+    did: Mapping[str, object]
+    """What was noted for the log."""
     caller: str
     """Name of the caller; scopes idempotency keys."""
     scopes: frozenset[Scope]
@@ -63,6 +64,8 @@ class Call:
         self._correlation_id: str | None = None
         self.caller = ""
         self.key_id = ""
+        self.request: Message | None = None
+        self.did: Mapping[str, object] = _NOTHING
 
     @property
     def remaining_s(self) -> float:
@@ -76,15 +79,29 @@ class Call:
 
     @property
     def correlation_id(self) -> str:
-        """The caller's `x-request-id` where it sent a sane one, else a random id; the same for the whole call."""
+        """The caller's `x-request-id` where it sent a sane one, else the id of its trace, else a random one; for the whole call."""
         if self._correlation_id is None:
-            given = next((value for name, value in self.context.invocation_metadata() or () if name == "x-request-id"), "")
-            self._correlation_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+            self._correlation_id = request_id(self._header(REQUEST_ID_HEADER), self._header(TRACE_HEADER))
         return self._correlation_id
 
+    @property
+    def trace_id(self) -> str:
+        """The id in the caller's W3C `traceparent`; empty without a sane one."""
+        return trace_id(self._header(TRACE_HEADER))
+
+    def note(self, did: Mapping[str, object]) -> None:
+        """What the call did beyond what its answer says, for its line in the log: ids, statuses, amounts, names of fields."""
+        self.did = {**self.did, **did}
+
+    def _header(self, wanted: str) -> str:
+        return next((value for name, value in self.context.invocation_metadata() or () if name == wanted), "")
+
+
+_NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
 
 Implementation: TypeAlias = Callable[[Any, Call], Awaitable[Message | bytes]]
 """Takes the decoded request; answers with a message, or with bytes that are one already. Says no by raising Refused."""
+Serve: TypeAlias = Callable[[bytes, Call, Identity], Awaitable[Message | bytes]]
 
 
 @dataclass(slots=True)
@@ -130,19 +147,28 @@ def build_handler(
         if len(raw) > request_bytes_max:
             raise invalid_field("request", f"{len(raw)} bytes; at most {request_bytes_max} are taken")
         try:
-            request = parse(raw)
+            call.request = request = parse(raw)
         except DecodeError:
             raise invalid_field("request", "the bytes are no message of this type, or a string is not UTF-8") from None
         return implementation(request, call)
 
-    return grpc.unary_unary_rpc_method_handler(_compose(serve, Outcome(method, edge), edge, response_bytes_max))
+    named = serve if method.name in HOT_METHODS else _named(serve)
+    return grpc.unary_unary_rpc_method_handler(_compose(named, Outcome(method, edge), edge, response_bytes_max))
 
 
-def _compose(
-    serve: Callable[[bytes, Call, Identity], Awaitable[Message | bytes]], outcome: "Outcome", edge: Edge, response_bytes_max: int
-) -> Callable[[bytes, Any], Awaitable[bytes]]:
+def _named(serve: Serve) -> Serve:
+    """The same, and all that is logged meanwhile has the call's correlation id."""
+
+    async def named(raw: bytes, call: Call, identity: Identity) -> Message | bytes:
+        with bound_contextvars(correlation_id=call.correlation_id):
+            return await serve(raw, call, identity)
+
+    return named
+
+
+def _compose(serve: Serve, outcome: "Outcome", edge: Edge, response_bytes_max: int) -> Callable[[bytes, Any], Awaitable[bytes]]:
     name, counts = outcome.name, outcome.counts
-    log_success = outcome.log_success if not outcome.hot or edge.log_successes_of_hot_methods else None
+    log, logs_successes = outcome.log, outcome.log.logs_successes
     admission, overdue, limit_s = edge.admission, edge.overdue, edge.overdue.limit_s
     recognise, authenticate = edge.authenticator.recognise, edge.authenticator.authenticate
 
@@ -179,8 +205,8 @@ def _compose(
         seconds = monotonic() - started
         counts.ok += 1
         counts.observe(seconds)
-        if log_success is not None:
-            log_success(call, seconds)
+        if logs_successes or seconds >= SLOW_S:
+            log.succeeded(call, seconds, answer)
         return answer
 
     return handle
@@ -195,26 +221,22 @@ class Outcome:
 
     def __init__(self, method: MethodDescriptor, edge: Edge) -> None:
         self.name = method.name
-        self.hot = method.name in HOT_METHODS
+        self.log = CallLog(method, edge.log, logs_hot_calls=edge.log_successes_of_hot_methods)
         self.counts = edge.metrics.counts_of(method.containing_service.full_name, method.name)
         self._edge = edge
-        self._failures_logged: dict[Reason, float] = {}
-
-    def log_success(self, call: Call, seconds: float) -> None:
-        self._log("debug" if self.hot else "info", call, "OK", seconds)
 
     def succeed(self, call: Call, seconds: float) -> None:
         """What unary calls do inline."""
         self.counts.ok += 1
         self.counts.observe(seconds)
-        if not self.hot or self._edge.log_successes_of_hot_methods:
-            self.log_success(call, seconds)
+        if self.log.logs_successes:
+            self.log.succeeded(call, seconds)
 
     def hung_up(self, call: Call, seconds: float) -> None:
         """The caller is gone before its call ended, and can't be told anything."""
         self.counts.failed[grpc.StatusCode.CANCELLED] += 1
         self.counts.observe(seconds)
-        self._log("debug" if self.hot else "info", call, CODE_NAMES[grpc.StatusCode.CANCELLED], seconds)
+        self.log.interrupted(call, grpc.StatusCode.CANCELLED, seconds)
 
     async def refuse(self, call: Call, error: BaseException, seconds: float, *, was_overdue: bool) -> bytes:
         """Ends the call with a status; never returns."""
@@ -222,12 +244,12 @@ class Outcome:
             raise error
         if isinstance(error, Refused):
             status, reason = status_of(error), error.reason
-            self._log_refused(call, error, seconds)
+            self.log.refused(call, error, seconds)
         elif isinstance(error, asyncio.CancelledError):
             return await self._interrupt(call, error, seconds, was_overdue=was_overdue)
         else:
             status, reason = internal_status(call.correlation_id), Reason.INTERNAL
-            self._log("error", call, "Internal", seconds, reason=reason.value, exc_info=error)
+            self.log.broke(call, error, status.code, reason, seconds)
         return await self._abort(call, status, reason, seconds)
 
     async def _interrupt(self, call: Call, error: BaseException, seconds: float, *, was_overdue: bool) -> bytes:
@@ -240,20 +262,20 @@ class Outcome:
             refused = storage_unavailable(
                 "the call took longer than the service allows; the same idempotency key finds out what became of it"
             )
-            self._log_refused(call, refused, seconds)
+            self.log.refused(call, refused, seconds)
         elif task is not None and task.cancelling():
             remaining = call.context.time_remaining()
             code = grpc.StatusCode.CANCELLED if remaining is None or remaining > 0 else grpc.StatusCode.DEADLINE_EXCEEDED
-            self._log("debug" if self.hot else "info", call, CODE_NAMES[code], seconds)
+            self.log.interrupted(call, code, seconds)
             return await self._abort(call, status_of(conflict())._replace(code=code), None, seconds)
         elif self._edge.admission.draining:
             refused = Failure(
                 Reason.SHUTTING_DOWN, "the service is shutting down; the same idempotency key finds out what became of the call"
             )
-            self._log_refused(call, refused, seconds)
+            self.log.refused(call, refused, seconds)
         else:
             refused = Failure(Reason.CONFLICT, "the call was interrupted; the same idempotency key finds out what became of it")
-            self._log("error", call, "Unavailable", seconds, reason=refused.reason.value, exc_info=error)
+            self.log.broke(call, error, status_of(refused).code, refused.reason, seconds)
         return await self._abort(call, status_of(refused), refused.reason, seconds)
 
     async def _abort(self, call: Call, status: Status, reason: Reason | None, seconds: float) -> bytes:
@@ -263,31 +285,3 @@ class Outcome:
             self._edge.metrics.refusals[reason] += 1
         await call.context.abort(*status)
         raise AssertionError("abort raises")
-
-    def _log_refused(self, call: Call, refused: Refused, seconds: float) -> None:
-        failure = isinstance(refused, Failure)
-        level = "warning" if failure else "info"
-        if self.hot and not failure:
-            if not self._edge.log_successes_of_hot_methods:
-                return
-            level = "debug"
-        if self.hot and failure:
-            now = monotonic()
-            if now - self._failures_logged.get(refused.reason, -FAILURE_LOGGED_EVERY_S) < FAILURE_LOGGED_EVERY_S:
-                return
-            self._failures_logged[refused.reason] = now
-        details = {"cause": repr(refused.__cause__)} if failure and refused.__cause__ is not None else {}
-        code = CODE_NAMES[status_of(refused).code]
-        self._log(level, call, code, seconds, reason=refused.reason.value, message=refused.message, **details)
-
-    def _log(self, level: str, call: Call, code: str, seconds: float, **details: object) -> None:
-        getattr(self._edge.log, level)(
-            "rpc",
-            method=call.method,
-            code=code,
-            caller=call.caller,
-            peer=call.peer,
-            duration_ms=round(seconds * 1000, 3),
-            correlation_id=call.correlation_id,
-            **details,
-        )

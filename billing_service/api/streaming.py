@@ -37,8 +37,9 @@ class StreamImplementation(NamedTuple, Generic[Result]):
 
     begin: Callable[[Any, Call], "asyncio.Future[Result] | Exception"]
     """Takes the decoded request, returns at once and never raises: what is begun goes on though the stream ends."""
-    encode: Callable[[int, "asyncio.Future[Result] | Exception", Call], bytes]
-    """The answer to the request of this position, from 1, once it is done; a future that is cancelled took longer than a call may."""
+    encode: Callable[[int, "asyncio.Future[Result] | Exception", Any, Call], bytes]
+    """The answer to the request of this position, from 1, once it is done; a future that is cancelled took longer than a call may. The
+    request is None where it could not be decoded."""
 
 
 def build_stream_handler(
@@ -126,8 +127,8 @@ class _Stream(Generic[Result]):
         self._identity_due = monotonic() + IDENTITY_CHECKED_EVERY_S
         self._admission = call.edge.admission
         self._weight = 0
-        self._unanswered: deque[tuple[float, asyncio.Future[Result] | Exception]] = deque()
-        """When each was read and what was begun, oldest first."""
+        self._unanswered: deque[tuple[float, asyncio.Future[Result] | Exception, Any]] = deque()
+        """When each was read, what was begun, and the request; oldest first."""
         self._waiting_writer: asyncio.Future[None] | None = None
         self._waiting_reader: asyncio.Future[None] | None = None
         self._reading = True
@@ -184,16 +185,18 @@ class _Stream(Generic[Result]):
         unanswered, admission = self._unanswered, self._admission
         more = weight_of(len(unanswered) + 1) - self._weight
         begun: asyncio.Future[Result] | Exception
+        request = None
         try:
             if more > 0:
                 if admission.in_flight >= admission.in_flight_max:
                     raise admission.refuse()
                 admission.in_flight += more
                 self._weight += more
-            begun = self._begin(self._decode(raw), self._call)
+            request = self._decode(raw)
+            begun = self._begin(request, self._call)
         except Refused as refused:
             begun = refused
-        unanswered.append((now, begun))
+        unanswered.append((now, begun, request))
         if len(unanswered) == 1:
             _wake(self._waiting_writer)
 
@@ -206,12 +209,12 @@ class _Stream(Generic[Result]):
                 self._waiting_writer = asyncio.get_running_loop().create_future()
                 await self._waiting_writer
                 continue
-            read_at, begun = unanswered[0]
+            read_at, begun, request = unanswered[0]
             if not isinstance(begun, Exception) and not begun.done():
                 await self._done(begun, read_at)
             sequence += 1
             overdue.watch(self._task, monotonic())  # a caller that does not read its answers must not hold its place for ever
-            await write(self._encode(sequence, begun, self._call))
+            await write(self._encode(sequence, begun, request, self._call))
             overdue.forget(self._task)
             unanswered.popleft()
             self._lighten(len(unanswered))
@@ -236,7 +239,7 @@ class _Stream(Generic[Result]):
 
     def _leave(self) -> None:
         """What has no answer goes on, and weighs until it is done: a caller that comes and goes must not pile up work."""
-        left = [begun for _, begun in self._unanswered if not isinstance(begun, Exception)]
+        left = [begun for _, begun, _ in self._unanswered if not isinstance(begun, Exception)]
         self._unanswered.clear()
         pending = len(left)
 

@@ -27,12 +27,12 @@ class StripeEvents:
     async def process_stripe_event(
         self, request: stripe_events_pb2.ProcessStripeEventRequest, call: Call
     ) -> stripe_events_pb2.ProcessStripeEventResponse:
-        del call
         if not 0 < len(request.payload) <= PAYLOAD_BYTES_MAX:
             raise invalid_field("payload", f"must have 1 to {PAYLOAD_BYTES_MAX} bytes")
         if not 0 < len(request.stripe_signature) <= SIGNATURE_MAX:
             raise invalid_field("stripe_signature", f"must have 1 to {SIGNATURE_MAX} characters")
         processed = await process_event(self._environment, request.payload, request.stripe_signature)
+        call.note(processed.did)
         return stripe_events_pb2.ProcessStripeEventResponse(
             event_id=processed.event_id, event_type=processed.event_type, outcome=OUTCOMES[processed.outcome]
         )

@@ -50,7 +50,13 @@ async def create_purchase(environment: Environment, command: CreatePurchase) -> 
     try:
         session = await _ask_stripe(environment, purchase)
     except ProviderRefused as refused:
-        log.warning("checkout_refused", purchase_id=purchase.purchase_id, code=refused.code, message=refused.message)
+        log.warning(
+            "checkout_refused",
+            account_id=purchase.account_id,
+            purchase_id=purchase.purchase_id,
+            code=refused.code,
+            message=refused.message,
+        )
         await environment.store.write(lambda: _give_up(environment, request, purchase.purchase_id))
         raise stripe_refused(refused) from refused
     except ProviderUnavailable as unavailable:

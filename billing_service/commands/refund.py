@@ -82,7 +82,8 @@ async def refund_purchase(environment: Environment, command: RefundPurchase) -> 
     try:
         sent = await _ask_stripe(environment, begun)
     except ProviderRefused as refused:
-        log.warning("refund_refused", refund_id=refund.refund_id, code=refused.code, message=refused.message)
+        told = {"account_id": refund.account_id, "purchase_id": refund.purchase_id, "refund_id": refund.refund_id}
+        log.warning("refund_refused", **told, code=refused.code, message=refused.message)
         await environment.store.write(lambda: _give_back(environment, request, refund))
         raise stripe_refused(refused) from refused
     except ProviderUnavailable as unavailable:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextvars import Context
 from functools import partial
 from typing import Any, Generic, TypeVar
 
@@ -50,7 +51,8 @@ class Gatherer(Generic[Question, Reply]):
             raise Failure(Reason.SHUTTING_DOWN, "the service is shutting down")
         loop = asyncio.get_running_loop()
         if self._task is None:
-            self._task = loop.create_task(self._serve())
+            # A context of its own: it serves all callers, and what it logs is not the first one's.
+            self._task = loop.create_task(self._serve(), context=Context())
         future: asyncio.Future[Reply] = loop.create_future()
         self._waiting.append((question, future))
         if len(self._waiting) >= self._enough:

@@ -1,13 +1,16 @@
 """checkout.session.*: where purchases are completed, promised, failed and expired."""
 
+from functools import partial
+
 from billing_service.commands.completion import hear
 from billing_service.commands.environment import Environment
 from billing_service.commands.sale_terms import terms_of
+from billing_service.commands.unit import Unit
 from billing_service.domain.purchases import PurchaseStatus, check_payment
 from billing_service.domain.records import Purchase
 from billing_service.storage.statements import Work
 from billing_service.stripe_events.facts import MONEY_NEWS, CheckoutFact
-from billing_service.stripe_events.lookup import locked_purchase, other_purchase
+from billing_service.stripe_events.lookup import on_purchase, other_purchase
 from billing_service.stripe_events.ownership import PurchaseKey
 from billing_service.stripe_events.payments import bind_reference, link_payment, snapshot_of
 from billing_service.stripe_events.runs import Runs
@@ -19,8 +22,11 @@ def handle_checkout(environment: Environment, key: PurchaseKey, fact: CheckoutFa
     it its payment: whatever else was heard of before, it is the authority."""
     if fact.note:
         return quarantined(fact.note)
-    unit, purchase = yield from locked_purchase(environment, key)
-    objection = yield from _objection(environment, purchase, fact)
+    return (yield from on_purchase(environment, key, partial(_hear, fact=fact, runs=runs)))
+
+
+def _hear(unit: Unit, purchase: Purchase, fact: CheckoutFact, runs: Runs) -> Work[Verdict]:
+    objection = yield from _objection(unit.environment, purchase, fact)
     if objection is not None:
         return objection
     assert fact.news is not None
@@ -31,9 +37,11 @@ def handle_checkout(environment: Environment, key: PurchaseKey, fact: CheckoutFa
         purchase.checkout_session_id = fact.session_id
         picked_up = yield from link_payment(unit, purchase, fact.payment_intent_id, runs)
     yield from hear(unit, purchase, fact.news, paid_minor=fact.amount_total_minor or 0)
-    yield from unit.write()
-    completed = purchase.status is PurchaseStatus.COMPLETED and before is not PurchaseStatus.COMPLETED
-    return PROCESSED._replace(completed_after_us=unit.now_us - purchase.create_time_us if completed else None, picked_up=picked_up)
+    verdict = PROCESSED._replace(picked_up=picked_up).about({"picked_up": " ".join(event.event_id for event in picked_up)})
+    if purchase.status is before or purchase.status is not PurchaseStatus.COMPLETED:
+        return verdict
+    completed_after_us = unit.now_us - purchase.create_time_us
+    return verdict._replace(completed_after_us=completed_after_us).about({"granted_microcredits": purchase.credits})
 
 
 def _objection(environment: Environment, purchase: Purchase, fact: CheckoutFact) -> Work[Verdict | None]:

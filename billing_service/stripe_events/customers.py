@@ -1,5 +1,7 @@
 """customer.*: keeps an account and its Stripe customer in step, in whatever order the events come."""
 
+from dataclasses import replace
+
 from billing_service.commands.customers import link_customer
 from billing_service.commands.environment import Environment
 from billing_service.commands.unit import begin
@@ -7,6 +9,7 @@ from billing_service.domain.records import Profile
 from billing_service.payments.port import ProviderCustomer
 from billing_service.storage.profile_rows import CLAIM_CUSTOMER, PROFILES, read_profile, whose_customer
 from billing_service.storage.statements import Work
+from billing_service.stripe_events.changes import changes_of_customer
 from billing_service.stripe_events.customer_facts import CustomerFact
 from billing_service.stripe_events.runs import Runs
 from billing_service.stripe_events.verdict import PROCESSED, Verdict, ignored, quarantined
@@ -25,13 +28,19 @@ def handle_customer(environment: Environment, account_id: str, fact: CustomerFac
     yield from begin(environment, [account_id])
     profile = yield from read_profile(account_id)
     assert profile is not None, "an account of ours has a profile"
+    before = replace(profile)
+    verdict = yield from _follow(environment, profile, fact, runs)
+    return verdict.about(changes_of_customer(before, profile))
+
+
+def _follow(environment: Environment, profile: Profile, fact: CustomerFact, runs: Runs) -> Work[Verdict]:
     if profile.stripe_customer_id not in ("", fact.customer_id):
         return ignored("the account has another customer")
     is_known = (yield from whose_customer(fact.customer_id)) is not None
     if fact.deleted:
         return (yield from _forget(profile, fact, is_known=is_known))
     if not is_known:
-        yield from link_customer(environment, account_id, fact.customer_id, fact.contact_version)
+        yield from link_customer(environment, profile.account_id, fact.customer_id, fact.contact_version)
         profile.stripe_customer_id = fact.customer_id
     return (yield from _take_over(profile, fact, runs))
 

@@ -27,7 +27,7 @@ from billing_service.stripe_events.ownership import Claim, Owner, Whose, owner_o
 from billing_service.stripe_events.payments import handle_payment_intent
 from billing_service.stripe_events.refunds import handle_charge, handle_refund
 from billing_service.stripe_events.runs import Runs
-from billing_service.stripe_events.verdict import Verdict, ignored, quarantined, waiting
+from billing_service.stripe_events.verdict import Did, Verdict, ignored, quarantined, waiting
 
 _FOREIGN: Final = "the object is another product's or deployment's"
 _LOST: Final = "the object carries our mark, and the ledger does not know it: was an older backup restored?"
@@ -58,8 +58,24 @@ def read_fact(environment: Environment, envelope: Envelope) -> Fact | Unreadable
 def effect_of(environment: Environment, claim: Claim, fact: Fact | Unreadable | Verdict, runs: Runs) -> Work[Verdict]:
     """Applies the event to what is ours, and to nothing else."""
     if isinstance(fact, Verdict):
-        return fact
+        return fact.about({"stripe_object_id": claim.stripe_id})
     owner = yield from owner_of(environment.deployment, claim)
+    verdict = yield from _effect(environment, owner, claim, fact, runs)
+    return verdict.about(_told(owner, claim))
+
+
+def _told(owner: Owner, claim: Claim) -> Did:
+    """What of ours the event is about. An object that is not ours says nothing of ours that is to be believed."""
+    account_id, purchase_id = owner.purchase or (owner.account_id, "")
+    return {
+        "account_id": account_id,
+        "purchase_id": purchase_id,
+        "payment_intent_id": claim.payment_intent_id,
+        "stripe_object_id": claim.stripe_id,
+    }
+
+
+def _effect(environment: Environment, owner: Owner, claim: Claim, fact: Fact | Unreadable, runs: Runs) -> Work[Verdict]:
     if owner.whose is Whose.FOREIGN:
         return ignored(_FOREIGN)
     if owner.whose is Whose.LOST:

@@ -14,7 +14,7 @@ from billing_service.stripe_events.checkouts import handle_checkout
 from billing_service.stripe_events.facts import CheckoutFact
 from billing_service.stripe_events.inbox import count_effects
 from billing_service.stripe_events.runs import Runs
-from billing_service.stripe_events.verdict import Verdict, quarantined
+from billing_service.stripe_events.verdict import Did, Verdict, quarantined
 
 log = structlog.get_logger(__name__)
 
@@ -57,7 +57,13 @@ def told_by(session: CheckoutSession) -> CheckoutFact:
 def _note(environment: Environment, purchase: Purchase, verdict: Verdict) -> None:
     count_effects(environment, verdict)
     if verdict.status is EventStatus.QUARANTINED:
-        log.error("checkout_not_followed", purchase_id=purchase.purchase_id, reason=verdict.note)
+        log.error("checkout_not_followed", note=verdict.note, **verdict.about(_ids(purchase)).did)
+    else:
+        log.info("checkout_followed", outcome=verdict.status.value, note=verdict.note, **verdict.about(_ids(purchase)).did)
+
+
+def _ids(purchase: Purchase) -> Did:
+    return {"account_id": purchase.account_id, "purchase_id": purchase.purchase_id}
 
 
 def _read(purchase: Purchase) -> Work[Purchase | None]:

@@ -23,7 +23,7 @@ from billing_service.stripe_events.envelope import Envelope, EnvelopeInvalid, pa
 from billing_service.stripe_events.facts import HANDLED_TYPES
 from billing_service.stripe_events.ownership import read_claim
 from billing_service.stripe_events.runs import Runs
-from billing_service.stripe_events.verdict import Verdict, quarantined
+from billing_service.stripe_events.verdict import NOTHING, Did, Verdict, quarantined
 
 log = structlog.get_logger(__name__)
 
@@ -46,6 +46,8 @@ class Processed(NamedTuple):
     event_id: str
     event_type: str
     outcome: Outcome
+    did: Did
+    """What was done, for the log; nothing for a duplicate."""
 
 
 async def process_event(environment: Environment, payload: bytes, signature: str) -> Processed:
@@ -69,6 +71,8 @@ class ReplayEvent:
     request: Request
     event_id: str
     encode: Callable[[InboxEvent, Outcome], bytes]
+    tell: Callable[[Did], None]
+    """Is told what was done, for the log."""
 
 
 async def replay_event(environment: Environment, command: ReplayEvent) -> Answer:
@@ -84,6 +88,7 @@ async def replay_event(environment: Environment, command: ReplayEvent) -> Answer
     if kept is None:
         raise Refusal(Reason.STRIPE_EVENT_NOT_FOUND, "there is no such event in the inbox", metadata={"event_id": event_id})
     processed = await _process(environment, parse_envelope(kept.payload), kept.payload, again=True)
+    command.tell(processed.did)
 
     def note() -> Work[Answer]:
         yield from lock_keys()
@@ -126,9 +131,10 @@ async def _process(environment: Environment, envelope: Envelope, payload: bytes,
         await send_contact(environment, verdict.customer_behind)
     outcome = Outcome.DUPLICATE if verdict is None else Outcome(verdict.status.value)
     _count(environment, envelope, outcome, verdict)
+    told = NOTHING if verdict is None else verdict.about({"note": verdict.note}).did
     if outcome is Outcome.QUARANTINED:
-        log.error("stripe_event_quarantined", event_id=envelope.event_id, event_type=envelope.event_type)
-    return Processed(envelope.event_id, envelope.event_type, outcome)
+        log.error("stripe_event_quarantined", event_id=envelope.event_id, event_type=envelope.event_type, **told)
+    return Processed(envelope.event_id, envelope.event_type, outcome, told)
 
 
 def _count(environment: Environment, envelope: Envelope, outcome: Outcome, verdict: Verdict | None) -> None:
@@ -146,8 +152,12 @@ def count_effects(environment: Environment, verdict: Verdict) -> None:
         environment.figures.completions.observe(verdict.completed_after_us)
     for event in verdict.picked_up:
         environment.figures.events[_counted_type(event.event_type), event.status.value] += 1
+        told = {name: verdict.did[name] for name in ("account_id", "purchase_id") if name in verdict.did} | dict(event.did)
+        said = {"event_id": event.event_id, "event_type": event.event_type, "note": event.note, **told}
         if event.status is EventStatus.QUARANTINED:
-            log.error("stripe_event_quarantined", event_id=event.event_id, event_type=event.event_type)
+            log.error("stripe_event_quarantined", **said)
+        else:
+            log.info("stripe_event_picked_up", outcome=event.status.value, **said)
 
 
 def _counted_type(event_type: str) -> str:

@@ -1,4 +1,7 @@
-"""From the purchase that an event is about to its row, its accounts locked."""
+"""From the purchase that an event is about to its row, its accounts locked; and an effect on it, told for the log."""
+
+from collections.abc import Callable
+from dataclasses import replace
 
 from billing_service.commands.environment import Environment
 from billing_service.commands.reversals import purchase_accounts
@@ -6,27 +9,45 @@ from billing_service.commands.unit import Unit, begin
 from billing_service.domain.records import Purchase
 from billing_service.storage.purchase_rows import await_reference, find_purchase, read_purchase
 from billing_service.storage.statements import Work
+from billing_service.stripe_events.changes import booked_in, changes_of_purchase
 from billing_service.stripe_events.ownership import PurchaseKey
 from billing_service.stripe_events.verdict import Verdict, ignored, waiting
 
+Effect = Callable[[Unit, Purchase], Work[Verdict]]
+"""Changes a locked purchase and its accounts. Whoever calls it writes the accounts."""
 
-def locked_purchase(environment: Environment, key: PurchaseKey) -> Work[tuple[Unit, Purchase]]:
+
+def on_purchase(environment: Environment, key: PurchaseKey, effect: Effect) -> Work[Verdict]:
+    """An effect on a purchase of ours."""
+    unit, purchase = yield from _locked_purchase(environment, key)
+    return (yield from _have(effect, unit, purchase))
+
+
+def on_purchase_of(environment: Environment, payment_intent_id: str, effect: Effect) -> Work[Verdict]:
+    """An effect on the purchase that a payment paid. The event waits until a purchase knows the payment."""
+    key = yield from await_reference(payment_intent_id)
+    if key is None:
+        return waiting(payment_intent_id)
+    unit, purchase = yield from _locked_purchase(environment, key)
+    if purchase.payment_intent_id != payment_intent_id:
+        return ignored("the purchase was paid by another payment")
+    return (yield from _have(effect, unit, purchase))
+
+
+def _have(effect: Effect, unit: Unit, purchase: Purchase) -> Work[Verdict]:
+    before = replace(purchase)
+    verdict = yield from effect(unit, purchase)
+    booked = booked_in(unit)
+    yield from unit.write()
+    return verdict.about({**changes_of_purchase(before, purchase), "booked": booked})
+
+
+def _locked_purchase(environment: Environment, key: PurchaseKey) -> Work[tuple[Unit, Purchase]]:
     """A purchase of ours, read under the locks of its accounts."""
     unit = yield from begin(environment, (yield from purchase_accounts(key[0])))
     purchase = yield from read_purchase(*key)
     assert purchase is not None, "a reference names a purchase that is there"
     return unit, purchase
-
-
-def purchase_of_payment(environment: Environment, payment_intent_id: str) -> Work[tuple[Unit, Purchase] | Verdict]:
-    """The purchase that a payment paid. Else the verdict: the event waits until a purchase knows the payment."""
-    key = yield from await_reference(payment_intent_id)
-    if key is None:
-        return waiting(payment_intent_id)
-    found = yield from locked_purchase(environment, key)
-    if found[1].payment_intent_id != payment_intent_id:
-        return ignored("the purchase was paid by another payment")
-    return found
 
 
 def other_purchase(reference: str | None, purchase: Purchase) -> Work[bool]:

@@ -1,5 +1,7 @@
 """What payments say of their purchase, how one is bound to it, and what came for it too early."""
 
+from functools import partial
+
 from billing_service.commands.environment import Environment
 from billing_service.commands.sale_terms import terms_of
 from billing_service.commands.unit import Unit
@@ -14,7 +16,7 @@ from billing_service.storage.store import ConflictError
 from billing_service.stripe_events.disputes import DISPUTED
 from billing_service.stripe_events.envelope import parse_envelope
 from billing_service.stripe_events.facts import ChargeFact, DisputeFact, PaymentIntentFact, RefundFact, parse_fact
-from billing_service.stripe_events.lookup import locked_purchase, other_purchase
+from billing_service.stripe_events.lookup import on_purchase, other_purchase
 from billing_service.stripe_events.object_fields import FactInvalid
 from billing_service.stripe_events.ownership import PurchaseKey
 from billing_service.stripe_events.refunds import apply_charge, apply_refund
@@ -25,13 +27,16 @@ from billing_service.stripe_events.verdict import PROCESSED, PickedUp, Verdict, 
 def handle_payment_intent(environment: Environment, key: PurchaseKey, fact: PaymentIntentFact) -> Work[Verdict]:
     """payment_intent.succeeded: notes that the money is there. It neither grants nor binds: which payment is the purchase's, the
     session says."""
-    unit, purchase = yield from locked_purchase(environment, key)
+    return (yield from on_purchase(environment, key, partial(_note_payment, fact=fact)))
+
+
+def _note_payment(unit: Unit, purchase: Purchase, fact: PaymentIntentFact) -> Work[Verdict]:
     if (yield from other_purchase(fact.payment_intent_id, purchase)):
         return quarantined("the payment is another purchase's")
     mismatch = check_intent(
         snapshot_of(purchase),
         fact,
-        promotion_codes_allowed=terms_of(environment, purchase).promotion_codes_allowed,
+        promotion_codes_allowed=terms_of(unit.environment, purchase).promotion_codes_allowed,
     )
     if mismatch is not None:
         return quarantined(str(mismatch))
@@ -66,7 +71,7 @@ def link_payment(unit: Unit, purchase: Purchase, payment_intent_id: str | None, 
     for event in (yield from waiting_events(payment_intent_id)):
         verdict = yield from _picked_up(unit, purchase, event, runs)
         yield from close_event(event.event_id, verdict.status, unit.now_us, error=verdict.note)
-        picked.append(PickedUp(event.event_id, event.event_type, verdict.status))
+        picked.append(PickedUp(event.event_id, event.event_type, verdict.status, verdict.note, verdict.did))
     return tuple(picked)
 
 

@@ -1,5 +1,7 @@
 """refund.*, charge.refund.updated and charge.refunded: money that went back, wherever that began."""
 
+from functools import partial
+
 from billing_service.commands.environment import Environment
 from billing_service.commands.refund_news import RefundUnusableError, apply_refund_news, news_of
 from billing_service.commands.unit import Unit
@@ -8,34 +10,26 @@ from billing_service.payments.port import ProviderRefund
 from billing_service.storage.event_rows import EventStatus
 from billing_service.storage.statements import Work
 from billing_service.stripe_events.facts import ChargeFact, RefundFact
-from billing_service.stripe_events.lookup import purchase_of_payment
+from billing_service.stripe_events.lookup import on_purchase_of
 from billing_service.stripe_events.runs import Runs
 from billing_service.stripe_events.verdict import PROCESSED, Verdict, ignored, quarantined
 
 
 def handle_refund(environment: Environment, fact: RefundFact) -> Work[Verdict]:
     """Each of these events tells the whole refund as it stood then; the furthest wins."""
-    found = yield from purchase_of_payment(environment, fact.payment_intent_id)
-    if isinstance(found, Verdict):
-        return found
-    unit, purchase = found
-    verdict = yield from apply_refund(unit, purchase, fact)
-    yield from unit.write()
-    return verdict
+    return (yield from on_purchase_of(environment, fact.payment_intent_id, partial(apply_refund, fact=fact)))
 
 
 def handle_charge(environment: Environment, fact: ChargeFact, runs: Runs) -> Work[Verdict]:
     """charge.refunded takes nothing by itself. It only makes us look for refunds that we were not told of."""
-    found = yield from purchase_of_payment(environment, fact.payment_intent_id)
-    if isinstance(found, Verdict):
-        return found
+    return (yield from on_purchase_of(environment, fact.payment_intent_id, partial(_charge, fact=fact, runs=runs)))
+
+
+def _charge(unit: Unit, purchase: Purchase, fact: ChargeFact, runs: Runs) -> Work[Verdict]:
     failure = runs.refunds_of(fact.payment_intent_id).failure
     if failure is not None:
         raise failure
-    unit, purchase = found
-    verdict = yield from apply_charge(unit, purchase, fact, runs)
-    yield from unit.write()
-    return verdict
+    return (yield from apply_charge(unit, purchase, fact, runs))
 
 
 def apply_refund(unit: Unit, purchase: Purchase, fact: RefundFact) -> Work[Verdict]:
@@ -46,12 +40,14 @@ def apply_refund(unit: Unit, purchase: Purchase, fact: RefundFact) -> Work[Verdi
 def apply_charge(unit: Unit, purchase: Purchase, fact: ChargeFact, runs: Runs) -> Work[Verdict]:
     """Books the refunds that Stripe lists. The caller writes the unit."""
     listed = runs.refunds_of(fact.payment_intent_id)
-    faults = [listed.fault] if listed.fault else []
+    faults, refunds = [listed.fault] if listed.fault else [], []
     for sent in listed.sent:
         verdict = yield from _apply(unit, purchase, sent)
         if verdict.status is EventStatus.QUARANTINED:
             faults.append(verdict.note)
-    return quarantined("; ".join(faults)) if faults else PROCESSED
+        refunds.append(f"{verdict.did.get('refund_id', sent.stripe_refund_id)} {sent.status} {sent.amount_minor}")
+    verdict = quarantined("; ".join(faults)) if faults else PROCESSED
+    return verdict.about({"refunds": "; ".join(refunds)})
 
 
 def _apply(unit: Unit, purchase: Purchase, sent: ProviderRefund) -> Work[Verdict]:
@@ -63,5 +59,12 @@ def _apply(unit: Unit, purchase: Purchase, sent: ProviderRefund) -> Work[Verdict
         return quarantined(f"currency: expected {purchase.currency}")
     if news.amount_minor == 0:
         return ignored("nothing went back")
-    yield from apply_refund_news(unit, purchase, news)
-    return PROCESSED
+    refund = yield from apply_refund_news(unit, purchase, news)
+    return PROCESSED.about(
+        {
+            "refund_id": refund.refund_id,
+            "stripe_refund_id": refund.stripe_refund_id,
+            "refund_status": refund.status.value,
+            "refund_minor": refund.amount_minor,
+        }
+    )

@@ -1,8 +1,15 @@
 """What a handler says of an event, and what every handler is given."""
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 from billing_service.storage.event_rows import EventStatus
+
+Did = Mapping[str, object]
+"""What an event is about and what it changed, as fields of a log line: ids, statuses, amounts and names of fields. No text that a person
+wrote, no e-mail address and no name."""
+NOTHING: Final[Did] = MappingProxyType({})
 
 
 class PickedUp(NamedTuple):
@@ -11,6 +18,8 @@ class PickedUp(NamedTuple):
     event_id: str
     event_type: str
     status: EventStatus
+    note: str = ""
+    did: Did = NOTHING
 
 
 class Verdict(NamedTuple):
@@ -26,6 +35,11 @@ class Verdict(NamedTuple):
     picked_up: tuple[PickedUp, ...] = ()
     customer_behind: str = ""
     """The account whose Stripe customer has an older e-mail and name than the account."""
+    did: Did = NOTHING
+
+    def about(self, did: Did) -> "Verdict":
+        """The same, with more for the log. What is there already stays, and what is empty is left out."""
+        return self._replace(did={**{name: value for name, value in did.items() if value != ""}, **self.did})
 
 
 PROCESSED = Verdict(EventStatus.PROCESSED)

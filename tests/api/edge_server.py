@@ -157,7 +157,7 @@ def done(result: Any) -> "asyncio.Future[Any]":
     return future
 
 
-def streamed(sequence: int, begun: "asyncio.Future[Any] | Exception", _call: Any) -> bytes:
+def streamed(sequence: int, begun: "asyncio.Future[Any] | Exception", _request: Any, _call: Any) -> bytes:
     """Tells what a request became: its account, or why not."""
     try:
         account_id = begun.result() if isinstance(begun, asyncio.Future) else begun.reason.value

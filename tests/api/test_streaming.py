@@ -277,7 +277,7 @@ async def test_a_stream_is_logged_as_a_hot_method():
 
 
 async def test_nothing_of_a_defect_reaches_the_caller():
-    def encode(_sequence, _begun, _call):
+    def encode(_sequence, _begun, _request, _call):
         raise RuntimeError("canary-hunter2")
 
     async with edge_server(

@@ -24,7 +24,7 @@ CALLERS = (
         PIPELINE,
         "        if scope not in identity.scopes:\n            raise scope_missing(scope)\n        if len(raw) > request_bytes_max:\n"
         '            raise invalid_field("request", f"{len(raw)} bytes; at most {request_bytes_max} are taken")\n'
-        "        try:\n            request = parse(raw)\n        except DecodeError:\n"
+        "        try:\n            call.request = request = parse(raw)\n        except DecodeError:\n"
         '            raise invalid_field("request", "the bytes are no message of this type, or a string is not UTF-8") from None\n'
         "        return implementation(request, call)\n",
         "        async def late() -> Message | bytes:\n            answer = await implementation(parse(raw), call)\n"

@@ -45,8 +45,8 @@ MANY = (
         "a batch tells its first two each other's outcome",
         "P12",
         MANY_DEDUCTIONS,
-        "self._outcomes.encode(each, call) for each in begun]",
-        "self._outcomes.encode(each, call) for each in (*begun[1::-1], *begun[2:])]",
+        "in zip(begun, request.deductions, strict=True)]",
+        "in zip((*begun[1::-1], *begun[2:]), request.deductions, strict=True)]",
         (WORLDS,),
     ),
     Sabotage(
@@ -157,10 +157,10 @@ MANY = (
         "answers of a stream come as they are done",
         "P8",
         STREAMING,
-        "            read_at, begun = unanswered[0]\n",
-        "            done = [isinstance(each, Exception) or each.done() for _, each in unanswered]\n"
+        "            read_at, begun, request = unanswered[0]\n",
+        "            done = [isinstance(each, Exception) or each.done() for _, each, _ in unanswered]\n"
         "            unanswered.rotate(-done.index(True) if any(done) else 0)\n"
-        "            read_at, begun = unanswered[0]\n",
+        "            read_at, begun, request = unanswered[0]\n",
         (WORLDS_OF_STREAMS,),
     ),
     Sabotage(

@@ -11,6 +11,8 @@ LISTED = "end_to_end/test_refunds_listed.py"
 BACKUP = "billing_service/operations/backup.py"
 PARTS = "billing_service/operations/verify_parts.py"
 PROGRESS = "operations/test_progress.py"
+CALL_LOG = "billing_service/api/call_log.py"
+STORY = "end_to_end/test_log_of_a_story.py"
 
 OPERATORS = (
     Sabotage(
@@ -68,5 +70,53 @@ OPERATORS = (
         "    return stripe_key_refused() if isinstance(unavailable, ProviderKeyRefused) else stripe_unavailable()\n",
         "    return stripe_unavailable()\n",
         ("end_to_end/test_stripe_is_down.py::test_a_key_that_stripe_refuses_is_said_and_all_goes_on_once_it_is_mended[sqlite-forbidden]",),
+    ),
+    Sabotage(
+        "people's words are logged",
+        "P42",
+        CALL_LOG,
+        '        *("frozen", "priority",',
+        '        *("description", "frozen", "priority",',
+        ("security/test_nobody_is_named.py::test_nobody_is_named_in_logs_and_metrics[sqlite]",),
+    ),
+    Sabotage(
+        "e-mail addresses are logged",
+        "P42",
+        "billing_service/logs.py",
+        "{_AFTER_AT}{{1,64}}",
+        "{_AFTER_AT}{{1,64}}!",
+        ("settings/test_logs.py::test_e_mail_addresses_are_masked_wherever_they_stray",),
+    ),
+    Sabotage(
+        "a write does not say what it did",
+        "P48",
+        CALL_LOG,
+        "        if self._answered and answer is not None:\n",
+        "        if not self._answered and answer is not None:\n",
+        (f"{STORY}::test_every_write_but_deductions_says_what_it_did[sqlite]",),
+    ),
+    Sabotage(
+        "refused deductions flood the log",
+        "P43",
+        CALL_LOG,
+        "        if lines >= self._lines_per_s:\n",
+        "        if lines < 0:\n",
+        ("api/test_call_log.py::test_a_storm_of_refusals_floods_the_log_of_no_hot_method",),
+    ),
+    Sabotage(
+        "the lines of a call have no id in common",
+        "P48",
+        "billing_service/api/pipeline.py",
+        "        with bound_contextvars(correlation_id=call.correlation_id):\n",
+        "        with bound_contextvars():\n",
+        (f"{STORY}::test_what_stripe_says_no_to_is_found_by_the_calls_id[sqlite]",),
+    ),
+    Sabotage(
+        "a webhook's line does not say what was booked",
+        "P48",
+        "billing_service/stripe_events/lookup.py",
+        "    booked = booked_in(unit)\n    yield from unit.write()\n",
+        "    yield from unit.write()\n    booked = booked_in(unit)\n",
+        ("stripe_events/test_what_events_did.py::test_a_page_that_was_paid[sqlite]",),
     ),
 )

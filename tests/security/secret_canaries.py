@@ -1,13 +1,30 @@
 """A value of its own for every secret that the product is given, and what all of them are looked for in."""
 
+import hashlib
+import hmac
+import json
+import socket
 import sqlite3
 import sys
-from contextlib import asynccontextmanager, closing
+import time
+from collections.abc import Callable
+from contextlib import AsyncExitStack, asynccontextmanager, closing
+from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
+import grpc
 import httpx
+from billing_client import AsyncBillingClient
+from billing_client.options import ClientOptions
 from postgres_tools import run_tool
-from stack import PEPPER, STRIPE_KEY, WEBHOOK_SECRET
+from service_process import running_process, service_settings
+from stack import PEPPER, STRIPE_KEY, WEBHOOK_SECRET, Stack
+
+from billing_service.clock import system_clock_us
+from billing_service.commands.api_keys import create_key_directly
+from billing_service.domain.api_keys import Scope
+from billing_service.sandbox.config import SandboxConfig
+from billing_service.sandbox.run import serve_sandbox
 
 DATABASE_PASSWORD = "canary-of-the-database"
 OLD_WEBHOOK_SECRET = "whsec_" + "canary-that-rotates-out"
@@ -86,3 +103,61 @@ async def running_gateway(processes, service_address, api_key, metrics_port):
 async def metrics(*ports):
     async with httpx.AsyncClient(timeout=20) as http:
         return "\n".join([(await http.get(f"http://127.0.0.1:{port}/metrics")).text for port in ports])
+
+
+@dataclass
+class Product:
+    """Service and gateway as processes of their own, at DEBUG, with a canary for each secret; the sandbox in this one."""
+
+    stack: Stack
+    channel: grpc.aio.Channel
+    key: str
+    options: ClientOptions
+    metrics_ports: tuple[int, int]
+    logged: Callable[[], str]
+    """All that service and gateway logged by now."""
+
+
+@asynccontextmanager
+async def running_product(database, forker, processes, log):
+    key, ports = await first_key(database), (free_port(), free_port())
+    async with AsyncExitStack() as running:
+        sandbox_url = await running.enter_async_context(serve_sandbox(SandboxConfig(delivery_first_retry_s=0.05)))
+        options = {"BILLING_AUTH": "keys", "BILLING_LOG_LEVEL": "DEBUG", "BILLING_METRICS_ADDRESS": f"127.0.0.1:{ports[0]}"}
+        settings = settings_with_canaries(database, service_settings(database, sandbox_url, **options))
+        service = await running.enter_async_context(running_process(forker, settings, log))
+        gateway_url, gateway_log = await running.enter_async_context(running_gateway(processes, service.address, key, ports[1]))
+        http = await running.enter_async_context(httpx.AsyncClient(timeout=20))
+        billing = ClientOptions(address=service.address, api_key=key)
+        client = await running.enter_async_context(AsyncBillingClient.from_options(billing))
+        channel = await running.enter_async_context(grpc.aio.insecure_channel(service.address))
+        stack = Stack(client, service, sandbox_url, gateway_url, http)
+        await stack.control("webhooks/endpoints", {"url": f"{gateway_url}/webhooks/stripe", "secret": WEBHOOK_SECRET})
+        yield Product(stack, channel, key, billing, ports, lambda: log.read_text() + gateway_log())
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return free.getsockname()[1]
+
+
+async def first_key(database):
+    store = await database.open()
+    try:
+        return await create_key_directly(store, system_clock_us, PEPPER.encode(), "operator", [Scope.ADMIN])
+    finally:
+        await store.close()
+
+
+async def deliver(stack, body, header):
+    answer = await stack.http.post(f"{stack.gateway_url}/webhooks/stripe", content=body, headers={"stripe-signature": header})
+    return f"{answer.status_code} {answer.headers} {answer.text}"
+
+
+async def deliver_signed(stack, event, secret=WEBHOOK_SECRET):
+    """Delivers what the service keeps; answers what the gateway said, and the signature, which for some minutes is as good as a secret."""
+    now = int(time.time())
+    made = {"id": f"evt_{len(secret)}", "object": "event", "livemode": False, "created": now, "api_version": "2025-01-01"}
+    body = json.dumps(made | event).encode()
+    digest = hmac.new(secret.encode(), b"%d." % now + body, hashlib.sha256).hexdigest()
+    return await deliver(stack, body, f"t={now},v1={digest}"), digest

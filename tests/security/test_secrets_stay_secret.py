@@ -1,23 +1,14 @@
 """Secrets of every kind through a whole story at DEBUG: in no log, metric, error or row."""
 
 import dataclasses
-import hashlib
-import hmac
 import io
-import json
 import logging
 import re
-import socket
-import time
-from contextlib import AsyncExitStack
 
 import grpc
-import httpx
 import pytest
 import structlog
 from aiohttp import web
-from background import Processes
-from billing_client import AsyncBillingClient
 from billing_client.options import ClientOptions
 from every_rpc import METHODS, call, valid_request
 from pydantic import SecretStr
@@ -25,42 +16,27 @@ from secret_canaries import (
     DATABASE_PASSWORD,
     OLD_WEBHOOK_SECRET,
     SETTINGS,
+    deliver,
+    deliver_signed,
+    first_key,
     found,
     metrics,
-    running_gateway,
+    running_product,
     secret_parts,
     settings_with_canaries,
     stored,
     with_password,
 )
 from service_process import StartFailedError, running_process, service_settings
-from stack import PEPPER, STRIPE_KEY, WEBHOOK_SECRET, Stack
+from stack import PEPPER, STRIPE_KEY, WEBHOOK_SECRET
 
 from billing_service.bootstrap import open_service
-from billing_service.clock import system_clock_us
-from billing_service.commands.api_keys import create_key_directly
-from billing_service.domain.api_keys import Scope
 from billing_service.logs import configure_logs
-from billing_service.sandbox.config import SandboxConfig
-from billing_service.sandbox.run import serve_sandbox
 from billing_service.settings import Settings, load_settings
 from webhook_gateway.config import GatewayConfig
 from webhook_gateway.settings import GatewaySettings
 
 BODY = "canary-in-a-body"
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return free.getsockname()[1]
-
-
-async def first_key(database):
-    store = await database.open()
-    try:
-        return await create_key_directly(store, system_clock_us, PEPPER.encode(), "operator", [Scope.ADMIN])
-    finally:
-        await store.close()
 
 
 async def tell_the_story(stack, channel, key):
@@ -81,26 +57,6 @@ async def tell_the_story(stack, channel, key):
     return "\n".join(told), other
 
 
-async def deliver(stack, body, header):
-    answer = await stack.http.post(f"{stack.gateway_url}/webhooks/stripe", content=body, headers={"stripe-signature": header})
-    return f"{answer.status_code} {answer.headers} {answer.text}"
-
-
-async def deliver_signed(stack, secret):
-    """An event that the service keeps; answers what the gateway said, and the signature, which for some minutes is as good as a secret."""
-    now, created = int(time.time()), {"id": f"evt_{len(secret)}", "object": "event", "type": "plan.created", "livemode": False}
-    body = json.dumps(created | {"created": now, "api_version": "2025-01-01", "data": {"object": {"id": "plan_1", "note": BODY}}}).encode()
-    digest = hmac.new(secret.encode(), b"%d." % now + body, hashlib.sha256).hexdigest()
-    return await deliver(stack, body, f"t={now},v1={digest}"), digest
-
-
-@pytest.fixture
-def processes(tmp_path):
-    started = Processes(tmp_path)
-    yield started
-    started.end()
-
-
 def test_every_secret_has_a_canary():
     """A new one needs its own."""
     secret = {str(field.validation_alias) for field in Settings.model_fields.values() if "SecretStr" in repr(field.annotation)}
@@ -112,27 +68,16 @@ def test_every_secret_has_a_canary():
 
 
 async def test_no_secret_is_logged_shown_told_or_stored(database, forker, processes, tmp_path, capfd):
-    key, log = await first_key(database), tmp_path / "service.log"
-    port, gateway_port = free_port(), free_port()
-    async with AsyncExitStack() as running:
-        sandbox_url = await running.enter_async_context(serve_sandbox(SandboxConfig(delivery_first_retry_s=0.05)))
-        options = {"BILLING_AUTH": "keys", "BILLING_LOG_LEVEL": "DEBUG", "BILLING_METRICS_ADDRESS": f"127.0.0.1:{port}"}
-        settings = settings_with_canaries(database, service_settings(database, sandbox_url, **options))
-        service = await running.enter_async_context(running_process(forker, settings, log))
-        gateway_url, gateway_log = await running.enter_async_context(running_gateway(processes, service.address, key, gateway_port))
-        http = await running.enter_async_context(httpx.AsyncClient(timeout=20))
-        billing = ClientOptions(address=service.address, api_key=key)
-        client = await running.enter_async_context(AsyncBillingClient.from_options(billing))
-        channel = await running.enter_async_context(grpc.aio.insecure_channel(service.address))
-        stack = Stack(client, service, sandbox_url, gateway_url, http)
-        await stack.control("webhooks/endpoints", {"url": f"{gateway_url}/webhooks/stripe", "secret": WEBHOOK_SECRET})
-        told, other = await tell_the_story(stack, channel, key)
-        signed = [await deliver_signed(stack, secret) for secret in (WEBHOOK_SECRET, OLD_WEBHOOK_SECRET)]
-        told += "".join(said for said, _ in signed) + repr((billing, client, load_settings(settings)))
-        shown = await metrics(port, gateway_port)
+    async with running_product(database, forker, processes, tmp_path / "service.log") as product:
+        stack, key = product.stack, product.key
+        told, other = await tell_the_story(stack, product.channel, key)
+        event = {"type": "plan.created", "data": {"object": {"id": "plan_1", "note": BODY}}}
+        signed = [await deliver_signed(stack, event, secret) for secret in (WEBHOOK_SECRET, OLD_WEBHOOK_SECRET)]
+        told += "".join(said for said, _ in signed) + repr((product.options, stack.client, load_settings(stack.service.settings)))
+        shown = await metrics(*product.metrics_ports)
         while_running = stored(database)
-        assert await service.stop() == 0
-        logged = log.read_text() + gateway_log() + "".join(capfd.readouterr())
+        assert await stack.service.stop() == 0
+        logged = product.logged() + "".join(capfd.readouterr())
     assert all(said.startswith("200") for said, _ in signed), signed
     assert re.search(r'"level": ?"debug"|\[debug', logged), "nothing was logged at DEBUG"
     assert found([BODY], while_running), "an event's body is kept"

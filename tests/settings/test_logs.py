@@ -101,6 +101,59 @@ def test_secrets_are_masked_wherever_they_stray(log_format, secret):
     assert "defect" in everything
 
 
+ADDRESSES = ["ada@example.com", "ada.l+x@mail.example.co.uk", "ädä@exämple.com", "a=b/c@example.com", "x" * 300 + "@example.com"]
+AROUND = [
+    "{}",
+    "no such customer: '{}'",
+    'invalid email "{}".',
+    "<{}>",
+    "email={}",
+    "to {}, and others",
+    "({})",
+    "mailto:{}",
+    '{{"email":"{}"}}',
+]
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+@pytest.mark.parametrize("around", AROUND)
+@pytest.mark.parametrize("source", ["event", "field", "stdlib", "exception"])
+@pytest.mark.usefixtures("restored_logging")
+def test_e_mail_addresses_are_masked_wherever_they_stray(address, around, source):
+    stream, text = configured(), around.format(address)
+    match source:
+        case "event":
+            structlog.get_logger().info(text)
+        case "field":
+            structlog.get_logger().info("refused", message=text, nested=[text], **{text: 1})
+        case "stdlib":
+            logging.getLogger("some.library").warning("said %s", text)
+        case "exception":
+            structlog.get_logger().error("defect", exc_info=RuntimeError(text))
+    everything = "\n".join(lines(stream))
+    assert "***" in everything
+    assert not [part for part in (address, address.partition("@")[0][-3:] + "@", "example.co") if part in everything]
+
+
+@pytest.mark.parametrize("text", ["@property", "a @ b", "user@", "@example.com", "ipv4:127.0.0.1:40718", "pur_1@2", "x" * 400 + "@"])
+@pytest.mark.usefixtures("restored_logging")
+def test_what_is_no_e_mail_address_is_logged_as_it_is(text):
+    stream = configured()
+    structlog.get_logger().info("said", text=text)
+    assert json.loads(lines(stream)[0])["text"] == text
+
+
+@pytest.mark.usefixtures("restored_logging")
+def test_a_line_has_the_id_of_the_call_in_which_it_is_written():
+    stream = configured()
+    with structlog.contextvars.bound_contextvars(correlation_id="mine"):
+        structlog.get_logger().info("within")
+        logging.getLogger("some.library").warning("within")
+        structlog.get_logger().info("rpc", correlation_id="its own")
+    structlog.get_logger().info("after")
+    assert [json.loads(line).get("correlation_id") for line in lines(stream)] == ["mine", "mine", "its own", None]
+
+
 @pytest.mark.usefixtures("restored_logging")
 def test_json_lines_carry_level_time_and_fields():
     stream = configured(level="INFO")

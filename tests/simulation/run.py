@@ -10,7 +10,7 @@ from unittest.mock import patch
 
 from structlog.testing import capture_logs
 
-from billing_service.api import deductions, pipeline, streaming
+from billing_service.api import call_log, pipeline, streaming
 from billing_service.ledger import writer
 from billing_service.storage import store
 from billing_service.storage.migrate import migrate_now
@@ -33,7 +33,7 @@ def workshop():
         # Pauses between tries would be real time, and their jitter real chance. An account is kept apart for some hundred steps.
         simulated.enter_context(patch.object(store, "BACKOFF_S", 0.0))
         simulated.enter_context(patch.object(writer, "APART_S", APART_STEPS * STEP_S))
-        for module in (streaming, pipeline, deductions):
+        for module in (streaming, pipeline, call_log):
             simulated.enter_context(patch.object(module, "monotonic", loop_time))
         simulated.enter_context(patch.object(streaming, "IDENTITY_CHECKED_EVERY_S", IDENTITY_STEPS * STEP_S))
         simulated.enter_context(patch.object(streaming, "UNANSWERED_MAX", UNANSWERED_MAX))

@@ -112,7 +112,9 @@ class ServiceProcess:
     def begin(self, method, request, *, admin=True):
         """A task that serves one request as the server would, without the wire."""
         scopes = frozenset(Scope) if admin else frozenset({Scope.DEDUCT})
-        call = SimpleNamespace(caller=CALLER, scopes=scopes, peer="memory", method=method, correlation_id="", edge=self._edge)
+        call = SimpleNamespace(
+            caller=CALLER, scopes=scopes, peer="memory", method=method, correlation_id="", edge=self._edge, note=lambda _did: None
+        )
         serve = next(getattr(servicer, method) for servicer in self._servicers if hasattr(servicer, method))
         return asyncio.ensure_future(serve(request, call))
 

@@ -48,11 +48,13 @@ class World:
         setattr(self.provider, name, noted)
 
     async def deliver(self, event):
-        """Hands over an event, signed now; answers the outcome's name."""
+        """Hands over an event, signed now; answers the outcome's name, and keeps in `did` what the log is told of it."""
         payload = event if isinstance(event, bytes) else json.dumps(event).encode()
         moment = self.service.clock() // SECOND_US
         signature = hmac.new(SECRET.encode(), b"%d." % moment + payload, hashlib.sha256).hexdigest()
-        return str((await process_event(self.environment, payload, f"t={moment},v1={signature}")).outcome)
+        processed = await process_event(self.environment, payload, f"t={moment},v1={signature}")
+        self.did = dict(processed.did)
+        return str(processed.outcome)
 
     def event(self, event_type, about, *, created_s=NOW_S, **envelope):
         made = {"id": f"evt_{next(self._events)}", "object": "event", "type": event_type, "created": created_s, "livemode": False}
