@@ -119,4 +119,20 @@ OPERATORS = (
         "    yield from unit.write()\n    booked = booked_in(unit)\n",
         ("stripe_events/test_what_events_did.py::test_a_page_that_was_paid[sqlite]",),
     ),
+    Sabotage(
+        "a slow deduction has no line",
+        "P48",
+        "billing_service/api/pipeline.py",
+        "        if logs_successes or seconds >= SLOW_S:\n",
+        "        if logs_successes:\n",
+        ("api/test_call_log.py::test_a_call_that_took_long_is_always_logged",),
+    ),
+    Sabotage(
+        "a quarantined event does not say why",
+        "P48",
+        "billing_service/stripe_events/inbox.py",
+        'verdict.about({"note": verdict.note}).did',
+        "verdict.did",
+        ("stripe_events/test_what_events_did.py::test_an_event_that_is_kept_for_a_person_says_why_and_of_what",),
+    ),
 )
