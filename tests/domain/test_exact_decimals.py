@@ -4,13 +4,13 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from billing_service.domain.catalogue.exact_decimals import NotExactError, decimal_text, price_e18, scaled
 
 WRONG = ["", " 1", "1 ", "+1", "-1", "1e-6", "1.", ".5", "1,5", "NaN", "Infinity", "1_000", "\u0663", "0x1", "1" * 21, "0." + "1" * 41]
-WRONG_VALUES = [Decimal("NaN"), Decimal("Infinity"), Decimal(-1), Decimal("1e61"), Decimal("1e-61"), Decimal("1" * 61), True, None, 1.5, -1]
+WRONG_VALUES = [Decimal("NaN"), Decimal("Infinity"), Decimal(-1), Decimal("1e60"), Decimal("1e999999"), Decimal("1" * 61), 10**60, True, None, 1.5, -1]
 
 
 @pytest.mark.parametrize("text", WRONG)
@@ -25,7 +25,7 @@ def test_what_is_no_exact_number(value):
         scaled(value)
 
 
-@pytest.mark.parametrize("value", ["0.0000000000000000001", Decimal("1.0000000000000000001"), Decimal("1e-19")])
+@pytest.mark.parametrize("value", ["0.0000000000000000001", Decimal("1.0000000000000000001"), Decimal("1e-19"), Decimal("1e-999999")])
 def test_one_decimal_too_many(value):
     with pytest.raises(NotExactError, match="more than 18 decimals"):
         scaled(value)
@@ -43,6 +43,8 @@ def test_one_decimal_too_many(value):
         ("0", 1, 0),
         (Decimal("0.36"), 3600, 10**14),
         (1_000_000, 1, 10**24),
+        (Decimal("0E-999999"), 1, 0),
+        (Decimal("1." + "0" * 100), 1, 10**18),
     ],
 )
 def test_prices(value, per, e18):
@@ -60,7 +62,13 @@ def test_a_price_beyond_all_reason():
         price_e18("1000000.000000000000000001")
 
 
+LONG_AND_SMALL = Decimal("9.999999999999999999999999999990E-31")
+
+
 @given(st.decimals(0, 10**9, allow_nan=False, allow_infinity=False), st.integers(0, 30))
+@example(LONG_AND_SMALL, 30)
+@example(Decimal("1e-61"), 30)
+@example(Decimal("0E-61"), 0)
 def test_nothing_is_lost(value, decimals):
     try:
         found = scaled(value, decimals)

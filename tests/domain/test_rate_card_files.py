@@ -109,7 +109,7 @@ FAULTS = [
     (PRICE, {"usd": "-1"}, "prices.input_tokens.usd: must be a decimal number without sign"),
     (PRICE, {"usd": -1}, "prices.input_tokens.usd: must be finite and at least 0"),
     (PRICE, {"usd": "1e-6"}, "prices.input_tokens.usd: must be a decimal number without sign and exponent"),
-    (PRICE, {"usd": "0.0000000000000000001"}, "prices.input_tokens.usd: needs more than 18 decimals"),
+    (PRICE, {"usd": "0.0000000000000000001"}, "prices.input_tokens.usd: has more than 18 decimals"),
     (PRICE, {"per_million_usd": "0.0000000000001"}, "prices.input_tokens.per_million_usd: needs more than 18 decimals"),
     (PRICE, {"usd": "1000001"}, "prices.input_tokens.usd: must be at most 1000000 USD"),
     (PRICE, {"usd": True}, "prices.input_tokens.usd: must be a decimal number"),

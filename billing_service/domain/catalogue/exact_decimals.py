@@ -9,13 +9,10 @@ PRICE_DECIMALS: Final = 18
 USD_PER_UNIT_MAX: Final = 1_000_000
 """No provider asks that much for one of anything; more is a mistake in the unit."""
 
-_EXTRA: Final = 40
-"""Decimals beyond those of a price that are read before it is known whether dividing leaves them."""
 _PRICE_POWER: Final[int] = 10**PRICE_DECIMALS
-_EXTRA_POWER: Final[int] = 10**_EXTRA
 _PLAIN: Final = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,40})?", re.ASCII)
 _DIGITS_MAX: Final = 60
-_EXPONENT_MAX: Final = 60
+"""Digits before the point. No sum of money has as many, and an exponent in a file could ask for a billion."""
 
 
 class NotExactError(ValueError):
@@ -25,8 +22,8 @@ class NotExactError(ValueError):
 def scaled(value: Decimal | int | str, decimals: int = PRICE_DECIMALS) -> int:
     """`value` x 10^decimals, a whole number of at least 0. Text is plain decimal digits without sign or exponent.
 
-    Raises NotExactError where decimals would be lost, ValueError for text that is no such number, and for what is below zero, not finite
-    or absurdly long.
+    Raises NotExactError where decimals would be lost, and ValueError for text that is no such number, and for a number that is below zero,
+    not finite, or at least 10^60.
     """
     if isinstance(value, str):
         if _PLAIN.fullmatch(value) is None:
@@ -38,17 +35,18 @@ def scaled(value: Decimal | int | str, decimals: int = PRICE_DECIMALS) -> int:
         value = Decimal(value)
     if not value.is_finite() or value < 0:
         raise ValueError("must be finite and at least 0")
+    if not value:
+        return 0
+    if value.adjusted() >= _DIGITS_MAX:
+        raise ValueError("has too many digits")
     _, digits, exponent = value.as_tuple()
     assert isinstance(exponent, int), "a finite number has an exponent"
-    if len(digits) > _DIGITS_MAX or abs(exponent) > _EXPONENT_MAX:
-        raise ValueError("has too many digits")
-    shift = exponent + decimals
-    whole = int("".join(map(str, digits)) + "0" * max(shift, 0))
-    power: int = 10 ** max(-shift, 0)
-    kept, lost = divmod(whole, power)
-    if lost:
+    written = "".join(map(str, digits))
+    significant = written.rstrip("0")
+    zeros = decimals + exponent + len(written) - len(significant)
+    if zeros < 0:
         raise NotExactError(f"has more than {decimals} decimals")
-    return kept
+    return int(significant) * 10**zeros
 
 
 def price_e18(value: Decimal | int | str, *, per: int = 1) -> int:
@@ -56,7 +54,7 @@ def price_e18(value: Decimal | int | str, *, per: int = 1) -> int:
 
     Raises NotExactError where one unit's price would need more than 18 decimals, ValueError as `scaled` and above a million USD.
     """
-    found, lost = divmod(scaled(value, PRICE_DECIMALS + _EXTRA), per * _EXTRA_POWER)
+    found, lost = divmod(scaled(value), per)
     if lost:
         raise NotExactError(f"needs more than {PRICE_DECIMALS} decimals for one unit")
     if found > USD_PER_UNIT_MAX * _PRICE_POWER:
