@@ -10,7 +10,19 @@ from hypothesis import strategies as st
 from billing_service.domain.catalogue.exact_decimals import NotExactError, decimal_text, price_e18, scaled
 
 WRONG = ["", " 1", "1 ", "+1", "-1", "1e-6", "1.", ".5", "1,5", "NaN", "Infinity", "1_000", "\u0663", "0x1", "1" * 21, "0." + "1" * 41]
-WRONG_VALUES = [Decimal("NaN"), Decimal("Infinity"), Decimal(-1), Decimal("1e60"), Decimal("1e999999"), Decimal("1" * 61), 10**60, True, None, 1.5, -1]
+WRONG_VALUES = [
+    Decimal("NaN"),
+    Decimal("Infinity"),
+    Decimal(-1),
+    Decimal("1e60"),
+    Decimal("1e999999"),
+    Decimal("1" * 61),
+    10**60,
+    True,
+    None,
+    1.5,
+    -1,
+]
 
 
 @pytest.mark.parametrize("text", WRONG)

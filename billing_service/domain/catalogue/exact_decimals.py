@@ -46,7 +46,8 @@ def scaled(value: Decimal | int | str, decimals: int = PRICE_DECIMALS) -> int:
     zeros = decimals + exponent + len(written) - len(significant)
     if zeros < 0:
         raise NotExactError(f"has more than {decimals} decimals")
-    return int(significant) * 10**zeros
+    power: int = 10**zeros
+    return int(significant) * power
 
 
 def price_e18(value: Decimal | int | str, *, per: int = 1) -> int:
