@@ -7,6 +7,8 @@ PYTHON ?=
 DEVELOPING_PYTHONS := $(or $(PYTHON),python3.11)
 RUNNING_PYTHONS := $(or $(PYTHON),python3.14 python3.13 python3.12 python3.11 python3)
 BIN := .venv/bin
+# The service and, by its path, the client that it depends on.
+PROJECTS := pyproject.toml clients/python/pyproject.toml
 PROTO_FILES := $(sort $(wildcard protos/prepaid/billing/v1/*.proto))
 # googleapis-common-protos brings google/rpc/status.proto.
 CODEGEN_PROTOS = $$($(CURDIR)/build/codegen/bin/python -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])')
@@ -32,11 +34,11 @@ setup: .venv/.installed ## Create .venv with every dependency, locked by hash
 
 # A Python that is named is asked for: an environment of another one is made anew.
 .PHONY: named
-.venv/.installed: supply_chain/constraints.txt pyproject.toml $(if $(PYTHON),named)
+.venv/.installed: supply_chain/constraints.txt $(PROJECTS) $(if $(PYTHON),named)
 	$(call install,$(DEVELOPING_PYTHONS),.venv supply_chain/constraints.txt --editable)
 
 # What running needs, apart from what developing needs: a third of the packages, and any Python.
-.run/.installed: supply_chain/constraints-run.txt pyproject.toml $(if $(PYTHON),named)
+.run/.installed: supply_chain/constraints-run.txt $(PROJECTS) $(if $(PYTHON),named)
 	$(call install,$(RUNNING_PYTHONS),.run supply_chain/constraints-run.txt --editable)
 
 # Environments of their own. codegen: grpcio-tools pins protobuf to the major version that it was built with. supply: what looks

@@ -18,7 +18,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import Request, getproxies, urlopen
 
-from supply_chain.locked import ROOT, read_lock
+from supply_chain.locked import PROJECTS, ROOT, read_lock
 
 USAGE = 2
 PATIENCE_S = 10.0
@@ -55,12 +55,12 @@ def main(arguments: list[str]) -> int:
 
 
 def install(environment: Path, lock: Path, *, editable: bool = False) -> None:
-    """Makes `environment` fit `lock`; with `editable`, this repository is installed there too.
+    """Makes `environment` fit `lock`; with `editable`, the distributions of this repository are installed there too.
 
     Raises NoNetworkError, and CalledProcessError once pip has said what is wrong.
     """
     stamp, python = environment / STAMP, environment / "bin" / "python"
-    sources = [lock, ROOT / "pyproject.toml"] if editable else [lock]
+    sources = [lock, *(project / "pyproject.toml" for project in PROJECTS)] if editable else [lock]
     fits = _is_ours(python)
     if fits and stamp.exists() and stamp.stat().st_mtime >= max(source.stat().st_mtime for source in sources):
         return
@@ -81,7 +81,8 @@ def install(environment: Path, lock: Path, *, editable: bool = False) -> None:
     # Python compiles what is imported, when it is: a quarter of the wait was for what never is.
     _pip(python, *quiet, "--no-compile", "--require-hashes", "-r", lock)
     if editable:
-        _pip(python, "--quiet", "--no-build-isolation", "--no-deps", "-e", ROOT)
+        editables = [word for project in PROJECTS for word in ("-e", project)]
+        _pip(python, "--quiet", "--no-build-isolation", "--no-deps", *editables)
     stamp.touch()
 
 

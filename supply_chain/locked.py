@@ -9,6 +9,8 @@ from typing import NamedTuple
 ROOT = Path(__file__).parents[1]
 DIRECTORY = Path(__file__).parent
 """Where the lock files are."""
+PROJECTS = (ROOT / "clients" / "python", ROOT)
+"""The distributions of this repository; the second depends on the first."""
 LOCK = "constraints.txt"
 """For developing: all of it."""
 RUN_LOCK = "constraints-run.txt"
@@ -45,6 +47,11 @@ class Lock(NamedTuple):
 
 def canonical(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def required_name(requirement: str) -> str:
+    """The name of the package that a requirement is about, as indexes compare names."""
+    return canonical(re.split(r"[^\w.-]", requirement, maxsplit=1)[0])
 
 
 def read_lock(path: Path) -> Lock:

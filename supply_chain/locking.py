@@ -1,13 +1,15 @@
-"""Makes the lock files, by pip-tools, from what pyproject.toml asks for."""
+"""Makes the lock files, by pip-tools, from what the two `pyproject.toml` ask for."""
 
 import subprocess
 import sys
 import tomllib
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 from supply_chain.cooldown import AGE_MIN
-from supply_chain.locked import DIRECTORY, LOCK, ROOT, RUN_LOCK, read_lock
+from supply_chain.locked import DIRECTORY, LOCK, PROJECTS, ROOT, RUN_LOCK, canonical, read_lock, required_name
 from supply_chain.wheels import download_mb
 
 GROUPS = ("codegen", "supply")
@@ -28,18 +30,31 @@ _OPTIONS = (
 
 def lock(options: Sequence[str]) -> None:
     """`options` go to pip-compile: `--upgrade`, `--upgrade-package=…`. Raises CalledProcessError."""
-    groups = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]
-    _compile(LOCK, [*options, "--extra=dev", "--extra=editable", "pyproject.toml"], "")
-    _compile(RUN_LOCK, ["--extra=editable", f"--constraint={DIRECTORY / LOCK}", "pyproject.toml"], "")
+    groups = _pyproject(ROOT)["dependency-groups"]
+    _compile(LOCK, options, requirements("dev", "editable"))
+    _compile(RUN_LOCK, [f"--constraint={DIRECTORY / LOCK}"], requirements("editable"))
     for group in GROUPS:
-        _compile(f"constraints-{group}.txt", [*options, "-"], "\n".join(groups[group]) + "\n")
+        _compile(f"constraints-{group}.txt", options, groups[group])
 
 
-def _compile(file: str, arguments: Sequence[str], given: str) -> None:
+def requirements(*extras: str) -> list[str]:
+    """What both distributions ask for, with these extras of the service. Neither is in it: no index has them."""
+    projects = [_pyproject(project)["project"] for project in PROJECTS]
+    own = {canonical(project["name"]) for project in projects}
+    asked = {requirement: None for project in projects for requirement in project["dependencies"]}
+    asked |= {requirement: None for extra in extras for requirement in projects[-1]["optional-dependencies"][extra]}
+    return [requirement for requirement in asked if required_name(requirement) not in own]
+
+
+def _pyproject(project: Path) -> dict[str, Any]:
+    return tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def _compile(file: str, arguments: Sequence[str], asked: Sequence[str]) -> None:
     path = DIRECTORY / file
-    command = [sys.executable, "-m", "piptools", "compile", *_OPTIONS, f"--output-file={path}", *arguments]
+    command = [sys.executable, "-m", "piptools", "compile", *_OPTIONS, f"--output-file={path}", *arguments, "-"]
     before = path.read_text(encoding="utf-8") if path.exists() else ""
-    subprocess.run(command, cwd=ROOT, input=given, text=True, check=True)  # noqa: S603 - our own words
+    subprocess.run(command, cwd=ROOT, input="\n".join(asked) + "\n", text=True, check=True)  # noqa: S603 - our own words
     releases = _releases(path.read_text(encoding="utf-8"))
     if releases == _releases(before):
         path.write_text(before, encoding="utf-8")

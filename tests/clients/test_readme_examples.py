@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 from billing_client import AsyncBillingClient
-from billing_client.testing import running_billing_service
+
+from billing_service.testing import running_billing_service
 
 ROOT = Path(__file__).parents[2]
 README, CLIENT_README = ROOT / "README.md", ROOT / "clients/python/README.md"
@@ -78,7 +79,7 @@ def test_the_tests_that_the_client_shows_pass(tmp_path):
     assert "2 passed" in run.stdout
 
 
-INSTALLED = {"./clients/python": ["billing_client"], ".": ["billing_client", "billing_service", "webhook_gateway"]}
+INSTALLED = {"./clients/python": ["billing_client"], "./clients/python .": ["billing_client", "billing_service", "webhook_gateway"]}
 
 
 @pytest.mark.parametrize("argument", INSTALLED)
@@ -94,7 +95,7 @@ def test_what_installs_it_does(argument, tmp_path):
         (checkout / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / name, checkout / name)
     # What a test may not fetch is here already: the build's tools and the dependencies.
-    command = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", "--target", target, argument]
+    command = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", "--target", target, *argument.split()]
     run = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
     imported = "; ".join(f"import {name}; print({name}.__file__)" for name in INSTALLED[argument])

@@ -1,21 +1,18 @@
-"""`billing_client.testing`: the service in this process, for users' tests."""
+"""`billing_service.testing`: the service in this process, for users' tests."""
 
 import subprocess
 import sys
 import threading
 from contextlib import asynccontextmanager
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 
 import pytest
 from billing_client import MICROCREDITS_PER_CREDIT, errors
-from billing_client.testing import ServiceNotInstalled, running_billing_service, running_billing_service_async
-from billing_client_pytest import (
-    prepaid_billing_account_id,
-    prepaid_billing_client,  # noqa: F401 - a fixture
-    prepaid_billing_service,  # noqa: F401 - a fixture
-)
 from fake_service import running_fake_service
+
+from billing_service.pytest_plugin import prepaid_billing_account_id
+from billing_service.testing import running_billing_service, running_billing_service_async
 
 
 def database_of(settings) -> Path:
@@ -24,7 +21,7 @@ def database_of(settings) -> Path:
 
 @pytest.fixture
 def stand_in(monkeypatch):
-    """Takes the place of the service's two modules, to see how they are used."""
+    """Takes the place of the service and its settings, to see how they are used."""
     seen = SimpleNamespace(settings=[], events=[], fail_start=None, fail_stop=None, address="127.0.0.1:1")
 
     @asynccontextmanager
@@ -39,29 +36,19 @@ def stand_in(monkeypatch):
         if seen.fail_stop:
             raise seen.fail_stop
 
-    bootstrap, settings = ModuleType("billing_service.bootstrap"), ModuleType("billing_service.settings")
-    bootstrap.open_service, settings.load_settings = open_service, dict
-    monkeypatch.setitem(sys.modules, "billing_service.bootstrap", bootstrap)
-    monkeypatch.setitem(sys.modules, "billing_service.settings", settings)
+    monkeypatch.setattr("billing_service.testing.open_service", open_service)
+    monkeypatch.setattr("billing_service.testing.load_settings", dict)
     return seen
 
 
 def test_a_project_s_conftest_comes_before_grpc(tmp_path):
     """gRPC reads its environment when it is imported, and pytest imports the fixtures at every start."""
-    (tmp_path / "conftest.py").write_text("import sys\nassert 'billing_client_pytest' in sys.modules\nassert 'grpc' not in sys.modules\n")
+    conftest = "import sys\nassert 'billing_service.pytest_plugin' in sys.modules\nassert 'grpc' not in sys.modules\n"
+    (tmp_path / "conftest.py").write_text(conftest)
     (tmp_path / "test_nothing.py").write_text("def test_nothing(prepaid_billing_service): ...\n")
     command = [sys.executable, "-m", "pytest", "-q", "--collect-only", "-c", "/dev/null", "--rootdir", tmp_path, tmp_path]
     run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
-
-
-async def test_without_the_service_the_error_says_what_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "billing_service.bootstrap", None)
-    with pytest.raises(ServiceNotInstalled, match="prepaid-billing"), running_billing_service():
-        pass
-    with pytest.raises(ServiceNotInstalled, match="prepaid-billing"):
-        async with running_billing_service_async():
-            pass
 
 
 def test_a_service_that_does_not_start_says_why_and_leaves_no_thread(stand_in):
@@ -112,20 +99,14 @@ async def test_its_clients_call_it(stand_in):
         assert len(fake.attempts) == 2
 
 
-def test_the_real_service_spends_and_refuses(prepaid_billing_client_if_there_is_a_service):
-    client = prepaid_billing_client_if_there_is_a_service
+def test_the_real_service_spends_and_refuses(prepaid_billing_client):
+    client = prepaid_billing_client
     client.grant_credits(account_id="user-1", amount_microcredits=5 * MICROCREDITS_PER_CREDIT, reason="test")
     spent = client.deduct_credits(account_id="user-1", amount_microcredits=2 * MICROCREDITS_PER_CREDIT)
     assert spent.balance.available_microcredits == 3 * MICROCREDITS_PER_CREDIT
     with pytest.raises(errors.InsufficientCredits) as raised:
         client.deduct_credits(account_id="user-1", amount_microcredits=4 * MICROCREDITS_PER_CREDIT)
     assert raised.value.shortfall_microcredits == MICROCREDITS_PER_CREDIT
-
-
-@pytest.fixture
-def prepaid_billing_client_if_there_is_a_service(request):
-    pytest.importorskip("billing_service.bootstrap")
-    return request.getfixturevalue("prepaid_billing_client")
 
 
 SHARED = """
@@ -144,7 +125,6 @@ def test_each_has_an_account_of_its_own(prepaid_billing_shared_client, prepaid_b
 
 
 def test_one_service_is_shared_by_a_run_and_each_test_has_its_own_account(tmp_path):
-    pytest.importorskip("billing_service.bootstrap")
     (tmp_path / "test_shared.py").write_text(SHARED)
     command = [sys.executable, "-m", "pytest", "-q", "-c", "/dev/null", "--rootdir", tmp_path, "--basetemp", tmp_path / "base", tmp_path]
     run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)

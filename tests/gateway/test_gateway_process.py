@@ -11,11 +11,12 @@ from urllib.parse import urlsplit
 
 import orjson
 import pytest
-from billing_client.testing import running_billing_service_async
 from gateway_bench import event, raw_delivery, signature, status_of
 from process_cost import UNREADABLE, Cost
 from run_length import LONG
 from test_gateway_connections import HOSTILE, held_open_s
+
+from billing_service.testing import running_billing_service_async
 
 ROOT = Path(__file__).parents[2]
 SOCKETS = 500

@@ -6,12 +6,10 @@ import time
 import pytest
 from billing_client import ClientOptions, StripeEventStatus, errors
 from billing_client.stripe_signature import SignatureInvalid, verify
-from billing_client.testing import running_billing_service_async
 from gateway_bench import event, gateway_config, raw_delivery, send_raw, signature, status_of
 
+from billing_service.testing import running_billing_service_async
 from webhook_gateway.run import serve_gateway
-
-pytest.importorskip("billing_service.bootstrap")
 
 
 @pytest.fixture

@@ -169,8 +169,14 @@ def test_a_second_installation_waits_for_the_first(tmp_path, lock, monkeypatch):
 @pytest.fixture
 def makefile(tmp_path):
     """A folder with our Makefile and no Python but those that a test makes; answers what `make` printed."""
-    (tmp_path / "supply_chain").mkdir()
-    for name in ("Makefile", "supply_chain/constraints.txt", "supply_chain/constraints-run.txt", "pyproject.toml"):
+    for name in (
+        "Makefile",
+        "supply_chain/constraints.txt",
+        "supply_chain/constraints-run.txt",
+        "pyproject.toml",
+        "clients/python/pyproject.toml",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     programs = tmp_path / "bin"
     programs.mkdir()

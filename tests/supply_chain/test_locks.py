@@ -9,12 +9,24 @@ from importlib.metadata import distribution, distributions
 import pytest
 from packaging.requirements import Requirement
 
-from supply_chain.locked import DIRECTORY, LOCK, LOCKS, ROOT, RUN_LOCK, LockInvalidError, canonical, read_lock
+from supply_chain.locked import (
+    DIRECTORY,
+    LOCK,
+    LOCKS,
+    PROJECTS,
+    ROOT,
+    RUN_LOCK,
+    LockInvalidError,
+    canonical,
+    read_lock,
+    required_name,
+)
+from supply_chain.locking import requirements
 
-OWN = "prepaid-billing"
 INSTALLERS = {"pip", "setuptools"}
 """Of Python's own `venv`, which nothing is downloaded for."""
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+CLIENT, PROJECT = [tomllib.loads((project / "pyproject.toml").read_text()) for project in PROJECTS]
+OWN = {each["project"]["name"]: each["project"]["version"] for each in (CLIENT, PROJECT)}
 DATED = "# Locked on 2026-01-01\n"
 
 
@@ -22,8 +34,8 @@ def locked(name):
     return {release.name: release.version for release in read_lock(DIRECTORY / name).releases}
 
 
-def asked_for(requirements):
-    return {canonical(re.match(r"[\w.-]+", requirement)[0]) for requirement in requirements}
+def asked_for(lines):
+    return {required_name(line) for line in lines}
 
 
 @pytest.mark.parametrize("name", LOCKS)
@@ -37,21 +49,27 @@ def test_every_release_is_locked_by_hashes_on_a_day_that_was(name):
 
 def test_what_is_installed_is_what_is_locked():
     installed = {canonical(each.metadata["Name"]): each.version for each in distributions() if each.metadata["Name"]}
-    own = installed.pop(OWN)
-    assert own == PROJECT["project"]["version"]
+    assert {name: installed.pop(name) for name in OWN} == OWN
     assert {name: version for name, version in installed.items() if name not in INSTALLERS} == locked("constraints.txt")
 
 
 def test_what_is_asked_for_is_locked():
-    extras = PROJECT["project"]["optional-dependencies"].values()
-    wanted = asked_for([*PROJECT["project"]["dependencies"], *(requirement for extra in extras for requirement in extra)])
-    assert wanted <= locked("constraints.txt").keys()
+    extras = PROJECT["project"]["optional-dependencies"]
+    assert asked_for(requirements(*extras)) <= locked("constraints.txt").keys()
     groups = PROJECT["dependency-groups"]
     assert {f"constraints-{group}.txt" for group in groups} | {LOCK, RUN_LOCK} == set(LOCKS)
-    editable = PROJECT["project"]["optional-dependencies"]["editable"]
-    assert asked_for([*PROJECT["project"]["dependencies"], *editable]) <= locked(RUN_LOCK).keys()
-    for group, requirements in groups.items():
-        assert asked_for(requirements) <= locked(f"constraints-{group}.txt").keys()
+    assert asked_for(requirements("editable")) <= locked(RUN_LOCK).keys()
+    for group, lines in groups.items():
+        assert asked_for(lines) <= locked(f"constraints-{group}.txt").keys()
+
+
+def test_what_is_locked_is_asked_for_by_either_distribution_and_is_neither():
+    wanted = requirements("dev", "editable")
+    assert not asked_for(wanted) & OWN.keys()
+    assert {*CLIENT["project"]["dependencies"], *PROJECT["project"]["dependencies"]} - {*wanted} == {
+        f"{CLIENT['project']['name']}=={CLIENT['project']['version']}"
+    }
+    assert len(wanted) == len(set(wanted))
 
 
 def test_running_is_locked_as_a_part_of_developing():
@@ -70,10 +88,10 @@ def test_the_lock_for_running_is_whole_on_each_python(python, platform):
     here = {"python_version": python, "python_full_version": f"{python}.0", "sys_platform": platform, "extra": ""}
     here |= {"platform_system": platform.capitalize(), "platform_machine": "x86_64", "os_name": "posix"}
     releases = locked(RUN_LOCK)
-    wanted = set(asked_for(PROJECT["project"]["dependencies"]))
+    wanted = set(asked_for(requirements()))
     for name in releases:
-        requirements = map(Requirement, distribution(name).requires or [])
-        wanted |= {canonical(each.name) for each in requirements if each.marker is None or each.marker.evaluate(here)}
+        needed = map(Requirement, distribution(name).requires or [])
+        wanted |= {canonical(each.name) for each in needed if each.marker is None or each.marker.evaluate(here)}
     assert wanted <= releases.keys()
 
 
@@ -84,7 +102,7 @@ def test_nothing_is_installed_without_its_hash():
     calls = re.findall(r"^    +_pip\(.*\)$", (ROOT / "supply_chain" / "install.py").read_text(), re.MULTILINE)
     assert len(calls) == 2
     assert '"--require-hashes", "-r", lock)' in calls[0]
-    assert '"--no-deps", "-e", ROOT)' in calls[1]
+    assert '"--no-deps", *editables)' in calls[1]
 
 
 @pytest.mark.parametrize("folder", ["sandbox/stripe_cli", "clients/grpc_js"])

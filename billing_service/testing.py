@@ -1,4 +1,4 @@
-"""The real service inside this process, for the tests of those who call it. Needs the distribution `prepaid-billing`.
+"""The real service inside this process, for the tests of those who call it.
 
     with running_billing_service() as service, service.client() as client:
         client.grant_credits(account_id="user-1", amount_microcredits=5 * MICROCREDITS_PER_CREDIT, reason="test")
@@ -8,7 +8,6 @@ looks for Stripe, so that purchases end in `StripeUnavailable`; name a sandbox b
 """
 
 import asyncio
-import importlib
 import secrets
 import threading
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -17,19 +16,18 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Literal
+from typing import Literal
 
 from billing_client.asynchronous.client import AsyncBillingClient
 from billing_client.blocking.client import BillingClient
+
+from billing_service.bootstrap import open_service
+from billing_service.settings import load_settings
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - a private directory inside it, not a predictable file
 START_TIMEOUT_S = 30.0
 NO_STRIPE = "http://127.0.0.1:9"
 """The discard port of this machine: refused at once."""
-
-
-class ServiceNotInstalled(ImportError):  # noqa: N818 - reads as the statement that it is
-    """The service itself is not there; the client's distribution does not bring it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +54,8 @@ async def running_billing_service_async(
 
     `database` is the path of an SQLite file, made where there is none, or "memory": a new one that is gone afterwards and, where
     the system has a file system in memory, never touches a disk. `settings` are the service's settings by the names that they have
-    in the environment, which itself is not read. ServiceNotInstalled when the service is not there.
+    in the environment, which itself is not read. Raises SettingsInvalid, and whatever keeps the service from starting.
     """
-    open_service, load_settings = _service_entry()
     with _database_file(database) as file:
         chosen = {
             "DATABASE_URL": f"sqlite:///{file}",
@@ -79,7 +76,6 @@ def running_billing_service(
     database: Path | Literal["memory"] = "memory", settings: Mapping[str, str] | None = None
 ) -> Iterator[RunningService]:
     """The same for tests without an event loop: the service gets a thread and a loop of its own."""
-    _service_entry()
     started: Future[tuple[RunningService, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
 
     async def serve() -> None:
@@ -108,15 +104,6 @@ def running_billing_service(
         thread.join()
     if failures:
         raise failures[0]
-
-
-def _service_entry() -> tuple[Any, Any]:
-    """The service's `open_service` and `load_settings`, found at run time: the client depends on neither."""
-    try:
-        bootstrap = importlib.import_module("billing_service.bootstrap")
-        return bootstrap.open_service, importlib.import_module("billing_service.settings").load_settings
-    except ModuleNotFoundError as missing:
-        raise ServiceNotInstalled(f"install prepaid-billing to run the service in tests ({missing.name} is missing)") from missing
 
 
 @contextmanager

@@ -1,12 +1,12 @@
-# ruff: noqa: INP001 - a module beside the package, not in it
-"""Fixtures for the tests of those who call the service. See `billing_client.testing`.
+"""Fixtures for the tests of those who call the service. See `billing_service.testing`.
 
 `prepaid_billing_service` and `prepaid_billing_client` are new and empty for each test. `prepaid_billing_shared_service` and
 `prepaid_billing_shared_client` are there for the whole run, and each test takes an account of its own by
 `prepaid_billing_account_id`: a start is paid for once.
 
-Beside the package and not in it: pytest imports this at its start in every project that has the client, and the package brings gRPC, which
-reads its environment when it is imported; a project's conftest.py comes later."""
+pytest imports this at its start in every project that has the service, before the project's conftest.py. gRPC reads its environment when
+it is imported, so nothing here imports it before a fixture is used.
+"""
 
 import secrets
 from collections.abc import Iterator
@@ -18,13 +18,14 @@ ACCOUNT_ID_MAX = 128
 
 if TYPE_CHECKING:
     from billing_client import BillingClient
-    from billing_client.testing import RunningService
+
+    from billing_service.testing import RunningService
 
 
 @pytest.fixture
 def prepaid_billing_service() -> "Iterator[RunningService]":
     """The real service on a port of its own, with an empty ledger."""
-    from billing_client.testing import running_billing_service
+    from billing_service.testing import running_billing_service
 
     with running_billing_service() as service:
         yield service
@@ -40,7 +41,7 @@ def prepaid_billing_client(prepaid_billing_service: "RunningService") -> "Iterat
 @pytest.fixture(scope="session")
 def prepaid_billing_shared_service() -> "Iterator[RunningService]":
     """The real service on a port of its own, with one ledger for all tests of this process."""
-    from billing_client.testing import running_billing_service
+    from billing_service.testing import running_billing_service
 
     with running_billing_service() as service:
         yield service
