@@ -1,4 +1,4 @@
-"""Roles with the rights that the README gives them, and no others."""
+"""Roles with the rights that docs/database.md gives them, and no others."""
 
 import re
 from contextlib import contextmanager
@@ -7,19 +7,19 @@ from urllib.parse import urlsplit
 
 from databases import execute_on, run_apart
 
-README = Path(__file__).parents[1] / "README.md"
+DOCUMENT = Path(__file__).parents[1] / "docs" / "database.md"
 
 
-def readme_statements():
-    """The statements of the README's block on rights, in order."""
-    block = README.read_text(encoding="utf-8").partition("<!-- grants -->\n```sql\n")[2].partition("```")[0]
+def documented_statements():
+    """The statements of the document's block on rights, in order."""
+    block = DOCUMENT.read_text(encoding="utf-8").partition("<!-- grants -->\n```sql\n")[2].partition("```")[0]
     lines = (line.partition("--")[0].rstrip() for line in block.splitlines())
     return [" ".join(statement.split()) for statement in "\n".join(lines).split(";") if statement.strip()]
 
 
 def grants(role):
     """Those that the serving role needs once the tables are there, for a role of another name."""
-    return [re.sub(r"TO billing$", f"TO {role}", statement) for statement in readme_statements() if statement.endswith("TO billing")]
+    return [re.sub(r"TO billing$", f"TO {role}", statement) for statement in documented_statements() if statement.endswith("TO billing")]
 
 
 @contextmanager

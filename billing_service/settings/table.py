@@ -1,4 +1,4 @@
-"""The README's table of settings, made from the settings themselves."""
+"""The table of settings in docs/settings.md, made from the settings themselves."""
 
 from pydantic import SecretStr
 

@@ -220,7 +220,7 @@ async def test_metrics_over_http():
 
 
 async def test_a_caller_that_pings_too_often_is_told_by_its_transport_alone():
-    """gRPC gives no room for a reason of ours: the README says what callers see, and the client pings as seldom as it must."""
+    """gRPC gives no room for a reason of ours: docs/clients.md says what callers see, and the client pings as seldom as it must."""
     often = [("grpc.keepalive_time_ms", 100), ("grpc.http2.max_pings_without_data", 0), ("grpc.use_local_subchannel_pool", 1)]
     async with edge_server({"DeductCredits": Gate().wait}) as edge, grpc.aio.insecure_channel(edge.address, often) as channel:
         with pytest.raises(grpc.aio.AioRpcError) as caught:

@@ -2,39 +2,86 @@
 
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+import typer
 
+from billing_service.cli import app
 from billing_service.settings.table import settings_table
+from webhook_gateway.settings import GatewaySettings
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENTS = sorted(path for path in ROOT.rglob("*.md") if not {".venv", ".run", "build", "node_modules", ".git"} & set(path.parts))
-LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)")
+LISTED = subprocess.run(
+    ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "*.md"], cwd=ROOT, capture_output=True, text=True, check=True
+).stdout
+DOCUMENTS = sorted(ROOT / name for name in LISTED.split("\0") if name and (ROOT / name).exists())
+LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]*)(?:#([^)\s]+))?\)")
+CODE = re.compile(r"^```sh\n(.*?)^```|`([^`\n]+)`", re.MULTILINE | re.DOTALL)
+COMMAND = re.compile(r"(?:^|[\s/;=])billing ([a-z]+)(?: ([a-z]+))?", re.MULTILINE)
 
 
 def test_the_settings_table_is_the_settings():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
     table = text.partition("<!-- settings -->\n")[2].partition("<!-- /settings -->")[0]
     assert table == settings_table()
 
 
+def test_the_table_of_the_gateway_has_each_of_its_settings():
+    text = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8").partition("## The gateway")[2]
+    named = re.findall(r"`([A-Z_]+)`", "".join(line.split("|")[1] for line in text.splitlines() if line.startswith("| `")))
+    assert sorted(named) == sorted(name.upper() for name in GatewaySettings.model_fields)
+
+
+def anchors(document):
+    """Of its headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", document.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_links_lead_somewhere(document):
-    targets = [target for target in LINK.findall(document.read_text(encoding="utf-8")) if "://" not in target]
-    missing = [target for target in targets if not (document.parent / target).exists()]
+    missing = []
+    for target, anchor in LINK.findall(document.read_text(encoding="utf-8")):
+        path = document.parent / target if target else document
+        if "://" not in target and (not path.exists() or (anchor and anchor not in anchors(path))):
+            missing.append((target, anchor))
     assert missing == []
 
 
-def test_the_commands_of_the_readme_exist():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    named = set(re.findall(r"\bbilling ((?:keys|purchases|refunds|accounts|events) [a-z]+|[a-z]+)\b", text)) - {"service", "provider"}
-    offered = {command for command in named if _offered(command)}
-    assert named
-    assert named - offered == set()
+def test_each_document_is_reached_from_the_readme():
+    """By links, however many."""
+    reached, waiting = set(), [ROOT / "README.md"]
+    while waiting:
+        document = waiting.pop()
+        if document not in reached:
+            reached.add(document)
+            targets = [(document.parent / target).resolve() for target, _ in LINK.findall(document.read_text(encoding="utf-8")) if target]
+            waiting += [target for target in targets if target.suffix == ".md" and target.exists()]
+    assert [str(path.relative_to(ROOT)) for path in DOCUMENTS if path not in reached] == []
 
 
-def _offered(command: str) -> bool:
-    arguments = [sys.executable, "-m", "billing_service.cli", *command.split(), "--help"]
-    return subprocess.run(arguments, cwd=ROOT, capture_output=True, check=False).returncode == 0
+def shown_commands(text):
+    code = "\n".join(block or inline for block, inline in CODE.findall(text))
+    return set(COMMAND.findall(code))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_commands_that_are_shown_exist(document):
+    offered = typer.main.get_command(app).commands
+    missing = []
+    for first, second in shown_commands(document.read_text(encoding="utf-8")):
+        command = offered.get(first)
+        if command is None or (hasattr(command, "commands") and second and second not in command.commands):
+            missing.append(f"billing {first} {second}")
+    assert missing == []
+
+
+def test_what_counts_as_a_command_that_is_shown():
+    text = "the `billing keys list` of\n```sh\nA=b .run/bin/billing balance alice   # billing service\n```\nand no billing serve"
+    assert shown_commands(text) == {("keys", "list"), ("balance", "alice"), ("service", "")}
+
+
+def test_the_readme_and_what_it_leads_to_show_commands():
+    shown = {first for document in DOCUMENTS for first, _ in shown_commands(document.read_text(encoding="utf-8"))}
+    assert {"serve", "migrate", "keys", "purchases", "balance", "backup", "restore", "verify"} <= shown

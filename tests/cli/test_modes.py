@@ -129,7 +129,7 @@ async def test_a_backup_goes_back_where_its_mode_is_said(billing, database, name
 
 @SQLITE
 async def test_play_money_of_the_sandbox_never_reaches_a_live_service(billing, processes, database, tmp_path):
-    """Copied as the panel of `billing dev` says, restored as the README says, without a setting; then started with a live key."""
+    """Copied as the panel of `billing dev` says, restored as docs/operations.md says, without a setting; then started with a live key."""
     await made(database, "sandbox")
     copied = await asyncio.to_thread(billing, "backup", "copy.db", DATABASE_URL=database.url)
     assert copied.exit_code == 0, copied.output

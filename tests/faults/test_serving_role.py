@@ -1,4 +1,4 @@
-"""Every operation runs as a role that has the rights of the README, and no others."""
+"""Every operation runs as a role that has the rights of docs/database.md, and no others."""
 
 import os
 

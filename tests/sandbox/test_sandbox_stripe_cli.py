@@ -89,8 +89,8 @@ LISTEN = re.compile(r"stripe (listen [^`\n]*?--forward-to \S+?/webhooks/stripe)"
 
 
 def listen_lines() -> list[list[str]]:
-    """The arguments of `stripe listen`, as the README and `billing dev` say them."""
-    said = (PROJECT / "README.md").read_text() + (PROJECT / "billing_service" / "cli" / "dev.py").read_text()
+    """The arguments of `stripe listen`, as docs/payments.md and `billing dev` say them."""
+    said = (PROJECT / "docs" / "payments.md").read_text() + (PROJECT / "billing_service" / "cli" / "dev.py").read_text()
     return [line.replace("{stack.gateway_url}", "http://127.0.0.1:8080").split() for line in LISTEN.findall(said)]
 
 
@@ -108,7 +108,7 @@ async def listen(cli: Path, home: Path, arguments: list[str]) -> str:
 async def test_what_is_said_of_listening_is_taken_by_stripes_command(tmp_path: Path) -> None:
     """As far as it goes without Stripe: it took the arguments, and asked for a session."""
     cli, lines = stripe_cli(), listen_lines()
-    assert len(lines) == 2, "the README and `billing dev` say how"
+    assert len(lines) == 2, "docs/payments.md and `billing dev` say how"
     for arguments in lines:
         output = await listen(cli, tmp_path, arguments)
         assert "Error while authenticating with Stripe" in output

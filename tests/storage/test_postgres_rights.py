@@ -7,7 +7,7 @@ import pytest
 from ledger_setup import open_account
 from postgres_programs import PASSWORD
 from raw_units import read_unit
-from serving_role import readme_statements
+from serving_role import documented_statements
 from sqlalchemy.exc import ProgrammingError
 
 from billing_service.domain.refusals import Failure, Reason
@@ -24,11 +24,11 @@ RIGHTS = [(table, right) for table, rights in SERVING.items() for right in right
 
 
 class Shared:
-    """A migrated database on a server of the test's own, with the README's roles."""
+    """A migrated database on a server of the test's own, with the roles of docs/database.md."""
 
     def __init__(self, server):
         self._server = server
-        before, after = readme_statements()[:4], readme_statements()[4:]
+        before, after = documented_statements()[:4], documented_statements()[4:]
         assert all("SCHEMA" in text or "ROLE" in text for text in before)
         server.do("CREATE DATABASE shared", "SELECT 1")
         server.do(
@@ -95,7 +95,7 @@ async def test_each_right_that_is_missing_is_named_at_the_start(shared):
         shared.as_owner(f"REVOKE {right} ON {table} FROM billing")
         with pytest.raises(CannotConnectError) as caught:
             await open_postgres(shared.serving)
-        words = f"the database can't be used: the role billing lacks {right} on {table}; the README has the GRANTs"
+        words = f"the database can't be used: the role billing lacks {right} on {table}; docs/database.md has the GRANTs"
         assert str(caught.value) == words
         shared.as_owner(f"GRANT {right} ON {table} TO billing")
     await (await open_postgres(shared.serving)).close()
@@ -103,7 +103,7 @@ async def test_each_right_that_is_missing_is_named_at_the_start(shared):
 
 async def test_all_that_is_missing_is_named_at_once(shared):
     shared.as_owner("REVOKE ALL ON lots FROM billing", "REVOKE INSERT, UPDATE ON accounts FROM billing")
-    with pytest.raises(CannotConnectError, match="lacks INSERT, UPDATE on accounts; SELECT, INSERT, UPDATE on lots; the README"):
+    with pytest.raises(CannotConnectError, match=r"lacks INSERT, UPDATE on accounts; SELECT, INSERT, UPDATE on lots; docs/database\.md"):
         await open_postgres(shared.serving)
 
 
@@ -112,7 +112,7 @@ async def test_a_schema_that_is_not_seen(shared):
     with pytest.raises(CannotConnectError) as caught:
         await open_postgres(shared.serving)
     assert "the role billing can't see accounts, alembic_version, api_keys, " in str(caught.value)
-    assert "transactions: USAGE of the schema or a search_path is missing; the README has the GRANTs" in str(caught.value)
+    assert "transactions: USAGE of the schema or a search_path is missing; docs/database.md has the GRANTs" in str(caught.value)
 
 
 async def test_to_verify_takes_no_more_than_reading(shared, clock, ids):
@@ -126,10 +126,10 @@ async def test_to_verify_takes_no_more_than_reading(shared, clock, ids):
         assert (found.accounts, found.differences) == (1, [])
     finally:
         await store.close()
-    with pytest.raises(CannotConnectError, match="lacks INSERT, UPDATE on accounts; "):
+    with pytest.raises(CannotConnectError, match=r"lacks INSERT, UPDATE on accounts; "):
         await open_postgres(shared.serving)
     shared.as_owner("REVOKE SELECT ON entries FROM billing")
-    with pytest.raises(CannotConnectError, match="the role billing lacks SELECT on entries; the README"):
+    with pytest.raises(CannotConnectError, match=r"the role billing lacks SELECT on entries; docs/database\.md"):
         await open_postgres(shared.serving, writes=False)
 
 
@@ -139,7 +139,7 @@ async def test_rights_that_are_taken_away_are_seen_by_the_probe(shared):
         for table, right in RIGHTS:
             await store.probe()
             shared.as_owner(f"REVOKE {right} ON {table} FROM billing")
-            with pytest.raises(Failure, match=re.escape(f"the role billing lacks {right} on {table}; the README has the GRANTs")):
+            with pytest.raises(Failure, match=re.escape(f"the role billing lacks {right} on {table}; docs/database.md has the GRANTs")):
                 await store.probe()
             shared.as_owner(f"GRANT {right} ON {table} TO billing")
         await store.probe()

@@ -1,4 +1,4 @@
-"""The rights that a role is asked for are those that the statements need, no more and no less, and those that the README grants."""
+"""The rights that a role is asked for are those that the statements need, no more and no less, and those that docs/database.md grants."""
 
 import gc
 import importlib
@@ -11,7 +11,7 @@ from billing_service.storage.postgres_rights import READING, SERVING
 from billing_service.storage.schema import APPEND_ONLY, metadata
 from billing_service.storage.statements import Statement, compile_statement, postgresql_dialect
 
-README = Path(__file__).parents[2] / "README.md"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "database.md"
 NEVER_RUN = {("audit_records", "UPDATE")}
 """Every table of records has a statement that replaces one; nobody runs that of the audit log, and a trigger would refuse it."""
 NEEDED_BY = (
@@ -60,8 +60,8 @@ def test_every_table_is_read_and_what_is_never_changed_stays_so():
     assert all(SERVING[table] == ("SELECT", "INSERT") for table in APPEND_ONLY)
 
 
-def test_the_readme_grants_them():
-    block = README.read_text(encoding="utf-8").partition("<!-- grants -->")[2].partition("<!-- /grants -->")[0]
+def test_the_document_grants_them():
+    block = DOCUMENT.read_text(encoding="utf-8").partition("<!-- grants -->")[2].partition("<!-- /grants -->")[0]
     found = re.findall(r"GRANT ([A-Z, ]+) ON ([a-z_,\s]+) TO billing;", block)
     written = {(table, right) for rights, tables in found for table in re.split(r",\s+", tables) for right in rights.split(", ")}
     assert written == granted(SERVING)
