@@ -12,7 +12,7 @@ __all__ = ["Database", "DatabaseUrlInvalid", "PostgresServer", "SqliteFile", "pa
 
 _SCHEME = re.compile(r"(sqlite|postgres(?:ql)?)(?:\+(?:aiosqlite|pysqlite|asyncpg|psycopg2?))?://", re.IGNORECASE | re.ASCII)
 """SQLAlchemy's names of drivers are left out: the service brings its own."""
-_FORMS: Final = "must be sqlite:///file or postgresql://user:password@host/database"
+_FORMS: Final = "must be sqlite:///file or postgresql://host/database"
 _IN_MEMORY = (":memory:", "file:")
 
 
@@ -48,6 +48,6 @@ def _sqlite_file(rest: str) -> SqliteFile:
     path = rest.removeprefix("/")
     if "?" in path:
         raise DatabaseUrlInvalid("has a ? in it, and SQLite takes no options here")
-    if not path or path.endswith("/"):
+    if path.rpartition("/")[2] in ("", ".", ".."):
         raise DatabaseUrlInvalid("must name a file after sqlite:///")
     return SqliteFile(Path(path))

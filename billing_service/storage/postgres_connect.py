@@ -16,8 +16,13 @@ CONNECT_TIMEOUT_S: Final = 5.0
 """For each address, where DATABASE_URL has no connect_timeout."""
 APPLICATION_NAME: Final = "prepaid-billing"
 _STARTING_UP: Final = "57P03"
+_HUNG_UP: Final = (asyncpg.ConnectionDoesNotExistError, EOFError)
+"""What answers takes connections and closes them: a balancer without a server does."""
 _AUTHORITY_UNKNOWN: Final = frozenset({18, 19, 20, 21})
 """OpenSSL's codes for a certificate whose authority is not among those that are trusted."""
+
+
+_TRUST_FILES: Final = {"sslrootcert": "certificate", "sslcrl": "list of revoked certificates"}
 
 
 class CannotConnectError(Exception):
@@ -71,7 +76,7 @@ async def _connect_to(server: PostgresServer, address: Address, attributes: str,
     except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, EOFError) as error:
         words = _words(error, server, address)
         state = getattr(error, "sqlstate", None)
-        if isinstance(error, OSError | asyncpg.TargetServerAttributeNotMatched) or state == _STARTING_UP:
+        if isinstance(error, (OSError, *_HUNG_UP, asyncpg.TargetServerAttributeNotMatched)) or state == _STARTING_UP:
             raise _NextAddressError(words) from error
         raise CannotConnectError(f"the database can't be used: {address}: {words}", state) from error
     if not address.is_socket:
@@ -138,6 +143,9 @@ def _words(error: BaseException, server: PostgresServer, address: Address) -> st
     """What went wrong, in one line: the server's words where they are its own, else what they mean here."""
     if isinstance(error, asyncpg.TargetServerAttributeNotMatched):
         return f"the server there is not what target_session_attrs={server.target_session_attrs} asks for"
+    if isinstance(error, _HUNG_UP) or (isinstance(error, ConnectionError) and not error.errno and "rejected" not in str(error)):
+        may_want_ours = server.sslmode_at(address) != "disable" and "sslcert" not in server.tls
+        return f"it closed the connection: is it PostgreSQL?{' Does it want a client certificate (sslcert)?' if may_want_ours else ''}"
     if isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError | asyncpg.InternalClientError):
         return first_line(error)
     if isinstance(error, TimeoutError):
@@ -145,7 +153,8 @@ def _words(error: BaseException, server: PostgresServer, address: Address) -> st
     if isinstance(error, ssl.SSLCertVerificationError):
         return _certificate_words(error, server)
     if isinstance(error, ssl.SSLError):
-        return f"TLS failed: {getattr(error, 'reason', None) or first_line(error)}"
+        reason, unusable = getattr(error, "reason", None), _unusable_file(server)
+        return f"TLS failed: {unusable}{f' ({reason})' if reason else ''}" if unusable else f"TLS failed: {reason or first_line(error)}"
     if isinstance(error, socket.gaierror):
         return f"the host is unknown: {error.strerror}"
     if "rejected SSL upgrade" in str(error):
@@ -153,6 +162,22 @@ def _words(error: BaseException, server: PostgresServer, address: Address) -> st
     if isinstance(error, FileNotFoundError) and not address.is_socket:
         return "a file that DATABASE_URL names is not there"
     return os.strerror(error.errno) if isinstance(error, OSError) and error.errno else first_line(error)
+
+
+def _unusable_file(server: PostgresServer) -> str | None:
+    """Which of the URL's files is the reason that TLS failed: OpenSSL names none."""
+    context, given = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), server.tls
+    try:
+        for word, contents in _TRUST_FILES.items():
+            if given.get(word, SYSTEM_ROOTS) != SYSTEM_ROOTS:
+                unusable = f"{word} has no {contents} in PEM"
+                context.load_verify_locations(given[word])
+        unusable = "sslcert has no certificate in PEM, or sslkey and sslpassword are not its own"
+        if "sslcert" in given:
+            context.load_cert_chain(given["sslcert"], given.get("sslkey"), lambda: given.get("sslpassword", ""))
+    except (OSError, ValueError):
+        return unusable
+    return None
 
 
 def _certificate_words(error: ssl.SSLCertVerificationError, server: PostgresServer) -> str:

@@ -93,7 +93,7 @@ def parse_postgres_url(rest: str) -> PostgresServer:
     words = {name: value for name, value in words.items() if value}
     _check_values(words)
     if "dbname" not in words:
-        raise DatabaseUrlInvalid("must name the database: postgresql://user:password@host/database")
+        raise DatabaseUrlInvalid("must name the database: postgresql://host/database")
     server = PostgresServer(
         addresses=_addresses(words.get("host", ""), words.get("port", "")),
         database=words["dbname"],

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from cli_running import FREE_PORTS, PEPPER, STRIPE_KEY, WEBHOOK_SECRET, service_settings
 from postgres_programs import HOST, PASSWORD, own_server, pgbouncer, started
-from tls_relay import Authority, Relay, silent_port
+from tls_relay import Authority, Relay, closing_port, silent_port
 
 from billing_service import cli
 
@@ -49,11 +49,13 @@ REFUSED_URLS = [
     (f"postgresql://u:{PASSWORD}@h:5432a/d", "DATABASE_URL: has a port that is no number from 1 to 65535"),
     (f"postgresql://u:{PASSWORD}/x@h/d", "DATABASE_URL: has an @ after a /"),
     (f"postgresql://u:{PASSWORD}%@h/d", "DATABASE_URL: has a % that begins no encoded character"),
-    (f"postgresql://u:{PASSWORD}@h", "DATABASE_URL: must name the database"),
-    (f"mysql://u:{PASSWORD}@h/d", "DATABASE_URL: must be sqlite:///file or postgresql://"),
+    (f"postgresql://u:{PASSWORD}@h", "DATABASE_URL: must name the database: postgresql://host/database"),
+    (f"mysql://u:{PASSWORD}@h/d", "DATABASE_URL: must be sqlite:///file or postgresql://host/database"),
     ("sqlite:///:memory:", "DATABASE_URL: must name a file after sqlite:///: the service opens several connections"),
     ("sqlite://ledger.db", "DATABASE_URL: needs three slashes"),
     ("sqlite:///ledger.db?mode=ro", "DATABASE_URL: has a ? in it"),
+    ("sqlite:///.", "DATABASE_URL: must name a file"),
+    ("sqlite:///var/..", "DATABASE_URL: must name a file"),
 ]
 
 
@@ -82,7 +84,7 @@ def test_urls_that_cannot_be_read(billing, command):
         assert said[0].startswith(words), (url, said)
 
 
-def not_there(server, silent):
+def not_there(server, silent, closing):
     """URLs that lead nowhere, or to something that refuses, each with what is said."""
     tls = server.tls_port
     timed_out = f"can't be reached: 127.0.0.1:{silent}: no answer within 1 s"
@@ -91,6 +93,8 @@ def not_there(server, silent):
     yield server.url(host="localhost", port=1), "can't be reached: localhost:1: "
     yield server.url(port=silent, connect_timeout="1", sslmode="disable"), timed_out
     yield server.url(port=silent, connect_timeout="1", sslmode="require"), timed_out
+    yield server.url(port=closing, sslmode="disable"), f"can't be reached: 127.0.0.1:{closing}: it closed the connection: is it PostgreSQL?"
+    yield server.url(port=closing, sslmode="require"), f"can't be reached: 127.0.0.1:{closing}: |it closed the connection|Connection reset"
     yield server.url(host="no-such-host.invalid"), f"can't be reached: no-such-host.invalid:{tls}: the host is unknown: "
     yield server.url(host="no-such-host.invalid,127.0.0.1", port=1), "; 127.0.0.1:1: Connection refused"
     yield f"postgresql://u:{PASSWORD}@/d?host=/no/such", "can't be reached: /no/such/.s.PGSQL.5432: No such file or directory"
@@ -117,8 +121,12 @@ def not_trusted(server, directory, stack):
     yield server.url(sslmode="verify-full", sslrootcert="system"), "sslrootcert=FILE names the certificate of its authority"
     yield server.url(port=elsewhere.port, sslmode="verify-full", **root), "certificate is not valid for '127.0.0.1'"
     yield server.url(port=certified.port, sslmode="verify-full", **root), f"127.0.0.1:{certified.port}: "
-    yield server.url(sslmode="verify-full", sslrootcert=str(not_text)), "TLS failed: "
-    yield server.url(sslmode="verify-full", sslcert=str(not_text), **root), "TLS failed: "
+    yield server.url(sslmode="verify-full", sslrootcert=str(not_text)), "TLS failed: sslrootcert has no certificate in PEM"
+    yield server.url(sslmode="verify-full", sslcrl=str(not_text), **root), "TLS failed: sslcrl has no list of revoked certificates in PEM"
+    own = "TLS failed: sslcert has no certificate in PEM, or sslkey and sslpassword are not its own"
+    yield server.url(sslmode="verify-full", sslcert=str(not_text), **root), own
+    yield server.url(sslmode="require", sslcert=str(not_text), sslkey=str(not_text)), own
+    yield server.url(sslmode="verify-full", sslrootcert="system", sslcert=str(not_text)), own
 
 
 @pytest.fixture(scope="module")
@@ -126,10 +134,10 @@ def around(tmp_path_factory):
     """(a server, wrong URLs with their words): servers and relays that are not what a URL says of them."""
     with ExitStack() as stack:
         server = started(stack, own_server("wheel"))
-        silent = stack.enter_context(silent_port())
+        silent, closing = stack.enter_context(silent_port()), stack.enter_context(closing_port())
         server.do("CREATE DATABASE guarded", "SELECT 1")
         server.do("CREATE ROLE poor LOGIN PASSWORD 'canary4242'", "REVOKE ALL ON SCHEMA public FROM PUBLIC", "SELECT 1", database="guarded")
-        yield server, [*not_there(server, silent), *not_trusted(server, tmp_path_factory.mktemp("authorities"), stack)]
+        yield server, [*not_there(server, silent, closing), *not_trusted(server, tmp_path_factory.mktemp("authorities"), stack)]
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)

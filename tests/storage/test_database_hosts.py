@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 from connecting import look, refusal
 from postgres_programs import HOST, PASSWORD
-from tls_relay import silent_port
+from tls_relay import closing_port, silent_port
 
 from billing_service.storage.database_url import parse_database_url
 from billing_service.storage.migrate import check_schema, migrate
@@ -73,6 +73,15 @@ async def test_a_dead_first_host(own_postgres):
     assert words.startswith("the database can't be reached: 127.0.0.1:1: ")
     assert "; no-such-host.invalid:5432: the host is unknown: " in words
     assert words.endswith(f"; 127.0.0.1:{silent}: no answer within 1 s")
+
+
+@pytest.mark.parametrize("mode", ["disable", "prefer", "require"])
+async def test_a_first_host_that_hangs_up(own_postgres, mode):
+    """As a balancer does that has no server."""
+    with closing_port() as closing:
+        port = own_postgres.plain_port if mode == "disable" else own_postgres.tls_port
+        url = f"postgresql://postgres:{PASSWORD}@127.0.0.1:{closing},127.0.0.1:{port}/postgres?sslmode={mode}"
+        assert await look(url) == (mode != "disable", 1)
 
 
 async def test_a_refusal_of_the_password_asks_no_other_host(own_postgres):

@@ -151,7 +151,7 @@ async def test_a_client_certificate(own_postgres, monkeypatch, roots):
         given = own_postgres.url(port=relay.port, sslmode="verify-full", sslcert=str(chain), sslkey=str(key), **trust)
         assert await look(given) == (True, 1)
         words = await refusal(own_postgres.url(port=relay.port, sslmode="verify-full", **trust))
-        assert "ALERT_CERTIFICATE_REQUIRED" in words or "connection was closed" in words
+        assert "ALERT_CERTIFICATE_REQUIRED" in words or "Does it want a client certificate (sslcert)?" in words
         wrong = own_postgres.url(
             port=relay.port, sslmode="verify-full", sslcert=str(chain), sslkey=str(own_postgres.certificate[1]), **trust
         )
