@@ -61,8 +61,8 @@ class Account(_message.Message):
     account_id: _builtins.str
     """The caller's own id: 1 to 128 printable characters, compared byte by byte."""
     email: _builtins.str
-    """E-mail address for receipts; may be empty. At most 320 characters. Accounts of older versions may have one that Stripe refuses; they
-    buy without a Stripe customer.
+    """E-mail address for receipts; may be empty. At most 320 characters. Accounts of older versions may have one that Stripe refuses:
+    they buy without a Stripe customer.
     """
     name: _builtins.str
     """Display name; may be empty. At most 256 characters."""
@@ -77,18 +77,18 @@ class Account(_message.Message):
     account_version: _builtins.int
     """Number of ledger transactions of this account; grows by one with each."""
     debt_max_microcredits: _builtins.int
-    """How far deductions with ALLOW_DEBT may bring the debt, in microcredits: what was set for the account, else the service's setting
-    (10,000 credits by default), or the overdraft limit where that is higher.
+    """The most debt that deductions with ALLOW_DEBT may bring about, in microcredits. It is what was set for the account, else the service's
+    setting (10,000 credits by default). A higher overdraft limit counts in its place.
     """
     balance_microcredits: _builtins.int
-    """What the account's credits come to less its debt, in microcredits, as last booked; below 0 when it owes more than it has. Credits that
-    are not yet effective count, and so do expired ones until their expiry is booked. GetBalance says what may be spent.
+    """The account's credits less its debt, in microcredits, as last booked; below 0 when it owes more than it has. Credits that are not yet
+    effective count. Expired credits count until their expiry is booked. GetBalance has what may be spent.
     """
     debt_microcredits: _builtins.int
     """Owed, in microcredits, 0 or more; the same as Balance.debt_microcredits."""
     @_builtins.property
     def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """The caller's own notes: at most 50 pairs, keys of 1 to 40 and values of at most 500 characters. Stripe is not told of them."""
+        """The caller's own notes: at most 50 pairs, keys of 1 to 40 and values of at most 500 characters. They are not sent to Stripe."""
 
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
@@ -121,7 +121,7 @@ Global___Account: _TypeAlias = Account  # noqa: Y015
 
 @_typing.final
 class Balance(_message.Message):
-    """What an account holds, derived from its ledger entries. Categories add up to available."""
+    """What an account has, derived from its ledger entries. Categories add up to available."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -139,11 +139,11 @@ class Balance(_message.Message):
     account_id: _builtins.str
     """The account."""
     available_microcredits: _builtins.int
-    """What a deduction may spend now, in microcredits; 0 while debt stands or the account is frozen. The overdraft limit is not part of it."""
+    """What a deduction may spend now, in microcredits; 0 while there is debt or the account is frozen. The overdraft limit is not part of it."""
     held_microcredits: _builtins.int
     """Reserved by open holds, in microcredits."""
     frozen_microcredits: _builtins.int
-    """There but not spendable, in microcredits: set aside for a refund in progress, not yet effective, or all that a frozen account holds."""
+    """There but not spendable, in microcredits: set aside for a refund in progress, not yet effective, or all credits of a frozen account."""
     debt_microcredits: _builtins.int
     """Owed, in microcredits; settled first by later grants."""
     promotional_microcredits: _builtins.int
@@ -224,9 +224,9 @@ class CreateAccountRequest(_message.Message):
     name: _builtins.str
     """Optional display name."""
     referral_code: _builtins.str
-    """Optional: the referral code of the account that referred this one; the same effect as ApplyReferral, in the same transaction."""
+    """Optional: the referral code of the account that referred this one. It has the effect of ApplyReferral, in the same transaction."""
     idempotency_key: _builtins.str
-    """Required, 1 to 255 printable characters; see the README on idempotency."""
+    """Required, 1 to 255 printable characters."""
     @_builtins.property
     def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Optional notes. See Account.metadata."""
@@ -323,7 +323,7 @@ Global___AccountMetadata: _TypeAlias = AccountMetadata  # noqa: Y015
 
 @_typing.final
 class UpdateAccountRequest(_message.Message):
-    """Changes what is known of an account. What is absent stays as it is; one of email, name and metadata is required."""
+    """Changes what is known of an account. Absent fields stay as they are. One of email, name and metadata is required."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -339,10 +339,10 @@ class UpdateAccountRequest(_message.Message):
     name: _builtins.str
     """New display name, at most 256 characters; empty: none from now on. Absent: unchanged."""
     idempotency_key: _builtins.str
-    """Required, 1 to 255 printable characters; see the README on idempotency. A repeat tells Stripe again what it did not take."""
+    """Required, 1 to 255 printable characters. A repeat sends Stripe again what did not reach it."""
     @_builtins.property
     def metadata(self) -> Global___AccountMetadata:
-        """New notes in the place of all that there are; without entries: none from now on. Absent: unchanged."""
+        """New notes, which replace all earlier ones; without entries: none from now on. Absent: unchanged."""
 
     def __init__(
         self,
@@ -427,7 +427,7 @@ class GetAccountResponse(_message.Message):
     ACCOUNT_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def account(self) -> Global___Account:
-        """The account as it stands."""
+        """The account as it is now."""
 
     def __init__(
         self,

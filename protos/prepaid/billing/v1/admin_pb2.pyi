@@ -41,7 +41,7 @@ class _StripeEventStatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Str
     """Processing failed; Stripe tries again, and so may an operator."""
 
 class StripeEventStatus(_StripeEventStatus, metaclass=_StripeEventStatusEnumTypeWrapper):
-    """Where an event of the inbox stands."""
+    """State of an event in the inbox."""
 
 STRIPE_EVENT_STATUS_UNSPECIFIED: StripeEventStatus.ValueType  # 0
 """Never sent by the service; in a filter: every status."""
@@ -78,7 +78,7 @@ class GrantCreditsRequest(_message.Message):
     priority: _builtins.int
     """0 to 100, 0 is spent first; absent: 50."""
     reason: _builtins.str
-    """Required: why, for statement and audit log. 1 to 500 characters."""
+    """Required: why, for history and audit log. 1 to 500 characters."""
     idempotency_key: _builtins.str
     """Required, 1 to 255 printable characters."""
     @_builtins.property
@@ -160,9 +160,11 @@ class AdjustCreditsRequest(_message.Message):
     account_id: _builtins.str
     """Required. NOT_FOUND (ACCOUNT_NOT_FOUND) when there is none."""
     amount_microcredits: _builtins.int
-    """Required, not 0: microcredits to add (a promotional lot), or to take in burn-down order when negative. Taking more than is there is INSUFFICIENT_CREDITS."""
+    """Required, not 0: microcredits to add as a promotional lot, or, when negative, to take in burn-down order. Taking more than is there:
+    FAILED_PRECONDITION (INSUFFICIENT_CREDITS).
+    """
     reason: _builtins.str
-    """Required: why, for statement and audit log. 1 to 500 characters."""
+    """Required: why, for history and audit log. 1 to 500 characters."""
     idempotency_key: _builtins.str
     """Required, 1 to 255 printable characters."""
     def __init__(
@@ -295,8 +297,8 @@ class SetOverdraftLimitRequest(_message.Message):
     idempotency_key: _builtins.str
     """Required, 1 to 255 printable characters."""
     debt_max_microcredits: _builtins.int
-    """What deductions with ALLOW_DEBT may bring the debt to: 0 to 1,000,000,000,000,000 microcredits; -1: the service's setting again.
-    Absent: unchanged. Debt above a lowered bound stays. Credits that are taken back become debt beyond it.
+    """The most debt that deductions with ALLOW_DEBT may bring about: 0 to 1,000,000,000,000,000 microcredits; -1: the service's setting again.
+    Absent: unchanged. Debt above a lowered bound stays. Credits that are taken back may become debt beyond the bound.
     """
     def __init__(
         self,
@@ -418,7 +420,7 @@ class StripeEvent(_message.Message):
     event_type: _builtins.str
     """Such as `refund.updated`."""
     status: Global___StripeEventStatus.ValueType
-    """Where it stands."""
+    """State of the event."""
     attempt_count: _builtins.int
     """How often it was tried."""
     error: _builtins.str
@@ -427,7 +429,7 @@ class StripeEvent(_message.Message):
     """The raw body as Stripe signed it; in the answer of ReplayStripeEvent and, where asked for, of ListStripeEvents."""
     @_builtins.property
     def receive_time(self) -> _timestamp_pb2.Timestamp:
-        """When it came first."""
+        """When it first arrived."""
 
     @_builtins.property
     def process_time(self) -> _timestamp_pb2.Timestamp:
@@ -526,7 +528,7 @@ class ReplayStripeEventRequest(_message.Message):
     event_id: _builtins.str
     """Required: `evt_…`. NOT_FOUND (STRIPE_EVENT_NOT_FOUND)."""
     idempotency_key: _builtins.str
-    """Required, 1 to 255 printable characters. Repeated, it tells how the event stood at the first answer; another key looks again."""
+    """Required, 1 to 255 printable characters. A repeat returns the first answer; another key tries the event again."""
     def __init__(
         self,
         *,
@@ -556,7 +558,7 @@ class ReplayStripeEventResponse(_message.Message):
     """Whether this is the answer to an earlier request of the same key."""
     @_builtins.property
     def event(self) -> Global___StripeEvent:
-        """The event as it stands now."""
+        """The event as it is now."""
 
     def __init__(
         self,
@@ -575,7 +577,7 @@ Global___ReplayStripeEventResponse: _TypeAlias = ReplayStripeEventResponse  # no
 
 @_typing.final
 class VerifyLedgerRequest(_message.Message):
-    """Asks to verify the ledger, in one answer or in parts. A ledger whose verification takes longer than a call may is verified in parts."""
+    """Asks to verify the ledger, in one answer or in parts. Use parts for a ledger whose verification takes longer than a call may."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -585,8 +587,8 @@ class VerifyLedgerRequest(_message.Message):
     account_id: _builtins.str
     """Only this account; empty: all of them."""
     page_size: _builtins.int
-    """Transactions after which a part ends, with the account that it is at: 1 to 1,000,000. More is cut to that; negative is refused.
-    0: everything in one answer. One account is never split: account_id has it in one answer.
+    """Transactions after which a part ends, once its last account is complete: 1 to 1,000,000. More is cut to that; negative is refused. 0:
+    everything in one answer. An account is never split over parts, so account_id is answered in one.
     """
     page_token: _builtins.str
     """From the previous part; account_id must be the same. Empty: from the start."""
@@ -658,7 +660,7 @@ class VerifyLedgerResponse(_message.Message):
     entry_count: _builtins.int
     """Entries read, in this part."""
     next_page_token: _builtins.str
-    """For the next part; empty on the last, and where everything is in one answer."""
+    """For the next part; empty on the last, and when everything is in one answer."""
     transaction_total: _builtins.int
     """Transactions of the whole ledger, counted before the first part; 0 in later parts, and where everything is in one answer."""
     @_builtins.property

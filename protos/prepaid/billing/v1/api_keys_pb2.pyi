@@ -36,7 +36,7 @@ class ApiKey(_message.Message):
     key_id: _builtins.str
     """Public part of the key."""
     caller: _builtins.str
-    """Name of the calling service; idempotency keys are scoped by it, so it stays the same over a rotation."""
+    """Name of the calling service. Idempotency keys are scoped by it, so it stays the same over a rotation."""
     @_builtins.property
     def scopes(self) -> _containers.RepeatedScalarFieldContainer[_scopes_pb2.Scope.ValueType]:
         """What it may do."""
@@ -89,7 +89,7 @@ class CreateApiKeyRequest(_message.Message):
     caller: _builtins.str
     """Required: name of the calling service, 1 to 64 characters of a-z, 0-9, '-', '_', '.'. A third live key of one caller is INVALID_FIELD."""
     idempotency_key: _builtins.str
-    """Required, 1 to 255 printable characters. A repeat answers without the secret: it is shown once and kept nowhere."""
+    """Required, 1 to 255 printable characters. A repeat answers without the secret, which is shown once and stored nowhere."""
     @_builtins.property
     def scopes(self) -> _containers.RepeatedScalarFieldContainer[_scopes_pb2.Scope.ValueType]:
         """Required: at least one."""

@@ -30,8 +30,8 @@ if _version_not_supported:
 
 
 class BillingServiceStub(object):
-    """Prepaid credits. Credits are int64 microcredits (1 credit = 1,000,000 = one US cent of list price); money is int64 in the
-    currency's smallest unit. Every RPC that changes something takes an idempotency key; every error carries google.rpc.ErrorInfo.
+    """Prepaid credits. Credits are int64 microcredits: 1 credit = 1,000,000 microcredits = one US cent of list price. Money is int64 in the
+    currency's smallest unit. Every RPC that changes something takes an idempotency key. Every error carries google.rpc.ErrorInfo.
     """
 
     def __init__(self, channel):
@@ -143,8 +143,8 @@ class BillingServiceStub(object):
 
 
 class BillingServiceServicer(object):
-    """Prepaid credits. Credits are int64 microcredits (1 credit = 1,000,000 = one US cent of list price); money is int64 in the
-    currency's smallest unit. Every RPC that changes something takes an idempotency key; every error carries google.rpc.ErrorInfo.
+    """Prepaid credits. Credits are int64 microcredits: 1 credit = 1,000,000 microcredits = one US cent of list price. Money is int64 in the
+    currency's smallest unit. Every RPC that changes something takes an idempotency key. Every error carries google.rpc.ErrorInfo.
     """
 
     def CreateAccount(self, request, context):
@@ -155,8 +155,8 @@ class BillingServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def UpdateAccount(self, request, context):
-        """Changes an account's e-mail address, name and notes, here and at Stripe. What Stripe does not take now, it is told again with the same
-        key, the next purchase, or its next event of the customer.
+        """Changes an account's e-mail address, name and notes, here and at Stripe. A change that does not reach Stripe now is sent again: by a
+        repeat of the key, by the next purchase, or at Stripe's next event of the customer.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -177,7 +177,7 @@ class BillingServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListTransactions(self, request, context):
-        """Reads a statement, newest first.
+        """Reads an account's history, newest first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -212,7 +212,7 @@ class BillingServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def CancelPurchase(self, request, context):
-        """Calls off an unpaid purchase.
+        """Cancels an unpaid purchase.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -227,39 +227,43 @@ class BillingServiceServicer(object):
 
     def BatchDeductCredits(self, request, context):
         """Spends credits many times in one call: 1 to 1,000 deductions, each with its own key and outcome. Durable when it answers. Ends with an
-        error only when nothing is known of any of them: repeat it whole, with the same keys.
+        error only when the outcome of every deduction is unknown: repeat the whole call, with the same keys.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def StreamDeductions(self, request_iterator, context):
-        """Spends credits as long as the stream lives: each request is a deduction with its own key, each answer its outcome, in the order of the
-        requests and durable when it arrives. At most 256 requests may be unanswered; more are not read, and HTTP/2 holds their sender back.
-        Its headers tell that it was accepted. Half-closed by its caller, it gives all answers and ends with OK. At a shutdown it answers what it has read and ends with UNAVAILABLE
-        (SHUTTING_DOWN); with a key that is no longer good it answers what it has read and ends with UNAUTHENTICATED or PERMISSION_DENIED.
-        However it ends, what has no answer is repeated with the same keys. A caller that vanishes takes nothing back.
+        """Spends credits on one stream. Each request is a deduction with its own key, and each answer is its outcome. Answers come in the order of
+        the requests, and are durable when they arrive. At most 256 requests may be unanswered. More are not read, and HTTP/2 holds the sender
+        back.
+
+        Response headers are sent once the stream is accepted. When the client half-closes, the service answers every outstanding request and
+        ends the stream with OK. At a shutdown it answers every request that it has read, and ends with UNAVAILABLE (SHUTTING_DOWN). If the API
+        key stops being valid, it answers every request that it has read, and ends with UNAUTHENTICATED or PERMISSION_DENIED.
+
+        However the stream ends, repeat the requests that have no answer, with the same keys. If the caller vanishes, what it sent is applied.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ReverseDeduction(self, request, context):
-        """Undoes a deduction, whole or in part: the caller's own of the last days, or any with the scope admin.
+        """Undoes a deduction, whole or in part: the caller's own of the last days, or, with the scope admin, any.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def QuoteRefund(self, request, context):
-        """Tells what a refund would do.
+        """Computes what a refund would do, without doing it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListRefunds(self, request, context):
-        """Reads an account's refunds, newest first, those begun at Stripe too.
+        """Reads an account's refunds, newest first, including refunds begun at Stripe.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -405,8 +409,8 @@ def add_BillingServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class BillingService(object):
-    """Prepaid credits. Credits are int64 microcredits (1 credit = 1,000,000 = one US cent of list price); money is int64 in the
-    currency's smallest unit. Every RPC that changes something takes an idempotency key; every error carries google.rpc.ErrorInfo.
+    """Prepaid credits. Credits are int64 microcredits: 1 credit = 1,000,000 microcredits = one US cent of list price. Money is int64 in the
+    currency's smallest unit. Every RPC that changes something takes an idempotency key. Every error carries google.rpc.ErrorInfo.
     """
 
     @staticmethod

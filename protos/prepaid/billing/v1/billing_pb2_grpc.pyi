@@ -31,8 +31,8 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class BillingServiceStub:
-    """Prepaid credits. Credits are int64 microcredits (1 credit = 1,000,000 = one US cent of list price); money is int64 in the
-    currency's smallest unit. Every RPC that changes something takes an idempotency key; every error carries google.rpc.ErrorInfo.
+    """Prepaid credits. Credits are int64 microcredits: 1 credit = 1,000,000 microcredits = one US cent of list price. Money is int64 in the
+    currency's smallest unit. Every RPC that changes something takes an idempotency key. Every error carries google.rpc.ErrorInfo.
     """
 
     @_typing.overload
@@ -42,15 +42,15 @@ class BillingServiceStub:
     CreateAccount: _grpc.UnaryUnaryMultiCallable[_accounts_pb2.CreateAccountRequest, _accounts_pb2.CreateAccountResponse]
     """Makes an account, and its Stripe customer where Stripe answers."""
     UpdateAccount: _grpc.UnaryUnaryMultiCallable[_accounts_pb2.UpdateAccountRequest, _accounts_pb2.UpdateAccountResponse]
-    """Changes an account's e-mail address, name and notes, here and at Stripe. What Stripe does not take now, it is told again with the same
-    key, the next purchase, or its next event of the customer.
+    """Changes an account's e-mail address, name and notes, here and at Stripe. A change that does not reach Stripe now is sent again: by a
+    repeat of the key, by the next purchase, or at Stripe's next event of the customer.
     """
     GetAccount: _grpc.UnaryUnaryMultiCallable[_accounts_pb2.GetAccountRequest, _accounts_pb2.GetAccountResponse]
     """Reads an account."""
     GetBalance: _grpc.UnaryUnaryMultiCallable[_accounts_pb2.GetBalanceRequest, _accounts_pb2.GetBalanceResponse]
     """Reads a balance."""
     ListTransactions: _grpc.UnaryUnaryMultiCallable[_transactions_pb2.ListTransactionsRequest, _transactions_pb2.ListTransactionsResponse]
-    """Reads a statement, newest first."""
+    """Reads an account's history, newest first."""
     ListPackages: _grpc.UnaryUnaryMultiCallable[_purchases_pb2.ListPackagesRequest, _purchases_pb2.ListPackagesResponse]
     """Reads what is for sale."""
     CreatePurchase: _grpc.UnaryUnaryMultiCallable[_purchases_pb2.CreatePurchaseRequest, _purchases_pb2.CreatePurchaseResponse]
@@ -60,26 +60,30 @@ class BillingServiceStub:
     ListPurchases: _grpc.UnaryUnaryMultiCallable[_purchases_pb2.ListPurchasesRequest, _purchases_pb2.ListPurchasesResponse]
     """Reads an account's purchases, newest first."""
     CancelPurchase: _grpc.UnaryUnaryMultiCallable[_purchases_pb2.CancelPurchaseRequest, _purchases_pb2.CancelPurchaseResponse]
-    """Calls off an unpaid purchase."""
+    """Cancels an unpaid purchase."""
     DeductCredits: _grpc.UnaryUnaryMultiCallable[_transactions_pb2.DeductCreditsRequest, _transactions_pb2.DeductCreditsResponse]
     """Spends credits. Durable when it answers."""
     BatchDeductCredits: _grpc.UnaryUnaryMultiCallable[_transactions_pb2.BatchDeductCreditsRequest, _transactions_pb2.BatchDeductCreditsResponse]
     """Spends credits many times in one call: 1 to 1,000 deductions, each with its own key and outcome. Durable when it answers. Ends with an
-    error only when nothing is known of any of them: repeat it whole, with the same keys.
+    error only when the outcome of every deduction is unknown: repeat the whole call, with the same keys.
     """
     StreamDeductions: _grpc.StreamStreamMultiCallable[_transactions_pb2.StreamDeductionsRequest, _transactions_pb2.StreamDeductionsResponse]
-    """Spends credits as long as the stream lives: each request is a deduction with its own key, each answer its outcome, in the order of the
-    requests and durable when it arrives. At most 256 requests may be unanswered; more are not read, and HTTP/2 holds their sender back.
-    Its headers tell that it was accepted. Half-closed by its caller, it gives all answers and ends with OK. At a shutdown it answers what it has read and ends with UNAVAILABLE
-    (SHUTTING_DOWN); with a key that is no longer good it answers what it has read and ends with UNAUTHENTICATED or PERMISSION_DENIED.
-    However it ends, what has no answer is repeated with the same keys. A caller that vanishes takes nothing back.
+    """Spends credits on one stream. Each request is a deduction with its own key, and each answer is its outcome. Answers come in the order of
+    the requests, and are durable when they arrive. At most 256 requests may be unanswered. More are not read, and HTTP/2 holds the sender
+    back.
+
+    Response headers are sent once the stream is accepted. When the client half-closes, the service answers every outstanding request and
+    ends the stream with OK. At a shutdown it answers every request that it has read, and ends with UNAVAILABLE (SHUTTING_DOWN). If the API
+    key stops being valid, it answers every request that it has read, and ends with UNAUTHENTICATED or PERMISSION_DENIED.
+
+    However the stream ends, repeat the requests that have no answer, with the same keys. If the caller vanishes, what it sent is applied.
     """
     ReverseDeduction: _grpc.UnaryUnaryMultiCallable[_transactions_pb2.ReverseDeductionRequest, _transactions_pb2.ReverseDeductionResponse]
-    """Undoes a deduction, whole or in part: the caller's own of the last days, or any with the scope admin."""
+    """Undoes a deduction, whole or in part: the caller's own of the last days, or, with the scope admin, any."""
     QuoteRefund: _grpc.UnaryUnaryMultiCallable[_refunds_pb2.QuoteRefundRequest, _refunds_pb2.QuoteRefundResponse]
-    """Tells what a refund would do."""
+    """Computes what a refund would do, without doing it."""
     ListRefunds: _grpc.UnaryUnaryMultiCallable[_refunds_pb2.ListRefundsRequest, _refunds_pb2.ListRefundsResponse]
-    """Reads an account's refunds, newest first, those begun at Stripe too."""
+    """Reads an account's refunds, newest first, including refunds begun at Stripe."""
     GetRefund: _grpc.UnaryUnaryMultiCallable[_refunds_pb2.GetRefundRequest, _refunds_pb2.GetRefundResponse]
     """Reads a refund, by its own id or by Stripe's."""
     Refund: _grpc.UnaryUnaryMultiCallable[_refunds_pb2.RefundRequest, _refunds_pb2.RefundResponse]
@@ -91,23 +95,23 @@ class BillingServiceStub:
 
 @_typing.type_check_only
 class BillingServiceAsyncStub(BillingServiceStub):
-    """Prepaid credits. Credits are int64 microcredits (1 credit = 1,000,000 = one US cent of list price); money is int64 in the
-    currency's smallest unit. Every RPC that changes something takes an idempotency key; every error carries google.rpc.ErrorInfo.
+    """Prepaid credits. Credits are int64 microcredits: 1 credit = 1,000,000 microcredits = one US cent of list price. Money is int64 in the
+    currency's smallest unit. Every RPC that changes something takes an idempotency key. Every error carries google.rpc.ErrorInfo.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateAccount: _aio.UnaryUnaryMultiCallable[_accounts_pb2.CreateAccountRequest, _accounts_pb2.CreateAccountResponse]  # type: ignore[assignment]
     """Makes an account, and its Stripe customer where Stripe answers."""
     UpdateAccount: _aio.UnaryUnaryMultiCallable[_accounts_pb2.UpdateAccountRequest, _accounts_pb2.UpdateAccountResponse]  # type: ignore[assignment]
-    """Changes an account's e-mail address, name and notes, here and at Stripe. What Stripe does not take now, it is told again with the same
-    key, the next purchase, or its next event of the customer.
+    """Changes an account's e-mail address, name and notes, here and at Stripe. A change that does not reach Stripe now is sent again: by a
+    repeat of the key, by the next purchase, or at Stripe's next event of the customer.
     """
     GetAccount: _aio.UnaryUnaryMultiCallable[_accounts_pb2.GetAccountRequest, _accounts_pb2.GetAccountResponse]  # type: ignore[assignment]
     """Reads an account."""
     GetBalance: _aio.UnaryUnaryMultiCallable[_accounts_pb2.GetBalanceRequest, _accounts_pb2.GetBalanceResponse]  # type: ignore[assignment]
     """Reads a balance."""
     ListTransactions: _aio.UnaryUnaryMultiCallable[_transactions_pb2.ListTransactionsRequest, _transactions_pb2.ListTransactionsResponse]  # type: ignore[assignment]
-    """Reads a statement, newest first."""
+    """Reads an account's history, newest first."""
     ListPackages: _aio.UnaryUnaryMultiCallable[_purchases_pb2.ListPackagesRequest, _purchases_pb2.ListPackagesResponse]  # type: ignore[assignment]
     """Reads what is for sale."""
     CreatePurchase: _aio.UnaryUnaryMultiCallable[_purchases_pb2.CreatePurchaseRequest, _purchases_pb2.CreatePurchaseResponse]  # type: ignore[assignment]
@@ -117,26 +121,30 @@ class BillingServiceAsyncStub(BillingServiceStub):
     ListPurchases: _aio.UnaryUnaryMultiCallable[_purchases_pb2.ListPurchasesRequest, _purchases_pb2.ListPurchasesResponse]  # type: ignore[assignment]
     """Reads an account's purchases, newest first."""
     CancelPurchase: _aio.UnaryUnaryMultiCallable[_purchases_pb2.CancelPurchaseRequest, _purchases_pb2.CancelPurchaseResponse]  # type: ignore[assignment]
-    """Calls off an unpaid purchase."""
+    """Cancels an unpaid purchase."""
     DeductCredits: _aio.UnaryUnaryMultiCallable[_transactions_pb2.DeductCreditsRequest, _transactions_pb2.DeductCreditsResponse]  # type: ignore[assignment]
     """Spends credits. Durable when it answers."""
     BatchDeductCredits: _aio.UnaryUnaryMultiCallable[_transactions_pb2.BatchDeductCreditsRequest, _transactions_pb2.BatchDeductCreditsResponse]  # type: ignore[assignment]
     """Spends credits many times in one call: 1 to 1,000 deductions, each with its own key and outcome. Durable when it answers. Ends with an
-    error only when nothing is known of any of them: repeat it whole, with the same keys.
+    error only when the outcome of every deduction is unknown: repeat the whole call, with the same keys.
     """
     StreamDeductions: _aio.StreamStreamMultiCallable[_transactions_pb2.StreamDeductionsRequest, _transactions_pb2.StreamDeductionsResponse]  # type: ignore[assignment]
-    """Spends credits as long as the stream lives: each request is a deduction with its own key, each answer its outcome, in the order of the
-    requests and durable when it arrives. At most 256 requests may be unanswered; more are not read, and HTTP/2 holds their sender back.
-    Its headers tell that it was accepted. Half-closed by its caller, it gives all answers and ends with OK. At a shutdown it answers what it has read and ends with UNAVAILABLE
-    (SHUTTING_DOWN); with a key that is no longer good it answers what it has read and ends with UNAUTHENTICATED or PERMISSION_DENIED.
-    However it ends, what has no answer is repeated with the same keys. A caller that vanishes takes nothing back.
+    """Spends credits on one stream. Each request is a deduction with its own key, and each answer is its outcome. Answers come in the order of
+    the requests, and are durable when they arrive. At most 256 requests may be unanswered. More are not read, and HTTP/2 holds the sender
+    back.
+
+    Response headers are sent once the stream is accepted. When the client half-closes, the service answers every outstanding request and
+    ends the stream with OK. At a shutdown it answers every request that it has read, and ends with UNAVAILABLE (SHUTTING_DOWN). If the API
+    key stops being valid, it answers every request that it has read, and ends with UNAUTHENTICATED or PERMISSION_DENIED.
+
+    However the stream ends, repeat the requests that have no answer, with the same keys. If the caller vanishes, what it sent is applied.
     """
     ReverseDeduction: _aio.UnaryUnaryMultiCallable[_transactions_pb2.ReverseDeductionRequest, _transactions_pb2.ReverseDeductionResponse]  # type: ignore[assignment]
-    """Undoes a deduction, whole or in part: the caller's own of the last days, or any with the scope admin."""
+    """Undoes a deduction, whole or in part: the caller's own of the last days, or, with the scope admin, any."""
     QuoteRefund: _aio.UnaryUnaryMultiCallable[_refunds_pb2.QuoteRefundRequest, _refunds_pb2.QuoteRefundResponse]  # type: ignore[assignment]
-    """Tells what a refund would do."""
+    """Computes what a refund would do, without doing it."""
     ListRefunds: _aio.UnaryUnaryMultiCallable[_refunds_pb2.ListRefundsRequest, _refunds_pb2.ListRefundsResponse]  # type: ignore[assignment]
-    """Reads an account's refunds, newest first, those begun at Stripe too."""
+    """Reads an account's refunds, newest first, including refunds begun at Stripe."""
     GetRefund: _aio.UnaryUnaryMultiCallable[_refunds_pb2.GetRefundRequest, _refunds_pb2.GetRefundResponse]  # type: ignore[assignment]
     """Reads a refund, by its own id or by Stripe's."""
     Refund: _aio.UnaryUnaryMultiCallable[_refunds_pb2.RefundRequest, _refunds_pb2.RefundResponse]  # type: ignore[assignment]
@@ -147,8 +155,8 @@ class BillingServiceAsyncStub(BillingServiceStub):
     """Reads an account's side of the referral programme."""
 
 class BillingServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Prepaid credits. Credits are int64 microcredits (1 credit = 1,000,000 = one US cent of list price); money is int64 in the
-    currency's smallest unit. Every RPC that changes something takes an idempotency key; every error carries google.rpc.ErrorInfo.
+    """Prepaid credits. Credits are int64 microcredits: 1 credit = 1,000,000 microcredits = one US cent of list price. Money is int64 in the
+    currency's smallest unit. Every RPC that changes something takes an idempotency key. Every error carries google.rpc.ErrorInfo.
     """
 
     @_abc_1.abstractmethod
@@ -165,8 +173,8 @@ class BillingServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _accounts_pb2.UpdateAccountRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_accounts_pb2.UpdateAccountResponse, _abc.Awaitable[_accounts_pb2.UpdateAccountResponse]]:
-        """Changes an account's e-mail address, name and notes, here and at Stripe. What Stripe does not take now, it is told again with the same
-        key, the next purchase, or its next event of the customer.
+        """Changes an account's e-mail address, name and notes, here and at Stripe. A change that does not reach Stripe now is sent again: by a
+        repeat of the key, by the next purchase, or at Stripe's next event of the customer.
         """
 
     @_abc_1.abstractmethod
@@ -191,7 +199,7 @@ class BillingServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _transactions_pb2.ListTransactionsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_transactions_pb2.ListTransactionsResponse, _abc.Awaitable[_transactions_pb2.ListTransactionsResponse]]:
-        """Reads a statement, newest first."""
+        """Reads an account's history, newest first."""
 
     @_abc_1.abstractmethod
     def ListPackages(
@@ -231,7 +239,7 @@ class BillingServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _purchases_pb2.CancelPurchaseRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_purchases_pb2.CancelPurchaseResponse, _abc.Awaitable[_purchases_pb2.CancelPurchaseResponse]]:
-        """Calls off an unpaid purchase."""
+        """Cancels an unpaid purchase."""
 
     @_abc_1.abstractmethod
     def DeductCredits(
@@ -248,7 +256,7 @@ class BillingServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_transactions_pb2.BatchDeductCreditsResponse, _abc.Awaitable[_transactions_pb2.BatchDeductCreditsResponse]]:
         """Spends credits many times in one call: 1 to 1,000 deductions, each with its own key and outcome. Durable when it answers. Ends with an
-        error only when nothing is known of any of them: repeat it whole, with the same keys.
+        error only when the outcome of every deduction is unknown: repeat the whole call, with the same keys.
         """
 
     @_abc_1.abstractmethod
@@ -257,11 +265,15 @@ class BillingServiceServicer(metaclass=_abc_1.ABCMeta):
         request_iterator: _MaybeAsyncIterator[_transactions_pb2.StreamDeductionsRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_transactions_pb2.StreamDeductionsResponse], _abc.AsyncIterator[_transactions_pb2.StreamDeductionsResponse]]:
-        """Spends credits as long as the stream lives: each request is a deduction with its own key, each answer its outcome, in the order of the
-        requests and durable when it arrives. At most 256 requests may be unanswered; more are not read, and HTTP/2 holds their sender back.
-        Its headers tell that it was accepted. Half-closed by its caller, it gives all answers and ends with OK. At a shutdown it answers what it has read and ends with UNAVAILABLE
-        (SHUTTING_DOWN); with a key that is no longer good it answers what it has read and ends with UNAUTHENTICATED or PERMISSION_DENIED.
-        However it ends, what has no answer is repeated with the same keys. A caller that vanishes takes nothing back.
+        """Spends credits on one stream. Each request is a deduction with its own key, and each answer is its outcome. Answers come in the order of
+        the requests, and are durable when they arrive. At most 256 requests may be unanswered. More are not read, and HTTP/2 holds the sender
+        back.
+
+        Response headers are sent once the stream is accepted. When the client half-closes, the service answers every outstanding request and
+        ends the stream with OK. At a shutdown it answers every request that it has read, and ends with UNAVAILABLE (SHUTTING_DOWN). If the API
+        key stops being valid, it answers every request that it has read, and ends with UNAUTHENTICATED or PERMISSION_DENIED.
+
+        However the stream ends, repeat the requests that have no answer, with the same keys. If the caller vanishes, what it sent is applied.
         """
 
     @_abc_1.abstractmethod
@@ -270,7 +282,7 @@ class BillingServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _transactions_pb2.ReverseDeductionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_transactions_pb2.ReverseDeductionResponse, _abc.Awaitable[_transactions_pb2.ReverseDeductionResponse]]:
-        """Undoes a deduction, whole or in part: the caller's own of the last days, or any with the scope admin."""
+        """Undoes a deduction, whole or in part: the caller's own of the last days, or, with the scope admin, any."""
 
     @_abc_1.abstractmethod
     def QuoteRefund(
@@ -278,7 +290,7 @@ class BillingServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _refunds_pb2.QuoteRefundRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_refunds_pb2.QuoteRefundResponse, _abc.Awaitable[_refunds_pb2.QuoteRefundResponse]]:
-        """Tells what a refund would do."""
+        """Computes what a refund would do, without doing it."""
 
     @_abc_1.abstractmethod
     def ListRefunds(
@@ -286,7 +298,7 @@ class BillingServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _refunds_pb2.ListRefundsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_refunds_pb2.ListRefundsResponse, _abc.Awaitable[_refunds_pb2.ListRefundsResponse]]:
-        """Reads an account's refunds, newest first, those begun at Stripe too."""
+        """Reads an account's refunds, newest first, including refunds begun at Stripe."""
 
     @_abc_1.abstractmethod
     def GetRefund(

@@ -63,10 +63,10 @@ class _PurchaseStatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Purcha
     PURCHASE_STATUS_EXPIRED: _PurchaseStatus.ValueType  # 5
     """The checkout ran out unpaid."""
     PURCHASE_STATUS_CANCELED: _PurchaseStatus.ValueType  # 6
-    """Called off by CancelPurchase."""
+    """Canceled by CancelPurchase."""
 
 class PurchaseStatus(_PurchaseStatus, metaclass=_PurchaseStatusEnumTypeWrapper):
-    """Where a purchase stands. Money that went back is an amount beside the state, not a state."""
+    """State of a purchase. Money that went back is an amount of its own, not a state."""
 
 PURCHASE_STATUS_UNSPECIFIED: PurchaseStatus.ValueType  # 0
 """Never sent by the service."""
@@ -81,7 +81,7 @@ PURCHASE_STATUS_FAILED: PurchaseStatus.ValueType  # 4
 PURCHASE_STATUS_EXPIRED: PurchaseStatus.ValueType  # 5
 """The checkout ran out unpaid."""
 PURCHASE_STATUS_CANCELED: PurchaseStatus.ValueType  # 6
-"""Called off by CancelPurchase."""
+"""Canceled by CancelPurchase."""
 Global___PurchaseStatus: _TypeAlias = PurchaseStatus  # noqa: Y015
 
 @_typing.final
@@ -112,7 +112,7 @@ class Package(_message.Message):
     """Lower-case ISO 4217 code."""
     discount_percent: _builtins.int
     """Discount against the list price, in whole per cent, derived and rounded down. The list price is one credit per US cent, or what the
-    deployment states for custom amounts in the catalogue's currency; 0 where it states nothing.
+    deployment states for custom amounts in the catalogue's currency. 0 where it states nothing.
     """
     display_order: _builtins.int
     """Place in a list, smallest first."""
@@ -235,7 +235,7 @@ class Purchase(_message.Message):
     currency: _builtins.str
     """Lower-case ISO 4217 code."""
     status: Global___PurchaseStatus.ValueType
-    """Where it stands."""
+    """State of the purchase."""
     checkout_session_id: _builtins.str
     """Stripe Checkout Session (`cs_…`)."""
     checkout_url: _builtins.str
@@ -247,11 +247,11 @@ class Purchase(_message.Message):
     refunded_minor: _builtins.int
     """Money given back or promised back, in the currency's smallest unit: refunds PENDING and SUCCEEDED."""
     paid_minor: _builtins.int
-    """Money really paid, in the currency's smallest unit: below amount_minor when a promotion code was used, above it by tax and shipping."""
+    """Money that was paid, in the currency's smallest unit: below amount_minor when a promotion code was used, above it by tax and shipping."""
     reversed_microcredits: _builtins.int
     """Credits taken back so far, in microcredits."""
     refund_pending_minor: _builtins.int
-    """Part of refunded_minor that is only promised back: refunds PENDING, which Stripe has not settled. In the currency's smallest unit."""
+    """Part of refunded_minor whose refunds are PENDING: Stripe has not settled them. In the currency's smallest unit."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it was made."""
@@ -339,12 +339,13 @@ class CreatePurchaseRequest(_message.Message):
     package_code: _builtins.str
     """A package of the catalogue. INVALID_ARGUMENT (UNKNOWN_PACKAGE) when there is no active one of that code."""
     custom_amount_minor: _builtins.int
-    """A custom amount of money in the currency's smallest unit, at list price. Limits and price are settings; in US dollars 100 to 1,000,000
-    and one credit per cent by default. Refused with INVALID_FIELD: an amount outside the limits; one that is no multiple of 10 in
-    currencies with three decimals, or of 100 in isk and ugx; any amount where nothing is stated in the catalogue's currency.
+    """A custom amount of money in the currency's smallest unit, at list price. Limits and price are settings. In US dollars the
+    defaults are 100 to 1,000,000, at one credit per cent. An amount outside the limits is refused with INVALID_FIELD. So is one that is
+    no multiple of 10 in currencies with three decimals, or of 100 in isk and ugx. Where no limits are stated in the catalogue's
+    currency, every amount is refused.
     """
     currency: _builtins.str
-    """Lower-case ISO 4217 code; empty: the catalogue's. Another than the catalogue's is refused."""
+    """Lower-case ISO 4217 code; empty: the catalogue's. Any other than the catalogue's is refused."""
     payment_flow: Global___PaymentFlow.ValueType
     """How the customer pays."""
     success_url: _builtins.str
@@ -352,14 +353,14 @@ class CreatePurchaseRequest(_message.Message):
     cancel_url: _builtins.str
     """Where Stripe sends the customer who turns back. Empty: from FRONTEND_URL."""
     idempotency_key: _builtins.str
-    """Required, 1 to 255 printable characters. A call that ended in UNAVAILABLE is resumed, not repeated, by the same key, also days later:
-    a page that ran out meanwhile, seen by nobody, is opened again.
+    """Required, 1 to 255 printable characters. The same key resumes a call that ended in UNAVAILABLE, also days later. A page that ran out
+    meanwhile, before any caller got its address, is opened again.
     """
     @_builtins.property
     def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """Optional notes, kept with the purchase. See Account.metadata for their limits. Stripe gets them too, beside the payment, as far as it
-        has room: 50 pairs with the service's own, in the order of their keys. Keys of the service's own, keys with square brackets and empty
-        values stay here. Nothing of this refuses a purchase.
+        """Optional notes, kept with the purchase. Account.metadata has their limits. Stripe gets them too, with the payment, as far as it has room:
+        50 pairs with the service's own, in the order of their keys. The service's own keys, keys with square brackets and empty values are not
+        sent. None of this refuses a purchase.
         """
 
     def __init__(
@@ -450,7 +451,7 @@ class GetPurchaseResponse(_message.Message):
     PURCHASE_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def purchase(self) -> Global___Purchase:
-        """The purchase as it stands."""
+        """The purchase as it is now."""
 
     def __init__(
         self,
@@ -525,9 +526,9 @@ Global___ListPurchasesResponse: _TypeAlias = ListPurchasesResponse  # noqa: Y015
 
 @_typing.final
 class CancelPurchaseRequest(_message.Message):
-    """Calls off a purchase that nobody paid: its checkout page closes. FAILED_PRECONDITION (PURCHASE_NOT_CANCELABLE) otherwise; the metadata's
-    `status` says what it is by then. What Stripe says of the page has its effect first: a purchase that was paid gets its credits, and one
-    whose page had run out expires.
+    """Cancels an unpaid purchase: its checkout page closes. FAILED_PRECONDITION (PURCHASE_NOT_CANCELABLE) otherwise; `status` in the metadata
+    is its state by then. Stripe's state of the page is applied first: a purchase that was paid gets its credits, and one whose page had run
+    out expires.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -564,7 +565,7 @@ class CancelPurchaseResponse(_message.Message):
     """Whether this is the answer to an earlier request of the same key."""
     @_builtins.property
     def purchase(self) -> Global___Purchase:
-        """The purchase, canceled. A payment that was under way already still completes it later: money that arrives always brings its credits."""
+        """The purchase, canceled. A payment that is already under way still completes it later: money that arrives always brings its credits."""
 
     def __init__(
         self,

@@ -27,7 +27,7 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     REASON_INVALID_FIELD: _Reason.ValueType  # 1
     """[INVALID_ARGUMENT, with BadRequest field violations] A field is missing, malformed or out of range."""
     REASON_IDEMPOTENCY_KEY_REUSED: _Reason.ValueType  # 2
-    """[INVALID_ARGUMENT] The idempotency key was spent by a request that says something else. Nothing moved."""
+    """[INVALID_ARGUMENT] The idempotency key belongs to another request. Nothing moved."""
     REASON_UNKNOWN_PACKAGE: _Reason.ValueType  # 3
     """[INVALID_ARGUMENT] No active package of that code. Metadata: package_code."""
     REASON_UNKNOWN_MODEL: _Reason.ValueType  # 4
@@ -77,13 +77,13 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     REASON_PURCHASE_NOT_CANCELABLE: _Reason.ValueType  # 39
     """[FAILED_PRECONDITION] The purchase was paid, failed, expired or canceled already."""
     REASON_DEDUCTION_ALREADY_REVERSED: _Reason.ValueType  # 40
-    """[FAILED_PRECONDITION] More would be reversed than the deduction took. Metadata: reversible_microcredits."""
+    """[FAILED_PRECONDITION] The reversal is larger than what is left of the deduction. Metadata: reversible_microcredits."""
     REASON_TRANSACTION_NOT_REVERSIBLE: _Reason.ValueType  # 41
     """[FAILED_PRECONDITION] The transaction is not a deduction."""
     REASON_STRIPE_REFUSED: _Reason.ValueType  # 42
-    """[FAILED_PRECONDITION] Stripe said no, for good. Metadata: stripe_code."""
+    """[FAILED_PRECONDITION] Stripe refused, and a repeat would not help. Metadata: stripe_code."""
     REASON_BALANCE_LIMIT_REACHED: _Reason.ValueType  # 43
-    """[FAILED_PRECONDITION] The balance would pass the largest that an account may hold. Metadata: balance_max_microcredits."""
+    """[FAILED_PRECONDITION] The balance would pass the largest that an account may have. Metadata: balance_max_microcredits."""
     REASON_REVERSAL_TOO_LATE: _Reason.ValueType  # 44
     """[FAILED_PRECONDITION] The deduction is older than a caller without the scope admin may reverse. Metadata: reversal_window_s."""
     REASON_API_KEY_INVALID: _Reason.ValueType  # 50
@@ -91,13 +91,13 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     REASON_SCOPE_MISSING: _Reason.ValueType  # 51
     """[PERMISSION_DENIED] The caller lacks the scope. Metadata: scope."""
     REASON_NOT_YOURS: _Reason.ValueType  # 52
-    """[PERMISSION_DENIED] Another caller made the deduction; only one with the scope admin may reverse it. Nothing moved, and the key is free."""
+    """[PERMISSION_DENIED] Another caller made the deduction. A caller with the scope admin may reverse it. Nothing moved, and the key is free."""
     REASON_OVERLOADED: _Reason.ValueType  # 60
-    """[RESOURCE_EXHAUSTED, with RetryInfo] More calls in flight than the service takes on."""
+    """[RESOURCE_EXHAUSTED, with RetryInfo] Too many calls are in flight."""
     REASON_STORAGE_UNAVAILABLE: _Reason.ValueType  # 61
     """[UNAVAILABLE, with RetryInfo] The database can't be reached, is read-only or full."""
     REASON_STRIPE_UNAVAILABLE: _Reason.ValueType  # 62
-    """[UNAVAILABLE, with RetryInfo] Stripe can't be reached or is slow; what was begun is resumed by the same idempotency key."""
+    """[UNAVAILABLE, with RetryInfo] Stripe can't be reached or is slow. The same idempotency key resumes what was begun."""
     REASON_CONFLICT: _Reason.ValueType  # 63
     """[UNAVAILABLE, with RetryInfo] Conflicts with other writers outlasted the service's own retries."""
     REASON_SHUTTING_DOWN: _Reason.ValueType  # 64
@@ -105,9 +105,11 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     REASON_DEADLINE_TOO_SHORT: _Reason.ValueType  # 65
     """[DEADLINE_EXCEEDED] The caller's deadline was too near to begin. Nothing moved."""
     REASON_OUTCOME_OMITTED: _Reason.ValueType  # 66
-    """[RESOURCE_EXHAUSTED, with RetryInfo] The answer of a batch had no room for this outcome; the deduction repeated by itself tells it."""
+    """[RESOURCE_EXHAUSTED, with RetryInfo] The response of a batch had no room for this outcome. Send that deduction again with the same key."""
     REASON_STRIPE_KEY_REFUSED: _Reason.ValueType  # 67
-    """[UNAVAILABLE, with RetryInfo] Stripe refuses the service's own key, or it lacks a permission. Once mended, the same idempotency key resumes."""
+    """[UNAVAILABLE, with RetryInfo] Stripe refuses the service's own key, or the key lacks a permission. Once mended, the same idempotency
+    key resumes.
+    """
     REASON_INTERNAL: _Reason.ValueType  # 70
     """[INTERNAL] A defect of the service. Metadata: correlation_id, which its logs carry too."""
 
@@ -121,7 +123,7 @@ REASON_UNSPECIFIED: Reason.ValueType  # 0
 REASON_INVALID_FIELD: Reason.ValueType  # 1
 """[INVALID_ARGUMENT, with BadRequest field violations] A field is missing, malformed or out of range."""
 REASON_IDEMPOTENCY_KEY_REUSED: Reason.ValueType  # 2
-"""[INVALID_ARGUMENT] The idempotency key was spent by a request that says something else. Nothing moved."""
+"""[INVALID_ARGUMENT] The idempotency key belongs to another request. Nothing moved."""
 REASON_UNKNOWN_PACKAGE: Reason.ValueType  # 3
 """[INVALID_ARGUMENT] No active package of that code. Metadata: package_code."""
 REASON_UNKNOWN_MODEL: Reason.ValueType  # 4
@@ -171,13 +173,13 @@ REASON_SPEND_LIMIT_REACHED: Reason.ValueType  # 38
 REASON_PURCHASE_NOT_CANCELABLE: Reason.ValueType  # 39
 """[FAILED_PRECONDITION] The purchase was paid, failed, expired or canceled already."""
 REASON_DEDUCTION_ALREADY_REVERSED: Reason.ValueType  # 40
-"""[FAILED_PRECONDITION] More would be reversed than the deduction took. Metadata: reversible_microcredits."""
+"""[FAILED_PRECONDITION] The reversal is larger than what is left of the deduction. Metadata: reversible_microcredits."""
 REASON_TRANSACTION_NOT_REVERSIBLE: Reason.ValueType  # 41
 """[FAILED_PRECONDITION] The transaction is not a deduction."""
 REASON_STRIPE_REFUSED: Reason.ValueType  # 42
-"""[FAILED_PRECONDITION] Stripe said no, for good. Metadata: stripe_code."""
+"""[FAILED_PRECONDITION] Stripe refused, and a repeat would not help. Metadata: stripe_code."""
 REASON_BALANCE_LIMIT_REACHED: Reason.ValueType  # 43
-"""[FAILED_PRECONDITION] The balance would pass the largest that an account may hold. Metadata: balance_max_microcredits."""
+"""[FAILED_PRECONDITION] The balance would pass the largest that an account may have. Metadata: balance_max_microcredits."""
 REASON_REVERSAL_TOO_LATE: Reason.ValueType  # 44
 """[FAILED_PRECONDITION] The deduction is older than a caller without the scope admin may reverse. Metadata: reversal_window_s."""
 REASON_API_KEY_INVALID: Reason.ValueType  # 50
@@ -185,13 +187,13 @@ REASON_API_KEY_INVALID: Reason.ValueType  # 50
 REASON_SCOPE_MISSING: Reason.ValueType  # 51
 """[PERMISSION_DENIED] The caller lacks the scope. Metadata: scope."""
 REASON_NOT_YOURS: Reason.ValueType  # 52
-"""[PERMISSION_DENIED] Another caller made the deduction; only one with the scope admin may reverse it. Nothing moved, and the key is free."""
+"""[PERMISSION_DENIED] Another caller made the deduction. A caller with the scope admin may reverse it. Nothing moved, and the key is free."""
 REASON_OVERLOADED: Reason.ValueType  # 60
-"""[RESOURCE_EXHAUSTED, with RetryInfo] More calls in flight than the service takes on."""
+"""[RESOURCE_EXHAUSTED, with RetryInfo] Too many calls are in flight."""
 REASON_STORAGE_UNAVAILABLE: Reason.ValueType  # 61
 """[UNAVAILABLE, with RetryInfo] The database can't be reached, is read-only or full."""
 REASON_STRIPE_UNAVAILABLE: Reason.ValueType  # 62
-"""[UNAVAILABLE, with RetryInfo] Stripe can't be reached or is slow; what was begun is resumed by the same idempotency key."""
+"""[UNAVAILABLE, with RetryInfo] Stripe can't be reached or is slow. The same idempotency key resumes what was begun."""
 REASON_CONFLICT: Reason.ValueType  # 63
 """[UNAVAILABLE, with RetryInfo] Conflicts with other writers outlasted the service's own retries."""
 REASON_SHUTTING_DOWN: Reason.ValueType  # 64
@@ -199,9 +201,11 @@ REASON_SHUTTING_DOWN: Reason.ValueType  # 64
 REASON_DEADLINE_TOO_SHORT: Reason.ValueType  # 65
 """[DEADLINE_EXCEEDED] The caller's deadline was too near to begin. Nothing moved."""
 REASON_OUTCOME_OMITTED: Reason.ValueType  # 66
-"""[RESOURCE_EXHAUSTED, with RetryInfo] The answer of a batch had no room for this outcome; the deduction repeated by itself tells it."""
+"""[RESOURCE_EXHAUSTED, with RetryInfo] The response of a batch had no room for this outcome. Send that deduction again with the same key."""
 REASON_STRIPE_KEY_REFUSED: Reason.ValueType  # 67
-"""[UNAVAILABLE, with RetryInfo] Stripe refuses the service's own key, or it lacks a permission. Once mended, the same idempotency key resumes."""
+"""[UNAVAILABLE, with RetryInfo] Stripe refuses the service's own key, or the key lacks a permission. Once mended, the same idempotency
+key resumes.
+"""
 REASON_INTERNAL: Reason.ValueType  # 70
 """[INTERNAL] A defect of the service. Metadata: correlation_id, which its logs carry too."""
 Global___Reason: _TypeAlias = Reason  # noqa: Y015

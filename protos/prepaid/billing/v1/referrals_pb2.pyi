@@ -29,29 +29,29 @@ class _ReferralStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Referra
     REFERRAL_STATE_PENDING: _ReferralState.ValueType  # 1
     """Bound; the referred account has not bought yet."""
     REFERRAL_STATE_QUALIFIED: _ReferralState.ValueType  # 2
-    """A first purchase was large enough, but the referrer had reached its cap: only the referred account got its bonus."""
+    """The first purchase was large enough, but the referrer had reached its cap: only the referred account got its bonus."""
     REFERRAL_STATE_REWARDED: _ReferralState.ValueType  # 3
     """Both got their bonus."""
     REFERRAL_STATE_CLOSED: _ReferralState.ValueType  # 4
     """The first purchase was too small; no bonus, for good."""
     REFERRAL_STATE_REVERSED: _ReferralState.ValueType  # 5
-    """The qualifying purchase went back in full; what was left of the bonuses was taken back."""
+    """The qualifying purchase was refunded in full; the rest of the bonuses was taken back."""
 
 class ReferralState(_ReferralState, metaclass=_ReferralStateEnumTypeWrapper):
-    """Where a referral stands."""
+    """State of a referral."""
 
 REFERRAL_STATE_UNSPECIFIED: ReferralState.ValueType  # 0
 """Never sent by the service."""
 REFERRAL_STATE_PENDING: ReferralState.ValueType  # 1
 """Bound; the referred account has not bought yet."""
 REFERRAL_STATE_QUALIFIED: ReferralState.ValueType  # 2
-"""A first purchase was large enough, but the referrer had reached its cap: only the referred account got its bonus."""
+"""The first purchase was large enough, but the referrer had reached its cap: only the referred account got its bonus."""
 REFERRAL_STATE_REWARDED: ReferralState.ValueType  # 3
 """Both got their bonus."""
 REFERRAL_STATE_CLOSED: ReferralState.ValueType  # 4
 """The first purchase was too small; no bonus, for good."""
 REFERRAL_STATE_REVERSED: ReferralState.ValueType  # 5
-"""The qualifying purchase went back in full; what was left of the bonuses was taken back."""
+"""The qualifying purchase was refunded in full; the rest of the bonuses was taken back."""
 Global___ReferralState: _TypeAlias = ReferralState  # noqa: Y015
 
 @_typing.final
@@ -72,7 +72,7 @@ class Referral(_message.Message):
     referee_account_id: _builtins.str
     """Who was referred."""
     state: Global___ReferralState.ValueType
-    """Where it stands."""
+    """State of the referral."""
     bonus_microcredits: _builtins.int
     """Bonus that each of the two gets, in microcredits."""
     purchase_id: _builtins.str
@@ -117,7 +117,7 @@ class ApplyReferralRequest(_message.Message):
     """Required: the referred account; a missing one is made. ALREADY_EXISTS (REFERRAL_EXISTS), FAILED_PRECONDITION (SELF_REFERRAL, REFERRAL_TOO_LATE)."""
     referral_code: _builtins.str
     """Required: the referrer's code; letter case does not matter. NOT_FOUND (REFERRAL_CODE_NOT_FOUND). INVALID_ARGUMENT (INVALID_FIELD) where
-    the deployment states no least purchase in the catalogue's currency: referrals are off there.
+    the deployment states no least purchase in the catalogue's currency, because referrals are off there.
     """
     idempotency_key: _builtins.str
     """Required, 1 to 255 printable characters."""
@@ -210,7 +210,7 @@ class GetReferralResponse(_message.Message):
     """Bonuses received as referrer less what was taken back, in microcredits."""
     @_builtins.property
     def referral(self) -> Global___Referral:
-        """The referral that brought this account; absent when nobody did."""
+        """The referral that brought this account; absent when there is none."""
 
     def __init__(
         self,

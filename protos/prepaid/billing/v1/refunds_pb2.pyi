@@ -32,7 +32,7 @@ class _RefundPolicyEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RefundPo
     REFUND_POLICY_UNUSED_ONLY: _RefundPolicy.ValueType  # 1
     """Refund no more than the credits left in the purchase's own lot are worth."""
     REFUND_POLICY_WITH_DEBT: _RefundPolicy.ValueType  # 2
-    """Refund all the same; what was spent becomes the account's debt."""
+    """Refund in any case; spent credits become the account's debt."""
 
 class RefundPolicy(_RefundPolicy, metaclass=_RefundPolicyEnumTypeWrapper):
     """What to do about credits that were spent already."""
@@ -42,7 +42,7 @@ REFUND_POLICY_UNSPECIFIED: RefundPolicy.ValueType  # 0
 REFUND_POLICY_UNUSED_ONLY: RefundPolicy.ValueType  # 1
 """Refund no more than the credits left in the purchase's own lot are worth."""
 REFUND_POLICY_WITH_DEBT: RefundPolicy.ValueType  # 2
-"""Refund all the same; what was spent becomes the account's debt."""
+"""Refund in any case; spent credits become the account's debt."""
 Global___RefundPolicy: _TypeAlias = RefundPolicy  # noqa: Y015
 
 class _RefundStatus:
@@ -60,10 +60,10 @@ class _RefundStatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RefundSt
     REFUND_STATUS_FAILED: _RefundStatus.ValueType  # 3
     """Stripe could not send the money; the credits were given back."""
     REFUND_STATUS_CANCELED: _RefundStatus.ValueType  # 4
-    """Called off at Stripe; the credits were given back."""
+    """Canceled at Stripe; the credits were given back."""
 
 class RefundStatus(_RefundStatus, metaclass=_RefundStatusEnumTypeWrapper):
-    """Where a refund stands."""
+    """State of a refund."""
 
 REFUND_STATUS_UNSPECIFIED: RefundStatus.ValueType  # 0
 """Never sent by the service."""
@@ -74,7 +74,7 @@ REFUND_STATUS_SUCCEEDED: RefundStatus.ValueType  # 2
 REFUND_STATUS_FAILED: RefundStatus.ValueType  # 3
 """Stripe could not send the money; the credits were given back."""
 REFUND_STATUS_CANCELED: RefundStatus.ValueType  # 4
-"""Called off at Stripe; the credits were given back."""
+"""Canceled at Stripe; the credits were given back."""
 Global___RefundStatus: _TypeAlias = RefundStatus  # noqa: Y015
 
 @_typing.final
@@ -105,9 +105,9 @@ class Refund(_message.Message):
     reversed_microcredits: _builtins.int
     """Credits that it took back, in microcredits, debt included."""
     debt_microcredits: _builtins.int
-    """Part of them that were spent already and became debt, in microcredits."""
+    """Part of reversed_microcredits that was spent already and became debt, in microcredits."""
     status: Global___RefundStatus.ValueType
-    """Where it stands."""
+    """State of the refund."""
     stripe_refund_id: _builtins.str
     """Stripe's refund (`re_…`); empty until Stripe has named it."""
     reason: _builtins.str
@@ -116,7 +116,7 @@ class Refund(_message.Message):
     """The account whose purchase it is."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
-        """When it was asked for; of a refund begun at Stripe, when the service learned of it."""
+        """When it was requested. Of a refund begun at Stripe: when the service learned of it."""
 
     def __init__(
         self,
@@ -154,7 +154,7 @@ class ListRefundsRequest(_message.Message):
     account_id: _builtins.str
     """Required. NOT_FOUND (ACCOUNT_NOT_FOUND) when there is none."""
     purchase_id: _builtins.str
-    """Optional: only refunds of this purchase (`pur_…`). NOT_FOUND (PURCHASE_NOT_FOUND) unless it is one of the account's."""
+    """Optional: only refunds of this purchase (`pur_…`). NOT_FOUND (PURCHASE_NOT_FOUND) when the account has no such purchase."""
     page_size: _builtins.int
     """Refunds a page: 1 to 1,000; 0 means 50; more is cut to 1,000; negative is refused."""
     page_token: _builtins.str
@@ -187,7 +187,7 @@ class ListRefundsResponse(_message.Message):
     """For the next page; empty on the last."""
     @_builtins.property
     def refunds(self) -> _containers.RepeatedCompositeFieldContainer[Global___Refund]:
-        """Newest first, each as it stands now."""
+        """Newest first, each as it is now."""
 
     def __init__(
         self,
@@ -234,7 +234,7 @@ class GetRefundResponse(_message.Message):
     REFUND_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def refund(self) -> Global___Refund:
-        """The refund as it stands now: what was PENDING in the answer of Refund may have succeeded or failed since."""
+        """The refund as it is now. It may have succeeded or failed since Refund answered PENDING."""
 
     def __init__(
         self,
@@ -286,15 +286,15 @@ class QuoteRefundResponse(_message.Message):
     REVERSED_MICROCREDITS_FIELD_NUMBER: _builtins.int
     DEBT_MICROCREDITS_FIELD_NUMBER: _builtins.int
     refundable_minor: _builtins.int
-    """Most that a refund of this policy gives back now, in the currency's smallest unit; 0 when nothing. Rounded down to what Stripe takes:
-    a multiple of 10 in currencies with three decimals, of 100 in isk and ugx.
+    """The most that a refund of this policy gives back now, in the currency's smallest unit; 0 or more. Rounded down to a step that Stripe
+    takes: 10 in currencies with three decimals, 100 in isk and ugx.
     """
     currency: _builtins.str
     """Lower-case ISO 4217 code."""
     reversed_microcredits: _builtins.int
     """Credits that it would take back, in microcredits, debt included."""
     debt_microcredits: _builtins.int
-    """Part of them that would become debt, in microcredits."""
+    """Part of reversed_microcredits that would become debt, in microcredits."""
     def __init__(
         self,
         *,
@@ -313,7 +313,7 @@ Global___QuoteRefundResponse: _TypeAlias = QuoteRefundResponse  # noqa: Y015
 
 @_typing.final
 class RefundRequest(_message.Message):
-    """Gives money back: credits are set aside first, then Stripe is asked, then they are settled or given back."""
+    """Gives money back. Credits are set aside first, then Stripe is asked, then the credits are settled or given back."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -326,14 +326,14 @@ class RefundRequest(_message.Message):
     """Required. NOT_FOUND (PURCHASE_NOT_FOUND), FAILED_PRECONDITION (PURCHASE_NOT_REFUNDABLE)."""
     amount_minor: _builtins.int
     """Money to give back in the currency's smallest unit; absent: all that the policy allows. More: FAILED_PRECONDITION (CREDITS_ALREADY_SPENT).
-    No multiple of 10 in currencies with three decimals, or of 100 in isk and ugx: INVALID_ARGUMENT (INVALID_FIELD).
+    An amount off Stripe's steps, 10 in currencies with three decimals, 100 in isk and ugx: INVALID_ARGUMENT (INVALID_FIELD).
     """
     policy: Global___RefundPolicy.ValueType
     """What to do about spent credits."""
     reason: _builtins.str
     """Optional words for the record, at most 500 characters."""
     idempotency_key: _builtins.str
-    """Required, 1 to 255 printable characters. A call that ended in UNAVAILABLE is resumed, not repeated, by the same key."""
+    """Required, 1 to 255 printable characters. The same key resumes a call that ended in UNAVAILABLE."""
     def __init__(
         self,
         *,
@@ -366,7 +366,7 @@ class RefundResponse(_message.Message):
     """Whether this is the answer to an earlier request of the same key."""
     @_builtins.property
     def refund(self) -> Global___Refund:
-        """The refund, SUCCEEDED or, where the payment method takes days, PENDING."""
+        """The refund: SUCCEEDED, or PENDING where the payment method takes days."""
 
     @_builtins.property
     def balance(self) -> _accounts_pb2.Balance:

@@ -32,12 +32,12 @@ class _StripeEventOutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_St
     STRIPE_EVENT_OUTCOME_DUPLICATE: _StripeEventOutcome.ValueType  # 2
     """It was processed before; nothing moved."""
     STRIPE_EVENT_OUTCOME_IGNORED: _StripeEventOutcome.ValueType  # 3
-    """Kept, without effect: a type that is not handled, an object of another product or deployment on the same Stripe account, or nothing
-    that a rule needs.
+    """Kept, without effect: a type that is not handled, an object of another product or deployment on the same Stripe account, or an event
+    that no rule needs.
     """
     STRIPE_EVENT_OUTCOME_QUARANTINED: _StripeEventOutcome.ValueType  # 4
-    """Kept, without effect, and alarmed: what a rule needs is wrong, such as an amount, a currency, an account or the mode; a purchase is
-    disputed; or the object is ours and the ledger does not know it, as after the restore of an older backup.
+    """Kept, without effect, and alarmed. Something that a rule needs is wrong: an amount, a currency, an account or the mode. Or a purchase
+    is disputed. Or the object is ours and the ledger does not know it, as after the restore of an older backup.
     """
 
 class StripeEventOutcome(_StripeEventOutcome, metaclass=_StripeEventOutcomeEnumTypeWrapper):
@@ -50,12 +50,12 @@ STRIPE_EVENT_OUTCOME_PROCESSED: StripeEventOutcome.ValueType  # 1
 STRIPE_EVENT_OUTCOME_DUPLICATE: StripeEventOutcome.ValueType  # 2
 """It was processed before; nothing moved."""
 STRIPE_EVENT_OUTCOME_IGNORED: StripeEventOutcome.ValueType  # 3
-"""Kept, without effect: a type that is not handled, an object of another product or deployment on the same Stripe account, or nothing
-that a rule needs.
+"""Kept, without effect: a type that is not handled, an object of another product or deployment on the same Stripe account, or an event
+that no rule needs.
 """
 STRIPE_EVENT_OUTCOME_QUARANTINED: StripeEventOutcome.ValueType  # 4
-"""Kept, without effect, and alarmed: what a rule needs is wrong, such as an amount, a currency, an account or the mode; a purchase is
-disputed; or the object is ours and the ledger does not know it, as after the restore of an older backup.
+"""Kept, without effect, and alarmed. Something that a rule needs is wrong: an amount, a currency, an account or the mode. Or a purchase
+is disputed. Or the object is ours and the ledger does not know it, as after the restore of an older backup.
 """
 Global___StripeEventOutcome: _TypeAlias = StripeEventOutcome  # noqa: Y015
 
@@ -74,7 +74,7 @@ class ProcessStripeEventRequest(_message.Message):
     """Required: the Stripe-Signature header. The service checks it again: INVALID_ARGUMENT (SIGNATURE_INVALID)."""
     @_builtins.property
     def received_time(self) -> _timestamp_pb2.Timestamp:
-        """When the gateway received it. For logs: freshness is judged by the service's own clock, within 300 s."""
+        """When the gateway received it, for logs. The service's own clock judges freshness, within 300 s."""
 
     def __init__(
         self,
@@ -123,7 +123,7 @@ Global___ProcessStripeEventResponse: _TypeAlias = ProcessStripeEventResponse  # 
 
 @_typing.final
 class GetCheckoutStatusRequest(_message.Message):
-    """Asks how a checkout stands. NOT_FOUND (PURCHASE_NOT_FOUND) when no purchase has that session."""
+    """Asks for the state of a checkout. NOT_FOUND (PURCHASE_NOT_FOUND) when no purchase has that session."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -145,7 +145,7 @@ Global___GetCheckoutStatusRequest: _TypeAlias = GetCheckoutStatusRequest  # noqa
 
 @_typing.final
 class GetCheckoutStatusResponse(_message.Message):
-    """Answer of GetCheckoutStatus: what the customer of the checkout knows anyhow."""
+    """Answer of GetCheckoutStatus: nothing but what the checkout's customer knows already."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -155,11 +155,11 @@ class GetCheckoutStatusResponse(_message.Message):
     CURRENCY_FIELD_NUMBER: _builtins.int
     CREDITS_MICROCREDITS_FIELD_NUMBER: _builtins.int
     status: _purchases_pb2.PurchaseStatus.ValueType
-    """Where the purchase stands. COMPLETED: the credits are there."""
+    """State of the purchase. COMPLETED: the credits are there."""
     amount_minor: _builtins.int
     """Price in the currency's smallest unit: fixed when the purchase was made."""
     paid_minor: _builtins.int
-    """Money really paid, in the currency's smallest unit; 0 until it arrived, below amount_minor when a promotion code was used."""
+    """Money that was paid, in the currency's smallest unit: 0 until it arrived, below amount_minor when a promotion code was used."""
     currency: _builtins.str
     """Lower-case ISO 4217 code of both."""
     credits_microcredits: _builtins.int

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class StripeEventServiceStub(object):
-    """Takes Stripe's events from the gateway, and says what its return page shows.
+    """Takes Stripe's events from the gateway, and answers what its return page shows.
     """
 
     def __init__(self, channel):
@@ -48,7 +48,7 @@ class StripeEventServiceStub(object):
 
 
 class StripeEventServiceServicer(object):
-    """Takes Stripe's events from the gateway, and says what its return page shows.
+    """Takes Stripe's events from the gateway, and answers what its return page shows.
     """
 
     def ProcessStripeEvent(self, request, context):
@@ -60,8 +60,8 @@ class StripeEventServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def GetCheckoutStatus(self, request, context):
-        """Says how a checkout stands, for the page that its customer returns to after paying. Scope webhook suffices: the answer names neither
-        account nor purchase, and the session's id, which can't be guessed, is known to the customer alone.
+        """Answers the state of a checkout, for the page that its customer returns to after paying. Scope webhook suffices. The answer names neither
+        account nor purchase. The session's id can't be guessed, and the customer alone has it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -89,7 +89,7 @@ def add_StripeEventServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class StripeEventService(object):
-    """Takes Stripe's events from the gateway, and says what its return page shows.
+    """Takes Stripe's events from the gateway, and answers what its return page shows.
     """
 
     @staticmethod

@@ -27,7 +27,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class StripeEventServiceStub:
-    """Takes Stripe's events from the gateway, and says what its return page shows."""
+    """Takes Stripe's events from the gateway, and answers what its return page shows."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -38,13 +38,13 @@ class StripeEventServiceStub:
     The event's own id is its idempotency key.
     """
     GetCheckoutStatus: _grpc.UnaryUnaryMultiCallable[_stripe_events_pb2.GetCheckoutStatusRequest, _stripe_events_pb2.GetCheckoutStatusResponse]
-    """Says how a checkout stands, for the page that its customer returns to after paying. Scope webhook suffices: the answer names neither
-    account nor purchase, and the session's id, which can't be guessed, is known to the customer alone.
+    """Answers the state of a checkout, for the page that its customer returns to after paying. Scope webhook suffices. The answer names neither
+    account nor purchase. The session's id can't be guessed, and the customer alone has it.
     """
 
 @_typing.type_check_only
 class StripeEventServiceAsyncStub(StripeEventServiceStub):
-    """Takes Stripe's events from the gateway, and says what its return page shows."""
+    """Takes Stripe's events from the gateway, and answers what its return page shows."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ProcessStripeEvent: _aio.UnaryUnaryMultiCallable[_stripe_events_pb2.ProcessStripeEventRequest, _stripe_events_pb2.ProcessStripeEventResponse]  # type: ignore[assignment]
@@ -52,12 +52,12 @@ class StripeEventServiceAsyncStub(StripeEventServiceStub):
     The event's own id is its idempotency key.
     """
     GetCheckoutStatus: _aio.UnaryUnaryMultiCallable[_stripe_events_pb2.GetCheckoutStatusRequest, _stripe_events_pb2.GetCheckoutStatusResponse]  # type: ignore[assignment]
-    """Says how a checkout stands, for the page that its customer returns to after paying. Scope webhook suffices: the answer names neither
-    account nor purchase, and the session's id, which can't be guessed, is known to the customer alone.
+    """Answers the state of a checkout, for the page that its customer returns to after paying. Scope webhook suffices. The answer names neither
+    account nor purchase. The session's id can't be guessed, and the customer alone has it.
     """
 
 class StripeEventServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Takes Stripe's events from the gateway, and says what its return page shows."""
+    """Takes Stripe's events from the gateway, and answers what its return page shows."""
 
     @_abc_1.abstractmethod
     def ProcessStripeEvent(
@@ -75,8 +75,8 @@ class StripeEventServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _stripe_events_pb2.GetCheckoutStatusRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_stripe_events_pb2.GetCheckoutStatusResponse, _abc.Awaitable[_stripe_events_pb2.GetCheckoutStatusResponse]]:
-        """Says how a checkout stands, for the page that its customer returns to after paying. Scope webhook suffices: the answer names neither
-        account nor purchase, and the session's id, which can't be guessed, is known to the customer alone.
+        """Answers the state of a checkout, for the page that its customer returns to after paying. Scope webhook suffices. The answer names neither
+        account nor purchase. The session's id can't be guessed, and the customer alone has it.
         """
 
 def add_StripeEventServiceServicer_to_server(servicer: StripeEventServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
