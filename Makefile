@@ -93,11 +93,12 @@ format: setup ## Format and mend what can be mended
 	$(BIN)/ruff format --quiet .
 
 .PHONY: lint
-lint: setup proto-check ## Style, types, architecture, protos
+lint: setup proto-check ## Style, types, architecture, protos, length of sentences
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m tests.architecture.prose
 
 # What tests of the page, of `stripe trigger` and of the alerts need beside Python. Where it can't be had, they are skipped, and the
 # run says so. Prometheus, PostgreSQL and pgbouncer are unpacked and not installed: their packages would start servers.
