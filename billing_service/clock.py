@@ -33,8 +33,8 @@ DRAWN_AT_ONCE = 128
 
 
 class TimeOrderedIds:
-    """Ids such as `txn_` and 32 hexadecimal digits: 12 of milliseconds, so that they sort by time, 4 that count within one
-    millisecond, 16 of chance, so that they can't be guessed and never meet those of another process."""
+    """Ids such as `txn_` and 32 hexadecimal digits. 12 digits are milliseconds, so that ids sort by time. 4 count
+    within one millisecond. 16 are random, so that ids can't be guessed and never collide with another process's."""
 
     def __init__(self, clock_us: ClockUs = system_clock_us, chance: Callable[[int], bytes] = os.urandom) -> None:
         self._clock_us = clock_us

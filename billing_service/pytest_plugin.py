@@ -4,8 +4,8 @@
 `prepaid_billing_shared_client` are there for the whole run, and each test takes an account of its own by
 `prepaid_billing_account_id`: a start is paid for once.
 
-pytest imports this at its start in every project that has the service, before the project's conftest.py. gRPC reads its environment when
-it is imported, so nothing here imports it before a fixture is used.
+pytest imports this at its start, before the project's conftest.py. gRPC reads its environment when it is imported, so
+nothing here imports it before a fixture is used.
 """
 
 import secrets

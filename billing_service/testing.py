@@ -52,9 +52,10 @@ async def running_billing_service_async(
 ) -> AsyncIterator[RunningService]:
     """Run the service in this event loop until the block ends.
 
-    `database` is the path of an SQLite file, made where there is none, or "memory": a new one that is gone afterwards and, where
-    the system has a file system in memory, never touches a disk. `settings` are the service's settings by the names that they have
-    in the environment, which itself is not read. Raises SettingsInvalid, and whatever keeps the service from starting.
+    `database` is the path of an SQLite file, made where there is none, or "memory": a new file that is gone afterwards.
+    Where the system has a file system in memory, that file never touches a disk. `settings` are the service's settings
+    by the names that they have in the environment. The environment itself is not read. Raises SettingsInvalid, and
+    whatever keeps the service from starting.
     """
     with _database_file(database) as file:
         chosen = {

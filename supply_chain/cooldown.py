@@ -1,7 +1,7 @@
 """Whether what was locked had been public for a week: a release that was stolen or broken is mostly found out within days.
 
-Indexes tell when each file was uploaded (their JSON, PEP 700). `make lock` has pip take none that is younger; this looks again, at the
-very files that the hashes allow, because pip does not ask that of files that lie beside an index.
+Indexes say when each file was uploaded (their JSON, PEP 700). `make lock` has pip take none that is younger. This looks
+again, at the very files that the hashes allow, because pip does not ask that of files in a local folder.
 """
 
 from collections.abc import Callable

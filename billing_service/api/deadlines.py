@@ -1,7 +1,8 @@
 """When a call must have ended: the caller's deadline, or the service's own.
 
-gRPC itself cancels a handler at the caller's deadline. What is left to do here: refuse what could not be finished anyway, and end calls
-that brought no deadline, or one far away, so that nothing waits for ever on a database that does not answer.
+gRPC itself cancels a handler at the caller's deadline. Two things are left to do here. A call that could not be
+finished in time is refused. A call without a deadline, or with one far away, is ended, so that nothing waits for ever
+on a database that does not answer.
 """
 
 import asyncio
@@ -26,15 +27,15 @@ def deadline_too_short() -> Failure:
 class OverdueCalls:
     """Cancels calls that outlive `limit_s`.
 
-    All calls get the same time, so they fall due in the order in which they came: one timer for the oldest serves them all, and a call
-    costs two dictionary operations.
+    All calls get the same time, so they fall due in the order in which they came. One timer for the oldest serves them
+    all. A call costs two dictionary operations.
     """
 
     limit_s: float
     started: dict[asyncio.Task[Any], float] = field(default_factory=dict)
     """When each watched call began (event loop time), oldest first."""
     canceled: set[asyncio.Task[Any]] = field(default_factory=set)
-    """Calls that were told to end and have not answered yet."""
+    """Calls that were cancelled here and have not answered yet."""
     _timer: asyncio.TimerHandle | None = None
 
     def watch(self, task: asyncio.Task[Any] | None, now: float) -> None:
@@ -44,7 +45,7 @@ class OverdueCalls:
             self._timer = asyncio.get_running_loop().call_at(now + self.limit_s, self._cancel_due)
 
     def forget(self, task: asyncio.Task[Any]) -> bool:
-        """Ends the watch; True when the call had been told to end."""
+        """Ends the watch; True when the call had been cancelled here."""
         self.started.pop(task, None)
         if task in self.canceled:
             self.canceled.discard(task)

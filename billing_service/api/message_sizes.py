@@ -20,5 +20,6 @@ BY_METHOD: Final = {
     "BatchDeductCredits": MessageSizes(request_bytes_max=1_048_576, response_bytes_max=4_194_304),
 }
 RECEIVE_BYTES_MAX: Final = max(sizes.request_bytes_max for sizes in BY_METHOD.values()) * 5 // 4
-"""What is a little too large is still told so by name."""
+"""gRPC's own limit is 25 % above ours. A request just above ours is answered with INVALID_FIELD, which names the limit,
+and not with gRPC's bare RESOURCE_EXHAUSTED."""
 SEND_BYTES_MAX: Final = max(sizes.response_bytes_max for sizes in BY_METHOD.values())

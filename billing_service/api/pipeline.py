@@ -2,8 +2,8 @@
 
     errors → counts and log → deadline → admission → identity and scope → size and decoding → implementation
 
-Each step is inlined into one coroutine, because interceptors of grpc.aio build a new handler for every call and each layer of coroutines
-costs about a microsecond, on the path of thousands of deductions a second.
+Each step is inlined into one coroutine. Interceptors of grpc.aio build a new handler for every call, and each layer of
+coroutines costs about a microsecond. This is the path of thousands of deductions a second.
 
 Which calls have a line in the log, and what it says: see `call_log`.
 """
@@ -233,7 +233,7 @@ class Outcome:
             self.log.succeeded(call, seconds)
 
     def hung_up(self, call: Call, seconds: float) -> None:
-        """The caller is gone before its call ended, and can't be told anything."""
+        """The caller is gone before its call ended, so no answer reaches it."""
         self.counts.failed[grpc.StatusCode.CANCELLED] += 1
         self.counts.observe(seconds)
         self.log.interrupted(call, grpc.StatusCode.CANCELLED, seconds)
@@ -255,7 +255,8 @@ class Outcome:
     async def _interrupt(self, call: Call, error: BaseException, seconds: float, *, was_overdue: bool) -> bytes:
         """Answers a cancelled call. grpc.aio itself would send nothing, and a caller without a deadline would wait for ever.
 
-        A caller that hung up hears nothing of it; but who cancelled can't be known for sure, so the answer is sent in any case.
+        A caller that hung up does not receive it. But who cancelled can't be known for sure, so the answer is sent in
+        any case.
         """
         task = asyncio.current_task()
         if was_overdue:

@@ -27,8 +27,8 @@ IDLE_POLL_S: Final = 0.05
 IDLE_POLLS_MAX: Final = 10
 """In a row, and not a time: after a pause of the whole process, what came meanwhile has its turn first."""
 CALL_TASK: Final = "_schedule_rpc_coro"
-"""How gRPC names the task of a call that it handed over: it is there from before the request has arrived until the answer has left, while
-admission counts the time between."""
+"""How gRPC names the task of a call that it handed over. The task exists from before the request has arrived until the
+answer has left. Admission counts the time between."""
 METADATA_BYTES_MAX: Final = 8_192
 PENDING_CALLS_MAX: Final = 100_000
 """gRPC itself drops calls that wait to be begun, at random from 1,000 on and without a word; admission refuses them with a reason instead."""
@@ -37,8 +37,8 @@ PING_INTERVAL_MIN_MS: Final = 60_000
 CONNECTION_AGE_MAX_S: Final = 1_800
 """Connections are made anew now and then, so that callers find new processes behind a balancer and new certificates."""
 MUTUAL_CONNECTION_AGE_MAX_S: Final = 20
-"""The same where callers are known by certificates: a connection is not checked again, and an authority that is no longer trusted must end
-within a minute, what is in flight included."""
+"""The same where callers are known by certificates. A connection is not checked again. Once an authority is no longer
+trusted, its connections must end within a minute, calls in flight included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +99,10 @@ class RunningServer:
         self.edge.overdue.close()
 
     async def _stop_grpc(self) -> None:
-        """Now and then gRPC keeps a call that came as it began to stop, without ever handing it over, and waits for it until the grace
-        period is over; so does its caller. Once all calls that were handed over have ended for a while, whatever is left is such a one:
-        it is ended, with a status that callers repeat."""
+        """Stops gRPC without waiting for calls that it keeps. Now and then gRPC never hands over a call that came as it
+        began to stop. It waits for that call until the grace period is over, and so does the caller. Once all calls
+        that were handed over have ended for a while, whatever is left is such a call. It is ended with a status that
+        callers repeat."""
         if self.hurry.is_set():
             await self.server.stop(None)
             return

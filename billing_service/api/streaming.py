@@ -2,9 +2,9 @@
 
     errors → counts and log → deadline → admission → identity and scope → (size and decoding → implementation → answer) for each request
 
-One task reads and one writes, however many requests wait: a task for each, or an await beyond reading it and writing its answer, would
-cost more than the ledger does. Answers leave in the order of the requests. A stream lives as long as its caller wants and lets it; each
-request on it has the time that a call has.
+One task reads and one writes, however many requests wait. A task for each request would cost more than the ledger does,
+and so would an await beyond reading it and writing its answer. Answers leave in the order of the requests. A stream
+lives as long as its caller wants. Each request on it has the time that a call has.
 """
 
 import asyncio

@@ -14,7 +14,8 @@ from billing_service.storage.statements import Work
 
 
 def hear(unit: Unit, purchase: Purchase, news: PurchaseNews, *, paid_minor: int = 0) -> Work[None]:
-    """Moves a purchase on by what was learned of it. Grants on the way to COMPLETED, once: COMPLETED is for good."""
+    """Applies an update to a purchase. The transition into COMPLETED grants its credits, exactly once, because
+    COMPLETED is final."""
     before = purchase.status
     purchase.status = next_status(before, news)
     if purchase.status is PurchaseStatus.COMPLETED and before is not PurchaseStatus.COMPLETED:

@@ -49,7 +49,7 @@ class Account:
     debt_max: int = -1
     """What ALLOW_DEBT may bring the debt to; -1: as the settings say."""
     lots: list[Lot] = field(default_factory=list)
-    """Lots with something left, in burn-down order, and those that this unit of work fetched beside."""
+    """Lots with something left, in burn-down order, and other lots that this unit of work fetched."""
     changed_lots: dict[str, Lot] = field(default_factory=dict)
     new_lots: list[Lot] = field(default_factory=list)
     transactions: list[Transaction] = field(default_factory=list)
@@ -144,8 +144,9 @@ class Posting:
         self.account.balance += amount
 
     def back_into_lot(self, lot: Lot, source: str, amount: int, ids: Ids) -> None:
-        """Returns `amount` to where it came from. What the lot has no room for, since other credits came back in its stead, becomes
-        a lot beside it, alike in all that decides when it is spent: no lot holds more than it was granted."""
+        """Returns `amount` to where it came from. No lot may have more than it was granted. What the lot has no room
+        for, because other credits came back to it, becomes a new lot. That lot is alike in all that decides when it is
+        spent."""
         room = min(amount, lot.amount - lot.remaining)
         if room:
             self.into_lot(lot, source, room)
@@ -187,7 +188,7 @@ class Posting:
         return amount - left
 
     def settle_debt(self) -> None:
-        """Pays debt from spendable lots at once, in burn-down order: debt stands only where nothing is available."""
+        """Pays debt from spendable lots at once, in burn-down order: there is debt only where nothing is available."""
         account = self.account
         if account.debt:
             paid = self.spend(Place.DEBT, account.debt)

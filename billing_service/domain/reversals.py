@@ -1,6 +1,6 @@
 """How many credits a purchase has to give back, as an absolute target.
 
-A target depends on how much money went back in total, not on which event told of it or how often: the caller moves
+A target depends on how much money went back in total, not on which event reported it or how often. The caller moves
 `target - already taken`, so order and repetition of events do not matter.
 """
 
@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class PurchaseReversal:
-    """Where one completed purchase stands. All amounts >= 0; money in the currency's smallest unit, credits in microcredits."""
+    """State of one completed purchase. All amounts >= 0; money in the currency's smallest unit, credits in
+    microcredits."""
 
     credits_microcredits: int
     """What the purchase granted; positive."""

@@ -1,4 +1,4 @@
-"""Exports the heads of all chains now and then, so that a ledger that was rewritten can be told from the one that was."""
+"""Exports the heads of all chains now and then, so that a rewritten ledger is noticed."""
 
 from datetime import UTC, datetime
 from pathlib import Path

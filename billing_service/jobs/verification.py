@@ -1,4 +1,5 @@
-"""Proves all balances again and again beside the calls, and freezes an account whose balance the ledger does not prove."""
+"""Proves all balances again and again while calls are served, and freezes an account whose balance the ledger does not
+prove."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -19,8 +20,8 @@ from billing_service.storage.ledger_rows import read_accounts
 log = structlog.get_logger(__name__)
 
 SHARE_MAX = 0.05
-"""Of the time, spent on verification while it runs: calls must not feel it. At 13 µs a transaction, as measured on both stores, that
-is 14 million within the hour that passes between two walks by default; the walk through a longer ledger takes longer."""
+"""Share of the time that verification takes while it runs: calls must not feel it. At 13 µs a transaction, as measured
+on both stores, that is 14 million in the hour between two walks. The walk through a longer ledger takes longer."""
 PAUSE_AFTER_S = 0.002
 """Of work: a pause for each of many small accounts would cost more than their verification."""
 SUBJECTS_LOGGED_MAX = 5

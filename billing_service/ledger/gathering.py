@@ -20,8 +20,9 @@ QUIET_S = 0.001
 class Gatherer(Generic[Question, Reply]):
     """Runs questions in batches, in the order of their arrival.
 
-    A batch starts at once for a lone caller. When many were waiting lately, a batch waits until most of them are there again, for as
-    long as arrivals keep coming, and never longer than `wait_s`: many small batches would cost more than the wait.
+    A batch starts at once for a lone caller. When many were waiting lately, a batch waits until most of them are there
+    again. It waits while arrivals keep coming, and never longer than `wait_s`. Many small batches would cost more than
+    the wait.
     """
 
     def __init__(

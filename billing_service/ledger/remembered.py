@@ -1,7 +1,7 @@
 """Accounts as they were after their last deduction, kept so that the next one need not read them.
 
-What is remembered is only believed: it is written back guarded by what makes it true (`storage.ledger_rows.write_believed`), so a memory
-that has gone stale costs a second try and never correctness. Nothing is refused, and no key is called spent, by memory alone.
+The cache is only an expectation. It is written back by a conditional write (`storage.ledger_rows.write_believed`), so a
+stale account costs a second try and never correctness. No refusal and no replay is decided from the cache alone.
 """
 
 import time

@@ -23,7 +23,7 @@ APART_S = 1.0
 """How long an account whose lock could not be had is kept out of batches: it would hold up all others in them."""
 
 GLANCES_MAX = 1
-"""Runs of a batch without locks. Then memory was wrong, or others are in the way."""
+"""Attempts of a batch without row locks. After that the cache was stale or there is contention: lock first."""
 
 Reply = Outcome | Exception | asyncio.Future[Answer]
 Waiting = tuple[Deduct, asyncio.Future[Answer]]

@@ -37,8 +37,8 @@ async def count(store: Store) -> Report:
 async def search(store: Store, what: str, after: str) -> tuple[Report, str]:
     """Searches the next rows, in order of their ids, for what no chain reaches; answers where to go on, LAST at the end.
 
-    `what`: a key of SEARCHES. A range on SQLite, where a long read keeps the journal from shrinking; all of them elsewhere, since some
-    stores keep an account's rows together and have no ranges of times.
+    `what`: a key of SEARCHES. One range on SQLite, where a long read keeps the write-ahead log from shrinking. All of
+    them elsewhere, because some stores keep an account's rows together and have no ranges of times.
     """
     ends, loose = SEARCHES[what]
     if store.name != "sqlite":

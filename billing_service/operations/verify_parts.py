@@ -35,8 +35,8 @@ class Part(NamedTuple):
 
 
 async def verify_part(store: Store, place: Place, transactions_max: int) -> Part:
-    """Verifies from a place on, and ends where at least `transactions_max` transactions were followed or rows searched: an account's
-    history is never split, and what follows the accounts is a part of its own."""
+    """Verifies from a place on, and ends after at least `transactions_max` transactions followed or rows searched. An
+    account's history is never split. What follows the accounts is a part of its own."""
     total = await store.read(transaction_total) if place == START else 0
     verify = _accounts if place.what == ACCOUNTS else _rows
     report, after = await verify(store, place, transactions_max)

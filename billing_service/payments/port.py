@@ -3,9 +3,9 @@
 Money is a whole number of the currency's smallest unit, times are microseconds since 1970, statuses are the provider's own words.
 
 Repeating a call
-    Every call that makes something takes an idempotency key derived from our own row, and all its parameters must come from that row as
-    well: the same key with other parameters is refused, so a URL read from settings at the time of a retry would break the retry.
-    Within a day the same key gives the same answer. After that, look before repeating.
+    Every call that makes something takes an idempotency key derived from our own row. All its parameters must come from
+    that row as well, because the same key with other parameters is refused. A URL read from settings at the time of a
+    retry would break the retry. Within a day the same key gives the same answer. After that, look before repeating.
 
 After ProviderUnavailable the outcome is unknown. Keep what was set aside and call again with the same key, unless:
     `key_spent`: the provider keeps answering this key with a failure that it stored. A new attempt needs a new key (such as the old one
@@ -24,7 +24,8 @@ CONTACT_VERSION_FIELD: Final = "contact_version"
 
 
 class ProviderRefused(Exception):  # noqa: N818 - a "no" of the provider, not an error of the program
-    """A definite no: the call had no effect, and would have none if repeated. `param` names the parameter at fault, where told."""
+    """A definite no: the call had no effect, and would have none if repeated. `param` names the parameter at fault,
+    where known."""
 
     def __init__(self, code: str, message: str, param: str | None = None) -> None:
         super().__init__(f"{code}: {message}")
@@ -66,7 +67,8 @@ class CheckoutOrder:
     mark: str
     """Goes with the checkout, its payment and its charge, so that they are known as ours."""
     metadata: Mapping[str, str] = field(default_factory=dict)
-    """The caller's own, shown beside the payment at the provider as far as there is room. Names of ours are not the caller's."""
+    """The caller's own, shown with the payment at the provider as far as there is room. Names of ours are not the
+    caller's."""
     allow_promotion_codes: bool = False
     stripe_price_id: str | None = None
     """A price of the provider's catalogue that says the same as amount and currency; None: priced by the order itself."""
@@ -74,7 +76,7 @@ class CheckoutOrder:
 
 @dataclass(frozen=True, slots=True)
 class CheckoutSession:
-    """A checkout as it stands at the provider; fits `domain.purchases.CheckoutReport`."""
+    """A checkout as it is at the provider now; fits `domain.purchases.CheckoutReport`."""
 
     session_id: str
     purchase_id: str | None
@@ -102,7 +104,7 @@ class CheckoutSession:
 
 @dataclass(frozen=True, slots=True)
 class ProviderRefund:
-    """A refund as it stands at the provider. Ids of ours are None on refunds that we did not begin."""
+    """A refund as it is at the provider now. Ids of ours are None on refunds that we did not begin."""
 
     stripe_refund_id: str
     status: str
@@ -119,7 +121,7 @@ class ProviderRefund:
 
 @dataclass(frozen=True, slots=True)
 class ProviderCustomer:
-    """A customer as it stands at the provider. E-mail and name are empty where it has none."""
+    """A customer as it is at the provider now. E-mail and name are empty where it has none."""
 
     customer_id: str
     email: str
@@ -135,12 +137,12 @@ class PaymentProvider(Protocol):
     async def create_customer(
         self, *, account_id: str, email: str, name: str, mark: str, idempotency_key: str, contact_version: int = 0
     ) -> str:
-        """The id of the new customer. Empty e-mail and name are left out. Its events tell the version that both are of."""
+        """The id of the new customer. Empty e-mail and name are left out. Its events carry the version of both."""
         ...
 
     async def update_customer(self, customer_id: str, *, email: str, name: str, contact_version: int | None) -> None:
         """Gives the customer this e-mail and name, none where empty, and the version that they are of; None keeps that. Safe to repeat:
-        the version tells in every event which of several calls came last."""
+        the version in every event shows which of several calls came last."""
         ...
 
     async def get_customer(self, customer_id: str) -> ProviderCustomer:

@@ -227,9 +227,9 @@ async def _roll_back(connection: Any) -> None:
 
 
 async def open_postgres(server: PostgresServer, *, writes: bool = True) -> PostgresStore:
-    """Opens a migrated database, whose schema was checked: that also finds out whether a pooler is in between that lends no sessions.
-    Raises CannotConnectError, also when commits would not last, a limit is not in force, or the role lacks a right: of those that
-    serving needs, or where nothing is to be written, of those that verifying needs."""
+    """Opens a migrated database, whose schema was checked. That also finds out whether a pooler is in between that
+    lends no sessions. Raises CannotConnectError, also when commits would not last, a limit is not in force, or the role
+    lacks a right. With `writes` it needs the rights of serving, else those of verifying."""
     pool = asyncpg.create_pool(
         connect=partial(connect, server),
         min_size=1,

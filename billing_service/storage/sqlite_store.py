@@ -104,8 +104,9 @@ class SqliteStore:
             return self._execute(raw, glance.call)
 
     async def _write_guarded(self, guarded: Guarded) -> None:
-        """Writes here, on the event loop, and commits in the connection's thread. The statements are short and wait for nothing; in
-        the thread each would give the interpreter up to the loop twice and wait to have it back, for longer than it takes."""
+        """Writes here, on the event loop, and commits in the connection's thread. The statements are short and wait for
+        nothing. In the thread each would release the GIL twice and wait to re-acquire it, for longer than the statement
+        takes."""
         raw = self._writer._conn  # noqa: SLF001 - nobody else has it while `_writing` is held
         writes = [self._statements.repeated(call) for call in guarded.calls]
         if not self._begin(raw):

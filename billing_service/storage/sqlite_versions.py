@@ -1,8 +1,8 @@
 """Which SQLite may be trusted with WAL.
 
-Versions 3.7.0 to 3.51.2 can lose a WAL frame when two connections write or checkpoint at the same instant
-(sqlite.org, "WAL-reset bug"; fixed in 3.51.3, 3.50.7 and 3.44.6; 3.52.0 was withdrawn). The store meets the fix halfway: it
-never has more than one connection that writes or checkpoints, and one process. So an affected version is safe here.
+Versions 3.7.0 to 3.51.2 can lose a WAL frame when two connections write or checkpoint at the same instant (sqlite.org,
+"WAL-reset bug"). It is fixed in 3.51.3, 3.50.7 and 3.44.6; 3.52.0 was withdrawn. The store never has more than one
+connection that writes or checkpoints, and one process. So an affected version is safe here.
 """
 
 import structlog

@@ -85,7 +85,8 @@ class Guarded(NamedTuple):
 
     calls: tuple[Call, ...]
     held: Call
-    """Reads and locks the rows that `calls` rest on, as they are believed to be: as many as it is given."""
+    """Locks the rows that `calls` depend on, each with the values expected of it. If fewer rows match than were given,
+    nothing is written."""
 
 
 Work = Generator[Call | Together | Glance | Guarded, Any, T]
@@ -154,8 +155,8 @@ def bulk_insert(table: Table) -> Statement:
 
 
 def bulk_update(table: Table, keys: Sequence[str], changes: Sequence[str], *, believed: Sequence[str] = ()) -> Statement:
-    """Updates any number of rows, each given as its key columns, then what other columns are believed to hold, without which the row is
-    left alone, and then its changed ones."""
+    """Updates any number of rows. Each is given as its key columns, then the values expected of other columns, then its
+    changed columns. A row without the expected values is left alone."""
     names = [*(f"old_{name}" for name in (*keys, *believed)), *(f"new_{name}" for name in changes)]
     types = [table.c[name].type for name in (*keys, *believed, *changes)]
     given = given_rows(names, types)
@@ -170,8 +171,8 @@ def bulk_update(table: Table, keys: Sequence[str], changes: Sequence[str], *, be
 
 
 def bulk_lock(table: Table, keys: Sequence[str], believed: Sequence[str]) -> Statement:
-    """Locks rows that are as they are believed to be. For stores that lock rows. It fails rather than wait: what was decided before a
-    wait, the time included, may not be so after it. So no order is needed either."""
+    """Locks rows that still have the values expected of them. For stores that lock rows. It fails rather than wait: a
+    decision made before a wait, its time included, may be wrong after it. So no order is needed either."""
     names = [f"old_{name}" for name in (*keys, *believed)]
     given = given_rows(names, [table.c[name].type for name in (*keys, *believed)])
     found: Any = select(literal_column("1")).select_from(
@@ -243,8 +244,9 @@ def join_writes(texts: Sequence[str]) -> str:
 
 
 def join_guarded(held: str, texts: Sequence[str]) -> str:
-    """Writes as one statement that is whole or fails with `division_by_zero`: all locks are taken first, then each write
-    happens only if every row was as believed, and each count is compared with the one given after all other parameters."""
+    """Writes as one statement that is whole or fails with `division_by_zero`. All locks are taken first. Each write
+    happens only if every row had the values expected of it. Each count is compared with the one given after all other
+    parameters."""
     (held, *shifted), taken = _numbered_on((held, *texts), 0)
     wanted = [f"${taken + 1 + number}::bigint" for number in range(len(texts) + 1)]
     all_held = f"(SELECT count(*) FROM held) = {wanted[0]}"  # noqa: S608 - as below

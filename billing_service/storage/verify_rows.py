@@ -1,5 +1,5 @@
-"""Rows as verification reads them. Histories are followed along their chains, so that no store has to search all of a table for
-the rows of one account; what no chain reaches is counted, or searched for in ranges."""
+"""Rows as verification reads them. Histories are followed along their chains, so that no store has to search a whole
+table for one account. What no chain reaches is counted, or searched for in ranges."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple

@@ -1,5 +1,5 @@
-"""The runs of one event's unit of work. What it must know of Stripe is asked between two runs, never inside one; and a waiting event
-that breaks a run is left out of the next, so that it holds up nobody else's effect."""
+"""The runs of one event's unit of work. Stripe is asked between two runs, never inside one. A waiting event that breaks
+a run is left out of the next, so that it holds up no other event's effect."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -72,7 +72,7 @@ class Runs:
         return known
 
     def customer(self, customer_id: str) -> ProviderCustomer:
-        """A customer as it stands. Raises UnansweredError."""
+        """A customer as it is at Stripe now. Raises UnansweredError."""
         known = self._customers.get(customer_id)
         if known is None:
             raise _CustomerUnknownError(customer_id)

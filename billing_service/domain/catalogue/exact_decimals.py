@@ -22,8 +22,8 @@ class NotExactError(ValueError):
 def scaled(value: Decimal | int | str, decimals: int = PRICE_DECIMALS) -> int:
     """`value` x 10^decimals, a whole number of at least 0. Text is plain decimal digits without sign or exponent.
 
-    Raises NotExactError where decimals would be lost, and ValueError for text that is no such number, and for a number that is below zero,
-    not finite, or at least 10^60.
+    Raises NotExactError where decimals would be lost. Raises ValueError for text that is no such number, and for a
+    number that is below zero, not finite, or at least 10^60.
     """
     if isinstance(value, str):
         if _PLAIN.fullmatch(value) is None:

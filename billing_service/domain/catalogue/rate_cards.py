@@ -1,8 +1,9 @@
 """Rate cards: what usage costs, as data. A card never guesses: what it has no price for is refused, never billed at another price.
 
 A card has entries of a provider and a pattern of its model names. An entry has columns, one for each service tier, set of attributes and
-hours of the week. A column has prices by measure, and others for prompts above a size. Fall-backs (cached tokens at the input price, and
-such) are prices like any other, noted as what they are when the card is made; none is looked for when a call is priced.
+hours of the week. A column has prices by measure, and others for prompts above a size. A fall-back, such as the input
+price for cached tokens, is a price like any other. It is noted when the card is made, and never looked for when a call
+is priced.
 """
 
 import re

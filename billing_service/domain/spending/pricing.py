@@ -114,8 +114,9 @@ def card_in_force(cards: Iterable[RateCard], time_us: int) -> RateCard | None:
 def price(usage: Usage, card: RateCard, time_us: int, time_basis: TimeBasis) -> Price:
     """The price of a usage by one card, at a moment that `pricing_time` chose.
 
-    Refuses with UNKNOWN_MODEL, PRICE_MISSING (metadata `missing` says what the card has no price for), and INVALID_FIELD: a provider's
-    cost where the card has prices of its own, and a price beyond what one operation may move.
+    Refuses with UNKNOWN_MODEL, and with PRICE_MISSING, whose metadata `missing` says what the card has no price for.
+    Refuses with INVALID_FIELD a provider's cost where the card has prices of its own, and a price beyond what one
+    operation may move.
     """
     match = find_entry(usage, card)
     entry = match.entry

@@ -59,9 +59,10 @@ def usage_of(
 ) -> Usage:
     """The usage that a caller names, each line as kind, variant and quantity. Lines of 0 are dropped, and so are empty attributes.
 
-    Raises INVALID_FIELD, naming the field under `field`: a provider or model that is missing or not printable, an unknown kind or
-    variant, a quantity outside 0 to 10^12, a measure that is there twice, too many lines or attributes, a cost of the provider outside
-    0 to 1,000 USD (both excluded) or with more than 18 decimals, and a usage in which nothing was used.
+    Raises INVALID_FIELD, naming the field under `field`, for a provider or model that is missing or not printable, and
+    for an unknown kind or variant. Likewise for a quantity outside 0 to 10^12, a measure that is there twice, and too
+    many lines or attributes. Likewise for a provider's cost outside 0 to 1,000 USD (both excluded) or with more than 18
+    decimals, and for a usage in which nothing was used.
     """
     for name, value in (("provider", provider), ("model", model)):
         if not value:

@@ -18,7 +18,9 @@ class AccessSettings(SettingsGroup):
     )
     tls_callers: TlsCallers = setting("BILLING_TLS_CALLERS", "", "What certificates may do: `name=read+deduct,other=webhook`")
     api_key_pepper: StrongSecret | None = setting(
-        "BILLING_API_KEY_PEPPER", None, "Keys the hashes of API keys, 32 characters or more; the same on all processes"
+        "BILLING_API_KEY_PEPPER",
+        None,
+        "Server-side secret for hashing API keys (HMAC-SHA-256), at least 32 characters, identical in every process",
     )
     page_token_secret: StrongSecret | None = setting(
         "BILLING_PAGE_TOKEN_SECRET", None, "Signs page tokens, 32 characters or more; derived from the pepper when absent"

@@ -21,8 +21,9 @@ TIME_LED_KEYS = {
     "entries": ("transaction_id", "position", "account_id"),
     "idempotency_keys": ("idempotency_key", "account_id", "scope"),
 }
-"""SQLite's and PostgreSQL's order of these primary keys: rows of our ids, and of keys that are ordered by time, go to the end of an index
-instead of all over it. CockroachDB and YugabyteDB lead with account_id: there, the end of an index is one range, on one machine."""
+"""SQLite's and PostgreSQL's order of these primary keys. Rows of our ids, and of keys that are ordered by time, go to
+the end of an index instead of all over it. CockroachDB and YugabyteDB lead with account_id: there, the end of an index
+is one range, on one machine."""
 
 __all__ = [
     "APPEND_ONLY",

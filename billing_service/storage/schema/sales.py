@@ -46,10 +46,11 @@ purchases = Table(
     check("reversed_debt", "reversed_debt >= 0"),
     check("reversed_expired", "reversed_expired >= 0"),
 )
-"""`reversed` is what reversals have taken of the credits, so that the target is always compared with one number; `reversed_debt` is the
-part of it that became debt, `reversed_expired` the part that had expired. `attempt` numbers the tries at Stripe whose stored failure would
-be replayed for their key. `net_paid_minor` is what was paid for the credits, without tax and shipping; NULL on rows older than it.
-`payment_time_us`: when Stripe first told of the payment's success. `terms`: what held when the page was opened, as JSON."""
+"""`reversed` is what reversals have taken of the credits, so that the target is always compared with one number.
+`reversed_debt` is the part of it that became debt, `reversed_expired` the part that had expired. `attempt` numbers the
+tries at Stripe whose stored failure would be replayed for their key. `net_paid_minor` is what was paid for the credits,
+without tax and shipping; NULL on rows older than it. `payment_time_us`: when Stripe first reported the payment's
+success. `terms`: what held when the page was opened, as JSON."""
 Index(
     "ix_purchases_paid_uncompleted",
     purchases.c.payment_time_us,

@@ -12,8 +12,8 @@ _TICK_BITS = 12
 class KeyGenerator:
     """Time-ordered UUIDs (version 7, RFC 9562): each key sorts after the one before it, and index pages fill in order.
 
-    The 12 bits after the milliseconds count the keys of one millisecond; when they run out, or the clock steps back, the
-    generator runs ahead of the clock rather than break the order. Threads may share one.
+    The 12 bits after the milliseconds count the keys of one millisecond. When they run out, or the clock steps back,
+    the generator runs ahead of the clock, so the order is kept. Threads may share one.
     """
 
     def __init__(self, now_ns: Callable[[], int] = time.time_ns) -> None:
@@ -38,7 +38,7 @@ new_idempotency_key: Callable[[], str] = KeyGenerator()
 def key_or_new(idempotency_key: str | None) -> str:
     """The caller's key as it is, or a new one for None.
 
-    An empty key is passed on for the service to refuse: replacing it would give a second effect to a caller who repeats what
-    it believes to be the same key.
+    An empty key is passed on for the service to refuse. Replacing it would give a second effect to a caller who repeats
+    a call with the same empty key.
     """
     return new_idempotency_key() if idempotency_key is None else idempotency_key

@@ -1,7 +1,8 @@
 """Checks the Stripe-Signature header over the raw bytes of a webhook, with nothing but the standard library.
 
-Stricter than Stripe's own verifier: times in the future are refused like times in the past, the tolerance can't be switched
-off, an empty secret is never accepted, and whatever bytes arrive the only exception about them is `SignatureInvalid`.
+Stricter than Stripe's own verifier. Times in the future are refused like times in the past. The tolerance can't be
+switched off, and an empty secret is never accepted. Whatever bytes arrive, the only exception about them is
+`SignatureInvalid`.
 """
 
 import hashlib
