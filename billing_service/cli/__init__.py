@@ -16,6 +16,9 @@ from billing_service.cli import (
     events,
     keys,
     purchases,
+    rate_compare,
+    rate_import,
+    rates,
     refunds,
     serve,
     verify,
@@ -64,6 +67,9 @@ def _app() -> typer.Typer:
     app.add_typer(accounts.accounts, name="accounts", rich_help_panel=SPENDING)
     app.add_typer(purchases.purchases, name="purchases", rich_help_panel=SPENDING)
     app.add_typer(refunds.refunds, name="refunds", rich_help_panel=SPENDING)
+    rates.rates.command("compare")(rate_compare.compare_cards)
+    rates.rates.command("import")(rate_import.import_card)
+    app.add_typer(rates.rates, name="rates", rich_help_panel=OPERATING)
     app.add_typer(events.events, name="events", rich_help_panel=OPERATING)
     app.add_typer(keys.keys, name="keys", rich_help_panel=OPERATING)
     app.add_typer(deployment.deployment, name="deployment", rich_help_panel=OPERATING)

@@ -42,6 +42,19 @@ CELLS = {
     "code": ["starter", "five", "enterprise"],
     "frozen": ["yes", "", ""],
     "key": ["njxixe33aby4fmzj"] * 3,
+    "measure": ["cache_write_tokens:12h", "units:code_interpreter_sessions", "images"],
+    "quantity": ["1", "1000000000000", "300"],
+    "fall-back": ["price below the threshold", "", "input_tokens"],
+    "for": ["priority region=us speed=fast above 272,000 tokens", "", "mon-tue-wed-thu-fri 10:00-24:00"],
+    "provider": ["vercel_ai_gateway", "openai", "gcp.gemini"],
+    "model": ["accounts/fireworks/models/deepseek-v4-pro-0813", "gpt-5*", "m" * 128],
+    "before": ["0.000000000000000001", "", "the provider's own cost"],
+    "after": ["0.00000125", "14 prices", ""],
+    "change": ["+25 %", "", "-50 %"],
+    "models": ["1", "4572", "28"],
+    "fate": ["imported", "duplicate", "unpriced"],
+    "why": ["priced by the time of a reserved machine, not by what a request used", "", "of x"],
+    "the first": ["bedrock/*/1-month-commitment/cohere.command-light-text-v14", "a", "b"],
     "at Stripe": ["re_Eny8vwZAjts2DVMplCqbyh5z", "", "re_GhM0Sxcfwf3YoSb6ltsqqH3c"],
 }
 ALIKE = {
@@ -49,6 +62,7 @@ ALIKE = {
     **dict.fromkeys(("transaction", "purchase", "refund"), [ID] * 3),
     "event": ["evt_Cpz7QZDanOSzyvCuifBeMzlf"] * 3,
     **dict.fromkeys(("debt", "credits taken", "of which debt"), CELLS["credits"]),
+    **{key: ["0.000000000000000001", "1000000", "none"] for key in ("USD", "cost")},
     **dict.fromkeys(("money", "refunded", "refund pending"), CELLS["price"]),
 }
 

@@ -34,8 +34,8 @@ def test_prices_that_changed_came_and_went():
         Difference("p", "m", "batch images", 1, None),
         Difference("p", "m", "input_tokens", 1, 2),
         Difference("p", "m", "region=us mon-tue 00:00-01:00 images", None, 7),
-        Difference("p", "new", "input_tokens", None, 1),
-        Difference("p", "old", "input_tokens", 1, None),
+        Difference("p", "new", "entry", None, "1 price"),
+        Difference("p", "old", "entry", "1 price", None),
     ]
 
 

@@ -10,6 +10,15 @@ CHECKS = "billing_service/domain/catalogue/rate_card_checks.py"
 USAGE = "billing_service/domain/spending/usage.py"
 PRICING = "billing_service/domain/spending/pricing.py"
 RECORDS = "billing_service/domain/spending/price_records.py"
+LITELLM_COLUMNS = "billing_service/rate_import/litellm_columns.py"
+LITELLM_KEYS = "billing_service/rate_import/litellm_keys.py"
+LITELLM_TOKENS = "billing_service/rate_import/litellm_tokens.py"
+LITELLM_HOURS = "billing_service/rate_import/litellm_hours.py"
+PRICE_LISTS = "billing_service/rate_import/price_lists.py"
+GENAI = "billing_service/rate_import/genai_prices.py"
+GENAI_NAMES = "billing_service/rate_import/genai_names.py"
+KNOWN = "rate_import/test_known_costs.py::test_costs_are_the_library_s_own_to_the_last_digit"
+IMPORTED = "rate_import/test_litellm_import.py"
 MATCHING = "domain/test_rate_cards.py"
 FILES = "domain/test_rate_card_files.py"
 PRICED = "domain/test_pricing.py"
@@ -170,5 +179,93 @@ RATES = (
         "if price.amount_microcredits != amount or encode_price(price) != record:",
         "if encode_price(price) is None:",
         ("domain/test_price_records.py::test_damage_shows",),
+    ),
+    Sabotage(
+        "a key that nobody knows is left out of a price",
+        "P54",
+        LITELLM_KEYS,
+        "if not is_known(key) and _SPEAKS_OF_PRICES.search(key) and",
+        "if not is_known(key) and key == 'cost' and",
+        ("rate_import/test_litellm_refusals.py::test_a_model_that_can_not_be_priced_right_is_refused",),
+    ),
+    Sabotage(
+        "the price of the peak is the price of the day",
+        "P54",
+        LITELLM_COLUMNS,
+        "    hours = list(_hours(named, entry, priced, year))\n",
+        "    hours: list[ColumnRates] = []\n",
+        (KNOWN, f"{IMPORTED}::test_off_peak_hours"),
+    ),
+    Sabotage(
+        "days of off-peak hours are UTC's days",
+        "P54",
+        LITELLM_HOURS,
+        '    offset_s = _offset_s(block.get("weekday_timezone"), year)\n',
+        '    offset_s = _offset_s(block.get("weekday_timezone"), year) * 0\n',
+        (f"{IMPORTED}::test_off_peak_hours",),
+    ),
+    Sabotage(
+        "xai's thresholds are like the others'",
+        "P54",
+        LITELLM_COLUMNS,
+        "return threshold - 1 if named.provider in INCLUSIVE_PROVIDERS else threshold",
+        "return threshold",
+        (f"{IMPORTED}::test_xai_bills_a_threshold_from_its_number_on", KNOWN),
+    ),
+    Sabotage(
+        "writes for an hour are written for five minutes",
+        "P54",
+        LITELLM_TOKENS,
+        "{measure: self._lifetime(key) or _other(written, to.WRITTEN_5M) for measure, key in LIFETIMES.items()}",
+        "{measure: _other(written, to.WRITTEN_5M) for measure, key in LIFETIMES.items()}",
+        (f"{IMPORTED}::test_writes_by_their_lifetime", KNOWN),
+    ),
+    Sabotage(
+        "a batch without a price of its own is billed as any call",
+        "P54",
+        LITELLM_TOKENS,
+        "    fresh, out = prices.own(INPUT_KEY), prices.own(OUTPUT_KEY)\n",
+        "    fresh, out = prices.own(INPUT_KEY), prices.own(OUTPUT_KEY) or prices.standard(OUTPUT_KEY)\n",
+        (f"{IMPORTED}::test_a_batch_has_its_own_prices_and_none_that_litellm_would_make_up",),
+    ),
+    Sabotage(
+        "tokens are free where a query has the price",
+        "P54",
+        LITELLM_COLUMNS,
+        "    if not zeros or tokens & paid or not paid:\n",
+        "    if zeros or tokens & paid or not paid:\n",
+        (f"{IMPORTED}::test_what_is_counted_otherwise",),
+    ),
+    Sabotage(
+        "prices are multiplied by a rounded product",
+        "P54",
+        PRICE_LISTS,
+        "    return Decimal((0, tuple(map(int, str(digits))), left.exponent + right.exponent))\n",
+        "    return Decimal(usd) * multiplier if digits else Decimal(0)\n",
+        ("rate_import/test_price_lists.py::test_a_product_has_every_digit",),
+    ),
+    Sabotage(
+        "a fall-back is imported as a price of its own",
+        "P54",
+        PRICE_LISTS,
+        "return self if self.fallback else self._replace(fallback=word)",
+        "return self",
+        (f"{IMPORTED}::test_every_fall_back_is_in_the_card_and_says_so",),
+    ),
+    Sabotage(
+        "prices of a day to come are today's",
+        "P54",
+        GENAI,
+        'return date.fromisoformat(constraint["start_date"]) <= as_of',
+        'return date.fromisoformat(constraint["start_date"]) is not None',
+        ("rate_import/test_genai_import.py::test_dated_prices_are_those_of_the_day",),
+    ),
+    Sabotage(
+        "a wide name of a library is a dated pattern of the card",
+        "P54",
+        GENAI_NAMES,
+        "return all(self.find(name + suffix) is model for suffix in SAMPLE_SUFFIXES)",
+        "return True",
+        ("rate_import/test_genai_import.py::test_a_name_of_exactly_one_spelling_has_no_dated_pattern",),
     ),
 )

@@ -29,7 +29,7 @@ def card_problems(card: RateCard) -> Iterator[str]:
     yield from _twice("aliases", [(alias.provider, alias.name) for alias in card.aliases])
     yield from _twice("markups", [(markup.provider, markup.model) for markup in card.markups])
     for number, entry in enumerate(card.entries):
-        yield from (f"entries[{number}]{problem}" for problem in _entry_problems(entry))
+        yield from (f"entries[{number}]{problem}" for problem in entry_problems(entry))
     yield from _alias_problems(card)
     named = {(entry.provider, entry.model) for entry in card.entries} | {(entry.provider, "") for entry in card.entries}
     for number, markup in enumerate(card.markups):
@@ -51,15 +51,16 @@ def _twice(path: str, names: Sequence[tuple[str, str]]) -> Iterator[str]:
 
 
 def _alias_problems(card: RateCard) -> Iterator[str]:
-    literal = {(entry.provider, entry.model) for entry in card.entries if entry.rule is Rule.LITERAL}
+    named = {(entry.provider, entry.model): entry.rule for entry in card.entries}
     for number, alias in enumerate(card.aliases):
-        if (alias.provider, alias.name) in literal:
+        if named.get((alias.provider, alias.name)) is Rule.LITERAL:
             yield f"aliases[{number}]: an entry has this name itself"
-        if (alias.to_provider, alias.to_model) not in literal:
-            yield f"aliases[{number}]: no literal entry is {alias.to_provider!r} {alias.to_model!r}"
+        if (alias.to_provider, alias.to_model) not in named:
+            yield f"aliases[{number}]: no entry is {alias.to_provider!r} {alias.to_model!r}"
 
 
-def _entry_problems(entry: Entry) -> Iterator[str]:
+def entry_problems(entry: Entry) -> Iterator[str]:
+    """Whatever is wrong between the parts of an entry, each with its path inside the entry."""
     if not entry.prefix:
         yield ".model: needs a name before its star"
     if entry.provider_cost:

@@ -1,6 +1,7 @@
 """What changes from one card to another, price by price."""
 
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from billing_service.domain.catalogue.moments import WEEK_DAYS, Hours, clock_text
@@ -24,8 +25,9 @@ class Difference:
 
 
 def differences(before: RateCard, after: RateCard) -> list[Difference]:
-    """Ordered by provider, model and what differs: prices, whole entries, aliases and markups."""
-    old, new = dict(_statements(before)), dict(_statements(after))
+    """Ordered by provider, model and what differs: prices, aliases and markups, and as one an entry that only one card has."""
+    shared = _names(before) & _names(after)
+    old, new = dict(_statements(before, shared)), dict(_statements(after, shared))
     return [Difference(*key, old.get(key), new.get(key)) for key in sorted(old.keys() | new.keys()) if old.get(key) != new.get(key)]
 
 
@@ -42,7 +44,11 @@ def hours_words(hours: Hours) -> str:
     return f"{days}{clock_text(hours.from_s)}-{clock_text(hours.until_s)}"
 
 
-def _statements(card: RateCard) -> Iterator[tuple[tuple[str, str, str], int | str]]:
+def _names(card: RateCard) -> set[tuple[str, str]]:
+    return {(entry.provider, entry.model) for entry in card.entries}
+
+
+def _statements(card: RateCard, shared: AbstractSet[tuple[str, str]]) -> Iterator[tuple[tuple[str, str, str], int | str]]:
     yield ("", "", "markup"), f"{card.markup_ppm} ppm"
     for markup in card.markups:
         yield (markup.provider, markup.model, "markup"), f"{markup.markup_ppm} ppm"
@@ -51,7 +57,11 @@ def _statements(card: RateCard) -> Iterator[tuple[tuple[str, str, str], int | st
     for alias in card.aliases:
         yield (alias.provider, alias.name, "alias of"), f"{alias.to_provider} {alias.to_model}"
     for entry in card.entries:
-        yield from _of_entry(entry)
+        if (entry.provider, entry.model) in shared:
+            yield from _of_entry(entry)
+        else:
+            count = sum(1 for _ in _of_entry(entry))
+            yield (entry.provider, entry.model, "entry"), f"{count} price{'' if count == 1 else 's'}"
 
 
 def _of_entry(entry: Entry) -> Iterator[tuple[tuple[str, str, str], int | str]]:

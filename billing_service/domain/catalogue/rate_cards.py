@@ -7,7 +7,7 @@ is priced.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
@@ -106,12 +106,13 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Alias:
-    """Another literal name of a literal entry, which may be of another provider."""
+    """Another literal name for what one entry is for. The entry may be of another provider."""
 
     provider: str
     name: str
     to_provider: str
     to_model: str
+    """The entry's pattern as it is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,13 +183,13 @@ class RateCard:
 class _Index:
     """Where the entry for a name is found without a search."""
 
-    def __init__(self, entries: Iterable[Entry], aliases: Iterable[Alias]) -> None:
+    def __init__(self, entries: Sequence[Entry], aliases: Iterable[Alias]) -> None:
         self._by_rule: dict[Rule, dict[tuple[str, str], Entry]] = {rule: {} for rule in Rule}
         for entry in entries:
             self._by_rule[entry.rule].setdefault((entry.provider, entry.prefix), entry)
-        literal = self._by_rule[Rule.LITERAL]
+        by_pattern = {(entry.provider, entry.model): entry for entry in entries}
         for alias in aliases:
-            target = literal.get((alias.to_provider, alias.to_model))
+            target = by_pattern.get((alias.to_provider, alias.to_model))
             if target is not None:
                 self._by_rule[Rule.ALIAS].setdefault((alias.provider, alias.name), target)
         self._wide_lengths: dict[str, list[int]] = {}

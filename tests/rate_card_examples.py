@@ -99,10 +99,9 @@ class _Cards:
         chance = self._random
         names = sorted(chance.sample([(p, m + s) for p in ("p", "q") for m in STEMS for s in ("", "*", "**")], chance.randint(1, 5)))
         entries = [self.entry(*name) for name in names]
-        literal = [entry for entry in entries if not entry.model.endswith("*")]
         free = [(p, m) for p in ("p", "q", "r") for m in STEMS if (p, m) not in names]
         aliases = [
-            Alias(*name, target.provider, target.model) for target in literal[:2] for name in [free.pop(chance.randrange(len(free)))]
+            Alias(*name, target.provider, target.model) for target in entries[:2] for name in [free.pop(chance.randrange(len(free)))]
         ]
         return RateCard(
             version=chance.choice(["v1", "2026-11-30 €"]),
