@@ -39,7 +39,7 @@ _SECRET = re.compile(
     rf"|(?<!{_BEFORE_AT}){_BEFORE_AT}{{1,320}}@{_AFTER_AT}{{1,320}}\.{_AFTER_AT}{{1,64}}"  # e-mail addresses
 )
 _QUIET_LIBRARIES: Final = ("aiosqlite", "asyncio", "httpx", "httpcore", "stripe", "sqlalchemy", "alembic")
-"""Their DEBUG and INFO lines tell of every statement or request, with values."""
+"""Their DEBUG and INFO lines have every statement or request, with values."""
 
 EventDict = MutableMapping[str, Any]
 

@@ -1,5 +1,5 @@
-"""Asks for known issues of what is locked. An answer counts only from a source that knows an issue which everybody knows: a mirror
-without advisories answers like one that has nothing to tell."""
+"""Asks for known issues of what is locked. An answer counts only from a source that knows an issue which everybody
+knows: a mirror without advisories answers like one that has nothing to report."""
 
 import json
 import subprocess

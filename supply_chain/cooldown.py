@@ -19,7 +19,7 @@ AT_ONCE = 8
 Uploads = dict[str, datetime]
 """By hash, `sha256:…`."""
 Look = Callable[[str], Uploads | None]
-"""All files of one package; None when nobody tells."""
+"""All files of one package; None when no index says."""
 
 
 def check_ages(say: Say, look: Look | None = None, directory: Path = DIRECTORY) -> Outcome:

@@ -1,4 +1,4 @@
-"""What package indexes tell of files, in their JSON (PEP 700): names, hashes, sizes, times of upload."""
+"""What package indexes say of files, in their JSON (PEP 700): names, hashes, sizes, times of upload."""
 
 import json
 import os
@@ -29,7 +29,7 @@ Files = dict[str, File]
 
 @cache
 def files_of(package: str) -> Files | None:
-    """All files of a package, from the first index that pip is told to use and that tells; None where none does."""
+    """All files of a package, from the first of pip's indexes that lists them; None where none does."""
     for index in indexes():
         request = Request(f"{index.rstrip('/')}/{package}/", headers={"Accept": _JSON})  # noqa: S310 - indexes() has web addresses alone
         try:

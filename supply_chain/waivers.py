@@ -1,4 +1,4 @@
-"""Known issues that somebody looked at, and that are no danger here for some time."""
+"""Known issues that a person looked at, and that are no danger here for some time."""
 
 import tomllib
 from datetime import date, timedelta

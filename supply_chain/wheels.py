@@ -16,7 +16,7 @@ AT_ONCE = 8
 BYTES_PER_MB = 1_000_000
 
 Look = Callable[[str], Files | None]
-"""All files of one package; None when nobody tells."""
+"""All files of one package; None when no index says."""
 
 
 def check_wheels(say: Say, look: Look | None = None, directory: Path = DIRECTORY) -> Outcome:
@@ -44,7 +44,7 @@ def check_wheels(say: Say, look: Look | None = None, directory: Path = DIRECTORY
 
 
 def download_mb(releases: Iterable[Release], look: Look | None = None) -> int | None:
-    """Megabytes of wheels for Python 3.11 on Linux x86-64, rounded; None where no index tells."""
+    """Megabytes of wheels for Python 3.11 on Linux x86-64, rounded; None where no index says."""
     listed = list(releases)
     files = _look_up(listed, look or files_of)
     sizes = [_best(release, files[release.name] or {}, PYTHONS[0], "Linux x86-64") for release in listed]

@@ -73,7 +73,7 @@ class ConnectionGuard:
 
 
 class GuardedConnection(asyncio.Protocol):
-    """Stands between the transport and aiohttp's protocol of one connection."""
+    """The layer between the transport and aiohttp's protocol of one connection."""
 
     def __init__(self, guard: ConnectionGuard, make_protocol: Callable[[], asyncio.Protocol]) -> None:
         self._guard = guard

@@ -78,7 +78,7 @@ def _read_envelope(payload: bytes) -> tuple[str, str]:
     """Id and type of a signed payload.
 
     A thin event is refused rather than acknowledged: it means that the endpoint was registered with the other payload style, so no
-    event of it would ever bring credits. A 400 stands out in Stripe's dashboard; a 200 would lose them silently.
+    event of it would ever bring credits. A 400 is conspicuous in Stripe's dashboard; a 200 would lose them silently.
     """
     try:
         # orjson refuses deep nesting with this same error, where the standard library exhausts the stack.

@@ -1,7 +1,7 @@
 """Where customers return to after checkout when the product has no page of its own.
 
-The page knows the checkout's session id alone, and asks the service how that checkout stands. It shows no account, takes nothing, and
-looks again by itself until the purchase is settled.
+The page knows the checkout's session id alone, and asks the service for the state of that checkout. It shows no
+account, takes nothing, and looks again by itself until the purchase is settled.
 """
 
 import re
@@ -61,7 +61,8 @@ class ReturnPage:
         self._next_commands = next_commands
 
     async def show(self, request: web.Request) -> web.StreamResponse:
-        """200 with how the checkout stands, 404 for a session that is none of ours, 503 when the service can't say."""
+        """200 with the state of the checkout, 404 for a session that is none of ours, 503 when the service can't
+        say."""
         session_id, looks = request.query.get("session_id", ""), request.query.get("look", "0")
         look = int(looks) if _LOOKS.fullmatch(looks) else 0
         if not _SESSION_ID.fullmatch(session_id):

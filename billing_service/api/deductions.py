@@ -67,7 +67,8 @@ def deduction_of(request: transactions_pb2.DeductCreditsRequest, caller: str) ->
 
 
 class Outcomes:
-    """Tells what became of each of many deductions, as bytes of a DeductionOutcome, and counts and logs what a unary call would have."""
+    """Encodes the outcome of each of many deductions, as bytes of a DeductionOutcome. Counts and logs what a unary call
+    would have."""
 
     def __init__(self) -> None:
         self._refusals, self._failures = Thinned(REFUSALS_LOGGED_PER_S), Thinned(1)

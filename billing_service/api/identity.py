@@ -1,4 +1,4 @@
-"""Who is calling, and what they may do. Decided before anything is looked up, so that no answer tells what exists.
+"""Who is calling, and what they may do. Decided before anything is looked up, so that no answer reveals what exists.
 
 A caller's name scopes its idempotency keys. A certificate and an API key of the same name are the same caller, which is how one moves
 from one to the other.
@@ -107,7 +107,8 @@ class CallerAuthenticator:
         self._noted_us: dict[str, int] = {}
 
     def recognise(self, peer: Peer) -> Identity | None:
-        # Python compares strings only after their keyed 64-bit hashes are equal, so the time of this look-up tells nothing of a key.
+        # Python compares strings only after their keyed 64-bit hashes are equal, so the time of this look-up reveals
+        # nothing of a key.
         for name, value in peer.invocation_metadata() or ():
             if name == "authorization":
                 known = self._recognised.get(value)  # type: ignore[arg-type]  # only "-bin" keys have bytes
@@ -131,7 +132,8 @@ class CallerAuthenticator:
 
     async def _identity_of_key(self, key_id: str, text: str) -> tuple[float, Identity]:
         """The identity, and until when (monotonic seconds) it holds."""
-        # An unknown id is looked up, remembered, hashed and compared like a known one: the time taken does not tell which ids exist.
+        # An unknown id is looked up, remembered, hashed and compared like a known one: the time taken does not reveal
+        # which ids exist.
         trusted_until, key = await self._look_up(key_id)
         matches = hmac.compare_digest(hash_key(self._pepper, text), _NO_HASH if key is None else key.key_hash)
         now_us = self._now_us()

@@ -1,4 +1,5 @@
-"""BillingService: many deductions in one call, and a stream of them. Each stands or falls alone, as if it had come by itself."""
+"""BillingService: many deductions in one call, and a stream of them. Each succeeds or is refused alone, as if it had
+come by itself."""
 
 import asyncio
 from collections.abc import Sequence

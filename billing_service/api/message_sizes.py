@@ -16,7 +16,7 @@ ORDINARY: Final = MessageSizes()
 BY_METHOD: Final = {
     # An event of Stripe to 256 KiB and what wraps it.
     "ProcessStripeEvent": MessageSizes(request_bytes_max=327_680),
-    # A thousand deductions of a kilobyte; of the answer, what gRPC's clients take unless told otherwise.
+    # A thousand deductions of a kilobyte; of the answer, what gRPC's clients take by default.
     "BatchDeductCredits": MessageSizes(request_bytes_max=1_048_576, response_bytes_max=4_194_304),
 }
 RECEIVE_BYTES_MAX: Final = max(sizes.request_bytes_max for sizes in BY_METHOD.values()) * 5 // 4

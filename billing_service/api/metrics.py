@@ -1,7 +1,7 @@
 """Figures of the gRPC edge, under the names that dashboards for gRPC already know (go-grpc-prometheus).
 
-A call counts into plain integers on the event loop's thread, 0.3 µs in all, and a collector turns them into metrics when somebody
-scrapes. A scrape may therefore see a call counted as handled whose time is not in the histogram yet; it never loses one.
+A call counts into plain integers on the event loop's thread, 0.3 µs in all. A collector turns them into metrics at each
+scrape. A scrape may therefore see a call counted as handled whose time is not in the histogram yet; it never loses one.
 """
 
 from bisect import bisect_left

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from billing_service.domain.refusals import Refusal, invalid_field
 
 POSITION_MAX = 1040
-"""Characters of a position: the longest account id in hexadecimal takes 1,024 of them, and a word may stand before it."""
+"""Characters of a position: the longest account id in hexadecimal takes 1,024 of them, and a word may precede it."""
 TOKEN_MAX = 2048
 """Characters of a token that are looked at."""
 

@@ -1,4 +1,4 @@
-"""From the domain's reasons to gRPC statuses. Nothing else decides what a caller is told when the answer is no.
+"""From the domain's reasons to gRPC statuses. Nothing else decides a caller's status when the answer is no.
 
 Details travel as google.rpc.Status in `grpc-status-details-bin`, the form that every gRPC language decodes.
 """
@@ -95,7 +95,7 @@ def status_of(refused: Refused) -> Status:
 
 
 def internal_status(correlation_id: str) -> Status:
-    """What a caller learns of a defect: that there is one, and under which id the log tells more."""
+    """What a caller learns of a defect: that there is one, and under which id the log has more."""
     return _status(Reason.INTERNAL, INTERNAL_TEXT, (("correlation_id", correlation_id),), ())
 
 

@@ -68,7 +68,7 @@ def build_stream_handler(
         edge.overdue.watch(task, monotonic())
         await identify(call)
         edge.overdue.forget(task)
-        await call.context.send_initial_metadata(())  # tells a caller that waits with its first request that it may begin
+        await call.context.send_initial_metadata(())  # a caller may wait for this before its first request
         await _Stream(call, task, implementation, decode, identify).run()
 
     return grpc.stream_stream_rpc_method_handler(_compose(serve, Outcome(method, edge), edge))
@@ -99,7 +99,7 @@ def _compose(
                 was_overdue = overdue.forget(task)
         except grpc.aio.BaseError:
             outcome.hung_up(call, monotonic() - started)
-            raise asyncio.CancelledError from None  # nobody is there to be told
+            raise asyncio.CancelledError from None  # no caller is left to answer
         except BaseException as error:  # noqa: BLE001 - the outermost layer: whatever happened, the caller gets a definite status
             await outcome.refuse(call, error, monotonic() - started, was_overdue=was_overdue)
         else:

@@ -80,7 +80,7 @@ def text(field: str, value: str, length_max: int = TEXT_MAX) -> str:
 
 def email(value: str, field: str = "email") -> str:
     """Optional; what Stripe takes: something before one @, two labels or more after it, none of them empty; no spaces, commas, brackets,
-    quotes, colons, semicolons or backslashes; to 320 characters. Whether it exists, only a letter could tell."""
+    quotes, colons, semicolons or backslashes; to 320 characters. Only a letter could find out whether it exists."""
     if value and not (len(value) <= EMAIL_MAX and value.isprintable() and _EMAIL.fullmatch(value)):
         raise invalid_field(field, f"must be an e-mail address of at most {EMAIL_MAX} characters, such as ada@example.com")
     return value

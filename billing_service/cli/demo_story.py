@@ -1,4 +1,4 @@
-"""The story that the demo tells. Each step checks what it tells: a wrong value ends it."""
+"""The story of the demo. Each step checks what it prints: a wrong value ends it."""
 
 import asyncio
 import secrets
@@ -26,7 +26,7 @@ COST = 12_345_678
 
 
 class StoryFailedError(Exception):
-    """A step came out otherwise than told."""
+    """A step came out otherwise than the story says."""
 
 
 class Story:

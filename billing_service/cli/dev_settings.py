@@ -31,7 +31,8 @@ def read_ports(given: Mapping[str, str], *, sandbox: int, gateway: int) -> Ports
 
 
 def needs_sandbox(given: Mapping[str, str]) -> bool:
-    """Whether Stripe has to be stood in for. Raises SettingsInvalid beside a live key, or for settings that contradict it."""
+    """Whether Stripe has to be stood in for. Raises SettingsInvalid where a live key is set, or for settings that
+    contradict it."""
     named = [name for name in STRIPE_KEY_NAMES if name in given]
     live = [name for name in named if given[name].startswith(LIVE_KEY_PREFIXES)]
     if live:

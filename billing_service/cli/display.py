@@ -52,7 +52,7 @@ def say(line: str) -> None:
 
 
 def show_lines(title: str, lines: Sequence[str], *, headings: int = 0) -> None:
-    """A title and what stands under it. The terminal, not this program, breaks what is longer than it is wide."""
+    """A title and what is under it. The terminal, not this program, breaks what is longer than it is wide."""
     out = console()
     out.print(plain(title), style="bold", soft_wrap=True)
     for number, line in enumerate(lines):

@@ -142,7 +142,7 @@ def _wire_scopes(scopes: list[str]) -> list[WireScope.ValueType]:
 
 
 def _show_secret(made: CreateApiKeyResponse, *, as_json: bool) -> None:
-    """The secret alone on standard output, so that a script can take it; the words beside it on standard error."""
+    """Prints the secret alone on standard output, so that a script can take it. Words go to standard error."""
     if as_json:
         show_json(made)
         return

@@ -25,7 +25,8 @@ class Column:
     is_number: bool = False
     """To the right, with its decimal points under each other."""
     gives_way: bool = False
-    """Leaves the row before others where the terminal is too narrow for all, and then stands under it by name. Last ones leave first."""
+    """Leaves the row before others where the terminal is too narrow for all, and is then shown under it by name. Last
+    ones leave first."""
 
 
 def printable(value: object) -> str:
@@ -35,7 +36,7 @@ def printable(value: object) -> str:
 
 
 def table_lines(columns: Sequence[Column], rows: Iterable[Sequence[object]], width: int) -> list[str]:
-    """A line of headings, then each row: one line, and under it what does not fit beside the rest."""
+    """A line of headings, then each row: one line, and under it what does not fit in."""
     texts = [[printable(value) for value in row] for row in rows]
     by_column = [
         _aligned([row[at] for row in texts]) if column.is_number else [row[at] for row in texts] for at, column in enumerate(columns)
@@ -57,7 +58,8 @@ def table_lines(columns: Sequence[Column], rows: Iterable[Sequence[object]], wid
 
 
 def field_lines(fields: Iterable[tuple[str, object]], width: int) -> list[str]:
-    """A line for each field that has a value. A value that is too long for the place beside its name begins on the next line."""
+    """A line for each field that has a value. A value that is too long for the place after its name begins on the next
+    line."""
     shown = [(name, printable(value)) for name, value in fields if value != ""]
     names = max((cell_len(name) for name, _ in shown), default=0)
     lines: list[str] = []
@@ -99,7 +101,7 @@ def _columns_that_fit(columns: Sequence[Column], widths: Sequence[int], width: i
 
 
 def _side_by_side(texts: Iterable[str], width: int) -> Iterator[str]:
-    """As many beside each other as fit; one that is longer than a line has lines of its own."""
+    """As many on a line as fit; one that is longer than a line has lines of its own."""
     line = ""
     for text in texts:
         if line and cell_len(line) + len(GAP) + cell_len(text) <= width:
@@ -117,7 +119,7 @@ def _side_by_side(texts: Iterable[str], width: int) -> Iterator[str]:
 
 
 def _aligned(texts: Sequence[str]) -> list[str]:
-    """Numbers, filled after their decimals and units so that, to the right, their points stand under each other."""
+    """Numbers, filled after their decimals and units so that, aligned right, their points are under each other."""
     found = [_NUMBER.fullmatch(text) for text in texts]
     decimals = max((len(match[2]) for match in found if match), default=0)
     unit = max((cell_len(match[3]) for match in found if match), default=0)

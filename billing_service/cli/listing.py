@@ -36,7 +36,7 @@ class Extent:
 
     @property
     def page_size(self) -> int:
-        """Rows to ask the service for at once: one more than is shown tells whether there are more."""
+        """Rows to ask the service for at once: one more than is shown reveals whether there are more."""
         return PAGE_SIZE_MAX if self.limit is None else min(self.limit + 1, PAGE_SIZE_MAX)
 
 

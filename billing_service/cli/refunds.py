@@ -107,7 +107,7 @@ def show_refund(
     refund_id: Annotated[str, typer.Argument(metavar="REFUND", help="ref_…, or re_… as Stripe calls it.")],
     as_json: AsJson = False,
 ) -> None:
-    """One refund as it stands now."""
+    """One refund as it is now."""
     found = client.get_refund(refund_id=refund_id).refund
     if as_json:
         show_json(found)

@@ -72,7 +72,7 @@ def sandbox(context: typer.Context) -> None:
 
 
 def migrate(as_json: AsJson = False) -> None:
-    """Bring the database to the newest schema. Safe to repeat, and beside other processes that do.
+    """Bring the database to the newest schema. Safe to repeat, and while other processes migrate too.
 
     Processes that run on PostgreSQL go on meanwhile; SQLite's one must stop first.
     """

@@ -100,7 +100,7 @@ def _verify_offline(account: str, heads: Path | None) -> Any:
 
 
 def heads(file: Annotated[Path, typer.Argument(metavar="FILE", help="The new export.")], as_json: AsJson = False) -> None:
-    """Export the heads of all chains, to be kept elsewhere: `verify --offline --heads FILE` then tells a ledger that was rewritten.
+    """Export the heads of all chains, to be kept elsewhere: `verify --offline --heads FILE` then detects a ledger that was rewritten.
 
     Reads the database without the service, which exports by itself with BILLING_HEADS_DIRECTORY.
     """

@@ -35,7 +35,8 @@ class CancelPurchase:
     purchase_id: str
     encode: Callable[[Purchase], bytes]
     follow: Callable[[Purchase, CheckoutSession], Awaitable[Purchase]]
-    """Applies what Stripe says of the purchase's page, as an event about it would; answers the purchase as it stands then."""
+    """Applies what Stripe says of the purchase's page, as an event about it would; answers the purchase as it is
+    then."""
 
 
 async def cancel_purchase(environment: Environment, command: CancelPurchase) -> Answer:
@@ -64,7 +65,7 @@ async def _try_to_cancel(environment: Environment, command: CancelPurchase) -> A
         raise _not_cancelable(purchase)
     if purchase.checkout_session_id:
         closed = await _close_checkout(environment, purchase, request)
-        if closed is not None:  # paid, promised or run out, and we were not told yet
+        if closed is not None:  # paid, promised or run out, and the event is not here yet
             raise _not_cancelable(await command.follow(purchase, closed))
     return await environment.store.write(lambda: _cancel(environment, command, request, purchase))
 
@@ -79,7 +80,8 @@ async def _close_checkout(environment: Environment, purchase: Purchase, request:
     except ProviderUnavailable as unavailable:
         if not unavailable.key_spent:
             raise stripe_failed(unavailable) from unavailable
-    # Stripe keeps a failure for that key: whether it closed the page nobody can tell, so a page that ran out counts as closed by us.
+    # Stripe keeps a failure for that key: whether that key closed the page is unknown, so a page that ran out counts as
+    # closed by us.
     try:
         ended = await _closed(environment, session_id, environment.ids("cancel"))
     except ProviderUnavailable as unavailable:

@@ -53,7 +53,7 @@ async def ensure_customer(environment: Environment, account_id: str) -> str:
 
 
 def _said(profile: Profile) -> str:
-    """A digest of what Stripe is told, which may change between two tries: a key never stands for two requests."""
+    """A digest of what Stripe is sent, which may change between two tries: no key is used for two requests."""
     said = f"{profile.email}\0{profile.name}\0{profile.contact_version}"
     return hashlib.blake2b(said.encode(), digest_size=8).hexdigest()
 

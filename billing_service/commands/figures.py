@@ -33,6 +33,6 @@ class Figures:
     events: Counter[tuple[str, str]] = field(default_factory=Counter)
     """Tries to process an event of Stripe, by its type and the outcome."""
     event_delays: Durations = field(default_factory=Durations)
-    """From the moment of which an event tells to its effect."""
+    """From the moment that an event reports to its effect."""
     completions: Durations = field(default_factory=Durations)
     """From a purchase's creation to its credits."""

@@ -35,14 +35,14 @@ def status_from_stripe(word: str) -> RefundStatus:
 
 
 def status_of_ours(word: str) -> RefundStatus:
-    """Where a refund stands that Stripe has just made for us. In a word that is not known it is promised: its events say what becomes
-    of it."""
+    """State of a refund that Stripe has just made for us. In a word that is not known it is promised: its events say
+    what becomes of it."""
     return _FROM_STRIPE.get(word, RefundStatus.PENDING)
 
 
 @dataclass(frozen=True, slots=True)
 class RefundNews:
-    """A refund as it stands at Stripe. Ids are empty where not known."""
+    """A refund as it is at Stripe now. Ids are empty where not known."""
 
     stripe_refund_id: str
     refund_id: str
@@ -77,7 +77,7 @@ def apply_refund_news(unit: Unit, purchase: Purchase, news: RefundNews) -> Work[
         refund.reversed, refund.debt = yield from follow_money(unit, purchase)
         yield from REFUNDS.replace(refund)
         return refund
-    # A refund that we gave up before Stripe named it to us was made after all: Stripe's word stands against ours.
+    # Stripe made a refund that we had given up before Stripe named it: Stripe's word contradicts ours.
     named_now = bool(news.stripe_refund_id) and not refund.stripe_refund_id
     refund.stripe_refund_id = refund.stripe_refund_id or news.stripe_refund_id
     if named_now or news.status.rank > refund.status.rank:

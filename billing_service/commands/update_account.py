@@ -1,4 +1,5 @@
-"""UpdateAccount: the account first, then its Stripe customer, which is told again until it has what the account has."""
+"""UpdateAccount: the account first, then its Stripe customer, which is updated again until it has what the account
+has."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

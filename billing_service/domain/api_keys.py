@@ -66,7 +66,7 @@ class StoredKey:
 
 
 def make_key(entropy: bytes) -> NewKey:
-    """The key that `entropy` (ENTROPY_BYTES from a cryptographic source) stands for."""
+    """The key that `entropy` (ENTROPY_BYTES from a cryptographic source) encodes."""
     if len(entropy) != ENTROPY_BYTES:
         raise ValueError(f"a key needs exactly {ENTROPY_BYTES} bytes of entropy")
     key_id = _base32(entropy[:KEY_ID_BYTES])

@@ -12,7 +12,7 @@ from hashlib import sha256
 from billing_service.domain.entries import Transaction
 
 GENESIS = bytes(32)
-"""Stands before an account's first transaction."""
+"""The hash before an account's first transaction."""
 
 
 def canonical(transaction: Transaction) -> str:

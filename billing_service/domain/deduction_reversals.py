@@ -34,7 +34,7 @@ def check_is_deduction(original: Transaction) -> None:
 
 @dataclass(slots=True)
 class DeductionToReverse:
-    """A deduction as it stands in the ledger, and how much of it was reversed before."""
+    """A deduction as the ledger has it, and how much of it was reversed before."""
 
     transaction: Transaction
     already_reversed: int

@@ -68,7 +68,7 @@ class Draw(NamedTuple):
 
 @dataclass(slots=True)
 class Transaction:
-    """Entries of one account that stand or fall together."""
+    """Entries of one account that are written together or not at all."""
 
     transaction_id: str
     account_id: str

@@ -1,4 +1,4 @@
-"""Where a purchase stands, and whether a payment that was reported for it is the one that was sold.
+"""The state of a purchase, and whether a payment that was reported for it is the one that was sold.
 
 Money that went back is no state of a purchase: see `domain.reversals`.
 """
@@ -90,7 +90,8 @@ class PurchaseSnapshot:
 
 
 class CheckoutReport(Protocol):
-    """A Checkout Session as Stripe tells of it, in an event or when asked. Texts are Stripe's own words; money in the smallest unit."""
+    """A Checkout Session as Stripe reports it, in an event or when asked. Texts are Stripe's own words; money in the
+    smallest unit."""
 
     @property
     def session_id(self) -> str: ...
@@ -121,7 +122,7 @@ class CheckoutReport(Protocol):
 
 
 class PaymentReport(Protocol):
-    """A payment that succeeded, as Stripe tells of it; ids of ours are None where it names none."""
+    """A payment that succeeded, as Stripe reports it; ids of ours are None where it names none."""
 
     @property
     def purchase_id(self) -> str | None: ...
@@ -156,7 +157,7 @@ def checkout_news(report: CheckoutReport) -> PurchaseNews | None:
     """What a session says about its purchase; None while the customer has not finished.
 
     A session that is still open is never paid, even when nothing is to pay: the customer has yet to confirm.
-    Whether a delayed payment failed stands only in the event that says so, never in the session.
+    Only an event says that a delayed payment failed; the session never does.
     """
     if report.status == "expired":
         return PurchaseNews.CHECKOUT_EXPIRED

@@ -8,7 +8,7 @@ from billing_service.domain.referrals import ReferralState
 
 
 class RefundStatus(StrEnum):
-    """Where a refund stands; the wire's names without their prefix."""
+    """State of a refund; the wire's names without their prefix."""
 
     PENDING = "PENDING"
     SUCCEEDED = "SUCCEEDED"
@@ -57,7 +57,7 @@ class Purchase:
     net_paid_minor: int | None = None
     """What was paid for the credits themselves, without tax and shipping; None before completion and on rows older than it."""
     payment_time_us: int | None = None
-    """When Stripe first told of the payment's success."""
+    """When Stripe first reported the payment's success."""
     reversed_debt: int = 0
     """The part of `reversed` that became debt."""
     reversed_expired: int = 0

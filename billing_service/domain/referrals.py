@@ -31,7 +31,7 @@ def normalise_code(text: str) -> str | None:
 
 
 class ReferralState(StrEnum):
-    """Where a referral stands; the wire's names without their prefix."""
+    """State of a referral; the wire's names without their prefix."""
 
     PENDING = "PENDING"
     QUALIFIED = "QUALIFIED"

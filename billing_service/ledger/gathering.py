@@ -103,7 +103,7 @@ class Gatherer(Generic[Question, Reply]):
             replies = await self._run([question for question, _ in batch])
         except asyncio.CancelledError as error:
             replies = [interrupted_inside(error)] * len(batch)
-        except Exception as error:  # noqa: BLE001 - whatever it is, each caller is told; a batch must not end the server
+        except Exception as error:  # noqa: BLE001 - whatever it is, each caller gets it; a batch must not end the server
             replies = [error] * len(batch)
         for (_, future), reply in zip(batch, replies, strict=True):
             _deliver(future, reply)
@@ -116,8 +116,8 @@ class Gatherer(Generic[Question, Reply]):
 
 
 def interrupted_inside(error: asyncio.CancelledError) -> Failure:
-    """What callers are told of it. Raises it again when the running task is being cancelled; else it comes from inside, such as a
-    driver's own. Left alone it would end that task, and every later caller would wait for ever."""
+    """The error that callers get for it. Raises it again when the running task is being cancelled; else it comes from
+    inside, such as a driver's own. Left alone it would end that task, and every later caller would wait for ever."""
     if asyncio.current_task().cancelling():  # type: ignore[union-attr]  # a coroutine that runs has a task
         raise error
     return Failure(Reason.CONFLICT, "the batch was interrupted; the same idempotency key finds out what became of it")

@@ -10,7 +10,7 @@ from billing_service.ledger.keys import IdempotencyKey
 
 
 class Answer(NamedTuple):
-    """What a caller is told, in the form in which it is stored."""
+    """The answer of a caller, in the form in which it is stored."""
 
     reply: bytes
     replayed: bool

@@ -106,7 +106,8 @@ class LedgerWriter:
         return posted.outcomes
 
     def _by_account(self, operations: Sequence[Deduct]) -> list[Reply]:
-        """A transaction for each account, beside the batches that go on: the culprit fails alone. Each account's keep their order."""
+        """A transaction for each account, while other batches go on: the culprit fails alone. Each account's keep their
+        order."""
         loop = asyncio.get_running_loop()
         replies: list[asyncio.Future[Answer]] = [loop.create_future() for _ in operations]
         for operation, reply in zip(operations, replies, strict=True):

@@ -88,7 +88,8 @@ class AccountCheck:
             self._compare(f"{newer.transaction_id} balance after", older_balance + newer.amount, newer.balance_after)
 
     def end(self) -> Report:
-        """The oldest link stands on nothing, the newest says the account's balance, and the sums are those of the entries."""
+        """The oldest link has none before it, the newest has the account's balance, and the sums are those of the
+        entries."""
         stored, places = self._stored, self._places
         self._compare("transaction before the first", "", self.next_id)
         self._compare_newer(GENESIS, 0)
@@ -104,7 +105,8 @@ class AccountCheck:
         return self._report
 
     def _compare_reversed(self, what: str, moved: Mapping[str, int], stored: Mapping[str, int]) -> None:
-        """What stands beside deductions and purchases as given or taken back, against the transactions that did it."""
+        """Compares what deductions and purchases record as given back or taken back with the transactions that did
+        it."""
         for source_id in stored.keys() | {source_id for source_id, amount in moved.items() if amount}:
             self._compare(f"{what} {source_id} reversed", moved.get(source_id, 0), stored.get(source_id, 0))
 

@@ -1,6 +1,7 @@
 """Copies of a SQLite database, made while the service runs.
 
-Beside each copy stands a manifest: what the copy must hold. It is written last, so a copy without one is not finished.
+Each copy has a manifest, which says what the copy must contain. It is written last, so a copy without one is not
+finished.
 """
 
 import os
@@ -24,11 +25,11 @@ from billing_service.operations.manifest import (
 from billing_service.operations.progress import Progress, unheard
 
 PAGES_A_STEP = 2_000
-"""8 MiB: some ten milliseconds, after which progress is told."""
+"""8 MiB: some ten milliseconds, after which progress is reported."""
 
 
 def back_up(source: Path, target: Path, progress: Progress = unheard) -> Manifest:
-    """Copies `source` as it stands at one moment. Safe beside a service that writes to it; it holds up nobody.
+    """Copies `source` as it is at one moment. Safe while a service writes to it; no caller waits for it.
 
     Raises BackupInvalidError when there is no database, the target exists already, or the copy is not sound; OSError.
     """

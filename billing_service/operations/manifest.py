@@ -1,4 +1,4 @@
-"""What a backup must hold, written beside it: its proof is that what it holds is the same."""
+"""What a backup must contain, in a file of its own. A backup is proven when its content is the same."""
 
 import hashlib
 import json

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 Progress = Callable[[str, int, int | None], None]
-"""Told what is counted, how many are done, and how many there are: None where nobody has counted them."""
+"""Gets what is counted, how many are done, and how many there are: None where they were not counted."""
 
 PIECE_BYTES: Final = 1 << 20
 

@@ -1,5 +1,5 @@
-"""Finds what no account's chain reaches: rows that were added beside it, and accounts that were cut short together with their heads'
-versions."""
+"""Finds what no account's chain reaches: rows that were added outside it, and accounts that were cut short together
+with their heads' versions."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
@@ -47,7 +47,7 @@ async def search(store: Store, what: str, after: str) -> tuple[Report, str]:
 
 
 def _counted() -> Work[Report]:
-    """A chain is as long as its account's version says, or following it tells. So more rows are more than it reaches."""
+    """A chain is as long as its account's version says; following it finds a break. So any more rows are unreached."""
     report = Report()
     ((transactions, versions),) = yield COUNTS()
     if int(transactions) != int(versions):

@@ -36,7 +36,7 @@ class OpenedPage(NamedTuple):
 
 @dataclass(slots=True)
 class Followed:
-    """How many transactions were followed, told after each read."""
+    """How many transactions were followed, reported after each read."""
 
     progress: Progress = unheard
     total: int | None = None
@@ -50,8 +50,9 @@ class Followed:
 async def verify_ledger(
     store: Store, account_id: str = "", heads: Mapping[str, Head] | None = None, progress: Progress = unheard
 ) -> Report:
-    """Verifies one account, or all of them and that there is nothing beside them; and that the chains still hold the heads exported
-    earlier, where given. Safe beside a running service: what is compared was read in one snapshot, or never changes."""
+    """Verifies one account, or all of them and that no row is outside them. Where `heads` are given, verifies that the
+    chains still contain the heads exported earlier. Safe while a service runs: what is compared was read in one
+    snapshot, or never changes."""
     known = heads or {}
     report = Report()
     if account_id:

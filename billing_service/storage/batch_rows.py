@@ -1,8 +1,9 @@
 """What a batch reads, in one statement: accounts locked, their open lots, and the keys that were spent.
 
-On PostgreSQL a statement sees one snapshot, and a lock that had to wait returns a row newer than that snapshot: lots and keys
-read beside it would be stale. So each account is read twice, locked and as the snapshot has it. Every change of a lot makes a new
-version of its account; where the two versions differ, lots and keys are read again, now that the locks are held.
+On PostgreSQL a statement sees one snapshot. A lock that had to wait returns a row newer than that snapshot, so lots and
+keys read by the same statement would be stale. So each account is read twice, locked and as the snapshot has it. Every
+change of a lot makes a new version of its account; where the two versions differ, lots and keys are read again, now
+that the locks are held.
 """
 
 from collections.abc import Sequence

@@ -14,7 +14,7 @@ from billing_service.storage.statements import Work, reading, writing
 
 
 class EventStatus(StrEnum):
-    """Where an event stands; the wire's names without their prefix."""
+    """State of an event; the wire's names without their prefix."""
 
     PROCESSED = "PROCESSED"
     IGNORED = "IGNORED"

@@ -22,7 +22,7 @@ def journal_bytes(database: Path) -> int:
 
 
 class JournalWatch:
-    """Tells when the log of a database has become long."""
+    """Notices when the log of a database has become long."""
 
     def __init__(self, database: Path) -> None:
         self._database = database

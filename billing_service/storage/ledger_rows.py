@@ -92,7 +92,8 @@ INSERT_ACCOUNT = writing(
     "create_time_us",
 )
 _BELIEVED = ("version", "last_transaction_id", "frozen", "overdraft_limit", "debt_max")
-"""What tells that nothing of an account has changed: each movement makes a version and names its transaction; limits and freezing do not."""
+"""The columns that show whether anything of an account has changed. Each movement makes a version and names its
+transaction; limits and freezing do not."""
 UPDATE_ACCOUNTS = bulk_update(
     accounts, ("account_id",), ("version", "last_transaction_id", "last_hash", "balance", "debt", "set_aside"), believed=_BELIEVED
 )

@@ -1,7 +1,7 @@
 """PostgreSQL, and what speaks its protocol, through asyncpg. Any number of service processes share one database.
 
-READ COMMITTED with the account's row locked first is the defence; CHECKs and unique keys stand behind it. Every statement
-after the lock sees what was committed before the lock was granted.
+READ COMMITTED with the account's row locked first is the defence; CHECKs and unique keys are the second defence. Every
+statement after the lock sees what was committed before the lock was granted.
 """
 
 import asyncio

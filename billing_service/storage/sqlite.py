@@ -74,7 +74,7 @@ async def _connect(uri: str, pragmas: tuple[str, ...]) -> aiosqlite.Connection:
     try:
         await connection
     except BaseException:
-        connection._thread.join()  # noqa: SLF001 - told to stop, and not awaited: it must not outlive the loop that it answers to
+        connection._thread.join()  # noqa: SLF001 - stopped, and not awaited: it must not outlive the loop that it answers to
         raise
     try:
         for pragma in pragmas:

@@ -88,7 +88,7 @@ class SqliteStore:
                 taken.append(await self._readers.get())
             async with self._writing:
                 await self._call(self._writer, _checkpoint)
-        except Failure as failure:  # no caller waits for it; the next transaction tells its own
+        except Failure as failure:  # no caller waits for it; the next transaction meets its own failure
             log.warning("journal_not_checkpointed", error=failure.message)
         finally:
             for reader in taken:

@@ -17,7 +17,7 @@ T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 ATTEMPTS_MAX = 6
-"""Tries of one unit of work that conflicts with others; then the caller is told CONFLICT."""
+"""Tries of one unit of work that conflicts with others; then the caller gets CONFLICT."""
 WAITS_MAX = 2
 """Tries that may end with a lock that did not come; each has waited long already."""
 BACKOFF_S = 0.004

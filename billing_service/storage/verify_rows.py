@@ -52,7 +52,7 @@ LINKS = reading(
     "page",
 )
 UNREACHED_MAX = 100
-"""Rows told of each kind."""
+"""Rows named of each kind."""
 _VERSION = func.coalesce(accounts.c.version, literal_column("0"))
 _COUNTED = select(transactions.c.account_id, func.count().label("found")).group_by(transactions.c.account_id).subquery()
 COUNTS = searching(
@@ -110,7 +110,7 @@ LOOSE_LOTS = searching(
 
 
 class StoredAccount(NamedTuple):
-    """What is stored of an account beside its history, in one snapshot."""
+    """What is stored of an account apart from its history, in one snapshot."""
 
     account_id: str
     version: int

@@ -26,7 +26,8 @@ _ALWAYS: Final = frozenset({"purchase_status", "checkout_session_id", "payment_i
 
 
 def changes_of_purchase(before: Purchase, after: Purchase) -> Did:
-    """Which purchase it is and where it stands; the amounts that changed, as they are now; and the names of all that changed."""
+    """Which purchase it is and its state; the amounts that changed, as they are now; and the names of all that
+    changed."""
     changed = [word for name, word in _PURCHASE.items() if getattr(before, name) != getattr(after, name)]
     stands = {word: getattr(after, name) for name, word in _PURCHASE.items() if word in _ALWAYS or word in changed}
     status = after.status.value

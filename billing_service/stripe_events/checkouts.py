@@ -19,7 +19,7 @@ from billing_service.stripe_events.verdict import PROCESSED, PickedUp, Verdict, 
 
 def handle_checkout(environment: Environment, key: PurchaseKey, fact: CheckoutFact, runs: Runs) -> Work[Verdict]:
     """Completes a purchase when the session is paid and is the one that was sold. Only a session with money in it is bound, and with
-    it its payment: whatever else was heard of before, it is the authority."""
+    it its payment: whatever came before, it is the authority."""
     if fact.note:
         return quarantined(fact.note)
     return (yield from on_purchase(environment, key, partial(_hear, fact=fact, runs=runs)))

@@ -22,8 +22,8 @@ NAME_MAX = 256
 def handle_customer(environment: Environment, account_id: str, fact: CustomerFact, runs: Runs) -> Work[Verdict]:
     """Links a new customer, takes over e-mail and name, and forgets one that was deleted: the next purchase makes another.
 
-    The newest event decides e-mail and name, by Stripe's time, unless UpdateAccount changed them since: the customer is told again then.
-    A customer that was deleted is never linked again.
+    The newest event decides e-mail and name, by Stripe's time, unless UpdateAccount changed them since: the customer is
+    then updated again. A customer that was deleted is never linked again.
     """
     yield from begin(environment, [account_id])
     profile = yield from read_profile(account_id)
@@ -70,7 +70,7 @@ def _take_over(profile: Profile, fact: CustomerFact, runs: Runs) -> Work[Verdict
         if not now.deleted and now.contact_version < profile.contact_version:
             return (yield from _note_behind(profile, fact.time_us, now.contact_version))
         told = _settled(profile, told, now)
-    if fact.is_new:  # it may lack what was refused, or was never told to Stripe
+    if fact.is_new:  # it may lack what was refused, or was never sent to Stripe
         told = told[0] or profile.email, told[1] or profile.name
     profile.email, profile.name = told
     profile.contact_version_sent = profile.contact_version
@@ -80,7 +80,8 @@ def _take_over(profile: Profile, fact: CustomerFact, runs: Runs) -> Work[Verdict
 
 
 def _note_behind(profile: Profile, time_us: int, version: int) -> Work[Verdict]:
-    """What Stripe had of an account before it was updated undoes nothing of that. The customer may still have it: it is told again."""
+    """What Stripe had of an account before it was updated undoes nothing of that. The customer may still have it, and
+    is updated again."""
     profile.contact_version_sent = min(version, profile.contact_version_sent)
     profile.customer_update_time_us = time_us
     yield from PROFILES.replace(profile)

@@ -88,8 +88,8 @@ class RefundFact:
 
 @dataclass(frozen=True, slots=True)
 class ChargeFact:
-    """Something went back of a payment, as `charge.refunded` tells it. Its amount is cumulative over all refunds, of which some may have
-    failed since: no amount to take, and none to compare with what is known."""
+    """Something went back of a payment, as `charge.refunded` reports it. Its amount is cumulative over all refunds, of
+    which some may have failed since: no amount to take, and none to compare with what is known."""
 
     payment_intent_id: str
 
@@ -105,7 +105,7 @@ Fact = NoFact | CheckoutFact | PaymentIntentFact | RefundFact | ChargeFact | Dis
 
 
 def parse_fact(envelope: Envelope) -> Fact | None:
-    """The fact that the event tells; None for a type that is not handled. Raises FactInvalid."""
+    """The fact that the event reports; None for a type that is not handled. Raises FactInvalid."""
     parse = _PARSERS.get(envelope.event_type)
     return None if parse is None else parse(envelope)
 
@@ -232,7 +232,7 @@ def _known(fields: ObjectFields, name: str, words: frozenset[str]) -> str | None
 
 
 def _news(event_type: str, fact: CheckoutFact) -> PurchaseNews | None:
-    """A session does not tell whether a delayed payment failed: only the type of the event does."""
+    """A session does not show that a delayed payment failed: only the type of the event does."""
     told = checkout_news(fact)
     return PurchaseNews.PAYMENT_FAILED if event_type == ASYNC_PAYMENT_FAILED and told is not PurchaseNews.PAID else told
 

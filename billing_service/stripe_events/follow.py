@@ -20,8 +20,9 @@ log = structlog.get_logger(__name__)
 
 
 async def follow_checkout(environment: Environment, purchase: Purchase, session: CheckoutSession) -> Purchase:
-    """Completes, promises or expires a purchase by its own page; answers it as it stands then. Its credits are granted once, whatever
-    its events do meanwhile. What must not move it is logged, and kept and alarmed once its event comes. Raises Failure."""
+    """Completes, promises or expires a purchase by its own page; answers it as it is then. Its credits are granted
+    once, whatever its events do meanwhile. What must not move it is logged, and kept and alarmed once its event comes.
+    Raises Failure."""
     key, fact, runs = (purchase.account_id, purchase.purchase_id), told_by(session), Runs(environment)
     try:
         verdict = await runs.write(lambda: handle_checkout(environment, key, fact, runs))

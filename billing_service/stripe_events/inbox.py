@@ -32,7 +32,7 @@ OTHER_TYPES = "other"
 
 
 class Outcome(StrEnum):
-    """What a delivery is told; the wire's names without their prefix."""
+    """The answer to a delivery; the wire's names without their prefix."""
 
     PROCESSED = "PROCESSED"
     DUPLICATE = "DUPLICATE"
@@ -72,7 +72,7 @@ class ReplayEvent:
     event_id: str
     encode: Callable[[InboxEvent, Outcome], bytes]
     tell: Callable[[Did], None]
-    """Is told what was done, for the log."""
+    """Gets what was done, for the log."""
 
 
 async def replay_event(environment: Environment, command: ReplayEvent) -> Answer:
@@ -147,7 +147,8 @@ def _count(environment: Environment, envelope: Envelope, outcome: Outcome, verdi
 
 
 def count_effects(environment: Environment, verdict: Verdict) -> None:
-    """Counts what a handler did beside its own event. After the commit: a unit of work may run several times."""
+    """Counts what a handler did for other events than its own. After the commit: a unit of work may run several
+    times."""
     if verdict.completed_after_us is not None:
         environment.figures.completions.observe(verdict.completed_after_us)
     for event in verdict.picked_up:
@@ -190,7 +191,7 @@ def _said(verdict: Verdict) -> Work[Verdict]:
 
 
 async def _keep_failure(environment: Environment, envelope: Envelope, payload: bytes, error: Exception) -> None:
-    """Notes that a try failed. The caller hears of the failure itself, so a database that is away is no second failure."""
+    """Notes that a try failed. The caller gets the failure itself, so a database that is away is no second failure."""
     cause = error.reason.value if isinstance(error, Refused) else type(error).__name__
 
     def work() -> Work[None]:

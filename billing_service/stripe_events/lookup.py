@@ -1,4 +1,5 @@
-"""From the purchase that an event is about to its row, its accounts locked; and an effect on it, told for the log."""
+"""From the purchase that an event is about to its row, its accounts locked; and an effect on it, described for the
+log."""
 
 from collections.abc import Callable
 from dataclasses import replace

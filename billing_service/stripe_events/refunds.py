@@ -16,12 +16,12 @@ from billing_service.stripe_events.verdict import PROCESSED, Verdict, ignored, q
 
 
 def handle_refund(environment: Environment, fact: RefundFact) -> Work[Verdict]:
-    """Each of these events tells the whole refund as it stood then; the furthest wins."""
+    """Each of these events has the whole refund as it was then; the furthest wins."""
     return (yield from on_purchase_of(environment, fact.payment_intent_id, partial(apply_refund, fact=fact)))
 
 
 def handle_charge(environment: Environment, fact: ChargeFact, runs: Runs) -> Work[Verdict]:
-    """charge.refunded takes nothing by itself. It only makes us look for refunds that we were not told of."""
+    """charge.refunded takes nothing by itself. It only makes us look for refunds that no event has brought."""
     return (yield from on_purchase_of(environment, fact.payment_intent_id, partial(_charge, fact=fact, runs=runs)))
 
 

@@ -26,7 +26,7 @@ _RULES: tuple[tuple[str, str], ...] = (
     (r"\b(page|answer) = self\.", r"\1 = await self."),
     (r"^( +)self\._pause\(", r"\1await self._pause("),
     (r"^( +)yield from (page\.\w+)$", r"\1for item in \2:\n\1    yield item"),
-    # Examples of docstrings, where a call stands by itself or is given a name.
+    # Examples of docstrings, where a call is a line of its own or is given a name.
     (r"\bfor (\w+) in client\.iter_", r"async for \1 in client.iter_"),
     (r"^( +)client\.", r"\1await client."),
     (r"= client\.", "= await client."),

@@ -1,5 +1,5 @@
 # ruff: noqa: INP001 - a build hook beside the package, not in it
-"""Puts the generated stubs into the wheel, from where they are kept beside the protos.
+"""Puts the generated stubs into the wheel, from the folder of the protos.
 
 An editable installation finds them there (`dev-mode-dirs`): a copy would hide what `make proto` generates next.
 """

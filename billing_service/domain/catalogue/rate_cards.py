@@ -171,7 +171,7 @@ class RateCard:
         return self._markups.get((entry.provider, entry.model), of_provider)
 
     def service_tier(self, name: str) -> str:
-        """The column's tier that a service tier's name stands for; empty for the standard tier."""
+        """The column's tier that a service tier's name means; empty for the standard tier."""
         name = self.service_tier_aliases.get(name, name)
         return STANDARD_TIER if name in STANDARD_TIER_NAMES else name
 

@@ -1,6 +1,7 @@
 """What a group of settings is made of.
 
-Names of our own begin with BILLING_; the others are those that Stripe's and databases' users know. Units stand last in each name.
+Names of our own begin with BILLING_; the others are those that Stripe's and databases' users know. Units come last in
+each name.
 """
 
 from typing import Any

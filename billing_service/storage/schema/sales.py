@@ -1,4 +1,4 @@
-"""Tables of what is sold and what Stripe tells: purchases, refunds, referrals, the inbox."""
+"""Tables of what is sold and what Stripe reports: purchases, refunds, referrals, the inbox."""
 
 from sqlalchemy import Column, Index, Table
 

@@ -15,7 +15,8 @@ RETIRED_S = 300.0
 
 
 class CredentialFiles:
-    """Tells when a channel must be made anew, since gRPC's own never reads its files again. Safe to share among threads."""
+    """Says when a channel must be made anew, since gRPC's own never reads its files again. Safe to share among
+    threads."""
 
     def __init__(self, options: ClientOptions, monotonic: Callable[[], float] = time.monotonic) -> None:
         """OSError when a file can't be read."""

@@ -125,7 +125,7 @@ class StripeEventMethods(Connection):
     async def get_checkout_status(
         self, *, checkout_session_id: str, timeout_s: float | None = None, headers: Headers | None = None
     ) -> GetCheckoutStatusResponse:
-        """Read how a checkout stands, for the page that its customer returns to.
+        """Read the state of a checkout, for the page that its customer returns to.
 
         `checkout_session_id`: Stripe's (`cs_…`).
         Raises PurchaseNotFound.

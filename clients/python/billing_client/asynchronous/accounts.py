@@ -81,7 +81,8 @@ class AccountMethods(Connection):
         `name`: at most 256 characters; empty: none from now on.
         `metadata`: new notes in the place of all that there are, with the limits of `create_account`; empty: none from now on.
 
-        Raises AccountNotFound. What Stripe does not take now, it is told again by a repeat with the same key or by the next purchase.
+        Raises AccountNotFound. A change that does not reach Stripe now is sent again by a repeat with the same key or
+        by the next purchase.
 
             updated = await client.update_account(account_id="user-1", email="ada@example.org")
             print(updated.account.email)

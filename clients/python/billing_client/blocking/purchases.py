@@ -92,7 +92,7 @@ class PurchaseMethods(Connection):
         timeout_s: float | None = None,
         headers: Headers | None = None,
     ) -> GetPurchaseResponse:
-        """Read a purchase as it stands.
+        """Read a purchase as it is now.
 
         Give one of the two.
         `purchase_id`: `pur_…`.

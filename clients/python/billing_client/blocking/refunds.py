@@ -75,8 +75,7 @@ class RefundMethods(Connection):
         return self._call(self._billing.Refund, request, timeout_s, headers)
 
     def get_refund(self, *, refund_id: str, timeout_s: float | None = None, headers: Headers | None = None) -> GetRefundResponse:
-        """Read a refund as it stands now. What was PENDING in the answer of `refund` may have succeeded or failed
-        since.
+        """Read a refund as it is now. What was PENDING in the answer of `refund` may have succeeded or failed since.
 
         `refund_id`: the service's (`ref_…`) or Stripe's (`re_…`).
         Raises RefundNotFound.

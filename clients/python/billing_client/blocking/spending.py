@@ -56,7 +56,7 @@ class SpendingMethods(Connection):
     def batch_deduct_credits(
         self, *, deductions: Sequence[Deduction], timeout_s: float | None = None, headers: Headers | None = None
     ) -> list[DeductCreditsResponse | BillingError]:
-        """Spend credits up to 1,000 times in one call; each deduction stands or falls alone. On disk when this
+        """Spend credits up to 1,000 times in one call; each deduction succeeds or is refused alone. On disk when this
         returns.
 
         `deductions`: 1 to 1,000, together at most 1 MiB. Those of one account take effect in this order.

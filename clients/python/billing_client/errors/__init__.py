@@ -20,10 +20,11 @@
             └── StorageUnavailable · StripeUnavailable (of which StripeKeyRefused) · Conflict · ShuttingDown ·
                 OutcomeOmitted · ServiceDefect
 
-`OutcomeUnknown` itself stands for every answer that is not the service's own (its `reason` is empty): the deadline that passed, the
-connection that broke, what a proxy says. It also stands for an attempt that was turned away (its `reason` says why) after an earlier one
-that may have had its effect. A read that ends in it had no answer, no more. Wrong arguments (a float for credits, a time without its
-zone) are TypeError and ValueError, raised before anything is sent.
+`OutcomeUnknown` itself is raised for every answer that is not the service's own: a deadline that passed, a connection
+that broke, an answer of a proxy. Its `reason` is then empty. It is also raised for an attempt that was turned away
+after an earlier one that may have had its effect. Its `reason` then says why. A read that ends in it had no answer, no
+more. Wrong arguments (a float for credits, a time without its zone) are TypeError and ValueError, raised before
+anything is sent.
 """
 
 from billing_client.errors.failures import *  # noqa: F403 - each module defines error classes alone
