@@ -36,8 +36,9 @@ _SECRET = re.compile(
     r"|\bbill_[a-z2-7]{16}_\w+"  # our API keys
     r"|(?<=://)[^\s/]+@"  # user and password of a URL
     r"|(?<=password=)[^\s&]+"
-    rf"|(?<!{_BEFORE_AT}){_BEFORE_AT}{{1,320}}@{_AFTER_AT}{{1,320}}\.{_AFTER_AT}{{1,64}}"  # e-mail addresses
 )
+_SECRET_OR_ADDRESS = re.compile(rf"{_SECRET.pattern}|(?<!{_BEFORE_AT}){_BEFORE_AT}{{1,320}}@{_AFTER_AT}{{1,320}}\.{_AFTER_AT}{{1,64}}")
+"""E-mail addresses too."""
 _QUIET_LIBRARIES: Final = ("aiosqlite", "asyncio", "httpx", "httpcore", "stripe", "sqlalchemy", "alembic")
 """Their DEBUG and INFO lines have every statement or request, with values."""
 
@@ -103,11 +104,16 @@ def _clean_value(value: object) -> object:
     return _clean_text(value if isinstance(value, str) else repr(value), VALUE_CHARACTERS_MAX)
 
 
-def _clean_text(text: str, characters_max: int) -> str:
+def without_secrets(line: str) -> str:
+    """A line as the log would have it, for the person who gave the command: with the e-mail addresses in it."""
+    return _clean_text(line, VALUE_CHARACTERS_MAX, _SECRET)
+
+
+def _clean_text(text: str, characters_max: int, masked_out: re.Pattern[str] = _SECRET_OR_ADDRESS) -> str:
     # Masked before it is cut, or half a secret would no longer look like one; a first cut bounds the work.
     masked = text[: characters_max * 4]
     if "_" in masked or "@" in masked or "=" in masked:  # all of it has one of them
-        masked = _SECRET.sub(MASK, masked)
+        masked = masked_out.sub(MASK, masked)
     if len(masked) > characters_max or len(text) > characters_max * 4:
         masked = f"{masked[:characters_max]}… ({len(text)} characters)"
     return (

@@ -92,11 +92,11 @@ def enum_option(kind: WireEnum, description: str) -> Any:
 
 
 def fail(*lines: str, code: int = EXIT_FAILED) -> NoReturn:
-    """Says why on standard error, masked like a log line, and ends the command."""
-    from billing_service.logs import clean
+    """Says why on standard error, without a secret, and ends the command."""
+    from billing_service.logs import without_secrets
 
     for line in lines:
-        sys.stderr.write(f"{clean(None, '', {'line': line})['line']}\n")
+        sys.stderr.write(f"{without_secrets(line)}\n")
     raise typer.Exit(code)
 
 

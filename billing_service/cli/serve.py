@@ -14,6 +14,8 @@ from billing_service.cli.failures import explained
 from billing_service.cli.stopping import Stop, run_until_stopped
 
 if TYPE_CHECKING:
+    from billing_client import BillingClient
+
     from billing_service.settings import Settings
 
 
@@ -100,9 +102,24 @@ def health(as_json: AsJson = False, address: Address = None, api_key: ApiKey = N
     where = options.address + (f" through proxy {options.proxy}" if options.proxy else "")
     with BillingClient.from_options(options) as client:
         serving = client.is_serving()
+        unreachable = "" if serving else _unreachable(client)
     if as_json:
         show_json({"address": options.address, "serving": serving})
         raise typer.Exit(0 if serving else EXIT_FAILED)
     if not serving:
-        fail(f"NOT SERVING: {where}")
+        fail(f"NOT SERVING: {unreachable or where}")
     say(f"SERVING: {where}")
+
+
+def _unreachable(client: "BillingClient") -> str:
+    """Why nobody answers; empty where somebody does."""
+    from billing_client.errors import BillingError, ServiceUnreachable
+    from billing_client.health import HEALTH_TIMEOUT_S
+
+    try:
+        client.list_packages(timeout_s=HEALTH_TIMEOUT_S)
+    except ServiceUnreachable as error:
+        return error.message
+    except BillingError:
+        return ""
+    return ""

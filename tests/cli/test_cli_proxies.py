@@ -156,7 +156,8 @@ def test_beyond_this_machine_the_proxy_is_used_and_named(proxy, billing):
     """It knows no way there, and answers 502."""
     elsewhere = {"BILLING_ADDRESS": "billing.test:443", "BILLING_API_KEY": "bill_canary"} | proxy.environment()
     health = billing("health", **elsewhere)
-    assert (health.exit_code, health.stderr) == (1, f"NOT SERVING: billing.test:443 through proxy {proxy.url}\n")
+    assert health.exit_code == 1
+    assert health.stderr.startswith(f"NOT SERVING: nothing was sent, billing.test:443 can't be reached through proxy {proxy.url}: ")
     asked = billing("balance", "ada", **elsewhere)
     assert asked.exit_code == 1
     assert asked.stderr.startswith(f"UNAVAILABLE: nothing was sent, billing.test:443 can't be reached through proxy {proxy.url}: ")

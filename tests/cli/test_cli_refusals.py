@@ -11,8 +11,10 @@ NOBODY = {"BILLING_ADDRESS": "127.0.0.1:9"}
 
 REFUSED = [
     (["balance", "ada"], NOBODY, 1, "UNAVAILABLE: nothing was sent, 127.0.0.1:9 can't be reached: "),
-    (["health"], NOBODY, 1, "NOT SERVING"),
+    (["health"], NOBODY, 1, "NOT SERVING: nothing was sent, 127.0.0.1:9 can't be reached: "),
     (["balance", "ada", "--address", "no host"], {}, 2, "address must be host:port"),
+    (["balance", "ada"], {"BILLING_ADDRESS": "http://127.0.0.1:9"}, 2, "address must be host:port, without http://"),
+    (["balance", "ada"], {"BILLING_ADDRESS": "127.0.0.1"}, 2, "address must be host:port"),
     (["balance", "ada"], {"BILLING_CA_FILE": "missing.pem"}, 2, "missing.pem: No such file"),
     (["balance", "ada"], {"BILLING_PLAINTEXT": "perhaps"}, 2, "BILLING_PLAINTEXT must be true or false"),
     (["grant", "ada", "1.0000001", "--reason", "x"], NOBODY, 2, "no amount of credits"),

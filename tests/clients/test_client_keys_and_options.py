@@ -50,6 +50,22 @@ def test_a_given_key_stays_and_only_none_is_replaced():
         ({"address": ""}, "address"),
         ({"address": "a b:1"}, "address"),
         ({"address": "a:1\n"}, "address"),
+        ({"address": "http://a:1"}, "address must be host:port, without http://"),
+        ({"address": "https://a"}, "address must be host:port, without https://"),
+        ({"address": "grpc://a:1"}, "address must be host:port, without grpc://"),
+        ({"address": "secret://a:1"}, "address must be host:port"),
+        ({"address": "127.0.0.1"}, "address must be host:port"),
+        ({"address": "billing.example"}, "address must be host:port"),
+        ({"address": ":1"}, "address must be host:port"),
+        ({"address": "a:"}, "address must be host:port"),
+        ({"address": "a:1/"}, "address must be host:port"),
+        ({"address": "a:b"}, "address must be host:port"),
+        ({"address": "a:0"}, "address must be host:port"),
+        ({"address": "a:65536"}, "address must be host:port"),
+        ({"address": "a:²"}, "address must be host:port"),
+        ({"address": "[::1]"}, "address must be host:port"),
+        ({"address": "::1:1"}, "address must be host:port"),
+        ({"address": "u:secret@a:1"}, "address must be host:port"),
         ({"api_key": ""}, "api_key"),
         ({"api_key": "se cret"}, "api_key"),
         ({"api_key": "sécret"}, "api_key"),
@@ -64,6 +80,27 @@ def test_options_that_contradict_themselves_are_refused(arguments, named):
         ClientOptions(**arguments)
     assert "secret" not in str(raised.value)
     assert "sécret" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("a:1", "a:65535", "billing.example:443", "127.0.0.1:1", "[::1]:1", "_grpc.a-b:1"),
+        *("unix:x.sock", "unix:/run/x.sock", "unix:///run/x.sock", "unix-abstract:x"),
+        *(
+            "dns:a:1",
+            "dns:a",
+            "dns:///a",
+            "dns:///a:1",
+            "dns://127.0.0.1:53/a:1",
+            "ipv4:127.0.0.1:1,127.0.0.2:1",
+            "ipv6:[::1]:1",
+            "xds:///a",
+        ),
+    ],
+)
+def test_every_form_that_grpc_knows_is_taken(address):
+    assert ClientOptions(address=address).address == address
 
 
 def test_an_option_in_the_environment_that_is_neither_true_nor_false_is_refused():

@@ -35,6 +35,8 @@ WEAK = [
     ({"BILLING_API_KEY": "changeme"}, "BILLING_API_KEY"),
     ({"BILLING_ADDRESS": "billing.example:443"}, "BILLING_API_KEY"),
     ({"BILLING_ADDRESS": "a b"}, "BILLING_A"),
+    ({"BILLING_ADDRESS": "http://127.0.0.1:50051"}, "BILLING_ADDRESS"),
+    ({"BILLING_ADDRESS": "127.0.0.1"}, "BILLING_ADDRESS"),
     ({"BILLING_API_KEY": "canary canary"}, "BILLING_API_KEY"),
     ({"BILLING_CERTIFICATE_FILE": "c.pem"}, "BILLING_CERTIFICATE_FILE"),
     ({"BILLING_CA_FILE": "ca.pem", "BILLING_PLAINTEXT": "true"}, "BILLING_PLAINTEXT"),

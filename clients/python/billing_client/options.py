@@ -8,7 +8,7 @@ from typing import Any
 
 import grpc
 
-from billing_client.addresses import is_local
+from billing_client.addresses import confirm_address, is_local
 from billing_client.headers import Headers, Pairs, pairs_of
 from billing_client.proxies import proxy_for
 from billing_client.version import __version__
@@ -48,8 +48,10 @@ class ClientOptions:
     """Sent with every call, such as `x-request-id`; see `Headers`."""
 
     def __post_init__(self) -> None:
-        if not self.address or not self.address.isprintable() or " " in self.address:
-            raise ValueError("address must be host:port")
+        try:
+            confirm_address(self.address)
+        except ValueError as error:
+            raise ValueError(f"address {error}") from None
         if self.api_key is not None and not (
             self.api_key and self.api_key.isascii() and self.api_key.isprintable() and " " not in self.api_key
         ):
