@@ -48,6 +48,7 @@ CALLS = (
     ("keys", "revoke", "{key}"),
 )
 """In this order; each must succeed, or be refused by the service where that is all it can. What a command's output names is there for those after it."""
+PRICE_MAP = Path(__file__).parents[1] / "rate_import" / "litellm_sample.json"
 OFFLINE = (
     ("migrate",),
     ("keys", "create", "ops", "--scope", "admin", "--offline"),
@@ -55,6 +56,10 @@ OFFLINE = (
     ("heads", "heads.json"),
     ("backup", "copy.db"),
     ("restore", "copy.db"),
+    ("rates", "check", "built_in"),
+    ("rates", "explain", "built_in", "--provider", "openai", "--model", "gpt-4o"),
+    ("rates", "compare", "built_in", "built_in"),
+    ("rates", "import", "litellm", "--map", str(PRICE_MAP)),
 )
 AFTERWARDS = (("deployment", "show"), ("deployment", "renew", "--yes"))
 """Need a database that a service has started on."""

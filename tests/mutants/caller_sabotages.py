@@ -84,7 +84,7 @@ CALLERS = (
         "secrets in logs",
         "P42",
         "billing_service/logs.py",
-        "        masked = _SECRET.sub(MASK, masked)\n",
+        "        masked = masked_out.sub(MASK, masked)\n",
         "        masked = str(masked)\n",
         ("settings/test_logs.py::test_secrets_are_masked_wherever_they_stray",),
     ),

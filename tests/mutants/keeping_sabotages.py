@@ -156,7 +156,7 @@ KEEPING = (
         "what looks like a secret is logged as it is",
         "P42",
         "billing_service/logs.py",
-        "        masked = _SECRET.sub(MASK, masked)\n",
+        "        masked = masked_out.sub(MASK, masked)\n",
         "        pass\n",
         (f"{SECRETS}::test_a_provider_that_repeats_its_key", SECRETS),
     ),
