@@ -7,10 +7,11 @@ from contextlib import closing
 from databases import connect_to, run_apart
 
 HOUSE = {"sales", "grants", "bonuses", "adjustments", "usage", "expired", "reversed"}
-DEDUCTION, DEDUCTION_REVERSAL = 3, 4
+GRANT, DEDUCTION, DEDUCTION_REVERSAL, BONUS_REVERSAL = 2, 3, 4, 8
+MAY_MOVE_NOTHING = (GRANT, DEDUCTION, BONUS_REVERSAL)
 TABLES = {
     "accounts": "account_id, version, last_transaction_id, balance, debt, set_aside",
-    "lots": "account_id, lot_id, amount, remaining",
+    "lots": "account_id, lot_id, amount, remaining, expired, ended_to",
     "transactions": "account_id, transaction_id, version, previous_id, kind, amount, balance_after, source_id",
     "entries": "account_id, transaction_id, position, source, destination, amount",
     "idempotency_keys": "account_id, reply, resource_id",
@@ -62,6 +63,7 @@ class _AccountCheck:
     def problems(self):
         yield from self._chain()
         yield from self._places()
+        yield from self._ended()
         yield from self._reversals()
         for reply, resource_id in self.idempotency_keys:
             if reply is None and not resource_id:
@@ -92,7 +94,7 @@ class _AccountCheck:
     def _places(self):
         sums = defaultdict(int)
         yield from self._movements(sums)
-        for lot_id, _, remaining in self.lots:
+        for lot_id, _, remaining, *_ in self.lots:
             if sums[lot_id] != remaining:
                 yield f"{lot_id}: {remaining} remain, entries say {sums[lot_id]}"
         for place, expected in {"debt": -self.debt, "set_aside": self.set_aside}.items():
@@ -103,12 +105,26 @@ class _AccountCheck:
         if self.balance != sum(lot[2] for lot in self.lots) - self.debt:
             yield "the balance is not what lots hold less what is owed"
 
+    def _ended(self):
+        lost = defaultdict(int)
+        for _, _, source, destination, amount in self.entries:
+            if destination == "expired":
+                lost[source] += amount
+        names = {lot[0] for lot in self.lots}
+        for lot_id, amount, remaining, expired, ended_to in self.lots:
+            if expired != lost[lot_id]:
+                yield f"{lot_id}: {expired} are stored as expired, entries say {lost[lot_id]}"
+            if remaining + expired > amount:
+                yield f"{lot_id}: {remaining} remain and {expired} expired of {amount}"
+            if ended_to and (remaining or ended_to not in HOUSE | names):
+                yield f"{lot_id}: ended to {ended_to!r} with {remaining} left"
+
     def _movements(self, sums):
-        lots = {lot_id: amount for lot_id, amount, _ in self.lots}
+        lots = {lot[0]: lot[1] for lot in self.lots}
         movements = defaultdict(list)
         for transaction_id, position, source, destination, amount in sorted(self.entries):
             movements[transaction_id].append((position, source, destination, amount))
-        moving = {transaction[0] for transaction in self.transactions if transaction[3:5] != (DEDUCTION, 0)}
+        moving = {each[0] for each in self.transactions if each[3] not in MAY_MOVE_NOTHING or each[4]}
         if not moving <= movements.keys() <= {transaction[0] for transaction in self.transactions}:
             yield "transactions and entries do not belong together"
         own = {*lots, "debt"}

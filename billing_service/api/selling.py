@@ -184,6 +184,7 @@ class Selling:
             currency=currency,
             reversed_microcredits=quote.reversed_microcredits,
             debt_microcredits=quote.debt_microcredits,
+            bonus_microcredits=quote.bonus_microcredits,
         )
 
     async def refund(self, request: refunds_pb2.RefundRequest, call: Call) -> bytes:

@@ -11,7 +11,7 @@ from billing_service.commands.accounts import StatementQuery, statement
 from billing_service.commands.environment import Environment
 from billing_service.commands.reverse_deduction import ReverseDeduction, reverse
 from billing_service.domain.account import Balance
-from billing_service.domain.entries import Transaction
+from billing_service.domain.deduction_reversals import Reversed
 
 _KINDS = frozenset(transactions_pb2.TransactionKind.values())
 _reversed = Replies(transactions_pb2.ReverseDeductionResponse)
@@ -19,12 +19,12 @@ END_OF_TIME_US = 253_402_300_800_000_000
 """The year 10000."""
 
 
-def _encode_reversal(transaction: Transaction, amount: int, shown: Balance) -> bytes:
+def _encode_reversal(reversal: Reversed, shown: Balance) -> bytes:
     return transactions_pb2.ReverseDeductionResponse(
-        transaction_id=transaction.transaction_id,
-        reversed_microcredits=amount,
+        transaction_id=reversal.transaction.transaction_id,
+        reversed_microcredits=reversal.amount,
         balance=translate.balance(shown),
-        draws=translate.draws(draw for draw in transaction.draws if draw.amount < 0),
+        draws=translate.draws(draw for draw in reversal.transaction.draws if draw.amount < 0),
     ).SerializeToString()
 
 

@@ -149,6 +149,7 @@ def refund(kept: Refund) -> refunds_pb2.Refund:
         reason=kept.reason,
         create_time=timestamp(kept.create_time_us),
         account_id=kept.account_id,
+        bonus_microcredits=kept.bonus,
     )
 
 

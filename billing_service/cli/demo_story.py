@@ -14,6 +14,7 @@ from prepaid.billing.v1.referrals_pb2 import REFERRAL_STATE_REWARDED
 
 from billing_service.cli.amounts import shown_credits, shown_money
 from billing_service.cli.display import console, plain, shown_enum
+from billing_service.cli.times import shown_time
 
 GOOD_CARD = "4242424242424242"
 DECLINED_CARD = "4000000000000002"
@@ -80,11 +81,13 @@ class Story:
         bond = await self._client.get_referral(account_id=self._ben)
         _check("the referral's state", bond.referral.state, REFERRAL_STATE_REWARDED)
         bonus = bond.referral.bonus_microcredits
-        _check("Ben's credits", await self._available(self._ben), purchase.credits_microcredits + bonus)
-        _check("Ada's credits", await self._available(self._ada), bonus)
-        _done(
-            f"Ben has {shown_credits(purchase.credits_microcredits)} bought + {shown_credits(bonus)} bonus credits, Ada a bonus of {shown_credits(bonus)}"
-        )
+        waits = bond.referral.reward_time.ToMicroseconds() > purchase.complete_time.ToMicroseconds()
+        spendable = 0 if waits else bonus
+        _check("Ben's credits", await self._available(self._ben), purchase.credits_microcredits + spendable)
+        _check("Ada's credits", await self._available(self._ada), spendable)
+        when = f", spendable from {shown_time(bond.referral.reward_time)} on" if waits else ""
+        bought = shown_credits(purchase.credits_microcredits)
+        _done(f"Ben has {bought} bought + {shown_credits(bonus)} bonus credits, Ada a bonus of {shown_credits(bonus)}{when}")
         return purchase
 
     async def _spend(self) -> None:

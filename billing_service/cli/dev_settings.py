@@ -63,6 +63,7 @@ def filled_in(given: Mapping[str, str], sandbox_url: str | None, gateway_url: st
             "STRIPE_SECRET_KEY": "sk_" + "test_" + secrets.token_hex(16),
             "STRIPE_WEBHOOK_SECRET": "whsec_" + secrets.token_hex(24),
             "STRIPE_API_BASE": sandbox_url,
+            "BILLING_REFERRAL_VESTING_DELAY_S": "0",  # so that bonuses can be seen and spent at once
         }
     return {**chosen, **given}
 

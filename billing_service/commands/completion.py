@@ -1,6 +1,7 @@
 """What happens when a purchase's money is there: credits, the referral's bonuses, and whatever went back before."""
 
-from billing_service.commands.reversals import follow_money, locked_referral
+from billing_service.commands.bonuses import locked_referral
+from billing_service.commands.reversals import follow_money
 from billing_service.commands.sale_terms import terms_of
 from billing_service.commands.unit import Unit
 from billing_service.domain.entries import Place, TransactionKind
@@ -8,44 +9,44 @@ from billing_service.domain.granting import grant, new_lot
 from billing_service.domain.lots import Category
 from billing_service.domain.purchases import PurchaseNews, PurchaseStatus, next_status
 from billing_service.domain.records import Purchase, Referral
-from billing_service.domain.referrals import ReferralState, decide_first_purchase
+from billing_service.domain.referrals import ReferralPolicy, ReferralState, decide_first_purchase
 from billing_service.storage.purchase_rows import PURCHASES, REFERRALS, referrals_by_state
 from billing_service.storage.statements import Work
 
 
-def hear(unit: Unit, purchase: Purchase, news: PurchaseNews, *, paid_minor: int = 0) -> Work[None]:
+def hear(unit: Unit, purchase: Purchase, news: PurchaseNews, *, paid_minor: int = 0, net_paid_minor: int = 0) -> Work[None]:
     """Applies an update to a purchase. The transition into COMPLETED grants its credits, exactly once, because
-    COMPLETED is final."""
+    COMPLETED is final. `net_paid_minor` is the part of `paid_minor` that was paid for the credits themselves."""
     before = purchase.status
     purchase.status = next_status(before, news)
     if purchase.status is PurchaseStatus.COMPLETED and before is not PurchaseStatus.COMPLETED:
-        yield from _complete(unit, purchase, paid_minor)
+        purchase.paid_minor, purchase.net_paid_minor = paid_minor, net_paid_minor
+        yield from _complete(unit, purchase)
     else:
         yield from PURCHASES.replace(purchase)
 
 
-def _complete(unit: Unit, purchase: Purchase, paid_minor: int) -> Work[None]:
+def _complete(unit: Unit, purchase: Purchase) -> Work[None]:
     account = unit.account(purchase.account_id)
     lot = new_lot(purchase.credits, Category.PAID, now_us=unit.now_us, ids=unit.ids, source_id=purchase.purchase_id)
     grant(account, lot, Place.SALES, TransactionKind.PURCHASE, now_us=unit.now_us, ids=unit.ids, description=purchase.name)
     purchase.lot_id = lot.lot_id
-    purchase.paid_minor = paid_minor
     purchase.complete_time_us = unit.now_us
     referral = yield from locked_referral(unit, purchase.account_id)
     if referral is not None and referral.state is ReferralState.PENDING:
-        yield from _decide_referral(unit, purchase, referral)
+        yield from _decide_referral(unit, purchase, referral, terms_of(unit.environment, purchase).referral)
     yield from follow_money(unit, purchase)
 
 
-def _decide_referral(unit: Unit, purchase: Purchase, referral: Referral) -> Work[None]:
+def _decide_referral(unit: Unit, purchase: Purchase, referral: Referral, policy: ReferralPolicy) -> Work[None]:
     """The referred account's first completed purchase decides its referral, for good."""
-    policy = terms_of(unit.environment, purchase).referral
     counts = yield from referrals_by_state(referral.referrer_account_id)
     rewarded, _ = counts.get(ReferralState.REWARDED, (0, 0))
-    outcome = decide_first_purchase(policy, purchase.paid_minor, rewarded)
+    outcome = decide_first_purchase(policy, purchase.paid_for_credits_minor, rewarded)
     referral.state = outcome.state
     referral.purchase_id = purchase.purchase_id
     referral.bonus = policy.bonus_microcredits
+    referral.minimum_minor = policy.minimum_purchase_minor
     due_us = policy.reward_time_us(unit.now_us)
     if outcome.referee_bonus_microcredits:
         referral.referee_lot_id = _bonus(unit, referral.account_id, outcome.referee_bonus_microcredits, purchase, due_us)

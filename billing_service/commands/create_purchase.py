@@ -9,7 +9,7 @@ import structlog
 from billing_service.commands.customers import ensure_customer, forget_customer, stripe_failed, stripe_refused
 from billing_service.commands.environment import Environment
 from billing_service.commands.sale_terms import terms_of, todays_terms
-from billing_service.commands.unit import Request, Unit, audit, begin, spend_key, spent_key
+from billing_service.commands.unit import Request, Unit, answer_begun, audit, begin, spend_key, spent_key
 from billing_service.domain.catalog import PurchaseItem
 from billing_service.domain.deployment import MarkKind
 from billing_service.domain.purchases import PurchaseNews, PurchaseStatus, may_be_opened, next_status
@@ -192,9 +192,9 @@ def _order(environment: Environment, purchase: Purchase, customer_id: str | None
 def _open(
     environment: Environment, request: Request, encode: Callable[[Purchase], bytes], purchase_id: str, session: CheckoutSession
 ) -> Work[Answer]:
-    yield from begin(environment, [request.key.account_id])
+    unit = yield from begin(environment, [request.key.account_id])
     stored = yield from spent_key(request.key)
-    if stored is not None and stored.reply is not None:
+    if stored is not None and stored.resource_id == purchase_id and stored.reply is not None:
         return Answer(stored.reply, replayed=True)
     purchase = yield from read_purchase(request.key.account_id, purchase_id)
     assert purchase is not None
@@ -209,7 +209,7 @@ def _open(
     yield from PURCHASES.replace(purchase)
     yield from claim_reference(session.session_id, purchase.account_id, purchase_id)
     reply = encode(purchase)
-    yield from answer_key(request.key.id, reply)
+    yield from answer_begun(unit, request.key, stored, reply, purchase_id)
     return Answer(reply, replayed=False)
 
 

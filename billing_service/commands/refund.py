@@ -7,12 +7,13 @@ from typing import NamedTuple
 
 import structlog
 
+from billing_service.commands.bonuses import referral_at_stake
 from billing_service.commands.customers import stripe_failed, stripe_refused
 from billing_service.commands.environment import Environment
 from billing_service.commands.get_purchase import purchase_by_id
 from billing_service.commands.refund_news import RefundNews, apply_refund_news, carries_mark, status_of_ours
-from billing_service.commands.reversals import follow_money, purchase_accounts, purchase_lot
-from billing_service.commands.unit import Request, Unit, audit, begin, spend_key, spent_key
+from billing_service.commands.reversals import follow_money, money_gone, purchase_accounts, purchase_lot
+from billing_service.commands.unit import Request, Unit, answer_begun, audit, begin, spend_key, spent_key
 from billing_service.domain.account import Balance
 from billing_service.domain.currencies import require_step, round_down_to_step
 from billing_service.domain.deployment import MarkKind
@@ -25,11 +26,10 @@ from billing_service.domain.reversals import (
     quote_amount,
     quote_unused_only,
     quote_with_debt,
-    reversed_minor,
 )
 from billing_service.ledger.operations import Answer
 from billing_service.payments.port import PaymentProvider, ProviderRefund, ProviderRefused, ProviderUnavailable
-from billing_service.storage.key_rows import answer_key, free_key
+from billing_service.storage.key_rows import free_key
 from billing_service.storage.ledger_rows import read_accounts
 from billing_service.storage.purchase_rows import REFUNDS, read_purchase, refunds_of
 from billing_service.storage.refund_rows import claim_refund_ids
@@ -138,10 +138,9 @@ def _begin(environment: Environment, command: RefundPurchase, request: Request, 
     )
     yield from REFUNDS.add(refund)
     yield from claim_refund_ids(refund)
-    refund.reversed, refund.debt = yield from follow_money(
-        unit, purchase, set_aside=True, caller=request.caller.name, description=command.reason
-    )
-    refund.requires_settlement = refund.reversed > 0
+    followed = yield from follow_money(unit, purchase, set_aside=True, caller=request.caller.name, description=command.reason)
+    followed.note(refund)
+    refund.requires_settlement = refund.set_aside > 0
     yield from REFUNDS.replace(refund)
     yield from unit.write()
     yield from spend_key(unit, request.key, None, refund.refund_id)
@@ -153,12 +152,20 @@ def _begin(environment: Environment, command: RefundPurchase, request: Request, 
 def _quote(unit: Unit, purchase: Purchase, policy: RefundPolicy) -> Work[RefundQuote]:
     if purchase.status is not PurchaseStatus.COMPLETED or purchase.paid_minor == 0:
         raise _not_refundable(purchase, "the purchase is not paid")
-    gone = reversed_minor(purchase.paid_minor, purchase.refunded_minor, purchase.disputed_minor)
+    gone = money_gone(purchase)
     if gone == purchase.paid_minor:
         raise _not_refundable(purchase, "all its money went back already")
     lot = yield from purchase_lot(unit, purchase)
-    left = 0 if lot.has_expired(unit.now_us) else lot.remaining
-    standing = PurchaseReversal(purchase.credits, purchase.paid_minor, gone, purchase.reversed, left)
+    run_out = lot.remaining if lot.has_expired(unit.now_us) else 0
+    standing = PurchaseReversal(
+        credits_microcredits=purchase.credits,
+        paid_minor=purchase.paid_minor,
+        reversed_minor=gone,
+        taken_microcredits=purchase.reversed,
+        left_microcredits=lot.remaining - run_out,
+        expired_microcredits=lot.expired + run_out - purchase.reversed_expired,
+        referral=(yield from referral_at_stake(unit, purchase, gone)),
+    )
     quote = quote_with_debt(standing) if policy is RefundPolicy.WITH_DEBT else quote_unused_only(standing)
     # Stripe refunds in the currency's steps: what does not make one stays, with its credits.
     whole_minor = round_down_to_step(quote.refundable_minor, purchase.currency)
@@ -233,7 +240,7 @@ def _next_attempt(environment: Environment, seen: Refund) -> Work[Refund]:
 def _settle(environment: Environment, command: RefundPurchase, request: Request, begun: Refund, sent: ProviderRefund) -> Work[Answer]:
     unit = yield from begin(environment, (yield from purchase_accounts(begun.account_id)))
     stored = yield from spent_key(request.key)
-    if stored is not None and stored.reply is not None:
+    if stored is not None and stored.resource_id == begun.refund_id and stored.reply is not None:
         return Answer(stored.reply, replayed=True)
     purchase = yield from read_purchase(begun.account_id, begun.purchase_id)
     assert purchase is not None
@@ -241,7 +248,7 @@ def _settle(environment: Environment, command: RefundPurchase, request: Request,
     refund = yield from apply_refund_news(unit, purchase, news)
     yield from unit.write()
     reply = command.encode(refund, unit.account(begun.account_id).show(unit.now_us))
-    yield from answer_key(request.key.id, reply)
+    yield from answer_begun(unit, request.key, stored, reply, begun.refund_id)
     return Answer(reply, replayed=False)
 
 

@@ -74,7 +74,7 @@ def apply_refund_news(unit: Unit, purchase: Purchase, news: RefundNews) -> Work[
         refund = _begun_at_stripe(unit, purchase, news)
         yield from REFUNDS.add(refund)
         yield from claim_refund_ids(refund)
-        refund.reversed, refund.debt = yield from follow_money(unit, purchase)
+        (yield from follow_money(unit, purchase)).note(refund)
         yield from REFUNDS.replace(refund)
         return refund
     # Stripe made a refund that we had given up before Stripe named it: Stripe's word contradicts ours.
@@ -83,7 +83,7 @@ def apply_refund_news(unit: Unit, purchase: Purchase, news: RefundNews) -> Work[
     if named_now or news.status.rank > refund.status.rank:
         refund.status = news.status
     if refund.requires_settlement and refund.status is not RefundStatus.PENDING:
-        settle_set_aside(unit.account(purchase.account_id), refund.reversed, source_id=refund.refund_id, now_us=unit.now_us, ids=unit.ids)
+        settle_set_aside(unit.account(purchase.account_id), refund.set_aside, source_id=refund.refund_id, now_us=unit.now_us, ids=unit.ids)
         refund.requires_settlement = False
     yield from REFUNDS.replace(refund)
     yield from claim_refund_ids(refund)

@@ -1,19 +1,33 @@
 """Keeps a purchase's credits in step with its money, by the absolute target: any order and repetition of news ends alike."""
 
-from billing_service.commands.unit import Unit
-from billing_service.domain.account import Account
-from billing_service.domain.lots import Lot
-from billing_service.domain.records import Purchase, Referral
-from billing_service.domain.referrals import ReferralState
-from billing_service.domain.reversals import reversed_minor, target_credits
-from billing_service.domain.takebacks import reinstate, restore_bonus, take_back, take_bonus
-from billing_service.storage.ledger_rows import fetch_lots
-from billing_service.storage.purchase_rows import PURCHASES, REFERRALS, read_referral, refunds_of
-from billing_service.storage.statements import Work
-from billing_service.storage.store import ConflictError
+from collections import Counter
+from typing import NamedTuple
 
-TakenBack = tuple[int, int]
-"""Microcredits taken, and the part of them that became debt."""
+from billing_service.commands.bonuses import follow_referral
+from billing_service.commands.settled_debt import payments_of
+from billing_service.commands.unit import Unit
+from billing_service.domain.bonuses import BonusTaken
+from billing_service.domain.entries import Place, Transaction, is_lot
+from billing_service.domain.lots import Lot
+from billing_service.domain.records import Purchase, Refund
+from billing_service.domain.reversals import reversed_minor, target_credits
+from billing_service.domain.takebacks import Taken, reinstate, take_back
+from billing_service.storage.ledger_rows import fetch_lots
+from billing_service.storage.purchase_rows import PURCHASES, read_purchase, read_referral, refunds_of
+from billing_service.storage.statements import Work
+
+
+class Followed(NamedTuple):
+    """What following a purchase's money took of its buyer now, in microcredits."""
+
+    credits: Taken = Taken()
+    bonus: BonusTaken = BonusTaken()
+
+    def note(self, refund: Refund) -> None:
+        """Lets the refund that did it say so."""
+        refund.reversed, refund.expired = self.credits.total, self.credits.expired
+        refund.debt = self.credits.debt + self.bonus.debt
+        refund.bonus = self.bonus.total
 
 
 def purchase_accounts(account_id: str) -> Work[list[str]]:
@@ -22,82 +36,93 @@ def purchase_accounts(account_id: str) -> Work[list[str]]:
     return [account_id] if referral is None else [account_id, referral.referrer_account_id]
 
 
-def locked_referral(unit: Unit, account_id: str) -> Work[Referral | None]:
-    """The buyer's referral, its referrer locked. Runs the unit again when it was bound after the locks were chosen."""
-    referral = yield from read_referral(account_id)
-    if referral is not None and referral.referrer_account_id not in unit.accounts:
-        raise ConflictError("a referral was applied meanwhile")
-    return referral
-
-
 def purchase_lot(unit: Unit, purchase: Purchase) -> Work[Lot]:
     """The purchase's own lot, also when it is empty."""
     account = unit.account(purchase.account_id)
     yield from fetch_lots(account, [purchase.lot_id])
-    lot = account.lot(purchase.lot_id)
-    assert lot is not None, "a completed purchase has a lot"
-    return lot
+    return account.known_lot(purchase.lot_id)
 
 
-def follow_money(unit: Unit, purchase: Purchase, *, set_aside: bool = False, caller: str = "", description: str = "") -> Work[TakenBack]:
+def follow_money(unit: Unit, purchase: Purchase, *, set_aside: bool = False, caller: str = "", description: str = "") -> Work[Followed]:
     """Moves what the target of a completed purchase differs from what was taken; answers what was taken now.
 
     Before completion it only notes the money: the target applies when the credits are granted.
     """
     refunds = yield from refunds_of(purchase)
     purchase.refunded_minor = sum(refund.amount_minor for refund in refunds if refund.status.counts)
-    taken, owed = 0, 0
+    taken, bonus = Taken(), BonusTaken()
     if purchase.lot_id:
-        gone = reversed_minor(purchase.paid_minor, purchase.refunded_minor, purchase.disputed_minor)
-        change = target_credits(purchase.credits, purchase.paid_minor, gone) - purchase.reversed
+        gone = money_gone(purchase)
         lot = yield from purchase_lot(unit, purchase)
-        account = unit.account(purchase.account_id)
-        about = {"source_id": purchase.purchase_id, "now_us": unit.now_us, "ids": unit.ids}
+        change = target_credits(purchase.credits, purchase.paid_minor, gone) - purchase.reversed
         if change > 0:
-            _, owed = take_back(account, lot, change, set_aside=set_aside, caller=caller, description=description, **about)  # type: ignore[arg-type]
-            taken = change
+            taken = _take(unit, purchase, lot, change, set_aside=set_aside, caller=caller, description=description)
         elif change < 0:
-            reinstate(account, lot, -change, **about)  # type: ignore[arg-type]
-        purchase.reversed += change
-        yield from _follow_bonus(unit, purchase, all_gone=0 < purchase.paid_minor == gone)
+            yield from _reinstate(unit, purchase, lot, -change)
+        bonus = yield from follow_referral(unit, purchase, lot, gone)
     yield from PURCHASES.replace(purchase)
-    return taken, owed
+    return Followed(taken, bonus)
 
 
-def _follow_bonus(unit: Unit, purchase: Purchase, *, all_gone: bool) -> Work[None]:
-    """Takes both bonuses back when the purchase that brought them went back in full, and restores them when it came back."""
-    referral = yield from locked_referral(unit, purchase.account_id)
-    if referral is None or referral.purchase_id != purchase.purchase_id:
-        return
-    rewarded = referral.state in (ReferralState.REWARDED, ReferralState.QUALIFIED)
-    if all_gone == (referral.state is ReferralState.REVERSED) or not (rewarded or referral.state is ReferralState.REVERSED):
-        return
-    sides = (
-        (unit.account(referral.account_id), referral.referee_lot_id, referral.referee_taken),
-        (unit.account(referral.referrer_account_id), referral.referrer_lot_id, referral.referrer_taken),
+def money_gone(purchase: Purchase) -> int:
+    """Money of a purchase that counts as gone back."""
+    return reversed_minor(purchase.paid_minor, purchase.refunded_minor, purchase.disputed_minor)
+
+
+def _take(unit: Unit, purchase: Purchase, lot: Lot, amount: int, *, set_aside: bool, caller: str, description: str) -> Taken:
+    taken = take_back(
+        unit.account(purchase.account_id),
+        [lot],
+        amount,
+        expired_taken=purchase.reversed_expired,
+        set_aside=set_aside,
+        source_id=purchase.purchase_id,
+        now_us=unit.now_us,
+        ids=unit.ids,
+        caller=caller,
+        description=description,
     )
-    moved = []
-    for account, lot_id, was_taken in sides:
-        moved.append((yield from _move_bonus(unit, account, lot_id, was_taken, purchase.purchase_id, all_gone=all_gone)))
-    referral.referee_taken, referral.referrer_taken = moved
-    if all_gone:
-        referral.state = ReferralState.REVERSED
-    else:
-        referral.state = ReferralState.REWARDED if referral.referrer_lot_id else ReferralState.QUALIFIED
-    yield from REFERRALS.replace(referral)
+    purchase.reversed += taken.total
+    purchase.reversed_debt += taken.debt
+    purchase.reversed_expired += taken.expired
+    return taken
 
 
-def _move_bonus(unit: Unit, account: Account, lot_id: str, was_taken: int, purchase_id: str, *, all_gone: bool) -> Work[int]:
-    """Answers how much of the bonus is taken back now."""
-    if not lot_id:
-        return 0
-    yield from fetch_lots(account, [lot_id])
-    lot = account.lot(lot_id)
-    assert lot is not None
-    if all_gone:
-        left = lot.remaining
-        take_bonus(account, lot, source_id=purchase_id, now_us=unit.now_us, ids=unit.ids)
-        return left
-    if was_taken:
-        restore_bonus(account, lot, was_taken, source_id=purchase_id, now_us=unit.now_us, ids=unit.ids)
-    return 0
+def _reinstate(unit: Unit, purchase: Purchase, lot: Lot, amount: int) -> Work[None]:
+    account = unit.account(purchase.account_id)
+    from_lots = purchase.reversed - purchase.reversed_debt - purchase.reversed_expired
+    back = Taken(from_lots, purchase.reversed_expired, purchase.reversed_debt).first(amount)
+    reinstate(
+        account,
+        lot,
+        back,
+        payments=(yield from payments_of(account, back.debt, purchase.purchase_id)),
+        lifetime_us=unit.environment.spending.returned_lifetime_us,
+        source_id=purchase.purchase_id,
+        now_us=unit.now_us,
+        ids=unit.ids,
+    )
+    purchase.reversed -= back.total
+    purchase.reversed_debt -= back.debt
+    purchase.reversed_expired -= back.expired
+
+
+def make_debt_good(unit: Unit, account_id: str, reversal: Transaction) -> Work[None]:
+    """After a deduction was undone: credits of a purchase that a clawback found spent, and made debt, are there now. They are taken in the
+    stead of the debt, which is given back. So it does not matter whether a deduction is undone before a clawback or after."""
+    account = unit.account(account_id)
+    returned: Counter[str] = Counter()
+    for source, destination, amount in reversal.entries:
+        if source == Place.USAGE and is_lot(destination):
+            returned[destination] += amount
+    for lot_id, amount in returned.items():
+        lot = account.known_lot(lot_id)
+        purchase = (yield from read_purchase(account_id, lot.source_id)) if lot.source_id else None
+        if purchase is None or purchase.lot_id != lot_id:
+            continue
+        there = lot.remaining + lot.expired - purchase.reversed_expired
+        good = min(purchase.reversed_debt, amount, there)
+        if good:
+            _take(unit, purchase, lot, good, set_aside=False, caller="", description="")
+            yield from _reinstate(unit, purchase, lot, good)
+            yield from PURCHASES.replace(purchase)

@@ -3,14 +3,15 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from billing_service.commands.bonuses import note_returns
 from billing_service.commands.environment import Environment
+from billing_service.commands.reversals import make_debt_good
+from billing_service.commands.settled_debt import fetch_lots_and_heirs, payments_of
 from billing_service.commands.unit import Request, Unit, once
 from billing_service.domain.account import Balance
-from billing_service.domain.deduction_reversals import DeductionToReverse, check_may_reverse, reverse_deduction
-from billing_service.domain.entries import Transaction
+from billing_service.domain.deduction_reversals import DeductionToReverse, Reversed, check_may_reverse, reverse_deduction
 from billing_service.domain.refusals import Reason, Refusal
 from billing_service.ledger.operations import Answer
-from billing_service.storage.ledger_rows import fetch_lots
 from billing_service.storage.statement_rows import already_reversed, read_transaction, set_reversed
 from billing_service.storage.statements import Work
 
@@ -24,7 +25,7 @@ class ReverseDeduction:
     transaction_id: str
     amount: int | None
     reason: str
-    encode: Callable[[Transaction, int, Balance], bytes]
+    encode: Callable[[Reversed, Balance], bytes]
 
 
 async def reverse(environment: Environment, command: ReverseDeduction) -> Answer:
@@ -44,18 +45,24 @@ async def reverse(environment: Environment, command: ReverseDeduction) -> Answer
         if not caller.is_admin:
             check_may_reverse(original, caller.name, now_us=unit.now_us, terms=environment.spending)
         before = yield from already_reversed(command.account_id, command.transaction_id)
-        yield from fetch_lots(account, [entry.source for entry in original.entries if entry.source.startswith("lot_")])
+        deduction = DeductionToReverse(original, before)
+        yield from fetch_lots_and_heirs(account, [entry.source for entry in original.entries])
+        payments = yield from payments_of(account, deduction.debt_part(command.amount), original.transaction_id)
         reversal = reverse_deduction(
             account,
-            DeductionToReverse(original, before),
+            deduction,
             command.amount,
+            payments,
             now_us=unit.now_us,
             ids=unit.ids,
+            terms=environment.spending,
             caller=caller.name,
             description=command.reason,
         )
         yield from set_reversed(command.account_id, command.transaction_id, before + reversal.amount)
-        return command.encode(reversal, reversal.amount, account.show(unit.now_us))
+        yield from make_debt_good(unit, command.account_id, reversal.transaction)
+        yield from note_returns(unit)
+        return command.encode(reversal, account.show(unit.now_us))
 
     detail = {"transaction_id": command.transaction_id, "amount_microcredits": command.amount, "reason": command.reason}
     work = lambda: once(environment, command.request, [command.account_id], effect, detail=detail)  # noqa: E731 - run again on conflict

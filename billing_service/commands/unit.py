@@ -13,7 +13,7 @@ from billing_service.ledger.keys import IdempotencyKey
 from billing_service.ledger.operations import Answer
 from billing_service.ledger.posting import account_not_found, key_row
 from billing_service.storage.access_rows import AUDIT, AuditRow
-from billing_service.storage.key_rows import StoredKey, find_keys, insert_keys
+from billing_service.storage.key_rows import StoredKey, answer_key, find_keys, insert_keys
 from billing_service.storage.ledger_rows import lock_accounts, write_accounts
 from billing_service.storage.profile_rows import ensure_account
 from billing_service.storage.statements import Work
@@ -62,6 +62,15 @@ def spent_key(key: IdempotencyKey) -> Work[StoredKey | None]:
 
 def spend_key(unit: Unit, key: IdempotencyKey, reply: bytes | None, resource_id: str = "") -> Work[None]:
     yield from insert_keys([key_row(key, reply, resource_id, unit.now_us)])
+
+
+def answer_begun(unit: Unit, key: IdempotencyKey, stored: StoredKey | None, reply: bytes, resource_id: str) -> Work[None]:
+    """Keeps the reply of what a call had begun under a key, before it asked Stripe. Where Stripe refused another call with the key meanwhile,
+    that freed it, and it is spent again; where yet another call then began something else under it, the key is that one's."""
+    if stored is None:
+        yield from spend_key(unit, key, reply, resource_id)
+    elif stored.resource_id == resource_id:
+        yield from answer_key(key.id, reply)
 
 
 def audit(unit: Unit, caller: Caller, account_id: str, detail: Mapping[str, Any]) -> Work[None]:

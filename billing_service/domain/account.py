@@ -5,7 +5,7 @@ from typing import NamedTuple, Protocol
 
 from billing_service.domain.amounts import BALANCE_MAX
 from billing_service.domain.chain import GENESIS, link
-from billing_service.domain.entries import MAY_MOVE_NOTHING, Draw, Entry, Place, Transaction, TransactionKind
+from billing_service.domain.entries import MAY_MOVE_NOTHING, Draw, Entry, Place, Transaction, TransactionKind, is_lot
 from billing_service.domain.lots import Category, Lot, burn_down_order
 from billing_service.domain.refusals import Reason, Refusal
 
@@ -56,6 +56,8 @@ class Account:
     """Decided and not yet written."""
     empty_before: set[str] = field(default_factory=set)
     """Lots that had nothing left when something came back into them."""
+    rewritten: frozenset[str] = frozenset()
+    """Lots of which more than `remaining` changed."""
 
     def spendable(self, now_us: int) -> int:
         """Microcredits that lots offer now, debt not counted."""
@@ -68,11 +70,18 @@ class Account:
     def forget_decided(self) -> None:
         """What was decided is written now."""
         self.transactions = []
+        self.rewritten = frozenset()
         for decided in (self.new_lots, self.changed_lots, self.empty_before):
             decided.clear()
 
     def lot(self, lot_id: str) -> Lot | None:
         return next((lot for lot in self.lots if lot.lot_id == lot_id), None)
+
+    def known_lot(self, lot_id: str) -> Lot:
+        """A lot that the unit of work has fetched."""
+        found = self.lot(lot_id)
+        assert found is not None, "the unit of work fetches the lots that it moves credits of"
+        return found
 
     def add_lot(self, lot: Lot) -> None:
         self.lots.append(lot)
@@ -146,7 +155,14 @@ class Posting:
     def back_into_lot(self, lot: Lot, source: str, amount: int, ids: Ids) -> None:
         """Returns `amount` to where it came from. No lot may have more than it was granted. What the lot has no room
         for, because other credits came back to it, becomes a new lot. That lot is alike in all that decides when it is
-        spent."""
+        spent. A lot that was taken back keeps nothing: what returns goes on at once to where the lot was taken to."""
+        if lot.ended_to:
+            self.entries.append(Entry(source, lot.lot_id, amount))
+            if is_lot(lot.ended_to):
+                self.back_into_lot(self.account.known_lot(lot.ended_to), lot.lot_id, amount, ids)
+            else:
+                self.entries.append(Entry(lot.lot_id, lot.ended_to, amount))
+            return
         room = min(amount, lot.amount - lot.remaining)
         if room:
             self.into_lot(lot, source, room)
@@ -155,9 +171,39 @@ class Posting:
 
     def into_new_lot(self, lot: Lot, source: str) -> None:
         """Fills an empty lot that the account has not had before."""
+        self.open_lot(lot)
+        self.into_lot(lot, source, lot.amount)
+
+    def open_lot(self, lot: Lot) -> None:
+        """Gives the account a lot that it has not had before, with nothing in it yet."""
+        assert lot.remaining == 0
         self.account.new_lots.append(lot)
         self.account.add_lot(lot)
-        self.into_lot(lot, source, lot.amount)
+
+    def expire_lot(self, lot: Lot) -> None:
+        """Books what ran out of a lot, if anything did."""
+        if lot.remaining and lot.has_expired(self.now_us):
+            lot.expired += lot.remaining
+            self.account.rewritten |= {lot.lot_id}
+            self.out_of_lot(lot, Place.EXPIRED, lot.remaining)
+
+    def end_lot(self, lot: Lot, place: str) -> int:
+        """Takes back what is left of a lot; answers how much. The lot ends now, unless it ran out before: that part is expired."""
+        self.expire_lot(lot)
+        taken = lot.remaining
+        if taken:
+            self.out_of_lot(lot, place, taken)
+        if not lot.has_expired(self.now_us):
+            lot.expire_time_us = self.now_us
+        self.succeed(lot, place)
+        return taken
+
+    def succeed(self, lot: Lot, place: str) -> None:
+        """What returns to the lot from now on goes to `place`."""
+        assert lot.remaining == 0, "a lot that is taken back holds nothing"
+        lot.ended_to = place
+        self.account.changed_lots[lot.lot_id] = lot
+        self.account.rewritten |= {lot.lot_id}
 
     def borrow(self, destination: str, amount: int) -> None:
         """Lets the account owe `amount` more."""

@@ -1,12 +1,14 @@
 """Deductions that are undone, whole or in part."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from billing_service.domain.account import Account, Ids, Posting
 from billing_service.domain.entries import Entry, Place, Transaction, TransactionKind
-from billing_service.domain.lots import AT_ONCE_US, PRIORITY_DEFAULT, Category, Lot
 from billing_service.domain.refusals import Reason, Refusal
-from billing_service.domain.spending.deductions import SpendingTerms
+from billing_service.domain.settled_debt import Payment, give_back_debt, lot_of_unknown
+from billing_service.domain.spending.deductions import STANDARD_TERMS, SpendingTerms
 
 US_PER_S = 1_000_000
 
@@ -45,64 +47,69 @@ class DeductionToReverse:
         debts = [entry for entry in spent if entry.source == Place.DEBT]
         return debts + [entry for entry in reversed(spent) if entry.source != Place.DEBT]
 
+    def wanted(self, amount: int | None) -> int:
+        """Microcredits to give back, `amount` or all that is left. Raises TRANSACTION_NOT_REVERSIBLE, DEDUCTION_ALREADY_REVERSED."""
+        check_is_deduction(self.transaction)
+        reversible = sum(part.amount for part in self.parts()) - self.already_reversed
+        wanted = reversible if amount is None else amount
+        if wanted > reversible or reversible == 0:
+            raise Refusal(
+                Reason.DEDUCTION_ALREADY_REVERSED,
+                f"{reversible} microcredits of the deduction are left to reverse",
+                metadata={"reversible_microcredits": reversible},
+            )
+        return wanted
+
+    def debt_part(self, amount: int | None) -> int:
+        """How much of what comes back had become debt. Raises what `wanted` raises."""
+        debt = sum(part.amount for part in self.parts() if part.source == Place.DEBT)
+        return min(self.wanted(amount), max(debt - self.already_reversed, 0))
+
+
+class Reversed(NamedTuple):
+    """What a reversal did."""
+
+    transaction: Transaction
+    amount: int
+    """Microcredits of the deduction that were undone. The account's balance grew by less where a lot had been taken back meanwhile."""
+
 
 def reverse_deduction(
     account: Account,
     deduction: DeductionToReverse,
     amount: int | None,
+    payments: Sequence[Payment] = (),
     *,
     now_us: int,
     ids: Ids,
+    terms: SpendingTerms = STANDARD_TERMS,
     caller: str = "",
     description: str = "",
-) -> Transaction:
+) -> Reversed:
     """Gives back `amount` microcredits of a deduction, or all that is left of it when None. The lots it drew must be among
-    the account's lots. Debt that was settled since comes back as a promotional lot of its own."""
-    original = deduction.transaction
-    check_is_deduction(original)
-    parts = deduction.parts()
-    reversible = sum(part.amount for part in parts) - deduction.already_reversed
-    wanted = reversible if amount is None else amount
-    if wanted > reversible or reversible == 0:
-        raise Refusal(
-            Reason.DEDUCTION_ALREADY_REVERSED,
-            f"{reversible} microcredits of the deduction are left to reverse",
-            metadata={"reversible_microcredits": reversible},
-        )
+    the account's lots, and those that paid its debt since, of which `payments` tells."""
+    original, wanted = deduction.transaction, deduction.wanted(amount)
     posting = Posting(account, now_us)
-    skip = deduction.already_reversed
-    for part in parts:
+    skip, left = deduction.already_reversed, wanted
+    for part in deduction.parts():
         skipped = min(skip, part.amount)
         skip -= skipped
-        back = min(wanted, part.amount - skipped)
+        back = min(left, part.amount - skipped)
         if back:
-            wanted -= back
-            _give_back(posting, part.source, back, ids)
+            left -= back
+            if part.source == Place.DEBT:
+                _give_back_debt(posting, back, payments, terms, ids)
+            else:
+                posting.back_into_lot(account.known_lot(part.source), Place.USAGE, back, ids)
     posting.settle_debt()
-    return posting.close(
+    transaction = posting.close(
         ids("txn"), TransactionKind.DEDUCTION_REVERSAL, source_id=original.transaction_id, caller=caller, description=description
     )
+    return Reversed(transaction, wanted)
 
 
-def _give_back(posting: Posting, source: str, amount: int, ids: Ids) -> None:
-    account = posting.account
-    if source != Place.DEBT:
-        lot = account.lot(source)
-        assert lot is not None, "the unit of work fetches the lots that a deduction drew"
-        posting.back_into_lot(lot, Place.USAGE, amount, ids)
-        return
-    repaid = min(amount, account.debt)
-    if repaid:
-        posting.repay(Place.USAGE, repaid)
-    if amount > repaid:
-        lot = Lot(
-            lot_id=ids("lot"),
-            category=Category.PROMOTIONAL,
-            priority=PRIORITY_DEFAULT,
-            amount=amount - repaid,
-            remaining=0,
-            create_time_us=posting.now_us,
-            effective_time_us=AT_ONCE_US,
-            expire_time_us=None,
-        )
-        posting.into_new_lot(lot, Place.USAGE)
+def _give_back_debt(posting: Posting, amount: int, payments: Sequence[Payment], terms: SpendingTerms, ids: Ids) -> None:
+    def unknown(left: int) -> None:
+        posting.into_new_lot(lot_of_unknown(posting, left, payments, lifetime_us=terms.returned_lifetime_us, ids=ids), Place.USAGE)
+
+    give_back_debt(posting, Place.USAGE, amount, payments, unknown, ids=ids)

@@ -30,6 +30,11 @@ class Place:
     """Credits whose money went back."""
 
 
+def is_lot(place: str) -> bool:
+    """Whether a place is a lot: its name is the lot's id."""
+    return place.startswith("lot_")
+
+
 class TransactionKind(IntEnum):
     """What a transaction was. The numbers are the wire's."""
 
@@ -45,9 +50,9 @@ class TransactionKind(IntEnum):
     ADJUSTMENT = 10
 
 
-MAY_MOVE_NOTHING = frozenset({TransactionKind.DEDUCTION})
-"""Kinds of transactions that may have no entries. A charge of nothing is recorded like any other: its key, its reply, its place in the
-chain."""
+MAY_MOVE_NOTHING = frozenset({TransactionKind.DEDUCTION, TransactionKind.BONUS_REVERSAL, TransactionKind.GRANT})
+"""Kinds of transactions that may have no entries: a charge that found nothing to take, a bonus that ends with nothing left, and one that
+is due again with nothing to give back. Each is recorded like any other, in the account's chain."""
 
 
 class Entry(NamedTuple):

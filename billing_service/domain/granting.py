@@ -74,8 +74,7 @@ def expire(account: Account, *, now_us: int, ids: Ids) -> Transaction | None:
     """Books what ran out; None when nothing did."""
     posting = Posting(account, now_us)
     for lot in account.lots:
-        if lot.remaining and lot.has_expired(now_us):
-            posting.out_of_lot(lot, Place.EXPIRED, lot.remaining)
+        posting.expire_lot(lot)
     if not posting.entries:
         return None
     return posting.close(ids("txn"), TransactionKind.EXPIRY)

@@ -20,7 +20,8 @@ class Category(IntEnum):
 
 @dataclass(slots=True)
 class Lot:
-    """Credits of one origin. Only `remaining` ever changes."""
+    """Credits of one origin. `remaining` changes with every movement; `expired` grows. A lot that is taken back ends: its expiry becomes
+    that moment, never later than it was, and `ended_to` says where to."""
 
     lot_id: str
     category: Category
@@ -40,11 +41,17 @@ class Lot:
     expired: int = 0
     """Microcredits that it lost to its expiry."""
     ended_to: str = ""
-    """The place that it was taken back to before its time; what returns to it goes there at once. Empty: it was not."""
+    """Where it was taken back to before its time, and where what returns to it goes at once: a place of the house, or the lot that came
+    in its stead. Empty: it was not taken back."""
 
     def spendable(self, now_us: int) -> bool:
         """Whether a deduction may draw on it now. Expiry needs no sweep to take effect."""
         return self.remaining > 0 and self.effective_time_us <= now_us and (self.expire_time_us is None or self.expire_time_us > now_us)
+
+    @property
+    def spent(self) -> int:
+        """Microcredits that it gave and did not get back, those that expired not counted."""
+        return self.amount - self.remaining - self.expired
 
     def has_expired(self, now_us: int) -> bool:
         return self.expire_time_us is not None and self.expire_time_us <= now_us

@@ -166,6 +166,11 @@ def checkout_news(report: CheckoutReport) -> PurchaseNews | None:
     return PurchaseNews.PAID if report.payment_status in {"paid", "no_payment_required"} else PurchaseNews.FUNDS_PROMISED
 
 
+def paid_for_credits_minor(report: CheckoutReport) -> int:
+    """What the customer paid for the credits themselves, without tax and shipping; never more than was paid in all."""
+    return max(0, min(report.amount_total_minor or 0, (report.amount_subtotal_minor or 0) - report.amount_discount_minor))
+
+
 def check_payment(
     snapshot: PurchaseSnapshot, report: CheckoutReport, *, livemode_expected: bool, promotion_codes_allowed: bool
 ) -> Mismatch | None:

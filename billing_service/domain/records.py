@@ -65,6 +65,11 @@ class Purchase:
     terms: str = ""
     """What held when the page was opened, as JSON; empty on rows older than it."""
 
+    @property
+    def paid_for_credits_minor(self) -> int:
+        """What was paid for the credits; on older rows the price, as far as it was paid."""
+        return min(self.paid_minor, self.amount_minor) if self.net_paid_minor is None else self.net_paid_minor
+
 
 @dataclass(slots=True)
 class Refund:
@@ -86,6 +91,15 @@ class Refund:
     create_time_us: int
     is_marked: bool = False
     """Whether the program that began it marks its object at Stripe; an older one, and a person in the Dashboard, don't."""
+    expired: int = 0
+    """The part of `reversed` that had expired before it was taken."""
+    bonus: int = 0
+    """The buyer's referral bonus that it took back beside."""
+
+    @property
+    def set_aside(self) -> int:
+        """What waits in the place `set_aside` while it requires settlement: nothing of what had expired."""
+        return self.reversed - self.expired
 
 
 @dataclass(slots=True)

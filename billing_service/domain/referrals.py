@@ -50,8 +50,8 @@ class ReferralPolicy:
     """What the first purchase must have cost the customer, at least; None where nobody stated it in the currency: the programme is off."""
     rewarded_max: int | None = None
     """How many referrals one referrer is rewarded for; None: no limit."""
-    vesting_delay_us: int = 0
-    """How long after the purchase the bonuses are granted."""
+    vesting_delay_us: int = 14 * 86_400 * 1_000_000
+    """How long after the purchase the bonuses become spendable."""
 
     def __post_init__(self) -> None:
         if min(self.bonus_microcredits, self.minimum_purchase_minor or 0, self.rewarded_max or 0, self.vesting_delay_us) < 0:
@@ -60,6 +60,24 @@ class ReferralPolicy:
     def reward_time_us(self, complete_time_us: int) -> int:
         """When the bonuses of a purchase completed then are due; microseconds since 1970."""
         return complete_time_us + self.vesting_delay_us
+
+
+def stands(paid_for_credits_minor: int, paid_minor: int, reversed_minor: int, *, minimum_minor: int) -> bool:
+    """Whether enough stays paid of the purchase that earned a referral's bonuses. All money in the currency's smallest unit.
+
+    What was paid in all may hold tax and shipping; of each part that goes back, the credits' share goes back. A purchase all of whose money
+    went back earns nothing, whatever the minimum.
+    """
+    if reversed_minor and reversed_minor >= paid_minor:
+        return False
+    return paid_for_credits_minor * (paid_minor - reversed_minor) >= minimum_minor * paid_minor
+
+
+def standing_refund_minor(paid_for_credits_minor: int, paid_minor: int, reversed_minor: int, *, minimum_minor: int) -> int:
+    """The largest further refund after which the referral still stands; it stands now. 0 <= answer < what has not gone back."""
+    left = paid_minor - reversed_minor
+    least = 1 if paid_for_credits_minor == 0 else max(1, -(-minimum_minor * paid_minor // paid_for_credits_minor))
+    return max(left - least, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +90,8 @@ class ReferralOutcome:
 
 
 def decide_first_purchase(policy: ReferralPolicy, amount_paid_minor: int, rewarded_count: int) -> ReferralOutcome:
-    """The outcome for a first purchase that really cost `amount_paid_minor`, of a referrer already rewarded `rewarded_count` times.
+    """The outcome for a first purchase whose credits really cost `amount_paid_minor`, without tax and shipping, of a referrer already
+    rewarded `rewarded_count` times.
 
     REWARDED both get the bonus · QUALIFIED the referrer is at its cap, only the referred account gets it · CLOSED the purchase was too small,
     or the programme is off.

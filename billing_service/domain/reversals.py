@@ -8,6 +8,18 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
+class ReferralAtStake:
+    """A referral that falls when too much of the purchase's money goes back: the buyer then owes all of its bonus."""
+
+    standing_refund_minor: int
+    """The largest further refund after which it still stands."""
+    spent_microcredits: int
+    """What the buyer spent of the bonus: taken from what is left of the purchase."""
+    left_microcredits: int
+    """What is left of the buyer's bonus: taken from there."""
+
+
+@dataclass(frozen=True, slots=True)
 class PurchaseReversal:
     """State of one completed purchase. All amounts >= 0; money in the currency's smallest unit, credits in
     microcredits."""
@@ -21,7 +33,11 @@ class PurchaseReversal:
     taken_microcredits: int
     """Credits taken back so far, debt included."""
     left_microcredits: int
-    """What is left in the purchase's own lot."""
+    """What is left in the purchase's own lots, and has not run out."""
+    expired_microcredits: int = 0
+    """What its lots lost to their expiry, less what was taken back of that. Not refundable, and never a debt."""
+    referral: ReferralAtStake | None = None
+    """The referral that stands by this purchase; None when there is none, or it has fallen."""
 
     def __post_init__(self) -> None:
         assert self.credits_microcredits > 0
@@ -37,11 +53,15 @@ class PurchaseReversal:
 
 @dataclass(frozen=True, slots=True)
 class RefundQuote:
-    """What a refund would do: money back, credits taken for it, and the part of those that was spent already."""
+    """What a refund would do: money back, credits taken for it, and what would become debt."""
 
-    refundable_minor: int
-    reversed_microcredits: int
-    debt_microcredits: int
+    refundable_minor: int = 0
+    reversed_microcredits: int = 0
+    """Credits of the purchase."""
+    debt_microcredits: int = 0
+    """Of these and of the bonus, what was spent already."""
+    bonus_microcredits: int = 0
+    """The buyer's referral bonus that would go back as well."""
 
 
 def reversed_minor(paid_minor: int, refunds_minor: int, disputes_minor: int) -> int:
@@ -64,15 +84,35 @@ def quote_amount(purchase: PurchaseReversal, amount_minor: int) -> RefundQuote:
     assert 0 <= amount_minor <= purchase.remaining_minor
     target = target_credits(purchase.credits_microcredits, purchase.paid_minor, purchase.reversed_minor + amount_minor)
     take = max(0, target - purchase.taken_microcredits)
-    return RefundQuote(amount_minor, take, max(0, take - purchase.left_microcredits))
+    from_lots = min(take, purchase.left_microcredits)
+    debt = max(0, take - from_lots - purchase.expired_microcredits)
+    stake = purchase.referral
+    if stake is None or amount_minor <= stake.standing_refund_minor:
+        return RefundQuote(amount_minor, take, debt)
+    debt += max(0, stake.spent_microcredits - (purchase.left_microcredits - from_lots))
+    return RefundQuote(amount_minor, take, debt, stake.spent_microcredits + stake.left_microcredits)
 
 
 def quote_unused_only(purchase: PurchaseReversal) -> RefundQuote:
-    """The largest refund whose credits are all still in the purchase's own lot: it makes no debt, and one unit more would."""
-    reachable = purchase.taken_microcredits + purchase.left_microcredits
-    coverable_minor = min(purchase.paid_minor, reachable * purchase.paid_minor // purchase.credits_microcredits)
-    refundable_minor = max(0, coverable_minor - purchase.reversed_minor)
-    return quote_amount(purchase, refundable_minor) if refundable_minor else RefundQuote(0, 0, 0)
+    """The largest refund whose credits are all still in the purchase's own lots: it makes no debt, and one unit more would. One that makes a
+    referral fall must leave enough in them for what was spent of the bonus."""
+    stake = purchase.referral
+    if stake is None:
+        return _quote_largest(purchase, _coverable_minor(purchase, 0))
+    falling_minor = _coverable_minor(purchase, stake.spent_microcredits)
+    if falling_minor > stake.standing_refund_minor:
+        return _quote_largest(purchase, falling_minor)
+    return _quote_largest(purchase, min(_coverable_minor(purchase, 0), stake.standing_refund_minor))
+
+
+def _coverable_minor(purchase: PurchaseReversal, kept_microcredits: int) -> int:
+    """The largest further refund that what is left covers, `kept_microcredits` of it set apart; below 0 for none."""
+    reachable = purchase.taken_microcredits + purchase.left_microcredits - kept_microcredits
+    return min(purchase.paid_minor, reachable * purchase.paid_minor // purchase.credits_microcredits) - purchase.reversed_minor
+
+
+def _quote_largest(purchase: PurchaseReversal, refundable_minor: int) -> RefundQuote:
+    return quote_amount(purchase, refundable_minor) if refundable_minor > 0 else RefundQuote()
 
 
 def quote_with_debt(purchase: PurchaseReversal) -> RefundQuote:

@@ -4,9 +4,11 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from billing_service.domain.chain import GENESIS, link
-from billing_service.domain.entries import MAY_MOVE_NOTHING, Place, Transaction, TransactionKind
+from billing_service.domain.entries import MAY_MOVE_NOTHING, Place, Transaction, TransactionKind, is_lot
 from billing_service.operations.differences import Report
 from billing_service.operations.heads import Head
+from billing_service.operations.lots_check import LotsCheck
+from billing_service.operations.purchases_check import PurchasesCheck
 from billing_service.storage.verify_rows import StoredAccount
 
 
@@ -25,8 +27,8 @@ class AccountCheck:
         self._places: dict[str, int] = defaultdict(int)
         self._given_back: dict[str, int] = defaultdict(int)
         """By deduction."""
-        self._taken_back: dict[str, int] = defaultdict(int)
-        """By purchase."""
+        self._lots = LotsCheck()
+        self._purchases = PurchasesCheck()
         self.next_id = stored.last_id
         """The link to go on with."""
         if exported is not None:
@@ -75,9 +77,9 @@ class AccountCheck:
         self._compare(f"{name} entries", expected=True, stored=bool(transaction.entries) or moves_nothing)
         self._newer = transaction
         if transaction.kind is TransactionKind.DEDUCTION_REVERSAL:
-            self._given_back[transaction.source_id] += transaction.amount
-        elif transaction.kind in (TransactionKind.PURCHASE_REVERSAL, TransactionKind.PURCHASE_REINSTATEMENT):
-            self._taken_back[transaction.source_id] -= transaction.amount
+            self._given_back[transaction.source_id] += sum(entry.amount for entry in transaction.entries if entry.source == Place.USAGE)
+        self._lots.follow(transaction)
+        self._purchases.follow(transaction)
         self._report.transactions += 1
         self._report.entries += len(transaction.entries)
 
@@ -96,15 +98,18 @@ class AccountCheck:
         self._compare("versions before the first", 0, self._version)
         self._compare("newest balance after", stored.balance, self._newest_balance)
         self._compare_reversed("deduction", self._given_back, stored.reversed_deductions)
-        self._compare_reversed("purchase", self._taken_back, stored.reversed_purchases)
-        for place in stored.lots.keys() | {place for place in places if place.startswith("lot_")}:
-            self._compare(f"lot {place} remaining", places.get(place, 0), stored.lots.get(place, "none"))
+        self._compare_reversed("purchase", self._purchases.taken(), stored.reversed_purchases)
+        for place in stored.lots.keys() | {place for place in places if is_lot(place)}:
+            lot = stored.lots.get(place)
+            self._compare(f"lot {place} remaining", places.get(place, 0), "none" if lot is None else lot.remaining)
+        for subject, expected, found in self._lots.compared(stored.lots):
+            self._compare(subject, expected, found)
         self._compare("debt", -places[Place.DEBT], stored.debt)
         self._compare("set aside", places[Place.SET_ASIDE], stored.set_aside)
         self._compare("balance", sum(moved for place, moved in places.items() if _held(place)), stored.balance)
         return self._report
 
-    def _compare_reversed(self, what: str, moved: Mapping[str, int], stored: Mapping[str, int]) -> None:
+    def _compare_reversed(self, what: str, moved: Mapping[str, object], stored: Mapping[str, object]) -> None:
         """Compares what deductions and purchases record as given back or taken back with the transactions that did
         it."""
         for source_id in stored.keys() | {source_id for source_id, amount in moved.items() if amount}:
@@ -115,4 +120,4 @@ class AccountCheck:
 
 
 def _held(place: str) -> bool:
-    return place == Place.DEBT or place.startswith("lot_")
+    return place == Place.DEBT or is_lot(place)

@@ -101,6 +101,8 @@ HOLD_ACCOUNTS = bulk_lock(accounts, ("account_id",), _BELIEVED)
 UPDATE_LOTS = bulk_update(lots, ("account_id", "lot_id"), ("remaining",))
 TURN_LOTS = bulk_update(lots, ("account_id", "lot_id"), ("remaining", "is_open"))
 """For lots that open or empty: apart, because naming `is_open` makes the store rewrite the index on open lots."""
+REWRITE_LOTS = bulk_update(lots, ("account_id", "lot_id"), ("remaining", "is_open", "expire_time_us", "expired", "ended_to"))
+"""For lots that expire or end."""
 INSERT_LOTS = bulk_insert(lots)
 INSERT_TRANSACTIONS = bulk_insert(transactions)
 INSERT_ENTRIES = bulk_insert(entries)
@@ -217,15 +219,19 @@ def _lot_calls(written: Sequence[Account]) -> Iterator[Call]:
     opened = {row[1] for row in news}
     moved: list[Row] = []
     turned: list[Row] = []
+    rewritten: list[Row] = []
     for account in written:
         for lot in account.changed_lots.values():
             if lot.lot_id in opened:
                 continue
-            if lot.remaining == 0 or lot.lot_id in account.empty_before:
+            if lot.lot_id in account.rewritten:
+                is_open = 1 if lot.remaining else 0
+                rewritten.append((account.account_id, lot.lot_id, lot.remaining, is_open, lot.expire_time_us, lot.expired, lot.ended_to))
+            elif lot.remaining == 0 or lot.lot_id in account.empty_before:
                 turned.append((account.account_id, lot.lot_id, lot.remaining, 1 if lot.remaining else 0))
             else:
                 moved.append((account.account_id, lot.lot_id, lot.remaining))
-    for statement, rows in ((INSERT_LOTS, news), (UPDATE_LOTS, moved), (TURN_LOTS, turned)):
+    for statement, rows in ((INSERT_LOTS, news), (UPDATE_LOTS, moved), (TURN_LOTS, turned), (REWRITE_LOTS, rewritten)):
         if rows:
             yield statement.many(rows)
 

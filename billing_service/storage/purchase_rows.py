@@ -100,6 +100,26 @@ REFERRALS_OF_REFERRER = reading(
 )
 
 
+SET_REFEREE_TAKEN = writing(
+    "set taken of referee",
+    update(referrals)
+    .where(referrals.c.account_id == bindparam("which"))
+    .values(referee_taken=bindparam("taken"), referee_taken_purchase=bindparam("of_purchase"), referee_taken_debt=bindparam("as_debt")),
+    "which",
+    "taken",
+    "of_purchase",
+    "as_debt",
+)
+"""Under the referred account's lock alone, which is why the rest of the row is left as it is."""
+SET_REFERRER_TAKEN = writing(
+    "set taken of referrer",
+    update(referrals).where(referrals.c.account_id == bindparam("which")).values(referrer_taken=bindparam("taken")),
+    "which",
+    "taken",
+)
+"""Under the referrer's lock alone."""
+
+
 def read_purchase(account_id: str, purchase_id: str) -> Work[Purchase | None]:
     rows = yield READ_PURCHASE(account_id, purchase_id)
     return PURCHASES.record(rows[0]) if rows else None

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, bindparam, func, literal_column, select
 
 from billing_service.domain.entries import Transaction
+from billing_service.domain.takebacks import Taken
 from billing_service.storage.schema import accounts, deduction_reversals, entries, lots, purchases, transactions
 from billing_service.storage.statement_rows import attach_entries, transaction_of, walk_back
 from billing_service.storage.statements import Statement, Work, reading, searching
@@ -27,7 +28,13 @@ NEXT_HEADS = reading(
     "page",
 )
 ONE_ACCOUNT = reading("one account", select(*accounts.columns).where(accounts.c.account_id == bindparam("account_id")), "account_id")
-LOTS = reading("read all lots", select(lots.c.lot_id, lots.c.remaining).where(lots.c.account_id == bindparam("account_id")), "account_id")
+LOTS = reading(
+    "read all lots",
+    select(lots.c.lot_id, lots.c.remaining, lots.c.expired, lots.c.ended_to, lots.c.source_id, lots.c.category).where(
+        lots.c.account_id == bindparam("account_id")
+    ),
+    "account_id",
+)
 REVERSED_DEDUCTIONS = reading(
     "read reversed deductions",
     select(deduction_reversals.c.transaction_id, deduction_reversals.c.reversed).where(
@@ -37,8 +44,9 @@ REVERSED_DEDUCTIONS = reading(
 )
 REVERSED_PURCHASES = reading(
     "read reversed purchases",
-    select(purchases.c.purchase_id, purchases.c.reversed).where(
-        purchases.c.account_id == bindparam("account_id"), purchases.c.reversed > literal_column("0")
+    select(purchases.c.purchase_id, purchases.c.reversed, purchases.c.reversed_expired, purchases.c.reversed_debt).where(
+        purchases.c.account_id == bindparam("account_id"),
+        purchases.c.reversed + purchases.c.reversed_expired + purchases.c.reversed_debt > literal_column("0"),
     ),
     "account_id",
 )
@@ -109,6 +117,16 @@ LOOSE_LOTS = searching(
 )
 
 
+class StoredLot(NamedTuple):
+    """What is stored of a lot, as far as its account's history proves it."""
+
+    remaining: int
+    expired: int
+    ended_to: str
+    source_id: str
+    category: int
+
+
 class StoredAccount(NamedTuple):
     """What is stored of an account apart from its history, in one snapshot."""
 
@@ -119,19 +137,21 @@ class StoredAccount(NamedTuple):
     balance: int
     debt: int
     set_aside: int
-    lots: dict[str, int]
-    """What is left of each."""
+    lots: dict[str, StoredLot]
     reversed_deductions: dict[str, int]
-    reversed_purchases: dict[str, int]
+    reversed_purchases: dict[str, Taken]
 
 
 def stored_account(row: Sequence[Any]) -> Work[StoredAccount]:
     """From all columns of `accounts`, and what belongs to them."""
     account_id, version, last_id, last_hash, balance, debt, set_aside = row[:7]
-    left = dict((yield LOTS(account_id)))
+    found = {lot_id: StoredLot(*rest) for lot_id, *rest in (yield LOTS(account_id))}
     given_back = dict((yield REVERSED_DEDUCTIONS(account_id)))
-    taken_back = dict((yield REVERSED_PURCHASES(account_id)))
-    return StoredAccount(account_id, version, last_id, last_hash, balance, debt, set_aside, left, given_back, taken_back)
+    taken_back = {
+        purchase_id: Taken(taken - expired - owed, expired, owed)
+        for purchase_id, taken, expired, owed in (yield REVERSED_PURCHASES(account_id))
+    }
+    return StoredAccount(account_id, version, last_id, last_hash, balance, debt, set_aside, found, given_back, taken_back)
 
 
 def next_accounts(after: str, page: int) -> Work[list[Sequence[Any]]]:

@@ -6,7 +6,7 @@ from billing_service.commands.completion import hear
 from billing_service.commands.environment import Environment
 from billing_service.commands.sale_terms import terms_of
 from billing_service.commands.unit import Unit
-from billing_service.domain.purchases import PurchaseStatus, check_payment
+from billing_service.domain.purchases import PurchaseStatus, check_payment, paid_for_credits_minor
 from billing_service.domain.records import Purchase
 from billing_service.storage.statements import Work
 from billing_service.stripe_events.facts import MONEY_NEWS, CheckoutFact
@@ -36,7 +36,7 @@ def _hear(unit: Unit, purchase: Purchase, fact: CheckoutFact, runs: Runs) -> Wor
     if fact.news in MONEY_NEWS:
         purchase.checkout_session_id = fact.session_id
         picked_up = yield from link_payment(unit, purchase, fact.payment_intent_id, runs)
-    yield from hear(unit, purchase, fact.news, paid_minor=fact.amount_total_minor or 0)
+    yield from hear(unit, purchase, fact.news, paid_minor=fact.amount_total_minor or 0, net_paid_minor=paid_for_credits_minor(fact))
     verdict = PROCESSED._replace(picked_up=picked_up).about({"picked_up": " ".join(event.event_id for event in picked_up)})
     if purchase.status is before or purchase.status is not PurchaseStatus.COMPLETED:
         return verdict

@@ -99,6 +99,10 @@ def check_account(account):
     for each in account.lots:
         assert 0 <= each.remaining <= each.amount, f"{each.lot_id} is outside its bounds"
         assert sums[each.lot_id] == each.remaining
+        assert each.expired == sum(
+            amount for t in account.transactions for source, place, amount in t.entries if (source, place) == (each.lot_id, Place.EXPIRED)
+        )
+        assert not each.ended_to or each.remaining == 0
     assert sums[Place.DEBT] == -account.debt <= 0
     assert sums[Place.SET_ASIDE] == account.set_aside >= 0
     assert account.balance == sum(each.remaining for each in account.lots) - account.debt
@@ -120,12 +124,14 @@ def check_transaction(transaction):
         effect += amount * ((destination not in house) - (source not in house))
         lots[source] += amount
         lots[destination] -= amount
-    assert transaction.entries or (transaction.kind, transaction.amount) == (TransactionKind.DEDUCTION, 0)
+    may_be_empty = (TransactionKind.DEDUCTION, TransactionKind.BONUS_REVERSAL, TransactionKind.GRANT)
+    assert transaction.entries or (transaction.kind in may_be_empty and transaction.amount == 0)
     assert transaction.amount == effect
     drawn = defaultdict(int)
     for lot_id, _, amount in transaction.draws:
         drawn[lot_id] += amount
-    assert drawn == {place: amount for place, amount in lots.items() if place not in house and place != Place.DEBT}
+    moved = {place: amount for place, amount in lots.items() if place not in house and place != Place.DEBT and amount}
+    assert {place: amount for place, amount in drawn.items() if amount} == moved
 
 
 def check_shown(account, now_us):

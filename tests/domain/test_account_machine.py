@@ -6,14 +6,14 @@ from doubles import START_US, CountingIds
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from ledger_model import PAID, PROMOTIONAL, categories, check_account, check_shown, granted, snapshot
+from ledger_model import categories, check_account, check_shown, granted, snapshot
+from sales_model import Bonus, Sale, undo
 
 from billing_service.domain.account import Account
-from billing_service.domain.deduction_reversals import DeductionToReverse, reverse_deduction
 from billing_service.domain.granting import adjust, expire
 from billing_service.domain.refusals import Refusal
 from billing_service.domain.spending.deductions import DeductionMode, deduct
-from billing_service.domain.takebacks import reinstate, restore_bonus, settle_set_aside, take_back, take_bonus
+from billing_service.domain.takebacks import settle_set_aside
 
 AMOUNTS = st.sampled_from([1, 7, 10, 10, 50])
 """Few, so that lots, debts and targets meet exactly."""
@@ -29,10 +29,8 @@ class MoneyMachine(RuleBasedStateMachine):
         self.now_us = START_US
         self.reversed = {}
         """Deductions, and how much of each was given back."""
-        self.purchases = {}
-        """Lots that were bought, and how much was taken back of each."""
-        self.waiting = []
-        self.bonuses = {}
+        self.purchases = []
+        self.bonuses = []
 
     @contextmanager
     def refusing_cleanly(self):
@@ -53,7 +51,8 @@ class MoneyMachine(RuleBasedStateMachine):
     @rule(amount=AMOUNTS, lasts=st.none() | st.integers(1, 9))
     def buy(self, amount, lasts):
         expires = None if lasts is None else self.now_us + lasts
-        self.purchases[granted(self.account, amount, PAID, expire_time_us=expires, **self.about).lot_id] = 0
+        source_id = f"pur_{len(self.purchases)}"
+        self.purchases.append(Sale(self.account, amount, ids=self.ids, now_us=self.now_us, source_id=source_id, expire_time_us=expires))
 
     @rule(amount=AMOUNTS, mode=st.sampled_from(DeductionMode))
     def spend(self, amount, mode):
@@ -69,27 +68,25 @@ class MoneyMachine(RuleBasedStateMachine):
         deduction_id = data.draw(st.sampled_from(sorted(self.reversed)))
         original = next(each for each in self.account.transactions if each.transaction_id == deduction_id)
         with self.refusing_cleanly():
-            reversal = reverse_deduction(self.account, DeductionToReverse(original, self.reversed[deduction_id]), amount, **self.about)
+            reversal = undo(self.account, original, amount, self.reversed[deduction_id], **self.about)
             self.reversed[deduction_id] += reversal.amount
             assert self.reversed[deduction_id] <= -original.amount
+            for bonus in self.bonuses:
+                bonus.note(reversal.transaction, now_us=self.now_us)
 
     @precondition(lambda self: self.purchases)
     @rule(data=st.data(), set_aside=st.booleans())
     def follow_money(self, data, set_aside):
-        lot = self.account.lot(data.draw(st.sampled_from(sorted(self.purchases))))
-        change = data.draw(st.sampled_from([0, lot.amount // 2, lot.amount])) - self.purchases[lot.lot_id]
-        if change > 0:
-            take_back(self.account, lot, change, set_aside=set_aside, source_id="pur_1", **self.about)
-            if set_aside:
-                self.waiting.append(change)
-        elif change < 0:
-            reinstate(self.account, lot, -change, source_id="pur_1", **self.about)
-        self.purchases[lot.lot_id] += change
+        sale = data.draw(st.sampled_from(self.purchases))
+        about = {"now_us": self.now_us} | ({"set_aside": True} if set_aside else {})
+        target = data.draw(st.sampled_from([0, sale.lot.amount // 2, sale.lot.amount]))
+        sale.follow(target, **(about if target > sale.taken.total else {"now_us": self.now_us}))
+        assert sale.taken.debt <= sale.lot.amount - sale.lot.expired + sale.taken.expired, "what expired was never spent"
 
-    @precondition(lambda self: self.waiting)
-    @rule()
-    def settle(self):
-        settle_set_aside(self.account, self.waiting.pop(), source_id="ref_1", **self.about)
+    @precondition(lambda self: self.account.set_aside)
+    @rule(data=st.data())
+    def settle(self, data):
+        settle_set_aside(self.account, data.draw(st.integers(1, self.account.set_aside)), source_id="ref_1", **self.about)
 
     @invariant()
     def everything_adds_up(self):
@@ -112,20 +109,17 @@ class AccountMachine(MoneyMachine):
         expires = None if lasts is None else effective + lasts
         granted(self.account, amount, category, priority=priority, effective_time_us=effective, expire_time_us=expires, **self.about)
 
-    @rule(amount=AMOUNTS)
-    def reward(self, amount):
-        self.bonuses[granted(self.account, amount, PROMOTIONAL, **self.about).lot_id] = 0
+    @rule(amount=AMOUNTS, lasts=st.none() | st.integers(1, 9), begins=st.integers(0, 5), data=st.data())
+    def reward(self, amount, lasts, begins, data):
+        sale = data.draw(st.sampled_from([None, *self.purchases]))
+        about = {"effective_time_us": self.now_us + begins, "expire_time_us": None if lasts is None else self.now_us + begins + lasts}
+        self.bonuses.append(Bonus(self.account, amount, sale, ids=self.ids, now_us=self.now_us, **about))
 
     @precondition(lambda self: self.bonuses)
     @rule(data=st.data())
     def follow_bonus(self, data):
-        lot = self.account.lot(data.draw(st.sampled_from(sorted(self.bonuses))))
-        if self.bonuses[lot.lot_id]:
-            restore_bonus(self.account, lot, self.bonuses[lot.lot_id], source_id="pur_1", **self.about)
-            self.bonuses[lot.lot_id] = 0
-        else:
-            self.bonuses[lot.lot_id] = lot.remaining
-            take_bonus(self.account, lot, source_id="pur_1", **self.about)
+        bonus = data.draw(st.sampled_from(self.bonuses))
+        (bonus.rise if bonus.fallen else bonus.fall)(now_us=self.now_us)
 
     @rule(amount=st.integers(-40, 40).filter(bool))
     def correct(self, amount):

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from billing_service.domain.reversals import (
     PurchaseReversal,
+    ReferralAtStake,
     RefundQuote,
     quote_amount,
     quote_unused_only,
@@ -167,3 +168,67 @@ def test_the_quote_with_debt_gives_all_the_money_back(purchase):
 def test_quotes(purchase, unused_only, with_debt):
     assert quote_unused_only(purchase) == unused_only
     assert quote_with_debt(purchase) == with_debt
+
+
+STAKES = [
+    # 1,000 credits for 1,000; left of them, of which so much must stay paid; spent and left of the bonus: both quotes
+    (1_000, 1_000, 1_000, 0, RefundQuote(0, 0, 0), RefundQuote(1_000, 1_000, 1_000, 1_000)),  # the bonus spent, the purchase whole
+    (1_000, 1_000, 0, 1_000, RefundQuote(1_000, 1_000, 0, 1_000), RefundQuote(1_000, 1_000, 0, 1_000)),
+    (1_000, 1_000, 400, 600, RefundQuote(600, 600, 0, 1_000), RefundQuote(1_000, 1_000, 400, 1_000)),
+    (500, 1_000, 1_000, 0, RefundQuote(0, 0, 0), RefundQuote(1_000, 1_000, 1_500, 1_000)),
+    (1_000, 300, 1_000, 0, RefundQuote(700, 700, 0, 0), RefundQuote(1_000, 1_000, 1_000, 1_000)),  # so far it stands
+    (1_000, 300, 200, 800, RefundQuote(800, 800, 0, 1_000), RefundQuote(1_000, 1_000, 200, 1_000)),  # beyond, the bonus is covered
+    (1_000, 300, 301, 699, RefundQuote(700, 700, 0, 0), RefundQuote(1_000, 1_000, 301, 1_000)),
+    (1_000, 300, 300, 700, RefundQuote(700, 700, 0, 0), RefundQuote(1_000, 1_000, 300, 1_000)),
+    (1_000, 300, 299, 701, RefundQuote(701, 701, 0, 1_000), RefundQuote(1_000, 1_000, 299, 1_000)),
+    (650, 300, 0, 1_000, RefundQuote(650, 650, 0, 0), RefundQuote(1_000, 1_000, 350, 1_000)),
+    (0, 300, 0, 1_000, RefundQuote(0, 0, 0, 0), RefundQuote(1_000, 1_000, 1_000, 1_000)),
+]
+
+
+@pytest.mark.parametrize(("left", "stays", "spent", "left_of_bonus", "unused_only", "with_debt"), STAKES)
+def test_quotes_where_a_referral_is_at_stake(*, left, stays, spent, left_of_bonus, unused_only, with_debt):
+    stake = ReferralAtStake(1_000 - stays, spent, left_of_bonus)
+    purchase = PurchaseReversal(1_000, 1_000, 0, 0, left, 0, stake)
+    assert quote_unused_only(purchase) == unused_only
+    assert quote_with_debt(purchase) == with_debt
+
+
+EXPIRED = [
+    # left, expired, taken of 2,000 credits for 2,000: both quotes
+    (0, 1_500, 0, RefundQuote(0, 0, 0), RefundQuote(2_000, 2_000, 500)),
+    (0, 2_000, 0, RefundQuote(0, 0, 0), RefundQuote(2_000, 2_000, 0)),
+    (300, 1_200, 0, RefundQuote(300, 300, 0), RefundQuote(2_000, 2_000, 500)),
+    (0, 500, 1_000, RefundQuote(0, 0, 0), RefundQuote(1_000, 1_000, 500)),
+]
+
+
+@pytest.mark.parametrize(("left", "expired", "taken", "unused_only", "with_debt"), EXPIRED)
+def test_what_expired_is_neither_refundable_nor_owed(left, expired, taken, unused_only, with_debt):
+    purchase = PurchaseReversal(2_000, 2_000, taken, taken, left, expired)
+    assert quote_unused_only(purchase) == unused_only
+    assert quote_with_debt(purchase) == with_debt
+
+
+@given(purchases(), st.data())
+def test_the_largest_refund_is_the_largest_whatever_is_at_stake(purchase, data):
+    """Every smaller one is as good, and none above makes no debt out of credits that were left."""
+    expired = data.draw(st.integers(0, purchase.credits_microcredits))
+    stake = None
+    if purchase.remaining_minor and data.draw(st.booleans()):
+        amounts = st.integers(0, 2 * purchase.credits_microcredits)
+        stake = ReferralAtStake(data.draw(st.integers(0, purchase.remaining_minor - 1)), data.draw(amounts), data.draw(amounts))
+    at_stake = replace(purchase, expired_microcredits=expired, referral=stake)
+    quote = quote_unused_only(at_stake)
+    assert quote.debt_microcredits == 0
+
+    def is_covered(amount_minor):
+        falls = stake is not None and amount_minor > stake.standing_refund_minor
+        needed = quote_amount(at_stake, amount_minor).reversed_microcredits + (stake.spent_microcredits if falls else 0)
+        return needed <= at_stake.left_microcredits
+
+    if quote.refundable_minor:
+        assert is_covered(quote.refundable_minor)
+        assert is_covered(data.draw(st.integers(1, quote.refundable_minor)))
+    if quote.refundable_minor < at_stake.remaining_minor:
+        assert not is_covered(data.draw(st.integers(quote.refundable_minor + 1, at_stake.remaining_minor)))

@@ -5,13 +5,13 @@ from doubles import CountingIds
 from hypothesis import given
 from hypothesis import strategies as st
 from ledger_model import LATER_US, NOW_US, PAID, PROMOTIONAL, account_with, check_account, granted, lot, snapshot
+from sales_model import Sale, undo
 
 from billing_service.domain.amounts import BALANCE_MAX
-from billing_service.domain.deduction_reversals import DeductionToReverse, check_may_reverse, reverse_deduction
+from billing_service.domain.deduction_reversals import check_may_reverse
 from billing_service.domain.entries import Draw, Place, TransactionKind
 from billing_service.domain.refusals import Reason, Refusal
 from billing_service.domain.spending.deductions import DeductionMode, SpendingTerms, deduct
-from billing_service.domain.takebacks import take_back
 
 
 def deducted(account, amount, mode=DeductionMode.ALLOW_DEBT, *, ids):
@@ -20,9 +20,7 @@ def deducted(account, amount, mode=DeductionMode.ALLOW_DEBT, *, ids):
 
 
 def back(account, transaction, already, amount, *, ids, now_us=NOW_US):
-    return reverse_deduction(
-        account, DeductionToReverse(transaction, already), amount, now_us=now_us, ids=ids, caller="web", description="why"
-    )
+    return undo(account, transaction, amount, already, ids=ids, now_us=now_us, caller="web", description="why")
 
 
 def test_only_deductions_are_reversed(ids):
@@ -107,7 +105,7 @@ def test_debt_settled_by_the_deduction_is_no_part_of_it(ids):
 def test_the_transaction_says_what_it_reversed(ids):
     account = account_with(lot("lot_1", 9, amount=9))
     original = deducted(account, 5, ids=ids)
-    reversal = back(account, original, 0, 2, ids=ids)
+    reversal = back(account, original, 0, 2, ids=ids).transaction
     assert (reversal.kind, reversal.source_id) == (TransactionKind.DEDUCTION_REVERSAL, original.transaction_id)
     assert (reversal.amount, reversal.balance_after, reversal.caller, reversal.description) == (2, 6, "web", "why")
     assert reversal.entries == [(Place.USAGE, "lot_1", 2)]
@@ -123,17 +121,6 @@ def test_debt_first_then_lots_last_drawn_first(ids):
         back(account, original, already, 1, ids=ids)
         seen.append((account.debt, account.lot("lot_2").remaining, account.lot("lot_1").remaining))
     assert seen == [(1, 0, 0), (0, 0, 0), (0, 1, 0), (0, 2, 0), (0, 3, 0), (0, 4, 0), (0, 4, 1), (0, 4, 2), (0, 4, 3)]
-
-
-def test_debt_that_was_settled_since_comes_back_as_a_promotional_lot(ids):
-    account = account_with()
-    original = deducted(account, 9, ids=ids)
-    granted(account, 5, ids=ids)
-    assert account.debt == 4
-    back(account, original, 0, None, ids=ids)
-    (new,) = [each for each in account.lots if each.remaining]
-    assert (account.debt, new.remaining, new.category, new.expire_time_us) == (0, 5, PROMOTIONAL, None)
-    check_account(account)
 
 
 def test_what_comes_back_settles_other_debt_at_once(ids):
@@ -167,9 +154,10 @@ def test_a_frozen_account_gets_its_credits_back(ids):
 def test_no_lot_gets_more_than_it_was_granted(ids):
     """A purchase that went back took from other lots for what this deduction had spent; then it came back, or the deduction."""
     account = account_with()
-    bought, other = granted(account, 100, ids=ids), granted(account, 60, ids=ids)
+    sale = Sale(account, 100, ids=ids)
+    bought, other = sale.lot, granted(account, 60, ids=ids)
     original = deducted(account, 60, ids=ids)
-    take_back(account, bought, 100, set_aside=False, source_id="pur_1", now_us=NOW_US, ids=ids)
+    sale.take(100)
     assert (bought.remaining, other.remaining, account.debt) == (0, 0, 0)
     back(account, original, 0, None, ids=ids)
     assert bought.remaining == 60

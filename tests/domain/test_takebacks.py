@@ -1,39 +1,26 @@
-"""Credits whose money went back, or came back: absolute targets, set-aside, bonuses."""
+"""Credits whose money went back: absolute targets, set-aside, what had expired."""
 
 import pytest
 from doubles import CountingIds
 from hypothesis import given
 from hypothesis import strategies as st
-from ledger_model import LATER_US, NOW_US, PAID, PROMOTIONAL, SOON_US, account_with, check_account, granted, lot, snapshot
+from ledger_model import LATER_US, NOW_US, PAID, PROMOTIONAL, SOON_US, account_with, check_account, granted
+from sales_model import Sale, spend, undo
 
 from billing_service.domain.amounts import BALANCE_MAX
-from billing_service.domain.deduction_reversals import DeductionToReverse, reverse_deduction
 from billing_service.domain.entries import Place, TransactionKind
+from billing_service.domain.granting import expire
 from billing_service.domain.refusals import Reason, Refusal
-from billing_service.domain.spending.deductions import DeductionMode, deduct
-from billing_service.domain.takebacks import reinstate, restore_bonus, settle_set_aside, take_back, take_bonus
-
-
-def spend(account, amount, *, ids):
-    deduct(account, amount, DeductionMode.ALLOW_DEBT, now_us=NOW_US, ids=ids)
-    return account.transactions[-1]
-
-
-def take(account, bought, amount, *, ids, set_aside=False):
-    return take_back(
-        account, bought, amount, set_aside=set_aside, source_id="pur_1", now_us=NOW_US, ids=ids, caller="web", description="why"
-    )
-
-
-def give_back(account, bought, amount, *, ids):
-    return reinstate(account, bought, amount, source_id="pur_1", now_us=NOW_US, ids=ids)
+from billing_service.domain.takebacks import Taken
 
 
 def test_debt_has_an_end(ids):
-    bought = lot("lot_1", 0, amount=10)
-    account = account_with(bought, debt=BALANCE_MAX - 9)
+    account = account_with()
+    sale = Sale(account, 10, ids=ids)
+    spend(account, 10, ids=ids)
+    account.debt, account.balance = BALANCE_MAX - 9, 9 - BALANCE_MAX
     with pytest.raises(Refusal) as refused:
-        take(account, bought, 10, ids=ids)
+        sale.take(10)
     assert refused.value.reason is Reason.BALANCE_LIMIT_REACHED
 
 
@@ -52,11 +39,12 @@ TAKEN = [
 @pytest.mark.parametrize(("bought", "spent", "taken", "left", "debt"), TAKEN)
 def test_the_purchases_own_lot_first_then_debt(ids, *, bought, spent, taken, left, debt, set_aside):
     account = account_with()
-    purchase = granted(account, bought, ids=ids)
+    sale = Sale(account, bought, ids=ids)
     if spent:
         spend(account, spent, ids=ids)
-    transaction, owed = take(account, purchase, taken, ids=ids, set_aside=set_aside)
-    assert (purchase.remaining, account.debt, owed) == (left, debt, debt)
+    assert sale.take(taken, set_aside=set_aside) == Taken(lots=taken - debt, debt=debt)
+    transaction = account.transactions[-1]
+    assert (sale.lot.remaining, account.debt) == (left, debt)
     assert (transaction.kind, transaction.amount, transaction.source_id) == (TransactionKind.PURCHASE_REVERSAL, -taken, "pur_1")
     assert (transaction.caller, transaction.description) == ("web", "why")
     assert account.set_aside == (taken if set_aside else 0)
@@ -66,35 +54,76 @@ def test_the_purchases_own_lot_first_then_debt(ids, *, bought, spent, taken, lef
 
 def test_the_own_lot_goes_before_freer_credits(ids):
     account = account_with()
-    free, bought = granted(account, 50, PROMOTIONAL, ids=ids), granted(account, 100, PAID, ids=ids)
-    take(account, bought, 100, ids=ids)
-    assert (free.remaining, bought.remaining) == (50, 0)
+    free = granted(account, 50, PROMOTIONAL, ids=ids)
+    sale = Sale(account, 100, ids=ids)
+    sale.take(100)
+    assert (free.remaining, sale.lot.remaining) == (50, 0)
 
 
 def test_debt_is_settled_at_once_from_other_lots_in_burn_down_order(ids):
     account = account_with()
-    bought = granted(account, 100, PAID, ids=ids)
+    sale = Sale(account, 100, ids=ids)
     spend(account, 70, ids=ids)
     free, paid = granted(account, 50, PROMOTIONAL, ids=ids), granted(account, 50, PAID, ids=ids)
-    _, owed = take(account, bought, 100, ids=ids)
-    assert (owed, account.debt) == (70, 0)
-    assert (bought.remaining, free.remaining, paid.remaining) == (0, 0, 30)
+    assert sale.take(100).debt == 70
+    assert (account.debt, sale.lot.remaining, free.remaining, paid.remaining) == (0, 0, 0, 30)
     check_account(account)
 
 
-def test_an_expired_purchase_gives_what_is_left_of_it(ids):
+LOST = [
+    # bought, spent of it, taken when the rest has expired: expired part, debt
+    (2000, 500, 2000, 1500, 500),
+    (2000, 0, 2000, 2000, 0),
+    (2000, 2000, 2000, 0, 2000),
+    (2000, 500, 1500, 1500, 0),
+    (2000, 500, 1, 1, 0),
+    (2000, 500, 1501, 1500, 1),
+]
+
+
+@pytest.mark.parametrize("set_aside", [False, True])
+@pytest.mark.parametrize("swept", [False, True])
+@pytest.mark.parametrize(("bought", "spent", "taken", "expired", "debt"), LOST)
+def test_what_expired_is_taken_before_anything_is_owed(ids, *, bought, spent, taken, expired, debt, swept, set_aside):
+    """Whether or not the expiry was booked: debt is what was spent, and no more."""
     account = account_with()
-    bought = granted(account, 100, ids=ids, expire_time_us=NOW_US)
-    take(account, bought, 100, ids=ids)
-    assert (bought.remaining, account.debt) == (0, 0)
+    sale = Sale(account, bought, ids=ids, expire_time_us=SOON_US)
+    if spent:
+        spend(account, spent, ids=ids)
+    if swept:
+        expire(account, now_us=LATER_US, ids=ids)
+    assert sale.take(taken, now_us=LATER_US, set_aside=set_aside) == Taken(expired=expired, debt=debt)
+    assert (account.debt, sale.lot.remaining, sale.lot.expired) == (debt, 0, bought - spent)
+    assert account.set_aside == (debt if set_aside else 0), "what had expired is gone at once"
+    check_account(account)
+
+
+def test_what_expired_is_taken_once(ids):
+    account = account_with()
+    sale = Sale(account, 100, ids=ids, expire_time_us=SOON_US)
+    spend(account, 40, ids=ids)
+    steps = [sale.take(amount, now_us=LATER_US) for amount in (50, 30, 20)]
+    assert steps == [Taken(expired=50), Taken(expired=10, debt=20), Taken(debt=20)]
+    check_account(account)
+
+
+def test_what_was_left_goes_before_what_had_expired(ids):
+    """A lot that was given something back after it had expired in part, by a clock that was set back since."""
+    account = account_with()
+    sale = Sale(account, 100, ids=ids, expire_time_us=SOON_US)
+    spending = spend(account, 40, ids=ids)
+    expire(account, now_us=LATER_US, ids=ids)
+    undo(account, spending, 10, ids=ids)
+    assert sale.take(75) == Taken(lots=10, expired=60, debt=5)
+    check_account(account)
 
 
 def test_what_was_set_aside_is_shown_as_frozen_until_it_is_settled(ids):
     account = account_with()
-    bought = granted(account, 100, ids=ids)
-    take(account, bought, 60, ids=ids, set_aside=True)
+    sale = Sale(account, 100, ids=ids)
+    sale.take(60, set_aside=True)
     assert account.show(NOW_US)[1:4] == (40, 0, 60)
-    transaction = settle_set_aside(account, 60, source_id="ref_1", now_us=NOW_US, ids=ids)
+    transaction = sale.settle(60)
     assert (transaction.kind, transaction.amount, transaction.balance_after) == (TransactionKind.REFUND_SETTLEMENT, 0, 40)
     assert transaction.entries == [(Place.SET_ASIDE, Place.REVERSED, 60)]
     assert account.show(NOW_US)[1:4] == (40, 0, 0)
@@ -104,38 +133,11 @@ def test_what_was_set_aside_is_shown_as_frozen_until_it_is_settled(ids):
 @pytest.mark.parametrize("amount", [0, -1, 61])
 def test_no_more_is_settled_than_was_set_aside(ids, amount):
     account = account_with()
-    take(account, granted(account, 100, ids=ids), 60, ids=ids, set_aside=True)
+    sale = Sale(account, 100, ids=ids)
+    sale.take(60, set_aside=True)
     with pytest.raises(AssertionError):
-        settle_set_aside(account, amount, source_id="ref_1", now_us=NOW_US, ids=ids)
+        sale.settle(amount)
     assert account.set_aside == 60
-
-
-@pytest.mark.parametrize("spent", [0, 1, 40, 99, 100])
-@pytest.mark.parametrize("refund_failed", [False, True])
-def test_a_round_trip_ends_where_it_began(ids, spent, refund_failed):
-    """Set aside, settled, and given back since Stripe failed later; or lost to a dispute, and won."""
-    account = account_with()
-    bought = granted(account, 100, ids=ids)
-    if spent:
-        spend(account, spent, ids=ids)
-    before = (account.balance, account.debt, account.set_aside, bought.remaining, account.show(NOW_US)[:-1])
-    take(account, bought, 100, ids=ids, set_aside=refund_failed)
-    if refund_failed:
-        settle_set_aside(account, 100, source_id="ref_1", now_us=NOW_US, ids=ids)
-    transaction = give_back(account, bought, 100, ids=ids)
-    assert (transaction.kind, transaction.amount) == (TransactionKind.PURCHASE_REINSTATEMENT, 100)
-    assert (account.balance, account.debt, account.set_aside, bought.remaining, account.show(NOW_US)[:-1]) == before
-    check_account(account)
-
-
-def test_giving_back_repays_debt_first_whatever_its_cause(ids):
-    account = account_with()
-    bought = granted(account, 100, ids=ids)
-    take(account, bought, 100, ids=ids)
-    spend(account, 30, ids=ids)
-    give_back(account, bought, 100, ids=ids)
-    assert (account.debt, bought.remaining) == (0, 70)
-    check_account(account)
 
 
 @given(
@@ -149,18 +151,13 @@ def test_the_last_target_alone_decides(spent, targets, grants):
     def run(path):
         numbers = CountingIds()
         account = account_with()
-        bought = granted(account, 100, ids=numbers)
+        sale = Sale(account, 100, ids=numbers)
         if spent:
             spend(account, spent, ids=numbers)
-        taken = 0
         for step, target in enumerate(path):
             if step < len(grants):
                 granted(account, grants[step], PROMOTIONAL, ids=numbers)
-            if target > taken:
-                take(account, bought, target - taken, ids=numbers)
-            elif target < taken:
-                give_back(account, bought, taken - target, ids=numbers)
-            taken = target
+            sale.follow(target)
             check_account(account)
         for late in grants[len(path) :]:
             granted(account, late, PROMOTIONAL, ids=numbers)
@@ -169,64 +166,30 @@ def test_the_last_target_alone_decides(spent, targets, grants):
     assert run(targets) == run(targets[-1:]) == run([*targets, *targets[-2:]])
 
 
-def test_spent_credits_that_came_back_do_not_overfill_a_lot(ids):
-    """The refund took other credits for what was spent; then the spending was reversed; then the refund failed."""
-    account = account_with()
-    bought = granted(account, 100, ids=ids, expire_time_us=LATER_US, priority=7)
-    spending = spend(account, 60, ids=ids)
-    granted(account, 60, ids=ids)
-    take(account, bought, 100, ids=ids)
-    reverse_deduction(account, DeductionToReverse(spending, 0), None, now_us=NOW_US, ids=ids)
-    give_back(account, bought, 100, ids=ids)
-    assert (account.balance, account.debt, bought.remaining) == (160, 0, 100)
-    check_account(account)
-    beside = next(each for each in account.lots if each.remaining == 60)
-    assert (beside.category, beside.priority, beside.expire_time_us, beside.source_id) == (PAID, 7, LATER_US, bought.source_id)
+@given(
+    spent=st.integers(0, 100),
+    targets=st.lists(st.integers(0, 100), min_size=1, max_size=6),
+    ends_after=st.integers(0, 6),
+    sweeps=st.sets(st.integers(0, 6)),
+)
+def test_neither_the_order_nor_the_sweep_decides_what_is_owed(spent, targets, ends_after, sweeps):
+    """The lot expires after some of the steps; its expiry is booked at some of them. Debt is never more than was spent."""
 
+    def run(path, sweeps, ends_after):
+        numbers = CountingIds()
+        account = account_with()
+        sale = Sale(account, 100, ids=numbers, expire_time_us=SOON_US)
+        if spent:
+            spend(account, spent, ids=numbers)
+        for step, target in enumerate(path):
+            now_us = LATER_US if step >= ends_after else NOW_US
+            if step in sweeps:
+                expire(account, now_us=now_us, ids=numbers)
+            sale.follow(target, now_us=now_us)
+            assert account.debt <= spent
+            check_account(account)
+        expire(account, now_us=LATER_US, ids=numbers)
+        return account.balance, account.debt, account.show(LATER_US).available
 
-def test_a_reversal_after_the_money_came_back_does_not_overfill_a_lot(ids):
-    account = account_with()
-    bought = granted(account, 100, ids=ids)
-    spending = spend(account, 60, ids=ids)
-    granted(account, 60, ids=ids)
-    take(account, bought, 100, ids=ids)
-    give_back(account, bought, 100, ids=ids)
-    reverse_deduction(account, DeductionToReverse(spending, 0), None, now_us=NOW_US, ids=ids)
-    assert (account.balance, account.debt, bought.remaining) == (160, 0, 100)
-    check_account(account)
-
-
-def test_an_empty_bonus_is_nobodys_debt(ids):
-    account = account_with()
-    bonus = granted(account, 10, PROMOTIONAL, ids=ids)
-    spend(account, 10, ids=ids)
-    before = snapshot(account)
-    assert take_bonus(account, bonus, source_id="pur_1", now_us=NOW_US, ids=ids) is None
-    assert snapshot(account) == before
-
-
-@pytest.mark.parametrize("spent", [0, 4, 9])
-def test_what_is_left_of_a_bonus_goes_and_comes_back(ids, spent):
-    account = account_with()
-    bonus = granted(account, 10, PROMOTIONAL, ids=ids, expire_time_us=SOON_US)
-    if spent:
-        spend(account, spent, ids=ids)
-    taken = take_bonus(account, bonus, source_id="pur_1", now_us=NOW_US, ids=ids)
-    assert (taken.kind, taken.amount, bonus.remaining, account.debt) == (TransactionKind.BONUS_REVERSAL, spent - 10, 0, 0)
-    assert taken.entries == [(bonus.lot_id, Place.BONUSES, 10 - spent)]
-    back = restore_bonus(account, bonus, 10 - spent, source_id="pur_1", now_us=NOW_US, ids=ids)
-    assert (back.kind, back.amount, bonus.remaining) == (TransactionKind.GRANT, 10 - spent, 10 - spent)
-    assert back.entries == [(Place.BONUSES, bonus.lot_id, 10 - spent)]
-    check_account(account)
-
-
-def test_giving_back_to_a_purchase_that_has_expired_repays_debt_all_the_same(ids):
-    """Into the lot first, the credits would be lost: an expired lot settles nothing."""
-    account = account_with()
-    bought = granted(account, 100, ids=ids, expire_time_us=SOON_US)
-    spend(account, 100, ids=ids)
-    take(account, bought, 100, ids=ids)
-    assert account.debt == 100
-    reinstate(account, bought, 100, source_id="pur_1", now_us=LATER_US, ids=ids)
-    assert (account.debt, bought.remaining) == (0, 0)
-    check_account(account)
+    assert run(targets, sweeps, ends_after) == run(targets, set(), ends_after)
+    assert run(targets, sweeps, 0) == run(targets[-1:], set(), 0)

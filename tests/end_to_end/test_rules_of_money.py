@@ -3,6 +3,7 @@
 from contextlib import AsyncExitStack
 
 import pytest
+from money import ALLOW_DEBT, UP_TO_AVAILABLE, deduct, grant, shown
 from stack import CREDIT, running_stack
 from wire import Wire, key, outcomes, row_counts, told
 
@@ -12,22 +13,7 @@ from billing_service.domain.api_keys import Scope
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-REJECT, UP_TO_AVAILABLE, ALLOW_DEBT = 1, 2, 3
 SHORT = ("FAILED_PRECONDITION", "INSUFFICIENT_CREDITS")
-
-
-async def grant(wire, account_id, credits_, **options):
-    return await wire.do("GrantCredits", account_id=account_id, amount_microcredits=credits_ * CREDIT, reason="gift", **options)
-
-
-async def deduct(wire, account_id, credits_, mode=REJECT, **options):
-    return await wire.do("DeductCredits", account_id=account_id, amount_microcredits=credits_ * CREDIT, mode=mode, **options)
-
-
-async def shown(wire, account_id):
-    """Credits available, frozen and owed."""
-    balance = (await wire.call("GetBalance", account_id=account_id)).balance
-    return tuple(amount // CREDIT for amount in (balance.available_microcredits, balance.frozen_microcredits, balance.debt_microcredits))
 
 
 async def refused_debt(wire, account_id, credits_):

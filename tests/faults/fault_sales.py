@@ -1,9 +1,9 @@
 """Operations about money: purchases, refunds, and what Stripe tells of them."""
 
 from fault_objects import charge, customer, payment_intent, refund, session
-from fault_operations import OPERATIONS, account_of, apply_referral, calling, key_of, operation
+from fault_operations import OPERATIONS, account_of, apply_referral, calling, deduction, granted, key_of, operation
 from fault_service import Told, told
-from prepaid.billing.v1 import admin_pb2, purchases_pb2, refunds_pb2, stripe_events_pb2
+from prepaid.billing.v1 import admin_pb2, purchases_pb2, refunds_pb2, stripe_events_pb2, transactions_pb2
 
 from billing_service.storage.profile_rows import read_profile
 
@@ -133,6 +133,41 @@ async def refund_event(service, tag):
     _, checkout = await bought(service, tag)
     sent = service.provider.send_back(f"pi_{checkout.session_id}", checkout.amount_total_minor)
     return delivering(tag, "refund.created", refund(sent))
+
+
+async def bonus_taken(service, tag, spent=600):
+    """A bonus and part of the purchase, spent and taken back; answers the deduction, the checkout and the refund that took it."""
+    await (await apply_referral(service, tag))(service)
+    _, checkout = await bought(service, tag)
+    request = deduction(account_of(tag), spent, key_of(tag, "spent"))
+    made = await service.answer("deduct_credits", request)
+    sent = service.provider.send_back(f"pi_{checkout.session_id}", checkout.amount_total_minor)
+    await delivering(tag, "refund.created", refund(sent), "taken")(service)
+    return made, sent
+
+
+@operation("reverse deduction of a bonus that was taken", one_unit=True)
+async def reverse_taken(service, tag):
+    made, _ = await bonus_taken(service, tag)
+    fields = {"account_id": account_of(tag), "transaction_id": made.transaction_id, "idempotency_key": key_of(tag)}
+    return calling("reverse_deduction", transactions_pb2.ReverseDeductionRequest(**fields))
+
+
+@operation("refund that failed, with bonus")
+async def refund_failed(service, tag):
+    _, sent = await bonus_taken(service, tag)
+    return delivering(tag, "refund.failed", refund(sent) | {"status": "failed"})
+
+
+@operation("reverse deduction whose debt was paid", one_unit=True)
+async def reverse_settled(service, tag):
+    await granted(service, account_of(tag), 10)
+    request = deduction(account_of(tag), 50, key_of(tag, "owed"))
+    request.mode = transactions_pb2.DEDUCTION_MODE_ALLOW_DEBT
+    made = await service.answer("deduct_credits", request)
+    await granted(service, account_of(tag), 100, tag="pays")
+    fields = {"account_id": account_of(tag), "transaction_id": made.transaction_id, "idempotency_key": key_of(tag)}
+    return calling("reverse_deduction", transactions_pb2.ReverseDeductionRequest(**fields))
 
 
 @operation("charge event")

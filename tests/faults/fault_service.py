@@ -109,7 +109,7 @@ class FaultService:
             deployment=DEPLOYMENT,
             catalog=load_catalog(),
             terms=PurchaseTerms(CustomAmounts(), "https://shop.test/ok", "https://shop.test/no", 3_600 * SECOND_US, False, False),
-            referrals=ReferralPolicy(bonus_microcredits=500, minimum_purchase_minor=100),
+            referrals=ReferralPolicy(bonus_microcredits=500, minimum_purchase_minor=100, vesting_delay_us=0),
             webhook_secrets=(SECRET,),
             api_key_pepper=PEPPER,
             chance=lasting.chance,

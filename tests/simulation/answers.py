@@ -11,7 +11,7 @@ from prepaid.billing.v1 import stripe_events_pb2
 
 from billing_service.domain.refusals import Failure, Reason, Refusal, Refused
 from tests.simulation.batches import Batch, outcomes_told
-from tests.simulation.model import ALLOW_DEBT
+from tests.simulation.model import ALLOW_DEBT, GRANT, PURCHASE_REINSTATEMENT, PURCHASE_REVERSAL
 from tests.simulation.model_account import expect
 from tests.simulation.workload import Operation
 from tests.simulation.world import Message
@@ -20,6 +20,8 @@ CREDIT_METHODS = ("deduct_credits", "grant_credits", "reverse_deduction", "adjus
 """Those whose effect is a transaction that carries their key."""
 
 
+MADE_GOOD = (GRANT, PURCHASE_REVERSAL, PURCHASE_REINSTATEMENT)
+"""What may follow a reversal in its own unit of work."""
 DEDUCTION_REFUSALS = (Reason.ACCOUNT_NOT_FOUND, Reason.ACCOUNT_FROZEN, Reason.INSUFFICIENT_CREDITS)
 """Why a deduction without a fault of its own may be refused."""
 
@@ -214,7 +216,7 @@ class Answers:
     def _check_effect(self, serving, operation, reply, *, replayed):
         line = self._model.applied.get(operation.key)
         expect(line is not None, f"{operation} is acknowledged without an effect")
-        found, wanted = (reply.transaction_id, reply.balance.account_version), (line.transaction_id, line.version)
+        found, wanted = (reply.transaction_id, reply.balance.account_version), (line.transaction_id, self._version_after(operation, line))
         expect(found == wanted, f"{operation} is told {found}, its transaction and version are {wanted}")
         if operation.method == "deduct_credits":
             spent = sum(amount for _, amount in self._model.accounts[operation.account_id].spent[line.transaction_id])
@@ -224,6 +226,17 @@ class Answers:
         else:
             expect(not replayed or operation in serving.contested, f"{operation} is told of a replay, it was the first")
         serving.spent.add(operation.key)
+
+    def _version_after(self, operation, line):
+        """The account's version when the request was done: what an undone deduction makes good beside follows at once."""
+        version = line.version
+        if operation.method == "reverse_deduction":
+            history = self._model.accounts[operation.account_id].history
+            for later in history[version:]:
+                if later.kind not in MADE_GOOD or not later.source_id or later.now_us != line.now_us:
+                    break
+                version += 1
+        return version
 
     def _learn(self, operation, reply):
         if operation.method == "deduct_credits":

@@ -4,7 +4,10 @@ The ledger says in which order things happened; the model says what each of them
 what was sold by its purchase, and nothing from the product's code.
 """
 
-from tests.simulation.model_account import expect
+from functools import partial
+
+from tests.simulation import model_bonuses
+from tests.simulation.model_account import ModelTaken, expect
 
 PURCHASE, GRANT, DEDUCTION, DEDUCTION_REVERSAL, PURCHASE_REVERSAL = 1, 2, 3, 4, 5
 PURCHASE_REINSTATEMENT, REFUND_SETTLEMENT, BONUS_REVERSAL, EXPIRY, ADJUSTMENT = 6, 7, 8, 9, 10
@@ -38,6 +41,7 @@ class Model:
         _RULES[line.kind](self, account, line)
         expect(line.amount == account.balance - before, f"{line}: an effect of {account.balance - before} was expected")
         expect(line.balance_after == account.balance, f"{line}: a balance of {account.balance} was expected")
+        account.history.append(line)
 
     def _request(self, line, method):
         """The request that a transaction carries out: never a second time."""
@@ -81,17 +85,16 @@ class Model:
             back = min(wanted, amount - passed)
             wanted -= back
             if place == "debt":
-                repaid = min(back, account.debt)
-                account.debt -= repaid
-                if back > repaid:
-                    account.fill(line, back - repaid, category=PROMOTIONAL)
+                lifetime_us = self._spending.returned_lifetime_us
+                account.give_back_debt(back, line.source_id, line, partial(account.fill_unknown, line, lifetime_us=lifetime_us))
             elif back:
                 account.refill(account.lots[place], back, line)
         account.settle(line.now_us)
 
     def _grant(self, account, line):
         if line.source_id:
-            self._grant_bonus(account, line)
+            lifetime_us = self._spending.returned_lifetime_us
+            model_bonuses.grant(account, line, bonus=self._bonus, vesting_us=self._vesting_us, lifetime_us=lifetime_us)
             return
         request, about = self._request(line, "grant_credits"), {}
         if request.HasField("expire_time"):
@@ -101,24 +104,8 @@ class Model:
         account.fill(line, request.amount_microcredits, category=request.category, priority=request.priority, **about)
         account.settle(line.now_us)
 
-    def _grant_bonus(self, account, line):
-        """The bonus of a referral, once for each side; or one that was taken, back again."""
-        if line.source_id not in account.bonuses:
-            vests = {"effective_us": line.now_us + self._vesting_us} if self._vesting_us else {}
-            lot_id = account.fill(line, self._bonus, category=PROMOTIONAL, **vests)
-            account.bonuses[line.source_id] = [lot_id, 0]
-            account.settle(line.now_us)
-            return
-        lot_id, taken = account.bonuses[line.source_id]
-        expect(taken > 0, f"{line}: a second bonus for one purchase")
-        account.bonuses[line.source_id] = [lot_id, 0]
-        account.give_back(account.lots[lot_id], taken, line)
-
     def _take_bonus(self, account, line):
-        bonus = account.bonuses[line.source_id]
-        lot = account.lots[bonus[0]]
-        expect(lot.left > 0 and not bonus[1], f"{line}: there is no bonus to take")
-        bonus[1], lot.left = lot.left, 0
+        model_bonuses.take(account, line)
 
     def _complete(self, account, line):
         purchase_id = line.source_id
@@ -126,25 +113,33 @@ class Model:
         expect(purchase_id not in account.purchase_lots, f"{line}: granted a second time")
         expect(self.may_complete(purchase_id), f"{line}: nobody paid for it")
         account.purchase_lots[purchase_id] = account.fill(line, self.sales[purchase_id], category=PAID)
-        account.taken[purchase_id] = 0
+        account.taken[purchase_id] = ModelTaken()
         account.settle(line.now_us)
 
     def _take_back(self, account, line):
         aside = line.moved(into="set_aside")
         amount = aside + line.moved(into="reversed")
-        lot = account.lots[account.purchase_lots[line.source_id]]
+        lot, taken = self._lot_of(account, line), account.taken[line.source_id]
         from_lot = min(amount, lot.left)
         lot.left -= from_lot
         account.debt += amount - from_lot
         account.set_aside += aside
-        account.taken[line.source_id] += amount
+        taken.lot += from_lot
+        taken.debt += amount - from_lot
         account.settle(line.now_us)
 
     def _reinstate(self, account, line):
-        amount = line.moved(out_of="reversed")
-        expect(0 < amount <= account.taken[line.source_id], f"{line}: gives back more than was taken")
-        account.taken[line.source_id] -= amount
-        account.give_back(account.lots[account.purchase_lots[line.source_id]], amount, line)
+        amount, lot, taken = line.moved(out_of="reversed"), self._lot_of(account, line), account.taken[line.source_id]
+        expect(0 < amount <= taken.lot + taken.debt, f"{line}: gives back more than was taken")
+        owed = min(amount, taken.debt)
+        taken.debt -= owed
+        taken.lot -= amount - owed
+        account.give_back_debt(owed, line.source_id, line, partial(account.refill, lot, line=line))
+        account.refill(lot, amount - owed, line)
+        account.settle(line.now_us)
+
+    def _lot_of(self, account, line):
+        return account.lots[account.purchase_lots[line.source_id]]
 
     def _settle_refund(self, account, line):
         account.set_aside -= line.moved(out_of="set_aside", into="reversed")

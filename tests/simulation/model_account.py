@@ -1,5 +1,6 @@
 """An account as the model sees it: a list of lots, what is owed, and what earlier transactions left to be known of it."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 FOREVER = 2**63
@@ -46,10 +47,40 @@ class ModelLot:
     """0: at once, whatever a clock says later."""
     expires_us: int = FOREVER
     left: int = 0
+    ended_to: object = None
+    """The bonus that it was, taken back; or the lot that came in its stead."""
 
     @property
     def order(self):
         return (self.priority, self.expires_us, self.category, self.created_us, self.lot_id)
+
+
+@dataclass
+class ModelTaken:
+    """What was taken back of a purchase, or of a bonus."""
+
+    lot: int = 0
+    purchase: int = 0
+    debt: int = 0
+
+
+@dataclass
+class ModelBonus:
+    """One account's bonus for a referral."""
+
+    lot: ModelLot
+    due_us: int
+    taken: ModelTaken = None
+    """None while the referral stands."""
+    good: list = field(default_factory=list)
+    """What is to be given back at once, for what came back into the lot after it was taken."""
+
+    def came_back(self, amount):
+        """Into the lot, and went on."""
+        self.taken.lot += amount
+        good = min(amount, self.taken.purchase + self.taken.debt - sum(self.good))
+        if good:
+            self.good.append(good)
 
 
 @dataclass
@@ -71,9 +102,11 @@ class ModelAccount:
     reversed: dict = field(default_factory=dict)
     purchase_lots: dict = field(default_factory=dict)
     taken: dict = field(default_factory=dict)
-    """Credits taken back for each purchase."""
+    """What was taken back of each purchase."""
     bonuses: dict = field(default_factory=dict)
-    """For each purchase that brought a bonus: [its lot, what was taken back of it]."""
+    """For each purchase that brought one."""
+    history: list = field(default_factory=list)
+    """Lines, oldest first."""
 
     @property
     def balance(self):
@@ -104,6 +137,11 @@ class ModelAccount:
         expect(amount == 0, f"{amount} more were spent than there were")
         return drawn
 
+    def name(self, lot, lot_id):
+        """A lot that was made with nothing in it is heard of."""
+        lot.lot_id = lot_id
+        self.lots[lot_id] = lot
+
     def settle(self, now_us):
         paid = min(self.debt, sum(lot.left for lot in self.usable(now_us)))
         self.draw(paid, now_us)
@@ -116,14 +154,53 @@ class ModelAccount:
         self.lots[lot_id] = ModelLot(lot_id, amount, created_us=line.now_us, left=amount, **about)
         return lot_id
 
-    def give_back(self, lot, amount, line):
-        """To debt first, then to the lot; what has no room there becomes a lot beside it."""
+    def fill_unknown(self, line, amount, lifetime_us):
+        """For what came back of settled debt and belongs to nobody known: it ends before long, and no later than who paid last."""
+        cause = line.source_id
+        paid = self._payers(cause, 1)
+        ends_us = min([line.now_us + lifetime_us, *(self.lots[lot_id].expires_us for lot_id, _ in paid[:1])])
+        self.fill(line, amount, category=1, expires_us=ends_us)
+
+    def give_back_debt(self, amount, cause, line, unknown):
+        """What once became debt: still owed, or back to those that paid, or to nobody that is known."""
         repaid = min(amount, self.debt)
         self.debt -= repaid
-        self.refill(lot, amount - repaid, line)
-        self.settle(line.now_us)
+        left = amount - repaid
+        for lot_id, paid in self._payers(cause, left):
+            lot = self.lots[lot_id]
+            part = min(left, paid if lot.ended_to else min(paid, lot.amount - lot.left))
+            if part:
+                self.refill(lot, part, line)
+            left -= part
+        if left:
+            unknown(left)
+
+    def _payers(self, cause, wanted):
+        """The last payer first: what each paid and was not given back for the same cause."""
+        back, found = Counter(), []
+        for line in reversed(self.history):
+            if line.transaction_id == cause or sum(paid for _, paid in found) >= wanted:
+                break
+            for source, place, amount in reversed(line.entries):
+                if line.source_id == cause and place.startswith("lot_") and not source.startswith("lot_"):
+                    back[place] += amount
+                elif place == "debt" and source.startswith("lot_"):
+                    given = min(back[source], amount)
+                    back[source] -= given
+                    if amount > given:
+                        found.append((source, amount - given))
+        return found
 
     def refill(self, lot, amount, line):
+        """Back to where it came from; what has no room there becomes a lot beside it."""
+        if isinstance(lot.ended_to, ModelBonus):
+            lot.ended_to.came_back(amount)
+            return
+        if lot.ended_to:
+            if not lot.ended_to.lot_id:
+                self.name(lot.ended_to, next(place for source, place, _ in line.entries if source == lot.lot_id))
+            self.refill(lot.ended_to, amount, line)
+            return
         room = min(amount, lot.amount - lot.left)
         lot.left += room
         if amount > room:

@@ -1,12 +1,16 @@
 """At quiet points everybody has been told everything: then what is stored must say what is true at Stripe."""
 
-from tests.simulation.model_account import expect
+from tests.simulation.model_account import ModelTaken, expect
+from tests.simulation.service import BONUS_PURCHASE_MIN_MINOR
 from tests.simulation.witness import GONE
 
 _PURCHASES = "SELECT purchase_id, account_id, status, checkout_session_id, payment_intent_id, paid_minor, refunded_minor FROM purchases"
 _REFUNDS = "SELECT stripe_refund_id, purchase_id, amount_minor, status, refund_id FROM refunds"
 _EVENTS = "SELECT event_id, event_type, status, subject, error FROM stripe_events"
-_REFERRALS = "SELECT account_id, referrer_account_id, state, purchase_id, referee_lot_id, referrer_lot_id, referee_taken, referrer_taken FROM referrals"
+_REFERRALS = (
+    "SELECT account_id, referrer_account_id, state, purchase_id, referee_lot_id, referee_taken, referee_taken_purchase, referee_taken_debt,"
+    " referrer_lot_id, referrer_taken FROM referrals"
+)
 _STATUS = {"pending": "PENDING", "succeeded": "SUCCEEDED", "failed": "FAILED", "canceled": "CANCELED"}
 
 
@@ -65,21 +69,29 @@ def _check_inbox(raw, stripe):
 
 def _check_referrals(raw, model, purchases):
     for row in raw.execute(_REFERRALS).fetchall():
-        referee, referrer, state, purchase_id, *lots_and_taken = row
+        referee, referrer, state, purchase_id, lot_id, *taken, referrer_lot_id, referrer_taken = row
         if state == "PENDING":
             completed = [each for each, about in purchases.items() if about[0] == referee and about[1] == "COMPLETED"]
             expect(not completed, f"the referral of {referee} is PENDING, {completed} are completed")
             continue
-        for side, lot_id, taken in ((referee, *lots_and_taken[::2]), (referrer, *lots_and_taken[1::2])):
-            bonus = model.accounts[side].bonuses.get(purchase_id, ["", 0])
-            expect(bonus == [lot_id, taken], f"the bonus of {side} for {purchase_id} is {[lot_id, taken]}, the model has {bonus}")
+        for side, *found in ((referee, lot_id, taken), (referrer, referrer_lot_id, [referrer_taken, 0, 0])):
+            wanted = _bonus_of(model, side, purchase_id, found[0])
+            expect(found == wanted, f"the bonus of {side} for {purchase_id} is {found}, the model has {wanted}")
         paid_minor, refunded_minor = purchases[purchase_id][4:6]
-        gone = paid_minor and refunded_minor >= paid_minor
-        had_bonus = bool(lots_and_taken[0])
+        fallen = paid_minor - refunded_minor < BONUS_PURCHASE_MIN_MINOR
         expect(
-            (state == "REVERSED") == bool(gone and had_bonus),
+            (state == "REVERSED") == bool(fallen and lot_id),
             f"the referral of {referee} is {state}, {refunded_minor} of {paid_minor} are gone",
         )
+
+
+def _bonus_of(model, account_id, purchase_id, lot_id):
+    """[its lot, what was taken of it]; a lot that nothing has ever come into has any name."""
+    bonus = model.accounts[account_id].bonuses.get(purchase_id)
+    if bonus is None:
+        return ["", [0, 0, 0]]
+    taken = bonus.taken or ModelTaken()
+    return [bonus.lot.lot_id or lot_id, [taken.lot, taken.purchase, taken.debt]]
 
 
 assert set(GONE) < set(_STATUS.values())

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 
-from tests.simulation.model_account import Line, ModelAccount, expect
+from tests.simulation.model_account import Line, ModelAccount, ModelTaken, expect
 
 _ACCOUNTS = "SELECT account_id, version, last_transaction_id, balance, debt, set_aside, frozen, overdraft_limit, debt_max FROM accounts"
 _TRANSACTION = (
@@ -13,7 +13,7 @@ _ENTRIES = "SELECT source, destination, amount FROM entries WHERE transaction_id
 _LOTS = "SELECT lot_id, remaining FROM lots WHERE account_id = ? AND remaining > 0"
 _SALES = "SELECT purchase_id, credits FROM purchases WHERE account_id = ?"
 _TAKEN = "SELECT purchase_id, credits, status, paid_minor, reversed, lot_id FROM purchases WHERE account_id = ?"
-_REFUNDS = "SELECT purchase_id, amount_minor, status, requires_settlement, reversed FROM refunds WHERE account_id = ?"
+_REFUNDS = "SELECT purchase_id, amount_minor, status, requires_settlement, reversed - expired FROM refunds WHERE account_id = ?"
 GONE = ("PENDING", "SUCCEEDED")
 """Statuses of a refund whose money counts as gone back."""
 
@@ -74,6 +74,7 @@ class Witness:
                 (lot_id, completed) == (granted, bool(granted)), f"{purchase_id} is {status} with lot {lot_id!r}, granted was {granted!r}"
             )
             wanted = target(sold, paid, gone[purchase_id]) if completed else 0
-            found = (reversed_credits, account.taken.get(purchase_id, 0))
+            taken = account.taken.get(purchase_id, ModelTaken())
+            found = (reversed_credits, taken.lot + taken.debt)
             words = f"{purchase_id}: taken back are {found}, {wanted} were expected for {gone[purchase_id]} of {paid}"
             expect(found == (wanted, wanted), words)

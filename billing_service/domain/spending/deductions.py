@@ -25,6 +25,8 @@ class SpendingTerms:
     """Microcredits that ALLOW_DEBT may bring a debt to; 0 to AMOUNT_MAX."""
     reversal_window_us: int = 7 * 86_400 * 1_000_000
     """How long a caller that may deduct may reverse what it deducted."""
+    returned_lifetime_us: int = 30 * 86_400 * 1_000_000
+    """How long credits last that come back of debt which lots settled that are not known."""
 
     def debt_bound(self, own_debt_max: int, overdraft_limit: int) -> int:
         """Microcredits that ALLOW_DEBT may bring one account's debt to. `own_debt_max` is what an operator set for it, -1 for nothing.

@@ -7,6 +7,13 @@ class SpendingSettings(SettingsGroup):
     debt_max_credits: int = setting(
         "BILLING_DEBT_MAX_CREDITS", 10_000, "What ALLOW_DEBT may bring an account's debt to, in credits", ge=0, le=1_000_000_000
     )
+    returned_credits_lifetime_s: int = setting(
+        "BILLING_RETURNED_CREDITS_LIFETIME_S",
+        2_592_000,
+        "How long credits last that come back of debt whose payer is not known",
+        ge=1,
+        le=31_536_000,
+    )
     reversal_window_s: int = setting(
         "BILLING_REVERSAL_WINDOW_S", 604_800, "How long a caller may reverse its deductions; `admin` may always", ge=0, le=31_536_000
     )

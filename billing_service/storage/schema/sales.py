@@ -84,13 +84,17 @@ refunds = Table(
     text_column("reason"),
     number_column("create_time_us"),
     number_column("is_marked", default=0),
+    number_column("expired", default=0),
+    number_column("bonus", default=0),
     check("status", "status IN ('PENDING', 'SUCCEEDED', 'FAILED', 'CANCELED')"),
     check("amount_minor", "amount_minor > 0"),
     check("is_marked", "is_marked IN (0, 1)"),
+    check("expired", "expired >= 0"),
+    check("bonus", "bonus >= 0"),
 )
 Index("ix_refunds_purchase", refunds.c.account_id, refunds.c.purchase_id)
-"""`requires_settlement`: its credits still wait in the place `set_aside`. `is_marked`: the program that began it marks
-its object at Stripe."""
+"""`requires_settlement`: its credits still wait in the place `set_aside`, all of `reversed` but `expired`, which had expired before it was
+taken. `bonus`: the buyer's referral bonus that went back beside. `is_marked`: the program that began it marks its object at Stripe."""
 
 referrals = Table(
     "referrals",
@@ -113,7 +117,8 @@ referrals = Table(
     check("self", "account_id <> referrer_account_id"),
 )
 """Keyed by the referred account: nobody is referred twice. `minimum_minor`: the least purchase that earned the bonus, NULL on rows older
-than it. `referee_taken` is what was taken back from the bonus lot; the rest came from the purchase's lot or became debt."""
+than it. `referee_taken` is what was taken back from the bonus lot, or came back into it since; the rest came from the purchase's lot or
+became debt. The lots named are the bonuses' newest: one that was taken back and restored has a lot in its stead."""
 Index("ix_referrals_referrer", referrals.c.referrer_account_id)
 
 deployment = Table(

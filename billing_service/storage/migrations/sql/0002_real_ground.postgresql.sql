@@ -45,7 +45,29 @@ ALTER TABLE referrals ADD COLUMN referee_taken_debt BIGINT NOT NULL DEFAULT 0
 -- next
 ALTER TABLE refunds ADD COLUMN is_marked BIGINT NOT NULL DEFAULT 0 CONSTRAINT ck_refunds_is_marked CHECK (is_marked IN (0, 1))
 -- next
+ALTER TABLE refunds ADD COLUMN expired BIGINT NOT NULL DEFAULT 0 CONSTRAINT ck_refunds_expired CHECK (expired >= 0)
+-- next
+ALTER TABLE refunds ADD COLUMN bonus BIGINT NOT NULL DEFAULT 0 CONSTRAINT ck_refunds_bonus CHECK (bonus >= 0)
+-- next
 INSERT INTO purchase_references (reference, account_id, purchase_id) SELECT refund_id, account_id, purchase_id FROM refunds
 -- next
 INSERT INTO purchase_references (reference, account_id, purchase_id)
   SELECT stripe_refund_id, account_id, purchase_id FROM refunds WHERE stripe_refund_id <> '' ON CONFLICT DO NOTHING
+-- next
+UPDATE purchases SET reversed_debt = owed.amount FROM (
+  SELECT account_id, purchase_id, max(CASE WHEN is_last THEN total END) - min(CASE WHEN total < 0 THEN total ELSE 0 END) AS amount FROM (
+    SELECT account_id, purchase_id, sum(change) OVER so_far AS total,
+      row_number() OVER (PARTITION BY account_id, purchase_id ORDER BY version DESC) = 1 AS is_last FROM (
+        SELECT t.account_id, t.source_id AS purchase_id, t.version, sum(CASE
+          WHEN t.kind = 5 AND e.source = 'debt' THEN e.amount WHEN t.kind = 6 AND e.source = 'reversed' THEN -e.amount ELSE 0 END) AS change
+        FROM transactions AS t JOIN entries AS e ON e.transaction_id = t.transaction_id AND e.account_id = t.account_id
+        WHERE t.kind IN (5, 6) GROUP BY t.account_id, t.source_id, t.version
+      ) AS moved WINDOW so_far AS (PARTITION BY account_id, purchase_id ORDER BY version)
+  ) AS running GROUP BY account_id, purchase_id
+) AS owed WHERE owed.account_id = purchases.account_id AND owed.purchase_id = purchases.purchase_id
+-- next
+UPDATE lots SET ended_to = 'bonuses' FROM referrals
+  WHERE referrals.state = 'REVERSED' AND (
+    (lots.account_id = referrals.account_id AND lots.lot_id = referrals.referee_lot_id)
+    OR (lots.account_id = referrals.referrer_account_id AND lots.lot_id = referrals.referrer_lot_id)
+  )

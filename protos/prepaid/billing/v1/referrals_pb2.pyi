@@ -35,7 +35,9 @@ class _ReferralStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Referra
     REFERRAL_STATE_CLOSED: _ReferralState.ValueType  # 4
     """The first purchase was too small; no bonus, for good."""
     REFERRAL_STATE_REVERSED: _ReferralState.ValueType  # 5
-    """The qualifying purchase was refunded in full; the rest of the bonuses was taken back."""
+    """So much of the qualifying purchase went back that less than the minimum stays paid. Both bonuses were taken back: the referred
+    account's whole, the referrer's as far as it was left. They are restored when enough stays paid after all.
+    """
 
 class ReferralState(_ReferralState, metaclass=_ReferralStateEnumTypeWrapper):
     """State of a referral."""
@@ -51,7 +53,9 @@ REFERRAL_STATE_REWARDED: ReferralState.ValueType  # 3
 REFERRAL_STATE_CLOSED: ReferralState.ValueType  # 4
 """The first purchase was too small; no bonus, for good."""
 REFERRAL_STATE_REVERSED: ReferralState.ValueType  # 5
-"""The qualifying purchase was refunded in full; the rest of the bonuses was taken back."""
+"""So much of the qualifying purchase went back that less than the minimum stays paid. Both bonuses were taken back: the referred
+account's whole, the referrer's as far as it was left. They are restored when enough stays paid after all.
+"""
 Global___ReferralState: _TypeAlias = ReferralState  # noqa: Y015
 
 @_typing.final
@@ -83,7 +87,7 @@ class Referral(_message.Message):
 
     @_builtins.property
     def reward_time(self) -> _timestamp_pb2.Timestamp:
-        """When the bonuses were granted."""
+        """When the bonuses become spendable; 14 days after the purchase unless the service is set otherwise."""
 
     def __init__(
         self,

@@ -30,9 +30,11 @@ class _RefundPolicyEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RefundPo
     REFUND_POLICY_UNSPECIFIED: _RefundPolicy.ValueType  # 0
     """The same as UNUSED_ONLY."""
     REFUND_POLICY_UNUSED_ONLY: _RefundPolicy.ValueType  # 1
-    """Refund no more than the credits left in the purchase's own lot are worth."""
+    """Refund no more than the credits left of the purchase are worth. Credits that expired are not left. A refund that makes the buyer's
+    referral fall must leave enough of them for what was spent of the bonus.
+    """
     REFUND_POLICY_WITH_DEBT: _RefundPolicy.ValueType  # 2
-    """Refund in any case; spent credits become the account's debt."""
+    """Refund all the same; what was spent becomes the account's debt, but nothing of what expired."""
 
 class RefundPolicy(_RefundPolicy, metaclass=_RefundPolicyEnumTypeWrapper):
     """What to do about credits that were spent already."""
@@ -40,9 +42,11 @@ class RefundPolicy(_RefundPolicy, metaclass=_RefundPolicyEnumTypeWrapper):
 REFUND_POLICY_UNSPECIFIED: RefundPolicy.ValueType  # 0
 """The same as UNUSED_ONLY."""
 REFUND_POLICY_UNUSED_ONLY: RefundPolicy.ValueType  # 1
-"""Refund no more than the credits left in the purchase's own lot are worth."""
+"""Refund no more than the credits left of the purchase are worth. Credits that expired are not left. A refund that makes the buyer's
+referral fall must leave enough of them for what was spent of the bonus.
+"""
 REFUND_POLICY_WITH_DEBT: RefundPolicy.ValueType  # 2
-"""Refund in any case; spent credits become the account's debt."""
+"""Refund all the same; what was spent becomes the account's debt, but nothing of what expired."""
 Global___RefundPolicy: _TypeAlias = RefundPolicy  # noqa: Y015
 
 class _RefundStatus:
@@ -94,6 +98,7 @@ class Refund(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    BONUS_MICROCREDITS_FIELD_NUMBER: _builtins.int
     refund_id: _builtins.str
     """`ref_…`, sortable by time."""
     purchase_id: _builtins.str
@@ -103,9 +108,9 @@ class Refund(_message.Message):
     currency: _builtins.str
     """Lower-case ISO 4217 code."""
     reversed_microcredits: _builtins.int
-    """Credits that it took back, in microcredits, debt included."""
+    """Credits of the purchase that it took back, in microcredits, with those that were owed or had expired."""
     debt_microcredits: _builtins.int
-    """Part of reversed_microcredits that was spent already and became debt, in microcredits."""
+    """What became debt, in microcredits: of these credits and of the bonus, what was spent already."""
     status: Global___RefundStatus.ValueType
     """State of the refund."""
     stripe_refund_id: _builtins.str
@@ -114,6 +119,8 @@ class Refund(_message.Message):
     """The caller's own words."""
     account_id: _builtins.str
     """The account whose purchase it is."""
+    bonus_microcredits: _builtins.int
+    """The buyer's referral bonus that it took back as well, in microcredits: what was left of it and what was spent. 0 unless the referral fell."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it was requested. Of a refund begun at Stripe: when the service learned of it."""
@@ -132,10 +139,11 @@ class Refund(_message.Message):
         reason: _builtins.str = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         account_id: _builtins.str = ...,
+        bonus_microcredits: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "amount_minor", b"amount_minor", "create_time", b"create_time", "currency", b"currency", "debt_microcredits", b"debt_microcredits", "purchase_id", b"purchase_id", "reason", b"reason", "refund_id", b"refund_id", "reversed_microcredits", b"reversed_microcredits", "status", b"status", "stripe_refund_id", b"stripe_refund_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "amount_minor", b"amount_minor", "bonus_microcredits", b"bonus_microcredits", "create_time", b"create_time", "currency", b"currency", "debt_microcredits", b"debt_microcredits", "purchase_id", b"purchase_id", "reason", b"reason", "refund_id", b"refund_id", "reversed_microcredits", b"reversed_microcredits", "status", b"status", "stripe_refund_id", b"stripe_refund_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -285,6 +293,7 @@ class QuoteRefundResponse(_message.Message):
     CURRENCY_FIELD_NUMBER: _builtins.int
     REVERSED_MICROCREDITS_FIELD_NUMBER: _builtins.int
     DEBT_MICROCREDITS_FIELD_NUMBER: _builtins.int
+    BONUS_MICROCREDITS_FIELD_NUMBER: _builtins.int
     refundable_minor: _builtins.int
     """The most that a refund of this policy gives back now, in the currency's smallest unit; 0 or more. Rounded down to a step that Stripe
     takes: 10 in currencies with three decimals, 100 in isk and ugx.
@@ -292,9 +301,13 @@ class QuoteRefundResponse(_message.Message):
     currency: _builtins.str
     """Lower-case ISO 4217 code."""
     reversed_microcredits: _builtins.int
-    """Credits that it would take back, in microcredits, debt included."""
+    """Credits of the purchase that it would take back, in microcredits, with those that would be owed or have expired."""
     debt_microcredits: _builtins.int
-    """Part of reversed_microcredits that would become debt, in microcredits."""
+    """What would become debt, in microcredits: of these credits and of the bonus, what was spent already."""
+    bonus_microcredits: _builtins.int
+    """The buyer's referral bonus that it would take back as well, in microcredits: what is left of it and what was spent. 0 while the referral
+    would still stand.
+    """
     def __init__(
         self,
         *,
@@ -302,10 +315,11 @@ class QuoteRefundResponse(_message.Message):
         currency: _builtins.str = ...,
         reversed_microcredits: _builtins.int = ...,
         debt_microcredits: _builtins.int = ...,
+        bonus_microcredits: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["currency", b"currency", "debt_microcredits", b"debt_microcredits", "refundable_minor", b"refundable_minor", "reversed_microcredits", b"reversed_microcredits"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bonus_microcredits", b"bonus_microcredits", "currency", b"currency", "debt_microcredits", b"debt_microcredits", "refundable_minor", b"refundable_minor", "reversed_microcredits", b"reversed_microcredits"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

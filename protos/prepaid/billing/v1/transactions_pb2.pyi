@@ -61,7 +61,7 @@ class _TransactionKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Trans
     TRANSACTION_KIND_PURCHASE: _TransactionKind.ValueType  # 1
     """Credits of a paid purchase arrived."""
     TRANSACTION_KIND_GRANT: _TransactionKind.ValueType  # 2
-    """Credits were given: grant, bonus, trial, coupon."""
+    """Credits were given: grant, bonus, trial, coupon. Of a bonus that is restored, 0 where nothing had been taken."""
     TRANSACTION_KIND_DEDUCTION: _TransactionKind.ValueType  # 3
     """Credits were spent."""
     TRANSACTION_KIND_DEDUCTION_REVERSAL: _TransactionKind.ValueType  # 4
@@ -73,7 +73,7 @@ class _TransactionKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Trans
     TRANSACTION_KIND_REFUND_SETTLEMENT: _TransactionKind.ValueType  # 7
     """Credits set aside for a refund left the account for good."""
     TRANSACTION_KIND_BONUS_REVERSAL: _TransactionKind.ValueType  # 8
-    """A bonus was taken back."""
+    """A bonus was taken back; of 0 where nothing was left of it."""
     TRANSACTION_KIND_EXPIRY: _TransactionKind.ValueType  # 9
     """Credits expired."""
     TRANSACTION_KIND_ADJUSTMENT: _TransactionKind.ValueType  # 10
@@ -87,7 +87,7 @@ TRANSACTION_KIND_UNSPECIFIED: TransactionKind.ValueType  # 0
 TRANSACTION_KIND_PURCHASE: TransactionKind.ValueType  # 1
 """Credits of a paid purchase arrived."""
 TRANSACTION_KIND_GRANT: TransactionKind.ValueType  # 2
-"""Credits were given: grant, bonus, trial, coupon."""
+"""Credits were given: grant, bonus, trial, coupon. Of a bonus that is restored, 0 where nothing had been taken."""
 TRANSACTION_KIND_DEDUCTION: TransactionKind.ValueType  # 3
 """Credits were spent."""
 TRANSACTION_KIND_DEDUCTION_REVERSAL: TransactionKind.ValueType  # 4
@@ -99,7 +99,7 @@ TRANSACTION_KIND_PURCHASE_REINSTATEMENT: TransactionKind.ValueType  # 6
 TRANSACTION_KIND_REFUND_SETTLEMENT: TransactionKind.ValueType  # 7
 """Credits set aside for a refund left the account for good."""
 TRANSACTION_KIND_BONUS_REVERSAL: TransactionKind.ValueType  # 8
-"""A bonus was taken back."""
+"""A bonus was taken back; of 0 where nothing was left of it."""
 TRANSACTION_KIND_EXPIRY: TransactionKind.ValueType  # 9
 """Credits expired."""
 TRANSACTION_KIND_ADJUSTMENT: TransactionKind.ValueType  # 10
@@ -558,7 +558,10 @@ class ReverseDeductionResponse(_message.Message):
     transaction_id: _builtins.str
     """The reversal's own transaction (`txn_…`)."""
     reversed_microcredits: _builtins.int
-    """Microcredits given back: first against what had become debt, then to the lots, last drawn first."""
+    """Microcredits of the deduction that were undone: what had become debt first, then to the lots, last drawn first. Debt that was settled
+    since goes back to the lots that paid it; where they are not known, to a promotional lot that ends after 30 days (a setting). What comes
+    back to a bonus that was taken back meanwhile goes on at once, and is in no balance.
+    """
     replayed: _builtins.bool
     """Whether this is the answer to an earlier request of the same key."""
     @_builtins.property
