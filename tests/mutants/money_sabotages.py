@@ -165,8 +165,8 @@ MONEY = (
         "a deduction is reversed again and again",
         "P4",
         REVERSALS,
-        "for part in parts) - deduction.already_reversed",
-        "for part in parts)",
+        "for part in self.parts()) - self.already_reversed",
+        "for part in self.parts())",
         ("domain/test_spending_reversals.py::test_never_more_than_was_taken",),
     ),
     Sabotage(

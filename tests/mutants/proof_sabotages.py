@@ -60,7 +60,7 @@ PROOF = (
         "verify overlooks lots",
         "P41",
         CHECK,
-        'remaining", places.get(place, 0), stored.lots.get(place, "none"))',
+        'remaining", places.get(place, 0), "none" if lot is None else lot.remaining)',
         'remaining", 0, 0)',
         (f"{TAMPERING}[sqlite-lot raised]",),
     ),

@@ -1,7 +1,9 @@
 """All sabotages, in the order of the table that `make mutants` prints."""
 
 from believing_sabotages import BELIEVING
+from bonus_sabotages import BONUSES
 from caller_sabotages import CALLERS
+from clawback_sabotages import CLAWBACKS
 from client_sabotages import CLIENT
 from database_sabotages import DATABASES
 from event_sabotages import EVENTS
@@ -24,6 +26,8 @@ SABOTAGES = (
     *DATABASES,
     *LEDGER,
     *MONEY,
+    *BONUSES,
+    *CLAWBACKS,
     *STRIPE,
     *EVENTS,
     *OWNERS,

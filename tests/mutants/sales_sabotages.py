@@ -178,8 +178,8 @@ SALES = (
         "referrals decided by today's programme",
         "P6",
         "billing_service/commands/completion.py",
-        "policy = terms_of(unit.environment, purchase).referral\n",
-        "policy = unit.environment.referrals\n",
+        "referral, terms_of(unit.environment, purchase).referral)",
+        "referral, unit.environment.referrals)",
         (f"{TERMS}::test_a_referral_is_decided_by_the_terms_of_its_purchase[sqlite-opened_with0-paid_with0-3-5-0]",),
     ),
 )

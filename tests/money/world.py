@@ -1,0 +1,204 @@
+"""One ledger, and what may happen to it: every command that moves credits, run as the service runs it, without a network."""
+
+from itertools import count
+
+from doubles import DEPLOYMENT, FakeClock
+
+from billing_service.commands.apply_referral import ApplyReferral, apply_referral
+from billing_service.commands.completion import hear
+from billing_service.commands.environment import Caller, Environment
+from billing_service.commands.operate import GrantCredits, SetLimits, grant_credits, set_limits
+from billing_service.commands.refund import RefundPolicy, RefundPurchase, refund_purchase
+from billing_service.commands.refund_news import RefundNews, apply_refund_news
+from billing_service.commands.reversals import follow_money, purchase_accounts
+from billing_service.commands.reverse_deduction import ReverseDeduction, reverse
+from billing_service.commands.unit import Request, begin
+from billing_service.domain.lots import Category
+from billing_service.domain.purchases import PurchaseNews, PurchaseStatus
+from billing_service.domain.records import Purchase, RefundStatus
+from billing_service.domain.referrals import ReferralPolicy
+from billing_service.domain.refusals import Refusal
+from billing_service.domain.sale_terms import SaleTerms
+from billing_service.domain.spending.deductions import DeductionMode, SpendingTerms
+from billing_service.jobs.expiry import sweep_expired
+from billing_service.ledger.keys import IdempotencyKey, fingerprint
+from billing_service.ledger.operations import Deduct
+from billing_service.ledger.reader import BalanceReader
+from billing_service.ledger.writer import LedgerWriter
+from billing_service.payments.port import ProviderRefund, ProviderRefused
+from billing_service.storage.ledger_rows import REWRITE_LOTS, fetch_lots
+from billing_service.storage.purchase_rows import PURCHASES, claim_reference, read_purchase, refunds_of
+
+BONUS, MINIMUM_MINOR = 10, 10
+POLICY = ReferralPolicy(bonus_microcredits=BONUS, minimum_purchase_minor=MINIMUM_MINOR, vesting_delay_us=5)
+TERMS = SaleTerms(promotion_codes_allowed=False, stripe_price_id=None, referral=POLICY).encode()
+SPENDING = SpendingTerms(debt_max=15, reversal_window_us=0, returned_lifetime_us=30)
+OPERATOR = Caller("ops", "", "test", is_admin=True)
+REFERRER, REFEREES = "ann", ("ben", "cem")
+ACCOUNTS = (REFERRER, *REFEREES)
+
+
+class Ids:
+    """In the order in which they are made, whatever their prefix: ids of the two worlds sort alike."""
+
+    def __init__(self):
+        self._numbers = count(1)
+
+    def __call__(self, prefix):
+        return f"{prefix}_{next(self._numbers):08d}"
+
+
+class Stripe:
+    """Answers each refund with what the test decided."""
+
+    def __init__(self):
+        self.status = "succeeded"
+        self._numbers = count(1)
+
+    async def create_refund(self, *, refund_id, purchase_id, amount_minor, **_others):
+        if self.status == "refused":
+            raise ProviderRefused("charge_disputed", "no")
+        name = f"re_{next(self._numbers)}"
+        return ProviderRefund(name, self.status, amount_minor, "usd", None, None, refund_id, purchase_id)
+
+    async def list_refunds(self, _payment_intent_id):
+        return []
+
+
+class World:
+    """A ledger of three accounts: one referred the two others."""
+
+    def __init__(self, store):
+        self.clock, self.stripe, self._keys = FakeClock(), Stripe(), count(1)
+        self.deductions, self.purchases = [], []
+        """(account, transaction id) and (account, purchase id), in the order in which they were made."""
+        ids, codes = Ids(), count()
+        self.environment = Environment(
+            store=store,
+            clock_us=self.clock,
+            ids=ids,
+            writer=LedgerWriter(store, self.clock, ids, batch_max=8, wait_s=0, terms=SPENDING),
+            balances=BalanceReader(store, self.clock, batch_max=8, wait_s=0),
+            provider=self.stripe,
+            deployment=DEPLOYMENT,
+            catalog=None,
+            terms=None,
+            referrals=POLICY,
+            webhook_secrets=(),
+            api_key_pepper=b"",
+            spending=SPENDING,
+            chance=lambda size: next(codes).to_bytes(size, "big"),
+        )
+
+    async def begin(self):
+        for account_id in ACCOUNTS:
+            await self.grant(account_id, 1, None)
+        for referee in REFEREES:
+            command = ApplyReferral(self._request(referee, "ApplyReferral"), referee, "AAAAAAAA", lambda _: b"")
+            await apply_referral(self.environment, command)
+
+    async def close(self):
+        await self.environment.writer.close()
+        await self.environment.balances.close()
+
+    def _request(self, account_id, method):
+        key = IdempotencyKey(account_id, f"k{next(self._keys)}", f"ops/{method}", fingerprint(method))
+        return Request(key, OPERATOR)
+
+    async def do(self, action, *arguments):
+        """Runs one of the methods below; a refusal is an answer, too."""
+        try:
+            return await getattr(self, action)(*arguments)
+        except Refusal as refusal:
+            return refusal.reason
+
+    async def shown(self):
+        return [(await self.environment.balances.balance(account_id))._replace(version=0) for account_id in ACCOUNTS]
+
+    async def grant(self, account_id, amount, lasts_us):
+        ends = None if lasts_us is None else self.clock() + lasts_us
+        request = self._request(account_id, "GrantCredits")
+        command = GrantCredits(request, account_id, amount, Category.PROMOTIONAL, ends, None, 50, "gift", lambda *_: b"")
+        await grant_credits(self.environment, command)
+
+    async def deduct(self, account_id, amount, mode):
+        key = self._request(account_id, "DeductCredits").key
+        made = []
+
+        def encode(deducted, _shown):
+            made.append(deducted.transaction_id)
+            return b""
+
+        await self.environment.writer.submit(Deduct(account_id, amount, DeductionMode(mode), key, "ops", "", "", encode))
+        self.deductions.append((account_id, made[-1]))
+
+    async def reverse(self, number, amount):
+        account_id, transaction_id = self.deductions[number]
+        request = self._request(account_id, "ReverseDeduction")
+        command = ReverseDeduction(request, account_id, transaction_id, amount, "", lambda *_: b"")
+        await reverse(self.environment, command)
+
+    async def buy(self, account_id, sold, paid_minor, net_minor, lasts_us):
+        purchase_id = self.environment.ids("pur")
+        row = Purchase(
+            account_id, purchase_id, "", "", "", sold, net_minor or 1, "usd", PurchaseStatus.PENDING, 0, "", "", f"pi_{purchase_id}",
+            0, 0, 0, 0, "", "", "", "", self.clock(), 0, None, terms=TERMS,
+        )  # fmt: skip
+
+        def pay():
+            unit = yield from begin(self.environment, (yield from purchase_accounts(account_id)))
+            yield from PURCHASES.add(row)
+            yield from claim_reference(purchase_id, account_id, purchase_id)
+            yield from hear(unit, row, PurchaseNews.PAID, paid_minor=paid_minor, net_paid_minor=net_minor)
+            yield from unit.write()
+            if lasts_us is not None:
+                yield from fetch_lots(unit.account(account_id), [row.lot_id])
+                lot = unit.account(account_id).known_lot(row.lot_id)
+                ends_us = self.clock() + lasts_us
+                yield REWRITE_LOTS.many([(account_id, lot.lot_id, lot.remaining, 1 if lot.remaining else 0, ends_us, 0, "")])
+
+        await self.environment.store.write(pay)
+        self.purchases.append((account_id, purchase_id))
+
+    async def refund(self, number, policy, amount_minor, status):
+        account_id, purchase_id = self.purchases[number]
+        self.stripe.status = status
+        request = self._request(account_id, "Refund")
+        command = RefundPurchase(lambda _: request, purchase_id, amount_minor, RefundPolicy(policy), "", lambda *_: b"")
+        await refund_purchase(self.environment, command)
+
+    async def move_refund(self, number, which, status):
+        """Stripe says what became of a refund of a purchase."""
+        account_id, purchase_id = self.purchases[number]
+
+        def move():
+            unit = yield from begin(self.environment, (yield from purchase_accounts(account_id)))
+            purchase = yield from read_purchase(account_id, purchase_id)
+            refunds = [each for each in (yield from refunds_of(purchase)) if each.stripe_refund_id]
+            if refunds:
+                refund = refunds[which % len(refunds)]
+                news = RefundNews(refund.stripe_refund_id, refund.refund_id, refund.amount_minor, "usd", RefundStatus(status), is_ours=True)
+                yield from apply_refund_news(unit, purchase, news)
+                yield from unit.write()
+
+        await self.environment.store.write(move)
+
+    async def dispute(self, number, amount_minor):
+        """So much of a purchase's money is out; 0: the dispute was won."""
+        account_id, purchase_id = self.purchases[number]
+
+        def follow():
+            unit = yield from begin(self.environment, (yield from purchase_accounts(account_id)))
+            purchase = yield from read_purchase(account_id, purchase_id)
+            purchase.disputed_minor = min(amount_minor, purchase.paid_minor)
+            yield from follow_money(unit, purchase)
+            yield from unit.write()
+
+        await self.environment.store.write(follow)
+
+    async def freeze(self, account_id, frozen):
+        command = SetLimits(self._request(account_id, "FreezeAccount"), account_id, frozen, None, None, "", lambda _: b"")
+        await set_limits(self.environment, command)
+
+    async def sweep(self):
+        await sweep_expired(self.environment.store, self.clock, self.environment.ids)
