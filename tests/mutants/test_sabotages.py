@@ -4,7 +4,7 @@ import ast
 from pathlib import Path
 
 import pytest
-from sabotage import Sabotage, StaleSabotageError
+from sabotage import Sabotage, StaleSabotageError, TextSabotage
 from sabotages import SABOTAGES
 
 ROOT = Path(__file__).parents[2]
@@ -22,11 +22,83 @@ def test_there_are_enough_and_each_has_its_name():
     assert len({sabotage.name for sabotage in SABOTAGES}) == len(SABOTAGES) >= SABOTAGES_MIN
 
 
+CODE = """
+LIMIT = 3
+
+
+class Meter:
+    def read(self, *, at_s):
+        if at_s > LIMIT:
+            raise ValueError("late")
+        self.seen = at_s
+        return at_s
+
+
+def read(at_s):
+    total = at_s + 1  # two spaces
+    total = total + at_s + 1
+    return total
+"""
+
+
+def code_sabotage(place, code, replacement=""):
+    return Sabotage("stale", "P1", f"code:{place}" if place else "code", code, replacement, ())
+
+
+@pytest.mark.parametrize(
+    ("place", "code"),
+    [
+        ("Meter.write", "return at_s"),
+        ("Meter.read.seen", "self.seen"),
+        ("nothing", "LIMIT"),
+        ("read", "at_s + 2"),
+        ("read", "at_s"),
+        ("", "return at_s"),
+        ("Meter", "return at_s\nreturn at_s"),
+        ("Meter.read", "if at_s > LIMIT:\n    pass"),
+    ],
+)
+def test_code_that_is_not_there_once_is_told(tmp_path, place, code):
+    (tmp_path / "code.py").write_text(CODE + "\n\ndef again(at_s):\n    return at_s\n")
+    with pytest.raises(StaleSabotageError, match="stale"):
+        code_sabotage(place, code).sabotaged(tmp_path)
+
+
+def test_a_module_that_is_gone_is_told(tmp_path):
+    with pytest.raises(StaleSabotageError, match=r"no code\.py"):
+        code_sabotage("read", "total").sabotaged(tmp_path)
+
+
 @pytest.mark.parametrize("text", ["nowhere", "twice"])
 def test_a_text_that_is_not_there_once_is_told(tmp_path, text):
-    (tmp_path / "code.py").write_text("twice = 1\ntwice = 2\n")
+    (tmp_path / "code.yml").write_text("twice: 1\ntwice: 2\n")
     with pytest.raises(StaleSabotageError, match="stale"):
-        Sabotage("stale", "P1", "code.py", text, "", ()).sabotaged(tmp_path)
+        TextSabotage("stale", "P1", "code.yml", text, "", ()).sabotaged(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("defect", "before", "after"),
+    [
+        (("Meter.read", "at_s>LIMIT", "at_s >= LIMIT"), "if at_s > LIMIT:", "if (at_s >= LIMIT):"),
+        (("LIMIT", "3", "4"), "LIMIT = 3", "LIMIT = (4)"),
+        (("read", "(at_s\n  + 1)", "at_s"), "total = at_s + 1", "total = (at_s)"),
+        (("Meter.read", "self.seen = at_s", ""), "        self.seen = at_s\n", "        pass\n"),
+        (
+            ("Meter", "self.seen = at_s\nreturn at_s", "for once in (1, 2):\n    self.seen = at_s\nreturn at_s"),
+            "        self.seen = at_s\n        return at_s\n",
+            "        for once in (1, 2):\n            self.seen = at_s\n        return at_s\n",
+        ),
+    ],
+    ids=["an expression", "a constant", "laid out otherwise", "a statement less", "statements"],
+)
+def test_one_place_changes_and_nothing_else(tmp_path, defect, before, after):
+    (tmp_path / "code.py").write_text(CODE)
+    assert code_sabotage(*defect).sabotaged(tmp_path) == CODE.replace(before, after, 1) != CODE
+
+
+def test_packages_that_lie_elsewhere_are_found():
+    assert Sabotage("", "", "billing_client.retries:waits", "", "", ()).path == "clients/python/billing_client/retries.py"
+    assert Sabotage("", "", "billing_service.domain", "", "", ()).path == "billing_service/domain.py"
 
 
 @pytest.mark.parametrize("sabotage", SABOTAGES, ids=[sabotage.name for sabotage in SABOTAGES])
