@@ -97,7 +97,7 @@ transaction; limits and freezing do not."""
 UPDATE_ACCOUNTS = bulk_update(
     accounts, ("account_id",), ("version", "last_transaction_id", "last_hash", "balance", "debt", "set_aside"), believed=_BELIEVED
 )
-HOLD_ACCOUNTS = bulk_lock(accounts, ("account_id",), _BELIEVED)
+LOCK_UNCHANGED_ACCOUNTS = bulk_lock(accounts, ("account_id",), _BELIEVED)
 UPDATE_LOTS = bulk_update(lots, ("account_id", "lot_id"), ("remaining",))
 TURN_LOTS = bulk_update(lots, ("account_id", "lot_id"), ("remaining", "is_open"))
 """For lots that open or empty: apart, because naming `is_open` makes the store rewrite the index on open lots."""
@@ -199,7 +199,7 @@ def write_believed(changed: Sequence[Account], *, beside: Sequence[Call] = ()) -
     """Writes what was decided on accounts that nobody locked, all of which changed. Nothing is written unless each is still as it was
     when it was decided on; the unit then runs again. Its last step."""
     believed = [_believed(account) for account in changed]
-    yield Guarded((*_calls(changed), *beside), HOLD_ACCOUNTS.many(believed))
+    yield Guarded((*_calls(changed), *beside), LOCK_UNCHANGED_ACCOUNTS.many(believed))
     for account in changed:
         account.forget_decided()
 

@@ -141,9 +141,9 @@ async def test_backup_beside_writes_is_one_moment(store, database, tmp_path, clo
     for file in files:
         await asyncio.to_thread(back_up, database.path, file)
     await writing
-    held = [(await verify_backup(file))[0].contents.sums["balances_microcredits"] // CREDIT for file in files]
-    assert held == sorted(held)
-    assert held[-1] <= 60
+    withheld = [(await verify_backup(file))[0].contents.sums["balances_microcredits"] // CREDIT for file in files]
+    assert withheld == sorted(withheld)
+    assert withheld[-1] <= 60
 
 
 async def test_closed_database_is_backed_up(store, database, tmp_path, clock, ids):

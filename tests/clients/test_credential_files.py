@@ -117,23 +117,23 @@ def test_a_call_in_flight_outlives_its_channel_and_the_next_uses_the_new_files(p
 
         async def with_asyncio():
             async with AsyncBillingClient(fake.address, **pki.files) as client:
-                held = asyncio.ensure_future(client.list_packages(timeout_s=60))
+                withheld = asyncio.ensure_future(client.list_packages(timeout_s=60))
                 assert await asyncio.to_thread(fake.entered.wait, 30)
                 for _ in range(2):
                     pki.rotate()
                     assert not await client.is_serving(timeout_s=5), "the old files are still in use"
                 fake.let_go.set()
-                await held
+                await withheld
 
         def with_threads():
             with BillingClient(fake.address, **pki.files) as client, ThreadPoolExecutor(1) as caller:
-                held = caller.submit(client.list_packages, timeout_s=60)
+                withheld = caller.submit(client.list_packages, timeout_s=60)
                 assert fake.entered.wait(30)
                 for _ in range(2):
                     pki.rotate()
                     assert not client.is_serving(timeout_s=5), "the old files are still in use"
                 fake.let_go.set()
-                held.result(30)
+                withheld.result(30)
 
         if kind is BillingClient:
             with_threads()

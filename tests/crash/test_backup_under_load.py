@@ -96,7 +96,7 @@ async def spending(service, journal, seed):
         await verify(channel)
 
 
-def held(database):
+def withheld(database):
     """(account, key) and transaction of each deduction that a database holds; one row for each, and each is the journal's."""
     keys, deductions, _ = stored(database)
     replies = [
@@ -140,7 +140,7 @@ def check(restored, before, journal):
         with closing(sqlite3.connect(f"file:{restored.path}?mode=ro", uri=True)) as connection:
             assert connection.execute("PRAGMA quick_check").fetchall() == [("ok",)]
     assert ledger_problems(restored) == []
-    replies, amounts = held(restored)
+    replies, amounts = withheld(restored)
     for attempt in before.values():
         assert replies[attempt.account_id, attempt.key] == attempt.transaction_id
     known = {(attempt.account_id, attempt.key): attempt for attempt in journal.having("ok")}
@@ -160,7 +160,7 @@ async def test_a_service_on_a_restored_backup_goes_on(  # noqa: PLR0917 - fixtur
             file, _ = await asyncio.to_thread(elsewhere.back_up, 0)
         assert await service.stop() == 0
     async with elsewhere.restored(file) as restored:
-        kept = set(held(restored)[0])
+        kept = set(withheld(restored)[0])
         async with (
             running_process(forker, service_settings(restored), tmp_path / "restored.log") as again,
             grpc.aio.insecure_channel(again.address) as channel,
@@ -175,7 +175,7 @@ async def test_a_service_on_a_restored_backup_goes_on(  # noqa: PLR0917 - fixtur
             assert await again.stop() == 0
         assert lost
         assert ledger_problems(restored) == []
-        replies, amounts = held(restored)
+        replies, amounts = withheld(restored)
         assert replies == {(attempt.account_id, attempt.key): attempt.transaction_id for attempt in journal.having("ok")}
         balances = stored(restored)[2]
         for account_id, given in GRANTED.items():

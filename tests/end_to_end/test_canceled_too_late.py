@@ -3,13 +3,13 @@
 from dataclasses import replace
 
 import pytest
-from held_back import held_back
 from prepaid.billing.v1.purchases_pb2 import PURCHASE_STATUS_AWAITING_FUNDS as AWAITING_FUNDS
 from prepaid.billing.v1.purchases_pb2 import PURCHASE_STATUS_CANCELED as CANCELED
 from prepaid.billing.v1.purchases_pb2 import PURCHASE_STATUS_COMPLETED as COMPLETED
 from prepaid.billing.v1.purchases_pb2 import PURCHASE_STATUS_EXPIRED as EXPIRED
 from prepaid.billing.v1.purchases_pb2 import PURCHASE_STATUS_PENDING as PENDING
 from stack import CREDIT
+from webhooks_withheld import webhooks_withheld
 from wire import key, outcomes, row_counts, told
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -20,116 +20,116 @@ PAID = ("payment_intent.succeeded", SESSION)
 REFUNDED = ("charge.refunded", "refund.created")
 
 
-async def canceled_in_vain(held, purchase, idempotency_key="k"):
+async def canceled_in_vain(withheld, purchase, idempotency_key="k"):
     """Calls it off; answers the status that the refusal names."""
-    error = await held.wire.error("CancelPurchase", purchase_id=purchase.purchase_id, idempotency_key=idempotency_key)
+    error = await withheld.wire.error("CancelPurchase", purchase_id=purchase.purchase_id, idempotency_key=idempotency_key)
     assert told(error) == TOO_LATE
     return error.metadata["status"]
 
 
 async def test_a_purchase_that_was_paid_is_completed(database, new_account):
-    async with held_back(database.url) as held:
+    async with webhooks_withheld(database.url) as withheld:
         account_id = new_account()
-        purchase = await held.paid_checkout(account_id, granted=0)
-        assert await canceled_in_vain(held, purchase) == "COMPLETED"
-        end = await held.ends(account_id, purchase)
+        purchase = await withheld.paid_checkout(account_id, granted=0)
+        assert await canceled_in_vain(withheld, purchase) == "COMPLETED"
+        end = await withheld.ends(account_id, purchase)
         assert (end["status"], end["available"], end["paid"]) == (COMPLETED, 1000, 1000)
-        assert (await held.wire.call("GetPurchase", purchase_id=purchase.purchase_id)).purchase.payment_intent_id.startswith("pi_")
+        assert (await withheld.wire.call("GetPurchase", purchase_id=purchase.purchase_id)).purchase.payment_intent_id.startswith("pi_")
         before = await row_counts(database)
-        assert await canceled_in_vain(held, purchase) == "COMPLETED"
-        for event in await held.events(*PAID):
-            assert await held.wire.deliver(event) == "PROCESSED"
-        assert await held.ends(account_id, purchase) == end
+        assert await canceled_in_vain(withheld, purchase) == "COMPLETED"
+        for event in await withheld.events(*PAID):
+            assert await withheld.wire.deliver(event) == "PROCESSED"
+        assert await withheld.ends(account_id, purchase) == end
         assert await row_counts(database) == before | {"stripe_events": before["stripe_events"] + 2}
 
 
 async def test_its_key_stays_free_and_its_credits_come_once_whoever_is_first(database, new_account):
     """Ten callers call it off while both events arrive, each ten times."""
-    async with held_back(database.url) as held:
+    async with webhooks_withheld(database.url) as withheld:
         account_id = new_account()
-        purchase = await held.paid_checkout(account_id, granted=0)
-        events = await held.events(*PAID)
-        calls = [held.wire.attempt("CancelPurchase", purchase_id=purchase.purchase_id, idempotency_key=key()) for _ in range(10)]
-        calls += [held.wire.deliver_until_taken(event) for event in events for _ in range(10)]
+        purchase = await withheld.paid_checkout(account_id, granted=0)
+        events = await withheld.events(*PAID)
+        calls = [withheld.wire.attempt("CancelPurchase", purchase_id=purchase.purchase_id, idempotency_key=key()) for _ in range(10)]
+        calls += [withheld.wire.deliver_until_taken(event) for event in events for _ in range(10)]
         answers = await outcomes(*calls)
         assert {told(error) for error in answers[:10]} == {TOO_LATE}
         assert sorted(answers[10:]) == ["DUPLICATE"] * 18 + ["PROCESSED"] * 2
-        end = await held.ends(account_id, purchase)
+        end = await withheld.ends(account_id, purchase)
         assert (end["status"], end["available"], end["statement"]) == (COMPLETED, 1000, 1000)
         assert (await row_counts(database))["idempotency_keys"] == 1
 
 
 async def test_what_waited_for_its_payment_is_picked_up(database, new_account):
-    async with held_back(database.url) as held:
+    async with webhooks_withheld(database.url) as withheld:
         account_id = new_account()
-        purchase = await held.paid_checkout(account_id, granted=0)
-        refund = await held.stripe("POST", "refunds", payment_intent=await held.payment_intent(purchase), amount=400)
-        await held.stack.control(f"refunds/{refund['id']}/settle", {"status": "succeeded"})
-        for event in await held.events(*REFUNDED):
-            assert await held.wire.deliver(event) == "IGNORED"
-        assert await canceled_in_vain(held, purchase) == "COMPLETED"
-        end = await held.ends(account_id, purchase)
+        purchase = await withheld.paid_checkout(account_id, granted=0)
+        refund = await withheld.stripe("POST", "refunds", payment_intent=await withheld.payment_intent(purchase), amount=400)
+        await withheld.stack.control(f"refunds/{refund['id']}/settle", {"status": "succeeded"})
+        for event in await withheld.events(*REFUNDED):
+            assert await withheld.wire.deliver(event) == "IGNORED"
+        assert await canceled_in_vain(withheld, purchase) == "COMPLETED"
+        end = await withheld.ends(account_id, purchase)
         assert (end["available"], end["refunded"], end["reversed"]) == (600, 400, 400)
-        assert not (await held.wire.call("ListStripeEvents", status=2)).events
+        assert not (await withheld.wire.call("ListStripeEvents", status=2)).events
 
 
 async def test_a_purchase_whose_page_ran_out_expires(database, new_account):
-    async with held_back(database.url) as held:
+    async with webhooks_withheld(database.url) as withheld:
         account_id = new_account()
-        made = (await held.wire.do("CreatePurchase", account_id=account_id, package_code="starter")).purchase
-        await held.stack.control(f"sessions/{made.checkout_session_id}/expire")
-        assert await canceled_in_vain(held, made) == "EXPIRED"
-        assert (await held.wire.call("GetPurchase", purchase_id=made.purchase_id)).purchase.status == EXPIRED
-        [event] = await held.events("checkout.session.expired")
-        assert await held.wire.deliver(event) == "PROCESSED"
-        assert await canceled_in_vain(held, made) == "EXPIRED"
+        made = (await withheld.wire.do("CreatePurchase", account_id=account_id, package_code="starter")).purchase
+        await withheld.stack.control(f"sessions/{made.checkout_session_id}/expire")
+        assert await canceled_in_vain(withheld, made) == "EXPIRED"
+        assert (await withheld.wire.call("GetPurchase", purchase_id=made.purchase_id)).purchase.status == EXPIRED
+        [event] = await withheld.events("checkout.session.expired")
+        assert await withheld.wire.deliver(event) == "PROCESSED"
+        assert await canceled_in_vain(withheld, made) == "EXPIRED"
 
 
 async def test_a_purchase_whose_money_is_promised_waits_for_it(database, new_account):
-    async with held_back(database.url) as held:
+    async with webhooks_withheld(database.url) as withheld:
         account_id = new_account()
-        purchase = await held.paid_checkout(account_id, granted=0, method="debit")
-        assert await canceled_in_vain(held, purchase) == "AWAITING_FUNDS"
-        assert (await held.ends(account_id, purchase))["status"] == AWAITING_FUNDS
-        await held.stack.control(f"payments/{await held.payment_intent(purchase)}/settle", {"outcome": "succeeded"})
-        for event in await held.events("checkout.session.async_payment_succeeded"):
-            assert await held.wire.deliver(event) == "PROCESSED"
-        assert (await held.ends(account_id, purchase))["available"] == 1000
+        purchase = await withheld.paid_checkout(account_id, granted=0, method="debit")
+        assert await canceled_in_vain(withheld, purchase) == "AWAITING_FUNDS"
+        assert (await withheld.ends(account_id, purchase))["status"] == AWAITING_FUNDS
+        await withheld.stack.control(f"payments/{await withheld.payment_intent(purchase)}/settle", {"outcome": "succeeded"})
+        for event in await withheld.events("checkout.session.async_payment_succeeded"):
+            assert await withheld.wire.deliver(event) == "PROCESSED"
+        assert (await withheld.ends(account_id, purchase))["available"] == 1000
 
 
 async def test_a_payment_that_was_not_asked_for_completes_nothing(database, new_account):
     """The page says another account than the purchase's: nobody gets credits, and nobody may call it off."""
-    async with held_back(database.url) as held:
+    async with webhooks_withheld(database.url) as withheld:
         account_id = new_account()
-        purchase = await held.paid_checkout(account_id, granted=0)
-        stands = held.stack.service.environment.provider.get_checkout
+        purchase = await withheld.paid_checkout(account_id, granted=0)
+        stands = withheld.stack.service.environment.provider.get_checkout
 
         async def changed(session_id):
             return replace(await stands(session_id), account_id="somebody-else")
 
-        held.stack.service.environment.provider.get_checkout = changed
-        assert await canceled_in_vain(held, purchase) == "PENDING"
-        end = await held.ends(account_id, purchase)
+        withheld.stack.service.environment.provider.get_checkout = changed
+        assert await canceled_in_vain(withheld, purchase) == "PENDING"
+        end = await withheld.ends(account_id, purchase)
         assert (end["status"], end["available"], end["statement"]) == (PENDING, 0, 0)
 
 
 async def test_credits_that_no_account_can_hold_come_later(database, new_account):
-    async with held_back(database.url) as held:
+    async with webhooks_withheld(database.url) as withheld:
         account_id = new_account()
         for _ in range(9):
-            await held.wire.do("GrantCredits", account_id=account_id, amount_microcredits=10**15, reason="a lot")
-        purchase = await held.paid_checkout(account_id, granted=0)
-        assert await canceled_in_vain(held, purchase) == "PENDING"
-        await held.wire.do("DeductCredits", account_id=account_id, amount_microcredits=10**15)
-        assert await canceled_in_vain(held, purchase) == "COMPLETED"
-        shown = (await held.wire.call("GetBalance", account_id=account_id)).balance
+            await withheld.wire.do("GrantCredits", account_id=account_id, amount_microcredits=10**15, reason="a lot")
+        purchase = await withheld.paid_checkout(account_id, granted=0)
+        assert await canceled_in_vain(withheld, purchase) == "PENDING"
+        await withheld.wire.do("DeductCredits", account_id=account_id, amount_microcredits=10**15)
+        assert await canceled_in_vain(withheld, purchase) == "COMPLETED"
+        shown = (await withheld.wire.call("GetBalance", account_id=account_id)).balance
         assert shown.available_microcredits == 8 * 10**15 + 1000 * CREDIT
 
 
 async def test_an_open_page_is_closed_and_a_repeat_says_so_again(database, new_account):
-    async with held_back(database.url) as held:
-        made = (await held.wire.do("CreatePurchase", account_id=new_account(), package_code="starter")).purchase
+    async with webhooks_withheld(database.url) as withheld:
+        made = (await withheld.wire.do("CreatePurchase", account_id=new_account(), package_code="starter")).purchase
         for _ in range(2):
-            answer = await held.wire.call("CancelPurchase", purchase_id=made.purchase_id, idempotency_key="k")
+            answer = await withheld.wire.call("CancelPurchase", purchase_id=made.purchase_id, idempotency_key="k")
             assert answer.purchase.status == CANCELED
-        assert await canceled_in_vain(held, made, "another") == "CANCELED"
+        assert await canceled_in_vain(withheld, made, "another") == "CANCELED"

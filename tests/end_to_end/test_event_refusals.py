@@ -6,10 +6,10 @@ import time
 import pytest
 from billing_client.errors import BillingError
 from event_changes import PAID, changed, kept
-from held_back import held_back
 from prepaid.billing.v1.purchases_pb2 import PURCHASE_STATUS_COMPLETED as COMPLETED
 from prepaid.billing.v1.purchases_pb2 import PURCHASE_STATUS_PENDING as PENDING
 from stack import CREDIT
+from webhooks_withheld import webhooks_withheld
 from wire import key, request_of, row_counts, signature, told
 
 from billing_service.domain.refusals import storage_unavailable
@@ -41,11 +41,11 @@ QUARANTINED = [
 
 
 async def test_a_session_that_is_not_the_one_sold_is_quarantined_and_seen(database, new_account):
-    async with held_back(database.url) as held:
+    async with webhooks_withheld(database.url) as withheld:
         account_id = new_account()
-        purchase = await held.paid_checkout(account_id, granted=0)
-        paid = next(event for event in await held.events(*PAID) if event["type"] == PAID[1])
-        wire = held.wire
+        purchase = await withheld.paid_checkout(account_id, granted=0)
+        paid = next(event for event in await withheld.events(*PAID) if event["type"] == PAID[1])
+        wire = withheld.wire
         for number, (path, value) in enumerate(QUARANTINED):
             event = changed(paid, number, path, value)
             assert await wire.deliver(event) == "QUARANTINED", (path, value)
@@ -57,7 +57,7 @@ async def test_a_session_that_is_not_the_one_sold_is_quarantined_and_seen(databa
         listed = await wire.call("ListStripeEvents", status=3, page_size=1000)
         assert len(listed.events) == len(QUARANTINED)
         assert not any(event.payload for event in listed.events)
-        end = await held.ends(account_id, purchase)
+        end = await withheld.ends(account_id, purchase)
         assert (end["available"], end["statement"], end["status"]) == (0, 0, PENDING)
         live = changed(paid, 99, livemode=True)
         live["data"]["object"]["livemode"] = True
@@ -65,27 +65,27 @@ async def test_a_session_that_is_not_the_one_sold_is_quarantined_and_seen(databa
         replayed = await wire.do("ReplayStripeEvent", event_id=event["id"])
         assert (replayed.outcome, replayed.event.attempt_count) == (4, 2)
         assert await wire.deliver(paid) == "PROCESSED"
-        end = await held.ends(account_id, purchase)
+        end = await withheld.ends(account_id, purchase)
         assert (end["status"], end["available"]) == (COMPLETED, 1000)
         assert (await wire.do("ReplayStripeEvent", event_id=paid["id"])).outcome == 2
-        assert (await held.ends(account_id, purchase))["available"] == 1000
+        assert (await withheld.ends(account_id, purchase))["available"] == 1000
         stolen = changed(paid, 100, "payment_intent", "pi_of_another")
         assert await wire.deliver(stolen) == "QUARANTINED"
 
 
 async def test_a_payment_of_one_purchase_pays_no_other(database, new_account):
-    async with held_back(database.url) as held:
-        first = await held.paid_checkout(new_account(), granted=0)
-        for event in await held.events(*PAID):
-            await held.wire.deliver(event)
+    async with webhooks_withheld(database.url) as withheld:
+        first = await withheld.paid_checkout(new_account(), granted=0)
+        for event in await withheld.events(*PAID):
+            await withheld.wire.deliver(event)
         account_id = new_account()
-        second = await held.paid_checkout(account_id, granted=0)
-        intent, session = sorted(await held.events(*PAID), key=lambda event: event["type"], reverse=True)
-        used = await held.payment_intent(first)
-        assert await held.wire.deliver(changed(session, 1, "payment_intent", used)) == "QUARANTINED"
-        assert await held.wire.deliver(changed(intent, 2, "id", used)) == "QUARANTINED"
-        assert await held.wire.deliver(session) == "PROCESSED"
-        assert (await held.ends(account_id, second))["available"] == 1000
+        second = await withheld.paid_checkout(account_id, granted=0)
+        intent, session = sorted(await withheld.events(*PAID), key=lambda event: event["type"], reverse=True)
+        used = await withheld.payment_intent(first)
+        assert await withheld.wire.deliver(changed(session, 1, "payment_intent", used)) == "QUARANTINED"
+        assert await withheld.wire.deliver(changed(intent, 2, "id", used)) == "QUARANTINED"
+        assert await withheld.wire.deliver(session) == "PROCESSED"
+        assert (await withheld.ends(account_id, second))["available"] == 1000
 
 
 async def test_bytes_that_are_no_event_are_refused_and_not_kept(stack, wire, stored):
@@ -130,10 +130,10 @@ async def test_signatures_that_do_not_fit_are_refused_and_nothing_is_kept(stack,
 
 
 async def test_a_failing_handler_keeps_the_event_and_the_next_try_has_the_effect(database, new_account, monkeypatch):
-    async with held_back(database.url) as held:
+    async with webhooks_withheld(database.url) as withheld:
         account_id = new_account()
-        purchase = await held.paid_checkout(account_id, granted=0)
-        session = next(event for event in await held.events(*PAID) if event["type"] == PAID[1])
+        purchase = await withheld.paid_checkout(account_id, granted=0)
+        session = next(event for event in await withheld.events(*PAID) if event["type"] == PAID[1])
         for error, status, reason in (
             (RuntimeError("secret text"), "INTERNAL", "INTERNAL"),
             (storage_unavailable(), "UNAVAILABLE", "STORAGE_UNAVAILABLE"),
@@ -146,36 +146,36 @@ async def test_a_failing_handler_keeps_the_event_and_the_next_try_has_the_effect
             with monkeypatch.context() as patch:
                 patch.setattr("billing_service.stripe_events.effect.handle_checkout", broken)
                 with pytest.raises(BillingError) as failed:
-                    await held.wire.deliver(session)
+                    await withheld.wire.deliver(session)
             assert told(failed.value) == (status, reason)
             assert "secret" not in str(failed.value)
-        event, state = await kept(held.wire, session["id"])
+        event, state = await kept(withheld.wire, session["id"])
         assert (state, event.attempt_count, event.error) == ("FAILED", 2, "STORAGE_UNAVAILABLE")
-        done = await held.wire.do("ReplayStripeEvent", event_id=session["id"])
+        done = await withheld.wire.do("ReplayStripeEvent", event_id=session["id"])
         assert (done.outcome, done.event.attempt_count, done.event.error) == (1, 3, "")
-        assert (await held.ends(account_id, purchase))["available"] == 1000
-        assert await held.wire.deliver(session) == "DUPLICATE"
+        assert (await withheld.ends(account_id, purchase))["available"] == 1000
+        assert await withheld.wire.deliver(session) == "DUPLICATE"
 
 
 async def test_refunds_of_another_shape_are_kept_for_a_person(database, new_account):
-    async with held_back(database.url) as held:
+    async with webhooks_withheld(database.url) as withheld:
         account_id = new_account()
-        purchase = await held.paid_checkout(account_id)
-        paid = await held.events(*PAID)
-        await held.stripe("POST", "refunds", payment_intent=await held.payment_intent(purchase), amount=400)
-        [refund] = await held.events("refund.created")
+        purchase = await withheld.paid_checkout(account_id)
+        paid = await withheld.events(*PAID)
+        await withheld.stripe("POST", "refunds", payment_intent=await withheld.payment_intent(purchase), amount=400)
+        [refund] = await withheld.events("refund.created")
         orphan = changed(refund, 1, "currency", "eur")
-        assert await held.wire.deliver(orphan) == "IGNORED"
+        assert await withheld.wire.deliver(orphan) == "IGNORED"
         for event in paid:
-            assert await held.wire.deliver(event) == "PROCESSED"
-        assert (await kept(held.wire, orphan["id"]))[1] == "QUARANTINED"
+            assert await withheld.wire.deliver(event) == "PROCESSED"
+        assert (await kept(withheld.wire, orphan["id"]))[1] == "QUARANTINED"
         for number, (path, value) in enumerate([("currency", "eur"), ("status", "lost"), ("amount", -1), ("amount", "4"), ("id", None)], 2):
-            assert await held.wire.deliver(changed(refund, number, path, value)) == "QUARANTINED", (path, value)
-        assert (await held.ends(account_id, purchase))["available"] == 1100
+            assert await withheld.wire.deliver(changed(refund, number, path, value)) == "QUARANTINED", (path, value)
+        assert (await withheld.ends(account_id, purchase))["available"] == 1100
         free = changed(refund, 9, "payment_intent", None)
-        assert await held.wire.deliver(free) == "IGNORED"
-        assert await held.wire.deliver(refund) == "PROCESSED"
-        assert (await held.ends(account_id, purchase))["available"] == 700
+        assert await withheld.wire.deliver(free) == "IGNORED"
+        assert await withheld.wire.deliver(refund) == "PROCESSED"
+        assert (await withheld.ends(account_id, purchase))["available"] == 700
 
 
 async def test_customers_are_kept_in_step(stack, wire, new_account):
@@ -232,18 +232,18 @@ async def test_each_change_by_an_operator_is_audited(wire, new_account):
 
 
 async def test_a_payment_beyond_the_largest_balance_waits_for_an_operator(database, new_account):
-    async with held_back(database.url) as held:
+    async with webhooks_withheld(database.url) as withheld:
         account_id = new_account()
         for _ in range(9):
-            await held.wire.do("GrantCredits", account_id=account_id, amount_microcredits=10**15, reason="a lot")
-        assert await held.wire.refusal(
+            await withheld.wire.do("GrantCredits", account_id=account_id, amount_microcredits=10**15, reason="a lot")
+        assert await withheld.wire.refusal(
             "GrantCredits", account_id=account_id, amount_microcredits=1, reason="more", idempotency_key=key()
         ) == ("FAILED_PRECONDITION", "BALANCE_LIMIT_REACHED")
-        await held.paid_checkout(account_id, granted=0)
-        session = next(event for event in await held.events(*PAID) if event["type"] == PAID[1])
-        assert await held.wire.deliver(session) == "QUARANTINED"
-        assert "BALANCE_LIMIT_REACHED" in (await kept(held.wire, session["id"]))[0].error
-        await held.wire.do("DeductCredits", account_id=account_id, amount_microcredits=10**15)
-        assert (await held.wire.do("ReplayStripeEvent", event_id=session["id"])).outcome == 1
-        shown = (await held.wire.call("GetBalance", account_id=account_id)).balance
+        await withheld.paid_checkout(account_id, granted=0)
+        session = next(event for event in await withheld.events(*PAID) if event["type"] == PAID[1])
+        assert await withheld.wire.deliver(session) == "QUARANTINED"
+        assert "BALANCE_LIMIT_REACHED" in (await kept(withheld.wire, session["id"]))[0].error
+        await withheld.wire.do("DeductCredits", account_id=account_id, amount_microcredits=10**15)
+        assert (await withheld.wire.do("ReplayStripeEvent", event_id=session["id"])).outcome == 1
+        shown = (await withheld.wire.call("GetBalance", account_id=account_id)).balance
         assert shown.available_microcredits == 8 * 10**15 + 1000 * CREDIT

@@ -4,11 +4,11 @@ import time
 
 import pytest
 from event_changes import PAID, changed, kept
-from held_back import held_back
 from prepaid.billing.v1.admin_pb2 import STRIPE_EVENT_STATUS_IGNORED as IGNORED
 from prepaid.billing.v1.purchases_pb2 import PURCHASE_STATUS_AWAITING_FUNDS as AWAITING_FUNDS
 from prepaid.billing.v1.purchases_pb2 import PURCHASE_STATUS_PENDING as PENDING
 from stack import STRIPE_KEY
+from webhooks_withheld import webhooks_withheld
 from wire import row_counts
 
 from billing_service.domain.deployment import MARK_CHARACTERS, MARK_FIELD
@@ -17,10 +17,10 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def test_what_is_not_ours_is_kept_and_moves_nothing(database, new_account):
-    async with held_back(database.url) as held:
+    async with webhooks_withheld(database.url) as withheld:
         account_id = new_account()
-        purchase = await held.paid_checkout(account_id, granted=0)
-        intent, session = sorted(await held.events(*PAID), key=lambda event: event["type"], reverse=True)
+        purchase = await withheld.paid_checkout(account_id, granted=0)
+        intent, session = sorted(await withheld.events(*PAID), key=lambda event: event["type"], reverse=True)
         foreign = changed(session, 1, "metadata", {}, type=PAID[1])
         foreign["data"]["object"]["id"] = "cs_test_of_another_product"
         foreign["data"]["object"]["client_reference_id"] = None
@@ -33,22 +33,22 @@ async def test_what_is_not_ours_is_kept_and_moves_nothing(database, new_account)
             changed(session, 6, type="never.heard.of"),
             changed(session, 7, account="acct_connected"),
         ):
-            assert await held.wire.deliver(event) == "IGNORED", event["type"]
-            assert (await kept(held.wire, event["id"]))[0].error
+            assert await withheld.wire.deliver(event) == "IGNORED", event["type"]
+            assert (await kept(withheld.wire, event["id"]))[0].error
         unpaid = changed(session, 8, "payment_status", "unpaid")
-        assert await held.wire.deliver(unpaid) == "PROCESSED"
-        end = await held.ends(account_id, purchase)
+        assert await withheld.wire.deliver(unpaid) == "PROCESSED"
+        end = await withheld.ends(account_id, purchase)
         assert (end["available"], end["statement"], end["status"]) == (0, 0, AWAITING_FUNDS)
 
 
 async def test_strangers_are_ignored_whatever_they_say_and_leave_only_the_event(database, new_account):
     """Another product on the same Stripe account that says all that we say, but for the mark; also in shapes that we can't read."""
-    async with held_back(database.url) as held:
+    async with webhooks_withheld(database.url) as withheld:
         account_id = new_account()
-        purchase = await held.paid_checkout(account_id, granted=0)
-        await held.wire.do("CreateAccount", account_id=new_account("without-customer"))
-        refund = await held.stripe("POST", "refunds", payment_intent=await held.payment_intent(purchase), amount=400)
-        listed = (await held.stripe("GET", "events", limit=100))["data"]
+        purchase = await withheld.paid_checkout(account_id, granted=0)
+        await withheld.wire.do("CreateAccount", account_id=new_account("without-customer"))
+        refund = await withheld.stripe("POST", "refunds", payment_intent=await withheld.payment_intent(purchase), amount=400)
+        listed = (await withheld.stripe("GET", "events", limit=100))["data"]
         strangers = []
         for number, event in enumerate(each for each in listed if each["type"] in (*PAID, "charge.refunded", "customer.created")):
             about = event["data"]["object"]
@@ -61,22 +61,22 @@ async def test_strangers_are_ignored_whatever_they_say_and_leave_only_the_event(
         assert len({event["type"] for event in strangers}) == 4
         before = await row_counts(database)
         for event in strangers:
-            assert await held.wire.deliver(event) == "IGNORED", event["type"]
+            assert await withheld.wire.deliver(event) == "IGNORED", event["type"]
         assert await row_counts(database) == before | {"stripe_events": before["stripe_events"] + len(strangers)}
         assert refund["id"]
-        end = await held.ends(account_id, purchase)
+        end = await withheld.ends(account_id, purchase)
         assert (end["available"], end["refunded"], end["status"]) == (0, 0, PENDING)
 
 
 async def test_a_refund_of_nobody_s_payment_waits_and_leaves_only_the_event(database):
-    async with held_back(database.url) as held:
+    async with webhooks_withheld(database.url) as withheld:
         refund = {"id": "re_1", "object": "refund", "amount": 5, "currency": "eur", "status": "succeeded", "payment_intent": "pi_1"}
         envelope = {"object": "event", "type": "refund.created", "created": int(time.time()), "livemode": False}
         before = await row_counts(database)
         for number, about in enumerate((refund, refund | {"status": "lost"}, refund | {"amount": None})):
-            assert await held.wire.deliver({**envelope, "id": f"evt_{number}", "data": {"object": about}}) == "IGNORED"
+            assert await withheld.wire.deliver({**envelope, "id": f"evt_{number}", "data": {"object": about}}) == "IGNORED"
         assert await row_counts(database) == before | {"stripe_events": before["stripe_events"] + 3}
-        assert not (await held.wire.call("ListStripeEvents", status=3)).events
+        assert not (await withheld.wire.call("ListStripeEvents", status=3)).events
 
 
 SESSION = {

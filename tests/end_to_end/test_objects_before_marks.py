@@ -7,8 +7,8 @@ from itertools import permutations
 
 import pytest
 from billing_client.errors import BillingError
-from held_back import held_back
 from prepaid.billing.v1.purchases_pb2 import PURCHASE_STATUS_COMPLETED as COMPLETED
+from webhooks_withheld import webhooks_withheld
 from wire import told
 
 from billing_service.domain.deployment import MARK_FIELD, MarkKind
@@ -36,107 +36,107 @@ def unmarked(event):
     return plain
 
 
-def upgrade(held):
+def upgrade(withheld):
     """From now on there are marks: what was made before is of an older program."""
-    environment = held.stack.service.environment
+    environment = withheld.stack.service.environment
     now = replace(environment.deployment, create_time_us=int(time.time() * 1_000_000))
     object.__setattr__(environment, "deployment", now)
 
 
 async def test_a_purchase_that_was_open_at_the_upgrade_ends_as_any_other(database, new_account):
-    async with held_back(database.url) as held:
+    async with webhooks_withheld(database.url) as withheld:
         for order in permutations(range(4)):
             account_id = new_account()
-            purchase = await held.paid_checkout(account_id)
-            await held.stripe("POST", "refunds", payment_intent=await held.payment_intent(purchase), amount=400)
-            upgrade(held)
-            events = await held.events(*PAID, *REFUND)
+            purchase = await withheld.paid_checkout(account_id)
+            await withheld.stripe("POST", "refunds", payment_intent=await withheld.payment_intent(purchase), amount=400)
+            upgrade(withheld)
+            events = await withheld.events(*PAID, *REFUND)
             assert len(events) == len(order)
             for place in order:
-                assert await held.wire.deliver(unmarked(events[place])) in ("PROCESSED", "IGNORED")
-            end = await held.ends(account_id, purchase)
+                assert await withheld.wire.deliver(unmarked(events[place])) in ("PROCESSED", "IGNORED")
+            end = await withheld.ends(account_id, purchase)
             assert (end["status"], end["available"], end["refunded"]) == (COMPLETED, 700, 400), [events[place]["type"] for place in order]
-            assert (await held.wire.call("ListStripeEvents", status=3)).events == []
+            assert (await withheld.wire.call("ListStripeEvents", status=3)).events == []
 
 
 async def test_one_word_of_a_refund_is_enough(database, new_account):
     """Also where the endpoint is subscribed to charges alone, and the purchase does not know its payment yet."""
-    async with held_back(database.url) as held:
+    async with webhooks_withheld(database.url) as withheld:
         account_id = new_account()
-        purchase = await held.paid_checkout(account_id)
-        await held.stripe("POST", "refunds", payment_intent=await held.payment_intent(purchase), amount=400)
-        upgrade(held)
-        for event in sorted(await held.events(*PAID, "charge.refunded"), key=lambda event: event["type"]):
-            await held.wire.deliver(unmarked(event))
-        end = await held.ends(account_id, purchase)
+        purchase = await withheld.paid_checkout(account_id)
+        await withheld.stripe("POST", "refunds", payment_intent=await withheld.payment_intent(purchase), amount=400)
+        upgrade(withheld)
+        for event in sorted(await withheld.events(*PAID, "charge.refunded"), key=lambda event: event["type"]):
+            await withheld.wire.deliver(unmarked(event))
+        end = await withheld.ends(account_id, purchase)
         assert (end["status"], end["available"], end["refunded"]) == (COMPLETED, 700, 400)
 
 
-async def lost_refund(held, account_id):
+async def lost_refund(withheld, account_id):
     """A refund that Stripe made and whose answer was lost: (purchase, request, its event)."""
-    purchase = await held.paid_checkout(account_id)
-    for event in await held.events(*PAID):
-        await held.wire.deliver(event)
+    purchase = await withheld.paid_checkout(account_id)
+    for event in await withheld.events(*PAID):
+        await withheld.wire.deliver(event)
     request = {"purchase_id": purchase.purchase_id, "amount_minor": 400, "idempotency_key": "refund"}
-    await held.stack.control("faults", LOST_ANSWER)
-    await held.stack.control("faults", LOST_ANSWER | {"when": "before", "count": 30})
-    lost = await held.wire.attempt("Refund", **request)
+    await withheld.stack.control("faults", LOST_ANSWER)
+    await withheld.stack.control("faults", LOST_ANSWER | {"when": "before", "count": 30})
+    lost = await withheld.wire.attempt("Refund", **request)
     assert isinstance(lost, BillingError)
     assert told(lost) == ("UNAVAILABLE", "STRIPE_UNAVAILABLE")
-    assert (await held.stack.http.delete(f"{held.stack.sandbox_url}/_sandbox/faults")).status_code == 200
-    [event] = await held.events("refund.created")
+    assert (await withheld.stack.http.delete(f"{withheld.stack.sandbox_url}/_sandbox/faults")).status_code == 200
+    [event] = await withheld.events("refund.created")
     return purchase, request, event
 
 
-async def begun_by_an_older_program(held, account_id, purchase):
+async def begun_by_an_older_program(withheld, account_id, purchase):
     def work():
         found = yield from read_purchase(account_id, purchase.purchase_id)
         [refund] = yield from refunds_of(found)
         refund.is_marked = False
         yield from REFUNDS.replace(refund)
 
-    await held.stack.service.environment.store.write(work)
+    await withheld.stack.service.environment.store.write(work)
 
 
 async def test_a_refund_that_was_under_way_at_the_upgrade_is_one_refund(database, new_account):
     """Its event comes before its answer, names our id and carries no mark: nothing is taken twice."""
-    async with held_back(database.url) as held:
+    async with webhooks_withheld(database.url) as withheld:
         account_id = new_account()
-        purchase, request, event = await lost_refund(held, account_id)
-        await begun_by_an_older_program(held, account_id, purchase)
-        assert await held.wire.deliver(unmarked(event)) == "PROCESSED"
-        done = await held.wire.call("Refund", **request)
+        purchase, request, event = await lost_refund(withheld, account_id)
+        await begun_by_an_older_program(withheld, account_id, purchase)
+        assert await withheld.wire.deliver(unmarked(event)) == "PROCESSED"
+        done = await withheld.wire.call("Refund", **request)
         assert done.refund.stripe_refund_id == event["data"]["object"]["id"]
-        end = await held.ends(account_id, purchase)
+        end = await withheld.ends(account_id, purchase)
         assert (end["refunded"], end["available"], end["frozen"]) == (400, 700, 400)
 
 
 async def test_a_stranger_s_refund_that_names_ours_is_another_one(database, new_account):
     """It is of our payment, so its credits go; but our refund keeps its own."""
-    async with held_back(database.url) as held:
+    async with webhooks_withheld(database.url) as withheld:
         account_id = new_account()
-        purchase, request, event = await lost_refund(held, account_id)
+        purchase, request, event = await lost_refund(withheld, account_id)
         refund_id = event["data"]["object"]["metadata"]["refund_id"]
-        mark = held.stack.service.environment.deployment.mark(MarkKind.REFUND, refund_id)
+        mark = withheld.stack.service.environment.deployment.mark(MarkKind.REFUND, refund_id)
         assert event["data"]["object"]["metadata"][MARK_FIELD] == mark
         for number, changes in enumerate(({}, {MARK_FIELD: mark[::-1]})):
             stranger = unmarked(event) | {"id": f"evt_stranger{number}"}
             stranger["data"]["object"] |= {"id": f"re_stranger{number}", "amount": 100}
             stranger["data"]["object"]["metadata"] |= changes
-            assert await held.wire.deliver(stranger) == "PROCESSED"
-        assert await held.wire.deliver(event) == "PROCESSED"
-        done = await held.wire.call("Refund", **request)
+            assert await withheld.wire.deliver(stranger) == "PROCESSED"
+        assert await withheld.wire.deliver(event) == "PROCESSED"
+        done = await withheld.wire.call("Refund", **request)
         assert (done.refund.refund_id, done.refund.stripe_refund_id) == (refund_id, event["data"]["object"]["id"])
-        end = await held.ends(account_id, purchase)
+        end = await withheld.ends(account_id, purchase)
         assert (end["refunded"], end["available"]) == (400 + 100 + 100, 1_100 - 600)
 
 
 async def test_the_customer_of_an_older_program_stays_the_account_s(database, new_account):
-    async with held_back(database.url) as held:
+    async with webhooks_withheld(database.url) as withheld:
         account_id = new_account()
-        await held.wire.do("CreateAccount", account_id=account_id, email="old@example.com")
-        customer = (await held.wire.call("GetAccount", account_id=account_id)).account.stripe_customer_id
-        await held.stripe("POST", f"customers/{customer}", email="new@example.com")
-        [event] = await held.events("customer.updated")
-        assert await held.wire.deliver(unmarked(event)) == "PROCESSED"
-        assert (await held.wire.call("GetAccount", account_id=account_id)).account.email == "new@example.com"
+        await withheld.wire.do("CreateAccount", account_id=account_id, email="old@example.com")
+        customer = (await withheld.wire.call("GetAccount", account_id=account_id)).account.stripe_customer_id
+        await withheld.stripe("POST", f"customers/{customer}", email="new@example.com")
+        [event] = await withheld.events("customer.updated")
+        assert await withheld.wire.deliver(unmarked(event)) == "PROCESSED"
+        assert (await withheld.wire.call("GetAccount", account_id=account_id)).account.email == "new@example.com"

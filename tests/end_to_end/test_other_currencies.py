@@ -3,11 +3,11 @@
 import pytest
 from billing_client.errors import CreditsAlreadySpent, InvalidField
 from event_changes import changed
-from held_back import held_back
 from prepaid.billing.v1 import referrals_pb2
 from prepaid.billing.v1.refunds_pb2 import REFUND_POLICY_WITH_DEBT as WITH_DEBT
 from stack import CREDIT, running_stack
 from structlog.testing import capture_logs
+from webhooks_withheld import webhooks_withheld
 from wire import Wire, told
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -130,28 +130,28 @@ async def test_a_referral_bound_before_the_programme_was_off_is_closed_unrewarde
 
 
 async def test_an_object_in_another_currency_is_quarantined_and_moves_nothing(database):
-    async with held_back(database.url) as held:
-        purchase = await held.paid_checkout("acme", granted=0)
-        paid = await held.events("payment_intent.succeeded", "checkout.session.completed")
+    async with webhooks_withheld(database.url) as withheld:
+        purchase = await withheld.paid_checkout("acme", granted=0)
+        paid = await withheld.events("payment_intent.succeeded", "checkout.session.completed")
         for number, event in enumerate(paid):
-            assert await held.wire.deliver(changed(event, number, "currency", "eur")) == "QUARANTINED", event["type"]
+            assert await withheld.wire.deliver(changed(event, number, "currency", "eur")) == "QUARANTINED", event["type"]
         for event in paid:
-            assert await held.wire.deliver(event) == "PROCESSED", event["type"]
-        await held.stripe("POST", "refunds", payment_intent=await held.payment_intent(purchase), amount=400)
-        for event in await held.events("refund.created", "charge.refund.updated", "refund.updated"):
-            assert await held.wire.deliver(changed(event, 9, "currency", "eur")) == "QUARANTINED", event["type"]
-        end = await held.ends("acme", purchase)
+            assert await withheld.wire.deliver(event) == "PROCESSED", event["type"]
+        await withheld.stripe("POST", "refunds", payment_intent=await withheld.payment_intent(purchase), amount=400)
+        for event in await withheld.events("refund.created", "charge.refund.updated", "refund.updated"):
+            assert await withheld.wire.deliver(changed(event, 9, "currency", "eur")) == "QUARANTINED", event["type"]
+        end = await withheld.ends("acme", purchase)
         assert (end["available"], end["refunded"], end["paid"]) == (1_000, 0, 1_000)
 
 
 async def test_tax_and_shipping_are_paid_and_not_sold(database):
-    async with held_back(database.url) as held:
-        made = await held.paid_checkout("acme", granted=0)
-        [paid] = await held.events("checkout.session.completed")
+    async with webhooks_withheld(database.url) as withheld:
+        made = await withheld.paid_checkout("acme", granted=0)
+        [paid] = await withheld.events("checkout.session.completed")
         taxed = changed(paid, 1, "total_details", {"amount_discount": 0, "amount_tax": 200, "amount_shipping": 300})
         taxed["data"]["object"]["amount_total"] = 1_501
-        assert await held.wire.deliver(taxed) == "QUARANTINED"
+        assert await withheld.wire.deliver(taxed) == "QUARANTINED"
         taxed = changed(taxed, 2, "amount_total", 1_500)
-        assert await held.wire.deliver(taxed) == "PROCESSED"
-        end = await held.ends("acme", made)
+        assert await withheld.wire.deliver(taxed) == "PROCESSED"
+        end = await withheld.ends("acme", made)
         assert (end["available"], end["paid"]) == (1_000, 1_500)

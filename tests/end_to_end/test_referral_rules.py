@@ -2,9 +2,9 @@
 
 import pytest
 from billing_client.errors import BillingError
-from held_back import PENDING_REFUND_CARD
 from prepaid.billing.v1 import referrals_pb2 as wire_pb2
 from stack import CREDIT, running_stack
+from webhooks_withheld import PENDING_REFUND_CARD
 from wire import Wire, key, outcomes, row_counts
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

@@ -3,12 +3,12 @@
 import json
 
 import pytest
-from held_back import PENDING_REFUND_CARD, held_back
 from prepaid.billing.v1.refunds_pb2 import REFUND_STATUS_FAILED as FAILED
 from prepaid.billing.v1.refunds_pb2 import REFUND_STATUS_PENDING as PENDING
 from prepaid.billing.v1.refunds_pb2 import REFUND_STATUS_SUCCEEDED as SUCCEEDED
 from prepaid.billing.v1.transactions_pb2 import TransactionKind
 from stack import CREDIT
+from webhooks_withheld import PENDING_REFUND_CARD, webhooks_withheld
 from wire import key, outcomes, told
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -219,42 +219,42 @@ async def test_one_key_twenty_callers_one_refund(stack, wire, new_account):
 
 async def test_stripe_refuses_and_nothing_has_changed(database, new_account):
     """The Dashboard refunded everything and its events are still on their way: Stripe knows, we don't."""
-    async with held_back(database.url) as held:
+    async with webhooks_withheld(database.url) as withheld:
         account_id = new_account()
-        purchase = await held.paid_checkout(account_id, card="4242424242424242")
-        for event in await held.events("payment_intent.succeeded", "checkout.session.completed"):
-            await held.wire.deliver(event)
-        await held.stripe("POST", "refunds", payment_intent=await held.payment_intent(purchase))
-        before = (await held.wire.call("GetBalance", account_id=account_id)).balance
-        refused = await held.wire.error("Refund", purchase_id=purchase.purchase_id, idempotency_key="r")
+        purchase = await withheld.paid_checkout(account_id, card="4242424242424242")
+        for event in await withheld.events("payment_intent.succeeded", "checkout.session.completed"):
+            await withheld.wire.deliver(event)
+        await withheld.stripe("POST", "refunds", payment_intent=await withheld.payment_intent(purchase))
+        before = (await withheld.wire.call("GetBalance", account_id=account_id)).balance
+        refused = await withheld.wire.error("Refund", purchase_id=purchase.purchase_id, idempotency_key="r")
         assert told(refused) == ("FAILED_PRECONDITION", "STRIPE_REFUSED")
         assert refused.metadata == {"stripe_code": "charge_already_refunded"}
-        after = (await held.wire.call("GetBalance", account_id=account_id)).balance
+        after = (await withheld.wire.call("GetBalance", account_id=account_id)).balance
         after.account_version = before.account_version
         assert after == before
-        for event in await held.events("refund.created", "charge.refunded"):
-            assert await held.wire.deliver(event) == "PROCESSED"
-        assert await balance(held.wire, account_id) == (100, 0, 0)
-        assert await held.wire.refusal("Refund", purchase_id=purchase.purchase_id, idempotency_key="r") == (
+        for event in await withheld.events("refund.created", "charge.refunded"):
+            assert await withheld.wire.deliver(event) == "PROCESSED"
+        assert await balance(withheld.wire, account_id) == (100, 0, 0)
+        assert await withheld.wire.refusal("Refund", purchase_id=purchase.purchase_id, idempotency_key="r") == (
             "FAILED_PRECONDITION",
             "PURCHASE_NOT_REFUNDABLE",
         )
 
 
 async def test_a_refund_that_we_gave_up_and_stripe_names_after_all_counts(database, new_account):
-    async with held_back(database.url) as held:
+    async with webhooks_withheld(database.url) as withheld:
         account_id = new_account()
-        purchase = await held.paid_checkout(account_id, card="4242424242424242")
-        for event in await held.events("payment_intent.succeeded", "checkout.session.completed"):
-            await held.wire.deliver(event)
-        await held.stripe("POST", "refunds", payment_intent=await held.payment_intent(purchase))
-        await held.wire.refusal("Refund", purchase_id=purchase.purchase_id, idempotency_key="r")
-        records = (await held.wire.call("ListAuditRecords", account_id=account_id)).records
+        purchase = await withheld.paid_checkout(account_id, card="4242424242424242")
+        for event in await withheld.events("payment_intent.succeeded", "checkout.session.completed"):
+            await withheld.wire.deliver(event)
+        await withheld.stripe("POST", "refunds", payment_intent=await withheld.payment_intent(purchase))
+        await withheld.wire.refusal("Refund", purchase_id=purchase.purchase_id, idempotency_key="r")
+        records = (await withheld.wire.call("ListAuditRecords", account_id=account_id)).records
         given_up = next(json.loads(record.detail)["refund_id"] for record in records if record.method == "Refund")
-        [made] = await held.events("refund.created")
+        [made] = await withheld.events("refund.created")
         made["data"]["object"]["metadata"] = {"refund_id": given_up}
-        assert await held.wire.deliver(made) == "PROCESSED"
-        assert await held.ends(account_id, purchase) == {
+        assert await withheld.wire.deliver(made) == "PROCESSED"
+        assert await withheld.ends(account_id, purchase) == {
             "status": 3,
             "available": 100,
             "frozen": 0,
@@ -268,23 +268,23 @@ async def test_a_refund_that_we_gave_up_and_stripe_names_after_all_counts(databa
 
 async def test_a_failure_that_came_before_the_answer_is_not_forgotten(database, new_account):
     """The refund was made, its answer was lost, and it failed at the bank before the caller asked again."""
-    async with held_back(database.url, STRIPE_TIMEOUT_S="0.4") as held:
+    async with webhooks_withheld(database.url, STRIPE_TIMEOUT_S="0.4") as withheld:
         account_id = new_account()
-        purchase = await held.paid_checkout(account_id)
-        for event in await held.events("payment_intent.succeeded", "checkout.session.completed"):
-            await held.wire.deliver(event)
+        purchase = await withheld.paid_checkout(account_id)
+        for event in await withheld.events("payment_intent.succeeded", "checkout.session.completed"):
+            await withheld.wire.deliver(event)
         for fault in ({"when": "after", "count": 1}, {"when": "before", "count": 9}):
-            await held.stack.control("faults", {"kind": "drop", "method": "POST", "path_prefix": "/v1/refunds"} | fault)
-        lost = await held.wire.refusal("Refund", purchase_id=purchase.purchase_id, idempotency_key="r")
+            await withheld.stack.control("faults", {"kind": "drop", "method": "POST", "path_prefix": "/v1/refunds"} | fault)
+        lost = await withheld.wire.refusal("Refund", purchase_id=purchase.purchase_id, idempotency_key="r")
         assert lost == ("UNAVAILABLE", "STRIPE_UNAVAILABLE")
-        assert await balance(held.wire, account_id) == (100, 1000, 0)
-        await held.stack.http.delete(f"{held.stack.sandbox_url}/_sandbox/faults")
-        [made] = (await held.stripe("GET", "refunds", payment_intent=await held.payment_intent(purchase)))["data"]
-        await held.stack.control(f"refunds/{made['id']}/settle", {"status": "failed"})
-        for event in await held.events("refund.created", "charge.refunded", "refund.updated", "refund.failed"):
-            await held.wire.deliver(event)
-        assert await balance(held.wire, account_id) == (1100, 0, 0)
-        resumed = await held.wire.call("Refund", purchase_id=purchase.purchase_id, idempotency_key="r")
+        assert await balance(withheld.wire, account_id) == (100, 1000, 0)
+        await withheld.stack.http.delete(f"{withheld.stack.sandbox_url}/_sandbox/faults")
+        [made] = (await withheld.stripe("GET", "refunds", payment_intent=await withheld.payment_intent(purchase)))["data"]
+        await withheld.stack.control(f"refunds/{made['id']}/settle", {"status": "failed"})
+        for event in await withheld.events("refund.created", "charge.refunded", "refund.updated", "refund.failed"):
+            await withheld.wire.deliver(event)
+        assert await balance(withheld.wire, account_id) == (1100, 0, 0)
+        resumed = await withheld.wire.call("Refund", purchase_id=purchase.purchase_id, idempotency_key="r")
         assert resumed.refund.status == FAILED
-        assert await balance(held.wire, account_id) == (1100, 0, 0)
-        assert len((await held.stripe("GET", "refunds", payment_intent=await held.payment_intent(purchase)))["data"]) == 1
+        assert await balance(withheld.wire, account_id) == (1100, 0, 0)
+        assert len((await withheld.stripe("GET", "refunds", payment_intent=await withheld.payment_intent(purchase)))["data"]) == 1

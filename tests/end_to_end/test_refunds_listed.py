@@ -1,11 +1,11 @@
 """Refunds as operators and callers look them up: by either id, by account, by purchase, each with the status that it has now."""
 
 import pytest
-from held_back import PENDING_REFUND_CARD
 from prepaid.billing.v1.refunds_pb2 import REFUND_STATUS_FAILED as FAILED
 from prepaid.billing.v1.refunds_pb2 import REFUND_STATUS_PENDING as PENDING
 from prepaid.billing.v1.refunds_pb2 import REFUND_STATUS_SUCCEEDED as SUCCEEDED
 from stack import CREDIT
+from webhooks_withheld import PENDING_REFUND_CARD
 from wire import key, told
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

@@ -2,12 +2,12 @@
 
 import pytest
 from event_changes import changed
-from held_back import PENDING_REFUND_CARD, held_back
 from money import ALLOW_DEBT, UNUSED_ONLY, WITH_DEBT, deduct, grant, quote, shown, undo
 from prepaid.billing.v1.referrals_pb2 import REFERRAL_STATE_CLOSED as CLOSED
 from prepaid.billing.v1.referrals_pb2 import REFERRAL_STATE_REVERSED as REVERSED
 from prepaid.billing.v1.referrals_pb2 import REFERRAL_STATE_REWARDED as REWARDED
 from stack import CREDIT, STRIPE_KEY, running_stack
+from webhooks_withheld import PENDING_REFUND_CARD, webhooks_withheld
 from wire import Wire, key, told
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -154,20 +154,20 @@ async def test_without_a_minimum_something_must_stay_paid(database, new_account)
 )
 async def test_tax_earns_no_bonus(*, database, tax, discount, state, refundable_standing):
     """$10 and tax; or a little less than $10 and tax enough to make up for it."""
-    async with held_back(database.url, BILLING_ALLOW_PROMOTION_CODES="true") as held:
-        await held.wire.do("CreateAccount", account_id="referrer")
-        code = (await held.wire.call("GetReferral", account_id="referrer")).referral_code
-        await held.wire.do("ApplyReferral", account_id="referee", referral_code=code)
-        purchase = await held.paid_checkout("referee", granted=0)
-        [event] = await held.events("checkout.session.completed")
+    async with webhooks_withheld(database.url, BILLING_ALLOW_PROMOTION_CODES="true") as withheld:
+        await withheld.wire.do("CreateAccount", account_id="referrer")
+        code = (await withheld.wire.call("GetReferral", account_id="referrer")).referral_code
+        await withheld.wire.do("ApplyReferral", account_id="referee", referral_code=code)
+        purchase = await withheld.paid_checkout("referee", granted=0)
+        [event] = await withheld.events("checkout.session.completed")
         event = changed(event, 1, "total_details", {"amount_tax": tax, "amount_discount": discount, "amount_shipping": 0})
         event["data"]["object"]["amount_total"] = 1000 + tax - discount
-        assert await held.wire.deliver(event) == "PROCESSED"
-        assert await standing(held.wire, "referee") == state
+        assert await withheld.wire.deliver(event) == "PROCESSED"
+        assert await standing(withheld.wire, "referee") == state
         if refundable_standing is not None:
-            assert (await quote(held.wire, purchase))[0] == 1070
-            await held.wire.do("Refund", purchase_id=purchase.purchase_id, amount_minor=1)
-            assert await standing(held.wire, "referee") == REVERSED, "its share of what went back is the credits' money"
+            assert (await quote(withheld.wire, purchase))[0] == 1070
+            await withheld.wire.do("Refund", purchase_id=purchase.purchase_id, amount_minor=1)
+            assert await standing(withheld.wire, "referee") == REVERSED, "its share of what went back is the credits' money"
 
 
 PARKED = [

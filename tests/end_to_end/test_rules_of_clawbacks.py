@@ -4,10 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from doubles import DAY_US
-from held_back import PENDING_REFUND_CARD
 from money import ALLOW_DEBT, WITH_DEBT, deduct, grant, quote, shown, undo
 from prepaid.billing.v1.transactions_pb2 import CREDIT_CATEGORY_PAID, CREDIT_CATEGORY_PROMOTIONAL
 from stack import CREDIT, running_stack
+from webhooks_withheld import PENDING_REFUND_CARD
 from wire import Wire, key, told
 
 from billing_service.clock import system_clock_us
@@ -51,9 +51,9 @@ async def test_an_expiry_is_not_laundered_through_debt(database, new_account, sh
         if after_days:
             assert await shown(wire, account_id) == (0, 0, 0)
             return
-        held = await balance(wire, account_id)
-        assert (held.available_microcredits, held.next_expiry_microcredits) == (1000 * CREDIT, 1000 * CREDIT)
-        assert held.next_expiry_time.ToJsonString() == ends
+        withheld = await balance(wire, account_id)
+        assert (withheld.available_microcredits, withheld.next_expiry_microcredits) == (1000 * CREDIT, 1000 * CREDIT)
+        assert withheld.next_expiry_time.ToJsonString() == ends
         shift[0] = 7 * DAY_US
         assert await shown(wire, account_id) == (0, 0, 0)
 
@@ -71,10 +71,10 @@ async def test_who_paid_is_known_as_far_as_history_is_walked(*, stack, wire, new
         await deduct(wire, account_id, 10)
     assert await shown(wire, account_id) == (530, 0, 0)
     await undo(wire, account_id, owed, amount_microcredits=400 * CREDIT)
-    held = await balance(wire, account_id)
-    assert (held.available_microcredits, held.paid_microcredits) == (930 * CREDIT, (930 if known else 530) * CREDIT)
+    withheld = await balance(wire, account_id)
+    assert (withheld.available_microcredits, withheld.paid_microcredits) == (930 * CREDIT, (930 if known else 530) * CREDIT)
     if not known:
-        day = held.next_expiry_time.ToDatetime() - datetime.now(UTC).replace(tzinfo=None)
+        day = withheld.next_expiry_time.ToDatetime() - datetime.now(UTC).replace(tzinfo=None)
         assert timedelta(days=29, hours=23) < day < timedelta(days=30, minutes=1)
     assert (await quote(wire, bought))[0] == (930 if known else 530)
 

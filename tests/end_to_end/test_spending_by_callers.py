@@ -38,7 +38,7 @@ async def statement(wire, account_id, **options):
 
 
 @pytest.mark.parametrize(
-    ("held", "overdraft", "mode", "asked", "taken", "after"),
+    ("withheld", "overdraft", "mode", "asked", "taken", "after"),
     [
         (0, 0, REJECT, 1, None, (0, 0, 0)),
         (10, 0, REJECT, 11, None, (10, 0, 0)),
@@ -55,11 +55,11 @@ async def statement(wire, account_id, **options):
         (0, 20_000, ALLOW_DEBT, 20_000, 20_000, (0, 0, 20_000)),
     ],
 )
-async def test_modes(*, wire, new_account, held, overdraft, mode, asked, taken, after):
+async def test_modes(*, wire, new_account, withheld, overdraft, mode, asked, taken, after):
     account_id = new_account()
     await wire.do("CreateAccount", account_id=account_id)
-    if held:
-        await grant(wire, account_id, held)
+    if withheld:
+        await grant(wire, account_id, withheld)
     limit = {"overdraft_limit_microcredits": overdraft * CREDIT, "reason": "credit line"}
     await wire.do("SetOverdraftLimit", account_id=account_id, **limit)
     version = (await wire.call("GetBalance", account_id=account_id)).balance.account_version
@@ -68,14 +68,14 @@ async def test_modes(*, wire, new_account, held, overdraft, mode, asked, taken, 
         refused = await wire.error("DeductCredits", **fields)
         assert told(refused) == SHORT
         owable = {REJECT: overdraft, ALLOW_DEBT: max(overdraft, 10_000)}[mode]
-        figures = {"available": held, "required": asked, "shortfall": asked - held - owable}
+        figures = {"available": withheld, "required": asked, "shortfall": asked - withheld - owable}
         figures |= {"debt_max": owable} if mode == ALLOW_DEBT else {}
         assert refused.metadata == {f"{name}_microcredits": str(figure * CREDIT) for name, figure in figures.items()}
     else:
         done = await wire.call("DeductCredits", **fields)
         assert done.deducted_microcredits == taken * CREDIT
         assert done.transaction_id
-        assert sum(draw.amount_microcredits for draw in done.draws) == min(held, taken) * CREDIT
+        assert sum(draw.amount_microcredits for draw in done.draws) == min(withheld, taken) * CREDIT
     assert await shown(wire, account_id) == after
     moved = (await wire.call("GetBalance", account_id=account_id)).balance.account_version - version
     assert moved == (0 if taken is None else 1)

@@ -139,12 +139,12 @@ async def test_a_batch_that_is_called_off_takes_back_what_has_not_begun_and_no_m
     environment, edge = stack.service.environment, stack.service.server.edge
     begun, go, write = asyncio.Event(), asyncio.Event(), environment.store.write
 
-    async def held(work):
+    async def withheld(work):
         begun.set()
         await go.wait()
         return await write(work)
 
-    monkeypatch.setattr(environment.writer, "_store", SimpleNamespace(write=held))
+    monkeypatch.setattr(environment.writer, "_store", SimpleNamespace(write=withheld))
     hasty = asyncio.ensure_future(wire.bytes_call("BatchDeductCredits", request.SerializeToString()))
     async with asyncio.timeout(ANSWERED_WITHIN_S):
         await begun.wait()

@@ -3,11 +3,11 @@
 import pytest
 import pytest_asyncio
 from event_changes import changed
-from held_back import held_back
 from lasting_stripe import hasty, lasting_stripe
 from prepaid.billing.v1.purchases_pb2 import PURCHASE_STATUS_COMPLETED as COMPLETED
 from prepaid.billing.v1.referrals_pb2 import REFERRAL_STATE_CLOSED, REFERRAL_STATE_QUALIFIED, REFERRAL_STATE_REWARDED
 from stack import CREDIT, running_stack
+from webhooks_withheld import webhooks_withheld
 from wire import Wire
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -66,10 +66,10 @@ async def test_a_resumed_purchase_says_to_stripe_what_it_said_first(lasting, tmp
         assert bool(sessions[0]["allow_promotion_codes"]) is (CODES_ON.items() <= before.items()), what
 
 
-async def paid_event(held, account_id):
+async def paid_event(withheld, account_id):
     """A purchase, and the event that tells of its payment, which nobody delivered yet."""
-    purchase = await held.paid_checkout(account_id, granted=0)
-    [event] = await held.events(PAID)
+    purchase = await withheld.paid_checkout(account_id, granted=0)
+    [event] = await withheld.events(PAID)
     return purchase, event
 
 
@@ -77,8 +77,8 @@ async def paid_event(held, account_id):
     ("opened_with", "paid_with", "outcome"), [(CODES_ON, CODES_OFF, "PROCESSED"), (CODES_OFF, CODES_ON, "QUARANTINED")]
 )
 async def test_a_promotion_code_counts_where_the_page_took_one(database, opened_with, paid_with, outcome):
-    async with held_back(database.url, **opened_with) as held:
-        purchase, event = await paid_event(held, "acme")
+    async with webhooks_withheld(database.url, **opened_with) as withheld:
+        purchase, event = await paid_event(withheld, "acme")
     event = changed(event, 1, "total_details.amount_discount", 400)
     event["data"]["object"]["amount_total"] = 600
     async with running_stack(database.url, **paid_with) as stack, Wire(stack.service.address) as wire:
@@ -88,8 +88,8 @@ async def test_a_promotion_code_counts_where_the_page_took_one(database, opened_
 
 
 async def test_what_was_sold_is_granted_whatever_the_catalogue_sells_by_then(database, tmp_path):
-    async with held_back(database.url) as held:
-        purchase, event = await paid_event(held, "acme")
+    async with webhooks_withheld(database.url) as withheld:
+        purchase, event = await paid_event(withheld, "acme")
     dear = catalog_file(tmp_path / "dear.toml", currency="eur", sold=7, price=9_900)
     async with running_stack(database.url, **dear) as stack, Wire(stack.service.address) as wire:
         assert await wire.deliver(event) == "PROCESSED"
@@ -110,11 +110,11 @@ LARGE = {"BILLING_REFERRAL_BONUS_CREDITS": "700", "BILLING_REFERRAL_PURCHASE_MIN
     ],
 )
 async def test_a_referral_is_decided_by_the_terms_of_its_purchase(*, database, opened_with, paid_with, state, bonus, delay_s):
-    async with held_back(database.url, **opened_with) as held:
-        await held.wire.do("CreateAccount", account_id="referrer")
-        code = (await held.wire.call("GetReferral", account_id="referrer")).referral_code
-        await held.wire.do("ApplyReferral", account_id="acme", referral_code=code)
-        purchase, event = await paid_event(held, "acme")
+    async with webhooks_withheld(database.url, **opened_with) as withheld:
+        await withheld.wire.do("CreateAccount", account_id="referrer")
+        code = (await withheld.wire.call("GetReferral", account_id="referrer")).referral_code
+        await withheld.wire.do("ApplyReferral", account_id="acme", referral_code=code)
+        purchase, event = await paid_event(withheld, "acme")
     async with running_stack(database.url, **paid_with) as stack, Wire(stack.service.address) as wire:
         assert await wire.deliver(event) == "PROCESSED"
         complete_time = (await wire.call("GetPurchase", purchase_id=purchase.purchase_id)).purchase.complete_time
@@ -131,13 +131,13 @@ async def test_a_referral_is_decided_by_the_terms_of_its_purchase(*, database, o
 
 async def test_the_cap_of_a_referrer_is_the_purchases(database):
     """One bonus was allowed when both pages were opened; that there is no limit by the time of payment changes nothing."""
-    async with held_back(database.url, BILLING_REFERRAL_REWARDS_MAX="1") as held:
-        await held.wire.do("CreateAccount", account_id="referrer")
-        code = (await held.wire.call("GetReferral", account_id="referrer")).referral_code
+    async with webhooks_withheld(database.url, BILLING_REFERRAL_REWARDS_MAX="1") as withheld:
+        await withheld.wire.do("CreateAccount", account_id="referrer")
+        code = (await withheld.wire.call("GetReferral", account_id="referrer")).referral_code
         events = []
         for account_id in ("first", "second"):
-            await held.wire.do("ApplyReferral", account_id=account_id, referral_code=code)
-            events.append((await paid_event(held, account_id))[1])
+            await withheld.wire.do("ApplyReferral", account_id=account_id, referral_code=code)
+            events.append((await paid_event(withheld, account_id))[1])
     async with running_stack(database.url) as stack, Wire(stack.service.address) as wire:
         for event in events:
             assert await wire.deliver(event) == "PROCESSED"
@@ -147,8 +147,8 @@ async def test_the_cap_of_a_referrer_is_the_purchases(database):
 
 async def test_a_purchase_of_an_older_program_goes_by_todays_settings(database):
     """Its row keeps no terms."""
-    async with held_back(database.url, **CODES_OFF) as held:
-        purchase, event = await paid_event(held, "acme")
+    async with webhooks_withheld(database.url, **CODES_OFF) as withheld:
+        purchase, event = await paid_event(withheld, "acme")
 
         def forget():
             from billing_service.storage.purchase_rows import PURCHASES, read_purchase
@@ -157,7 +157,7 @@ async def test_a_purchase_of_an_older_program_goes_by_todays_settings(database):
             row.terms = ""
             yield from PURCHASES.replace(row)
 
-        await held.stack.service.environment.store.write(forget)
+        await withheld.stack.service.environment.store.write(forget)
     event = changed(event, 1, "total_details.amount_discount", 400)
     event["data"]["object"]["amount_total"] = 600
     async with running_stack(database.url, **CODES_ON) as stack, Wire(stack.service.address) as wire:

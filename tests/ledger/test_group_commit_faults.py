@@ -7,7 +7,7 @@ import pytest
 from databases import connect_to
 from ledger_setup import deduction, open_account
 from patience import PATIENCE_S
-from wrapped_stores import FailingStore, GatedStore, HeldStore, WrappedStore
+from wrapped_stores import FailingStore, GatedStore, PausedStore, WrappedStore
 
 from billing_service.domain.refusals import Failure, Reason, Refusal, conflict, storage_unavailable
 from billing_service.ledger.operations import Answer
@@ -130,13 +130,13 @@ async def test_a_batch_that_conflicts_is_posted_account_by_account(open_writer, 
 async def test_what_comes_later_never_overtakes_what_is_posted_by_itself(open_writer, store, clock, ids):
     """Neither of the same account, nor does it keep another account's waiting."""
     await open_account(store, "beta", clock=clock, ids=ids, microcredits=10)
-    held = HeldStore(store)
-    writer = open_writer(FailingStore(held, conflict(), times=1), batch_max=2)
+    withheld = PausedStore(store)
+    writer = open_writer(FailingStore(withheld, conflict(), times=1), batch_max=2)
     begun = [writer.submit(deduction("acme", 1, f"k{number}")) for number in range(7)]
     assert not (await writer.submit(deduction("beta", 1, "k"))).replayed
-    held.gate.set()
+    withheld.gate.set()
     assert [answer.reply.partition(b" ")[2] for answer in await asyncio.gather(*begun)] == [b"took 1 left %d" % (99 - n) for n in range(7)]
-    assert held.writes == 5  # four of acme's, none larger than a batch
+    assert withheld.writes == 5  # four of acme's, none larger than a batch
 
 
 async def test_a_conflict_that_lasts_is_told_and_the_key_stays_free(open_writer, store):

@@ -34,7 +34,7 @@ class GatedStore(WrappedStore):
         return await super().write(work)
 
 
-class HeldStore(WrappedStore):
+class PausedStore(WrappedStore):
     """The first write goes on when the gate opens; those after it do not wait."""
 
     def __init__(self, store):

@@ -9,9 +9,9 @@ from contextlib import AsyncExitStack, asynccontextmanager, closing
 import pytest
 from alert_rules import check
 from billing_client.errors import BillingError, StripeKeyRefused
-from held_back import NEVER_S, HeldBack
 from patience import PATIENCE_S
 from stack import WEBHOOK_SECRET
+from webhooks_withheld import NEVER_S, WebhooksWithheld
 from wire import signature
 
 from webhook_gateway.config import GatewayConfig
@@ -24,22 +24,22 @@ OTHER_SECRET = "whsec_" + "of-somebody-else-0123"
 
 
 @pytest.fixture
-def held(watched, database):
+def withheld(watched, database):
     """A running product whose events the test delivers itself."""
 
     @asynccontextmanager
     async def run(**settings):
         async with watched(database.url, **settings) as running:
             await running.stack.control("switches", {"delay_s": NEVER_S})
-            yield running, HeldBack(running.stack, running.wire)
+            yield running, WebhooksWithheld(running.stack, running.wire)
 
     return run
 
 
-async def paid(held):
+async def paid(withheld):
     """A purchase that was paid, and the event that says so, delivered to nobody yet."""
-    purchase = await held.paid_checkout("alice", granted=0)
-    (event,) = await held.events(COMPLETED)
+    purchase = await withheld.paid_checkout("alice", granted=0)
+    (event,) = await withheld.events(COMPLETED)
     return purchase, event
 
 
@@ -56,8 +56,8 @@ async def post(running, event, secret=WEBHOOK_SECRET):
     return (await running.stack.http.post(f"{running.stack.gateway_url}/webhooks/stripe", content=payload, headers=headers)).status_code
 
 
-async def test_an_event_that_says_something_else_than_was_sold(held, tmp_path):
-    async with held() as (running, stripe):
+async def test_an_event_that_says_something_else_than_was_sold(withheld, tmp_path):
+    async with withheld() as (running, stripe):
         before = running.scrape()
         _, event = await paid(stripe)
         event["data"]["object"]["amount_subtotal"] += 1
@@ -66,8 +66,8 @@ async def test_an_event_that_says_something_else_than_was_sold(held, tmp_path):
 
 
 @pytest.mark.unchecked_ledger
-async def test_an_event_that_could_not_be_processed(held, database, tmp_path):
-    async with held() as (running, stripe):
+async def test_an_event_that_could_not_be_processed(withheld, database, tmp_path):
+    async with withheld() as (running, stripe):
         before = running.scrape()
         _, event = await paid(stripe)
         with closing(sqlite3.connect(database.path)) as connection:
@@ -78,8 +78,8 @@ async def test_an_event_that_could_not_be_processed(held, database, tmp_path):
         check(tmp_path, before, running.scrape(), fired=fired)
 
 
-async def test_credits_that_came_late(held, database, tmp_path):
-    async with held() as (running, stripe):
+async def test_credits_that_came_late(withheld, database, tmp_path):
+    async with withheld() as (running, stripe):
         before = running.scrape()
         purchase, event = await paid(stripe)
         with closing(sqlite3.connect(database.path)) as connection:
@@ -91,10 +91,10 @@ async def test_credits_that_came_late(held, database, tmp_path):
         check(tmp_path, before, running.scrape(), fired=["BillingPaymentCreditedLate", "BillingPurchaseSlow"])
 
 
-async def test_money_without_credits(held, monkeypatch, tmp_path):
+async def test_money_without_credits(withheld, monkeypatch, tmp_path):
     """As at an endpoint that lacks checkout.session.*: the payment is told, and nothing else."""
     monkeypatch.setattr("billing_service.jobs.start.PAID_PURCHASES_INTERVAL_S", 0.05)
-    async with held() as (running, stripe):
+    async with withheld() as (running, stripe):
         before = running.scrape()
         purchase = await stripe.paid_checkout("alice", granted=0)
         (event,) = await stripe.events("payment_intent.succeeded")
@@ -108,8 +108,8 @@ async def test_money_without_credits(held, monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["charge.dispute.created", "radar.early_fraud_warning.created"])
-async def test_a_payment_that_is_disputed(held, tmp_path, kind):
-    async with held() as (running, stripe):
+async def test_a_payment_that_is_disputed(withheld, tmp_path, kind):
+    async with withheld() as (running, stripe):
         purchase, event = await paid(stripe)
         assert await stripe.wire.deliver(event) == "PROCESSED"
         before = running.scrape()
@@ -121,8 +121,8 @@ async def test_a_payment_that_is_disputed(held, tmp_path, kind):
         assert (await stripe.ends("alice", purchase))["available"] == 1_000
 
 
-async def test_checkouts_that_were_abandoned(held, tmp_path):
-    async with held() as (running, stripe):
+async def test_checkouts_that_were_abandoned(withheld, tmp_path):
+    async with withheld() as (running, stripe):
         before = running.scrape()
         for number in range(11):
             made = (await running.wire.do("CreatePurchase", account_id=f"account-{number}", package_code="starter")).purchase
@@ -135,8 +135,8 @@ async def test_checkouts_that_were_abandoned(held, tmp_path):
         check(tmp_path, before, running.scrape(), fired=["BillingCheckoutsAbandoned"])
 
 
-async def test_stripe_that_errs(held, tmp_path):
-    async with held() as (running, _):
+async def test_stripe_that_errs(withheld, tmp_path):
+    async with withheld() as (running, _):
         before = running.scrape()
         await running.stack.control("faults", {"kind": "error", "count": 100, "method": "POST"})
         for number in range(12):
@@ -146,8 +146,8 @@ async def test_stripe_that_errs(held, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["unauthenticated", "forbidden"])
-async def test_stripe_that_refuses_the_key(held, tmp_path, kind):
-    async with held() as (running, _):
+async def test_stripe_that_refuses_the_key(withheld, tmp_path, kind):
+    async with withheld() as (running, _):
         before = running.scrape()
         await running.stack.control("faults", {"kind": kind, "count": 2, "method": "POST"})
         with pytest.raises(StripeKeyRefused):
@@ -155,8 +155,8 @@ async def test_stripe_that_refuses_the_key(held, tmp_path, kind):
         check(tmp_path, before, running.scrape(), fired=["BillingStripeKeyRefused"])
 
 
-async def test_an_event_that_was_forged_with_the_gateways_key(held, tmp_path):
-    async with held() as (running, stripe):
+async def test_an_event_that_was_forged_with_the_gateways_key(withheld, tmp_path):
+    async with withheld() as (running, stripe):
         before = running.scrape()
         _, event = await paid(stripe)
         with pytest.raises(BillingError):
@@ -164,23 +164,23 @@ async def test_an_event_that_was_forged_with_the_gateways_key(held, tmp_path):
         check(tmp_path, before, running.scrape(), fired=["BillingForgedEvents"])
 
 
-async def test_events_that_were_forged(held, tmp_path):
-    async with held() as (running, _):
+async def test_events_that_were_forged(withheld, tmp_path):
+    async with withheld() as (running, _):
         before = running.scrape()
         assert {await post(running, {"id": f"evt_{number}"}, OTHER_SECRET) for number in range(7)} == {400}
         check(tmp_path, before, running.scrape(), fired=["WebhookSignaturesRefused"], quiet=["WebhookFailures"])
 
 
-async def test_a_gateway_without_a_key(held, tmp_path):
-    async with held(BILLING_AUTH="keys") as (running, _):
+async def test_a_gateway_without_a_key(withheld, tmp_path):
+    async with withheld(BILLING_AUTH="keys") as (running, _):
         before = running.scrape()
         event = {"id": "evt_1", "object": "event", "type": "x.y", "created": int(time.time()), "livemode": False, "data": {"object": {}}}
         assert await post(running, event) == 503
         check(tmp_path, before, running.scrape(), fired=["WebhookKeyRefused", "WebhookFailures"])
 
 
-async def test_senders_that_never_end(held, tmp_path):
-    async with held() as (running, _), AsyncExitStack() as open_connections:
+async def test_senders_that_never_end(withheld, tmp_path):
+    async with withheld() as (running, _), AsyncExitStack() as open_connections:
         before = running.scrape()
         slow = GatewayConfig(secrets=(WEBHOOK_SECRET,), receive_timeout_s=0.1)
         url = await open_connections.enter_async_context(serve_gateway(slow))

@@ -4,8 +4,8 @@ import json
 import re
 
 import pytest
-from held_back import NEVER_S, HeldBack
 from stack import CREDIT
+from webhooks_withheld import NEVER_S, WebhooksWithheld
 
 from billing_service.storage.store import ConflictError
 
@@ -46,10 +46,10 @@ async def test_repeats_are_counted_by_response(watched, database):
 async def test_a_purchase_is_counted_once_though_its_unit_ran_again(watched, database, monkeypatch):
     async with watched(database.url) as running:
         await running.stack.control("switches", {"delay_s": NEVER_S})
-        held = HeldBack(running.stack, running.wire)
+        withheld = WebhooksWithheld(running.stack, running.wire)
         before = running.scrape()
-        await held.paid_checkout("alice", granted=0)
-        (event,) = await held.events(COMPLETED)
+        await withheld.paid_checkout("alice", granted=0)
+        (event,) = await withheld.events(COMPLETED)
         store, runs = running.stack.service.environment.store, []
 
         def twice(work):
@@ -64,7 +64,7 @@ async def test_a_purchase_is_counted_once_though_its_unit_ran_again(watched, dat
 
         write = store.write
         monkeypatch.setattr(store, "write", lambda work: write(twice(work)))
-        assert [await held.wire.deliver(event) for _ in range(2)] == ["PROCESSED", "DUPLICATE"]
+        assert [await withheld.wire.deliver(event) for _ in range(2)] == ["PROCESSED", "DUPLICATE"]
         after = running.scrape()
         assert len(runs) == 3
         assert counted(before, after, "billing_stripe_events_total") == {

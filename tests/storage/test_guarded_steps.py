@@ -11,7 +11,7 @@ from raw_units import outside
 
 from billing_service.domain.refusals import Failure, Reason
 from billing_service.storage.key_rows import INSERT as INSERT_KEYS
-from billing_service.storage.ledger_rows import HOLD_ACCOUNTS, UPDATE_ACCOUNTS
+from billing_service.storage.ledger_rows import LOCK_UNCHANGED_ACCOUNTS, UPDATE_ACCOUNTS
 from billing_service.storage.postgres_session import LOCK_TIMEOUT_MS
 from billing_service.storage.sqlite_statements import ROWS_MAX, SqliteStatements
 from billing_service.storage.statements import Guarded, Together
@@ -36,7 +36,7 @@ def guarded(beliefs, keys, *, runs=None):
             runs.append(None)
         accounts = [(*row, row[1] + 1, f"txn_{row[0]}", b"x", 0, 0, 0) for row in beliefs]
         spent = [("acme", key, "tests/Guarded", b"f", b"reply", "", 1) for key in keys]
-        answer = yield Guarded((UPDATE_ACCOUNTS.many(accounts), INSERT_KEYS.many(spent)), HOLD_ACCOUNTS.many(beliefs))
+        answer = yield Guarded((UPDATE_ACCOUNTS.many(accounts), INSERT_KEYS.many(spent)), LOCK_UNCHANGED_ACCOUNTS.many(beliefs))
         assert answer is None
         return "done"
 

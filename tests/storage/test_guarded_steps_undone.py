@@ -11,7 +11,7 @@ from raw_units import outside, read_unit, write_unit
 
 from billing_service.domain.refusals import Failure, Reason
 from billing_service.storage.key_rows import INSERT as INSERT_KEYS
-from billing_service.storage.ledger_rows import HOLD_ACCOUNTS, TURN_LOTS, UPDATE_ACCOUNTS, UPDATE_LOTS
+from billing_service.storage.ledger_rows import LOCK_UNCHANGED_ACCOUNTS, TURN_LOTS, UPDATE_ACCOUNTS, UPDATE_LOTS
 from billing_service.storage.statements import Guarded
 
 STATE = "SELECT (SELECT sum(version) FROM accounts), (SELECT count(*) FROM idempotency_keys)"
@@ -35,7 +35,7 @@ def guarded(name, *beside):
     def work():
         believed = (name, 0, "", 0, 0, -1)
         moved = UPDATE_ACCOUNTS.many([(*believed, 1, f"txn_{name}", b"x", 0, 0, 0)])
-        yield Guarded((moved, *beside), HOLD_ACCOUNTS.many([believed]))
+        yield Guarded((moved, *beside), LOCK_UNCHANGED_ACCOUNTS.many([believed]))
         return "done"
 
     return work
@@ -61,7 +61,7 @@ async def test_rows_that_are_only_held_are_compared_too(store, database):
     """Where rows are locked, what is believed of them counts by itself, also of those that no write changes."""
 
     def work():
-        yield Guarded((spent("k"),), HOLD_ACCOUNTS.many([(NAMES[0], 0, "", 0, 0, -1), (NAMES[1], 0, "", 1, 0, -1)]))
+        yield Guarded((spent("k"),), LOCK_UNCHANGED_ACCOUNTS.many([(NAMES[0], 0, "", 0, 0, -1), (NAMES[1], 0, "", 1, 0, -1)]))
 
     with pytest.raises(Failure) as caught:
         await store.write(work)

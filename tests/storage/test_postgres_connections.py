@@ -22,7 +22,7 @@ from billing_service.storage.store import StaleError
 
 pytestmark = pytest.mark.parametrize("store_name", ["postgresql"])
 
-HOLD = compile_statement(ledger_rows.HOLD_ACCOUNTS, postgresql_dialect()).sql
+LOCK = compile_statement(ledger_rows.LOCK_UNCHANGED_ACCOUNTS, postgresql_dialect()).sql
 READ_BATCH = compile_statement(batch_rows.READ_BATCH, postgresql_dialect()).sql
 MANY_ACCOUNTS = """
 INSERT INTO accounts SELECT 'many ' || number, 0, '', '', 0, 0, 0, 0, 0, 0, -1 FROM generate_series(1, 20000) AS number
@@ -189,12 +189,12 @@ async def test_a_plan_that_was_made_for_a_tiny_table_does_not_outlive_an_import(
     await open_account(store, "acme", clock=clock, ids=ids)
     await analyze(connections)
     by_key = "Index Cond: (account_id = anon_1.old_account_id)"
-    assert by_key not in await plan(connections, HOLD), "the danger that this test is about is gone"
+    assert by_key not in await plan(connections, LOCK), "the danger that this test is about is gone"
     async with connections.acquire() as connection:
         await connection.execute(MANY_ACCOUNTS)
-    assert by_key not in await plan(connections, HOLD)
+    assert by_key not in await plan(connections, LOCK)
     connections._monotonic.now += PLANS_KEPT_S + 1
-    assert by_key in await plan(connections, HOLD)
+    assert by_key in await plan(connections, LOCK)
 
 
 async def meet(connections):

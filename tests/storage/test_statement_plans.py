@@ -15,7 +15,7 @@ from billing_service.storage.statements import Statement, compile_statement, pos
 
 FEW_ROWS = {"api_keys", "ix_api_keys_caller"}
 """There is a limit to them."""
-POSTGRES_ALONE = {"ledger_rows.HOLD_ACCOUNTS"}
+POSTGRES_ALONE = {"ledger_rows.LOCK_UNCHANGED_ACCOUNTS"}
 UNPLANNED = {"access_rows.LOCK_KEYS"}
 """It locks a table."""
 FILTERED = {

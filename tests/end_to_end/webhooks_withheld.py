@@ -11,7 +11,7 @@ PENDING_REFUND_CARD = "4000000000007726"
 
 
 @dataclass
-class HeldBack:
+class WebhooksWithheld:
     """A running product and the events that nobody delivered yet."""
 
     stack: object
@@ -64,9 +64,9 @@ class HeldBack:
 
 
 @asynccontextmanager
-async def held_back(database_url, **settings):
+async def webhooks_withheld(database_url, **settings):
     async with running_stack(database_url, **settings) as stack, Wire(stack.service.address) as wire:
         await stack.control("switches", {"delay_s": NEVER_S})
-        yield HeldBack(stack, wire)
+        yield WebhooksWithheld(stack, wire)
         report = await stack.client.verify_ledger()
         assert not report.differences, report.differences
