@@ -25,7 +25,7 @@ from billing_service.api.stripe_events import StripeEvents
 from billing_service.api.tls import TlsFiles
 from billing_service.catalogs import DEFAULT, load_catalog
 from billing_service.clock import TimeOrderedIds, system_clock_us
-from billing_service.commands.api_keys import find_key
+from billing_service.commands.api_keys import find_api_key
 from billing_service.commands.deployment import ensure_deployment, new_deployment
 from billing_service.commands.environment import Environment, PurchaseTerms
 from billing_service.domain.amounts import MICROCREDITS_PER_CREDIT
@@ -245,7 +245,7 @@ def _authenticator(settings: Settings, store: Store, note_use: Callable[[str, in
         return LocalAuthenticator()
     return CallerAuthenticator(
         pepper=_pepper(settings),
-        find_key=partial(find_key, store),
+        find_api_key=partial(find_api_key, store),
         note_use=note_use,
         now_us=system_clock_us,
         certificate_callers=settings.certificate_callers,

@@ -86,15 +86,15 @@ class CallerAuthenticator:
         self,
         *,
         pepper: bytes,
-        find_key: Callable[[str], Awaitable[StoredKey | None]],
+        find_api_key: Callable[[str], Awaitable[StoredKey | None]],
         note_use: Callable[[str, int], None],
         now_us: Callable[[], int],
         certificate_callers: Mapping[str, frozenset[Scope]] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`find_key` reads a key by its id; `note_use(key_id, when_us)` must return at once; `now_us` is the wall clock."""
+        """`find_api_key` reads a key by its id; `note_use(key_id, when_us)` must return at once; `now_us` is the wall clock."""
         self._pepper = pepper
-        self._find_key = find_key
+        self._find_key = find_api_key
         self._note_use = note_use
         self._now_us = now_us
         self._monotonic = monotonic

@@ -8,7 +8,7 @@ import orjson
 
 from billing_service.clock import ClockUs, TimeOrderedIds
 from billing_service.commands.environment import Environment
-from billing_service.commands.unit import Request, Unit, audit, spend_key, spent_key
+from billing_service.commands.unit import Request, Unit, audit, find_key, record_key
 from billing_service.domain.api_keys import ENTROPY_BYTES, NewKey, Scope, StoredKey, hash_key, make_key
 from billing_service.domain.refusals import Reason, Refusal, invalid_field
 from billing_service.ledger.operations import Answer
@@ -51,14 +51,14 @@ async def create_api_key(environment: Environment, command: CreateApiKey) -> Ans
     def work() -> Work[Answer]:
         yield from lock_keys()
         unit = Unit(environment, {}, environment.clock_us())
-        stored = yield from spent_key(command.request.key)
+        stored = yield from find_key(command.request.key)
         if stored is not None:
             assert stored.reply is not None
             return Answer(stored.reply, replayed=True)
         row = yield from add_key(
             new, environment.api_key_pepper, command.caller, command.scopes, now_us=unit.now_us, expire_time_us=command.expire_time_us
         )
-        yield from spend_key(unit, command.request.key, command.encode(row, ""))
+        yield from record_key(unit, command.request.key, command.encode(row, ""))
         yield from audit(unit, command.request.caller, "", {"key_id": row.key_id, "caller": row.caller, "scopes": row.scopes})
         return Answer(command.encode(row, new.text), replayed=False)
 
@@ -113,7 +113,7 @@ async def revoke_api_key(environment: Environment, request: Request, key_id: str
     def work() -> Work[Answer]:
         yield from lock_keys()
         unit = Unit(environment, {}, environment.clock_us())
-        stored = yield from spent_key(request.key)
+        stored = yield from find_key(request.key)
         if stored is not None:
             assert stored.reply is not None
             return Answer(stored.reply, replayed=True)
@@ -121,14 +121,14 @@ async def revoke_api_key(environment: Environment, request: Request, key_id: str
         if row is None:
             raise Refusal(Reason.API_KEY_NOT_FOUND, "there is no such API key", metadata={"key_id": key_id})
         reply = encode(row)
-        yield from spend_key(unit, request.key, reply)
+        yield from record_key(unit, request.key, reply)
         yield from audit(unit, request.caller, "", {"key_id": key_id})
         return Answer(reply, replayed=False)
 
     return await environment.store.write(work)
 
 
-async def find_key(store: Store, key_id: str) -> StoredKey | None:
+async def find_api_key(store: Store, key_id: str) -> StoredKey | None:
     row = await store.read(lambda: read_key(key_id))
     return None if row is None else stored_key(row)
 

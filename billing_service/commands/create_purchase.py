@@ -9,7 +9,7 @@ import structlog
 from billing_service.commands.customers import ensure_customer, forget_customer, stripe_failed, stripe_refused
 from billing_service.commands.environment import Environment
 from billing_service.commands.sale_terms import terms_of, todays_terms
-from billing_service.commands.unit import Request, Unit, answer_begun, audit, begin, spend_key, spent_key
+from billing_service.commands.unit import Request, Unit, answer_begun, audit, begin, find_key, record_key
 from billing_service.domain.catalog import PurchaseItem
 from billing_service.domain.deployment import MarkKind
 from billing_service.domain.purchases import PurchaseNews, PurchaseStatus, may_be_opened, next_status
@@ -102,7 +102,7 @@ def _begin(environment: Environment, command: CreatePurchase) -> Work[Purchase |
     )
     yield from PURCHASES.add(purchase)
     yield from claim_reference(purchase.purchase_id, purchase.account_id, purchase.purchase_id)
-    yield from spend_key(unit, request.key, None, purchase.purchase_id)
+    yield from record_key(unit, request.key, None, purchase.purchase_id)
     detail = {"purchase_id": purchase.purchase_id, "package_code": item.package_code, "amount_minor": item.amount_minor}
     yield from audit(unit, request.caller, command.account_id, detail)
     return purchase
@@ -193,7 +193,7 @@ def _open(
     environment: Environment, request: Request, encode: Callable[[Purchase], bytes], purchase_id: str, session: CheckoutSession
 ) -> Work[Answer]:
     unit = yield from begin(environment, [request.key.account_id])
-    stored = yield from spent_key(request.key)
+    stored = yield from find_key(request.key)
     if stored is not None and stored.resource_id == purchase_id and stored.reply is not None:
         return Answer(stored.reply, replayed=True)
     purchase = yield from read_purchase(request.key.account_id, purchase_id)
@@ -215,7 +215,7 @@ def _open(
 
 def _give_up(environment: Environment, request: Request, purchase_id: str) -> Work[None]:
     yield from begin(environment, [request.key.account_id])
-    stored = yield from spent_key(request.key)
+    stored = yield from find_key(request.key)
     purchase = yield from read_purchase(request.key.account_id, purchase_id)
     if purchase is None or stored is None or stored.reply is not None or stored.resource_id != purchase_id:
         return

@@ -13,7 +13,7 @@ from billing_service.commands.environment import Environment
 from billing_service.commands.get_purchase import purchase_by_id
 from billing_service.commands.refund_news import RefundNews, apply_refund_news, carries_mark, status_of_ours
 from billing_service.commands.reversals import follow_money, money_gone, purchase_accounts, purchase_lot
-from billing_service.commands.unit import Request, Unit, answer_begun, audit, begin, spend_key, spent_key
+from billing_service.commands.unit import Request, Unit, answer_begun, audit, begin, find_key, record_key
 from billing_service.domain.account import Balance
 from billing_service.domain.currencies import require_step, round_down_to_step
 from billing_service.domain.deployment import MarkKind
@@ -103,7 +103,7 @@ class _Begun(NamedTuple):
 def _begin(environment: Environment, command: RefundPurchase, request: Request, seen: Purchase) -> Work[_Begun | Answer]:
     involved = yield from purchase_accounts(seen.account_id)
     unit = yield from begin(environment, involved)
-    stored = yield from spent_key(request.key)
+    stored = yield from find_key(request.key)
     purchase = yield from read_purchase(seen.account_id, seen.purchase_id)
     assert purchase is not None
     if stored is not None:
@@ -143,7 +143,7 @@ def _begin(environment: Environment, command: RefundPurchase, request: Request, 
     refund.requires_settlement = refund.set_aside > 0
     yield from REFUNDS.replace(refund)
     yield from unit.write()
-    yield from spend_key(unit, request.key, None, refund.refund_id)
+    yield from record_key(unit, request.key, None, refund.refund_id)
     detail = {"refund_id": refund.refund_id, "purchase_id": purchase.purchase_id, "amount_minor": amount, "reason": command.reason}
     yield from audit(unit, request.caller, purchase.account_id, detail)
     return _Begun(purchase, refund, resumed=False)
@@ -239,7 +239,7 @@ def _next_attempt(environment: Environment, seen: Refund) -> Work[Refund]:
 
 def _settle(environment: Environment, command: RefundPurchase, request: Request, begun: Refund, sent: ProviderRefund) -> Work[Answer]:
     unit = yield from begin(environment, (yield from purchase_accounts(begun.account_id)))
-    stored = yield from spent_key(request.key)
+    stored = yield from find_key(request.key)
     if stored is not None and stored.resource_id == begun.refund_id and stored.reply is not None:
         return Answer(stored.reply, replayed=True)
     purchase = yield from read_purchase(begun.account_id, begun.purchase_id)
@@ -255,7 +255,7 @@ def _settle(environment: Environment, command: RefundPurchase, request: Request,
 def _give_back(environment: Environment, request: Request, begun: Refund) -> Work[None]:
     """Stripe said no: the refund failed, its credits come back, and its key is free."""
     unit = yield from begin(environment, (yield from purchase_accounts(begun.account_id)))
-    stored = yield from spent_key(request.key)
+    stored = yield from find_key(request.key)
     if stored is None or stored.reply is not None or stored.resource_id != begun.refund_id:
         return
     purchase = yield from read_purchase(begun.account_id, begun.purchase_id)

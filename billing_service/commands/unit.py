@@ -53,14 +53,14 @@ def begin(environment: Environment, account_ids: Sequence[str], *, make_missing:
     return Unit(environment, accounts, environment.clock_us())
 
 
-def spent_key(key: IdempotencyKey) -> Work[StoredKey | None]:
+def find_key(key: IdempotencyKey) -> Work[StoredKey | None]:
     """The key as it was spent by the same request; None when it is free. To be asked under the account's lock.
     Raises IDEMPOTENCY_KEY_REUSED."""
     stored = (yield from find_keys([key.id])).get(key.id)
     return None if stored is None else key.check(stored)
 
 
-def spend_key(unit: Unit, key: IdempotencyKey, reply: bytes | None, resource_id: str = "") -> Work[None]:
+def record_key(unit: Unit, key: IdempotencyKey, reply: bytes | None, resource_id: str = "") -> Work[None]:
     yield from insert_keys([key_row(key, reply, resource_id, unit.now_us)])
 
 
@@ -68,7 +68,7 @@ def answer_begun(unit: Unit, key: IdempotencyKey, stored: StoredKey | None, repl
     """Keeps the reply of what a call had begun under a key, before it asked Stripe. Where Stripe refused another call with the key meanwhile,
     that freed it, and it is spent again; where yet another call then began something else under it, the key is that one's."""
     if stored is None:
-        yield from spend_key(unit, key, reply, resource_id)
+        yield from record_key(unit, key, reply, resource_id)
     elif stored.resource_id == resource_id:
         yield from answer_key(key.id, reply)
 
@@ -98,12 +98,12 @@ def once(
 ) -> Work[Answer]:
     """Has an effect once for a key: the original reply for a repeat, else the effect's own, stored with it."""
     unit = yield from begin(environment, account_ids, make_missing=make_missing)
-    stored = yield from spent_key(request.key)
+    stored = yield from find_key(request.key)
     if stored is not None:
         assert stored.reply is not None, "a one-step command spends its key together with its reply"
         return Answer(stored.reply, replayed=True)
     reply = yield from effect(unit)
     yield from unit.write()
-    yield from spend_key(unit, request.key, reply)
+    yield from record_key(unit, request.key, reply)
     yield from audit(unit, request.caller, request.key.account_id, detail)
     return Answer(reply, replayed=False)

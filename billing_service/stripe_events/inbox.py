@@ -12,7 +12,7 @@ from billing_client.stripe_signature import SignatureInvalid, verify
 from billing_service.commands.customers import send_contact
 from billing_service.commands.environment import Environment
 from billing_service.commands.figures import FAILED
-from billing_service.commands.unit import Request, Unit, audit, spend_key, spent_key
+from billing_service.commands.unit import Request, Unit, audit, find_key, record_key
 from billing_service.domain.refusals import Reason, Refusal, Refused, invalid_field
 from billing_service.ledger.operations import Answer
 from billing_service.storage.access_rows import lock_keys
@@ -99,7 +99,7 @@ async def replay_event(environment: Environment, command: ReplayEvent) -> Answer
         now = yield from read_event(event_id)
         assert now is not None, "events are never deleted"
         reply = command.encode(now, processed.outcome)
-        yield from spend_key(unit, request.key, reply)
+        yield from record_key(unit, request.key, reply)
         yield from audit(unit, request.caller, "", {"event_id": event_id, "outcome": processed.outcome.value})
         return Answer(reply, replayed=False)
 
@@ -107,7 +107,7 @@ async def replay_event(environment: Environment, command: ReplayEvent) -> Answer
 
 
 def _replayed(request: Request) -> Work[Answer | None]:
-    stored = yield from spent_key(request.key)
+    stored = yield from find_key(request.key)
     if stored is None:
         return None
     assert stored.reply is not None, "the key is spent together with its reply"

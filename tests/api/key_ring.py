@@ -51,7 +51,7 @@ class KeyRing:
     def authenticator(self, **certificate_callers: frozenset[Scope]) -> CallerAuthenticator:
         return CallerAuthenticator(
             pepper=PEPPER,
-            find_key=self.find,
+            find_api_key=self.find,
             note_use=lambda key_id, when: self.uses.append((key_id, when)),
             now_us=lambda: self.now_us,
             monotonic=lambda: self.monotonic,

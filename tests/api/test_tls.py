@@ -49,12 +49,12 @@ def credentials(server_ca: trustme.CA, client_ca: trustme.CA | None = None, name
 
 
 def by_certificate() -> CallerAuthenticator:
-    async def find_key(_key_id):
+    async def find_api_key(_key_id):
         return None
 
     return CallerAuthenticator(
         pepper=b"p" * 32,
-        find_key=find_key,
+        find_api_key=find_api_key,
         note_use=lambda _key_id, _when: None,
         now_us=lambda: 0,
         certificate_callers={"metering.internal": frozenset({Scope.DEDUCT})},

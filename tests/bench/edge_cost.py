@@ -109,7 +109,7 @@ def _key_ring() -> tuple[Authenticator, Context]:
 
     # its clock stands still, so that the key is recognised to the end
     authenticator = CallerAuthenticator(
-        pepper=pepper, find_key=find, note_use=lambda _key_id, _when_us: None, now_us=lambda: 0, monotonic=lambda: 0.0
+        pepper=pepper, find_api_key=find, note_use=lambda _key_id, _when_us: None, now_us=lambda: 0, monotonic=lambda: 0.0
     )
     return authenticator, Context((("user-agent", "bench"), ("authorization", f"Bearer {key.text}")))
 

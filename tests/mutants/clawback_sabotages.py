@@ -188,7 +188,7 @@ CLAWBACKS = (
         "billing_service.commands.unit:answer_begun",
         (
             "if stored is None:\n"
-            "    yield from spend_key(unit, key, reply, resource_id)\n"
+            "    yield from record_key(unit, key, reply, resource_id)\n"
             "elif stored.resource_id == resource_id:\n"
             "    yield from answer_key(key.id, reply)"
         ),

@@ -37,7 +37,7 @@ MONEY = (
         "an event that was replayed by hand keeps no answer",
         "M2",
         "billing_service.stripe_events.inbox:replay_event.note",
-        "yield from spend_key(unit, request.key, reply)",
+        "yield from record_key(unit, request.key, reply)",
         "",
         (f"{RULES}::test_what_changes_nothing_is_answered_once_as_well[sqlite]",),
     ),

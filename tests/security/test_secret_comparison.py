@@ -71,10 +71,10 @@ async def test_a_key_s_hash_is_compared_in_constant_time_known_or_not(compared, 
     key, other = make_key(bytes(ENTROPY_BYTES)), make_key(b"\1" * ENTROPY_BYTES)
     hashed = hash_key(PEPPER, key.text if kept == "right" else other.text)
 
-    async def find_key(key_id):
+    async def find_api_key(key_id):
         return None if kept == "nothing" else StoredKey(key_id, "web", frozenset({Scope.READ}), hashed)
 
-    authenticator = CallerAuthenticator(pepper=PEPPER, find_key=find_key, note_use=lambda *_: None, now_us=lambda: 1)
+    authenticator = CallerAuthenticator(pepper=PEPPER, find_api_key=find_api_key, note_use=lambda *_: None, now_us=lambda: 1)
     if kept == "right":
         assert (await authenticator.authenticate(BearerPeer(key.text))).caller == "web"
     else:
