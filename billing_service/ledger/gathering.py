@@ -108,7 +108,7 @@ class Gatherer(Generic[Question, Reply]):
         for (_, future), reply in zip(batch, replies, strict=True):
             _deliver(future, reply)
 
-    def go_on_beside(self, work: Coroutine[Any, Any, None]) -> None:
+    def run_in_background(self, work: Coroutine[Any, Any, None]) -> None:
         """Runs what answers some of a batch later, while the next batches go on. `close` waits for it."""
         task = asyncio.get_running_loop().create_task(work)
         self._beside.add(task)

@@ -19,7 +19,7 @@ from billing_service.storage.store import Store
 
 log = structlog.get_logger(__name__)
 
-APART_S = 1.0
+ISOLATION_S = 1.0
 """How long an account whose lock could not be had is kept out of batches: it would hold up all others in them."""
 
 GLANCES_MAX = 1
@@ -49,8 +49,8 @@ class LedgerWriter:
         self._judgement = Judgement(clock_us, ids, terms)
         self._gatherer: Gatherer[Deduct, Answer] = Gatherer(self._commit, batch_max=batch_max, wait_s=wait_s)
         self._remembered = RememberedAccounts(monotonic)
-        self._apart_until: dict[str, float] = {}
-        self._apart: dict[str, deque[Waiting]] = {}
+        self._isolated_until: dict[str, float] = {}
+        self._isolated: dict[str, deque[Waiting]] = {}
         """What waits behind what is being posted of one account by itself: in a batch it could overtake that."""
         self.operations = 0
         """Operations posted, refused ones included."""
@@ -65,14 +65,14 @@ class LedgerWriter:
 
     async def _commit(self, operations: Sequence[Deduct]) -> Sequence[Reply]:
         self.operations += len(operations)
-        if not self._apart_until and not self._apart:
+        if not self._isolated_until and not self._isolated:
             return await self._together(operations)
         now = self._monotonic()
-        self._apart_until = {account_id: until for account_id, until in self._apart_until.items() if until > now}
-        apart_ids = self._apart_until.keys() | self._apart.keys()
-        apart = [operation for operation in operations if operation.account_id in apart_ids]
-        replies: dict[int, Reply] = dict(zip(map(id, apart), self._by_account(apart), strict=True))
-        together = [operation for operation in operations if operation.account_id not in apart_ids]
+        self._isolated_until = {account_id: until for account_id, until in self._isolated_until.items() if until > now}
+        isolated_ids = self._isolated_until.keys() | self._isolated.keys()
+        isolated = [operation for operation in operations if operation.account_id in isolated_ids]
+        replies: dict[int, Reply] = dict(zip(map(id, isolated), self._by_account(isolated), strict=True))
+        together = [operation for operation in operations if operation.account_id not in isolated_ids]
         if together:
             replies |= zip(map(id, together), await self._together(together), strict=True)
         return [replies[id(operation)] for operation in operations]
@@ -111,19 +111,19 @@ class LedgerWriter:
         loop = asyncio.get_running_loop()
         replies: list[asyncio.Future[Answer]] = [loop.create_future() for _ in operations]
         for operation, reply in zip(operations, replies, strict=True):
-            waiting = self._apart.get(operation.account_id)
+            waiting = self._isolated.get(operation.account_id)
             if waiting is None:
-                waiting = self._apart[operation.account_id] = deque()
-                self._gatherer.go_on_beside(self._post_apart(operation.account_id, waiting))
+                waiting = self._isolated[operation.account_id] = deque()
+                self._gatherer.run_in_background(self._post_isolated(operation.account_id, waiting))
             waiting.append((operation, reply))
         return list(replies)
 
-    async def _post_apart(self, account_id: str, waiting: deque[Waiting]) -> None:
+    async def _post_isolated(self, account_id: str, waiting: deque[Waiting]) -> None:
         try:
             while waiting:
                 await self._post_group(account_id, [waiting.popleft() for _ in range(min(len(waiting), self._batch_max))])
         finally:
-            del self._apart[account_id]
+            del self._isolated[account_id]
 
     async def _post_group(self, account_id: str, group: list[Waiting]) -> None:
         outcomes: Sequence[Outcome | Exception]
@@ -131,7 +131,7 @@ class LedgerWriter:
             outcomes = await self._post([operation for operation, _ in group])
         except Failure as failure:
             if failure.reason is Reason.CONFLICT:
-                self._apart_until[account_id] = self._monotonic() + APART_S
+                self._isolated_until[account_id] = self._monotonic() + ISOLATION_S
             outcomes = [failure] * len(group)
         except asyncio.CancelledError as error:
             outcomes = [interrupted_inside(error)] * len(group)

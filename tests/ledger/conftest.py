@@ -10,7 +10,7 @@ from billing_service.ledger.writer import LedgerWriter
 
 @pytest.fixture
 def steady():
-    """Time that does not pass by itself: whom a writer distrusts or keeps apart stays so, however slow the machine is."""
+    """Time that does not pass by itself: whom a writer bypasses or isolates stays so, however slow the machine is."""
     return FakeMonotonic()
 
 

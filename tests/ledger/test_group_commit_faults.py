@@ -171,13 +171,13 @@ async def test_an_account_that_another_program_keeps_locked_holds_up_nobody_else
             await stuck
         assert told.value.reason is Reason.CONFLICT
         before = counted.writes
-        apart = writer.submit(deduction("acme", 1, "apart"))
+        isolated = writer.submit(deduction("acme", 1, "isolated"))
         assert not (await writer.submit(deduction("beta", 1, "next"))).replayed
         assert counted.writes == before + 2  # one each, and none for both together
-        assert not apart.done()
+        assert not isolated.done()
     finally:
         await blocker.close()
-    assert not (await apart).replayed
+    assert not (await isolated).replayed
     assert not (await writer.submit(deduction("acme", 1, "stuck"))).replayed
     assert await balance(store) == 98
 

@@ -32,7 +32,7 @@ def workshop():
     with ExitStack() as simulated:
         # Pauses between tries would be real time, and their jitter real chance. An account is kept apart for some hundred steps.
         simulated.enter_context(patch.object(store, "BACKOFF_S", 0.0))
-        simulated.enter_context(patch.object(writer, "APART_S", APART_STEPS * STEP_S))
+        simulated.enter_context(patch.object(writer, "ISOLATION_S", APART_STEPS * STEP_S))
         for module in (streaming, pipeline, call_log):
             simulated.enter_context(patch.object(module, "monotonic", loop_time))
         simulated.enter_context(patch.object(streaming, "IDENTITY_CHECKED_EVERY_S", IDENTITY_STEPS * STEP_S))
