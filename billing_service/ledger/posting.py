@@ -9,7 +9,7 @@ from billing_service.domain.spending.deductions import SpendingTerms
 from billing_service.ledger.keys import IdempotencyKey
 from billing_service.ledger.operations import Answer, Deduct
 from billing_service.ledger.remembered import RememberedAccounts
-from billing_service.storage.batch_rows import glance_batch, lock_batch
+from billing_service.storage.batch_rows import lock_batch, read_batch
 from billing_service.storage.key_rows import INSERT as INSERT_KEYS
 from billing_service.storage.key_rows import KeyId, StoredKey
 from billing_service.storage.ledger_rows import write_accounts, write_believed
@@ -36,24 +36,22 @@ class Posted(NamedTuple):
     """The accounts that changed, as they are now."""
 
 
-def post_batch(operations: Sequence[Deduct], judgement: Judgement, remembered: RememberedAccounts, *, careful: bool) -> Work[Posted]:
+def post_batch(operations: Sequence[Deduct], judgement: Judgement, remembered: RememberedAccounts, *, lock_first: bool) -> Work[Posted]:
     """Posts operations in order. One's refusal never touches its neighbours: it is that one's outcome.
 
     Accounts that are not remembered are read without a lock, with the keys of their operations, and all is written in one guarded step.
-    What was read at this moment may be refused or replayed; what was only remembered may not. `careful` batches lock first and then read:
+    What was read at this moment may be refused or replayed; what was only remembered may not. `lock_first` batches lock first and then read:
     those whose first run was stale.
     """
     account_ids = sorted({operation.account_id for operation in operations})
-    if careful:
+    if lock_first:
         return (yield from _post_locked(account_ids, operations, judgement, remembered))
     accounts = remembered.take(account_ids)
     unknown = [account_id for account_id in account_ids if account_id not in accounts]
     believed = frozenset(accounts)
     spent: dict[KeyId, StoredKey] = {}
     if unknown:
-        read, spent = yield from glance_batch(
-            unknown, [operation.key.id for operation in operations if operation.account_id not in believed]
-        )
+        read, spent = yield from read_batch(unknown, [operation.key.id for operation in operations if operation.account_id not in believed])
         accounts.update(read)
     batch = _Batch(accounts, spent, judgement)
     outcomes = [batch.post(operation) for operation in operations]

@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 ISOLATION_S = 1.0
 """How long an account whose lock could not be had is kept out of batches: it would hold up all others in them."""
 
-GLANCES_MAX = 1
+OPTIMISTIC_ATTEMPTS_MAX = 1
 """Attempts of a batch without row locks. After that the cache was stale or there is contention: lock first."""
 
 Reply = Outcome | Exception | asyncio.Future[Answer]
@@ -96,7 +96,7 @@ class LedgerWriter:
         def work() -> Work[Posted]:
             nonlocal runs
             runs += 1
-            return post_batch(operations, self._judgement, self._remembered, careful=runs > GLANCES_MAX)
+            return post_batch(operations, self._judgement, self._remembered, lock_first=runs > OPTIMISTIC_ATTEMPTS_MAX)
 
         try:
             posted = await self._store.write(work)

@@ -38,7 +38,7 @@ ROUTES = (
     *refunds.ROUTES,
     *events.ROUTES,
 )
-CLOCK_GLANCE_S = 0.5  # how late a step of an outside clock is noticed
+CLOCK_STEP_S = 0.5  # how late a step of an outside clock is noticed
 
 
 def create_app(config: SandboxConfig) -> web.Application:
@@ -77,6 +77,6 @@ async def _run_clock(sandbox: Sandbox) -> None:
         changed.clear()
         until_next_s = sandbox.run_due()
         try:
-            await asyncio.wait_for(changed.wait(), None if until_next_s is None else min(until_next_s, CLOCK_GLANCE_S))
+            await asyncio.wait_for(changed.wait(), None if until_next_s is None else min(until_next_s, CLOCK_STEP_S))
         except TimeoutError:
             continue

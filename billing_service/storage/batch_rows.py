@@ -15,7 +15,7 @@ from billing_service.domain.account import Account
 from billing_service.storage.key_rows import FIND, NAMES, KeyId, StoredKey, found_keys, found_keys_sqlite
 from billing_service.storage.ledger_rows import READ_OPEN_LOTS, account_of, lot_of, order_lots
 from billing_service.storage.schema import Bytes, Id, Number, accounts, lots
-from billing_service.storage.statements import Glance, InList, Statement, Work, reading
+from billing_service.storage.statements import InList, Statement, UnlockedRead, Work, reading
 
 _ACCOUNT, _LOT, _KEY = 0, 1, 2
 _NO_TEXT = literal_column("''", type_=Id)
@@ -89,9 +89,9 @@ def lock_batch(account_ids: Sequence[str], wanted: Sequence[KeyId]) -> Work[tupl
     return found, spent
 
 
-def glance_batch(account_ids: Sequence[str], wanted: Sequence[KeyId]) -> Work[tuple[dict[str, Account], dict[KeyId, StoredKey]]]:
+def read_batch(account_ids: Sequence[str], wanted: Sequence[KeyId]) -> Work[tuple[dict[str, Account], dict[KeyId, StoredKey]]]:
     """The same, of one moment and without a lock."""
-    found, spent, _ = _sorted_out((yield Glance(READ_BATCH(account_ids, *zip(*wanted, strict=True)))))
+    found, spent, _ = _sorted_out((yield UnlockedRead(READ_BATCH(account_ids, *zip(*wanted, strict=True)))))
     order_lots(found)
     return found, spent
 

@@ -22,11 +22,11 @@ from billing_service.storage.postgres_session import COMMAND_TIMEOUT_S, confirm,
 from billing_service.storage.statements import (
     Call,
     Compiled,
-    Glance,
     Guarded,
     Kind,
     Statement,
     Together,
+    UnlockedRead,
     Work,
     compile_statement,
     ended,
@@ -127,7 +127,7 @@ class PostgresStore:
                     await self._execute_guarded(connection, wanted)
                     counters.commits += 1
                     return ended(work)
-                if isinstance(wanted, Glance):
+                if isinstance(wanted, UnlockedRead):
                     answer = await self._execute(connection, wanted.call)
                     continue
                 if not begun:

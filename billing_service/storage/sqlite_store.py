@@ -1,7 +1,7 @@
 """The embedded store, through aiosqlite: every connection has a thread.
 
 A unit of work runs as one function in its connection's thread: a hop a statement would cost more than the statement. Only a guarded step,
-where all is decided, and the glances before it run on the event loop; the commit is the thread's.
+where all is decided, and the unlocked reads before it run on the event loop; the commit is the thread's.
 `BEGIN IMMEDIATE` takes the write lock before anything is read, so nothing that was read can be stale when it is written.
 """
 
@@ -21,7 +21,7 @@ from billing_service.storage import failures
 from billing_service.storage.file_lock import FileLock
 from billing_service.storage.journal import JournalWatch
 from billing_service.storage.sqlite_statements import Repeated, SqliteStatements
-from billing_service.storage.statements import Call, Glance, Guarded, Together, Work, ended
+from billing_service.storage.statements import Call, Guarded, Together, UnlockedRead, Work, ended
 from billing_service.storage.store import BEGIN_AND_COMMIT, ConflictError, StaleError, StoreCounters, rerun_on_conflict
 
 T = TypeVar("T")
@@ -69,8 +69,8 @@ class SqliteStore:
     async def _run(self, unit: Work[T]) -> T:
         try:
             wanted = next(unit)
-            while isinstance(wanted, Glance):
-                wanted = unit.send(self._glance(wanted))
+            while isinstance(wanted, UnlockedRead):
+                wanted = unit.send(self._read_unlocked(wanted))
         except StopIteration as end:
             result: T = end.value
             return result
@@ -94,14 +94,14 @@ class SqliteStore:
             for reader in taken:
                 self._readers.put_nowait(reader)
 
-    def _glance(self, glance: Glance) -> Any:
+    def _read_unlocked(self, unlocked_read: UnlockedRead) -> Any:
         """Reads a few rows by their keys here, for the reason given below."""
         self.counters.statements += 1
         self._confirm_file()
         with failures.of_sqlite():
             raw = self._writer._conn  # noqa: SLF001 - nobody else has it while `_writing` is held
             roll_back(raw)
-            return self._execute(raw, glance.call)
+            return self._execute(raw, unlocked_read.call)
 
     async def _write_guarded(self, guarded: Guarded) -> None:
         """Writes here, on the event loop, and commits in the connection's thread. The statements are short and wait for
@@ -192,13 +192,13 @@ class SqliteStore:
         self.counters.commits += 1
 
     def _drive(
-        self, raw: sqlite3.Connection, unit: Work[T], wanted: Call | Together | Glance | Guarded | None, counters: StoreCounters
+        self, raw: sqlite3.Connection, unit: Work[T], wanted: Call | Together | UnlockedRead | Guarded | None, counters: StoreCounters
     ) -> T:
         counters.statements += BEGIN_AND_COMMIT
         try:
             wanted = next(unit) if wanted is None else wanted
             while True:
-                assert not isinstance(wanted, Guarded | Glance), "a guarded unit does nothing else"
+                assert not isinstance(wanted, Guarded | UnlockedRead), "a guarded unit does nothing else"
                 if isinstance(wanted, Together):
                     counters.statements += len(wanted.calls)
                     wanted = unit.send([self._execute(raw, call) for call in wanted.calls])

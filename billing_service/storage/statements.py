@@ -71,7 +71,7 @@ class Together(NamedTuple):
     calls: tuple[Call, ...]
 
 
-class Glance(NamedTuple):
+class UnlockedRead(NamedTuple):
     """A read before a guarded step, outside of any transaction: it locks nothing, and holds what was committed when it began."""
 
     call: Call
@@ -80,7 +80,7 @@ class Glance(NamedTuple):
 class Guarded(NamedTuple):
     """All that a unit of work writes, in one step: writes that must change exactly as many rows as they are given. Where one does not,
     or meets a constraint or somebody's lock, nothing is written and the unit runs again (`StaleError`). It waits for nobody, so what was
-    decided is as old as the step; a store may run it as one statement that is a transaction by itself. Only glances come before it, and
+    decided is as old as the step; a store may run it as one statement that is a transaction by itself. Only unlocked reads come before it, and
     nothing follows it."""
 
     calls: tuple[Call, ...]
@@ -89,7 +89,7 @@ class Guarded(NamedTuple):
     nothing is written."""
 
 
-Work = Generator[Call | Together | Glance | Guarded, Any, T]
+Work = Generator[Call | Together | UnlockedRead | Guarded, Any, T]
 """A unit of work: everything that happens in one transaction, with nothing but the database in between."""
 
 

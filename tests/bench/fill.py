@@ -31,7 +31,7 @@ async def fill(store: Store, accounts: int, transactions: int) -> None:
     encode = calls.deduct_credits(accounts, calls.time_ordered_keys(random), random)
     left = iter(range(transactions))
     while operations := [_operation(encode()) for _ in islice(left, DEDUCTIONS_A_TRANSACTION)]:
-        posted = await store.write(lambda operations=operations: post_batch(operations, judgement, remembered, careful=False))  # type: ignore[misc]
+        posted = await store.write(lambda operations=operations: post_batch(operations, judgement, remembered, lock_first=False))  # type: ignore[misc]
         refused = next((outcome for outcome in posted.outcomes if isinstance(outcome, Refusal)), None)
         if refused is not None:
             raise RuntimeError(f"a deduction of the history was refused: {refused}")

@@ -11,7 +11,7 @@ from sqlalchemy import Delete, Update, false
 
 from billing_service.domain.refusals import Refusal
 from billing_service.operations.verify import verify_ledger
-from billing_service.storage.statements import Glance, Guarded, Statement, Together
+from billing_service.storage.statements import Guarded, Statement, Together, UnlockedRead
 
 pytestmark = pytest.mark.usefixtures("immediate_reruns")
 CALLS_MAX = 5
@@ -51,7 +51,7 @@ class BlindedStore:
                 wanted = unit.send(sent)
             except StopIteration as ended:
                 return ended.value
-            if isinstance(wanted, Glance):
+            if isinstance(wanted, UnlockedRead):
                 sent = yield wanted
                 continue
             calls = wanted.calls if isinstance(wanted, Together | Guarded) else (wanted,)

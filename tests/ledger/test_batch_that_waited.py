@@ -26,10 +26,10 @@ def store_name(request):
     return request.param
 
 
-@pytest.fixture(autouse=True, params=[0, writer_module.GLANCES_MAX], ids=["locked", "glanced at"])
+@pytest.fixture(autouse=True, params=[0, writer_module.OPTIMISTIC_ATTEMPTS_MAX], ids=["locked", "glanced at"])
 def glances_max(request, monkeypatch):
     """Both ways that a batch may go."""
-    monkeypatch.setattr(writer_module, "GLANCES_MAX", request.param)
+    monkeypatch.setattr(writer_module, "OPTIMISTIC_ATTEMPTS_MAX", request.param)
 
 
 @asynccontextmanager

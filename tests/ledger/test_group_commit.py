@@ -88,7 +88,7 @@ async def test_nothing_to_take_is_a_deduction_of_nothing(*, writer, store, clock
     if way == "read":
         monkeypatch.setattr(writer, "_remembered", RememberedAccounts())
     elif way == "locked":
-        monkeypatch.setattr("billing_service.ledger.writer.GLANCES_MAX", 0)
+        monkeypatch.setattr("billing_service.ledger.writer.OPTIMISTIC_ATTEMPTS_MAX", 0)
     commits = store.counters.commits
     operations = [deduction(name, 5, "k", mode=DeductionMode.UP_TO_AVAILABLE) for name in names]
     first = await outcomes([writer.submit(operation) for operation in operations])

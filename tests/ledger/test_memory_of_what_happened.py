@@ -37,7 +37,7 @@ async def test_a_refusal_among_movements_is_not_told_from_memory(writer, store, 
 
 @pytest.mark.parametrize("glances_max", [0, 2], ids=["locked", "glanced at"])
 async def test_a_key_that_was_spent_is_told_before_a_lack_of_credits(open_writer, monkeypatch, glances_max):
-    monkeypatch.setattr(writer_module, "GLANCES_MAX", glances_max)
+    monkeypatch.setattr(writer_module, "OPTIMISTIC_ATTEMPTS_MAX", glances_max)
     first = await open_writer().submit(deduction("acme", 100, "k"))
     writer = open_writer()  # remembers nothing
     again = await writer.submit(deduction("acme", 100, "k"))
@@ -61,7 +61,7 @@ async def test_what_was_not_committed_is_not_remembered(writer, store, monkeypat
 
     with monkeypatch.context() as patched:
         patched.setattr(store, "write", undone)
-        patched.setattr(writer_module, "GLANCES_MAX", 0)  # with locks, the unit ends before its commit
+        patched.setattr(writer_module, "OPTIMISTIC_ATTEMPTS_MAX", 0)  # with locks, the unit ends before its commit
         with pytest.raises(Failure):
             await writer.submit(deduction("acme", 9, "k"))
     answer = await writer.submit(deduction("acme", 9, "k"))

@@ -86,17 +86,17 @@ async def test_refusals_alone_begin_no_transaction(writer, store, clock, ids):
 
 
 async def test_accounts_that_others_change_all_the_time_are_locked_in_the_end(writer, store, clock, ids, monkeypatch):
-    """The glance is out of date when the guarded step comes."""
+    """The unlocked read is out of date when the guarded step comes."""
     await open_account(store, "acme", clock=clock, ids=ids, microcredits=100)
     glanced = []
 
     def meddling(account_ids, wanted):
-        found = yield from batch_rows.glance_batch(account_ids, wanted)
+        found = yield from batch_rows.read_batch(account_ids, wanted)
         glanced.append(account_ids)
         found[0]["acme"].version += 1
         return found
 
-    monkeypatch.setattr(posting, "glance_batch", meddling)
+    monkeypatch.setattr(posting, "read_batch", meddling)
     assert (await writer.submit(deduction("acme", 100, "k"))).reply.endswith(b"left 0")
     assert (glanced, store.counters.stale) == ([["acme"]], 1)
 

@@ -60,15 +60,15 @@ BELIEVING = (
         (f"{HAPPENED}::test_a_refusal_among_movements_is_not_told_from_memory",),
     ),
     Sabotage(
-        "a glance overlooks spent keys",
+        "an unlocked read overlooks spent keys",
         "P14",
-        "billing_service.storage.batch_rows:glance_batch",
+        "billing_service.storage.batch_rows:read_batch",
         "spent",
         "{}",
         (f"{HAPPENED}::test_a_key_that_was_spent_is_told_before_a_lack_of_credits",),
     ),
     Sabotage(
-        "a careful batch stores no keys",
+        "a batch that locks first stores no keys",
         "P12",
         f"{POSTING}:_post_locked",
         "[INSERT_KEYS.many(batch.keys)] if batch.keys else []",

@@ -14,7 +14,7 @@ from billing_service.payments.stripe_provider import StripeProvider
 from billing_service.settings import load_settings
 
 CANARY = "canary-hunter2"
-STATEMENTS_RUN_BY = ("_drive", "_glance", "_run_repeated")
+STATEMENTS_RUN_BY = ("_drive", "_read_unlocked", "_run_repeated")
 
 
 def free_address():
