@@ -12,7 +12,7 @@ from billing_service.ledger.remembered import RememberedAccounts
 from billing_service.storage.batch_rows import lock_batch, read_batch
 from billing_service.storage.key_rows import INSERT as INSERT_KEYS
 from billing_service.storage.key_rows import KeyId, StoredKey
-from billing_service.storage.ledger_rows import write_accounts, write_believed
+from billing_service.storage.ledger_rows import write_accounts, write_if_unchanged
 from billing_service.storage.statements import Row, Work
 from billing_service.storage.store import StaleError
 
@@ -39,7 +39,7 @@ class Posted(NamedTuple):
 def post_batch(operations: Sequence[Deduct], judgement: Judgement, remembered: RememberedAccounts, *, lock_first: bool) -> Work[Posted]:
     """Posts operations in order. One's refusal never touches its neighbours: it is that one's outcome.
 
-    Accounts that are not remembered are read without a lock, with the keys of their operations, and all is written in one guarded step.
+    Accounts that are not remembered are read without a lock, with the keys of their operations, and all is written in one conditional write.
     What was read at this moment may be refused or replayed; what was only remembered may not. `lock_first` batches lock first and then read:
     those whose first run was stale.
     """
@@ -48,18 +48,18 @@ def post_batch(operations: Sequence[Deduct], judgement: Judgement, remembered: R
         return (yield from _post_locked(account_ids, operations, judgement, remembered))
     accounts = remembered.take(account_ids)
     unknown = [account_id for account_id in account_ids if account_id not in accounts]
-    believed = frozenset(accounts)
+    expected = frozenset(accounts)
     spent: dict[KeyId, StoredKey] = {}
     if unknown:
-        read, spent = yield from read_batch(unknown, [operation.key.id for operation in operations if operation.account_id not in believed])
+        read, spent = yield from read_batch(unknown, [operation.key.id for operation in operations if operation.account_id not in expected])
         accounts.update(read)
     batch = _Batch(accounts, spent, judgement)
     outcomes = [batch.post(operation) for operation in operations]
-    if batch.unmoved & believed:
+    if batch.unmoved & expected:
         raise StaleError("an answer from memory")
     moved = [account for account in accounts.values() if account.transactions]
     if moved:
-        yield from write_believed(moved, beside=[INSERT_KEYS.many(batch.keys)])
+        yield from write_if_unchanged(moved, beside=[INSERT_KEYS.many(batch.keys)])
     return Posted(outcomes, moved)
 
 

@@ -1,6 +1,6 @@
 """Accounts as they were after their last deduction, kept so that the next one need not read them.
 
-The cache is only an expectation. It is written back by a conditional write (`storage.ledger_rows.write_believed`), so a
+The cache is only an expectation. It is written back by a conditional write (`storage.ledger_rows.write_if_unchanged`), so a
 stale account costs a second try and never correctness. No refusal and no replay is decided from the cache alone.
 """
 
@@ -32,7 +32,7 @@ class RememberedAccounts:
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
         self._accounts: dict[str, Memory] = {}
-        self._believed: dict[str, int] = {}
+        self._expected: dict[str, int] = {}
         self._distrusted_until: dict[str, float] = {}
 
     def take(self, account_ids: Sequence[str]) -> dict[str, Account]:
@@ -42,14 +42,14 @@ class RememberedAccounts:
             memory = self._accounts.pop(account_id, None)
             if memory is not None:
                 account = taken[account_id] = _recall(account_id, memory)
-                self._believed[account_id] = account.version
+                self._expected[account_id] = account.version
         return taken
 
     def compare(self, read: Iterable[Account]) -> None:
         """Sees what accounts really are whose guard failed, and distrusts those that another writer changed."""
-        for account in read if self._believed else ():
-            believed = self._believed.pop(account.account_id, account.version)
-            if believed != account.version:
+        for account in read if self._expected else ():
+            expected = self._expected.pop(account.account_id, account.version)
+            if expected != account.version:
                 if len(self._distrusted_until) >= ACCOUNTS_MAX:
                     del self._distrusted_until[next(iter(self._distrusted_until))]
                 self._distrusted_until[account.account_id] = self._monotonic() + DISTRUST_S
@@ -57,7 +57,7 @@ class RememberedAccounts:
     def forget_beliefs(self, account_ids: Iterable[str]) -> None:
         """Their batch has ended, whichever way."""
         for account_id in account_ids:
-            self._believed.pop(account_id, None)
+            self._expected.pop(account_id, None)
 
     def keep(self, accounts: Iterable[Account]) -> None:
         """Remembers accounts as they were committed."""

@@ -12,7 +12,7 @@ from billing_service.domain.lots import Category, Lot, burn_down_order
 from billing_service.storage.schema import accounts, entries, lots, transactions
 from billing_service.storage.statements import (
     Call,
-    Guarded,
+    ConditionalWrite,
     InList,
     Row,
     Together,
@@ -91,15 +91,15 @@ INSERT_ACCOUNT = writing(
     "account_id",
     "create_time_us",
 )
-_BELIEVED = ("version", "last_transaction_id", "frozen", "overdraft_limit", "debt_max")
+_EXPECTED = ("version", "last_transaction_id", "frozen", "overdraft_limit", "debt_max")
 """The columns that show whether anything of an account has changed. Each movement makes a version and names its
 transaction; limits and freezing do not."""
 UPDATE_ACCOUNTS = bulk_update(
-    accounts, ("account_id",), ("version", "last_transaction_id", "last_hash", "balance", "debt", "set_aside"), believed=_BELIEVED
+    accounts, ("account_id",), ("version", "last_transaction_id", "last_hash", "balance", "debt", "set_aside"), expected=_EXPECTED
 )
-LOCK_UNCHANGED_ACCOUNTS = bulk_lock(accounts, ("account_id",), _BELIEVED)
+LOCK_UNCHANGED_ACCOUNTS = bulk_lock(accounts, ("account_id",), _EXPECTED)
 UPDATE_LOTS = bulk_update(lots, ("account_id", "lot_id"), ("remaining",))
-TURN_LOTS = bulk_update(lots, ("account_id", "lot_id"), ("remaining", "is_open"))
+UPDATE_LOTS_AND_OPEN_FLAG = bulk_update(lots, ("account_id", "lot_id"), ("remaining", "is_open"))
 """For lots that open or empty: apart, because naming `is_open` makes the store rewrite the index on open lots."""
 REWRITE_LOTS = bulk_update(lots, ("account_id", "lot_id"), ("remaining", "is_open", "expire_time_us", "expired", "ended_to"))
 """For lots that expire or end."""
@@ -195,11 +195,11 @@ def write_accounts(changed: Sequence[Account], *, beside: Sequence[Call] = ()) -
         account.forget_decided()
 
 
-def write_believed(changed: Sequence[Account], *, beside: Sequence[Call] = ()) -> Work[None]:
+def write_if_unchanged(changed: Sequence[Account], *, beside: Sequence[Call] = ()) -> Work[None]:
     """Writes what was decided on accounts that nobody locked, all of which changed. Nothing is written unless each is still as it was
     when it was decided on; the unit then runs again. Its last step."""
-    believed = [_believed(account) for account in changed]
-    yield Guarded((*_calls(changed), *beside), LOCK_UNCHANGED_ACCOUNTS.many(believed))
+    expected = [_expected(account) for account in changed]
+    yield ConditionalWrite((*_calls(changed), *beside), LOCK_UNCHANGED_ACCOUNTS.many(expected))
     for account in changed:
         account.forget_decided()
 
@@ -208,7 +208,7 @@ def _calls(written: Sequence[Account]) -> list[Call]:
     return [*_lot_calls(written), *_history_calls(written)]
 
 
-def _believed(account: Account) -> Row:
+def _expected(account: Account) -> Row:
     """The account's row before what was decided, as far as it tells whether anything has changed."""
     first = account.transactions[0]
     return (account.account_id, first.version - 1, first.previous_id, int(account.frozen), account.overdraft_limit, account.debt_max)
@@ -231,7 +231,7 @@ def _lot_calls(written: Sequence[Account]) -> Iterator[Call]:
                 turned.append((account.account_id, lot.lot_id, lot.remaining, 1 if lot.remaining else 0))
             else:
                 moved.append((account.account_id, lot.lot_id, lot.remaining))
-    for statement, rows in ((INSERT_LOTS, news), (UPDATE_LOTS, moved), (TURN_LOTS, turned), (REWRITE_LOTS, rewritten)):
+    for statement, rows in ((INSERT_LOTS, news), (UPDATE_LOTS, moved), (UPDATE_LOTS_AND_OPEN_FLAG, turned), (REWRITE_LOTS, rewritten)):
         if rows:
             yield statement.many(rows)
 
@@ -264,7 +264,7 @@ def _history_calls(written: Sequence[Account]) -> Iterator[Call]:
     if moved:
         yield INSERT_ENTRIES.many(moved)
     yield UPDATE_ACCOUNTS.many(
-        (*_believed(a), a.version, a.last_transaction_id, a.last_hash, a.balance, a.debt, a.set_aside) for a in written
+        (*_expected(a), a.version, a.last_transaction_id, a.last_hash, a.balance, a.debt, a.set_aside) for a in written
     )
 
 

@@ -22,7 +22,7 @@ from billing_service.storage.postgres_session import COMMAND_TIMEOUT_S, confirm,
 from billing_service.storage.statements import (
     Call,
     Compiled,
-    Guarded,
+    ConditionalWrite,
     Kind,
     Statement,
     Together,
@@ -30,7 +30,7 @@ from billing_service.storage.statements import (
     Work,
     compile_statement,
     ended,
-    join_guarded,
+    join_conditional,
     join_writes,
     postgresql_dialect,
 )
@@ -115,16 +115,16 @@ class PostgresStore:
                 await _roll_back(connection)
 
     async def _drive(self, connection: Any, work: Work[T], counters: StoreCounters, *, begin: str) -> T:
-        """Runs a unit in a transaction, which is open when it ends, unless all that it did was one guarded step."""
+        """Runs a unit in a transaction, which is open when it ends, unless all that it did was one conditional write."""
         answer: Any = None
         begun = False
         try:
             while True:
                 wanted = work.send(answer)
                 counters.statements += 1
-                if isinstance(wanted, Guarded):
-                    assert not begun, "a guarded step is all that a unit does"
-                    await self._execute_guarded(connection, wanted)
+                if isinstance(wanted, ConditionalWrite):
+                    assert not begun, "a conditional write is all that a unit does"
+                    await self._execute_conditional(connection, wanted)
                     counters.commits += 1
                     return ended(work)
                 if isinstance(wanted, UnlockedRead):
@@ -170,14 +170,14 @@ class PostgresStore:
         ]
         return list(await connection.fetchrow(sql, *arguments))
 
-    async def _execute_guarded(self, connection: Any, guarded: Guarded) -> None:
-        """One statement, and so a transaction by itself: its locks, its writes, and its end if a row was not as believed."""
-        calls = (guarded.held, *guarded.calls)
+    async def _execute_conditional(self, connection: Any, conditional: ConditionalWrite) -> None:
+        """One statement, and so a transaction by itself: its locks, its writes, and its end if a row was not as expected."""
+        calls = (conditional.locks, *conditional.calls)
         statements = tuple(call.statement for call in calls)
         sql = self._joined.get(statements)
         if sql is None:
-            held, *texts = [self._compile(statement).sql for statement in statements]
-            sql = self._joined[statements] = join_guarded(held, texts)
+            locks, *texts = [self._compile(statement).sql for statement in statements]
+            sql = self._joined[statements] = join_conditional(locks, texts)
         arguments = [column for call in calls for column in self._compile(call.statement).arguments(tuple(zip(*call.values, strict=True)))]
         try:
             await connection.fetch(sql, *arguments, *(len(call.values) for call in calls))

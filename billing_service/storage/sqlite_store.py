@@ -1,6 +1,6 @@
 """The embedded store, through aiosqlite: every connection has a thread.
 
-A unit of work runs as one function in its connection's thread: a hop a statement would cost more than the statement. Only a guarded step,
+A unit of work runs as one function in its connection's thread: a hop a statement would cost more than the statement. Only a conditional write,
 where all is decided, and the unlocked reads before it run on the event loop; the commit is the thread's.
 `BEGIN IMMEDIATE` takes the write lock before anything is read, so nothing that was read can be stale when it is written.
 """
@@ -21,7 +21,7 @@ from billing_service.storage import failures
 from billing_service.storage.file_lock import FileLock
 from billing_service.storage.journal import JournalWatch
 from billing_service.storage.sqlite_statements import Repeated, SqliteStatements
-from billing_service.storage.statements import Call, Guarded, Together, UnlockedRead, Work, ended
+from billing_service.storage.statements import Call, ConditionalWrite, Together, UnlockedRead, Work, ended
 from billing_service.storage.store import BEGIN_AND_COMMIT, ConflictError, StaleError, StoreCounters, rerun_on_conflict
 
 T = TypeVar("T")
@@ -74,9 +74,9 @@ class SqliteStore:
         except StopIteration as end:
             result: T = end.value
             return result
-        if not isinstance(wanted, Guarded):
+        if not isinstance(wanted, ConditionalWrite):
             return await self._call(self._writer, self._transact, unit, wanted)
-        await self._write_guarded(wanted)
+        await self._write_conditionally(wanted)
         return ended(unit)
 
     async def _shorten_journal(self) -> None:
@@ -103,12 +103,12 @@ class SqliteStore:
             roll_back(raw)
             return self._execute(raw, unlocked_read.call)
 
-    async def _write_guarded(self, guarded: Guarded) -> None:
+    async def _write_conditionally(self, conditional: ConditionalWrite) -> None:
         """Writes here, on the event loop, and commits in the connection's thread. The statements are short and wait for
         nothing. In the thread each would release the GIL twice and wait to re-acquire it, for longer than the statement
         takes."""
         raw = self._writer._conn  # noqa: SLF001 - nobody else has it while `_writing` is held
-        writes = [self._statements.repeated(call) for call in guarded.calls]
+        writes = [self._statements.repeated(call) for call in conditional.calls]
         if not self._begin(raw):
             raise StaleError("SQLITE_BUSY")
         with failures.of_sqlite():
@@ -192,13 +192,17 @@ class SqliteStore:
         self.counters.commits += 1
 
     def _drive(
-        self, raw: sqlite3.Connection, unit: Work[T], wanted: Call | Together | UnlockedRead | Guarded | None, counters: StoreCounters
+        self,
+        raw: sqlite3.Connection,
+        unit: Work[T],
+        wanted: Call | Together | UnlockedRead | ConditionalWrite | None,
+        counters: StoreCounters,
     ) -> T:
         counters.statements += BEGIN_AND_COMMIT
         try:
             wanted = next(unit) if wanted is None else wanted
             while True:
-                assert not isinstance(wanted, Guarded | UnlockedRead), "a guarded unit does nothing else"
+                assert not isinstance(wanted, ConditionalWrite | UnlockedRead), "a conditional write does nothing else"
                 if isinstance(wanted, Together):
                     counters.statements += len(wanted.calls)
                     wanted = unit.send([self._execute(raw, call) for call in wanted.calls])

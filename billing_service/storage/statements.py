@@ -72,24 +72,24 @@ class Together(NamedTuple):
 
 
 class UnlockedRead(NamedTuple):
-    """A read before a guarded step, outside of any transaction: it locks nothing, and holds what was committed when it began."""
+    """A read before a conditional write, outside of any transaction: it locks nothing, and holds what was committed when it began."""
 
     call: Call
 
 
-class Guarded(NamedTuple):
+class ConditionalWrite(NamedTuple):
     """All that a unit of work writes, in one step: writes that must change exactly as many rows as they are given. Where one does not,
     or meets a constraint or somebody's lock, nothing is written and the unit runs again (`StaleError`). It waits for nobody, so what was
     decided is as old as the step; a store may run it as one statement that is a transaction by itself. Only unlocked reads come before it, and
     nothing follows it."""
 
     calls: tuple[Call, ...]
-    held: Call
+    locks: Call
     """Locks the rows that `calls` depend on, each with the values expected of it. If fewer rows match than were given,
     nothing is written."""
 
 
-Work = Generator[Call | Together | UnlockedRead | Guarded, Any, T]
+Work = Generator[Call | Together | UnlockedRead | ConditionalWrite, Any, T]
 """A unit of work: everything that happens in one transaction, with nothing but the database in between."""
 
 
@@ -100,7 +100,7 @@ def ended(unit: Work[T]) -> T:
     except StopIteration as end:
         result: T = end.value
         return result
-    raise AssertionError("a guarded step is the last of its unit")
+    raise AssertionError("a conditional write is the last of its unit")
 
 
 class InList(ColumnElement[bool]):
@@ -154,15 +154,15 @@ def bulk_insert(table: Table) -> Statement:
     return statement
 
 
-def bulk_update(table: Table, keys: Sequence[str], changes: Sequence[str], *, believed: Sequence[str] = ()) -> Statement:
+def bulk_update(table: Table, keys: Sequence[str], changes: Sequence[str], *, expected: Sequence[str] = ()) -> Statement:
     """Updates any number of rows. Each is given as its key columns, then the values expected of other columns, then its
     changed columns. A row without the expected values is left alone."""
-    names = [*(f"old_{name}" for name in (*keys, *believed)), *(f"new_{name}" for name in changes)]
-    types = [table.c[name].type for name in (*keys, *believed, *changes)]
+    names = [*(f"old_{name}" for name in (*keys, *expected)), *(f"new_{name}" for name in changes)]
+    types = [table.c[name].type for name in (*keys, *expected, *changes)]
     given = given_rows(names, types)
     matching = update(table).values({name: given.c[f"new_{name}"] for name in changes})
     one = update(table).values({name: bindparam(f"new_{name}", type_=table.c[name].type) for name in changes})
-    for name in (*keys, *believed):
+    for name in (*keys, *expected):
         matching = matching.where(table.c[name] == given.c[f"old_{name}"])
         one = one.where(table.c[name] == bindparam(f"old_{name}", type_=table.c[name].type))
     statement = Statement(f"update {table.name}", matching, names, Kind.COUNT, bulk=True)
@@ -170,15 +170,15 @@ def bulk_update(table: Table, keys: Sequence[str], changes: Sequence[str], *, be
     return statement
 
 
-def bulk_lock(table: Table, keys: Sequence[str], believed: Sequence[str]) -> Statement:
+def bulk_lock(table: Table, keys: Sequence[str], expected: Sequence[str]) -> Statement:
     """Locks rows that still have the values expected of them. For stores that lock rows. It fails rather than wait: a
     decision made before a wait, its time included, may be wrong after it. So no order is needed either."""
-    names = [f"old_{name}" for name in (*keys, *believed)]
-    given = given_rows(names, [table.c[name].type for name in (*keys, *believed)])
+    names = [f"old_{name}" for name in (*keys, *expected)]
+    given = given_rows(names, [table.c[name].type for name in (*keys, *expected)])
     found: Any = select(literal_column("1")).select_from(
         table.join(given, and_(*(table.c[name] == given.c[f"old_{name}"] for name in keys)))
     )
-    for name in believed:
+    for name in expected:
         found = found.where(table.c[name] == given.c[f"old_{name}"])
     return Statement(f"lock {table.name}", found.with_for_update(of=table, nowait=True), names, Kind.ROWS, bulk=True)
 
@@ -243,18 +243,18 @@ def join_writes(texts: Sequence[str]) -> str:
     return f"WITH {', '.join(parts)} SELECT {', '.join(counts)}"
 
 
-def join_guarded(held: str, texts: Sequence[str]) -> str:
+def join_conditional(locks: str, texts: Sequence[str]) -> str:
     """Writes as one statement that is whole or fails with `division_by_zero`. All locks are taken first. Each write
     happens only if every row had the values expected of it. Each count is compared with the one given after all other
     parameters."""
-    (held, *shifted), taken = _numbered_on((held, *texts), 0)
+    (locks, *shifted), taken = _numbered_on((locks, *texts), 0)
     wanted = [f"${taken + 1 + number}::bigint" for number in range(len(texts) + 1)]
-    all_held = f"(SELECT count(*) FROM held) = {wanted[0]}"  # noqa: S608 - as below
-    parts = [f"held AS MATERIALIZED ({held})"]
+    all_locked = f"(SELECT count(*) FROM locks) = {wanted[0]}"  # noqa: S608 - as below
+    parts = [f"locks AS MATERIALIZED ({locks})"]
     for number, text in enumerate(shifted):
-        parts.append(f"w{number} AS ({text} {'AND' if ' WHERE ' in text else 'WHERE'} {all_held} RETURNING 1)")
+        parts.append(f"w{number} AS ({text} {'AND' if ' WHERE ' in text else 'WHERE'} {all_locked} RETURNING 1)")
     # S608: numbers of our own.
-    right = [all_held, *(f"(SELECT count(*) FROM w{number}) = {wanted[number + 1]}" for number in range(len(texts)))]  # noqa: S608
+    right = [all_locked, *(f"(SELECT count(*) FROM w{number}) = {wanted[number + 1]}" for number in range(len(texts)))]  # noqa: S608
     return f"WITH {', '.join(parts)} SELECT 1 / CASE WHEN {' AND '.join(right)} THEN 1 ELSE 0 END"
 
 

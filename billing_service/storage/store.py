@@ -35,7 +35,7 @@ class StoreCounters:
     statements: int = 0
     conflicts: int = 0
     stale: int = 0
-    """Guarded units that met a row that was not as they believed, and ran again."""
+    """Conditional writes that met a row with other values than expected, and ran again."""
     conflict_causes: Counter[str] = field(default_factory=Counter)
     """Conflicts by SQLSTATE or SQLite's name for the error; in words where a unit of work asked for another run by itself."""
     conflict_s: float = 0.0
@@ -86,7 +86,7 @@ class ConflictError(Exception):
 
 
 class StaleError(ConflictError):
-    """A guarded unit believed something that is no longer so. Nothing happened; run again, it must look before it believes."""
+    """A conditional write met other values than it expected. Nothing happened; run again, it must read first."""
 
 
 async def rerun_on_conflict(attempt: Callable[[], Awaitable[T]], counters: StoreCounters) -> T:

@@ -11,7 +11,7 @@ from sqlalchemy import Delete, Update, false
 
 from billing_service.domain.refusals import Refusal
 from billing_service.operations.verify import verify_ledger
-from billing_service.storage.statements import Guarded, Statement, Together, UnlockedRead
+from billing_service.storage.statements import ConditionalWrite, Statement, Together, UnlockedRead
 
 pytestmark = pytest.mark.usefixtures("immediate_reruns")
 CALLS_MAX = 5
@@ -54,9 +54,9 @@ class BlindedStore:
             if isinstance(wanted, UnlockedRead):
                 sent = yield wanted
                 continue
-            calls = wanted.calls if isinstance(wanted, Together | Guarded) else (wanted,)
+            calls = wanted.calls if isinstance(wanted, Together | ConditionalWrite) else (wanted,)
             replaced = tuple(map(self._replaced, calls))
-            if isinstance(wanted, Guarded):
+            if isinstance(wanted, ConditionalWrite):
                 sent = yield wanted._replace(calls=replaced)
                 counts = [len(call.values) for call in calls]  # else it would not have gone on
             else:

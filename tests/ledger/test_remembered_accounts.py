@@ -86,7 +86,7 @@ async def test_refusals_alone_begin_no_transaction(writer, store, clock, ids):
 
 
 async def test_accounts_that_others_change_all_the_time_are_locked_in_the_end(writer, store, clock, ids, monkeypatch):
-    """The unlocked read is out of date when the guarded step comes."""
+    """The unlocked read is out of date when the conditional write comes."""
     await open_account(store, "acme", clock=clock, ids=ids, microcredits=100)
     glanced = []
 
@@ -109,7 +109,7 @@ async def test_credits_that_another_spent_are_gone(writer, other, store, clock, 
     assert await refused(writer.submit(deduction("blue", 40, "ours"))) is Reason.INSUFFICIENT_CREDITS
     assert store.counters.stale == 2
     assert await refused(writer.submit(deduction("blue", 40, "again"))) is Reason.INSUFFICIENT_CREDITS
-    assert store.counters.stale == 2, "what was decided and not written was believed"
+    assert store.counters.stale == 2, "what was decided and not written was expected"
     assert (await balance(store), await balance(store, "blue")) == (9, 0)
 
 

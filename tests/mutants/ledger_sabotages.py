@@ -17,15 +17,15 @@ LEDGER = (
         "a deduction's key is not stored",
         "P12",
         f"{POSTING}:post_batch",
-        "write_believed(moved, beside=[INSERT_KEYS.many(batch.keys)])",
-        "write_believed(moved)",
+        "write_if_unchanged(moved, beside=[INSERT_KEYS.many(batch.keys)])",
+        "write_if_unchanged(moved)",
         (f"{GROUP_COMMIT}::test_a_replay_is_the_original_for_ever[sqlite]",),
     ),
     Sabotage(
         "a deduction's key is stored in a transaction of its own",
         "P12",
         f"{POSTING}:post_batch",
-        "yield from write_believed(moved, beside=[INSERT_KEYS.many(batch.keys)])",
+        "yield from write_if_unchanged(moved, beside=[INSERT_KEYS.many(batch.keys)])",
         (
             "from sqlalchemy import text\n"
             "\n"

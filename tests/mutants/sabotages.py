@@ -1,10 +1,10 @@
 """All sabotages, in the order of the table that `make mutants` prints."""
 
-from believing_sabotages import BELIEVING
 from bonus_sabotages import BONUSES
 from caller_sabotages import CALLERS
 from clawback_sabotages import CLAWBACKS
 from client_sabotages import CLIENT
+from conditional_write_sabotages import CONDITIONAL_WRITES
 from database_sabotages import DATABASES
 from event_sabotages import EVENTS
 from keeping_sabotages import KEEPING
@@ -22,7 +22,7 @@ from watch_sabotages import WATCH
 
 SABOTAGES = (
     *STORAGE,
-    *BELIEVING,
+    *CONDITIONAL_WRITES,
     *DATABASES,
     *LEDGER,
     *MONEY,

@@ -100,11 +100,11 @@ class SimulatedStore(SqliteStore):
             return await super()._in_writer(work)
         return await self._dead()
 
-    async def _write_guarded(self, guarded):
+    async def _write_conditionally(self, conditional):
         await self._turns.turn()
         if self.survivor is not None:
             await self._dead()
-        await super()._write_guarded(guarded)
+        await super()._write_conditionally(conditional)
 
     async def _dead(self):
         """Nobody is ever answered."""

@@ -1,4 +1,4 @@
-"""Sabotages of what is remembered of accounts and only believed, and of the guarded step that writes it."""
+"""Sabotages of what is remembered of accounts and only believed, and of the conditional write that writes it."""
 
 from sabotage import Sabotage
 
@@ -10,53 +10,53 @@ CONNECTIONS = "billing_service.storage.postgres_connections"
 SQLITE_STORE = "billing_service.storage.sqlite_store"
 MEMORY = "ledger/test_remembered_accounts.py"
 HAPPENED = "ledger/test_memory_of_what_happened.py"
-GUARDED = "storage/test_guarded_steps.py"
-UNDONE = "storage/test_guarded_steps_undone.py"
-BELIEFS = f"{GUARDED}::test_one_row_that_is_not_as_believed_stops_all_and_runs_the_unit_again"
+GUARDED = "storage/test_conditional_writes.py"
+UNDONE = "storage/test_conditional_writes_undone.py"
+EXPECTATIONS = f"{GUARDED}::test_one_row_that_is_not_as_expected_stops_all_and_runs_the_unit_again"
 FROZEN = f"{MEMORY}::test_freezing_makes_no_version_and_is_seen_all_the_same[%s-1]"
 OVERDRAWN = f"{MEMORY}::test_an_overdraft_limit_that_was_taken_away_is_not_used[%s]"
 INDEBTED = f"{MEMORY}::test_a_bound_of_debt_that_was_lowered_is_not_passed[%s]"
 GUARD = 'one = one.where(table.c[name] == bindparam(f"old_{name}", type_=table.c[name].type))'
 
 
-def unguarded(column: str, case: str, *also: str) -> tuple[Sabotage, Sabotage]:
-    """Accounts are written although this column is not as it was believed, on each store: there an UPDATE alone is guarded, here the
+def unconditional(column: str, case: str, *also: str) -> tuple[Sabotage, Sabotage]:
+    """Accounts are written although this column is not as it was expected, on each store: there an UPDATE alone is guarded, here the
     rows that are locked before it as well."""
     return (
         Sabotage(
-            f"{column} believed unseen, SQLite",
+            f"{column} expected unseen, SQLite",
             "P8",
             f"{STATEMENTS}:bulk_update",
             GUARD,
             f'if name != "{column}":\n    {GUARD}',
-            (*(test % "sqlite" for test in also), f"{BELIEFS}[sqlite-{case}]"),
+            (*(test % "sqlite" for test in also), f"{EXPECTATIONS}[sqlite-{case}]"),
         ),
         Sabotage(
-            f"{column} believed unseen, PostgreSQL",
+            f"{column} expected unseen, PostgreSQL",
             "P8",
-            f"{STATEMENTS}:join_guarded",
-            "(held, *texts)",
-            f'[text.replace("accounts.{column} = anon_1.old_{column}", "true") for text in (held, *texts)]',
-            (*(test % "postgresql" for test in also), f"{BELIEFS}[postgresql-{case}]"),
+            f"{STATEMENTS}:join_conditional",
+            "(locks, *texts)",
+            f'[text.replace("accounts.{column} = anon_1.old_{column}", "true") for text in (locks, *texts)]',
+            (*(test % "postgresql" for test in also), f"{EXPECTATIONS}[postgresql-{case}]"),
         ),
     )
 
 
-BELIEVING = (
+CONDITIONAL_WRITES = (
     Sabotage(
         "a refusal is told from memory alone",
         "P8",
         f"{POSTING}:post_batch",
-        "batch.unmoved & believed",
-        "batch.unmoved & believed and batch.keys",
+        "batch.unmoved & expected",
+        "batch.unmoved & expected and batch.keys",
         (f"{MEMORY}::test_a_refusal_is_never_told_from_memory",),
     ),
     Sabotage(
         "a refusal is told from memory beside what moves",
         "P15",
         f"{POSTING}:post_batch",
-        "batch.unmoved & believed",
-        "batch.unmoved & believed and not batch.keys",
+        "batch.unmoved & expected",
+        "batch.unmoved & expected and not batch.keys",
         (f"{HAPPENED}::test_a_refusal_among_movements_is_not_told_from_memory",),
     ),
     Sabotage(
@@ -76,7 +76,7 @@ BELIEVING = (
         (f"{HAPPENED}::test_a_key_that_was_spent_is_told_before_a_lack_of_credits",),
     ),
     Sabotage(
-        "accounts are remembered before their guarded write",
+        "accounts are remembered before their conditional write",
         "P18",
         f"{POSTING}:post_batch",
         "moved = [account for account in accounts.values() if account.transactions]",
@@ -103,8 +103,8 @@ BELIEVING = (
         "who was contradicted is believed again at once",
         "P9",
         f"{REMEMBERED}:RememberedAccounts.compare",
-        "believed != account.version",
-        "believed > account.version",
+        "expected != account.version",
+        "expected > account.version",
         (f"{MEMORY}::test_two_writers_on_one_account_do_not_try_in_vain_for_ever[sqlite]",),
     ),
     Sabotage(
@@ -115,21 +115,21 @@ BELIEVING = (
         "len(self._accounts) < 0",
         (f"{MEMORY}::test_memory_is_bounded",),
     ),
-    *unguarded("version", "version"),
-    *unguarded("last_transaction_id", "last"),
-    *unguarded("frozen", "frozen", FROZEN),
-    *unguarded("overdraft_limit", "overdraft_limit", OVERDRAWN),
-    *unguarded("debt_max", "debt_max", INDEBTED),
+    *unconditional("version", "version"),
+    *unconditional("last_transaction_id", "last"),
+    *unconditional("frozen", "frozen", FROZEN),
+    *unconditional("overdraft_limit", "overdraft_limit", OVERDRAWN),
+    *unconditional("debt_max", "debt_max", INDEBTED),
     Sabotage(
-        "rows of a guarded step not counted, PostgreSQL",
+        "rows of a conditional write not counted, PostgreSQL",
         "P10",
-        f"{STATEMENTS}:join_guarded.right",
+        f"{STATEMENTS}:join_conditional.right",
         'f"(SELECT count(*) FROM w{number}) = {wanted[number + 1]}"',
         'f"(SELECT count(*) FROM w{number}) <= {wanted[number + 1]}"',
         (f"{UNDONE}::test_a_write_that_finds_no_row_stops_all",),
     ),
     Sabotage(
-        "rows of a guarded step not counted, SQLite",
+        "rows of a conditional write not counted, SQLite",
         "P10",
         f"{SQLITE_STORE}:SqliteStore._run_repeated",
         "raw.executemany(text, rows).rowcount != len(rows)",
@@ -137,15 +137,15 @@ BELIEVING = (
         (f"{UNDONE}::test_a_write_that_finds_no_row_stops_all",),
     ),
     Sabotage(
-        "rows that are held not counted",
+        "rows that are locked not counted",
         "P8",
-        f"{STATEMENTS}:join_guarded.all_held",
-        'f"(SELECT count(*) FROM held) = {wanted[0]}"',
-        'f"(SELECT count(*) FROM held) <= {wanted[0]}"',
+        f"{STATEMENTS}:join_conditional.all_locked",
+        'f"(SELECT count(*) FROM locks) = {wanted[0]}"',
+        'f"(SELECT count(*) FROM locks) <= {wanted[0]}"',
         (f"{UNDONE}::test_rows_that_are_only_held_are_compared_too",),
     ),
     Sabotage(
-        "guarded steps wait for locks",
+        "conditional writes wait for locks",
         "P8",
         f"{STATEMENTS}:bulk_lock",
         "found.with_for_update(of=table, nowait=True)",
@@ -153,15 +153,15 @@ BELIEVING = (
         (f"{GUARDED}::test_it_waits_for_nobodys_lock[postgresql]",),
     ),
     Sabotage(
-        "a constraint met by a guarded step is a defect, PostgreSQL",
+        "a constraint met by a conditional write is a defect, PostgreSQL",
         "P12",
-        f"{POSTGRES}:PostgresStore._execute_guarded",
+        f"{POSTGRES}:PostgresStore._execute_conditional",
         ("(asyncpg.DivisionByZeroError, asyncpg.IntegrityConstraintViolationError, asyncpg.LockNotAvailableError)"),
         "(asyncpg.DivisionByZeroError, asyncpg.LockNotAvailableError)",
         (f"{GUARDED}::test_a_constraint_that_is_met_stops_all[postgresql]",),
     ),
     Sabotage(
-        "a constraint met by a guarded step is a defect, SQLite",
+        "a constraint met by a conditional write is a defect, SQLite",
         "P12",
         f"{SQLITE_STORE}:SqliteStore._run_repeated",
         "raise StaleError(str(error)) from error",
@@ -169,9 +169,9 @@ BELIEVING = (
         (f"{GUARDED}::test_a_constraint_that_is_met_stops_all[sqlite]",),
     ),
     Sabotage(
-        "guarded steps lower their session's durability",
+        "conditional writes lower their session's durability",
         "P19",
-        f"{POSTGRES}:PostgresStore._execute_guarded",
+        f"{POSTGRES}:PostgresStore._execute_conditional",
         "await connection.fetch(sql, *arguments, *(len(call.values) for call in calls))",
         (
             'await connection.execute("SET synchronous_commit = off")\n'
@@ -180,12 +180,12 @@ BELIEVING = (
         (f"{UNDONE}::test_the_session_still_waits_for_the_disk[postgresql]",),
     ),
     Sabotage(
-        "a guarded step that failed is not rolled back",
+        "a conditional write that failed is not rolled back",
         "P10",
-        f"{SQLITE_STORE}:SqliteStore._write_guarded",
+        f"{SQLITE_STORE}:SqliteStore._write_conditionally",
         "roll_back(raw)",
         "",
-        (f"{BELIEFS}[sqlite-version]",),
+        (f"{EXPECTATIONS}[sqlite-version]",),
     ),
     Sabotage(
         "a transaction that failed is not rolled back",
@@ -196,15 +196,15 @@ BELIEVING = (
         (f"{UNDONE}::test_a_commit_that_fails_is_told_and_leaves_nothing",),
     ),
     Sabotage(
-        "a guarded step is answered before its commit",
+        "a conditional write is answered before its commit",
         "P18",
-        f"{SQLITE_STORE}:SqliteStore._write_guarded",
+        f"{SQLITE_STORE}:SqliteStore._write_conditionally",
         "await self._call(self._writer, self._commit)",
         "asyncio.ensure_future(self._call(self._writer, self._commit))",
         (f"{UNDONE}::test_a_commit_that_fails_is_told_and_leaves_nothing",),
     ),
     Sabotage(
-        "a guarded step not shielded from the caller's cancellation",
+        "a conditional write not shielded from the caller's cancellation",
         "P12",
         f"{SQLITE_STORE}:SqliteStore._finish",
         "asyncio.shield(self._keep(running))",
@@ -230,7 +230,7 @@ BELIEVING = (
     Sabotage(
         "another program's lock is waited for on the event loop",
         "P32",
-        f"{SQLITE_STORE}:SqliteStore._write_guarded",
+        f"{SQLITE_STORE}:SqliteStore._write_conditionally",
         "self._begin(raw)",
         "self._begin_waiting(self._writer)",
         (f"{GUARDED}::test_it_waits_for_nobodys_lock[sqlite]",),

@@ -1,4 +1,4 @@
-"""A guarded step that is wrong elsewhere than in its accounts, or whose commit fails, or that meets others: whole or not at all."""
+"""A conditional write that is wrong elsewhere than in its accounts, or whose commit fails, or that meets others: whole or not at all."""
 
 import asyncio
 import random
@@ -11,8 +11,8 @@ from raw_units import outside, read_unit, write_unit
 
 from billing_service.domain.refusals import Failure, Reason
 from billing_service.storage.key_rows import INSERT as INSERT_KEYS
-from billing_service.storage.ledger_rows import LOCK_UNCHANGED_ACCOUNTS, TURN_LOTS, UPDATE_ACCOUNTS, UPDATE_LOTS
-from billing_service.storage.statements import Guarded
+from billing_service.storage.ledger_rows import LOCK_UNCHANGED_ACCOUNTS, UPDATE_ACCOUNTS, UPDATE_LOTS, UPDATE_LOTS_AND_OPEN_FLAG
+from billing_service.storage.statements import ConditionalWrite
 
 STATE = "SELECT (SELECT sum(version) FROM accounts), (SELECT count(*) FROM idempotency_keys)"
 WAITS_FOR_THE_DISK = {
@@ -26,16 +26,16 @@ pytestmark = pytest.mark.unchecked_ledger
 
 
 def spent(key):
-    return INSERT_KEYS.many([("acme", key, "tests/Guarded", b"f", b"reply", "", 1)])
+    return INSERT_KEYS.many([("acme", key, "tests/ConditionalWrite", b"f", b"reply", "", 1)])
 
 
-def guarded(name, *beside):
+def conditional(name, *beside):
     """A unit that makes an account's first version, and does something beside."""
 
     def work():
-        believed = (name, 0, "", 0, 0, -1)
-        moved = UPDATE_ACCOUNTS.many([(*believed, 1, f"txn_{name}", b"x", 0, 0, 0)])
-        yield Guarded((moved, *beside), LOCK_UNCHANGED_ACCOUNTS.many([believed]))
+        expected = (name, 0, "", 0, 0, -1)
+        moved = UPDATE_ACCOUNTS.many([(*expected, 1, f"txn_{name}", b"x", 0, 0, 0)])
+        yield ConditionalWrite((moved, *beside), LOCK_UNCHANGED_ACCOUNTS.many([expected]))
         return "done"
 
     return work
@@ -47,11 +47,13 @@ async def accounts(store, clock, ids):
         await open_account(store, name, clock=clock, ids=ids)
 
 
-@pytest.mark.parametrize("lots", [UPDATE_LOTS.many([(NAMES[0], "lot_nowhere", 1)]), TURN_LOTS.many([(NAMES[0], "lot_nowhere", 0, 0)])])
+@pytest.mark.parametrize(
+    "lots", [UPDATE_LOTS.many([(NAMES[0], "lot_nowhere", 1)]), UPDATE_LOTS_AND_OPEN_FLAG.many([(NAMES[0], "lot_nowhere", 0, 0)])]
+)
 async def test_a_write_that_finds_no_row_stops_all(store, database, lots):
-    """The account is as believed; what else was to change is not there."""
+    """The account is as expected; what else was to change is not there."""
     with pytest.raises(Failure) as caught:
-        await store.write(guarded(NAMES[0], lots, spent("k")))
+        await store.write(conditional(NAMES[0], lots, spent("k")))
     assert caught.value.reason is Reason.CONFLICT
     assert outside(database, STATE) == [(0, 0)]
 
@@ -61,7 +63,7 @@ async def test_rows_that_are_only_held_are_compared_too(store, database):
     """Where rows are locked, what is believed of them counts by itself, also of those that no write changes."""
 
     def work():
-        yield Guarded((spent("k"),), LOCK_UNCHANGED_ACCOUNTS.many([(NAMES[0], 0, "", 0, 0, -1), (NAMES[1], 0, "", 1, 0, -1)]))
+        yield ConditionalWrite((spent("k"),), LOCK_UNCHANGED_ACCOUNTS.many([(NAMES[0], 0, "", 0, 0, -1), (NAMES[1], 0, "", 1, 0, -1)]))
 
     with pytest.raises(Failure) as caught:
         await store.write(work)
@@ -70,9 +72,9 @@ async def test_rows_that_are_only_held_are_compared_too(store, database):
 
 
 async def test_units_at_once_are_each_whole(store, database):
-    """Guarded steps of different accounts, and other units between them, all on their way at the same time."""
+    """Conditional writes of different accounts, and other units between them, all on their way at the same time."""
     codes = [write_unit(f"INSERT INTO referral_codes (referral_code, account_id) VALUES ('code {name}', '{name}')") for name in NAMES]
-    steps = [guarded(name, spent(name)) for name in NAMES]
+    steps = [conditional(name, spent(name)) for name in NAMES]
     told = await asyncio.gather(
         *(store.write(unit) for pair in zip(steps, codes, strict=True) for unit in pair), store.probe(), return_exceptions=True
     )
@@ -85,7 +87,7 @@ async def test_callers_that_hang_up_stop_nothing_that_began(store, database):
     dice = random.Random(7)
 
     async def one(name):
-        call = asyncio.ensure_future(store.write(guarded(name, spent(name))))
+        call = asyncio.ensure_future(store.write(conditional(name, spent(name))))
         for _ in range(1 + dice.randrange(30)):
             await asyncio.sleep(0)
         call.cancel()
@@ -123,15 +125,15 @@ async def test_a_commit_that_fails_is_told_and_leaves_nothing(store, database):
     committed = store.counters.commits
     raw.set_authorizer(no_commit)
     with pytest.raises(sqlite3.DatabaseError, match="not authorized"):
-        await store.write(guarded(NAMES[0], spent("k")))
+        await store.write(conditional(NAMES[0], spent("k")))
     raw.set_authorizer(None)
     assert outside(database, STATE) == [(0, 0)]
     assert store.counters.commits == committed
-    assert await store.write(guarded(NAMES[0], spent("k"))) == "done"
+    assert await store.write(conditional(NAMES[0], spent("k"))) == "done"
     assert outside(database, STATE) == [(1, 1)]
 
 
 async def test_the_session_still_waits_for_the_disk(store, database):
     question, answer = WAITS_FOR_THE_DISK[database.store]
-    await store.write(guarded(NAMES[0], spent("k")))
+    await store.write(conditional(NAMES[0], spent("k")))
     assert await store.write(read_unit(question)) == [(answer,)]
