@@ -6,9 +6,9 @@ from typing import NamedTuple
 from billing_service.domain.account import Account, Ids
 from billing_service.domain.refusals import Reason, Refusal
 from billing_service.domain.spending.deductions import SpendingTerms
+from billing_service.ledger.account_cache import AccountCache
 from billing_service.ledger.keys import IdempotencyKey
 from billing_service.ledger.operations import Answer, Deduct
-from billing_service.ledger.remembered import RememberedAccounts
 from billing_service.storage.batch_rows import lock_batch, read_batch
 from billing_service.storage.key_rows import INSERT as INSERT_KEYS
 from billing_service.storage.key_rows import KeyId, StoredKey
@@ -36,17 +36,17 @@ class Posted(NamedTuple):
     """The accounts that changed, as they are now."""
 
 
-def post_batch(operations: Sequence[Deduct], judgement: Judgement, remembered: RememberedAccounts, *, lock_first: bool) -> Work[Posted]:
+def post_batch(operations: Sequence[Deduct], judgement: Judgement, cache: AccountCache, *, lock_first: bool) -> Work[Posted]:
     """Posts operations in order. One's refusal never touches its neighbours: it is that one's outcome.
 
-    Accounts that are not remembered are read without a lock, with the keys of their operations, and all is written in one conditional write.
-    What was read at this moment may be refused or replayed; what was only remembered may not. `lock_first` batches lock first and then read:
+    Accounts that are not cached are read without a lock, with the keys of their operations, and all is written in one conditional write.
+    What was read at this moment may be refused or replayed; what was only cached may not. `lock_first` batches lock first and then read:
     those whose first run was stale.
     """
     account_ids = sorted({operation.account_id for operation in operations})
     if lock_first:
-        return (yield from _post_locked(account_ids, operations, judgement, remembered))
-    accounts = remembered.take(account_ids)
+        return (yield from _post_locked(account_ids, operations, judgement, cache))
+    accounts = cache.take(account_ids)
     unknown = [account_id for account_id in account_ids if account_id not in accounts]
     expected = frozenset(accounts)
     spent: dict[KeyId, StoredKey] = {}
@@ -63,11 +63,9 @@ def post_batch(operations: Sequence[Deduct], judgement: Judgement, remembered: R
     return Posted(outcomes, moved)
 
 
-def _post_locked(
-    account_ids: Sequence[str], operations: Sequence[Deduct], judgement: Judgement, remembered: RememberedAccounts
-) -> Work[Posted]:
+def _post_locked(account_ids: Sequence[str], operations: Sequence[Deduct], judgement: Judgement, cache: AccountCache) -> Work[Posted]:
     accounts, spent = yield from lock_batch(account_ids, [operation.key.id for operation in operations])
-    remembered.compare(accounts.values())
+    cache.compare(accounts.values())
     batch = _Batch(accounts, spent, judgement)
     outcomes = [batch.post(operation) for operation in operations]
     moved = [account for account in accounts.values() if account.transactions]

@@ -10,10 +10,10 @@ import structlog
 from billing_service.domain.account import Ids
 from billing_service.domain.refusals import Failure, Reason
 from billing_service.domain.spending.deductions import STANDARD_TERMS, SpendingTerms
+from billing_service.ledger.account_cache import AccountCache
 from billing_service.ledger.gathering import Gatherer, interrupted_inside
 from billing_service.ledger.operations import Answer, Deduct
 from billing_service.ledger.posting import Judgement, Outcome, Posted, post_batch
-from billing_service.ledger.remembered import RememberedAccounts
 from billing_service.storage.statements import Work
 from billing_service.storage.store import Store
 
@@ -48,7 +48,7 @@ class LedgerWriter:
         self._monotonic = monotonic
         self._judgement = Judgement(clock_us, ids, terms)
         self._gatherer: Gatherer[Deduct, Answer] = Gatherer(self._commit, batch_max=batch_max, wait_s=wait_s)
-        self._remembered = RememberedAccounts(monotonic)
+        self._cache = AccountCache(monotonic)
         self._isolated_until: dict[str, float] = {}
         self._isolated: dict[str, deque[Waiting]] = {}
         """What waits behind what is being posted of one account by itself: in a batch it could overtake that."""
@@ -96,13 +96,13 @@ class LedgerWriter:
         def work() -> Work[Posted]:
             nonlocal runs
             runs += 1
-            return post_batch(operations, self._judgement, self._remembered, lock_first=runs > OPTIMISTIC_ATTEMPTS_MAX)
+            return post_batch(operations, self._judgement, self._cache, lock_first=runs > OPTIMISTIC_ATTEMPTS_MAX)
 
         try:
             posted = await self._store.write(work)
         finally:
-            self._remembered.forget_beliefs(operation.account_id for operation in operations)
-        self._remembered.keep(posted.moved)
+            self._cache.forget_expectations(operation.account_id for operation in operations)
+        self._cache.keep(posted.moved)
         return posted.outcomes
 
     def _by_account(self, operations: Sequence[Deduct]) -> list[Reply]:

@@ -11,9 +11,9 @@ from billing_service.api.deductions import deduction_of
 from billing_service.clock import TimeOrderedIds, system_clock_us
 from billing_service.domain.refusals import Refusal
 from billing_service.domain.spending.deductions import STANDARD_TERMS
+from billing_service.ledger.account_cache import AccountCache
 from billing_service.ledger.operations import Deduct
 from billing_service.ledger.posting import Judgement, post_batch
-from billing_service.ledger.remembered import RememberedAccounts
 from billing_service.storage.database_url import SqliteFile, parse_database_url
 from billing_service.storage.postgres_connect import connect
 from billing_service.storage.store import Store
@@ -26,16 +26,16 @@ DEDUCTIONS_A_TRANSACTION = 20_000
 
 async def fill(store: Store, accounts: int, transactions: int) -> None:
     """Posts so many deductions, in turns over the accounts of `calls.account_id`. RuntimeError when one of them is refused."""
-    random, remembered = Random(), RememberedAccounts()
+    random, cache = Random(), AccountCache()
     judgement = Judgement(system_clock_us, TimeOrderedIds(), STANDARD_TERMS)
     encode = calls.deduct_credits(accounts, calls.time_ordered_keys(random), random)
     left = iter(range(transactions))
     while operations := [_operation(encode()) for _ in islice(left, DEDUCTIONS_A_TRANSACTION)]:
-        posted = await store.write(lambda operations=operations: post_batch(operations, judgement, remembered, lock_first=False))  # type: ignore[misc]
+        posted = await store.write(lambda operations=operations: post_batch(operations, judgement, cache, lock_first=False))  # type: ignore[misc]
         refused = next((outcome for outcome in posted.outcomes if isinstance(outcome, Refusal)), None)
         if refused is not None:
             raise RuntimeError(f"a deduction of the history was refused: {refused}")
-        remembered.keep(posted.moved)
+        cache.keep(posted.moved)
 
 
 def _operation(request: bytes) -> Deduct:

@@ -79,7 +79,7 @@ async def deduct(service, tag):
     return calling("deduct_credits", deduction(account_of(tag), 30, key_of(tag)))
 
 
-@operation("deduct from a remembered account", one_unit=True, also=frozenset({"clean"}))
+@operation("deduct from a cached account", one_unit=True, also=frozenset({"clean"}))
 async def deduct_again(service, tag):
     await granted(service, account_of(tag))
     await service.answer("deduct_credits", deduction(account_of(tag), 30, key_of(tag, "before")))

@@ -8,8 +8,8 @@ from ledger_setup import deduction, give, open_account
 from billing_service.domain.entries import TransactionKind
 from billing_service.domain.refusals import Failure, Reason, Refusal
 from billing_service.domain.spending.deductions import DeductionMode
+from billing_service.ledger.account_cache import AccountCache
 from billing_service.ledger.operations import Answer
-from billing_service.ledger.remembered import RememberedAccounts
 from billing_service.storage.key_rows import find_keys
 from billing_service.storage.ledger_rows import read_accounts
 from billing_service.storage.statement_rows import read_statement
@@ -78,7 +78,7 @@ async def test_a_reused_key_is_told_before_a_lack_of_credits(writer, store, cloc
     assert (await writer.submit(deduction("acme", 5, "k"))).replayed
 
 
-@pytest.mark.parametrize("way", ["read", "remembered", "locked"])
+@pytest.mark.parametrize("way", ["read", "cache", "locked"])
 async def test_nothing_to_take_is_a_deduction_of_nothing(*, writer, store, clock, ids, monkeypatch, way):
     """It has no entries; its key is spent, and what comes later is not taken by a repeat."""
     names = ["acme", "beta"]
@@ -86,7 +86,7 @@ async def test_nothing_to_take_is_a_deduction_of_nothing(*, writer, store, clock
         await open_account(store, name, clock=clock, ids=ids, microcredits=1)
         await writer.submit(deduction(name, 1, "all"))
     if way == "read":
-        monkeypatch.setattr(writer, "_remembered", RememberedAccounts())
+        monkeypatch.setattr(writer, "_cache", AccountCache())
     elif way == "locked":
         monkeypatch.setattr("billing_service.ledger.writer.OPTIMISTIC_ATTEMPTS_MAX", 0)
     commits = store.counters.commits

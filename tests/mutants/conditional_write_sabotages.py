@@ -1,14 +1,14 @@
-"""Sabotages of what is remembered of accounts and only believed, and of the conditional write that writes it."""
+"""Sabotages of what is cached of accounts and only believed, and of the conditional write that writes it."""
 
 from sabotage import Sabotage
 
 POSTING = "billing_service.ledger.posting"
-REMEMBERED = "billing_service.ledger.remembered"
+ACCOUNT_CACHE = "billing_service.ledger.account_cache"
 STATEMENTS = "billing_service.storage.statements"
 POSTGRES = "billing_service.storage.postgres"
 CONNECTIONS = "billing_service.storage.postgres_connections"
 SQLITE_STORE = "billing_service.storage.sqlite_store"
-MEMORY = "ledger/test_remembered_accounts.py"
+MEMORY = "ledger/test_account_cache.py"
 HAPPENED = "ledger/test_memory_of_what_happened.py"
 GUARDED = "storage/test_conditional_writes.py"
 UNDONE = "storage/test_conditional_writes_undone.py"
@@ -76,7 +76,7 @@ CONDITIONAL_WRITES = (
         (f"{HAPPENED}::test_a_key_that_was_spent_is_told_before_a_lack_of_credits",),
     ),
     Sabotage(
-        "accounts are remembered before their conditional write",
+        "accounts are cached before their conditional write",
         "P18",
         f"{POSTING}:post_batch",
         "moved = [account for account in accounts.values() if account.transactions]",
@@ -84,17 +84,17 @@ CONDITIONAL_WRITES = (
         (f"{MEMORY}::test_credits_that_another_spent_are_gone[sqlite]",),
     ),
     Sabotage(
-        "accounts are remembered although their commit failed",
+        "accounts are cached although their commit failed",
         "P18",
         f"{POSTING}:post_batch",
-        "return (yield from _post_locked(account_ids, operations, judgement, remembered))",
-        ("posted = yield from _post_locked(account_ids, operations, judgement, remembered)\nremembered.keep(posted.moved)\nreturn posted"),
+        "return (yield from _post_locked(account_ids, operations, judgement, cache))",
+        ("posted = yield from _post_locked(account_ids, operations, judgement, cache)\nremembered.keep(posted.moved)\nreturn posted"),
         (f"{HAPPENED}::test_what_was_not_committed_is_not_remembered",),
     ),
     Sabotage(
-        "accounts stay remembered while somebody works on them",
+        "accounts stay cached while somebody works on them",
         "P8",
-        f"{REMEMBERED}:RememberedAccounts.take.memory",
+        f"{ACCOUNT_CACHE}:AccountCache.take.memory",
         "self._accounts.pop(account_id, None)",
         "self._accounts.get(account_id)",
         (f"{MEMORY}::test_accounts_that_are_taken_are_forgotten",),
@@ -102,7 +102,7 @@ CONDITIONAL_WRITES = (
     Sabotage(
         "who was contradicted is believed again at once",
         "P9",
-        f"{REMEMBERED}:RememberedAccounts.compare",
+        f"{ACCOUNT_CACHE}:AccountCache.compare",
         "expected != account.version",
         "expected > account.version",
         (f"{MEMORY}::test_two_writers_on_one_account_do_not_try_in_vain_for_ever[sqlite]",),
@@ -110,7 +110,7 @@ CONDITIONAL_WRITES = (
     Sabotage(
         "memory without a bound",
         "P34",
-        f"{REMEMBERED}:RememberedAccounts.keep",
+        f"{ACCOUNT_CACHE}:AccountCache.keep",
         "len(self._accounts) >= ACCOUNTS_MAX",
         "len(self._accounts) < 0",
         (f"{MEMORY}::test_memory_is_bounded",),
@@ -252,12 +252,12 @@ CONDITIONAL_WRITES = (
         (f"{GUARDED}::test_it_is_one_transaction",),
     ),
     Sabotage(
-        "a remembered lot forgets when it ends",
+        "a cached lot forgets when it ends",
         "P8",
-        f"{REMEMBERED}:_memorise.lots",
+        f"{ACCOUNT_CACHE}:_packed.lots",
         "lot.expire_time_us",
         "None",
-        ("ledger/test_memorised_values.py::test_an_account_is_recalled_as_it_was",),
+        ("ledger/test_cached_values.py::test_an_account_is_recalled_as_it_was",),
     ),
     Sabotage(
         "a connection is kept while others wait for one",

@@ -11,10 +11,9 @@ from billing_service.clock import TimeOrderedIds
 from billing_service.domain.account import Account
 from billing_service.domain.refusals import Reason, Refusal, storage_unavailable
 from billing_service.domain.spending.deductions import DeductionMode
-from billing_service.ledger import posting
-from billing_service.ledger import remembered as remembered_accounts
+from billing_service.ledger import account_cache, posting
+from billing_service.ledger.account_cache import AccountCache
 from billing_service.ledger.operations import Answer
-from billing_service.ledger.remembered import RememberedAccounts
 from billing_service.ledger.writer import LedgerWriter
 from billing_service.storage import batch_rows
 from billing_service.storage.ledger_rows import SET_LIMITS, read_accounts
@@ -223,7 +222,7 @@ async def test_two_writers_on_one_account_do_not_try_in_vain_for_ever(*, writer,
     # Each writer is contradicted once; on PostgreSQL the other one counts in a store of its own.
     contradicted = {"sqlite": 2, "postgresql": 1}[store.name]
     assert [await take_turns("first"), await take_turns("second")] == [contradicted] * 2
-    steady.now += remembered_accounts.DISTRUST_S
+    steady.now += account_cache.BYPASS_S
     assert [await take_turns("later"), await take_turns("last")] == [contradicted * 2] * 2, "after a while it is believed again"
     assert await balance(store) == 59
 
@@ -247,29 +246,29 @@ def account(name, version=1, lots=0):
 
 
 def test_accounts_that_are_taken_are_forgotten():
-    memory = RememberedAccounts()
+    memory = AccountCache()
     memory.keep([account("acme"), account("blue")])
     assert set(memory.take(["acme", "cyan"])) == {"acme"}
     assert set(memory.take(["acme", "blue"])) == {"blue"}
 
 
 def test_memory_is_bounded(monkeypatch):
-    monkeypatch.setattr(remembered_accounts, "ACCOUNTS_MAX", 2)
-    memory = RememberedAccounts()
+    monkeypatch.setattr(account_cache, "ACCOUNTS_MAX", 2)
+    memory = AccountCache()
     memory.keep([account("acme"), account("blue")])
     memory.keep(memory.take(["acme"]).values())
-    memory.keep([account("cyan"), account("many", lots=remembered_accounts.LOTS_MAX + 1)])
+    memory.keep([account("cyan"), account("many", lots=account_cache.LOTS_MAX + 1)])
     assert set(memory.take(["acme", "blue", "cyan", "many"])) == {"acme", "cyan"}
 
 
 def test_distrust_ends():
     now = 0.0
-    memory = RememberedAccounts(lambda: now)
+    memory = AccountCache(lambda: now)
     memory.keep([account("acme")])
     memory.take(["acme"])
     memory.compare([account("acme", version=5)])
     memory.keep([account("acme", version=6)])
     assert not memory.take(["acme"])
-    now = remembered_accounts.DISTRUST_S
+    now = account_cache.BYPASS_S
     memory.keep([account("acme", version=7)])
     assert memory.take(["acme"])["acme"].version == 7

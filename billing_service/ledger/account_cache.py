@@ -15,7 +15,7 @@ ACCOUNTS_MAX = 16_384
 """Nine tenths of a kilobyte each, with one lot."""
 LOTS_MAX = 8
 """An account of more lots is read each time: it would fill the memory of many."""
-DISTRUST_S = 1.0
+BYPASS_S = 1.0
 """How long an account is not remembered that another writer changed meanwhile: believing it again would cost a try each time."""
 
 
@@ -26,22 +26,22 @@ Memory = tuple[Any, ...]
 several times a second, in the middle of everybody's calls."""
 
 
-class RememberedAccounts:
+class AccountCache:
     """Accounts by id, the one used longest ago forgotten first. Whoever takes accounts owns them until they are kept again."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
         self._accounts: dict[str, Memory] = {}
         self._expected: dict[str, int] = {}
-        self._distrusted_until: dict[str, float] = {}
+        self._bypassed_until: dict[str, float] = {}
 
     def take(self, account_ids: Sequence[str]) -> dict[str, Account]:
-        """Those of these accounts that are remembered. They are forgotten until they are kept again."""
+        """Those of these accounts that are cached. They are taken out until they are kept again."""
         taken: dict[str, Account] = {}
         for account_id in account_ids:
             memory = self._accounts.pop(account_id, None)
             if memory is not None:
-                account = taken[account_id] = _recall(account_id, memory)
+                account = taken[account_id] = _unpacked(account_id, memory)
                 self._expected[account_id] = account.version
         return taken
 
@@ -50,11 +50,11 @@ class RememberedAccounts:
         for account in read if self._expected else ():
             expected = self._expected.pop(account.account_id, account.version)
             if expected != account.version:
-                if len(self._distrusted_until) >= ACCOUNTS_MAX:
-                    del self._distrusted_until[next(iter(self._distrusted_until))]
-                self._distrusted_until[account.account_id] = self._monotonic() + DISTRUST_S
+                if len(self._bypassed_until) >= ACCOUNTS_MAX:
+                    del self._bypassed_until[next(iter(self._bypassed_until))]
+                self._bypassed_until[account.account_id] = self._monotonic() + BYPASS_S
 
-    def forget_beliefs(self, account_ids: Iterable[str]) -> None:
+    def forget_expectations(self, account_ids: Iterable[str]) -> None:
         """Their batch has ended, whichever way."""
         for account_id in account_ids:
             self._expected.pop(account_id, None)
@@ -63,25 +63,25 @@ class RememberedAccounts:
         """Remembers accounts as they were committed."""
         for account in accounts:
             account_id = account.account_id
-            if len(account.lots) > LOTS_MAX or self._distrusts(account_id):
+            if len(account.lots) > LOTS_MAX or self._bypasses(account_id):
                 continue
             if len(self._accounts) >= ACCOUNTS_MAX:
                 del self._accounts[next(iter(self._accounts))]
-            self._accounts[account_id] = _memorise(account)
+            self._accounts[account_id] = _packed(account)
 
-    def _distrusts(self, account_id: str) -> bool:
-        if not self._distrusted_until:
+    def _bypasses(self, account_id: str) -> bool:
+        if not self._bypassed_until:
             return False
-        until = self._distrusted_until.get(account_id)
+        until = self._bypassed_until.get(account_id)
         if until is None:
             return False
         if until > self._monotonic():
             return True
-        del self._distrusted_until[account_id]
+        del self._bypassed_until[account_id]
         return False
 
 
-def _memorise(account: Account) -> Memory:
+def _packed(account: Account) -> Memory:
     lots = tuple(
         [
             (
@@ -114,7 +114,7 @@ def _memorise(account: Account) -> Memory:
     )
 
 
-def _recall(account_id: str, memory: Memory) -> Account:
+def _unpacked(account_id: str, memory: Memory) -> Account:
     version, last_transaction_id, last_hash, balance, debt, set_aside, overdraft_limit, frozen, debt_max, lots = memory
     recalled = [Lot(lot_id, _CATEGORIES[category], *rest) for lot_id, category, *rest in lots]
     return Account(

@@ -1,4 +1,4 @@
-"""An account is remembered as plain values and comes back as it was."""
+"""An account is cached as plain values and comes back as it was."""
 
 import gc
 
@@ -7,8 +7,8 @@ from hypothesis import given, strategies
 from billing_service.domain.account import Account
 from billing_service.domain.amounts import BALANCE_MAX
 from billing_service.domain.lots import Category, Lot
-from billing_service.ledger import remembered as remembered_accounts
-from billing_service.ledger.remembered import RememberedAccounts
+from billing_service.ledger import account_cache
+from billing_service.ledger.account_cache import AccountCache
 
 NUMBERS = strategies.integers(0, BALANCE_MAX)
 LOTS = strategies.builds(
@@ -28,13 +28,13 @@ ACCOUNTS = strategies.builds(
     strategies.binary(min_size=32, max_size=32),
     *[NUMBERS] * 4,
     strategies.booleans(),
-    strategies.lists(LOTS, max_size=remembered_accounts.LOTS_MAX),
+    strategies.lists(LOTS, max_size=account_cache.LOTS_MAX),
 )
 
 
 @given(ACCOUNTS)
 def test_an_account_is_recalled_as_it_was(account):
-    memory = RememberedAccounts()
+    memory = AccountCache()
     memory.keep([account])
     recalled = memory.take([account.account_id])[account.account_id]
     assert recalled == account
@@ -43,7 +43,7 @@ def test_an_account_is_recalled_as_it_was(account):
 
 
 def test_what_is_remembered_gives_the_garbage_collector_nothing_to_do():
-    memory = RememberedAccounts()
+    memory = AccountCache()
     lot = Lot("lot_1", Category.PAID, 50, 10, 10, 1, 0, None, "purchase_1")
     memory.keep([Account(name, 3, "txn_1", bytes(32), 10, lots=[lot, lot]) for name in ("acme", "blue")])
     for _ in range(3):  # each visit of the collector finds out one level more that holds values only
