@@ -4,13 +4,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from hashlib import sha256
 
-from billing_service.commands.completion import hear
+from billing_service.commands.completion import apply_update
 from billing_service.commands.customers import stripe_failed, stripe_refused
 from billing_service.commands.environment import Environment
 from billing_service.commands.get_purchase import purchase_by_id
 from billing_service.commands.reversals import purchase_accounts
 from billing_service.commands.unit import Request, Unit, once
-from billing_service.domain.purchases import PurchaseNews, PurchaseStatus, is_cancelable
+from billing_service.domain.purchases import PurchaseStatus, PurchaseUpdate, is_cancelable
 from billing_service.domain.records import Purchase
 from billing_service.domain.refusals import Reason, Refusal, conflict
 from billing_service.ledger.operations import Answer
@@ -114,7 +114,7 @@ def _cancel(environment: Environment, command: CancelPurchase, request: Request,
             raise _not_cancelable(purchase)
         if purchase.checkout_session_id != seen.checkout_session_id:
             raise _PageOpenedError
-        yield from hear(unit, purchase, PurchaseNews.CANCELED)
+        yield from apply_update(unit, purchase, PurchaseUpdate.CANCELED)
         return command.encode(purchase)
 
     return (yield from once(environment, request, involved, effect, detail={"purchase_id": seen.purchase_id}))

@@ -7,18 +7,18 @@ from billing_service.commands.unit import Unit
 from billing_service.domain.entries import Place, TransactionKind
 from billing_service.domain.granting import grant, new_lot
 from billing_service.domain.lots import Category
-from billing_service.domain.purchases import PurchaseNews, PurchaseStatus, next_status
+from billing_service.domain.purchases import PurchaseStatus, PurchaseUpdate, next_status
 from billing_service.domain.records import Purchase, Referral
 from billing_service.domain.referrals import ReferralPolicy, ReferralState, decide_first_purchase
 from billing_service.storage.purchase_rows import PURCHASES, REFERRALS, referrals_by_state
 from billing_service.storage.statements import Work
 
 
-def hear(unit: Unit, purchase: Purchase, news: PurchaseNews, *, paid_minor: int = 0, net_paid_minor: int = 0) -> Work[None]:
+def apply_update(unit: Unit, purchase: Purchase, update: PurchaseUpdate, *, paid_minor: int = 0, net_paid_minor: int = 0) -> Work[None]:
     """Applies an update to a purchase. The transition into COMPLETED grants its credits, exactly once, because
     COMPLETED is final. `net_paid_minor` is the part of `paid_minor` that was paid for the credits themselves."""
     before = purchase.status
-    purchase.status = next_status(before, news)
+    purchase.status = next_status(before, update)
     if purchase.status is PurchaseStatus.COMPLETED and before is not PurchaseStatus.COMPLETED:
         purchase.paid_minor, purchase.net_paid_minor = paid_minor, net_paid_minor
         yield from _complete(unit, purchase)

@@ -12,7 +12,7 @@ from billing_service.commands.sale_terms import terms_of, todays_terms
 from billing_service.commands.unit import Request, Unit, answer_begun, audit, begin, find_key, record_key
 from billing_service.domain.catalog import PurchaseItem
 from billing_service.domain.deployment import MarkKind
-from billing_service.domain.purchases import PurchaseNews, PurchaseStatus, may_be_opened, next_status
+from billing_service.domain.purchases import PurchaseStatus, PurchaseUpdate, may_be_opened, next_status
 from billing_service.domain.records import Purchase
 from billing_service.ledger.operations import Answer
 from billing_service.payments.port import CheckoutOrder, CheckoutSession, ProviderRefused, ProviderUnavailable
@@ -219,7 +219,7 @@ def _give_up(environment: Environment, request: Request, purchase_id: str) -> Wo
     purchase = yield from read_purchase(request.key.account_id, purchase_id)
     if purchase is None or stored is None or stored.reply is not None or stored.resource_id != purchase_id:
         return
-    purchase.status = next_status(purchase.status, PurchaseNews.CHECKOUT_REFUSED)
+    purchase.status = next_status(purchase.status, PurchaseUpdate.CHECKOUT_REFUSED)
     yield from PURCHASES.replace(purchase)
     yield from free_key(request.key.id)
 

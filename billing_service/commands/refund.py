@@ -11,7 +11,7 @@ from billing_service.commands.bonuses import referral_at_stake
 from billing_service.commands.customers import stripe_failed, stripe_refused
 from billing_service.commands.environment import Environment
 from billing_service.commands.get_purchase import purchase_by_id
-from billing_service.commands.refund_news import RefundNews, apply_refund_news, carries_mark, status_of_ours
+from billing_service.commands.refund_update import RefundUpdate, apply_refund_update, carries_mark, status_of_ours
 from billing_service.commands.reversals import follow_money, money_gone, purchase_accounts, purchase_lot
 from billing_service.commands.unit import Request, Unit, answer_begun, audit, begin, find_key, record_key
 from billing_service.domain.account import Balance
@@ -244,8 +244,10 @@ def _settle(environment: Environment, command: RefundPurchase, request: Request,
         return Answer(stored.reply, replayed=True)
     purchase = yield from read_purchase(begun.account_id, begun.purchase_id)
     assert purchase is not None
-    news = RefundNews(sent.stripe_refund_id, begun.refund_id, sent.amount_minor, sent.currency, status_of_ours(sent.status), is_ours=True)
-    refund = yield from apply_refund_news(unit, purchase, news)
+    update = RefundUpdate(
+        sent.stripe_refund_id, begun.refund_id, sent.amount_minor, sent.currency, status_of_ours(sent.status), is_ours=True
+    )
+    refund = yield from apply_refund_update(unit, purchase, update)
     yield from unit.write()
     reply = command.encode(refund, unit.account(begun.account_id).show(unit.now_us))
     yield from answer_begun(unit, request.key, stored, reply, begun.refund_id)
@@ -260,7 +262,7 @@ def _give_back(environment: Environment, request: Request, begun: Refund) -> Wor
         return
     purchase = yield from read_purchase(begun.account_id, begun.purchase_id)
     assert purchase is not None
-    news = RefundNews("", begun.refund_id, begun.amount_minor, begun.currency, RefundStatus.FAILED, is_ours=True)
-    yield from apply_refund_news(unit, purchase, news)
+    update = RefundUpdate("", begun.refund_id, begun.amount_minor, begun.currency, RefundStatus.FAILED, is_ours=True)
+    yield from apply_refund_update(unit, purchase, update)
     yield from unit.write()
     yield from free_key(request.key.id)

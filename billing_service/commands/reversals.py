@@ -1,4 +1,4 @@
-"""Keeps a purchase's credits in step with its money, by the absolute target: any order and repetition of news ends alike."""
+"""Keeps a purchase's credits in step with its money, by the absolute target: any order and repetition of updates ends alike."""
 
 from collections import Counter
 from typing import NamedTuple

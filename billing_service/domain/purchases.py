@@ -21,7 +21,7 @@ class PurchaseStatus(StrEnum):
     CANCELED = "CANCELED"
 
 
-class PurchaseNews(StrEnum):
+class PurchaseUpdate(StrEnum):
     """What can be learned about a purchase: from Stripe, in any order and any number of times, or from our own caller."""
 
     PAID = "PAID"
@@ -37,8 +37,8 @@ class PurchaseNews(StrEnum):
     """Called off by CancelPurchase after its checkout was closed."""
 
 
-def _transitions() -> Mapping[tuple[PurchaseStatus, PurchaseNews], PurchaseStatus]:
-    status, news = PurchaseStatus, PurchaseNews
+def _transitions() -> Mapping[tuple[PurchaseStatus, PurchaseUpdate], PurchaseStatus]:
+    status, update = PurchaseStatus, PurchaseUpdate
     awaiting, completed, failed, expired, canceled = (
         status.AWAITING_FUNDS,
         status.COMPLETED,
@@ -46,7 +46,7 @@ def _transitions() -> Mapping[tuple[PurchaseStatus, PurchaseNews], PurchaseStatu
         status.EXPIRED,
         status.CANCELED,
     )
-    columns = (news.PAID, news.FUNDS_PROMISED, news.PAYMENT_FAILED, news.CHECKOUT_REFUSED, news.CHECKOUT_EXPIRED, news.CANCELED)
+    columns = (update.PAID, update.FUNDS_PROMISED, update.PAYMENT_FAILED, update.CHECKOUT_REFUSED, update.CHECKOUT_EXPIRED, update.CANCELED)
     rows = {
         status.PENDING: (completed, awaiting, failed, failed, expired, canceled),
         expired: (completed, awaiting, failed, expired, expired, canceled),
@@ -55,7 +55,7 @@ def _transitions() -> Mapping[tuple[PurchaseStatus, PurchaseNews], PurchaseStatu
         failed: (completed, failed, failed, failed, failed, failed),
         completed: (completed,) * len(columns),
     }
-    return MappingProxyType({(before, heard): after for before, row in rows.items() for heard, after in zip(columns, row, strict=True)})
+    return MappingProxyType({(before, update): after for before, row in rows.items() for update, after in zip(columns, row, strict=True)})
 
 
 TRANSITIONS: Final = _transitions()
@@ -63,9 +63,9 @@ TRANSITIONS: Final = _transitions()
 not matter. EXPIRED gives way to CANCELED because CancelPurchase closes the checkout, which Stripe may report first."""
 
 
-def next_status(before: PurchaseStatus, heard: PurchaseNews) -> PurchaseStatus:
+def next_status(before: PurchaseStatus, update: PurchaseUpdate) -> PurchaseStatus:
     """Where the purchase stands after the news."""
-    return TRANSITIONS[before, heard]
+    return TRANSITIONS[before, update]
 
 
 def may_be_opened(status: PurchaseStatus) -> bool:
@@ -153,17 +153,17 @@ class Mismatch:
         return "; ".join(f"{d.field}: expected {d.expected}, got {d.actual}" for d in self.differences)
 
 
-def checkout_news(report: CheckoutReport) -> PurchaseNews | None:
+def checkout_update(report: CheckoutReport) -> PurchaseUpdate | None:
     """What a session says about its purchase; None while the customer has not finished.
 
     A session that is still open is never paid, even when nothing is to pay: the customer has yet to confirm.
     Only an event says that a delayed payment failed; the session never does.
     """
     if report.status == "expired":
-        return PurchaseNews.CHECKOUT_EXPIRED
+        return PurchaseUpdate.CHECKOUT_EXPIRED
     if report.status != "complete":
         return None
-    return PurchaseNews.PAID if report.payment_status in {"paid", "no_payment_required"} else PurchaseNews.FUNDS_PROMISED
+    return PurchaseUpdate.PAID if report.payment_status in {"paid", "no_payment_required"} else PurchaseUpdate.FUNDS_PROMISED
 
 
 def paid_for_credits_minor(report: CheckoutReport) -> int:

@@ -17,7 +17,7 @@ class RefundStatus(StrEnum):
 
     @property
     def rank(self) -> int:
-        """News of a lower rank came late and changes nothing. A refund that succeeded can still fail; one that failed is over."""
+        """An update of a lower rank came late and changes nothing. A refund that succeeded can still fail; one that failed is over."""
         return {RefundStatus.PENDING: 0, RefundStatus.SUCCEEDED: 1}.get(self, 2)
 
     @property

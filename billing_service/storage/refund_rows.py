@@ -47,7 +47,7 @@ SUM_PENDING = reading(
 
 
 def claim_refund_ids(refund: Refund) -> Work[None]:
-    """Lets both ids find the refund, as far as they are known. Repeated with each news: an older program that runs beside this one
+    """Lets both ids find the refund, as far as they are known. Repeated with each update: an older program that runs beside this one
     claims none."""
     for reference in (refund.refund_id, refund.stripe_refund_id):
         if reference:

@@ -2,14 +2,14 @@
 
 from functools import partial
 
-from billing_service.commands.completion import hear
+from billing_service.commands.completion import apply_update
 from billing_service.commands.environment import Environment
 from billing_service.commands.sale_terms import terms_of
 from billing_service.commands.unit import Unit
 from billing_service.domain.purchases import PurchaseStatus, check_payment, paid_for_credits_minor
 from billing_service.domain.records import Purchase
 from billing_service.storage.statements import Work
-from billing_service.stripe_events.facts import MONEY_NEWS, CheckoutFact
+from billing_service.stripe_events.facts import MONEY_UPDATES, CheckoutFact
 from billing_service.stripe_events.lookup import on_purchase, other_purchase
 from billing_service.stripe_events.ownership import PurchaseKey
 from billing_service.stripe_events.payments import bind_reference, link_payment, snapshot_of
@@ -29,14 +29,16 @@ def _hear(unit: Unit, purchase: Purchase, fact: CheckoutFact, runs: Runs) -> Wor
     objection = yield from _objection(unit.environment, purchase, fact)
     if objection is not None:
         return objection
-    assert fact.news is not None
+    assert fact.update is not None
     before = purchase.status
     picked_up: tuple[PickedUp, ...] = ()
     yield from bind_reference(fact.session_id, purchase)
-    if fact.news in MONEY_NEWS:
+    if fact.update in MONEY_UPDATES:
         purchase.checkout_session_id = fact.session_id
         picked_up = yield from link_payment(unit, purchase, fact.payment_intent_id, runs)
-    yield from hear(unit, purchase, fact.news, paid_minor=fact.amount_total_minor or 0, net_paid_minor=paid_for_credits_minor(fact))
+    yield from apply_update(
+        unit, purchase, fact.update, paid_minor=fact.amount_total_minor or 0, net_paid_minor=paid_for_credits_minor(fact)
+    )
     verdict = PROCESSED._replace(picked_up=picked_up).about({"picked_up": " ".join(event.event_id for event in picked_up)})
     if purchase.status is before or purchase.status is not PurchaseStatus.COMPLETED:
         return verdict
@@ -46,9 +48,9 @@ def _hear(unit: Unit, purchase: Purchase, fact: CheckoutFact, runs: Runs) -> Wor
 
 def _objection(environment: Environment, purchase: Purchase, fact: CheckoutFact) -> Work[Verdict | None]:
     """Why the session must not move the purchase; None when it may."""
-    if fact.news is None:
+    if fact.update is None:
         return ignored("the customer has not finished")
-    if fact.news in MONEY_NEWS:
+    if fact.update in MONEY_UPDATES:
         mismatch = check_payment(
             snapshot_of(purchase),
             fact,

@@ -3,7 +3,7 @@
 from typing import Final, NamedTuple
 
 from billing_service.commands.environment import Environment
-from billing_service.domain.purchases import PurchaseNews
+from billing_service.domain.purchases import PurchaseUpdate
 from billing_service.storage.purchase_rows import await_reference
 from billing_service.storage.statements import Work
 from billing_service.stripe_events.checkouts import handle_checkout
@@ -89,7 +89,7 @@ def _money_moved(fact: Fact | Unreadable) -> bool:
     """Whether it says that money of ours came or went, or can't be read."""
     match fact:
         case CheckoutFact():
-            return fact.news is PurchaseNews.PAID
+            return fact.update is PurchaseUpdate.PAID
         case CustomerFact():
             return False
         case _:

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Final
 
 from billing_service.domain.deployment import MARK_FIELD
-from billing_service.domain.purchases import PurchaseNews, checkout_news
+from billing_service.domain.purchases import PurchaseUpdate, checkout_update
 from billing_service.payments.port import ProviderRefund
 from billing_service.stripe_events.customer_facts import CUSTOMER_CREATED, CUSTOMER_DELETED, CustomerFact, customer_fact
 from billing_service.stripe_events.envelope import Envelope
@@ -21,7 +21,7 @@ CHECKOUT_EXPIRED: Final = "checkout.session.expired"
 ASYNC_PAYMENT_FAILED: Final = "checkout.session.async_payment_failed"
 FRAUD_WARNING: Final = "radar.early_fraud_warning"
 
-MONEY_NEWS: Final = frozenset({PurchaseNews.PAID, PurchaseNews.FUNDS_PROMISED})
+MONEY_UPDATES: Final = frozenset({PurchaseUpdate.PAID, PurchaseUpdate.FUNDS_PROMISED})
 """What a checkout says of money. Only for these are its amounts looked at."""
 _SESSION_STATUSES: Final = frozenset({"open", "complete", "expired"})
 _PAYMENT_STATUSES: Final = frozenset({"paid", "unpaid", "no_payment_required"})
@@ -38,7 +38,7 @@ class NoFact:
 class CheckoutFact:
     """A Checkout Session at the moment of the event; fits `domain.purchases.CheckoutReport`.
 
-    Amounts and currency are None, and discount, tax and shipping 0, where `news` is not of money.
+    Amounts and currency are None, and discount, tax and shipping 0, where `update` is not of money.
     """
 
     session_id: str
@@ -59,7 +59,7 @@ class CheckoutFact:
     amount_shipping_minor: int
     currency: str | None
     livemode: bool
-    news: PurchaseNews | None
+    update: PurchaseUpdate | None
     """What it means for the purchase; None while the customer has not finished."""
 
 
@@ -133,10 +133,10 @@ def checkout_fact(envelope: Envelope) -> Fact:
         amount_shipping_minor=0,
         currency=None,
         livemode=_livemode(envelope, fields),
-        news=None,
+        update=None,
     )
-    fact = replace(fact, news=_news(envelope.event_type, fact))
-    if fact.news not in MONEY_NEWS:
+    fact = replace(fact, update=_update(envelope.event_type, fact))
+    if fact.update not in MONEY_UPDATES:
         return fact
     return replace(
         fact,
@@ -231,10 +231,10 @@ def _known(fields: ObjectFields, name: str, words: frozenset[str]) -> str | None
     return word
 
 
-def _news(event_type: str, fact: CheckoutFact) -> PurchaseNews | None:
+def _update(event_type: str, fact: CheckoutFact) -> PurchaseUpdate | None:
     """A session does not show that a delayed payment failed: only the type of the event does."""
-    told = checkout_news(fact)
-    return PurchaseNews.PAYMENT_FAILED if event_type == ASYNC_PAYMENT_FAILED and told is not PurchaseNews.PAID else told
+    told = checkout_update(fact)
+    return PurchaseUpdate.PAYMENT_FAILED if event_type == ASYNC_PAYMENT_FAILED and told is not PurchaseUpdate.PAID else told
 
 
 _PARSERS: Final[Mapping[str, Callable[[Envelope], Fact]]] = MappingProxyType(

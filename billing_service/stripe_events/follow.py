@@ -3,7 +3,7 @@
 import structlog
 
 from billing_service.commands.environment import Environment
-from billing_service.domain.purchases import checkout_news
+from billing_service.domain.purchases import checkout_update
 from billing_service.domain.records import Purchase
 from billing_service.domain.refusals import Refusal
 from billing_service.payments.port import CheckoutSession
@@ -51,7 +51,7 @@ def told_by(session: CheckoutSession) -> CheckoutFact:
         amount_shipping_minor=session.amount_shipping_minor,
         currency=session.currency,
         livemode=session.livemode,
-        news=checkout_news(session),
+        update=checkout_update(session),
     )
 
 

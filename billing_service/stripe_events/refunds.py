@@ -3,7 +3,7 @@
 from functools import partial
 
 from billing_service.commands.environment import Environment
-from billing_service.commands.refund_news import RefundUnusableError, apply_refund_news, news_of
+from billing_service.commands.refund_update import RefundUnusableError, apply_refund_update, update_of
 from billing_service.commands.unit import Unit
 from billing_service.domain.records import Purchase
 from billing_service.payments.port import ProviderRefund
@@ -52,14 +52,14 @@ def apply_charge(unit: Unit, purchase: Purchase, fact: ChargeFact, runs: Runs) -
 
 def _apply(unit: Unit, purchase: Purchase, sent: ProviderRefund) -> Work[Verdict]:
     try:
-        news = news_of(unit.environment.deployment, sent)
+        update = update_of(unit.environment.deployment, sent)
     except RefundUnusableError as error:
         return quarantined(str(error))
-    if news.currency != purchase.currency:
+    if update.currency != purchase.currency:
         return quarantined(f"currency: expected {purchase.currency}")
-    if news.amount_minor == 0:
+    if update.amount_minor == 0:
         return ignored("nothing went back")
-    refund = yield from apply_refund_news(unit, purchase, news)
+    refund = yield from apply_refund_update(unit, purchase, update)
     return PROCESSED.about(
         {
             "refund_id": refund.refund_id,

@@ -8,11 +8,11 @@ import pytest
 from billing_service.domain.purchases import (
     TRANSITIONS,
     Difference,
-    PurchaseNews,
     PurchaseSnapshot,
     PurchaseStatus,
+    PurchaseUpdate,
     check_payment,
-    checkout_news,
+    checkout_update,
     is_cancelable,
     next_status,
 )
@@ -20,14 +20,14 @@ from billing_service.domain.purchases import (
 PENDING, AWAITING, COMPLETED = PurchaseStatus.PENDING, PurchaseStatus.AWAITING_FUNDS, PurchaseStatus.COMPLETED
 FAILED, EXPIRED, CANCELED = PurchaseStatus.FAILED, PurchaseStatus.EXPIRED, PurchaseStatus.CANCELED
 
-# Each piece of news names an end; the end that ranks higher stays. Only a refused checkout needs a purchase nobody has heard of.
+# Each update names an end; the end that ranks higher stays. Only a refused checkout needs a purchase nobody has heard of.
 RANK = [PENDING, EXPIRED, CANCELED, AWAITING, FAILED, COMPLETED]
 NAMED_END = {
-    PurchaseNews.PAID: COMPLETED,
-    PurchaseNews.FUNDS_PROMISED: AWAITING,
-    PurchaseNews.PAYMENT_FAILED: FAILED,
-    PurchaseNews.CHECKOUT_EXPIRED: EXPIRED,
-    PurchaseNews.CANCELED: CANCELED,
+    PurchaseUpdate.PAID: COMPLETED,
+    PurchaseUpdate.FUNDS_PROMISED: AWAITING,
+    PurchaseUpdate.PAYMENT_FAILED: FAILED,
+    PurchaseUpdate.CHECKOUT_EXPIRED: EXPIRED,
+    PurchaseUpdate.CANCELED: CANCELED,
 }
 
 
@@ -130,52 +130,52 @@ def test_a_payment_that_was_asked_for_passes(changes):
 
 
 @pytest.mark.parametrize(
-    ("status", "payment_status", "news"),
+    ("status", "payment_status", "update"),
     [
         ("open", "unpaid", None),
         ("open", "no_payment_required", None),
         ("open", "paid", None),
         (None, "paid", None),
         ("something_new", "paid", None),
-        ("expired", "unpaid", PurchaseNews.CHECKOUT_EXPIRED),
-        ("complete", "unpaid", PurchaseNews.FUNDS_PROMISED),
-        ("complete", "something_new", PurchaseNews.FUNDS_PROMISED),
-        ("complete", "paid", PurchaseNews.PAID),
-        ("complete", "no_payment_required", PurchaseNews.PAID),
+        ("expired", "unpaid", PurchaseUpdate.CHECKOUT_EXPIRED),
+        ("complete", "unpaid", PurchaseUpdate.FUNDS_PROMISED),
+        ("complete", "something_new", PurchaseUpdate.FUNDS_PROMISED),
+        ("complete", "paid", PurchaseUpdate.PAID),
+        ("complete", "no_payment_required", PurchaseUpdate.PAID),
     ],
 )
-def test_what_a_session_says(status, payment_status, news):
-    assert checkout_news(Report(status=status, payment_status=payment_status)) is news
+def test_what_a_session_says(status, payment_status, update):
+    assert checkout_update(Report(status=status, payment_status=payment_status)) is update
 
 
 def test_the_table_is_total():
-    assert set(TRANSITIONS) == set(product(PurchaseStatus, PurchaseNews))
+    assert set(TRANSITIONS) == set(product(PurchaseStatus, PurchaseUpdate))
 
 
-@pytest.mark.parametrize(("before", "heard"), list(product(PurchaseStatus, NAMED_END)))
-def test_the_higher_end_stays(before, heard):
-    assert next_status(before, heard) is max(before, NAMED_END[heard], key=RANK.index)
+@pytest.mark.parametrize(("before", "update"), list(product(PurchaseStatus, NAMED_END)))
+def test_the_higher_end_stays(before, update):
+    assert next_status(before, update) is max(before, NAMED_END[update], key=RANK.index)
 
 
 @pytest.mark.parametrize("before", list(PurchaseStatus))
 def test_a_refused_checkout_fails_only_a_pending_purchase(before):
-    assert next_status(before, PurchaseNews.CHECKOUT_REFUSED) is (FAILED if before is PENDING else before)
+    assert next_status(before, PurchaseUpdate.CHECKOUT_REFUSED) is (FAILED if before is PENDING else before)
 
 
 @pytest.mark.parametrize("before", list(PurchaseStatus))
 def test_money_always_completes_and_nothing_undoes_it(before):
-    assert next_status(before, PurchaseNews.PAID) is COMPLETED
-    assert {next_status(COMPLETED, heard) for heard in PurchaseNews} == {COMPLETED}
-    assert next_status(AWAITING, PurchaseNews.CHECKOUT_EXPIRED) is AWAITING
+    assert next_status(before, PurchaseUpdate.PAID) is COMPLETED
+    assert {next_status(COMPLETED, update) for update in PurchaseUpdate} == {COMPLETED}
+    assert next_status(AWAITING, PurchaseUpdate.CHECKOUT_EXPIRED) is AWAITING
 
 
 def test_the_order_of_news_does_not_matter():
     for size in range(1, len(NAMED_END) + 1):
-        ends: dict[frozenset[PurchaseNews], set[PurchaseStatus]] = {}
+        ends: dict[frozenset[PurchaseUpdate], set[PurchaseStatus]] = {}
         for order in permutations(NAMED_END, size):
             status = PENDING
-            for heard in order:
-                status = next_status(next_status(status, heard), heard)
+            for update in order:
+                status = next_status(next_status(status, update), update)
             ends.setdefault(frozenset(order), set()).add(status)
         assert all(len(end) == 1 for end in ends.values())
 

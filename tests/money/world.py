@@ -9,12 +9,12 @@ from billing_service.commands.completion import hear
 from billing_service.commands.environment import Caller, Environment
 from billing_service.commands.operate import GrantCredits, SetLimits, grant_credits, set_limits
 from billing_service.commands.refund import RefundPolicy, RefundPurchase, refund_purchase
-from billing_service.commands.refund_news import RefundNews, apply_refund_news
+from billing_service.commands.refund_update import RefundUpdate, apply_refund_update
 from billing_service.commands.reversals import follow_money, purchase_accounts
 from billing_service.commands.reverse_deduction import ReverseDeduction, reverse
 from billing_service.commands.unit import Request, begin
 from billing_service.domain.lots import Category
-from billing_service.domain.purchases import PurchaseNews, PurchaseStatus
+from billing_service.domain.purchases import PurchaseStatus, PurchaseUpdate
 from billing_service.domain.records import Purchase, RefundStatus
 from billing_service.domain.referrals import ReferralPolicy
 from billing_service.domain.refusals import Refusal
@@ -149,7 +149,7 @@ class World:
             unit = yield from begin(self.environment, (yield from purchase_accounts(account_id)))
             yield from PURCHASES.add(row)
             yield from claim_reference(purchase_id, account_id, purchase_id)
-            yield from hear(unit, row, PurchaseNews.PAID, paid_minor=paid_minor, net_paid_minor=net_minor)
+            yield from hear(unit, row, PurchaseUpdate.PAID, paid_minor=paid_minor, net_paid_minor=net_minor)
             yield from unit.write()
             if lasts_us is not None:
                 yield from fetch_lots(unit.account(account_id), [row.lot_id])
@@ -177,8 +177,10 @@ class World:
             refunds = [each for each in (yield from refunds_of(purchase)) if each.stripe_refund_id]
             if refunds:
                 refund = refunds[which % len(refunds)]
-                news = RefundNews(refund.stripe_refund_id, refund.refund_id, refund.amount_minor, "usd", RefundStatus(status), is_ours=True)
-                yield from apply_refund_news(unit, purchase, news)
+                news = RefundUpdate(
+                    refund.stripe_refund_id, refund.refund_id, refund.amount_minor, "usd", RefundStatus(status), is_ours=True
+                )
+                yield from apply_refund_update(unit, purchase, news)
                 yield from unit.write()
 
         await self.environment.store.write(move)

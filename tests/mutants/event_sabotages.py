@@ -9,7 +9,7 @@ CHECKOUTS = "billing_service.stripe_events.checkouts"
 PAYMENTS = "billing_service.stripe_events.payments"
 REFUNDS = "billing_service.stripe_events.refunds"
 CUSTOMERS = "billing_service.stripe_events.customers"
-NEWS = "billing_service.commands.refund_news"
+NEWS = "billing_service.commands.refund_update"
 CANCEL = "billing_service.commands.cancel_purchase"
 ANY_ORDER = "stripe_events/test_any_order.py"
 WAITING = "stripe_events/test_waiting_events.py"
@@ -31,7 +31,7 @@ EVENTS = (
         "amounts are looked at where there is no money",
         "P50",
         f"{FACTS}:checkout_fact",
-        ("if fact.news not in MONEY_NEWS:\n    return fact"),
+        ("if fact.update not in MONEY_UPDATES:\n    return fact"),
         "",
         ("stripe_events/test_facts.py::test_amounts_are_looked_at_only_where_there_is_money",),
     ),
@@ -51,14 +51,14 @@ EVENTS = (
         "a refund of nothing is booked",
         "P50",
         f"{REFUNDS}:_apply",
-        ('if news.amount_minor == 0:\n    return ignored("nothing went back")'),
+        ('if update.amount_minor == 0:\n    return ignored("nothing went back")'),
         "",
         (f"{WAITING}::test_a_refund_of_nothing_is_nothing[sqlite]",),
     ),
     Sabotage(
         "a refund without bounds is booked",
         "P50",
-        f"{NEWS}:news_of",
+        f"{NEWS}:update_of",
         "sent.amount_minor > MONEY_MINOR_MAX",
         "sent.amount_minor < 0",
         (f"{WAITING}::test_odd_refunds_in_stripes_list_hold_up_nothing[sqlite]",),
@@ -132,8 +132,8 @@ EVENTS = (
         "a page without money in it becomes the purchase's",
         "P30b",
         f"{CHECKOUTS}:_hear",
-        "fact.news in MONEY_NEWS",
-        "fact.news",
+        "fact.update in MONEY_UPDATES",
+        "fact.update",
         (f"{ANY_ORDER}::test_a_purchase_ends_alike[sqlite-another_session-False]",),
     ),
     Sabotage(

@@ -229,11 +229,11 @@ MONEY = (
         (f"{SEED}[29]",),
     ),
     Sabotage(
-        "old news of a refund counts",
+        "an old update of a refund counts",
         "P30b",
-        "billing_service.commands.refund_news:apply_refund_news",
-        "news.status.rank > refund.status.rank",
-        "news.status.rank >= 0",
+        "billing_service.commands.refund_update:apply_refund_update",
+        "update.status.rank > refund.status.rank",
+        "update.status.rank >= 0",
         ("end_to_end/test_event_orders.py::test_a_refund_of_ours_ends_as_stripe_says_whatever_the_order[sqlite-failed-end1]",),
     ),
     Sabotage(
@@ -247,7 +247,7 @@ MONEY = (
     Sabotage(
         "a completed purchase grants again",
         "P5",
-        f"{COMPLETION}:hear",
+        f"{COMPLETION}:apply_update",
         "purchase.status is PurchaseStatus.COMPLETED and before is not PurchaseStatus.COMPLETED",
         "purchase.status is PurchaseStatus.COMPLETED",
         ("end_to_end/test_event_orders.py::test_delayed_money_in_every_order[sqlite-succeeded-3-1100]",),

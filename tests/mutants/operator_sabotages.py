@@ -3,7 +3,7 @@
 from sabotage import Sabotage, TextSabotage
 
 GET_PURCHASE = "billing_service.commands.get_purchase"
-REFUND_NEWS = "billing_service.commands.refund_news"
+REFUND_NEWS = "billing_service.commands.refund_update"
 REFUND_ROWS = "billing_service.storage.refund_rows"
 MIGRATION = "billing_service/storage/migrations/sql/0002_real_ground.sqlite.sql"
 LISTED = "end_to_end/test_refunds_listed.py"
@@ -26,7 +26,7 @@ OPERATORS = (
     Sabotage(
         "a refund that Stripe named later is not found by that name",
         "P30b",
-        f"{REFUND_NEWS}:apply_refund_news",
+        f"{REFUND_NEWS}:apply_refund_update",
         ("yield from REFUNDS.replace(refund)\nyield from claim_refund_ids(refund)"),
         "yield from REFUNDS.replace(refund)",
         (f"{LISTED}::test_a_refund_is_found_by_both_its_ids[sqlite]",),

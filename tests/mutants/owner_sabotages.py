@@ -113,17 +113,17 @@ OWNERS = (
     Sabotage(
         "a refund is the one whose id it names",
         "P49",
-        "billing_service.commands.refund_news:_find",
-        "news.is_ours or not carries_mark(deployment, refund)",
+        "billing_service.commands.refund_update:_find",
+        "update.is_ours or not carries_mark(deployment, refund)",
         "True",
         (f"{BEFORE_MARKS}::test_a_stranger_s_refund_that_names_ours_is_another_one[sqlite]",),
     ),
     Sabotage(
         "a refund of an older program must have a mark",
         "P49",
-        "billing_service.commands.refund_news:_find",
-        "news.is_ours or not carries_mark(deployment, refund)",
-        "news.is_ours",
+        "billing_service.commands.refund_update:_find",
+        "update.is_ours or not carries_mark(deployment, refund)",
+        "update.is_ours",
         (f"{BEFORE_MARKS}::test_a_refund_that_was_under_way_at_the_upgrade_is_one_refund[sqlite]",),
     ),
     Sabotage(

@@ -251,7 +251,7 @@ STRIPE = (
     Sabotage(
         "unpaid is granted",
         "P30b",
-        f"{PURCHASES}:checkout_news",
+        f"{PURCHASES}:checkout_update",
         '{"paid", "no_payment_required"}',
         '{"paid", "no_payment_required", "unpaid"}',
         ("domain/test_purchases.py::test_what_a_session_says",),

@@ -19,7 +19,7 @@ from event_objects import (
 )
 from stripe_members import whole
 
-from billing_service.domain.purchases import CheckoutReport, PurchaseNews
+from billing_service.domain.purchases import CheckoutReport, PurchaseUpdate
 from billing_service.payments.port import ProviderRefund
 from billing_service.stripe_events.customer_facts import CustomerFact
 from billing_service.stripe_events.facts import (
@@ -68,26 +68,26 @@ def test_a_session_that_sells_nothing_of_ours_tells_no_fact(mode):
 
 
 @pytest.mark.parametrize(
-    ("event_type", "status", "payment_status", "news"),
+    ("event_type", "status", "payment_status", "update"),
     [
-        ("checkout.session.completed", "complete", "paid", PurchaseNews.PAID),
-        ("checkout.session.completed", "complete", "no_payment_required", PurchaseNews.PAID),
-        ("checkout.session.completed", "complete", "unpaid", PurchaseNews.FUNDS_PROMISED),
+        ("checkout.session.completed", "complete", "paid", PurchaseUpdate.PAID),
+        ("checkout.session.completed", "complete", "no_payment_required", PurchaseUpdate.PAID),
+        ("checkout.session.completed", "complete", "unpaid", PurchaseUpdate.FUNDS_PROMISED),
         ("checkout.session.completed", "open", "paid", None),
-        ("checkout.session.async_payment_succeeded", "complete", "paid", PurchaseNews.PAID),
-        ("checkout.session.async_payment_failed", "complete", "unpaid", PurchaseNews.PAYMENT_FAILED),
-        ("checkout.session.async_payment_failed", "complete", "paid", PurchaseNews.PAID),
-        ("checkout.session.async_payment_failed", "complete", "never heard of", PurchaseNews.PAYMENT_FAILED),
-        ("checkout.session.completed", None, "paid", PurchaseNews.PAID),
-        ("checkout.session.completed", ABSENT, "unpaid", PurchaseNews.FUNDS_PROMISED),
-        ("checkout.session.expired", None, None, PurchaseNews.CHECKOUT_EXPIRED),
-        ("checkout.session.expired", "expired", "never heard of", PurchaseNews.CHECKOUT_EXPIRED),
-        ("checkout.session.expired", "expired", "unpaid", PurchaseNews.CHECKOUT_EXPIRED),
+        ("checkout.session.async_payment_succeeded", "complete", "paid", PurchaseUpdate.PAID),
+        ("checkout.session.async_payment_failed", "complete", "unpaid", PurchaseUpdate.PAYMENT_FAILED),
+        ("checkout.session.async_payment_failed", "complete", "paid", PurchaseUpdate.PAID),
+        ("checkout.session.async_payment_failed", "complete", "never heard of", PurchaseUpdate.PAYMENT_FAILED),
+        ("checkout.session.completed", None, "paid", PurchaseUpdate.PAID),
+        ("checkout.session.completed", ABSENT, "unpaid", PurchaseUpdate.FUNDS_PROMISED),
+        ("checkout.session.expired", None, None, PurchaseUpdate.CHECKOUT_EXPIRED),
+        ("checkout.session.expired", "expired", "never heard of", PurchaseUpdate.CHECKOUT_EXPIRED),
+        ("checkout.session.expired", "expired", "unpaid", PurchaseUpdate.CHECKOUT_EXPIRED),
     ],
 )
-def test_what_a_session_means_for_its_purchase(event_type, status, payment_status, news):
+def test_what_a_session_means_for_its_purchase(event_type, status, payment_status, update):
     fact = checkout_fact(envelope(event_type, SESSION, status=status, payment_status=payment_status))
-    assert fact.news is news
+    assert fact.update is update
 
 
 def test_a_session_is_read_whole():
@@ -207,8 +207,8 @@ REFUNDED = whole("refund", id="re_9", amount=700, currency="usd", charge="ch_9",
             {},
             {"email": "customer@example.org", "name": "A Customer", "account_id": None},
         ),
-        (OPEN, "checkout.session.completed", {}, {"purchase_id": None, "note": "", "news": None}),
-        (OPEN, "checkout.session.completed", PAID, {"amount_total_minor": 1_700, "news": PurchaseNews.PAID}),
+        (OPEN, "checkout.session.completed", {}, {"purchase_id": None, "note": "", "update": None}),
+        (OPEN, "checkout.session.completed", PAID, {"amount_total_minor": 1_700, "update": PurchaseUpdate.PAID}),
         (OPEN, "checkout.session.completed", {"mode": "subscription"}, NoFact),
     ],
 )

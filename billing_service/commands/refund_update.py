@@ -41,7 +41,7 @@ def status_of_ours(word: str) -> RefundStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class RefundNews:
+class RefundUpdate:
     """A refund as it is at Stripe now. Ids are empty where not known."""
 
     stripe_refund_id: str
@@ -53,11 +53,11 @@ class RefundNews:
     """Whether it is known to be the one that `refund_id` names: by our own call, or by our mark."""
 
 
-def news_of(deployment: Deployment, sent: ProviderRefund) -> RefundNews:
+def update_of(deployment: Deployment, sent: ProviderRefund) -> RefundUpdate:
     """What an event, or Stripe's own list, says of a refund. Raises RefundUnusableError."""
     if sent.amount_minor > MONEY_MINOR_MAX:
         raise RefundUnusableError(f"refund amount is above {MONEY_MINOR_MAX}")
-    return RefundNews(
+    return RefundUpdate(
         sent.stripe_refund_id,
         sent.refund_id or "",
         sent.amount_minor,
@@ -67,21 +67,21 @@ def news_of(deployment: Deployment, sent: ProviderRefund) -> RefundNews:
     )
 
 
-def apply_refund_news(unit: Unit, purchase: Purchase, news: RefundNews) -> Work[Refund]:
+def apply_refund_update(unit: Unit, purchase: Purchase, update: RefundUpdate) -> Work[Refund]:
     """Books a refund and lets the purchase's credits follow its money. The caller writes the unit."""
-    refund = _find(unit.environment.deployment, (yield from refunds_of(purchase)), news)
+    refund = _find(unit.environment.deployment, (yield from refunds_of(purchase)), update)
     if refund is None:
-        refund = _begun_at_stripe(unit, purchase, news)
+        refund = _begun_at_stripe(unit, purchase, update)
         yield from REFUNDS.add(refund)
         yield from claim_refund_ids(refund)
         (yield from follow_money(unit, purchase)).note(refund)
         yield from REFUNDS.replace(refund)
         return refund
     # Stripe made a refund that we had given up before Stripe named it: Stripe's word contradicts ours.
-    named_now = bool(news.stripe_refund_id) and not refund.stripe_refund_id
-    refund.stripe_refund_id = refund.stripe_refund_id or news.stripe_refund_id
-    if named_now or news.status.rank > refund.status.rank:
-        refund.status = news.status
+    named_now = bool(update.stripe_refund_id) and not refund.stripe_refund_id
+    refund.stripe_refund_id = refund.stripe_refund_id or update.stripe_refund_id
+    if named_now or update.status.rank > refund.status.rank:
+        refund.status = update.status
     if refund.requires_settlement and refund.status is not RefundStatus.PENDING:
         settle_set_aside(unit.account(purchase.account_id), refund.set_aside, source_id=refund.refund_id, now_us=unit.now_us, ids=unit.ids)
         refund.requires_settlement = False
@@ -91,14 +91,14 @@ def apply_refund_news(unit: Unit, purchase: Purchase, news: RefundNews) -> Work[
     return refund
 
 
-def _find(deployment: Deployment, refunds: list[Refund], news: RefundNews) -> Refund | None:
+def _find(deployment: Deployment, refunds: list[Refund], update: RefundUpdate) -> Refund | None:
     """By Stripe's id first: it can't be mistaken. By ours while we have not learned Stripe's; where our refund carries a mark, anything
     without it that names our id is a stranger's."""
     for refund in refunds:
-        if news.stripe_refund_id and refund.stripe_refund_id == news.stripe_refund_id:
+        if update.stripe_refund_id and refund.stripe_refund_id == update.stripe_refund_id:
             return refund
-    named = (refund for refund in refunds if refund.refund_id == news.refund_id and not refund.stripe_refund_id)
-    return next((refund for refund in named if news.is_ours or not carries_mark(deployment, refund)), None)
+    named = (refund for refund in refunds if refund.refund_id == update.refund_id and not refund.stripe_refund_id)
+    return next((refund for refund in named if update.is_ours or not carries_mark(deployment, refund)), None)
 
 
 def carries_mark(deployment: Deployment, refund: Refund) -> bool:
@@ -107,19 +107,19 @@ def carries_mark(deployment: Deployment, refund: Refund) -> bool:
     return refund.is_marked and refund.create_time_us >= deployment.create_time_us
 
 
-def _begun_at_stripe(unit: Unit, purchase: Purchase, news: RefundNews) -> Refund:
+def _begun_at_stripe(unit: Unit, purchase: Purchase, update: RefundUpdate) -> Refund:
     return Refund(
         account_id=purchase.account_id,
         refund_id=unit.ids("ref"),
         purchase_id=purchase.purchase_id,
-        amount_minor=news.amount_minor,
-        currency=news.currency,
-        status=news.status,
+        amount_minor=update.amount_minor,
+        currency=update.currency,
+        status=update.status,
         attempt=0,
         requires_settlement=False,
         reversed=0,
         debt=0,
-        stripe_refund_id=news.stripe_refund_id,
+        stripe_refund_id=update.stripe_refund_id,
         reason="begun at Stripe",
         create_time_us=unit.now_us,
     )
