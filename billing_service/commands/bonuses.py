@@ -7,7 +7,7 @@ from billing_service.commands.sale_terms import terms_of
 from billing_service.commands.settled_debt import fetch_lots_and_heirs, payments_of
 from billing_service.commands.unit import Unit
 from billing_service.domain.account import Account
-from billing_service.domain.bonuses import BonusTaken, make_good, restore_bonus, take_bonus, take_what_is_left
+from billing_service.domain.bonuses import BonusTaken, claw_back_bonus, make_good, restore_bonus, take_what_is_left
 from billing_service.domain.entries import Place, TransactionKind, is_lot
 from billing_service.domain.lots import Lot
 from billing_service.domain.records import Purchase, Referral
@@ -78,7 +78,7 @@ def _take(unit: Unit, purchase: Purchase, purchase_lot: Lot, referral: Referral)
     if referral.referee_lot_id:
         referee = unit.account(referral.account_id)
         lot = yield from _bonus_lot(referee, referral.referee_lot_id)
-        taken = take_bonus(referee, lot, [purchase_lot], source_id=purchase_id, now_us=unit.now_us, ids=unit.ids)
+        taken = claw_back_bonus(referee, lot, [purchase_lot], source_id=purchase_id, now_us=unit.now_us, ids=unit.ids)
         referral.referee_taken, referral.referee_taken_purchase, referral.referee_taken_debt = taken
     if referral.referrer_lot_id:
         referrer = unit.account(referral.referrer_account_id)

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from billing_service.commands.reversals import follow_money
 from billing_service.commands.unit import Unit
 from billing_service.domain.amounts import MONEY_MINOR_MAX
+from billing_service.domain.clawbacks import settle_set_aside
 from billing_service.domain.deployment import Deployment, MarkKind
 from billing_service.domain.records import Purchase, Refund, RefundStatus
-from billing_service.domain.takebacks import settle_set_aside
 from billing_service.payments.port import ProviderRefund
 from billing_service.storage.purchase_rows import REFUNDS, refunds_of
 from billing_service.storage.refund_rows import claim_refund_ids

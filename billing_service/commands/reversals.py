@@ -7,11 +7,11 @@ from billing_service.commands.bonuses import follow_referral
 from billing_service.commands.settled_debt import payments_of
 from billing_service.commands.unit import Unit
 from billing_service.domain.bonuses import BonusTaken
+from billing_service.domain.clawbacks import Taken, claw_back, reinstate
 from billing_service.domain.entries import Place, Transaction, is_lot
 from billing_service.domain.lots import Lot
 from billing_service.domain.records import Purchase, Refund
 from billing_service.domain.reversals import reversed_minor, target_credits
-from billing_service.domain.takebacks import Taken, reinstate, take_back
 from billing_service.storage.ledger_rows import fetch_lots
 from billing_service.storage.purchase_rows import PURCHASES, read_purchase, read_referral, refunds_of
 from billing_service.storage.statements import Work
@@ -70,7 +70,7 @@ def money_gone(purchase: Purchase) -> int:
 
 
 def _take(unit: Unit, purchase: Purchase, lot: Lot, amount: int, *, set_aside: bool, caller: str, description: str) -> Taken:
-    taken = take_back(
+    taken = claw_back(
         unit.account(purchase.account_id),
         [lot],
         amount,

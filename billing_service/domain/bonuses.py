@@ -28,7 +28,7 @@ class BonusTaken(NamedTuple):
         return sum(self)
 
 
-def take_bonus(account: Account, bonus: Lot, purchase_lots: Sequence[Lot], *, source_id: str, now_us: int, ids: Ids) -> BonusTaken:
+def claw_back_bonus(account: Account, bonus: Lot, purchase_lots: Sequence[Lot], *, source_id: str, now_us: int, ids: Ids) -> BonusTaken:
     """Takes a bonus back whole: what was spent of it comes from these other lots, and the rest becomes debt. What had expired counts as
     given back. The transaction may be one without entries: the lot ends all the same."""
     posting = Posting(account, now_us)

@@ -2,12 +2,12 @@
 
 from ledger_model import NOW_US, PAID, PROMOTIONAL, granted
 
-from billing_service.domain.bonuses import BonusTaken, make_good, restore_bonus, take_bonus, take_what_is_left
+from billing_service.domain.bonuses import BonusTaken, claw_back_bonus, make_good, restore_bonus, take_what_is_left
+from billing_service.domain.clawbacks import Taken, claw_back, reinstate, settle_set_aside
 from billing_service.domain.deduction_reversals import DeductionToReverse, reverse_deduction
 from billing_service.domain.entries import Place
 from billing_service.domain.settled_debt import recent_payments
 from billing_service.domain.spending.deductions import DeductionMode, deduct
-from billing_service.domain.takebacks import Taken, reinstate, settle_set_aside, take_back
 
 LIFETIME_US = 1_000
 
@@ -27,7 +27,7 @@ class Sale:
 
     def take(self, amount, *, now_us=NOW_US, set_aside=False):
         about = {"source_id": self.source_id, "now_us": now_us, "ids": self.ids, "caller": "web", "description": "why"}
-        taken = take_back(self.account, [self.lot], amount, expired_taken=self.taken.expired, set_aside=set_aside, **about)
+        taken = claw_back(self.account, [self.lot], amount, expired_taken=self.taken.expired, set_aside=set_aside, **about)
         self.taken = Taken(*map(sum, zip(self.taken, taken, strict=True)))
         return taken
 
@@ -64,7 +64,7 @@ class Bonus:
         if self.sale is None:
             self.taken = BonusTaken(lot=take_what_is_left(self.account, self.lot, **about))
         else:
-            self.taken = take_bonus(self.account, self.lot, [self.sale.lot], **about)
+            self.taken = claw_back_bonus(self.account, self.lot, [self.sale.lot], **about)
         self.fallen = True
 
     def rise(self, *, now_us=NOW_US, due_us=0):

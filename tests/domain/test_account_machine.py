@@ -10,10 +10,10 @@ from ledger_model import categories, check_account, check_shown, granted, snapsh
 from sales_model import Bonus, Sale, undo
 
 from billing_service.domain.account import Account
+from billing_service.domain.clawbacks import settle_set_aside
 from billing_service.domain.granting import adjust, expire
 from billing_service.domain.refusals import Refusal
 from billing_service.domain.spending.deductions import DeductionMode, deduct
-from billing_service.domain.takebacks import settle_set_aside
 
 AMOUNTS = st.sampled_from([1, 7, 10, 10, 50])
 """Few, so that lots, debts and targets meet exactly."""

@@ -43,7 +43,7 @@ BONUSES = (
     Sabotage(
         "what was spent of a bonus is not owed",
         "M5",
-        f"{TAKEN}:take_bonus",
+        f"{TAKEN}:claw_back_bonus",
         ("if owed:\n    posting.borrow(Place.BONUSES, owed)"),
         "",
         (f"{TAKING}::test_a_buyer_owes_its_bonus_whole",),
@@ -51,7 +51,7 @@ BONUSES = (
     Sabotage(
         "a spent bonus spares the purchase",
         "M5",
-        f"{TAKEN}:take_bonus.part",
+        f"{TAKEN}:claw_back_bonus.part",
         "lot.has_expired(now_us)",
         "lot.remaining",
         (f"{TAKING}::test_a_buyer_owes_its_bonus_whole",),
@@ -59,7 +59,7 @@ BONUSES = (
     Sabotage(
         "what a bonus lost to its expiry is owed",
         "M5",
-        f"{TAKEN}:take_bonus.spent",
+        f"{TAKEN}:claw_back_bonus.spent",
         "bonus.spent",
         "bonus.spent + bonus.expired",
         (f"{TAKING}::test_what_a_bonus_lost_to_its_expiry_counts_as_given_back",),

@@ -2,10 +2,10 @@
 
 from sabotage import Sabotage
 
-TAKING = "billing_service.domain.takebacks"
+TAKING = "billing_service.domain.clawbacks"
 SETTLED = "billing_service.domain.settled_debt"
 FOLLOWING = "billing_service.commands.reversals"
-CLAWING = "domain/test_takebacks.py"
+CLAWING = "domain/test_clawbacks.py"
 BACK = "domain/test_reinstatements.py"
 PAYING = "domain/test_settled_debt.py"
 RULES = "end_to_end/test_rules_of_clawbacks.py"
@@ -78,7 +78,7 @@ CLAWBACKS = (
     Sabotage(
         "what expired is owed",
         "M8",
-        f"{TAKING}:take_back.expired",
+        f"{TAKING}:claw_back.expired",
         "min(left, sum(lot.expired for lot in lots) - expired_taken)",
         "0",
         (
@@ -89,7 +89,7 @@ CLAWBACKS = (
     Sabotage(
         "what expired is taken again and again",
         "M8",
-        f"{TAKING}:take_back.expired",
+        f"{TAKING}:claw_back.expired",
         "sum(lot.expired for lot in lots) - expired_taken",
         "sum(lot.expired for lot in lots)",
         (f"{CLAWING}::test_what_expired_is_taken_once",),
@@ -97,7 +97,7 @@ CLAWBACKS = (
     Sabotage(
         "what expired is set aside",
         "M8",
-        f"{TAKING}:take_back",
+        f"{TAKING}:claw_back",
         "amount - expired",
         "amount",
         (f"{CLAWING}::test_what_expired_is_taken_before_anything_is_owed",),
@@ -105,7 +105,7 @@ CLAWBACKS = (
     Sabotage(
         "the sweep decides what is owed",
         "M8",
-        f"{TAKING}:take_back",
+        f"{TAKING}:claw_back",
         "posting.expire_lot(lot)",
         "",
         (f"{CLAWING}::test_what_expired_is_taken_before_anything_is_owed", f"{RULES}::test_what_expired_is_never_owed[sqlite-unswept]"),

@@ -30,7 +30,7 @@ class Taken(NamedTuple):
         return Taken(lots, amount - debt - lots, debt)
 
 
-def take_back(
+def claw_back(
     account: Account,
     lots: Sequence[Lot],
     amount: int,
