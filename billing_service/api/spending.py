@@ -7,7 +7,7 @@ from billing_service.api.deductions import deduction_of, reply_of_deduction
 from billing_service.api.page_tokens import decode_page_token, encode_page_token
 from billing_service.api.pipeline import Call
 from billing_service.api.requests import Replies, request_of
-from billing_service.commands.accounts import StatementQuery, statement
+from billing_service.commands.accounts import HistoryQuery, statement
 from billing_service.commands.environment import Environment
 from billing_service.commands.reverse_deduction import ReverseDeduction, reverse
 from billing_service.domain.account import Balance
@@ -58,7 +58,7 @@ class Spending:
         self, request: transactions_pb2.ListTransactionsRequest, call: Call
     ) -> transactions_pb2.ListTransactionsResponse:
         del call
-        query = StatementQuery(
+        query = HistoryQuery(
             account_id=validation.account_id(request.account_id),
             kind=validation.known_value("kind", request.kind, _KINDS),
             start_us=validation.timestamp_us("start_time", request.start_time) if request.HasField("start_time") else 0,

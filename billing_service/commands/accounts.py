@@ -6,9 +6,9 @@ from billing_service.commands.environment import Environment
 from billing_service.domain.records import Referral
 from billing_service.domain.referrals import ReferralState
 from billing_service.ledger.posting import account_not_found
+from billing_service.storage.history_rows import HistoryPage, newest_transaction, read_history
 from billing_service.storage.profile_rows import AccountRow, list_accounts, read_account, read_profile
 from billing_service.storage.purchase_rows import read_referral, referrals_by_state
-from billing_service.storage.statement_rows import StatementPage, newest_transaction, read_statement
 from billing_service.storage.statements import Work
 
 
@@ -31,7 +31,7 @@ async def all_accounts(environment: Environment, after: str, page: int) -> tuple
     return [shown(environment, row) for row in found[:page]], found[page - 1].profile.account_id if len(found) > page else ""
 
 
-class StatementQuery(NamedTuple):
+class HistoryQuery(NamedTuple):
     """What a statement shows. Kind 0 is every kind; times in microseconds, start included, end not."""
 
     account_id: str
@@ -40,20 +40,18 @@ class StatementQuery(NamedTuple):
     end_us: int
 
 
-async def statement(environment: Environment, query: StatementQuery, newest: str, page: int) -> StatementPage:
+async def statement(environment: Environment, query: HistoryQuery, newest: str, page: int) -> HistoryPage:
     """A page of an account's statement, from the transaction `newest` on, or from the very newest when empty.
     Raises ACCOUNT_NOT_FOUND."""
 
-    def work() -> Work[StatementPage]:
+    def work() -> Work[HistoryPage]:
         start = newest
         if not start:
             head = yield from newest_transaction(query.account_id)
             if head is None:
                 raise account_not_found(query.account_id)
             start = head
-        return (
-            yield from read_statement(query.account_id, start, kind=query.kind, start_us=query.start_us, end_us=query.end_us, page=page)
-        )
+        return (yield from read_history(query.account_id, start, kind=query.kind, start_us=query.start_us, end_us=query.end_us, page=page))
 
     return await environment.store.read(work)
 

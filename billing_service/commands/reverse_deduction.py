@@ -12,7 +12,7 @@ from billing_service.domain.account import Balance
 from billing_service.domain.deduction_reversals import DeductionToReverse, Reversed, check_may_reverse, reverse_deduction
 from billing_service.domain.refusals import Reason, Refusal
 from billing_service.ledger.operations import Answer
-from billing_service.storage.statement_rows import already_reversed, read_transaction, set_reversed
+from billing_service.storage.history_rows import already_reversed, read_transaction, set_reversed
 from billing_service.storage.statements import Work
 
 

@@ -8,8 +8,8 @@ from sqlalchemy import ColumnElement, bindparam, func, literal_column, select
 
 from billing_service.domain.clawbacks import Taken
 from billing_service.domain.entries import Transaction
+from billing_service.storage.history_rows import attach_entries, transaction_of, walk_back
 from billing_service.storage.schema import accounts, deduction_reversals, entries, lots, purchases, transactions
-from billing_service.storage.statement_rows import attach_entries, transaction_of, walk_back
 from billing_service.storage.statements import Statement, Work, reading, searching
 
 NEXT_ACCOUNTS = reading(

@@ -10,9 +10,9 @@ from billing_service.domain.refusals import Failure, Reason, Refusal
 from billing_service.domain.spending.deductions import DeductionMode
 from billing_service.ledger.account_cache import AccountCache
 from billing_service.ledger.operations import Answer
+from billing_service.storage.history_rows import read_history
 from billing_service.storage.key_rows import find_keys
 from billing_service.storage.ledger_rows import read_accounts
-from billing_service.storage.statement_rows import read_statement
 
 
 async def refused(answer):
@@ -99,7 +99,7 @@ async def test_nothing_to_take_is_a_deduction_of_nothing(*, writer, store, clock
     assert again == [answer._replace(replayed=True) for answer in first]
     assert await balance(store) == 3
     newest = (await store.read(lambda: read_accounts(["beta"])))["beta"].last_transaction_id
-    page = await store.read(lambda: read_statement("beta", newest, kind=0, start_us=0, end_us=2**62, page=5))
+    page = await store.read(lambda: read_history("beta", newest, kind=0, start_us=0, end_us=2**62, page=5))
     empty = page.transactions[0]
     assert first[1].reply.startswith(empty.transaction_id.encode())
     assert (empty.kind, empty.amount, empty.version, empty.entries) == (TransactionKind.DEDUCTION, 0, 3, [])

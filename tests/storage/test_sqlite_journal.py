@@ -13,9 +13,9 @@ from billing_service.clock import TimeOrderedIds, system_clock_us
 from billing_service.domain.refusals import storage_unavailable
 from billing_service.ledger.writer import LedgerWriter
 from billing_service.storage import journal, sqlite_store
+from billing_service.storage.history_rows import newest_transaction, read_history
 from billing_service.storage.journal import journal_bytes
 from billing_service.storage.sqlite import WAL_BYTES_KEPT
-from billing_service.storage.statement_rows import newest_transaction, read_statement
 
 WRITES = 100_000 if os.environ.get("BILLING_LONG_TESTS") == "1" else 10_000
 WRITERS, READERS, ACCOUNTS = 16, 8, 100
@@ -96,7 +96,7 @@ async def test_a_checkpoint_that_fails_is_told_and_keeps_no_reader(store, monkey
 
 def history(account_id):
     newest = yield from newest_transaction(account_id)
-    return (yield from read_statement(account_id, newest, kind=0, start_us=0, end_us=2**62, page=100))
+    return (yield from read_history(account_id, newest, kind=0, start_us=0, end_us=2**62, page=100))
 
 
 @pytest.mark.timeout(500)

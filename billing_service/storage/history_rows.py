@@ -112,7 +112,7 @@ SET_REVERSED = writing(
 )
 
 
-class StatementPage(NamedTuple):
+class HistoryPage(NamedTuple):
     """Transactions with their entries, newest first, and where the next page begins; empty when there is none."""
 
     transactions: list[Transaction]
@@ -121,7 +121,7 @@ class StatementPage(NamedTuple):
     next_id: str
 
 
-def read_statement(account_id: str, newest: str, *, kind: int, start_us: int, end_us: int, page: int) -> Work[StatementPage]:
+def read_history(account_id: str, newest: str, *, kind: int, start_us: int, end_us: int, page: int) -> Work[HistoryPage]:
     """A page from the transaction `newest` on, along the chain; kind 0 is every kind."""
     reach_us = max(start_us - SET_BACK_MAX_US, 0)
     rows: Sequence[Sequence[Any]] = yield PAGE(account_id, newest, reach_us, kind, start_us, end_us, page + 1)
@@ -138,7 +138,7 @@ def read_statement(account_id: str, newest: str, *, kind: int, start_us: int, en
     yield from attach_entries(account_id, found)
     lot_ids = {place for t in found for entry in t.entries for place in entry[:2] if place.startswith("lot_")}
     categories = dict((yield CATEGORIES(account_id, sorted(lot_ids)))) if lot_ids else {}
-    return StatementPage(found, categories, next_id)
+    return HistoryPage(found, categories, next_id)
 
 
 def attach_entries(account_id: str, found: list[Transaction]) -> Work[None]:
