@@ -16,8 +16,8 @@ from billing_service.domain.amounts import AMOUNT_MAX
 from billing_service.domain.entries import Transaction
 from billing_service.domain.lots import PRIORITY_DEFAULT, PRIORITY_MAX, Category
 from billing_service.domain.refusals import invalid_field
-from billing_service.operations.verify import verify_ledger
-from billing_service.operations.verify_parts import START, Part, Place, verify_part
+from billing_service.integrity.verify import verify_ledger
+from billing_service.integrity.verify_parts import START, Part, Place, verify_part
 from billing_service.storage.event_rows import EventStatus, InboxEvent
 from billing_service.storage.profile_rows import AccountRow
 from billing_service.stripe_events.inbox import Outcome, ReplayEvent, replay_event

@@ -13,8 +13,8 @@ from billing_service.cli.failures import explained
 from billing_service.domain.deployment import Mode
 
 if TYPE_CHECKING:
-    from billing_service.operations.differences import Report
-    from billing_service.operations.manifest import Manifest
+    from billing_service.integrity.differences import Report
+    from billing_service.integrity.manifest import Manifest
 
 
 def backup(
@@ -24,9 +24,9 @@ def backup(
 ) -> None:
     """Copy the SQLite database, also while the service runs, and prove the copy."""
     from billing_service.cli.progress import shown_progress
-    from billing_service.operations.backup import back_up
-    from billing_service.operations.manifest import BackupInvalidError
-    from billing_service.operations.restore import verify_backup
+    from billing_service.integrity.backup import back_up
+    from billing_service.integrity.manifest import BackupInvalidError
+    from billing_service.integrity.restore import verify_backup
 
     quiet_logs()
     report = None
@@ -62,8 +62,8 @@ def restore(
     Play money is no real money: the mode of the backup must be that of the settings, or be said.
     """
     from billing_service.cli.progress import shown_progress
-    from billing_service.operations.manifest import BackupInvalidError
-    from billing_service.operations.restore import ModeUnfitError, restore_backup
+    from billing_service.integrity.manifest import BackupInvalidError
+    from billing_service.integrity.restore import ModeUnfitError, restore_backup
     from billing_service.settings import load_settings
 
     quiet_logs()

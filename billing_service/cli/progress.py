@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
-from billing_service.operations.progress import Progress
+from billing_service.integrity.progress import Progress
 
 LINE_EVERY_S: Final = 10.0
 """In a pipe or a log; a command that is done before says nothing of its way."""

@@ -58,7 +58,7 @@ def _verify_in_parts(client: "BillingClient") -> Any:
     from prepaid.billing.v1.admin_pb2 import VerifyLedgerResponse
 
     from billing_service.cli.progress import shown_progress
-    from billing_service.operations.differences import DIFFERENCES_MAX
+    from billing_service.integrity.differences import DIFFERENCES_MAX
 
     whole = VerifyLedgerResponse()
     with shown_progress("verify") as progress:
@@ -79,8 +79,8 @@ def _verify_offline(account: str, heads: Path | None) -> Any:
     from prepaid.billing.v1.admin_pb2 import LedgerDifference, VerifyLedgerResponse
 
     from billing_service.cli.progress import shown_progress
-    from billing_service.operations.heads import HeadsInvalidError, read_heads
-    from billing_service.operations.verify import verify_ledger
+    from billing_service.integrity.heads import HeadsInvalidError, read_heads
+    from billing_service.integrity.verify import verify_ledger
 
     with explained():
         try:
@@ -105,7 +105,7 @@ def heads(file: Annotated[Path, typer.Argument(metavar="FILE", help="The new exp
     Reads the database without the service, which exports by itself with BILLING_HEADS_DIRECTORY.
     """
     confirm_free(STOP_FIRST)
-    from billing_service.operations.heads import export_heads
+    from billing_service.integrity.heads import export_heads
 
     exported = with_store(lambda store: export_heads(store, file), writes=False)
     if as_json:

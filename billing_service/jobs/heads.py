@@ -6,7 +6,7 @@ from pathlib import Path
 import structlog
 
 from billing_service.clock import ClockUs
-from billing_service.operations.heads import export_heads
+from billing_service.integrity.heads import export_heads
 from billing_service.storage.store import Store
 
 log = structlog.get_logger(__name__)

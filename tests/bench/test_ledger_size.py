@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from billing_service.operations.verify import verify_ledger
+from billing_service.integrity.verify import verify_ledger
 from tests.bench import calls, fill, ledger_size, seed, servers, targets
 
 ACCOUNTS, TRANSACTIONS = 30, 500

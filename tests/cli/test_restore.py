@@ -9,10 +9,10 @@ from databases import Database
 from ledger_check import ledger_problems
 from ledger_setup import give, open_account
 
-from billing_service.operations import restore as restoring
-from billing_service.operations.backup import back_up
-from billing_service.operations.manifest import BackupInvalidError
-from billing_service.operations.restore import restore_backup
+from billing_service.integrity import restore as restoring
+from billing_service.integrity.backup import back_up
+from billing_service.integrity.manifest import BackupInvalidError
+from billing_service.integrity.restore import restore_backup
 from billing_service.storage.file_lock import DatabaseInUseError
 
 pytestmark = pytest.mark.parametrize("store_name", ["sqlite"], indirect=True)

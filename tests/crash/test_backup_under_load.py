@@ -15,10 +15,10 @@ from run_length import LONG
 from service_process import RECONNECT, running_process, service_settings
 
 from billing_service.domain.deployment import Mode
-from billing_service.operations.backup import back_up
-from billing_service.operations.heads import export_heads, read_heads
-from billing_service.operations.restore import restore_backup
-from billing_service.operations.verify import verify_ledger
+from billing_service.integrity.backup import back_up
+from billing_service.integrity.heads import export_heads, read_heads
+from billing_service.integrity.restore import restore_backup
+from billing_service.integrity.verify import verify_ledger
 
 BACKUPS = 20 if LONG else 2
 DEDUCTIONS_BETWEEN = 5_000 if LONG else 300

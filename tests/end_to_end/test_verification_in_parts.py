@@ -6,7 +6,7 @@ import pytest
 from stack import CREDIT, running_stack
 from wire import Wire
 
-from billing_service.operations import verify
+from billing_service.integrity import verify
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

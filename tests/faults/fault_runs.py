@@ -18,7 +18,7 @@ from ledger_check import ledger_problems
 from prepaid.billing.v1.accounts_pb2 import GetBalanceRequest
 
 from billing_service.domain.refusals import Failure, Refusal
-from billing_service.operations.verify import verify_ledger
+from billing_service.integrity.verify import verify_ledger
 
 SEAMS = {"sqlite": faulty_sqlite, "postgresql": faulty_postgres}
 CALLS_MAX = 5

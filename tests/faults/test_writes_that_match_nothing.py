@@ -10,7 +10,7 @@ from ledger_check import ledger_problems
 from sqlalchemy import Delete, Update, false
 
 from billing_service.domain.refusals import Refusal
-from billing_service.operations.verify import verify_ledger
+from billing_service.integrity.verify import verify_ledger
 from billing_service.storage.statements import ConditionalWrite, Statement, Together, UnlockedRead
 
 pytestmark = pytest.mark.usefixtures("immediate_reruns")

@@ -14,6 +14,7 @@ from billing_service.commands.environment import Caller, Environment
 from billing_service.commands.operate import SetLimits, set_limits
 from billing_service.commands.unit import Request
 from billing_service.domain.refusals import Failure, Reason, Refusal, storage_unavailable
+from billing_service.integrity import verify
 from billing_service.jobs import verification
 from billing_service.jobs.metrics import JobMetrics
 from billing_service.jobs.paid_purchases import PaidPurchases
@@ -21,7 +22,6 @@ from billing_service.jobs.verification import ACTOR, Verification
 from billing_service.ledger.keys import IdempotencyKey
 from billing_service.ledger.reader import BalanceReader
 from billing_service.ledger.writer import LedgerWriter
-from billing_service.operations import verify
 from billing_service.storage.access_rows import list_audit
 from billing_service.storage.ledger_rows import read_accounts
 from billing_service.storage.profile_rows import ensure_account

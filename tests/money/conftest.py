@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-sys.path.append(str(Path(__file__).parents[1] / "operations"))
+sys.path.append(str(Path(__file__).parents[1] / "integrity"))
 
 
 @pytest.fixture

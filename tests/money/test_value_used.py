@@ -21,7 +21,7 @@ from ledger_check import ledger_problems
 from world import ACCOUNTS, POLICY, REFEREES, REFERRER, World
 
 from billing_service.domain.spending.deductions import DeductionMode
-from billing_service.operations.verify import verify_ledger
+from billing_service.integrity.verify import verify_ledger
 from billing_service.storage.sqlite import open_sqlite
 
 LONG = os.environ.get("BILLING_LONG_TESTS") == "1"

@@ -5,7 +5,7 @@ from tampering import tamper
 from world import BONUS, REFEREES
 
 from billing_service.domain.spending.deductions import DeductionMode
-from billing_service.operations.verify import verify_ledger
+from billing_service.integrity.verify import verify_ledger
 
 BUYER = REFEREES[0]
 

@@ -9,7 +9,7 @@ import pytest
 import structlog
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "end_to_end"))
-sys.path.insert(0, str(Path(__file__).parents[1] / "operations"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "integrity"))
 
 from alert_rules import scrape
 from stack import Stack, running_stack

@@ -204,7 +204,7 @@ BONUSES = (
     Sabotage(
         "verify overlooks lots that go on",
         "M4",
-        "billing_service.operations.lots_check:LotsCheck.compared",
+        "billing_service.integrity.lots_check:LotsCheck.compared",
         "self._taken.get(lot.source_id, 0) > self._filled[lot_id]",
         "False",
         ("money/test_verified.py::test_tampering_with_what_was_taken_back_shows[sqlite-a lot that was taken back is open again]",),

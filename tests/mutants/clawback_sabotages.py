@@ -169,7 +169,7 @@ CLAWBACKS = (
     Sabotage(
         "verify overlooks what expired",
         "M8",
-        "billing_service.operations.lots_check:LotsCheck.compared",
+        "billing_service.integrity.lots_check:LotsCheck.compared",
         'f"lot {lot_id} expired", self._expired[lot_id], lot.expired',
         'f"lot {lot_id} expired", 0, 0',
         (f"{VERIFIED}[sqlite-expired raised]",),
@@ -177,7 +177,7 @@ CLAWBACKS = (
     Sabotage(
         "verify overlooks what a purchase owed",
         "M8",
-        "billing_service.operations.account_check:AccountCheck.end",
+        "billing_service.integrity.account_check:AccountCheck.end",
         'self._compare_reversed("purchase", self._purchases.taken(), stored.reversed_purchases)',
         "",
         (f"{VERIFIED}[sqlite-less was owed]",),

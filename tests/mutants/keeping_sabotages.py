@@ -2,9 +2,9 @@
 
 from sabotage import Sabotage
 
-BACKUP = "billing_service.operations.backup"
-RESTORE = "billing_service.operations.restore"
-MANIFEST = "billing_service.operations.manifest"
+BACKUP = "billing_service.integrity.backup"
+RESTORE = "billing_service.integrity.restore"
+MANIFEST = "billing_service.integrity.manifest"
 MIGRATE = "billing_service.storage.migrate"
 POSTGRES = "billing_service.storage.postgres"
 SQLITE_STORE = "billing_service.storage.sqlite_store"

@@ -44,10 +44,10 @@ MONEY = (
     Sabotage(
         "any transaction may have lost its entries",
         "P40",
-        "billing_service.operations.account_check:AccountCheck._follow.moves_nothing",
+        "billing_service.integrity.account_check:AccountCheck._follow.moves_nothing",
         "transaction.kind in MAY_MOVE_NOTHING and transaction.amount == 0",
         "True",
-        ("operations/test_verify.py::test_tampering_shows",),
+        ("integrity/test_verify.py::test_tampering_shows",),
     ),
     Sabotage(
         "whoever may deduct may undo what others deducted",

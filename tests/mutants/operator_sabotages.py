@@ -8,9 +8,9 @@ REFUND_ROWS = "billing_service.storage.refund_rows"
 MIGRATION = "billing_service/storage/migrations/sql/0002_real_ground.sqlite.sql"
 LISTED = "end_to_end/test_refunds_listed.py"
 
-BACKUP = "billing_service.operations.backup"
-PARTS = "billing_service.operations.verify_parts"
-PROGRESS = "operations/test_progress.py"
+BACKUP = "billing_service.integrity.backup"
+PARTS = "billing_service.integrity.verify_parts"
+PROGRESS = "integrity/test_progress.py"
 CALL_LOG = "billing_service.api.call_log"
 STORY = "end_to_end/test_log_of_a_story.py"
 
@@ -61,7 +61,7 @@ OPERATORS = (
         f"{PARTS}:_following",
         'Place(following[0], "") if following else None',
         'Place(following[0], "") if following and what != ACCOUNTS else None',
-        ("operations/test_verify.py::test_what_no_account_has_shows_wherever_it_lies[1-sqlite-acme 2-lot of nobody]",),
+        ("integrity/test_verify.py::test_what_no_account_has_shows_wherever_it_lies[1-sqlite-acme 2-lot of nobody]",),
     ),
     Sabotage(
         "a key that Stripe refuses is told as an outage",

@@ -196,7 +196,7 @@ OWNERS = (
     Sabotage(
         "a restore without a mode takes any ledger",
         "P51",
-        "billing_service.operations.restore:_confirm_mode",
+        "billing_service.integrity.restore:_confirm_mode",
         "mode is None and manifest.contents.mode",
         "False",
         (*RESTORES, f"{MODES}::test_play_money_of_the_sandbox_never_reaches_a_live_service"),
@@ -204,7 +204,7 @@ OWNERS = (
     Sabotage(
         "a restore compares no modes",
         "P51",
-        "billing_service.operations.restore:_confirm_mode",
+        "billing_service.integrity.restore:_confirm_mode",
         "mode is not None and mode not in possible",
         "False",
         RESTORES,
@@ -212,7 +212,7 @@ OWNERS = (
     Sabotage(
         "a manifest may say another mode than the ledger",
         "P51",
-        "billing_service.operations.manifest:contents",
+        "billing_service.integrity.manifest:contents",
         (
             "Contents(migration=migration, counts=counts, sums={name: _one_integer(connection, query) for "
             "name, query in _SUMS.items()}, heads=_heads(connection), **_deployment(connection, tables))"

@@ -2,9 +2,9 @@
 
 from sabotage import Sabotage
 
-UNREACHED = "billing_service.operations.unreached"
-CHECK = "billing_service.operations.account_check"
-PROVING = "operations/test_verify.py"
+UNREACHED = "billing_service.integrity.unreached"
+CHECK = "billing_service.integrity.account_check"
+PROVING = "integrity/test_verify.py"
 TAMPERING = f"{PROVING}::test_tampering_shows"
 
 PROOF = (

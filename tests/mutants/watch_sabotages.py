@@ -69,7 +69,7 @@ WATCH = (
     Sabotage(
         "a history is compared with what is stored later",
         "P41",
-        "billing_service.operations.verify:followed",
+        "billing_service.integrity.verify:followed",
         (
             "while check.links_left:\n"
             "    yield Report()\n"

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from billing_service.operations.verify import verify_ledger
+from billing_service.integrity.verify import verify_ledger
 from tests.simulation.model_account import expect
 from tests.simulation.truth import check_truth
 from tests.simulation.turns import until_quiet

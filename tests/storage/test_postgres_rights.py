@@ -12,7 +12,7 @@ from sqlalchemy.exc import ProgrammingError
 
 from billing_service.domain.refusals import Failure, Reason
 from billing_service.domain.spending.deductions import DeductionMode, deduct
-from billing_service.operations.verify import verify_ledger
+from billing_service.integrity.verify import verify_ledger
 from billing_service.storage.database_url import parse_database_url
 from billing_service.storage.ledger_rows import lock_accounts, write_accounts
 from billing_service.storage.migrate import check_schema, migrate

@@ -15,7 +15,7 @@ from postgres_tools import run_tool
 from service_process import running_process, service_settings
 from wire import METHODS, Wire, outcomes
 
-from billing_service.operations.verify import verify_ledger
+from billing_service.integrity.verify import verify_ledger
 
 GOLDEN = Path(__file__).with_name("golden")
 NAMES = sorted({path.name.split(".")[0] for path in GOLDEN.iterdir()})

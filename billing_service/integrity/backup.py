@@ -10,7 +10,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
-from billing_service.operations.manifest import (
+from billing_service.integrity.manifest import (
     BackupInvalidError,
     Contents,
     Manifest,
@@ -22,7 +22,7 @@ from billing_service.operations.manifest import (
     sha256_of,
     write_manifest,
 )
-from billing_service.operations.progress import Progress, unheard
+from billing_service.integrity.progress import Progress, unheard
 
 PAGES_A_STEP = 2_000
 """8 MiB: some ten milliseconds, after which progress is reported."""

@@ -10,8 +10,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from billing_service.domain.deployment import CHECKOUT_PREFIXES, Mode
-from billing_service.operations.heads import head_line
-from billing_service.operations.progress import Progress, read_bytes, unheard
+from billing_service.integrity.heads import head_line
+from billing_service.integrity.progress import Progress, read_bytes, unheard
 
 FORMAT = 3
 FORMATS_READ = (2, 3)

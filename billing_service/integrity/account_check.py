@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 
 from billing_service.domain.chain import GENESIS, link
 from billing_service.domain.entries import MAY_MOVE_NOTHING, Place, Transaction, TransactionKind, is_lot
-from billing_service.operations.differences import Report
-from billing_service.operations.heads import Head
-from billing_service.operations.lots_check import LotsCheck
-from billing_service.operations.purchases_check import PurchasesCheck
+from billing_service.integrity.differences import Report
+from billing_service.integrity.heads import Head
+from billing_service.integrity.lots_check import LotsCheck
+from billing_service.integrity.purchases_check import PurchasesCheck
 from billing_service.storage.verify_rows import StoredAccount
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from billing_service.domain.deployment import Mode
-from billing_service.operations.differences import Report
-from billing_service.operations.manifest import (
+from billing_service.integrity.differences import Report
+from billing_service.integrity.manifest import (
     BackupInvalidError,
     Manifest,
     connect,
@@ -24,8 +24,8 @@ from billing_service.operations.manifest import (
     read_manifest,
     sha256_of,
 )
-from billing_service.operations.progress import Progress, copy_bytes, unheard
-from billing_service.operations.verify import verify_ledger
+from billing_service.integrity.progress import Progress, copy_bytes, unheard
+from billing_service.integrity.verify import verify_ledger
 from billing_service.storage.database_url import SqliteFile
 from billing_service.storage.file_lock import FileLock
 from billing_service.storage.migrate import migrate

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
 from typing import Final
 
-from billing_service.operations.differences import Report
-from billing_service.operations.progress import Progress, unheard
+from billing_service.integrity.differences import Report
+from billing_service.integrity.progress import Progress, unheard
 from billing_service.storage.statements import Statement, Work
 from billing_service.storage.store import Store
 from billing_service.storage.verify_rows import COUNTS, ENTRIES_END, LOOSE_ENTRIES, LOOSE_LOTS, LOTS_END, MISCOUNTED

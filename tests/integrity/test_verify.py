@@ -4,12 +4,12 @@ import pytest
 from ledger_setup import deduction, open_account
 from tampering import tamper
 
+from billing_service.integrity import unreached, verify
+from billing_service.integrity.differences import Report
+from billing_service.integrity.heads import HeadsInvalidError, export_heads, read_heads
+from billing_service.integrity.verify import verify_ledger
+from billing_service.integrity.verify_parts import START, verify_part
 from billing_service.ledger.writer import LedgerWriter
-from billing_service.operations import unreached, verify
-from billing_service.operations.differences import Report
-from billing_service.operations.heads import HeadsInvalidError, export_heads, read_heads
-from billing_service.operations.verify import verify_ledger
-from billing_service.operations.verify_parts import START, verify_part
 
 pytestmark = pytest.mark.unchecked_ledger
 
