@@ -14,8 +14,8 @@ from billing_service.commands.environment import Environment
 from billing_service.commands.figures import BOUNDS_S, FAILED, Durations, Figures
 from billing_service.ledger.writer import LedgerWriter
 from billing_service.payments.stripe_provider import StripeProvider
-from billing_service.storage.journal import journal_bytes
 from billing_service.storage.store import Store
+from billing_service.storage.wal import wal_bytes
 from billing_service.stripe_events.facts import HANDLED_TYPES
 from billing_service.stripe_events.inbox import OTHER_TYPES, Outcome
 from billing_service.version import program_version
@@ -80,7 +80,7 @@ class LedgerMetrics(Collector):
         yield _counted("billing_database_retries", "Conflicts, by SQLSTATE or SQLite's code.", "cause", conflicts, CONFLICT_CAUSES)
         yield _counted("billing_database_failures", "Transactions that the database could not do.", "code", failures, FAILURE_CODES)
         if self._database is not None:
-            yield GaugeMetricFamily("billing_sqlite_wal_bytes", "Size of the write-ahead log.", value=journal_bytes(self._database))
+            yield GaugeMetricFamily("billing_sqlite_wal_bytes", "Size of the write-ahead log.", value=wal_bytes(self._database))
 
 
 class SalesMetrics(Collector):

@@ -17,7 +17,7 @@ from billing_service.storage.verify_rows import StoredAccount, links, next_accou
 
 ACCOUNTS_A_READ = 20
 LINKS_A_READ = 200
-"""Both keep a read short, whatever an account's history: no journal is kept from shrinking, and no event loop held up for long."""
+"""Both keep a read short, whatever an account's history: no WAL is kept from shrinking, and no event loop held up for long."""
 
 
 class Opened(NamedTuple):

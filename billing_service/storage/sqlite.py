@@ -17,9 +17,9 @@ READERS = 2
 """Reads are short; two threads keep them from queueing behind one slow statement."""
 CACHE_KIB = 64 * 1024
 WAL_BYTES_KEPT = 8 * 1024 * 1024
-"""The journal file shrinks to this when it begins anew."""
+"""The WAL shrinks to this when it begins anew."""
 AUTOCHECKPOINT_PAGES = 2_000
-"""About 8 MiB of journal between checkpoints. Half or twice as many change the rate by less than it varies."""
+"""About 8 MiB of WAL between checkpoints. Half or twice as many change the rate by less than it varies."""
 
 _PRAGMAS = (
     "PRAGMA foreign_keys=ON",

@@ -19,10 +19,10 @@ import structlog
 from billing_service.domain.refusals import Failure, storage_unavailable
 from billing_service.storage import failures
 from billing_service.storage.file_lock import FileLock
-from billing_service.storage.journal import JournalWatch
 from billing_service.storage.sqlite_statements import Repeated, SqliteStatements
 from billing_service.storage.statements import Call, ConditionalWrite, Together, UnlockedRead, Work, ended
 from billing_service.storage.store import BEGIN_AND_COMMIT, ConflictError, StaleError, StoreCounters, rerun_on_conflict
+from billing_service.storage.wal import WalWatch
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -51,7 +51,7 @@ class SqliteStore:
         self._statements = SqliteStatements()
         self._writing = asyncio.Lock()
         """Held by the one unit that has the writer connection, in whichever thread it works."""
-        self._journal = JournalWatch(path)
+        self._wal = WalWatch(path)
         self._running: set[asyncio.Future[Any]] = set()
         self._closed = False
 
@@ -62,7 +62,7 @@ class SqliteStore:
         async with self._writing:
             self._confirm_open()
             result = await self._run(work())
-        if self._journal.is_due():
+        if self._wal.is_due():
             self._keep(asyncio.ensure_future(self._shorten_journal()))
         return result
 
@@ -89,7 +89,7 @@ class SqliteStore:
             async with self._writing:
                 await self._call(self._writer, _checkpoint)
         except Failure as failure:  # no caller waits for it; the next transaction meets its own failure
-            log.warning("journal_not_checkpointed", error=failure.message)
+            log.warning("wal_not_checkpointed", error=failure.message)
         finally:
             for reader in taken:
                 self._readers.put_nowait(reader)

@@ -164,7 +164,7 @@ WATCH = (
         "billing_service.storage.sqlite_store:SqliteStore._shorten_journal",
         "len(self._all_readers)",
         "len(self._all_readers) - 1",
-        ("storage/test_sqlite_journal.py::test_reads_wait_until_a_long_journal_can_begin_anew",),
+        ("storage/test_sqlite_wal.py::test_reads_wait_until_a_long_wal_can_begin_anew",),
     ),
     TextSabotage(
         "an alert asks for a label that is not there",

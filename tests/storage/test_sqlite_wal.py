@@ -12,10 +12,10 @@ from raw_units import write_unit
 from billing_service.clock import TimeOrderedIds, system_clock_us
 from billing_service.domain.refusals import storage_unavailable
 from billing_service.ledger.writer import LedgerWriter
-from billing_service.storage import journal, sqlite_store
+from billing_service.storage import sqlite_store, wal
 from billing_service.storage.history_rows import newest_transaction, read_history
-from billing_service.storage.journal import journal_bytes
 from billing_service.storage.sqlite import WAL_BYTES_KEPT
+from billing_service.storage.wal import wal_bytes
 
 WRITES = 100_000 if os.environ.get("BILLING_LONG_TESTS") == "1" else 10_000
 WRITERS, READERS, ACCOUNTS = 16, 8, 100
@@ -33,10 +33,10 @@ WAL_BYTES_MAX = 16 * 1024 * 1024
     ],
     ids=["short", "long", "again when it has grown", "again when it was short", "short for a moment"],
 )
-def test_a_long_journal_is_told_of_once(tmp_path, monkeypatch, sizes, due):
-    monkeypatch.setattr(journal, "LONG_BYTES", 100)
-    monkeypatch.setattr(journal, "LONGER_BYTES", 10)
-    watch, told = journal.JournalWatch(tmp_path / "ledger.db"), []
+def test_a_long_wal_is_told_of_once(tmp_path, monkeypatch, sizes, due):
+    monkeypatch.setattr(wal, "LONG_BYTES", 100)
+    monkeypatch.setattr(wal, "LONGER_BYTES", 10)
+    watch, told = wal.WalWatch(tmp_path / "ledger.db"), []
     assert not watch.is_due(), "there is none yet"
     for size in sizes:
         (tmp_path / "ledger.db-wal").write_bytes(bytes(size))
@@ -44,16 +44,16 @@ def test_a_long_journal_is_told_of_once(tmp_path, monkeypatch, sizes, due):
     assert told == due
 
 
-def test_a_journal_that_cannot_be_looked_at_is_not_long(tmp_path):
+def test_a_wal_that_cannot_be_looked_at_is_not_long(tmp_path):
     (tmp_path / "file").touch()
-    assert not journal.JournalWatch(tmp_path / "file" / "ledger.db").is_due()
+    assert not wal.WalWatch(tmp_path / "file" / "ledger.db").is_due()
 
 
 @pytest.mark.parametrize("store_name", ["sqlite"])
-async def test_reads_wait_until_a_long_journal_can_begin_anew(store, database, monkeypatch):
-    monkeypatch.setattr(journal, "LONG_BYTES", 200_000)
-    monkeypatch.setattr(journal, "LONGER_BYTES", 2**40)
-    store._journal = journal.JournalWatch(database.path)
+async def test_reads_wait_until_a_long_wal_can_begin_anew(store, database, monkeypatch):
+    monkeypatch.setattr(wal, "LONG_BYTES", 200_000)
+    monkeypatch.setattr(wal, "LONGER_BYTES", 2**40)
+    store._wal = wal.WalWatch(database.path)
     ids, reading, may_end = TimeOrderedIds(), asyncio.Event(), threading.Event()
     loop = asyncio.get_running_loop()
 
@@ -66,7 +66,7 @@ async def test_reads_wait_until_a_long_journal_can_begin_anew(store, database, m
     async def write(transactions):
         for _ in range(transactions):
             await store.write(write_unit("UPDATE accounts SET create_time_us = create_time_us + 1"))
-        return journal_bytes(database.path)
+        return wal_bytes(database.path)
 
     await open_account(store, "a", clock=system_clock_us, ids=ids, microcredits=1)
     pinned = asyncio.create_task(store.read(long_read))
@@ -90,7 +90,7 @@ async def test_a_checkpoint_that_fails_is_told_and_keeps_no_reader(store, monkey
     monkeypatch.setattr(sqlite_store, "_checkpoint", fail)
     with structlog.testing.capture_logs() as logs:
         await store._shorten_journal()
-    assert [(line["event"], line["error"]) for line in logs] == [("journal_not_checkpointed", "no disk")]
+    assert [(line["event"], line["error"]) for line in logs] == [("wal_not_checkpointed", "no disk")]
     assert store._readers.qsize() == len(store._all_readers)
 
 
@@ -112,7 +112,7 @@ async def test_the_journal_stays_bounded_under_writes_and_reads(store, database)
         nonlocal largest
         for number in numbers:
             await writer.submit(deduction(f"a{number % ACCOUNTS}", 1, f"k{number}"))
-            largest = max(largest, journal_bytes(database.path))
+            largest = max(largest, wal_bytes(database.path))
 
     async def read(first):
         nonlocal reads

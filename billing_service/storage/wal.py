@@ -13,7 +13,7 @@ LONGER_BYTES: Final = 4 * 1024 * 1024
 """How much more there is before that is tried again: some other program reads."""
 
 
-def journal_bytes(database: Path) -> int:
+def wal_bytes(database: Path) -> int:
     """Size of the log's file. It is cut back to `WAL_BYTES_KEPT` when it begins anew, which a reader that does not end prevents."""
     try:
         return database.with_name(database.name + "-wal").stat().st_size
@@ -21,7 +21,7 @@ def journal_bytes(database: Path) -> int:
         return 0
 
 
-class JournalWatch:
+class WalWatch:
     """Notices when the log of a database has become long."""
 
     def __init__(self, database: Path) -> None:
@@ -31,7 +31,7 @@ class JournalWatch:
     def is_due(self) -> bool:
         """Whether it is time to let it begin anew. To be asked after each commit: once it has said so, it waits for `LONGER_BYTES`."""
         try:
-            found = journal_bytes(self._database)
+            found = wal_bytes(self._database)
         except OSError:  # what was committed is committed; the next transaction finds out
             return False
         if found < LONG_BYTES:

@@ -37,10 +37,10 @@ async def test_a_reader_that_does_not_end(watched, database, tmp_path):
                 await spend()
                 assert len(sizes) < ROUNDS_MAX
             assert sizes == sorted(sizes)
-            check(tmp_path, before, running.scrape(), fired=["BillingJournalGrows"])
+            check(tmp_path, before, running.scrape(), fired=["BillingWalGrows"])
         while sizes[-1] > WAL_BYTES_KEPT:
             await client.deduct_credits(account_id="alice", amount_microcredits=CREDIT)
             sizes.append(running.sample(SERIES))
             assert len(sizes) < ROUNDS_MAX
-        check(tmp_path, before, running.scrape(), quiet=["BillingJournalGrows"])
+        check(tmp_path, before, running.scrape(), quiet=["BillingWalGrows"])
         assert await running.stack.available("alice") == 1_000 - len(sizes)
