@@ -10,8 +10,8 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from billing_service.commands.counters import BOUNDS_S, FAILED, Counters, Durations
 from billing_service.commands.environment import Environment
-from billing_service.commands.figures import BOUNDS_S, FAILED, Durations, Figures
 from billing_service.ledger.writer import LedgerWriter
 from billing_service.payments.stripe_provider import StripeProvider
 from billing_service.storage.store import Store
@@ -43,7 +43,7 @@ def service_registry(environment: Environment, database: Path | None) -> Collect
     registry.register(BuildMetrics())
     registry.register(LedgerMetrics(environment.store, environment.writer, database))
     assert isinstance(environment.provider, StripeProvider)
-    registry.register(SalesMetrics(environment.figures, environment.provider.calls))
+    registry.register(SalesMetrics(environment.counters, environment.provider.calls))
     return registry
 
 
@@ -86,23 +86,23 @@ class LedgerMetrics(Collector):
 class SalesMetrics(Collector):
     """Stripe's events, purchases, and calls to Stripe (by operation and how they ended)."""
 
-    def __init__(self, figures: Figures, stripe_calls: Counter[tuple[str, str]]) -> None:
-        self._figures = figures
+    def __init__(self, counters: Counters, stripe_calls: Counter[tuple[str, str]]) -> None:
+        self._counters = counters
         self._stripe_calls = stripe_calls
 
     def collect(self) -> Iterator[Metric]:
         events = CounterMetricFamily("billing_stripe_events", "Tries to process an event, by outcome.", labels=("event_type", "outcome"))
         for event_type in (*sorted(HANDLED_TYPES), OTHER_TYPES):
             for outcome in (*Outcome, FAILED):
-                events.add_metric((event_type, str(outcome)), self._figures.events[event_type, str(outcome)])
+                events.add_metric((event_type, str(outcome)), self._counters.events[event_type, str(outcome)])
         yield events
         calls = CounterMetricFamily("billing_stripe_calls", "Calls to Stripe, by how they ended.", labels=("operation", "outcome"))
         for operation in STRIPE_OPERATIONS:
             for outcome in STRIPE_OUTCOMES:
                 calls.add_metric((operation, outcome), self._stripe_calls[operation, outcome])
         yield calls
-        yield _histogram("billing_stripe_event_delay_seconds", "From an event at Stripe to its effect.", self._figures.event_delays)
-        yield _histogram("billing_purchase_completion_seconds", "From a purchase to its credits.", self._figures.completions)
+        yield _histogram("billing_stripe_event_delay_seconds", "From an event at Stripe to its effect.", self._counters.event_delays)
+        yield _histogram("billing_purchase_completion_seconds", "From a purchase to its credits.", self._counters.completions)
 
 
 def _counted(name: str, words: str, label: str, counts: Counter[str], known: tuple[str, ...]) -> Metric:

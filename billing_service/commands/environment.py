@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from billing_service.clock import ClockUs
-from billing_service.commands.figures import Figures
+from billing_service.commands.counters import Counters
 from billing_service.domain.account import Ids
 from billing_service.domain.catalog import Catalog, CustomAmounts
 from billing_service.domain.deployment import Deployment
@@ -60,7 +60,7 @@ class Environment:
     spending: SpendingTerms = STANDARD_TERMS
     """The same that `writer` has."""
     chance: Callable[[int], bytes] = field(default=os.urandom)
-    figures: Figures = field(default_factory=Figures)
+    counters: Counters = field(default_factory=Counters)
 
     def new_referral_code(self) -> str:
         return code_from_random(self.chance(CODE_RANDOM_BYTES))

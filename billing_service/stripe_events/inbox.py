@@ -9,9 +9,9 @@ from typing import NamedTuple
 import structlog
 from billing_client.stripe_signature import SignatureInvalid, verify
 
+from billing_service.commands.counters import FAILED
 from billing_service.commands.customers import send_contact
 from billing_service.commands.environment import Environment
-from billing_service.commands.figures import FAILED
 from billing_service.commands.unit import Request, Unit, audit, find_key, record_key
 from billing_service.domain.refusals import Reason, Refusal, Refused, invalid_field
 from billing_service.ledger.operations import Answer
@@ -124,7 +124,7 @@ async def _process(environment: Environment, envelope: Envelope, payload: bytes,
         verdict = quarantined(f"{refusal.reason}: {refusal.message}")
         await environment.store.write(partial(_keep, environment, envelope, payload, partial(_said, verdict), again=again))
     except Exception as error:
-        environment.figures.events[_counted_type(envelope.event_type), FAILED] += 1
+        environment.counters.events[_counted_type(envelope.event_type), FAILED] += 1
         await _keep_failure(environment, envelope, payload, error)
         raise
     if verdict is not None and verdict.customer_behind:
@@ -138,10 +138,10 @@ async def _process(environment: Environment, envelope: Envelope, payload: bytes,
 
 
 def _count(environment: Environment, envelope: Envelope, outcome: Outcome, verdict: Verdict | None) -> None:
-    figures = environment.figures
-    figures.events[_counted_type(envelope.event_type), outcome.value] += 1
+    counters = environment.counters
+    counters.events[_counted_type(envelope.event_type), outcome.value] += 1
     if outcome is Outcome.PROCESSED and envelope.created_us is not None:
-        figures.event_delays.observe(environment.clock_us() - envelope.created_us)
+        counters.event_delays.observe(environment.clock_us() - envelope.created_us)
     if verdict is not None:
         count_effects(environment, verdict)
 
@@ -150,9 +150,9 @@ def count_effects(environment: Environment, verdict: Verdict) -> None:
     """Counts what a handler did for other events than its own. After the commit: a unit of work may run several
     times."""
     if verdict.completed_after_us is not None:
-        environment.figures.completions.observe(verdict.completed_after_us)
+        environment.counters.completions.observe(verdict.completed_after_us)
     for event in verdict.picked_up:
-        environment.figures.events[_counted_type(event.event_type), event.status.value] += 1
+        environment.counters.events[_counted_type(event.event_type), event.status.value] += 1
         told = {name: verdict.did[name] for name in ("account_id", "purchase_id") if name in verdict.did} | dict(event.did)
         said = {"event_id": event.event_id, "event_type": event.event_type, "note": event.note, **told}
         if event.status is EventStatus.QUARANTINED:

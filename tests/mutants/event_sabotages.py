@@ -83,7 +83,7 @@ EVENTS = (
         "what is picked up and unusable is not counted",
         "P50",
         "billing_service.stripe_events.inbox:count_effects",
-        "environment.figures.events[_counted_type(event.event_type), event.status.value] += 1",
+        "environment.counters.events[_counted_type(event.event_type), event.status.value] += 1",
         "",
         UNUSABLE,
     ),

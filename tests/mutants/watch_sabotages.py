@@ -138,7 +138,7 @@ WATCH = (
         (
             "if settled and (event.status is EventStatus.PROCESSED or not again):\n"
             "    return None\n"
-            'environment.figures.events[_counted_type(envelope.event_type), "PROCESSED"] += 1'
+            'environment.counters.events[_counted_type(envelope.event_type), "PROCESSED"] += 1'
         ),
         (f"{COUNTED}::test_a_purchase_is_counted_once_though_its_unit_ran_again[sqlite]",),
     ),

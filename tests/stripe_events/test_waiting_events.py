@@ -45,7 +45,7 @@ async def test_an_unusable_refund_is_kept_for_a_person_once_its_payment_is_known
     assert reason in (await world.kept())[odd["id"]].error
     assert (await page.stands())["available"] == CREDITS - 100
     assert await world.waiting() == set()
-    counted = world.environment.figures.events
+    counted = world.environment.counters.events
     assert counted["refund.created", "QUARANTINED"] == 1, "it is alarmed, though nobody delivered it now"
     assert counted["refund.created", "IGNORED"] == 2
 
@@ -189,7 +189,7 @@ async def test_disputes_are_alarmed_for_our_payments_alone_and_move_nothing(worl
     late = world.event(event_type, about | {"payment_intent": {"id": page.payment_intent_id, "object": "payment_intent"}})
     assert await world.deliver(late) == "QUARANTINED"
     assert await world.statuses(strange, without, early, late) == ["IGNORED", "IGNORED", "QUARANTINED", "QUARANTINED"]
-    counted = world.environment.figures.events
+    counted = world.environment.counters.events
     assert (counted[event_type, "QUARANTINED"], counted[event_type, "IGNORED"]) == (2, 3)
     assert (await page.stands())["available"] == CREDITS
 
@@ -228,5 +228,5 @@ async def test_labels_of_the_counters_are_bounded(world):
     page = await world.open_page()
     for number in range(30):
         assert await world.deliver(world.event(f"made_up.type_{number}", page.session())) == "IGNORED"
-    assert {event_type for event_type, _ in world.environment.figures.events} <= {*HANDLED_TYPES, "other"}
-    assert world.environment.figures.events["other", "IGNORED"] == 30
+    assert {event_type for event_type, _ in world.environment.counters.events} <= {*HANDLED_TYPES, "other"}
+    assert world.environment.counters.events["other", "IGNORED"] == 30

@@ -27,7 +27,7 @@ class Durations:
 
 
 @dataclass(slots=True)
-class Figures:
+class Counters:
     """Of one process, from its start."""
 
     events: Counter[tuple[str, str]] = field(default_factory=Counter)
