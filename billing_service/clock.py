@@ -28,17 +28,17 @@ class UnhurriedClock:
         return min(self._clock_us(), self._began_us + self._monotonic_ns() // 1_000)
 
 
-CHANCE_BYTES = 8
-DRAWN_AT_ONCE = 128
+RANDOM_BYTES = 8
+IDS_DRAWN_TOGETHER = 128
 
 
 class TimeOrderedIds:
     """Ids such as `txn_` and 32 hexadecimal digits. 12 digits are milliseconds, so that ids sort by time. 4 count
     within one millisecond. 16 are random, so that ids can't be guessed and never collide with another process's."""
 
-    def __init__(self, clock_us: ClockUs = system_clock_us, chance: Callable[[int], bytes] = os.urandom) -> None:
+    def __init__(self, clock_us: ClockUs = system_clock_us, random_bytes: Callable[[int], bytes] = os.urandom) -> None:
         self._clock_us = clock_us
-        self._chance = chance
+        self._random_bytes = random_bytes
         self._drawn: list[str] = []
         self._last = 0
         self._lock = threading.Lock()
@@ -49,13 +49,13 @@ class TimeOrderedIds:
             self._last = ordered = moment if moment > self._last else self._last + 1
             if not self._drawn:
                 self._draw()
-            chance = self._drawn.pop()
-        return f"{prefix}_{ordered:016x}{chance}"
+            random_bytes = self._drawn.pop()
+        return f"{prefix}_{ordered:016x}{random_bytes}"
 
     def _draw(self) -> None:
-        """Draws chance for many ids: asking the system for each costs more than all the rest of an id."""
-        text = self._chance(CHANCE_BYTES * DRAWN_AT_ONCE).hex()
-        digits = CHANCE_BYTES * 2
+        """Draws random bytes for many ids: asking the system for each costs more than all the rest of an id."""
+        text = self._random_bytes(RANDOM_BYTES * IDS_DRAWN_TOGETHER).hex()
+        digits = RANDOM_BYTES * 2
         self._drawn = [text[start : start + digits] for start in range(0, len(text), digits)]
 
 

@@ -46,7 +46,7 @@ class CreateApiKey:
 
 async def create_api_key(environment: Environment, command: CreateApiKey) -> Answer:
     """Raises INVALID_FIELD for an expiry that is past or a third live key of one caller."""
-    new = make_key(environment.chance(ENTROPY_BYTES))
+    new = make_key(environment.random_bytes(ENTROPY_BYTES))
 
     def work() -> Work[Answer]:
         yield from lock_keys()

@@ -32,8 +32,8 @@ class NoDeploymentError(Exception):
     """No service has started on the database yet."""
 
 
-def new_deployment(mode: Mode, clock_us: ClockUs, ids: Ids, chance: Callable[[int], bytes]) -> Deployment:
-    return Deployment(ids("dep"), chance(MARK_KEY_BYTES), mode, clock_us())
+def new_deployment(mode: Mode, clock_us: ClockUs, ids: Ids, random_bytes: Callable[[int], bytes]) -> Deployment:
+    return Deployment(ids("dep"), random_bytes(MARK_KEY_BYTES), mode, clock_us())
 
 
 async def ensure_deployment(store: Store, new: Deployment) -> Deployment:
@@ -77,7 +77,9 @@ def _other_mode(fault: str, asked: Mode, possible: Iterable[Mode]) -> str:
     )
 
 
-async def renew_deployment(store: Store, clock_us: ClockUs, ids: Ids, chance: Callable[[int], bytes]) -> tuple[Deployment, Deployment]:
+async def renew_deployment(
+    store: Store, clock_us: ClockUs, ids: Ids, random_bytes: Callable[[int], bytes]
+) -> tuple[Deployment, Deployment]:
     """Gives a ledger that was restored for another deployment an id and a key of its own; answers the old one and the new.
 
     No service may run on the database: one that does goes on with the old id. Raises NoDeploymentError.
@@ -87,7 +89,7 @@ async def renew_deployment(store: Store, clock_us: ClockUs, ids: Ids, chance: Ca
         old = yield from read_deployment()
         if old is None:
             raise NoDeploymentError("no service has started on this database yet: its first start gives it an id of its own")
-        new = new_deployment(old.mode, clock_us, ids, chance)
+        new = new_deployment(old.mode, clock_us, ids, random_bytes)
         yield from renew_row(new)
         detail = orjson.dumps({"old": old.deployment_id, "new": new.deployment_id}).decode()
         yield from AUDIT.add(AuditRow(ids("aud"), new.create_time_us, OFFLINE, OFFLINE, "RenewDeployment", "", detail))

@@ -59,8 +59,8 @@ class Environment:
     api_key_pepper: bytes = field(repr=False)
     spending: SpendingTerms = STANDARD_TERMS
     """The same that `writer` has."""
-    chance: Callable[[int], bytes] = field(default=os.urandom)
+    random_bytes: Callable[[int], bytes] = field(default=os.urandom)
     counters: Counters = field(default_factory=Counters)
 
     def new_referral_code(self) -> str:
-        return code_from_random(self.chance(CODE_RANDOM_BYTES))
+        return code_from_random(self.random_bytes(CODE_RANDOM_BYTES))

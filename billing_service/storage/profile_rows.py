@@ -88,7 +88,7 @@ def ensure_account(account_id: str, now_us: int, new_code: Callable[[], str]) ->
             profile = Profile(account_id, "", "", code, "", "", 0)
             yield from PROFILES.add(profile)
             return profile
-    raise AssertionError("no free referral code among eight of 2^40: the source of chance is broken")
+    raise AssertionError("no free referral code among eight of 2^40: the source of random bytes is broken")
 
 
 def read_profile(account_id: str) -> Work[Profile | None]:

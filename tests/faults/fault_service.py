@@ -112,7 +112,7 @@ class FaultService:
             referrals=ReferralPolicy(bonus_microcredits=500, minimum_purchase_minor=100, vesting_delay_us=0),
             webhook_secrets=(SECRET,),
             api_key_pepper=PEPPER,
-            chance=lasting.chance,
+            random_bytes=lasting.random_bytes,
         )
         self._edge = SimpleNamespace(admission=Admission(1_000), metrics=SimpleNamespace(refusals=Counter()))
         paged = (Selling, Spending, Administration, Access)

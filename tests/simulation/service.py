@@ -92,7 +92,7 @@ class ServiceProcess:
             webhook_secrets=(WEBHOOK_SECRET,),
             api_key_pepper=b"",
             spending=SPENDING,
-            chance=chance.randbytes,
+            random_bytes=chance.randbytes,
         )
         secret = b"page tokens"
         self.admission = Admission(IN_FLIGHT_MAX, streams=InOrder())

@@ -101,7 +101,7 @@ class World:
             referrals=ReferralPolicy(),
             webhook_secrets=(WEBHOOK_SECRET,),
             api_key_pepper=b"",
-            chance=self.chance.randbytes,
+            random_bytes=self.chance.randbytes,
         )
         self.selling = Selling(self.environment, b"page tokens")
         self.numbers = itertools.count(1)
