@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from billing_service.commands.unit import Unit
 from billing_service.domain.records import Profile, Purchase
-from billing_service.stripe_events.verdict import Did
+from billing_service.stripe_events.result import Did
 
 _PURCHASE: Final[Mapping[str, str]] = {
     "status": "purchase_status",

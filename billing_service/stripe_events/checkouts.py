@@ -13,11 +13,11 @@ from billing_service.stripe_events.facts import MONEY_UPDATES, CheckoutFact
 from billing_service.stripe_events.lookup import on_purchase, other_purchase
 from billing_service.stripe_events.ownership import PurchaseKey
 from billing_service.stripe_events.payments import bind_reference, link_payment, snapshot_of
+from billing_service.stripe_events.result import PROCESSED, PickedUp, Result, ignored, quarantined
 from billing_service.stripe_events.runs import Runs
-from billing_service.stripe_events.verdict import PROCESSED, PickedUp, Verdict, ignored, quarantined
 
 
-def handle_checkout(environment: Environment, key: PurchaseKey, fact: CheckoutFact, runs: Runs) -> Work[Verdict]:
+def handle_checkout(environment: Environment, key: PurchaseKey, fact: CheckoutFact, runs: Runs) -> Work[Result]:
     """Completes a purchase when the session is paid and is the one that was sold. Only a session with money in it is bound, and with
     it its payment: whatever came before, it is the authority."""
     if fact.note:
@@ -25,7 +25,7 @@ def handle_checkout(environment: Environment, key: PurchaseKey, fact: CheckoutFa
     return (yield from on_purchase(environment, key, partial(_hear, fact=fact, runs=runs)))
 
 
-def _hear(unit: Unit, purchase: Purchase, fact: CheckoutFact, runs: Runs) -> Work[Verdict]:
+def _hear(unit: Unit, purchase: Purchase, fact: CheckoutFact, runs: Runs) -> Work[Result]:
     objection = yield from _objection(unit.environment, purchase, fact)
     if objection is not None:
         return objection
@@ -39,14 +39,14 @@ def _hear(unit: Unit, purchase: Purchase, fact: CheckoutFact, runs: Runs) -> Wor
     yield from apply_update(
         unit, purchase, fact.update, paid_minor=fact.amount_total_minor or 0, net_paid_minor=paid_for_credits_minor(fact)
     )
-    verdict = PROCESSED._replace(picked_up=picked_up).about({"picked_up": " ".join(event.event_id for event in picked_up)})
+    result = PROCESSED._replace(picked_up=picked_up).about({"picked_up": " ".join(event.event_id for event in picked_up)})
     if purchase.status is before or purchase.status is not PurchaseStatus.COMPLETED:
-        return verdict
+        return result
     completed_after_us = unit.now_us - purchase.create_time_us
-    return verdict._replace(completed_after_us=completed_after_us).about({"granted_microcredits": purchase.credits})
+    return result._replace(completed_after_us=completed_after_us).about({"granted_microcredits": purchase.credits})
 
 
-def _objection(environment: Environment, purchase: Purchase, fact: CheckoutFact) -> Work[Verdict | None]:
+def _objection(environment: Environment, purchase: Purchase, fact: CheckoutFact) -> Work[Result | None]:
     """Why the session must not move the purchase; None when it may."""
     if fact.update is None:
         return ignored("the customer has not finished")

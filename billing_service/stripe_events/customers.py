@@ -11,15 +11,15 @@ from billing_service.storage.profile_rows import CLAIM_CUSTOMER, PROFILES, read_
 from billing_service.storage.statements import Work
 from billing_service.stripe_events.changes import changes_of_customer
 from billing_service.stripe_events.customer_facts import CustomerFact
+from billing_service.stripe_events.result import PROCESSED, Result, ignored, quarantined
 from billing_service.stripe_events.runs import Runs
-from billing_service.stripe_events.verdict import PROCESSED, Verdict, ignored, quarantined
 
 EMAIL_MAX = 320
 NAME_MAX = 256
 """Characters that the wire promises at most; Stripe allows more."""
 
 
-def handle_customer(environment: Environment, account_id: str, fact: CustomerFact, runs: Runs) -> Work[Verdict]:
+def handle_customer(environment: Environment, account_id: str, fact: CustomerFact, runs: Runs) -> Work[Result]:
     """Links a new customer, takes over e-mail and name, and forgets one that was deleted: the next purchase makes another.
 
     The newest event decides e-mail and name, by Stripe's time, unless UpdateAccount changed them since: the customer is
@@ -29,11 +29,11 @@ def handle_customer(environment: Environment, account_id: str, fact: CustomerFac
     profile = yield from read_profile(account_id)
     assert profile is not None, "an account of ours has a profile"
     before = replace(profile)
-    verdict = yield from _follow(environment, profile, fact, runs)
-    return verdict.about(changes_of_customer(before, profile))
+    result = yield from _follow(environment, profile, fact, runs)
+    return result.about(changes_of_customer(before, profile))
 
 
-def _follow(environment: Environment, profile: Profile, fact: CustomerFact, runs: Runs) -> Work[Verdict]:
+def _follow(environment: Environment, profile: Profile, fact: CustomerFact, runs: Runs) -> Work[Result]:
     if profile.stripe_customer_id not in ("", fact.customer_id):
         return ignored("the account has another customer")
     is_known = (yield from whose_customer(fact.customer_id)) is not None
@@ -45,7 +45,7 @@ def _follow(environment: Environment, profile: Profile, fact: CustomerFact, runs
     return (yield from _take_over(profile, fact, runs))
 
 
-def _forget(profile: Profile, fact: CustomerFact, *, is_known: bool) -> Work[Verdict]:
+def _forget(profile: Profile, fact: CustomerFact, *, is_known: bool) -> Work[Result]:
     if is_known and not profile.stripe_customer_id:
         return ignored("the customer was forgotten before")
     yield CLAIM_CUSTOMER(fact.customer_id, profile.account_id)
@@ -55,7 +55,7 @@ def _forget(profile: Profile, fact: CustomerFact, *, is_known: bool) -> Work[Ver
     return PROCESSED
 
 
-def _take_over(profile: Profile, fact: CustomerFact, runs: Runs) -> Work[Verdict]:
+def _take_over(profile: Profile, fact: CustomerFact, runs: Runs) -> Work[Result]:
     """E-mail and name of the newest event. Stripe's times are whole seconds: of two events in one second Stripe is asked."""
     if fact.time_us is None:
         return quarantined("created is no time")
@@ -79,7 +79,7 @@ def _take_over(profile: Profile, fact: CustomerFact, runs: Runs) -> Work[Verdict
     return PROCESSED
 
 
-def _note_behind(profile: Profile, time_us: int, version: int) -> Work[Verdict]:
+def _note_behind(profile: Profile, time_us: int, version: int) -> Work[Result]:
     """What Stripe had of an account before it was updated undoes nothing of that. The customer may still have it, and
     is updated again."""
     profile.contact_version_sent = min(version, profile.contact_version_sent)

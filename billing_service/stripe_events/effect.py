@@ -26,8 +26,8 @@ from billing_service.stripe_events.object_fields import FactInvalid
 from billing_service.stripe_events.ownership import Claim, Owner, Whose, owner_of
 from billing_service.stripe_events.payments import handle_payment_intent
 from billing_service.stripe_events.refunds import handle_charge, handle_refund
+from billing_service.stripe_events.result import Did, Result, ignored, quarantined, waiting
 from billing_service.stripe_events.runs import Runs
-from billing_service.stripe_events.verdict import Did, Verdict, ignored, quarantined, waiting
 
 _FOREIGN: Final = "the object is another product's or deployment's"
 _LOST: Final = "the object carries our mark, and the ledger does not know it: was an older backup restored?"
@@ -39,7 +39,7 @@ class Unreadable(NamedTuple):
     note: str
 
 
-def read_fact(environment: Environment, envelope: Envelope) -> Fact | Unreadable | Verdict:
+def read_fact(environment: Environment, envelope: Envelope) -> Fact | Unreadable | Result:
     """What the event says; a verdict where it has no effect whosever its object is."""
     if envelope.is_connected:
         return ignored("about a connected account")
@@ -55,13 +55,13 @@ def read_fact(environment: Environment, envelope: Envelope) -> Fact | Unreadable
     return ignored(fact.note) if isinstance(fact, NoFact) else fact
 
 
-def effect_of(environment: Environment, claim: Claim, fact: Fact | Unreadable | Verdict, runs: Runs) -> Work[Verdict]:
+def effect_of(environment: Environment, claim: Claim, fact: Fact | Unreadable | Result, runs: Runs) -> Work[Result]:
     """Applies the event to what is ours, and to nothing else."""
-    if isinstance(fact, Verdict):
+    if isinstance(fact, Result):
         return fact.about({"stripe_object_id": claim.stripe_id})
     owner = yield from owner_of(environment.deployment, claim)
-    verdict = yield from _effect(environment, owner, claim, fact, runs)
-    return verdict.about(_told(owner, claim))
+    result = yield from _effect(environment, owner, claim, fact, runs)
+    return result.about(_told(owner, claim))
 
 
 def _told(owner: Owner, claim: Claim) -> Did:
@@ -75,7 +75,7 @@ def _told(owner: Owner, claim: Claim) -> Did:
     }
 
 
-def _effect(environment: Environment, owner: Owner, claim: Claim, fact: Fact | Unreadable, runs: Runs) -> Work[Verdict]:
+def _effect(environment: Environment, owner: Owner, claim: Claim, fact: Fact | Unreadable, runs: Runs) -> Work[Result]:
     if owner.whose is Whose.FOREIGN:
         return ignored(_FOREIGN)
     if owner.whose is Whose.LOST:
@@ -96,14 +96,14 @@ def _money_moved(fact: Fact | Unreadable) -> bool:
             return True
 
 
-def _unreadable(owner: Owner, claim: Claim, fact: Unreadable) -> Work[Verdict]:
+def _unreadable(owner: Owner, claim: Claim, fact: Unreadable) -> Work[Result]:
     """Ours is kept for a person. What may yet turn out to be ours waits like any other, and is kept for a person then."""
     if owner.whose is Whose.UNDECIDED and (yield from await_reference(claim.payment_intent_id)) is None:
         return waiting(claim.payment_intent_id)
     return quarantined(fact.note)
 
 
-def _handle(environment: Environment, owner: Owner, fact: Fact, runs: Runs) -> Work[Verdict]:
+def _handle(environment: Environment, owner: Owner, fact: Fact, runs: Runs) -> Work[Result]:
     match fact:
         case CheckoutFact():
             return (yield from handle_checkout(environment, owner.of_purchase(), fact, runs))

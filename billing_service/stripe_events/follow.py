@@ -13,8 +13,8 @@ from billing_service.storage.statements import Work
 from billing_service.stripe_events.checkouts import handle_checkout
 from billing_service.stripe_events.facts import CheckoutFact
 from billing_service.stripe_events.inbox import count_effects
+from billing_service.stripe_events.result import Did, Result, quarantined
 from billing_service.stripe_events.runs import Runs
-from billing_service.stripe_events.verdict import Did, Verdict, quarantined
 
 log = structlog.get_logger(__name__)
 
@@ -25,10 +25,10 @@ async def follow_checkout(environment: Environment, purchase: Purchase, session:
     Raises Failure."""
     key, fact, runs = (purchase.account_id, purchase.purchase_id), told_by(session), Runs(environment)
     try:
-        verdict = await runs.write(lambda: handle_checkout(environment, key, fact, runs))
+        result = await runs.write(lambda: handle_checkout(environment, key, fact, runs))
     except Refusal as refusal:
-        verdict = quarantined(f"{refusal.reason}: {refusal.message}")
-    _note(environment, purchase, verdict)
+        result = quarantined(f"{refusal.reason}: {refusal.message}")
+    _note(environment, purchase, result)
     stands = await environment.store.read(lambda: _read(purchase))
     assert stands is not None, "purchases are never deleted"
     return stands
@@ -55,12 +55,12 @@ def told_by(session: CheckoutSession) -> CheckoutFact:
     )
 
 
-def _note(environment: Environment, purchase: Purchase, verdict: Verdict) -> None:
-    count_effects(environment, verdict)
-    if verdict.status is EventStatus.QUARANTINED:
-        log.error("checkout_not_followed", note=verdict.note, **verdict.about(_ids(purchase)).did)
+def _note(environment: Environment, purchase: Purchase, result: Result) -> None:
+    count_effects(environment, result)
+    if result.status is EventStatus.QUARANTINED:
+        log.error("checkout_not_followed", note=result.note, **result.about(_ids(purchase)).did)
     else:
-        log.info("checkout_followed", outcome=verdict.status.value, note=verdict.note, **verdict.about(_ids(purchase)).did)
+        log.info("checkout_followed", outcome=result.status.value, note=result.note, **result.about(_ids(purchase)).did)
 
 
 def _ids(purchase: Purchase) -> Did:

@@ -22,8 +22,8 @@ from billing_service.stripe_events.effect import effect_of, read_fact
 from billing_service.stripe_events.envelope import Envelope, EnvelopeInvalid, parse_envelope
 from billing_service.stripe_events.facts import HANDLED_TYPES
 from billing_service.stripe_events.ownership import read_claim
+from billing_service.stripe_events.result import NOTHING, Did, Result, quarantined
 from billing_service.stripe_events.runs import Runs
-from billing_service.stripe_events.verdict import NOTHING, Did, Verdict, quarantined
 
 log = structlog.get_logger(__name__)
 
@@ -118,42 +118,42 @@ async def _process(environment: Environment, envelope: Envelope, payload: bytes,
     claim, fact, runs = read_claim(envelope), read_fact(environment, envelope), Runs(environment)
     try:
         effect = partial(effect_of, environment, claim, fact, runs)
-        verdict = await runs.write(partial(_keep, environment, envelope, payload, effect, again=again))
+        result = await runs.write(partial(_keep, environment, envelope, payload, effect, again=again))
     except Refusal as refusal:
         # A rule of money stood against the effect: nothing of it was stored, so the event is kept for an operator.
-        verdict = quarantined(f"{refusal.reason}: {refusal.message}")
-        await environment.store.write(partial(_keep, environment, envelope, payload, partial(_said, verdict), again=again))
+        result = quarantined(f"{refusal.reason}: {refusal.message}")
+        await environment.store.write(partial(_keep, environment, envelope, payload, partial(_said, result), again=again))
     except Exception as error:
         environment.counters.events[_counted_type(envelope.event_type), FAILED] += 1
         await _keep_failure(environment, envelope, payload, error)
         raise
-    if verdict is not None and verdict.customer_behind:
-        await send_contact(environment, verdict.customer_behind)
-    outcome = Outcome.DUPLICATE if verdict is None else Outcome(verdict.status.value)
-    _count(environment, envelope, outcome, verdict)
-    told = NOTHING if verdict is None else verdict.about({"note": verdict.note}).did
+    if result is not None and result.customer_behind:
+        await send_contact(environment, result.customer_behind)
+    outcome = Outcome.DUPLICATE if result is None else Outcome(result.status.value)
+    _count(environment, envelope, outcome, result)
+    told = NOTHING if result is None else result.about({"note": result.note}).did
     if outcome is Outcome.QUARANTINED:
         log.error("stripe_event_quarantined", event_id=envelope.event_id, event_type=envelope.event_type, **told)
     return Processed(envelope.event_id, envelope.event_type, outcome, told)
 
 
-def _count(environment: Environment, envelope: Envelope, outcome: Outcome, verdict: Verdict | None) -> None:
+def _count(environment: Environment, envelope: Envelope, outcome: Outcome, result: Result | None) -> None:
     counters = environment.counters
     counters.events[_counted_type(envelope.event_type), outcome.value] += 1
     if outcome is Outcome.PROCESSED and envelope.created_us is not None:
         counters.event_delays.observe(environment.clock_us() - envelope.created_us)
-    if verdict is not None:
-        count_effects(environment, verdict)
+    if result is not None:
+        count_effects(environment, result)
 
 
-def count_effects(environment: Environment, verdict: Verdict) -> None:
+def count_effects(environment: Environment, result: Result) -> None:
     """Counts what a handler did for other events than its own. After the commit: a unit of work may run several
     times."""
-    if verdict.completed_after_us is not None:
-        environment.counters.completions.observe(verdict.completed_after_us)
-    for event in verdict.picked_up:
+    if result.completed_after_us is not None:
+        environment.counters.completions.observe(result.completed_after_us)
+    for event in result.picked_up:
         environment.counters.events[_counted_type(event.event_type), event.status.value] += 1
-        told = {name: verdict.did[name] for name in ("account_id", "purchase_id") if name in verdict.did} | dict(event.did)
+        told = {name: result.did[name] for name in ("account_id", "purchase_id") if name in result.did} | dict(event.did)
         said = {"event_id": event.event_id, "event_type": event.event_type, "note": event.note, **told}
         if event.status is EventStatus.QUARANTINED:
             log.error("stripe_event_quarantined", **said)
@@ -170,23 +170,23 @@ def _keep(
     environment: Environment,
     envelope: Envelope,
     payload: bytes,
-    effect: Callable[[], Work[Verdict]],
+    effect: Callable[[], Work[Result]],
     *,
     again: bool,
-) -> Work[Verdict | None]:
+) -> Work[Result | None]:
     """Inbox row and effect, together. A second delivery waits for the first at the row, and finds it done: None."""
     event = yield from claim_event(envelope.event_id, envelope.event_type, payload, environment.clock_us())
     settled = event.attempt_count > 0 and event.status is not EventStatus.FAILED
     if settled and (event.status is EventStatus.PROCESSED or not again):
         return None
-    verdict = yield from effect()
-    yield from close_event(envelope.event_id, verdict.status, environment.clock_us(), subject=verdict.awaited, error=verdict.note)
-    return verdict
+    result = yield from effect()
+    yield from close_event(envelope.event_id, result.status, environment.clock_us(), subject=result.awaited, error=result.note)
+    return result
 
 
-def _said(verdict: Verdict) -> Work[Verdict]:
+def _said(result: Result) -> Work[Result]:
     """An effect that is no more than a word."""
-    return verdict
+    return result
     yield  # a unit of work is a generator
 
 

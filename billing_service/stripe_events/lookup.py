@@ -12,19 +12,19 @@ from billing_service.storage.purchase_rows import await_reference, find_purchase
 from billing_service.storage.statements import Work
 from billing_service.stripe_events.changes import booked_in, changes_of_purchase
 from billing_service.stripe_events.ownership import PurchaseKey
-from billing_service.stripe_events.verdict import Verdict, ignored, waiting
+from billing_service.stripe_events.result import Result, ignored, waiting
 
-Effect = Callable[[Unit, Purchase], Work[Verdict]]
+Effect = Callable[[Unit, Purchase], Work[Result]]
 """Changes a locked purchase and its accounts. Whoever calls it writes the accounts."""
 
 
-def on_purchase(environment: Environment, key: PurchaseKey, effect: Effect) -> Work[Verdict]:
+def on_purchase(environment: Environment, key: PurchaseKey, effect: Effect) -> Work[Result]:
     """An effect on a purchase of ours."""
     unit, purchase = yield from _locked_purchase(environment, key)
     return (yield from _have(effect, unit, purchase))
 
 
-def on_purchase_of(environment: Environment, payment_intent_id: str, effect: Effect) -> Work[Verdict]:
+def on_purchase_of(environment: Environment, payment_intent_id: str, effect: Effect) -> Work[Result]:
     """An effect on the purchase that a payment paid. The event waits until a purchase knows the payment."""
     key = yield from await_reference(payment_intent_id)
     if key is None:
@@ -35,12 +35,12 @@ def on_purchase_of(environment: Environment, payment_intent_id: str, effect: Eff
     return (yield from _have(effect, unit, purchase))
 
 
-def _have(effect: Effect, unit: Unit, purchase: Purchase) -> Work[Verdict]:
+def _have(effect: Effect, unit: Unit, purchase: Purchase) -> Work[Result]:
     before = replace(purchase)
-    verdict = yield from effect(unit, purchase)
+    result = yield from effect(unit, purchase)
     booked = booked_in(unit)
     yield from unit.write()
-    return verdict.about({**changes_of_purchase(before, purchase), "booked": booked})
+    return result.about({**changes_of_purchase(before, purchase), "booked": booked})
 
 
 def _locked_purchase(environment: Environment, key: PurchaseKey) -> Work[tuple[Unit, Purchase]]:

@@ -20,17 +20,17 @@ from billing_service.stripe_events.lookup import on_purchase, other_purchase
 from billing_service.stripe_events.object_fields import FactInvalid
 from billing_service.stripe_events.ownership import PurchaseKey
 from billing_service.stripe_events.refunds import apply_charge, apply_refund
+from billing_service.stripe_events.result import PROCESSED, PickedUp, Result, ignored, quarantined
 from billing_service.stripe_events.runs import Runs, SpoiledError, UnansweredError
-from billing_service.stripe_events.verdict import PROCESSED, PickedUp, Verdict, ignored, quarantined
 
 
-def handle_payment_intent(environment: Environment, key: PurchaseKey, fact: PaymentIntentFact) -> Work[Verdict]:
+def handle_payment_intent(environment: Environment, key: PurchaseKey, fact: PaymentIntentFact) -> Work[Result]:
     """payment_intent.succeeded: notes that the money is there. It neither grants nor binds: which payment is the purchase's, the
     session says."""
     return (yield from on_purchase(environment, key, partial(_note_payment, fact=fact)))
 
 
-def _note_payment(unit: Unit, purchase: Purchase, fact: PaymentIntentFact) -> Work[Verdict]:
+def _note_payment(unit: Unit, purchase: Purchase, fact: PaymentIntentFact) -> Work[Result]:
     if (yield from other_purchase(fact.payment_intent_id, purchase)):
         return quarantined("the payment is another purchase's")
     mismatch = check_intent(
@@ -69,13 +69,13 @@ def link_payment(unit: Unit, purchase: Purchase, payment_intent_id: str | None, 
     yield from bind_reference(payment_intent_id, purchase)
     picked = []
     for event in (yield from waiting_events(payment_intent_id)):
-        verdict = yield from _picked_up(unit, purchase, event, runs)
-        yield from close_event(event.event_id, verdict.status, unit.now_us, error=verdict.note)
-        picked.append(PickedUp(event.event_id, event.event_type, verdict.status, verdict.note, verdict.did))
+        result = yield from _picked_up(unit, purchase, event, runs)
+        yield from close_event(event.event_id, result.status, unit.now_us, error=result.note)
+        picked.append(PickedUp(event.event_id, event.event_type, result.status, result.note, result.did))
     return tuple(picked)
 
 
-def _picked_up(unit: Unit, purchase: Purchase, event: InboxEvent, runs: Runs) -> Work[Verdict]:
+def _picked_up(unit: Unit, purchase: Purchase, event: InboxEvent, runs: Runs) -> Work[Result]:
     if event.event_id in runs.spoiled:
         return quarantined(runs.spoiled[event.event_id])
     try:
@@ -88,7 +88,7 @@ def _picked_up(unit: Unit, purchase: Purchase, event: InboxEvent, runs: Runs) ->
         raise SpoiledError(event.event_id, type(defect).__name__) from defect
 
 
-def _effect(unit: Unit, purchase: Purchase, event: InboxEvent, runs: Runs) -> Work[Verdict]:
+def _effect(unit: Unit, purchase: Purchase, event: InboxEvent, runs: Runs) -> Work[Result]:
     try:
         fact = parse_fact(parse_envelope(event.payload))
     except FactInvalid as error:

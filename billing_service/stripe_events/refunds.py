@@ -11,46 +11,46 @@ from billing_service.storage.event_rows import EventStatus
 from billing_service.storage.statements import Work
 from billing_service.stripe_events.facts import ChargeFact, RefundFact
 from billing_service.stripe_events.lookup import on_purchase_of
+from billing_service.stripe_events.result import PROCESSED, Result, ignored, quarantined
 from billing_service.stripe_events.runs import Runs
-from billing_service.stripe_events.verdict import PROCESSED, Verdict, ignored, quarantined
 
 
-def handle_refund(environment: Environment, fact: RefundFact) -> Work[Verdict]:
+def handle_refund(environment: Environment, fact: RefundFact) -> Work[Result]:
     """Each of these events has the whole refund as it was then; the furthest wins."""
     return (yield from on_purchase_of(environment, fact.payment_intent_id, partial(apply_refund, fact=fact)))
 
 
-def handle_charge(environment: Environment, fact: ChargeFact, runs: Runs) -> Work[Verdict]:
+def handle_charge(environment: Environment, fact: ChargeFact, runs: Runs) -> Work[Result]:
     """charge.refunded takes nothing by itself. It only makes us look for refunds that no event has brought."""
     return (yield from on_purchase_of(environment, fact.payment_intent_id, partial(_charge, fact=fact, runs=runs)))
 
 
-def _charge(unit: Unit, purchase: Purchase, fact: ChargeFact, runs: Runs) -> Work[Verdict]:
+def _charge(unit: Unit, purchase: Purchase, fact: ChargeFact, runs: Runs) -> Work[Result]:
     failure = runs.refunds_of(fact.payment_intent_id).failure
     if failure is not None:
         raise failure
     return (yield from apply_charge(unit, purchase, fact, runs))
 
 
-def apply_refund(unit: Unit, purchase: Purchase, fact: RefundFact) -> Work[Verdict]:
+def apply_refund(unit: Unit, purchase: Purchase, fact: RefundFact) -> Work[Result]:
     """Books the refund of a purchase. The caller writes the unit."""
     return quarantined(fact.fault) if fact.sent is None else (yield from _apply(unit, purchase, fact.sent))
 
 
-def apply_charge(unit: Unit, purchase: Purchase, fact: ChargeFact, runs: Runs) -> Work[Verdict]:
+def apply_charge(unit: Unit, purchase: Purchase, fact: ChargeFact, runs: Runs) -> Work[Result]:
     """Books the refunds that Stripe lists. The caller writes the unit."""
     listed = runs.refunds_of(fact.payment_intent_id)
     faults, refunds = [listed.fault] if listed.fault else [], []
     for sent in listed.sent:
-        verdict = yield from _apply(unit, purchase, sent)
-        if verdict.status is EventStatus.QUARANTINED:
-            faults.append(verdict.note)
-        refunds.append(f"{verdict.did.get('refund_id', sent.stripe_refund_id)} {sent.status} {sent.amount_minor}")
-    verdict = quarantined("; ".join(faults)) if faults else PROCESSED
-    return verdict.about({"refunds": "; ".join(refunds)})
+        result = yield from _apply(unit, purchase, sent)
+        if result.status is EventStatus.QUARANTINED:
+            faults.append(result.note)
+        refunds.append(f"{result.did.get('refund_id', sent.stripe_refund_id)} {sent.status} {sent.amount_minor}")
+    result = quarantined("; ".join(faults)) if faults else PROCESSED
+    return result.about({"refunds": "; ".join(refunds)})
 
 
-def _apply(unit: Unit, purchase: Purchase, sent: ProviderRefund) -> Work[Verdict]:
+def _apply(unit: Unit, purchase: Purchase, sent: ProviderRefund) -> Work[Result]:
     try:
         update = update_of(unit.environment.deployment, sent)
     except RefundUnusableError as error:

@@ -131,8 +131,8 @@ OPERATORS = (
         "a quarantined event does not say why",
         "P48",
         "billing_service.stripe_events.inbox:_process.told",
-        'verdict.about({"note": verdict.note})',
-        "verdict",
+        'result.about({"note": result.note})',
+        "result",
         ("stripe_events/test_what_events_did.py::test_an_event_that_is_kept_for_a_person_says_why_and_of_what",),
     ),
 )

@@ -147,12 +147,12 @@ STRIPE = (
         "the inbox row is kept without its effect",
         "P12",
         f"{INBOX}:_process",
-        "verdict = await runs.write(partial(_keep, environment, envelope, payload, effect, again=again))",
+        "result = await runs.write(partial(_keep, environment, envelope, payload, effect, again=again))",
         (
-            "done = Verdict(EventStatus.PROCESSED)\n"
+            "done = Result(EventStatus.PROCESSED)\n"
             "kept = partial(_keep, environment, envelope, payload, partial(_said, done), again=again)\n"
-            "verdict = await runs.write(kept)\n"
-            "if verdict is done and not isinstance(fact, Verdict):\n"
+            "result = await runs.write(kept)\n"
+            "if result is done and not isinstance(fact, Result):\n"
             "    await runs.write(effect)"
         ),
         (f"{REFUSED_EVENTS}::test_a_failing_handler_keeps_the_event_and_the_next_try_has_the_effect[sqlite]",),

@@ -22,7 +22,7 @@ class PickedUp(NamedTuple):
     did: Did = NOTHING
 
 
-class Verdict(NamedTuple):
+class Result(NamedTuple):
     """What became of an event in this try."""
 
     status: EventStatus
@@ -37,22 +37,22 @@ class Verdict(NamedTuple):
     """The account whose Stripe customer has an older e-mail and name than the account."""
     did: Did = NOTHING
 
-    def about(self, did: Did) -> "Verdict":
+    def about(self, did: Did) -> "Result":
         """The same, with more for the log. What is there already stays, and what is empty is left out."""
         return self._replace(did={**{name: value for name, value in did.items() if value != ""}, **self.did})
 
 
-PROCESSED = Verdict(EventStatus.PROCESSED)
+PROCESSED = Result(EventStatus.PROCESSED)
 
 
-def ignored(note: str) -> Verdict:
-    return Verdict(EventStatus.IGNORED, note)
+def ignored(note: str) -> Result:
+    return Result(EventStatus.IGNORED, note)
 
 
-def waiting(payment_intent_id: str) -> Verdict:
+def waiting(payment_intent_id: str) -> Result:
     """Ignored until a purchase knows the payment."""
-    return Verdict(EventStatus.IGNORED, "no purchase knows this payment yet", awaited=payment_intent_id)
+    return Result(EventStatus.IGNORED, "no purchase knows this payment yet", awaited=payment_intent_id)
 
 
-def quarantined(note: str) -> Verdict:
-    return Verdict(EventStatus.QUARANTINED, note)
+def quarantined(note: str) -> Result:
+    return Result(EventStatus.QUARANTINED, note)
