@@ -31,7 +31,7 @@ class Followed(NamedTuple):
 
 
 def purchase_accounts(account_id: str) -> Work[list[str]]:
-    """The accounts that news of a purchase may touch: the buyer, and its referrer for the bonus."""
+    """The accounts that an update of a purchase may touch: the buyer, and its referrer for the bonus."""
     referral = yield from read_referral(account_id)
     return [account_id] if referral is None else [account_id, referral.referrer_account_id]
 

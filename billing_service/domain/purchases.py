@@ -59,12 +59,12 @@ def _transitions() -> Mapping[tuple[PurchaseStatus, PurchaseUpdate], PurchaseSta
 
 
 TRANSITIONS: Final = _transitions()
-"""Total: each status and news. COMPLETED is for good, money that comes late wins over every other end, and the order of Stripe's news does
+"""Total: each status and update. COMPLETED is for good, money that comes late wins over every other end, and the order of Stripe's news does
 not matter. EXPIRED gives way to CANCELED because CancelPurchase closes the checkout, which Stripe may report first."""
 
 
 def next_status(before: PurchaseStatus, update: PurchaseUpdate) -> PurchaseStatus:
-    """Where the purchase stands after the news."""
+    """The status of the purchase after the update."""
     return TRANSITIONS[before, update]
 
 

@@ -16,7 +16,7 @@ ACCOUNTS_MAX = 16_384
 LOTS_MAX = 8
 """An account of more lots is read each time: it would fill the memory of many."""
 BYPASS_S = 1.0
-"""How long an account is not remembered that another writer changed meanwhile: believing it again would cost a try each time."""
+"""How long an account is not cached after another writer changed it: each use of a stale one would cost an attempt."""
 
 
 _CATEGORIES = {int(category): category for category in Category}

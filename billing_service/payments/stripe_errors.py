@@ -18,22 +18,22 @@ from billing_service.payments.port import ProviderKeyRefused, ProviderRefused, P
 log = structlog.get_logger(__name__)
 
 
-class Verdict(Enum):
+class Effect(Enum):
     REFUSED = auto()
     UNKNOWN = auto()
     KEY_REFUSED = auto()
     DEFECT = auto()
 
 
-VERDICTS: Final[dict[type[stripe.StripeError], Verdict]] = {
-    stripe.InvalidRequestError: Verdict.REFUSED,
-    stripe.CardError: Verdict.REFUSED,
-    stripe.APIConnectionError: Verdict.UNKNOWN,
-    stripe.APIError: Verdict.UNKNOWN,
-    stripe.RateLimitError: Verdict.UNKNOWN,
-    stripe.AuthenticationError: Verdict.KEY_REFUSED,
-    stripe.PermissionError: Verdict.KEY_REFUSED,
-    stripe.IdempotencyError: Verdict.DEFECT,
+EFFECTS: Final[dict[type[stripe.StripeError], Effect]] = {
+    stripe.InvalidRequestError: Effect.REFUSED,
+    stripe.CardError: Effect.REFUSED,
+    stripe.APIConnectionError: Effect.UNKNOWN,
+    stripe.APIError: Effect.UNKNOWN,
+    stripe.RateLimitError: Effect.UNKNOWN,
+    stripe.AuthenticationError: Effect.KEY_REFUSED,
+    stripe.PermissionError: Effect.KEY_REFUSED,
+    stripe.IdempotencyError: Effect.DEFECT,
 }
 """By exact class: a subclass that a later SDK brings is unexpected, and so unknown, until it gets a row."""
 
@@ -57,9 +57,9 @@ def translated(operation: str, error: Exception, proxy: str | None = None) -> Pr
         else:
             log.error("stripe_call_broke", operation=operation, exc_info=error)
         return ProviderUnavailable(f"{operation}: no usable answer ({type(error).__name__}){through}")
-    verdict = VERDICTS.get(type(error))
+    effect = EFFECTS.get(type(error))
     code = _code(error)
-    if verdict is Verdict.REFUSED and code not in UNDECIDED_CODES:
+    if effect is Effect.REFUSED and code not in UNDECIDED_CODES:
         return ProviderRefused(code, error.user_message or "refused without a reason", getattr(error, "param", None) or None)
     details = {
         "operation": operation,
@@ -71,16 +71,16 @@ def translated(operation: str, error: Exception, proxy: str | None = None) -> Pr
     }
     if isinstance(error, stripe.APIConnectionError):
         details["network"] = str(error.user_message)
-    match verdict:
-        case Verdict.KEY_REFUSED:
+    match effect:
+        case Effect.KEY_REFUSED:
             log.error("stripe_key_refused", setting="STRIPE_SECRET_KEY", hint=KEY_HINTS[type(error)], **details)
-        case Verdict.DEFECT:
+        case Effect.DEFECT:
             log.error("stripe_idempotency_key_reused_with_other_parameters", **details)
         case None:
             log.error("stripe_error_unexpected", **details)
         case _:
             log.warning("stripe_unavailable", **details)
-    unavailable = ProviderKeyRefused if verdict is Verdict.KEY_REFUSED else ProviderUnavailable
+    unavailable = ProviderKeyRefused if effect is Effect.KEY_REFUSED else ProviderUnavailable
     return unavailable(f"{operation}: {type(error).__name__} ({code}){through}", key_spent=_is_stored_failure(error))
 
 

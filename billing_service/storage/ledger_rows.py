@@ -215,8 +215,8 @@ def _expected(account: Account) -> Row:
 
 
 def _lot_calls(written: Sequence[Account]) -> Iterator[Call]:
-    news = [_lot_row(account.account_id, lot) for account in written for lot in account.new_lots]
-    opened = {row[1] for row in news}
+    inserted = [_lot_row(account.account_id, lot) for account in written for lot in account.new_lots]
+    opened = {row[1] for row in inserted}
     moved: list[Row] = []
     turned: list[Row] = []
     rewritten: list[Row] = []
@@ -231,7 +231,7 @@ def _lot_calls(written: Sequence[Account]) -> Iterator[Call]:
                 turned.append((account.account_id, lot.lot_id, lot.remaining, 1 if lot.remaining else 0))
             else:
                 moved.append((account.account_id, lot.lot_id, lot.remaining))
-    for statement, rows in ((INSERT_LOTS, news), (UPDATE_LOTS, moved), (UPDATE_LOTS_AND_OPEN_FLAG, turned), (REWRITE_LOTS, rewritten)):
+    for statement, rows in ((INSERT_LOTS, inserted), (UPDATE_LOTS, moved), (UPDATE_LOTS_AND_OPEN_FLAG, turned), (REWRITE_LOTS, rewritten)):
         if rows:
             yield statement.many(rows)
 

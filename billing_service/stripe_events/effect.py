@@ -40,7 +40,7 @@ class Unreadable(NamedTuple):
 
 
 def read_fact(environment: Environment, envelope: Envelope) -> Fact | Unreadable | Result:
-    """What the event says; a verdict where it has no effect whosever its object is."""
+    """What the event says; a result where it has no effect whosever its object is."""
     if envelope.is_connected:
         return ignored("about a connected account")
     if envelope.event_type not in HANDLED_TYPES:

@@ -1,4 +1,4 @@
-"""What a writer remembers of an account is only believed: whatever others did meanwhile is found out before anybody is answered."""
+"""What a writer caches of an account is only expected: whatever others did meanwhile is found out before anybody is answered."""
 
 import asyncio
 
@@ -210,7 +210,7 @@ async def test_what_failed_is_forgotten(open_writer, store, clock, ids, monkeypa
 
 
 async def test_two_writers_on_one_account_do_not_try_in_vain_for_ever(*, writer, other, store, clock, ids, steady):
-    """Whom another writer contradicted once is read for a while, and not believed again each time."""
+    """Whom another writer contradicted once is read for a while, and not cached again each time."""
     await remembering(writer, store, clock=clock, ids=ids, names=["acme"])
 
     async def take_turns(name):
@@ -223,7 +223,7 @@ async def test_two_writers_on_one_account_do_not_try_in_vain_for_ever(*, writer,
     contradicted = {"sqlite": 2, "postgresql": 1}[store.name]
     assert [await take_turns("first"), await take_turns("second")] == [contradicted] * 2
     steady.now += account_cache.BYPASS_S
-    assert [await take_turns("later"), await take_turns("last")] == [contradicted * 2] * 2, "after a while it is believed again"
+    assert [await take_turns("later"), await take_turns("last")] == [contradicted * 2] * 2, "after a while it is cached again"
     assert await balance(store) == 59
 
 

@@ -24,7 +24,7 @@ async def accounts(store, clock, ids):
 
 
 async def test_a_refusal_among_movements_is_not_told_from_memory(writer, store, clock, ids):
-    """By what is believed one of the batch moves something and the other can't: then both are looked up."""
+    """By what is cached one of the batch moves something and the other can't: then both are looked up."""
     for name in NAMES:
         await writer.submit(deduction(name, 90, "first"))
     await give(store, "acme", 50, clock=clock, ids=ids)

@@ -5,7 +5,7 @@ from itertools import count
 from doubles import DEPLOYMENT, FakeClock
 
 from billing_service.commands.apply_referral import ApplyReferral, apply_referral
-from billing_service.commands.completion import hear
+from billing_service.commands.completion import apply_update
 from billing_service.commands.environment import Caller, Environment
 from billing_service.commands.operate import GrantCredits, SetLimits, grant_credits, set_limits
 from billing_service.commands.refund import RefundPolicy, RefundPurchase, refund_purchase
@@ -149,7 +149,7 @@ class World:
             unit = yield from begin(self.environment, (yield from purchase_accounts(account_id)))
             yield from PURCHASES.add(row)
             yield from claim_reference(purchase_id, account_id, purchase_id)
-            yield from hear(unit, row, PurchaseUpdate.PAID, paid_minor=paid_minor, net_paid_minor=net_minor)
+            yield from apply_update(unit, row, PurchaseUpdate.PAID, paid_minor=paid_minor, net_paid_minor=net_minor)
             yield from unit.write()
             if lasts_us is not None:
                 yield from fetch_lots(unit.account(account_id), [row.lot_id])
@@ -177,10 +177,10 @@ class World:
             refunds = [each for each in (yield from refunds_of(purchase)) if each.stripe_refund_id]
             if refunds:
                 refund = refunds[which % len(refunds)]
-                news = RefundUpdate(
+                update = RefundUpdate(
                     refund.stripe_refund_id, refund.refund_id, refund.amount_minor, "usd", RefundStatus(status), is_ours=True
                 )
-                yield from apply_refund_update(unit, purchase, news)
+                yield from apply_refund_update(unit, purchase, update)
                 yield from unit.write()
 
         await self.environment.store.write(move)

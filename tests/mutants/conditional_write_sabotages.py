@@ -1,4 +1,4 @@
-"""Sabotages of what is cached of accounts and only believed, and of the conditional write that writes it."""
+"""Sabotages of what is cached of accounts and only expected, and of the conditional write that writes it."""
 
 from sabotage import Sabotage
 
@@ -10,9 +10,9 @@ CONNECTIONS = "billing_service.storage.postgres_connections"
 SQLITE_STORE = "billing_service.storage.sqlite_store"
 MEMORY = "ledger/test_account_cache.py"
 HAPPENED = "ledger/test_memory_of_what_happened.py"
-GUARDED = "storage/test_conditional_writes.py"
+WRITES = "storage/test_conditional_writes.py"
 UNDONE = "storage/test_conditional_writes_undone.py"
-EXPECTATIONS = f"{GUARDED}::test_one_row_that_is_not_as_expected_stops_all_and_runs_the_unit_again"
+EXPECTATIONS = f"{WRITES}::test_one_row_that_is_not_as_expected_stops_all_and_runs_the_unit_again"
 FROZEN = f"{MEMORY}::test_freezing_makes_no_version_and_is_seen_all_the_same[%s-1]"
 OVERDRAWN = f"{MEMORY}::test_an_overdraft_limit_that_was_taken_away_is_not_used[%s]"
 INDEBTED = f"{MEMORY}::test_a_bound_of_debt_that_was_lowered_is_not_passed[%s]"
@@ -100,7 +100,7 @@ CONDITIONAL_WRITES = (
         (f"{MEMORY}::test_accounts_that_are_taken_are_forgotten",),
     ),
     Sabotage(
-        "who was contradicted is believed again at once",
+        "who was contradicted is cached again at once",
         "P9",
         f"{ACCOUNT_CACHE}:AccountCache.compare",
         "expected != account.version",
@@ -150,7 +150,7 @@ CONDITIONAL_WRITES = (
         f"{STATEMENTS}:bulk_lock",
         "found.with_for_update(of=table, nowait=True)",
         "found.with_for_update(of=table)",
-        (f"{GUARDED}::test_it_waits_for_nobodys_lock[postgresql]",),
+        (f"{WRITES}::test_it_waits_for_nobodys_lock[postgresql]",),
     ),
     Sabotage(
         "a constraint met by a conditional write is a defect, PostgreSQL",
@@ -158,7 +158,7 @@ CONDITIONAL_WRITES = (
         f"{POSTGRES}:PostgresStore._execute_conditional",
         ("(asyncpg.DivisionByZeroError, asyncpg.IntegrityConstraintViolationError, asyncpg.LockNotAvailableError)"),
         "(asyncpg.DivisionByZeroError, asyncpg.LockNotAvailableError)",
-        (f"{GUARDED}::test_a_constraint_that_is_met_stops_all[postgresql]",),
+        (f"{WRITES}::test_a_constraint_that_is_met_stops_all[postgresql]",),
     ),
     Sabotage(
         "a constraint met by a conditional write is a defect, SQLite",
@@ -166,7 +166,7 @@ CONDITIONAL_WRITES = (
         f"{SQLITE_STORE}:SqliteStore._run_repeated",
         "raise StaleError(str(error)) from error",
         "raise",
-        (f"{GUARDED}::test_a_constraint_that_is_met_stops_all[sqlite]",),
+        (f"{WRITES}::test_a_constraint_that_is_met_stops_all[sqlite]",),
     ),
     Sabotage(
         "conditional writes lower their session's durability",
@@ -233,7 +233,7 @@ CONDITIONAL_WRITES = (
         f"{SQLITE_STORE}:SqliteStore._write_conditionally",
         "self._begin(raw)",
         "self._begin_waiting(self._writer)",
-        (f"{GUARDED}::test_it_waits_for_nobodys_lock[sqlite]",),
+        (f"{WRITES}::test_it_waits_for_nobodys_lock[sqlite]",),
     ),
     Sabotage(
         "rows beyond the first statement are the first again",
@@ -241,7 +241,7 @@ CONDITIONAL_WRITES = (
         "billing_service.storage.sqlite_statements:SqliteStatements.spread",
         "rows[start : start + count]",
         "rows[:count]",
-        (f"{GUARDED}::test_any_number_of_rows",),
+        (f"{WRITES}::test_any_number_of_rows",),
     ),
     Sabotage(
         "values of repeated updates in the order of the columns, not of the placeholders",
@@ -249,7 +249,7 @@ CONDITIONAL_WRITES = (
         "billing_service.storage.sqlite_statements:SqliteStatements.repeated",
         "[compiled.arguments(row) for row in rows]",
         "rows",
-        (f"{GUARDED}::test_it_is_one_transaction",),
+        (f"{WRITES}::test_it_is_one_transaction",),
     ),
     Sabotage(
         "a cached lot forgets when it ends",

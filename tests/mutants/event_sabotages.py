@@ -9,7 +9,7 @@ CHECKOUTS = "billing_service.stripe_events.checkouts"
 PAYMENTS = "billing_service.stripe_events.payments"
 REFUNDS = "billing_service.stripe_events.refunds"
 CUSTOMERS = "billing_service.stripe_events.customers"
-NEWS = "billing_service.commands.refund_update"
+UPDATE = "billing_service.commands.refund_update"
 CANCEL = "billing_service.commands.cancel_purchase"
 ANY_ORDER = "stripe_events/test_any_order.py"
 WAITING = "stripe_events/test_waiting_events.py"
@@ -58,7 +58,7 @@ EVENTS = (
     Sabotage(
         "a refund without bounds is booked",
         "P50",
-        f"{NEWS}:update_of",
+        f"{UPDATE}:update_of",
         "sent.amount_minor > MONEY_MINOR_MAX",
         "sent.amount_minor < 0",
         (f"{WAITING}::test_odd_refunds_in_stripes_list_hold_up_nothing[sqlite]",),

@@ -60,7 +60,7 @@ async def test_a_write_that_finds_no_row_stops_all(store, database, lots):
 
 @pytest.mark.parametrize("store_name", ["postgresql"])
 async def test_rows_that_are_only_held_are_compared_too(store, database):
-    """Where rows are locked, what is believed of them counts by itself, also of those that no write changes."""
+    """Where rows are locked, what is expected of them counts by itself, also of those that no write changes."""
 
     def work():
         yield ConditionalWrite((spent("k"),), LOCK_UNCHANGED_ACCOUNTS.many([(NAMES[0], 0, "", 0, 0, -1), (NAMES[1], 0, "", 1, 0, -1)]))
