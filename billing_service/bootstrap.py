@@ -13,24 +13,24 @@ from typing import Any
 import structlog
 from prepaid.billing.v1 import admin_pb2, billing_pb2, stripe_events_pb2
 
-from billing_service.api.access import Access
-from billing_service.api.admin import Administration
 from billing_service.api.identity import Authenticator, CallerAuthenticator, LocalAuthenticator
-from billing_service.api.many_deductions import ManyDeductions
 from billing_service.api.metrics import MetricsServer
-from billing_service.api.selling import Selling
 from billing_service.api.server import RunningServer, ServerLimits, Service, start_server
-from billing_service.api.spending import Spending
-from billing_service.api.stripe_events import StripeEvents
+from billing_service.api.servicers.access import Access
+from billing_service.api.servicers.admin import Administration
+from billing_service.api.servicers.many_deductions import ManyDeductions
+from billing_service.api.servicers.sales import Selling
+from billing_service.api.servicers.spending import Spending
+from billing_service.api.servicers.stripe_events import StripeEvents
 from billing_service.api.tls import TlsFiles
 from billing_service.catalogs import DEFAULT, load_catalog
 from billing_service.clock import TimeOrderedIds, system_clock_us
-from billing_service.commands.api_keys import find_api_key
-from billing_service.commands.deployment import ensure_deployment, new_deployment
+from billing_service.commands.access.api_keys import find_api_key
+from billing_service.commands.access.deployment import ensure_deployment, new_deployment
 from billing_service.commands.environment import Environment, PurchaseTerms
-from billing_service.domain.amounts import MICROCREDITS_PER_CREDIT
 from billing_service.domain.deployment import Deployment
-from billing_service.domain.referrals import ReferralPolicy
+from billing_service.domain.ledger.amounts import MICROCREDITS_PER_CREDIT
+from billing_service.domain.promotions.referrals import ReferralPolicy
 from billing_service.domain.spending.deductions import SpendingTerms
 from billing_service.jobs.key_uses import KeyUses
 from billing_service.jobs.start import start_jobs
@@ -39,11 +39,11 @@ from billing_service.ledger.writer import LedgerWriter
 from billing_service.metrics import service_registry
 from billing_service.payments.stripe_provider import StripeProvider
 from billing_service.settings import Settings
-from billing_service.storage import sqlite_versions
 from billing_service.storage.database_url import SqliteFile
 from billing_service.storage.migrate import check_schema, migrate
-from billing_service.storage.postgres import open_postgres
-from billing_service.storage.sqlite import open_sqlite
+from billing_service.storage.postgres.store import open_postgres
+from billing_service.storage.sqlite import versions as sqlite_versions
+from billing_service.storage.sqlite.connections import open_sqlite
 from billing_service.storage.store import Store
 from billing_service.version import program_version
 

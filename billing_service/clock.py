@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from billing_service.domain.account import Ids
+from billing_service.domain.ledger.account import Ids
 
 ClockUs = Callable[[], int]
 """Microseconds since 1970 UTC."""

@@ -14,8 +14,8 @@ from billing_service.commands.counters import BOUNDS_S, FAILED, Counters, Durati
 from billing_service.commands.environment import Environment
 from billing_service.ledger.writer import LedgerWriter
 from billing_service.payments.stripe_provider import StripeProvider
+from billing_service.storage.sqlite.wal import wal_bytes
 from billing_service.storage.store import Store
-from billing_service.storage.wal import wal_bytes
 from billing_service.stripe_events.facts import HANDLED_TYPES
 from billing_service.stripe_events.inbox import OTHER_TYPES, Outcome
 from billing_service.version import program_version

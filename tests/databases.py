@@ -13,9 +13,9 @@ from urllib.parse import urlsplit, urlunsplit
 
 from billing_service.storage.database_url import parse_database_url
 from billing_service.storage.migrate import migrate_now
-from billing_service.storage.postgres import open_postgres
-from billing_service.storage.postgres_connect import connect
-from billing_service.storage.sqlite import open_sqlite
+from billing_service.storage.postgres.connect import connect
+from billing_service.storage.postgres.store import open_postgres
+from billing_service.storage.sqlite.connections import open_sqlite
 
 STORES = ("sqlite", "postgresql")
 URL_VARIABLE = "BILLING_TEST_DATABASE_URL"

@@ -5,13 +5,13 @@ from contextlib import asynccontextmanager, closing
 
 from databases import connect_to
 
-from billing_service.domain.entries import Place, TransactionKind
-from billing_service.domain.granting import grant, new_lot
-from billing_service.domain.lots import PRIORITY_DEFAULT, Category
+from billing_service.domain.ledger.entries import Place, TransactionKind
+from billing_service.domain.ledger.granting import grant, new_lot
+from billing_service.domain.ledger.lots import PRIORITY_DEFAULT, Category
 from billing_service.domain.spending.deductions import DeductionMode
 from billing_service.ledger.keys import IdempotencyKey, fingerprint
 from billing_service.ledger.operations import Deduct
-from billing_service.storage.ledger_rows import INSERT_ACCOUNT, SET_LIMITS, lock_accounts, write_accounts
+from billing_service.storage.rows.ledger import INSERT_ACCOUNT, SET_LIMITS, lock_accounts, write_accounts
 
 
 async def open_account(store, account_id, *, clock, ids, microcredits=0, category=Category.PAID, overdraft_limit=0, frozen=False):

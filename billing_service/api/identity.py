@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from billing_service.domain.api_keys import Scope, StoredKey, effective_scopes, hash_key, key_id_of
+from billing_service.domain.access.api_keys import Scope, StoredKey, effective_scopes, hash_key, key_id_of
 from billing_service.domain.refusals import Reason, Refusal
 
 CACHE_S = 5.0

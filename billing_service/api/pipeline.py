@@ -29,7 +29,7 @@ from billing_service.api.deadlines import REMAINING_MIN_S, OverdueCalls, deadlin
 from billing_service.api.identity import Authenticator, Identity, scope_missing
 from billing_service.api.metrics import CallMetrics
 from billing_service.api.status import Status, internal_status, status_of
-from billing_service.domain.api_keys import Scope
+from billing_service.domain.access.api_keys import Scope
 from billing_service.domain.refusals import Failure, Reason, Refusal, Refused, conflict, invalid_field, storage_unavailable
 
 REQUEST_BYTES_MAX: Final = 65_536

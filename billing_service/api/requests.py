@@ -9,7 +9,7 @@ from billing_service.api.metrics import REPLAYS
 from billing_service.api.pipeline import Call
 from billing_service.commands.environment import Caller
 from billing_service.commands.unit import Request
-from billing_service.domain.api_keys import Scope
+from billing_service.domain.access.api_keys import Scope
 from billing_service.ledger.keys import IdempotencyKey, fingerprint
 from billing_service.ledger.operations import Answer
 

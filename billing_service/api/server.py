@@ -20,7 +20,7 @@ from billing_service.api.identity import Authenticator
 from billing_service.api.message_sizes import BY_METHOD, ORDINARY, RECEIVE_BYTES_MAX, SEND_BYTES_MAX
 from billing_service.api.metrics import CallMetrics, HealthMetrics
 from billing_service.api.pipeline import Edge, Implementation, build_handler
-from billing_service.api.streaming import StreamImplementation, build_stream_handler
+from billing_service.api.streams.streaming import StreamImplementation, build_stream_handler
 from billing_service.api.tls import TlsFiles, server_credentials
 
 IDLE_POLL_S: Final = 0.05

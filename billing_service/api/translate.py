@@ -6,11 +6,11 @@ import orjson
 from google.protobuf.timestamp_pb2 import Timestamp
 from prepaid.billing.v1 import accounts_pb2, purchases_pb2, referrals_pb2, refunds_pb2, transactions_pb2
 
-from billing_service.domain.account import Balance
-from billing_service.domain.catalog import CustomAmounts, Package
-from billing_service.domain.entries import Draw, Transaction
+from billing_service.domain.catalogue.packages import CustomAmounts, Package
+from billing_service.domain.ledger.account import Balance
+from billing_service.domain.ledger.entries import Draw, Transaction
 from billing_service.domain.records import Purchase, Referral, Refund
-from billing_service.storage.profile_rows import AccountRow
+from billing_service.storage.rows.profiles import AccountRow
 
 US_PER_S = 1_000_000
 

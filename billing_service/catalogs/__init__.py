@@ -4,8 +4,8 @@ import tomllib
 from importlib.resources import files
 from pathlib import Path
 
-from billing_service.domain.catalog import Catalog
-from billing_service.domain.catalog_entries import CatalogInvalid, catalog_from_entries
+from billing_service.domain.catalogue.package_entries import CatalogInvalid, catalog_from_entries
+from billing_service.domain.catalogue.packages import Catalog
 
 DEFAULT = "default"
 SUFFIX = ".toml"

@@ -4,8 +4,8 @@ import re
 
 import typer
 
-from billing_service.domain.amounts import shown_credits
-from billing_service.domain.currencies import THREE_DECIMAL, ZERO_DECIMAL
+from billing_service.domain.catalogue.currencies import THREE_DECIMAL, ZERO_DECIMAL
+from billing_service.domain.ledger.amounts import shown_credits
 
 __all__ = ["read_credits", "read_money", "shown_credits", "shown_money"]
 

@@ -51,7 +51,7 @@ def confirm_free(when_in_use: str) -> None:
     """Ends the command when a service has the file: at once, before all is loaded that a database needs."""
     from billing_service.settings import load_settings
     from billing_service.storage.database_url import SqliteFile
-    from billing_service.storage.file_lock import FileLock
+    from billing_service.storage.sqlite.file_lock import FileLock
 
     with explained(when_in_use):
         database = load_settings(purpose="operate").database

@@ -19,7 +19,7 @@ deployment = typer.Typer(help="Whose ledger the database is: its deployment and 
 @deployment.command("show")
 def show_deployment(as_json: AsJson = False) -> None:
     """Show the deployment's id and the mode of its money. Reads the database without the service."""
-    from billing_service.storage.deployment_rows import read_deployment
+    from billing_service.storage.rows.deployment import read_deployment
 
     found = with_store(lambda store: store.read(read_deployment), writes=False)
     if found is None:
@@ -38,7 +38,7 @@ def renew_deployment(
     the ledger holds stay known to both. The mode stays.
     """
     from billing_service.clock import TimeOrderedIds, system_clock_us
-    from billing_service.commands.deployment import renew_deployment as renew
+    from billing_service.commands.access.deployment import renew_deployment as renew
 
     if not yes:
         typer.confirm("Every service on this database is stopped, and its original lives on elsewhere. Renew it?", abort=True)

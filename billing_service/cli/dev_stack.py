@@ -16,14 +16,14 @@ from billing_service.bootstrap import RunningService, open_service
 from billing_service.cli.dev_settings import SANDBOX_DATABASE_URL, Ports, filled_in, needs_sandbox
 from billing_service.cli.failures import AlreadyRunningError, CannotListenError
 from billing_service.clock import system_clock_us
-from billing_service.commands.api_keys import create_key_directly
-from billing_service.domain.api_keys import Scope, key_id_of
+from billing_service.commands.access.api_keys import create_key_directly
+from billing_service.domain.access.api_keys import Scope, key_id_of
 from billing_service.sandbox.config import SandboxConfig
 from billing_service.sandbox.run import serve_sandbox
 from billing_service.settings import Settings, load_settings
-from billing_service.storage.access_rows import revoke_key
 from billing_service.storage.database_url import DatabaseUrlInvalid, SqliteFile, parse_database_url
-from billing_service.storage.file_lock import DatabaseInUseError, FileLock
+from billing_service.storage.rows.access import revoke_key
+from billing_service.storage.sqlite.file_lock import DatabaseInUseError, FileLock
 from webhook_gateway.config import PATHS_DEFAULT, GatewayConfig
 from webhook_gateway.run import serve_gateway
 

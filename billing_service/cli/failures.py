@@ -54,8 +54,8 @@ def explained(hint_when_in_use: str = "") -> Iterator[None]:
 
 def settings_problems(failure: Exception) -> list[str]:
     """A line for each setting that does not fit, when that is what failed."""
-    from billing_service.commands.deployment import OtherModeError
-    from billing_service.domain.catalog_entries import CatalogInvalid
+    from billing_service.commands.access.deployment import OtherModeError
+    from billing_service.domain.catalogue.package_entries import CatalogInvalid
     from billing_service.settings import SettingsInvalid
 
     if isinstance(failure, SettingsInvalid):
@@ -76,17 +76,17 @@ def failure_line(failure: Exception) -> str | None:
 
 
 def _is_in_use(failure: Exception) -> bool:
-    from billing_service.storage.file_lock import DatabaseInUseError
+    from billing_service.storage.sqlite.file_lock import DatabaseInUseError
 
     return isinstance(failure, DatabaseInUseError)
 
 
 def _database_line(failure: Exception) -> str | None:
-    from billing_service.commands.deployment import NoDeploymentError
+    from billing_service.commands.access.deployment import NoDeploymentError
     from billing_service.domain.refusals import Refused
     from billing_service.storage.migrate import MigrationBusyError, SchemaOutdatedError
-    from billing_service.storage.postgres_connect import CannotConnectError
-    from billing_service.storage.sqlite_versions import SqliteUnsuitableError
+    from billing_service.storage.postgres.connect import CannotConnectError
+    from billing_service.storage.sqlite.versions import SqliteUnsuitableError
 
     known = (
         Refused,

@@ -18,7 +18,7 @@ from billing_service.cli.failures import explained
 from billing_service.cli.layout import Column
 from billing_service.cli.listing import All, Extent, Limit, ListTable, show_list
 from billing_service.cli.times import read_future, shown_time
-from billing_service.domain.api_keys import Scope, key_id_of
+from billing_service.domain.access.api_keys import Scope, key_id_of
 
 keys = typer.Typer(help="API keys: create, list, revoke.", no_args_is_help=True)
 
@@ -78,7 +78,7 @@ def _create_offline(caller: str, scopes: list[str]) -> str:
     confirm_free("; leave --offline out while the service runs")
     from billing_service.bootstrap import open_store
     from billing_service.clock import system_clock_us
-    from billing_service.commands.api_keys import create_key_directly
+    from billing_service.commands.access.api_keys import create_key_directly
     from billing_service.settings import Settings, SettingsInvalid
 
     async def create(settings: Settings, pepper: bytes) -> str:

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 from billing_service.clock import ClockUs
 from billing_service.commands.counters import Counters
-from billing_service.domain.account import Ids
-from billing_service.domain.catalog import Catalog, CustomAmounts
+from billing_service.domain.catalogue.packages import Catalog, CustomAmounts
 from billing_service.domain.deployment import Deployment
-from billing_service.domain.referrals import CODE_RANDOM_BYTES, ReferralPolicy, code_from_random
+from billing_service.domain.ledger.account import Ids
+from billing_service.domain.promotions.referrals import CODE_RANDOM_BYTES, ReferralPolicy, code_from_random
 from billing_service.domain.spending.deductions import STANDARD_TERMS, SpendingTerms
 from billing_service.ledger.reader import BalanceReader
 from billing_service.ledger.writer import LedgerWriter

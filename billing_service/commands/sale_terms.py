@@ -2,7 +2,7 @@
 
 from billing_service.commands.environment import Environment
 from billing_service.domain.records import Purchase
-from billing_service.domain.sale_terms import SaleTerms
+from billing_service.domain.sales.terms import SaleTerms
 
 
 def todays_terms(environment: Environment, stripe_price_id: str | None) -> SaleTerms:

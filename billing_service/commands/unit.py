@@ -8,14 +8,14 @@ from typing import Any
 import orjson
 
 from billing_service.commands.environment import Caller, Environment
-from billing_service.domain.account import Account, Ids
+from billing_service.domain.ledger.account import Account, Ids
 from billing_service.ledger.keys import IdempotencyKey
 from billing_service.ledger.operations import Answer
 from billing_service.ledger.posting import account_not_found, key_row
-from billing_service.storage.access_rows import AUDIT, AuditRow
-from billing_service.storage.key_rows import StoredKey, answer_key, find_keys, insert_keys
-from billing_service.storage.ledger_rows import lock_accounts, write_accounts
-from billing_service.storage.profile_rows import ensure_account
+from billing_service.storage.rows.access import AUDIT, AuditRow
+from billing_service.storage.rows.keys import StoredKey, answer_key, find_keys, insert_keys
+from billing_service.storage.rows.ledger import lock_accounts, write_accounts
+from billing_service.storage.rows.profiles import ensure_account
 from billing_service.storage.statements import Work
 
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from billing_service.domain.purchases import PurchaseStatus
-from billing_service.domain.referrals import ReferralState
+from billing_service.domain.promotions.referrals import ReferralState
+from billing_service.domain.sales.purchases import PurchaseStatus
 
 
 class RefundStatus(StrEnum):

@@ -3,13 +3,13 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from billing_service.domain.chain import GENESIS, link
-from billing_service.domain.entries import MAY_MOVE_NOTHING, Place, Transaction, TransactionKind, is_lot
+from billing_service.domain.ledger.chain import GENESIS, link
+from billing_service.domain.ledger.entries import MAY_MOVE_NOTHING, Place, Transaction, TransactionKind, is_lot
 from billing_service.integrity.differences import Report
 from billing_service.integrity.heads import Head
 from billing_service.integrity.lots_check import LotsCheck
 from billing_service.integrity.purchases_check import PurchasesCheck
-from billing_service.storage.verify_rows import StoredAccount
+from billing_service.storage.rows.verification import StoredAccount
 
 
 class AccountCheck:

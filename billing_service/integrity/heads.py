@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 import orjson
 
+from billing_service.storage.rows.verification import next_heads
 from billing_service.storage.statements import Work
 from billing_service.storage.store import Store
-from billing_service.storage.verify_rows import next_heads
 
 HEADS_A_SNAPSHOT = 1_000
 

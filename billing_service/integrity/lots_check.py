@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from billing_service.domain.entries import Place, Transaction, TransactionKind, is_lot
-from billing_service.domain.lots import Category
-from billing_service.storage.verify_rows import StoredLot
+from billing_service.domain.ledger.entries import Place, Transaction, TransactionKind, is_lot
+from billing_service.domain.ledger.lots import Category
+from billing_service.storage.rows.verification import StoredLot
 
 
 class LotsCheck:

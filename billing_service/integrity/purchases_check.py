@@ -2,8 +2,8 @@
 
 from collections import defaultdict
 
-from billing_service.domain.clawbacks import Taken
-from billing_service.domain.entries import Place, Transaction, TransactionKind
+from billing_service.domain.ledger.entries import Place, Transaction, TransactionKind
+from billing_service.domain.sales.clawbacks import Taken
 
 _GONE = (Place.REVERSED, Place.SET_ASIDE)
 

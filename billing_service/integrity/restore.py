@@ -27,9 +27,9 @@ from billing_service.integrity.manifest import (
 from billing_service.integrity.progress import Progress, copy_bytes, unheard
 from billing_service.integrity.verify import verify_ledger
 from billing_service.storage.database_url import SqliteFile
-from billing_service.storage.file_lock import FileLock
 from billing_service.storage.migrate import migrate
-from billing_service.storage.sqlite import open_sqlite
+from billing_service.storage.sqlite.connections import open_sqlite
+from billing_service.storage.sqlite.file_lock import FileLock
 
 LEFT_BEHIND = ("", "-wal", "-shm", "-journal")
 """SQLite would apply the journal of a database that is gone to the one that takes its place."""

@@ -7,9 +7,9 @@ from typing import Final
 
 from billing_service.integrity.differences import Report
 from billing_service.integrity.progress import Progress, unheard
+from billing_service.storage.rows.verification import COUNTS, ENTRIES_END, LOOSE_ENTRIES, LOOSE_LOTS, LOTS_END, MISCOUNTED
 from billing_service.storage.statements import Statement, Work
 from billing_service.storage.store import Store
-from billing_service.storage.verify_rows import COUNTS, ENTRIES_END, LOOSE_ENTRIES, LOOSE_LOTS, LOTS_END, MISCOUNTED
 
 ROWS_A_READ = 20_000
 FIRST = ""

@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
-from billing_service.domain.entries import Transaction
+from billing_service.domain.ledger.entries import Transaction
 from billing_service.integrity.account_check import AccountCheck
 from billing_service.integrity.differences import Report
 from billing_service.integrity.heads import Head
 from billing_service.integrity.progress import Progress, unheard
 from billing_service.integrity.unreached import unreached
+from billing_service.storage.rows.verification import StoredAccount, links, next_accounts, one_account, stored_account, transaction_total
 from billing_service.storage.statements import Work
 from billing_service.storage.store import Store
-from billing_service.storage.verify_rows import StoredAccount, links, next_accounts, one_account, stored_account, transaction_total
 
 ACCOUNTS_A_READ = 20
 LINKS_A_READ = 200

@@ -6,8 +6,8 @@ from typing import Final, NamedTuple
 from billing_service.integrity.differences import Report
 from billing_service.integrity.unreached import LAST, ROWS_A_READ, SEARCHES, count, search
 from billing_service.integrity.verify import followed, next_page
+from billing_service.storage.rows.verification import transaction_total
 from billing_service.storage.store import Store
-from billing_service.storage.verify_rows import transaction_total
 
 ACCOUNTS: Final = "accounts"
 

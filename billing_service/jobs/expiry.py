@@ -3,10 +3,10 @@
 from collections.abc import Callable
 
 from billing_service.clock import ClockUs
-from billing_service.domain.account import Ids
-from billing_service.domain.granting import expire
-from billing_service.storage.expiry_rows import expired_accounts
-from billing_service.storage.ledger_rows import lock_accounts, write_accounts
+from billing_service.domain.ledger.account import Ids
+from billing_service.domain.ledger.granting import expire
+from billing_service.storage.rows.expiry import expired_accounts
+from billing_service.storage.rows.ledger import lock_accounts, write_accounts
 from billing_service.storage.statements import Work
 from billing_service.storage.store import Store
 

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from billing_service.storage.access_rows import note_use
+from billing_service.storage.rows.access import note_use
 from billing_service.storage.store import Store
 
 

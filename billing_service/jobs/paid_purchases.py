@@ -3,7 +3,7 @@
 import structlog
 
 from billing_service.clock import ClockUs
-from billing_service.storage.purchase_rows import paid_uncompleted
+from billing_service.storage.rows.purchases import paid_uncompleted
 from billing_service.storage.store import Store
 
 log = structlog.get_logger(__name__)

@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from billing_service.domain.account import Account
-from billing_service.domain.lots import Category, Lot
+from billing_service.domain.ledger.account import Account
+from billing_service.domain.ledger.lots import Category, Lot
 
 ACCOUNTS_MAX = 16_384
 """Nine tenths of a kilobyte each, with one lot."""

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from billing_service.domain.refusals import Reason, Refusal
-from billing_service.storage.key_rows import KeyId, StoredKey
+from billing_service.storage.rows.keys import KeyId, StoredKey
 
 _FINGERPRINT_BYTES = 16
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from billing_service.domain.account import Account, Balance, Ids
+from billing_service.domain.ledger.account import Account, Balance, Ids
 from billing_service.domain.spending.deductions import Deducted, DeductionMode, SpendingTerms, deduct
 from billing_service.ledger.keys import IdempotencyKey
 

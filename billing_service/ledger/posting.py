@@ -3,16 +3,16 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from billing_service.domain.account import Account, Ids
+from billing_service.domain.ledger.account import Account, Ids
 from billing_service.domain.refusals import Reason, Refusal
 from billing_service.domain.spending.deductions import SpendingTerms
 from billing_service.ledger.account_cache import AccountCache
 from billing_service.ledger.keys import IdempotencyKey
 from billing_service.ledger.operations import Answer, Deduct
-from billing_service.storage.batch_rows import lock_batch, read_batch
-from billing_service.storage.key_rows import INSERT as INSERT_KEYS
-from billing_service.storage.key_rows import KeyId, StoredKey
-from billing_service.storage.ledger_rows import write_accounts, write_if_unchanged
+from billing_service.storage.rows.batches import lock_batch, read_batch
+from billing_service.storage.rows.keys import INSERT as INSERT_KEYS
+from billing_service.storage.rows.keys import KeyId, StoredKey
+from billing_service.storage.rows.ledger import write_accounts, write_if_unchanged
 from billing_service.storage.statements import Row, Work
 from billing_service.storage.store import StaleError
 

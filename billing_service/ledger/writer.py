@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from billing_service.domain.account import Ids
+from billing_service.domain.ledger.account import Ids
 from billing_service.domain.refusals import Failure, Reason
 from billing_service.domain.spending.deductions import STANDARD_TERMS, SpendingTerms
 from billing_service.ledger.account_cache import AccountCache

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from billing_service.domain.stated_amounts import StatedAmounts
+from billing_service.domain.catalogue.stated_amounts import StatedAmounts
 from billing_service.settings.groups.access import AccessSettings
 from billing_service.settings.groups.checkout import CheckoutSettings
 from billing_service.settings.groups.database import DatabaseSettings

@@ -8,11 +8,11 @@ from urllib.parse import urlsplit
 from billing_client.setting_rules import check_webhook_secrets, split_secrets, weakness
 from pydantic import AfterValidator, SecretStr
 
-from billing_service.domain.api_keys import Scope
-from billing_service.domain.currencies import is_currency_code
+from billing_service.domain.access.api_keys import Scope
+from billing_service.domain.catalogue.currencies import is_currency_code
 from billing_service.storage.database_url import PostgresServer, parse_database_url
-from billing_service.storage.postgres_server import SYSTEM_ROOTS
-from billing_service.storage.postgres_url import FILES
+from billing_service.storage.postgres.server import SYSTEM_ROOTS
+from billing_service.storage.postgres.url import FILES
 
 STRIPE_API: Final = "https://api.stripe.com"
 SECRET_CHARACTERS_MIN: Final = 32

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from billing_service.storage.postgres_server import PostgresServer
-from billing_service.storage.postgres_url import DatabaseUrlInvalid, parse_postgres_url
+from billing_service.storage.postgres.server import PostgresServer
+from billing_service.storage.postgres.url import DatabaseUrlInvalid, parse_postgres_url
 
 __all__ = ["Database", "DatabaseUrlInvalid", "PostgresServer", "SqliteFile", "parse_database_url"]
 

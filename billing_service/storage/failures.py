@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import asyncpg
 
 from billing_service.domain.refusals import storage_unavailable
-from billing_service.storage.postgres_connect import CannotConnectError
+from billing_service.storage.postgres.connect import CannotConnectError
 from billing_service.storage.store import ConflictError
 
 _SQLITE_CONFLICTS = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}

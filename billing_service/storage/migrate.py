@@ -22,9 +22,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import NullPool
 
 from billing_service.storage.database_url import Database, PostgresServer, SqliteFile, parse_database_url
-from billing_service.storage.file_lock import FileLock
-from billing_service.storage.postgres_connect import connect as connect_to_postgres
-from billing_service.storage.postgres_session import COMMAND_TIMEOUT_S, refuse_shared_session
+from billing_service.storage.postgres.connect import connect as connect_to_postgres
+from billing_service.storage.postgres.session import COMMAND_TIMEOUT_S, refuse_shared_session
+from billing_service.storage.sqlite.file_lock import FileLock
 
 log = structlog.get_logger(__name__)
 

@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 
-from billing_service.commands.customers import link_customer
+from billing_service.commands.accounts.customers import link_customer
 from billing_service.commands.environment import Environment
 from billing_service.commands.unit import begin
 from billing_service.domain.records import Profile
 from billing_service.payments.port import ProviderCustomer
-from billing_service.storage.profile_rows import CLAIM_CUSTOMER, PROFILES, read_profile, whose_customer
+from billing_service.storage.rows.profiles import CLAIM_CUSTOMER, PROFILES, read_profile, whose_customer
 from billing_service.storage.statements import Work
 from billing_service.stripe_events.changes import changes_of_customer
 from billing_service.stripe_events.customer_facts import CustomerFact

@@ -3,8 +3,8 @@
 from typing import Final, NamedTuple
 
 from billing_service.commands.environment import Environment
-from billing_service.domain.purchases import PurchaseUpdate
-from billing_service.storage.purchase_rows import await_reference
+from billing_service.domain.sales.purchases import PurchaseUpdate
+from billing_service.storage.rows.purchases import await_reference
 from billing_service.storage.statements import Work
 from billing_service.stripe_events.checkouts import handle_checkout
 from billing_service.stripe_events.customer_facts import CustomerFact

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Final
 
 from billing_service.domain.deployment import MARK_FIELD
-from billing_service.domain.purchases import PurchaseUpdate, checkout_update
+from billing_service.domain.sales.purchases import PurchaseUpdate, checkout_update
 from billing_service.payments.port import ProviderRefund
 from billing_service.stripe_events.customer_facts import CUSTOMER_CREATED, CUSTOMER_DELETED, CustomerFact, customer_fact
 from billing_service.stripe_events.envelope import Envelope

@@ -3,12 +3,12 @@
 import structlog
 
 from billing_service.commands.environment import Environment
-from billing_service.domain.purchases import checkout_update
 from billing_service.domain.records import Purchase
 from billing_service.domain.refusals import Refusal
+from billing_service.domain.sales.purchases import checkout_update
 from billing_service.payments.port import CheckoutSession
-from billing_service.storage.event_rows import EventStatus
-from billing_service.storage.purchase_rows import read_purchase
+from billing_service.storage.rows.events import EventStatus
+from billing_service.storage.rows.purchases import read_purchase
 from billing_service.storage.statements import Work
 from billing_service.stripe_events.checkouts import handle_checkout
 from billing_service.stripe_events.facts import CheckoutFact

@@ -9,14 +9,14 @@ from typing import NamedTuple
 import structlog
 from billing_client.stripe_signature import SignatureInvalid, verify
 
+from billing_service.commands.accounts.customers import send_contact
 from billing_service.commands.counters import FAILED
-from billing_service.commands.customers import send_contact
 from billing_service.commands.environment import Environment
 from billing_service.commands.unit import Request, Unit, audit, find_key, record_key
 from billing_service.domain.refusals import Reason, Refusal, Refused, invalid_field
 from billing_service.ledger.operations import Answer
-from billing_service.storage.access_rows import lock_keys
-from billing_service.storage.event_rows import EventStatus, InboxEvent, claim_event, close_event, read_event
+from billing_service.storage.rows.access import lock_keys
+from billing_service.storage.rows.events import EventStatus, InboxEvent, claim_event, close_event, read_event
 from billing_service.storage.statements import Work
 from billing_service.stripe_events.effect import effect_of, read_fact
 from billing_service.stripe_events.envelope import Envelope, EnvelopeInvalid, parse_envelope

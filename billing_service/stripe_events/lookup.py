@@ -4,11 +4,11 @@ log."""
 from collections.abc import Callable
 from dataclasses import replace
 
+from billing_service.commands.clawbacks.purchases import purchase_accounts
 from billing_service.commands.environment import Environment
-from billing_service.commands.reversals import purchase_accounts
 from billing_service.commands.unit import Unit, begin
 from billing_service.domain.records import Purchase
-from billing_service.storage.purchase_rows import await_reference, find_purchase, read_purchase
+from billing_service.storage.rows.purchases import await_reference, find_purchase, read_purchase
 from billing_service.storage.statements import Work
 from billing_service.stripe_events.changes import booked_in, changes_of_purchase
 from billing_service.stripe_events.ownership import PurchaseKey

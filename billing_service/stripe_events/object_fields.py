@@ -6,7 +6,7 @@ A wrong shape is FactInvalid, which names the field and repeats no content.
 from collections.abc import Mapping
 from typing import Any, Final
 
-from billing_service.domain.amounts import MONEY_MINOR_MAX
+from billing_service.domain.ledger.amounts import MONEY_MINOR_MAX
 
 ID_CHARACTERS_MAX: Final = 255
 """Of ids, of Stripe's own words, and of the texts that we put on objects ourselves."""

@@ -23,8 +23,8 @@ from enum import Enum, auto
 from typing import Any, Final, NamedTuple
 
 from billing_service.domain.deployment import MARK_FIELD, Deployment, MarkKind
-from billing_service.storage.profile_rows import read_profile, whose_customer
-from billing_service.storage.purchase_rows import find_purchase, read_purchase
+from billing_service.storage.rows.profiles import read_profile, whose_customer
+from billing_service.storage.rows.purchases import find_purchase, read_purchase
 from billing_service.storage.statements import Work
 from billing_service.stripe_events.envelope import Envelope
 from billing_service.stripe_events.object_fields import own_text

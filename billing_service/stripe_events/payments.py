@@ -5,12 +5,12 @@ from functools import partial
 from billing_service.commands.environment import Environment
 from billing_service.commands.sale_terms import terms_of
 from billing_service.commands.unit import Unit
-from billing_service.domain.purchases import PurchaseSnapshot, check_intent
 from billing_service.domain.records import Purchase
 from billing_service.domain.refusals import Failure, Refusal
-from billing_service.storage.event_rows import InboxEvent, close_event, waiting_events
-from billing_service.storage.ledger_rows import LostUpdateError
-from billing_service.storage.purchase_rows import PURCHASES, claim_reference
+from billing_service.domain.sales.purchases import PurchaseSnapshot, check_intent
+from billing_service.storage.rows.events import InboxEvent, close_event, waiting_events
+from billing_service.storage.rows.ledger import LostUpdateError
+from billing_service.storage.rows.purchases import PURCHASES, claim_reference
 from billing_service.storage.statements import Work
 from billing_service.storage.store import ConflictError
 from billing_service.stripe_events.disputes import DISPUTED

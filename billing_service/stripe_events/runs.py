@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeVar
 
 import structlog
 
-from billing_service.commands.customers import stripe_failed, stripe_refused
+from billing_service.commands.accounts.customers import stripe_failed, stripe_refused
 from billing_service.commands.environment import Environment
 from billing_service.domain.refusals import Failure
 from billing_service.payments.port import ProviderCustomer, ProviderKeyRefused, ProviderRefund, ProviderRefused, ProviderUnavailable

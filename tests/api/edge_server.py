@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry
 from billing_service.api.identity import Authenticator, LocalAuthenticator
 from billing_service.api.pipeline import Implementation
 from billing_service.api.server import RunningServer, ServerLimits, Service, start_server
-from billing_service.api.streaming import StreamImplementation
+from billing_service.api.streams.streaming import StreamImplementation
 from billing_service.api.tls import TlsFiles
 
 BILLING = billing_pb2.DESCRIPTOR.services_by_name["BillingService"]

@@ -6,7 +6,7 @@ import grpc
 from edge_server import BILLING, TIMEOUT_S, streamed, told
 from prepaid.billing.v1 import transactions_pb2
 
-from billing_service.api.streaming import StreamImplementation
+from billing_service.api.streams.streaming import StreamImplementation
 
 PATH = "/prepaid.billing.v1.BillingService/StreamDeductions"
 LABELS = {"grpc_service": BILLING.full_name, "grpc_method": "StreamDeductions"}

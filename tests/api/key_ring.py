@@ -7,7 +7,7 @@ import pytest
 from edge_server import ADMIN, BILLING, STRIPE_EVENTS
 
 from billing_service.api.identity import INVALID_TEXT, CallerAuthenticator, Identity
-from billing_service.domain.api_keys import ENTROPY_BYTES, NewKey, Scope, StoredKey, hash_key, make_key
+from billing_service.domain.access.api_keys import ENTROPY_BYTES, NewKey, Scope, StoredKey, hash_key, make_key
 from billing_service.domain.refusals import Reason, Refusal
 
 PEPPER = b"pepper of the tests, 32 bytes...."

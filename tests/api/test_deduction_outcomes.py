@@ -13,8 +13,8 @@ from prometheus_client import CollectorRegistry
 
 from billing_service.api import call_log
 from billing_service.api.admission import Admission
-from billing_service.api.deductions import Outcomes, varint
 from billing_service.api.metrics import CallMetrics
+from billing_service.api.servicers.deductions import Outcomes, varint
 from billing_service.api.status import status_of
 from billing_service.domain.refusals import Failure, Reason, Refusal, invalid_field
 from billing_service.ledger.operations import Answer

@@ -12,7 +12,7 @@ from key_ring import METHODS, NOW_US, FakePeer, KeyRing, bearer, identify, key_n
 
 from billing_service.api.identity import CACHE_S, INVALID_TEXT, Identity
 from billing_service.api.pipeline import required_scope
-from billing_service.domain.api_keys import Scope, make_key
+from billing_service.domain.access.api_keys import Scope, make_key
 from billing_service.domain.refusals import Failure, Reason, storage_unavailable
 
 

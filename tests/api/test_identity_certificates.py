@@ -4,7 +4,7 @@ import pytest
 from key_ring import FakePeer, KeyRing, bearer, identify, key_number, rejected
 
 from billing_service.api.identity import Identity
-from billing_service.domain.api_keys import Scope
+from billing_service.domain.access.api_keys import Scope
 
 CERTIFICATES = [
     ({"x509_subject_alternative_name": [b"gateway.internal"]}, "gateway.internal"),

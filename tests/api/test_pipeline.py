@@ -11,7 +11,7 @@ from prometheus_client import generate_latest
 
 from billing_service.api.pipeline import build_handler, required_scope
 from billing_service.api.server import ServerLimits, Service
-from billing_service.domain.api_keys import Scope
+from billing_service.domain.access.api_keys import Scope
 from billing_service.domain.refusals import Failure, Reason, Refusal, invalid_field
 
 CANARY = "canary-hunter2"

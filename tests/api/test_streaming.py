@@ -11,11 +11,11 @@ from edge_streams import LABELS, PATH, Held, answers, end_of, request, send
 from key_ring import KeyRing, bearer
 from prepaid.billing.v1 import transactions_pb2
 
-from billing_service.api import streaming
 from billing_service.api.admission import DEDUCTIONS_PER_CALL, Admission, weight_of
 from billing_service.api.server import ServerLimits
-from billing_service.api.streaming import UNANSWERED_MAX, StreamImplementation, build_stream_handler
-from billing_service.domain.api_keys import Scope
+from billing_service.api.streams import streaming
+from billing_service.api.streams.streaming import UNANSWERED_MAX, StreamImplementation, build_stream_handler
+from billing_service.domain.access.api_keys import Scope
 from billing_service.domain.refusals import Failure, Reason
 
 

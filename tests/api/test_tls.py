@@ -10,7 +10,7 @@ from edge_server import BILLING, REQUEST, TIMEOUT_S, EdgeUnderTest, RecordingLog
 
 from billing_service.api.identity import CallerAuthenticator
 from billing_service.api.tls import CertificateReloader, TlsFiles
-from billing_service.domain.api_keys import Scope
+from billing_service.domain.access.api_keys import Scope
 
 
 @dataclass

@@ -5,10 +5,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 DOORS = {
-    "asyncpg.connect": {"storage/postgres_connect.py"},
-    "asyncpg.create_pool": {"storage/postgres.py"},
+    "asyncpg.connect": {"storage/postgres/connect.py"},
+    "asyncpg.create_pool": {"storage/postgres/store.py"},
     "create_async_engine": {"storage/migrate.py"},
-    "aiosqlite.connect": {"storage/migrate.py", "storage/sqlite.py"},
+    "aiosqlite.connect": {"storage/migrate.py", "storage/sqlite/connections.py"},
     "parse_database_url": {"settings/groups/database.py", "settings/values.py", "storage/migrate.py", "cli/dev_stack.py"},
     "parse_postgres_url": {"storage/database_url.py"},
 }

@@ -21,10 +21,10 @@ from prometheus_client import CollectorRegistry
 from billing_service.api import pipeline
 from billing_service.api.admission import Admission
 from billing_service.api.deadlines import OverdueCalls
-from billing_service.api.deductions import deduction_of
 from billing_service.api.identity import Authenticator, CallerAuthenticator, LocalAuthenticator
 from billing_service.api.metrics import CallMetrics
-from billing_service.domain.api_keys import ENTROPY_BYTES, Scope, StoredKey, hash_key, make_key
+from billing_service.api.servicers.deductions import deduction_of
+from billing_service.domain.access.api_keys import ENTROPY_BYTES, Scope, StoredKey, hash_key, make_key
 from tests.bench import calls
 
 CALLS, ROUNDS = 10_000, 7

@@ -7,7 +7,7 @@ from random import Random
 
 from prepaid.billing.v1 import transactions_pb2
 
-from billing_service.api.deductions import deduction_of
+from billing_service.api.servicers.deductions import deduction_of
 from billing_service.clock import TimeOrderedIds, system_clock_us
 from billing_service.domain.refusals import Refusal
 from billing_service.domain.spending.deductions import STANDARD_TERMS
@@ -15,7 +15,7 @@ from billing_service.ledger.account_cache import AccountCache
 from billing_service.ledger.operations import Deduct
 from billing_service.ledger.posting import Judgement, post_batch
 from billing_service.storage.database_url import SqliteFile, parse_database_url
-from billing_service.storage.postgres_connect import connect
+from billing_service.storage.postgres.connect import connect
 from billing_service.storage.store import Store
 from tests.bench import calls
 

@@ -6,16 +6,16 @@ import gc
 import os
 
 from billing_service.clock import TimeOrderedIds, system_clock_us
-from billing_service.domain.entries import Place, TransactionKind
-from billing_service.domain.granting import grant, new_lot
-from billing_service.domain.lots import Category
-from billing_service.domain.referrals import CODE_RANDOM_BYTES, code_from_random
+from billing_service.domain.ledger.entries import Place, TransactionKind
+from billing_service.domain.ledger.granting import grant, new_lot
+from billing_service.domain.ledger.lots import Category
+from billing_service.domain.promotions.referrals import CODE_RANDOM_BYTES, code_from_random
 from billing_service.storage.database_url import SqliteFile, parse_database_url
-from billing_service.storage.ledger_rows import lock_accounts, write_accounts
 from billing_service.storage.migrate import migrate
-from billing_service.storage.postgres import open_postgres
-from billing_service.storage.profile_rows import ensure_account
-from billing_service.storage.sqlite import open_sqlite
+from billing_service.storage.postgres.store import open_postgres
+from billing_service.storage.rows.ledger import lock_accounts, write_accounts
+from billing_service.storage.rows.profiles import ensure_account
+from billing_service.storage.sqlite.connections import open_sqlite
 from billing_service.storage.statements import Work
 from tests.bench import fill
 from tests.bench.calls import account_id

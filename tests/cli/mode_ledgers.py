@@ -6,9 +6,9 @@ from cli_running import PEPPER
 from doubles import DEPLOYMENT, START_US
 
 from billing_service.domain.deployment import Mode
-from billing_service.storage.deployment_rows import claim_deployment
-from billing_service.storage.profile_rows import ensure_account
-from billing_service.storage.purchase_rows import claim_reference
+from billing_service.storage.rows.deployment import claim_deployment
+from billing_service.storage.rows.profiles import ensure_account
+from billing_service.storage.rows.purchases import claim_reference
 
 KEYS = {
     Mode.SANDBOX: "sk_" + "test_" + "0123456789abcdef01234567",

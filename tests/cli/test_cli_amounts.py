@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from billing_service.cli.amounts import read_credits, read_money, shown_credits, shown_money
 from billing_service.cli.times import read_future, read_past, shown_time
-from billing_service.domain.amounts import BALANCE_MAX
+from billing_service.domain.ledger.amounts import BALANCE_MAX
 
 
 @pytest.mark.parametrize("text", ["", "1e3", "1,000", "0.0000001", ".5", "5.", "NaN", "Infinity", "1 0", "--1", "1_0", "\uff11", "9" * 13])

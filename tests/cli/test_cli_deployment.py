@@ -9,8 +9,8 @@ from doubles import DEPLOYMENT
 from mode_ledgers import make_ledger
 
 from billing_service.domain.deployment import Mode
-from billing_service.storage.access_rows import list_audit
-from billing_service.storage.deployment_rows import read_deployment
+from billing_service.storage.rows.access import list_audit
+from billing_service.storage.rows.deployment import read_deployment
 
 OLD = replace(DEPLOYMENT, mode=Mode.LIVE)
 

@@ -12,11 +12,11 @@ from mode_ledgers import KEYS, LEDGERS, STRIPE, make_ledger, settings_of
 from structlog.testing import capture_logs
 
 from billing_service.bootstrap import open_service
-from billing_service.commands.deployment import OtherModeError, ensure_deployment
+from billing_service.commands.access.deployment import OtherModeError, ensure_deployment
 from billing_service.domain.deployment import Mode
 from billing_service.integrity.backup import back_up
 from billing_service.settings import load_settings
-from billing_service.storage.deployment_rows import read_deployment
+from billing_service.storage.rows.deployment import read_deployment
 
 
 async def kept(database):

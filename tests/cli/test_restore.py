@@ -13,7 +13,7 @@ from billing_service.integrity import restore as restoring
 from billing_service.integrity.backup import back_up
 from billing_service.integrity.manifest import BackupInvalidError
 from billing_service.integrity.restore import restore_backup
-from billing_service.storage.file_lock import DatabaseInUseError
+from billing_service.storage.sqlite.file_lock import DatabaseInUseError
 
 pytestmark = pytest.mark.parametrize("store_name", ["sqlite"], indirect=True)
 CREDIT = 1_000_000

@@ -15,8 +15,8 @@ from stack import PEPPER, environment
 
 from billing_service.bootstrap import open_service
 from billing_service.clock import system_clock_us
-from billing_service.commands.api_keys import create_key_directly
-from billing_service.domain.api_keys import Scope
+from billing_service.commands.access.api_keys import create_key_directly
+from billing_service.domain.access.api_keys import Scope
 from billing_service.settings import load_settings
 
 ROOT = Path(__file__).parents[2]

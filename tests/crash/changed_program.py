@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-STORE = "billing_service/storage/sqlite.py"
+STORE = "billing_service/storage/sqlite/connections.py"
 SYNCS_LESS = [("PRAGMA synchronous=FULL", "PRAGMA synchronous=NORMAL"), ('("wal", 2, "ok")', '("wal", 1, "ok")')]
 """What the product refuses to do."""
 

@@ -20,7 +20,7 @@ from small_disks import fill, mounted_small_disk
 
 from billing_service.bootstrap import open_service
 from billing_service.settings import load_settings
-from billing_service.storage import postgres as postgres_store
+from billing_service.storage.postgres import store as postgres_store
 
 HEALTH_FOLLOWS_WITHIN_S = 10.0
 """The promised five, and as much for a machine that is busy with other tests."""

@@ -6,10 +6,10 @@ from functools import cmp_to_key
 from doubles import SECOND_US, START_US
 from hypothesis import strategies as st
 
-from billing_service.domain.account import Account
-from billing_service.domain.entries import Place, TransactionKind
-from billing_service.domain.granting import grant, new_lot
-from billing_service.domain.lots import PRIORITY_DEFAULT, Category, Lot
+from billing_service.domain.ledger.account import Account
+from billing_service.domain.ledger.entries import Place, TransactionKind
+from billing_service.domain.ledger.granting import grant, new_lot
+from billing_service.domain.ledger.lots import PRIORITY_DEFAULT, Category, Lot
 
 NOW_US = START_US
 PROMOTIONAL, PLAN, PAID = Category.PROMOTIONAL, Category.PLAN, Category.PAID

@@ -9,10 +9,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from ledger_model import categories, check_account, check_shown, granted, snapshot
 from sales_model import Bonus, Sale, undo
 
-from billing_service.domain.account import Account
-from billing_service.domain.clawbacks import settle_set_aside
-from billing_service.domain.granting import adjust, expire
+from billing_service.domain.ledger.account import Account
+from billing_service.domain.ledger.granting import adjust, expire
 from billing_service.domain.refusals import Refusal
+from billing_service.domain.sales.clawbacks import settle_set_aside
 from billing_service.domain.spending.deductions import DeductionMode, deduct
 
 AMOUNTS = st.sampled_from([1, 7, 10, 10, 50])

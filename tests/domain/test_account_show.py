@@ -18,7 +18,7 @@ from ledger_model import (
     usable,
 )
 
-from billing_service.domain.account import Balance
+from billing_service.domain.ledger.account import Balance
 
 
 def shown(*lots, **about):

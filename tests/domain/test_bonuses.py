@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from ledger_model import LATER_US, NOW_US, PAID, PROMOTIONAL, SOON_US, account_with, check_account, check_shown, granted
 from sales_model import LIFETIME_US, Bonus, Sale, undo
 
-from billing_service.domain.bonuses import BonusTaken
-from billing_service.domain.entries import Place, TransactionKind
-from billing_service.domain.granting import expire
+from billing_service.domain.ledger.entries import Place, TransactionKind
+from billing_service.domain.ledger.granting import expire
+from billing_service.domain.promotions.bonuses import BonusTaken
 from billing_service.domain.spending.deductions import DeductionMode, deduct
 
 

@@ -18,7 +18,7 @@ from ledger_model import (
     lots_of_an_account,
 )
 
-from billing_service.domain.lots import burn_down_order
+from billing_service.domain.ledger.lots import burn_down_order
 from billing_service.domain.spending.deductions import DeductionMode, deduct
 
 FIRST_TO_LAST = [

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing_service.catalogs import FILE_BYTES_MAX, catalog_names, load_catalog
-from billing_service.domain.catalog import CustomAmounts, PurchaseItem, catalog_of
-from billing_service.domain.catalog_entries import CatalogInvalid, catalog_from_entries
+from billing_service.domain.catalogue.package_entries import CatalogInvalid, catalog_from_entries
+from billing_service.domain.catalogue.packages import CustomAmounts, PurchaseItem, catalog_of
 from billing_service.domain.refusals import Reason, Refusal
 
 GOOD = {

@@ -4,8 +4,8 @@ import dataclasses
 
 import pytest
 
-from billing_service.domain.chain import GENESIS, canonical, link
-from billing_service.domain.entries import Entry, Transaction, TransactionKind
+from billing_service.domain.ledger.chain import GENESIS, canonical, link
+from billing_service.domain.ledger.entries import Entry, Transaction, TransactionKind
 
 FIRST = Transaction(
     transaction_id="txn_0001",

@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from ledger_model import LATER_US, NOW_US, PAID, PROMOTIONAL, SOON_US, account_with, check_account, granted
 from sales_model import Sale, spend, undo
 
-from billing_service.domain.amounts import BALANCE_MAX
-from billing_service.domain.clawbacks import Taken
-from billing_service.domain.entries import Place, TransactionKind
-from billing_service.domain.granting import expire
+from billing_service.domain.ledger.amounts import BALANCE_MAX
+from billing_service.domain.ledger.entries import Place, TransactionKind
+from billing_service.domain.ledger.granting import expire
 from billing_service.domain.refusals import Reason, Refusal
+from billing_service.domain.sales.clawbacks import Taken
 
 
 def test_debt_has_an_end(ids):

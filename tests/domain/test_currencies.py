@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing_service.domain.currencies import (
+from billing_service.domain.catalogue.currencies import (
     THREE_DECIMAL,
     WHOLE_UNITS_AS_CENTS,
     ZERO_DECIMAL,

@@ -5,7 +5,7 @@ from itertools import permutations, product
 
 import pytest
 
-from billing_service.domain.purchases import (
+from billing_service.domain.sales.purchases import (
     TRANSITIONS,
     Difference,
     PurchaseSnapshot,

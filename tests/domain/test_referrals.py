@@ -7,7 +7,7 @@ from doubles import DAY_US
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from billing_service.domain.referrals import (
+from billing_service.domain.promotions.referrals import (
     CODE_ALPHABET,
     CODE_RANDOM_BYTES,
     ReferralOutcome,

@@ -4,8 +4,8 @@ import pytest
 from ledger_model import LATER_US, NOW_US, PAID, PROMOTIONAL, SOON_US, account_with, check_account, granted
 from sales_model import LIFETIME_US, Sale, spend, undo
 
-from billing_service.domain.clawbacks import Taken
-from billing_service.domain.entries import TransactionKind
+from billing_service.domain.ledger.entries import TransactionKind
+from billing_service.domain.sales.clawbacks import Taken
 
 
 @pytest.mark.parametrize("spent", [0, 1, 40, 99, 100])

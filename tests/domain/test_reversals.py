@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from billing_service.domain.reversals import (
+from billing_service.domain.sales.reversals import (
     PurchaseReversal,
     ReferralAtStake,
     RefundQuote,

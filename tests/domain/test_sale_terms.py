@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing_service.domain.referrals import ReferralPolicy
-from billing_service.domain.sale_terms import SaleTerms, SaleTermsInvalid
+from billing_service.domain.promotions.referrals import ReferralPolicy
+from billing_service.domain.sales.terms import SaleTerms, SaleTermsInvalid
 
 AMOUNTS = st.integers(0, 10**18)
 POLICIES = st.builds(ReferralPolicy, AMOUNTS, st.none() | AMOUNTS, st.none() | AMOUNTS, AMOUNTS)

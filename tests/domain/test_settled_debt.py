@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from ledger_model import LATER_US, NOW_US, PAID, PROMOTIONAL, SOON_US, account_with, check_account, granted
 from sales_model import undo
 
-from billing_service.domain.entries import Entry, Place, Transaction, TransactionKind
-from billing_service.domain.granting import expire
-from billing_service.domain.settled_debt import Payment, recent_payments
+from billing_service.domain.ledger.entries import Entry, Place, Transaction, TransactionKind
+from billing_service.domain.ledger.granting import expire
+from billing_service.domain.ledger.settled_debt import Payment, recent_payments
 from billing_service.domain.spending.deductions import DeductionMode, SpendingTerms, deduct
 
 DAY_US = 86_400 * SECOND_US

@@ -22,9 +22,9 @@ from ledger_model import (
     usable,
 )
 
-from billing_service.domain.amounts import AMOUNT_MAX, MICROCREDITS_PER_CREDIT
-from billing_service.domain.chain import GENESIS, link
-from billing_service.domain.entries import Draw, Place, TransactionKind
+from billing_service.domain.ledger.amounts import AMOUNT_MAX, MICROCREDITS_PER_CREDIT
+from billing_service.domain.ledger.chain import GENESIS, link
+from billing_service.domain.ledger.entries import Draw, Place, TransactionKind
 from billing_service.domain.refusals import Reason, Refusal
 from billing_service.domain.spending.deductions import DeductionMode, SpendingTerms, deduct
 

@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from ledger_model import LATER_US, NOW_US, PAID, PROMOTIONAL, account_with, check_account, granted, lot, snapshot
 from sales_model import Sale, undo
 
-from billing_service.domain.amounts import BALANCE_MAX
-from billing_service.domain.deduction_reversals import check_may_reverse
-from billing_service.domain.entries import Draw, Place, TransactionKind
+from billing_service.domain.ledger.amounts import BALANCE_MAX
+from billing_service.domain.ledger.entries import Draw, Place, TransactionKind
 from billing_service.domain.refusals import Reason, Refusal
 from billing_service.domain.spending.deductions import DeductionMode, SpendingTerms, deduct
+from billing_service.domain.spending.reversals import check_may_reverse
 
 
 def deducted(account, amount, mode=DeductionMode.ALLOW_DEBT, *, ids):

@@ -2,8 +2,8 @@
 
 import pytest
 
-from billing_service.domain.catalog import CustomAmounts
-from billing_service.domain.stated_amounts import StatedAmounts
+from billing_service.domain.catalogue.packages import CustomAmounts
+from billing_service.domain.catalogue.stated_amounts import StatedAmounts
 
 DEFAULTS = CustomAmounts(100, 1_000_000, 1_000_000)
 EUROS = StatedAmounts("eur", 90, 900_000, 1_080_000, 950)

@@ -30,8 +30,8 @@ async def test_a_customer_that_stripe_forgot_is_made_again(stack, new_account):
     first = await customer_of(stack, account)
 
     def unknown():
-        from billing_service.commands.customers import link_customer
-        from billing_service.storage.profile_rows import PROFILES, read_profile
+        from billing_service.commands.accounts.customers import link_customer
+        from billing_service.storage.rows.profiles import PROFILES, read_profile
 
         profile = yield from read_profile(account)
         profile.stripe_customer_id = ""

@@ -12,7 +12,7 @@ from webhooks_withheld import webhooks_withheld
 from wire import told
 
 from billing_service.domain.deployment import MARK_FIELD, MarkKind
-from billing_service.storage.purchase_rows import REFUNDS, read_purchase, refunds_of
+from billing_service.storage.rows.purchases import REFUNDS, read_purchase, refunds_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -8,8 +8,8 @@ from wire import METHODS, WRITES, Wire, key, outcomes, row_counts, told
 
 import billing_service.catalogs
 from billing_service.clock import system_clock_us
-from billing_service.commands.api_keys import create_key_directly
-from billing_service.domain.api_keys import Scope
+from billing_service.commands.access.api_keys import create_key_directly
+from billing_service.domain.access.api_keys import Scope
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -11,9 +11,9 @@ from webhooks_withheld import PENDING_REFUND_CARD
 from wire import Wire, key, told
 
 from billing_service.clock import system_clock_us
-from billing_service.commands import settled_debt
+from billing_service.commands.clawbacks import settled_debt
 from billing_service.jobs.expiry import sweep_expired
-from billing_service.storage.ledger_rows import REWRITE_LOTS, read_accounts
+from billing_service.storage.rows.ledger import REWRITE_LOTS, read_accounts
 
 NOBODY_SWEEPS = {"BILLING_EXPIRY_SWEEP_INTERVAL_S": "86400"}
 pytestmark = pytest.mark.asyncio(loop_scope="session")

@@ -8,8 +8,8 @@ from stack import CREDIT, running_stack
 from wire import Wire, key, outcomes, row_counts, told
 
 from billing_service.clock import system_clock_us
-from billing_service.commands.api_keys import create_key_directly
-from billing_service.domain.api_keys import Scope
+from billing_service.commands.access.api_keys import create_key_directly
+from billing_service.domain.access.api_keys import Scope
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -151,7 +151,7 @@ async def test_a_purchase_of_an_older_program_goes_by_todays_settings(database):
         purchase, event = await paid_event(withheld, "acme")
 
         def forget():
-            from billing_service.storage.purchase_rows import PURCHASES, read_purchase
+            from billing_service.storage.rows.purchases import PURCHASES, read_purchase
 
             row = yield from read_purchase("acme", purchase.purchase_id)
             row.terms = ""

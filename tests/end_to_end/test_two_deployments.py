@@ -14,7 +14,7 @@ from two_deployments import deployed, rows_of, stripe_account
 from wire import Wire
 
 from billing_service.clock import TimeOrderedIds, system_clock_us
-from billing_service.commands.deployment import renew_deployment
+from billing_service.commands.access.deployment import renew_deployment
 from billing_service.stripe_events.facts import HANDLED_TYPES
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

@@ -7,7 +7,8 @@ import pytest
 import structlog
 from databases import Database, PostgresUnavailableError
 
-from billing_service.storage import sqlite_store, store
+from billing_service.storage import store
+from billing_service.storage.sqlite import store as sqlite_store
 
 STORE_PROPERTY = "store"
 TALLY_PROPERTY = "fault_runs"

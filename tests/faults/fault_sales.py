@@ -5,7 +5,7 @@ from fault_operations import OPERATIONS, account_of, apply_referral, calling, de
 from fault_service import Told, told
 from prepaid.billing.v1 import admin_pb2, purchases_pb2, refunds_pb2, stripe_events_pb2, transactions_pb2
 
-from billing_service.storage.profile_rows import read_profile
+from billing_service.storage.rows.profiles import read_profile
 
 
 def purchase_request(tag, key="purchase"):

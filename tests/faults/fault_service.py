@@ -16,20 +16,20 @@ from google.protobuf import text_format
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2
 
-from billing_service.api.access import Access
-from billing_service.api.admin import Administration
 from billing_service.api.admission import Admission
-from billing_service.api.many_deductions import ManyDeductions
 from billing_service.api.pipeline import Call
-from billing_service.api.selling import Selling
-from billing_service.api.spending import Spending
-from billing_service.api.stripe_events import StripeEvents
+from billing_service.api.servicers.access import Access
+from billing_service.api.servicers.admin import Administration
+from billing_service.api.servicers.many_deductions import ManyDeductions
+from billing_service.api.servicers.sales import Selling
+from billing_service.api.servicers.spending import Spending
+from billing_service.api.servicers.stripe_events import StripeEvents
 from billing_service.catalogs import load_catalog
 from billing_service.commands.environment import Environment, PurchaseTerms
-from billing_service.domain.api_keys import Scope
-from billing_service.domain.catalog import CustomAmounts
+from billing_service.domain.access.api_keys import Scope
+from billing_service.domain.catalogue.packages import CustomAmounts
 from billing_service.domain.deployment import MARK_FIELD
-from billing_service.domain.referrals import ReferralPolicy
+from billing_service.domain.promotions.referrals import ReferralPolicy
 from billing_service.domain.refusals import Failure, Reason, Refusal
 from billing_service.ledger.reader import BalanceReader
 from billing_service.ledger.writer import LedgerWriter

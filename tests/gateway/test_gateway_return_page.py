@@ -12,7 +12,7 @@ from prepaid.billing.v1 import purchases_pb2 as sold
 from prepaid.billing.v1.stripe_events_pb2 import GetCheckoutStatusResponse
 from structlog.testing import capture_logs
 
-from billing_service.domain import currencies
+from billing_service.domain.catalogue import currencies
 from billing_service.settings import Settings
 from webhook_gateway import amounts
 from webhook_gateway.config import CANCEL_PATH, RETURN_PATH

@@ -10,8 +10,8 @@ from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 from tampering import tamper
 
+from billing_service.commands.accounts.operate import SetLimits, set_limits
 from billing_service.commands.environment import Caller, Environment
-from billing_service.commands.operate import SetLimits, set_limits
 from billing_service.commands.unit import Request
 from billing_service.domain.refusals import Failure, Reason, Refusal, storage_unavailable
 from billing_service.integrity import verify
@@ -22,9 +22,9 @@ from billing_service.jobs.verification import ACTOR, Verification
 from billing_service.ledger.keys import IdempotencyKey
 from billing_service.ledger.reader import BalanceReader
 from billing_service.ledger.writer import LedgerWriter
-from billing_service.storage.access_rows import list_audit
-from billing_service.storage.ledger_rows import read_accounts
-from billing_service.storage.profile_rows import ensure_account
+from billing_service.storage.rows.access import list_audit
+from billing_service.storage.rows.ledger import read_accounts
+from billing_service.storage.rows.profiles import ensure_account
 
 RAISED = "UPDATE accounts SET balance = balance + 5 WHERE account_id = 'acme'"
 LOWERED = "UPDATE accounts SET balance = balance - 5 WHERE account_id = 'acme'"

@@ -8,15 +8,15 @@ from ledger_setup import deduction, give, lock_of_another_program, open_account
 from patience import PATIENCE_S
 
 from billing_service.clock import TimeOrderedIds
-from billing_service.domain.account import Account
+from billing_service.domain.ledger.account import Account
 from billing_service.domain.refusals import Reason, Refusal, storage_unavailable
 from billing_service.domain.spending.deductions import DeductionMode
 from billing_service.ledger import account_cache, posting
 from billing_service.ledger.account_cache import AccountCache
 from billing_service.ledger.operations import Answer
 from billing_service.ledger.writer import LedgerWriter
-from billing_service.storage import batch_rows
-from billing_service.storage.ledger_rows import SET_LIMITS, read_accounts
+from billing_service.storage.rows import batches as batch_rows
+from billing_service.storage.rows.ledger import SET_LIMITS, read_accounts
 
 NAMES = ["acme", "blue", "cyan"]
 

@@ -4,9 +4,9 @@ import gc
 
 from hypothesis import given, strategies
 
-from billing_service.domain.account import Account
-from billing_service.domain.amounts import BALANCE_MAX
-from billing_service.domain.lots import Category, Lot
+from billing_service.domain.ledger.account import Account
+from billing_service.domain.ledger.amounts import BALANCE_MAX
+from billing_service.domain.ledger.lots import Category, Lot
 from billing_service.ledger import account_cache
 from billing_service.ledger.account_cache import AccountCache
 

@@ -5,14 +5,14 @@ import asyncio
 import pytest
 from ledger_setup import deduction, give, open_account
 
-from billing_service.domain.entries import TransactionKind
+from billing_service.domain.ledger.entries import TransactionKind
 from billing_service.domain.refusals import Failure, Reason, Refusal
 from billing_service.domain.spending.deductions import DeductionMode
 from billing_service.ledger.account_cache import AccountCache
 from billing_service.ledger.operations import Answer
-from billing_service.storage.history_rows import read_history
-from billing_service.storage.key_rows import find_keys
-from billing_service.storage.ledger_rows import read_accounts
+from billing_service.storage.rows.history import read_history
+from billing_service.storage.rows.keys import find_keys
+from billing_service.storage.rows.ledger import read_accounts
 
 
 async def refused(answer):

@@ -11,7 +11,7 @@ from wrapped_stores import FailingStore, GatedStore, PausedStore, WrappedStore
 
 from billing_service.domain.refusals import Failure, Reason, Refusal, conflict, storage_unavailable
 from billing_service.ledger.operations import Answer
-from billing_service.storage.ledger_rows import read_accounts
+from billing_service.storage.rows.ledger import read_accounts
 
 
 async def balance(store):

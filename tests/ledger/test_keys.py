@@ -6,7 +6,7 @@ import pytest
 
 from billing_service.domain.refusals import Reason, Refusal
 from billing_service.ledger.keys import IdempotencyKey, fingerprint
-from billing_service.storage.key_rows import StoredKey
+from billing_service.storage.rows.keys import StoredKey
 
 DIFFERENT = [
     ("acme", 1, "a", {"k": "v"}),

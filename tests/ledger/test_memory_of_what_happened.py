@@ -7,7 +7,7 @@ from ledger_setup import deduction, give, open_account
 
 from billing_service.domain.refusals import Failure, Reason, Refusal, storage_unavailable
 from billing_service.ledger import writer as writer_module
-from billing_service.storage.ledger_rows import read_accounts
+from billing_service.storage.rows.ledger import read_accounts
 
 NAMES = ["acme", "blue"]
 

@@ -10,7 +10,7 @@ from billing_service.clock import TimeOrderedIds
 from billing_service.domain.refusals import Reason, Refusal
 from billing_service.ledger.operations import Answer
 from billing_service.ledger.writer import LedgerWriter
-from billing_service.storage.ledger_rows import read_accounts
+from billing_service.storage.rows.ledger import read_accounts
 
 NAMES = [f"acme {number}" for number in range(5)]
 

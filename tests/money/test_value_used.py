@@ -22,7 +22,7 @@ from world import ACCOUNTS, POLICY, REFEREES, REFERRER, World
 
 from billing_service.domain.spending.deductions import DeductionMode
 from billing_service.integrity.verify import verify_ledger
-from billing_service.storage.sqlite import open_sqlite
+from billing_service.storage.sqlite.connections import open_sqlite
 
 LONG = os.environ.get("BILLING_LONG_TESTS") == "1"
 pytestmark = pytest.mark.timeout(3_600 if LONG else 120)

@@ -4,21 +4,21 @@ from itertools import count
 
 from doubles import DEPLOYMENT, FakeClock
 
-from billing_service.commands.apply_referral import ApplyReferral, apply_referral
-from billing_service.commands.completion import apply_update
+from billing_service.commands.accounts.operate import GrantCredits, SetLimits, grant_credits, set_limits
+from billing_service.commands.clawbacks.purchases import follow_money, purchase_accounts
 from billing_service.commands.environment import Caller, Environment
-from billing_service.commands.operate import GrantCredits, SetLimits, grant_credits, set_limits
-from billing_service.commands.refund import RefundPolicy, RefundPurchase, refund_purchase
-from billing_service.commands.refund_update import RefundUpdate, apply_refund_update
-from billing_service.commands.reversals import follow_money, purchase_accounts
-from billing_service.commands.reverse_deduction import ReverseDeduction, reverse
+from billing_service.commands.promotions.apply_referral import ApplyReferral, apply_referral
+from billing_service.commands.sales.completion import apply_update
+from billing_service.commands.sales.refund import RefundPolicy, RefundPurchase, refund_purchase
+from billing_service.commands.sales.refund_update import RefundUpdate, apply_refund_update
+from billing_service.commands.spending.reverse_deduction import ReverseDeduction, reverse
 from billing_service.commands.unit import Request, begin
-from billing_service.domain.lots import Category
-from billing_service.domain.purchases import PurchaseStatus, PurchaseUpdate
+from billing_service.domain.ledger.lots import Category
+from billing_service.domain.promotions.referrals import ReferralPolicy
 from billing_service.domain.records import Purchase, RefundStatus
-from billing_service.domain.referrals import ReferralPolicy
 from billing_service.domain.refusals import Refusal
-from billing_service.domain.sale_terms import SaleTerms
+from billing_service.domain.sales.purchases import PurchaseStatus, PurchaseUpdate
+from billing_service.domain.sales.terms import SaleTerms
 from billing_service.domain.spending.deductions import DeductionMode, SpendingTerms
 from billing_service.jobs.expiry import sweep_expired
 from billing_service.ledger.keys import IdempotencyKey, fingerprint
@@ -26,8 +26,8 @@ from billing_service.ledger.operations import Deduct
 from billing_service.ledger.reader import BalanceReader
 from billing_service.ledger.writer import LedgerWriter
 from billing_service.payments.port import ProviderRefund, ProviderRefused
-from billing_service.storage.ledger_rows import REWRITE_LOTS, fetch_lots
-from billing_service.storage.purchase_rows import PURCHASES, claim_reference, read_purchase, refunds_of
+from billing_service.storage.rows.ledger import REWRITE_LOTS, fetch_lots
+from billing_service.storage.rows.purchases import PURCHASES, claim_reference, read_purchase, refunds_of
 
 BONUS, MINIMUM_MINOR = 10, 10
 POLICY = ReferralPolicy(bonus_microcredits=BONUS, minimum_purchase_minor=MINIMUM_MINOR, vesting_delay_us=5)

@@ -7,8 +7,8 @@ import pytest
 from alert_rules import check
 from stack import CREDIT
 
-from billing_service.storage.access_rows import AUDIT, AuditRow
-from billing_service.storage.sqlite import WAL_BYTES_KEPT
+from billing_service.storage.rows.access import AUDIT, AuditRow
+from billing_service.storage.sqlite.connections import WAL_BYTES_KEPT
 
 THRESHOLD_BYTES = 64 * 1024 * 1024
 ROUND_CHARACTERS = 4 * 1024 * 1024

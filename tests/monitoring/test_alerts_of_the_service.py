@@ -12,7 +12,7 @@ from databases import connect_to
 from stack import CREDIT
 from tampering import tamper
 
-from billing_service.storage import sqlite_store
+from billing_service.storage.sqlite import store as sqlite_store
 
 OFTEN = {"BILLING_VERIFY_INTERVAL_S": "0.1", "BILLING_HEADS_INTERVAL_S": "1"}
 

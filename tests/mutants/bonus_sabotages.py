@@ -2,11 +2,11 @@
 
 from sabotage import Sabotage
 
-REFERRALS = "billing_service.domain.referrals"
-TAKEN = "billing_service.domain.bonuses"
-QUOTES = "billing_service.domain.reversals"
-ACCOUNT = "billing_service.domain.account"
-FOLLOWING = "billing_service.commands.bonuses"
+REFERRALS = "billing_service.domain.promotions.referrals"
+TAKEN = "billing_service.domain.promotions.bonuses"
+QUOTES = "billing_service.domain.sales.reversals"
+ACCOUNT = "billing_service.domain.ledger.account"
+FOLLOWING = "billing_service.commands.clawbacks.bonuses"
 STANDING = "domain/test_referrals.py"
 TAKING = "domain/test_bonuses.py"
 QUOTING = "domain/test_reversals.py"
@@ -89,7 +89,7 @@ BONUSES = (
     Sabotage(
         "tax earns bonuses",
         "M6",
-        "billing_service.commands.completion:_decide_referral.outcome",
+        "billing_service.commands.sales.completion:_decide_referral.outcome",
         "purchase.paid_for_credits_minor",
         "purchase.paid_minor",
         (f"{RULES}::test_tax_earns_no_bonus[sqlite-70-50-4-None]",),
@@ -172,7 +172,7 @@ BONUSES = (
     Sabotage(
         "the end of a lot is not stored",
         "M4",
-        "billing_service.storage.ledger_rows:_lot_calls",
+        "billing_service.storage.rows.ledger:_lot_calls",
         "account.rewritten",
         "account.empty_before & account.rewritten",
         (f"{RULES}::test_a_bonus_parked_outside_of_its_lot_does_not_survive[sqlite-1000-1000-1000-0-False]",),
@@ -188,7 +188,7 @@ BONUSES = (
     Sabotage(
         "a deduction undone after the fall frees nothing that was taken in its stead",
         "M4",
-        "billing_service.commands.reverse_deduction:reverse.effect",
+        "billing_service.commands.spending.reverse_deduction:reverse.effect",
         "yield from note_returns(unit)",
         "",
         (f"{RULES}::test_a_bonus_parked_outside_of_its_lot_does_not_survive[sqlite-1000-400-500-0-False]",),

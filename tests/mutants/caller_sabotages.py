@@ -4,7 +4,7 @@ from sabotage import Sabotage
 
 PIPELINE = "billing_service.api.pipeline"
 IDENTITY = "billing_service.api.identity"
-API_KEYS = "billing_service.domain.api_keys"
+API_KEYS = "billing_service.domain.access.api_keys"
 HEALTH = "billing_service.api.health"
 RETRIES = "clients/python/billing_client/retries.py"
 MATRIX = "security/test_scope_matrix.py"
@@ -216,7 +216,7 @@ CALLERS = (
     Sabotage(
         "how a checkout stands is told by other ids than its session's",
         "P31b",
-        "billing_service.api.stripe_events:StripeEvents.get_checkout_status",
+        "billing_service.api.servicers.stripe_events:StripeEvents.get_checkout_status",
         "session_id.startswith(SESSION_PREFIX)",
         "session_id",
         ("end_to_end/test_refused_requests.py::test_fields_that_are_wrong_are_named",),

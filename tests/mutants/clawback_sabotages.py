@@ -2,9 +2,9 @@
 
 from sabotage import Sabotage
 
-TAKING = "billing_service.domain.clawbacks"
-SETTLED = "billing_service.domain.settled_debt"
-FOLLOWING = "billing_service.commands.reversals"
+TAKING = "billing_service.domain.sales.clawbacks"
+SETTLED = "billing_service.domain.ledger.settled_debt"
+FOLLOWING = "billing_service.commands.clawbacks.purchases"
 CLAWING = "domain/test_clawbacks.py"
 BACK = "domain/test_reinstatements.py"
 PAYING = "domain/test_settled_debt.py"
@@ -31,7 +31,7 @@ CLAWBACKS = (
     Sabotage(
         "nobody knows who paid a debt",
         "M7",
-        "billing_service.domain.deduction_reversals:_give_back_debt",
+        "billing_service.domain.spending.reversals:_give_back_debt",
         "give_back_debt(posting, Place.USAGE, amount, payments, unknown, ids=ids)",
         "give_back_debt(posting, Place.USAGE, amount, (), unknown, ids=ids)",
         (f"{PAYING}::test_bought_credits_that_paid_are_bought_credits_again",),
@@ -55,7 +55,7 @@ CLAWBACKS = (
     Sabotage(
         "history is walked without an end",
         "M7",
-        "billing_service.commands.settled_debt:payments_of",
+        "billing_service.commands.clawbacks.settled_debt:payments_of",
         "LINKS_MAX",
         "LINKS_MAX**9",
         (f"{RULES}::test_who_paid_is_known_as_far_as_history_is_walked",),
@@ -113,7 +113,7 @@ CLAWBACKS = (
     Sabotage(
         "the sweep forgets what it took",
         "M8",
-        "billing_service.domain.account:Posting.expire_lot",
+        "billing_service.domain.ledger.account:Posting.expire_lot",
         "lot.expired += lot.remaining",
         "",
         (f"{CLAWING}::test_what_expired_is_taken_before_anything_is_owed",),
@@ -153,7 +153,7 @@ CLAWBACKS = (
     Sabotage(
         "what expired is refundable until the sweep",
         "M8",
-        "billing_service.commands.refund:_quote.run_out",
+        "billing_service.commands.sales.refund:_quote.run_out",
         "lot.remaining if lot.has_expired(unit.now_us) else 0",
         "0",
         (f"{RULES}::test_what_expired_is_never_owed[sqlite-unswept]",),
@@ -161,7 +161,7 @@ CLAWBACKS = (
     Sabotage(
         "a deduction undone after a clawback stays owed",
         "M8",
-        "billing_service.commands.reverse_deduction:reverse.effect",
+        "billing_service.commands.spending.reverse_deduction:reverse.effect",
         "yield from make_debt_good(unit, command.account_id, reversal.transaction)",
         "",
         (f"{RULES}::test_a_deduction_undone_after_a_clawback_is_not_owed_any_more[sqlite-swept]",),

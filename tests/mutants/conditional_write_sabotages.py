@@ -5,9 +5,9 @@ from sabotage import Sabotage
 POSTING = "billing_service.ledger.posting"
 ACCOUNT_CACHE = "billing_service.ledger.account_cache"
 STATEMENTS = "billing_service.storage.statements"
-POSTGRES = "billing_service.storage.postgres"
-CONNECTIONS = "billing_service.storage.postgres_connections"
-SQLITE_STORE = "billing_service.storage.sqlite_store"
+POSTGRES = "billing_service.storage.postgres.store"
+CONNECTIONS = "billing_service.storage.postgres.connections"
+SQLITE_STORE = "billing_service.storage.sqlite.store"
 MEMORY = "ledger/test_account_cache.py"
 HAPPENED = "ledger/test_memory_of_what_happened.py"
 WRITES = "storage/test_conditional_writes.py"
@@ -62,7 +62,7 @@ CONDITIONAL_WRITES = (
     Sabotage(
         "an unlocked read overlooks spent keys",
         "P14",
-        "billing_service.storage.batch_rows:read_batch",
+        "billing_service.storage.rows.batches:read_batch",
         "spent",
         "{}",
         (f"{HAPPENED}::test_a_key_that_was_spent_is_told_before_a_lack_of_credits",),
@@ -238,7 +238,7 @@ CONDITIONAL_WRITES = (
     Sabotage(
         "rows beyond the first statement are the first again",
         "P10",
-        "billing_service.storage.sqlite_statements:SqliteStatements.spread",
+        "billing_service.storage.sqlite.statements:SqliteStatements.spread",
         "rows[start : start + count]",
         "rows[:count]",
         (f"{WRITES}::test_any_number_of_rows",),
@@ -246,7 +246,7 @@ CONDITIONAL_WRITES = (
     Sabotage(
         "values of repeated updates in the order of the columns, not of the placeholders",
         "P10",
-        "billing_service.storage.sqlite_statements:SqliteStatements.repeated",
+        "billing_service.storage.sqlite.statements:SqliteStatements.repeated",
         "[compiled.arguments(row) for row in rows]",
         "rows",
         (f"{WRITES}::test_it_is_one_transaction",),

@@ -2,12 +2,12 @@
 
 from sabotage import Sabotage
 
-URL = "billing_service.storage.postgres_url"
-SERVER = "billing_service.storage.postgres_server"
-CONNECT = "billing_service.storage.postgres_connect"
-SESSION = "billing_service.storage.postgres_session"
-RIGHTS = "billing_service.storage.postgres_rights"
-POSTGRES = "billing_service.storage.postgres"
+URL = "billing_service.storage.postgres.url"
+SERVER = "billing_service.storage.postgres.server"
+CONNECT = "billing_service.storage.postgres.connect"
+SESSION = "billing_service.storage.postgres.session"
+RIGHTS = "billing_service.storage.postgres.rights"
+POSTGRES = "billing_service.storage.postgres.store"
 MIGRATE = "billing_service.storage.migrate"
 READING = "storage/test_database_url.py"
 TLS = "storage/test_database_tls.py"

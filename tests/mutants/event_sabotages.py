@@ -9,8 +9,8 @@ CHECKOUTS = "billing_service.stripe_events.checkouts"
 PAYMENTS = "billing_service.stripe_events.payments"
 REFUNDS = "billing_service.stripe_events.refunds"
 CUSTOMERS = "billing_service.stripe_events.customers"
-UPDATE = "billing_service.commands.refund_update"
-CANCEL = "billing_service.commands.cancel_purchase"
+UPDATE = "billing_service.commands.sales.refund_update"
+CANCEL = "billing_service.commands.sales.cancel_purchase"
 ANY_ORDER = "stripe_events/test_any_order.py"
 WAITING = "stripe_events/test_waiting_events.py"
 TOLD = "stripe_events/test_payments_told.py"
@@ -155,7 +155,7 @@ EVENTS = (
     Sabotage(
         "payments in any currency are the purchase's",
         "P30b",
-        "billing_service.domain.purchases:check_intent",
+        "billing_service.domain.sales.purchases:check_intent",
         'expected_actual = [("currency", snapshot.currency, report.currency)]',
         "expected_actual: list[tuple[str, str, str]] = []",
         (f"{TOLD}::test_money_that_was_not_asked_for_is_alarmed_and_notes_nothing",),

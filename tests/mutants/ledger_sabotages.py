@@ -65,7 +65,7 @@ LEDGER = (
     Sabotage(
         "the fingerprint ignores the amount",
         "P14",
-        "billing_service.api.deductions:deduction_of.key",
+        "billing_service.api.servicers.deductions:deduction_of.key",
         "fingerprint(account_id, amount, mode.value, description, metadata)",
         "fingerprint(account_id, mode.value, description, metadata)",
         (f"{REPEATED}::test_the_original_reply_for_ever_and_no_other_use[sqlite]",),
@@ -193,7 +193,7 @@ LEDGER = (
     Sabotage(
         "the chain ignores descriptions",
         "P40",
-        "billing_service.domain.chain:canonical",
+        "billing_service.domain.ledger.chain:canonical",
         "f'{t.version},{int(t.kind)},{t.amount},{t.balance_after},{t.create_time_us},{len(t.entries)};{len(t.account_id)}:{t.account_id};{len(t.transaction_id)}:{t.transaction_id};{len(t.previous_id)}:{t.previous_id};{len(t.source_id)}:{t.source_id};{len(t.caller)}:{t.caller};{len(t.description)}:{t.description};{len(t.metadata)}:{t.metadata};{moved}'",
         "f'{t.version},{int(t.kind)},{t.amount},{t.balance_after},{t.create_time_us},{len(t.entries)};{len(t.account_id)}:{t.account_id};{len(t.transaction_id)}:{t.transaction_id};{len(t.previous_id)}:{t.previous_id};{len(t.source_id)}:{t.source_id};{len(t.caller)}:{t.caller};{len(t.metadata)}:{t.metadata};{moved}'",
         ("domain/test_chain.py::test_any_change_changes_the_hash",),
@@ -201,7 +201,7 @@ LEDGER = (
     Sabotage(
         "the chain ignores what came before",
         "P40",
-        "billing_service.domain.chain:link",
+        "billing_service.domain.ledger.chain:link",
         "previous_hash",
         "GENESIS",
         ("domain/test_chain.py::test_the_hash_before_is_part_of_it",),

@@ -2,8 +2,8 @@
 
 from sabotage import Sabotage
 
-MANY_DEDUCTIONS = "billing_service.api.many_deductions"
-STREAMING = "billing_service.api.streaming"
+MANY_DEDUCTIONS = "billing_service.api.servicers.many_deductions"
+STREAMING = "billing_service.api.streams.streaming"
 CLIENT_STREAM = "billing_client.asynchronous.deduction_stream"
 BATCHES = "end_to_end/test_batches_of_deductions.py"
 STREAMS = "end_to_end/test_streams_of_deductions.py"

@@ -3,15 +3,15 @@
 from sabotage import Sabotage
 
 SPENDING = "billing_service.domain.spending.deductions"
-LOTS = "billing_service.domain.lots"
-REFUND = "billing_service.commands.refund"
-COMPLETION = "billing_service.commands.completion"
-REFERRAL = "billing_service.commands.apply_referral"
-PURCHASES = "billing_service.domain.purchases"
+LOTS = "billing_service.domain.ledger.lots"
+REFUND = "billing_service.commands.sales.refund"
+COMPLETION = "billing_service.commands.sales.completion"
+REFERRAL = "billing_service.commands.promotions.apply_referral"
+PURCHASES = "billing_service.domain.sales.purchases"
 DEDUCTING = "domain/test_spending.py"
 REFUNDING = "end_to_end/test_refunds_by_callers.py"
 REFERRING = "end_to_end/test_referral_rules.py"
-REVERSALS = "billing_service.domain.deduction_reversals"
+REVERSALS = "billing_service.domain.spending.reversals"
 UNDOING = "domain/test_spending_reversals.py"
 RULES = "end_to_end/test_rules_of_money.py"
 SEED = "simulation/test_simulation.py::test_a_seed_that_failed_once"
@@ -116,7 +116,7 @@ MONEY = (
     Sabotage(
         "balances without a limit",
         "P3",
-        "billing_service.domain.granting:grant",
+        "billing_service.domain.ledger.granting:grant",
         "held + lot.amount",
         "lot.amount",
         ("domain/test_granting.py::test_an_account_holds_no_more_than_its_limit",),
@@ -148,7 +148,7 @@ MONEY = (
     Sabotage(
         "a grant leaves debt standing",
         "P41",
-        "billing_service.domain.granting:grant",
+        "billing_service.domain.ledger.granting:grant",
         "posting.settle_debt()",
         "",
         ("domain/test_granting.py::test_a_grant_settles_debt_first",),
@@ -156,7 +156,7 @@ MONEY = (
     Sabotage(
         "debt paid without its entry's effect",
         "P1",
-        "billing_service.domain.account:Posting.settle_debt",
+        "billing_service.domain.ledger.account:Posting.settle_debt",
         "account.balance += paid",
         "",
         ("domain/test_granting.py::test_a_grant_settles_debt_first",),
@@ -172,7 +172,7 @@ MONEY = (
     Sabotage(
         "a reversal is not remembered",
         "P4",
-        "billing_service.commands.reverse_deduction:reverse.effect",
+        "billing_service.commands.spending.reverse_deduction:reverse.effect",
         "before + reversal.amount",
         "reversal.amount",
         ("end_to_end/test_spending_by_callers.py::test_reversals_in_parts_return_to_where_it_came_from[sqlite]",),
@@ -180,7 +180,7 @@ MONEY = (
     Sabotage(
         "reversal targets rounded down",
         "P4",
-        "billing_service.domain.reversals:target_credits",
+        "billing_service.domain.sales.reversals:target_credits",
         "-(-credits_microcredits * reversed_minor // paid_minor)",
         "credits_microcredits * reversed_minor // paid_minor",
         ("domain/test_reversals.py::test_target_is_the_share_rounded_up",),
@@ -223,7 +223,7 @@ MONEY = (
     Sabotage(
         "credits wait for the clock that gave them",
         "P47",
-        "billing_service.domain.granting:new_lot",
+        "billing_service.domain.ledger.granting:new_lot",
         "AT_ONCE_US",
         "now_us",
         (f"{SEED}[29]",),
@@ -231,7 +231,7 @@ MONEY = (
     Sabotage(
         "an old update of a refund counts",
         "P30b",
-        "billing_service.commands.refund_update:apply_refund_update",
+        "billing_service.commands.sales.refund_update:apply_refund_update",
         "update.status.rank > refund.status.rank",
         "update.status.rank >= 0",
         ("end_to_end/test_event_orders.py::test_a_refund_of_ours_ends_as_stripe_says_whatever_the_order[sqlite-failed-end1]",),

@@ -2,9 +2,9 @@
 
 from sabotage import Sabotage, TextSabotage
 
-GET_PURCHASE = "billing_service.commands.get_purchase"
-REFUND_NEWS = "billing_service.commands.refund_update"
-REFUND_ROWS = "billing_service.storage.refund_rows"
+GET_PURCHASE = "billing_service.commands.sales.get_purchase"
+REFUND_NEWS = "billing_service.commands.sales.refund_update"
+REFUND_ROWS = "billing_service.storage.rows.refunds"
 MIGRATION = "billing_service/storage/migrations/sql/0002_real_ground.sqlite.sql"
 LISTED = "end_to_end/test_refunds_listed.py"
 
@@ -66,7 +66,7 @@ OPERATORS = (
     Sabotage(
         "a key that Stripe refuses is told as an outage",
         "P48",
-        "billing_service.commands.customers:stripe_failed",
+        "billing_service.commands.accounts.customers:stripe_failed",
         "stripe_key_refused() if isinstance(unavailable, ProviderKeyRefused) else stripe_unavailable()",
         "stripe_unavailable()",
         ("end_to_end/test_stripe_is_down.py::test_a_key_that_stripe_refuses_is_said_and_all_goes_on_once_it_is_mended[sqlite-forbidden]",),

@@ -113,7 +113,7 @@ OWNERS = (
     Sabotage(
         "a refund is the one whose id it names",
         "P49",
-        "billing_service.commands.refund_update:_find",
+        "billing_service.commands.sales.refund_update:_find",
         "update.is_ours or not carries_mark(deployment, refund)",
         "True",
         (f"{BEFORE_MARKS}::test_a_stranger_s_refund_that_names_ours_is_another_one[sqlite]",),
@@ -121,7 +121,7 @@ OWNERS = (
     Sabotage(
         "a refund of an older program must have a mark",
         "P49",
-        "billing_service.commands.refund_update:_find",
+        "billing_service.commands.sales.refund_update:_find",
         "update.is_ours or not carries_mark(deployment, refund)",
         "update.is_ours",
         (f"{BEFORE_MARKS}::test_a_refund_that_was_under_way_at_the_upgrade_is_one_refund[sqlite]",),
@@ -137,7 +137,7 @@ OWNERS = (
     Sabotage(
         "a wait for a payment leaves a row",
         "P49",
-        "billing_service.storage.purchase_rows:await_reference",
+        "billing_service.storage.rows.purchases:await_reference",
         ("if (yield RELEASE_REFERENCE(reference)) == 1:\n    return None"),
         "",
         (f"{STRANGERS}::test_a_refund_of_nobody_s_payment_waits_and_leaves_only_the_event[sqlite]",),
@@ -145,7 +145,7 @@ OWNERS = (
     Sabotage(
         "who binds a payment does not wait for those that wait for it",
         "P49",
-        "billing_service.storage.purchase_rows:await_reference",
+        "billing_service.storage.rows.purchases:await_reference",
         ('yield CLAIM_REFERENCE(reference, "", "")\nif (yield RELEASE_REFERENCE(reference)) == 1:\n    return None'),
         "",
         ("storage/test_awaited_references.py::test_whoever_binds_waits_for_an_event_that_is_about_to_wait",),
@@ -153,7 +153,7 @@ OWNERS = (
     Sabotage(
         "a renewed deployment keeps its key",
         "P49",
-        "billing_service.storage.deployment_rows:RENEW",
+        "billing_service.storage.rows.deployment:RENEW",
         (
             "update(deployment).where(_ONLY).values(deployment_id=bindparam('deployment_id'), "
             "mark_key=bindparam('mark_key'), create_time_us=bindparam('create_time_us'))"
@@ -164,7 +164,7 @@ OWNERS = (
     Sabotage(
         "the mode is not compared",
         "P51",
-        "billing_service.commands.deployment:ensure_deployment",
+        "billing_service.commands.access.deployment:ensure_deployment",
         "found.mode is not new.mode",
         "False",
         STARTS,
@@ -172,7 +172,7 @@ OWNERS = (
     Sabotage(
         "the checkouts of an older ledger prove nothing",
         "P51",
-        "billing_service.commands.deployment:_claim",
+        "billing_service.commands.access.deployment:_claim",
         "new.mode not in possible",
         "False",
         STARTS,

@@ -75,7 +75,7 @@ PROOF = (
     Sabotage(
         "PostgreSQL ends a search as it ends a call",
         "P40",
-        "billing_service.storage.postgres:PostgresStore._execute",
+        "billing_service.storage.postgres.store:PostgresStore._execute",
         "statement.searches",
         "statement.searches and arguments",
         ("storage/test_postgres_store.py::test_a_search_takes_the_time_that_it_takes",),
@@ -83,7 +83,7 @@ PROOF = (
     Sabotage(
         "a key is looked for in every account",
         "P24",
-        "billing_service.storage.key_rows:found_keys_sqlite.which",
+        "billing_service.storage.rows.keys:found_keys_sqlite.which",
         ("and_(keys.c.idempotency_key == named.c.value, keys.c.account_id == beside(NAMES[0]), keys.c.scope == beside(NAMES[2]))"),
         "and_(keys.c.idempotency_key == named.c.value, keys.c.scope == beside(NAMES[2]))",
         ("storage/test_statement_plans.py::test_a_key_is_looked_up_by_all_that_makes_it_one_on_sqlite",),
@@ -91,7 +91,7 @@ PROOF = (
     Sabotage(
         "connections to a server that vanished are tried one by one",
         "P21",
-        "billing_service.storage.postgres_connections:Connections._distrust_all",
+        "billing_service.storage.postgres.connections:Connections._distrust_all",
         "await self._pool.expire_connections()",
         "",
         ("storage/test_postgres_connections.py::test_when_one_gets_no_answer_none_is_asked_that_is_as_old",),
@@ -99,7 +99,7 @@ PROOF = (
     Sabotage(
         "the sweep looks through all open lots",
         "P24",
-        "billing_service.storage.expiry_rows:_EXPIRED_LOTS",
+        "billing_service.storage.rows.expiry:_EXPIRED_LOTS",
         (
             "select(lots.c.account_id).where(lots.c.is_open == literal_column('1'), "
             "lots.c.expire_time_us.is_not(None), lots.c.expire_time_us <= "

@@ -3,7 +3,7 @@
 from sabotage import Sabotage
 
 CHECKOUTS = "billing_service.stripe_events.checkouts"
-CREATE = "billing_service.commands.create_purchase"
+CREATE = "billing_service.commands.sales.create_purchase"
 TERMS = "end_to_end/test_terms_of_a_sale.py"
 CURRENCIES = "end_to_end/test_other_currencies.py"
 UPDATES = "end_to_end/test_account_updates.py"
@@ -94,7 +94,7 @@ SALES = (
     Sabotage(
         "quotes of refunds are not rounded to the step",
         "P4",
-        "billing_service.commands.refund:_quote.whole_minor",
+        "billing_service.commands.sales.refund:_quote.whole_minor",
         "round_down_to_step(quote.refundable_minor, purchase.currency)",
         "quote.refundable_minor",
         (f"{CURRENCIES}::test_refunds_go_in_the_currencys_steps[sqlite-kwd-3070-10-333-2040]",),
@@ -102,7 +102,7 @@ SALES = (
     Sabotage(
         "steps are rounded up",
         "P4",
-        "billing_service.domain.currencies:round_down_to_step",
+        "billing_service.domain.catalogue.currencies:round_down_to_step",
         "amount_minor - amount_minor % amount_step_minor(currency)",
         "amount_minor + -amount_minor % amount_step_minor(currency)",
         ("domain/test_currencies.py::test_rounding_goes_down_to_the_next_step_and_no_further",),
@@ -110,7 +110,7 @@ SALES = (
     Sabotage(
         "an amount off the step reaches Stripe",
         "P3",
-        "billing_service.commands.refund:_begin",
+        "billing_service.commands.sales.refund:_begin",
         'require_step("amount_minor", command.amount_minor, purchase.currency)',
         "pass",
         (f"{CURRENCIES}::test_refunds_go_in_the_currencys_steps[sqlite-kwd-3070-10-333-2040]",),
@@ -118,7 +118,7 @@ SALES = (
     Sabotage(
         "amounts in dollars count in every currency",
         "P30b",
-        "billing_service.domain.stated_amounts:StatedAmounts.custom_amounts",
+        "billing_service.domain.catalogue.stated_amounts:StatedAmounts.custom_amounts",
         "currency != self.currency or least is None or most is None or rate is None",
         "least is None or most is None or rate is None",
         ("domain/test_stated_amounts.py::test_what_is_on",),
@@ -126,7 +126,7 @@ SALES = (
     Sabotage(
         "the least purchase of a referral counts in every currency",
         "P6",
-        "billing_service.domain.stated_amounts:StatedAmounts.referral_minimum",
+        "billing_service.domain.catalogue.stated_amounts:StatedAmounts.referral_minimum",
         ("if currency != self.currency:\n    return None"),
         "",
         ("domain/test_stated_amounts.py::test_what_is_on",),
@@ -150,7 +150,7 @@ SALES = (
     Sabotage(
         "a customer that is behind is told no more",
         "P13",
-        "billing_service.commands.customers:ensure_customer",
+        "billing_service.commands.accounts.customers:ensure_customer",
         "await _send_contact(environment, profile)",
         "",
         (f"{UPDATES}::test_the_next_purchase_tells_stripe_again[sqlite]",),
@@ -158,7 +158,7 @@ SALES = (
     Sabotage(
         "one key for two addresses of a customer to make",
         "P12",
-        "billing_service.commands.customers:_said",
+        "billing_service.commands.accounts.customers:_said",
         "hashlib.blake2b(said.encode(), digest_size=8).hexdigest()",
         "str(len(said) - len(said))",
         ("simulation/test_customers_keep_up.py::test_customers_keep_up[sqlite]",),
@@ -166,7 +166,7 @@ SALES = (
     Sabotage(
         "an address that was replaced stays at Stripe",
         "P46",
-        "billing_service.commands.customers:_send_contact",
+        "billing_service.commands.accounts.customers:_send_contact",
         ('if refused.code == "email_invalid":\n    await _withdraw_address(environment, profile)'),
         "",
         (f"{UPDATES}::test_an_address_that_stripe_refuses_leaves_none_there_and_stops_no_purchase[sqlite]",),
@@ -174,7 +174,7 @@ SALES = (
     Sabotage(
         "an update of an account clears what it does not name",
         "P14",
-        "billing_service.commands.update_account:_change",
+        "billing_service.commands.accounts.update_account:_change",
         "profile.metadata if command.metadata is None else command.metadata",
         'command.metadata or ""',
         (f"{UPDATES}::test_what_is_sent_is_changed_and_nothing_else[sqlite-fields0-expected0]",),
@@ -182,7 +182,7 @@ SALES = (
     Sabotage(
         "referrals decided by today's programme",
         "P6",
-        "billing_service.commands.completion:_complete",
+        "billing_service.commands.sales.completion:_complete",
         "terms_of(unit.environment, purchase).referral",
         "unit.environment.referrals",
         (f"{TERMS}::test_a_referral_is_decided_by_the_terms_of_its_purchase[sqlite-opened_with0-paid_with0-3-5-0]",),

@@ -2,12 +2,12 @@
 
 from sabotage import Sabotage, TextSabotage
 
-SQLITE = "billing_service.storage.sqlite"
-SQLITE_STORE = "billing_service.storage.sqlite_store"
-POSTGRES = "billing_service.storage.postgres"
-POSTGRES_SESSION = "billing_service.storage.postgres_session"
-LEDGER_ROWS = "billing_service.storage.ledger_rows"
-BATCH_ROWS = "billing_service.storage.batch_rows"
+SQLITE = "billing_service.storage.sqlite.connections"
+SQLITE_STORE = "billing_service.storage.sqlite.store"
+POSTGRES = "billing_service.storage.postgres.store"
+POSTGRES_SESSION = "billing_service.storage.postgres.session"
+LEDGER_ROWS = "billing_service.storage.rows.ledger"
+BATCH_ROWS = "billing_service.storage.rows.batches"
 SCHEMA = "billing_service/storage/migrations/sql/0001_initial"
 UNITS = "storage/test_store_units.py"
 ENDINGS = "storage/test_store_endings.py"
@@ -227,7 +227,7 @@ STORAGE = (
     Sabotage(
         "a second process may have the file",
         "P25",
-        "billing_service.storage.file_lock:FileLock.__init__",
+        "billing_service.storage.sqlite.file_lock:FileLock.__init__",
         "fcntl.LOCK_EX",
         "fcntl.LOCK_SH",
         ("crash/test_storage_faults.py::test_a_second_process_on_the_same_file_does_not_start",),

@@ -5,7 +5,7 @@ from sabotage import Sabotage
 SIGNATURE = "billing_client.stripe_signature"
 CHECKOUTS = "billing_service.stripe_events.checkouts"
 INBOX = "billing_service.stripe_events.inbox"
-PURCHASES = "billing_service.domain.purchases"
+PURCHASES = "billing_service.domain.sales.purchases"
 DELIVERY = "webhook_gateway.delivery"
 SIGNED = "clients/test_stripe_signature.py"
 DELIVERIES = "gateway/test_gateway_deliveries.py"

@@ -153,7 +153,7 @@ WATCH = (
     Sabotage(
         "the journal is never checkpointed",
         "P24",
-        "billing_service.storage.sqlite:_WRITER_PRAGMAS",
+        "billing_service.storage.sqlite.connections:_WRITER_PRAGMAS",
         'f"PRAGMA wal_autocheckpoint={AUTOCHECKPOINT_PAGES}"',
         'f"PRAGMA wal_autocheckpoint={0 * AUTOCHECKPOINT_PAGES}"',
         ("storage/test_sqlite_store.py::test_only_the_writer_writes_and_checkpoints",),
@@ -161,7 +161,7 @@ WATCH = (
     Sabotage(
         "reads that overlap keep the journal for ever",
         "P24",
-        "billing_service.storage.sqlite_store:SqliteStore._shorten_journal",
+        "billing_service.storage.sqlite.store:SqliteStore._shorten_journal",
         "len(self._all_readers)",
         "len(self._all_readers) - 1",
         ("storage/test_sqlite_wal.py::test_reads_wait_until_a_long_wal_can_begin_anew",),

@@ -21,8 +21,8 @@ from service_process import running_process, service_settings
 from stack import PEPPER, STRIPE_KEY, WEBHOOK_SECRET, Stack
 
 from billing_service.clock import system_clock_us
-from billing_service.commands.api_keys import create_key_directly
-from billing_service.domain.api_keys import Scope
+from billing_service.commands.access.api_keys import create_key_directly
+from billing_service.domain.access.api_keys import Scope
 from billing_service.sandbox.config import SandboxConfig
 from billing_service.sandbox.run import serve_sandbox
 

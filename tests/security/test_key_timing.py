@@ -11,7 +11,7 @@ import pytest
 from every_rpc import call, valid_request
 from test_scope_matrix import keyed_service, spliced
 
-from billing_service.domain.api_keys import ENTROPY_BYTES, make_key
+from billing_service.domain.access.api_keys import ENTROPY_BYTES, make_key
 
 LONG = os.environ.get("BILLING_LONG_TESTS") == "1"
 SAMPLES = 4_000

@@ -13,11 +13,11 @@ from stack import PEPPER, environment
 from billing_service.api.identity import CACHE_S
 from billing_service.bootstrap import open_service
 from billing_service.clock import system_clock_us
-from billing_service.commands.api_keys import create_key_directly
-from billing_service.domain import api_keys
-from billing_service.domain.api_keys import ENTROPY_BYTES, Scope, make_key
+from billing_service.commands.access.api_keys import create_key_directly
+from billing_service.domain.access import api_keys
+from billing_service.domain.access.api_keys import ENTROPY_BYTES, Scope, make_key
 from billing_service.settings import load_settings
-from billing_service.storage.access_rows import API_KEYS, read_key
+from billing_service.storage.rows.access import API_KEYS, read_key
 
 PEPPER_BYTES = PEPPER.encode()
 REVOKED_WITHIN_S = 2 * CACHE_S

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from billing_service.domain.api_keys import Scope
-from billing_service.domain.catalog import CustomAmounts
+from billing_service.domain.access.api_keys import Scope
+from billing_service.domain.catalogue.packages import CustomAmounts
 from billing_service.settings import SettingsInvalid, load_settings
 from billing_service.settings.loading import hints
 from billing_service.settings.model import known_names

@@ -10,7 +10,8 @@ from unittest.mock import patch
 
 from structlog.testing import capture_logs
 
-from billing_service.api import call_log, pipeline, streaming
+from billing_service.api import call_log, pipeline
+from billing_service.api.streams import streaming
 from billing_service.ledger import writer
 from billing_service.storage import store
 from billing_service.storage.migrate import migrate_now

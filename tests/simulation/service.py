@@ -7,22 +7,22 @@ import structlog
 from prepaid.billing.v1 import billing_pb2
 from prometheus_client import CollectorRegistry
 
-from billing_service.api.admin import Administration
 from billing_service.api.admission import Admission
 from billing_service.api.deadlines import OverdueCalls
-from billing_service.api.many_deductions import ManyDeductions
 from billing_service.api.metrics import CallMetrics
 from billing_service.api.pipeline import Edge
-from billing_service.api.selling import Selling
-from billing_service.api.spending import Spending
-from billing_service.api.streaming import build_stream_handler
-from billing_service.api.stripe_events import StripeEvents
+from billing_service.api.servicers.admin import Administration
+from billing_service.api.servicers.many_deductions import ManyDeductions
+from billing_service.api.servicers.sales import Selling
+from billing_service.api.servicers.spending import Spending
+from billing_service.api.servicers.stripe_events import StripeEvents
+from billing_service.api.streams.streaming import build_stream_handler
 from billing_service.clock import TimeOrderedIds
 from billing_service.commands.environment import Environment, PurchaseTerms
-from billing_service.domain.api_keys import Scope
-from billing_service.domain.catalog import CustomAmounts, Package, catalog_of
+from billing_service.domain.access.api_keys import Scope
+from billing_service.domain.catalogue.packages import CustomAmounts, Package, catalog_of
 from billing_service.domain.deployment import Deployment, Mode
-from billing_service.domain.referrals import ReferralPolicy
+from billing_service.domain.promotions.referrals import ReferralPolicy
 from billing_service.domain.spending.deductions import SpendingTerms
 from billing_service.jobs.expiry import sweep_expired
 from billing_service.ledger.reader import BalanceReader

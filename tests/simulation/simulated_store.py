@@ -9,9 +9,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from billing_service.domain.refusals import storage_unavailable
-from billing_service.storage.sqlite import _PRAGMAS, _READER_PRAGMAS, _WRITER_PRAGMAS
-from billing_service.storage.sqlite_statements import SqliteStatements
-from billing_service.storage.sqlite_store import SqliteStore
+from billing_service.storage.sqlite.connections import _PRAGMAS, _READER_PRAGMAS, _WRITER_PRAGMAS
+from billing_service.storage.sqlite.statements import SqliteStatements
+from billing_service.storage.sqlite.store import SqliteStore
 from billing_service.storage.store import ConflictError
 
 STATEMENTS_TO_FAULT_MAX = 14

@@ -11,13 +11,13 @@ import pytest
 from doubles import DEPLOYMENT, FakeClock
 from prepaid.billing.v1 import accounts_pb2, purchases_pb2
 
-from billing_service.api.selling import Selling
+from billing_service.api.servicers.sales import Selling
 from billing_service.clock import TimeOrderedIds
 from billing_service.commands.environment import Environment
-from billing_service.domain.referrals import ReferralPolicy
+from billing_service.domain.promotions.referrals import ReferralPolicy
 from billing_service.domain.refusals import Failure
 from billing_service.payments.port import CONTACT_VERSION_FIELD, ProviderRefused, ProviderUnavailable
-from billing_service.storage.profile_rows import read_profile
+from billing_service.storage.rows.profiles import read_profile
 from billing_service.stripe_events.inbox import process_event
 from tests.simulation.service import CATALOG, TERMS, WEBHOOK_SECRET
 from tests.simulation.simulated_stripe import SimulatedStripe

@@ -4,7 +4,7 @@ import pytest
 from postgres_programs import PASSWORD
 
 from billing_service.storage.database_url import parse_database_url
-from billing_service.storage.postgres_connect import CannotConnectError, connect
+from billing_service.storage.postgres.connect import CannotConnectError, connect
 
 
 async def look(url, question="SELECT 1"):

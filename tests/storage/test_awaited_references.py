@@ -5,8 +5,8 @@ import asyncio
 import pytest
 from databases import connect_to
 
-from billing_service.storage.event_rows import EventStatus, claim_event, close_event, waiting_events
-from billing_service.storage.purchase_rows import CLAIM_REFERENCE, await_reference, claim_reference, find_purchase
+from billing_service.storage.rows.events import EventStatus, claim_event, close_event, waiting_events
+from billing_service.storage.rows.purchases import CLAIM_REFERENCE, await_reference, claim_reference, find_purchase
 from billing_service.storage.statements import Kind, compile_statement, postgresql_dialect
 
 BOUND = ("ada", "pur_1")

@@ -10,10 +10,10 @@ from ledger_setup import lock_of_another_program, open_account
 from raw_units import outside
 
 from billing_service.domain.refusals import Failure, Reason
-from billing_service.storage.key_rows import INSERT as INSERT_KEYS
-from billing_service.storage.ledger_rows import LOCK_UNCHANGED_ACCOUNTS, UPDATE_ACCOUNTS
-from billing_service.storage.postgres_session import LOCK_TIMEOUT_MS
-from billing_service.storage.sqlite_statements import ROWS_MAX, SqliteStatements
+from billing_service.storage.postgres.session import LOCK_TIMEOUT_MS
+from billing_service.storage.rows.keys import INSERT as INSERT_KEYS
+from billing_service.storage.rows.ledger import LOCK_UNCHANGED_ACCOUNTS, UPDATE_ACCOUNTS
+from billing_service.storage.sqlite.statements import ROWS_MAX, SqliteStatements
 from billing_service.storage.statements import ConditionalWrite, Together
 from billing_service.storage.store import ATTEMPTS_MAX
 

@@ -10,8 +10,8 @@ from patience import PATIENCE_S
 from raw_units import outside, read_unit, write_unit
 
 from billing_service.domain.refusals import Failure, Reason
-from billing_service.storage.key_rows import INSERT as INSERT_KEYS
-from billing_service.storage.ledger_rows import LOCK_UNCHANGED_ACCOUNTS, UPDATE_ACCOUNTS, UPDATE_LOTS, UPDATE_LOTS_AND_OPEN_FLAG
+from billing_service.storage.rows.keys import INSERT as INSERT_KEYS
+from billing_service.storage.rows.ledger import LOCK_UNCHANGED_ACCOUNTS, UPDATE_ACCOUNTS, UPDATE_LOTS, UPDATE_LOTS_AND_OPEN_FLAG
 from billing_service.storage.statements import ConditionalWrite
 
 STATE = "SELECT (SELECT sum(version) FROM accounts), (SELECT count(*) FROM idempotency_keys)"

@@ -5,9 +5,9 @@ import pytest
 from ledger_setup import deduction, give, open_account
 from raw_units import CONSTRAINT_ERRORS, outside
 
-from billing_service.domain.account import Account, Posting
-from billing_service.domain.amounts import BALANCE_MAX
-from billing_service.domain.entries import Draw, Entry
+from billing_service.domain.ledger.account import Account, Posting
+from billing_service.domain.ledger.amounts import BALANCE_MAX
+from billing_service.domain.ledger.entries import Draw, Entry
 from billing_service.ledger.writer import LedgerWriter
 
 STATE = (

@@ -12,8 +12,8 @@ from tls_relay import closing_port, silent_port
 
 from billing_service.storage.database_url import parse_database_url
 from billing_service.storage.migrate import check_schema, migrate
-from billing_service.storage.postgres import open_postgres
-from billing_service.storage.postgres_connect import CannotConnectError, connect
+from billing_service.storage.postgres.connect import CannotConnectError, connect
+from billing_service.storage.postgres.store import open_postgres
 
 pytestmark = [
     pytest.mark.usefixtures("bare_machine"),

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing_service.storage.database_url import DatabaseUrlInvalid, SqliteFile, parse_database_url
-from billing_service.storage.postgres_server import Address, PostgresServer
+from billing_service.storage.postgres.server import Address, PostgresServer
 
 CANARY = "canary4242"
 U = f"postgresql://u:{CANARY}@"

@@ -22,7 +22,7 @@ from sqlalchemy.pool import NullPool
 
 from billing_service.storage.database_url import SqliteFile, parse_database_url
 from billing_service.storage.migrate import SchemaOutdatedError, check_schema, migrate
-from billing_service.storage.postgres_connect import connect
+from billing_service.storage.postgres.connect import connect
 from billing_service.storage.schema import APPEND_ONLY, metadata
 
 MIGRATE = "import sys; from billing_service.storage.migrate import migrate_now; migrate_now(sys.argv[1])"

@@ -11,13 +11,13 @@ from raw_units import read_unit
 
 from billing_service.domain.refusals import Failure
 from billing_service.domain.spending.deductions import DeductionMode, deduct
-from billing_service.storage import postgres_session
 from billing_service.storage.database_url import parse_database_url
-from billing_service.storage.ledger_rows import lock_accounts, write_accounts
 from billing_service.storage.migrate import check_schema, migrate
-from billing_service.storage.postgres import open_postgres
-from billing_service.storage.postgres_connect import CannotConnectError, connect
-from billing_service.storage.postgres_session import LIMITS, PLANNING, confirm, set_limits
+from billing_service.storage.postgres import session as postgres_session
+from billing_service.storage.postgres.connect import CannotConnectError, connect
+from billing_service.storage.postgres.session import LIMITS, PLANNING, confirm, set_limits
+from billing_service.storage.postgres.store import open_postgres
+from billing_service.storage.rows.ledger import lock_accounts, write_accounts
 
 TRANSACTIONS = "a pooler hands each transaction to another session (pool_mode=transaction): the ledger needs sessions"
 

@@ -11,12 +11,13 @@ from patience import PATIENCE_S
 from raw_units import read_unit
 
 from billing_service.domain.refusals import Reason, Refusal
-from billing_service.storage import batch_rows, ledger_rows
-from billing_service.storage import postgres as postgres_store
-from billing_service.storage.postgres import open_postgres
-from billing_service.storage.postgres_connect import connect
-from billing_service.storage.postgres_connections import PLANS_KEPT_S, Connections, _is_gone
-from billing_service.storage.postgres_session import PLANNING
+from billing_service.storage.postgres import store as postgres_store
+from billing_service.storage.postgres.connect import connect
+from billing_service.storage.postgres.connections import PLANS_KEPT_S, Connections, _is_gone
+from billing_service.storage.postgres.session import PLANNING
+from billing_service.storage.postgres.store import open_postgres
+from billing_service.storage.rows import batches as batch_rows
+from billing_service.storage.rows import ledger as ledger_rows
 from billing_service.storage.statements import compile_statement, postgresql_dialect
 from billing_service.storage.store import StaleError
 

@@ -14,11 +14,11 @@ from billing_service.domain.refusals import Failure, Reason
 from billing_service.domain.spending.deductions import DeductionMode, deduct
 from billing_service.integrity.verify import verify_ledger
 from billing_service.storage.database_url import parse_database_url
-from billing_service.storage.ledger_rows import lock_accounts, write_accounts
 from billing_service.storage.migrate import check_schema, migrate
-from billing_service.storage.postgres import open_postgres
-from billing_service.storage.postgres_connect import CannotConnectError
-from billing_service.storage.postgres_rights import SERVING
+from billing_service.storage.postgres.connect import CannotConnectError
+from billing_service.storage.postgres.rights import SERVING
+from billing_service.storage.postgres.store import open_postgres
+from billing_service.storage.rows.ledger import lock_accounts, write_accounts
 
 RIGHTS = [(table, right) for table, rights in SERVING.items() for right in rights]
 

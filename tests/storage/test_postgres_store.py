@@ -13,12 +13,12 @@ from sqlalchemy import text
 
 from billing_service.domain.refusals import Failure, Reason
 from billing_service.domain.spending.deductions import DeductionMode, deduct
-from billing_service.storage import postgres as postgres_store
-from billing_service.storage import postgres_session
 from billing_service.storage.database_url import parse_database_url
-from billing_service.storage.ledger_rows import lock_accounts, write_accounts
-from billing_service.storage.postgres import open_postgres
-from billing_service.storage.postgres_connect import CannotConnectError
+from billing_service.storage.postgres import session as postgres_session
+from billing_service.storage.postgres import store as postgres_store
+from billing_service.storage.postgres.connect import CannotConnectError
+from billing_service.storage.postgres.store import open_postgres
+from billing_service.storage.rows.ledger import lock_accounts, write_accounts
 from billing_service.storage.statements import reading, searching, writing
 
 

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from billing_service import storage
-from billing_service.storage.postgres_rights import READING, SERVING
+from billing_service.storage.postgres.rights import READING, SERVING
 from billing_service.storage.schema import APPEND_ONLY, metadata
 from billing_service.storage.statements import Statement, compile_statement, postgresql_dialect
 

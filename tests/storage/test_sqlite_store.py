@@ -11,16 +11,16 @@ from databases import run_apart
 from raw_units import outside, read_unit, write_unit
 
 from billing_service.domain.refusals import Failure, Reason
-from billing_service.storage import sqlite as sqlite_store
-from billing_service.storage import sqlite_store as store_module
-from billing_service.storage.file_lock import DatabaseInUseError
 from billing_service.storage.migrate import migrate
-from billing_service.storage.sqlite import open_sqlite
-from billing_service.storage.sqlite_versions import SqliteUnsuitableError, affected, check, say_guard
+from billing_service.storage.sqlite import connections as sqlite_store
+from billing_service.storage.sqlite import store as store_module
+from billing_service.storage.sqlite.connections import open_sqlite
+from billing_service.storage.sqlite.file_lock import DatabaseInUseError
+from billing_service.storage.sqlite.versions import SqliteUnsuitableError, affected, check, say_guard
 
 HOLDER = """
 import asyncio, pathlib, sys
-from billing_service.storage.sqlite import open_sqlite
+from billing_service.storage.sqlite.connections import open_sqlite
 async def hold():
     store = await open_sqlite(pathlib.Path(sys.argv[1]))
     print("open", flush=True)

@@ -12,10 +12,11 @@ from raw_units import write_unit
 from billing_service.clock import TimeOrderedIds, system_clock_us
 from billing_service.domain.refusals import storage_unavailable
 from billing_service.ledger.writer import LedgerWriter
-from billing_service.storage import sqlite_store, wal
-from billing_service.storage.history_rows import newest_transaction, read_history
-from billing_service.storage.sqlite import WAL_BYTES_KEPT
-from billing_service.storage.wal import wal_bytes
+from billing_service.storage.rows.history import newest_transaction, read_history
+from billing_service.storage.sqlite import store as sqlite_store
+from billing_service.storage.sqlite import wal
+from billing_service.storage.sqlite.connections import WAL_BYTES_KEPT
+from billing_service.storage.sqlite.wal import wal_bytes
 
 WRITES = 100_000 if os.environ.get("BILLING_LONG_TESTS") == "1" else 10_000
 WRITERS, READERS, ACCOUNTS = 16, 8, 100

@@ -9,21 +9,21 @@ from contextlib import closing
 import pytest
 from databases import connect_to
 
-from billing_service import storage
-from billing_service.storage.postgres_session import PLANNING
+from billing_service.storage import rows
+from billing_service.storage.postgres.session import PLANNING
 from billing_service.storage.statements import Statement, compile_statement, postgresql_dialect, sqlite_dialect
 
 FEW_ROWS = {"api_keys", "ix_api_keys_caller"}
 """There is a limit to them."""
-POSTGRES_ALONE = {"ledger_rows.LOCK_UNCHANGED_ACCOUNTS"}
-UNPLANNED = {"access_rows.LOCK_KEYS"}
+POSTGRES_ALONE = {"ledger.LOCK_UNCHANGED_ACCOUNTS"}
+UNPLANNED = {"access.LOCK_KEYS"}
 """It locks a table."""
 FILTERED = {
-    "event_rows.LIST_OF_STATUS": "status",
-    "access_rows.LIST_AUDIT_OF_ACCOUNT": "account_id",
-    "purchase_rows.LIST_PURCHASES": "account_id",
-    "refund_rows.LIST_REFUNDS": "account_id",
-    "refund_rows.LIST_REFUNDS_OF_PURCHASE": "account_id",
+    "events.LIST_OF_STATUS": "status",
+    "access.LIST_AUDIT_OF_ACCOUNT": "account_id",
+    "purchases.LIST_PURCHASES": "account_id",
+    "refunds.LIST_REFUNDS": "account_id",
+    "refunds.LIST_REFUNDS_OF_PURCHASE": "account_id",
 }
 """Pages of what has something in common: whatever has not must not be looked at, there may be a million times as many."""
 MANY = """
@@ -34,7 +34,7 @@ ANALYZE accounts, lots
 
 
 def _statements():
-    modules = [importlib.import_module(each.name) for each in pkgutil.iter_modules(storage.__path__, f"{storage.__name__}.")]
+    modules = [importlib.import_module(each.name) for each in pkgutil.iter_modules(rows.__path__, f"{rows.__name__}.")]
     return {
         f"{module.__name__.rpartition('.')[2]}.{name}": each
         for module in modules
@@ -90,7 +90,7 @@ def test_all_that_is_stored_is_read_and_written_by_these():
     assert len(STATEMENTS) > 60
     assert {*POSTGRES_ALONE, *UNPLANNED, *FILTERED} <= STATEMENTS.keys()
     assert {name for name, each in STATEMENTS.items() if each.searches} == {
-        f"verify_rows.{name}" for name in ("COUNTS", "TOTAL", "MISCOUNTED", "LOOSE_ENTRIES", "LOOSE_LOTS")
+        f"verification.{name}" for name in ("COUNTS", "TOTAL", "MISCOUNTED", "LOOSE_ENTRIES", "LOOSE_LOTS")
     }, "searches are for verification: they take as long as they take, and no call waits for one"
 
 
@@ -106,7 +106,7 @@ def test_a_filter_is_a_key_on_sqlite(sqlite_template, name):
     assert f"({FILTERED[name]}=?" in step
 
 
-@pytest.mark.parametrize("name", ["key_rows.FIND", "batch_rows.READ_BATCH", "batch_rows.LOCK_BATCH"])
+@pytest.mark.parametrize("name", ["keys.FIND", "batches.READ_BATCH", "batches.LOCK_BATCH"])
 def test_a_key_is_looked_up_by_all_that_makes_it_one_on_sqlite(sqlite_template, name):
     """Where callers number their keys, as many accounts have a `1` as there are accounts."""
     (step,) = [step for step in plan_of_sqlite(sqlite_template, STATEMENTS[name]) if "idempotency_keys" in step]

@@ -7,7 +7,7 @@ import pytest
 from ledger_setup import open_account
 from raw_units import CONSTRAINT_ERRORS, outside, read_unit, write_unit
 
-from billing_service.domain.amounts import BALANCE_MAX
+from billing_service.domain.ledger.amounts import BALANCE_MAX
 from billing_service.storage.schema import APPEND_ONLY
 
 DEFAULTS = {

@@ -8,8 +8,8 @@ from doubles import START_US
 from ledger_setup import lock_of_another_program
 
 from billing_service.domain.refusals import Failure, Reason
-from billing_service.storage import sqlite_store
-from billing_service.storage.ledger_rows import INSERT_ACCOUNT, lock_accounts
+from billing_service.storage.rows.ledger import INSERT_ACCOUNT, lock_accounts
+from billing_service.storage.sqlite import store as sqlite_store
 from billing_service.storage.store import WAITS_MAX, ConflictError
 
 

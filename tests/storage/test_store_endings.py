@@ -13,7 +13,7 @@ from patience import PATIENCE_S
 from raw_units import outside, read_unit, write_unit
 
 from billing_service.domain.refusals import Failure, Reason
-from billing_service.storage import sqlite_store
+from billing_service.storage.sqlite import store as sqlite_store
 
 LENGTHEN = "UPDATE profiles SET name = name || 'x' WHERE account_id = 'acme'"
 NAMES = "SELECT name FROM profiles"

@@ -7,9 +7,9 @@ import pytest
 from ledger_setup import open_account
 from raw_units import outside, read_unit
 
-from billing_service.storage.key_rows import answer_key, find_keys, free_key, insert_keys
-from billing_service.storage.ledger_rows import INSERT_ACCOUNT, LostUpdateError, lock_accounts, read_accounts
 from billing_service.storage.migrations.versions.m0001_initial import keeps_ranges
+from billing_service.storage.rows.keys import answer_key, find_keys, free_key, insert_keys
+from billing_service.storage.rows.ledger import INSERT_ACCOUNT, LostUpdateError, lock_accounts, read_accounts
 from billing_service.storage.schema import TIME_LED_KEYS, Id, metadata
 
 NFC = unicodedata.normalize("NFC", "Ame\u0301lie")

@@ -13,10 +13,10 @@ from prepaid.billing.v1 import purchases_pb2
 
 from billing_service.domain.deployment import MARK_FIELD, MarkKind
 from billing_service.payments.port import ProviderCustomer, ProviderRefund
-from billing_service.storage.event_rows import EventStatus, list_events
-from billing_service.storage.ledger_rows import fetch_lots, read_accounts
-from billing_service.storage.profile_rows import PROFILES, ensure_account, read_profile
-from billing_service.storage.purchase_rows import PURCHASES, claim_reference, read_purchase, refunds_of
+from billing_service.storage.rows.events import EventStatus, list_events
+from billing_service.storage.rows.ledger import fetch_lots, read_accounts
+from billing_service.storage.rows.profiles import PROFILES, ensure_account, read_profile
+from billing_service.storage.rows.purchases import PURCHASES, claim_reference, read_purchase, refunds_of
 from billing_service.stripe_events.inbox import process_event
 
 NOW_S = START_US // SECOND_US

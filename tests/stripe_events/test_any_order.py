@@ -6,8 +6,8 @@ from itertools import permutations
 import pytest
 from event_world import CREDITS, NOW_S, PRICE_MINOR
 
-from billing_service.commands.customers import link_customer
-from billing_service.domain.purchases import PurchaseStatus
+from billing_service.commands.accounts.customers import link_customer
+from billing_service.domain.sales.purchases import PurchaseStatus
 
 ORDERS_MAX = 60
 """Of one story. Up to 24 all are tried; of more a sample is drawn."""

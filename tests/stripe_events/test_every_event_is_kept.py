@@ -8,8 +8,8 @@ import pytest
 from event_world import CREDITS, NOW_S, PRICE_MINOR
 from stripe_values import API_VERSIONS, LONG, TEXTS, StripeValues
 
-from billing_service.domain.purchases import PurchaseStatus
-from billing_service.domain.reversals import target_credits
+from billing_service.domain.sales.purchases import PurchaseStatus
+from billing_service.domain.sales.reversals import target_credits
 from billing_service.stripe_events.facts import HANDLED_TYPES
 
 EVENTS = 10_000

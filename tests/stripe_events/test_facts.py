@@ -19,7 +19,7 @@ from event_objects import (
 )
 from stripe_members import whole
 
-from billing_service.domain.purchases import CheckoutReport, PurchaseUpdate
+from billing_service.domain.sales.purchases import CheckoutReport, PurchaseUpdate
 from billing_service.payments.port import ProviderRefund
 from billing_service.stripe_events.customer_facts import CustomerFact
 from billing_service.stripe_events.facts import (

@@ -7,7 +7,7 @@ from event_objects import ABSENT, REFUND, envelope, object_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from billing_service.domain.amounts import MONEY_MINOR_MAX
+from billing_service.domain.ledger.amounts import MONEY_MINOR_MAX
 from billing_service.stripe_events.facts import HANDLED_TYPES, parse_fact
 from billing_service.stripe_events.object_fields import FactInvalid
 

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from event_world import CREDITS, NOW_S, PRICE_MINOR
 
-from billing_service.domain.purchases import PurchaseStatus
+from billing_service.domain.sales.purchases import PurchaseStatus
 from billing_service.jobs import paid_purchases
 from billing_service.jobs.paid_purchases import PaidPurchases
 

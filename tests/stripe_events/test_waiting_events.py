@@ -7,9 +7,9 @@ import pytest
 from event_world import CREDITS, PRICE_MINOR
 from prepaid.billing.v1 import refunds_pb2
 
-from billing_service.domain.account import balance_limit_reached
-from billing_service.domain.purchases import PurchaseStatus
+from billing_service.domain.ledger.account import balance_limit_reached
 from billing_service.domain.refusals import Failure, storage_unavailable
+from billing_service.domain.sales.purchases import PurchaseStatus
 from billing_service.payments.port import ProviderKeyRefused, ProviderRefused, ProviderUnavailable
 from billing_service.stripe_events import payments
 from billing_service.stripe_events.facts import HANDLED_TYPES

@@ -113,7 +113,7 @@ async def test_an_event_that_is_kept_for_a_person_says_why_and_of_what(world, mo
         def refuse(*_args):
             raise Refusal(Reason.BALANCE_LIMIT_REACHED, "too much")
 
-        monkeypatch.setattr("billing_service.commands.completion.grant", lambda *_args, **_options: refuse())
+        monkeypatch.setattr("billing_service.commands.sales.completion.grant", lambda *_args, **_options: refuse())
         odd, note = world.event(PAID, page.session()), "BALANCE_LIMIT_REACHED: too much"
     assert await world.deliver(odd) == "QUARANTINED"
     assert note in world.did["note"]

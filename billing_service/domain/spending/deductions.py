@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from enum import IntEnum
 
-from billing_service.domain.account import Account, Ids, Posting
-from billing_service.domain.amounts import MICROCREDITS_PER_CREDIT
-from billing_service.domain.entries import Draw, Place, TransactionKind
+from billing_service.domain.ledger.account import Account, Ids, Posting
+from billing_service.domain.ledger.amounts import MICROCREDITS_PER_CREDIT
+from billing_service.domain.ledger.entries import Draw, Place, TransactionKind
 from billing_service.domain.refusals import Reason, Refusal
 
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
-from billing_service.domain.amounts import AMOUNT_MAX
 from billing_service.domain.catalogue.exact_decimals import PRICE_DECIMALS, decimal_text
 from billing_service.domain.catalogue.rate_cards import Column, Entry, Match, RateCard
 from billing_service.domain.catalogue.usage_kinds import THOUSANDTHS, Measure
+from billing_service.domain.ledger.amounts import AMOUNT_MAX
 from billing_service.domain.refusals import Reason, Refusal, invalid_field
 from billing_service.domain.spending.usage import Usage
 

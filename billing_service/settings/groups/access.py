@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 from pydantic import SecretStr
 
-from billing_service.domain.api_keys import Scope
+from billing_service.domain.access.api_keys import Scope
 from billing_service.settings.groups.setting import SettingsGroup, setting
 from billing_service.settings.values import StrongSecret, TlsCallers
 

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Column, Index, Table
 
-from billing_service.domain.amounts import BALANCE_MAX
+from billing_service.domain.ledger.amounts import BALANCE_MAX
 from billing_service.storage.schema.columns import Bytes, Number, check, id_column, metadata, number_column, text_column
 
 accounts = Table(

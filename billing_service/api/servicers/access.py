@@ -1,0 +1,93 @@
+"""AdminService, access: API keys and the audit log."""
+
+import re
+
+from prepaid.billing.v1 import api_keys_pb2, audit_pb2, scopes_pb2
+
+from billing_service.api import translate, validation
+from billing_service.api.page_tokens import decode_page_token, encode_page_token
+from billing_service.api.pipeline import Call
+from billing_service.api.requests import Replies, request_of
+from billing_service.commands.access.api_keys import CreateApiKey, all_keys, create_api_key, revoke_api_key
+from billing_service.commands.access.read import audit_records
+from billing_service.commands.environment import Environment
+from billing_service.domain.access.api_keys import Scope
+from billing_service.domain.refusals import invalid_field
+from billing_service.storage.rows.access import ApiKeyRow
+
+ID_MAX = 255
+_CALLER = re.compile(r"[a-z0-9._-]{1,64}", re.ASCII)
+_SCOPES: dict[int, Scope] = {number: Scope(name.removeprefix("SCOPE_").lower()) for name, number in scopes_pb2.Scope.items() if number}
+_NUMBERS = {name.removeprefix("SCOPE_").lower(): number for name, number in scopes_pb2.Scope.items()}
+_created = Replies(api_keys_pb2.CreateApiKeyResponse)
+_revoked = Replies(api_keys_pb2.RevokeApiKeyResponse)
+
+
+def _api_key(row: ApiKeyRow) -> api_keys_pb2.ApiKey:
+    return api_keys_pb2.ApiKey(
+        key_id=row.key_id,
+        caller=row.caller,
+        scopes=[_NUMBERS[word] for word in row.scopes.split()],
+        create_time=translate.timestamp(row.create_time_us),
+        expire_time=translate.timestamp(row.expire_time_us),
+        revoke_time=translate.timestamp(row.revoke_time_us),
+        last_use_time=translate.timestamp(row.last_use_time_us),
+    )
+
+
+def _encode_created(row: ApiKeyRow, secret: str) -> bytes:
+    return api_keys_pb2.CreateApiKeyResponse(api_key=_api_key(row), secret=secret).SerializeToString()
+
+
+def _encode_revoked(row: ApiKeyRow) -> bytes:
+    return api_keys_pb2.RevokeApiKeyResponse(api_key=_api_key(row)).SerializeToString()
+
+
+class Access:
+    """Methods of AdminService."""
+
+    def __init__(self, environment: Environment, page_token_secret: bytes) -> None:
+        self._environment = environment
+        self._page_token_secret = page_token_secret
+
+    async def create_api_key(self, request: api_keys_pb2.CreateApiKeyRequest, call: Call) -> bytes:
+        if not _CALLER.fullmatch(request.caller):
+            raise invalid_field("caller", "must have 1 to 64 characters of a-z, 0-9, '-', '_' and '.'")
+        scopes = [_SCOPES[validation.known_value("scopes", number, frozenset(_SCOPES))] for number in request.scopes]
+        if not scopes:
+            raise invalid_field("scopes", "at least one is required")
+        expires = validation.timestamp_us("expire_time", request.expire_time) if request.HasField("expire_time") else None
+        keyed = request_of(call, "", request.idempotency_key, request.caller, sorted(set(scopes)), expires)
+        command = CreateApiKey(keyed, request.caller, scopes, expires, _encode_created)
+        return _created(await create_api_key(self._environment, command))
+
+    async def list_api_keys(self, request: api_keys_pb2.ListApiKeysRequest, call: Call) -> api_keys_pb2.ListApiKeysResponse:
+        del request, call
+        return api_keys_pb2.ListApiKeysResponse(api_keys=[_api_key(row) for row in await all_keys(self._environment)])
+
+    async def revoke_api_key(self, request: api_keys_pb2.RevokeApiKeyRequest, call: Call) -> bytes:
+        key_id = validation.identifier("key_id", request.key_id, ID_MAX)
+        keyed = request_of(call, "", request.idempotency_key, key_id)
+        return _revoked(await revoke_api_key(self._environment, keyed, key_id, _encode_revoked))
+
+    async def list_audit_records(self, request: audit_pb2.ListAuditRecordsRequest, call: Call) -> audit_pb2.ListAuditRecordsResponse:
+        del call
+        account_id = validation.account_id(request.account_id) if request.account_id else ""
+        size, binding, secret = validation.page_size(request.page_size), ("audit", account_id), self._page_token_secret
+        before = decode_page_token(secret, request.page_token, binding) if request.page_token else ""
+        page, last = await audit_records(self._environment, account_id, before, size)
+        return audit_pb2.ListAuditRecordsResponse(
+            records=[
+                audit_pb2.AuditRecord(
+                    audit_id=row.audit_id,
+                    create_time=translate.timestamp(row.create_time_us),
+                    caller=row.caller,
+                    peer=row.peer,
+                    method=row.method,
+                    account_id=row.account_id,
+                    detail=row.detail,
+                )
+                for row in page
+            ],
+            next_page_token=encode_page_token(secret, last, binding) if last else "",
+        )

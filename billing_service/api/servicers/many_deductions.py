@@ -1,0 +1,97 @@
+"""BillingService: many deductions in one call, and a stream of them. Each succeeds or is refused alone, as if it had
+come by itself."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+
+from prepaid.billing.v1 import transactions_pb2
+
+from billing_service.api.admission import weight_of
+from billing_service.api.message_sizes import BY_METHOD
+from billing_service.api.pipeline import Call
+from billing_service.api.servicers.deductions import Begun, Outcomes, deduction_of, refused_bytes, varint
+from billing_service.api.streams.streaming import StreamImplementation
+from billing_service.commands.environment import Environment
+from billing_service.domain.refusals import Failure, Reason, invalid_field
+from billing_service.ledger.operations import Answer
+
+DEDUCTIONS_MAX: Final = 1_000
+"""Deductions in one batch: two transactions of the ledger; more would only wait longer for each other."""
+
+_OUTCOMES_TAG = bytes([transactions_pb2.BatchDeductCreditsResponse.OUTCOMES_FIELD_NUMBER << 3 | 2])
+_SEQUENCE_TAG = bytes([transactions_pb2.StreamDeductionsResponse.SEQUENCE_FIELD_NUMBER << 3])
+_OUTCOME_TAG = bytes([transactions_pb2.StreamDeductionsResponse.OUTCOME_FIELD_NUMBER << 3 | 2])
+
+
+class ManyDeductions:
+    """Methods of BillingService."""
+
+    def __init__(self, environment: Environment) -> None:
+        self._writer = environment.writer
+        self._outcomes = Outcomes()
+        self.stream_deductions: StreamImplementation[Answer] = StreamImplementation(
+            lambda request, call: self._begin(request.deduction, call), self._streamed
+        )
+
+    async def batch_deduct_credits(self, request: transactions_pb2.BatchDeductCreditsRequest, call: Call) -> bytes:
+        count = len(request.deductions)
+        if not 0 < count <= DEDUCTIONS_MAX:
+            raise invalid_field("deductions", f"{count} deductions; from 1 to {DEDUCTIONS_MAX} are taken")
+        admission, weight = call.edge.admission, weight_of(count) - 1  # the call itself counts already
+        admission.take_more(weight)
+        try:
+            begun = [self._begin(deduction, call) for deduction in request.deductions]
+            await _all_done(begun)
+        finally:
+            admission.in_flight -= weight
+        return _answer([self._outcomes.encode(each, asked, call) for each, asked in zip(begun, request.deductions, strict=True)])
+
+    def _streamed(self, sequence: int, begun: Begun, request: transactions_pb2.StreamDeductionsRequest | None, call: Call) -> bytes:
+        """A StreamDeductionsResponse."""
+        outcome = self._outcomes.encode(begun, None if request is None else request.deduction, call)
+        return _SEQUENCE_TAG + varint(sequence) + _OUTCOME_TAG + varint(len(outcome)) + outcome
+
+    def _begin(self, request: transactions_pb2.DeductCreditsRequest, call: Call) -> Begun:
+        try:
+            return self._writer.submit(deduction_of(request, call.caller))
+        except Exception as error:  # noqa: BLE001 - a refusal, or a defect that must not touch the neighbours: this one's outcome
+            return error
+
+
+async def _all_done(begun: Sequence[Begun]) -> None:
+    """Waits for all. Cancelled, it takes back what has not begun, as the unary call does; what has begun goes on."""
+    futures = [each for each in begun if isinstance(each, asyncio.Future)]
+    try:
+        for future in futures:
+            if not future.done():
+                await asyncio.wait((future,))
+    except asyncio.CancelledError:
+        for future in futures:
+            if not future.cancel() and not future.cancelled():
+                future.exception()  # looked at, or asyncio would report it as forgotten
+        raise
+
+
+def _answer(outcomes: Sequence[bytes]) -> bytes:
+    """A BatchDeductCreditsResponse. Where it would become too large, the outcome is left out by name."""
+    room = BY_METHOD["BatchDeductCredits"].response_bytes_max - len(outcomes) * len(_OMITTED)
+    parts = []
+    for outcome in outcomes:
+        part = _OUTCOMES_TAG + varint(len(outcome)) + outcome
+        needed = len(part) - len(_OMITTED)
+        if needed > room:
+            part, needed = _OMITTED, 0
+        room -= needed
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _omitted() -> bytes:
+    outcome = refused_bytes(
+        Failure(Reason.OUTCOME_OMITTED, "the answer has no room for this outcome; repeat this deduction in a smaller batch, with its key")
+    )
+    return _OUTCOMES_TAG + varint(len(outcome)) + outcome
+
+
+_OMITTED = _omitted()

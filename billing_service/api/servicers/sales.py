@@ -1,0 +1,235 @@
+"""BillingService, selling: accounts, packages, purchases, refunds, referrals."""
+
+from collections.abc import Callable
+from functools import partial
+
+from prepaid.billing.v1 import accounts_pb2, purchases_pb2, referrals_pb2, refunds_pb2
+
+from billing_service.api import translate, validation
+from billing_service.api.page_tokens import decode_page_token, encode_page_token
+from billing_service.api.pipeline import Call
+from billing_service.api.requests import Replies, request_of
+from billing_service.commands.accounts.create_account import CreateAccount, create_account
+from billing_service.commands.accounts.read import get_account, referral_side
+from billing_service.commands.accounts.update_account import UpdateAccount, update_account
+from billing_service.commands.environment import Environment
+from billing_service.commands.promotions.apply_referral import ApplyReferral, apply_referral
+from billing_service.commands.sales.cancel_purchase import CancelPurchase, cancel_purchase
+from billing_service.commands.sales.create_purchase import CreatePurchase, create_purchase, metadata_text
+from billing_service.commands.sales.get_purchase import purchases_of, sold_purchase
+from billing_service.commands.sales.get_refund import account_refunds, refund_by_id
+from billing_service.commands.sales.refund import RefundPolicy, RefundPurchase, quote_refund, refund_purchase
+from billing_service.commands.unit import Request
+from billing_service.domain.catalogue.packages import PurchaseItem
+from billing_service.domain.ledger.account import Balance
+from billing_service.domain.records import Purchase, Referral, Refund
+from billing_service.domain.refusals import invalid_field
+from billing_service.storage.rows.profiles import AccountRow
+from billing_service.stripe_events.follow import follow_checkout
+
+ID_MAX = 255
+"""Characters of an id of ours or of Stripe's."""
+_FLOWS = frozenset({purchases_pb2.PAYMENT_FLOW_UNSPECIFIED, purchases_pb2.PAYMENT_FLOW_CHECKOUT})
+_POLICIES = {
+    refunds_pb2.REFUND_POLICY_UNSPECIFIED: RefundPolicy.UNUSED_ONLY,
+    refunds_pb2.REFUND_POLICY_UNUSED_ONLY: RefundPolicy.UNUSED_ONLY,
+    refunds_pb2.REFUND_POLICY_WITH_DEBT: RefundPolicy.WITH_DEBT,
+}
+_account_made = Replies(accounts_pb2.CreateAccountResponse)
+_account_updated = Replies(accounts_pb2.UpdateAccountResponse)
+_purchase_made = Replies(purchases_pb2.CreatePurchaseResponse)
+_purchase_canceled = Replies(purchases_pb2.CancelPurchaseResponse)
+_refunded = Replies(refunds_pb2.RefundResponse)
+_referred = Replies(referrals_pb2.ApplyReferralResponse)
+
+
+def _encode_account(row: AccountRow) -> bytes:
+    return accounts_pb2.CreateAccountResponse(account=translate.account(row)).SerializeToString()
+
+
+def _encode_updated(row: AccountRow) -> bytes:
+    return accounts_pb2.UpdateAccountResponse(account=translate.account(row)).SerializeToString()
+
+
+def _encode_purchase(kept: Purchase) -> bytes:
+    return purchases_pb2.CreatePurchaseResponse(purchase=translate.purchase(kept)).SerializeToString()
+
+
+def _encode_canceled(kept: Purchase) -> bytes:
+    return purchases_pb2.CancelPurchaseResponse(purchase=translate.purchase(kept)).SerializeToString()
+
+
+def _encode_refund(kept: Refund, shown: Balance) -> bytes:
+    return refunds_pb2.RefundResponse(refund=translate.refund(kept), balance=translate.balance(shown)).SerializeToString()
+
+
+def _encode_referral(kept: Referral) -> bytes:
+    return referrals_pb2.ApplyReferralResponse(referral=translate.referral(kept)).SerializeToString()
+
+
+def _policy(value: int) -> RefundPolicy:
+    policy = _POLICIES.get(value)  # type: ignore[call-overload]
+    if policy is None:
+        raise invalid_field("policy", "is a value that this service does not know")
+    return policy  # type: ignore[no-any-return]
+
+
+class Selling:
+    """Methods of BillingService."""
+
+    def __init__(self, environment: Environment, page_token_secret: bytes) -> None:
+        self._environment = environment
+        self._page_token_secret = page_token_secret
+
+    async def create_account(self, request: accounts_pb2.CreateAccountRequest, call: Call) -> bytes:
+        account_id = validation.account_id(request.account_id)
+        name = validation.text("name", request.name, validation.NAME_MAX)
+        code = validation.text("referral_code", request.referral_code)
+        metadata = metadata_text(validation.metadata(request.metadata))
+        keyed = request_of(call, account_id, request.idempotency_key, request.email, name, code.strip(" ").upper(), metadata)
+        command = CreateAccount(keyed, account_id, request.email, validation.email, name, code, metadata, _encode_account)
+        return _account_made(await create_account(self._environment, command))
+
+    async def update_account(self, request: accounts_pb2.UpdateAccountRequest, call: Call) -> bytes:
+        account_id = validation.account_id(request.account_id)
+        email = validation.email(request.email) if request.HasField("email") else None
+        name = validation.text("name", request.name, validation.NAME_MAX) if request.HasField("name") else None
+        metadata = metadata_text(validation.metadata(request.metadata.entries)) if request.HasField("metadata") else None
+        if email is name is metadata is None:
+            raise invalid_field("email", "or name or metadata is required: this changes nothing")
+        keyed = request_of(call, account_id, request.idempotency_key, email, name, metadata)
+        command = UpdateAccount(keyed, account_id, email, name, metadata, _encode_updated)
+        return _account_updated(await update_account(self._environment, command))
+
+    async def get_account(self, request: accounts_pb2.GetAccountRequest, call: Call) -> accounts_pb2.GetAccountResponse:
+        del call
+        row = await get_account(self._environment, validation.account_id(request.account_id))
+        return accounts_pb2.GetAccountResponse(account=translate.account(row))
+
+    async def list_packages(self, request: purchases_pb2.ListPackagesRequest, call: Call) -> purchases_pb2.ListPackagesResponse:
+        del request, call
+        on_sale, custom = self._environment.catalog.on_sale, self._environment.terms.custom_amounts
+        return purchases_pb2.ListPackagesResponse(packages=[translate.package(package, custom) for package in on_sale])
+
+    async def create_purchase(self, request: purchases_pb2.CreatePurchaseRequest, call: Call) -> bytes:
+        account_id = validation.account_id(request.account_id)
+        item = self._item(request)
+        if request.payment_flow not in _FLOWS:
+            raise invalid_field("payment_flow", "only CHECKOUT is offered")
+        success_url = validation.url("success_url", request.success_url)
+        cancel_url = validation.url("cancel_url", request.cancel_url)
+        metadata = metadata_text(validation.metadata(request.metadata))
+        key = validation.idempotency_key(request.idempotency_key)
+        which = (request.package_code, request.custom_amount_minor)
+
+        def request_in(currency: str) -> Request:
+            return request_of(call, account_id, key, *which, request.currency or currency, success_url, cancel_url, metadata)
+
+        command = CreatePurchase(request_in, account_id, item, success_url, cancel_url, metadata, _encode_purchase)
+        return _purchase_made(await create_purchase(self._environment, command))
+
+    def _item(self, request: purchases_pb2.CreatePurchaseRequest) -> Callable[[], PurchaseItem]:
+        catalog, custom_amounts = self._environment.catalog, self._environment.terms.custom_amounts
+        chosen = request.WhichOneof("item")
+        if chosen is None:
+            raise invalid_field("item", "package_code or custom_amount_minor is required")
+        if chosen == "package_code":
+            validation.identifier("package_code", request.package_code, ID_MAX)
+
+        def item() -> PurchaseItem:
+            catalog.require_currency(request.currency)
+            if chosen == "package_code":
+                return catalog.package_item(request.package_code)
+            return catalog.custom_item(request.custom_amount_minor, custom_amounts)
+
+        return item
+
+    async def get_purchase(self, request: purchases_pb2.GetPurchaseRequest, call: Call) -> purchases_pb2.GetPurchaseResponse:
+        del call
+        field = request.WhichOneof("id")
+        if field is None:
+            raise invalid_field("id", "purchase_id or checkout_session_id is required")
+        reference = validation.identifier(field, getattr(request, field), ID_MAX)
+        sold = await sold_purchase(self._environment, reference)
+        return purchases_pb2.GetPurchaseResponse(purchase=translate.purchase(*sold))
+
+    async def list_purchases(self, request: purchases_pb2.ListPurchasesRequest, call: Call) -> purchases_pb2.ListPurchasesResponse:
+        del call
+        account_id = validation.account_id(request.account_id)
+        size, binding, secret = validation.page_size(request.page_size), ("purchases", account_id), self._page_token_secret
+        before = decode_page_token(secret, request.page_token, binding) if request.page_token else ""
+        page, last = await purchases_of(self._environment, account_id, before, size)
+        return purchases_pb2.ListPurchasesResponse(
+            purchases=[translate.purchase(*sold) for sold in page],
+            next_page_token=encode_page_token(secret, last, binding) if last else "",
+        )
+
+    async def cancel_purchase(self, request: purchases_pb2.CancelPurchaseRequest, call: Call) -> bytes:
+        purchase_id = validation.identifier("purchase_id", request.purchase_id, ID_MAX)
+        key = validation.idempotency_key(request.idempotency_key)
+        command = CancelPurchase(
+            lambda account_id: request_of(call, account_id, key, purchase_id),
+            purchase_id,
+            _encode_canceled,
+            partial(follow_checkout, self._environment),
+        )
+        return _purchase_canceled(await cancel_purchase(self._environment, command))
+
+    async def quote_refund(self, request: refunds_pb2.QuoteRefundRequest, call: Call) -> refunds_pb2.QuoteRefundResponse:
+        del call
+        purchase_id = validation.identifier("purchase_id", request.purchase_id, ID_MAX)
+        quote, currency = await quote_refund(self._environment, purchase_id, _policy(request.policy))
+        return refunds_pb2.QuoteRefundResponse(
+            refundable_minor=quote.refundable_minor,
+            currency=currency,
+            reversed_microcredits=quote.reversed_microcredits,
+            debt_microcredits=quote.debt_microcredits,
+            bonus_microcredits=quote.bonus_microcredits,
+        )
+
+    async def refund(self, request: refunds_pb2.RefundRequest, call: Call) -> bytes:
+        purchase_id = validation.identifier("purchase_id", request.purchase_id, ID_MAX)
+        amount = validation.positive("amount_minor", request.amount_minor, 10**15) if request.HasField("amount_minor") else None
+        policy = _policy(request.policy)
+        reason = validation.text("reason", request.reason)
+        key = validation.idempotency_key(request.idempotency_key)
+
+        def keyed(account_id: str) -> Request:
+            return request_of(call, account_id, key, purchase_id, amount, policy.value, reason)
+
+        command = RefundPurchase(keyed, purchase_id, amount, policy, reason, _encode_refund)
+        return _refunded(await refund_purchase(self._environment, command))
+
+    async def get_refund(self, request: refunds_pb2.GetRefundRequest, call: Call) -> refunds_pb2.GetRefundResponse:
+        del call
+        kept = await refund_by_id(self._environment, validation.identifier("refund_id", request.refund_id, ID_MAX))
+        return refunds_pb2.GetRefundResponse(refund=translate.refund(kept))
+
+    async def list_refunds(self, request: refunds_pb2.ListRefundsRequest, call: Call) -> refunds_pb2.ListRefundsResponse:
+        del call
+        account_id = validation.account_id(request.account_id)
+        purchase_id = validation.identifier("purchase_id", request.purchase_id, ID_MAX) if request.purchase_id else ""
+        size, binding, secret = validation.page_size(request.page_size), ("refunds", account_id, purchase_id), self._page_token_secret
+        before = decode_page_token(secret, request.page_token, binding) if request.page_token else ""
+        page, last = await account_refunds(self._environment, account_id, purchase_id, before, size)
+        return refunds_pb2.ListRefundsResponse(
+            refunds=[translate.refund(kept) for kept in page], next_page_token=encode_page_token(secret, last, binding) if last else ""
+        )
+
+    async def apply_referral(self, request: referrals_pb2.ApplyReferralRequest, call: Call) -> bytes:
+        account_id = validation.account_id(request.account_id)
+        code = validation.identifier("referral_code", request.referral_code, ID_MAX)
+        keyed = request_of(call, account_id, request.idempotency_key, code.strip(" ").upper())
+        return _referred(await apply_referral(self._environment, ApplyReferral(keyed, account_id, code, _encode_referral)))
+
+    async def get_referral(self, request: referrals_pb2.GetReferralRequest, call: Call) -> referrals_pb2.GetReferralResponse:
+        del call
+        side = await referral_side(self._environment, validation.account_id(request.account_id))
+        return referrals_pb2.GetReferralResponse(
+            referral_code=side.code,
+            referral=translate.referral(side.referral) if side.referral else None,
+            pending_count=side.pending,
+            rewarded_count=side.rewarded,
+            total_count=side.total,
+            earned_microcredits=side.earned,
+        )

@@ -1,0 +1,144 @@
+"""API keys: made, listed, revoked, looked up. A secret exists once, in the answer that made it."""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import orjson
+
+from billing_service.clock import ClockUs, TimeOrderedIds
+from billing_service.commands.environment import Environment
+from billing_service.commands.unit import Request, Unit, audit, find_key, record_key
+from billing_service.domain.access.api_keys import ENTROPY_BYTES, NewKey, Scope, StoredKey, hash_key, make_key
+from billing_service.domain.refusals import Reason, Refusal, invalid_field
+from billing_service.ledger.operations import Answer
+from billing_service.storage.rows.access import (
+    API_KEYS,
+    AUDIT,
+    ApiKeyRow,
+    AuditRow,
+    keys_of_caller,
+    list_keys,
+    lock_keys,
+    read_key,
+    revoke_key,
+)
+from billing_service.storage.statements import Work
+from billing_service.storage.store import Store
+
+OFFLINE = "offline"
+"""Who made a key, and from where, when no service was asked: whoever had the database at hand."""
+LIVE_KEYS_MAX = 2
+"""Of one caller: the old and the new one of a rotation."""
+
+
+@dataclass(frozen=True, slots=True)
+class CreateApiKey:
+    """A valid request."""
+
+    request: Request
+    caller: str
+    scopes: Sequence[Scope]
+    expire_time_us: int | None
+    encode: Callable[[ApiKeyRow, str], bytes]
+    """Takes the secret for the answer, and an empty one for what is stored to be replayed."""
+
+
+async def create_api_key(environment: Environment, command: CreateApiKey) -> Answer:
+    """Raises INVALID_FIELD for an expiry that is past or a third live key of one caller."""
+    new = make_key(environment.random_bytes(ENTROPY_BYTES))
+
+    def work() -> Work[Answer]:
+        yield from lock_keys()
+        unit = Unit(environment, {}, environment.clock_us())
+        stored = yield from find_key(command.request.key)
+        if stored is not None:
+            assert stored.reply is not None
+            return Answer(stored.reply, replayed=True)
+        row = yield from add_key(
+            new, environment.api_key_pepper, command.caller, command.scopes, now_us=unit.now_us, expire_time_us=command.expire_time_us
+        )
+        yield from record_key(unit, command.request.key, command.encode(row, ""))
+        yield from audit(unit, command.request.caller, "", {"key_id": row.key_id, "caller": row.caller, "scopes": row.scopes})
+        return Answer(command.encode(row, new.text), replayed=False)
+
+    return await environment.store.write(work)
+
+
+def add_key(
+    new: NewKey, pepper: bytes, caller: str, scopes: Sequence[Scope], *, now_us: int, expire_time_us: int | None = None
+) -> Work[ApiKeyRow]:
+    """Keeps a key's hash; keys are to be locked. Raises INVALID_FIELD."""
+    if expire_time_us is not None and expire_time_us <= now_us:
+        raise invalid_field("expire_time", "must be in the future")
+    live = [row for row in (yield from keys_of_caller(caller)) if stored_key(row).is_live(now_us)]
+    if len(live) >= LIVE_KEYS_MAX:
+        raise invalid_field("caller", f"has {len(live)} live keys already; revoke one first")
+    row = ApiKeyRow(
+        key_id=new.key_id,
+        caller=caller,
+        scopes=" ".join(sorted(set(scopes))),
+        secret_hash=hash_key(pepper, new.text),
+        create_time_us=now_us,
+        expire_time_us=expire_time_us,
+        revoke_time_us=None,
+        last_use_time_us=None,
+    )
+    yield from API_KEYS.add(row)
+    return row
+
+
+async def create_key_directly(store: Store, clock_us: ClockUs, pepper: bytes, caller: str, scopes: Sequence[Scope]) -> str:
+    """Makes a key without a running service: the first one has nobody to ask. Answers its secret."""
+    new = make_key(os.urandom(ENTROPY_BYTES))
+
+    def work() -> Work[None]:
+        yield from lock_keys()
+        row = yield from add_key(new, pepper, caller, scopes, now_us=clock_us())
+        detail = orjson.dumps({"key_id": row.key_id, "caller": row.caller, "scopes": row.scopes}).decode()
+        audit_id = TimeOrderedIds(clock_us)("aud")
+        yield from AUDIT.add(AuditRow(audit_id, clock_us(), OFFLINE, OFFLINE, "CreateApiKey", "", detail))
+
+    await store.write(work)
+    return new.text
+
+
+async def all_keys(environment: Environment) -> list[ApiKeyRow]:
+    return await environment.store.read(list_keys)
+
+
+async def revoke_api_key(environment: Environment, request: Request, key_id: str, encode: Callable[[ApiKeyRow], bytes]) -> Answer:
+    """Raises API_KEY_NOT_FOUND."""
+
+    def work() -> Work[Answer]:
+        yield from lock_keys()
+        unit = Unit(environment, {}, environment.clock_us())
+        stored = yield from find_key(request.key)
+        if stored is not None:
+            assert stored.reply is not None
+            return Answer(stored.reply, replayed=True)
+        row = yield from revoke_key(key_id, unit.now_us)
+        if row is None:
+            raise Refusal(Reason.API_KEY_NOT_FOUND, "there is no such API key", metadata={"key_id": key_id})
+        reply = encode(row)
+        yield from record_key(unit, request.key, reply)
+        yield from audit(unit, request.caller, "", {"key_id": key_id})
+        return Answer(reply, replayed=False)
+
+    return await environment.store.write(work)
+
+
+async def find_api_key(store: Store, key_id: str) -> StoredKey | None:
+    row = await store.read(lambda: read_key(key_id))
+    return None if row is None else stored_key(row)
+
+
+def stored_key(row: ApiKeyRow) -> StoredKey:
+    return StoredKey(
+        key_id=row.key_id,
+        caller=row.caller,
+        scopes=frozenset(Scope(word) for word in row.scopes.split()),
+        key_hash=bytes(row.secret_hash),
+        expire_time_us=row.expire_time_us,
+        revoke_time_us=row.revoke_time_us,
+    )

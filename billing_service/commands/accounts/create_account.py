@@ -1,0 +1,72 @@
+"""CreateAccount: the account first, its Stripe customer where Stripe answers, the referral in the same transaction."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from billing_service.commands.accounts.customers import ensure_customer
+from billing_service.commands.accounts.read import shown
+from billing_service.commands.environment import Environment
+from billing_service.commands.promotions.apply_referral import bind_referral, referral_accounts
+from billing_service.commands.unit import Request, Unit, once
+from billing_service.domain.refusals import Reason, Refusal
+from billing_service.ledger.operations import Answer
+from billing_service.payments.port import ProviderRefused, ProviderUnavailable
+from billing_service.storage.rows.profiles import PROFILES, AccountRow, ensure_account, read_account
+from billing_service.storage.statements import Work
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class CreateAccount:
+    """A valid request."""
+
+    request: Request
+    account_id: str
+    email: str
+    check_email: Callable[[str], object]
+    """Raises INVALID_FIELD. Asked only for a new account: a repeat gets its answer whatever the rule says by then."""
+    name: str
+    referral_code: str
+    metadata: str
+    encode: Callable[[AccountRow], bytes]
+
+
+async def create_account(environment: Environment, command: CreateAccount) -> Answer:
+    """Raises ACCOUNT_EXISTS, REFERRAL_CODE_NOT_FOUND, SELF_REFERRAL. A Stripe that does not answer delays nothing but the
+    customer, which the first purchase makes then."""
+    answer = await environment.store.write(lambda: _create(environment, command))
+    if not answer.replayed:
+        try:
+            await ensure_customer(environment, command.account_id)
+        except (ProviderRefused, ProviderUnavailable) as error:
+            log.warning("customer_not_made", account_id=command.account_id, error=str(error))
+    return answer
+
+
+def _create(environment: Environment, command: CreateAccount) -> Work[Answer]:
+    account_id = command.account_id
+    made = yield from ensure_account(account_id, environment.clock_us(), environment.new_referral_code)
+    involved = yield from referral_accounts(account_id, command.referral_code) if command.referral_code else _alone(account_id)
+
+    def effect(unit: Unit) -> Work[bytes]:
+        command.check_email(command.email)
+        if made is None:
+            raise Refusal(Reason.ACCOUNT_EXISTS, "the account exists", metadata={"account_id": account_id})
+        made.email, made.name, made.metadata = command.email, command.name, command.metadata
+        yield from PROFILES.replace(made)
+        if command.referral_code:
+            yield from bind_referral(unit, account_id, command.referral_code)
+        row = yield from read_account(account_id)
+        assert row is not None
+        return command.encode(shown(environment, row))
+
+    detail = {"email": bool(command.email), "referral_code": command.referral_code}
+    return (yield from once(environment, command.request, involved, effect, detail=detail))
+
+
+def _alone(account_id: str) -> Work[list[str]]:
+    yield from ()
+    return [account_id]

@@ -1,0 +1,134 @@
+"""One Stripe customer for each account, made on its creation or its first purchase, and kept in step with it."""
+
+import hashlib
+from collections.abc import Callable
+
+import structlog
+
+from billing_service.commands.environment import Environment
+from billing_service.commands.unit import begin
+from billing_service.domain.deployment import MarkKind
+from billing_service.domain.records import Profile
+from billing_service.domain.refusals import Failure, Reason, Refusal, stripe_key_refused, stripe_unavailable
+from billing_service.payments.port import ProviderKeyRefused, ProviderRefused, ProviderUnavailable
+from billing_service.storage.rows.profiles import CLAIM_CUSTOMER, PROFILES, read_profile, whose_customer
+from billing_service.storage.statements import Work
+from billing_service.storage.store import ConflictError
+
+log = structlog.get_logger(__name__)
+
+
+def stripe_refused(refused: ProviderRefused) -> Refusal:
+    return Refusal(Reason.STRIPE_REFUSED, "Stripe refused the request", metadata={"stripe_code": refused.code})
+
+
+def stripe_failed(unavailable: ProviderUnavailable) -> Failure:
+    """No answer, or one that says nothing of the effect: STRIPE_UNAVAILABLE, or STRIPE_KEY_REFUSED, which only an operator can mend."""
+    return stripe_key_refused() if isinstance(unavailable, ProviderKeyRefused) else stripe_unavailable()
+
+
+async def ensure_customer(environment: Environment, account_id: str) -> str:
+    """The account's Stripe customer, made when there is none. Raises ProviderRefused, ProviderUnavailable."""
+    profile = await environment.store.read(lambda: read_profile(account_id))
+    assert profile is not None, "called for an account that exists"
+    if profile.stripe_customer_id:
+        await _send_contact(environment, profile)
+        return profile.stripe_customer_id
+    mark = environment.deployment.mark(MarkKind.CUSTOMER, account_id)
+    try:
+        customer_id = await environment.provider.create_customer(
+            account_id=account_id,
+            email=profile.email,
+            name=profile.name,
+            contact_version=profile.contact_version,
+            mark=mark,
+            # Deployments may share a Stripe account, account ids and, after a restore, all else that is in the row: not the mark.
+            idempotency_key=f"customer:{profile.referral_code}:{profile.customer_attempt}:{_said(profile)}:{mark}",
+        )
+    except ProviderUnavailable as unavailable:
+        if unavailable.key_spent:
+            await environment.store.write(lambda: _change_profile(environment, account_id, _next_attempt))
+        raise
+    return await environment.store.write(lambda: link_customer(environment, account_id, customer_id, profile.contact_version))
+
+
+def _said(profile: Profile) -> str:
+    """A digest of what Stripe is sent, which may change between two tries: no key is used for two requests."""
+    said = f"{profile.email}\0{profile.name}\0{profile.contact_version}"
+    return hashlib.blake2b(said.encode(), digest_size=8).hexdigest()
+
+
+async def send_contact(environment: Environment, account_id: str) -> None:
+    """Brings the account's Stripe customer in step with it, where UpdateAccount left it behind. What fails here is only put off: the
+    repeat of that call, the next purchase and the customer's next event try again."""
+    profile = await environment.store.read(lambda: read_profile(account_id))
+    if profile is not None:
+        await _send_contact(environment, profile)
+
+
+async def _send_contact(environment: Environment, profile: Profile) -> None:
+    account_id, customer_id, version = profile.account_id, profile.stripe_customer_id, profile.contact_version
+    if not customer_id or profile.contact_version_sent >= version:
+        return
+    try:
+        await environment.provider.update_customer(customer_id, email=profile.email, name=profile.name, contact_version=version)
+    except ProviderUnavailable as unavailable:
+        log.warning("customer_not_updated", account_id=account_id, error=str(unavailable))
+        return
+    except ProviderRefused as refused:
+        log.warning("customer_update_refused", account_id=account_id, code=refused.code)
+        if refused.code == "email_invalid":
+            await _withdraw_address(environment, profile)
+        return
+
+    def note(now: Profile) -> None:
+        if now.stripe_customer_id == customer_id:
+            now.contact_version_sent = max(now.contact_version_sent, version)
+
+    await environment.store.write(lambda: _change_profile(environment, account_id, note))
+
+
+async def _withdraw_address(environment: Environment, profile: Profile) -> None:
+    """Leaves no older address at Stripe, where receipts would go to it. The version stays the older one: the customer is still behind."""
+    try:
+        await environment.provider.update_customer(profile.stripe_customer_id, email="", name=profile.name, contact_version=None)
+    except (ProviderRefused, ProviderUnavailable) as error:
+        log.warning("customer_not_updated", account_id=profile.account_id, error=str(error))
+
+
+def forget_customer(environment: Environment, account_id: str, customer_id: str) -> Work[None]:
+    """Unlinks a customer that is no longer at Stripe; the next one is made under another key."""
+
+    def forget(profile: Profile) -> None:
+        if profile.stripe_customer_id == customer_id:
+            profile.stripe_customer_id = ""
+            profile.customer_attempt += 1
+
+    yield from _change_profile(environment, account_id, forget)
+
+
+def _change_profile(environment: Environment, account_id: str, change: Callable[[Profile], None]) -> Work[None]:
+    """Changes a profile under its account's lock."""
+    yield from begin(environment, [account_id])
+    profile = yield from read_profile(account_id)
+    if profile is not None:
+        change(profile)
+        yield from PROFILES.replace(profile)
+
+
+def link_customer(environment: Environment, account_id: str, customer_id: str, contact_version: int) -> Work[str]:
+    """Links a customer, made of that version of e-mail and name, to an account that has none; answers the one that it has then."""
+    yield from begin(environment, [account_id])
+    profile = yield from read_profile(account_id)
+    assert profile is not None
+    if not profile.stripe_customer_id:
+        if (yield CLAIM_CUSTOMER(customer_id, account_id)) == 0 and (yield from whose_customer(customer_id)) != account_id:
+            raise ConflictError("another account was linked to the customer meanwhile")
+        profile.stripe_customer_id = customer_id
+        profile.contact_version_sent = contact_version
+        yield from PROFILES.replace(profile)
+    return profile.stripe_customer_id
+
+
+def _next_attempt(profile: Profile) -> None:
+    profile.customer_attempt += 1

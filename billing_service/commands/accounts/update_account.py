@@ -1,0 +1,58 @@
+"""UpdateAccount: the account first, then its Stripe customer, which is updated again until it has what the account
+has."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from billing_service.commands.accounts.customers import send_contact
+from billing_service.commands.accounts.read import shown
+from billing_service.commands.environment import Environment
+from billing_service.commands.unit import Request, Unit, once
+from billing_service.domain.records import Profile
+from billing_service.ledger.operations import Answer
+from billing_service.storage.rows.profiles import PROFILES, AccountRow, read_account, read_profile
+from billing_service.storage.statements import Work
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateAccount:
+    """A valid request. None leaves a part as it is, an empty text clears it."""
+
+    request: Request
+    account_id: str
+    email: str | None
+    name: str | None
+    metadata: str | None
+    encode: Callable[[AccountRow], bytes]
+
+
+async def update_account(environment: Environment, command: UpdateAccount) -> Answer:
+    """Raises ACCOUNT_NOT_FOUND. A Stripe that does not answer, or refuses the address, delays nothing but the customer."""
+    answer = await environment.store.write(lambda: _update(environment, command))
+    await send_contact(environment, command.account_id)
+    return answer
+
+
+def _update(environment: Environment, command: UpdateAccount) -> Work[Answer]:
+    def effect(unit: Unit) -> Work[bytes]:
+        unit.account(command.account_id)
+        profile = yield from read_profile(command.account_id)
+        assert profile is not None, "an account has a profile"
+        _change(profile, command)
+        yield from PROFILES.replace(profile)
+        row = yield from read_account(command.account_id)
+        assert row is not None
+        return command.encode(shown(environment, row))
+
+    changed = {"email": command.email, "name": command.name, "metadata": command.metadata}
+    detail = {"changed": [part for part, value in changed.items() if value is not None]}
+    return (yield from once(environment, command.request, [command.account_id], effect, detail=detail))
+
+
+def _change(profile: Profile, command: UpdateAccount) -> None:
+    contact = profile.email, profile.name
+    profile.email = profile.email if command.email is None else command.email
+    profile.name = profile.name if command.name is None else command.name
+    profile.metadata = profile.metadata if command.metadata is None else command.metadata
+    if (profile.email, profile.name) != contact:
+        profile.contact_version += 1

@@ -1,0 +1,128 @@
+"""CancelPurchase: closes the checkout at Stripe first, so that nobody pays for a purchase that was called off."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from hashlib import sha256
+
+from billing_service.commands.accounts.customers import stripe_failed, stripe_refused
+from billing_service.commands.clawbacks.purchases import purchase_accounts
+from billing_service.commands.environment import Environment
+from billing_service.commands.sales.completion import apply_update
+from billing_service.commands.sales.get_purchase import purchase_by_id
+from billing_service.commands.unit import Request, Unit, once
+from billing_service.domain.records import Purchase
+from billing_service.domain.refusals import Reason, Refusal, conflict
+from billing_service.domain.sales.purchases import PurchaseStatus, PurchaseUpdate, is_cancelable
+from billing_service.ledger.operations import Answer
+from billing_service.payments.port import CheckoutSession, ProviderRefused, ProviderUnavailable
+from billing_service.storage.rows.keys import find_keys
+from billing_service.storage.rows.purchases import read_purchase
+from billing_service.storage.statements import Work
+
+_CLOSED = (PurchaseStatus.PENDING, PurchaseStatus.EXPIRED)
+"""Closing the checkout may be reported as its expiry before we book the cancellation."""
+
+
+PAGES_CLOSED_MAX = 3
+"""A purchase gets one page, and now and then a second one when its first call had to be resumed."""
+
+
+@dataclass(frozen=True, slots=True)
+class CancelPurchase:
+    """A valid request. The key is the account's, which the purchase names."""
+
+    make_request: Callable[[str], Request]
+    purchase_id: str
+    encode: Callable[[Purchase], bytes]
+    follow: Callable[[Purchase, CheckoutSession], Awaitable[Purchase]]
+    """Applies what Stripe says of the purchase's page, as an event about it would; answers the purchase as it is
+    then."""
+
+
+async def cancel_purchase(environment: Environment, command: CancelPurchase) -> Answer:
+    """Raises PURCHASE_NOT_FOUND, PURCHASE_NOT_CANCELABLE, STRIPE_UNAVAILABLE."""
+    for _ in range(PAGES_CLOSED_MAX):
+        try:
+            return await _try_to_cancel(environment, command)
+        except _PageOpenedError:
+            continue
+    raise conflict()
+
+
+class _PageOpenedError(Exception):
+    """CreatePurchase opened a page after we looked: it has to be closed as well."""
+
+
+async def _try_to_cancel(environment: Environment, command: CancelPurchase) -> Answer:
+    purchase = await purchase_by_id(environment, command.purchase_id)
+    request = command.make_request(purchase.account_id)
+    stored = (await environment.store.read(lambda: find_keys([request.key.id]))).get(request.key.id)
+    if stored is not None:
+        reply = request.key.check(stored).reply
+        assert reply is not None
+        return Answer(reply, replayed=True)
+    if not is_cancelable(purchase.status):
+        raise _not_cancelable(purchase)
+    if purchase.checkout_session_id:
+        closed = await _close_checkout(environment, purchase, request)
+        if closed is not None:  # paid, promised or run out, and the event is not here yet
+            raise _not_cancelable(await command.follow(purchase, closed))
+    return await environment.store.write(lambda: _cancel(environment, command, request, purchase))
+
+
+async def _close_checkout(environment: Environment, purchase: Purchase, request: Request) -> CheckoutSession | None:
+    """None when the page was open, and this call closed it. Else the page as it had ended before."""
+    session_id = purchase.checkout_session_id
+    # A repeat of this call is answered by Stripe as its first try was: what that one closed, this one has closed.
+    key = f"cancel:{session_id}:{sha256(repr(request.key.id).encode()).hexdigest()}"
+    try:
+        return await _closed(environment, session_id, key)
+    except ProviderUnavailable as unavailable:
+        if not unavailable.key_spent:
+            raise stripe_failed(unavailable) from unavailable
+    # Stripe keeps a failure for that key: whether that key closed the page is unknown, so a page that ran out counts as
+    # closed by us.
+    try:
+        ended = await _closed(environment, session_id, environment.ids("cancel"))
+    except ProviderUnavailable as unavailable:
+        raise stripe_failed(unavailable) from unavailable
+    return None if ended is None or ended.status == "expired" else ended
+
+
+async def _closed(environment: Environment, session_id: str, key: str) -> CheckoutSession | None:
+    """None when the page was open until now, else as it had ended before. Raises ProviderUnavailable, STRIPE_REFUSED."""
+    try:
+        session = await environment.provider.expire_checkout(session_id, key)
+    except ProviderRefused as refused:
+        try:
+            session = await environment.provider.get_checkout(session_id)
+        except ProviderRefused as unknown:
+            raise stripe_refused(unknown) from unknown
+        if session.status == "open":
+            raise stripe_refused(refused) from refused
+        return session
+    return None if session.status == "expired" else session
+
+
+def _cancel(environment: Environment, command: CancelPurchase, request: Request, seen: Purchase) -> Work[Answer]:
+    involved = yield from purchase_accounts(seen.account_id)
+
+    def effect(unit: Unit) -> Work[bytes]:
+        purchase = yield from read_purchase(seen.account_id, seen.purchase_id)
+        assert purchase is not None
+        if purchase.status not in _CLOSED:
+            raise _not_cancelable(purchase)
+        if purchase.checkout_session_id != seen.checkout_session_id:
+            raise _PageOpenedError
+        yield from apply_update(unit, purchase, PurchaseUpdate.CANCELED)
+        return command.encode(purchase)
+
+    return (yield from once(environment, request, involved, effect, detail={"purchase_id": seen.purchase_id}))
+
+
+def _not_cancelable(purchase: Purchase) -> Refusal:
+    return Refusal(
+        Reason.PURCHASE_NOT_CANCELABLE,
+        "the purchase was paid, failed, expired or canceled already",
+        metadata={"purchase_id": purchase.purchase_id, "status": purchase.status.value},
+    )

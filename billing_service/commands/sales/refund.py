@@ -1,0 +1,268 @@
+"""Refund: credits are set aside first, then Stripe is asked, then they are settled, or given back."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+import structlog
+
+from billing_service.commands.accounts.customers import stripe_failed, stripe_refused
+from billing_service.commands.clawbacks.bonuses import referral_at_stake
+from billing_service.commands.clawbacks.purchases import follow_money, money_gone, purchase_accounts, purchase_lot
+from billing_service.commands.environment import Environment
+from billing_service.commands.sales.get_purchase import purchase_by_id
+from billing_service.commands.sales.refund_update import RefundUpdate, apply_refund_update, carries_mark, status_of_ours
+from billing_service.commands.unit import Request, Unit, answer_begun, audit, begin, find_key, record_key
+from billing_service.domain.catalogue.currencies import require_step, round_down_to_step
+from billing_service.domain.deployment import MarkKind
+from billing_service.domain.ledger.account import Balance
+from billing_service.domain.records import Purchase, Refund, RefundStatus
+from billing_service.domain.refusals import Reason, Refusal
+from billing_service.domain.sales.purchases import PurchaseStatus
+from billing_service.domain.sales.reversals import (
+    PurchaseReversal,
+    RefundQuote,
+    quote_amount,
+    quote_unused_only,
+    quote_with_debt,
+)
+from billing_service.ledger.operations import Answer
+from billing_service.payments.port import PaymentProvider, ProviderRefund, ProviderRefused, ProviderUnavailable
+from billing_service.storage.rows.keys import free_key
+from billing_service.storage.rows.ledger import read_accounts
+from billing_service.storage.rows.purchases import REFUNDS, read_purchase, refunds_of
+from billing_service.storage.rows.refunds import claim_refund_ids
+from billing_service.storage.statements import Work
+
+log = structlog.get_logger(__name__)
+
+
+class RefundPolicy(StrEnum):
+    """What to do about credits that were spent already."""
+
+    UNUSED_ONLY = "UNUSED_ONLY"
+    WITH_DEBT = "WITH_DEBT"
+
+
+@dataclass(frozen=True, slots=True)
+class RefundPurchase:
+    """A valid request. The key is the account's, which the purchase names."""
+
+    make_request: Callable[[str], Request]
+    purchase_id: str
+    amount_minor: int | None
+    policy: RefundPolicy
+    reason: str
+    encode: Callable[[Refund, Balance], bytes]
+
+
+async def quote_refund(environment: Environment, purchase_id: str, policy: RefundPolicy) -> tuple[RefundQuote, str]:
+    """What a refund would do now, and the currency. Raises PURCHASE_NOT_FOUND, PURCHASE_NOT_REFUNDABLE."""
+    purchase = await purchase_by_id(environment, purchase_id)
+
+    def work() -> Work[RefundQuote]:
+        accounts = yield from read_accounts([purchase.account_id])
+        standing = yield from read_purchase(purchase.account_id, purchase.purchase_id)
+        assert standing is not None
+        return (yield from _quote(Unit(environment, accounts, environment.clock_us()), standing, policy))
+
+    return await environment.store.read(work), purchase.currency
+
+
+async def refund_purchase(environment: Environment, command: RefundPurchase) -> Answer:
+    """Raises PURCHASE_NOT_FOUND, PURCHASE_NOT_REFUNDABLE, INVALID_FIELD, CREDITS_ALREADY_SPENT; STRIPE_REFUSED, after which nothing is changed
+    and the key is free; STRIPE_UNAVAILABLE, after which the credits stay set aside and the key resumes."""
+    purchase = await purchase_by_id(environment, command.purchase_id)
+    request = command.make_request(purchase.account_id)
+    begun = await environment.store.write(lambda: _begin(environment, command, request, purchase))
+    if isinstance(begun, Answer):
+        return begun
+    refund = begun.refund
+    try:
+        sent = await _ask_stripe(environment, begun)
+    except ProviderRefused as refused:
+        told = {"account_id": refund.account_id, "purchase_id": refund.purchase_id, "refund_id": refund.refund_id}
+        log.warning("refund_refused", **told, code=refused.code, message=refused.message)
+        await environment.store.write(lambda: _give_back(environment, request, refund))
+        raise stripe_refused(refused) from refused
+    except ProviderUnavailable as unavailable:
+        raise stripe_failed(unavailable) from unavailable
+    return await environment.store.write(lambda: _settle(environment, command, request, refund, sent))
+
+
+class _Begun(NamedTuple):
+    """A refund whose credits are set aside, and its purchase as it stood then: it may have been paid since the call came."""
+
+    purchase: Purchase
+    refund: Refund
+    resumed: bool
+    """Whether an earlier call may have asked Stripe already."""
+
+
+def _begin(environment: Environment, command: RefundPurchase, request: Request, seen: Purchase) -> Work[_Begun | Answer]:
+    involved = yield from purchase_accounts(seen.account_id)
+    unit = yield from begin(environment, involved)
+    stored = yield from find_key(request.key)
+    purchase = yield from read_purchase(seen.account_id, seen.purchase_id)
+    assert purchase is not None
+    if stored is not None:
+        if stored.reply is not None:
+            return Answer(stored.reply, replayed=True)
+        return _Begun(purchase, (yield from _read_refund(purchase, stored.resource_id)), resumed=True)
+    quote = yield from _quote(unit, purchase, command.policy)
+    if command.amount_minor is not None:
+        require_step("amount_minor", command.amount_minor, purchase.currency)
+    amount = quote.refundable_minor if command.amount_minor is None else command.amount_minor
+    if amount > quote.refundable_minor or amount == 0:
+        raise Refusal(
+            Reason.CREDITS_ALREADY_SPENT,
+            f"{quote.refundable_minor} can be refunded now",
+            metadata={"refundable_minor": quote.refundable_minor},
+        )
+    refund = Refund(
+        account_id=purchase.account_id,
+        refund_id=unit.ids("ref"),
+        purchase_id=purchase.purchase_id,
+        amount_minor=amount,
+        currency=purchase.currency,
+        status=RefundStatus.PENDING,
+        attempt=0,
+        requires_settlement=True,
+        reversed=0,
+        debt=0,
+        stripe_refund_id="",
+        reason=command.reason,
+        create_time_us=unit.now_us,
+        is_marked=True,
+    )
+    yield from REFUNDS.add(refund)
+    yield from claim_refund_ids(refund)
+    followed = yield from follow_money(unit, purchase, set_aside=True, caller=request.caller.name, description=command.reason)
+    followed.note(refund)
+    refund.requires_settlement = refund.set_aside > 0
+    yield from REFUNDS.replace(refund)
+    yield from unit.write()
+    yield from record_key(unit, request.key, None, refund.refund_id)
+    detail = {"refund_id": refund.refund_id, "purchase_id": purchase.purchase_id, "amount_minor": amount, "reason": command.reason}
+    yield from audit(unit, request.caller, purchase.account_id, detail)
+    return _Begun(purchase, refund, resumed=False)
+
+
+def _quote(unit: Unit, purchase: Purchase, policy: RefundPolicy) -> Work[RefundQuote]:
+    if purchase.status is not PurchaseStatus.COMPLETED or purchase.paid_minor == 0:
+        raise _not_refundable(purchase, "the purchase is not paid")
+    gone = money_gone(purchase)
+    if gone == purchase.paid_minor:
+        raise _not_refundable(purchase, "all its money went back already")
+    lot = yield from purchase_lot(unit, purchase)
+    run_out = lot.remaining if lot.has_expired(unit.now_us) else 0
+    standing = PurchaseReversal(
+        credits_microcredits=purchase.credits,
+        paid_minor=purchase.paid_minor,
+        reversed_minor=gone,
+        taken_microcredits=purchase.reversed,
+        left_microcredits=lot.remaining - run_out,
+        expired_microcredits=lot.expired + run_out - purchase.reversed_expired,
+        referral=(yield from referral_at_stake(unit, purchase, gone)),
+    )
+    quote = quote_with_debt(standing) if policy is RefundPolicy.WITH_DEBT else quote_unused_only(standing)
+    # Stripe refunds in the currency's steps: what does not make one stays, with its credits.
+    whole_minor = round_down_to_step(quote.refundable_minor, purchase.currency)
+    return quote if whole_minor == quote.refundable_minor else quote_amount(standing, whole_minor)
+
+
+def _not_refundable(purchase: Purchase, message: str) -> Refusal:
+    return Refusal(
+        Reason.PURCHASE_NOT_REFUNDABLE,
+        message,
+        metadata={"purchase_id": purchase.purchase_id, "status": purchase.status.value},
+    )
+
+
+async def _ask_stripe(environment: Environment, begun: _Begun) -> ProviderRefund:
+    """Sends the money back, unless an earlier call did: Stripe forgets keys after a day, so only its list of refunds is sure.
+    A failure that Stripe stored for the key is stepped over once it is sure that no refund was made."""
+    provider, purchase, refund = environment.provider, begun.purchase, begun.refund
+    made = await _find_made(provider, purchase, refund) if begun.resumed else None
+    if made is not None:
+        return made
+    try:
+        return await _send(environment, purchase, refund)
+    except ProviderUnavailable as unavailable:
+        if not unavailable.key_spent:
+            raise
+    made = await _find_made(provider, purchase, refund)
+    if made is not None:
+        return made
+    moved_on = await environment.store.write(lambda: _next_attempt(environment, refund))
+    return await _send(environment, purchase, moved_on)
+
+
+async def _find_made(provider: PaymentProvider, purchase: Purchase, refund: Refund) -> ProviderRefund | None:
+    try:
+        listed = await provider.list_refunds(purchase.payment_intent_id)
+    except ProviderRefused as refused:
+        # No word about the refund itself: giving its credits back on account of this would give them away.
+        raise ProviderUnavailable(f"list_refunds: {refused.code}") from refused
+    return next((sent for sent in listed if sent.refund_id == refund.refund_id), None)
+
+
+async def _send(environment: Environment, purchase: Purchase, refund: Refund) -> ProviderRefund:
+    deployment = environment.deployment
+    return await environment.provider.create_refund(
+        refund_id=refund.refund_id,
+        purchase_id=purchase.purchase_id,
+        account_id=purchase.account_id,
+        payment_intent_id=purchase.payment_intent_id,
+        amount_minor=refund.amount_minor,
+        # As the row says, and not as this program would: a resumed call must say what the first one said.
+        mark=deployment.mark(MarkKind.REFUND, refund.refund_id) if carries_mark(deployment, refund) else "",
+        idempotency_key=f"refund:{refund.refund_id}:{refund.attempt}",
+    )
+
+
+def _read_refund(purchase: Purchase, refund_id: str) -> Work[Refund]:
+    return next(refund for refund in (yield from refunds_of(purchase)) if refund.refund_id == refund_id)
+
+
+def _next_attempt(environment: Environment, seen: Refund) -> Work[Refund]:
+    yield from begin(environment, [seen.account_id])
+    purchase = yield from read_purchase(seen.account_id, seen.purchase_id)
+    assert purchase is not None
+    refund = yield from _read_refund(purchase, seen.refund_id)
+    if refund.attempt == seen.attempt:
+        refund.attempt += 1
+        yield from REFUNDS.replace(refund)
+    return refund
+
+
+def _settle(environment: Environment, command: RefundPurchase, request: Request, begun: Refund, sent: ProviderRefund) -> Work[Answer]:
+    unit = yield from begin(environment, (yield from purchase_accounts(begun.account_id)))
+    stored = yield from find_key(request.key)
+    if stored is not None and stored.resource_id == begun.refund_id and stored.reply is not None:
+        return Answer(stored.reply, replayed=True)
+    purchase = yield from read_purchase(begun.account_id, begun.purchase_id)
+    assert purchase is not None
+    update = RefundUpdate(
+        sent.stripe_refund_id, begun.refund_id, sent.amount_minor, sent.currency, status_of_ours(sent.status), is_ours=True
+    )
+    refund = yield from apply_refund_update(unit, purchase, update)
+    yield from unit.write()
+    reply = command.encode(refund, unit.account(begun.account_id).show(unit.now_us))
+    yield from answer_begun(unit, request.key, stored, reply, begun.refund_id)
+    return Answer(reply, replayed=False)
+
+
+def _give_back(environment: Environment, request: Request, begun: Refund) -> Work[None]:
+    """Stripe said no: the refund failed, its credits come back, and its key is free."""
+    unit = yield from begin(environment, (yield from purchase_accounts(begun.account_id)))
+    stored = yield from find_key(request.key)
+    if stored is None or stored.reply is not None or stored.resource_id != begun.refund_id:
+        return
+    purchase = yield from read_purchase(begun.account_id, begun.purchase_id)
+    assert purchase is not None
+    update = RefundUpdate("", begun.refund_id, begun.amount_minor, begun.currency, RefundStatus.FAILED, is_ours=True)
+    yield from apply_refund_update(unit, purchase, update)
+    yield from unit.write()
+    yield from free_key(request.key.id)

@@ -1,0 +1,125 @@
+"""What was learned of one refund, from our own call or from Stripe's events, in any order and any number of times."""
+
+from dataclasses import dataclass
+
+from billing_service.commands.clawbacks.purchases import follow_money
+from billing_service.commands.unit import Unit
+from billing_service.domain.deployment import Deployment, MarkKind
+from billing_service.domain.ledger.amounts import MONEY_MINOR_MAX
+from billing_service.domain.records import Purchase, Refund, RefundStatus
+from billing_service.domain.sales.clawbacks import settle_set_aside
+from billing_service.payments.port import ProviderRefund
+from billing_service.storage.rows.purchases import REFUNDS, refunds_of
+from billing_service.storage.rows.refunds import claim_refund_ids
+from billing_service.storage.statements import Work
+
+_FROM_STRIPE = {
+    "pending": RefundStatus.PENDING,
+    "requires_action": RefundStatus.PENDING,
+    "succeeded": RefundStatus.SUCCEEDED,
+    "failed": RefundStatus.FAILED,
+    "canceled": RefundStatus.CANCELED,
+}
+
+
+class RefundUnusableError(ValueError):
+    """A refund of Stripe's that says something that no rule knows: kept and alarmed, never guessed."""
+
+
+def status_from_stripe(word: str) -> RefundStatus:
+    """Raises RefundUnusableError."""
+    status = _FROM_STRIPE.get(word)
+    if status is None:
+        raise RefundUnusableError(f"refund status {word[:32]!r} is not known")
+    return status
+
+
+def status_of_ours(word: str) -> RefundStatus:
+    """State of a refund that Stripe has just made for us. In a word that is not known it is promised: its events say
+    what becomes of it."""
+    return _FROM_STRIPE.get(word, RefundStatus.PENDING)
+
+
+@dataclass(frozen=True, slots=True)
+class RefundUpdate:
+    """A refund as it is at Stripe now. Ids are empty where not known."""
+
+    stripe_refund_id: str
+    refund_id: str
+    amount_minor: int
+    currency: str
+    status: RefundStatus
+    is_ours: bool
+    """Whether it is known to be the one that `refund_id` names: by our own call, or by our mark."""
+
+
+def update_of(deployment: Deployment, sent: ProviderRefund) -> RefundUpdate:
+    """What an event, or Stripe's own list, says of a refund. Raises RefundUnusableError."""
+    if sent.amount_minor > MONEY_MINOR_MAX:
+        raise RefundUnusableError(f"refund amount is above {MONEY_MINOR_MAX}")
+    return RefundUpdate(
+        sent.stripe_refund_id,
+        sent.refund_id or "",
+        sent.amount_minor,
+        sent.currency,
+        status_from_stripe(sent.status),
+        is_ours=deployment.made(MarkKind.REFUND, sent.refund_id or "", sent.mark),
+    )
+
+
+def apply_refund_update(unit: Unit, purchase: Purchase, update: RefundUpdate) -> Work[Refund]:
+    """Books a refund and lets the purchase's credits follow its money. The caller writes the unit."""
+    refund = _find(unit.environment.deployment, (yield from refunds_of(purchase)), update)
+    if refund is None:
+        refund = _begun_at_stripe(unit, purchase, update)
+        yield from REFUNDS.add(refund)
+        yield from claim_refund_ids(refund)
+        (yield from follow_money(unit, purchase)).note(refund)
+        yield from REFUNDS.replace(refund)
+        return refund
+    # Stripe made a refund that we had given up before Stripe named it: Stripe's word contradicts ours.
+    named_now = bool(update.stripe_refund_id) and not refund.stripe_refund_id
+    refund.stripe_refund_id = refund.stripe_refund_id or update.stripe_refund_id
+    if named_now or update.status.rank > refund.status.rank:
+        refund.status = update.status
+    if refund.requires_settlement and refund.status is not RefundStatus.PENDING:
+        settle_set_aside(unit.account(purchase.account_id), refund.set_aside, source_id=refund.refund_id, now_us=unit.now_us, ids=unit.ids)
+        refund.requires_settlement = False
+    yield from REFUNDS.replace(refund)
+    yield from claim_refund_ids(refund)
+    yield from follow_money(unit, purchase)
+    return refund
+
+
+def _find(deployment: Deployment, refunds: list[Refund], update: RefundUpdate) -> Refund | None:
+    """By Stripe's id first: it can't be mistaken. By ours while we have not learned Stripe's; where our refund carries a mark, anything
+    without it that names our id is a stranger's."""
+    for refund in refunds:
+        if update.stripe_refund_id and refund.stripe_refund_id == update.stripe_refund_id:
+            return refund
+    named = (refund for refund in refunds if refund.refund_id == update.refund_id and not refund.stripe_refund_id)
+    return next((refund for refund in named if update.is_ours or not carries_mark(deployment, refund)), None)
+
+
+def carries_mark(deployment: Deployment, refund: Refund) -> bool:
+    """Whether a refund that was begun here has this deployment's mark at Stripe: not if an older program began it, or another deployment
+    whose ledger this was."""
+    return refund.is_marked and refund.create_time_us >= deployment.create_time_us
+
+
+def _begun_at_stripe(unit: Unit, purchase: Purchase, update: RefundUpdate) -> Refund:
+    return Refund(
+        account_id=purchase.account_id,
+        refund_id=unit.ids("ref"),
+        purchase_id=purchase.purchase_id,
+        amount_minor=update.amount_minor,
+        currency=update.currency,
+        status=update.status,
+        attempt=0,
+        requires_settlement=False,
+        reversed=0,
+        debt=0,
+        stripe_refund_id=update.stripe_refund_id,
+        reason="begun at Stripe",
+        create_time_us=unit.now_us,
+    )

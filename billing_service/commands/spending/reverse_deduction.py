@@ -1,0 +1,69 @@
+"""ReverseDeduction: gives back what a deduction took, whole or in parts, to where it came from."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from billing_service.commands.clawbacks.bonuses import note_returns
+from billing_service.commands.clawbacks.purchases import make_debt_good
+from billing_service.commands.clawbacks.settled_debt import fetch_lots_and_heirs, payments_of
+from billing_service.commands.environment import Environment
+from billing_service.commands.unit import Request, Unit, once
+from billing_service.domain.ledger.account import Balance
+from billing_service.domain.refusals import Reason, Refusal
+from billing_service.domain.spending.reversals import DeductionToReverse, Reversed, check_may_reverse, reverse_deduction
+from billing_service.ledger.operations import Answer
+from billing_service.storage.rows.history import already_reversed, read_transaction, set_reversed
+from billing_service.storage.statements import Work
+
+
+@dataclass(frozen=True, slots=True)
+class ReverseDeduction:
+    """A valid request."""
+
+    request: Request
+    account_id: str
+    transaction_id: str
+    amount: int | None
+    reason: str
+    encode: Callable[[Reversed, Balance], bytes]
+
+
+async def reverse(environment: Environment, command: ReverseDeduction) -> Answer:
+    """Raises ACCOUNT_NOT_FOUND, TRANSACTION_NOT_FOUND, TRANSACTION_NOT_REVERSIBLE, NOT_YOURS, REVERSAL_TOO_LATE,
+    DEDUCTION_ALREADY_REVERSED."""
+    caller = command.request.caller
+
+    def effect(unit: Unit) -> Work[bytes]:
+        account = unit.account(command.account_id)
+        original = yield from read_transaction(command.account_id, command.transaction_id)
+        if original is None:
+            raise Refusal(
+                Reason.TRANSACTION_NOT_FOUND,
+                "the account has no such transaction",
+                metadata={"transaction_id": command.transaction_id},
+            )
+        if not caller.is_admin:
+            check_may_reverse(original, caller.name, now_us=unit.now_us, terms=environment.spending)
+        before = yield from already_reversed(command.account_id, command.transaction_id)
+        deduction = DeductionToReverse(original, before)
+        yield from fetch_lots_and_heirs(account, [entry.source for entry in original.entries])
+        payments = yield from payments_of(account, deduction.debt_part(command.amount), original.transaction_id)
+        reversal = reverse_deduction(
+            account,
+            deduction,
+            command.amount,
+            payments,
+            now_us=unit.now_us,
+            ids=unit.ids,
+            terms=environment.spending,
+            caller=caller.name,
+            description=command.reason,
+        )
+        yield from set_reversed(command.account_id, command.transaction_id, before + reversal.amount)
+        yield from make_debt_good(unit, command.account_id, reversal.transaction)
+        yield from note_returns(unit)
+        return command.encode(reversal, account.show(unit.now_us))
+
+    detail = {"transaction_id": command.transaction_id, "amount_microcredits": command.amount, "reason": command.reason}
+    work = lambda: once(environment, command.request, [command.account_id], effect, detail=detail)  # noqa: E731 - run again on conflict
+    return await environment.store.write(work)

@@ -1,0 +1,290 @@
+"""An account in memory, locked: what it holds, and how it changes. Everything here is decided, nothing is stored."""
+
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple, Protocol
+
+from billing_service.domain.ledger.amounts import BALANCE_MAX
+from billing_service.domain.ledger.chain import GENESIS, link
+from billing_service.domain.ledger.entries import MAY_MOVE_NOTHING, Draw, Entry, Place, Transaction, TransactionKind, is_lot
+from billing_service.domain.ledger.lots import Category, Lot, burn_down_order
+from billing_service.domain.refusals import Reason, Refusal
+
+
+class Ids(Protocol):
+    """Where ids come from: time-ordered, unguessable, injected."""
+
+    def __call__(self, prefix: str) -> str: ...
+
+
+class Balance(NamedTuple):
+    """What an account shows at one moment, in microcredits. Categories add up to `available`."""
+
+    account_id: str
+    available: int
+    held: int
+    frozen: int
+    debt: int
+    promotional: int
+    plan: int
+    paid: int
+    next_expiry_us: int | None
+    next_expiry_amount: int
+    version: int
+
+
+@dataclass(slots=True)
+class Account:
+    """State of one account: the cache that entries can recompute."""
+
+    account_id: str
+    version: int = 0
+    last_transaction_id: str = ""
+    last_hash: bytes = GENESIS
+    balance: int = 0
+    """What lots hold less what is owed."""
+    debt: int = 0
+    set_aside: int = 0
+    overdraft_limit: int = 0
+    frozen: bool = False
+    debt_max: int = -1
+    """What ALLOW_DEBT may bring the debt to; -1: as the settings say."""
+    lots: list[Lot] = field(default_factory=list)
+    """Lots with something left, in burn-down order, and other lots that this unit of work fetched."""
+    changed_lots: dict[str, Lot] = field(default_factory=dict)
+    new_lots: list[Lot] = field(default_factory=list)
+    transactions: list[Transaction] = field(default_factory=list)
+    """Decided and not yet written."""
+    empty_before: set[str] = field(default_factory=set)
+    """Lots that had nothing left when something came back into them."""
+    rewritten: frozenset[str] = frozenset()
+    """Lots of which more than `remaining` changed."""
+
+    def spendable(self, now_us: int) -> int:
+        """Microcredits that lots offer now, debt not counted."""
+        offered = 0
+        for lot in self.lots:
+            if lot.spendable(now_us):
+                offered += lot.remaining
+        return offered
+
+    def forget_decided(self) -> None:
+        """What was decided is written now."""
+        self.transactions = []
+        self.rewritten = frozenset()
+        for decided in (self.new_lots, self.changed_lots, self.empty_before):
+            decided.clear()
+
+    def lot(self, lot_id: str) -> Lot | None:
+        return next((lot for lot in self.lots if lot.lot_id == lot_id), None)
+
+    def known_lot(self, lot_id: str) -> Lot:
+        """A lot that the unit of work has fetched."""
+        found = self.lot(lot_id)
+        assert found is not None, "the unit of work fetches the lots that it moves credits of"
+        return found
+
+    def add_lot(self, lot: Lot) -> None:
+        self.lots.append(lot)
+        self.lots.sort(key=burn_down_order)
+
+    def show(self, now_us: int) -> Balance:
+        """The balance as callers see it. Debt is counted against spendable lots in burn-down order, as the next write books it."""
+        owed = self.debt
+        by_category = {Category.PROMOTIONAL: 0, Category.PLAN: 0, Category.PAID: 0}
+        waiting = self.set_aside
+        expiry_us: int | None = None
+        expiring = 0
+        for lot in self.lots:
+            left = lot.remaining
+            if left == 0 or lot.has_expired(now_us):
+                continue
+            if lot.effective_time_us > now_us:
+                waiting += left
+                continue
+            if owed:
+                settled = min(owed, left)
+                owed -= settled
+                left -= settled
+                if left == 0:
+                    continue
+            by_category[lot.category] += left
+            if lot.expire_time_us is not None:
+                if expiry_us is None or lot.expire_time_us < expiry_us:
+                    expiry_us, expiring = lot.expire_time_us, 0
+                if lot.expire_time_us == expiry_us:
+                    expiring += left
+        promotional, plan, paid = by_category.values()
+        available = promotional + plan + paid
+        if self.frozen:
+            return Balance(self.account_id, 0, 0, waiting + available, owed, 0, 0, 0, None, 0, self.version)
+        return Balance(self.account_id, available, 0, waiting, owed, promotional, plan, paid, expiry_us, expiring, self.version)
+
+
+class Posting:
+    """Builds one transaction of one account: moves credits between places and keeps the account's state in step."""
+
+    __slots__ = ("account", "draws", "entries", "now_us", "start_balance")
+
+    def __init__(self, account: Account, now_us: int) -> None:
+        self.account = account
+        self.now_us = now_us
+        self.entries: list[Entry] = []
+        self.draws: list[Draw] = []
+        self.start_balance = account.balance
+
+    def out_of_lot(self, lot: Lot, destination: str, amount: int) -> None:
+        assert 0 < amount <= lot.remaining, "no lot goes below zero"
+        lot.remaining -= amount
+        self.account.changed_lots[lot.lot_id] = lot
+        self.entries.append(Entry(lot.lot_id, destination, amount))
+        self.draws.append(Draw(lot.lot_id, lot.category, amount))
+        self.account.balance -= amount
+
+    def into_lot(self, lot: Lot, source: str, amount: int) -> None:
+        assert amount > 0
+        if self.account.balance + amount > BALANCE_MAX:
+            raise balance_limit_reached()
+        if lot.remaining == 0:
+            self.account.empty_before.add(lot.lot_id)
+        lot.remaining += amount
+        self.account.changed_lots[lot.lot_id] = lot
+        self.entries.append(Entry(source, lot.lot_id, amount))
+        self.draws.append(Draw(lot.lot_id, lot.category, -amount))
+        self.account.balance += amount
+
+    def back_into_lot(self, lot: Lot, source: str, amount: int, ids: Ids) -> None:
+        """Returns `amount` to where it came from. No lot may have more than it was granted. What the lot has no room
+        for, because other credits came back to it, becomes a new lot. That lot is alike in all that decides when it is
+        spent. A lot that was taken back keeps nothing: what returns goes on at once to where the lot was taken to."""
+        if lot.ended_to:
+            self.entries.append(Entry(source, lot.lot_id, amount))
+            if is_lot(lot.ended_to):
+                self.back_into_lot(self.account.known_lot(lot.ended_to), lot.lot_id, amount, ids)
+            else:
+                self.entries.append(Entry(lot.lot_id, lot.ended_to, amount))
+            return
+        room = min(amount, lot.amount - lot.remaining)
+        if room:
+            self.into_lot(lot, source, room)
+        if amount > room:
+            self.into_new_lot(replace(lot, lot_id=ids("lot"), amount=amount - room, remaining=0, create_time_us=self.now_us), source)
+
+    def into_new_lot(self, lot: Lot, source: str) -> None:
+        """Fills an empty lot that the account has not had before."""
+        self.open_lot(lot)
+        self.into_lot(lot, source, lot.amount)
+
+    def open_lot(self, lot: Lot) -> None:
+        """Gives the account a lot that it has not had before, with nothing in it yet."""
+        assert lot.remaining == 0
+        self.account.new_lots.append(lot)
+        self.account.add_lot(lot)
+
+    def expire_lot(self, lot: Lot) -> None:
+        """Books what ran out of a lot, if anything did."""
+        if lot.remaining and lot.has_expired(self.now_us):
+            lot.expired += lot.remaining
+            self.account.rewritten |= {lot.lot_id}
+            self.out_of_lot(lot, Place.EXPIRED, lot.remaining)
+
+    def end_lot(self, lot: Lot, place: str) -> int:
+        """Takes back what is left of a lot; answers how much. The lot ends now, unless it ran out before: that part is expired."""
+        self.expire_lot(lot)
+        taken = lot.remaining
+        if taken:
+            self.out_of_lot(lot, place, taken)
+        if not lot.has_expired(self.now_us):
+            lot.expire_time_us = self.now_us
+        self.succeed(lot, place)
+        return taken
+
+    def succeed(self, lot: Lot, place: str) -> None:
+        """What returns to the lot from now on goes to `place`."""
+        assert lot.remaining == 0, "a lot that is taken back holds nothing"
+        lot.ended_to = place
+        self.account.changed_lots[lot.lot_id] = lot
+        self.account.rewritten |= {lot.lot_id}
+
+    def borrow(self, destination: str, amount: int) -> None:
+        """Lets the account owe `amount` more."""
+        assert amount > 0
+        if self.account.debt + amount > BALANCE_MAX:
+            raise balance_limit_reached()
+        self.account.debt += amount
+        self.entries.append(Entry(Place.DEBT, destination, amount))
+        self.account.balance -= amount
+
+    def repay(self, source: str, amount: int) -> None:
+        """Lets the account owe `amount` less, paid from outside its lots."""
+        assert 0 < amount <= self.account.debt
+        self.account.debt -= amount
+        self.entries.append(Entry(source, Place.DEBT, amount))
+        self.account.balance += amount
+
+    def spend(self, destination: str, amount: int) -> int:
+        """Draws up to `amount` from spendable lots in burn-down order; answers what it got."""
+        left = amount
+        for lot in self.account.lots:
+            if left == 0:
+                break
+            if lot.spendable(self.now_us):
+                part = min(left, lot.remaining)
+                self.out_of_lot(lot, destination, part)
+                left -= part
+        return amount - left
+
+    def settle_debt(self) -> None:
+        """Pays debt from spendable lots at once, in burn-down order: there is debt only where nothing is available."""
+        account = self.account
+        if account.debt:
+            paid = self.spend(Place.DEBT, account.debt)
+            account.debt -= paid
+            account.balance += paid
+
+    def set_aside(self, amount: int) -> None:
+        """Books that `amount`, moved by entries to SET_ASIDE, waits there."""
+        self.account.set_aside += amount
+
+    def close(
+        self,
+        transaction_id: str,
+        kind: TransactionKind,
+        *,
+        source_id: str = "",
+        caller: str = "",
+        description: str = "",
+        metadata: str = "",
+    ) -> Transaction:
+        """Ends the transaction: the account's next version."""
+        account = self.account
+        assert self.entries or kind in MAY_MOVE_NOTHING, "a transaction without entries would be an effect without a row"
+        account.version += 1
+        transaction = Transaction(
+            transaction_id,
+            account.account_id,
+            account.version,
+            account.last_transaction_id,
+            kind,
+            account.balance - self.start_balance,
+            account.balance,
+            self.now_us,
+            source_id,
+            caller,
+            description,
+            metadata,
+            self.entries,
+            self.draws,
+        )
+        transaction.hash = link(account.last_hash, transaction)
+        account.last_transaction_id = transaction_id
+        account.last_hash = transaction.hash
+        account.transactions.append(transaction)
+        return transaction
+
+
+def balance_limit_reached() -> Refusal:
+    return Refusal(
+        Reason.BALANCE_LIMIT_REACHED,
+        f"an account holds and owes at most {BALANCE_MAX} microcredits",
+        metadata={"balance_max_microcredits": BALANCE_MAX},
+    )

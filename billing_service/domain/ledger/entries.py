@@ -1,0 +1,97 @@
+"""Double entry: every movement leaves one place and arrives in another, so the whole ledger sums to zero by construction."""
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import NamedTuple
+
+from billing_service.domain.ledger.lots import Category
+
+
+class Place:
+    """Where credits can be besides a lot. A lot's place is its id. The first two belong to an account, the rest to the house."""
+
+    DEBT = "debt"
+    """What the account owes; the only place of an account whose sum goes below zero."""
+    SET_ASIDE = "set_aside"
+    """Taken out of lots for a refund that Stripe has not settled."""
+    SALES = "sales"
+    """Source of credits that money paid for."""
+    GRANTS = "grants"
+    """Source of credits that an operator gave."""
+    BONUSES = "bonuses"
+    """Source of referral bonuses, and where they go back."""
+    ADJUSTMENTS = "adjustments"
+    """Other side of an operator's corrections."""
+    USAGE = "usage"
+    """Credits that were spent."""
+    EXPIRED = "expired"
+    """Credits that ran out."""
+    REVERSED = "reversed"
+    """Credits whose money went back."""
+
+
+def is_lot(place: str) -> bool:
+    """Whether a place is a lot: its name is the lot's id."""
+    return place.startswith("lot_")
+
+
+class TransactionKind(IntEnum):
+    """What a transaction was. The numbers are the wire's."""
+
+    PURCHASE = 1
+    GRANT = 2
+    DEDUCTION = 3
+    DEDUCTION_REVERSAL = 4
+    PURCHASE_REVERSAL = 5
+    PURCHASE_REINSTATEMENT = 6
+    REFUND_SETTLEMENT = 7
+    BONUS_REVERSAL = 8
+    EXPIRY = 9
+    ADJUSTMENT = 10
+
+
+MAY_MOVE_NOTHING = frozenset({TransactionKind.DEDUCTION, TransactionKind.BONUS_REVERSAL, TransactionKind.GRANT})
+"""Kinds of transactions that may have no entries: a charge that found nothing to take, a bonus that ends with nothing left, and one that
+is due again with nothing to give back. Each is recorded like any other, in the account's chain."""
+
+
+class Entry(NamedTuple):
+    """One movement of `amount` > 0 microcredits."""
+
+    source: str
+    destination: str
+    amount: int
+
+
+class Draw(NamedTuple):
+    """What left a lot (positive) or came into it (negative), in microcredits."""
+
+    lot_id: str
+    category: Category
+    amount: int
+
+
+@dataclass(slots=True)
+class Transaction:
+    """Entries of one account that are written together or not at all."""
+
+    transaction_id: str
+    account_id: str
+    version: int
+    """The account's version after it: gapless."""
+    previous_id: str
+    """The account's transaction before it; empty for the first. History is read along this chain."""
+    kind: TransactionKind
+    amount: int
+    """Effect on the balance: what lots hold less what is owed."""
+    balance_after: int
+    create_time_us: int
+    source_id: str = ""
+    caller: str = ""
+    description: str = ""
+    metadata: str = ""
+    """JSON object; empty for none."""
+    entries: list[Entry] = field(default_factory=list)
+    draws: list[Draw] = field(default_factory=list)
+    hash: bytes = b""
+    """See `domain.chain`."""

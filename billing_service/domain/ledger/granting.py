@@ -1,0 +1,80 @@
+"""Credits that arrive, run out or are corrected."""
+
+from billing_service.domain.ledger.account import Account, Ids, Posting, balance_limit_reached
+from billing_service.domain.ledger.amounts import BALANCE_MAX
+from billing_service.domain.ledger.entries import Place, Transaction, TransactionKind
+from billing_service.domain.ledger.lots import AT_ONCE_US, PRIORITY_DEFAULT, Category, Lot
+from billing_service.domain.spending.deductions import insufficient_credits
+
+
+def new_lot(
+    amount: int,
+    category: Category,
+    *,
+    now_us: int,
+    ids: Ids,
+    priority: int = PRIORITY_DEFAULT,
+    effective_time_us: int | None = None,
+    expire_time_us: int | None = None,
+    source_id: str = "",
+) -> Lot:
+    """An empty lot for `amount` microcredits to come; `grant` fills it."""
+    return Lot(
+        lot_id=ids("lot"),
+        category=category,
+        priority=priority,
+        amount=amount,
+        remaining=0,
+        create_time_us=now_us,
+        effective_time_us=AT_ONCE_US if effective_time_us is None or effective_time_us <= now_us else effective_time_us,
+        expire_time_us=expire_time_us,
+        source_id=source_id,
+    )
+
+
+def grant(
+    account: Account,
+    lot: Lot,
+    source: str,
+    kind: TransactionKind,
+    *,
+    now_us: int,
+    ids: Ids,
+    caller: str = "",
+    description: str = "",
+) -> Transaction:
+    """Fills a new lot from `source` and settles debt from it at once. Refuses with BALANCE_LIMIT_REACHED."""
+    held = account.balance + account.debt
+    if held + lot.amount > BALANCE_MAX:
+        raise balance_limit_reached()
+    posting = Posting(account, now_us)
+    posting.into_new_lot(lot, source)
+    posting.settle_debt()
+    return posting.close(ids("txn"), kind, source_id=lot.source_id, caller=caller, description=description)
+
+
+def adjust(account: Account, amount: int, *, now_us: int, ids: Ids, caller: str, description: str) -> Transaction:
+    """Corrects a balance by `amount` microcredits, not 0: up as a promotional lot, down in burn-down order."""
+    assert amount
+    if amount > 0:
+        lot = new_lot(amount, Category.PROMOTIONAL, now_us=now_us, ids=ids)
+        return grant(
+            account, lot, Place.ADJUSTMENTS, TransactionKind.ADJUSTMENT, now_us=now_us, ids=ids, caller=caller, description=description
+        )
+    available = max(account.spendable(now_us) - account.debt, 0)
+    if available < -amount:
+        raise insufficient_credits(available=available, required=-amount, shortfall=-amount - available)
+    posting = Posting(account, now_us)
+    posting.settle_debt()
+    posting.spend(Place.ADJUSTMENTS, -amount)
+    return posting.close(ids("txn"), TransactionKind.ADJUSTMENT, caller=caller, description=description)
+
+
+def expire(account: Account, *, now_us: int, ids: Ids) -> Transaction | None:
+    """Books what ran out; None when nothing did."""
+    posting = Posting(account, now_us)
+    for lot in account.lots:
+        posting.expire_lot(lot)
+    if not posting.entries:
+        return None
+    return posting.close(ids("txn"), TransactionKind.EXPIRY)

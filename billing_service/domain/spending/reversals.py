@@ -1,0 +1,115 @@
+"""Deductions that are undone, whole or in part."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from billing_service.domain.ledger.account import Account, Ids, Posting
+from billing_service.domain.ledger.entries import Entry, Place, Transaction, TransactionKind
+from billing_service.domain.ledger.settled_debt import Payment, give_back_debt, lot_of_unknown
+from billing_service.domain.refusals import Reason, Refusal
+from billing_service.domain.spending.deductions import STANDARD_TERMS, SpendingTerms
+
+US_PER_S = 1_000_000
+
+
+def check_may_reverse(original: Transaction, caller: str, *, now_us: int, terms: SpendingTerms) -> None:
+    """Whether a caller that may deduct, and is no operator, may undo this: its own deductions, for a while. Raises
+    TRANSACTION_NOT_REVERSIBLE, NOT_YOURS, REVERSAL_TOO_LATE."""
+    check_is_deduction(original)
+    if original.caller != caller:
+        raise Refusal(Reason.NOT_YOURS, "another caller made the deduction; an operator may reverse it")
+    window_s = terms.reversal_window_us // US_PER_S
+    if now_us - original.create_time_us > terms.reversal_window_us:
+        raise Refusal(
+            Reason.REVERSAL_TOO_LATE,
+            f"the deduction is older than {window_s} s; an operator may reverse it",
+            metadata={"reversal_window_s": window_s},
+        )
+
+
+def check_is_deduction(original: Transaction) -> None:
+    """Raises TRANSACTION_NOT_REVERSIBLE."""
+    if original.kind is not TransactionKind.DEDUCTION:
+        raise Refusal(Reason.TRANSACTION_NOT_REVERSIBLE, "the transaction is not a deduction")
+
+
+@dataclass(slots=True)
+class DeductionToReverse:
+    """A deduction as the ledger has it, and how much of it was reversed before."""
+
+    transaction: Transaction
+    already_reversed: int
+
+    def parts(self) -> list[Entry]:
+        """What went to USAGE, in the order in which it comes back: debt first, then lots, last drawn first."""
+        spent = [entry for entry in self.transaction.entries if entry.destination == Place.USAGE]
+        debts = [entry for entry in spent if entry.source == Place.DEBT]
+        return debts + [entry for entry in reversed(spent) if entry.source != Place.DEBT]
+
+    def wanted(self, amount: int | None) -> int:
+        """Microcredits to give back, `amount` or all that is left. Raises TRANSACTION_NOT_REVERSIBLE, DEDUCTION_ALREADY_REVERSED."""
+        check_is_deduction(self.transaction)
+        reversible = sum(part.amount for part in self.parts()) - self.already_reversed
+        wanted = reversible if amount is None else amount
+        if wanted > reversible or reversible == 0:
+            raise Refusal(
+                Reason.DEDUCTION_ALREADY_REVERSED,
+                f"{reversible} microcredits of the deduction are left to reverse",
+                metadata={"reversible_microcredits": reversible},
+            )
+        return wanted
+
+    def debt_part(self, amount: int | None) -> int:
+        """How much of what comes back had become debt. Raises what `wanted` raises."""
+        debt = sum(part.amount for part in self.parts() if part.source == Place.DEBT)
+        return min(self.wanted(amount), max(debt - self.already_reversed, 0))
+
+
+class Reversed(NamedTuple):
+    """What a reversal did."""
+
+    transaction: Transaction
+    amount: int
+    """Microcredits of the deduction that were undone. The account's balance grew by less where a lot had been taken back meanwhile."""
+
+
+def reverse_deduction(
+    account: Account,
+    deduction: DeductionToReverse,
+    amount: int | None,
+    payments: Sequence[Payment] = (),
+    *,
+    now_us: int,
+    ids: Ids,
+    terms: SpendingTerms = STANDARD_TERMS,
+    caller: str = "",
+    description: str = "",
+) -> Reversed:
+    """Gives back `amount` microcredits of a deduction, or all that is left of it when None. The lots it drew must be among
+    the account's lots, and those that paid its debt since, of which `payments` tells."""
+    original, wanted = deduction.transaction, deduction.wanted(amount)
+    posting = Posting(account, now_us)
+    skip, left = deduction.already_reversed, wanted
+    for part in deduction.parts():
+        skipped = min(skip, part.amount)
+        skip -= skipped
+        back = min(left, part.amount - skipped)
+        if back:
+            left -= back
+            if part.source == Place.DEBT:
+                _give_back_debt(posting, back, payments, terms, ids)
+            else:
+                posting.back_into_lot(account.known_lot(part.source), Place.USAGE, back, ids)
+    posting.settle_debt()
+    transaction = posting.close(
+        ids("txn"), TransactionKind.DEDUCTION_REVERSAL, source_id=original.transaction_id, caller=caller, description=description
+    )
+    return Reversed(transaction, wanted)
+
+
+def _give_back_debt(posting: Posting, amount: int, payments: Sequence[Payment], terms: SpendingTerms, ids: Ids) -> None:
+    def unknown(left: int) -> None:
+        posting.into_new_lot(lot_of_unknown(posting, left, payments, lifetime_us=terms.returned_lifetime_us, ids=ids), Place.USAGE)
+
+    give_back_debt(posting, Place.USAGE, amount, payments, unknown, ids=ids)

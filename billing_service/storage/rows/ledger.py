@@ -1,0 +1,286 @@
+"""Rows of the ledger, read and written set-wise: the number of statements does not depend on the number of accounts."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import Select, and_, bindparam, literal_column, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from billing_service.domain.ledger.account import Account
+from billing_service.domain.ledger.chain import GENESIS
+from billing_service.domain.ledger.lots import Category, Lot, burn_down_order
+from billing_service.storage.schema import accounts, entries, lots, transactions
+from billing_service.storage.statements import (
+    Call,
+    ConditionalWrite,
+    InList,
+    Row,
+    Together,
+    Work,
+    bulk_insert,
+    bulk_lock,
+    bulk_update,
+    reading,
+    writing,
+)
+
+_ACCOUNT = (
+    accounts.c.account_id,
+    accounts.c.version,
+    accounts.c.last_transaction_id,
+    accounts.c.last_hash,
+    accounts.c.balance,
+    accounts.c.debt,
+    accounts.c.set_aside,
+    accounts.c.overdraft_limit,
+    accounts.c.frozen,
+    accounts.c.debt_max,
+)
+_ACCOUNT_COLUMNS = len(_ACCOUNT)
+_LOT = (
+    lots.c.lot_id,
+    lots.c.category,
+    lots.c.priority,
+    lots.c.amount,
+    lots.c.remaining,
+    lots.c.create_time_us,
+    lots.c.effective_time_us,
+    lots.c.expire_time_us,
+    lots.c.source_id,
+    lots.c.expired,
+    lots.c.ended_to,
+)
+_OPEN = lots.c.is_open == literal_column("1")
+
+
+def _accounts_named() -> Select[Any]:
+    return select(*_ACCOUNT).where(InList(accounts.c.account_id, "list_ids")).order_by(accounts.c.account_id)
+
+
+LOCK_ACCOUNTS = reading("lock accounts", _accounts_named().with_for_update(), "list_ids")
+READ_OPEN_LOTS = reading("read open lots", select(lots.c.account_id, *_LOT).where(InList(lots.c.account_id, "list_ids"), _OPEN), "list_ids")
+READ_LOTS = reading(
+    "read lots",
+    select(*_LOT).where(lots.c.account_id == bindparam("account_id"), InList(lots.c.lot_id, "list_lots")),
+    "account_id",
+    "list_lots",
+)
+READ_ACCOUNTS_AND_LOTS = reading(
+    "read accounts and open lots",
+    select(*_ACCOUNT, *_LOT)
+    .select_from(accounts.outerjoin(lots, and_(lots.c.account_id == accounts.c.account_id, _OPEN)))
+    .where(InList(accounts.c.account_id, "list_ids")),
+    "list_ids",
+)
+INSERT_ACCOUNT = writing(
+    "insert account",
+    insert(accounts)
+    .values(
+        account_id=bindparam("account_id"),
+        version=literal_column("0"),
+        last_transaction_id=literal_column("''"),
+        last_hash=bindparam("last_hash", GENESIS),
+        balance=literal_column("0"),
+        debt=literal_column("0"),
+        set_aside=literal_column("0"),
+        overdraft_limit=literal_column("0"),
+        frozen=literal_column("0"),
+        create_time_us=bindparam("create_time_us"),
+    )
+    .on_conflict_do_nothing(),
+    "account_id",
+    "create_time_us",
+)
+_EXPECTED = ("version", "last_transaction_id", "frozen", "overdraft_limit", "debt_max")
+"""The columns that show whether anything of an account has changed. Each movement makes a version and names its
+transaction; limits and freezing do not."""
+UPDATE_ACCOUNTS = bulk_update(
+    accounts, ("account_id",), ("version", "last_transaction_id", "last_hash", "balance", "debt", "set_aside"), expected=_EXPECTED
+)
+LOCK_UNCHANGED_ACCOUNTS = bulk_lock(accounts, ("account_id",), _EXPECTED)
+UPDATE_LOTS = bulk_update(lots, ("account_id", "lot_id"), ("remaining",))
+UPDATE_LOTS_AND_OPEN_FLAG = bulk_update(lots, ("account_id", "lot_id"), ("remaining", "is_open"))
+"""For lots that open or empty: apart, because naming `is_open` makes the store rewrite the index on open lots."""
+REWRITE_LOTS = bulk_update(lots, ("account_id", "lot_id"), ("remaining", "is_open", "expire_time_us", "expired", "ended_to"))
+"""For lots that expire or end."""
+INSERT_LOTS = bulk_insert(lots)
+INSERT_TRANSACTIONS = bulk_insert(transactions)
+INSERT_ENTRIES = bulk_insert(entries)
+SET_LIMITS = writing(
+    "set account limits",
+    update(accounts)
+    .where(accounts.c.account_id == bindparam("which"))
+    .values(frozen=bindparam("frozen"), overdraft_limit=bindparam("overdraft_limit"), debt_max=bindparam("debt_max")),
+    "which",
+    "frozen",
+    "overdraft_limit",
+    "debt_max",
+)
+
+
+class LostUpdateError(AssertionError):
+    """A statement changed another number of rows than it was given: the unit of work must not commit."""
+
+
+def expect(changed: int, expected: int, what: str) -> None:
+    """Raises unless a write did exactly what was planned: no silent no-op."""
+    if changed != expected:
+        raise LostUpdateError(f"{what}: {changed} rows changed, {expected} expected")
+
+
+def account_of(row: Sequence[Any]) -> Account:
+    account_id, version, last_transaction_id, last_hash, balance, debt, set_aside, overdraft_limit, frozen, debt_max = row[
+        :_ACCOUNT_COLUMNS
+    ]
+    return Account(account_id, version, last_transaction_id, last_hash, balance, debt, set_aside, overdraft_limit, bool(frozen), debt_max)
+
+
+_CATEGORIES = {int(category): category for category in Category}
+
+
+def lot_of(row: Sequence[Any]) -> Lot:
+    lot_id, category, *rest = row
+    return Lot(lot_id, _CATEGORIES[category], *rest)
+
+
+def lock_accounts(account_ids: Sequence[str]) -> Work[dict[str, Account]]:
+    """Locks the accounts that exist, in order of their ids, until the transaction ends; then loads their open lots."""
+    rows = yield LOCK_ACCOUNTS(account_ids)
+    found = {row[0]: account_of(row) for row in rows}
+    if found:
+        for row in (yield READ_OPEN_LOTS(list(found))):
+            found[row[0]].lots.append(lot_of(row[1:]))
+        order_lots(found)
+    return found
+
+
+def order_lots(found: dict[str, Account]) -> None:
+    for account in found.values():
+        if len(account.lots) > 1:
+            account.lots.sort(key=burn_down_order)
+
+
+def read_accounts(account_ids: Sequence[str]) -> Work[dict[str, Account]]:
+    """Reads accounts and their open lots in one statement, so that they belong together, without locking."""
+    found: dict[str, Account] = {}
+    for row in (yield READ_ACCOUNTS_AND_LOTS(account_ids)):
+        account = found.get(row[0])
+        if account is None:
+            account = found[row[0]] = account_of(row)
+        if row[_ACCOUNT_COLUMNS] is not None:
+            account.lots.append(lot_of(row[_ACCOUNT_COLUMNS:]))
+    order_lots(found)
+    return found
+
+
+def fetch_lots(account: Account, lot_ids: Iterable[str]) -> Work[None]:
+    """Adds lots to an account in memory that may be empty, and so were not loaded with it."""
+    missing = [lot_id for lot_id in lot_ids if lot_id and account.lot(lot_id) is None]
+    if missing:
+        for row in (yield READ_LOTS(account.account_id, missing)):
+            account.add_lot(lot_of(row))
+
+
+def write_accounts(changed: Sequence[Account], *, beside: Sequence[Call] = ()) -> Work[None]:
+    """Writes what was decided on locked accounts: lots, transactions, entries, and the accounts themselves; and `beside` them
+    other bulk writes of the same unit."""
+    written = [account for account in changed if account.transactions]
+    calls = [*_calls(written), *beside] if written else list(beside)
+    if not calls:
+        return
+    counts = yield Together(tuple(calls))
+    for call, count in zip(calls, counts, strict=True):
+        expect(count, len(call.values), call.statement.name)
+    for account in written:
+        account.forget_decided()
+
+
+def write_if_unchanged(changed: Sequence[Account], *, beside: Sequence[Call] = ()) -> Work[None]:
+    """Writes what was decided on accounts that nobody locked, all of which changed. Nothing is written unless each is still as it was
+    when it was decided on; the unit then runs again. Its last step."""
+    expected = [_expected(account) for account in changed]
+    yield ConditionalWrite((*_calls(changed), *beside), LOCK_UNCHANGED_ACCOUNTS.many(expected))
+    for account in changed:
+        account.forget_decided()
+
+
+def _calls(written: Sequence[Account]) -> list[Call]:
+    return [*_lot_calls(written), *_history_calls(written)]
+
+
+def _expected(account: Account) -> Row:
+    """The account's row before what was decided, as far as it tells whether anything has changed."""
+    first = account.transactions[0]
+    return (account.account_id, first.version - 1, first.previous_id, int(account.frozen), account.overdraft_limit, account.debt_max)
+
+
+def _lot_calls(written: Sequence[Account]) -> Iterator[Call]:
+    inserted = [_lot_row(account.account_id, lot) for account in written for lot in account.new_lots]
+    opened = {row[1] for row in inserted}
+    moved: list[Row] = []
+    turned: list[Row] = []
+    rewritten: list[Row] = []
+    for account in written:
+        for lot in account.changed_lots.values():
+            if lot.lot_id in opened:
+                continue
+            if lot.lot_id in account.rewritten:
+                is_open = 1 if lot.remaining else 0
+                rewritten.append((account.account_id, lot.lot_id, lot.remaining, is_open, lot.expire_time_us, lot.expired, lot.ended_to))
+            elif lot.remaining == 0 or lot.lot_id in account.empty_before:
+                turned.append((account.account_id, lot.lot_id, lot.remaining, 1 if lot.remaining else 0))
+            else:
+                moved.append((account.account_id, lot.lot_id, lot.remaining))
+    for statement, rows in ((INSERT_LOTS, inserted), (UPDATE_LOTS, moved), (UPDATE_LOTS_AND_OPEN_FLAG, turned), (REWRITE_LOTS, rewritten)):
+        if rows:
+            yield statement.many(rows)
+
+
+def _history_calls(written: Sequence[Account]) -> Iterator[Call]:
+    decided = [transaction for account in written for transaction in account.transactions]
+    yield INSERT_TRANSACTIONS.many(
+        (
+            t.account_id,
+            t.transaction_id,
+            t.version,
+            t.previous_id,
+            int(t.kind),
+            t.amount,
+            t.balance_after,
+            t.create_time_us,
+            t.source_id,
+            t.caller,
+            t.description,
+            t.metadata,
+            t.hash,
+        )
+        for t in decided
+    )
+    moved = [
+        (t.account_id, t.transaction_id, position, entry.source, entry.destination, entry.amount)
+        for t in decided
+        for position, entry in enumerate(t.entries)
+    ]
+    if moved:
+        yield INSERT_ENTRIES.many(moved)
+    yield UPDATE_ACCOUNTS.many(
+        (*_expected(a), a.version, a.last_transaction_id, a.last_hash, a.balance, a.debt, a.set_aside) for a in written
+    )
+
+
+def _lot_row(account_id: str, lot: Lot) -> Row:
+    return (
+        account_id,
+        lot.lot_id,
+        int(lot.category),
+        lot.priority,
+        lot.amount,
+        lot.remaining,
+        1 if lot.remaining else 0,
+        lot.create_time_us,
+        lot.effective_time_us,
+        lot.expire_time_us,
+        lot.source_id,
+        lot.expired,
+        lot.ended_to,
+    )
