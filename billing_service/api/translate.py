@@ -9,7 +9,9 @@ from prepaid.billing.v1 import accounts_pb2, purchases_pb2, referrals_pb2, refun
 from billing_service.domain.catalogue.packages import CustomAmounts, Package
 from billing_service.domain.ledger.account import Balance
 from billing_service.domain.ledger.entries import Draw, Transaction
-from billing_service.domain.records import Purchase, Referral, Refund
+from billing_service.domain.promotions.referrals import Referral
+from billing_service.domain.sales.purchases import Purchase
+from billing_service.domain.sales.refunds import Refund
 from billing_service.storage.rows.profiles import AccountRow
 
 US_PER_S = 1_000_000

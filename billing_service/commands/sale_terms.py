@@ -1,7 +1,7 @@
 """The terms of a purchase: those that were kept with it, or today's where an older program made it and kept none."""
 
 from billing_service.commands.environment import Environment
-from billing_service.domain.records import Purchase
+from billing_service.domain.sales.purchases import Purchase
 from billing_service.domain.sales.terms import SaleTerms
 
 

@@ -108,3 +108,17 @@ def stripe_key_refused() -> Failure:
         Reason.STRIPE_KEY_REFUSED,
         "Stripe refuses the service's API key (STRIPE_SECRET_KEY): its operator must mend it; the same idempotency key resumes this call",
     )
+
+
+def insufficient_credits(*, available: int, required: int, shortfall: int, debt_max: int | None = None) -> Refusal:
+    """`debt_max`: what the debt may come to, where the caller asked for debt."""
+    words = f"{required} microcredits are required and {available} are available"
+    metadata = {"available_microcredits": available, "required_microcredits": required, "shortfall_microcredits": shortfall}
+    if debt_max is not None:
+        words += f"; the debt may come to {debt_max}"
+        metadata["debt_max_microcredits"] = debt_max
+    return Refusal(Reason.INSUFFICIENT_CREDITS, words, metadata=metadata)
+
+
+def account_frozen() -> Refusal:
+    return Refusal(Reason.ACCOUNT_FROZEN, "the account is frozen")

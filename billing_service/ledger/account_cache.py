@@ -1,6 +1,6 @@
 """Accounts as they were after their last deduction, kept so that the next one need not read them.
 
-The cache is only an expectation. It is written back by a conditional write (`storage.ledger_rows.write_if_unchanged`), so a
+The cache is only an expectation. It is written back by a conditional write (`storage.rows.ledger.write_if_unchanged`), so a
 stale account costs a second try and never correctness. No refusal and no replay is decided from the cache alone.
 """
 

@@ -76,7 +76,7 @@ class CheckoutOrder:
 
 @dataclass(frozen=True, slots=True)
 class CheckoutSession:
-    """A checkout as it is at the provider now; fits `domain.purchases.CheckoutReport`."""
+    """A checkout as it is at the provider now; fits `domain.sales.purchases.CheckoutReport`."""
 
     session_id: str
     purchase_id: str | None

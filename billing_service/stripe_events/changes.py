@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from billing_service.commands.unit import Unit
-from billing_service.domain.records import Profile, Purchase
+from billing_service.domain.accounts.profiles import Profile
+from billing_service.domain.sales.purchases import Purchase
 from billing_service.stripe_events.result import Did
 
 _PURCHASE: Final[Mapping[str, str]] = {

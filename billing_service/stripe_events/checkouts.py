@@ -6,8 +6,7 @@ from billing_service.commands.environment import Environment
 from billing_service.commands.sale_terms import terms_of
 from billing_service.commands.sales.completion import apply_update
 from billing_service.commands.unit import Unit
-from billing_service.domain.records import Purchase
-from billing_service.domain.sales.purchases import PurchaseStatus, check_payment, paid_for_credits_minor
+from billing_service.domain.sales.purchases import Purchase, PurchaseStatus, check_payment, paid_for_credits_minor
 from billing_service.storage.statements import Work
 from billing_service.stripe_events.facts import MONEY_UPDATES, CheckoutFact
 from billing_service.stripe_events.lookup import on_purchase, other_purchase

@@ -5,7 +5,7 @@ from dataclasses import replace
 from billing_service.commands.accounts.customers import link_customer
 from billing_service.commands.environment import Environment
 from billing_service.commands.unit import begin
-from billing_service.domain.records import Profile
+from billing_service.domain.accounts.profiles import Profile
 from billing_service.payments.port import ProviderCustomer
 from billing_service.storage.rows.profiles import CLAIM_CUSTOMER, PROFILES, read_profile, whose_customer
 from billing_service.storage.statements import Work

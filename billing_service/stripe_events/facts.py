@@ -36,7 +36,7 @@ class NoFact:
 
 @dataclass(frozen=True, slots=True)
 class CheckoutFact:
-    """A Checkout Session at the moment of the event; fits `domain.purchases.CheckoutReport`.
+    """A Checkout Session at the moment of the event; fits `domain.sales.purchases.CheckoutReport`.
 
     Amounts and currency are None, and discount, tax and shipping 0, where `update` is not of money.
     """

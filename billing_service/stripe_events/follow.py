@@ -3,9 +3,8 @@
 import structlog
 
 from billing_service.commands.environment import Environment
-from billing_service.domain.records import Purchase
 from billing_service.domain.refusals import Refusal
-from billing_service.domain.sales.purchases import checkout_update
+from billing_service.domain.sales.purchases import Purchase, checkout_update
 from billing_service.payments.port import CheckoutSession
 from billing_service.storage.rows.events import EventStatus
 from billing_service.storage.rows.purchases import read_purchase

@@ -7,7 +7,7 @@ from dataclasses import replace
 from billing_service.commands.clawbacks.purchases import purchase_accounts
 from billing_service.commands.environment import Environment
 from billing_service.commands.unit import Unit, begin
-from billing_service.domain.records import Purchase
+from billing_service.domain.sales.purchases import Purchase
 from billing_service.storage.rows.purchases import await_reference, find_purchase, read_purchase
 from billing_service.storage.statements import Work
 from billing_service.stripe_events.changes import booked_in, changes_of_purchase

@@ -5,9 +5,8 @@ from functools import partial
 from billing_service.commands.environment import Environment
 from billing_service.commands.sale_terms import terms_of
 from billing_service.commands.unit import Unit
-from billing_service.domain.records import Purchase
 from billing_service.domain.refusals import Failure, Refusal
-from billing_service.domain.sales.purchases import PurchaseSnapshot, check_intent
+from billing_service.domain.sales.purchases import Purchase, PurchaseSnapshot, check_intent
 from billing_service.storage.rows.events import InboxEvent, close_event, waiting_events
 from billing_service.storage.rows.ledger import LostUpdateError
 from billing_service.storage.rows.purchases import PURCHASES, claim_reference

@@ -5,7 +5,7 @@ from functools import partial
 from billing_service.commands.environment import Environment
 from billing_service.commands.sales.refund_update import RefundUnusableError, apply_refund_update, update_of
 from billing_service.commands.unit import Unit
-from billing_service.domain.records import Purchase
+from billing_service.domain.sales.purchases import Purchase
 from billing_service.payments.port import ProviderRefund
 from billing_service.storage.rows.events import EventStatus
 from billing_service.storage.statements import Work

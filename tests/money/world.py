@@ -15,9 +15,9 @@ from billing_service.commands.spending.reverse_deduction import ReverseDeduction
 from billing_service.commands.unit import Request, begin
 from billing_service.domain.ledger.lots import Category
 from billing_service.domain.promotions.referrals import ReferralPolicy
-from billing_service.domain.records import Purchase, RefundStatus
 from billing_service.domain.refusals import Refusal
-from billing_service.domain.sales.purchases import PurchaseStatus, PurchaseUpdate
+from billing_service.domain.sales.purchases import Purchase, PurchaseStatus, PurchaseUpdate
+from billing_service.domain.sales.refunds import RefundStatus
 from billing_service.domain.sales.terms import SaleTerms
 from billing_service.domain.spending.deductions import DeductionMode, SpendingTerms
 from billing_service.jobs.expiry import sweep_expired

@@ -7,8 +7,7 @@ import pytest
 from doubles import DAY_US, DEPLOYMENT, START_US
 
 from billing_service.domain.deployment import MARK_FIELD, MarkKind
-from billing_service.domain.records import Purchase
-from billing_service.domain.sales.purchases import PurchaseStatus
+from billing_service.domain.sales.purchases import Purchase, PurchaseStatus
 from billing_service.storage.rows.profiles import CLAIM_CUSTOMER, ensure_account
 from billing_service.storage.rows.purchases import PURCHASES, claim_reference
 from billing_service.stripe_events.envelope import Envelope

@@ -22,8 +22,10 @@ from billing_service.commands.sales.refund import RefundPolicy, RefundPurchase, 
 from billing_service.commands.unit import Request
 from billing_service.domain.catalogue.packages import PurchaseItem
 from billing_service.domain.ledger.account import Balance
-from billing_service.domain.records import Purchase, Referral, Refund
+from billing_service.domain.promotions.referrals import Referral
 from billing_service.domain.refusals import invalid_field
+from billing_service.domain.sales.purchases import Purchase
+from billing_service.domain.sales.refunds import Refund
 from billing_service.storage.rows.profiles import AccountRow
 from billing_service.stripe_events.follow import follow_checkout
 

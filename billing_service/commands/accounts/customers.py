@@ -7,8 +7,8 @@ import structlog
 
 from billing_service.commands.environment import Environment
 from billing_service.commands.unit import begin
+from billing_service.domain.accounts.profiles import Profile
 from billing_service.domain.deployment import MarkKind
-from billing_service.domain.records import Profile
 from billing_service.domain.refusals import Failure, Reason, Refusal, stripe_key_refused, stripe_unavailable
 from billing_service.payments.port import ProviderKeyRefused, ProviderRefused, ProviderUnavailable
 from billing_service.storage.rows.profiles import CLAIM_CUSTOMER, PROFILES, read_profile, whose_customer

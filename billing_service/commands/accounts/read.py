@@ -3,8 +3,7 @@
 from typing import NamedTuple
 
 from billing_service.commands.environment import Environment
-from billing_service.domain.promotions.referrals import ReferralState
-from billing_service.domain.records import Referral
+from billing_service.domain.promotions.referrals import Referral, ReferralState
 from billing_service.ledger.posting import account_not_found
 from billing_service.storage.rows.history import HistoryPage, newest_transaction, read_history
 from billing_service.storage.rows.profiles import AccountRow, list_accounts, read_account, read_profile

@@ -8,7 +8,7 @@ from billing_service.commands.accounts.customers import send_contact
 from billing_service.commands.accounts.read import shown
 from billing_service.commands.environment import Environment
 from billing_service.commands.unit import Request, Unit, once
-from billing_service.domain.records import Profile
+from billing_service.domain.accounts.profiles import Profile
 from billing_service.ledger.operations import Answer
 from billing_service.storage.rows.profiles import PROFILES, AccountRow, read_account, read_profile
 from billing_service.storage.statements import Work

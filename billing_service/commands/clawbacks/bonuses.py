@@ -10,8 +10,8 @@ from billing_service.domain.ledger.account import Account
 from billing_service.domain.ledger.entries import Place, TransactionKind, is_lot
 from billing_service.domain.ledger.lots import Lot
 from billing_service.domain.promotions.bonuses import BonusTaken, claw_back_bonus, make_good, restore_bonus, take_what_is_left
-from billing_service.domain.promotions.referrals import ReferralState, standing_refund_minor, stands
-from billing_service.domain.records import Purchase, Referral
+from billing_service.domain.promotions.referrals import Referral, ReferralState, standing_refund_minor, stands
+from billing_service.domain.sales.purchases import Purchase
 from billing_service.domain.sales.reversals import ReferralAtStake
 from billing_service.storage.rows.ledger import expect, fetch_lots
 from billing_service.storage.rows.purchases import (

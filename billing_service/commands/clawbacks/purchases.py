@@ -9,8 +9,9 @@ from billing_service.commands.unit import Unit
 from billing_service.domain.ledger.entries import Place, Transaction, is_lot
 from billing_service.domain.ledger.lots import Lot
 from billing_service.domain.promotions.bonuses import BonusTaken
-from billing_service.domain.records import Purchase, Refund
 from billing_service.domain.sales.clawbacks import Taken, claw_back, reinstate
+from billing_service.domain.sales.purchases import Purchase
+from billing_service.domain.sales.refunds import Refund
 from billing_service.domain.sales.reversals import reversed_minor, target_credits
 from billing_service.storage.rows.ledger import fetch_lots
 from billing_service.storage.rows.purchases import PURCHASES, read_purchase, read_referral, refunds_of

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 from billing_service.commands.environment import Environment
 from billing_service.commands.unit import Request, Unit, once
-from billing_service.domain.promotions.referrals import ReferralState, normalise_code
-from billing_service.domain.records import Referral
+from billing_service.domain.promotions.referrals import Referral, ReferralState, normalise_code
 from billing_service.domain.refusals import Reason, Refusal, invalid_field
 from billing_service.ledger.operations import Answer
 from billing_service.storage.rows.profiles import whose_code

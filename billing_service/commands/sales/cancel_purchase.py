@@ -10,9 +10,8 @@ from billing_service.commands.environment import Environment
 from billing_service.commands.sales.completion import apply_update
 from billing_service.commands.sales.get_purchase import purchase_by_id
 from billing_service.commands.unit import Request, Unit, once
-from billing_service.domain.records import Purchase
 from billing_service.domain.refusals import Reason, Refusal, conflict
-from billing_service.domain.sales.purchases import PurchaseStatus, PurchaseUpdate, is_cancelable
+from billing_service.domain.sales.purchases import Purchase, PurchaseStatus, PurchaseUpdate, is_cancelable
 from billing_service.ledger.operations import Answer
 from billing_service.payments.port import CheckoutSession, ProviderRefused, ProviderUnavailable
 from billing_service.storage.rows.keys import find_keys

@@ -7,9 +7,8 @@ from billing_service.commands.unit import Unit
 from billing_service.domain.ledger.entries import Place, TransactionKind
 from billing_service.domain.ledger.granting import grant, new_lot
 from billing_service.domain.ledger.lots import Category
-from billing_service.domain.promotions.referrals import ReferralPolicy, ReferralState, decide_first_purchase
-from billing_service.domain.records import Purchase, Referral
-from billing_service.domain.sales.purchases import PurchaseStatus, PurchaseUpdate, next_status
+from billing_service.domain.promotions.referrals import Referral, ReferralPolicy, ReferralState, decide_first_purchase
+from billing_service.domain.sales.purchases import Purchase, PurchaseStatus, PurchaseUpdate, next_status
 from billing_service.storage.rows.purchases import PURCHASES, REFERRALS, referrals_by_state
 from billing_service.storage.statements import Work
 

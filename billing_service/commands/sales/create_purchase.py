@@ -12,8 +12,7 @@ from billing_service.commands.sale_terms import terms_of, todays_terms
 from billing_service.commands.unit import Request, Unit, answer_begun, audit, begin, find_key, record_key
 from billing_service.domain.catalogue.packages import PurchaseItem
 from billing_service.domain.deployment import MarkKind
-from billing_service.domain.records import Purchase
-from billing_service.domain.sales.purchases import PurchaseStatus, PurchaseUpdate, may_be_opened, next_status
+from billing_service.domain.sales.purchases import Purchase, PurchaseStatus, PurchaseUpdate, may_be_opened, next_status
 from billing_service.ledger.operations import Answer
 from billing_service.payments.port import CheckoutOrder, CheckoutSession, ProviderRefused, ProviderUnavailable
 from billing_service.storage.rows.keys import answer_key, find_keys, free_key

@@ -3,8 +3,8 @@
 from typing import NamedTuple
 
 from billing_service.commands.environment import Environment
-from billing_service.domain.records import Purchase
 from billing_service.domain.refusals import Reason, Refusal
+from billing_service.domain.sales.purchases import Purchase
 from billing_service.ledger.posting import account_not_found
 from billing_service.storage.rows.profiles import read_profile
 from billing_service.storage.rows.purchases import find_purchase, list_purchases, read_purchase

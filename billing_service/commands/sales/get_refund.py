@@ -2,8 +2,8 @@
 
 from billing_service.commands.environment import Environment
 from billing_service.commands.sales.get_purchase import NEWEST, purchase_not_found
-from billing_service.domain.records import Refund
 from billing_service.domain.refusals import Reason, Refusal
+from billing_service.domain.sales.refunds import Refund
 from billing_service.ledger.posting import account_not_found
 from billing_service.storage.rows.profiles import read_profile
 from billing_service.storage.rows.purchases import read_purchase

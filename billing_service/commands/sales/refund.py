@@ -17,9 +17,9 @@ from billing_service.commands.unit import Request, Unit, answer_begun, audit, be
 from billing_service.domain.catalogue.currencies import require_step, round_down_to_step
 from billing_service.domain.deployment import MarkKind
 from billing_service.domain.ledger.account import Balance
-from billing_service.domain.records import Purchase, Refund, RefundStatus
 from billing_service.domain.refusals import Reason, Refusal
-from billing_service.domain.sales.purchases import PurchaseStatus
+from billing_service.domain.sales.purchases import Purchase, PurchaseStatus
+from billing_service.domain.sales.refunds import Refund, RefundStatus
 from billing_service.domain.sales.reversals import (
     PurchaseReversal,
     RefundQuote,

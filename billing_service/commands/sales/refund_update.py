@@ -6,8 +6,9 @@ from billing_service.commands.clawbacks.purchases import follow_money
 from billing_service.commands.unit import Unit
 from billing_service.domain.deployment import Deployment, MarkKind
 from billing_service.domain.ledger.amounts import MONEY_MINOR_MAX
-from billing_service.domain.records import Purchase, Refund, RefundStatus
 from billing_service.domain.sales.clawbacks import settle_set_aside
+from billing_service.domain.sales.purchases import Purchase
+from billing_service.domain.sales.refunds import Refund, RefundStatus
 from billing_service.payments.port import ProviderRefund
 from billing_service.storage.rows.purchases import REFUNDS, refunds_of
 from billing_service.storage.rows.refunds import claim_refund_ids

@@ -94,4 +94,4 @@ class Transaction:
     entries: list[Entry] = field(default_factory=list)
     draws: list[Draw] = field(default_factory=list)
     hash: bytes = b""
-    """See `domain.chain`."""
+    """See `domain.ledger.chain`."""

@@ -4,7 +4,7 @@ from billing_service.domain.ledger.account import Account, Ids, Posting, balance
 from billing_service.domain.ledger.amounts import BALANCE_MAX
 from billing_service.domain.ledger.entries import Place, Transaction, TransactionKind
 from billing_service.domain.ledger.lots import AT_ONCE_US, PRIORITY_DEFAULT, Category, Lot
-from billing_service.domain.spending.deductions import insufficient_credits
+from billing_service.domain.refusals import insufficient_credits
 
 
 def new_lot(

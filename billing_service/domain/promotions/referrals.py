@@ -102,3 +102,24 @@ def decide_first_purchase(policy: ReferralPolicy, amount_paid_minor: int, reward
     if policy.rewarded_max is not None and rewarded_count >= policy.rewarded_max:
         return ReferralOutcome(ReferralState.QUALIFIED, bonus, 0)
     return ReferralOutcome(ReferralState.REWARDED, bonus, bonus)
+
+
+@dataclass(slots=True)
+class Referral:
+    """The bond between an account and the one that referred it."""
+
+    account_id: str
+    referrer_account_id: str
+    state: ReferralState
+    bonus: int
+    purchase_id: str
+    referee_lot_id: str
+    referrer_lot_id: str
+    referee_taken: int
+    referrer_taken: int
+    create_time_us: int
+    reward_time_us: int | None
+    minimum_minor: int | None = None
+    """The least purchase that earned the bonus; None on rows older than it."""
+    referee_taken_purchase: int = 0
+    referee_taken_debt: int = 0

@@ -1,6 +1,6 @@
 """The state of a purchase, and whether a payment that was reported for it is the one that was sold.
 
-Money that went back is no state of a purchase: see `domain.reversals`.
+Money that went back is no state of a purchase: see `domain.sales.reversals`.
 """
 
 from collections.abc import Mapping
@@ -214,3 +214,48 @@ def check_intent(snapshot: PurchaseSnapshot, report: PaymentReport, *, promotion
     if report.amount_minor < snapshot.amount_minor and not promotion_codes_allowed:
         differences.append(Difference("amount", f"{snapshot.amount_minor} or more", str(report.amount_minor)))
     return Mismatch(tuple(differences)) if differences else None
+
+
+@dataclass(slots=True)
+class Purchase:
+    """One sale of credits, with the snapshot of what was sold. Credits in microcredits, money in the smallest unit."""
+
+    account_id: str
+    purchase_id: str
+    package_code: str
+    name: str
+    description: str
+    credits: int
+    amount_minor: int
+    currency: str
+    status: PurchaseStatus
+    attempt: int
+    checkout_session_id: str
+    checkout_url: str
+    payment_intent_id: str
+    paid_minor: int
+    refunded_minor: int
+    disputed_minor: int
+    reversed: int
+    lot_id: str
+    success_url: str
+    cancel_url: str
+    metadata: str
+    create_time_us: int
+    expire_time_us: int
+    complete_time_us: int | None
+    net_paid_minor: int | None = None
+    """What was paid for the credits themselves, without tax and shipping; None before completion and on rows older than it."""
+    payment_time_us: int | None = None
+    """When Stripe first reported the payment's success."""
+    reversed_debt: int = 0
+    """The part of `reversed` that became debt."""
+    reversed_expired: int = 0
+    """The part of `reversed` that had expired before it was taken."""
+    terms: str = ""
+    """What held when the page was opened, as JSON; empty on rows older than it."""
+
+    @property
+    def paid_for_credits_minor(self) -> int:
+        """What was paid for the credits; on older rows the price, as far as it was paid."""
+        return min(self.paid_minor, self.amount_minor) if self.net_paid_minor is None else self.net_paid_minor

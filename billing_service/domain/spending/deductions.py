@@ -1,4 +1,4 @@
-"""Deductions. Their reversal is in `domain.deduction_reversals`."""
+"""Deductions. Their reversal is in `domain.spending.reversals`."""
 
 from dataclasses import dataclass
 from enum import IntEnum
@@ -6,7 +6,7 @@ from enum import IntEnum
 from billing_service.domain.ledger.account import Account, Ids, Posting
 from billing_service.domain.ledger.amounts import MICROCREDITS_PER_CREDIT
 from billing_service.domain.ledger.entries import Draw, Place, TransactionKind
-from billing_service.domain.refusals import Reason, Refusal
+from billing_service.domain.refusals import account_frozen, insufficient_credits
 
 
 class DeductionMode(IntEnum):
@@ -89,17 +89,3 @@ def deduct(
         posting.borrow(Place.USAGE, owed)
     transaction = posting.close(ids("txn"), TransactionKind.DEDUCTION, caller=caller, description=description, metadata=metadata)
     return Deducted(transaction.transaction_id, amount, posting.draws[settled:] if settled else posting.draws)
-
-
-def insufficient_credits(*, available: int, required: int, shortfall: int, debt_max: int | None = None) -> Refusal:
-    """`debt_max`: what the debt may come to, where the caller asked for debt."""
-    words = f"{required} microcredits are required and {available} are available"
-    metadata = {"available_microcredits": available, "required_microcredits": required, "shortfall_microcredits": shortfall}
-    if debt_max is not None:
-        words += f"; the debt may come to {debt_max}"
-        metadata["debt_max_microcredits"] = debt_max
-    return Refusal(Reason.INSUFFICIENT_CREDITS, words, metadata=metadata)
-
-
-def account_frozen() -> Refusal:
-    return Refusal(Reason.ACCOUNT_FROZEN, "the account is frozen")

@@ -3,9 +3,9 @@
 from sqlalchemy import and_, bindparam, case, delete, func, literal_column, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from billing_service.domain.promotions.referrals import ReferralState
-from billing_service.domain.records import Purchase, Referral, Refund, RefundStatus
-from billing_service.domain.sales.purchases import PurchaseStatus
+from billing_service.domain.promotions.referrals import Referral, ReferralState
+from billing_service.domain.sales.purchases import Purchase, PurchaseStatus
+from billing_service.domain.sales.refunds import Refund, RefundStatus
 from billing_service.storage.rows.records import RecordTable
 from billing_service.storage.schema import purchase_references as references
 from billing_service.storage.schema import purchases, referrals, refunds

@@ -1,4 +1,4 @@
-"""Rows that mirror a record of `domain.records`: inserted, read and replaced whole."""
+"""Rows that mirror a record of the domain: inserted, read and replaced whole."""
 
 import dataclasses
 from collections.abc import Callable, Sequence

@@ -2,7 +2,8 @@
 
 from sqlalchemy import bindparam, func, literal_column, select
 
-from billing_service.domain.records import Purchase, Refund
+from billing_service.domain.sales.purchases import Purchase
+from billing_service.domain.sales.refunds import Refund
 from billing_service.storage.rows.purchases import REFUNDS, claim_reference, find_purchase, read_purchase, refunds_of
 from billing_service.storage.schema import refunds
 from billing_service.storage.statements import InList, Work, reading

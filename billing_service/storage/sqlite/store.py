@@ -33,7 +33,7 @@ BUSY_PAUSE_S = 0.002
 
 
 class SqliteStore:
-    """See `storage.store.Store`. Open it with `storage.sqlite.open_sqlite`."""
+    """See `storage.store.Store`. Open it with `storage.sqlite.connections.open_sqlite`."""
 
     name = "sqlite"
 
