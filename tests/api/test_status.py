@@ -14,7 +14,7 @@ from billing_service.api.status import DETAILS_KEY, RETRY_DELAYS_MS, STATUS_CODE
 from billing_service.domain.refusals import Failure, Reason, Refusal, Refused, invalid_field
 
 PROTO = Path(__file__).parents[2] / "protos/prepaid/billing/v1/reasons.proto"
-ROW = re.compile(r"// \[(?P<code>[A-Z_]+)(?P<extras>[^\]]*)\].*\n\s+REASON_(?P<reason>[A-Z_]+) = \d+;")
+ROW = re.compile(r"// \[(?P<code>[A-Z_]+)(?P<extras>[^\]]*)\].*(?:\n\s+//.*)*\n\s+REASON_(?P<reason>[A-Z_]+) = \d+;")
 
 CONTRACT = {
     "INVALID_ARGUMENT": "INVALID_FIELD IDEMPOTENCY_KEY_REUSED UNKNOWN_PACKAGE UNKNOWN_MODEL PRICE_MISSING SIGNATURE_INVALID",

@@ -11,7 +11,7 @@ from stripe_answers import KEY, REFUND, REFUND_ARGUMENTS, error_reply
 from stripe_members import ERROR_HEADERS, error_body
 
 from billing_service.payments.port import ProviderKeyRefused, ProviderRefused, ProviderUnavailable
-from billing_service.payments.stripe_errors import VERDICTS
+from billing_service.payments.stripe_errors import EFFECTS
 from billing_service.payments.stripe_provider import StripeProvider
 
 REFUSALS = [
@@ -156,4 +156,4 @@ def test_every_error_of_the_sdk_that_its_v1_calls_raise_has_a_verdict():
         stripe.PermissionError,
         stripe.RateLimitError,
     }
-    assert set(VERDICTS) == raised
+    assert set(EFFECTS) == raised
