@@ -87,7 +87,7 @@ class World:
             webhook_secrets=(),
             api_key_pepper=b"",
             spending=SPENDING,
-            chance=lambda size: next(codes).to_bytes(size, "big"),
+            random_bytes=lambda size: next(codes).to_bytes(size, "big"),
         )
 
     async def begin(self):
