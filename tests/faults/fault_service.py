@@ -1,4 +1,4 @@
-"""The product's own methods over a store that fails, with ids, chance and time that a test decides."""
+"""The product's own methods over a store that fails, with ids, random_bytes and time that a test decides."""
 
 import hashlib
 import hmac
@@ -180,10 +180,10 @@ def _message(request, full_name):
 
 
 class Lasting:
-    """What a restart of the service does not touch: time, the sources of ids and chance, and the payment provider."""
+    """What a restart of the service does not touch: time, the sources of ids and random_bytes, and the payment provider."""
 
     def __init__(self, points):
         self.clock = FakeClock()
         self.ids = TaggedIds()
-        self.chance = Chance()
+        self.random_bytes = Chance()
         self.provider = FaultyProvider(points, self.ids)
