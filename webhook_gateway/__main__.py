@@ -36,6 +36,9 @@ def main() -> int:
     except ValidationError as invalid:
         sys.stderr.write("".join(f"{line}\n" for line in [*describe(invalid), *hints()]))
         return EXIT_MISCONFIGURED
+    except UnicodeDecodeError:
+        sys.stderr.write(".env: is not UTF-8\n")
+        return EXIT_MISCONFIGURED
     log_as_json(settings.gateway_log_level)
     for line in hints():
         log.warning("setting_not_read", hint=line)

@@ -78,6 +78,10 @@ class GatewaySettings(BaseSettings):
         if self.gateway_metrics_port is not None and self.gateway_metrics_port == self.gateway_port:
             raise ValueError("GATEWAY_METRICS_PORT: is GATEWAY_PORT already")
         self.config()
+        for name in ("billing_ca_file", "billing_certificate_file", "billing_private_key_file"):
+            file: Path | None = getattr(self, name)
+            if file is not None and not file.is_file():
+                raise ValueError(f"{name.upper()}: there is no such file")
         return self
 
     @property

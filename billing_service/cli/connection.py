@@ -50,8 +50,11 @@ TOLD = ("stripe_code", "correlation_id")
 
 
 def environment() -> dict[str, str]:
-    """The process's environment over `.env` in the working directory; empty values count as absent."""
-    found = {**dotenv_values(ENV_FILE), **os.environ}
+    """The process's environment over `.env` in the working directory; empty values count as absent. Ends the command when it is no text."""
+    try:
+        found = {**dotenv_values(ENV_FILE), **os.environ}
+    except UnicodeDecodeError:
+        fail(f"{ENV_FILE}: is not UTF-8", code=EXIT_MISCONFIGURED)
     return {name: value for name, value in found.items() if value and value.strip()}
 
 

@@ -109,7 +109,7 @@ def _database_line(failure: Exception) -> str | None:
 
 def _system_line(failure: Exception) -> str | None:
     if isinstance(failure, ssl.SSLError):
-        return f"the TLS files can't be used: {failure.reason}"
+        return f"the TLS files can't be used: {failure.reason or 'no certificate in PEM with its private key'}"
     if not isinstance(failure, OSError):
         return None
     where = f"{failure.filename}: " if failure.filename else ""

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import socket
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -60,7 +61,7 @@ def gateway() -> None:
     try:
         code = main()
     except OSError as failure:
-        if failure.errno not in (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES):
+        if not isinstance(failure, socket.gaierror) and failure.errno not in (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES):
             raise
         fail(f"the gateway can't listen: {failure.strerror}; choose another address by GATEWAY_HOST, GATEWAY_PORT or GATEWAY_METRICS_PORT")
     raise typer.Exit(code)

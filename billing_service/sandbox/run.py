@@ -16,6 +16,7 @@ from aiohttp import web, web_response
 from billing_service.sandbox.app import create_app
 from billing_service.sandbox.config import SandboxConfig, SandboxRefusedError, Switches, WebhookEndpoint
 
+PORT_MAX = 65_535
 PORT_DEFAULT = 12111
 # aiohttp would name its own version and Python's in every answer.
 web_response.SERVER_SOFTWARE = "billing"  # type: ignore[attr-defined]
@@ -40,6 +41,12 @@ async def serve_sandbox(config: SandboxConfig, host: str = "127.0.0.1", port: in
     finally:
         await runner.cleanup()
         listener.close()
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and int(text) <= PORT_MAX):
+        raise argparse.ArgumentTypeError(f"must be a port from 0 to {PORT_MAX}")
+    return int(text)
 
 
 def _reachable(host: str) -> str:
@@ -73,7 +80,7 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m billing_service.sandbox", description="A stand-in for Stripe on this machine.")
     parser.add_argument("--host", default=environment.get("SANDBOX_HOST", "127.0.0.1"), help="address to listen on (SANDBOX_HOST)")
     parser.add_argument(
-        "--port", type=int, default=environment.get("SANDBOX_PORT", str(PORT_DEFAULT)), help="port, 0 for any (SANDBOX_PORT)"
+        "--port", type=_port, default=environment.get("SANDBOX_PORT", str(PORT_DEFAULT)), help="port, 0 for any (SANDBOX_PORT)"
     )
     parser.add_argument("--base-url", default=environment.get("SANDBOX_BASE_URL", ""), help="where browsers reach it (SANDBOX_BASE_URL)")
     parser.add_argument("--webhook-url", default=environment.get("SANDBOX_WEBHOOK_URL", ""), help="where events go (SANDBOX_WEBHOOK_URL)")

@@ -1,13 +1,17 @@
 """Every command that can't do what it is asked says so in one line, with an exit code and without a secret."""
 
+import ssl
+
 import pytest
 from cli_running import PEPPER, STRIPE_KEY, WEBHOOK_SECRET, service_settings
 
 from billing_service.cli.dev_settings import Ports, filled_in, needs_sandbox, read_ports
+from billing_service.cli.failures import failure_line
 from billing_service.settings import SettingsInvalid, load_settings
 
 LIVE_KEY = "sk_" + "live_" + "canary0123456789012345"
 NOBODY = {"BILLING_ADDRESS": "127.0.0.1:9"}
+GATEWAY = {"STRIPE_WEBHOOK_SECRET": WEBHOOK_SECRET}
 
 REFUSED = [
     (["balance", "ada"], NOBODY, 1, "UNAVAILABLE: nothing was sent, 127.0.0.1:9 can't be reached: "),
@@ -54,7 +58,12 @@ REFUSED = [
     (["dev"], {"BILLING_LOG_LEVEL": "LOUD"}, 2, "BILLING_LOG_LEVEL"),
     (["sandbox", "--port", "0"], {"STRIPE_SECRET_KEY": LIVE_KEY}, 2, "live Stripe key"),
     (["sandbox", "--port", "0"], {"STRIPE_API_KEY": LIVE_KEY}, 2, "live Stripe key"),
+    (["sandbox", "--port", "65536"], {}, 2, "argument --port: must be a port from 0 to 65535"),
+    (["sandbox", "--port", "-1"], {}, 2, "argument --port: must be a port from 0 to 65535"),
     (["gateway"], {}, 2, "STRIPE_WEBHOOK_SECRET"),
+    (["gateway"], GATEWAY | {"BILLING_CA_FILE": "missing.pem"}, 2, "BILLING_CA_FILE: there is no such file"),
+    (["gateway"], GATEWAY | {"BILLING_CA_FILE": "."}, 2, "BILLING_CA_FILE: there is no such file"),
+    (["gateway"], GATEWAY | {"GATEWAY_HOST": "no-such-host.invalid"}, 1, "the gateway can't listen: "),
     (["demo"], NOBODY, 1, "or let the demo start its own"),
     (["demo"], {"BILLING_ADDRESS": "billing.example:443"}, 2, "only plays on this machine"),
 ]
@@ -69,6 +78,19 @@ def test_refusal_is_said(billing, arguments, env, code, words):
     assert words in " ".join(result.stderr.replace("│", " ").split())
     assert "canary" not in result.stderr
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("command", ["migrate", "serve", "dev", "gateway", "verify --offline", "balance ada"])
+def test_a_file_of_settings_that_is_no_text_is_named(billing, tmp_path, command):
+    (tmp_path / ".env").write_bytes(b"BILLING_API_KEY_PEPPER=canary\xff\n")
+    result = billing(*command.split())
+    assert (result.exit_code, result.stdout, result.stderr) == (2, "", ".env: is not UTF-8\n")
+
+
+def test_tls_files_without_a_certificate_are_said():
+    with pytest.raises(ssl.SSLError) as raised:
+        ssl.create_default_context().load_cert_chain(__file__, __file__)
+    assert failure_line(raised.value) == "the TLS files can't be used: no certificate in PEM with its private key"
 
 
 def test_secret_on_the_command_line_is_not_repeated(billing):
