@@ -10,7 +10,7 @@ import httpx
 from billing_client import MICROCREDITS_PER_CREDIT, AsyncBillingClient, PurchaseStatus, RefundStatus, TransactionKind
 from billing_client.errors import InsufficientCredits
 from prepaid.billing.v1.purchases_pb2 import PURCHASE_STATUS_COMPLETED, Purchase
-from prepaid.billing.v1.referrals_pb2 import REFERRAL_STATE_REWARDED
+from prepaid.billing.v1.referrals_pb2 import REFERRAL_STATE_REVERSED, REFERRAL_STATE_REWARDED, Referral
 
 from billing_service.cli.amounts import shown_credits, shown_money
 from billing_service.cli.display import console, plain, shown_enum
@@ -81,7 +81,7 @@ class Story:
         bond = await self._client.get_referral(account_id=self._ben)
         _check("the referral's state", bond.referral.state, REFERRAL_STATE_REWARDED)
         bonus = bond.referral.bonus_microcredits
-        waits = bond.referral.reward_time.ToMicroseconds() > purchase.complete_time.ToMicroseconds()
+        waits = _waits(bond.referral, purchase)
         spendable = 0 if waits else bonus
         _check("Ben's credits", await self._available(self._ben), purchase.credits_microcredits + spendable)
         _check("Ada's credits", await self._available(self._ada), spendable)
@@ -131,11 +131,17 @@ class Story:
         answer = await self._client.refund(purchase_id=purchase.purchase_id, amount_minor=part, reason="too many")
         taken = purchase.credits_microcredits * part // purchase.paid_minor
         _check("the credits taken back", answer.refund.reversed_microcredits, taken)
-        _check("what is left", await self._available(self._ben), before - taken)
+        bond = await self._client.get_referral(account_id=self._ben)
+        fell = bond.referral.state == REFERRAL_STATE_REVERSED
+        bonus = bond.referral.bonus_microcredits if fell else 0
+        _check("the bonus taken back", answer.refund.bonus_microcredits, bonus)
+        _check("what is left", await self._available(self._ben), before - taken - (0 if _waits(bond.referral, purchase) else bonus))
         status = shown_enum(RefundStatus, answer.refund.status)
         _done(
             f"refunded {shown_money(part, purchase.currency)} ({answer.refund.stripe_refund_id} {status}), {shown_credits(taken)} credits went back"
         )
+        if fell:
+            _done(f"less stays paid than earns a bonus: his {shown_credits(bonus)} bonus credits and Ada's went back too")
 
     async def _refund_in_dashboard(self) -> None:
         _chapter("Ada buys $5 worth, and support refunds $2 in Stripe's Dashboard")
@@ -209,6 +215,11 @@ async def _within(timeout_s: float, what: str) -> AsyncIterator[None]:
             yield
     except TimeoutError:
         raise StoryFailedError(f"{what} did not arrive within {timeout_s:.0f} s") from None
+
+
+def _waits(referral: Referral, purchase: Purchase) -> bool:
+    """Whether the bonuses were not spendable at once."""
+    return referral.reward_time.ToMicroseconds() > purchase.complete_time.ToMicroseconds()
 
 
 def _check(what: str, found: object, expected: object) -> None:
