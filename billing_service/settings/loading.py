@@ -25,7 +25,7 @@ def load_settings(env: Mapping[str, str] | None = None, *, purpose: Purpose = "s
 
     Empty values count as absent. Raises SettingsInvalid.
     """
-    given = {name: value for name, value in (process_environment() if env is None else env).items() if value.strip()}
+    given = {name: value for name, value in (_environment() if env is None else env).items() if value.strip()}
     problems = unknown_settings(given, known_names())
     try:
         settings = Settings.model_validate(frontend_of_the_gateway(given) | given | under_one_name(given))
@@ -45,8 +45,15 @@ def load_settings(env: Mapping[str, str] | None = None, *, purpose: Purpose = "s
 
 def hints(env: Mapping[str, str] | None = None) -> list[str]:
     """One line for each name of `env` (else of the environment and `.env`) that looks like a setting and is not read."""
-    found = unread_names(process_environment() if env is None else env, known_names())
+    found = unread_names(_environment() if env is None else env, known_names())
     return [hint(name, meant) for name, meant in found.items() if not name.startswith(PREFIX)]
+
+
+def _environment() -> dict[str, str]:
+    try:
+        return process_environment()
+    except UnicodeDecodeError:
+        raise SettingsInvalid([".env: is not UTF-8"]) from None
 
 
 def _line(error: Mapping[str, Any]) -> str:
