@@ -80,6 +80,24 @@ async def test_no_attempt_begins_that_the_deadline_leaves_no_time_for(call, serv
     assert asyncio.get_running_loop().time() - begun < 10
 
 
+@pytest.mark.parametrize("late_s", [0.96, 0.999])
+async def test_no_attempt_begins_that_the_service_would_not_begin(call, service, monkeypatch, late_s):
+    """What the service said counts, and not that the time ran out."""
+    monkeypatch.setattr(retries, "pause_s", lambda _failures, _retry_after_s: late_s)
+    service.script = [Answer(grpc.StatusCode.UNAVAILABLE, "STORAGE_UNAVAILABLE")] * 4
+    with pytest.raises(errors.StorageUnavailable) as raised:
+        await call("deduct_credits", timeout_s=1, **DEDUCTION)
+    assert (len(service.attempts), raised.value.reason) == (1, "STORAGE_UNAVAILABLE")
+
+
+async def test_a_pause_that_took_too_long_is_the_last(call, service, monkeypatch):
+    monkeypatch.setattr(retries.Attempts, "is_late", lambda _attempts, pause_s=None: pause_s is None)
+    service.script = [Answer(grpc.StatusCode.UNAVAILABLE, "STORAGE_UNAVAILABLE")] * 4
+    with pytest.raises(errors.StorageUnavailable):
+        await call("deduct_credits", timeout_s=5, **DEDUCTION)
+    assert len(service.attempts) == 1
+
+
 async def test_all_attempts_share_one_deadline(call, service):
     service.script = [Answer(grpc.StatusCode.UNAVAILABLE, "CONFLICT", more=hint(0.3)), Hang()]
     with pytest.raises(errors.OutcomeUnknown) as raised:

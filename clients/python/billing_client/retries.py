@@ -32,6 +32,8 @@ WEBHOOK_ATTEMPTS_MAX: Final = 2
 BACKOFF_S: Final = 0.1
 BACKOFF_FACTOR: Final = 3.0
 BACKOFF_MAX_S: Final = 2.0
+ATTEMPT_S_MIN: Final = 0.05
+"""No further attempt begins with less time left: the service begins nothing within 20 ms of its deadline."""
 
 REPEATED: Final = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED})
 """UNAVAILABLE is how the service asks for it. CANCELLED from the other side is a shutdown (grpc/grpc#41785)."""
@@ -104,10 +106,14 @@ class Attempts:
         self._failures += 1
         self._last = error, failure
         pause = pause_s(self._failures, error.retry_after_s)
-        if not is_worth_repeating(error) or self._failures >= _attempts_max(self._request) or pause >= self.remaining_s():
+        if not is_worth_repeating(error) or self._failures >= _attempts_max(self._request) or self.is_late(pause):
             self.give_up()
         self._uncertain |= isinstance(error, OutcomeUnknown) and _is_write(self._request)
         return pause
+
+    def is_late(self, pause_s: float = 0) -> bool:
+        """Whether too little time is left for a further attempt after this pause."""
+        return self.remaining_s() - pause_s < ATTEMPT_S_MIN
 
     def give_up(self) -> NoReturn:
         """Raises the call's error, after its last failure."""

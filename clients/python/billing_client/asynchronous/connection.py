@@ -146,7 +146,7 @@ class Connection:
                     raise
                 raise attempts.closed(sent=sent) from None
             await asyncio.sleep(pause_s)
-            if stubs.is_closed:
+            if stubs.is_closed or attempts.is_late():
                 attempts.give_up()
 
     async def _pause(self, pause_s: float) -> None:

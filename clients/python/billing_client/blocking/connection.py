@@ -133,7 +133,7 @@ class Connection:
                 stubs.answered_s = time.monotonic()
                 return response
             time.sleep(pause_s)
-            if stubs.is_closed:
+            if stubs.is_closed or attempts.is_late():
                 attempts.give_up()
 
     def _pause(self, pause_s: float) -> None:
