@@ -100,7 +100,7 @@ lint: setup proto-check ## Style, types, architecture, protos, length of sentenc
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.architecture.prose
 
-# What tests of the page, of `stripe trigger` and of the alerts need beside Python. Where it can't be had, they are skipped, and the
+# What tests of the page, of `stripe trigger` and of the alerts need besides Python. Where it can't be had, they are skipped, and the
 # run says so. Prometheus, PostgreSQL and pgbouncer are unpacked and not installed: their packages would start servers.
 .PHONY: test-tools
 test-tools:
@@ -134,7 +134,7 @@ test: setup test-tools build/supply/.installed ## Everything that proves the pro
 test-long: setup test-tools build/supply/.installed ## The same with long runs of crashes and fuzzing
 	BILLING_LONG_TESTS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -q
 
-# Exit codes of make are its own; `build/supply/bin/python -m supply_chain audit` tells clean (0), vulnerable (1) and could not look (3).
+# Exit codes of make are its own; `build/supply/bin/python -m supply_chain audit` exits with clean (0), vulnerable (1) or could not look (3).
 .PHONY: audit
 audit: build/supply/.installed ## Ask for known issues of all that is locked, and for releases that were too young to lock
 	build/supply/bin/python -m supply_chain cooldown
@@ -164,5 +164,5 @@ run: .run/.installed ## Run everything here: service, gateway and, without a Str
 	@.run/bin/billing dev
 
 .PHONY: demo
-demo: .run/.installed ## Tell the whole story step by step, against `make run` or a stack of its own
+demo: .run/.installed ## Play the whole story step by step, against `make run` or a stack of its own
 	@.run/bin/billing demo --own

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def backup(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The new backup; FILE.manifest.json stands beside it.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The new backup; FILE.manifest.json is written with it.")],
     check: Annotated[bool, typer.Option("--verify", help="Restore an existing backup into a temporary place, and prove it.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -50,7 +50,7 @@ def backup(
 
 
 def restore(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A backup, with FILE.manifest.json beside it.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A backup; FILE.manifest.json must be in the same folder.")],
     mode: Annotated[
         Mode | None,
         typer.Option(help="What the backup is of, where the settings are of another mode or name no Stripe.", show_default=False),
@@ -83,7 +83,7 @@ def restore(
         return
     _show(file, manifest)
     say(f"✓ {_proven(report)}")
-    say(f"✓ restored to {target}; `billing verify --offline --heads` tells what is newer than the backup, where heads are kept elsewhere")
+    say(f"✓ restored to {target}; `billing verify --offline --heads` names what is newer than the backup, where heads are kept elsewhere")
     if manifest.contents.mode:
         say(
             f"  it is deployment {manifest.contents.deployment_id}, as the original; where that lives on, "

@@ -38,7 +38,7 @@ HINTS: Mapping[str, str] = {
     "UNKNOWN_PACKAGE": "`billing packages` shows what is for sale",
     "INSUFFICIENT_CREDITS": "`billing balance ACCOUNT` shows what is there",
     "CREDITS_ALREADY_SPENT": "`billing refund PURCHASE --quote` shows what is refundable, `--with-debt` refunds all the same",
-    "PURCHASE_NOT_REFUNDABLE": "`billing purchases show PURCHASE` shows where it stands",
+    "PURCHASE_NOT_REFUNDABLE": "`billing purchases show PURCHASE` shows its state",
     "IDEMPOTENCY_KEY_REUSED": "leave --idempotency-key out for a new call",
     "API_KEY_INVALID": "set BILLING_API_KEY; `billing keys create CALLER --scope admin --offline` makes the first key",
     "SCOPE_MISSING": "use a key that has the scope; `billing keys list` shows what each may do",

@@ -36,7 +36,7 @@ def needs_sandbox(given: Mapping[str, str]) -> bool:
     named = [name for name in STRIPE_KEY_NAMES if name in given]
     live = [name for name in named if given[name].startswith(LIVE_KEY_PREFIXES)]
     if live:
-        rule = "is a live key, which neither the sandbox nor `billing dev` runs beside; use `billing serve`"
+        rule = "is a live key, and neither the sandbox nor `billing dev` runs with one; use `billing serve`"
         raise SettingsInvalid([f"{name}: {rule}" for name in live])
     if not named and "STRIPE_API_BASE" in given:
         raise SettingsInvalid(["STRIPE_API_BASE: needs STRIPE_SECRET_KEY; without a key the sandbox is started, which has its own address"])

@@ -88,7 +88,7 @@ def _confirm_mode(file: Path, manifest: Manifest, mode: Mode | None) -> None:
         f"its ledger is of mode {' or '.join(sorted(possible))}" if possible else "its ledger has checkouts of play money and of real money"
     )
     if mode is None and manifest.contents.mode:
-        raise ModeUnfitError(f"{said}, and the settings name no Stripe to tell that they are of this mode", possible)
+        raise ModeUnfitError(f"{said}, and the settings name no Stripe that would show this mode", possible)
     if mode is not None and mode not in possible:
         raise ModeUnfitError(f"{said}, and is to be restored for mode {mode}", possible)
 

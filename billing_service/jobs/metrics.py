@@ -39,7 +39,7 @@ class JobMetrics(Collector):
         yield runs
         yield _gauge(
             "billing_purchases_paid_uncompleted",
-            "Purchases paid over ten minutes ago whose credits never came; 1000 stands for more.",
+            "Purchases paid over ten minutes ago whose credits never came; 1000 means 1000 or more.",
             self._paid.waiting,
         )
         yield from self._of_verification()

@@ -72,7 +72,7 @@ class SandboxConfig:
 
     def __post_init__(self) -> None:
         if self.secret_key.startswith(LIVE_KEY_PREFIXES):
-            raise SandboxRefusedError("secret_key: is a live Stripe key; the sandbox never runs beside live keys")
+            raise SandboxRefusedError("secret_key: is a live Stripe key; the sandbox never runs with live keys")
         if self.secret_key and not self.secret_key.startswith(TEST_KEY_PREFIXES):
             raise SandboxRefusedError("secret_key: must start with sk_test_ or rk_test_")
         if self.base_url and (not is_web_url(self.base_url) or urlsplit(self.base_url).path not in {"", "/"}):

@@ -29,7 +29,7 @@ def contradictions(settings: Settings) -> list[str]:
         ),
         (settings.tls_client_ca_file is not None and not serves_tls, "BILLING_TLS_CLIENT_CA_FILE: needs BILLING_TLS_CERTIFICATE_FILE"),
         (bool(settings.tls_callers) and settings.tls_client_ca_file is None, "BILLING_TLS_CALLERS: needs BILLING_TLS_CLIENT_CA_FILE"),
-        (bool(settings.tls_callers) and settings.auth == "off", "BILLING_TLS_CALLERS: means nothing beside BILLING_AUTH=off"),
+        (bool(settings.tls_callers) and settings.auth == "off", "BILLING_TLS_CALLERS: has no effect with BILLING_AUTH=off"),
         (settings.auth == "off" and not local, "BILLING_AUTH: off is for a loopback address alone"),
         (
             not local and not serves_tls and not settings.allow_plaintext,
@@ -67,9 +67,9 @@ def _stripe_contradictions(settings: Settings) -> list[tuple[bool, str]]:
             stripe.scheme == "http" and not is_loopback(stripe.hostname or ""),
             "STRIPE_API_BASE: needs https on other addresses than loopback",
         ),
-        (settings.stripe_livemode and not settings.frontend_url.startswith("https:"), "FRONTEND_URL: needs https beside a live key"),
+        (settings.stripe_livemode and not settings.frontend_url.startswith("https:"), "FRONTEND_URL: needs https with a live key"),
         *(
-            (settings.stripe_livemode and _is_short(secret), f"{name}: is too short beside a live key")
+            (settings.stripe_livemode and _is_short(secret), f"{name}: is too short for a live key")
             for name, secret in zip(
                 WEBHOOK_SECRET_NAMES, (settings.stripe_webhook_secret, settings.stripe_webhook_secret_credits), strict=True
             )

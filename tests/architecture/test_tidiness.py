@@ -7,6 +7,7 @@ from itertools import chain
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[2]
 LINES_MAX = 300
@@ -99,6 +100,16 @@ def test_no_line_says(pattern):
 )
 def test_the_patterns_find_what_they_are_for(pattern, line):
     assert pattern.search(line)
+
+
+def test_hooks_before_a_commit_fetch_nothing_and_are_steps_of_lint():
+    config = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
+    lint = (ROOT / "Makefile").read_text(encoding="utf-8").partition("\nlint:")[2].partition("\n\n")[0]
+    steps = {line.strip().replace("$(BIN)/", ".venv/bin/").removesuffix(" .") for line in lint.splitlines()[1:]}
+    assert [repo["repo"] for repo in config["repos"]] == ["local"]
+    for hook in config["repos"][0]["hooks"]:
+        assert hook["language"] == "system"
+        assert hook["entry"].removesuffix(" --force-exclude") in steps
 
 
 def test_no_lock_file_of_a_machine_is_tracked():

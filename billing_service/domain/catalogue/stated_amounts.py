@@ -45,7 +45,7 @@ class StatedAmounts:
         custom = dict(zip(("custom_min_minor", "custom_max_minor", "microcredits_per_minor"), self._custom(), strict=True))
         missing = [name for name, value in custom.items() if value is None]
         if 0 < len(missing) < len(custom):
-            return [(name, f"is required beside the others in {self.currency!r}") for name in missing]
+            return [(name, f"is required with the others in {self.currency!r}") for name in missing]
         if missing:
             return []
         least, most, rate = (value or 0 for value in custom.values())

@@ -43,7 +43,7 @@ class Overview:
             self._section(
                 "Checkout sessions", "checkout.session", self._session_row, "Create one with your Stripe client; its page opens here."
             ),
-            self._section("Payments", "payment_intent", self._payment_row, "They appear when somebody pays."),
+            self._section("Payments", "payment_intent", self._payment_row, "They appear when a customer pays."),
             self._section("Refunds", "refund", self._refund_row, "They appear when your program refunds a payment."),
             self._section("Events", "event", self._event_row, "Each is signed and sent to your webhook endpoint."),
         ]
