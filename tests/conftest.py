@@ -7,8 +7,8 @@ from contextlib import ExitStack
 import pytest
 
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
-"""Tests start programs while gRPC runs; its handlers of fork, of no use to a child that becomes another program, may crash it. gRPC reads
-this when it is imported, so nothing that imports it stands above."""
+"""Tests start programs while gRPC runs. Its handlers of fork may crash a child, and are of no use to one that becomes
+another program. gRPC reads this when it is imported, so no import above may import gRPC."""
 
 from loopback import exempt_loopback  # noqa: E402 - after gRPC's setting
 

@@ -10,8 +10,9 @@ Repeating a call
 After ProviderUnavailable the outcome is unknown. Keep what was set aside and call again with the same key, unless:
     `key_spent`: the provider keeps answering this key with a failure that it stored. A new attempt needs a new key (such as the old one
     with an attempt number that the row counts), and is safe to make
-      - at once for a customer or a checkout: a second one whose address no caller got can't be paid; - for a refund
-      only after `list_refunds` of the payment shows none with our `refund_id`. If one is there, that is the outcome.
+      - at once for a customer or a checkout, because a second one whose address no caller got can't be paid.
+      - for a refund only after `list_refunds` of the payment shows none with our `refund_id`. If one is there, that is
+        the outcome.
     The same look-up comes first for a refund whose key is older than a day.
 """
 

@@ -1,8 +1,8 @@
 """A load generator for unary calls that is not the bottleneck: a closed loop over one connection, in a process of its own.
 
 `python -m tests.bench.load --port 50051 --method DeductCredits --in-flight 64` prints one JSON object.
-Every call has its own start and end; what arrives in one read shares its clock reading, so the generator's own work
-between two reads is not counted as the server's.
+Every call has its own start and end. Answers that arrive in one read share its clock reading, so the generator's own
+work between two reads is not counted as the server's.
 """
 
 import argparse

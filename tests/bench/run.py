@@ -1,7 +1,7 @@
 """`make bench`: starts all that it needs, takes turns among the contestants, prints and keeps the table.
 
-The contestants run side by side but are loaded one at a time, A B C A B C, so that a slow minute of the machine hits all of
-them; each value is compared with the no-op of its own round. Writes build/bench/results.json, results.md and speed.png.
+The contestants run side by side but are loaded one at a time, A B C A B C. So a slow minute of the machine hits all of
+them. Each value is compared with the no-op of its own round. Writes build/bench/results.json, results.md and speed.png.
 """
 
 import argparse

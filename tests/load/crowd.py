@@ -1,8 +1,9 @@
 """A crowd of callers over several connections, in a process of its own: more of them at times than the service takes on.
 
-`python -m tests.load.crowd --port 50051 --phases 64x2,320x3` prints one JSON object: what 64 callers heard for two seconds, and then 320
-for three. A caller that was answered asks for something new at once. One that was refused asks again with the same key, after the delay
-that the refusal names, with jitter, as its client should; so that in the end each key has its effect once.
+`python -m tests.load.crowd --port 50051 --phases 64x2,320x3` prints one JSON object: the answers of 64 callers in two
+seconds, then of 320 in three. A caller that was answered asks for something new at once. A caller that was refused asks
+again with the same key, after the delay that the refusal names, with jitter, as its client should. So in the end each
+key has its effect once.
 """
 
 import argparse

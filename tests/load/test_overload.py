@@ -1,5 +1,5 @@
-"""Five times as many callers as the service takes on: they are told so and when to ask again, everybody is served in the end, and
-health, memory and ledger are as if nothing had happened.
+"""Five times as many callers as the service admits. They are refused with the time to wait, and all are served in the
+end. Health, memory and ledger are as if nothing had happened.
 
 How fast depends on the machine, so the ordinary run asserts none of it. The long run compares its own phases with each other.
 """

@@ -1,7 +1,7 @@
 """What the service answered, held against the model: whether or not the answer ever arrives.
 
-What comes with others, in a batch or on a stream, is judged as if each had come alone; but it may have been decided at any time since it
-came, and somebody else's request with its key may have come between.
+A request in a batch or on a stream is judged as if it had come alone. But it may have been decided at any time since it
+came, and another caller's request with its key may have come between.
 """
 
 import asyncio

@@ -1,7 +1,8 @@
 """Many deductions in one call, whole or one after the other: what callers put together, and what they read out of the answer.
 
-Batches and streams are made of new deductions and of repeats of those tried before, alone or among others, whatever became of them; of the same
-key twice; and of what can't succeed: no such account, no amount, a spent key with another amount.
+Batches and streams are made of new deductions, and of repeats of earlier ones, whatever became of them. They also
+contain the same key twice, and deductions that can't succeed: no such account, no amount, a recorded key with another
+amount.
 """
 
 from dataclasses import dataclass

@@ -1,5 +1,5 @@
-"""Migrates the database that it is given, once for each line of standard input: a number N, and the process that migrates is killed when
-it comes to its Nth statement or commit. Answers how each ended, as a line."""
+"""Migrates the database that it is given, once for each line of standard input. A line is a number N: the migrating
+process is killed at its Nth statement or commit. Answers how each ended, as a line."""
 
 import os
 import signal
