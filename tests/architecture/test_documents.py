@@ -9,6 +9,7 @@ import typer
 
 from billing_service.cli import app
 from billing_service.settings.table import settings_table
+from billing_service.stripe_events.facts import HANDLED_TYPES
 from webhook_gateway.settings import GatewaySettings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,6 +32,16 @@ def test_the_table_of_the_gateway_has_each_of_its_settings():
     text = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8").partition("## The gateway")[2]
     named = re.findall(r"`([A-Z_]+)`", "".join(line.split("|")[1] for line in text.splitlines() if line.startswith("| `")))
     assert sorted(named) == sorted(name.upper() for name in GatewaySettings.model_fields)
+
+
+def test_the_table_of_events_has_each_that_is_handled():
+    """`.word` repeats what the name before it has but its last word."""
+    text = (ROOT / "docs" / "payments.md").read_text(encoding="utf-8").partition("## Events")[2].partition("\n\nOther")[0]
+    named, before = [], ""
+    for name in re.findall(r"`([a-z_.]+)`", text):
+        before = before.rpartition(".")[0] + name if name.startswith(".") else name
+        named.append(before)
+    assert sorted(named) == sorted(HANDLED_TYPES)
 
 
 def anchors(document):
