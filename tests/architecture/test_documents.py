@@ -44,6 +44,16 @@ def test_the_table_of_events_has_each_that_is_handled():
     assert sorted(named) == sorted(HANDLED_TYPES)
 
 
+def test_each_file_that_the_service_s_readme_names_exists():
+    """By its path in the service, with or without `.py`; a folder ends in `/`."""
+    service = ROOT / "billing_service"
+    named = set(re.findall(r"`([a-z_]+(?:/[a-z_]+)*(?:/|\.py)|[a-z_]+(?:/[a-z_]+)+)`", (service / "README.md").read_text(encoding="utf-8")))
+    assert {"domain/", "bootstrap.py", "api/pipeline", "ledger/writer"} <= named
+    packages = {f"{path.name}/" for path in service.iterdir() if (path / "__init__.py").exists()} - {"catalogs/"}
+    assert sorted(packages - named) == []
+    assert [name for name in sorted(named) if not (service / name).exists() and not (service / f"{name}.py").exists()] == []
+
+
 def anchors(document):
     """Of its headings, as GitHub makes them."""
     headings = re.findall(r"^#+ (.+)$", document.read_text(encoding="utf-8"), re.MULTILINE)
