@@ -33,3 +33,12 @@ def test_each_test_that_is_named_exists(path, pattern):
     tree = ast.parse((TESTS / path).read_text(encoding="utf-8"))
     functions = [node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
     assert not pattern or any(fnmatchcase(name, pattern) for name in functions)
+
+
+def test_each_mechanism_that_is_named_exists():
+    """A path in the service, the gateway, the Python client, the tests or the repository."""
+    root = TESTS.parent
+    places = [root / "billing_service", root / "clients" / "python", root, TESTS]
+    named = set(re.findall(r"`([a-z_]+(?:/[a-z_]+)+\.py|(?:[a-z_]+/)+)`", TABLE))
+    assert len(named) > 50
+    assert [path for path in sorted(named) if not any((place / path).exists() for place in places)] == []
