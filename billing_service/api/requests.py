@@ -7,11 +7,9 @@ from google.protobuf.message import Message
 from billing_service.api import validation
 from billing_service.api.metrics import REPLAYS
 from billing_service.api.pipeline import Call
-from billing_service.commands.environment import Caller
-from billing_service.commands.unit import Request
 from billing_service.domain.access.api_keys import Scope
-from billing_service.ledger.keys import IdempotencyKey, fingerprint
-from billing_service.ledger.operations import Answer
+from billing_service.ledger.keys import Answer, IdempotencyKey, fingerprint
+from billing_service.ledger.unit import Caller, Request
 
 
 def caller(call: Call) -> Caller:

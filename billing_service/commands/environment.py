@@ -3,29 +3,19 @@
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from billing_service.clock import ClockUs
 from billing_service.commands.counters import Counters
 from billing_service.domain.catalogue.packages import Catalog, CustomAmounts
 from billing_service.domain.deployment import Deployment
 from billing_service.domain.ledger.account import Ids
-from billing_service.domain.promotions.referrals import CODE_RANDOM_BYTES, ReferralPolicy, code_from_random
+from billing_service.domain.promotions.referrals import ReferralPolicy
 from billing_service.domain.spending.deductions import STANDARD_TERMS, SpendingTerms
 from billing_service.ledger.reader import BalanceReader
+from billing_service.ledger.unit import Sources
 from billing_service.ledger.writer import LedgerWriter
 from billing_service.payments.port import PaymentProvider
 from billing_service.storage.store import Store
-
-
-class Caller(NamedTuple):
-    """Who calls, for idempotency, statements and the audit log."""
-
-    name: str
-    peer: str
-    method: str
-    is_admin: bool = False
-    """Whether it has the scope admin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,5 +52,7 @@ class Environment:
     random_bytes: Callable[[int], bytes] = field(default=os.urandom)
     counters: Counters = field(default_factory=Counters)
 
-    def new_referral_code(self) -> str:
-        return code_from_random(self.random_bytes(CODE_RANDOM_BYTES))
+    @property
+    def sources(self) -> Sources:
+        """What a unit of work may use of it."""
+        return Sources(self.clock_us, self.ids, self.random_bytes)

@@ -10,11 +10,11 @@ from time import monotonic
 import structlog
 
 from billing_service.commands.accounts.operate import SetLimits, set_limits
-from billing_service.commands.environment import Caller, Environment
-from billing_service.commands.unit import Request
+from billing_service.commands.environment import Environment
 from billing_service.integrity.differences import Difference
 from billing_service.integrity.verify import verified_accounts
 from billing_service.ledger.keys import IdempotencyKey, fingerprint
+from billing_service.ledger.unit import Caller, Request
 from billing_service.storage.rows.ledger import read_accounts
 
 log = structlog.get_logger(__name__)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -10,6 +10,13 @@ from billing_service.domain.refusals import Reason, Refusal
 from billing_service.storage.rows.keys import KeyId, StoredKey
 
 _FINGERPRINT_BYTES = 16
+
+
+class Answer(NamedTuple):
+    """The answer of a caller, in the form in which it is stored."""
+
+    reply: bytes
+    replayed: bool
 
 
 @dataclass(slots=True, frozen=True)
@@ -35,6 +42,12 @@ class IdempotencyKey:
                 metadata={"idempotency_key": self.value},
             )
         return stored
+
+    def replay(self, stored: StoredKey) -> Answer | None:
+        """The answer that the key has got, for a repeat of its request; None while what it began has not ended.
+        Raises IDEMPOTENCY_KEY_REUSED."""
+        reply = self.check(stored).reply
+        return None if reply is None else Answer(reply, replayed=True)
 
 
 def fingerprint(*fields: Any) -> bytes:

@@ -2,18 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from billing_service.domain.ledger.account import Account, Balance, Ids
 from billing_service.domain.spending.deductions import Deducted, DeductionMode, SpendingTerms, deduct
 from billing_service.ledger.keys import IdempotencyKey
-
-
-class Answer(NamedTuple):
-    """The answer of a caller, in the form in which it is stored."""
-
-    reply: bytes
-    replayed: bool
 
 
 @dataclass(slots=True, frozen=True)

@@ -7,8 +7,8 @@ from billing_service.domain.ledger.account import Account, Ids
 from billing_service.domain.refusals import Reason, Refusal
 from billing_service.domain.spending.deductions import SpendingTerms
 from billing_service.ledger.account_cache import AccountCache
-from billing_service.ledger.keys import IdempotencyKey
-from billing_service.ledger.operations import Answer, Deduct
+from billing_service.ledger.keys import Answer, IdempotencyKey
+from billing_service.ledger.operations import Deduct
 from billing_service.storage.rows.batches import lock_batch, read_batch
 from billing_service.storage.rows.keys import INSERT as INSERT_KEYS
 from billing_service.storage.rows.keys import KeyId, StoredKey
@@ -99,9 +99,9 @@ class _Batch:
         key = operation.key
         stored = self._spent.get(key.id)
         if stored is not None:
-            reply = key.check(stored).reply
-            assert reply is not None, "a deduction's key is spent together with its reply"
-            return Answer(reply, replayed=True)
+            answer = key.replay(stored)
+            assert answer is not None, "a deduction's key is spent together with its reply"
+            return answer
         account = self._accounts.get(operation.account_id)
         if account is None:
             raise account_not_found(operation.account_id)

@@ -12,7 +12,8 @@ from billing_service.domain.refusals import Failure, Reason
 from billing_service.domain.spending.deductions import STANDARD_TERMS, SpendingTerms
 from billing_service.ledger.account_cache import AccountCache
 from billing_service.ledger.gathering import Gatherer, interrupted_inside
-from billing_service.ledger.operations import Answer, Deduct
+from billing_service.ledger.keys import Answer
+from billing_service.ledger.operations import Deduct
 from billing_service.ledger.posting import Judgement, Outcome, Posted, post_batch
 from billing_service.storage.statements import Work
 from billing_service.storage.store import Store

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from billing_service.commands.unit import Unit
 from billing_service.domain.accounts.profiles import Profile
 from billing_service.domain.sales.purchases import Purchase
+from billing_service.ledger.unit import Unit
 from billing_service.stripe_events.result import Did
 
 _PURCHASE: Final[Mapping[str, str]] = {

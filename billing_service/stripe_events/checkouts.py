@@ -5,8 +5,8 @@ from functools import partial
 from billing_service.commands.environment import Environment
 from billing_service.commands.sale_terms import terms_of
 from billing_service.commands.sales.completion import apply_update
-from billing_service.commands.unit import Unit
 from billing_service.domain.sales.purchases import Purchase, PurchaseStatus, check_payment, paid_for_credits_minor
+from billing_service.ledger.unit import Unit
 from billing_service.storage.statements import Work
 from billing_service.stripe_events.facts import MONEY_UPDATES, CheckoutFact
 from billing_service.stripe_events.lookup import on_purchase, other_purchase
@@ -21,11 +21,11 @@ def handle_checkout(environment: Environment, key: PurchaseKey, fact: CheckoutFa
     it its payment: whatever came before, it is the authority."""
     if fact.note:
         return quarantined(fact.note)
-    return (yield from on_purchase(environment, key, partial(_hear, fact=fact, runs=runs)))
+    return (yield from on_purchase(environment, key, partial(_hear, environment, fact=fact, runs=runs)))
 
 
-def _hear(unit: Unit, purchase: Purchase, fact: CheckoutFact, runs: Runs) -> Work[Result]:
-    objection = yield from _objection(unit.environment, purchase, fact)
+def _hear(environment: Environment, unit: Unit, purchase: Purchase, fact: CheckoutFact, runs: Runs) -> Work[Result]:
+    objection = yield from _objection(environment, purchase, fact)
     if objection is not None:
         return objection
     assert fact.update is not None
@@ -34,9 +34,9 @@ def _hear(unit: Unit, purchase: Purchase, fact: CheckoutFact, runs: Runs) -> Wor
     yield from bind_reference(fact.session_id, purchase)
     if fact.update in MONEY_UPDATES:
         purchase.checkout_session_id = fact.session_id
-        picked_up = yield from link_payment(unit, purchase, fact.payment_intent_id, runs)
+        picked_up = yield from link_payment(environment, unit, purchase, fact.payment_intent_id, runs)
     yield from apply_update(
-        unit, purchase, fact.update, paid_minor=fact.amount_total_minor or 0, net_paid_minor=paid_for_credits_minor(fact)
+        environment, unit, purchase, fact.update, paid_minor=fact.amount_total_minor or 0, net_paid_minor=paid_for_credits_minor(fact)
     )
     result = PROCESSED._replace(picked_up=picked_up).about({"picked_up": " ".join(event.event_id for event in picked_up)})
     if purchase.status is before or purchase.status is not PurchaseStatus.COMPLETED:

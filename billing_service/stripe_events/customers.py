@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from billing_service.commands.accounts.customers import link_customer
 from billing_service.commands.environment import Environment
-from billing_service.commands.unit import begin
 from billing_service.domain.accounts.profiles import Profile
+from billing_service.ledger.unit import begin
 from billing_service.payments.port import ProviderCustomer
 from billing_service.storage.rows.profiles import CLAIM_CUSTOMER, PROFILES, read_profile, whose_customer
 from billing_service.storage.statements import Work
@@ -25,7 +25,7 @@ def handle_customer(environment: Environment, account_id: str, fact: CustomerFac
     The newest event decides e-mail and name, by Stripe's time, unless UpdateAccount changed them since: the customer is
     then updated again. A customer that was deleted is never linked again.
     """
-    yield from begin(environment, [account_id])
+    yield from begin(environment.sources, [account_id])
     profile = yield from read_profile(account_id)
     assert profile is not None, "an account of ours has a profile"
     before = replace(profile)

@@ -1,8 +1,8 @@
 """charge.dispute.* and radar.early_fraud_warning.created: a customer's bank wants money back, or may soon."""
 
 from billing_service.commands.environment import Environment
-from billing_service.commands.unit import Unit
 from billing_service.domain.sales.purchases import Purchase
+from billing_service.ledger.unit import Unit
 from billing_service.storage.statements import Work
 from billing_service.stripe_events.facts import DisputeFact
 from billing_service.stripe_events.lookup import on_purchase_of

@@ -12,10 +12,9 @@ from billing_client.stripe_signature import SignatureInvalid, verify
 from billing_service.commands.accounts.customers import send_contact
 from billing_service.commands.counters import FAILED
 from billing_service.commands.environment import Environment
-from billing_service.commands.unit import Request, Unit, audit, find_key, record_key
 from billing_service.domain.refusals import Reason, Refusal, Refused, invalid_field
-from billing_service.ledger.operations import Answer
-from billing_service.storage.rows.access import lock_keys
+from billing_service.ledger.keys import Answer
+from billing_service.ledger.unit import Request, Unit, earlier_answer, once
 from billing_service.storage.rows.events import EventStatus, InboxEvent, claim_event, close_event, read_event
 from billing_service.storage.statements import Work
 from billing_service.stripe_events.effect import effect_of, read_fact
@@ -80,7 +79,7 @@ async def replay_event(environment: Environment, command: ReplayEvent) -> Answer
     event_id, request = command.event_id, command.request
 
     def look() -> Work[Answer | InboxEvent | None]:
-        return (yield from _replayed(request)) or (yield from read_event(event_id))
+        return (yield from earlier_answer(request.key)) or (yield from read_event(event_id))
 
     kept = await environment.store.read(look)
     if isinstance(kept, Answer):
@@ -90,28 +89,13 @@ async def replay_event(environment: Environment, command: ReplayEvent) -> Answer
     processed = await _process(environment, parse_envelope(kept.payload), kept.payload, again=True)
     command.tell(processed.did)
 
-    def note() -> Work[Answer]:
-        yield from lock_keys()
-        earlier = yield from _replayed(request)
-        if earlier is not None:
-            return earlier
-        unit = Unit(environment, {}, environment.clock_us())
+    def effect(_unit: Unit) -> Work[bytes]:
         now = yield from read_event(event_id)
         assert now is not None, "events are never deleted"
-        reply = command.encode(now, processed.outcome)
-        yield from record_key(unit, request.key, reply)
-        yield from audit(unit, request.caller, "", {"event_id": event_id, "outcome": processed.outcome.value})
-        return Answer(reply, replayed=False)
+        return command.encode(now, processed.outcome)
 
-    return await environment.store.write(note)
-
-
-def _replayed(request: Request) -> Work[Answer | None]:
-    stored = yield from find_key(request.key)
-    if stored is None:
-        return None
-    assert stored.reply is not None, "the key is spent together with its reply"
-    return Answer(stored.reply, replayed=True)
+    detail = {"event_id": event_id, "outcome": processed.outcome.value}
+    return await environment.store.write(lambda: once(environment.sources, request, [], effect, detail=detail))
 
 
 async def _process(environment: Environment, envelope: Envelope, payload: bytes, *, again: bool) -> Processed:

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from billing_service.commands.clawbacks.purchases import purchase_accounts
 from billing_service.commands.environment import Environment
-from billing_service.commands.unit import Unit, begin
 from billing_service.domain.sales.purchases import Purchase
+from billing_service.ledger.unit import Unit, begin
 from billing_service.storage.rows.purchases import await_reference, find_purchase, read_purchase
 from billing_service.storage.statements import Work
 from billing_service.stripe_events.changes import booked_in, changes_of_purchase
@@ -45,7 +45,7 @@ def _have(effect: Effect, unit: Unit, purchase: Purchase) -> Work[Result]:
 
 def _locked_purchase(environment: Environment, key: PurchaseKey) -> Work[tuple[Unit, Purchase]]:
     """A purchase of ours, read under the locks of its accounts."""
-    unit = yield from begin(environment, (yield from purchase_accounts(key[0])))
+    unit = yield from begin(environment.sources, (yield from purchase_accounts(key[0])))
     purchase = yield from read_purchase(*key)
     assert purchase is not None, "a reference names a purchase that is there"
     return unit, purchase

@@ -4,9 +4,9 @@ from functools import partial
 
 from billing_service.commands.environment import Environment
 from billing_service.commands.sale_terms import terms_of
-from billing_service.commands.unit import Unit
 from billing_service.domain.refusals import Failure, Refusal
 from billing_service.domain.sales.purchases import Purchase, PurchaseSnapshot, check_intent
+from billing_service.ledger.unit import Unit
 from billing_service.storage.rows.events import InboxEvent, close_event, waiting_events
 from billing_service.storage.rows.ledger import LostUpdateError
 from billing_service.storage.rows.purchases import PURCHASES, claim_reference
@@ -26,16 +26,16 @@ from billing_service.stripe_events.runs import Runs, SpoiledError, UnansweredErr
 def handle_payment_intent(environment: Environment, key: PurchaseKey, fact: PaymentIntentFact) -> Work[Result]:
     """payment_intent.succeeded: notes that the money is there. It neither grants nor binds: which payment is the purchase's, the
     session says."""
-    return (yield from on_purchase(environment, key, partial(_note_payment, fact=fact)))
+    return (yield from on_purchase(environment, key, partial(_note_payment, environment, fact=fact)))
 
 
-def _note_payment(unit: Unit, purchase: Purchase, fact: PaymentIntentFact) -> Work[Result]:
+def _note_payment(environment: Environment, unit: Unit, purchase: Purchase, fact: PaymentIntentFact) -> Work[Result]:
     if (yield from other_purchase(fact.payment_intent_id, purchase)):
         return quarantined("the payment is another purchase's")
     mismatch = check_intent(
         snapshot_of(purchase),
         fact,
-        promotion_codes_allowed=terms_of(unit.environment, purchase).promotion_codes_allowed,
+        promotion_codes_allowed=terms_of(environment, purchase).promotion_codes_allowed,
     )
     if mismatch is not None:
         return quarantined(str(mismatch))
@@ -60,7 +60,9 @@ def bind_reference(reference: str, purchase: Purchase) -> Work[None]:
         raise ConflictError("another purchase was bound to it meanwhile")
 
 
-def link_payment(unit: Unit, purchase: Purchase, payment_intent_id: str | None, runs: Runs) -> Work[tuple[PickedUp, ...]]:
+def link_payment(
+    environment: Environment, unit: Unit, purchase: Purchase, payment_intent_id: str | None, runs: Runs
+) -> Work[tuple[PickedUp, ...]]:
     """Binds a payment that is nobody else's, and gives the events that waited for it their effect. The caller writes the purchase."""
     if not payment_intent_id or purchase.payment_intent_id == payment_intent_id:
         return ()
@@ -68,17 +70,17 @@ def link_payment(unit: Unit, purchase: Purchase, payment_intent_id: str | None, 
     yield from bind_reference(payment_intent_id, purchase)
     picked = []
     for event in (yield from waiting_events(payment_intent_id)):
-        result = yield from _picked_up(unit, purchase, event, runs)
+        result = yield from _picked_up(environment, unit, purchase, event, runs)
         yield from close_event(event.event_id, result.status, unit.now_us, error=result.note)
         picked.append(PickedUp(event.event_id, event.event_type, result.status, result.note, result.did))
     return tuple(picked)
 
 
-def _picked_up(unit: Unit, purchase: Purchase, event: InboxEvent, runs: Runs) -> Work[Result]:
+def _picked_up(environment: Environment, unit: Unit, purchase: Purchase, event: InboxEvent, runs: Runs) -> Work[Result]:
     if event.event_id in runs.spoiled:
         return quarantined(runs.spoiled[event.event_id])
     try:
-        return (yield from _effect(unit, purchase, event, runs))
+        return (yield from _effect(environment, unit, purchase, event, runs))
     except (UnansweredError, ConflictError, Failure, LostUpdateError):
         raise  # not the event's fault
     except Refusal as refusal:
@@ -87,16 +89,16 @@ def _picked_up(unit: Unit, purchase: Purchase, event: InboxEvent, runs: Runs) ->
         raise SpoiledError(event.event_id, type(defect).__name__) from defect
 
 
-def _effect(unit: Unit, purchase: Purchase, event: InboxEvent, runs: Runs) -> Work[Result]:
+def _effect(environment: Environment, unit: Unit, purchase: Purchase, event: InboxEvent, runs: Runs) -> Work[Result]:
     try:
         fact = parse_fact(parse_envelope(event.payload))
     except FactInvalid as error:
         return quarantined(str(error))
     match fact:
         case RefundFact():
-            return (yield from apply_refund(unit, purchase, fact))
+            return (yield from apply_refund(environment, unit, purchase, fact))
         case ChargeFact():
-            return (yield from apply_charge(unit, purchase, fact, runs))
+            return (yield from apply_charge(environment, unit, purchase, fact, runs))
         case DisputeFact():
             return DISPUTED
         case _:

@@ -17,7 +17,7 @@ from billing_service.api.metrics import CallMetrics
 from billing_service.api.servicers.deductions import Outcomes, varint
 from billing_service.api.status import status_of
 from billing_service.domain.refusals import Failure, Reason, Refusal, invalid_field
-from billing_service.ledger.operations import Answer
+from billing_service.ledger.keys import Answer
 
 REQUEST = transactions_pb2.DeductCreditsRequest(
     account_id="ada",

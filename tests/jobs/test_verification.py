@@ -11,8 +11,7 @@ from structlog.testing import capture_logs
 from tampering import tamper
 
 from billing_service.commands.accounts.operate import SetLimits, set_limits
-from billing_service.commands.environment import Caller, Environment
-from billing_service.commands.unit import Request
+from billing_service.commands.environment import Environment
 from billing_service.domain.refusals import Failure, Reason, Refusal, storage_unavailable
 from billing_service.integrity import verify
 from billing_service.jobs import verification
@@ -21,6 +20,7 @@ from billing_service.jobs.paid_purchases import PaidPurchases
 from billing_service.jobs.verification import ACTOR, Verification
 from billing_service.ledger.keys import IdempotencyKey
 from billing_service.ledger.reader import BalanceReader
+from billing_service.ledger.unit import Caller, Request
 from billing_service.ledger.writer import LedgerWriter
 from billing_service.storage.rows.access import list_audit
 from billing_service.storage.rows.ledger import read_accounts

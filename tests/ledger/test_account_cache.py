@@ -13,7 +13,7 @@ from billing_service.domain.refusals import Reason, Refusal, storage_unavailable
 from billing_service.domain.spending.deductions import DeductionMode
 from billing_service.ledger import account_cache, posting
 from billing_service.ledger.account_cache import AccountCache
-from billing_service.ledger.operations import Answer
+from billing_service.ledger.keys import Answer
 from billing_service.ledger.writer import LedgerWriter
 from billing_service.storage.rows import batches as batch_rows
 from billing_service.storage.rows.ledger import SET_LIMITS, read_accounts

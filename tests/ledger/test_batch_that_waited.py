@@ -10,7 +10,7 @@ from patience import PATIENCE_S
 
 from billing_service.domain.refusals import Reason, Refusal
 from billing_service.ledger import writer as writer_module
-from billing_service.ledger.operations import Answer
+from billing_service.ledger.keys import Answer
 
 NEW_VERSION = "UPDATE accounts SET version = version + 1"
 SPEND_ALL = ("UPDATE lots SET remaining = 0, is_open = 0", f"{NEW_VERSION}, balance = 0")

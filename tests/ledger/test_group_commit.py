@@ -9,7 +9,7 @@ from billing_service.domain.ledger.entries import TransactionKind
 from billing_service.domain.refusals import Failure, Reason, Refusal
 from billing_service.domain.spending.deductions import DeductionMode
 from billing_service.ledger.account_cache import AccountCache
-from billing_service.ledger.operations import Answer
+from billing_service.ledger.keys import Answer
 from billing_service.storage.rows.history import read_history
 from billing_service.storage.rows.keys import find_keys
 from billing_service.storage.rows.ledger import read_accounts

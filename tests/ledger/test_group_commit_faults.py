@@ -10,7 +10,7 @@ from patience import PATIENCE_S
 from wrapped_stores import FailingStore, GatedStore, PausedStore, WrappedStore
 
 from billing_service.domain.refusals import Failure, Reason, Refusal, conflict, storage_unavailable
-from billing_service.ledger.operations import Answer
+from billing_service.ledger.keys import Answer
 from billing_service.storage.rows.ledger import read_accounts
 
 

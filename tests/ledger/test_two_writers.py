@@ -8,7 +8,7 @@ from ledger_setup import deduction, open_account
 
 from billing_service.clock import TimeOrderedIds
 from billing_service.domain.refusals import Reason, Refusal
-from billing_service.ledger.operations import Answer
+from billing_service.ledger.keys import Answer
 from billing_service.ledger.writer import LedgerWriter
 from billing_service.storage.rows.ledger import read_accounts
 

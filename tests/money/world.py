@@ -6,13 +6,12 @@ from doubles import DEPLOYMENT, FakeClock
 
 from billing_service.commands.accounts.operate import GrantCredits, SetLimits, grant_credits, set_limits
 from billing_service.commands.clawbacks.purchases import follow_money, purchase_accounts
-from billing_service.commands.environment import Caller, Environment
+from billing_service.commands.environment import Environment
 from billing_service.commands.promotions.apply_referral import ApplyReferral, apply_referral
 from billing_service.commands.sales.completion import apply_update
 from billing_service.commands.sales.refund import RefundPolicy, RefundPurchase, refund_purchase
 from billing_service.commands.sales.refund_update import RefundUpdate, apply_refund_update
 from billing_service.commands.spending.reverse_deduction import ReverseDeduction, reverse
-from billing_service.commands.unit import Request, begin
 from billing_service.domain.ledger.lots import Category
 from billing_service.domain.promotions.referrals import ReferralPolicy
 from billing_service.domain.refusals import Refusal
@@ -24,6 +23,7 @@ from billing_service.jobs.expiry import sweep_expired
 from billing_service.ledger.keys import IdempotencyKey, fingerprint
 from billing_service.ledger.operations import Deduct
 from billing_service.ledger.reader import BalanceReader
+from billing_service.ledger.unit import Caller, Request, begin
 from billing_service.ledger.writer import LedgerWriter
 from billing_service.payments.port import ProviderRefund, ProviderRefused
 from billing_service.storage.rows.ledger import REWRITE_LOTS, fetch_lots
@@ -146,10 +146,10 @@ class World:
         )  # fmt: skip
 
         def pay():
-            unit = yield from begin(self.environment, (yield from purchase_accounts(account_id)))
+            unit = yield from begin(self.environment.sources, (yield from purchase_accounts(account_id)))
             yield from PURCHASES.add(row)
             yield from claim_reference(purchase_id, account_id, purchase_id)
-            yield from apply_update(unit, row, PurchaseUpdate.PAID, paid_minor=paid_minor, net_paid_minor=net_minor)
+            yield from apply_update(self.environment, unit, row, PurchaseUpdate.PAID, paid_minor=paid_minor, net_paid_minor=net_minor)
             yield from unit.write()
             if lasts_us is not None:
                 yield from fetch_lots(unit.account(account_id), [row.lot_id])
@@ -172,7 +172,7 @@ class World:
         account_id, purchase_id = self.purchases[number]
 
         def move():
-            unit = yield from begin(self.environment, (yield from purchase_accounts(account_id)))
+            unit = yield from begin(self.environment.sources, (yield from purchase_accounts(account_id)))
             purchase = yield from read_purchase(account_id, purchase_id)
             refunds = [each for each in (yield from refunds_of(purchase)) if each.stripe_refund_id]
             if refunds:
@@ -180,7 +180,7 @@ class World:
                 update = RefundUpdate(
                     refund.stripe_refund_id, refund.refund_id, refund.amount_minor, "usd", RefundStatus(status), is_ours=True
                 )
-                yield from apply_refund_update(unit, purchase, update)
+                yield from apply_refund_update(self.environment, unit, purchase, update)
                 yield from unit.write()
 
         await self.environment.store.write(move)
@@ -190,10 +190,10 @@ class World:
         account_id, purchase_id = self.purchases[number]
 
         def follow():
-            unit = yield from begin(self.environment, (yield from purchase_accounts(account_id)))
+            unit = yield from begin(self.environment.sources, (yield from purchase_accounts(account_id)))
             purchase = yield from read_purchase(account_id, purchase_id)
             purchase.disputed_minor = min(amount_minor, purchase.paid_minor)
-            yield from follow_money(unit, purchase)
+            yield from follow_money(self.environment, unit, purchase)
             yield from unit.write()
 
         await self.environment.store.write(follow)

@@ -162,7 +162,7 @@ CLAWBACKS = (
         "a deduction undone after a clawback stays owed",
         "M8",
         "billing_service.commands.spending.reverse_deduction:reverse.effect",
-        "yield from make_debt_good(unit, command.account_id, reversal.transaction)",
+        "yield from make_debt_good(environment, unit, command.account_id, reversal.transaction)",
         "",
         (f"{RULES}::test_a_deduction_undone_after_a_clawback_is_not_owed_any_more[sqlite-swept]",),
     ),
@@ -185,7 +185,7 @@ CLAWBACKS = (
     Sabotage(
         "a refund that Stripe made after it refused it is lost",
         "P12",
-        "billing_service.commands.unit:answer_begun",
+        "billing_service.ledger.unit:answer_begun",
         (
             "if stored is None:\n"
             "    yield from record_key(unit, key, reply, resource_id)\n"

@@ -119,9 +119,9 @@ KEEPING = (
     Sabotage(
         "stored replies are not those that were given",
         "P13",
-        "billing_service.commands.unit:once",
-        "Answer(stored.reply, replayed=True)",
-        "Answer(stored.reply[:-2], replayed=True)",
+        "billing_service.ledger.keys:IdempotencyKey.replay",
+        "Answer(reply, replayed=True)",
+        "Answer(reply[:-2], replayed=True)",
         ("upgrade/test_replies_outlive_upgrades.py",),
     ),
     Sabotage(

@@ -6,7 +6,7 @@ POSTING = "billing_service.ledger.posting"
 WRITER = "billing_service.ledger.writer"
 GATHERING = "billing_service.ledger.gathering"
 KEYS = "billing_service.ledger.keys"
-UNIT = "billing_service.commands.unit"
+UNIT = "billing_service.ledger.unit"
 GROUP_COMMIT = "ledger/test_group_commit.py"
 FAULTS = "ledger/test_group_commit_faults.py"
 REPEATED = "end_to_end/test_repeated_requests.py"
@@ -41,8 +41,8 @@ LEDGER = (
     Sabotage(
         "a command's key is not stored",
         "P12",
-        f"{UNIT}:once",
-        "yield from record_key(unit, request.key, reply)",
+        f"{UNIT}:_record",
+        "yield from record_key(unit, request.key, reply, resource_id)",
         "",
         (f"{ONE_EFFECT}[sqlite-GrantCredits]",),
     ),
@@ -50,8 +50,8 @@ LEDGER = (
         "a command's key is looked up before the lock",
         "P12",
         f"{UNIT}:once",
-        ("unit = yield from begin(environment, account_ids, make_missing=make_missing)\nstored = yield from find_key(request.key)"),
-        ("stored = yield from find_key(request.key)\nunit = yield from begin(environment, account_ids, make_missing=make_missing)"),
+        ("unit = yield from begin(sources, account_ids, make_missing=make_missing)\nearlier = yield from earlier_answer(request.key)"),
+        ("earlier = yield from earlier_answer(request.key)\nunit = yield from begin(sources, account_ids, make_missing=make_missing)"),
         (f"{ONE_EFFECT}[postgresql-GrantCredits]",),
     ),
     Sabotage(
@@ -81,7 +81,7 @@ LEDGER = (
     Sabotage(
         "a replay is not called one",
         "P13",
-        f"{POSTING}:_Batch._post",
+        f"{KEYS}:IdempotencyKey.replay",
         "True",
         "False",
         (f"{GROUP_COMMIT}::test_a_replay_is_the_original_for_ever[sqlite]",),
@@ -90,8 +90,12 @@ LEDGER = (
         "a replay is decided anew",
         "P13",
         f"{UNIT}:once",
-        "Answer(stored.reply, replayed=True)",
-        "Answer((yield from effect(unit)), replayed=True)",
+        "return earlier",
+        (
+            "decided = effect(unit)\n"
+            "again = (yield from decided) if isinstance(decided, Generator) else decided\n"
+            "return Answer(again if isinstance(again, bytes) else again.kept, replayed=True)"
+        ),
         (f"{REPEATED}::test_the_original_reply_for_ever_and_no_other_use[sqlite]",),
     ),
     Sabotage(

@@ -36,9 +36,13 @@ MONEY = (
     Sabotage(
         "an event that was replayed by hand keeps no answer",
         "M2",
-        "billing_service.stripe_events.inbox:replay_event.note",
-        "yield from record_key(unit, request.key, reply)",
-        "",
+        "billing_service.stripe_events.inbox:replay_event",
+        "return await environment.store.write(lambda: once(environment.sources, request, [], effect, detail=detail))",
+        (
+            "now = await environment.store.read(lambda: read_event(event_id))\n"
+            "assert now is not None and effect and detail\n"
+            "return Answer(command.encode(now, processed.outcome), replayed=False)"
+        ),
         (f"{RULES}::test_what_changes_nothing_is_answered_once_as_well[sqlite]",),
     ),
     Sabotage(

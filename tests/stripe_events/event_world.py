@@ -94,7 +94,7 @@ class World:
         account_id = f"acct-{next(self._tags)}"
 
         def work():
-            made = yield from ensure_account(account_id, START_US, self.environment.new_referral_code)
+            made = yield from ensure_account(account_id, START_US, self.environment.sources.new_referral_code)
             yield from PROFILES.replace(replace(made, **profile))
 
         await self.store.write(work)

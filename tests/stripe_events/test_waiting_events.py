@@ -70,8 +70,8 @@ async def test_one_that_breaks_is_left_out_and_the_others_have_their_effect(worl
         assert await world.deliver(event) == "IGNORED"
     apply = payments.apply_refund
 
-    def broken(unit, purchase, fact):
-        done = yield from apply(unit, purchase, fact)
+    def broken(environment, unit, purchase, fact):
+        done = yield from apply(environment, unit, purchase, fact)
         if fact.sent.stripe_refund_id == f"re_{page.tag}n2":
             raise error  # after it has written already
         return done

@@ -14,7 +14,7 @@ from billing_service.api.servicers.deductions import Begun, Outcomes, deduction_
 from billing_service.api.streams.streaming import StreamImplementation
 from billing_service.commands.environment import Environment
 from billing_service.domain.refusals import Failure, Reason, invalid_field
-from billing_service.ledger.operations import Answer
+from billing_service.ledger.keys import Answer
 
 DEDUCTIONS_MAX: Final = 1_000
 """Deductions in one batch: two transactions of the ledger; more would only wait longer for each other."""

@@ -19,13 +19,13 @@ from billing_service.commands.sales.create_purchase import CreatePurchase, creat
 from billing_service.commands.sales.get_purchase import purchases_of, sold_purchase
 from billing_service.commands.sales.get_refund import account_refunds, refund_by_id
 from billing_service.commands.sales.refund import RefundPolicy, RefundPurchase, quote_refund, refund_purchase
-from billing_service.commands.unit import Request
 from billing_service.domain.catalogue.packages import PurchaseItem
 from billing_service.domain.ledger.account import Balance
 from billing_service.domain.promotions.referrals import Referral
 from billing_service.domain.refusals import invalid_field
 from billing_service.domain.sales.purchases import Purchase
 from billing_service.domain.sales.refunds import Refund
+from billing_service.ledger.unit import Request
 from billing_service.storage.rows.profiles import AccountRow
 from billing_service.stripe_events.follow import follow_checkout
 

@@ -8,10 +8,10 @@ import orjson
 
 from billing_service.clock import ClockUs, TimeOrderedIds
 from billing_service.commands.environment import Environment
-from billing_service.commands.unit import Request, Unit, audit, find_key, record_key
 from billing_service.domain.access.api_keys import ENTROPY_BYTES, NewKey, Scope, StoredKey, hash_key, make_key
 from billing_service.domain.refusals import Reason, Refusal, invalid_field
-from billing_service.ledger.operations import Answer
+from billing_service.ledger.keys import Answer
+from billing_service.ledger.unit import Request, SecretReply, Unit, once
 from billing_service.storage.rows.access import (
     API_KEYS,
     AUDIT,
@@ -48,21 +48,14 @@ async def create_api_key(environment: Environment, command: CreateApiKey) -> Ans
     """Raises INVALID_FIELD for an expiry that is past or a third live key of one caller."""
     new = make_key(environment.random_bytes(ENTROPY_BYTES))
 
-    def work() -> Work[Answer]:
-        yield from lock_keys()
-        unit = Unit(environment, {}, environment.clock_us())
-        stored = yield from find_key(command.request.key)
-        if stored is not None:
-            assert stored.reply is not None
-            return Answer(stored.reply, replayed=True)
+    def effect(unit: Unit) -> Work[SecretReply]:
         row = yield from add_key(
             new, environment.api_key_pepper, command.caller, command.scopes, now_us=unit.now_us, expire_time_us=command.expire_time_us
         )
-        yield from record_key(unit, command.request.key, command.encode(row, ""))
-        yield from audit(unit, command.request.caller, "", {"key_id": row.key_id, "caller": row.caller, "scopes": row.scopes})
-        return Answer(command.encode(row, new.text), replayed=False)
+        unit.detail |= {"key_id": row.key_id, "caller": row.caller, "scopes": row.scopes}
+        return SecretReply(command.encode(row, new.text), command.encode(row, ""))
 
-    return await environment.store.write(work)
+    return await environment.store.write(lambda: once(environment.sources, command.request, [], effect))
 
 
 def add_key(
@@ -110,22 +103,13 @@ async def all_keys(environment: Environment) -> list[ApiKeyRow]:
 async def revoke_api_key(environment: Environment, request: Request, key_id: str, encode: Callable[[ApiKeyRow], bytes]) -> Answer:
     """Raises API_KEY_NOT_FOUND."""
 
-    def work() -> Work[Answer]:
-        yield from lock_keys()
-        unit = Unit(environment, {}, environment.clock_us())
-        stored = yield from find_key(request.key)
-        if stored is not None:
-            assert stored.reply is not None
-            return Answer(stored.reply, replayed=True)
+    def effect(unit: Unit) -> Work[bytes]:
         row = yield from revoke_key(key_id, unit.now_us)
         if row is None:
             raise Refusal(Reason.API_KEY_NOT_FOUND, "there is no such API key", metadata={"key_id": key_id})
-        reply = encode(row)
-        yield from record_key(unit, request.key, reply)
-        yield from audit(unit, request.caller, "", {"key_id": key_id})
-        return Answer(reply, replayed=False)
+        return encode(row)
 
-    return await environment.store.write(work)
+    return await environment.store.write(lambda: once(environment.sources, request, [], effect, detail={"key_id": key_id}))
 
 
 async def find_api_key(store: Store, key_id: str) -> StoredKey | None:

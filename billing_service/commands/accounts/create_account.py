@@ -9,9 +9,9 @@ from billing_service.commands.accounts.customers import ensure_customer
 from billing_service.commands.accounts.read import shown
 from billing_service.commands.environment import Environment
 from billing_service.commands.promotions.apply_referral import bind_referral, referral_accounts
-from billing_service.commands.unit import Request, Unit, once
 from billing_service.domain.refusals import Reason, Refusal
-from billing_service.ledger.operations import Answer
+from billing_service.ledger.keys import Answer
+from billing_service.ledger.unit import Request, Unit, once
 from billing_service.payments.port import ProviderRefused, ProviderUnavailable
 from billing_service.storage.rows.profiles import PROFILES, AccountRow, ensure_account, read_account
 from billing_service.storage.statements import Work
@@ -48,7 +48,7 @@ async def create_account(environment: Environment, command: CreateAccount) -> An
 
 def _create(environment: Environment, command: CreateAccount) -> Work[Answer]:
     account_id = command.account_id
-    made = yield from ensure_account(account_id, environment.clock_us(), environment.new_referral_code)
+    made = yield from ensure_account(account_id, environment.clock_us(), environment.sources.new_referral_code)
     involved = yield from referral_accounts(account_id, command.referral_code) if command.referral_code else _alone(account_id)
 
     def effect(unit: Unit) -> Work[bytes]:
@@ -58,13 +58,13 @@ def _create(environment: Environment, command: CreateAccount) -> Work[Answer]:
         made.email, made.name, made.metadata = command.email, command.name, command.metadata
         yield from PROFILES.replace(made)
         if command.referral_code:
-            yield from bind_referral(unit, account_id, command.referral_code)
+            yield from bind_referral(environment, unit, account_id, command.referral_code)
         row = yield from read_account(account_id)
         assert row is not None
         return command.encode(shown(environment, row))
 
     detail = {"email": bool(command.email), "referral_code": command.referral_code}
-    return (yield from once(environment, command.request, involved, effect, detail=detail))
+    return (yield from once(environment.sources, command.request, involved, effect, detail=detail))
 
 
 def _alone(account_id: str) -> Work[list[str]]:

@@ -6,10 +6,10 @@ from collections.abc import Callable
 import structlog
 
 from billing_service.commands.environment import Environment
-from billing_service.commands.unit import begin
 from billing_service.domain.accounts.profiles import Profile
 from billing_service.domain.deployment import MarkKind
 from billing_service.domain.refusals import Failure, Reason, Refusal, stripe_key_refused, stripe_unavailable
+from billing_service.ledger.unit import begin
 from billing_service.payments.port import ProviderKeyRefused, ProviderRefused, ProviderUnavailable
 from billing_service.storage.rows.profiles import CLAIM_CUSTOMER, PROFILES, read_profile, whose_customer
 from billing_service.storage.statements import Work
@@ -109,7 +109,7 @@ def forget_customer(environment: Environment, account_id: str, customer_id: str)
 
 def _change_profile(environment: Environment, account_id: str, change: Callable[[Profile], None]) -> Work[None]:
     """Changes a profile under its account's lock."""
-    yield from begin(environment, [account_id])
+    yield from begin(environment.sources, [account_id])
     profile = yield from read_profile(account_id)
     if profile is not None:
         change(profile)
@@ -118,7 +118,7 @@ def _change_profile(environment: Environment, account_id: str, change: Callable[
 
 def link_customer(environment: Environment, account_id: str, customer_id: str, contact_version: int) -> Work[str]:
     """Links a customer, made of that version of e-mail and name, to an account that has none; answers the one that it has then."""
-    yield from begin(environment, [account_id])
+    yield from begin(environment.sources, [account_id])
     profile = yield from read_profile(account_id)
     assert profile is not None
     if not profile.stripe_customer_id:

@@ -6,13 +6,13 @@ from typing import Any
 
 from billing_service.commands.accounts.read import shown
 from billing_service.commands.environment import Environment
-from billing_service.commands.unit import Request, Unit, once
 from billing_service.domain.ledger.account import Balance
 from billing_service.domain.ledger.entries import Place, Transaction, TransactionKind
 from billing_service.domain.ledger.granting import adjust, grant, new_lot
 from billing_service.domain.ledger.lots import Category
 from billing_service.domain.refusals import invalid_field
-from billing_service.ledger.operations import Answer
+from billing_service.ledger.keys import Answer
+from billing_service.ledger.unit import Effect, Request, Unit, once
 from billing_service.storage.rows.ledger import SET_LIMITS, expect
 from billing_service.storage.rows.profiles import AccountRow, read_account
 from billing_service.storage.statements import Work
@@ -36,7 +36,7 @@ class GrantCredits:
 async def grant_credits(environment: Environment, command: GrantCredits) -> Answer:
     """Raises BALANCE_LIMIT_REACHED, and INVALID_FIELD for an expiry that is past or before the credits become effective."""
 
-    def effect(unit: Unit) -> Work[bytes]:
+    def effect(unit: Unit) -> bytes:
         starts = max(unit.now_us, command.effective_time_us or unit.now_us)
         if command.expire_time_us is not None and command.expire_time_us <= starts:
             raise invalid_field("expire_time", "must be in the future, and after effective_time")
@@ -60,7 +60,6 @@ async def grant_credits(environment: Environment, command: GrantCredits) -> Answ
             caller=command.request.caller.name,
             description=command.reason,
         )
-        yield from ()
         return command.encode(transaction, lot.lot_id, account.show(unit.now_us))
 
     detail = {"amount_microcredits": command.amount, "reason": command.reason}
@@ -81,7 +80,7 @@ class AdjustCredits:
 async def adjust_credits(environment: Environment, command: AdjustCredits) -> Answer:
     """Raises ACCOUNT_NOT_FOUND, INSUFFICIENT_CREDITS, BALANCE_LIMIT_REACHED."""
 
-    def effect(unit: Unit) -> Work[bytes]:
+    def effect(unit: Unit) -> bytes:
         account = unit.account(command.account_id)
         transaction = adjust(
             account,
@@ -91,7 +90,6 @@ async def adjust_credits(environment: Environment, command: AdjustCredits) -> An
             caller=command.request.caller.name,
             description=command.reason,
         )
-        yield from ()
         return command.encode(transaction, account.show(unit.now_us))
 
     detail = {"amount_microcredits": command.amount, "reason": command.reason}
@@ -139,9 +137,11 @@ async def _run(
     environment: Environment,
     request: Request,
     account_id: str,
-    effect: Callable[[Unit], Work[bytes]],
+    effect: Effect,
     detail: Mapping[str, Any],
     *,
     make_missing: bool = False,
 ) -> Answer:
-    return await environment.store.write(lambda: once(environment, request, [account_id], effect, detail=detail, make_missing=make_missing))
+    return await environment.store.write(
+        lambda: once(environment.sources, request, [account_id], effect, detail=detail, make_missing=make_missing)
+    )

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from billing_service.commands.accounts.customers import send_contact
 from billing_service.commands.accounts.read import shown
 from billing_service.commands.environment import Environment
-from billing_service.commands.unit import Request, Unit, once
 from billing_service.domain.accounts.profiles import Profile
-from billing_service.ledger.operations import Answer
+from billing_service.ledger.keys import Answer
+from billing_service.ledger.unit import Request, Unit, once
 from billing_service.storage.rows.profiles import PROFILES, AccountRow, read_account, read_profile
 from billing_service.storage.statements import Work
 
@@ -46,7 +46,7 @@ def _update(environment: Environment, command: UpdateAccount) -> Work[Answer]:
 
     changed = {"email": command.email, "name": command.name, "metadata": command.metadata}
     detail = {"changed": [part for part, value in changed.items() if value is not None]}
-    return (yield from once(environment, command.request, [command.account_id], effect, detail=detail))
+    return (yield from once(environment.sources, command.request, [command.account_id], effect, detail=detail))
 
 
 def _change(profile: Profile, command: UpdateAccount) -> None:

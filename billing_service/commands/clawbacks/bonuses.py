@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from billing_service.commands.clawbacks.settled_debt import fetch_lots_and_heirs, payments_of
+from billing_service.commands.environment import Environment
 from billing_service.commands.sale_terms import terms_of
-from billing_service.commands.unit import Unit
 from billing_service.domain.ledger.account import Account
 from billing_service.domain.ledger.entries import Place, TransactionKind, is_lot
 from billing_service.domain.ledger.lots import Lot
@@ -13,6 +13,7 @@ from billing_service.domain.promotions.bonuses import BonusTaken, claw_back_bonu
 from billing_service.domain.promotions.referrals import Referral, ReferralState, standing_refund_minor, stands
 from billing_service.domain.sales.purchases import Purchase
 from billing_service.domain.sales.reversals import ReferralAtStake
+from billing_service.ledger.unit import Unit
 from billing_service.storage.rows.ledger import expect, fetch_lots
 from billing_service.storage.rows.purchases import (
     REFERRALS,
@@ -36,31 +37,31 @@ def locked_referral(unit: Unit, account_id: str) -> Work[Referral | None]:
     return referral
 
 
-def minimum_of(unit: Unit, purchase: Purchase, referral: Referral) -> int:
+def minimum_of(environment: Environment, purchase: Purchase, referral: Referral) -> int:
     """The least that must stay paid, in the currency's smallest unit: as it was when the referral was decided."""
     if referral.minimum_minor is not None:
         return referral.minimum_minor
-    return terms_of(unit.environment, purchase).referral.minimum_purchase_minor or 0
+    return terms_of(environment, purchase).referral.minimum_purchase_minor or 0
 
 
-def follow_referral(unit: Unit, purchase: Purchase, purchase_lot: Lot, gone_minor: int) -> Work[BonusTaken]:
+def follow_referral(environment: Environment, unit: Unit, purchase: Purchase, purchase_lot: Lot, gone_minor: int) -> Work[BonusTaken]:
     """Takes both bonuses back when too little stays paid of the purchase that earned them, and restores them when enough does again.
     Answers what was taken of the buyer now."""
-    noted = yield from note_returns(unit)
+    noted = yield from note_returns(environment, unit)
     referral = yield from locked_referral(unit, purchase.account_id)
     taken = BonusTaken()
     if referral is not None and referral.purchase_id == purchase.purchase_id and referral.state in _DECIDED:
-        minimum = minimum_of(unit, purchase, referral)
+        minimum = minimum_of(environment, purchase, referral)
         is_due = stands(purchase.paid_for_credits_minor, purchase.paid_minor, gone_minor, minimum_minor=minimum)
         if is_due and referral.state is ReferralState.REVERSED:
             yield from _restore(unit, purchase_lot, referral)
         elif not is_due and referral.state is not ReferralState.REVERSED:
             taken = yield from _take(unit, purchase, purchase_lot, referral)
-    yield from note_returns(unit, noted)
+    yield from note_returns(environment, unit, noted)
     return taken
 
 
-def referral_at_stake(unit: Unit, purchase: Purchase, gone_minor: int) -> Work[ReferralAtStake | None]:
+def referral_at_stake(environment: Environment, unit: Unit, purchase: Purchase, gone_minor: int) -> Work[ReferralAtStake | None]:
     """The referral that a refund of this purchase may make fall. No lock is needed to ask."""
     referral = yield from read_referral(purchase.account_id)
     if referral is None or referral.purchase_id != purchase.purchase_id or referral.state is ReferralState.REVERSED:
@@ -68,7 +69,7 @@ def referral_at_stake(unit: Unit, purchase: Purchase, gone_minor: int) -> Work[R
     if not referral.referee_lot_id:
         return None
     lot = yield from _bonus_lot(unit.account(purchase.account_id), referral.referee_lot_id)
-    minimum, paid_for_credits = minimum_of(unit, purchase, referral), purchase.paid_for_credits_minor
+    minimum, paid_for_credits = minimum_of(environment, purchase, referral), purchase.paid_for_credits_minor
     standing = standing_refund_minor(paid_for_credits, purchase.paid_minor, gone_minor, minimum_minor=minimum)
     return ReferralAtStake(standing, lot.spent, 0 if lot.has_expired(unit.now_us) else lot.remaining)
 
@@ -136,7 +137,7 @@ def _bonus_lot(account: Account, lot_id: str) -> Work[Lot]:
     return account.known_lot(lot_id)
 
 
-def note_returns(unit: Unit, noted: Mapping[str, int] = MappingProxyType({})) -> Work[dict[str, int]]:
+def note_returns(environment: Environment, unit: Unit, noted: Mapping[str, int] = MappingProxyType({})) -> Work[dict[str, int]]:
     """Notes what came back into bonus lots that had ended, and went on at once: it is taken as well, and where other credits were taken
     of the buyer in its stead, they are given back. So it does not matter whether a deduction is undone before a bonus ends or after.
     `noted` and the answer: how many of each account's transactions in this unit were looked at."""
@@ -150,12 +151,12 @@ def note_returns(unit: Unit, noted: Mapping[str, int] = MappingProxyType({})) ->
                 continue
             for source, place, amount in transaction.entries:
                 if place == Place.BONUSES and is_lot(source):
-                    yield from _note_return(unit, account, account.known_lot(source), amount)
+                    yield from _note_return(environment, unit, account, account.known_lot(source), amount)
         looked_at[account_id] = position
     return looked_at
 
 
-def _note_return(unit: Unit, account: Account, lot: Lot, amount: int) -> Work[None]:
+def _note_return(environment: Environment, unit: Unit, account: Account, lot: Lot, amount: int) -> Work[None]:
     earned_by = yield from find_purchase(lot.source_id)
     referral = (yield from read_referral(earned_by[0])) if earned_by else None
     if referral is None:
@@ -163,11 +164,11 @@ def _note_return(unit: Unit, account: Account, lot: Lot, amount: int) -> Work[No
     if lot.lot_id == referral.referrer_lot_id:
         expect((yield SET_REFERRER_TAKEN(referral.account_id, referral.referrer_taken + amount)), 1, "set taken of referrer")
     elif lot.lot_id == referral.referee_lot_id:
-        taken = yield from _make_good(unit, account, referral, amount)
+        taken = yield from _make_good(environment, unit, account, referral, amount)
         expect((yield SET_REFEREE_TAKEN(referral.account_id, *taken)), 1, "set taken of referee")
 
 
-def _make_good(unit: Unit, account: Account, referral: Referral, amount: int) -> Work[BonusTaken]:
+def _make_good(environment: Environment, unit: Unit, account: Account, referral: Referral, amount: int) -> Work[BonusTaken]:
     taken = _taken_of_referee(referral)
     purchase = yield from read_purchase(referral.account_id, referral.purchase_id)
     assert purchase is not None, "a referral that was decided names its purchase"
@@ -179,7 +180,7 @@ def _make_good(unit: Unit, account: Account, referral: Referral, amount: int) ->
         taken,
         purchase_lot=account.known_lot(purchase.lot_id),
         payments=payments,
-        lifetime_us=unit.environment.spending.returned_lifetime_us,
+        lifetime_us=environment.spending.returned_lifetime_us,
         source_id=referral.purchase_id,
         now_us=unit.now_us,
         ids=unit.ids,

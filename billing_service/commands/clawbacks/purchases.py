@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from billing_service.commands.clawbacks.bonuses import follow_referral
 from billing_service.commands.clawbacks.settled_debt import payments_of
-from billing_service.commands.unit import Unit
+from billing_service.commands.environment import Environment
 from billing_service.domain.ledger.entries import Place, Transaction, is_lot
 from billing_service.domain.ledger.lots import Lot
 from billing_service.domain.promotions.bonuses import BonusTaken
@@ -13,6 +13,7 @@ from billing_service.domain.sales.clawbacks import Taken, claw_back, reinstate
 from billing_service.domain.sales.purchases import Purchase
 from billing_service.domain.sales.refunds import Refund
 from billing_service.domain.sales.reversals import reversed_minor, target_credits
+from billing_service.ledger.unit import Unit
 from billing_service.storage.rows.ledger import fetch_lots
 from billing_service.storage.rows.purchases import PURCHASES, read_purchase, read_referral, refunds_of
 from billing_service.storage.statements import Work
@@ -44,7 +45,15 @@ def purchase_lot(unit: Unit, purchase: Purchase) -> Work[Lot]:
     return account.known_lot(purchase.lot_id)
 
 
-def follow_money(unit: Unit, purchase: Purchase, *, set_aside: bool = False, caller: str = "", description: str = "") -> Work[Followed]:
+def follow_money(
+    environment: Environment,
+    unit: Unit,
+    purchase: Purchase,
+    *,
+    set_aside: bool = False,
+    caller: str = "",
+    description: str = "",
+) -> Work[Followed]:
     """Moves what the target of a completed purchase differs from what was taken; answers what was taken now.
 
     Before completion it only notes the money: the target applies when the credits are granted.
@@ -59,8 +68,8 @@ def follow_money(unit: Unit, purchase: Purchase, *, set_aside: bool = False, cal
         if change > 0:
             taken = _take(unit, purchase, lot, change, set_aside=set_aside, caller=caller, description=description)
         elif change < 0:
-            yield from _reinstate(unit, purchase, lot, -change)
-        bonus = yield from follow_referral(unit, purchase, lot, gone)
+            yield from _reinstate(environment, unit, purchase, lot, -change)
+        bonus = yield from follow_referral(environment, unit, purchase, lot, gone)
     yield from PURCHASES.replace(purchase)
     return Followed(taken, bonus)
 
@@ -89,7 +98,7 @@ def _take(unit: Unit, purchase: Purchase, lot: Lot, amount: int, *, set_aside: b
     return taken
 
 
-def _reinstate(unit: Unit, purchase: Purchase, lot: Lot, amount: int) -> Work[None]:
+def _reinstate(environment: Environment, unit: Unit, purchase: Purchase, lot: Lot, amount: int) -> Work[None]:
     account = unit.account(purchase.account_id)
     from_lots = purchase.reversed - purchase.reversed_debt - purchase.reversed_expired
     back = Taken(from_lots, purchase.reversed_expired, purchase.reversed_debt).first(amount)
@@ -98,7 +107,7 @@ def _reinstate(unit: Unit, purchase: Purchase, lot: Lot, amount: int) -> Work[No
         lot,
         back,
         payments=(yield from payments_of(account, back.debt, purchase.purchase_id)),
-        lifetime_us=unit.environment.spending.returned_lifetime_us,
+        lifetime_us=environment.spending.returned_lifetime_us,
         source_id=purchase.purchase_id,
         now_us=unit.now_us,
         ids=unit.ids,
@@ -108,7 +117,7 @@ def _reinstate(unit: Unit, purchase: Purchase, lot: Lot, amount: int) -> Work[No
     purchase.reversed_expired -= back.expired
 
 
-def make_debt_good(unit: Unit, account_id: str, reversal: Transaction) -> Work[None]:
+def make_debt_good(environment: Environment, unit: Unit, account_id: str, reversal: Transaction) -> Work[None]:
     """After a deduction was undone: credits of a purchase that a clawback found spent, and made debt, are there now. They are taken in the
     stead of the debt, which is given back. So it does not matter whether a deduction is undone before a clawback or after."""
     account = unit.account(account_id)
@@ -125,5 +134,5 @@ def make_debt_good(unit: Unit, account_id: str, reversal: Transaction) -> Work[N
         good = min(purchase.reversed_debt, amount, there)
         if good:
             _take(unit, purchase, lot, good, set_aside=False, caller="", description="")
-            yield from _reinstate(unit, purchase, lot, good)
+            yield from _reinstate(environment, unit, purchase, lot, good)
             yield from PURCHASES.replace(purchase)

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from billing_service.commands.environment import Environment
-from billing_service.commands.unit import Request, Unit, once
 from billing_service.domain.promotions.referrals import Referral, ReferralState, normalise_code
 from billing_service.domain.refusals import Reason, Refusal, invalid_field
-from billing_service.ledger.operations import Answer
+from billing_service.ledger.keys import Answer
+from billing_service.ledger.unit import Request, Unit, once
 from billing_service.storage.rows.profiles import whose_code
 from billing_service.storage.rows.purchases import REFERRALS, count_completed, read_referral
 from billing_service.storage.statements import Work
@@ -36,11 +36,11 @@ def _apply(environment: Environment, command: ApplyReferral) -> Work[Answer]:
     involved = yield from referral_accounts(command.account_id, command.referral_code)
 
     def effect(unit: Unit) -> Work[bytes]:
-        referral = yield from bind_referral(unit, command.account_id, command.referral_code)
+        referral = yield from bind_referral(environment, unit, command.account_id, command.referral_code)
         return command.encode(referral)
 
     detail = {"referral_code": command.referral_code}
-    return (yield from once(environment, command.request, involved, effect, detail=detail, make_missing=True))
+    return (yield from once(environment.sources, command.request, involved, effect, detail=detail, make_missing=True))
 
 
 def referral_accounts(account_id: str, referral_code: str) -> Work[list[str]]:
@@ -50,10 +50,10 @@ def referral_accounts(account_id: str, referral_code: str) -> Work[list[str]]:
     return [account_id, referrer, *above]
 
 
-def bind_referral(unit: Unit, account_id: str, referral_code: str) -> Work[Referral]:
+def bind_referral(environment: Environment, unit: Unit, account_id: str, referral_code: str) -> Work[Referral]:
     """Binds under the locks that `referral_accounts` named."""
-    if unit.environment.referrals.minimum_purchase_minor is None:
-        currency = unit.environment.catalog.currency
+    if environment.referrals.minimum_purchase_minor is None:
+        currency = environment.catalog.currency
         raise invalid_field("referral_code", f"referrals are off: the service has no least purchase stated in {currency!r}")
     referrer = yield from _referrer(referral_code)
     existing = yield from read_referral(account_id)
@@ -76,7 +76,7 @@ def bind_referral(unit: Unit, account_id: str, referral_code: str) -> Work[Refer
         account_id=account_id,
         referrer_account_id=referrer,
         state=ReferralState.PENDING,
-        bonus=unit.environment.referrals.bonus_microcredits,
+        bonus=environment.referrals.bonus_microcredits,
         purchase_id="",
         referee_lot_id="",
         referrer_lot_id="",

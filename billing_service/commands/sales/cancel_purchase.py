@@ -9,12 +9,11 @@ from billing_service.commands.clawbacks.purchases import purchase_accounts
 from billing_service.commands.environment import Environment
 from billing_service.commands.sales.completion import apply_update
 from billing_service.commands.sales.get_purchase import purchase_by_id
-from billing_service.commands.unit import Request, Unit, once
 from billing_service.domain.refusals import Reason, Refusal, conflict
 from billing_service.domain.sales.purchases import Purchase, PurchaseStatus, PurchaseUpdate, is_cancelable
-from billing_service.ledger.operations import Answer
+from billing_service.ledger.keys import Answer
+from billing_service.ledger.unit import Request, Unit, earlier_answer, once
 from billing_service.payments.port import CheckoutSession, ProviderRefused, ProviderUnavailable
-from billing_service.storage.rows.keys import find_keys
 from billing_service.storage.rows.purchases import read_purchase
 from billing_service.storage.statements import Work
 
@@ -55,11 +54,9 @@ class _PageOpenedError(Exception):
 async def _try_to_cancel(environment: Environment, command: CancelPurchase) -> Answer:
     purchase = await purchase_by_id(environment, command.purchase_id)
     request = command.make_request(purchase.account_id)
-    stored = (await environment.store.read(lambda: find_keys([request.key.id]))).get(request.key.id)
-    if stored is not None:
-        reply = request.key.check(stored).reply
-        assert reply is not None
-        return Answer(reply, replayed=True)
+    earlier = await environment.store.read(lambda: earlier_answer(request.key))
+    if earlier is not None:
+        return earlier
     if not is_cancelable(purchase.status):
         raise _not_cancelable(purchase)
     if purchase.checkout_session_id:
@@ -113,10 +110,10 @@ def _cancel(environment: Environment, command: CancelPurchase, request: Request,
             raise _not_cancelable(purchase)
         if purchase.checkout_session_id != seen.checkout_session_id:
             raise _PageOpenedError
-        yield from apply_update(unit, purchase, PurchaseUpdate.CANCELED)
+        yield from apply_update(environment, unit, purchase, PurchaseUpdate.CANCELED)
         return command.encode(purchase)
 
-    return (yield from once(environment, request, involved, effect, detail={"purchase_id": seen.purchase_id}))
+    return (yield from once(environment.sources, request, involved, effect, detail={"purchase_id": seen.purchase_id}))
 
 
 def _not_cancelable(purchase: Purchase) -> Refusal:

@@ -2,30 +2,33 @@
 
 from billing_service.commands.clawbacks.bonuses import locked_referral
 from billing_service.commands.clawbacks.purchases import follow_money
+from billing_service.commands.environment import Environment
 from billing_service.commands.sale_terms import terms_of
-from billing_service.commands.unit import Unit
 from billing_service.domain.ledger.entries import Place, TransactionKind
 from billing_service.domain.ledger.granting import grant, new_lot
 from billing_service.domain.ledger.lots import Category
 from billing_service.domain.promotions.referrals import Referral, ReferralPolicy, ReferralState, decide_first_purchase
 from billing_service.domain.sales.purchases import Purchase, PurchaseStatus, PurchaseUpdate, next_status
+from billing_service.ledger.unit import Unit
 from billing_service.storage.rows.purchases import PURCHASES, REFERRALS, referrals_by_state
 from billing_service.storage.statements import Work
 
 
-def apply_update(unit: Unit, purchase: Purchase, update: PurchaseUpdate, *, paid_minor: int = 0, net_paid_minor: int = 0) -> Work[None]:
+def apply_update(
+    environment: Environment, unit: Unit, purchase: Purchase, update: PurchaseUpdate, *, paid_minor: int = 0, net_paid_minor: int = 0
+) -> Work[None]:
     """Applies an update to a purchase. The transition into COMPLETED grants its credits, exactly once, because
     COMPLETED is final. `net_paid_minor` is the part of `paid_minor` that was paid for the credits themselves."""
     before = purchase.status
     purchase.status = next_status(before, update)
     if purchase.status is PurchaseStatus.COMPLETED and before is not PurchaseStatus.COMPLETED:
         purchase.paid_minor, purchase.net_paid_minor = paid_minor, net_paid_minor
-        yield from _complete(unit, purchase)
+        yield from _complete(environment, unit, purchase)
     else:
         yield from PURCHASES.replace(purchase)
 
 
-def _complete(unit: Unit, purchase: Purchase) -> Work[None]:
+def _complete(environment: Environment, unit: Unit, purchase: Purchase) -> Work[None]:
     account = unit.account(purchase.account_id)
     lot = new_lot(purchase.credits, Category.PAID, now_us=unit.now_us, ids=unit.ids, source_id=purchase.purchase_id)
     grant(account, lot, Place.SALES, TransactionKind.PURCHASE, now_us=unit.now_us, ids=unit.ids, description=purchase.name)
@@ -33,8 +36,8 @@ def _complete(unit: Unit, purchase: Purchase) -> Work[None]:
     purchase.complete_time_us = unit.now_us
     referral = yield from locked_referral(unit, purchase.account_id)
     if referral is not None and referral.state is ReferralState.PENDING:
-        yield from _decide_referral(unit, purchase, referral, terms_of(unit.environment, purchase).referral)
-    yield from follow_money(unit, purchase)
+        yield from _decide_referral(unit, purchase, referral, terms_of(environment, purchase).referral)
+    yield from follow_money(environment, unit, purchase)
 
 
 def _decide_referral(unit: Unit, purchase: Purchase, referral: Referral, policy: ReferralPolicy) -> Work[None]:

@@ -9,11 +9,11 @@ import structlog
 from billing_service.commands.accounts.customers import ensure_customer, forget_customer, stripe_failed, stripe_refused
 from billing_service.commands.environment import Environment
 from billing_service.commands.sale_terms import terms_of, todays_terms
-from billing_service.commands.unit import Request, Unit, answer_begun, audit, begin, find_key, record_key
 from billing_service.domain.catalogue.packages import PurchaseItem
 from billing_service.domain.deployment import MarkKind
 from billing_service.domain.sales.purchases import Purchase, PurchaseStatus, PurchaseUpdate, may_be_opened, next_status
-from billing_service.ledger.operations import Answer
+from billing_service.ledger.keys import Answer
+from billing_service.ledger.unit import Request, Unit, answer_begun, audit, begin, find_key, record_key
 from billing_service.payments.port import CheckoutOrder, CheckoutSession, ProviderRefused, ProviderUnavailable
 from billing_service.storage.rows.keys import answer_key, find_keys, free_key
 from billing_service.storage.rows.purchases import PURCHASES, claim_reference, find_purchase, read_purchase
@@ -66,8 +66,8 @@ async def create_purchase(environment: Environment, command: CreatePurchase) -> 
 
 
 def _begin(environment: Environment, command: CreatePurchase) -> Work[Purchase | Answer]:
-    unit = yield from begin(environment, [command.account_id], make_missing=True)
-    begun = yield from _begun(unit, command)
+    unit = yield from begin(environment.sources, [command.account_id], make_missing=True)
+    begun = yield from _begun(environment, unit, command)
     if begun is not None:
         return begun
     item, terms = command.item(), environment.terms
@@ -107,7 +107,7 @@ def _begin(environment: Environment, command: CreatePurchase) -> Work[Purchase |
     return purchase
 
 
-def _begun(unit: Unit, command: CreatePurchase) -> Work[Purchase | Answer | None]:
+def _begun(environment: Environment, unit: Unit, command: CreatePurchase) -> Work[Purchase | Answer | None]:
     """What the key has begun or answered already. An empty currency means what it meant then, whatever the catalogue's is by now."""
     key_id = command.request_in("").key.id
     stored = (yield from find_keys([key_id])).get(key_id)
@@ -119,7 +119,7 @@ def _begun(unit: Unit, command: CreatePurchase) -> Work[Purchase | Answer | None
     if stored.reply is not None:
         return Answer(stored.reply, replayed=True)
     if may_be_opened(purchase.status):
-        yield from _renew(unit, purchase)
+        yield from _renew(environment, unit, purchase)
         return purchase
     # Called off before Stripe answered: no page is opened for it any more.
     reply = command.encode(purchase)
@@ -127,14 +127,14 @@ def _begun(unit: Unit, command: CreatePurchase) -> Work[Purchase | Answer | None
     return Answer(reply, replayed=False)
 
 
-def _renew(unit: Unit, purchase: Purchase) -> Work[None]:
+def _renew(environment: Environment, unit: Unit, purchase: Purchase) -> Work[None]:
     """Gives a purchase whose page ran out unseen, or would be refused for running out too soon, a new page under a new key."""
     if purchase.status is PurchaseStatus.PENDING and purchase.expire_time_us - unit.now_us >= CHECKOUT_AHEAD_MIN_US:
         return
     purchase.status = PurchaseStatus.PENDING
     purchase.attempt += 1
     purchase.checkout_session_id = ""
-    purchase.expire_time_us = unit.now_us + unit.environment.terms.checkout_lifetime_us
+    purchase.expire_time_us = unit.now_us + environment.terms.checkout_lifetime_us
     yield from PURCHASES.replace(purchase)
 
 
@@ -191,7 +191,7 @@ def _order(environment: Environment, purchase: Purchase, customer_id: str | None
 def _open(
     environment: Environment, request: Request, encode: Callable[[Purchase], bytes], purchase_id: str, session: CheckoutSession
 ) -> Work[Answer]:
-    unit = yield from begin(environment, [request.key.account_id])
+    unit = yield from begin(environment.sources, [request.key.account_id])
     stored = yield from find_key(request.key)
     if stored is not None and stored.resource_id == purchase_id and stored.reply is not None:
         return Answer(stored.reply, replayed=True)
@@ -213,7 +213,7 @@ def _open(
 
 
 def _give_up(environment: Environment, request: Request, purchase_id: str) -> Work[None]:
-    yield from begin(environment, [request.key.account_id])
+    yield from begin(environment.sources, [request.key.account_id])
     stored = yield from find_key(request.key)
     purchase = yield from read_purchase(request.key.account_id, purchase_id)
     if purchase is None or stored is None or stored.reply is not None or stored.resource_id != purchase_id:
@@ -225,7 +225,7 @@ def _give_up(environment: Environment, request: Request, purchase_id: str) -> Wo
 
 def _next_attempt(environment: Environment, seen: Purchase) -> Work[None]:
     """Stripe replays a stored failure for this key: the next try needs another one. Only the first to notice moves on."""
-    yield from begin(environment, [seen.account_id])
+    yield from begin(environment.sources, [seen.account_id])
     purchase = yield from read_purchase(seen.account_id, seen.purchase_id)
     if purchase is not None and purchase.attempt == seen.attempt:
         purchase.attempt += 1

@@ -13,7 +13,6 @@ from billing_service.commands.clawbacks.purchases import follow_money, money_gon
 from billing_service.commands.environment import Environment
 from billing_service.commands.sales.get_purchase import purchase_by_id
 from billing_service.commands.sales.refund_update import RefundUpdate, apply_refund_update, carries_mark, status_of_ours
-from billing_service.commands.unit import Request, Unit, answer_begun, audit, begin, find_key, record_key
 from billing_service.domain.catalogue.currencies import require_step, round_down_to_step
 from billing_service.domain.deployment import MarkKind
 from billing_service.domain.ledger.account import Balance
@@ -27,7 +26,8 @@ from billing_service.domain.sales.reversals import (
     quote_unused_only,
     quote_with_debt,
 )
-from billing_service.ledger.operations import Answer
+from billing_service.ledger.keys import Answer
+from billing_service.ledger.unit import Request, Unit, answer_begun, audit, begin, find_key, record_key
 from billing_service.payments.port import PaymentProvider, ProviderRefund, ProviderRefused, ProviderUnavailable
 from billing_service.storage.rows.keys import free_key
 from billing_service.storage.rows.ledger import read_accounts
@@ -65,7 +65,7 @@ async def quote_refund(environment: Environment, purchase_id: str, policy: Refun
         accounts = yield from read_accounts([purchase.account_id])
         standing = yield from read_purchase(purchase.account_id, purchase.purchase_id)
         assert standing is not None
-        return (yield from _quote(Unit(environment, accounts, environment.clock_us()), standing, policy))
+        return (yield from _quote(environment, Unit(environment.ids, accounts, environment.clock_us()), standing, policy))
 
     return await environment.store.read(work), purchase.currency
 
@@ -102,7 +102,7 @@ class _Begun(NamedTuple):
 
 def _begin(environment: Environment, command: RefundPurchase, request: Request, seen: Purchase) -> Work[_Begun | Answer]:
     involved = yield from purchase_accounts(seen.account_id)
-    unit = yield from begin(environment, involved)
+    unit = yield from begin(environment.sources, involved)
     stored = yield from find_key(request.key)
     purchase = yield from read_purchase(seen.account_id, seen.purchase_id)
     assert purchase is not None
@@ -110,7 +110,7 @@ def _begin(environment: Environment, command: RefundPurchase, request: Request, 
         if stored.reply is not None:
             return Answer(stored.reply, replayed=True)
         return _Begun(purchase, (yield from _read_refund(purchase, stored.resource_id)), resumed=True)
-    quote = yield from _quote(unit, purchase, command.policy)
+    quote = yield from _quote(environment, unit, purchase, command.policy)
     if command.amount_minor is not None:
         require_step("amount_minor", command.amount_minor, purchase.currency)
     amount = quote.refundable_minor if command.amount_minor is None else command.amount_minor
@@ -138,7 +138,7 @@ def _begin(environment: Environment, command: RefundPurchase, request: Request, 
     )
     yield from REFUNDS.add(refund)
     yield from claim_refund_ids(refund)
-    followed = yield from follow_money(unit, purchase, set_aside=True, caller=request.caller.name, description=command.reason)
+    followed = yield from follow_money(environment, unit, purchase, set_aside=True, caller=request.caller.name, description=command.reason)
     followed.note(refund)
     refund.requires_settlement = refund.set_aside > 0
     yield from REFUNDS.replace(refund)
@@ -149,7 +149,7 @@ def _begin(environment: Environment, command: RefundPurchase, request: Request, 
     return _Begun(purchase, refund, resumed=False)
 
 
-def _quote(unit: Unit, purchase: Purchase, policy: RefundPolicy) -> Work[RefundQuote]:
+def _quote(environment: Environment, unit: Unit, purchase: Purchase, policy: RefundPolicy) -> Work[RefundQuote]:
     if purchase.status is not PurchaseStatus.COMPLETED or purchase.paid_minor == 0:
         raise _not_refundable(purchase, "the purchase is not paid")
     gone = money_gone(purchase)
@@ -164,7 +164,7 @@ def _quote(unit: Unit, purchase: Purchase, policy: RefundPolicy) -> Work[RefundQ
         taken_microcredits=purchase.reversed,
         left_microcredits=lot.remaining - run_out,
         expired_microcredits=lot.expired + run_out - purchase.reversed_expired,
-        referral=(yield from referral_at_stake(unit, purchase, gone)),
+        referral=(yield from referral_at_stake(environment, unit, purchase, gone)),
     )
     quote = quote_with_debt(standing) if policy is RefundPolicy.WITH_DEBT else quote_unused_only(standing)
     # Stripe refunds in the currency's steps: what does not make one stays, with its credits.
@@ -227,7 +227,7 @@ def _read_refund(purchase: Purchase, refund_id: str) -> Work[Refund]:
 
 
 def _next_attempt(environment: Environment, seen: Refund) -> Work[Refund]:
-    yield from begin(environment, [seen.account_id])
+    yield from begin(environment.sources, [seen.account_id])
     purchase = yield from read_purchase(seen.account_id, seen.purchase_id)
     assert purchase is not None
     refund = yield from _read_refund(purchase, seen.refund_id)
@@ -238,7 +238,7 @@ def _next_attempt(environment: Environment, seen: Refund) -> Work[Refund]:
 
 
 def _settle(environment: Environment, command: RefundPurchase, request: Request, begun: Refund, sent: ProviderRefund) -> Work[Answer]:
-    unit = yield from begin(environment, (yield from purchase_accounts(begun.account_id)))
+    unit = yield from begin(environment.sources, (yield from purchase_accounts(begun.account_id)))
     stored = yield from find_key(request.key)
     if stored is not None and stored.resource_id == begun.refund_id and stored.reply is not None:
         return Answer(stored.reply, replayed=True)
@@ -247,7 +247,7 @@ def _settle(environment: Environment, command: RefundPurchase, request: Request,
     update = RefundUpdate(
         sent.stripe_refund_id, begun.refund_id, sent.amount_minor, sent.currency, status_of_ours(sent.status), is_ours=True
     )
-    refund = yield from apply_refund_update(unit, purchase, update)
+    refund = yield from apply_refund_update(environment, unit, purchase, update)
     yield from unit.write()
     reply = command.encode(refund, unit.account(begun.account_id).show(unit.now_us))
     yield from answer_begun(unit, request.key, stored, reply, begun.refund_id)
@@ -256,13 +256,13 @@ def _settle(environment: Environment, command: RefundPurchase, request: Request,
 
 def _give_back(environment: Environment, request: Request, begun: Refund) -> Work[None]:
     """Stripe said no: the refund failed, its credits come back, and its key is free."""
-    unit = yield from begin(environment, (yield from purchase_accounts(begun.account_id)))
+    unit = yield from begin(environment.sources, (yield from purchase_accounts(begun.account_id)))
     stored = yield from find_key(request.key)
     if stored is None or stored.reply is not None or stored.resource_id != begun.refund_id:
         return
     purchase = yield from read_purchase(begun.account_id, begun.purchase_id)
     assert purchase is not None
     update = RefundUpdate("", begun.refund_id, begun.amount_minor, begun.currency, RefundStatus.FAILED, is_ours=True)
-    yield from apply_refund_update(unit, purchase, update)
+    yield from apply_refund_update(environment, unit, purchase, update)
     yield from unit.write()
     yield from free_key(request.key.id)

@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 
 from billing_service.commands.clawbacks.purchases import follow_money
-from billing_service.commands.unit import Unit
+from billing_service.commands.environment import Environment
 from billing_service.domain.deployment import Deployment, MarkKind
 from billing_service.domain.ledger.amounts import MONEY_MINOR_MAX
 from billing_service.domain.sales.clawbacks import settle_set_aside
 from billing_service.domain.sales.purchases import Purchase
 from billing_service.domain.sales.refunds import Refund, RefundStatus
+from billing_service.ledger.unit import Unit
 from billing_service.payments.port import ProviderRefund
 from billing_service.storage.rows.purchases import REFUNDS, refunds_of
 from billing_service.storage.rows.refunds import claim_refund_ids
@@ -68,14 +69,14 @@ def update_of(deployment: Deployment, sent: ProviderRefund) -> RefundUpdate:
     )
 
 
-def apply_refund_update(unit: Unit, purchase: Purchase, update: RefundUpdate) -> Work[Refund]:
+def apply_refund_update(environment: Environment, unit: Unit, purchase: Purchase, update: RefundUpdate) -> Work[Refund]:
     """Books a refund and lets the purchase's credits follow its money. The caller writes the unit."""
-    refund = _find(unit.environment.deployment, (yield from refunds_of(purchase)), update)
+    refund = _find(environment.deployment, (yield from refunds_of(purchase)), update)
     if refund is None:
         refund = _begun_at_stripe(unit, purchase, update)
         yield from REFUNDS.add(refund)
         yield from claim_refund_ids(refund)
-        (yield from follow_money(unit, purchase)).note(refund)
+        (yield from follow_money(environment, unit, purchase)).note(refund)
         yield from REFUNDS.replace(refund)
         return refund
     # Stripe made a refund that we had given up before Stripe named it: Stripe's word contradicts ours.
@@ -88,7 +89,7 @@ def apply_refund_update(unit: Unit, purchase: Purchase, update: RefundUpdate) ->
         refund.requires_settlement = False
     yield from REFUNDS.replace(refund)
     yield from claim_refund_ids(refund)
-    yield from follow_money(unit, purchase)
+    yield from follow_money(environment, unit, purchase)
     return refund
 
 

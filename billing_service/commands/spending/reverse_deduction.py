@@ -7,11 +7,11 @@ from billing_service.commands.clawbacks.bonuses import note_returns
 from billing_service.commands.clawbacks.purchases import make_debt_good
 from billing_service.commands.clawbacks.settled_debt import fetch_lots_and_heirs, payments_of
 from billing_service.commands.environment import Environment
-from billing_service.commands.unit import Request, Unit, once
 from billing_service.domain.ledger.account import Balance
 from billing_service.domain.refusals import Reason, Refusal
 from billing_service.domain.spending.reversals import DeductionToReverse, Reversed, check_may_reverse, reverse_deduction
-from billing_service.ledger.operations import Answer
+from billing_service.ledger.keys import Answer
+from billing_service.ledger.unit import Request, Unit, once
 from billing_service.storage.rows.history import already_reversed, read_transaction, set_reversed
 from billing_service.storage.statements import Work
 
@@ -60,10 +60,10 @@ async def reverse(environment: Environment, command: ReverseDeduction) -> Answer
             description=command.reason,
         )
         yield from set_reversed(command.account_id, command.transaction_id, before + reversal.amount)
-        yield from make_debt_good(unit, command.account_id, reversal.transaction)
-        yield from note_returns(unit)
+        yield from make_debt_good(environment, unit, command.account_id, reversal.transaction)
+        yield from note_returns(environment, unit)
         return command.encode(reversal, account.show(unit.now_us))
 
     detail = {"transaction_id": command.transaction_id, "amount_microcredits": command.amount, "reason": command.reason}
-    work = lambda: once(environment, command.request, [command.account_id], effect, detail=detail)  # noqa: E731 - run again on conflict
+    work = lambda: once(environment.sources, command.request, [command.account_id], effect, detail=detail)  # noqa: E731 - run again on conflict
     return await environment.store.write(work)

@@ -1,0 +1,167 @@
+"""The shape of every changing command: lock, find the key, decide, write, record the key and leave an audit record, in one transaction.
+
+A command brings its effect and nothing else. Only this file, `provider_step` and the batch of `posting` find keys, record them or replay
+answers. What must be kept with an effect is written in `_record`.
+"""
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import orjson
+
+from billing_service.domain.ledger.account import Account, Ids
+from billing_service.domain.promotions.referrals import CODE_RANDOM_BYTES, code_from_random
+from billing_service.ledger.keys import Answer, IdempotencyKey
+from billing_service.ledger.posting import account_not_found, key_row
+from billing_service.storage.rows.access import AUDIT, AuditRow, lock_keys
+from billing_service.storage.rows.keys import StoredKey, answer_key, find_keys, insert_keys
+from billing_service.storage.rows.ledger import lock_accounts, write_accounts
+from billing_service.storage.rows.profiles import ensure_account
+from billing_service.storage.statements import Work
+
+
+class Sources(NamedTuple):
+    """What a unit takes from outside the database."""
+
+    clock_us: Callable[[], int]
+    ids: Ids
+    random_bytes: Callable[[int], bytes]
+
+    def new_referral_code(self) -> str:
+        return code_from_random(self.random_bytes(CODE_RANDOM_BYTES))
+
+
+class Caller(NamedTuple):
+    """Who calls, for idempotency, statements and the audit log."""
+
+    name: str
+    peer: str
+    method: str
+    is_admin: bool = False
+    """Whether it has the scope admin."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What every changing request carries."""
+
+    key: IdempotencyKey
+    caller: Caller
+
+
+@dataclass(slots=True)
+class Unit:
+    """One transaction in progress, its accounts locked. Each run of a unit of work makes its own."""
+
+    ids: Ids
+    accounts: dict[str, Account]
+    now_us: int
+    detail: dict[str, Any] = field(default_factory=dict)
+    """What an effect adds to its audit record, by field."""
+
+    def account(self, account_id: str) -> Account:
+        """A locked account. Raises ACCOUNT_NOT_FOUND."""
+        account = self.accounts.get(account_id)
+        if account is None:
+            raise account_not_found(account_id)
+        return account
+
+    def write(self) -> Work[None]:
+        """Writes what was decided on its accounts."""
+        yield from write_accounts(list(self.accounts.values()))
+
+
+class SecretReply(NamedTuple):
+    """A reply that holds a secret, which is sent once and never kept."""
+
+    sent: bytes
+    kept: bytes
+    """The same without its secret: what a repeat is answered with."""
+
+
+Effect = Callable[[Unit], bytes | SecretReply | Work[bytes] | Work[SecretReply]]
+"""Decides and writes what a command does; answers its reply. A plain function, or a generator where it reads or writes rows by itself.
+What was decided on the unit's accounts is written for it. It may run several times, each on a unit of its own."""
+
+
+def begin(sources: Sources, account_ids: Sequence[str], *, make_missing: bool = False) -> Work[Unit]:
+    """Locks accounts in order of their ids; with `make_missing`, makes those that are not there."""
+    ordered = sorted(set(account_ids))
+    if make_missing:
+        for account_id in ordered:
+            yield from ensure_account(account_id, sources.clock_us(), sources.new_referral_code)
+    accounts = (yield from lock_accounts(ordered)) if ordered else {}
+    return Unit(sources.ids, accounts, sources.clock_us())
+
+
+def once(
+    sources: Sources,
+    request: Request,
+    account_ids: Sequence[str],
+    effect: Effect,
+    *,
+    detail: Mapping[str, Any] = MappingProxyType({}),
+    make_missing: bool = False,
+) -> Work[Answer]:
+    """Has an effect once for a key: the original reply for a repeat, else the effect's own, stored with it.
+
+    A key of no account has no account's lock to be found under: such commands run one at a time. Raises ACCOUNT_NOT_FOUND where the key's
+    account is locked and not there, IDEMPOTENCY_KEY_REUSED, and what the effect raises.
+    """
+    if not request.key.account_id:
+        yield from lock_keys()
+    unit = yield from begin(sources, account_ids, make_missing=make_missing)
+    earlier = yield from earlier_answer(request.key)
+    if earlier is not None:
+        return earlier
+    decided = effect(unit)
+    reply = (yield from decided) if isinstance(decided, Generator) else decided
+    yield from unit.write()
+    sent, kept = reply if isinstance(reply, SecretReply) else (reply, reply)
+    yield from _record(unit, request, detail, kept)
+    return Answer(sent, replayed=False)
+
+
+def earlier_answer(key: IdempotencyKey) -> Work[Answer | None]:
+    """The answer that a key has got already; None while it is free. Sure under the lock of the key's account alone; before it, it spares a
+    repeat what its first call did. Raises IDEMPOTENCY_KEY_REUSED."""
+    stored = yield from find_key(key)
+    if stored is None:
+        return None
+    answer = key.replay(stored)
+    assert answer is not None, "a one-step command spends its key together with its reply"
+    return answer
+
+
+def find_key(key: IdempotencyKey) -> Work[StoredKey | None]:
+    """The key as it was spent by the same request; None when it is free. To be asked under the account's lock.
+    Raises IDEMPOTENCY_KEY_REUSED."""
+    stored = (yield from find_keys([key.id])).get(key.id)
+    return None if stored is None else key.check(stored)
+
+
+def record_key(unit: Unit, key: IdempotencyKey, reply: bytes | None, resource_id: str = "") -> Work[None]:
+    yield from insert_keys([key_row(key, reply, resource_id, unit.now_us)])
+
+
+def answer_begun(unit: Unit, key: IdempotencyKey, stored: StoredKey | None, reply: bytes, resource_id: str) -> Work[None]:
+    """Keeps the reply of what a call had begun under a key, before it asked Stripe. Where Stripe refused another call with the key meanwhile,
+    that freed it, and it is spent again; where yet another call then began something else under it, the key is that one's."""
+    if stored is None:
+        yield from record_key(unit, key, reply, resource_id)
+    elif stored.resource_id == resource_id:
+        yield from answer_key(key.id, reply)
+
+
+def audit(unit: Unit, caller: Caller, account_id: str, detail: Mapping[str, Any]) -> Work[None]:
+    """Who did what, when, from where."""
+    text = orjson.dumps({**detail, **unit.detail}).decode()
+    yield from AUDIT.add(AuditRow(unit.ids("aud"), unit.now_us, caller.name, caller.peer, caller.method, account_id, text))
+
+
+def _record(unit: Unit, request: Request, detail: Mapping[str, Any], reply: bytes | None, resource_id: str = "") -> Work[None]:
+    """What is kept with every effect, in its transaction."""
+    yield from record_key(unit, request.key, reply, resource_id)
+    yield from audit(unit, request.caller, request.key.account_id, detail)
