@@ -15,6 +15,7 @@ from ledger_model import (
     account_with,
     check_shown,
     check_transaction,
+    granted,
     in_published_order,
     lot,
     lots_of_an_account,
@@ -238,3 +239,11 @@ def test_expired_and_coming_lots_are_never_touched():
     take(account, 20, ALLOW_DEBT)
     assert (ended.remaining, coming.remaining, open_lot.remaining) == (5, 5, 0)
     assert account.debt == 15
+
+
+@pytest.mark.parametrize("effective_us", [None, NOW_US, NOW_US - 1])
+def test_credits_are_there_before_the_clock_that_gave_them(ids, effective_us):
+    """The clock may be set back, and another process's may be behind."""
+    account = account_with()
+    granted(account, 5, ids=ids, now_us=NOW_US + 1, effective_time_us=effective_us)
+    assert take(account, 5).amount == 5

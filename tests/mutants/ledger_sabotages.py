@@ -152,7 +152,7 @@ LEDGER = (
         f"{WRITER}:LedgerWriter._commit.isolated_ids",
         "self._isolated_until.keys() | self._isolated.keys()",
         "self._isolated_until.keys()",
-        ("simulation/test_simulation.py::test_a_seed_that_failed_once[500219]",),
+        (f"{FAULTS}::test_what_comes_later_never_overtakes_what_is_posted_by_itself[sqlite]",),
     ),
     Sabotage(
         "an account by itself tells its callers each other's answers",

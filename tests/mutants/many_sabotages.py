@@ -11,7 +11,6 @@ EDGE = "api/test_streaming.py"
 CLIENT = "clients/test_client_streams.py"
 WORLDS = "simulation/test_simulation.py::test_no_seed_contradicts_the_model[0]"
 WORLDS_OF_STREAMS = "simulation/test_simulation.py::test_no_seed_contradicts_the_model[1]"
-SEED = "simulation/test_simulation.py::test_a_seed_that_failed_once"
 
 MANY = (
     Sabotage(
@@ -156,7 +155,7 @@ MANY = (
         f"{STREAMING}:_Stream.run",
         "self._admission.streams_ended",
         "False",
-        (f"{SEED}[127]",),
+        (f"{EDGE}::test_a_stream_whose_caller_is_looked_up_as_streams_are_ended_ends_with_them",),
     ),
     Sabotage(
         "answers of a stream come as they are done",

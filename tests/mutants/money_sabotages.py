@@ -14,7 +14,6 @@ REFERRING = "end_to_end/test_referral_rules.py"
 REVERSALS = "billing_service.domain.spending.reversals"
 UNDOING = "domain/test_spending_reversals.py"
 RULES = "end_to_end/test_rules_of_money.py"
-SEED = "simulation/test_simulation.py::test_a_seed_that_failed_once"
 
 MONEY = (
     Sabotage(
@@ -222,7 +221,7 @@ MONEY = (
         f"{REFUND}:_begin",
         "_Begun(purchase, refund, resumed=False)",
         "_Begun(seen, refund, resumed=False)",
-        (f"{SEED}[55]",),
+        ("stripe_events/test_calls_at_once.py::test_a_refund_that_begins_as_the_payment_arrives_asks_for_that_payment[sqlite]",),
     ),
     Sabotage(
         "credits wait for the clock that gave them",
@@ -230,7 +229,7 @@ MONEY = (
         "billing_service.domain.ledger.granting:new_lot",
         "AT_ONCE_US",
         "now_us",
-        (f"{SEED}[29]",),
+        ("domain/test_spending.py::test_credits_are_there_before_the_clock_that_gave_them",),
     ),
     Sabotage(
         "an old update of a refund counts",

@@ -22,8 +22,8 @@ REGRESSIONS = {
     127: "a stream whose caller was being identified when streams were drained went on",
     500_219: "the rest of a batch overtook what had been given up over a conflict",
 }
-"""Seeds that fail when a defect which the simulation found is put back; `make mutants` puts it back. Whatever makes the service wait more
-or less often makes another run of a seed: where a sabotage is then no longer noticed, look for a seed that notices it."""
+"""Seeds that found a defect once. Whatever makes the service wait more or less often makes another run of a seed, so each of these defects
+has a test of its own too, which `make mutants` names."""
 
 
 @pytest.fixture(scope="module")

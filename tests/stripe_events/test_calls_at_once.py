@@ -63,3 +63,24 @@ async def test_a_page_that_stripe_opens_after_it_refused_it(world, another):
     assert made.purchase.checkout_session_id, "its payment is known whoever pays it"
     assert made.purchase.status == purchases_pb2.PURCHASE_STATUS_FAILED
     assert not made.purchase.checkout_url, "nobody is sent to the page of a purchase that was refused"
+
+
+async def test_a_refund_that_begins_as_the_payment_arrives_asks_for_that_payment(world):
+    """What the call saw of its purchase first is older than what its transaction reads."""
+    page, asked = await world.open_page(), []
+    store, make = world.environment.store, world.provider.create_refund
+    write = store.write
+
+    async def after_the_payment(unit):
+        store.write = write
+        await world.deliver(world.event("checkout.session.completed", page.session()))
+        return await write(unit)
+
+    async def noted(**order):
+        asked.append(order["payment_intent_id"])
+        return await make(**order)
+
+    store.write, world.provider.create_refund = after_the_payment, noted
+    request = refunds_pb2.RefundRequest(purchase_id=page.purchase_id, amount_minor=100, idempotency_key="k")
+    await world.service.answer("refund", request)
+    assert asked == [page.payment_intent_id]
