@@ -153,7 +153,7 @@ lock: build/supply/.installed ## Lock all dependencies by hash, none younger tha
 
 .PHONY: mutants
 mutants: setup ## Sabotage a copy of the code, one defect at a time: a test must notice each
-	$(BIN)/python tests/mutants/run.py
+	$(BIN)/python -m tests.mutants.run
 
 .PHONY: bench
 bench: setup ## Measure against the no-op and the naive form, in one run

@@ -10,14 +10,15 @@ os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
 """Tests start programs while gRPC runs. Its handlers of fork may crash a child, and are of no use to one that becomes
 another program. gRPC reads this when it is imported, so no import above may import gRPC."""
 
-from loopback import exempt_loopback  # noqa: E402 - after gRPC's setting
+from tests.support.loopback import exempt_loopback  # noqa: E402 - after gRPC's setting
 
 exempt_loopback()
 
-from databases import STORES, Database, PostgresUnavailableError, migrate_now_apart, postgres_databases  # noqa: E402 - after gRPC's setting
-from doubles import CountingIds, FakeClock  # noqa: E402 - same
 from hypothesis import HealthCheck, settings  # noqa: E402 - same
-from ledger_check import ledger_problems  # noqa: E402 - same
+
+from tests.support.databases import STORES, Database, PostgresUnavailableError, migrate_now_apart, postgres_databases  # noqa: E402 - after gRPC's setting
+from tests.support.doubles import CountingIds, FakeClock  # noqa: E402 - same
+from tests.support.ledger_check import ledger_problems  # noqa: E402 - same
 
 STORE_PROPERTY = "store"
 

@@ -3,10 +3,10 @@
 import asyncio
 
 import grpc
-from edge_server import BILLING, TIMEOUT_S, streamed, told
 from prepaid.billing.v1 import transactions_pb2
 
 from billing_service.api.streams.streaming import StreamImplementation
+from tests.api.edge_server import BILLING, TIMEOUT_S, streamed, told
 
 PATH = "/prepaid.billing.v1.BillingService/StreamDeductions"
 LABELS = {"grpc_service": BILLING.full_name, "grpc_method": "StreamDeductions"}

@@ -4,11 +4,11 @@ import asyncio
 from dataclasses import dataclass
 
 import pytest
-from edge_server import ADMIN, BILLING, STRIPE_EVENTS
 
 from billing_service.api.identity import INVALID_TEXT, CallerAuthenticator, Identity
 from billing_service.domain.access.api_keys import ENTROPY_BYTES, NewKey, Scope, StoredKey, hash_key, make_key
 from billing_service.domain.refusals import Reason, Refusal
+from tests.api.edge_server import ADMIN, BILLING, STRIPE_EVENTS
 
 PEPPER = b"pepper of the tests, 32 bytes...."
 NOW_US = 1_800_000_000_000_000

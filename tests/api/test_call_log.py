@@ -6,7 +6,6 @@ import re
 import grpc
 import pytest
 import structlog
-from edge_server import ADMIN, ANSWER, BILLING, REQUEST, STRIPE_EVENTS, TIMEOUT_S, Gate, edge_server, eventually, raising, refused, sample
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message_factory import GetMessageClass
 from prepaid.billing.v1 import accounts_pb2, admin_pb2, purchases_pb2, refunds_pb2, transactions_pb2
@@ -15,6 +14,20 @@ from billing_service.api import call_log, pipeline
 from billing_service.api.call_log import HOT_METHODS, LOGGED, NESTED, NOT_LOGGED, is_write, read_fields, readers_of
 from billing_service.api.server import ServerLimits
 from billing_service.domain.refusals import Failure, Reason, Refusal
+from tests.api.edge_server import (
+    ADMIN,
+    ANSWER,
+    BILLING,
+    REQUEST,
+    STRIPE_EVENTS,
+    TIMEOUT_S,
+    Gate,
+    edge_server,
+    eventually,
+    raising,
+    refused,
+    sample,
+)
 
 METHODS = [method for service in (BILLING, ADMIN, STRIPE_EVENTS) for method in service.methods]
 WRITES = [method for method in METHODS if is_write(method)]

@@ -6,12 +6,11 @@ from collections import Counter
 from contextlib import ExitStack, closing, suppress
 from itertools import chain
 
-from edge_server import ANSWER, REQUEST, edge_server, eventually
-
 from billing_service.api.server import ServerLimits
 from billing_service.domain.refusals import Reason
-from tests.bench import http2
-from tests.bench.http2 import DATA, END_HEADERS, END_STREAM, HEADERS, RST_STREAM, frame
+from tests.api.edge_server import ANSWER, REQUEST, edge_server, eventually
+from tests.support import http2
+from tests.support.http2 import DATA, END_HEADERS, END_STREAM, HEADERS, RST_STREAM, frame
 
 CONNECTIONS, STREAMS = 4, 900
 IN_FLIGHT_MAX = 50

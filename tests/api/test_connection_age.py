@@ -4,11 +4,11 @@ import asyncio
 import time
 
 import pytest
-from edge_server import REQUEST, TIMEOUT_S, Gate, edge_server
 from prepaid.billing.v1 import accounts_pb2
 
 from billing_service.api.server import ServerLimits
-from tests.bench import http2
+from tests.api.edge_server import REQUEST, TIMEOUT_S, Gate, edge_server
+from tests.support import http2
 
 AGE_S = 1
 """gRPC spreads it by a tenth either way, so that not all callers come back at once."""

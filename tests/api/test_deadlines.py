@@ -6,10 +6,10 @@ import time
 
 import grpc
 import pytest
-from edge_server import ANSWER, BILLING, REQUEST, TIMEOUT_S, Gate, edge_server, eventually, raising, refused, sample
 
 from billing_service.api.deadlines import OverdueCalls
 from billing_service.api.server import ServerLimits
+from tests.api.edge_server import ANSWER, BILLING, REQUEST, TIMEOUT_S, Gate, edge_server, eventually, raising, refused, sample
 
 
 @pytest.mark.parametrize("timeout_s", [0.001, 0.005, 0.019])

@@ -5,12 +5,12 @@ import struct
 from contextlib import asynccontextmanager
 
 import pytest
-from edge_server import ANSWER, REQUEST, TIMEOUT_S, edge_server, eventually
 from prepaid.billing.v1 import transactions_pb2
 
 from billing_service.api import server as api_server
 from billing_service.api.server import ServerLimits
-from tests.bench.http2 import DATA, END_HEADERS, END_STREAM, HEADERS, PREFACE, SETTINGS, WINDOW_UPDATE, frame, header_block
+from tests.api.edge_server import ANSWER, REQUEST, TIMEOUT_S, edge_server, eventually
+from tests.support.http2 import DATA, END_HEADERS, END_STREAM, HEADERS, PREFACE, SETTINGS, WINDOW_UPDATE, frame, header_block
 
 METHODS = "/prepaid.billing.v1.BillingService/"
 LIMITS = ServerLimits(grace_s=30)

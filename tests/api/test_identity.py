@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import grpc
 import pytest
-from edge_server import TIMEOUT_S, edge_server, refused
 from grpc.aio import AioRpcError
-from key_ring import METHODS, NOW_US, FakePeer, KeyRing, bearer, identify, key_number, rejected
 
 from billing_service.api.identity import CACHE_S, INVALID_TEXT, Identity
 from billing_service.api.pipeline import required_scope
 from billing_service.domain.access.api_keys import Scope, make_key
 from billing_service.domain.refusals import Failure, Reason, storage_unavailable
+from tests.api.edge_server import TIMEOUT_S, edge_server, refused
+from tests.api.key_ring import METHODS, NOW_US, FakePeer, KeyRing, bearer, identify, key_number, rejected
 
 
 def bad_credentials(ring: KeyRing) -> dict[str, tuple]:

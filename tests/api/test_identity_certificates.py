@@ -1,10 +1,10 @@
 """Who a certificate makes a caller."""
 
 import pytest
-from key_ring import FakePeer, KeyRing, bearer, identify, key_number, rejected
 
 from billing_service.api.identity import Identity
 from billing_service.domain.access.api_keys import Scope
+from tests.api.key_ring import FakePeer, KeyRing, bearer, identify, key_number, rejected
 
 CERTIFICATES = [
     ({"x509_subject_alternative_name": [b"gateway.internal"]}, "gateway.internal"),

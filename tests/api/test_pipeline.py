@@ -4,7 +4,6 @@ import logging
 
 import grpc
 import pytest
-from edge_server import ANSWER, BILLING, REQUEST, STRIPE_EVENTS, TIMEOUT_S, Gate, edge_server, raising, refused, sample
 from google.protobuf import descriptor_pb2, descriptor_pool
 from prepaid.billing.v1 import accounts_pb2, stripe_events_pb2, transactions_pb2
 from prometheus_client import generate_latest
@@ -13,6 +12,7 @@ from billing_service.api.pipeline import build_handler, required_scope
 from billing_service.api.server import ServerLimits, Service
 from billing_service.domain.access.api_keys import Scope
 from billing_service.domain.refusals import Failure, Reason, Refusal, invalid_field
+from tests.api.edge_server import ANSWER, BILLING, REQUEST, STRIPE_EVENTS, TIMEOUT_S, Gate, edge_server, raising, refused, sample
 
 CANARY = "canary-hunter2"
 

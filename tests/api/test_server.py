@@ -7,7 +7,6 @@ import urllib.request
 import grpc
 import pytest
 from billing_client import ClientOptions
-from edge_server import ANSWER, BILLING, REQUEST, TIMEOUT_S, EdgeUnderTest, Gate, RecordingLog, edge_server, eventually, refused
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from prepaid.billing.v1 import billing_pb2_grpc
@@ -15,6 +14,7 @@ from prepaid.billing.v1 import billing_pb2_grpc
 from billing_service.api.health import PROBE_INTERVAL_S, PROBE_TIMEOUT_S, HealthServicer, Readiness
 from billing_service.api.metrics import MetricsServer
 from billing_service.api.server import PING_INTERVAL_MIN_MS, ServerLimits
+from tests.api.edge_server import ANSWER, BILLING, REQUEST, TIMEOUT_S, EdgeUnderTest, Gate, RecordingLog, edge_server, eventually, refused
 
 SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
 SERVICE_UNKNOWN = health_pb2.HealthCheckResponse.SERVICE_UNKNOWN

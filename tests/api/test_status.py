@@ -5,13 +5,13 @@ from pathlib import Path
 
 import grpc
 import pytest
-from edge_server import told
 from google.rpc import status_pb2
 from grpc.aio import AioRpcError, Metadata
 from prepaid.billing.v1 import reasons_pb2
 
 from billing_service.api.status import DETAILS_KEY, RETRY_DELAYS_MS, STATUS_CODES, internal_status, status_of
 from billing_service.domain.refusals import Failure, Reason, Refusal, Refused, invalid_field
+from tests.api.edge_server import told
 
 PROTO = Path(__file__).parents[2] / "protos/prepaid/billing/v1/reasons.proto"
 ROW = re.compile(r"// \[(?P<code>[A-Z_]+)(?P<extras>[^\]]*)\].*(?:\n\s+//.*)*\n\s+REASON_(?P<reason>[A-Z_]+) = \d+;")

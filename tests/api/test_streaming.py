@@ -6,9 +6,6 @@ import logging
 
 import grpc
 import pytest
-from edge_server import BILLING, TIMEOUT_S, edge_server, eventually, refused, sample
-from edge_streams import LABELS, PATH, Held, answers, end_of, request, send
-from key_ring import KeyRing, bearer
 from prepaid.billing.v1 import transactions_pb2
 
 from billing_service.api.admission import DEDUCTIONS_PER_CALL, Admission, weight_of
@@ -17,6 +14,9 @@ from billing_service.api.streams import streaming
 from billing_service.api.streams.streaming import UNANSWERED_MAX, StreamImplementation, build_stream_handler
 from billing_service.domain.access.api_keys import Scope
 from billing_service.domain.refusals import Failure, Reason
+from tests.api.edge_server import BILLING, TIMEOUT_S, edge_server, eventually, refused, sample
+from tests.api.edge_streams import LABELS, PATH, Held, answers, end_of, request, send
+from tests.api.key_ring import KeyRing, bearer
 
 
 async def test_answers_come_in_the_order_of_requests_whichever_is_done_first():

@@ -6,11 +6,11 @@ from pathlib import Path
 import grpc
 import pytest
 import trustme
-from edge_server import BILLING, REQUEST, TIMEOUT_S, EdgeUnderTest, RecordingLog, edge_server, refused
 
 from billing_service.api.identity import CallerAuthenticator
 from billing_service.api.tls import CertificateReloader, TlsFiles
 from billing_service.domain.access.api_keys import Scope
+from tests.api.edge_server import BILLING, REQUEST, TIMEOUT_S, EdgeUnderTest, RecordingLog, edge_server, refused
 
 
 @dataclass

@@ -1,7 +1,8 @@
 """Sentences of documents and protos are short enough for a tired reader, and the check counts them as a reader does."""
 
 import pytest
-from prose import ROOT, WORDS_MAX, Sentence, files, main, sentences_of_markdown, sentences_of_proto, too_long
+
+from tests.architecture.prose import ROOT, WORDS_MAX, Sentence, files, main, sentences_of_markdown, sentences_of_proto, too_long
 
 
 def words(number):
@@ -31,8 +32,8 @@ def test_one_word_too_many_is_found(suffix):
 
 def test_what_is_too_long_is_named_with_its_line(monkeypatch, tmp_path, capsys):
     (tmp_path / "README.md").write_text(f"# Title\n\nShort.\n\nA {words(WORDS_MAX)}.\n")
-    monkeypatch.setattr("prose.ROOT", tmp_path)
-    monkeypatch.setattr("prose.files", lambda: [tmp_path / "README.md"])
+    monkeypatch.setattr("tests.architecture.prose.ROOT", tmp_path)
+    monkeypatch.setattr("tests.architecture.prose.files", lambda: [tmp_path / "README.md"])
     assert main() == 1
     assert capsys.readouterr().out.startswith(f"README.md:5: {WORDS_MAX + 1} words, at most {WORDS_MAX}: A word")
 

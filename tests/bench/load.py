@@ -15,7 +15,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from random import Random
 
-from tests.bench import calls, http2
+from tests.bench import calls
+from tests.support import http2
 
 GRPC_OK = "0"
 ERROR_SAMPLES_MAX = 3

@@ -24,7 +24,7 @@ from types import FrameType
 from typing import Any
 
 from tests.bench import edge_cost, ledger_size, servers, targets
-from tests.loopback import exempt_loopback
+from tests.support.loopback import exempt_loopback
 
 ACCOUNTS = 10_000
 SAMPLE_S = 0.05

@@ -14,7 +14,8 @@ from random import Random
 
 from prepaid.billing.v1 import transactions_pb2
 
-from tests.bench import calls, http2, load
+from tests.bench import calls, load
+from tests.support import http2
 
 METHOD = "StreamDeductions"
 

@@ -19,8 +19,9 @@ import grpc.aio
 import pytest
 from prepaid.billing.v1 import billing_pb2_grpc
 
-from tests.bench import calls, http2, load
+from tests.bench import calls, load
 from tests.bench.noop_server import NoopService
+from tests.support import http2
 
 ROOT = Path(__file__).resolve().parents[2]
 

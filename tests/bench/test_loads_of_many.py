@@ -8,9 +8,9 @@ import grpc.aio
 import pytest
 from google.rpc import status_pb2
 from prepaid.billing.v1 import transactions_pb2
-from test_load_generator import Recorder, run, serving
 
 from tests.bench import calls, load, stream_load
+from tests.bench.test_load_generator import Recorder, run, serving
 
 IN_FLIGHT = 16
 

@@ -8,10 +8,10 @@ import re
 import httpx
 import pytest
 import structlog
-from cli_running import FREE_PORTS, Processes, address_in, sandbox_in
 from typer.testing import CliRunner
 
 from billing_service.cli import app
+from tests.cli.cli_running import FREE_PORTS, Processes, address_in, sandbox_in
 
 SETTINGS = ("BILLING_", "STRIPE_", "GATEWAY_", "SANDBOX_", "DATABASE_URL", "FRONTEND_URL")
 

@@ -2,13 +2,12 @@
 
 from dataclasses import replace
 
-from cli_running import PEPPER
-from doubles import DEPLOYMENT, START_US
-
 from billing_service.domain.deployment import Mode
 from billing_service.storage.rows.deployment import claim_deployment
 from billing_service.storage.rows.profiles import ensure_account
 from billing_service.storage.rows.purchases import claim_reference
+from tests.cli.cli_running import PEPPER
+from tests.support.doubles import DEPLOYMENT, START_US
 
 KEYS = {
     Mode.SANDBOX: "sk_" + "test_" + "0123456789abcdef01234567",

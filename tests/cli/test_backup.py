@@ -7,12 +7,12 @@ import sqlite3
 from contextlib import closing
 
 import pytest
-from ledger_setup import give, open_account
 
 from billing_service.integrity.backup import back_up
 from billing_service.integrity.heads import export_heads
 from billing_service.integrity.manifest import BackupInvalidError, sha256_of
 from billing_service.integrity.restore import verify_backup
+from tests.support.ledger_setup import give, open_account
 
 pytestmark = pytest.mark.parametrize("store_name", ["sqlite"], indirect=True)
 CREDIT = 1_000_000

@@ -5,12 +5,12 @@ import json
 from dataclasses import replace
 
 import pytest
-from doubles import DEPLOYMENT
-from mode_ledgers import make_ledger
 
 from billing_service.domain.deployment import Mode
 from billing_service.storage.rows.access import list_audit
 from billing_service.storage.rows.deployment import read_deployment
+from tests.cli.mode_ledgers import make_ledger
+from tests.support.doubles import DEPLOYMENT
 
 OLD = replace(DEPLOYMENT, mode=Mode.LIVE)
 

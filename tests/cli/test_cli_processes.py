@@ -12,10 +12,10 @@ import sys
 import httpx
 import pytest
 from billing_client import AsyncBillingClient, BillingClient
-from cli_running import FREE_PORTS, PEPPER, STRIPE_KEY, WEBHOOK_SECRET, Processes, address_in, sandbox_in, service_settings
 
 from billing_service.sandbox.config import SandboxConfig
 from billing_service.sandbox.run import serve_sandbox
+from tests.cli.cli_running import FREE_PORTS, PEPPER, STRIPE_KEY, WEBHOOK_SECRET, Processes, address_in, sandbox_in, service_settings
 
 BAD_SETTINGS = [
     ({"STRIPE_SECRET_KEY": ""}, ["STRIPE_SECRET_KEY: is required"]),

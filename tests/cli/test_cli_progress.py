@@ -5,10 +5,10 @@ import sqlite3
 from contextlib import closing
 
 import pytest
-from terminals import in_a_terminal
 
 from billing_service.cli.progress import LINE_EVERY_S, Lines, counted, shown_progress
 from billing_service.storage.migrate import migrate_now
+from tests.cli.terminals import in_a_terminal
 
 
 @pytest.mark.parametrize(

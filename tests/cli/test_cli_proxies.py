@@ -9,10 +9,10 @@ from urllib.request import ProxyHandler, build_opener
 
 import pytest
 import typer
-from cli_running import FREE_PORTS, Processes, address_in, sandbox_in, service_settings
-from recording_proxy import NAMES, recording_proxy
 
 from billing_service.cli import app
+from tests.cli.cli_running import FREE_PORTS, Processes, address_in, sandbox_in, service_settings
+from tests.support.recording_proxy import NAMES, recording_proxy
 
 TESTS = Path(__file__).parents[1]
 CALLS = (

@@ -3,11 +3,11 @@
 import ssl
 
 import pytest
-from cli_running import PEPPER, STRIPE_KEY, WEBHOOK_SECRET, service_settings
 
 from billing_service.cli.dev_settings import Ports, filled_in, needs_sandbox, read_ports
 from billing_service.cli.failures import failure_line
 from billing_service.settings import SettingsInvalid, load_settings
+from tests.cli.cli_running import PEPPER, STRIPE_KEY, WEBHOOK_SECRET, service_settings
 
 LIVE_KEY = "sk_" + "live_" + "canary0123456789012345"
 NOBODY = {"BILLING_ADDRESS": "127.0.0.1:9"}

@@ -5,9 +5,9 @@ import json
 import pytest
 import typer
 from billing_client import BillingClient, Deduction
-from terminals import in_a_terminal, lines_of
 
 from billing_service.cli import app
+from tests.cli.terminals import in_a_terminal, lines_of
 
 FOR_PROGRAMS = {"dev", "demo", "serve", "gateway", "sandbox"}
 """Commands that run, and answer nothing."""

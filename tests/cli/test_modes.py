@@ -6,9 +6,6 @@ import json
 from dataclasses import replace
 
 import pytest
-from databases import Database
-from doubles import DEPLOYMENT
-from mode_ledgers import KEYS, LEDGERS, STRIPE, make_ledger, settings_of
 from structlog.testing import capture_logs
 
 from billing_service.bootstrap import open_service
@@ -17,6 +14,9 @@ from billing_service.domain.deployment import Mode
 from billing_service.integrity.backup import back_up
 from billing_service.settings import load_settings
 from billing_service.storage.rows.deployment import read_deployment
+from tests.cli.mode_ledgers import KEYS, LEDGERS, STRIPE, make_ledger, settings_of
+from tests.support.databases import Database
+from tests.support.doubles import DEPLOYMENT
 
 
 async def kept(database):

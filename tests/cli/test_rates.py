@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
-from rate_card_examples import BY_HAND
-from terminals import in_a_terminal, lines_of
 
 from billing_service.domain.catalogue.rate_card_files import read_card
+from tests.cli.terminals import in_a_terminal, lines_of
+from tests.support.rate_card_examples import BY_HAND
 
 SAMPLE = Path(__file__).parents[1] / "rate_import" / "litellm_sample.json"
 

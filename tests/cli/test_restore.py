@@ -5,15 +5,15 @@ import sqlite3
 from contextlib import closing
 
 import pytest
-from databases import Database
-from ledger_check import ledger_problems
-from ledger_setup import give, open_account
 
 from billing_service.integrity import restore as restoring
 from billing_service.integrity.backup import back_up
 from billing_service.integrity.manifest import BackupInvalidError
 from billing_service.integrity.restore import restore_backup
 from billing_service.storage.sqlite.file_lock import DatabaseInUseError
+from tests.support.databases import Database
+from tests.support.ledger_check import ledger_problems
+from tests.support.ledger_setup import give, open_account
 
 pytestmark = pytest.mark.parametrize("store_name", ["sqlite"], indirect=True)
 CREDIT = 1_000_000

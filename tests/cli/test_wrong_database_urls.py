@@ -8,11 +8,11 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from cli_running import FREE_PORTS, PEPPER, STRIPE_KEY, WEBHOOK_SECRET, service_settings
-from postgres_programs import HOST, PASSWORD, own_server, pgbouncer, started
-from tls_relay import Authority, Relay, closing_port, silent_port
 
 from billing_service import cli
+from tests.cli.cli_running import FREE_PORTS, PEPPER, STRIPE_KEY, WEBHOOK_SECRET, service_settings
+from tests.support.postgres_programs import HOST, PASSWORD, own_server, pgbouncer, started
+from tests.support.tls_relay import Authority, Relay, closing_port, silent_port
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),

@@ -1,14 +1,9 @@
 import asyncio
-import sys
-from pathlib import Path
 
 import pytest
+from billing_client import AsyncBillingClient, BillingClient
 
-HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE), str(HERE.with_name("crash"))]
-
-from billing_client import AsyncBillingClient, BillingClient  # noqa: E402 - the tests' own modules are found by the path above
-from fake_service import running_fake_service  # noqa: E402 - found by the path above
+from tests.support.fake_service import running_fake_service
 
 
 @pytest.fixture

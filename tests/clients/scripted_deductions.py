@@ -2,9 +2,10 @@
 
 import grpc
 from billing_client import Deduction
-from fake_service import Answer
 from google.rpc import status_pb2
 from prepaid.billing.v1.transactions_pb2 import DeductCreditsResponse, DeductionOutcome, StreamDeductionsResponse
+
+from tests.support.fake_service import Answer
 
 UNAVAILABLE = Answer(grpc.StatusCode.UNAVAILABLE, "SHUTTING_DOWN")
 FROZEN = Answer(grpc.StatusCode.FAILED_PRECONDITION, "ACCOUNT_FROZEN", {"any": "value"})

@@ -5,9 +5,10 @@ import asyncio
 import grpc
 import pytest
 from billing_client import AsyncBillingClient, BillingClient, errors
-from fake_service import Answer
 from prepaid.billing.v1.transactions_pb2 import BatchDeductCreditsResponse, DeductCreditsResponse
-from scripted_deductions import CLIENTS, FROZEN, UNAVAILABLE, deducted, deduction, refused
+
+from tests.clients.scripted_deductions import CLIENTS, FROZEN, UNAVAILABLE, deducted, deduction, refused
+from tests.support.fake_service import Answer
 
 
 async def batch(kind, service, deductions, **options):

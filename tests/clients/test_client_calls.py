@@ -6,7 +6,8 @@ from pathlib import Path
 import grpc
 import pytest
 from billing_client import DeductionMode, errors
-from fake_service import METHODS, Hang
+
+from tests.support.fake_service import METHODS, Hang
 
 PROTOS = Path(__file__).parents[2] / "protos/prepaid/billing/v1"
 

@@ -20,7 +20,8 @@ import pytest
 from billing_client import AsyncBillingClient, BillingClient, errors
 from billing_client.asynchronous.deduction_stream import DeductionStream as AsyncDeductionStream
 from billing_client.blocking.deduction_stream import DeductionStream
-from stack import WEBHOOK_SECRET, running_stack
+
+from tests.support.stack import WEBHOOK_SECRET, running_stack
 
 CLIENTS = {"blocking": BillingClient, "asyncio": AsyncBillingClient}
 SHARED = {"self", "account_id", "idempotency_key", "timeout_s", "headers", "page_size", "page_token"}

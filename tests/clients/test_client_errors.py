@@ -6,10 +6,11 @@ import grpc
 import pytest
 from billing_client import BillingClient, errors
 from billing_client.error_details import CLASS_BY_REASON, CLASS_BY_STATUS
-from fake_service import Answer
 from google.protobuf.duration_pb2 import Duration
 from google.rpc.error_details_pb2 import BadRequest, RetryInfo
 from prepaid.billing.v1.reasons_pb2 import Reason
+
+from tests.support.fake_service import Answer
 
 REASONS = [name.removeprefix("REASON_") for name, number in Reason.items() if number]
 

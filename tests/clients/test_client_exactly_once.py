@@ -5,8 +5,9 @@ import random
 
 import grpc
 from billing_client import AsyncBillingClient, errors
-from fake_service import FakeService, running_fake_service
 from prepaid.billing.v1.transactions_pb2 import DeductCreditsResponse
+
+from tests.support.fake_service import FakeService, running_fake_service
 
 LOGICAL_CALLS = 500
 LOST_REQUESTS, LOST_REPLIES, HANGING = 0.3, 0.3, 0.02

@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 from billing_client import AsyncBillingClient, BillingClient, ClientOptions
-from scripted_deductions import CLIENTS, answering, deduction
+
+from tests.clients.scripted_deductions import CLIENTS, answering, deduction
 
 BAD = [
     ({"authorization": "Bearer canary"}, "authorization"),

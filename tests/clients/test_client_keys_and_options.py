@@ -11,7 +11,8 @@ import trustme
 from billing_client import AsyncBillingClient, BillingClient, ClientOptions, new_idempotency_key
 from billing_client.addresses import is_local
 from billing_client.idempotency import KeyGenerator, key_or_new
-from fake_service import FakeService
+
+from tests.support.fake_service import FakeService
 
 NOW_NS = 1_900_000_000_123_456_789
 

@@ -9,8 +9,9 @@ import warnings
 
 import pytest
 from billing_client import AsyncBillingClient, errors
-from fake_service import Answer
 from prepaid.billing.v1.transactions_pb2 import DeductCreditsResponse
+
+from tests.support.fake_service import Answer
 
 MADE_AT_IMPORT = """
 import asyncio, sys

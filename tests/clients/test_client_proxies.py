@@ -8,8 +8,9 @@ import trustme
 from billing_client import AsyncBillingClient, BillingClient, ClientOptions, errors
 from billing_client.addresses import host_and_port, is_local
 from billing_client.proxies import proxy_for
-from fake_service import Answer, FakeService
-from recording_proxy import recording_proxy
+
+from tests.support.fake_service import Answer, FakeService
+from tests.support.recording_proxy import recording_proxy
 
 LOCAL = [
     "127.0.0.1:{port}",

@@ -6,10 +6,11 @@ import threading
 import grpc
 import pytest
 from billing_client import AsyncBillingClient, BillingClient, errors
-from fake_service import Answer
-from patience import PATIENCE_S
 from prepaid.billing.v1.transactions_pb2 import BatchDeductCreditsResponse, StreamDeductionsResponse
-from scripted_deductions import CLIENTS, FROZEN, UNAVAILABLE, deducted, deduction, refused
+
+from tests.clients.scripted_deductions import CLIENTS, FROZEN, UNAVAILABLE, deducted, deduction, refused
+from tests.support.fake_service import Answer
+from tests.support.patience import PATIENCE_S
 
 pytestmark = pytest.mark.usefixtures("quick_retries")
 OVERLOADED = Answer(grpc.StatusCode.RESOURCE_EXHAUSTED, "OVERLOADED")

@@ -6,10 +6,11 @@ import random
 import grpc
 import pytest
 from billing_client import AsyncBillingClient, BillingClient, errors, retries
-from fake_service import Answer, Hang
 from google.protobuf.duration_pb2 import Duration
 from google.rpc.error_details_pb2 import RetryInfo
 from prepaid.billing.v1.transactions_pb2 import DeductCreditsResponse
+
+from tests.support.fake_service import Answer, Hang
 
 pytestmark = pytest.mark.usefixtures("quick_retries")
 STATUSES = [status for status in grpc.StatusCode if status is not grpc.StatusCode.OK]

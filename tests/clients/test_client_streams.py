@@ -7,9 +7,10 @@ import threading
 import grpc
 import pytest
 from billing_client import AsyncBillingClient, BillingClient, Deduction, errors
-from fake_service import Answer
 from prepaid.billing.v1.transactions_pb2 import StreamDeductionsResponse
-from scripted_deductions import CLIENTS, FROZEN, UNAVAILABLE, answering, deducted, deduction, refused
+
+from tests.clients.scripted_deductions import CLIENTS, FROZEN, UNAVAILABLE, answering, deducted, deduction, refused
+from tests.support.fake_service import Answer
 
 
 async def stream_all(kind, service, deductions, **options):

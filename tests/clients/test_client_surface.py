@@ -9,10 +9,11 @@ from pathlib import Path
 import billing_client
 import pytest
 from billing_client import AsyncBillingClient, BillingClient
-from fake_service import METHODS
 from google.protobuf.message_factory import GetMessageClass
 from prepaid.billing.v1.admin_pb2 import VerifyLedgerResponse
 from prepaid.billing.v1.transactions_pb2 import ListTransactionsResponse, Transaction
+
+from tests.support.fake_service import METHODS
 
 DERIVATION = runpy.run_path(str(Path(__file__).parents[2] / "clients" / "python" / "derive_async.py"))
 DERIVED, PACKAGE, derive = DERIVATION["DERIVED"], DERIVATION["PACKAGE"], DERIVATION["derive"]

@@ -9,7 +9,8 @@ import grpc
 import pytest
 from billing_client import AsyncBillingClient, BillingClient, errors
 from billing_client.blocking import connection
-from fake_service import Answer, Hang
+
+from tests.support.fake_service import Answer, Hang
 
 pytestmark = pytest.mark.usefixtures("quick_retries")
 DEDUCTION = {"account_id": "a", "amount_microcredits": 5}

@@ -10,7 +10,8 @@ import pytest
 import trustme
 from billing_client import AsyncBillingClient, BillingClient, ClientOptions
 from billing_client.credential_files import LOOKED_AT_EVERY_S, RETIRED_S, CredentialFiles
-from fake_service import FakeService
+
+from tests.support.fake_service import FakeService
 
 
 class Clock:

@@ -11,13 +11,13 @@ from pathlib import Path
 import google.rpc
 import pytest
 from prepaid.billing.v1 import admin_pb2, billing_pb2, reasons_pb2, stripe_events_pb2
-from stack import PEPPER, environment
 
 from billing_service.bootstrap import open_service
 from billing_service.clock import system_clock_us
 from billing_service.commands.access.api_keys import create_key_directly
 from billing_service.domain.access.api_keys import Scope
 from billing_service.settings import load_settings
+from tests.support.stack import PEPPER, environment
 
 ROOT = Path(__file__).parents[2]
 PROTOS = ROOT / "protos"

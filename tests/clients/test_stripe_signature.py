@@ -4,10 +4,11 @@ from contextlib import suppress
 
 import pytest
 from billing_client.stripe_signature import SignatureInvalid, verify
-from run_length import LONG
-from signature_mutations import mutations, reference
-from signature_seeds import ACCEPTED, BODIES, BODY, NOW_S, OTHER, REFUSED, SECRET, header
 from stripe import SignatureVerificationError, WebhookSignature
+
+from tests.support.run_length import LONG
+from tests.support.signature_mutations import mutations, reference
+from tests.support.signature_seeds import ACCEPTED, BODIES, BODY, NOW_S, OTHER, REFUSED, SECRET, header
 
 MUTATIONS = 50_000 if LONG else 20_000
 SEEDS = range(20) if LONG else [20_26]

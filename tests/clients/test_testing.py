@@ -9,10 +9,10 @@ from types import SimpleNamespace
 
 import pytest
 from billing_client import MICROCREDITS_PER_CREDIT, errors
-from fake_service import running_fake_service
 
 from billing_service.pytest_plugin import prepaid_billing_account_id
 from billing_service.testing import running_billing_service, running_billing_service_async
+from tests.support.fake_service import running_fake_service
 
 
 def database_of(settings) -> Path:

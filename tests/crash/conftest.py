@@ -1,13 +1,10 @@
 import os
 import sys
-from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from client_journal import Journal
-from service_process import running_forker, service_settings
+from tests.support.client_journal import Journal
+from tests.support.service_process import running_forker, service_settings
 
 
 @pytest.fixture

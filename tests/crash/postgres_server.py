@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from databases import fast_directory, migrate_now_apart
+
+from tests.support.databases import fast_directory, migrate_now_apart
 
 
 class PostgresServer:

@@ -13,11 +13,11 @@ import httpx
 from billing_client import AsyncBillingClient
 from billing_client.errors import Failure
 from billing_client.options import ClientOptions
-from service_process import ServiceProcess, running_process, service_settings
-from stack import STRIPE_KEY, WEBHOOK_SECRET, Stack
 
 from billing_service.sandbox.config import SandboxConfig
 from billing_service.sandbox.run import serve_sandbox
+from tests.support.service_process import ServiceProcess, running_process, service_settings
+from tests.support.stack import STRIPE_KEY, WEBHOOK_SECRET, Stack
 from webhook_gateway.config import GatewayConfig
 from webhook_gateway.run import serve_gateway
 

@@ -6,19 +6,19 @@ from contextlib import asynccontextmanager, closing
 
 import grpc
 import pytest
-from client_journal import CREDIT, Callers, grant, stored, verify
-from databases import Database
-from ledger_check import ledger_problems
-from postgres_tools import run_tool
 from prepaid.billing.v1 import transactions_pb2
-from run_length import LONG
-from service_process import RECONNECT, running_process, service_settings
 
 from billing_service.domain.deployment import Mode
 from billing_service.integrity.backup import back_up
 from billing_service.integrity.heads import export_heads, read_heads
 from billing_service.integrity.restore import restore_backup
 from billing_service.integrity.verify import verify_ledger
+from tests.support.client_journal import CREDIT, Callers, grant, stored, verify
+from tests.support.databases import Database
+from tests.support.ledger_check import ledger_problems
+from tests.support.postgres_tools import run_tool
+from tests.support.run_length import LONG
+from tests.support.service_process import RECONNECT, running_process, service_settings
 
 BACKUPS = 20 if LONG else 2
 DEDUCTIONS_BETWEEN = 5_000 if LONG else 300

@@ -5,16 +5,16 @@ import random
 
 import grpc
 import pytest
-from client_journal import CREDIT, Attempt, Callers, grant, reconcile, verify
-from databases import connect_to
-from patience import PATIENCE_S
-from run_length import LONG
-from service_process import service_settings
 
 from billing_service.bootstrap import open_service
 from billing_service.domain.refusals import Failure, Reason
 from billing_service.ledger.gathering import Gatherer
 from billing_service.settings import load_settings
+from tests.support.client_journal import CREDIT, Attempt, Callers, grant, reconcile, verify
+from tests.support.databases import connect_to
+from tests.support.patience import PATIENCE_S
+from tests.support.run_length import LONG
+from tests.support.service_process import service_settings
 
 CALLS = 20_000 if LONG else 600
 AT_ONCE = 32

@@ -7,9 +7,10 @@ import grpc
 import pytest
 from billing_client import AsyncBillingClient
 from billing_client.errors import Failure
-from client_journal import CREDIT, grant, stored, verify
-from run_length import LONG
-from service_process import running_process, wait_for_health
+
+from tests.support.client_journal import CREDIT, grant, stored, verify
+from tests.support.run_length import LONG
+from tests.support.service_process import running_process, wait_for_health
 
 RESTARTS = 100 if LONG else 5
 CALLERS = 16

@@ -6,13 +6,13 @@ from pathlib import Path
 import grpc
 import pytest
 from billing_client import AsyncBillingClient
-from changed_program import STORE, SYNCS_LESS, changed_program
-from client_journal import CREDIT, grant
-from preloading import compile_preload
-from service_process import running_forker, running_process, service_settings
 
 from billing_service.bootstrap import open_service
 from billing_service.settings import load_settings
+from tests.crash.preloading import compile_preload
+from tests.support.changed_program import STORE, SYNCS_LESS, changed_program
+from tests.support.client_journal import CREDIT, grant
+from tests.support.service_process import running_forker, running_process, service_settings
 
 DEDUCTIONS = 50
 SOURCE = Path(__file__).with_name("count_syncs.c")

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import grpc
 import pytest
-from client_journal import Callers, grant, reconcile, verify
-from preloading import compile_preload
-from run_length import LONG
-from service_process import RECONNECT, running_forker, running_process, service_settings, wait_for_health
+
+from tests.crash.preloading import compile_preload
+from tests.support.client_journal import Callers, grant, reconcile, verify
+from tests.support.run_length import LONG
+from tests.support.service_process import RECONNECT, running_forker, running_process, service_settings, wait_for_health
 
 SOURCE = Path(__file__).with_name("fail_disk.c")
 GRANTED = {"a": 1_000_000, "b": 1_000_000}

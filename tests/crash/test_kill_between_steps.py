@@ -6,8 +6,9 @@ import time
 from contextlib import asynccontextmanager
 
 import pytest
-from databases import connect_to
-from product import running_product
+
+from tests.crash.product import running_product
+from tests.support.databases import connect_to
 
 HANG_S = 1.0
 NOTICED_WITHIN_S = 4.5

@@ -6,9 +6,10 @@ import random
 
 import grpc
 import pytest
-from client_journal import Callers, grant, reconcile, verify
-from run_length import LONG
-from service_process import RECONNECT, running_process
+
+from tests.support.client_journal import Callers, grant, reconcile, verify
+from tests.support.run_length import LONG
+from tests.support.service_process import RECONNECT, running_process
 
 KILLS = {"sqlite": 200, "postgresql": 100} if LONG else {"sqlite": 20, "postgresql": 5}
 CALLERS = 32

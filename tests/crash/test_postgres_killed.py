@@ -4,11 +4,12 @@ import asyncio
 
 import grpc
 import pytest
-from client_journal import Callers, grant, reconcile, verify
-from databases import Database
-from postgres_server import running_postgres_server
-from run_length import LONG
-from service_process import RECONNECT, running_process, service_settings, wait_for_health
+
+from tests.crash.postgres_server import running_postgres_server
+from tests.support.client_journal import Callers, grant, reconcile, verify
+from tests.support.databases import Database
+from tests.support.run_length import LONG
+from tests.support.service_process import RECONNECT, running_process, service_settings, wait_for_health
 
 KILLS = 20 if LONG else 2
 CALLERS = 32

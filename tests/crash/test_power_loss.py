@@ -8,15 +8,16 @@ from pathlib import Path
 
 import grpc
 import pytest
-from changed_program import STORE, SYNCS_LESS, changed_program
-from client_journal import Callers, Journal, grant, stored
-from databases import Database
-from ledger_check import ledger_problems
-from lossy_disk import LossyDisk, read_records
-from preloading import compile_preload
 from prepaid.billing.v1 import transactions_pb2
-from run_length import LONG
-from service_process import RECONNECT, running_forker, running_process, service_settings
+
+from tests.crash.lossy_disk import LossyDisk, read_records
+from tests.crash.preloading import compile_preload
+from tests.support.changed_program import STORE, SYNCS_LESS, changed_program
+from tests.support.client_journal import Callers, Journal, grant, stored
+from tests.support.databases import Database
+from tests.support.ledger_check import ledger_problems
+from tests.support.run_length import LONG
+from tests.support.service_process import RECONNECT, running_forker, running_process, service_settings
 
 GRANTED = {"a": 1_000_000, "b": 1_000_000, "poor": 100}
 CALLERS = 16

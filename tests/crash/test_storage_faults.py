@@ -11,16 +11,16 @@ import grpc
 import pytest
 from billing_client import AsyncBillingClient
 from billing_client.errors import StorageUnavailable
-from client_journal import CREDIT, grant, verify
-from databases import Database, connect_to
-from ledger_check import ledger_problems
-from postgres_server import running_postgres_server
-from service_process import StartFailedError, health, running_process, service_settings, wait_for_health
-from small_disks import fill, mounted_small_disk
 
 from billing_service.bootstrap import open_service
 from billing_service.settings import load_settings
 from billing_service.storage.postgres import store as postgres_store
+from tests.crash.postgres_server import running_postgres_server
+from tests.crash.small_disks import fill, mounted_small_disk
+from tests.support.client_journal import CREDIT, grant, verify
+from tests.support.databases import Database, connect_to
+from tests.support.ledger_check import ledger_problems
+from tests.support.service_process import StartFailedError, health, running_process, service_settings, wait_for_health
 
 HEALTH_FOLLOWS_WITHIN_S = 10.0
 """The promised five, and as much for a machine that is busy with other tests."""

@@ -5,10 +5,11 @@ import asyncio
 import grpc
 import pytest
 from billing_client import AsyncBillingClient, Deduction
-from client_journal import CREDIT, grant, stored, verify
 from prepaid.billing.v1.transactions_pb2 import DeductCreditsRequest, StreamDeductionsRequest
-from run_length import LONG
-from service_process import running_process
+
+from tests.support.client_journal import CREDIT, grant, stored, verify
+from tests.support.run_length import LONG
+from tests.support.service_process import running_process
 
 RESTARTS = 50 if LONG else 3
 GIVEN = 10_000_000

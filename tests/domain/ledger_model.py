@@ -3,13 +3,13 @@
 from collections import defaultdict
 from functools import cmp_to_key
 
-from doubles import SECOND_US, START_US
 from hypothesis import strategies as st
 
 from billing_service.domain.ledger.account import Account
 from billing_service.domain.ledger.entries import Place, TransactionKind
 from billing_service.domain.ledger.granting import grant, new_lot
 from billing_service.domain.ledger.lots import PRIORITY_DEFAULT, Category, Lot
+from tests.support.doubles import SECOND_US, START_US
 
 NOW_US = START_US
 PROMOTIONAL, PLAN, PAID = Category.PROMOTIONAL, Category.PLAN, Category.PAID

@@ -1,13 +1,12 @@
 """A purchase and a referral's bonus beside an account in memory, moved by the domain as the commands move them."""
 
-from ledger_model import NOW_US, PAID, PROMOTIONAL, granted
-
 from billing_service.domain.ledger.entries import Place
 from billing_service.domain.ledger.settled_debt import recent_payments
 from billing_service.domain.promotions.bonuses import BonusTaken, claw_back_bonus, make_good, restore_bonus, take_what_is_left
 from billing_service.domain.sales.clawbacks import Taken, claw_back, reinstate, settle_set_aside
 from billing_service.domain.spending.deductions import DeductionMode, deduct
 from billing_service.domain.spending.reversals import DeductionToReverse, reverse_deduction
+from tests.domain.ledger_model import NOW_US, PAID, PROMOTIONAL, granted
 
 LIFETIME_US = 1_000
 

@@ -2,18 +2,18 @@
 
 from contextlib import contextmanager
 
-from doubles import START_US, CountingIds
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from ledger_model import categories, check_account, check_shown, granted, snapshot
-from sales_model import Bonus, Sale, undo
 
 from billing_service.domain.ledger.account import Account
 from billing_service.domain.ledger.granting import adjust, expire
 from billing_service.domain.refusals import Refusal
 from billing_service.domain.sales.clawbacks import settle_set_aside
 from billing_service.domain.spending.deductions import DeductionMode, deduct
+from tests.domain.ledger_model import categories, check_account, check_shown, granted, snapshot
+from tests.domain.sales_model import Bonus, Sale, undo
+from tests.support.doubles import START_US, CountingIds
 
 AMOUNTS = st.sampled_from([1, 7, 10, 10, 50])
 """Few, so that lots, debts and targets meet exactly."""

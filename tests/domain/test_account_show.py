@@ -3,7 +3,9 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ledger_model import (
+
+from billing_service.domain.ledger.account import Balance
+from tests.domain.ledger_model import (
     LATER_US,
     NOW_US,
     PAID,
@@ -17,8 +19,6 @@ from ledger_model import (
     lots_of_an_account,
     usable,
 )
-
-from billing_service.domain.ledger.account import Balance
 
 
 def shown(*lots, **about):

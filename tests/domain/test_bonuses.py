@@ -1,16 +1,16 @@
 """Bonuses of a referral: taken back whole from the buyer, as far as left from the referrer; restored by what was really taken."""
 
 import pytest
-from doubles import CountingIds
 from hypothesis import given
 from hypothesis import strategies as st
-from ledger_model import LATER_US, NOW_US, PAID, PROMOTIONAL, SOON_US, account_with, check_account, check_shown, granted
-from sales_model import LIFETIME_US, Bonus, Sale, undo
 
 from billing_service.domain.ledger.entries import Place, TransactionKind
 from billing_service.domain.ledger.granting import expire
 from billing_service.domain.promotions.bonuses import BonusTaken
 from billing_service.domain.spending.deductions import DeductionMode, deduct
+from tests.domain.ledger_model import LATER_US, NOW_US, PAID, PROMOTIONAL, SOON_US, account_with, check_account, check_shown, granted
+from tests.domain.sales_model import LIFETIME_US, Bonus, Sale, undo
+from tests.support.doubles import CountingIds
 
 
 def spend(account, amount, *, ids, now_us=NOW_US):
@@ -185,7 +185,7 @@ def test_settled_debt_of_an_unknown_payer(ids, monkeypatch, how):
     spend(account, 1000, ids=ids)
     bonus.fall()
     granted(account, 1000, PROMOTIONAL, ids=ids)
-    monkeypatch.setattr("sales_model.recent_payments", lambda *_: [])
+    monkeypatch.setattr("tests.domain.sales_model.recent_payments", lambda *_: [])
     if how == "restored":
         bonus.rise()
         made = bonus.lot

@@ -4,7 +4,10 @@ from itertools import pairwise, permutations
 
 import pytest
 from hypothesis import given
-from ledger_model import (
+
+from billing_service.domain.ledger.lots import burn_down_order
+from billing_service.domain.spending.deductions import DeductionMode, deduct
+from tests.domain.ledger_model import (
     LATER_US,
     NOW_US,
     PAID,
@@ -17,9 +20,6 @@ from ledger_model import (
     lot,
     lots_of_an_account,
 )
-
-from billing_service.domain.ledger.lots import burn_down_order
-from billing_service.domain.spending.deductions import DeductionMode, deduct
 
 FIRST_TO_LAST = [
     lot("lot_9", 1, PAID, priority=0),

@@ -1,17 +1,17 @@
 """Credits whose money went back: absolute targets, set-aside, what had expired."""
 
 import pytest
-from doubles import CountingIds
 from hypothesis import given
 from hypothesis import strategies as st
-from ledger_model import LATER_US, NOW_US, PAID, PROMOTIONAL, SOON_US, account_with, check_account, granted
-from sales_model import Sale, spend, undo
 
 from billing_service.domain.ledger.amounts import BALANCE_MAX
 from billing_service.domain.ledger.entries import Place, TransactionKind
 from billing_service.domain.ledger.granting import expire
 from billing_service.domain.refusals import Reason, Refusal
 from billing_service.domain.sales.clawbacks import Taken
+from tests.domain.ledger_model import LATER_US, NOW_US, PAID, PROMOTIONAL, SOON_US, account_with, check_account, granted
+from tests.domain.sales_model import Sale, spend, undo
+from tests.support.doubles import CountingIds
 
 
 def test_debt_has_an_end(ids):

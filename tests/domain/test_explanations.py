@@ -3,7 +3,6 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rate_card_examples import by_hand
 
 from billing_service.domain.catalogue.moments import moment_us
 from billing_service.domain.catalogue.rate_cards import Rule
@@ -11,6 +10,7 @@ from billing_service.domain.refusals import Reason, Refusal
 from billing_service.domain.spending.explanations import explain
 from billing_service.domain.spending.pricing import TimeBasis, price
 from billing_service.domain.spending.usage import usage_of
+from tests.support.rate_card_examples import by_hand
 
 NOW = moment_us("2026-11-30T16:00:00Z")
 NIGHT = moment_us("2026-11-30T00:30:00Z")

@@ -1,15 +1,28 @@
 """Credits that arrive, run out or are corrected."""
 
 import pytest
-from doubles import CountingIds
 from hypothesis import given
 from hypothesis import strategies as st
-from ledger_model import LATER_US, NOW_US, PAID, PAST_US, PLAN, PROMOTIONAL, SOON_US, account_with, check_account, granted, lot, snapshot
 
 from billing_service.domain.ledger.amounts import AMOUNT_MAX, BALANCE_MAX
 from billing_service.domain.ledger.entries import Place, TransactionKind
 from billing_service.domain.ledger.granting import adjust, expire, grant, new_lot
 from billing_service.domain.refusals import Reason, Refusal
+from tests.domain.ledger_model import (
+    LATER_US,
+    NOW_US,
+    PAID,
+    PAST_US,
+    PLAN,
+    PROMOTIONAL,
+    SOON_US,
+    account_with,
+    check_account,
+    granted,
+    lot,
+    snapshot,
+)
+from tests.support.doubles import CountingIds
 
 
 def give(account, amount, category=PAID, *, ids, **about):

@@ -5,11 +5,11 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rate_card_examples import MEASURES
 
 from billing_service.domain.catalogue.usage_kinds import Measure, UsageKind
 from billing_service.domain.spending.price_records import PriceDamagedError, decode_price, encode_price
 from billing_service.domain.spending.pricing import Price, PricedLine, TimeBasis
+from tests.support.rate_card_examples import MEASURES
 
 K = UsageKind
 PLAIN = Price("2026-11-30", "gpt-5*", "", 0, (PricedLine(Measure(K.INPUT_TOKENS), 7, 25 * 10**10), PricedLine(Measure(K.OUTPUT_TOKENS), 1, 2 * 10**12)), None, 150_000, TimeBasis.OCCURRED)  # fmt: skip

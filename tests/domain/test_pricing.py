@@ -6,7 +6,6 @@ from math import ceil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rate_card_examples import by_hand, card_of, prices_of
 
 from billing_service.domain.catalogue.moments import Hours, moment_us
 from billing_service.domain.catalogue.rate_cards import Column, Entry, Markup, PromptTier, UnitPrice
@@ -14,6 +13,7 @@ from billing_service.domain.catalogue.usage_kinds import Measure, UsageKind
 from billing_service.domain.refusals import Reason, Refusal
 from billing_service.domain.spending.pricing import OCCUR_WINDOW_US, TimeBasis, card_in_force, price, pricing_time
 from billing_service.domain.spending.usage import usage_of
+from tests.support.rate_card_examples import by_hand, card_of, prices_of
 
 K = UsageKind
 MONDAY = "2026-11-30T16:00:00Z"

@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 from hypothesis import given
-from rate_card_examples import by_hand, card_of, cards, prices_of
 
 from billing_service.domain.catalogue.moments import Hours
 from billing_service.domain.catalogue.rate_card_differences import Difference, differences
 from billing_service.domain.catalogue.rate_cards import Alias, Column, Entry, Markup, PromptTier
+from tests.support.rate_card_examples import by_hand, card_of, cards, prices_of
 
 
 def entry(model="m", value=1, **more):

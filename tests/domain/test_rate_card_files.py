@@ -8,13 +8,13 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rate_card_examples import BY_HAND, by_hand, cards
 
 from billing_service.domain.catalogue.rate_card_checks import CardInvalid, checked
 from billing_service.domain.catalogue.rate_card_files import read_card
 from billing_service.domain.catalogue.rate_card_text import card_text
 from billing_service.domain.catalogue.rate_cards import Column, Entry, UnitPrice
 from billing_service.domain.catalogue.usage_kinds import Measure, UsageKind
+from tests.support.rate_card_examples import BY_HAND, by_hand, cards
 
 GONE = object()
 GOOD = {

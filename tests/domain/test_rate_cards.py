@@ -5,10 +5,10 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rate_card_examples import by_hand, card_of, cards
 
 from billing_service.domain.catalogue.rate_cards import Alias, Column, Entry, Rule
 from billing_service.domain.catalogue.usage_kinds import Measure, UsageKind
+from tests.support.rate_card_examples import by_hand, card_of, cards
 
 FOUND_NOWHERE = [
     ("azure", "gpt-5-mini"),

@@ -3,7 +3,6 @@
 import re
 
 import pytest
-from doubles import DAY_US
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -19,6 +18,7 @@ from billing_service.domain.promotions.referrals import (
     standing_refund_minor,
     stands,
 )
+from tests.support.doubles import DAY_US
 
 BONUS = 1_000_000_000
 

@@ -1,11 +1,11 @@
 """Credits whose money came back after all: what was really taken, debt first."""
 
 import pytest
-from ledger_model import LATER_US, NOW_US, PAID, PROMOTIONAL, SOON_US, account_with, check_account, granted
-from sales_model import LIFETIME_US, Sale, spend, undo
 
 from billing_service.domain.ledger.entries import TransactionKind
 from billing_service.domain.sales.clawbacks import Taken
+from tests.domain.ledger_model import LATER_US, NOW_US, PAID, PROMOTIONAL, SOON_US, account_with, check_account, granted
+from tests.domain.sales_model import LIFETIME_US, Sale, spend, undo
 
 
 @pytest.mark.parametrize("spent", [0, 1, 40, 99, 100])
@@ -61,7 +61,7 @@ def test_debt_that_was_settled_goes_back_to_who_paid_it(ids):
 @pytest.mark.parametrize(("ends_us", "left", "lot_ends_us"), [(None, 40, None), (SOON_US, 0, LATER_US + LIFETIME_US)])
 def test_settled_debt_of_an_unknown_payer_is_usable(ids, monkeypatch, ends_us, left, lot_ends_us):
     """In the purchase's lot while it lives, else in a lot that ends before long."""
-    monkeypatch.setattr("sales_model.recent_payments", lambda *_: [])
+    monkeypatch.setattr("tests.domain.sales_model.recent_payments", lambda *_: [])
     account = account_with()
     sale = Sale(account, 40, ids=ids, expire_time_us=ends_us)
     spend(account, 40, ids=ids)

@@ -1,16 +1,16 @@
 """Debt that was settled before what made it came back: the credits return to the lots that paid, and keep their terms."""
 
 import pytest
-from doubles import SECOND_US, CountingIds
 from hypothesis import given
 from hypothesis import strategies as st
-from ledger_model import LATER_US, NOW_US, PAID, PROMOTIONAL, SOON_US, account_with, check_account, granted
-from sales_model import undo
 
 from billing_service.domain.ledger.entries import Entry, Place, Transaction, TransactionKind
 from billing_service.domain.ledger.granting import expire
 from billing_service.domain.ledger.settled_debt import Payment, recent_payments
 from billing_service.domain.spending.deductions import DeductionMode, SpendingTerms, deduct
+from tests.domain.ledger_model import LATER_US, NOW_US, PAID, PROMOTIONAL, SOON_US, account_with, check_account, granted
+from tests.domain.sales_model import undo
+from tests.support.doubles import SECOND_US, CountingIds
 
 DAY_US = 86_400 * SECOND_US
 TRIAL_US = 7 * DAY_US
@@ -80,7 +80,7 @@ def test_what_is_still_owed_comes_first(ids):
 
 
 def test_credits_of_an_unknown_payer_are_promotional_and_end_after_a_month(ids, monkeypatch):
-    monkeypatch.setattr("sales_model.recent_payments", lambda *_: [])
+    monkeypatch.setattr("tests.domain.sales_model.recent_payments", lambda *_: [])
     account, original = owing(9, ids=ids)
     granted(account, 5, PAID, ids=ids)
     undo(account, original, ids=ids, terms=TERMS)

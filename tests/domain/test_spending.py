@@ -5,7 +5,13 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ledger_model import (
+
+from billing_service.domain.ledger.amounts import AMOUNT_MAX, MICROCREDITS_PER_CREDIT
+from billing_service.domain.ledger.chain import GENESIS, link
+from billing_service.domain.ledger.entries import Draw, Place, TransactionKind
+from billing_service.domain.refusals import Reason, Refusal
+from billing_service.domain.spending.deductions import DeductionMode, SpendingTerms, deduct
+from tests.domain.ledger_model import (
     LATER_US,
     NOW_US,
     PAID,
@@ -22,12 +28,6 @@ from ledger_model import (
     snapshot,
     usable,
 )
-
-from billing_service.domain.ledger.amounts import AMOUNT_MAX, MICROCREDITS_PER_CREDIT
-from billing_service.domain.ledger.chain import GENESIS, link
-from billing_service.domain.ledger.entries import Draw, Place, TransactionKind
-from billing_service.domain.refusals import Reason, Refusal
-from billing_service.domain.spending.deductions import DeductionMode, SpendingTerms, deduct
 
 REJECT, UP_TO, ALLOW_DEBT = DeductionMode.REJECT, DeductionMode.UP_TO_AVAILABLE, DeductionMode.ALLOW_DEBT
 

@@ -1,17 +1,17 @@
 """Deductions that are given back: debt first, then the lots, last drawn first, never more than was taken."""
 
 import pytest
-from doubles import CountingIds
 from hypothesis import given
 from hypothesis import strategies as st
-from ledger_model import LATER_US, NOW_US, PAID, PROMOTIONAL, account_with, check_account, granted, lot, snapshot
-from sales_model import Sale, undo
 
 from billing_service.domain.ledger.amounts import BALANCE_MAX
 from billing_service.domain.ledger.entries import Draw, Place, TransactionKind
 from billing_service.domain.refusals import Reason, Refusal
 from billing_service.domain.spending.deductions import DeductionMode, SpendingTerms, deduct
 from billing_service.domain.spending.reversals import check_may_reverse
+from tests.domain.ledger_model import LATER_US, NOW_US, PAID, PROMOTIONAL, account_with, check_account, granted, lot, snapshot
+from tests.domain.sales_model import Sale, undo
+from tests.support.doubles import CountingIds
 
 
 def deducted(account, amount, mode=DeductionMode.ALLOW_DEBT, *, ids):

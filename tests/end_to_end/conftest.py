@@ -3,18 +3,15 @@
 import itertools
 import logging
 import shutil
-import sys
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
 import structlog
-from databases import STORES, Database, PostgresUnavailableError
-from ledger_check import ledger_problems
-from stack import running_stack
-from wire import Wire
 
-sys.path.append(str(Path(__file__).parents[1] / "crash"))
+from tests.support.databases import STORES, Database, PostgresUnavailableError
+from tests.support.ledger_check import ledger_problems
+from tests.support.stack import running_stack
+from tests.support.wire import Wire
 
 STORE_PROPERTY = "store"
 _numbers = itertools.count(1)

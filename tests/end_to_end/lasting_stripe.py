@@ -3,13 +3,13 @@
 from contextlib import asynccontextmanager
 
 import httpx
-from stack import STRIPE_KEY, environment
-from wire import Wire
 
 from billing_service.bootstrap import open_service
 from billing_service.sandbox.config import SandboxConfig
 from billing_service.sandbox.run import serve_sandbox
 from billing_service.settings import load_settings
+from tests.support.stack import STRIPE_KEY, environment
+from tests.support.wire import Wire
 
 
 class LastingStripe:

@@ -1,6 +1,6 @@
 """Credits as callers move and see them."""
 
-from stack import CREDIT
+from tests.support.stack import CREDIT
 
 REJECT, UP_TO_AVAILABLE, ALLOW_DEBT = 1, 2, 3
 UNUSED_ONLY, WITH_DEBT = 1, 2

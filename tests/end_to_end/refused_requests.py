@@ -2,8 +2,8 @@
 
 import itertools
 
-from stack import CREDIT
-from wire import METHODS, WRITES
+from tests.support.stack import CREDIT
+from tests.support.wire import METHODS, WRITES
 
 TOO_MUCH = 10**15 + 1
 INT64_MAX, INT64_MIN = 2**63 - 1, -(2**63)

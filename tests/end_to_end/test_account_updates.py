@@ -6,12 +6,12 @@ import re
 
 import pytest
 import pytest_asyncio
-from event_changes import changed
-from lasting_stripe import hasty
-from stack import STRIPE_KEY, running_stack
-from wire import Wire, told
 
 from billing_service.api import validation
+from tests.end_to_end.event_changes import changed
+from tests.end_to_end.lasting_stripe import hasty
+from tests.support.stack import STRIPE_KEY, running_stack
+from tests.support.wire import Wire, told
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

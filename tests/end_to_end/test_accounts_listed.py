@@ -1,7 +1,8 @@
 """What an account's row says of its credits, in every answer that shows it."""
 
 import pytest
-from stack import CREDIT
+
+from tests.support.stack import CREDIT
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -3,11 +3,11 @@
 import pytest
 from google.rpc import error_details_pb2
 from prepaid.billing.v1.transactions_pb2 import BatchDeductCreditsRequest, DeductCreditsRequest
-from refused_requests import OTHER, bad_fields
-from stack import CREDIT
-from wire import key, outcomes, request_of, row_counts, told
 
 from billing_service.api.message_sizes import BY_METHOD
+from tests.end_to_end.refused_requests import OTHER, bad_fields
+from tests.support.stack import CREDIT
+from tests.support.wire import key, outcomes, request_of, row_counts, told
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

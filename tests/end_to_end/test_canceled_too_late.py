@@ -8,9 +8,10 @@ from prepaid.billing.v1.purchases_pb2 import PURCHASE_STATUS_CANCELED as CANCELE
 from prepaid.billing.v1.purchases_pb2 import PURCHASE_STATUS_COMPLETED as COMPLETED
 from prepaid.billing.v1.purchases_pb2 import PURCHASE_STATUS_EXPIRED as EXPIRED
 from prepaid.billing.v1.purchases_pb2 import PURCHASE_STATUS_PENDING as PENDING
-from stack import CREDIT
-from webhooks_withheld import webhooks_withheld
-from wire import key, outcomes, row_counts, told
+
+from tests.support.stack import CREDIT
+from tests.support.webhooks_withheld import webhooks_withheld
+from tests.support.wire import key, outcomes, row_counts, told
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -5,12 +5,12 @@ import itertools
 from datetime import UTC, datetime
 
 import pytest
-from doubles import DAY_US, SECOND_US
-from leaping_clock import LeapingClock
-from stack import CREDIT, running_stack
-from wire import Wire, key, told
 
 from billing_service.clock import system_clock_us
+from tests.end_to_end.leaping_clock import LeapingClock
+from tests.support.doubles import DAY_US, SECOND_US
+from tests.support.stack import CREDIT, running_stack
+from tests.support.wire import Wire, key, told
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

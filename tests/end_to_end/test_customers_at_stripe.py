@@ -5,11 +5,11 @@ import re
 import pytest
 from billing_client import AsyncBillingClient
 from billing_client.errors import InvalidField
-from stack import STRIPE_KEY, environment
 
 from billing_service.api import validation
 from billing_service.bootstrap import open_service
 from billing_service.settings import load_settings
+from tests.support.stack import STRIPE_KEY, environment
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

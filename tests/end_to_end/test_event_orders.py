@@ -9,10 +9,10 @@ import pytest
 from billing_client.options import ClientOptions
 from prepaid.billing.v1.purchases_pb2 import PURCHASE_STATUS_COMPLETED as COMPLETED
 from prepaid.billing.v1.purchases_pb2 import PURCHASE_STATUS_FAILED as FAILED
-from stack import CREDIT, WEBHOOK_SECRET
-from webhooks_withheld import webhooks_withheld
-from wire import outcomes, signature
 
+from tests.support.stack import CREDIT, WEBHOOK_SECRET
+from tests.support.webhooks_withheld import webhooks_withheld
+from tests.support.wire import outcomes, signature
 from webhook_gateway.config import GatewayConfig
 from webhook_gateway.run import serve_gateway
 

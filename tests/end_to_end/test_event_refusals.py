@@ -5,14 +5,14 @@ import time
 
 import pytest
 from billing_client.errors import BillingError
-from event_changes import PAID, changed, kept
 from prepaid.billing.v1.purchases_pb2 import PURCHASE_STATUS_COMPLETED as COMPLETED
 from prepaid.billing.v1.purchases_pb2 import PURCHASE_STATUS_PENDING as PENDING
-from stack import CREDIT
-from webhooks_withheld import webhooks_withheld
-from wire import key, request_of, row_counts, signature, told
 
 from billing_service.domain.refusals import storage_unavailable
+from tests.end_to_end.event_changes import PAID, changed, kept
+from tests.support.stack import CREDIT
+from tests.support.webhooks_withheld import webhooks_withheld
+from tests.support.wire import key, request_of, row_counts, signature, told
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -3,15 +3,15 @@
 import time
 
 import pytest
-from event_changes import PAID, changed, kept
 from prepaid.billing.v1.admin_pb2 import STRIPE_EVENT_STATUS_IGNORED as IGNORED
 from prepaid.billing.v1.purchases_pb2 import PURCHASE_STATUS_AWAITING_FUNDS as AWAITING_FUNDS
 from prepaid.billing.v1.purchases_pb2 import PURCHASE_STATUS_PENDING as PENDING
-from stack import STRIPE_KEY
-from webhooks_withheld import webhooks_withheld
-from wire import row_counts
 
 from billing_service.domain.deployment import MARK_CHARACTERS, MARK_FIELD
+from tests.end_to_end.event_changes import PAID, changed, kept
+from tests.support.stack import STRIPE_KEY
+from tests.support.webhooks_withheld import webhooks_withheld
+from tests.support.wire import row_counts
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

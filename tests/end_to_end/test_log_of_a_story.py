@@ -10,8 +10,9 @@ import pytest
 import pytest_asyncio
 import structlog
 from billing_client import Deduction, errors
-from ledger_check import ledger_problems
-from stack import CREDIT, WEBHOOK_SECRET, running_stack
+
+from tests.support.ledger_check import ledger_problems
+from tests.support.stack import CREDIT, WEBHOOK_SECRET, running_stack
 
 
 @pytest.fixture

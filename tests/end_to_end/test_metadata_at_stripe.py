@@ -2,9 +2,9 @@
 
 import pytest
 from prepaid.billing.v1.purchases_pb2 import PURCHASE_STATUS_COMPLETED as COMPLETED
-from stack import STRIPE_KEY
 
 from billing_service.domain.deployment import MARK_FIELD
+from tests.support.stack import STRIPE_KEY
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -9,13 +9,14 @@ from pathlib import Path
 import grpc
 import pytest
 import structlog
-from field_mutations import TEXTS, Mutation, mutations
 from google.protobuf.message_factory import GetMessageClass
 from google.rpc import error_details_pb2, status_pb2
-from refused_requests import VALID
-from run_length import LONG
-from stack import CREDIT, running_stack
-from wire import METHODS, WRITES, Wire, request_of, signature
+
+from tests.end_to_end.field_mutations import TEXTS, Mutation, mutations
+from tests.end_to_end.refused_requests import VALID
+from tests.support.run_length import LONG
+from tests.support.stack import CREDIT, running_stack
+from tests.support.wire import METHODS, WRITES, Wire, request_of, signature
 
 PROTOS = Path(__file__).parents[2] / "protos" / "prepaid" / "billing" / "v1"
 STATUS_OF_REASON = {

@@ -8,11 +8,11 @@ from itertools import permutations
 import pytest
 from billing_client.errors import BillingError
 from prepaid.billing.v1.purchases_pb2 import PURCHASE_STATUS_COMPLETED as COMPLETED
-from webhooks_withheld import webhooks_withheld
-from wire import told
 
 from billing_service.domain.deployment import MARK_FIELD, MarkKind
 from billing_service.storage.rows.purchases import REFUNDS, read_purchase, refunds_of
+from tests.support.webhooks_withheld import webhooks_withheld
+from tests.support.wire import told
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -2,13 +2,14 @@
 
 import pytest
 from billing_client.errors import CreditsAlreadySpent, InvalidField
-from event_changes import changed
 from prepaid.billing.v1 import referrals_pb2
 from prepaid.billing.v1.refunds_pb2 import REFUND_POLICY_WITH_DEBT as WITH_DEBT
-from stack import CREDIT, running_stack
 from structlog.testing import capture_logs
-from webhooks_withheld import webhooks_withheld
-from wire import Wire, told
+
+from tests.end_to_end.event_changes import changed
+from tests.support.stack import CREDIT, running_stack
+from tests.support.webhooks_withheld import webhooks_withheld
+from tests.support.wire import Wire, told
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -1,7 +1,8 @@
 """Whether the checkout page takes Stripe's promotion codes is a setting; off unless it says so."""
 
 import pytest
-from stack import STRIPE_KEY, running_stack
+
+from tests.support.stack import STRIPE_KEY, running_stack
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

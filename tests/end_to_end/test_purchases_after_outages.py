@@ -5,11 +5,12 @@ import json
 
 import pytest
 import pytest_asyncio
-from lasting_stripe import hasty, lasting_stripe
-from leaping_clock import LeapingClock
 from prepaid.billing.v1.purchases_pb2 import PURCHASE_STATUS_CANCELED, PURCHASE_STATUS_EXPIRED, PURCHASE_STATUS_PENDING
 from prepaid.billing.v1.stripe_events_pb2 import ProcessStripeEventRequest, StripeEventOutcome
-from wire import row_counts, signature
+
+from tests.end_to_end.lasting_stripe import hasty, lasting_stripe
+from tests.end_to_end.leaping_clock import LeapingClock
+from tests.support.wire import row_counts, signature
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 from prepaid.billing.v1 import purchases_pb2 as wire_pb2
-from stack import CREDIT, running_stack
-from wire import Wire, key, outcomes
 
 import billing_service.catalogs
+from tests.support.stack import CREDIT, running_stack
+from tests.support.wire import Wire, key, outcomes
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

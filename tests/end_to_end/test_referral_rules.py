@@ -3,9 +3,10 @@
 import pytest
 from billing_client.errors import BillingError
 from prepaid.billing.v1 import referrals_pb2 as wire_pb2
-from stack import CREDIT, running_stack
-from webhooks_withheld import PENDING_REFUND_CARD
-from wire import Wire, key, outcomes, row_counts
+
+from tests.support.stack import CREDIT, running_stack
+from tests.support.webhooks_withheld import PENDING_REFUND_CARD
+from tests.support.wire import Wire, key, outcomes, row_counts
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -7,9 +7,10 @@ from prepaid.billing.v1.refunds_pb2 import REFUND_STATUS_FAILED as FAILED
 from prepaid.billing.v1.refunds_pb2 import REFUND_STATUS_PENDING as PENDING
 from prepaid.billing.v1.refunds_pb2 import REFUND_STATUS_SUCCEEDED as SUCCEEDED
 from prepaid.billing.v1.transactions_pb2 import TransactionKind
-from stack import CREDIT
-from webhooks_withheld import PENDING_REFUND_CARD, webhooks_withheld
-from wire import key, outcomes, told
+
+from tests.support.stack import CREDIT
+from tests.support.webhooks_withheld import PENDING_REFUND_CARD, webhooks_withheld
+from tests.support.wire import key, outcomes, told
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

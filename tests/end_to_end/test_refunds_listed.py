@@ -4,9 +4,10 @@ import pytest
 from prepaid.billing.v1.refunds_pb2 import REFUND_STATUS_FAILED as FAILED
 from prepaid.billing.v1.refunds_pb2 import REFUND_STATUS_PENDING as PENDING
 from prepaid.billing.v1.refunds_pb2 import REFUND_STATUS_SUCCEEDED as SUCCEEDED
-from stack import CREDIT
-from webhooks_withheld import PENDING_REFUND_CARD
-from wire import key, told
+
+from tests.support.stack import CREDIT
+from tests.support.webhooks_withheld import PENDING_REFUND_CARD
+from tests.support.wire import key, told
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

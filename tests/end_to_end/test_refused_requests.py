@@ -5,9 +5,10 @@ import random
 import pytest
 import pytest_asyncio
 from billing_client.errors import BillingError, InvalidField
-from refused_requests import OTHER, REFUSED, VALID, bad_fields
-from stack import CREDIT
-from wire import METHODS, WRITES, key, outcomes, row_counts, told
+
+from tests.end_to_end.refused_requests import OTHER, REFUSED, VALID, bad_fields
+from tests.support.stack import CREDIT
+from tests.support.wire import METHODS, WRITES, key, outcomes, row_counts, told
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import pytest
-from stack import CREDIT, running_stack
-from wire import METHODS, WRITES, Wire, key, outcomes, row_counts, told
 
 import billing_service.catalogs
 from billing_service.clock import system_clock_us
 from billing_service.commands.access.api_keys import create_key_directly
 from billing_service.domain.access.api_keys import Scope
+from tests.support.stack import CREDIT, running_stack
+from tests.support.wire import METHODS, WRITES, Wire, key, outcomes, row_counts, told
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -6,11 +6,11 @@ import pytest
 from billing_client import AsyncBillingClient
 from billing_client.errors import ScopeMissing
 from billing_client.options import ClientOptions
-from stack import CREDIT, PEPPER, WEBHOOK_SECRET, running_stack
 
 from billing_service.clock import system_clock_us
 from billing_service.commands.access.api_keys import create_key_directly
 from billing_service.domain.access.api_keys import Scope
+from tests.support.stack import CREDIT, PEPPER, WEBHOOK_SECRET, running_stack
 from webhook_gateway.config import GatewayConfig
 from webhook_gateway.run import serve_gateway
 

@@ -5,9 +5,10 @@ import os
 
 import pytest
 from billing_client.errors import StorageUnavailable
-from databases import connect_to
-from serving_role import serving_role
-from stack import CREDIT, running_stack
+
+from tests.support.databases import connect_to
+from tests.support.serving_role import serving_role
+from tests.support.stack import CREDIT, running_stack
 
 FOLLOWS_WITHIN_S = 10.0
 """Health follows within 5 s; the rest is a busy machine's."""

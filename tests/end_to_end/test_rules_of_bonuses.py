@@ -1,14 +1,15 @@
 """Bonuses of a referral live and die with the money that earned them: each rule with the case that would break it, on both stores."""
 
 import pytest
-from event_changes import changed
-from money import ALLOW_DEBT, UNUSED_ONLY, WITH_DEBT, deduct, grant, quote, shown, undo
 from prepaid.billing.v1.referrals_pb2 import REFERRAL_STATE_CLOSED as CLOSED
 from prepaid.billing.v1.referrals_pb2 import REFERRAL_STATE_REVERSED as REVERSED
 from prepaid.billing.v1.referrals_pb2 import REFERRAL_STATE_REWARDED as REWARDED
-from stack import CREDIT, STRIPE_KEY, running_stack
-from webhooks_withheld import PENDING_REFUND_CARD, webhooks_withheld
-from wire import Wire, key, told
+
+from tests.end_to_end.event_changes import changed
+from tests.end_to_end.money import ALLOW_DEBT, UNUSED_ONLY, WITH_DEBT, deduct, grant, quote, shown, undo
+from tests.support.stack import CREDIT, STRIPE_KEY, running_stack
+from tests.support.webhooks_withheld import PENDING_REFUND_CARD, webhooks_withheld
+from tests.support.wire import Wire, key, told
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

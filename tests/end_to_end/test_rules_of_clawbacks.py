@@ -3,17 +3,17 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from doubles import DAY_US
-from money import ALLOW_DEBT, WITH_DEBT, deduct, grant, quote, shown, undo
 from prepaid.billing.v1.transactions_pb2 import CREDIT_CATEGORY_PAID, CREDIT_CATEGORY_PROMOTIONAL
-from stack import CREDIT, running_stack
-from webhooks_withheld import PENDING_REFUND_CARD
-from wire import Wire, key, told
 
 from billing_service.clock import system_clock_us
 from billing_service.commands.clawbacks import settled_debt
 from billing_service.jobs.expiry import sweep_expired
 from billing_service.storage.rows.ledger import REWRITE_LOTS, read_accounts
+from tests.end_to_end.money import ALLOW_DEBT, WITH_DEBT, deduct, grant, quote, shown, undo
+from tests.support.doubles import DAY_US
+from tests.support.stack import CREDIT, running_stack
+from tests.support.webhooks_withheld import PENDING_REFUND_CARD
+from tests.support.wire import Wire, key, told
 
 NOBODY_SWEEPS = {"BILLING_EXPIRY_SWEEP_INTERVAL_S": "86400"}
 pytestmark = pytest.mark.asyncio(loop_scope="session")

@@ -3,13 +3,13 @@
 from contextlib import AsyncExitStack
 
 import pytest
-from money import ALLOW_DEBT, UP_TO_AVAILABLE, deduct, grant, shown
-from stack import CREDIT, running_stack
-from wire import Wire, key, outcomes, row_counts, told
 
 from billing_service.clock import system_clock_us
 from billing_service.commands.access.api_keys import create_key_directly
 from billing_service.domain.access.api_keys import Scope
+from tests.end_to_end.money import ALLOW_DEBT, UP_TO_AVAILABLE, deduct, grant, shown
+from tests.support.stack import CREDIT, running_stack
+from tests.support.wire import Wire, key, outcomes, row_counts, told
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

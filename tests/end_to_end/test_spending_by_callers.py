@@ -5,12 +5,12 @@ import random
 
 import pytest
 from billing_client.errors import BillingError
-from doubles import DAY_US, START_US
 from prepaid.billing.v1.transactions_pb2 import TransactionKind
-from stack import CREDIT, running_stack
-from wire import Wire, key, outcomes, told
 
 from billing_service.clock import system_clock_us
+from tests.support.doubles import DAY_US, START_US
+from tests.support.stack import CREDIT, running_stack
+from tests.support.wire import Wire, key, outcomes, told
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

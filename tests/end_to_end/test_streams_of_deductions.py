@@ -7,11 +7,11 @@ from types import SimpleNamespace
 import grpc
 import pytest
 from prepaid.billing.v1.transactions_pb2 import BatchDeductCreditsRequest, StreamDeductionsRequest, StreamDeductionsResponse
-from stack import CREDIT
-from test_batches_of_deductions import batch, deduction, left, reason_of, rich
-from wire import METHODS, key, outcomes, request_of, row_counts
 
 from billing_service.api.admission import weight_of
+from tests.end_to_end.test_batches_of_deductions import batch, deduction, left, reason_of, rich
+from tests.support.stack import CREDIT
+from tests.support.wire import METHODS, key, outcomes, request_of, row_counts
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -5,9 +5,10 @@ import asyncio
 import pytest
 import pytest_asyncio
 from billing_client.errors import BillingError
-from lasting_stripe import hasty
-from stack import CREDIT, running_stack
-from wire import Wire, row_counts, told
+
+from tests.end_to_end.lasting_stripe import hasty
+from tests.support.stack import CREDIT, running_stack
+from tests.support.wire import Wire, row_counts, told
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -12,8 +12,9 @@ import pytest
 from billing_client.errors import BillingError
 from google.protobuf.json_format import MessageToDict
 from prepaid.billing.v1.purchases_pb2 import PURCHASE_STATUS_COMPLETED as COMPLETED
-from stack import CREDIT, running_stack
-from wire import Wire
+
+from tests.support.stack import CREDIT, running_stack
+from tests.support.wire import Wire
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

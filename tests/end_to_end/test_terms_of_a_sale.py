@@ -2,13 +2,14 @@
 
 import pytest
 import pytest_asyncio
-from event_changes import changed
-from lasting_stripe import hasty, lasting_stripe
 from prepaid.billing.v1.purchases_pb2 import PURCHASE_STATUS_COMPLETED as COMPLETED
 from prepaid.billing.v1.referrals_pb2 import REFERRAL_STATE_CLOSED, REFERRAL_STATE_QUALIFIED, REFERRAL_STATE_REWARDED
-from stack import CREDIT, running_stack
-from webhooks_withheld import webhooks_withheld
-from wire import Wire
+
+from tests.end_to_end.event_changes import changed
+from tests.end_to_end.lasting_stripe import hasty, lasting_stripe
+from tests.support.stack import CREDIT, running_stack
+from tests.support.webhooks_withheld import webhooks_withheld
+from tests.support.wire import Wire
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

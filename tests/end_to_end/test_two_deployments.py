@@ -5,17 +5,17 @@ import time
 from contextlib import AsyncExitStack
 
 import pytest
-from databases import Database
 from prepaid.billing.v1.admin_pb2 import STRIPE_EVENT_STATUS_IGNORED as IGNORED
 from prepaid.billing.v1.admin_pb2 import STRIPE_EVENT_STATUS_PROCESSED as PROCESSED
 from prepaid.billing.v1.admin_pb2 import STRIPE_EVENT_STATUS_QUARANTINED as QUARANTINED
-from stack import CREDIT, STRIPE_KEY
-from two_deployments import deployed, rows_of, stripe_account
-from wire import Wire
 
 from billing_service.clock import TimeOrderedIds, system_clock_us
 from billing_service.commands.access.deployment import renew_deployment
 from billing_service.stripe_events.facts import HANDLED_TYPES
+from tests.end_to_end.two_deployments import deployed, rows_of, stripe_account
+from tests.support.databases import Database
+from tests.support.stack import CREDIT, STRIPE_KEY
+from tests.support.wire import Wire
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 PENDING_REFUND_CARD = "4000000000007726"

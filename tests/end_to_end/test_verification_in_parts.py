@@ -3,10 +3,10 @@
 import asyncio
 
 import pytest
-from stack import CREDIT, running_stack
-from wire import Wire
 
 from billing_service.integrity import verify
+from tests.support.stack import CREDIT, running_stack
+from tests.support.wire import Wire
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -4,12 +4,11 @@ import sqlite3
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 
-from databases import connect_to
-from stack import Stack, joined_stack
-from wire import TABLES
-
 from billing_service.sandbox.config import SandboxConfig
 from billing_service.sandbox.run import serve_sandbox
+from tests.support.databases import connect_to
+from tests.support.stack import Stack, joined_stack
+from tests.support.wire import TABLES
 
 DELIVERY = {"delivery_first_retry_s": 0.05, "delivery_attempts_max": 4}
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 import structlog
-from databases import Database, PostgresUnavailableError
 
 from billing_service.storage import store
 from billing_service.storage.sqlite import store as sqlite_store
+from tests.support.databases import Database, PostgresUnavailableError
 
 STORE_PROPERTY = "store"
 TALLY_PROPERTY = "fault_runs"

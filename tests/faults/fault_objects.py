@@ -1,8 +1,7 @@
 """Objects of Stripe's inside events, as far as the product reads them."""
 
-from doubles import DEPLOYMENT
-
 from billing_service.domain.deployment import MARK_FIELD, MarkKind
+from tests.support.doubles import DEPLOYMENT
 
 
 def metadata(checkout):

@@ -4,8 +4,6 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
-from doubles import SECOND_US
-from fault_service import Told, outcome_told
 from prepaid.billing.v1 import accounts_pb2, admin_pb2, api_keys_pb2, referrals_pb2
 from prepaid.billing.v1.scopes_pb2 import SCOPE_DEDUCT
 from prepaid.billing.v1.transactions_pb2 import (
@@ -17,6 +15,8 @@ from prepaid.billing.v1.transactions_pb2 import (
 )
 
 from billing_service.jobs.expiry import sweep_expired
+from tests.support.doubles import SECOND_US
+from tests.support.fault_service import Told, outcome_told
 
 OPERATIONS = {}
 

@@ -4,10 +4,9 @@ import sqlite3
 from collections import defaultdict
 from contextlib import closing
 
-from databases import connect_to, run_apart
-from fault_service import TAG, renamed
-
 from billing_service.storage.schema import metadata
+from tests.support.databases import connect_to, run_apart
+from tests.support.fault_service import TAG, renamed
 
 BYSTANDER = "bystander"
 FROM_CHANCE = {"hash", "last_hash", "fingerprint", "secret_hash", "referral_code", "key_id"}

@@ -5,20 +5,19 @@ import itertools
 from collections import Counter
 from dataclasses import dataclass, field
 
-import fault_modes
-import faulty_postgres
-import faulty_sqlite
-from doubles import START_US
-from fault_modes import CANCELLED, CLEAN, UNPLANNED
-from fault_operations import calling, deduction, granted
-from fault_picture import BYSTANDER, pictures, shown
-from fault_points import SETTLED_S, FaultPoints
-from fault_service import FaultService, Lasting, Told
-from ledger_check import ledger_problems
 from prepaid.billing.v1.accounts_pb2 import GetBalanceRequest
 
 from billing_service.domain.refusals import Failure, Refusal
 from billing_service.integrity.verify import verify_ledger
+from tests.faults import faulty_postgres, faulty_sqlite
+from tests.faults.fault_operations import calling, deduction, granted
+from tests.faults.fault_picture import BYSTANDER, pictures, shown
+from tests.support import fault_modes
+from tests.support.doubles import START_US
+from tests.support.fault_modes import CANCELLED, CLEAN, UNPLANNED
+from tests.support.fault_points import SETTLED_S, FaultPoints
+from tests.support.fault_service import FaultService, Lasting, Told
+from tests.support.ledger_check import ledger_problems
 
 SEAMS = {"sqlite": faulty_sqlite, "postgresql": faulty_postgres}
 CALLS_MAX = 5

@@ -1,11 +1,11 @@
 """Operations about money: purchases, refunds, and what Stripe tells of them."""
 
-from fault_objects import charge, customer, payment_intent, refund, session
-from fault_operations import OPERATIONS, account_of, apply_referral, calling, deduction, granted, key_of, operation
-from fault_service import Told, told
 from prepaid.billing.v1 import admin_pb2, purchases_pb2, refunds_pb2, stripe_events_pb2, transactions_pb2
 
 from billing_service.storage.rows.profiles import read_profile
+from tests.faults.fault_objects import charge, customer, payment_intent, refund, session
+from tests.faults.fault_operations import OPERATIONS, account_of, apply_referral, calling, deduction, granted, key_of, operation
+from tests.support.fault_service import Told, told
 
 
 def purchase_request(tag, key="purchase"):

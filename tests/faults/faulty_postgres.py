@@ -5,8 +5,9 @@ import contextlib
 from functools import partial
 
 import asyncpg
-from fault_modes import CANCEL, DISCONNECT, TERMINATE, TWICE
-from fault_points import BEFORE, DATABASE
+
+from tests.support.fault_modes import CANCEL, DISCONNECT, TERMINATE, TWICE
+from tests.support.fault_points import BEFORE, DATABASE
 
 
 class FaultyConnection:

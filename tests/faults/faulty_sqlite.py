@@ -2,8 +2,8 @@
 
 import sqlite3
 
-from fault_modes import CANCEL, DISCONNECT, TWICE
-from fault_points import BEFORE, DATABASE
+from tests.support.fault_modes import CANCEL, DISCONNECT, TWICE
+from tests.support.fault_points import BEFORE, DATABASE
 
 
 def error_of(name):

@@ -8,9 +8,10 @@ import os
 from zlib import crc32
 
 import pytest
-from fault_points import PROVIDER
-from fault_runs import FaultRuns, Tally
-from fault_sales import ALL_OPERATIONS
+
+from tests.faults.fault_runs import FaultRuns, Tally
+from tests.faults.fault_sales import ALL_OPERATIONS
+from tests.support.fault_points import PROVIDER
 
 LONG = os.environ.get("BILLING_LONG_TESTS") == "1"
 SLICES = 1 if LONG else 8

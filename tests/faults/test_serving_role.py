@@ -3,10 +3,11 @@
 import os
 
 import pytest
-from databases import Database
-from fault_runs import FaultRuns, Tally
-from fault_sales import ALL_OPERATIONS
-from serving_role import serving_role
+
+from tests.faults.fault_runs import FaultRuns, Tally
+from tests.faults.fault_sales import ALL_OPERATIONS
+from tests.support.databases import Database
+from tests.support.serving_role import serving_role
 
 pytestmark = pytest.mark.usefixtures("immediate_reruns")
 

@@ -3,15 +3,15 @@
 import asyncio
 
 import pytest
-from fault_points import FaultPoints
-from fault_sales import ALL_OPERATIONS
-from fault_service import FaultService, Lasting, Told
-from ledger_check import ledger_problems
 from sqlalchemy import Delete, Update, false
 
 from billing_service.domain.refusals import Refusal
 from billing_service.integrity.verify import verify_ledger
 from billing_service.storage.statements import ConditionalWrite, Statement, Together, UnlockedRead
+from tests.faults.fault_sales import ALL_OPERATIONS
+from tests.support.fault_points import FaultPoints
+from tests.support.fault_service import FaultService, Lasting, Told
+from tests.support.ledger_check import ledger_problems
 
 pytestmark = pytest.mark.usefixtures("immediate_reruns")
 CALLS_MAX = 5

@@ -1,15 +1,8 @@
-import sys
-from pathlib import Path
-
 import aiohttp
 import pytest
 
-HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE), str(HERE.with_name("clients")), str(HERE.with_name("crash"))]
-
-from gateway_bench import FakeEventService, gateway_config  # noqa: E402 - found by the path above
-
-from webhook_gateway.run import serve_gateway  # noqa: E402 - same
+from tests.gateway.gateway_bench import FakeEventService, gateway_config
+from webhook_gateway.run import serve_gateway
 
 
 @pytest.fixture

@@ -92,3 +92,18 @@ async def send_raw(url: str, data: bytes) -> bytes:
 def raw_delivery(body: bytes, *extra_headers: str, path: str = PATH) -> bytes:
     lines = [f"POST {path} HTTP/1.1", "Host: gateway", f"Stripe-Signature: {signature(body)}", "Connection: close", *extra_headers]
     return "\r\n".join(lines).encode() + b"\r\n\r\n"
+
+
+GOOD = event()
+UNSIGNED = {
+    "tampered body": (event(id="evt_2"), signed(GOOD)),
+    "reserialised body": (GOOD.replace(b" ", b""), signed(GOOD)),
+    "other secret": (GOOD, signed(GOOD, OTHER_SECRET)),
+    "stale": (GOOD, signed(GOOD, timestamp=NOW_S - 301)),
+    "future": (GOOD, signed(GOOD, timestamp=NOW_S + 301)),
+    "unsigned": (GOOD, {}),
+    "empty signature": (GOOD, {"Stripe-Signature": ""}),
+    "only v0": (GOOD, {"Stripe-Signature": signature(GOOD).replace("v1=", "v0=")}),
+    "non-ASCII signature": (GOOD, {"Stripe-Signature": signature(GOOD) + ",v2=é"}),
+    "empty body": (b"", signed(GOOD)),
+}

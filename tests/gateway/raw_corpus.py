@@ -3,7 +3,7 @@
 Whatever the first request smuggles behind itself stays unread: one answer, and the connection ends.
 """
 
-from gateway_bench import PATH, event, raw_delivery, signature
+from tests.gateway.gateway_bench import PATH, event, raw_delivery, signature
 
 GOOD = event()
 HEAD = f"POST {PATH} HTTP/1.1\r\nHost: g\r\nStripe-Signature: {signature(GOOD)}\r\n".encode()

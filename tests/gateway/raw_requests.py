@@ -3,7 +3,7 @@
 import random
 from dataclasses import dataclass
 
-from gateway_bench import PATH, event, signature
+from tests.gateway.gateway_bench import PATH, event, signature
 
 GOOD = event()
 ENDS = ("eof", "abort", "stay", "stay", "stay")

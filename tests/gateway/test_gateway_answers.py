@@ -5,10 +5,10 @@ from contextlib import closing
 
 import pytest
 import structlog
-from gateway_bench import PATH, event, gateway_config, raw_delivery, send_raw, signed
 from prometheus_client import CollectorRegistry
 
 from billing_service.api.metrics import MetricsServer
+from tests.gateway.gateway_bench import PATH, event, gateway_config, raw_delivery, send_raw, signed
 from webhook_gateway.config import HEALTH_PATH
 from webhook_gateway.metrics import serving_metrics
 from webhook_gateway.run import serve_gateway

@@ -4,9 +4,9 @@ import asyncio
 import time
 
 import pytest
-from gateway_bench import PATH, connect, event, gateway_config, raw_delivery, send_raw, signature, status_of
-from gateway_witness import witnessing
 
+from tests.gateway.gateway_bench import PATH, connect, event, gateway_config, raw_delivery, send_raw, signature, status_of
+from tests.gateway.gateway_witness import witnessing
 from webhook_gateway.connections import ConnectionGuard
 from webhook_gateway.run import serve_gateway
 

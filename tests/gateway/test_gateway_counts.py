@@ -4,9 +4,9 @@ import re
 
 import grpc
 import pytest
-from gateway_bench import OTHER_SECRET, PATH, event, signed
 from prometheus_client import REGISTRY, generate_latest
 
+from tests.gateway.gateway_bench import OTHER_SECRET, PATH, event, signed
 from webhook_gateway.answers import HTTP_STATUS
 
 

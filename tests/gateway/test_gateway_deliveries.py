@@ -8,29 +8,30 @@ from datetime import UTC, datetime
 
 import grpc
 import pytest
-from gateway_bench import NOW_S, OTHER_SECRET, PATH, SECRET, event, gateway_config, raw_delivery, send_raw, signature, signed, status_of
 from prepaid.billing.v1.stripe_events_pb2 import StripeEventOutcome
-from process_cost import UNREADABLE, Cost
 
+from tests.gateway.gateway_bench import (
+    GOOD,
+    NOW_S,
+    OTHER_SECRET,
+    PATH,
+    SECRET,
+    UNSIGNED,
+    event,
+    gateway_config,
+    raw_delivery,
+    send_raw,
+    signature,
+    signed,
+    status_of,
+)
+from tests.support.process_cost import UNREADABLE, Cost
 from webhook_gateway.answers import HTTP_STATUS
 from webhook_gateway.config import PATHS_DEFAULT
 from webhook_gateway.run import serve_gateway
 
-GOOD = event()
 BOTH, NEITHER = "both", "whsec_" + "neither-of-the-gateway-tests"
 """Names of signatures beside those of one secret."""
-UNSIGNED = {
-    "tampered body": (event(id="evt_2"), signed(GOOD)),
-    "reserialised body": (GOOD.replace(b" ", b""), signed(GOOD)),
-    "other secret": (GOOD, signed(GOOD, OTHER_SECRET)),
-    "stale": (GOOD, signed(GOOD, timestamp=NOW_S - 301)),
-    "future": (GOOD, signed(GOOD, timestamp=NOW_S + 301)),
-    "unsigned": (GOOD, {}),
-    "empty signature": (GOOD, {"Stripe-Signature": ""}),
-    "only v0": (GOOD, {"Stripe-Signature": signature(GOOD).replace("v1=", "v0=")}),
-    "non-ASCII signature": (GOOD, {"Stripe-Signature": signature(GOOD) + ",v2=é"}),
-    "empty body": (b"", signed(GOOD)),
-}
 MALFORMED = {
     "not JSON": b"not json",
     "empty": b"",

@@ -8,10 +8,10 @@ from urllib.request import urlopen
 import grpc
 import structlog
 from billing_client import ClientOptions
-from fake_service import Answer, Hang, running_fake_service
-from gateway_bench import PATH, event, gateway_config, raw_delivery, send_raw, signature, status_of
 from prepaid.billing.v1.stripe_events_pb2 import STRIPE_EVENT_OUTCOME_DUPLICATE, ProcessStripeEventResponse
 
+from tests.gateway.gateway_bench import PATH, event, gateway_config, raw_delivery, send_raw, signature, status_of
+from tests.support.fake_service import Answer, Hang, running_fake_service
 from webhook_gateway.metrics import serving_metrics
 from webhook_gateway.run import serve_gateway
 

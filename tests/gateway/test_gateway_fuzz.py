@@ -4,12 +4,12 @@ import asyncio
 import json
 
 import pytest
-from gateway_bench import PATH, gateway_config, send_raw, status_of
-from gateway_witness import witnessing
-from run_length import LONG
-from signature_mutations import mutations, reference
-from signature_seeds import ACCEPTED, BODIES, BODY, OTHER, REFUSED, SECRET, header
 
+from tests.gateway.gateway_bench import PATH, gateway_config, send_raw, status_of
+from tests.gateway.gateway_witness import witnessing
+from tests.support.run_length import LONG
+from tests.support.signature_mutations import mutations, reference
+from tests.support.signature_seeds import ACCEPTED, BODIES, BODY, OTHER, REFUSED, SECRET, header
 from webhook_gateway.run import serve_gateway
 
 TRIES = 10_000 if LONG else 1_500

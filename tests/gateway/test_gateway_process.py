@@ -11,12 +11,12 @@ from urllib.parse import urlsplit
 
 import orjson
 import pytest
-from gateway_bench import event, raw_delivery, signature, status_of
-from process_cost import UNREADABLE, Cost
-from run_length import LONG
-from test_gateway_connections import HOSTILE, held_open_s
 
 from billing_service.testing import running_billing_service_async
+from tests.gateway.gateway_bench import event, raw_delivery, signature, status_of
+from tests.gateway.test_gateway_connections import HOSTILE, held_open_s
+from tests.support.process_cost import UNREADABLE, Cost
+from tests.support.run_length import LONG
 
 ROOT = Path(__file__).parents[2]
 SOCKETS = 500

@@ -7,13 +7,13 @@ import time
 import grpc
 import pytest
 from billing_client.errors import BillingError
-from gateway_bench import SECRET, FakeEventService, connect, gateway_config, raw_delivery, status_of
-from gateway_witness import witnessing
-from raw_corpus import CORPUS
-from raw_requests import GOOD, RawConnection, raw_connections
-from run_length import LONG
-from signature_mutations import reference
 
+from tests.gateway.gateway_bench import SECRET, FakeEventService, connect, gateway_config, raw_delivery, status_of
+from tests.gateway.gateway_witness import witnessing
+from tests.gateway.raw_corpus import CORPUS
+from tests.gateway.raw_requests import GOOD, RawConnection, raw_connections
+from tests.support.run_length import LONG
+from tests.support.signature_mutations import reference
 from webhook_gateway.run import LINGERING_S, serve_gateway
 
 CONNECTIONS = 5_000 if LONG else 1_500

@@ -6,9 +6,9 @@ import time
 
 import pytest
 import structlog
-from gateway_bench import PATH, event, signature, signed
-from stack import WEBHOOK_SECRET, running_stack
 
+from tests.gateway.gateway_bench import PATH, event, signature, signed
+from tests.support.stack import WEBHOOK_SECRET, running_stack
 from webhook_gateway.config import HEALTH_PATH
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"

@@ -7,13 +7,13 @@ import aiohttp
 import grpc
 import pytest
 from billing_client.errors import OutcomeUnknown, PurchaseNotFound
-from gateway_bench import SECRET, gateway_config
 from prepaid.billing.v1 import purchases_pb2 as sold
 from prepaid.billing.v1.stripe_events_pb2 import GetCheckoutStatusResponse
 from structlog.testing import capture_logs
 
 from billing_service.domain.catalogue import currencies
 from billing_service.settings import Settings
+from tests.gateway.gateway_bench import SECRET, gateway_config
 from webhook_gateway import amounts
 from webhook_gateway.config import CANCEL_PATH, RETURN_PATH
 from webhook_gateway.run import serve_gateway

@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from gateway_bench import OTHER_SECRET, PATH, SECRET, gateway_config
 from pydantic import ValidationError
 
 from billing_service.settings.model import known_names
+from tests.gateway.gateway_bench import OTHER_SECRET, PATH, SECRET, gateway_config
 from webhook_gateway.config import PATHS_DEFAULT
 from webhook_gateway.settings import GatewaySettings, describe, hints
 

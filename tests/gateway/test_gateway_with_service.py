@@ -6,9 +6,9 @@ import time
 import pytest
 from billing_client import ClientOptions, StripeEventStatus, errors
 from billing_client.stripe_signature import SignatureInvalid, verify
-from gateway_bench import event, gateway_config, raw_delivery, send_raw, signature, status_of
 
 from billing_service.testing import running_billing_service_async
+from tests.gateway.gateway_bench import event, gateway_config, raw_delivery, send_raw, signature, status_of
 from webhook_gateway.run import serve_gateway
 
 

@@ -4,9 +4,8 @@ import asyncio
 import random
 from contextlib import asynccontextmanager, suppress
 
-from databases import connect_to
-
 from billing_service.domain.refusals import storage_unavailable
+from tests.support.databases import connect_to
 
 FAILING = 0.06
 """Of transactions; half of them are committed nevertheless."""

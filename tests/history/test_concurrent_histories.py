@@ -9,9 +9,6 @@ from contextlib import AsyncExitStack, asynccontextmanager, closing
 
 import grpc
 import pytest
-from databases import connect_to
-from ledger_check import HOUSE
-from stack import environment
 
 from billing_service.bootstrap import open_service
 from billing_service.settings import load_settings
@@ -19,6 +16,9 @@ from tests.history.checker import check
 from tests.history.failing_store import Faults, connections_killed
 from tests.history.observations import BankRead, shortest
 from tests.history.recording_clients import NO_RETRIES, Client, History
+from tests.support.databases import connect_to
+from tests.support.ledger_check import HOUSE
+from tests.support.stack import environment
 
 LONG = os.environ.get("BILLING_LONG_TESTS") == "1"
 CLIENTS = 32

@@ -4,13 +4,13 @@ import sqlite3
 from contextlib import closing
 
 import pytest
-from ledger_setup import deduction, open_account
 
 from billing_service.integrity import backup, progress, verify
 from billing_service.integrity.backup import back_up
 from billing_service.integrity.restore import restore_backup, verify_backup
 from billing_service.integrity.verify import verify_ledger
 from billing_service.ledger.writer import LedgerWriter
+from tests.support.ledger_setup import deduction, open_account
 
 
 class Heard:

@@ -1,8 +1,6 @@
 """Verification finds every way to change the books behind the service's back, on both stores."""
 
 import pytest
-from ledger_setup import deduction, open_account
-from tampering import tamper
 
 from billing_service.integrity import unreached, verify
 from billing_service.integrity.differences import Report
@@ -10,6 +8,8 @@ from billing_service.integrity.heads import HeadsInvalidError, export_heads, rea
 from billing_service.integrity.verify import verify_ledger
 from billing_service.integrity.verify_parts import START, verify_part
 from billing_service.ledger.writer import LedgerWriter
+from tests.support.ledger_setup import deduction, open_account
+from tests.support.tampering import tamper
 
 pytestmark = pytest.mark.unchecked_ledger
 

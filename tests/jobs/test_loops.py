@@ -2,11 +2,11 @@
 
 import asyncio
 
-from patience import PATIENCE_S
 from structlog.testing import capture_logs
 
 from billing_service.domain.refusals import storage_unavailable
 from billing_service.jobs.loops import Loop
+from tests.support.patience import PATIENCE_S
 
 NEVER_S = 3600.0
 

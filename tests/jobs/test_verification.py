@@ -3,12 +3,8 @@
 import asyncio
 
 import pytest
-from doubles import DEPLOYMENT, CountingIds
-from ledger_setup import deduction, give
-from patience import PATIENCE_S
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
-from tampering import tamper
 
 from billing_service.commands.accounts.operate import SetLimits, set_limits
 from billing_service.commands.environment import Environment
@@ -25,6 +21,10 @@ from billing_service.ledger.writer import LedgerWriter
 from billing_service.storage.rows.access import list_audit
 from billing_service.storage.rows.ledger import read_accounts
 from billing_service.storage.rows.profiles import ensure_account
+from tests.support.doubles import DEPLOYMENT, CountingIds
+from tests.support.ledger_setup import deduction, give
+from tests.support.patience import PATIENCE_S
+from tests.support.tampering import tamper
 
 RAISED = "UPDATE accounts SET balance = balance + 5 WHERE account_id = 'acme'"
 LOWERED = "UPDATE accounts SET balance = balance - 5 WHERE account_id = 'acme'"

@@ -3,9 +3,9 @@
 from contextlib import AsyncExitStack
 
 import pytest
-from doubles import FakeMonotonic
 
 from billing_service.ledger.writer import LedgerWriter
+from tests.support.doubles import FakeMonotonic
 
 
 @pytest.fixture

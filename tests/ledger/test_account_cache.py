@@ -3,9 +3,6 @@
 import asyncio
 
 import pytest
-from doubles import SECOND_US
-from ledger_setup import deduction, give, lock_of_another_program, open_account
-from patience import PATIENCE_S
 
 from billing_service.clock import TimeOrderedIds
 from billing_service.domain.ledger.account import Account
@@ -17,6 +14,9 @@ from billing_service.ledger.keys import Answer
 from billing_service.ledger.writer import LedgerWriter
 from billing_service.storage.rows import batches as batch_rows
 from billing_service.storage.rows.ledger import SET_LIMITS, read_accounts
+from tests.support.doubles import SECOND_US
+from tests.support.ledger_setup import deduction, give, lock_of_another_program, open_account
+from tests.support.patience import PATIENCE_S
 
 NAMES = ["acme", "blue", "cyan"]
 

@@ -3,13 +3,13 @@
 import asyncio
 
 import pytest
-from doubles import SECOND_US
-from ledger_setup import deduction, give, open_account
 
 from billing_service.domain.ledger.lots import Category
 from billing_service.domain.refusals import Failure, Reason, Refusal, storage_unavailable
 from billing_service.ledger.reader import BalanceReader
 from billing_service.storage.store import BEGIN_AND_COMMIT
+from tests.support.doubles import SECOND_US
+from tests.support.ledger_setup import deduction, give, open_account
 
 
 @pytest.fixture

@@ -4,13 +4,13 @@ import asyncio
 from contextlib import asynccontextmanager
 
 import pytest
-from databases import connect_to
-from ledger_setup import deduction, open_account
-from patience import PATIENCE_S
 
 from billing_service.domain.refusals import Reason, Refusal
 from billing_service.ledger import writer as writer_module
 from billing_service.ledger.keys import Answer
+from tests.support.databases import connect_to
+from tests.support.ledger_setup import deduction, open_account
+from tests.support.patience import PATIENCE_S
 
 NEW_VERSION = "UPDATE accounts SET version = version + 1"
 SPEND_ALL = ("UPDATE lots SET remaining = 0, is_open = 0", f"{NEW_VERSION}, balance = 0")

@@ -3,10 +3,10 @@
 import asyncio
 
 import pytest
-from patience import PATIENCE_S
 
 from billing_service.domain.refusals import Failure, Reason
 from billing_service.ledger.gathering import Gatherer
+from tests.support.patience import PATIENCE_S
 
 
 class Recorder:

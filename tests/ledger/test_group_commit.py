@@ -3,7 +3,6 @@
 import asyncio
 
 import pytest
-from ledger_setup import deduction, give, open_account
 
 from billing_service.domain.ledger.entries import TransactionKind
 from billing_service.domain.refusals import Failure, Reason, Refusal
@@ -13,6 +12,7 @@ from billing_service.ledger.keys import Answer
 from billing_service.storage.rows.history import read_history
 from billing_service.storage.rows.keys import find_keys
 from billing_service.storage.rows.ledger import read_accounts
+from tests.support.ledger_setup import deduction, give, open_account
 
 
 async def refused(answer):

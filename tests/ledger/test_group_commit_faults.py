@@ -4,14 +4,14 @@ import asyncio
 import random
 
 import pytest
-from databases import connect_to
-from ledger_setup import deduction, open_account
-from patience import PATIENCE_S
-from wrapped_stores import FailingStore, GatedStore, PausedStore, WrappedStore
 
 from billing_service.domain.refusals import Failure, Reason, Refusal, conflict, storage_unavailable
 from billing_service.ledger.keys import Answer
 from billing_service.storage.rows.ledger import read_accounts
+from tests.ledger.wrapped_stores import FailingStore, GatedStore, PausedStore, WrappedStore
+from tests.support.databases import connect_to
+from tests.support.ledger_setup import deduction, open_account
+from tests.support.patience import PATIENCE_S
 
 
 async def balance(store):

@@ -3,11 +3,11 @@
 import asyncio
 
 import pytest
-from ledger_setup import deduction, give, open_account
 
 from billing_service.domain.refusals import Failure, Reason, Refusal, storage_unavailable
 from billing_service.ledger import writer as writer_module
 from billing_service.storage.rows.ledger import read_accounts
+from tests.support.ledger_setup import deduction, give, open_account
 
 NAMES = ["acme", "blue"]
 

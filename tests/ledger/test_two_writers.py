@@ -4,13 +4,13 @@ import asyncio
 from contextlib import AsyncExitStack
 
 import pytest
-from ledger_setup import deduction, open_account
 
 from billing_service.clock import TimeOrderedIds
 from billing_service.domain.refusals import Reason, Refusal
 from billing_service.ledger.keys import Answer
 from billing_service.ledger.writer import LedgerWriter
 from billing_service.storage.rows.ledger import read_accounts
+from tests.support.ledger_setup import deduction, open_account
 
 NAMES = [f"acme {number}" for number in range(5)]
 

@@ -19,8 +19,9 @@ from random import Random
 
 from google.rpc import error_details_pb2, status_pb2
 
-from tests.bench import calls, http2
+from tests.bench import calls
 from tests.bench.load import percentile
+from tests.support import http2
 
 GRPC_OK = "0"
 DETAILS = "grpc-status-details-bin"

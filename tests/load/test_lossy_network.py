@@ -10,12 +10,12 @@ import pytest
 from billing_client import AsyncBillingClient, new_idempotency_key
 from billing_client.errors import Failure
 from billing_client.retries import ATTEMPTS_MAX
-from client_journal import CREDIT, grant, stored, verify
-from lossy_proxy import running_proxy
-from service_process import service_settings
 
 from billing_service.bootstrap import open_service
 from billing_service.settings import load_settings
+from tests.load.lossy_proxy import running_proxy
+from tests.support.client_journal import CREDIT, grant, stored, verify
+from tests.support.service_process import service_settings
 
 LONG = os.environ.get("BILLING_LONG_TESTS") == "1"
 DEDUCTIONS = 10_000 if LONG else 500

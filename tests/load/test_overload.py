@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 import grpc
 import pytest
-from client_journal import stored
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from tests.bench import calls, servers
+from tests.support.client_journal import stored
 
 LONG = os.environ.get("BILLING_LONG_TESTS") == "1"
 ACCOUNTS = 200

@@ -18,12 +18,12 @@ import pytest
 import trustme
 from billing_client import AsyncBillingClient
 from billing_client.options import ClientOptions
-from certificates import Certificates, expired, presenting
-from client_journal import CREDIT, grant, stored
 from prepaid.billing.v1 import accounts_pb2, billing_pb2_grpc
-from service_process import channel_to, running_forker, running_process, service_settings
-from stack import WEBHOOK_SECRET
 
+from tests.load.certificates import Certificates, expired, presenting
+from tests.support.client_journal import CREDIT, grant, stored
+from tests.support.service_process import channel_to, running_forker, running_process, service_settings
+from tests.support.stack import WEBHOOK_SECRET
 from webhook_gateway.config import GatewayConfig
 from webhook_gateway.run import serve_gateway
 

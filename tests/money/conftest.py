@@ -1,15 +1,10 @@
-import sys
-from pathlib import Path
-
 import pytest
-
-sys.path.append(str(Path(__file__).parents[1] / "integrity"))
 
 
 @pytest.fixture
 async def world(store):
     """Three accounts, one of which referred the others."""
-    from world import World
+    from tests.money.world import World
 
     made = World(store)
     await made.begin()

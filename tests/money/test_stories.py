@@ -1,9 +1,9 @@
 """There and back: a refund that Stripe refuses, or that fails later, leaves everybody what they had, whatever paid for what meanwhile."""
 
 import pytest
-from world import ACCOUNTS, BONUS, POLICY, REFEREES, REFERRER
 
 from billing_service.domain.spending.deductions import DeductionMode
+from tests.money.world import ACCOUNTS, BONUS, POLICY, REFEREES, REFERRER
 
 BUYER = REFEREES[0]
 SPENT = [0, 1, 3, 8, 13, BONUS + 11, 30]

@@ -13,16 +13,16 @@ from pathlib import Path
 
 import pytest
 import structlog
-from books import read_books
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from ledger_check import ledger_problems
-from world import ACCOUNTS, POLICY, REFEREES, REFERRER, World
 
 from billing_service.domain.spending.deductions import DeductionMode
 from billing_service.integrity.verify import verify_ledger
 from billing_service.storage.sqlite.connections import open_sqlite
+from tests.money.books import read_books
+from tests.money.world import ACCOUNTS, POLICY, REFEREES, REFERRER, World
+from tests.support.ledger_check import ledger_problems
 
 LONG = os.environ.get("BILLING_LONG_TESTS") == "1"
 pytestmark = pytest.mark.timeout(3_600 if LONG else 120)

@@ -1,11 +1,11 @@
 """What a ledger keeps of ended lots and of clawbacks, and what the proof says when it was tampered with."""
 
 import pytest
-from tampering import tamper
-from world import BONUS, REFEREES
 
 from billing_service.domain.spending.deductions import DeductionMode
 from billing_service.integrity.verify import verify_ledger
+from tests.money.world import BONUS, REFEREES
+from tests.support.tampering import tamper
 
 BUYER = REFEREES[0]
 

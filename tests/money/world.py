@@ -2,8 +2,6 @@
 
 from itertools import count
 
-from doubles import DEPLOYMENT, FakeClock
-
 from billing_service.commands.accounts.operate import GrantCredits, SetLimits, grant_credits, set_limits
 from billing_service.commands.clawbacks.purchases import follow_money, purchase_accounts
 from billing_service.commands.environment import Environment
@@ -28,6 +26,7 @@ from billing_service.ledger.writer import LedgerWriter
 from billing_service.payments.port import ProviderRefund, ProviderRefused
 from billing_service.storage.rows.ledger import REWRITE_LOTS, fetch_lots
 from billing_service.storage.rows.purchases import PURCHASES, claim_reference, read_purchase, refunds_of
+from tests.support.doubles import DEPLOYMENT, FakeClock
 
 BONUS, MINIMUM_MINOR = 10, 10
 POLICY = ReferralPolicy(bonus_microcredits=BONUS, minimum_purchase_minor=MINIMUM_MINOR, vesting_delay_us=5)

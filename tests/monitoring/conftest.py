@@ -1,20 +1,14 @@
 import logging
 import socket
-import sys
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 import structlog
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "end_to_end"))
-sys.path.insert(0, str(Path(__file__).parents[1] / "integrity"))
-
-from alert_rules import scrape
-from stack import Stack, running_stack
-from wire import Wire
-
+from tests.monitoring.alert_rules import scrape
+from tests.support.stack import Stack, running_stack
+from tests.support.wire import Wire
 from webhook_gateway.metrics import serving_metrics
 
 

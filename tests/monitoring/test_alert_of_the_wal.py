@@ -4,11 +4,11 @@ import sqlite3
 from contextlib import closing
 
 import pytest
-from alert_rules import check
-from stack import CREDIT
 
 from billing_service.storage.rows.access import AUDIT, AuditRow
 from billing_service.storage.sqlite.connections import WAL_BYTES_KEPT
+from tests.monitoring.alert_rules import check
+from tests.support.stack import CREDIT
 
 THRESHOLD_BYTES = 64 * 1024 * 1024
 ROUND_CHARACTERS = 4 * 1024 * 1024

@@ -7,7 +7,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from alert_rules import METRIC, ROOT, RULES, RULES_FILE, metrics_of, promtool, scrape
+
+from tests.monitoring.alert_rules import METRIC, ROOT, RULES, RULES_FILE, metrics_of, promtool, scrape
 
 SELECTOR = re.compile(r"\b([a-z_]+)\{([^}]*)\}")
 MATCHER = re.compile(r'(\w+)(=~|!~|!=|=)"([^"]*)"')

@@ -7,13 +7,13 @@ import time
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 
 import pytest
-from alert_rules import check
 from billing_client.errors import BillingError, StripeKeyRefused
-from patience import PATIENCE_S
-from stack import WEBHOOK_SECRET
-from webhooks_withheld import NEVER_S, WebhooksWithheld
-from wire import signature
 
+from tests.monitoring.alert_rules import check
+from tests.support.patience import PATIENCE_S
+from tests.support.stack import WEBHOOK_SECRET
+from tests.support.webhooks_withheld import NEVER_S, WebhooksWithheld
+from tests.support.wire import signature
 from webhook_gateway.config import GatewayConfig
 from webhook_gateway.run import serve_gateway
 

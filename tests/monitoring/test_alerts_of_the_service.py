@@ -6,13 +6,13 @@ import sqlite3
 from contextlib import asynccontextmanager, closing
 
 import pytest
-from alert_rules import RULES, Scrape, check
 from billing_client.errors import BillingError
-from databases import connect_to
-from stack import CREDIT
-from tampering import tamper
 
 from billing_service.storage.sqlite import store as sqlite_store
+from tests.monitoring.alert_rules import RULES, Scrape, check
+from tests.support.databases import connect_to
+from tests.support.stack import CREDIT
+from tests.support.tampering import tamper
 
 OFTEN = {"BILLING_VERIFY_INTERVAL_S": "0.1", "BILLING_HEADS_INTERVAL_S": "1"}
 

@@ -4,10 +4,10 @@ import json
 import re
 
 import pytest
-from stack import CREDIT
-from webhooks_withheld import NEVER_S, WebhooksWithheld
 
 from billing_service.storage.store import ConflictError
+from tests.support.stack import CREDIT
+from tests.support.webhooks_withheld import NEVER_S, WebhooksWithheld
 
 pytestmark = pytest.mark.parametrize("store_name", ["sqlite"])
 COMPLETED = "checkout.session.completed"
@@ -16,7 +16,7 @@ COMPLETED = "checkout.session.completed"
 @pytest.fixture(autouse=True)
 def _everything(monkeypatch):
     """All samples, not those alone that rules ask for."""
-    monkeypatch.setattr("alert_rules.WATCHED", Everything())
+    monkeypatch.setattr("tests.monitoring.alert_rules.WATCHED", Everything())
 
 
 class Everything:

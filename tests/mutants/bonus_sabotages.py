@@ -1,6 +1,6 @@
 """Sabotages of what a referral gives, and of what it takes back."""
 
-from sabotage import Sabotage
+from tests.mutants.sabotage import Sabotage
 
 REFERRALS = "billing_service.domain.promotions.referrals"
 TAKEN = "billing_service.domain.promotions.bonuses"

@@ -1,6 +1,6 @@
 """Sabotages of the edge: who calls, what they may do, what they are told, how calls and the process end."""
 
-from sabotage import Sabotage
+from tests.mutants.sabotage import Sabotage
 
 PIPELINE = "billing_service.api.pipeline"
 IDENTITY = "billing_service.api.identity"

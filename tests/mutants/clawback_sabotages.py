@@ -1,6 +1,6 @@
 """Sabotages of what clawbacks take, and of what comes back of debt."""
 
-from sabotage import Sabotage
+from tests.mutants.sabotage import Sabotage
 
 TAKING = "billing_service.domain.sales.clawbacks"
 SETTLED = "billing_service.domain.ledger.settled_debt"

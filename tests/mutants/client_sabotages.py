@@ -1,6 +1,6 @@
 """Sabotages of the Python client: what it repeats, what it says of it, and which way its calls go. Of the way to Stripe too."""
 
-from sabotage import Sabotage
+from tests.mutants.sabotage import Sabotage
 
 CONNECTION = "billing_client.asynchronous.connection"
 RETRIES = "billing_client.retries"

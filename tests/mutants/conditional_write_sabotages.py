@@ -1,6 +1,6 @@
 """Sabotages of what is cached of accounts and only expected, and of the conditional write that writes it."""
 
-from sabotage import Sabotage
+from tests.mutants.sabotage import Sabotage
 
 POSTING = "billing_service.ledger.posting"
 ACCOUNT_CACHE = "billing_service.ledger.account_cache"

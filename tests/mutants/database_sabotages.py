@@ -1,6 +1,6 @@
 """Sabotages of how the database is reached, behind whom, and with which rights."""
 
-from sabotage import Sabotage
+from tests.mutants.sabotage import Sabotage
 
 URL = "billing_service.storage.postgres.url"
 SERVER = "billing_service.storage.postgres.server"

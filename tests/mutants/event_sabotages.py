@@ -1,6 +1,6 @@
 """Sabotages of Stripe's events: what may refuse one, what the order decides, what is noticed."""
 
-from sabotage import Sabotage
+from tests.mutants.sabotage import Sabotage
 
 ENVELOPE = "billing_service.stripe_events.envelope"
 FACTS = "billing_service.stripe_events.facts"

@@ -1,6 +1,6 @@
 """Sabotages of what is kept: backups and restores, migrations, secrets, a disk that refuses, and what the product is made of."""
 
-from sabotage import Sabotage
+from tests.mutants.sabotage import Sabotage
 
 BACKUP = "billing_service.integrity.backup"
 RESTORE = "billing_service.integrity.restore"

@@ -1,6 +1,6 @@
 """Sabotages of idempotency, of group commit and of the hash chain's making."""
 
-from sabotage import Sabotage
+from tests.mutants.sabotage import Sabotage
 
 POSTING = "billing_service.ledger.posting"
 WRITER = "billing_service.ledger.writer"

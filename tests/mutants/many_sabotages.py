@@ -1,6 +1,6 @@
 """Sabotages of batches and streams of deductions, in the service and in the client."""
 
-from sabotage import Sabotage
+from tests.mutants.sabotage import Sabotage
 
 MANY_DEDUCTIONS = "billing_service.api.servicers.many_deductions"
 STREAMING = "billing_service.api.streams.streaming"

@@ -1,6 +1,6 @@
 """Sabotages of what credits may do: spending, lots, debt, refunds, referrals."""
 
-from sabotage import Sabotage
+from tests.mutants.sabotage import Sabotage
 
 SPENDING = "billing_service.domain.spending.deductions"
 LOTS = "billing_service.domain.ledger.lots"

@@ -1,6 +1,6 @@
 """Sabotages of what operators look things up by, and are told."""
 
-from sabotage import Sabotage, TextSabotage
+from tests.mutants.sabotage import Sabotage, TextSabotage
 
 GET_PURCHASE = "billing_service.commands.sales.get_purchase"
 REFUND_NEWS = "billing_service.commands.sales.refund_update"

@@ -1,6 +1,6 @@
 """Sabotages of whose an object at Stripe is, and of what kind of money a ledger holds."""
 
-from sabotage import Sabotage
+from tests.mutants.sabotage import Sabotage
 
 DEPLOYMENT = "billing_service.domain.deployment"
 OWNERSHIP = "billing_service.stripe_events.ownership"

@@ -1,6 +1,6 @@
 """Sabotages of the proof itself: `billing verify` and the backup."""
 
-from sabotage import Sabotage
+from tests.mutants.sabotage import Sabotage
 
 UNREACHED = "billing_service.integrity.unreached"
 CHECK = "billing_service.integrity.account_check"

@@ -1,6 +1,6 @@
 """Sabotages of what usage costs: cards, matching, prices and their records."""
 
-from sabotage import Sabotage
+from tests.mutants.sabotage import Sabotage
 
 CARDS = "billing_service.domain.catalogue.rate_cards"
 VALUES = "billing_service.domain.catalogue.card_values"

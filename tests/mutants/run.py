@@ -16,13 +16,11 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import NamedTuple
 
-from sabotage import Sabotage, StaleSabotageError
-from sabotages import SABOTAGES
+from tests.mutants.sabotage import Sabotage, StaleSabotageError
+from tests.mutants.sabotages import SABOTAGES
+from tests.support.databases import URL_VARIABLE, PostgresUnavailableError, postgres_databases
 
 ROOT = Path(__file__).parents[2]
-sys.path.append(str(ROOT / "tests"))
-
-from databases import URL_VARIABLE, PostgresUnavailableError, postgres_databases  # noqa: E402 - found by the line above
 
 UNPACKED = ("postgresql", "prometheus")
 """Under build/: programs of `make test-tools` that tests start."""

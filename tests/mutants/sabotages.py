@@ -1,24 +1,24 @@
 """All sabotages, in the order of the table that `make mutants` prints."""
 
-from bonus_sabotages import BONUSES
-from caller_sabotages import CALLERS
-from clawback_sabotages import CLAWBACKS
-from client_sabotages import CLIENT
-from conditional_write_sabotages import CONDITIONAL_WRITES
-from database_sabotages import DATABASES
-from event_sabotages import EVENTS
-from keeping_sabotages import KEEPING
-from ledger_sabotages import LEDGER
-from many_sabotages import MANY
-from money_sabotages import MONEY
-from operator_sabotages import OPERATORS
-from owner_sabotages import OWNERS
-from proof_sabotages import PROOF
-from rates_sabotages import RATES
-from sales_sabotages import SALES
-from storage_sabotages import STORAGE
-from stripe_sabotages import STRIPE
-from watch_sabotages import WATCH
+from tests.mutants.bonus_sabotages import BONUSES
+from tests.mutants.caller_sabotages import CALLERS
+from tests.mutants.clawback_sabotages import CLAWBACKS
+from tests.mutants.client_sabotages import CLIENT
+from tests.mutants.conditional_write_sabotages import CONDITIONAL_WRITES
+from tests.mutants.database_sabotages import DATABASES
+from tests.mutants.event_sabotages import EVENTS
+from tests.mutants.keeping_sabotages import KEEPING
+from tests.mutants.ledger_sabotages import LEDGER
+from tests.mutants.many_sabotages import MANY
+from tests.mutants.money_sabotages import MONEY
+from tests.mutants.operator_sabotages import OPERATORS
+from tests.mutants.owner_sabotages import OWNERS
+from tests.mutants.proof_sabotages import PROOF
+from tests.mutants.rates_sabotages import RATES
+from tests.mutants.sales_sabotages import SALES
+from tests.mutants.storage_sabotages import STORAGE
+from tests.mutants.stripe_sabotages import STRIPE
+from tests.mutants.watch_sabotages import WATCH
 
 SABOTAGES = (
     *STORAGE,

@@ -1,6 +1,6 @@
 """Sabotages of selling: the terms of a purchase, what Stripe is told of it, currencies, accounts and their customers."""
 
-from sabotage import Sabotage
+from tests.mutants.sabotage import Sabotage
 
 CHECKOUTS = "billing_service.stripe_events.checkouts"
 CREATE = "billing_service.commands.sales.create_purchase"

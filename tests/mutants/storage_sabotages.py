@@ -1,6 +1,6 @@
 """Sabotages of transactions, locks, durability and what the databases refuse."""
 
-from sabotage import Sabotage, TextSabotage
+from tests.mutants.sabotage import Sabotage, TextSabotage
 
 SQLITE = "billing_service.storage.sqlite.connections"
 SQLITE_STORE = "billing_service.storage.sqlite.store"

@@ -1,6 +1,6 @@
 """Sabotages between Stripe and the ledger: signatures, the gateway, the inbox, what a payment must be."""
 
-from sabotage import Sabotage
+from tests.mutants.sabotage import Sabotage
 
 SIGNATURE = "billing_client.stripe_signature"
 CHECKOUTS = "billing_service.stripe_events.checkouts"

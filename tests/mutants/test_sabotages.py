@@ -4,8 +4,9 @@ import ast
 from pathlib import Path
 
 import pytest
-from sabotage import Sabotage, StaleSabotageError, TextSabotage
-from sabotages import SABOTAGES
+
+from tests.mutants.sabotage import Sabotage, StaleSabotageError, TextSabotage
+from tests.mutants.sabotages import SABOTAGES
 
 ROOT = Path(__file__).parents[2]
 SABOTAGES_MIN = 30

@@ -1,6 +1,6 @@
 """Sabotages of what watches: the job that verifies, and what is counted."""
 
-from sabotage import Sabotage, TextSabotage
+from tests.mutants.sabotage import Sabotage, TextSabotage
 
 JOB = "billing_service.jobs.verification"
 JOBS = "jobs/test_verification.py"

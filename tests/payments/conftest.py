@@ -2,10 +2,10 @@
 
 import pytest
 import stripe
-from scripted_stripe import scripted_stripe
-from stripe_answers import KEY
 
 from billing_service.payments.stripe_provider import StripeProvider
+from tests.payments.scripted_stripe import scripted_stripe
+from tests.payments.stripe_answers import KEY
 
 
 @pytest.fixture(autouse=True)

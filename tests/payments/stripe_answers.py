@@ -1,9 +1,8 @@
 """An order, a refund, and how Stripe answers them."""
 
-from scripted_stripe import Reply
-
 from billing_service.domain.deployment import MARK_FIELD
 from billing_service.payments.port import CheckoutOrder
+from tests.payments.scripted_stripe import Reply
 
 KEY = "sk_" + "test_" + "scripted"
 ORDER = CheckoutOrder(

@@ -6,13 +6,13 @@ import time
 import pytest
 import stripe
 import structlog
-from scripted_stripe import Drop, Hang, Reply
-from stripe_answers import KEY, REFUND, REFUND_ARGUMENTS, error_reply
-from stripe_members import ERROR_HEADERS, error_body
 
 from billing_service.payments.port import ProviderKeyRefused, ProviderRefused, ProviderUnavailable
 from billing_service.payments.stripe_errors import EFFECTS
 from billing_service.payments.stripe_provider import StripeProvider
+from tests.payments.scripted_stripe import Drop, Hang, Reply
+from tests.payments.stripe_answers import KEY, REFUND, REFUND_ARGUMENTS, error_reply
+from tests.support.stripe_members import ERROR_HEADERS, error_body
 
 REFUSALS = [
     (error_reply(400, type="invalid_request_error", code="charge_already_refunded"), "charge_already_refunded", None),

@@ -5,15 +5,15 @@ import sys
 from dataclasses import replace
 
 import pytest
-from scripted_stripe import Drop, Reply
 from stripe.params import CustomerCreateParams, CustomerUpdateParams, RefundCreateParams, RefundListParams
 from stripe.params.checkout import SessionCreateParams, SessionExpireParams
-from stripe_answers import KEY, ORDER, REFUND, REFUND_ARGUMENTS, SESSION, error_reply
-from stripe_members import whole
-from stripe_parameters import faults, nested
 
 from billing_service.domain.deployment import MARK_FIELD
 from billing_service.payments.port import CONTACT_VERSION_FIELD, PaymentProvider, ProviderCustomer, ProviderRefund, ProviderRefused
+from tests.payments.scripted_stripe import Drop, Reply
+from tests.payments.stripe_answers import KEY, ORDER, REFUND, REFUND_ARGUMENTS, SESSION, error_reply
+from tests.payments.stripe_parameters import faults, nested
+from tests.support.stripe_members import whole
 
 CUSTOMERS = [
     ({"email": "a@example.org", "name": "Ada", "livemode": False}, ("a@example.org", "Ada", False)),

@@ -9,12 +9,12 @@ import pytest
 import stripe
 import trustme
 from aiohttp import web
-from recording_proxy import NAMES, recording_proxy
-from scripted_stripe import Reply, ScriptedStripe, scripted_stripe
-from stripe_answers import KEY
 
 from billing_service.payments.port import ProviderUnavailable
 from billing_service.payments.stripe_provider import StripeProvider
+from tests.payments.scripted_stripe import Reply, ScriptedStripe, scripted_stripe
+from tests.payments.stripe_answers import KEY
+from tests.support.recording_proxy import NAMES, recording_proxy
 
 CUSTOMER = Reply({"id": "cus_1", "object": "customer"})
 ASKED = {"account_id": "a", "email": "", "name": "", "mark": "m", "idempotency_key": "k"}

@@ -1,4 +1,4 @@
-"""Makes the sample of the libraries' data and its known costs again: python tests/rate_import/record_samples.py PYTHON
+"""Makes the sample of the libraries' data and its known costs again: python -m tests.rate_import.record_samples PYTHON
 
 PYTHON has litellm 1.110.2 and genai-prices 0.2.3. The costs are the libraries' own answers, not ours: litellm's floats as the decimals
 that they are the nearest floats of, genai-prices' decimals as they are.
@@ -13,15 +13,12 @@ from fractions import Fraction
 from math import ceil
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
-
-from library_process import library_costs, library_data  # noqa: E402 - found by the line above
-from price_samples import NOW_S, genai_report, litellm_report  # noqa: E402 - found by the line above
-
-from billing_service.domain.catalogue.usage_kinds import PROMPT_KINDS, Measure, UsageKind  # noqa: E402 - found by the line above
-from billing_service.rate_import.genai_names import Names  # noqa: E402 - same
-from billing_service.rate_import.litellm_names import named_by  # noqa: E402 - same
-from billing_service.rate_import.reports import Fate  # noqa: E402 - found by the line above
+from billing_service.domain.catalogue.usage_kinds import PROMPT_KINDS, Measure, UsageKind
+from billing_service.rate_import.genai_names import Names
+from billing_service.rate_import.litellm_names import named_by
+from billing_service.rate_import.reports import Fate
+from tests.rate_import.library_process import library_costs, library_data
+from tests.rate_import.price_samples import NOW_S, genai_report, litellm_report
 
 LITELLM_KEYS = [
     "gpt-5",

@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 from fractions import Fraction
 
 import pytest
-from price_samples import LITELLM_VERSION, NOW_S, cost_usd, loaded, priced
 
 from billing_service.domain.catalogue.rate_card_checks import CardInvalid
 from billing_service.domain.catalogue.rate_card_text import card_text
@@ -12,6 +11,7 @@ from billing_service.domain.catalogue.rate_cards import Rule
 from billing_service.domain.refusals import Refusal
 from billing_service.rate_cards import FILE_BYTES_MAX, load_rate_card
 from billing_service.rate_import.built_in import MODELS, OTHER_PROVIDERS, built_in_card
+from tests.rate_import.price_samples import LITELLM_VERSION, NOW_S, cost_usd, loaded, priced
 
 CARD = load_rate_card()
 

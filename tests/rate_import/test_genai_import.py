@@ -4,12 +4,12 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
-from price_samples import AS_OF, genai_report, loaded, shown
 
 from billing_service.domain.catalogue.rate_cards import Rule
 from billing_service.rate_import.genai_names import Names, clause_fits
 from billing_service.rate_import.genai_prices import import_genai_prices
 from billing_service.rate_import.reports import ODD_SHAPE, Fate, NotImportableError
+from tests.rate_import.price_samples import AS_OF, genai_report, loaded, shown
 
 UNITS = loaded("genai_sample.json")["units"]
 PRICES = {"input_mtok": Decimal(1), "output_mtok": Decimal(2)}

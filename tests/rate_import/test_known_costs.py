@@ -4,7 +4,8 @@ from dataclasses import replace
 from fractions import Fraction
 
 import pytest
-from price_samples import cost_usd, loaded, priced, sample_reports
+
+from tests.rate_import.price_samples import cost_usd, loaded, priced, sample_reports
 
 REPORTS = sample_reports()
 KNOWN = loaded("known_costs.json")

@@ -3,10 +3,10 @@
 from decimal import Decimal
 
 import pytest
-from price_samples import TOKENS, imported, litellm_report, shown
 
 from billing_service.rate_import import litellm_keys
 from billing_service.rate_import.reports import Fate
+from tests.rate_import.price_samples import TOKENS, imported, litellm_report, shown
 
 
 def column(entry, key="p/m", tier="", **attributes):

@@ -3,11 +3,11 @@
 from decimal import Decimal
 
 import pytest
-from price_samples import TOKENS, imported, litellm_report, loaded
 
 from billing_service.domain.catalogue.usage_kinds import Measure, UsageKind
 from billing_service.rate_import import litellm_keys
 from billing_service.rate_import.reports import ODD_SHAPE, Fate
+from tests.rate_import.price_samples import TOKENS, imported, litellm_report, loaded
 
 
 def input_price(entry):

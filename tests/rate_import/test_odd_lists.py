@@ -2,12 +2,12 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
-from price_samples import TOKENS, genai_report, litellm_report, loaded
 
 from billing_service.domain.catalogue.rate_card_checks import checked
 from billing_service.domain.catalogue.rate_card_files import read_card
 from billing_service.domain.catalogue.rate_card_text import card_text
 from billing_service.rate_import import litellm_keys
+from tests.rate_import.price_samples import TOKENS, genai_report, litellm_report, loaded
 
 UNITS = loaded("genai_sample.json")["units"]
 

@@ -4,12 +4,12 @@ import re
 from pathlib import Path
 
 import pytest
-from price_samples import priced
 from typer.testing import CliRunner
 
 from billing_service.cli import app
 from billing_service.domain.catalogue.rate_card_files import read_card
 from billing_service.domain.catalogue.usage_kinds import UsageKind
+from tests.rate_import.price_samples import priced
 
 PAGE = (Path(__file__).parents[2] / "docs" / "rate-cards.md").read_text(encoding="utf-8")
 CARD = read_card(re.search(r"```json\n(.*?)```", PAGE, re.DOTALL)[1])

@@ -9,8 +9,6 @@ from fractions import Fraction
 from functools import cache
 
 import pytest
-from library_process import VARIABLE, interpreter, library_costs, library_data
-from price_samples import GENAI_VERSION, LITELLM_VERSION, NOW_S, cost_usd, genai_report, litellm_report, priced
 
 from billing_service.domain.catalogue.rate_card_files import read_card
 from billing_service.domain.catalogue.rate_card_text import card_text
@@ -20,6 +18,8 @@ from billing_service.rate_import.built_in import built_in_card
 from billing_service.rate_import.litellm import NO_MODELS
 from billing_service.rate_import.litellm_names import named_by
 from billing_service.rate_import.reports import Fate
+from tests.rate_import.library_process import VARIABLE, interpreter, library_costs, library_data
+from tests.rate_import.price_samples import GENAI_VERSION, LITELLM_VERSION, NOW_S, cost_usd, genai_report, litellm_report, priced
 
 pytestmark = [
     pytest.mark.skipif(

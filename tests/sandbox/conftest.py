@@ -7,10 +7,10 @@ from typing import Any
 import aiohttp
 import pytest
 import stripe
-from sandbox_running import SECRET, TEST_KEY, Received, Running, WebhookServer
 
 from billing_service.sandbox.config import SandboxConfig, WebhookEndpoint
 from billing_service.sandbox.run import serve_sandbox
+from tests.sandbox.sandbox_running import SECRET, TEST_KEY, Received, Running, WebhookServer
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

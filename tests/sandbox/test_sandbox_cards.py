@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 import stripe
-from sandbox_running import CANCEL, Running
+
+from tests.sandbox.sandbox_running import CANCEL, Running
 
 DECLINES = [
     ("4000000000000002", "Your card was declined.", "card_declined", "generic_decline"),

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 import stripe
-from sandbox_running import TEST_KEY, Running
+
+from tests.sandbox.sandbox_running import TEST_KEY, Running
 
 
 async def customers_of(sandbox: Running) -> int:

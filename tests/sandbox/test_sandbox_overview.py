@@ -3,7 +3,8 @@
 import re
 
 import pytest
-from sandbox_running import Running
+
+from tests.sandbox.sandbox_running import Running
 
 
 async def read(sandbox: Running) -> str:

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from sandbox_running import SECRET, TEST_KEY
 
 from billing_service.sandbox.config import SandboxConfig
 from billing_service.sandbox.run import main, serve_sandbox
+from tests.sandbox.sandbox_running import SECRET, TEST_KEY
 
 PROJECT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 30

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 import stripe
-from sandbox_running import CANCEL, SECRET, SUCCESS, TEST_KEY, Running
-from stripe_members import ERROR_HEADERS, ERRORS
 
 from billing_service.sandbox.config import SandboxConfig, SandboxRefusedError, Switches, WebhookEndpoint
 from billing_service.sandbox.run import main
+from tests.sandbox.sandbox_running import CANCEL, SECRET, SUCCESS, TEST_KEY, Running
+from tests.support.stripe_members import ERROR_HEADERS, ERRORS
 
 LIVE_KEY = "sk_" + "live_" + "0000000000000000abcd"
 PRICE = {"price_data": {"currency": "usd", "unit_amount": 999, "product_data": {"name": "100 credits"}}, "quantity": 1}

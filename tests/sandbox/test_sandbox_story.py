@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 import stripe
-from sandbox_running import Running
-from stripe_members import NESTED, members_of
+
+from tests.sandbox.sandbox_running import Running
+from tests.support.stripe_members import NESTED, members_of
 
 EVENTS_OF_THE_STORY = [
     "customer.created",

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 from prepaid.billing.v1.admin_pb2 import STRIPE_EVENT_STATUS_IGNORED
-from sandbox_running import Running
-from stack import running_stack
+
+from tests.sandbox.sandbox_running import Running
+from tests.support.stack import running_stack
 
 PROJECT = Path(__file__).resolve().parents[2]
 KEY = "sk_" + "test_" + "1234567890abcdef"

@@ -5,9 +5,9 @@ from typing import Any
 import aiohttp
 import pytest
 import stripe
-from sandbox_running import SECRET, Running
 
 from billing_service.sandbox.config import Switches
+from tests.sandbox.sandbox_running import SECRET, Running
 
 
 async def test_signature_is_good_for_these_bytes_and_this_secret_only(sandbox: Running) -> None:

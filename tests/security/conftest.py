@@ -1,13 +1,7 @@
-import sys
-from pathlib import Path
-
 import pytest
 
-HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE), str(HERE.with_name("crash"))]
-
-from background import Processes  # noqa: E402 - as the next
-from service_process import running_forker  # noqa: E402 - found by the path above
+from tests.security.background import Processes
+from tests.support.service_process import running_forker
 
 
 @pytest.fixture(scope="session")

@@ -3,8 +3,8 @@
 import struct
 from typing import Self
 
-from tests.bench import http2
-from tests.bench.http2 import CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, RST_STREAM, frame
+from tests.support import http2
+from tests.support.http2 import CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, RST_STREAM, frame
 
 CANCEL = struct.pack(">I", 8)
 REFUSED_STREAM = struct.pack(">I", 7)

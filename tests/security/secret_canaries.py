@@ -16,15 +16,15 @@ import grpc
 import httpx
 from billing_client import AsyncBillingClient
 from billing_client.options import ClientOptions
-from postgres_tools import run_tool
-from service_process import running_process, service_settings
-from stack import PEPPER, STRIPE_KEY, WEBHOOK_SECRET, Stack
 
 from billing_service.clock import system_clock_us
 from billing_service.commands.access.api_keys import create_key_directly
 from billing_service.domain.access.api_keys import Scope
 from billing_service.sandbox.config import SandboxConfig
 from billing_service.sandbox.run import serve_sandbox
+from tests.support.postgres_tools import run_tool
+from tests.support.service_process import running_process, service_settings
+from tests.support.stack import PEPPER, STRIPE_KEY, WEBHOOK_SECRET, Stack
 
 DATABASE_PASSWORD = "canary-of-the-database"
 OLD_WEBHOOK_SECRET = "whsec_" + "canary-that-rotates-out"

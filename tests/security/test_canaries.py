@@ -6,12 +6,12 @@ import grpc
 import httpx
 import pytest
 import structlog
-from every_rpc import METHODS, call, valid_request
-from stack import environment
 
 from billing_service.bootstrap import open_service
 from billing_service.payments.stripe_provider import StripeProvider
 from billing_service.settings import load_settings
+from tests.security.every_rpc import METHODS, call, valid_request
+from tests.support.stack import environment
 
 CANARY = "canary-hunter2"
 STATEMENTS_RUN_BY = ("_drive", "_read_unlocked", "_run_repeated")

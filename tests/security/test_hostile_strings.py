@@ -4,13 +4,13 @@ import asyncio
 
 import grpc
 import pytest
-from every_rpc import METHODS, call, valid_request
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.internal.encoder import _VarintBytes
-from stack import environment
 
 from billing_service.bootstrap import open_service
 from billing_service.settings import load_settings
+from tests.security.every_rpc import METHODS, call, valid_request
+from tests.support.stack import environment
 
 HOSTILE = (
     "'; DROP TABLE accounts; --",

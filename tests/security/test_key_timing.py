@@ -8,10 +8,10 @@ from bisect import bisect_left, bisect_right
 
 import grpc
 import pytest
-from every_rpc import call, valid_request
-from test_scope_matrix import keyed_service, spliced
 
 from billing_service.domain.access.api_keys import ENTROPY_BYTES, make_key
+from tests.security.every_rpc import call, valid_request
+from tests.security.test_scope_matrix import keyed_service, spliced
 
 LONG = os.environ.get("BILLING_LONG_TESTS") == "1"
 SAMPLES = 4_000

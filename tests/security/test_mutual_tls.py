@@ -4,11 +4,11 @@ import pytest
 import trustme
 from billing_client import AsyncBillingClient
 from billing_client.errors import ApiKeyInvalid, ScopeMissing, ServiceUnreachable
-from service_process import NO_STRIPE
-from stack import environment
 
 from billing_service.bootstrap import open_service
 from billing_service.settings import load_settings
+from tests.support.service_process import NO_STRIPE
+from tests.support.stack import environment
 
 
 class Certificates:

@@ -2,10 +2,11 @@
 
 import json
 
-from every_rpc import METHODS, call, valid_request
 from google.protobuf.descriptor import FieldDescriptor
 from prepaid.billing.v1 import transactions_pb2
-from secret_canaries import deliver_signed, found, metrics, running_product, stored
+
+from tests.security.every_rpc import METHODS, call, valid_request
+from tests.security.secret_canaries import deliver_signed, found, metrics, running_product, stored
 
 EMAIL, NAME, HOLDER = "canary.mail+1@example.com", "Canarius Nomen", "Canarius Holder"
 WORDS, VALUE, REASON = "canary words", "canary value", "canary reason"

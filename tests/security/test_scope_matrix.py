@@ -7,8 +7,6 @@ from functools import partial
 
 import grpc
 import pytest
-from every_rpc import METHODS, call, required_scope, valid_request
-from stack import PEPPER, environment
 
 from billing_service.api.identity import CACHE_S
 from billing_service.bootstrap import open_service
@@ -18,6 +16,8 @@ from billing_service.domain.access import api_keys
 from billing_service.domain.access.api_keys import ENTROPY_BYTES, Scope, make_key
 from billing_service.settings import load_settings
 from billing_service.storage.rows.access import API_KEYS, read_key
+from tests.security.every_rpc import METHODS, call, required_scope, valid_request
+from tests.support.stack import PEPPER, environment
 
 PEPPER_BYTES = PEPPER.encode()
 REVOKED_WITHIN_S = 2 * CACHE_S

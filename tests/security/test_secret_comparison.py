@@ -5,12 +5,12 @@ import hmac
 
 import pytest
 from billing_client.stripe_signature import SignatureInvalid, verify
-from doubles import DEPLOYMENT
 
 from billing_service.api.identity import CallerAuthenticator
 from billing_service.domain.access.api_keys import ENTROPY_BYTES, Scope, StoredKey, hash_key, make_key
 from billing_service.domain.deployment import MarkKind
 from billing_service.domain.refusals import Reason, Refusal
+from tests.support.doubles import DEPLOYMENT
 
 NOW_S = 1_800_000_000
 BODY = b"{}"

@@ -10,9 +10,13 @@ import pytest
 import structlog
 from aiohttp import web
 from billing_client.options import ClientOptions
-from every_rpc import METHODS, call, valid_request
 from pydantic import SecretStr
-from secret_canaries import (
+
+from billing_service.bootstrap import open_service
+from billing_service.logs import configure_logs
+from billing_service.settings import Settings, load_settings
+from tests.security.every_rpc import METHODS, call, valid_request
+from tests.security.secret_canaries import (
     DATABASE_PASSWORD,
     OLD_WEBHOOK_SECRET,
     SETTINGS,
@@ -27,12 +31,8 @@ from secret_canaries import (
     stored,
     with_password,
 )
-from service_process import StartFailedError, running_process, service_settings
-from stack import PEPPER, STRIPE_KEY, WEBHOOK_SECRET
-
-from billing_service.bootstrap import open_service
-from billing_service.logs import configure_logs
-from billing_service.settings import Settings, load_settings
+from tests.support.service_process import StartFailedError, running_process, service_settings
+from tests.support.stack import PEPPER, STRIPE_KEY, WEBHOOK_SECRET
 from webhook_gateway.config import GatewayConfig
 from webhook_gateway.settings import GatewaySettings
 

@@ -5,12 +5,12 @@ import time
 
 import grpc
 import pytest
-from every_rpc import CREDIT, METHODS, call, valid_request
-from patience import PATIENCE_S
-from stack import environment
 
 from billing_service.bootstrap import open_service
 from billing_service.settings import load_settings
+from tests.security.every_rpc import CREDIT, METHODS, call, valid_request
+from tests.support.patience import PATIENCE_S
+from tests.support.stack import environment
 
 DEADLINES_S = (0.001, 0.021, 0.03)
 ANSWERED_WITHIN_S = 10.0

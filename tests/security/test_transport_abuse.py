@@ -9,15 +9,15 @@ from contextlib import asynccontextmanager, closing, suppress
 
 import grpc
 import pytest
-from every_rpc import call, valid_request
-from hostile_http2 import REFUSED_STREAM, HostileConnection, message, reset
-from patience import PATIENCE_S
-from process_cost import UNREADABLE, Cost
-from run_length import LONG
-from service_process import running_forker, running_process, service_settings
 
 from billing_service.api.message_sizes import RECEIVE_BYTES_MAX
-from tests.bench.http2 import CONTINUATION, DATA, HEADERS, PING, RST_STREAM, SETTINGS, decode_block, frame
+from tests.security.every_rpc import call, valid_request
+from tests.security.hostile_http2 import REFUSED_STREAM, HostileConnection, message, reset
+from tests.support.http2 import CONTINUATION, DATA, HEADERS, PING, RST_STREAM, SETTINGS, decode_block, frame
+from tests.support.patience import PATIENCE_S
+from tests.support.process_cost import UNREADABLE, Cost
+from tests.support.run_length import LONG
+from tests.support.service_process import running_forker, running_process, service_settings
 
 pytestmark = [
     pytest.mark.parametrize("store_name", ["sqlite"]),  # what is misused lies before any store

@@ -1,9 +1,9 @@
 """Which proxy is on the way to Stripe, and which environments do not start."""
 
 import pytest
-from test_settings import GOOD, LIVE
 
 from billing_service.settings import SettingsInvalid, load_settings
+from tests.settings.test_settings import GOOD, LIVE
 
 PROXY = "http://user:canary@proxy.example:3128"
 UNUSABLE = [

@@ -8,7 +8,6 @@ import random
 from contextlib import suppress
 
 import pytest
-from doubles import DEPLOYMENT, FakeClock
 from prepaid.billing.v1 import accounts_pb2, purchases_pb2
 
 from billing_service.api.servicers.sales import Selling
@@ -21,6 +20,7 @@ from billing_service.storage.rows.profiles import read_profile
 from billing_service.stripe_events.inbox import process_event
 from tests.simulation.service import CATALOG, TERMS, WEBHOOK_SECRET
 from tests.simulation.simulated_stripe import SimulatedStripe
+from tests.support.doubles import DEPLOYMENT, FakeClock
 
 STEPS = 60
 LONG = os.environ.get("BILLING_LONG_TESTS") == "1"

@@ -5,7 +5,8 @@ import socket
 from contextlib import ExitStack
 
 import pytest
-from postgres_programs import BINARIES, HOST, own_server, pgbouncer, started
+
+from tests.support.postgres_programs import BINARIES, HOST, own_server, pgbouncer, started
 
 
 @pytest.fixture(scope="session", params=list(BINARIES))

@@ -1,10 +1,10 @@
 """One connection as DATABASE_URL asks for it, or the line that says why there is none."""
 
 import pytest
-from postgres_programs import PASSWORD
 
 from billing_service.storage.database_url import parse_database_url
 from billing_service.storage.postgres.connect import CannotConnectError, connect
+from tests.support.postgres_programs import PASSWORD
 
 
 async def look(url, question="SELECT 1"):

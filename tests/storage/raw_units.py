@@ -4,10 +4,10 @@ import sqlite3
 from contextlib import closing
 
 import asyncpg
-from databases import connect_to, run_apart
 from sqlalchemy import LargeBinary, bindparam, text
 
 from billing_service.storage.statements import reading, writing
+from tests.support.databases import connect_to, run_apart
 
 CONSTRAINT_ERRORS = (sqlite3.IntegrityError, asyncpg.IntegrityConstraintViolationError)
 

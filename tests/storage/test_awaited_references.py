@@ -3,11 +3,11 @@
 import asyncio
 
 import pytest
-from databases import connect_to
 
 from billing_service.storage.rows.events import EventStatus, claim_event, close_event, waiting_events
 from billing_service.storage.rows.purchases import CLAIM_REFERENCE, await_reference, claim_reference, find_purchase
 from billing_service.storage.statements import Kind, compile_statement, postgresql_dialect
+from tests.support.databases import connect_to
 
 BOUND = ("ada", "pur_1")
 LEFT_BY_AN_OLDER_PROGRAM = pytest.mark.parametrize("row_left", [False, True])

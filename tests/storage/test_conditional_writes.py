@@ -6,8 +6,6 @@ import time
 from contextlib import closing
 
 import pytest
-from ledger_setup import lock_of_another_program, open_account
-from raw_units import outside
 
 from billing_service.domain.refusals import Failure, Reason
 from billing_service.storage.postgres.session import LOCK_TIMEOUT_MS
@@ -16,6 +14,8 @@ from billing_service.storage.rows.ledger import LOCK_UNCHANGED_ACCOUNTS, UPDATE_
 from billing_service.storage.sqlite.statements import ROWS_MAX, SqliteStatements
 from billing_service.storage.statements import ConditionalWrite, Together
 from billing_service.storage.store import ATTEMPTS_MAX
+from tests.storage.raw_units import outside
+from tests.support.ledger_setup import lock_of_another_program, open_account
 
 STATE = "SELECT (SELECT sum(version) FROM accounts), (SELECT count(*) FROM idempotency_keys)"
 SEVERAL = 150

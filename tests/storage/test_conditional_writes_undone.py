@@ -5,14 +5,14 @@ import random
 import sqlite3
 
 import pytest
-from ledger_setup import open_account
-from patience import PATIENCE_S
-from raw_units import outside, read_unit, write_unit
 
 from billing_service.domain.refusals import Failure, Reason
 from billing_service.storage.rows.keys import INSERT as INSERT_KEYS
 from billing_service.storage.rows.ledger import LOCK_UNCHANGED_ACCOUNTS, UPDATE_ACCOUNTS, UPDATE_LOTS, UPDATE_LOTS_AND_OPEN_FLAG
 from billing_service.storage.statements import ConditionalWrite
+from tests.storage.raw_units import outside, read_unit, write_unit
+from tests.support.ledger_setup import open_account
+from tests.support.patience import PATIENCE_S
 
 STATE = "SELECT (SELECT sum(version) FROM accounts), (SELECT count(*) FROM idempotency_keys)"
 WAITS_FOR_THE_DISK = {

@@ -2,13 +2,13 @@
 
 import asyncpg
 import pytest
-from ledger_setup import deduction, give, open_account
-from raw_units import CONSTRAINT_ERRORS, outside
 
 from billing_service.domain.ledger.account import Account, Posting
 from billing_service.domain.ledger.amounts import BALANCE_MAX
 from billing_service.domain.ledger.entries import Draw, Entry
 from billing_service.ledger.writer import LedgerWriter
+from tests.storage.raw_units import CONSTRAINT_ERRORS, outside
+from tests.support.ledger_setup import deduction, give, open_account
 
 STATE = (
     "SELECT balance, debt, version, (SELECT sum(remaining) FROM lots), (SELECT count(*) FROM transactions), "

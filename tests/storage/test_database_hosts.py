@@ -6,14 +6,14 @@ from urllib.parse import quote
 
 import asyncpg
 import pytest
-from connecting import look, refusal
-from postgres_programs import HOST, PASSWORD
-from tls_relay import closing_port, silent_port
 
 from billing_service.storage.database_url import parse_database_url
 from billing_service.storage.migrate import check_schema, migrate
 from billing_service.storage.postgres.connect import CannotConnectError, connect
 from billing_service.storage.postgres.store import open_postgres
+from tests.storage.connecting import look, refusal
+from tests.support.postgres_programs import HOST, PASSWORD
+from tests.support.tls_relay import closing_port, silent_port
 
 pytestmark = [
     pytest.mark.usefixtures("bare_machine"),

@@ -3,9 +3,10 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from connecting import look, refusal
-from postgres_programs import HOST
-from tls_relay import Authority, Relay
+
+from tests.storage.connecting import look, refusal
+from tests.support.postgres_programs import HOST
+from tests.support.tls_relay import Authority, Relay
 
 HOURS = timedelta(hours=1)
 ENCRYPTED = "SELECT coalesce((SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()), false)"

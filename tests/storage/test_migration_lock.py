@@ -3,11 +3,11 @@
 import asyncio
 
 import pytest
-from databases import connect_to
 
 from billing_service.storage import migrate as migrations
 from billing_service.storage.database_url import parse_database_url
 from billing_service.storage.migrate import MigrationBusyError, check_schema, migrate
+from tests.support.databases import connect_to
 
 LOCK = f"SELECT pg_advisory_lock({migrations._LOCK_NUMBER})"
 

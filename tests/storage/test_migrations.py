@@ -12,8 +12,6 @@ import aiosqlite
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from databases import Database, PostgresUnavailableError, run_apart
-from raw_units import outside, read_unit
 from sqlalchemy import URL, CheckConstraint, inspect, text
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import OperationalError
@@ -24,6 +22,8 @@ from billing_service.storage.database_url import SqliteFile, parse_database_url
 from billing_service.storage.migrate import SchemaOutdatedError, check_schema, migrate
 from billing_service.storage.postgres.connect import connect
 from billing_service.storage.schema import APPEND_ONLY, metadata
+from tests.storage.raw_units import outside, read_unit
+from tests.support.databases import Database, PostgresUnavailableError, run_apart
 
 MIGRATE = "import sys; from billing_service.storage.migrate import migrate_now; migrate_now(sys.argv[1])"
 DYING = (

@@ -5,9 +5,6 @@ import re
 from contextlib import ExitStack
 
 import pytest
-from ledger_setup import open_account
-from postgres_programs import PASSWORD, pgbouncer, started
-from raw_units import read_unit
 
 from billing_service.domain.refusals import Failure
 from billing_service.domain.spending.deductions import DeductionMode, deduct
@@ -18,6 +15,9 @@ from billing_service.storage.postgres.connect import CannotConnectError, connect
 from billing_service.storage.postgres.session import LIMITS, PLANNING, confirm, set_limits
 from billing_service.storage.postgres.store import open_postgres
 from billing_service.storage.rows.ledger import lock_accounts, write_accounts
+from tests.storage.raw_units import read_unit
+from tests.support.ledger_setup import open_account
+from tests.support.postgres_programs import PASSWORD, pgbouncer, started
 
 TRANSACTIONS = "a pooler hands each transaction to another session (pool_mode=transaction): the ledger needs sessions"
 

@@ -5,10 +5,6 @@ from functools import partial
 
 import asyncpg
 import pytest
-from databases import connect_to
-from ledger_setup import open_account
-from patience import PATIENCE_S
-from raw_units import read_unit
 
 from billing_service.domain.refusals import Reason, Refusal
 from billing_service.storage.postgres import store as postgres_store
@@ -20,6 +16,10 @@ from billing_service.storage.rows import batches as batch_rows
 from billing_service.storage.rows import ledger as ledger_rows
 from billing_service.storage.statements import compile_statement, postgresql_dialect
 from billing_service.storage.store import StaleError
+from tests.storage.raw_units import read_unit
+from tests.support.databases import connect_to
+from tests.support.ledger_setup import open_account
+from tests.support.patience import PATIENCE_S
 
 pytestmark = pytest.mark.parametrize("store_name", ["postgresql"])
 

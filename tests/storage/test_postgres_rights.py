@@ -4,10 +4,6 @@ import re
 
 import asyncpg
 import pytest
-from ledger_setup import open_account
-from postgres_programs import PASSWORD
-from raw_units import read_unit
-from serving_role import documented_statements
 from sqlalchemy.exc import ProgrammingError
 
 from billing_service.domain.refusals import Failure, Reason
@@ -19,6 +15,10 @@ from billing_service.storage.postgres.connect import CannotConnectError
 from billing_service.storage.postgres.rights import SERVING
 from billing_service.storage.postgres.store import open_postgres
 from billing_service.storage.rows.ledger import lock_accounts, write_accounts
+from tests.storage.raw_units import read_unit
+from tests.support.ledger_setup import open_account
+from tests.support.postgres_programs import PASSWORD
+from tests.support.serving_role import documented_statements
 
 RIGHTS = [(table, right) for table, rights in SERVING.items() for right in rights]
 

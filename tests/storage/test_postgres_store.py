@@ -6,9 +6,6 @@ from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
-from databases import URL_VARIABLE, connect_to
-from ledger_setup import open_account
-from raw_units import outside, read_unit, write_unit
 from sqlalchemy import text
 
 from billing_service.domain.refusals import Failure, Reason
@@ -20,6 +17,9 @@ from billing_service.storage.postgres.connect import CannotConnectError
 from billing_service.storage.postgres.store import open_postgres
 from billing_service.storage.rows.ledger import lock_accounts, write_accounts
 from billing_service.storage.statements import reading, searching, writing
+from tests.storage.raw_units import outside, read_unit, write_unit
+from tests.support.databases import URL_VARIABLE, connect_to
+from tests.support.ledger_setup import open_account
 
 
 @pytest.fixture(params=["postgresql"])

@@ -7,8 +7,6 @@ from contextlib import closing
 
 import pytest
 import structlog
-from databases import run_apart
-from raw_units import outside, read_unit, write_unit
 
 from billing_service.domain.refusals import Failure, Reason
 from billing_service.storage.migrate import migrate
@@ -17,6 +15,8 @@ from billing_service.storage.sqlite import store as store_module
 from billing_service.storage.sqlite.connections import open_sqlite
 from billing_service.storage.sqlite.file_lock import DatabaseInUseError
 from billing_service.storage.sqlite.versions import SqliteUnsuitableError, affected, check, say_guard
+from tests.storage.raw_units import outside, read_unit, write_unit
+from tests.support.databases import run_apart
 
 HOLDER = """
 import asyncio, pathlib, sys

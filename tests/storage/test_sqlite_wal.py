@@ -6,8 +6,6 @@ import threading
 
 import pytest
 import structlog
-from ledger_setup import deduction, open_account
-from raw_units import write_unit
 
 from billing_service.clock import TimeOrderedIds, system_clock_us
 from billing_service.domain.refusals import storage_unavailable
@@ -17,6 +15,8 @@ from billing_service.storage.sqlite import store as sqlite_store
 from billing_service.storage.sqlite import wal
 from billing_service.storage.sqlite.connections import WAL_BYTES_KEPT
 from billing_service.storage.sqlite.wal import wal_bytes
+from tests.storage.raw_units import write_unit
+from tests.support.ledger_setup import deduction, open_account
 
 WRITES = 100_000 if os.environ.get("BILLING_LONG_TESTS") == "1" else 10_000
 WRITERS, READERS, ACCOUNTS = 16, 8, 100

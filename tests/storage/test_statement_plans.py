@@ -7,11 +7,11 @@ import sqlite3
 from contextlib import closing
 
 import pytest
-from databases import connect_to
 
 from billing_service.storage import rows
 from billing_service.storage.postgres.session import PLANNING
 from billing_service.storage.statements import Statement, compile_statement, postgresql_dialect, sqlite_dialect
+from tests.support.databases import connect_to
 
 FEW_ROWS = {"api_keys", "ix_api_keys_caller"}
 """There is a limit to them."""

@@ -4,11 +4,11 @@ import sqlite3
 
 import asyncpg
 import pytest
-from ledger_setup import open_account
-from raw_units import CONSTRAINT_ERRORS, outside, read_unit, write_unit
 
 from billing_service.domain.ledger.amounts import BALANCE_MAX
 from billing_service.storage.schema import APPEND_ONLY
+from tests.storage.raw_units import CONSTRAINT_ERRORS, outside, read_unit, write_unit
+from tests.support.ledger_setup import open_account
 
 DEFAULTS = {
     "accounts": {

@@ -4,13 +4,13 @@ import sqlite3
 
 import asyncpg
 import pytest
-from doubles import START_US
-from ledger_setup import lock_of_another_program
 
 from billing_service.domain.refusals import Failure, Reason
 from billing_service.storage.rows.ledger import INSERT_ACCOUNT, lock_accounts
 from billing_service.storage.sqlite import store as sqlite_store
 from billing_service.storage.store import WAITS_MAX, ConflictError
+from tests.support.doubles import START_US
+from tests.support.ledger_setup import lock_of_another_program
 
 
 def make_acme():

@@ -7,13 +7,13 @@ from contextlib import asynccontextmanager, closing
 from urllib.parse import urlsplit
 
 import pytest
-from databases import connect_to
-from ledger_setup import open_account
-from patience import PATIENCE_S
-from raw_units import outside, read_unit, write_unit
 
 from billing_service.domain.refusals import Failure, Reason
 from billing_service.storage.sqlite import store as sqlite_store
+from tests.storage.raw_units import outside, read_unit, write_unit
+from tests.support.databases import connect_to
+from tests.support.ledger_setup import open_account
+from tests.support.patience import PATIENCE_S
 
 LENGTHEN = "UPDATE profiles SET name = name || 'x' WHERE account_id = 'acme'"
 NAMES = "SELECT name FROM profiles"

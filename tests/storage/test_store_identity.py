@@ -4,13 +4,13 @@ import itertools
 import unicodedata
 
 import pytest
-from ledger_setup import open_account
-from raw_units import outside, read_unit
 
 from billing_service.storage.migrations.versions.m0001_initial import keeps_ranges
 from billing_service.storage.rows.keys import answer_key, find_keys, free_key, insert_keys
 from billing_service.storage.rows.ledger import INSERT_ACCOUNT, LostUpdateError, lock_accounts, read_accounts
 from billing_service.storage.schema import TIME_LED_KEYS, Id, metadata
+from tests.storage.raw_units import outside, read_unit
+from tests.support.ledger_setup import open_account
 
 NFC = unicodedata.normalize("NFC", "Ame\u0301lie")
 NFD = unicodedata.normalize("NFD", "Ame\u0301lie")

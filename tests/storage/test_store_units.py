@@ -8,9 +8,6 @@ from contextlib import suppress
 import asyncpg
 import pytest
 import structlog
-from ledger_setup import give, open_account
-from patience import PATIENCE_S
-from raw_units import CONSTRAINT_ERRORS, outside, read_unit, write_unit
 from sqlalchemy import text
 
 from billing_service.domain.refusals import Failure, Reason, Refusal
@@ -18,6 +15,9 @@ from billing_service.domain.spending.deductions import DeductionMode, deduct
 from billing_service.storage.rows.ledger import INSERT_ACCOUNT, UPDATE_ACCOUNTS, LostUpdateError, expect, lock_accounts, write_accounts
 from billing_service.storage.statements import writing
 from billing_service.storage.store import ATTEMPTS_MAX, BEGIN_AND_COMMIT, ConflictError
+from tests.storage.raw_units import CONSTRAINT_ERRORS, outside, read_unit, write_unit
+from tests.support.ledger_setup import give, open_account
+from tests.support.patience import PATIENCE_S
 
 ROUNDS = 500 if os.environ.get("BILLING_LONG_TESTS") == "1" else 25
 """Of twenty transfers at once."""

@@ -1,6 +1,6 @@
 """Durability where it counts: as the transaction itself sees it, which no look from another connection shows."""
 
-from raw_units import read_unit
+from tests.storage.raw_units import read_unit
 
 WAITS_FOR_THE_DISK = {
     "sqlite": ("PRAGMA synchronous", 2),

@@ -6,9 +6,6 @@ import itertools
 import json
 from dataclasses import asdict, dataclass, replace
 
-from doubles import DEPLOYMENT, SECOND_US, START_US
-from fault_points import FaultPoints
-from fault_service import SECRET, FaultService, Lasting
 from prepaid.billing.v1 import purchases_pb2
 
 from billing_service.domain.deployment import MARK_FIELD, MarkKind
@@ -18,6 +15,9 @@ from billing_service.storage.rows.ledger import fetch_lots, read_accounts
 from billing_service.storage.rows.profiles import PROFILES, ensure_account, read_profile
 from billing_service.storage.rows.purchases import PURCHASES, claim_reference, read_purchase, refunds_of
 from billing_service.stripe_events.inbox import process_event
+from tests.support.doubles import DEPLOYMENT, SECOND_US, START_US
+from tests.support.fault_points import FaultPoints
+from tests.support.fault_service import SECRET, FaultService, Lasting
 
 NOW_S = START_US // SECOND_US
 PRICE_MINOR = 1_000

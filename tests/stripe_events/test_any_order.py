@@ -4,10 +4,10 @@ import random
 from itertools import permutations
 
 import pytest
-from event_world import CREDITS, NOW_S, PRICE_MINOR
 
 from billing_service.commands.accounts.customers import link_customer
 from billing_service.domain.sales.purchases import PurchaseStatus
+from tests.stripe_events.event_world import CREDITS, NOW_S, PRICE_MINOR
 
 ORDERS_MAX = 60
 """Of one story. Up to 24 all are tried; of more a sample is drawn."""

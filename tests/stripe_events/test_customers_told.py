@@ -1,10 +1,10 @@
 """What a customer's events say of an account: the newest counts, Stripe settles ties, and odd words are no defect."""
 
 import pytest
-from event_world import NOW_S
 
 from billing_service.domain.refusals import Failure
 from billing_service.payments.port import ProviderRefused, ProviderUnavailable
+from tests.stripe_events.event_world import NOW_S
 
 US_PER_S = 1_000_000
 

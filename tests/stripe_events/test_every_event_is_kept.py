@@ -5,12 +5,12 @@ import random
 from collections import Counter
 
 import pytest
-from event_world import CREDITS, NOW_S, PRICE_MINOR
-from stripe_values import API_VERSIONS, LONG, TEXTS, StripeValues
 
 from billing_service.domain.sales.purchases import PurchaseStatus
 from billing_service.domain.sales.reversals import target_credits
 from billing_service.stripe_events.facts import HANDLED_TYPES
+from tests.stripe_events.event_world import CREDITS, NOW_S, PRICE_MINOR
+from tests.stripe_events.stripe_values import API_VERSIONS, LONG, TEXTS, StripeValues
 
 EVENTS = 10_000
 A_PURCHASE = 25

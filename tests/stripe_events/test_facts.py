@@ -3,21 +3,6 @@
 from dataclasses import replace
 
 import pytest
-from event_objects import (
-    ABSENT,
-    CHARGE,
-    CREATED_US,
-    CUSTOMER,
-    DISPUTE,
-    METADATA,
-    PAYMENT_INTENT,
-    REFUND,
-    SESSION,
-    WARNING,
-    envelope,
-    object_of,
-)
-from stripe_members import whole
 
 from billing_service.domain.sales.purchases import CheckoutReport, PurchaseUpdate
 from billing_service.payments.port import ProviderRefund
@@ -32,6 +17,21 @@ from billing_service.stripe_events.facts import (
     checkout_fact,
     parse_fact,
 )
+from tests.stripe_events.event_objects import (
+    ABSENT,
+    CHARGE,
+    CREATED_US,
+    CUSTOMER,
+    DISPUTE,
+    METADATA,
+    PAYMENT_INTENT,
+    REFUND,
+    SESSION,
+    WARNING,
+    envelope,
+    object_of,
+)
+from tests.support.stripe_members import whole
 
 
 @pytest.mark.parametrize("event_type", ["plan.created", "charge.refund", "checkout.session", "", "invoice.paid"])

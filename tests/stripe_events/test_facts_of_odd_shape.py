@@ -3,13 +3,13 @@
 from dataclasses import replace
 
 import pytest
-from event_objects import ABSENT, REFUND, envelope, object_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing_service.domain.ledger.amounts import MONEY_MINOR_MAX
 from billing_service.stripe_events.facts import HANDLED_TYPES, parse_fact
 from billing_service.stripe_events.object_fields import FactInvalid
+from tests.stripe_events.event_objects import ABSENT, REFUND, envelope, object_of
 
 REQUIRED = {
     "checkout.session.completed": ["id", "object", "payment_status"],

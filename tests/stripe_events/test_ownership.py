@@ -4,7 +4,6 @@ from dataclasses import replace
 from functools import partial
 
 import pytest
-from doubles import DAY_US, DEPLOYMENT, START_US
 
 from billing_service.domain.deployment import MARK_FIELD, MarkKind
 from billing_service.domain.sales.purchases import Purchase, PurchaseStatus
@@ -12,6 +11,7 @@ from billing_service.storage.rows.profiles import CLAIM_CUSTOMER, ensure_account
 from billing_service.storage.rows.purchases import PURCHASES, claim_reference
 from billing_service.stripe_events.envelope import Envelope
 from billing_service.stripe_events.ownership import FOREIGN, LOST, UNDECIDED, Owner, Whose, owner_of, read_claim
+from tests.support.doubles import DAY_US, DEPLOYMENT, START_US
 
 OURS = Owner(Whose.OURS, ("acme", "pur_ours"))
 OLD = Owner(Whose.OURS, ("acme", "pur_old"))

@@ -3,11 +3,11 @@
 import asyncio
 
 import pytest
-from event_world import CREDITS, NOW_S, PRICE_MINOR
 
 from billing_service.domain.sales.purchases import PurchaseStatus
 from billing_service.jobs import paid_purchases
 from billing_service.jobs.paid_purchases import PaidPurchases
+from tests.stripe_events.event_world import CREDITS, NOW_S, PRICE_MINOR
 
 PAID, SUCCEEDED = "checkout.session.completed", "payment_intent.succeeded"
 US_PER_S = 1_000_000

@@ -4,7 +4,6 @@ from contextlib import suppress
 from dataclasses import replace
 
 import pytest
-from event_world import CREDITS, PRICE_MINOR
 from prepaid.billing.v1 import refunds_pb2
 
 from billing_service.domain.ledger.account import balance_limit_reached
@@ -13,6 +12,7 @@ from billing_service.domain.sales.purchases import PurchaseStatus
 from billing_service.payments.port import ProviderKeyRefused, ProviderRefused, ProviderUnavailable
 from billing_service.stripe_events import payments
 from billing_service.stripe_events.facts import HANDLED_TYPES
+from tests.stripe_events.event_world import CREDITS, PRICE_MINOR
 
 PAID = "checkout.session.completed"
 

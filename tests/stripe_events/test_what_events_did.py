@@ -3,10 +3,10 @@
 import re
 
 import pytest
-from event_world import CREDITS, NOW_S, PRICE_MINOR
 
 from billing_service.domain.refusals import Reason, Refusal
 from billing_service.stripe_events import payments
+from tests.stripe_events.event_world import CREDITS, NOW_S, PRICE_MINOR
 
 CREDIT = 1_000_000
 PAID = "checkout.session.completed"

@@ -1,14 +1,8 @@
-import sys
-from pathlib import Path
-
 import pytest
 
-HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE), str(HERE.with_name("crash")), str(HERE.with_name("end_to_end"))]
-
-from client_journal import Journal  # noqa: E402 - found by the path above
-from newer_program import NewerProgram  # noqa: E402 - same
-from service_process import running_forker  # noqa: E402 - same
+from tests.support.client_journal import Journal
+from tests.support.service_process import running_forker
+from tests.upgrade.newer_program import NewerProgram
 
 
 @pytest.fixture(scope="session")

@@ -7,10 +7,9 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
-from changed_program import copy_program
-from databases import connect_to, run_apart
-
 from billing_service.storage.migrations import versions
+from tests.support.changed_program import copy_program
+from tests.support.databases import connect_to, run_apart
 
 DYING = Path(__file__).with_name("dying_migration.py")
 OLDER = max(path.name[1:5] for path in Path(versions.__file__).parent.glob("m*.py"))

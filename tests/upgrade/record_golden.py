@@ -1,4 +1,4 @@
-"""Records a golden database of this program: `python tests/upgrade/record_golden.py NAME [FOLDER]`.
+"""Records a golden database of this program: `python -m tests.upgrade.record_golden NAME [FOLDER]`.
 
 A golden database is a ledger as a released program left it, on both stores, with every write that was asked of it and its answer.
 Later programs must open, migrate, verify and replay it (`test_golden_databases.py`). Record one for each release, from its own tree,
@@ -18,15 +18,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
-TESTS = Path(__file__).resolve().parents[1]
-FOLDERS = (TESTS, TESTS.parent, TESTS / "end_to_end", TESTS / "crash", TESTS / "upgrade")
-sys.path[:0] = [str(folder) for folder in FOLDERS]
 
-from databases import migrate_now_apart, postgres_databases  # noqa: E402 - found by the path above
-from postgres_tools import run_tool  # noqa: E402 - same
-from stack import CREDIT, running_stack  # noqa: E402 - same
-from test_repeated_requests import REQUESTS, filled, world  # noqa: E402 - same
-from wire import WRITES, Wire  # noqa: E402 - same
+from tests.end_to_end.test_repeated_requests import REQUESTS, filled, world
+from tests.support.databases import migrate_now_apart, postgres_databases
+from tests.support.postgres_tools import run_tool
+from tests.support.stack import CREDIT, running_stack
+from tests.support.wire import WRITES, Wire
 
 
 class RecordingWire(Wire):

@@ -7,15 +7,15 @@ import lzma
 from pathlib import Path
 
 import pytest
-from databases import Database, PostgresUnavailableError
 from google.protobuf.message_factory import GetMessageClass
-from ledger_check import ledger_problems
-from newer_program import query, run_migrate
-from postgres_tools import run_tool
-from service_process import running_process, service_settings
-from wire import METHODS, Wire, outcomes
 
 from billing_service.integrity.verify import verify_ledger
+from tests.support.databases import Database, PostgresUnavailableError
+from tests.support.ledger_check import ledger_problems
+from tests.support.postgres_tools import run_tool
+from tests.support.service_process import running_process, service_settings
+from tests.support.wire import METHODS, Wire, outcomes
+from tests.upgrade.newer_program import query, run_migrate
 
 GOLDEN = Path(__file__).with_name("golden")
 NAMES = sorted({path.name.split(".")[0] for path in GOLDEN.iterdir()})

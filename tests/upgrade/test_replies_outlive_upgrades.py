@@ -8,15 +8,15 @@ import httpx
 import pytest
 from billing_client import AsyncBillingClient
 from billing_client.options import ClientOptions
-from ledger_check import ledger_problems
-from run_length import LONG
-from service_process import running_process, service_settings
-from stack import CREDIT, WEBHOOK_SECRET, Stack
-from test_repeated_requests import REQUESTS, filled, unrepeated, world
-from wire import WRITES, Wire, outcomes
 
 from billing_service.sandbox.config import SandboxConfig
 from billing_service.sandbox.run import serve_sandbox
+from tests.end_to_end.test_repeated_requests import REQUESTS, filled, unrepeated, world
+from tests.support.ledger_check import ledger_problems
+from tests.support.run_length import LONG
+from tests.support.service_process import running_process, service_settings
+from tests.support.stack import CREDIT, WEBHOOK_SECRET, Stack
+from tests.support.wire import WRITES, Wire, outcomes
 from webhook_gateway.config import GatewayConfig
 from webhook_gateway.run import serve_gateway
 

@@ -5,10 +5,11 @@ import signal
 
 import grpc
 import pytest
-from client_journal import CREDIT, Callers, grant, reconcile, stored, verify
-from ledger_check import ledger_problems
-from newer_program import OLDER, REVISION, query, run_migrate, schema
-from service_process import RECONNECT, StartFailedError, running_process, service_settings
+
+from tests.support.client_journal import CREDIT, Callers, grant, reconcile, stored, verify
+from tests.support.ledger_check import ledger_problems
+from tests.support.service_process import RECONNECT, StartFailedError, running_process, service_settings
+from tests.upgrade.newer_program import OLDER, REVISION, query, run_migrate, schema
 
 GIVEN = {"a": 1_000_000, "b": 1_000_000}
 POINTS_MAX = 60

@@ -3,8 +3,8 @@
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from stack import CREDIT, STRIPE_KEY, running_stack
-from wire import Wire
+from tests.support.stack import CREDIT, STRIPE_KEY, running_stack
+from tests.support.wire import Wire
 
 NEVER_S = 3600
 PENDING_REFUND_CARD = "4000000000007726"

@@ -11,10 +11,11 @@ from pathlib import Path
 from urllib.parse import quote, urlencode
 
 import pytest
-from databases import connect_to, run_apart
-from tls_relay import Authority, Relay, own_file, private_directory, unprivileged
 
-UNPACKED = Path(__file__).parents[1] / "build" / "postgresql"
+from tests.support.databases import connect_to, run_apart
+from tests.support.tls_relay import Authority, Relay, own_file, private_directory, unprivileged
+
+UNPACKED = Path(__file__).parents[2] / "build" / "postgresql"
 """Where `make test-tools` puts Debian's packages."""
 NOT_HERE = "{} is not here: `make test-tools` brings it from Debian's package {}"
 PASSWORD = "canary4242"

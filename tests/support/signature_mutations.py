@@ -4,7 +4,7 @@ import hmac
 import random
 import re
 
-from signature_seeds import ACCEPTED, BODIES, BODY, NOW_S, ODD_TIMES, OTHER, REFUSED, SECRET, header, signature
+from tests.support.signature_seeds import ACCEPTED, BODIES, BODY, NOW_S, ODD_TIMES, OTHER, REFUSED, SECRET, header, signature
 
 STRANGER = "whsec_" + "stranger-of-signature-seeds-0123"
 SEED_HEADS = [head.encode("utf-8", "surrogateescape") for head in REFUSED.values()]

@@ -1,6 +1,6 @@
 """The ways in which a point fails, for each store and for the payment provider."""
 
-from fault_points import AFTER, BEFORE, DATABASE, PROVIDER, Mode
+from tests.support.fault_points import AFTER, BEFORE, DATABASE, PROVIDER, Mode
 
 CLEAN, CANCELLED, UNPLANNED = "clean", "cancelled", "unplanned"
 STORAGE, CONFLICT, STRIPE = "STORAGE_UNAVAILABLE", "CONFLICT", "STRIPE_UNAVAILABLE"

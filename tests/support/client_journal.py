@@ -8,9 +8,10 @@ from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 
 import grpc
-from databases import connect_to, run_apart
-from ledger_check import DEDUCTION
 from prepaid.billing.v1 import admin_pb2, admin_pb2_grpc, billing_pb2_grpc, transactions_pb2
+
+from tests.support.databases import connect_to, run_apart
+from tests.support.ledger_check import DEDUCTION
 
 CREDIT = 1_000_000
 CALL_TIMEOUT_S = 10.0

@@ -10,8 +10,6 @@ from types import SimpleNamespace
 from typing import NamedTuple
 
 import grpc
-from doubles import DEPLOYMENT, SECOND_US, START_US, FakeClock
-from fault_provider import FaultyProvider
 from google.protobuf import text_format
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2
@@ -33,6 +31,8 @@ from billing_service.domain.promotions.referrals import ReferralPolicy
 from billing_service.domain.refusals import Failure, Reason, Refusal
 from billing_service.ledger.reader import BalanceReader
 from billing_service.ledger.writer import LedgerWriter
+from tests.support.doubles import DEPLOYMENT, SECOND_US, START_US, FakeClock
+from tests.support.fault_provider import FaultyProvider
 
 SECRET = "whsec_" + "fault-tests-0123456789"
 PAGE_SECRET = "page-token-" + "secret-of-tests"

@@ -12,7 +12,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import trustme
-from databases import fast_directory
+
+from tests.support.databases import fast_directory
 
 TLS_REQUEST = (8).to_bytes(4, "big") + (80877103).to_bytes(4, "big")
 

@@ -3,8 +3,6 @@
 import sqlite3
 from contextlib import asynccontextmanager, closing
 
-from databases import connect_to
-
 from billing_service.domain.ledger.entries import Place, TransactionKind
 from billing_service.domain.ledger.granting import grant, new_lot
 from billing_service.domain.ledger.lots import PRIORITY_DEFAULT, Category
@@ -12,6 +10,7 @@ from billing_service.domain.spending.deductions import DeductionMode
 from billing_service.ledger.keys import IdempotencyKey, fingerprint
 from billing_service.ledger.operations import Deduct
 from billing_service.storage.rows.ledger import INSERT_ACCOUNT, SET_LIMITS, lock_accounts, write_accounts
+from tests.support.databases import connect_to
 
 
 async def open_account(store, account_id, *, clock, ids, microcredits=0, category=Category.PAID, overdraft_limit=0, frozen=False):

@@ -4,7 +4,7 @@ import sqlite3
 from collections import defaultdict
 from contextlib import closing
 
-from databases import connect_to, run_apart
+from tests.support.databases import connect_to, run_apart
 
 HOUSE = {"sales", "grants", "bonuses", "adjustments", "usage", "expired", "reversed"}
 GRANT, DEDUCTION, DEDUCTION_REVERSAL, BONUS_REVERSAL = 2, 3, 4, 8

@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from databases import execute_on, run_apart
+from tests.support.databases import execute_on, run_apart
 
-DOCUMENT = Path(__file__).parents[1] / "docs" / "database.md"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "database.md"
 
 
 def documented_statements():

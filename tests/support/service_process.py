@@ -12,7 +12,8 @@ from pathlib import Path
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from stack import environment
+
+from tests.support.stack import environment
 
 SCRIPT = Path(__file__).with_name("serve.py")
 ROOT = Path(__file__).parents[2]

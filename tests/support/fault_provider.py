@@ -3,10 +3,9 @@
 import asyncio
 from dataclasses import replace
 
-from fault_modes import CANCEL, DEFECT, UNREACHABLE
-from fault_points import BEFORE, PROVIDER
-
 from billing_service.payments.port import CheckoutSession, ProviderCustomer, ProviderRefund, ProviderRefused, ProviderUnavailable
+from tests.support.fault_modes import CANCEL, DEFECT, UNREACHABLE
+from tests.support.fault_points import BEFORE, PROVIDER
 
 
 class FaultyProvider:

@@ -2,7 +2,7 @@
 
 import sqlite3
 
-from databases import connect_to, run_apart
+from tests.support.databases import connect_to, run_apart
 
 TRIGGERS = ("transactions", "entries")
 

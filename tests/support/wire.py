@@ -12,11 +12,12 @@ from contextlib import closing
 import grpc
 from billing_client.error_details import billing_error
 from billing_client.errors import BillingError, Failure
-from databases import connect_to
 from google.protobuf.json_format import ParseDict
 from google.protobuf.message_factory import GetMessageClass
 from prepaid.billing.v1 import admin_pb2, billing_pb2, stripe_events_pb2
-from stack import WEBHOOK_SECRET
+
+from tests.support.databases import connect_to
+from tests.support.stack import WEBHOOK_SECRET
 
 SERVICES = (
     billing_pb2.DESCRIPTOR.services_by_name["BillingService"],
