@@ -16,8 +16,8 @@ from billing_service.ledger.writer import LedgerWriter
 from billing_service.payments.stripe_provider import StripeProvider
 from billing_service.storage.sqlite.wal import wal_bytes
 from billing_service.storage.store import Store
-from billing_service.stripe_events.facts import HANDLED_TYPES
 from billing_service.stripe_events.inbox import OTHER_TYPES, Outcome
+from billing_service.stripe_events.registry import BY_TYPE
 from billing_service.version import program_version
 
 CONFLICT_CAUSES = ("40001", "40P01", "55P03", "SQLITE_BUSY")
@@ -92,7 +92,7 @@ class SalesMetrics(Collector):
 
     def collect(self) -> Iterator[Metric]:
         events = CounterMetricFamily("billing_stripe_events", "Tries to process an event, by outcome.", labels=("event_type", "outcome"))
-        for event_type in (*sorted(HANDLED_TYPES), OTHER_TYPES):
+        for event_type in (*sorted(BY_TYPE), OTHER_TYPES):
             for outcome in (*Outcome, FAILED):
                 events.add_metric((event_type, str(outcome)), self._counters.events[event_type, str(outcome)])
         yield events

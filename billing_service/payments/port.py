@@ -18,10 +18,11 @@ After ProviderUnavailable the outcome is unknown. Keep what was set aside and ca
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Protocol
 
-CONTACT_VERSION_FIELD: Final = "contact_version"
-"""The metadata key of a customer that says which of the account's versions of e-mail and name it has; absent for the first."""
+from billing_service.payments.objects.checkout_session import CheckoutSession
+from billing_service.payments.objects.customer import ProviderCustomer
+from billing_service.payments.objects.refund import ProviderRefund
 
 
 class ProviderRefused(Exception):  # noqa: N818 - a "no" of the provider, not an error of the program
@@ -75,63 +76,6 @@ class CheckoutOrder:
     """A price of the provider's catalogue that says the same as amount and currency; None: priced by the order itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class CheckoutSession:
-    """A checkout as it is at the provider now; fits `domain.sales.purchases.CheckoutReport`."""
-
-    session_id: str
-    purchase_id: str | None
-    """None unless metadata and client reference at the provider name the same purchase."""
-    account_id: str | None
-    customer_id: str | None
-    mode: str
-    url: str
-    """Empty once the checkout is no longer open."""
-    status: str
-    """open · complete · expired"""
-    payment_status: str
-    """unpaid · paid · no_payment_required"""
-    payment_intent_id: str | None
-    """Known once the customer pays."""
-    expire_time_us: int
-    amount_subtotal_minor: int
-    amount_total_minor: int
-    amount_discount_minor: int
-    amount_tax_minor: int
-    currency: str
-    livemode: bool
-    amount_shipping_minor: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class ProviderRefund:
-    """A refund as it is at the provider now. Ids of ours are None on refunds that we did not begin."""
-
-    stripe_refund_id: str
-    status: str
-    """pending · requires_action · succeeded · failed · canceled; empty where the provider says none"""
-    amount_minor: int
-    currency: str
-    payment_intent_id: str | None
-    charge_id: str | None
-    refund_id: str | None
-    purchase_id: str | None
-    mark: str = ""
-    """Whatever it carries as one; empty for none."""
-
-
-@dataclass(frozen=True, slots=True)
-class ProviderCustomer:
-    """A customer as it is at the provider now. E-mail and name are empty where it has none."""
-
-    customer_id: str
-    email: str
-    name: str
-    deleted: bool
-    contact_version: int = 0
-    """Which of the account's versions of e-mail and name these come from."""
-
-
 class PaymentProvider(Protocol):
     """All methods raise ProviderRefused or ProviderUnavailable, and nothing else of their own."""
 
@@ -151,10 +95,12 @@ class PaymentProvider(Protocol):
         ...
 
     async def create_checkout(self, order: CheckoutOrder) -> CheckoutSession:
-        """The open checkout. A price of the provider's catalogue that disagrees with the order is refused as `amount_mismatch`."""
+        """The open checkout; its id, status, amount and currency are there. A price of the provider's catalogue that disagrees with the order is refused as `amount_mismatch`."""
         ...
 
-    async def get_checkout(self, session_id: str) -> CheckoutSession: ...
+    async def get_checkout(self, session_id: str) -> CheckoutSession:
+        """The checkout as it is now; its id, status and amounts are there."""
+        ...
 
     async def expire_checkout(self, session_id: str, idempotency_key: str) -> CheckoutSession:
         """Closes an open checkout. One that is expired or complete already is refused: `get_checkout` says which."""
@@ -171,11 +117,11 @@ class PaymentProvider(Protocol):
         mark: str,
         idempotency_key: str,
     ) -> ProviderRefund:
-        """`mark`: empty for none."""
+        """`mark`: empty for none. Id, amount, currency and status of the refund are there."""
         ...
 
     async def list_refunds(self, payment_intent_id: str) -> list[ProviderRefund]:
-        """All refunds of a payment, newest first, also failed and canceled ones and those begun elsewhere."""
+        """All refunds of a payment, newest first, also failed and canceled ones and those begun elsewhere. One may have faults."""
         ...
 
     async def close(self) -> None:

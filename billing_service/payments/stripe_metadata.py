@@ -1,18 +1,11 @@
 """Metadata as Stripe takes it: ours, and as much of the caller's as there is room for."""
 
-import re
 from collections.abc import Mapping
 from typing import Final
 
 PAIRS_MAX: Final = 50
 NAME_CHARACTERS_MAX: Final = 40
 VALUE_CHARACTERS_MAX: Final = 500
-_COUNT: Final = re.compile(r"[0-9]{1,15}", re.ASCII)
-
-
-def read_contact_version(text: str | None) -> int:
-    """A version as we write it; 0 for everything else."""
-    return int(text) if text is not None and _COUNT.fullmatch(text) else 0
 
 
 def with_callers(ours: Mapping[str, str], callers: Mapping[str, str]) -> dict[str, str]:

@@ -6,17 +6,12 @@ from collections.abc import Awaitable
 from typing import TYPE_CHECKING, TypeVar
 
 from billing_service.domain.deployment import MARK_FIELD
-from billing_service.payments import stripe_objects
-from billing_service.payments.port import (
-    CONTACT_VERSION_FIELD,
-    CheckoutOrder,
-    CheckoutSession,
-    ProviderCustomer,
-    ProviderKeyRefused,
-    ProviderRefund,
-    ProviderRefused,
-    ProviderUnavailable,
-)
+from billing_service.payments.objects import checkout_session
+from billing_service.payments.objects.checkout_session import CheckoutSession, read_checkout_session
+from billing_service.payments.objects.customer import CONTACT_VERSION_FIELD, ProviderCustomer, read_customer
+from billing_service.payments.objects.fields import US_PER_S
+from billing_service.payments.objects.refund import ProviderRefund, read_refund
+from billing_service.payments.port import CheckoutOrder, ProviderKeyRefused, ProviderRefused, ProviderUnavailable
 from billing_service.payments.stripe_metadata import with_callers
 
 if TYPE_CHECKING:
@@ -28,6 +23,17 @@ Answer = TypeVar("Answer")
 
 NETWORK_RETRIES_MAX = 2
 """Made by the SDK itself, under the same idempotency key."""
+_ANSWERED = (
+    "session_id",
+    "mode",
+    "status",
+    "payment_status",
+    "amount_subtotal_minor",
+    "amount_total_minor",
+    "currency",
+    "livemode",
+)
+"""Of a checkout. An answer without these proves nothing."""
 REFUNDS_PER_PAGE = 100
 """The most that Stripe gives at once."""
 
@@ -86,7 +92,9 @@ class StripeProvider:
 
     async def get_customer(self, customer_id: str) -> ProviderCustomer:
         async def customer() -> ProviderCustomer:
-            return stripe_objects.provider_customer((await self._stripe.v1.customers.retrieve_async(customer_id)).to_dict())
+            found = read_customer((await self._stripe.v1.customers.retrieve_async(customer_id)).to_dict())
+            found.require("customer_id")
+            return found
 
         return await self._answer("get_customer", customer())
 
@@ -134,9 +142,8 @@ class StripeProvider:
 
         async def refund() -> ProviderRefund:
             answer = await self._stripe.v1.refunds.create_async(params, {"idempotency_key": idempotency_key})
-            made = stripe_objects.provider_refund(answer.to_dict())
-            if not made.status:
-                raise ValueError("status is not text")
+            made = read_refund(answer.to_dict())
+            made.require("stripe_refund_id", "amount_minor", "currency", "status")
             return made
 
         return await self._answer("create_refund", refund())
@@ -144,7 +151,7 @@ class StripeProvider:
     async def list_refunds(self, payment_intent_id: str) -> list[ProviderRefund]:
         async def refunds() -> list[ProviderRefund]:
             page = await self._stripe.v1.refunds.list_async({"payment_intent": payment_intent_id, "limit": REFUNDS_PER_PAGE})
-            return [stripe_objects.provider_refund(refund.to_dict()) async for refund in page.auto_paging_iter()]
+            return [read_refund(refund.to_dict()) async for refund in page.auto_paging_iter()]
 
         return await self._answer("list_refunds", refunds())
 
@@ -153,7 +160,10 @@ class StripeProvider:
 
     async def _checkout(self, operation: str, call: "Awaitable[stripe.checkout.Session]") -> CheckoutSession:
         async def session() -> CheckoutSession:
-            return stripe_objects.checkout_session((await call).to_dict())
+            answer = read_checkout_session((await call).to_dict())
+            answer.check(*checkout_session.MONEY)
+            answer.require(*_ANSWERED)
+            return answer
 
         return await self._answer(operation, session())
 
@@ -188,7 +198,7 @@ def _session_params(order: CheckoutOrder) -> "SessionCreateParams":
         "payment_intent_data": {"metadata": metadata},
         "success_url": order.success_url,
         "cancel_url": order.cancel_url,
-        "expires_at": order.expire_time_us // stripe_objects.US_PER_S,
+        "expires_at": order.expire_time_us // US_PER_S,
         # Another currency on the page would make amounts that are not ours.
         "adaptive_pricing": {"enabled": False},
     }

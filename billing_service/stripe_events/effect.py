@@ -1,31 +1,15 @@
 """What an event does: it is read, found to be ours or not, and handed to its family's handler."""
 
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from billing_service.commands.environment import Environment
-from billing_service.domain.sales.purchases import PurchaseUpdate
+from billing_service.payments.objects.fields import ObjectInvalid
 from billing_service.storage.rows.purchases import await_reference
 from billing_service.storage.statements import Work
-from billing_service.stripe_events.checkouts import handle_checkout
-from billing_service.stripe_events.customer_facts import CustomerFact
-from billing_service.stripe_events.customers import handle_customer
-from billing_service.stripe_events.disputes import handle_dispute
 from billing_service.stripe_events.envelope import Envelope
-from billing_service.stripe_events.facts import (
-    HANDLED_TYPES,
-    ChargeFact,
-    CheckoutFact,
-    DisputeFact,
-    Fact,
-    NoFact,
-    PaymentIntentFact,
-    RefundFact,
-    parse_fact,
-)
-from billing_service.stripe_events.object_fields import FactInvalid
-from billing_service.stripe_events.ownership import Claim, Owner, Whose, owner_of
-from billing_service.stripe_events.payments import handle_payment_intent
-from billing_service.stripe_events.refunds import handle_charge, handle_refund
+from billing_service.stripe_events.family import Family, NoEffect, Occasion
+from billing_service.stripe_events.ownership import Claim, Owner, Whose
+from billing_service.stripe_events.registry import BY_TYPE
 from billing_service.stripe_events.result import Did, Result, ignored, quarantined, waiting
 from billing_service.stripe_events.runs import Runs
 
@@ -33,38 +17,49 @@ _FOREIGN: Final = "the object is another product's or deployment's"
 _LOST: Final = "the object carries our mark, and the ledger does not know it: was an older backup restored?"
 
 
+class Readable(NamedTuple):
+    """An event of a family, and its object."""
+
+    family: Family[Any]
+    object: Any
+    occasion: Occasion
+
+
 class Unreadable(NamedTuple):
     """An event whose object lacks what a rule needs."""
 
+    family: Family[Any]
     note: str
 
 
-def read_fact(environment: Environment, envelope: Envelope) -> Fact | Unreadable | Result:
-    """What the event says; a result where it has no effect whosever its object is."""
+def read_object(environment: Environment, envelope: Envelope) -> Readable | Unreadable | Result:
+    """The event's object; a result where the event has no effect whosever its object is."""
     if envelope.is_connected:
         return ignored("about a connected account")
-    if envelope.event_type not in HANDLED_TYPES:
+    family = BY_TYPE.get(envelope.event_type)
+    if family is None:
         return ignored("a type that has no effect here")
     if envelope.livemode is not environment.terms.livemode:
         return quarantined(f"livemode is {envelope.livemode}, the service's is {environment.terms.livemode}")
     try:
-        fact = parse_fact(envelope)
-    except FactInvalid as error:
-        return Unreadable(str(error))
-    assert fact is not None, "every handled type is read"
-    return ignored(fact.note) if isinstance(fact, NoFact) else fact
+        about = family.read(envelope)
+    except ObjectInvalid as fault:
+        return Unreadable(family, str(fault))
+    return (
+        ignored(about.note) if isinstance(about, NoEffect) else Readable(family, about, Occasion(envelope.event_type, envelope.created_us))
+    )
 
 
-def effect_of(environment: Environment, claim: Claim, fact: Fact | Unreadable | Result, runs: Runs) -> Work[Result]:
+def effect_of(environment: Environment, claim: Claim, event: Readable | Unreadable | Result, runs: Runs) -> Work[Result]:
     """Applies the event to what is ours, and to nothing else."""
-    if isinstance(fact, Result):
-        return fact.about({"stripe_object_id": claim.stripe_id})
-    owner = yield from owner_of(environment.deployment, claim)
-    result = yield from _effect(environment, owner, claim, fact, runs)
-    return result.about(_told(owner, claim))
+    if isinstance(event, Result):
+        return event.about({"stripe_object_id": claim.stripe_id})
+    owner = yield from event.family.owner(environment.deployment, claim)
+    result = yield from _effect(environment, owner, claim, event, runs)
+    return result.about(_subject(owner, claim))
 
 
-def _told(owner: Owner, claim: Claim) -> Did:
+def _subject(owner: Owner, claim: Claim) -> Did:
     """What of ours the event is about. An object that is not ours says nothing of ours that is to be believed."""
     account_id, purchase_id = owner.purchase or (owner.account_id, "")
     return {
@@ -75,47 +70,23 @@ def _told(owner: Owner, claim: Claim) -> Did:
     }
 
 
-def _effect(environment: Environment, owner: Owner, claim: Claim, fact: Fact | Unreadable, runs: Runs) -> Work[Result]:
+def _effect(environment: Environment, owner: Owner, claim: Claim, event: Readable | Unreadable, runs: Runs) -> Work[Result]:
     if owner.whose is Whose.FOREIGN:
         return ignored(_FOREIGN)
     if owner.whose is Whose.LOST:
-        return quarantined(_LOST) if _money_moved(fact) else ignored(_LOST)
-    if isinstance(fact, Unreadable):
-        return (yield from _unreadable(owner, claim, fact))
-    return (yield from _handle(environment, owner, fact, runs))
+        return quarantined(_LOST) if _moves_money(event) else ignored(_LOST)
+    if isinstance(event, Unreadable):
+        return (yield from _unreadable(owner, claim, event))
+    return (yield from event.family.handle(environment, owner, event.object, event.occasion, runs))
 
 
-def _money_moved(fact: Fact | Unreadable) -> bool:
+def _moves_money(event: Readable | Unreadable) -> bool:
     """Whether it says that money of ours came or went, or can't be read."""
-    match fact:
-        case CheckoutFact():
-            return fact.update is PurchaseUpdate.PAID
-        case CustomerFact():
-            return False
-        case _:
-            return True
+    return isinstance(event, Unreadable) or event.family.moves_money(event.object, event.occasion)
 
 
-def _unreadable(owner: Owner, claim: Claim, fact: Unreadable) -> Work[Result]:
+def _unreadable(owner: Owner, claim: Claim, event: Unreadable) -> Work[Result]:
     """Ours is kept for a person. What may yet turn out to be ours waits like any other, and is kept for a person then."""
     if owner.whose is Whose.UNDECIDED and (yield from await_reference(claim.payment_intent_id)) is None:
         return waiting(claim.payment_intent_id)
-    return quarantined(fact.note)
-
-
-def _handle(environment: Environment, owner: Owner, fact: Fact, runs: Runs) -> Work[Result]:
-    match fact:
-        case CheckoutFact():
-            return (yield from handle_checkout(environment, owner.of_purchase(), fact, runs))
-        case PaymentIntentFact():
-            return (yield from handle_payment_intent(environment, owner.of_purchase(), fact))
-        case RefundFact():
-            return (yield from handle_refund(environment, fact))
-        case ChargeFact():
-            return (yield from handle_charge(environment, fact, runs))
-        case DisputeFact():
-            return (yield from handle_dispute(environment, fact))
-        case CustomerFact():
-            return (yield from handle_customer(environment, owner.account_id, fact, runs))
-        case NoFact():
-            return ignored(fact.note)
+    return quarantined(event.note)

@@ -10,13 +10,12 @@ from typing import Any, Final
 
 import orjson
 
+from billing_service.payments.objects.fields import time_us
+
 PAYLOAD_BYTES_MAX: Final = 256 * 1024
 """Stripe's largest events are a few dozen KiB."""
 NAME_CHARACTERS_MAX: Final = 255
 """Of an event's id, and of its type. Stripe's ids are no longer."""
-CREATED_S_MAX: Final = 253_402_300_799
-"""The last second of the year 9999: later moments fit no timestamp."""
-US_PER_S: Final = 1_000_000
 
 
 class EnvelopeInvalid(ValueError):  # noqa: N818 - a typed "no", like the others
@@ -25,7 +24,7 @@ class EnvelopeInvalid(ValueError):  # noqa: N818 - a typed "no", like the others
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """A snapshot event, of any API version. `object` is the thing that the event is about, unchecked: `facts` reads it."""
+    """A snapshot event, of any API version. `object` is the thing that the event is about, unchecked: its family reads it."""
 
     event_id: str
     event_type: str
@@ -58,15 +57,10 @@ def parse_envelope(payload: bytes) -> Envelope:
         event_id=_name(event, "id"),
         event_type=_name(event, "type"),
         livemode=livemode if isinstance(livemode, bool) else None,
-        created_us=_moment_us(event.get("created")),
+        created_us=time_us(event.get("created")),
         is_connected=event.get("account") is not None,
         object=about if isinstance(about, dict) else {},
     )
-
-
-def _moment_us(created_s: object) -> int | None:
-    known = type(created_s) is int and 0 <= created_s <= CREATED_S_MAX
-    return created_s * US_PER_S if known else None  # type: ignore[operator]  # known to be a number
 
 
 def _name(event: Mapping[str, Any], field: str) -> str:

@@ -4,14 +4,15 @@ import structlog
 
 from billing_service.commands.environment import Environment
 from billing_service.domain.refusals import Refusal
-from billing_service.domain.sales.purchases import Purchase, checkout_update
-from billing_service.payments.port import CheckoutSession
+from billing_service.domain.sales.purchases import Purchase
+from billing_service.payments.objects.checkout_session import CheckoutSession
 from billing_service.storage.rows.events import EventStatus
 from billing_service.storage.rows.purchases import read_purchase
 from billing_service.storage.statements import Work
-from billing_service.stripe_events.checkouts import handle_checkout
-from billing_service.stripe_events.facts import CheckoutFact
+from billing_service.stripe_events.families import checkout_session
+from billing_service.stripe_events.family import Occasion
 from billing_service.stripe_events.inbox import count_effects
+from billing_service.stripe_events.ownership import Owner, Whose
 from billing_service.stripe_events.result import Did, Result, quarantined
 from billing_service.stripe_events.runs import Runs
 
@@ -22,36 +23,15 @@ async def follow_checkout(environment: Environment, purchase: Purchase, session:
     """Completes, promises or expires a purchase by its own page; answers it as it is then. Its credits are granted
     once, whatever its events do meanwhile. What must not move it is logged, and kept and alarmed once its event comes.
     Raises Failure."""
-    key, fact, runs = (purchase.account_id, purchase.purchase_id), told_by(session), Runs(environment)
+    owner, runs = Owner(Whose.OURS, (purchase.account_id, purchase.purchase_id)), Runs(environment)
     try:
-        result = await runs.write(lambda: handle_checkout(environment, key, fact, runs))
+        result = await runs.write(lambda: checkout_session.handle(environment, owner, session, Occasion(), runs))
     except Refusal as refusal:
         result = quarantined(f"{refusal.reason}: {refusal.message}")
     _note(environment, purchase, result)
     stands = await environment.store.read(lambda: _read(purchase))
     assert stands is not None, "purchases are never deleted"
     return stands
-
-
-def told_by(session: CheckoutSession) -> CheckoutFact:
-    return CheckoutFact(
-        session_id=session.session_id,
-        purchase_id=session.purchase_id,
-        note="",
-        account_id=session.account_id,
-        mode=session.mode,
-        status=session.status,
-        payment_status=session.payment_status,
-        payment_intent_id=session.payment_intent_id,
-        amount_subtotal_minor=session.amount_subtotal_minor,
-        amount_total_minor=session.amount_total_minor,
-        amount_discount_minor=session.amount_discount_minor,
-        amount_tax_minor=session.amount_tax_minor,
-        amount_shipping_minor=session.amount_shipping_minor,
-        currency=session.currency,
-        livemode=session.livemode,
-        update=checkout_update(session),
-    )
 
 
 def _note(environment: Environment, purchase: Purchase, result: Result) -> None:

@@ -17,10 +17,10 @@ from billing_service.ledger.keys import Answer
 from billing_service.ledger.unit import Request, Unit, earlier_answer, once
 from billing_service.storage.rows.events import EventStatus, InboxEvent, claim_event, close_event, read_event
 from billing_service.storage.statements import Work
-from billing_service.stripe_events.effect import effect_of, read_fact
+from billing_service.stripe_events.effect import effect_of, read_object
 from billing_service.stripe_events.envelope import Envelope, EnvelopeInvalid, parse_envelope
-from billing_service.stripe_events.facts import HANDLED_TYPES
 from billing_service.stripe_events.ownership import read_claim
+from billing_service.stripe_events.registry import BY_TYPE
 from billing_service.stripe_events.result import NOTHING, Did, Result, quarantined
 from billing_service.stripe_events.runs import Runs
 
@@ -99,9 +99,9 @@ async def replay_event(environment: Environment, command: ReplayEvent) -> Answer
 
 
 async def _process(environment: Environment, envelope: Envelope, payload: bytes, *, again: bool) -> Processed:
-    claim, fact, runs = read_claim(envelope), read_fact(environment, envelope), Runs(environment)
+    claim, event, runs = read_claim(envelope), read_object(environment, envelope), Runs(environment)
     try:
-        effect = partial(effect_of, environment, claim, fact, runs)
+        effect = partial(effect_of, environment, claim, event, runs)
         result = await runs.write(partial(_keep, environment, envelope, payload, effect, again=again))
     except Refusal as refusal:
         # A rule of money stood against the effect: nothing of it was stored, so the event is kept for an operator.
@@ -147,7 +147,7 @@ def count_effects(environment: Environment, result: Result) -> None:
 
 def _counted_type(event_type: str) -> str:
     """A type that has an effect here: the list of all others has no end."""
-    return event_type if event_type in HANDLED_TYPES else OTHER_TYPES
+    return event_type if event_type in BY_TYPE else OTHER_TYPES
 
 
 def _keep(

@@ -9,8 +9,8 @@ object may name one of our account ids, or carry the metadata of one of ours. So
 
 How an event is handled:
 
-    claim = read_claim(envelope)                               # never fails, whatever shape the object has
-    owner = yield from owner_of(environment.deployment, claim) # in the transaction of the effect: `effect.effect_of`
+    claim = read_claim(envelope)                                    # never fails, whatever shape the object has
+    owner = yield from family.owner(environment.deployment, claim)  # in the transaction of the effect: `effect.effect_of`
 
 FOREIGN is ignored: kept, answered, and nothing else. LOST is ours, but the ledger does not know it: a backup older than it was restored.
 What says that its money moved is quarantined. UNDECIDED is a refund without a mark, or a dispute, of a payment that no purchase knows
@@ -18,16 +18,16 @@ yet: it waits for its payment, and costs a row of the inbox. OURS reaches its ha
 `owner.account_id`, and on no id that it finds in metadata.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from enum import Enum, auto
 from typing import Any, Final, NamedTuple
 
 from billing_service.domain.deployment import MARK_FIELD, Deployment, MarkKind
+from billing_service.payments.objects.fields import own_text
 from billing_service.storage.rows.profiles import read_profile, whose_customer
 from billing_service.storage.rows.purchases import find_purchase, read_purchase
 from billing_service.storage.statements import Work
 from billing_service.stripe_events.envelope import Envelope
-from billing_service.stripe_events.object_fields import own_text
 
 PurchaseKey = tuple[str, str]
 """Account id and purchase id."""
@@ -65,8 +65,6 @@ UNDECIDED: Final = Owner(Whose.UNDECIDED)
 class Claim(NamedTuple):
     """What an object says of itself. Texts are empty where it says nothing, or nothing that we would ever have written."""
 
-    family: str
-    """The event's type without its last part, such as `checkout.session`."""
     stripe_id: str
     payment_intent_id: str
     purchase_id: str
@@ -81,7 +79,6 @@ def read_claim(envelope: Envelope) -> Claim:
     named: Mapping[str, Any] = metadata if isinstance(metadata, dict) else {}
     payment = about.get("payment_intent")
     return Claim(
-        family=envelope.event_type.rpartition(".")[0],
         stripe_id=own_text(about.get("id")) or "",
         payment_intent_id=own_text(payment.get("id") if isinstance(payment, dict) else payment) or "",
         purchase_id=own_text(named.get("purchase_id")) or "",
@@ -91,26 +88,20 @@ def read_claim(envelope: Envelope) -> Claim:
     )
 
 
-def owner_of(deployment: Deployment, claim: Claim) -> Work[Owner]:
-    """Whose object it is, as the ledger and its marks know. FOREIGN for a family that is not handled."""
-    decide = _BY_FAMILY.get(claim.family)
-    return FOREIGN if decide is None else (yield from decide(deployment, claim))
-
-
-def _checkout(deployment: Deployment, claim: Claim) -> Work[Owner]:
+def of_checkout(deployment: Deployment, claim: Claim) -> Work[Owner]:
     known = yield from _known(claim.stripe_id)
     return known or (yield from _marked_purchase(deployment, claim)) or FOREIGN
 
 
-def _payment(deployment: Deployment, claim: Claim) -> Work[Owner]:
+def of_payment(deployment: Deployment, claim: Claim) -> Work[Owner]:
     return (yield from _known_or_named(deployment, claim, claim.stripe_id))
 
 
-def _charge(deployment: Deployment, claim: Claim) -> Work[Owner]:
+def of_charge(deployment: Deployment, claim: Claim) -> Work[Owner]:
     return (yield from _known_or_named(deployment, claim, claim.payment_intent_id))
 
 
-def _refund(deployment: Deployment, claim: Claim) -> Work[Owner]:
+def of_refund(deployment: Deployment, claim: Claim) -> Work[Owner]:
     known = yield from _known(claim.payment_intent_id)
     if known is not None:
         return known
@@ -120,13 +111,13 @@ def _refund(deployment: Deployment, claim: Claim) -> Work[Owner]:
     return UNDECIDED if claim.payment_intent_id else FOREIGN
 
 
-def _dispute(_deployment: Deployment, claim: Claim) -> Work[Owner]:
+def of_dispute(_deployment: Deployment, claim: Claim) -> Work[Owner]:
     """It carries no metadata of ours: only its payment says whose it is."""
     known = yield from _known(claim.payment_intent_id)
     return known or (UNDECIDED if claim.payment_intent_id else FOREIGN)
 
 
-def _customer(deployment: Deployment, claim: Claim) -> Work[Owner]:
+def of_customer(deployment: Deployment, claim: Claim) -> Work[Owner]:
     account_id = yield from whose_customer(claim.stripe_id)
     if account_id is not None:
         return Owner(Whose.OURS, account_id=account_id)
@@ -161,15 +152,3 @@ def _made_before_marks(deployment: Deployment, claim: Claim) -> Work[Owner | Non
         return None
     purchase = yield from read_purchase(*known.purchase)
     return known if purchase is not None and purchase.create_time_us < deployment.create_time_us else None
-
-
-_BY_FAMILY: Final[Mapping[str, Callable[[Deployment, Claim], Work[Owner]]]] = {
-    "checkout.session": _checkout,
-    "payment_intent": _payment,
-    "charge": _charge,
-    "charge.refund": _refund,
-    "charge.dispute": _dispute,
-    "radar.early_fraud_warning": _dispute,
-    "refund": _refund,
-    "customer": _customer,
-}

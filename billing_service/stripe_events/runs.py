@@ -10,7 +10,9 @@ import structlog
 from billing_service.commands.accounts.customers import stripe_failed, stripe_refused
 from billing_service.commands.environment import Environment
 from billing_service.domain.refusals import Failure
-from billing_service.payments.port import ProviderCustomer, ProviderKeyRefused, ProviderRefund, ProviderRefused, ProviderUnavailable
+from billing_service.payments.objects.customer import ProviderCustomer
+from billing_service.payments.objects.refund import ProviderRefund
+from billing_service.payments.port import ProviderKeyRefused, ProviderRefused, ProviderUnavailable
 from billing_service.storage.statements import Work
 
 T = TypeVar("T")

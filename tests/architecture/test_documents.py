@@ -9,7 +9,7 @@ import typer
 
 from billing_service.cli import app
 from billing_service.settings.table import settings_table
-from billing_service.stripe_events.facts import HANDLED_TYPES
+from billing_service.stripe_events.registry import BY_TYPE
 from webhook_gateway.settings import GatewaySettings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,7 +41,7 @@ def test_the_table_of_events_has_each_that_is_handled():
     for name in re.findall(r"`([a-z_.]+)`", text):
         before = before.rpartition(".")[0] + name if name.startswith(".") else name
         named.append(before)
-    assert sorted(named) == sorted(HANDLED_TYPES)
+    assert sorted(named) == sorted(BY_TYPE)
 
 
 def test_each_file_that_the_service_s_readme_names_exists():

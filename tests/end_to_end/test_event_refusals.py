@@ -144,7 +144,7 @@ async def test_a_failing_handler_keeps_the_event_and_the_next_try_has_the_effect
                 yield
 
             with monkeypatch.context() as patch:
-                patch.setattr("billing_service.stripe_events.effect.handle_checkout", broken)
+                patch.setattr("billing_service.stripe_events.families.checkout_session.bind_reference", broken)
                 with pytest.raises(BillingError) as failed:
                     await withheld.wire.deliver(session)
             assert told(failed.value) == (status, reason)

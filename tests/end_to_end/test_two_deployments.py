@@ -11,7 +11,7 @@ from prepaid.billing.v1.admin_pb2 import STRIPE_EVENT_STATUS_QUARANTINED as QUAR
 
 from billing_service.clock import TimeOrderedIds, system_clock_us
 from billing_service.commands.access.deployment import renew_deployment
-from billing_service.stripe_events.facts import HANDLED_TYPES
+from billing_service.stripe_events.registry import BY_TYPE
 from tests.end_to_end.two_deployments import deployed, rows_of, stripe_account
 from tests.support.databases import Database
 from tests.support.stack import CREDIT, STRIPE_KEY
@@ -19,7 +19,7 @@ from tests.support.wire import Wire
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 PENDING_REFUND_CARD = "4000000000007726"
-NEVER_PLAYED = {name for name in HANDLED_TYPES if name.startswith(("charge.dispute.", "radar.", "charge.refund."))}
+NEVER_PLAYED = {name for name in BY_TYPE if name.startswith(("charge.dispute.", "radar.", "charge.refund."))}
 """By the sandbox."""
 
 
@@ -114,7 +114,7 @@ async def test_the_same_account_in_two_deployments(database, another, new_accoun
             await disputes(mine.stack, account_id, mine, other)
             assert await other.rows() == before
             assert {status for _, status in await other.inbox() - told} == {IGNORED}
-            assert {kind for kind, _ in await other.inbox()} >= HANDLED_TYPES
+            assert {kind for kind, _ in await other.inbox()} >= BY_TYPE.keys()
         balances = {await deployment.stack.available(account_id) for deployment in (first, second)}
         assert balances == {1_000 - 200 + 1_000 + 1_000}
         for deployment in (first, second):

@@ -23,7 +23,8 @@ from billing_service.ledger.operations import Deduct
 from billing_service.ledger.reader import BalanceReader
 from billing_service.ledger.unit import Caller, Request, begin
 from billing_service.ledger.writer import LedgerWriter
-from billing_service.payments.port import ProviderRefund, ProviderRefused
+from billing_service.payments.objects.refund import ProviderRefund
+from billing_service.payments.port import ProviderRefused
 from billing_service.storage.rows.ledger import REWRITE_LOTS, fetch_lots
 from billing_service.storage.rows.purchases import PURCHASES, claim_reference, read_purchase, refunds_of
 from tests.support.doubles import DEPLOYMENT, FakeClock

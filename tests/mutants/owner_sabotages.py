@@ -57,7 +57,7 @@ OWNERS = (
     Sabotage(
         "a customer is whose account it names",
         "P49",
-        f"{OWNERSHIP}:_customer",
+        f"{OWNERSHIP}:of_customer",
         ("if not deployment.made(MarkKind.CUSTOMER, claim.account_id, claim.mark):\n    return FOREIGN"),
         "",
         (WHOSE, f"{TWO}::test_a_stranger_s_customer_never_gets_onto_an_account[sqlite]"),
@@ -89,7 +89,7 @@ OWNERS = (
     Sabotage(
         "an id at Stripe that we know needs a mark",
         "P49",
-        f"{OWNERSHIP}:_checkout",
+        f"{OWNERSHIP}:of_checkout",
         "known = yield from _known(claim.stripe_id)",
         "known = (yield from _known(claim.stripe_id)) if claim.mark else None",
         (WHOSE, f"{BEFORE_MARKS}::test_a_purchase_that_was_open_at_the_upgrade_ends_as_any_other[sqlite]"),
@@ -106,7 +106,7 @@ OWNERS = (
         "what is lost raises no alarm",
         "P49",
         "billing_service.stripe_events.effect:_effect",
-        "quarantined(_LOST) if _money_moved(fact) else ignored(_LOST)",
+        "quarantined(_LOST) if _moves_money(event) else ignored(_LOST)",
         "ignored(_LOST)",
         (f"{TWO}::test_a_copy_that_is_not_renewed_takes_what_it_does_not_know_for_lost[sqlite]",),
     ),
@@ -131,7 +131,7 @@ OWNERS = (
         "P49",
         "billing_service.stripe_events.effect:_effect",
         "owner.whose is Whose.FOREIGN",
-        "owner.whose is Whose.FOREIGN and not isinstance(fact, Unreadable)",
+        "owner.whose is Whose.FOREIGN and not isinstance(event, Unreadable)",
         (f"{STRANGERS}::test_strangers_are_ignored_whatever_they_say_and_leave_only_the_event[sqlite]",),
     ),
     Sabotage(

@@ -2,7 +2,7 @@
 
 from tests.mutants.sabotage import Sabotage
 
-CHECKOUTS = "billing_service.stripe_events.checkouts"
+CHECKOUTS = "billing_service.stripe_events.families.checkout_session"
 CREATE = "billing_service.commands.sales.create_purchase"
 TERMS = "end_to_end/test_terms_of_a_sale.py"
 CURRENCIES = "end_to_end/test_other_currencies.py"
@@ -134,15 +134,15 @@ SALES = (
     Sabotage(
         "an older word of Stripe's undoes an update of the account",
         "P13",
-        "billing_service.stripe_events.customers:_take_over",
-        "fact.contact_version < profile.contact_version",
-        "fact.contact_version < 0",
+        "billing_service.stripe_events.families.customer:_take_over",
+        "customer.contact_version < profile.contact_version",
+        "customer.contact_version < 0",
         (f"{UPDATES}::test_what_stripe_said_before_undoes_nothing[sqlite]",),
     ),
     Sabotage(
         "two changes of a customer in one second, the second one late",
         "P13",
-        "billing_service.stripe_events.customers:_take_over",
+        "billing_service.stripe_events.families.customer:_take_over",
         "not now.deleted and now.contact_version < profile.contact_version",
         "now.contact_version < 0",
         ("simulation/test_customers_keep_up.py::test_customers_keep_up[sqlite]",),

@@ -3,7 +3,7 @@
 from tests.mutants.sabotage import Sabotage
 
 SIGNATURE = "billing_client.stripe_signature"
-CHECKOUTS = "billing_service.stripe_events.checkouts"
+CHECKOUTS = "billing_service.stripe_events.families.checkout_session"
 INBOX = "billing_service.stripe_events.inbox"
 PURCHASES = "billing_service.domain.sales.purchases"
 DELIVERY = "webhook_gateway.delivery"
@@ -152,7 +152,7 @@ STRIPE = (
             "done = Result(EventStatus.PROCESSED)\n"
             "kept = partial(_keep, environment, envelope, payload, partial(_said, done), again=again)\n"
             "result = await runs.write(kept)\n"
-            "if result is done and not isinstance(fact, Result):\n"
+            "if result is done and not isinstance(event, Result):\n"
             "    await runs.write(effect)"
         ),
         (f"{REFUSED_EVENTS}::test_a_failing_handler_keeps_the_event_and_the_next_try_has_the_effect[sqlite]",),
@@ -178,12 +178,12 @@ STRIPE = (
         "P5",
         f"{CHECKOUTS}:_objection",
         (
-            "if (yield from other_purchase(fact.payment_intent_id, purchase)) or (yield from "
-            "other_purchase(fact.session_id, purchase)):\n"
+            "if (yield from other_purchase(payment_intent_id, purchase)) or (yield from "
+            "other_purchase(session.session_id, purchase)):\n"
             '    return quarantined("the session or the payment belongs to another purchase")'
         ),
         (
-            "if (yield from other_purchase(fact.session_id, purchase)):\n"
+            "if (yield from other_purchase(session.session_id, purchase)):\n"
             '    return quarantined("the session or the payment belongs to another purchase")'
         ),
         (f"{REFUSED_EVENTS}::test_a_payment_of_one_purchase_pays_no_other[sqlite]",),

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing_service.payments.stripe_metadata import read_contact_version, with_callers
+from billing_service.payments.objects.customer import CONTACT_VERSION_FIELD, read_customer
+from billing_service.payments.stripe_metadata import with_callers
 
 OURS = {"purchase_id": "pur_1", "account_id": "acme"}
 NAMES = st.text(max_size=45) | st.sampled_from(["purchase_id", "account_id", "Purchase_id", "a[b]"])
@@ -55,4 +56,5 @@ def test_nothing_that_stripe_refuses_is_sent_and_nothing_else_stays_behind(calle
     [("3", 3), ("0", 0), ("007", 7), (None, 0), ("", 0), ("-1", 0), ("1.5", 0), (" 2", 0), ("\u0663", 0), ("9" * 16, 0), ("three", 0)],
 )
 def test_a_version_is_read_as_it_is_written(text, version):
-    assert read_contact_version(text) == version
+    sent = {"object": "customer", "id": "cus_1", "metadata": {CONTACT_VERSION_FIELD: text}}
+    assert read_customer(sent).contact_version == version

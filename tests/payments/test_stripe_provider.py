@@ -9,7 +9,9 @@ from stripe.params import CustomerCreateParams, CustomerUpdateParams, RefundCrea
 from stripe.params.checkout import SessionCreateParams, SessionExpireParams
 
 from billing_service.domain.deployment import MARK_FIELD
-from billing_service.payments.port import CONTACT_VERSION_FIELD, PaymentProvider, ProviderCustomer, ProviderRefund, ProviderRefused
+from billing_service.payments.objects.customer import CONTACT_VERSION_FIELD, ProviderCustomer
+from billing_service.payments.objects.refund import ProviderRefund
+from billing_service.payments.port import PaymentProvider, ProviderRefused, ProviderUnavailable
 from tests.payments.scripted_stripe import Drop, Reply
 from tests.payments.stripe_answers import KEY, ORDER, REFUND, REFUND_ARGUMENTS, SESSION, error_reply
 from tests.payments.stripe_parameters import faults, nested
@@ -158,6 +160,39 @@ async def test_refunds_of_all_pages_are_listed(server, provider):
     assert [asked.params.get("starting_after") for asked in server.asked] == [None, "re_2"]
     for asked in server.asked:
         assert faults(asked.params, RefundListParams) == []
+
+
+async def test_one_odd_refund_leaves_the_others_of_the_list_as_they_are(server, provider):
+    listed = [{**REFUND, "amount": 10**15}, {**REFUND, "id": "re_2", "currency": "USD", "status": None}, {**REFUND, "id": "re_3"}]
+    server.will(Reply({"object": "list", "url": "/v1/refunds", "has_more": False, "data": listed}))
+    huge, wordless, good = await provider.list_refunds("pi_1")
+    assert (huge.amount_minor, [*huge.faults]) == (None, ["amount_minor"])
+    assert (wordless.currency, wordless.status, [*wordless.faults]) == (None, "", ["currency"])
+    assert (good.stripe_refund_id, good.faults) == ("re_3", {})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({name: value} for name in ("id", "mode", "status", "payment_status", "currency") for value in (None, 7, "")),
+        *({name: value} for name in ("amount_subtotal", "amount_total") for value in (None, "1", -1, 1.5, 10**13)),
+        *({"livemode": value} for value in (None, "false", 0)),
+        *({"payment_intent": value} for value in (7, {}, {"id": None})),
+        {"total_details": []},
+        {"total_details": {"amount_tax": "1"}},
+        {"object": "refund"},
+    ],
+)
+async def test_a_checkout_that_does_not_say_what_it_is_proves_nothing(server, provider, change):
+    server.will(Reply({**SESSION, **change}))
+    with pytest.raises(ProviderUnavailable):
+        await provider.get_checkout("cs_test_1")
+
+
+@pytest.mark.parametrize("change", [{"expires_at": None}, {"url": 7}, {"metadata": []}, {"customer": 7}, {"total_details": None}])
+async def test_a_checkout_need_not_say_what_no_rule_needs(server, provider, change):
+    server.will(Reply({**SESSION, **change}))
+    assert (await provider.get_checkout("cs_test_1")).session_id == "cs_test_1"
 
 
 async def test_whole_objects_are_read(server, provider):

@@ -4,7 +4,10 @@ import json
 from dataclasses import dataclass, replace
 
 from billing_service.domain.deployment import MARK_FIELD
-from billing_service.payments.port import CONTACT_VERSION_FIELD, CheckoutSession, ProviderCustomer, ProviderRefund, ProviderRefused
+from billing_service.payments.objects.checkout_session import CheckoutSession
+from billing_service.payments.objects.customer import CONTACT_VERSION_FIELD, ProviderCustomer
+from billing_service.payments.objects.refund import ProviderRefund
+from billing_service.payments.port import ProviderRefused
 
 CURRENCY = "usd"
 

@@ -15,7 +15,8 @@ from billing_service.clock import TimeOrderedIds
 from billing_service.commands.environment import Environment
 from billing_service.domain.promotions.referrals import ReferralPolicy
 from billing_service.domain.refusals import Failure
-from billing_service.payments.port import CONTACT_VERSION_FIELD, ProviderRefused, ProviderUnavailable
+from billing_service.payments.objects.customer import CONTACT_VERSION_FIELD
+from billing_service.payments.port import ProviderRefused, ProviderUnavailable
 from billing_service.storage.rows.profiles import read_profile
 from billing_service.stripe_events.inbox import process_event
 from tests.simulation.service import CATALOG, TERMS, WEBHOOK_SECRET

@@ -2,6 +2,7 @@
 
 from billing_service.domain.deployment import MARK_FIELD
 from billing_service.stripe_events.envelope import Envelope
+from billing_service.stripe_events.registry import BY_TYPE
 
 ABSENT = object()
 METADATA = {"purchase_id": "pur_1", "account_id": "acme", "refund_id": "ref_1", MARK_FIELD: "mark-of-ref_1"}
@@ -79,3 +80,8 @@ def object_of(event_type):
 def envelope(event_type, about, **changes):
     about = {name: value for name, value in {**about, **changes}.items() if value is not ABSENT}
     return Envelope("evt_1", event_type, False, CREATED_US, is_connected=False, object=about)
+
+
+def read(event_type, about, **changes):
+    """The object of an event, as its family reads it."""
+    return BY_TYPE[event_type].read(envelope(event_type, about, **changes))

@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass, replace
 from prepaid.billing.v1 import purchases_pb2
 
 from billing_service.domain.deployment import MARK_FIELD, MarkKind
-from billing_service.payments.port import ProviderCustomer, ProviderRefund
+from billing_service.payments.objects.customer import ProviderCustomer
+from billing_service.payments.objects.refund import read_refund
 from billing_service.storage.rows.events import EventStatus, list_events
 from billing_service.storage.rows.ledger import fetch_lots, read_accounts
 from billing_service.storage.rows.profiles import PROFILES, ensure_account, read_profile
@@ -217,8 +218,7 @@ class Page:
     def list_at_stripe(self, *refunds):
         """What Stripe says when it is asked for the payment's refunds."""
         for sent in refunds:
-            said = (sent["id"], sent["status"], sent["amount"], sent["currency"], sent["payment_intent"], None, None, None)
-            self.world.provider.refunds.insert(0, ProviderRefund(*said))
+            self.world.provider.refunds.insert(0, read_refund(sent))
 
     async def stands(self):
         """What is stored of the purchase and its account, without what depends on when it was stored."""

@@ -8,7 +8,7 @@ import pytest
 
 from billing_service.domain.sales.purchases import PurchaseStatus
 from billing_service.domain.sales.reversals import target_credits
-from billing_service.stripe_events.facts import HANDLED_TYPES
+from billing_service.stripe_events.registry import BY_TYPE
 from tests.stripe_events.event_world import CREDITS, NOW_S, PRICE_MINOR
 from tests.stripe_events.stripe_values import API_VERSIONS, LONG, TEXTS, StripeValues
 
@@ -47,7 +47,7 @@ class OddEvents:
 
     def event(self, page):
         chance = self.chance
-        event_type = chance.choice(sorted(HANDLED_TYPES))
+        event_type = chance.choice(sorted(BY_TYPE))
         about = self.values.changed(self.about(page, event_type), changes=chance.choice((0, 1, 1, 2, 3, 8, 100)))
         event = self.world.event(event_type, about, created_s=chance.choice(MOMENTS), api_version=chance.choice(API_VERSIONS))
         event["pending_webhooks"], event["request"] = self.values.anything(), self.values.anything()
@@ -115,7 +115,7 @@ async def test_none_is_refused_and_none_holds_up_a_good_one(world, store_name):
     assert not any(event.status == "FAILED" for event in kept.values())
     met = {event_type: {outcome for each, outcome in outcomes if each == event_type} for event_type, _ in outcomes}
     assert met == {event_type: {"IGNORED"} for event_type in OTHER_TYPES} | {
-        event_type: KEPT - {"PROCESSED"} if event_type.startswith(WITHOUT_EFFECT) else KEPT for event_type in HANDLED_TYPES
+        event_type: KEPT - {"PROCESSED"} if event_type.startswith(WITHOUT_EFFECT) else KEPT for event_type in BY_TYPE
     }
     STORES[store_name] = told
     assert set(map(tuple, STORES.values())) == {tuple(told)}, "the stores differ"

@@ -10,8 +10,8 @@ from billing_service.domain.ledger.account import balance_limit_reached
 from billing_service.domain.refusals import Failure, storage_unavailable
 from billing_service.domain.sales.purchases import PurchaseStatus
 from billing_service.payments.port import ProviderKeyRefused, ProviderRefused, ProviderUnavailable
-from billing_service.stripe_events import payments
-from billing_service.stripe_events.facts import HANDLED_TYPES
+from billing_service.stripe_events.families import refund as refunds
+from billing_service.stripe_events.registry import BY_TYPE
 from tests.stripe_events.event_world import CREDITS, PRICE_MINOR
 
 PAID = "checkout.session.completed"
@@ -68,15 +68,15 @@ async def test_one_that_breaks_is_left_out_and_the_others_have_their_effect(worl
     events = [world.event("refund.created", page.refund(number, amount=100)) for number in range(1, 4)]
     for event in events:
         assert await world.deliver(event) == "IGNORED"
-    apply = payments.apply_refund
+    apply = refunds.book
 
-    def broken(environment, unit, purchase, fact):
-        done = yield from apply(environment, unit, purchase, fact)
-        if fact.sent.stripe_refund_id == f"re_{page.tag}n2":
+    def broken(environment, unit, purchase, sent):
+        done = yield from apply(environment, unit, purchase, sent)
+        if sent.stripe_refund_id == f"re_{page.tag}n2":
             raise error  # after it has written already
         return done
 
-    monkeypatch.setattr(payments, "apply_refund", broken)
+    monkeypatch.setattr(refunds, "book", broken)
     assert await world.deliver(world.event(PAID, page.session())) == "PROCESSED"
     assert await world.statuses(*events) == ["PROCESSED", "QUARANTINED", "PROCESSED"]
     assert note in (await world.kept())[events[1]["id"]].error
@@ -96,7 +96,7 @@ async def test_a_failure_of_the_machine_is_nobody_s_fault(world, monkeypatch):
         raise storage_unavailable()
         yield
 
-    monkeypatch.setattr(payments, "apply_refund", away)
+    monkeypatch.setattr(refunds, "book", away)
     with pytest.raises(Failure):
         await world.deliver(session)
     assert await world.waiting() == {refund["id"]}
@@ -126,7 +126,7 @@ async def test_odd_refunds_in_stripes_list_hold_up_nothing(world):
     assert await world.deliver(world.event(PAID, page.session())) == "PROCESSED"
     assert await world.deliver(late) == "QUARANTINED"
     assert await world.statuses(early, late) == ["QUARANTINED", "QUARANTINED"]
-    for words in ("status '' is not known", "currency: expected usd", "above"):
+    for words in ("refund.status is not", "currency: expected usd", "refund.amount is not a whole number"):
         assert words in (await world.kept())[late["id"]].error
     assert (await page.stands())["available"] == CREDITS - 50
 
@@ -177,7 +177,7 @@ async def test_while_stripe_is_away_both_wait_for_it(world, monkeypatch):
     assert (await page.stands())["available"] == CREDITS - 50
 
 
-@pytest.mark.parametrize("event_type", sorted(each for each in HANDLED_TYPES if each.startswith(("charge.dispute", "radar"))))
+@pytest.mark.parametrize("event_type", sorted(each for each in BY_TYPE if each.startswith(("charge.dispute", "radar"))))
 async def test_disputes_are_alarmed_for_our_payments_alone_and_move_nothing(world, event_type):
     page = await world.open_page()
     about = page.warning() if event_type.startswith("radar") else page.dispute()
@@ -228,5 +228,5 @@ async def test_labels_of_the_counters_are_bounded(world):
     page = await world.open_page()
     for number in range(30):
         assert await world.deliver(world.event(f"made_up.type_{number}", page.session())) == "IGNORED"
-    assert {event_type for event_type, _ in world.environment.counters.events} <= {*HANDLED_TYPES, "other"}
+    assert {event_type for event_type, _ in world.environment.counters.events} <= {*BY_TYPE, "other"}
     assert world.environment.counters.events["other", "IGNORED"] == 30

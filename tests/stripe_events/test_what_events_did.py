@@ -5,7 +5,7 @@ import re
 import pytest
 
 from billing_service.domain.refusals import Reason, Refusal
-from billing_service.stripe_events import payments
+from billing_service.stripe_events.families import refund
 from tests.stripe_events.event_world import CREDITS, NOW_S, PRICE_MINOR
 
 CREDIT = 1_000_000
@@ -148,7 +148,7 @@ async def test_a_waiting_event_that_broke_is_kept_with_its_cause(world, monkeypa
     def broken(*_args):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(payments, "apply_refund", broken)
+    monkeypatch.setattr(refund, "book", broken)
     await world.deliver(world.event(PAID, page.session()))
     (alarm,) = lines(world, "stripe_event_quarantined")
     assert alarm.items() >= {"event_id": waiting["id"], "note": "ZeroDivisionError", "purchase_id": page.purchase_id}.items()

@@ -3,7 +3,10 @@
 import asyncio
 from dataclasses import replace
 
-from billing_service.payments.port import CheckoutSession, ProviderCustomer, ProviderRefund, ProviderRefused, ProviderUnavailable
+from billing_service.payments.objects.checkout_session import CheckoutSession
+from billing_service.payments.objects.customer import ProviderCustomer
+from billing_service.payments.objects.refund import ProviderRefund
+from billing_service.payments.port import ProviderRefused, ProviderUnavailable
 from tests.support.fault_modes import CANCEL, DEFECT, UNREACHABLE
 from tests.support.fault_points import BEFORE, PROVIDER
 

@@ -13,7 +13,8 @@ from billing_service.domain.refusals import Reason, Refusal, conflict
 from billing_service.domain.sales.purchases import Purchase, PurchaseStatus, PurchaseUpdate, is_cancelable
 from billing_service.ledger.keys import Answer
 from billing_service.ledger.unit import Request, Unit, earlier_answer, once
-from billing_service.payments.port import CheckoutSession, ProviderRefused, ProviderUnavailable
+from billing_service.payments.objects.checkout_session import CheckoutSession
+from billing_service.payments.port import ProviderRefused, ProviderUnavailable
 from billing_service.storage.rows.purchases import read_purchase
 from billing_service.storage.statements import Work
 

@@ -14,7 +14,8 @@ from billing_service.domain.deployment import MarkKind
 from billing_service.domain.sales.purchases import Purchase, PurchaseStatus, PurchaseUpdate, may_be_opened, next_status
 from billing_service.ledger.keys import Answer
 from billing_service.ledger.unit import Request, Unit, answer_begun, audit, begin, find_key, record_key
-from billing_service.payments.port import CheckoutOrder, CheckoutSession, ProviderRefused, ProviderUnavailable
+from billing_service.payments.objects.checkout_session import CheckoutSession
+from billing_service.payments.port import CheckoutOrder, ProviderRefused, ProviderUnavailable
 from billing_service.storage.rows.keys import answer_key, find_keys, free_key
 from billing_service.storage.rows.purchases import PURCHASES, claim_reference, find_purchase, read_purchase
 from billing_service.storage.statements import Work
@@ -204,7 +205,7 @@ def _open(
     purchase.checkout_session_id = purchase.checkout_session_id or session.session_id
     # Called off while Stripe was asked: nobody is sent to the page, which runs out by itself.
     purchase.checkout_url = session.url if purchase.status is PurchaseStatus.PENDING else ""
-    purchase.expire_time_us = session.expire_time_us
+    purchase.expire_time_us = session.expire_time_us or purchase.expire_time_us
     yield from PURCHASES.replace(purchase)
     yield from claim_reference(session.session_id, purchase.account_id, purchase_id)
     reply = encode(purchase)

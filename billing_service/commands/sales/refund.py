@@ -12,7 +12,7 @@ from billing_service.commands.clawbacks.bonuses import referral_at_stake
 from billing_service.commands.clawbacks.purchases import follow_money, money_gone, purchase_accounts, purchase_lot
 from billing_service.commands.environment import Environment
 from billing_service.commands.sales.get_purchase import purchase_by_id
-from billing_service.commands.sales.refund_update import RefundUpdate, apply_refund_update, carries_mark, status_of_ours
+from billing_service.commands.sales.refund_update import MONEY, apply_refund_update, carries_mark, update_of_ours, update_of_refused
 from billing_service.domain.catalogue.currencies import require_step, round_down_to_step
 from billing_service.domain.deployment import MarkKind
 from billing_service.domain.ledger.account import Balance
@@ -28,7 +28,9 @@ from billing_service.domain.sales.reversals import (
 )
 from billing_service.ledger.keys import Answer
 from billing_service.ledger.unit import Request, Unit, answer_begun, audit, begin, find_key, record_key
-from billing_service.payments.port import PaymentProvider, ProviderRefund, ProviderRefused, ProviderUnavailable
+from billing_service.payments.objects.fields import ObjectInvalid
+from billing_service.payments.objects.refund import ProviderRefund
+from billing_service.payments.port import PaymentProvider, ProviderRefused, ProviderUnavailable
 from billing_service.storage.rows.keys import free_key
 from billing_service.storage.rows.ledger import read_accounts
 from billing_service.storage.rows.purchases import REFUNDS, read_purchase, refunds_of
@@ -205,7 +207,13 @@ async def _find_made(provider: PaymentProvider, purchase: Purchase, refund: Refu
     except ProviderRefused as refused:
         # No word about the refund itself: giving its credits back on account of this would give them away.
         raise ProviderUnavailable(f"list_refunds: {refused.code}") from refused
-    return next((sent for sent in listed if sent.refund_id == refund.refund_id), None)
+    made = next((sent for sent in listed if sent.refund_id == refund.refund_id), None)
+    try:
+        if made is not None:
+            made.require(*MONEY)
+    except ObjectInvalid as fault:
+        raise ProviderUnavailable(f"list_refunds: {fault}") from fault
+    return made
 
 
 async def _send(environment: Environment, purchase: Purchase, refund: Refund) -> ProviderRefund:
@@ -244,9 +252,7 @@ def _settle(environment: Environment, command: RefundPurchase, request: Request,
         return Answer(stored.reply, replayed=True)
     purchase = yield from read_purchase(begun.account_id, begun.purchase_id)
     assert purchase is not None
-    update = RefundUpdate(
-        sent.stripe_refund_id, begun.refund_id, sent.amount_minor, sent.currency, status_of_ours(sent.status), is_ours=True
-    )
+    update = update_of_ours(sent, begun.refund_id)
     refund = yield from apply_refund_update(environment, unit, purchase, update)
     yield from unit.write()
     reply = command.encode(refund, unit.account(begun.account_id).show(unit.now_us))
@@ -262,7 +268,7 @@ def _give_back(environment: Environment, request: Request, begun: Refund) -> Wor
         return
     purchase = yield from read_purchase(begun.account_id, begun.purchase_id)
     assert purchase is not None
-    update = RefundUpdate("", begun.refund_id, begun.amount_minor, begun.currency, RefundStatus.FAILED, is_ours=True)
+    update = update_of_refused(begun)
     yield from apply_refund_update(environment, unit, purchase, update)
     yield from unit.write()
     yield from free_key(request.key.id)

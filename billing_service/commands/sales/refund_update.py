@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from billing_service.commands.clawbacks.purchases import follow_money
 from billing_service.commands.environment import Environment
 from billing_service.domain.deployment import Deployment, MarkKind
-from billing_service.domain.ledger.amounts import MONEY_MINOR_MAX
 from billing_service.domain.sales.clawbacks import settle_set_aside
 from billing_service.domain.sales.purchases import Purchase
 from billing_service.domain.sales.refunds import Refund, RefundStatus
 from billing_service.ledger.unit import Unit
-from billing_service.payments.port import ProviderRefund
+from billing_service.payments.objects.fields import ObjectInvalid
+from billing_service.payments.objects.refund import ProviderRefund
 from billing_service.storage.rows.purchases import REFUNDS, refunds_of
 from billing_service.storage.rows.refunds import claim_refund_ids
 from billing_service.storage.statements import Work
@@ -24,22 +24,8 @@ _FROM_STRIPE = {
 }
 
 
-class RefundUnusableError(ValueError):
-    """A refund of Stripe's that says something that no rule knows: kept and alarmed, never guessed."""
-
-
-def status_from_stripe(word: str) -> RefundStatus:
-    """Raises RefundUnusableError."""
-    status = _FROM_STRIPE.get(word)
-    if status is None:
-        raise RefundUnusableError(f"refund status {word[:32]!r} is not known")
-    return status
-
-
-def status_of_ours(word: str) -> RefundStatus:
-    """State of a refund that Stripe has just made for us. In a word that is not known it is promised: its events say
-    what becomes of it."""
-    return _FROM_STRIPE.get(word, RefundStatus.PENDING)
+MONEY = ("stripe_refund_id", "amount_minor", "currency")
+"""What a refund must say before it is booked; and its status, unless it is our own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +42,30 @@ class RefundUpdate:
 
 
 def update_of(deployment: Deployment, sent: ProviderRefund) -> RefundUpdate:
-    """What an event, or Stripe's own list, says of a refund. Raises RefundUnusableError."""
-    if sent.amount_minor > MONEY_MINOR_MAX:
-        raise RefundUnusableError(f"refund amount is above {MONEY_MINOR_MAX}")
-    return RefundUpdate(
-        sent.stripe_refund_id,
-        sent.refund_id or "",
-        sent.amount_minor,
-        sent.currency,
-        status_from_stripe(sent.status),
-        is_ours=deployment.made(MarkKind.REFUND, sent.refund_id or "", sent.mark),
-    )
+    """What an event, or Stripe's own list, says of a refund. Raises ObjectInvalid: what no rule knows is never guessed."""
+    sent.require(*MONEY, "status")
+    status = _FROM_STRIPE.get(sent.status)
+    if status is None:
+        raise ObjectInvalid(f"refund status {sent.status[:32]!r} is not known")
+    is_ours = deployment.made(MarkKind.REFUND, sent.refund_id or "", sent.mark)
+    return _update(sent, sent.refund_id or "", status, is_ours=is_ours)
+
+
+def update_of_ours(sent: ProviderRefund, refund_id: str) -> RefundUpdate:
+    """What Stripe answered when we began a refund, or lists as the one that we began. In a status that is not known it is promised: its
+    events say what becomes of it."""
+    return _update(sent, refund_id, _FROM_STRIPE.get(sent.status, RefundStatus.PENDING), is_ours=True)
+
+
+def update_of_refused(refund: Refund) -> RefundUpdate:
+    """Stripe refused to make a refund that we began."""
+    return RefundUpdate("", refund.refund_id, refund.amount_minor, refund.currency, RefundStatus.FAILED, is_ours=True)
+
+
+def _update(sent: ProviderRefund, refund_id: str, status: RefundStatus, *, is_ours: bool) -> RefundUpdate:
+    assert sent.amount_minor is not None, "required before"
+    assert sent.currency is not None, "required before"
+    return RefundUpdate(sent.stripe_refund_id, refund_id, sent.amount_minor, sent.currency, status, is_ours=is_ours)
 
 
 def apply_refund_update(environment: Environment, unit: Unit, purchase: Purchase, update: RefundUpdate) -> Work[Refund]:

@@ -102,7 +102,7 @@ class CheckoutReport(Protocol):
     @property
     def mode(self) -> str: ...
     @property
-    def status(self) -> str | None: ...
+    def status(self) -> str: ...
     @property
     def payment_status(self) -> str: ...
     @property
@@ -118,7 +118,7 @@ class CheckoutReport(Protocol):
     @property
     def currency(self) -> str | None: ...
     @property
-    def livemode(self) -> bool: ...
+    def livemode(self) -> bool | None: ...
 
 
 class PaymentReport(Protocol):
@@ -129,9 +129,9 @@ class PaymentReport(Protocol):
     @property
     def account_id(self) -> str | None: ...
     @property
-    def amount_minor(self) -> int: ...
+    def amount_minor(self) -> int | None: ...
     @property
-    def currency(self) -> str: ...
+    def currency(self) -> str | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,13 +205,13 @@ def check_intent(snapshot: PurchaseSnapshot, report: PaymentReport, *, promotion
 
     A payment knows nothing of taxes and discounts, so it may be higher than the price, and lower where promotion codes are allowed.
     """
-    expected_actual = [("currency", snapshot.currency, report.currency)]
+    expected_actual = [("currency", snapshot.currency, str(report.currency))]
     if report.purchase_id is not None:
         expected_actual.append(("purchase_id", snapshot.purchase_id, report.purchase_id))
     if report.account_id is not None:
         expected_actual.append(("account_id", snapshot.account_id, report.account_id))
     differences = [Difference(field, expected, actual) for field, expected, actual in expected_actual if expected != actual]
-    if report.amount_minor < snapshot.amount_minor and not promotion_codes_allowed:
+    if report.amount_minor is None or (report.amount_minor < snapshot.amount_minor and not promotion_codes_allowed):
         differences.append(Difference("amount", f"{snapshot.amount_minor} or more", str(report.amount_minor)))
     return Mismatch(tuple(differences)) if differences else None
 

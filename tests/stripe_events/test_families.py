@@ -1,26 +1,23 @@
-"""What events say, of objects with every member that Stripe sends too."""
+"""What families read of an event's object, also of objects with every member that Stripe sends."""
 
 from dataclasses import replace
 
 import pytest
 
 from billing_service.domain.sales.purchases import CheckoutReport, PurchaseUpdate
-from billing_service.payments.port import ProviderRefund
-from billing_service.stripe_events.customer_facts import CustomerFact
-from billing_service.stripe_events.facts import (
-    HANDLED_TYPES,
-    ChargeFact,
-    DisputeFact,
-    NoFact,
-    PaymentIntentFact,
-    RefundFact,
-    checkout_fact,
-    parse_fact,
-)
+from billing_service.payments.objects.charge import Charge
+from billing_service.payments.objects.customer import ProviderCustomer
+from billing_service.payments.objects.dispute import Dispute
+from billing_service.payments.objects.early_fraud_warning import EarlyFraudWarning
+from billing_service.payments.objects.fields import ObjectInvalid
+from billing_service.payments.objects.payment_intent import PaymentIntent
+from billing_service.payments.objects.refund import ProviderRefund
+from billing_service.stripe_events.families.checkout_session import update_of
+from billing_service.stripe_events.family import NoEffect
+from billing_service.stripe_events.registry import BY_TYPE, FAMILIES
 from tests.stripe_events.event_objects import (
     ABSENT,
     CHARGE,
-    CREATED_US,
     CUSTOMER,
     DISPUTE,
     METADATA,
@@ -28,16 +25,15 @@ from tests.stripe_events.event_objects import (
     REFUND,
     SESSION,
     WARNING,
-    envelope,
     object_of,
+    read,
 )
 from tests.support.stripe_members import whole
 
 
 @pytest.mark.parametrize("event_type", ["plan.created", "charge.refund", "checkout.session", "", "invoice.paid"])
-def test_other_types_tell_no_fact(event_type):
-    assert event_type not in HANDLED_TYPES
-    assert parse_fact(envelope(event_type, {"object": "whatever"})) is None
+def test_other_types_have_no_family(event_type):
+    assert event_type not in BY_TYPE
 
 
 @pytest.mark.parametrize(
@@ -57,14 +53,14 @@ def test_other_types_tell_no_fact(event_type):
     ],
 )
 def test_a_purchase_is_named_only_by_metadata_and_reference(changes, purchase_id, noted):
-    fact = checkout_fact(envelope("checkout.session.completed", SESSION, **changes))
-    assert fact.purchase_id == purchase_id
-    assert bool(fact.note) is noted
+    session = read("checkout.session.completed", SESSION, **changes)
+    assert session.purchase_id == purchase_id
+    assert ("purchase_id" in session.faults) is noted
 
 
 @pytest.mark.parametrize("mode", ["subscription", "setup", "never heard of"])
-def test_a_session_that_sells_nothing_of_ours_tells_no_fact(mode):
-    assert isinstance(parse_fact(envelope("checkout.session.completed", SESSION, mode=mode)), NoFact)
+def test_a_session_that_sells_nothing_of_ours_has_no_effect(mode):
+    assert isinstance(read("checkout.session.completed", SESSION, mode=mode), NoEffect)
 
 
 @pytest.mark.parametrize(
@@ -86,65 +82,67 @@ def test_a_session_that_sells_nothing_of_ours_tells_no_fact(mode):
     ],
 )
 def test_what_a_session_means_for_its_purchase(event_type, status, payment_status, update):
-    fact = checkout_fact(envelope(event_type, SESSION, status=status, payment_status=payment_status))
-    assert fact.update is update
+    session = read(event_type, SESSION, status=status, payment_status=payment_status)
+    assert update_of(session, event_type) is update
 
 
 def test_a_session_is_read_whole():
-    fact = checkout_fact(envelope("checkout.session.completed", SESSION))
-    report: CheckoutReport = fact
+    session = read("checkout.session.completed", SESSION)
+    report: CheckoutReport = session
     assert (report.session_id, report.purchase_id, report.account_id, report.mode) == ("cs_1", "pur_1", "acme", "payment")
-    amounts = (fact.amount_subtotal_minor, fact.amount_total_minor, fact.amount_discount_minor, fact.amount_tax_minor, fact.currency)
-    assert amounts == (4_500, 4_300, 500, 300, "usd")
-    assert (fact.payment_intent_id, fact.livemode) == ("pi_1", False)
-    expanded = envelope("checkout.session.completed", SESSION, payment_intent={"id": "pi_1", "object": "payment_intent"})
-    assert checkout_fact(expanded) == fact
+    assert (session.amount_subtotal_minor, session.amount_total_minor) == (4_500, 4_300)
+    assert (session.amount_discount_minor, session.amount_tax_minor, session.currency) == (500, 300, "usd")
+    assert (session.payment_intent_id, session.customer_id, session.livemode, session.faults) == ("pi_1", "cus_1", False, {})
+    expanded = {"payment_intent": {"id": "pi_1", "object": "payment_intent"}, "customer": {"id": "cus_1", "deleted": True}}
+    assert read("checkout.session.completed", SESSION, **expanded) == session
 
 
 @pytest.mark.parametrize("event_type", ["checkout.session.expired", "checkout.session.async_payment_failed"])
 def test_amounts_are_looked_at_only_where_there_is_money(event_type):
     odd = dict.fromkeys(["amount_total", "amount_subtotal", "currency", "total_details", "payment_intent"], -7)
-    fact = checkout_fact(envelope(event_type, SESSION, status="expired", payment_status="unpaid", **odd))
-    assert (fact.amount_total_minor, fact.amount_subtotal_minor, fact.currency, fact.amount_discount_minor) == (None, None, None, 0)
+    session = read(event_type, SESSION, status="expired", payment_status="unpaid", **odd)
+    assert update_of(session, event_type) is not None
+    with pytest.raises(ObjectInvalid):
+        read("checkout.session.completed", SESSION, **odd)
 
 
-SENT = ProviderRefund("re_1", "pending", 500, "usd", "pi_1", None, "ref_1", "pur_1", "mark-of-ref_1")
+SENT = ProviderRefund("re_1", "pending", 500, "usd", "pi_1", "ch_1", "ref_1", "pur_1", "mark-of-ref_1")
 UNMARKED = replace(SENT, refund_id=None, purchase_id=None, mark="")
 
 
 @pytest.mark.parametrize(
-    ("event_type", "about", "fact"),
+    ("event_type", "about", "expected"),
     [
-        ("payment_intent.succeeded", PAYMENT_INTENT, PaymentIntentFact("pi_1", "pur_1", "acme", 4_500, "usd", CREATED_US)),
+        ("payment_intent.succeeded", PAYMENT_INTENT, PaymentIntent("pi_1", "pur_1", "acme", 4_500, "usd", False)),
         (
             "payment_intent.succeeded",
             {**PAYMENT_INTENT, "amount_received": 4_300},
-            PaymentIntentFact("pi_1", "pur_1", "acme", 4_300, "usd", CREATED_US),
+            PaymentIntent("pi_1", "pur_1", "acme", 4_300, "usd", False),
         ),
         (
             "payment_intent.succeeded",
             {**PAYMENT_INTENT, "amount_received": None},
-            PaymentIntentFact("pi_1", "pur_1", "acme", 4_500, "usd", CREATED_US),
+            PaymentIntent("pi_1", "pur_1", "acme", 4_500, "usd", False),
         ),
-        ("charge.refunded", CHARGE, ChargeFact("pi_1")),
-        ("charge.refunded", {**CHARGE, "payment_intent": {"id": "pi_1", "object": "payment_intent"}}, ChargeFact("pi_1")),
-        ("refund.created", REFUND, RefundFact("pi_1", SENT, "")),
-        ("charge.refund.updated", REFUND, RefundFact("pi_1", SENT, "")),
-        ("refund.failed", {**REFUND, "metadata": {}}, RefundFact("pi_1", UNMARKED, "")),
-        ("refund.failed", {**REFUND, "metadata": None}, RefundFact("pi_1", UNMARKED, "")),
-        ("charge.dispute.created", DISPUTE, DisputeFact("pi_1")),
-        ("radar.early_fraud_warning.created", WARNING, DisputeFact("pi_1")),
-        ("customer.created", CUSTOMER, CustomerFact("cus_1", "a@example.org", "Ada", "acme", CREATED_US, is_new=True, deleted=False)),
+        ("charge.refunded", CHARGE, Charge("pi_1")),
+        ("charge.refunded", {**CHARGE, "payment_intent": {"id": "pi_1", "object": "payment_intent"}}, Charge("pi_1")),
+        ("refund.created", REFUND, SENT),
+        ("charge.refund.updated", REFUND, SENT),
+        ("refund.failed", {**REFUND, "metadata": {}}, UNMARKED),
+        ("refund.failed", {**REFUND, "metadata": None}, UNMARKED),
+        ("charge.dispute.created", DISPUTE, Dispute("pi_1")),
+        ("radar.early_fraud_warning.created", WARNING, EarlyFraudWarning("pi_1")),
+        ("customer.created", CUSTOMER, ProviderCustomer("cus_1", "a@example.org", "Ada", deleted=False)),
         (
             "customer.updated",
             {**CUSTOMER, "email": None, "name": 7, "deleted": True},
-            CustomerFact("cus_1", "", "", "acme", CREATED_US, is_new=False, deleted=True),
+            ProviderCustomer("cus_1", "", "", deleted=True),
         ),
-        ("customer.deleted", CUSTOMER, CustomerFact("cus_1", "a@example.org", "Ada", "acme", CREATED_US, is_new=False, deleted=True)),
+        ("customer.deleted", CUSTOMER, ProviderCustomer("cus_1", "a@example.org", "Ada", deleted=True)),
     ],
 )
-def test_each_family_is_read(event_type, about, fact):
-    assert parse_fact(envelope(event_type, about)) == fact
+def test_each_family_is_read(event_type, about, expected):
+    assert read(event_type, about) == expected
 
 
 @pytest.mark.parametrize(
@@ -158,8 +156,8 @@ def test_each_family_is_read(event_type, about, fact):
         ("radar.early_fraud_warning.created", {name: value for name, value in WARNING.items() if name != "payment_intent"}),
     ],
 )
-def test_what_no_rule_needs_tells_no_fact(event_type, about):
-    assert isinstance(parse_fact(envelope(event_type, about)), NoFact)
+def test_what_no_rule_needs_has_no_effect(event_type, about):
+    assert isinstance(read(event_type, about), NoEffect)
 
 
 OPEN = whole(
@@ -193,8 +191,8 @@ REFUNDED = whole("refund", id="re_9", amount=700, currency="usd", charge="ch_9",
             {},
             {"payment_intent_id": "pi_9"},
         ),
-        (REFUNDED, "refund.created", {}, {"fault": ""}),
-        (REFUNDED, "charge.refund.updated", {}, {"fault": ""}),
+        (REFUNDED, "refund.created", {}, {"faults": {}, "amount_minor": 700}),
+        (REFUNDED, "charge.refund.updated", {}, {"faults": {}, "amount_minor": 700}),
         (
             whole("dispute", id="du_9", amount=700, currency="usd", charge="ch_9", reason="general", status="needs_response"),
             "charge.dispute.created",
@@ -205,23 +203,26 @@ REFUNDED = whole("refund", id="re_9", amount=700, currency="usd", charge="ch_9",
             whole("customer", id="cus_9", email="customer@example.org", name="A Customer"),
             "customer.created",
             {},
-            {"email": "customer@example.org", "name": "A Customer", "account_id": None},
+            {"email": "customer@example.org", "name": "A Customer", "faults": {}},
         ),
-        (OPEN, "checkout.session.completed", {}, {"purchase_id": None, "note": "", "update": None}),
-        (OPEN, "checkout.session.completed", PAID, {"amount_total_minor": 1_700, "update": PurchaseUpdate.PAID}),
-        (OPEN, "checkout.session.completed", {"mode": "subscription"}, NoFact),
+        (OPEN, "checkout.session.completed", {}, {"purchase_id": None, "faults": {}, "status": "open"}),
+        (OPEN, "checkout.session.completed", PAID, {"amount_total_minor": 1_700, "status": "complete", "faults": {}}),
+        (OPEN, "checkout.session.completed", {"mode": "subscription"}, NoEffect),
     ],
 )
 def test_whole_objects_are_read(about, event_type, changes, expected):
     """With every member that Stripe sends, most of them null, and nothing of ours in most."""
-    fact = parse_fact(envelope(event_type, about, **changes))
-    if expected is NoFact:
-        assert isinstance(fact, NoFact)
+    found = read(event_type, about, **changes)
+    if expected is NoEffect:
+        assert isinstance(found, NoEffect)
     else:
-        assert {field: getattr(fact, field) for field in expected} == expected
+        assert {field: getattr(found, field) for field in expected} == expected
 
 
-def test_every_handled_type_has_a_family():
-    for event_type in HANDLED_TYPES:
-        assert parse_fact(envelope(event_type, object_of(event_type))) is not None
-    assert len(HANDLED_TYPES) == 21
+def test_every_type_has_one_family_which_reads_its_object():
+    types = [each for family in FAMILIES for each in family.types]
+    assert len(types) == len(set(types)) == len(BY_TYPE) == 21
+    for event_type, family in BY_TYPE.items():
+        about = object_of(event_type)
+        assert about["object"] == family.kind
+        read(event_type, about)
