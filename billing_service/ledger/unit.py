@@ -1,7 +1,7 @@
 """The shape of every changing command: lock, find the key, decide, write, record the key and leave an audit record, in one transaction.
 
 A command brings its effect and nothing else. Only this file, `provider_step` and the batch of `posting` find keys, record them or replay
-answers. What must be kept with an effect is written in `_record`.
+answers. What must be kept with an effect is written in `record`.
 """
 
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -16,7 +16,7 @@ from billing_service.domain.promotions.referrals import CODE_RANDOM_BYTES, code_
 from billing_service.ledger.keys import Answer, IdempotencyKey
 from billing_service.ledger.posting import account_not_found, key_row
 from billing_service.storage.rows.access import AUDIT, AuditRow, lock_keys
-from billing_service.storage.rows.keys import StoredKey, answer_key, find_keys, insert_keys
+from billing_service.storage.rows.keys import StoredKey, find_keys, insert_keys
 from billing_service.storage.rows.ledger import lock_accounts, write_accounts
 from billing_service.storage.rows.profiles import ensure_account
 from billing_service.storage.statements import Work
@@ -120,7 +120,7 @@ def once(
     reply = (yield from decided) if isinstance(decided, Generator) else decided
     yield from unit.write()
     sent, kept = reply if isinstance(reply, SecretReply) else (reply, reply)
-    yield from _record(unit, request, detail, kept)
+    yield from record(unit, request, detail, kept)
     return Answer(sent, replayed=False)
 
 
@@ -146,22 +146,13 @@ def record_key(unit: Unit, key: IdempotencyKey, reply: bytes | None, resource_id
     yield from insert_keys([key_row(key, reply, resource_id, unit.now_us)])
 
 
-def answer_begun(unit: Unit, key: IdempotencyKey, stored: StoredKey | None, reply: bytes, resource_id: str) -> Work[None]:
-    """Keeps the reply of what a call had begun under a key, before it asked Stripe. Where Stripe refused another call with the key meanwhile,
-    that freed it, and it is spent again; where yet another call then began something else under it, the key is that one's."""
-    if stored is None:
-        yield from record_key(unit, key, reply, resource_id)
-    elif stored.resource_id == resource_id:
-        yield from answer_key(key.id, reply)
-
-
 def audit(unit: Unit, caller: Caller, account_id: str, detail: Mapping[str, Any]) -> Work[None]:
     """Who did what, when, from where."""
     text = orjson.dumps({**detail, **unit.detail}).decode()
     yield from AUDIT.add(AuditRow(unit.ids("aud"), unit.now_us, caller.name, caller.peer, caller.method, account_id, text))
 
 
-def _record(unit: Unit, request: Request, detail: Mapping[str, Any], reply: bytes | None, resource_id: str = "") -> Work[None]:
+def record(unit: Unit, request: Request, detail: Mapping[str, Any], reply: bytes | None, resource_id: str = "") -> Work[None]:
     """What is kept with every effect, in its transaction."""
     yield from record_key(unit, request.key, reply, resource_id)
     yield from audit(unit, request.caller, request.key.account_id, detail)

@@ -7,9 +7,9 @@ from typing import NamedTuple, TypeVar
 
 import structlog
 
-from billing_service.commands.accounts.customers import stripe_failed, stripe_refused
 from billing_service.commands.environment import Environment
 from billing_service.domain.refusals import Failure
+from billing_service.ledger.provider_step import as_refusals, stripe_failed
 from billing_service.payments.objects.customer import ProviderCustomer
 from billing_service.payments.objects.refund import ProviderRefund
 from billing_service.payments.port import ProviderKeyRefused, ProviderRefused, ProviderUnavailable
@@ -107,9 +107,5 @@ class Runs:
         self._refunds[unknown.payment_intent_id] = KnownRefunds(tuple(sent), "")
 
     async def _ask_for_customer(self, unknown: _CustomerUnknownError) -> None:
-        try:
+        with as_refusals():
             self._customers[unknown.customer_id] = await self.environment.provider.get_customer(unknown.customer_id)
-        except ProviderRefused as refused:
-            raise stripe_refused(refused) from refused
-        except ProviderUnavailable as unavailable:
-            raise stripe_failed(unavailable) from unavailable

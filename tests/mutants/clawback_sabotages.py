@@ -185,7 +185,7 @@ CLAWBACKS = (
     Sabotage(
         "a refund that Stripe made after it refused it is lost",
         "P12",
-        "billing_service.ledger.unit:answer_begun",
+        "billing_service.ledger.provider_step:settle_intent",
         (
             "if stored is None:\n"
             "    yield from record_key(unit, key, reply, resource_id)\n"

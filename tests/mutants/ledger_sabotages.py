@@ -7,6 +7,7 @@ WRITER = "billing_service.ledger.writer"
 GATHERING = "billing_service.ledger.gathering"
 KEYS = "billing_service.ledger.keys"
 UNIT = "billing_service.ledger.unit"
+STEP = "billing_service.ledger.provider_step"
 GROUP_COMMIT = "ledger/test_group_commit.py"
 FAULTS = "ledger/test_group_commit_faults.py"
 REPEATED = "end_to_end/test_repeated_requests.py"
@@ -41,7 +42,7 @@ LEDGER = (
     Sabotage(
         "a command's key is not stored",
         "P12",
-        f"{UNIT}:_record",
+        f"{UNIT}:record",
         "yield from record_key(unit, request.key, reply, resource_id)",
         "",
         (f"{ONE_EFFECT}[sqlite-GrantCredits]",),
@@ -53,6 +54,46 @@ LEDGER = (
         ("unit = yield from begin(sources, account_ids, make_missing=make_missing)\nearlier = yield from earlier_answer(request.key)"),
         ("earlier = yield from earlier_answer(request.key)\nunit = yield from begin(sources, account_ids, make_missing=make_missing)"),
         (f"{ONE_EFFECT}[postgresql-GrantCredits]",),
+    ),
+    Sabotage(
+        "the key of no account is looked up without a lock",
+        "P12",
+        f"{UNIT}:once",
+        ("if not request.key.account_id:\n    yield from lock_keys()"),
+        "",
+        (f"{ONE_EFFECT}[postgresql-CreateApiKey]",),
+    ),
+    Sabotage(
+        "the secret of an answer is kept",
+        "P42",
+        f"{UNIT}:once",
+        "reply if isinstance(reply, SecretReply) else (reply, reply)",
+        "(reply.sent, reply.sent) if isinstance(reply, SecretReply) else (reply, reply)",
+        (f"{REPEATED}::test_the_original_reply_for_ever_and_no_other_use[sqlite]",),
+    ),
+    Sabotage(
+        "a failure that Stripe keeps is asked for again",
+        "P4",
+        f"{STEP}:_asked",
+        "await next_attempt(begun.intent)\nraise",
+        "raise",
+        ("end_to_end/test_stripe_is_down.py",),
+    ),
+    Sabotage(
+        "what Stripe made in spite of a failure is made again",
+        "P4",
+        f"{STEP}:_asked",
+        "made = await find_made(begun.intent)",
+        "made = None",
+        ("ledger/test_provider_step.py",),
+    ),
+    Sabotage(
+        "a purchase that was refused keeps its key",
+        "P15",
+        f"{STEP}:give_up_intent",
+        "yield from free_key(request.key.id)",
+        "",
+        (f"{REPEATED}::test_a_refusal_spends_no_key", "end_to_end/test_stripe_is_down.py"),
     ),
     Sabotage(
         "a key's other request is answered",

@@ -5,6 +5,7 @@ from tests.mutants.sabotage import Sabotage
 SPENDING = "billing_service.domain.spending.deductions"
 LOTS = "billing_service.domain.ledger.lots"
 REFUND = "billing_service.commands.sales.refund"
+STEP = "billing_service.ledger.provider_step"
 COMPLETION = "billing_service.commands.sales.completion"
 REFERRAL = "billing_service.commands.promotions.apply_referral"
 PURCHASES = "billing_service.domain.sales.purchases"
@@ -191,7 +192,7 @@ MONEY = (
     Sabotage(
         "credits not set aside before Stripe is asked",
         "P4",
-        f"{REFUND}:_begin.followed",
+        f"{REFUND}:_set_aside.followed",
         "True",
         "False",
         (f"{REFUNDING}::test_frozen_while_stripe_is_at_it_and_back_when_it_fails[sqlite]",),
@@ -199,28 +200,30 @@ MONEY = (
     Sabotage(
         "credits given back though Stripe's answer is unknown",
         "P4",
-        f"{REFUND}:refund_purchase",
-        "raise stripe_failed(unavailable) from unavailable",
+        f"{STEP}:provider_step",
+        "said = await _asked(begun, ask, next_attempt, find_made)",
         (
-            "await environment.store.write(lambda: _give_back(environment, request, refund))\n"
-            "raise stripe_failed(unavailable) from unavailable"
+            "try:\n"
+            "    said = await _asked(begun, ask, next_attempt, find_made)\n"
+            "except ProviderUnavailable as unavailable:\n"
+            '    await give_up(begun.intent, ProviderRefused("", ""))\n    raise unavailable'
         ),
         ("end_to_end/test_stripe_is_down.py::test_refunds_are_made_once_whatever_stripe_does[sqlite]",),
     ),
     Sabotage(
         "a resumed refund does not look for itself at Stripe",
         "P4",
-        f"{REFUND}:_ask_stripe",
-        "await _find_made(provider, purchase, refund) if begun.resumed else None",
+        f"{STEP}:_asked",
+        "await find_made(begun.intent) if begun.resumed and find_made is not None else None",
         "None",
         ("end_to_end/test_stripe_is_down.py::test_a_refund_resumed_after_stripe_forgot_the_key_is_not_made_again[sqlite]",),
     ),
     Sabotage(
         "a refund asks for the payment seen when its call came",
         "P8",
-        f"{REFUND}:_begin",
-        "_Begun(purchase, refund, resumed=False)",
-        "_Begun(seen, refund, resumed=False)",
+        f"{REFUND}:_begin.start",
+        "_Intent(purchase, refund)",
+        "_Intent(seen, refund)",
         ("stripe_events/test_calls_at_once.py::test_a_refund_that_begins_as_the_payment_arrives_asks_for_that_payment[sqlite]",),
     ),
     Sabotage(

@@ -29,7 +29,7 @@ SALES = (
     Sabotage(
         "an empty currency of a repeat means another than at first",
         "P13",
-        f"{CREATE}:_begun",
+        f"{CREATE}:_begin.key_as_begun",
         "purchase.currency",
         '"eur"',
         RESUMED,
@@ -37,7 +37,7 @@ SALES = (
     Sabotage(
         "a resumed purchase keeps an expiry that is over",
         "P12",
-        f"{CREATE}:_begun",
+        f"{CREATE}:_begin.resume",
         "yield from _renew(environment, unit, purchase)",
         "",
         ("end_to_end/test_purchases_after_outages.py::test_it_opens_at_the_first_repeat[sqlite-23.5-False]",),
@@ -110,7 +110,7 @@ SALES = (
     Sabotage(
         "an amount off the step reaches Stripe",
         "P3",
-        "billing_service.commands.sales.refund:_begin",
+        "billing_service.commands.sales.refund:_set_aside",
         'require_step("amount_minor", command.amount_minor, purchase.currency)',
         "pass",
         (f"{CURRENCIES}::test_refunds_go_in_the_currencys_steps[sqlite-kwd-3070-10-333-2040]",),
@@ -150,7 +150,7 @@ SALES = (
     Sabotage(
         "a customer that is behind is told no more",
         "P13",
-        "billing_service.commands.accounts.customers:ensure_customer",
+        "billing_service.commands.accounts.customers:ensure_customer.begin_customer",
         "await _send_contact(environment, profile)",
         "",
         (f"{UPDATES}::test_the_next_purchase_tells_stripe_again[sqlite]",),
@@ -166,7 +166,7 @@ SALES = (
     Sabotage(
         "an address that was replaced stays at Stripe",
         "P46",
-        "billing_service.commands.accounts.customers:_send_contact",
+        "billing_service.commands.accounts.customers:_send_contact.give_up",
         ('if refused.code == "email_invalid":\n    await _withdraw_address(environment, profile)'),
         "",
         (f"{UPDATES}::test_an_address_that_stripe_refuses_leaves_none_there_and_stops_no_purchase[sqlite]",),

@@ -2,15 +2,16 @@
 
 import hashlib
 from collections.abc import Callable
+from functools import partial
 
 import structlog
 
 from billing_service.commands.environment import Environment
 from billing_service.domain.accounts.profiles import Profile
 from billing_service.domain.deployment import MarkKind
-from billing_service.domain.refusals import Failure, Reason, Refusal, stripe_key_refused, stripe_unavailable
+from billing_service.ledger.provider_step import Begun, provider_step
 from billing_service.ledger.unit import begin
-from billing_service.payments.port import ProviderKeyRefused, ProviderRefused, ProviderUnavailable
+from billing_service.payments.port import ProviderRefused, ProviderUnavailable
 from billing_service.storage.rows.profiles import CLAIM_CUSTOMER, PROFILES, read_profile, whose_customer
 from billing_service.storage.statements import Work
 from billing_service.storage.store import ConflictError
@@ -18,38 +19,48 @@ from billing_service.storage.store import ConflictError
 log = structlog.get_logger(__name__)
 
 
-def stripe_refused(refused: ProviderRefused) -> Refusal:
-    return Refusal(Reason.STRIPE_REFUSED, "Stripe refused the request", metadata={"stripe_code": refused.code})
-
-
-def stripe_failed(unavailable: ProviderUnavailable) -> Failure:
-    """No answer, or one that says nothing of the effect: STRIPE_UNAVAILABLE, or STRIPE_KEY_REFUSED, which only an operator can mend."""
-    return stripe_key_refused() if isinstance(unavailable, ProviderKeyRefused) else stripe_unavailable()
-
-
 async def ensure_customer(environment: Environment, account_id: str) -> str:
     """The account's Stripe customer, made when there is none. Raises ProviderRefused, ProviderUnavailable."""
-    profile = await environment.store.read(lambda: read_profile(account_id))
-    assert profile is not None, "called for an account that exists"
-    if profile.stripe_customer_id:
+
+    async def begin_customer() -> Begun[Profile] | str:
+        profile = await environment.store.read(lambda: read_profile(account_id))
+        assert profile is not None, "called for an account that exists"
+        if not profile.stripe_customer_id:
+            return Begun(profile)
         await _send_contact(environment, profile)
         return profile.stripe_customer_id
-    mark = environment.deployment.mark(MarkKind.CUSTOMER, account_id)
-    try:
-        customer_id = await environment.provider.create_customer(
-            account_id=account_id,
-            email=profile.email,
-            name=profile.name,
-            contact_version=profile.contact_version,
-            mark=mark,
-            # Deployments may share a Stripe account, account ids and, after a restore, all else that is in the row: not the mark.
-            idempotency_key=f"customer:{profile.referral_code}:{profile.customer_attempt}:{_said(profile)}:{mark}",
-        )
-    except ProviderUnavailable as unavailable:
-        if unavailable.key_spent:
-            await environment.store.write(lambda: _change_profile(environment, account_id, _next_attempt))
-        raise
-    return await environment.store.write(lambda: link_customer(environment, account_id, customer_id, profile.contact_version))
+
+    async def settle(profile: Profile, customer_id: str) -> str:
+        return await environment.store.write(lambda: link_customer(environment, account_id, customer_id, profile.contact_version))
+
+    async def next_attempt(profile: Profile) -> Profile:
+        await environment.store.write(lambda: _change_profile(environment, account_id, _count_attempt))
+        return profile
+
+    return await provider_step(
+        begin=begin_customer,
+        ask=partial(_create_customer, environment),
+        settle=settle,
+        give_up=_keep_as_it_is,
+        next_attempt=next_attempt,
+    )
+
+
+async def _create_customer(environment: Environment, profile: Profile) -> str:
+    mark = environment.deployment.mark(MarkKind.CUSTOMER, profile.account_id)
+    return await environment.provider.create_customer(
+        account_id=profile.account_id,
+        email=profile.email,
+        name=profile.name,
+        contact_version=profile.contact_version,
+        mark=mark,
+        # Deployments may share a Stripe account, account ids and, after a restore, all else that is in the row: not the mark.
+        idempotency_key=f"customer:{profile.referral_code}:{profile.customer_attempt}:{_said(profile)}:{mark}",
+    )
+
+
+async def _keep_as_it_is(_profile: Profile, _refused: ProviderRefused) -> None:
+    """A customer that was refused leaves nothing to undo: the account is whole without one."""
 
 
 def _said(profile: Profile) -> str:
@@ -67,25 +78,33 @@ async def send_contact(environment: Environment, account_id: str) -> None:
 
 
 async def _send_contact(environment: Environment, profile: Profile) -> None:
-    account_id, customer_id, version = profile.account_id, profile.stripe_customer_id, profile.contact_version
-    if not customer_id or profile.contact_version_sent >= version:
-        return
-    try:
+    customer_id, version = profile.stripe_customer_id, profile.contact_version
+
+    async def begin_contact() -> Begun[Profile] | None:
+        """UpdateAccount has recorded it: the version that Stripe has is behind."""
+        return Begun(profile) if customer_id and profile.contact_version_sent < version else None
+
+    async def ask(_profile: Profile) -> None:
         await environment.provider.update_customer(customer_id, email=profile.email, name=profile.name, contact_version=version)
-    except ProviderUnavailable as unavailable:
-        log.warning("customer_not_updated", account_id=account_id, error=str(unavailable))
-        return
-    except ProviderRefused as refused:
-        log.warning("customer_update_refused", account_id=account_id, code=refused.code)
+
+    async def settle(_profile: Profile, _said: None) -> None:
+        def note(now: Profile) -> None:
+            if now.stripe_customer_id == customer_id:
+                now.contact_version_sent = max(now.contact_version_sent, version)
+
+        await environment.store.write(lambda: _change_profile(environment, profile.account_id, note))
+
+    async def give_up(_profile: Profile, refused: ProviderRefused) -> None:
+        log.warning("customer_update_refused", account_id=profile.account_id, code=refused.code)
         if refused.code == "email_invalid":
             await _withdraw_address(environment, profile)
-        return
 
-    def note(now: Profile) -> None:
-        if now.stripe_customer_id == customer_id:
-            now.contact_version_sent = max(now.contact_version_sent, version)
-
-    await environment.store.write(lambda: _change_profile(environment, account_id, note))
+    try:
+        await provider_step(begin=begin_contact, ask=ask, settle=settle, give_up=give_up)
+    except ProviderUnavailable as unavailable:
+        log.warning("customer_not_updated", account_id=profile.account_id, error=str(unavailable))
+    except ProviderRefused:
+        pass  # given up, and said so
 
 
 async def _withdraw_address(environment: Environment, profile: Profile) -> None:
@@ -130,5 +149,5 @@ def link_customer(environment: Environment, account_id: str, customer_id: str, c
     return profile.stripe_customer_id
 
 
-def _next_attempt(profile: Profile) -> None:
+def _count_attempt(profile: Profile) -> None:
     profile.customer_attempt += 1

@@ -4,7 +4,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from hashlib import sha256
 
-from billing_service.commands.accounts.customers import stripe_failed, stripe_refused
 from billing_service.commands.clawbacks.purchases import purchase_accounts
 from billing_service.commands.environment import Environment
 from billing_service.commands.sales.completion import apply_update
@@ -12,6 +11,7 @@ from billing_service.commands.sales.get_purchase import purchase_by_id
 from billing_service.domain.refusals import Reason, Refusal, conflict
 from billing_service.domain.sales.purchases import Purchase, PurchaseStatus, PurchaseUpdate, is_cancelable
 from billing_service.ledger.keys import Answer
+from billing_service.ledger.provider_step import as_refusals, stripe_failed, stripe_refused
 from billing_service.ledger.unit import Request, Unit, earlier_answer, once
 from billing_service.payments.objects.checkout_session import CheckoutSession
 from billing_service.payments.port import ProviderRefused, ProviderUnavailable
@@ -79,10 +79,8 @@ async def _close_checkout(environment: Environment, purchase: Purchase, request:
             raise stripe_failed(unavailable) from unavailable
     # Stripe keeps a failure for that key: whether that key closed the page is unknown, so a page that ran out counts as
     # closed by us.
-    try:
+    with as_refusals():
         ended = await _closed(environment, session_id, environment.ids("cancel"))
-    except ProviderUnavailable as unavailable:
-        raise stripe_failed(unavailable) from unavailable
     return None if ended is None or ended.status == "expired" else ended
 
 

@@ -2,21 +2,22 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import orjson
 import structlog
 
-from billing_service.commands.accounts.customers import ensure_customer, forget_customer, stripe_failed, stripe_refused
+from billing_service.commands.accounts.customers import ensure_customer, forget_customer
 from billing_service.commands.environment import Environment
 from billing_service.commands.sale_terms import terms_of, todays_terms
 from billing_service.domain.catalogue.packages import PurchaseItem
 from billing_service.domain.deployment import MarkKind
 from billing_service.domain.sales.purchases import Purchase, PurchaseStatus, PurchaseUpdate, may_be_opened, next_status
-from billing_service.ledger.keys import Answer
-from billing_service.ledger.unit import Request, Unit, answer_begun, audit, begin, find_key, record_key
+from billing_service.ledger.keys import Answer, IdempotencyKey
+from billing_service.ledger.provider_step import Begun, Recorded, as_refusals, give_up_intent, provider_step, record_intent, settle_intent
+from billing_service.ledger.unit import Request, Unit, begin
 from billing_service.payments.objects.checkout_session import CheckoutSession
-from billing_service.payments.port import CheckoutOrder, ProviderRefused, ProviderUnavailable
-from billing_service.storage.rows.keys import answer_key, find_keys, free_key
+from billing_service.payments.port import CheckoutOrder, ProviderRefused
 from billing_service.storage.rows.purchases import PURCHASES, claim_reference, find_purchase, read_purchase
 from billing_service.storage.statements import Work
 
@@ -43,37 +44,67 @@ class CreatePurchase:
 
 async def create_purchase(environment: Environment, command: CreatePurchase) -> Answer:
     """Raises STRIPE_REFUSED, after which the key is free again, and STRIPE_UNAVAILABLE, after which the key resumes."""
-    begun = await environment.store.write(lambda: _begin(environment, command))
-    if isinstance(begun, Answer):
-        return begun
-    purchase, request = begun, command.request_in(begun.currency)
-    try:
-        session = await _ask_stripe(environment, purchase)
-    except ProviderRefused as refused:
-        log.warning(
-            "checkout_refused",
-            account_id=purchase.account_id,
-            purchase_id=purchase.purchase_id,
-            code=refused.code,
-            message=refused.message,
+    store = environment.store
+
+    async def begin_purchase() -> Begun[Purchase] | Answer:
+        return await store.write(lambda: _begin(environment, command))
+
+    async def settle(purchase: Purchase, session: CheckoutSession) -> Answer:
+        return await store.write(lambda: _open(environment, command, purchase, session))
+
+    async def give_up(purchase: Purchase, refused: ProviderRefused) -> None:
+        about = {"account_id": purchase.account_id, "purchase_id": purchase.purchase_id}
+        log.warning("checkout_refused", **about, code=refused.code, message=refused.message)
+        await store.write(lambda: _give_up(environment, command, purchase))
+
+    async def next_attempt(purchase: Purchase) -> Purchase:
+        await store.write(lambda: _next_attempt(environment, purchase))
+        return purchase
+
+    with as_refusals():
+        return await provider_step(
+            begin=begin_purchase, ask=partial(_ask_stripe, environment), settle=settle, give_up=give_up, next_attempt=next_attempt
         )
-        await environment.store.write(lambda: _give_up(environment, request, purchase.purchase_id))
-        raise stripe_refused(refused) from refused
-    except ProviderUnavailable as unavailable:
-        if unavailable.key_spent:
-            await environment.store.write(lambda: _next_attempt(environment, purchase))
-        raise stripe_failed(unavailable) from unavailable
-    return await environment.store.write(lambda: _open(environment, request, command.encode, purchase.purchase_id, session))
 
 
-def _begin(environment: Environment, command: CreatePurchase) -> Work[Purchase | Answer]:
-    unit = yield from begin(environment.sources, [command.account_id], make_missing=True)
-    begun = yield from _begun(environment, unit, command)
-    if begun is not None:
-        return begun
-    item, terms = command.item(), environment.terms
-    request = command.request_in(item.currency)
-    purchase = Purchase(
+def _begin(environment: Environment, command: CreatePurchase) -> Work[Begun[Purchase] | Answer]:
+    def start(unit: Unit) -> Work[Recorded[Purchase]]:
+        item = command.item()
+        purchase = _purchase(environment, unit, command, item)
+        yield from PURCHASES.add(purchase)
+        yield from claim_reference(purchase.purchase_id, purchase.account_id, purchase.purchase_id)
+        unit.detail |= {"purchase_id": purchase.purchase_id, "package_code": item.package_code, "amount_minor": item.amount_minor}
+        return Recorded(purchase, command.request_in(item.currency), purchase.purchase_id)
+
+    def resume(unit: Unit, purchase_id: str) -> Work[Purchase | bytes]:
+        purchase = yield from _purchase_begun(command, purchase_id)
+        if not may_be_opened(purchase.status):  # called off before Stripe answered: no page is opened for it any more
+            return command.encode(purchase)
+        yield from _renew(environment, unit, purchase)
+        return purchase
+
+    def key_as_begun(purchase_id: str) -> Work[IdempotencyKey]:
+        """An empty currency means what it meant then, whatever the catalogue's is by now."""
+        purchase = yield from _purchase_begun(command, purchase_id)
+        return command.request_in(purchase.currency).key
+
+    key_id = command.request_in("").key.id
+    return (
+        yield from record_intent(
+            environment.sources, [command.account_id], key_id, start=start, resume=resume, key=key_as_begun, make_missing=True
+        )
+    )
+
+
+def _purchase_begun(command: CreatePurchase, purchase_id: str) -> Work[Purchase]:
+    purchase = yield from read_purchase(command.account_id, purchase_id)
+    assert purchase is not None, "a key that has begun names its purchase"
+    return purchase
+
+
+def _purchase(environment: Environment, unit: Unit, command: CreatePurchase, item: PurchaseItem) -> Purchase:
+    terms = environment.terms
+    return Purchase(
         account_id=command.account_id,
         purchase_id=unit.ids("pur"),
         package_code=item.package_code,
@@ -100,32 +131,6 @@ def _begin(environment: Environment, command: CreatePurchase) -> Work[Purchase |
         complete_time_us=None,
         terms=todays_terms(environment, item.stripe_price_id).encode(),
     )
-    yield from PURCHASES.add(purchase)
-    yield from claim_reference(purchase.purchase_id, purchase.account_id, purchase.purchase_id)
-    yield from record_key(unit, request.key, None, purchase.purchase_id)
-    detail = {"purchase_id": purchase.purchase_id, "package_code": item.package_code, "amount_minor": item.amount_minor}
-    yield from audit(unit, request.caller, command.account_id, detail)
-    return purchase
-
-
-def _begun(environment: Environment, unit: Unit, command: CreatePurchase) -> Work[Purchase | Answer | None]:
-    """What the key has begun or answered already. An empty currency means what it meant then, whatever the catalogue's is by now."""
-    key_id = command.request_in("").key.id
-    stored = (yield from find_keys([key_id])).get(key_id)
-    if stored is None:
-        return None
-    purchase = yield from read_purchase(command.account_id, stored.resource_id)
-    assert purchase is not None, "a key that has begun names its purchase"
-    command.request_in(purchase.currency).key.check(stored)
-    if stored.reply is not None:
-        return Answer(stored.reply, replayed=True)
-    if may_be_opened(purchase.status):
-        yield from _renew(environment, unit, purchase)
-        return purchase
-    # Called off before Stripe answered: no page is opened for it any more.
-    reply = command.encode(purchase)
-    yield from answer_key(key_id, reply)
-    return Answer(reply, replayed=False)
 
 
 def _renew(environment: Environment, unit: Unit, purchase: Purchase) -> Work[None]:
@@ -189,39 +194,33 @@ def _order(environment: Environment, purchase: Purchase, customer_id: str | None
     )
 
 
-def _open(
-    environment: Environment, request: Request, encode: Callable[[Purchase], bytes], purchase_id: str, session: CheckoutSession
-) -> Work[Answer]:
-    unit = yield from begin(environment.sources, [request.key.account_id])
-    stored = yield from find_key(request.key)
-    if stored is not None and stored.resource_id == purchase_id and stored.reply is not None:
-        return Answer(stored.reply, replayed=True)
-    purchase = yield from read_purchase(request.key.account_id, purchase_id)
-    assert purchase is not None
-    told = yield from find_purchase(session.session_id)
-    if purchase.status is PurchaseStatus.EXPIRED and purchase.attempt and told is None:
-        purchase.status = PurchaseStatus.PENDING  # the page of an earlier attempt, which nobody saw, ran out while Stripe was asked
-    # A page that was paid already stays the purchase's, though this call was resumed with another one.
-    purchase.checkout_session_id = purchase.checkout_session_id or session.session_id
-    # Called off while Stripe was asked: nobody is sent to the page, which runs out by itself.
-    purchase.checkout_url = session.url if purchase.status is PurchaseStatus.PENDING else ""
-    purchase.expire_time_us = session.expire_time_us or purchase.expire_time_us
-    yield from PURCHASES.replace(purchase)
-    yield from claim_reference(session.session_id, purchase.account_id, purchase_id)
-    reply = encode(purchase)
-    yield from answer_begun(unit, request.key, stored, reply, purchase_id)
-    return Answer(reply, replayed=False)
+def _open(environment: Environment, command: CreatePurchase, begun: Purchase, session: CheckoutSession) -> Work[Answer]:
+    def effect(_unit: Unit) -> Work[bytes]:
+        purchase = yield from _purchase_begun(command, begun.purchase_id)
+        told = yield from find_purchase(session.session_id)
+        if purchase.status is PurchaseStatus.EXPIRED and purchase.attempt and told is None:
+            purchase.status = PurchaseStatus.PENDING  # the page of an earlier attempt, which nobody saw, ran out while Stripe was asked
+        # A page that was paid already stays the purchase's, though this call was resumed with another one.
+        purchase.checkout_session_id = purchase.checkout_session_id or session.session_id
+        # Called off while Stripe was asked: nobody is sent to the page, which runs out by itself.
+        purchase.checkout_url = session.url if purchase.status is PurchaseStatus.PENDING else ""
+        purchase.expire_time_us = session.expire_time_us or purchase.expire_time_us
+        yield from PURCHASES.replace(purchase)
+        yield from claim_reference(session.session_id, purchase.account_id, purchase.purchase_id)
+        return command.encode(purchase)
+
+    request = command.request_in(begun.currency)
+    return (yield from settle_intent(environment.sources, [begun.account_id], request, begun.purchase_id, effect))
 
 
-def _give_up(environment: Environment, request: Request, purchase_id: str) -> Work[None]:
-    yield from begin(environment.sources, [request.key.account_id])
-    stored = yield from find_key(request.key)
-    purchase = yield from read_purchase(request.key.account_id, purchase_id)
-    if purchase is None or stored is None or stored.reply is not None or stored.resource_id != purchase_id:
-        return
-    purchase.status = next_status(purchase.status, PurchaseUpdate.CHECKOUT_REFUSED)
-    yield from PURCHASES.replace(purchase)
-    yield from free_key(request.key.id)
+def _give_up(environment: Environment, command: CreatePurchase, begun: Purchase) -> Work[None]:
+    def undo(_unit: Unit) -> Work[None]:
+        purchase = yield from _purchase_begun(command, begun.purchase_id)
+        purchase.status = next_status(purchase.status, PurchaseUpdate.CHECKOUT_REFUSED)
+        yield from PURCHASES.replace(purchase)
+
+    request = command.request_in(begun.currency)
+    yield from give_up_intent(environment.sources, [begun.account_id], request, begun.purchase_id, undo)
 
 
 def _next_attempt(environment: Environment, seen: Purchase) -> Work[None]:

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import NamedTuple
 
 import structlog
 
-from billing_service.commands.accounts.customers import stripe_failed, stripe_refused
 from billing_service.commands.clawbacks.bonuses import referral_at_stake
 from billing_service.commands.clawbacks.purchases import follow_money, money_gone, purchase_accounts, purchase_lot
 from billing_service.commands.environment import Environment
@@ -27,11 +27,11 @@ from billing_service.domain.sales.reversals import (
     quote_with_debt,
 )
 from billing_service.ledger.keys import Answer
-from billing_service.ledger.unit import Request, Unit, answer_begun, audit, begin, find_key, record_key
+from billing_service.ledger.provider_step import Begun, Recorded, as_refusals, give_up_intent, provider_step, record_intent, settle_intent
+from billing_service.ledger.unit import Request, Unit, begin
 from billing_service.payments.objects.fields import ObjectInvalid
 from billing_service.payments.objects.refund import ProviderRefund
 from billing_service.payments.port import PaymentProvider, ProviderRefused, ProviderUnavailable
-from billing_service.storage.rows.keys import free_key
 from billing_service.storage.rows.ledger import read_accounts
 from billing_service.storage.rows.purchases import REFUNDS, read_purchase, refunds_of
 from billing_service.storage.rows.refunds import claim_refund_ids
@@ -72,46 +72,74 @@ async def quote_refund(environment: Environment, purchase_id: str, policy: Refun
     return await environment.store.read(work), purchase.currency
 
 
-async def refund_purchase(environment: Environment, command: RefundPurchase) -> Answer:
-    """Raises PURCHASE_NOT_FOUND, PURCHASE_NOT_REFUNDABLE, INVALID_FIELD, CREDITS_ALREADY_SPENT; STRIPE_REFUSED, after which nothing is changed
-    and the key is free; STRIPE_UNAVAILABLE, after which the credits stay set aside and the key resumes."""
-    purchase = await purchase_by_id(environment, command.purchase_id)
-    request = command.make_request(purchase.account_id)
-    begun = await environment.store.write(lambda: _begin(environment, command, request, purchase))
-    if isinstance(begun, Answer):
-        return begun
-    refund = begun.refund
-    try:
-        sent = await _ask_stripe(environment, begun)
-    except ProviderRefused as refused:
-        told = {"account_id": refund.account_id, "purchase_id": refund.purchase_id, "refund_id": refund.refund_id}
-        log.warning("refund_refused", **told, code=refused.code, message=refused.message)
-        await environment.store.write(lambda: _give_back(environment, request, refund))
-        raise stripe_refused(refused) from refused
-    except ProviderUnavailable as unavailable:
-        raise stripe_failed(unavailable) from unavailable
-    return await environment.store.write(lambda: _settle(environment, command, request, refund, sent))
-
-
-class _Begun(NamedTuple):
+class _Intent(NamedTuple):
     """A refund whose credits are set aside, and its purchase as it stood then: it may have been paid since the call came."""
 
     purchase: Purchase
     refund: Refund
-    resumed: bool
-    """Whether an earlier call may have asked Stripe already."""
 
 
-def _begin(environment: Environment, command: RefundPurchase, request: Request, seen: Purchase) -> Work[_Begun | Answer]:
+async def refund_purchase(environment: Environment, command: RefundPurchase) -> Answer:
+    """Raises PURCHASE_NOT_FOUND, PURCHASE_NOT_REFUNDABLE, INVALID_FIELD, CREDITS_ALREADY_SPENT; STRIPE_REFUSED, after which nothing is changed
+    and the key is free; STRIPE_UNAVAILABLE, after which the credits stay set aside and the key resumes."""
+    store, seen = environment.store, await purchase_by_id(environment, command.purchase_id)
+    request = command.make_request(seen.account_id)
+
+    async def begin_refund() -> Begun[_Intent] | Answer:
+        return await store.write(lambda: _begin(environment, command, request, seen))
+
+    async def settle(intent: _Intent, sent: ProviderRefund) -> Answer:
+        return await store.write(lambda: _settle(environment, command, request, intent.refund, sent))
+
+    async def give_up(intent: _Intent, refused: ProviderRefused) -> None:
+        refund = intent.refund
+        about = {"account_id": refund.account_id, "purchase_id": refund.purchase_id, "refund_id": refund.refund_id}
+        log.warning("refund_refused", **about, code=refused.code, message=refused.message)
+        await store.write(lambda: _give_back(environment, request, refund))
+
+    async def next_attempt(intent: _Intent) -> _Intent:
+        return _Intent(intent.purchase, await store.write(lambda: _next_attempt(environment, intent.refund)))
+
+    with as_refusals():
+        return await provider_step(
+            begin=begin_refund,
+            ask=partial(_send, environment),
+            settle=settle,
+            give_up=give_up,
+            next_attempt=next_attempt,
+            # Stripe forgets keys after a day: only its list of refunds is sure.
+            find_made=partial(_find_made, environment.provider),
+        )
+
+
+def _begin(environment: Environment, command: RefundPurchase, request: Request, seen: Purchase) -> Work[Begun[_Intent] | Answer]:
+    def start(unit: Unit) -> Work[Recorded[_Intent]]:
+        purchase = yield from _purchase_of(seen)
+        refund = yield from _set_aside(environment, unit, command, request, purchase)
+        unit.detail |= {
+            "refund_id": refund.refund_id,
+            "purchase_id": purchase.purchase_id,
+            "amount_minor": refund.amount_minor,
+            "reason": command.reason,
+        }
+        return Recorded(_Intent(purchase, refund), request, refund.refund_id)
+
+    def resume(_unit: Unit, refund_id: str) -> Work[_Intent | bytes]:
+        purchase = yield from _purchase_of(seen)
+        return _Intent(purchase, (yield from _read_refund(purchase, refund_id)))
+
     involved = yield from purchase_accounts(seen.account_id)
-    unit = yield from begin(environment.sources, involved)
-    stored = yield from find_key(request.key)
+    return (yield from record_intent(environment.sources, involved, request.key.id, start=start, resume=resume, key=request.key))
+
+
+def _purchase_of(seen: Purchase | Refund) -> Work[Purchase]:
+    """The purchase, as it is under the locks of its accounts."""
     purchase = yield from read_purchase(seen.account_id, seen.purchase_id)
-    assert purchase is not None
-    if stored is not None:
-        if stored.reply is not None:
-            return Answer(stored.reply, replayed=True)
-        return _Begun(purchase, (yield from _read_refund(purchase, stored.resource_id)), resumed=True)
+    assert purchase is not None, "purchases are never deleted"
+    return purchase
+
+
+def _set_aside(environment: Environment, unit: Unit, command: RefundPurchase, request: Request, purchase: Purchase) -> Work[Refund]:
     quote = yield from _quote(environment, unit, purchase, command.policy)
     if command.amount_minor is not None:
         require_step("amount_minor", command.amount_minor, purchase.currency)
@@ -144,11 +172,7 @@ def _begin(environment: Environment, command: RefundPurchase, request: Request, 
     followed.note(refund)
     refund.requires_settlement = refund.set_aside > 0
     yield from REFUNDS.replace(refund)
-    yield from unit.write()
-    yield from record_key(unit, request.key, None, refund.refund_id)
-    detail = {"refund_id": refund.refund_id, "purchase_id": purchase.purchase_id, "amount_minor": amount, "reason": command.reason}
-    yield from audit(unit, request.caller, purchase.account_id, detail)
-    return _Begun(purchase, refund, resumed=False)
+    return refund
 
 
 def _quote(environment: Environment, unit: Unit, purchase: Purchase, policy: RefundPolicy) -> Work[RefundQuote]:
@@ -182,32 +206,13 @@ def _not_refundable(purchase: Purchase, message: str) -> Refusal:
     )
 
 
-async def _ask_stripe(environment: Environment, begun: _Begun) -> ProviderRefund:
-    """Sends the money back, unless an earlier call did: Stripe forgets keys after a day, so only its list of refunds is sure.
-    A failure that Stripe stored for the key is stepped over once it is sure that no refund was made."""
-    provider, purchase, refund = environment.provider, begun.purchase, begun.refund
-    made = await _find_made(provider, purchase, refund) if begun.resumed else None
-    if made is not None:
-        return made
+async def _find_made(provider: PaymentProvider, intent: _Intent) -> ProviderRefund | None:
     try:
-        return await _send(environment, purchase, refund)
-    except ProviderUnavailable as unavailable:
-        if not unavailable.key_spent:
-            raise
-    made = await _find_made(provider, purchase, refund)
-    if made is not None:
-        return made
-    moved_on = await environment.store.write(lambda: _next_attempt(environment, refund))
-    return await _send(environment, purchase, moved_on)
-
-
-async def _find_made(provider: PaymentProvider, purchase: Purchase, refund: Refund) -> ProviderRefund | None:
-    try:
-        listed = await provider.list_refunds(purchase.payment_intent_id)
+        listed = await provider.list_refunds(intent.purchase.payment_intent_id)
     except ProviderRefused as refused:
         # No word about the refund itself: giving its credits back on account of this would give them away.
         raise ProviderUnavailable(f"list_refunds: {refused.code}") from refused
-    made = next((sent for sent in listed if sent.refund_id == refund.refund_id), None)
+    made = next((sent for sent in listed if sent.refund_id == intent.refund.refund_id), None)
     try:
         if made is not None:
             made.require(*MONEY)
@@ -216,8 +221,8 @@ async def _find_made(provider: PaymentProvider, purchase: Purchase, refund: Refu
     return made
 
 
-async def _send(environment: Environment, purchase: Purchase, refund: Refund) -> ProviderRefund:
-    deployment = environment.deployment
+async def _send(environment: Environment, intent: _Intent) -> ProviderRefund:
+    deployment, (purchase, refund) = environment.deployment, intent
     return await environment.provider.create_refund(
         refund_id=refund.refund_id,
         purchase_id=purchase.purchase_id,
@@ -236,8 +241,7 @@ def _read_refund(purchase: Purchase, refund_id: str) -> Work[Refund]:
 
 def _next_attempt(environment: Environment, seen: Refund) -> Work[Refund]:
     yield from begin(environment.sources, [seen.account_id])
-    purchase = yield from read_purchase(seen.account_id, seen.purchase_id)
-    assert purchase is not None
+    purchase = yield from _purchase_of(seen)
     refund = yield from _read_refund(purchase, seen.refund_id)
     if refund.attempt == seen.attempt:
         refund.attempt += 1
@@ -246,29 +250,20 @@ def _next_attempt(environment: Environment, seen: Refund) -> Work[Refund]:
 
 
 def _settle(environment: Environment, command: RefundPurchase, request: Request, begun: Refund, sent: ProviderRefund) -> Work[Answer]:
-    unit = yield from begin(environment.sources, (yield from purchase_accounts(begun.account_id)))
-    stored = yield from find_key(request.key)
-    if stored is not None and stored.resource_id == begun.refund_id and stored.reply is not None:
-        return Answer(stored.reply, replayed=True)
-    purchase = yield from read_purchase(begun.account_id, begun.purchase_id)
-    assert purchase is not None
-    update = update_of_ours(sent, begun.refund_id)
-    refund = yield from apply_refund_update(environment, unit, purchase, update)
-    yield from unit.write()
-    reply = command.encode(refund, unit.account(begun.account_id).show(unit.now_us))
-    yield from answer_begun(unit, request.key, stored, reply, begun.refund_id)
-    return Answer(reply, replayed=False)
+    def effect(unit: Unit) -> Work[bytes]:
+        update = update_of_ours(sent, begun.refund_id)
+        refund = yield from apply_refund_update(environment, unit, (yield from _purchase_of(begun)), update)
+        return command.encode(refund, unit.account(begun.account_id).show(unit.now_us))
+
+    involved = yield from purchase_accounts(begun.account_id)
+    return (yield from settle_intent(environment.sources, involved, request, begun.refund_id, effect))
 
 
 def _give_back(environment: Environment, request: Request, begun: Refund) -> Work[None]:
     """Stripe said no: the refund failed, its credits come back, and its key is free."""
-    unit = yield from begin(environment.sources, (yield from purchase_accounts(begun.account_id)))
-    stored = yield from find_key(request.key)
-    if stored is None or stored.reply is not None or stored.resource_id != begun.refund_id:
-        return
-    purchase = yield from read_purchase(begun.account_id, begun.purchase_id)
-    assert purchase is not None
-    update = update_of_refused(begun)
-    yield from apply_refund_update(environment, unit, purchase, update)
-    yield from unit.write()
-    yield from free_key(request.key.id)
+
+    def undo(unit: Unit) -> Work[None]:
+        yield from apply_refund_update(environment, unit, (yield from _purchase_of(begun)), update_of_refused(begun))
+
+    involved = yield from purchase_accounts(begun.account_id)
+    yield from give_up_intent(environment.sources, involved, request, begun.refund_id, undo)
