@@ -8,34 +8,25 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import structlog
-from prepaid.billing.v1 import admin_pb2, billing_pb2, stripe_events_pb2
 
 from billing_service.api.identity import Authenticator, CallerAuthenticator, LocalAuthenticator
 from billing_service.api.metrics import MetricsServer
-from billing_service.api.server import RunningServer, ServerLimits, Service, start_server
-from billing_service.api.servicers.access import Access
-from billing_service.api.servicers.admin import Administration
-from billing_service.api.servicers.many_deductions import ManyDeductions
-from billing_service.api.servicers.sales import Selling
-from billing_service.api.servicers.spending import Spending
-from billing_service.api.servicers.stripe_events import StripeEvents
+from billing_service.api.server import RunningServer, ServerLimits, start_server
+from billing_service.api.services import services_of
 from billing_service.api.tls import TlsFiles
 from billing_service.catalogs import DEFAULT, load_catalog
 from billing_service.clock import TimeOrderedIds, system_clock_us
 from billing_service.commands.access.api_keys import find_api_key
 from billing_service.commands.access.deployment import ensure_deployment, new_deployment
-from billing_service.commands.environment import Environment, PurchaseTerms
+from billing_service.commands.environment import Environment, Gathering, PurchaseTerms
 from billing_service.domain.deployment import Deployment
 from billing_service.domain.ledger.amounts import MICROCREDITS_PER_CREDIT
 from billing_service.domain.promotions.referrals import ReferralPolicy
 from billing_service.domain.spending.deductions import SpendingTerms
 from billing_service.jobs.key_uses import KeyUses
 from billing_service.jobs.start import start_jobs
-from billing_service.ledger.reader import BalanceReader
-from billing_service.ledger.writer import LedgerWriter
 from billing_service.metrics import service_registry
 from billing_service.payments.stripe_provider import StripeProvider
 from billing_service.settings import Settings
@@ -106,7 +97,7 @@ async def open_service(settings: Settings) -> AsyncIterator[RunningService]:
         registry.register(start_jobs(settings, environment, uses, closing))
         server = await start_server(
             settings.listen,
-            _services(environment, settings.page_token_key),
+            services_of(environment, settings.page_token_key),
             authenticator=_authenticator(settings, store, uses.note),
             probe=store.probe,
             registry=registry,
@@ -157,8 +148,6 @@ async def _deployment(settings: Settings, store: Store) -> Deployment:
 
 
 def _environment(settings: Settings, store: Store, deployment: Deployment) -> Environment:
-    ids = TimeOrderedIds()
-    bounds: dict[str, Any] = {"batch_max": settings.batch_operations_max, "wait_s": settings.batch_gather_ms / 1_000}
     key = settings.stripe_secret_key
     catalog = load_catalog(settings.catalog_file or DEFAULT)
     spending = SpendingTerms(
@@ -169,9 +158,8 @@ def _environment(settings: Settings, store: Store, deployment: Deployment) -> En
     return Environment(
         store=store,
         clock_us=system_clock_us,
-        ids=ids,
-        writer=LedgerWriter(store, system_clock_us, ids, terms=spending, **bounds),
-        balances=BalanceReader(store, system_clock_us, **bounds),
+        ids=TimeOrderedIds(),
+        gathering=Gathering(settings.batch_operations_max, settings.batch_gather_ms / 1_000),
         provider=StripeProvider(
             key.get_secret_value() if key else "",
             api_base=settings.stripe_api_base,
@@ -212,32 +200,6 @@ def _tell_what_is_off(settings: Settings, environment: Environment) -> None:
 
 def _pepper(settings: Settings) -> bytes:
     return settings.api_key_pepper.get_secret_value().encode() if settings.api_key_pepper else b""
-
-
-def _services(environment: Environment, page_token_secret: bytes) -> list[Service]:
-    billing = billing_pb2.DESCRIPTOR.services_by_name["BillingService"]
-    admin = admin_pb2.DESCRIPTOR.services_by_name["AdminService"]
-    events = stripe_events_pb2.DESCRIPTOR.services_by_name["StripeEventService"]
-    spending, selling = Spending(environment, page_token_secret), Selling(environment, page_token_secret)
-    accounts, access = Administration(environment, page_token_secret), Access(environment, page_token_secret)
-    return [
-        Service.of(billing, _Joined(spending, ManyDeductions(environment), selling)),
-        Service.of(events, StripeEvents(environment)),
-        Service.of(admin, _Joined(accounts, access)),
-    ]
-
-
-class _Joined:
-    """One service whose methods live in two classes."""
-
-    def __init__(self, *parts: object) -> None:
-        self._parts = parts
-
-    def __getattr__(self, name: str) -> Any:
-        found = [getattr(part, name) for part in self._parts if hasattr(part, name)]
-        if len(found) != 1:
-            raise AttributeError(name)
-        return found[0]
 
 
 def _authenticator(settings: Settings, store: Store, note_use: Callable[[str, int], None]) -> Authenticator:

@@ -1,8 +1,10 @@
 """What commands are given: stores, clocks, the payment provider and the terms of business. Made once, by bootstrap."""
 
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from billing_service.clock import ClockUs
 from billing_service.commands.counters import Counters
@@ -32,14 +34,23 @@ class PurchaseTerms:
 
 
 @dataclass(frozen=True, slots=True)
+class Gathering:
+    """How calls that come at the same time are gathered into one transaction."""
+
+    batch_max: int
+    wait_s: float
+    """For how long a batch waits for more. 0: not at all."""
+    monotonic: Callable[[], float] = time.monotonic
+
+
+@dataclass(frozen=True, slots=True)
 class Environment:
-    """Everything that a command may use."""
+    """Everything that a command may use. The ledger's writer and reader are made here, of the same store, clock, ids and terms."""
 
     store: Store
     clock_us: ClockUs
     ids: Ids
-    writer: LedgerWriter
-    balances: BalanceReader
+    gathering: Gathering
     provider: PaymentProvider
     deployment: Deployment
     catalog: Catalog
@@ -48,9 +59,17 @@ class Environment:
     webhook_secrets: tuple[str, ...] = field(repr=False)
     api_key_pepper: bytes = field(repr=False)
     spending: SpendingTerms = STANDARD_TERMS
-    """The same that `writer` has."""
     random_bytes: Callable[[int], bytes] = field(default=os.urandom)
     counters: Counters = field(default_factory=Counters)
+    writer: LedgerWriter = field(init=False)
+    balances: BalanceReader = field(init=False)
+
+    def __post_init__(self) -> None:
+        how = self.gathering
+        bounds: dict[str, Any] = {"batch_max": how.batch_max, "wait_s": how.wait_s}
+        writer = LedgerWriter(self.store, self.clock_us, self.ids, terms=self.spending, monotonic=how.monotonic, **bounds)
+        object.__setattr__(self, "writer", writer)
+        object.__setattr__(self, "balances", BalanceReader(self.store, self.clock_us, **bounds))
 
     @property
     def sources(self) -> Sources:

@@ -13,6 +13,7 @@ from tests.end_to_end.refused_requests import OTHER, REFUSED, VALID, bad_fields
 from tests.end_to_end.test_repeated_requests import REQUESTS
 from tests.security import every_rpc
 from tests.support import fake_service, wire
+from tests.support.wire import snake_case
 
 ROOT = Path(__file__).parents[2]
 DECLARED = re.compile(r"^service (\w+) \{", re.MULTILINE)
@@ -29,10 +30,6 @@ NOTHING_TO_REFUSE = {"ListPackages", "ListApiKeys", "StreamDeductions"}
 """The first two have no field; a stream answers each deduction as `end_to_end/test_streams_of_deductions.py` says."""
 DELIVERED = {"deliver", "delivering"}
 """What the operations of the faults call ProcessStripeEvent by."""
-
-
-def snake_case(name):
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
 def struck_by_faults():

@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
 from billing_service.commands.accounts.operate import SetLimits, set_limits
-from billing_service.commands.environment import Environment
+from billing_service.commands.environment import Environment, Gathering
 from billing_service.domain.refusals import Failure, Reason, Refusal, storage_unavailable
 from billing_service.integrity import verify
 from billing_service.jobs import verification
@@ -15,9 +15,7 @@ from billing_service.jobs.metrics import JobMetrics
 from billing_service.jobs.paid_purchases import PaidPurchases
 from billing_service.jobs.verification import ACTOR, Verification
 from billing_service.ledger.keys import IdempotencyKey
-from billing_service.ledger.reader import BalanceReader
 from billing_service.ledger.unit import Caller, Request
-from billing_service.ledger.writer import LedgerWriter
 from billing_service.storage.rows.access import list_audit
 from billing_service.storage.rows.ledger import read_accounts
 from billing_service.storage.rows.profiles import ensure_account
@@ -38,8 +36,7 @@ def environment_on(store, clock, ids):
         store=store,
         clock_us=clock,
         ids=ids,
-        writer=LedgerWriter(store, clock, ids, batch_max=16, wait_s=0),
-        balances=BalanceReader(store, clock, batch_max=16, wait_s=0),
+        gathering=Gathering(16, 0),
         provider=None,
         deployment=DEPLOYMENT,
         catalog=None,

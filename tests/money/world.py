@@ -4,7 +4,7 @@ from itertools import count
 
 from billing_service.commands.accounts.operate import GrantCredits, SetLimits, grant_credits, set_limits
 from billing_service.commands.clawbacks.purchases import follow_money, purchase_accounts
-from billing_service.commands.environment import Environment
+from billing_service.commands.environment import Environment, Gathering
 from billing_service.commands.promotions.apply_referral import ApplyReferral, apply_referral
 from billing_service.commands.sales.completion import apply_update
 from billing_service.commands.sales.refund import RefundPolicy, RefundPurchase, refund_purchase
@@ -20,9 +20,7 @@ from billing_service.domain.spending.deductions import DeductionMode, SpendingTe
 from billing_service.jobs.expiry import sweep_expired
 from billing_service.ledger.keys import IdempotencyKey, fingerprint
 from billing_service.ledger.operations import Deduct
-from billing_service.ledger.reader import BalanceReader
 from billing_service.ledger.unit import Caller, Request, begin
-from billing_service.ledger.writer import LedgerWriter
 from billing_service.payments.objects.refund import ProviderRefund
 from billing_service.payments.port import ProviderRefused
 from billing_service.storage.rows.ledger import REWRITE_LOTS, fetch_lots
@@ -77,8 +75,7 @@ class World:
             store=store,
             clock_us=self.clock,
             ids=ids,
-            writer=LedgerWriter(store, self.clock, ids, batch_max=8, wait_s=0, terms=SPENDING),
-            balances=BalanceReader(store, self.clock, batch_max=8, wait_s=0),
+            gathering=Gathering(8, 0),
             provider=self.stripe,
             deployment=DEPLOYMENT,
             catalog=None,

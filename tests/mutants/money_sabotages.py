@@ -96,9 +96,9 @@ MONEY = (
     Sabotage(
         "the bound of debt in the settings is never looked at",
         "M1",
-        "billing_service.bootstrap:_environment",
-        "LedgerWriter(store, system_clock_us, ids, terms=spending, **bounds)",
-        "LedgerWriter(store, system_clock_us, ids, **bounds)",
+        "billing_service.commands.environment:Environment.__post_init__",
+        "LedgerWriter(self.store, self.clock_us, self.ids, terms=self.spending, monotonic=how.monotonic, **bounds)",
+        "LedgerWriter(self.store, self.clock_us, self.ids, monotonic=how.monotonic, **bounds)",
         (f"{RULES}::test_the_bound_of_debt_is_a_setting[sqlite]",),
     ),
     Sabotage(

@@ -11,23 +11,18 @@ from billing_service.api.admission import Admission
 from billing_service.api.deadlines import OverdueCalls
 from billing_service.api.metrics import CallMetrics
 from billing_service.api.pipeline import Edge
-from billing_service.api.servicers.admin import Administration
-from billing_service.api.servicers.many_deductions import ManyDeductions
-from billing_service.api.servicers.sales import Selling
-from billing_service.api.servicers.spending import Spending
-from billing_service.api.servicers.stripe_events import StripeEvents
+from billing_service.api.services import services_of
 from billing_service.api.streams.streaming import build_stream_handler
 from billing_service.clock import TimeOrderedIds
-from billing_service.commands.environment import Environment, PurchaseTerms
+from billing_service.commands.environment import Environment, Gathering, PurchaseTerms
 from billing_service.domain.access.api_keys import Scope
 from billing_service.domain.catalogue.packages import CustomAmounts, Package, catalog_of
 from billing_service.domain.deployment import Deployment, Mode
 from billing_service.domain.promotions.referrals import ReferralPolicy
 from billing_service.domain.spending.deductions import SpendingTerms
 from billing_service.jobs.expiry import sweep_expired
-from billing_service.ledger.reader import BalanceReader
-from billing_service.ledger.writer import LedgerWriter
 from tests.simulation.turns import loop_time
+from tests.support.methods import methods_of
 
 WEBHOOK_SECRET = "whsec_" + "simulated"
 BONUS = 9
@@ -76,14 +71,11 @@ class ServiceProcess:
 
     def __init__(self, store, provider, clock_us, chance, authenticator, *, vesting_us):
         self.store = store
-        ids = TimeOrderedIds(clock_us, chance.randbytes)
-        bounds = {"batch_max": 8, "wait_s": 1e9}
         self.environment = Environment(
             store=store,
             clock_us=clock_us,
-            ids=ids,
-            writer=LedgerWriter(store, clock_us, ids, terms=SPENDING, monotonic=loop_time, **bounds),
-            balances=BalanceReader(store, clock_us, **bounds),
+            ids=TimeOrderedIds(clock_us, chance.randbytes),
+            gathering=Gathering(8, NEVER_S, loop_time),
             provider=provider,
             deployment=DEPLOYMENT,
             catalog=CATALOG,
@@ -94,20 +86,12 @@ class ServiceProcess:
             spending=SPENDING,
             random_bytes=chance.randbytes,
         )
-        secret = b"page tokens"
         self.admission = Admission(IN_FLIGHT_MAX, streams=InOrder())
         self.overdue = OverdueCalls(NEVER_S)
         metrics = CallMetrics(CollectorRegistry(auto_describe=False), self.admission)
         self._edge = Edge(authenticator, self.admission, metrics, self.overdue, structlog.get_logger(__name__))
-        many = ManyDeductions(self.environment)
-        self._stream = build_stream_handler(STREAM_DEDUCTIONS, many.stream_deductions, self._edge).stream_stream
-        self._servicers = (
-            Spending(self.environment, secret),
-            many,
-            Selling(self.environment, secret),
-            Administration(self.environment, secret),
-            StripeEvents(self.environment),
-        )
+        self._methods = methods_of(services_of(self.environment, b"page tokens"))
+        self._stream = build_stream_handler(STREAM_DEDUCTIONS, self._methods["stream_deductions"], self._edge).stream_stream
 
     def begin(self, method, request, *, admin=True):
         """A task that serves one request as the server would, without the wire."""
@@ -115,8 +99,7 @@ class ServiceProcess:
         call = SimpleNamespace(
             caller=CALLER, scopes=scopes, peer="memory", method=method, correlation_id="", edge=self._edge, note=lambda _did: None
         )
-        serve = next(getattr(servicer, method) for servicer in self._servicers if hasattr(servicer, method))
-        return asyncio.ensure_future(serve(request, call))
+        return asyncio.ensure_future(self._methods[method](request, call))
 
     def begin_stream(self, context):
         """A task that serves one stream as grpc.aio would have it served."""

@@ -12,7 +12,7 @@ from prepaid.billing.v1 import accounts_pb2, purchases_pb2
 
 from billing_service.api.servicers.sales import Selling
 from billing_service.clock import TimeOrderedIds
-from billing_service.commands.environment import Environment
+from billing_service.commands.environment import Environment, Gathering
 from billing_service.domain.promotions.referrals import ReferralPolicy
 from billing_service.domain.refusals import Failure
 from billing_service.payments.objects.customer import CONTACT_VERSION_FIELD
@@ -93,8 +93,7 @@ class World:
             store=store,
             clock_us=self.clock,
             ids=TimeOrderedIds(self.clock, self.chance.randbytes),
-            writer=None,
-            balances=None,
+            gathering=Gathering(8, 0),
             provider=self.line,
             deployment=DEPLOYMENT,
             catalog=CATALOG,

@@ -16,26 +16,20 @@ from google.rpc import error_details_pb2
 
 from billing_service.api.admission import Admission
 from billing_service.api.pipeline import Call
-from billing_service.api.servicers.access import Access
-from billing_service.api.servicers.admin import Administration
-from billing_service.api.servicers.many_deductions import ManyDeductions
-from billing_service.api.servicers.sales import Selling
-from billing_service.api.servicers.spending import Spending
-from billing_service.api.servicers.stripe_events import StripeEvents
+from billing_service.api.services import services_of
 from billing_service.catalogs import load_catalog
-from billing_service.commands.environment import Environment, PurchaseTerms
+from billing_service.commands.environment import Environment, Gathering, PurchaseTerms
 from billing_service.domain.access.api_keys import Scope
 from billing_service.domain.catalogue.packages import CustomAmounts
 from billing_service.domain.deployment import MARK_FIELD
 from billing_service.domain.promotions.referrals import ReferralPolicy
 from billing_service.domain.refusals import Failure, Reason, Refusal
-from billing_service.ledger.reader import BalanceReader
-from billing_service.ledger.writer import LedgerWriter
 from tests.support.doubles import DEPLOYMENT, SECOND_US, START_US, FakeClock
 from tests.support.fault_provider import FaultyProvider
+from tests.support.methods import methods_of
 
 SECRET = "whsec_" + "fault-tests-0123456789"
-PAGE_SECRET = "page-token-" + "secret-of-tests"
+PAGE_SECRET = b"page-token-" + b"secret-of-tests"
 PEPPER = b"pepper-" + b"0123456789abcdef" * 2
 ID = re.compile(r"[a-z]+_run\d{5}x\d{4}")
 TAG = re.compile(r"run\d{5}x")
@@ -97,14 +91,11 @@ class FaultService:
     def __init__(self, store, lasting):
         self.store = store
         self.ids, self.clock, self.provider = lasting.ids, lasting.clock, lasting.provider
-        self.writer = LedgerWriter(store, self.clock, self.ids, batch_max=64, wait_s=0)
-        self.balances = BalanceReader(store, self.clock, batch_max=64, wait_s=0)
         self.environment = Environment(
             store=store,
             clock_us=self.clock,
             ids=self.ids,
-            writer=self.writer,
-            balances=self.balances,
+            gathering=Gathering(64, 0),
             provider=self.provider,
             deployment=DEPLOYMENT,
             catalog=load_catalog(),
@@ -115,9 +106,8 @@ class FaultService:
             random_bytes=lasting.random_bytes,
         )
         self._edge = SimpleNamespace(admission=Admission(1_000), metrics=SimpleNamespace(refusals=Counter()))
-        paged = (Selling, Spending, Administration, Access)
-        self._servicers = [*(made(self.environment, PAGE_SECRET) for made in paged), ManyDeductions(self.environment)]
-        self._servicers.append(StripeEvents(self.environment))
+        self.writer, self.balances = self.environment.writer, self.environment.balances
+        self._methods = methods_of(services_of(self.environment, PAGE_SECRET))
 
     async def close(self):
         await self.writer.close()
@@ -126,10 +116,9 @@ class FaultService:
 
     async def answer(self, method, request):
         """A method's answer as a message."""
-        serve = next(getattr(servicer, method) for servicer in self._servicers if hasattr(servicer, method))
         call = Call(method, _Context())
         call.caller, call.edge, call.scopes = "tests", self._edge, frozenset(Scope)
-        answer = await serve(request, call)
+        answer = await self._methods[method](request, call)
         if isinstance(answer, Message):
             return answer
         name = type(request).DESCRIPTOR.full_name.removesuffix("Request") + "Response"

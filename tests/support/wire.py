@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import hmac
 import json
+import re
 import secrets
 import sqlite3
 import time
@@ -121,6 +122,11 @@ class Wire:
             except Failure:
                 await asyncio.sleep(0.05)
         return await self.deliver(event)
+
+
+def snake_case(name):
+    """An RPC's name as a method of the clients has it."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
 def told(error):

@@ -1,0 +1,41 @@
+"""The services of the protos and what implements them: the one list of servicers, whoever serves them."""
+
+from typing import Any
+
+from prepaid.billing.v1 import admin_pb2, billing_pb2, stripe_events_pb2
+
+from billing_service.api.server import Service
+from billing_service.api.servicers.access import Access
+from billing_service.api.servicers.admin import Administration
+from billing_service.api.servicers.many_deductions import ManyDeductions
+from billing_service.api.servicers.sales import Selling
+from billing_service.api.servicers.spending import Spending
+from billing_service.api.servicers.stripe_events import StripeEvents
+from billing_service.commands.environment import Environment
+
+
+def services_of(environment: Environment, page_token_secret: bytes) -> list[Service]:
+    """Every service, over one environment. `page_token_secret` signs the tokens of lists."""
+    billing = billing_pb2.DESCRIPTOR.services_by_name["BillingService"]
+    admin = admin_pb2.DESCRIPTOR.services_by_name["AdminService"]
+    events = stripe_events_pb2.DESCRIPTOR.services_by_name["StripeEventService"]
+    spending, selling = Spending(environment, page_token_secret), Selling(environment, page_token_secret)
+    accounts, access = Administration(environment, page_token_secret), Access(environment, page_token_secret)
+    return [
+        Service.of(billing, _Joined(spending, ManyDeductions(environment), selling)),
+        Service.of(events, StripeEvents(environment)),
+        Service.of(admin, _Joined(accounts, access)),
+    ]
+
+
+class _Joined:
+    """One service whose methods live in several classes."""
+
+    def __init__(self, *parts: object) -> None:
+        self._parts = parts
+
+    def __getattr__(self, name: str) -> Any:
+        found = [getattr(part, name) for part in self._parts if hasattr(part, name)]
+        if len(found) != 1:
+            raise AttributeError(name)
+        return found[0]
