@@ -13,12 +13,14 @@ import orjson
 
 from billing_service.domain.ledger.account import Account, Ids
 from billing_service.domain.promotions.referrals import CODE_RANDOM_BYTES, code_from_random
+from billing_service.domain.sales.purchases import Purchase
 from billing_service.ledger.keys import Answer, IdempotencyKey
 from billing_service.ledger.posting import account_not_found, key_row
 from billing_service.storage.rows.access import AUDIT, AuditRow, lock_keys
 from billing_service.storage.rows.keys import StoredKey, find_keys, insert_keys
 from billing_service.storage.rows.ledger import lock_accounts, write_accounts
 from billing_service.storage.rows.profiles import ensure_account
+from billing_service.storage.rows.purchases import PURCHASES, read_purchase
 from billing_service.storage.statements import Work
 
 
@@ -60,6 +62,7 @@ class Unit:
     now_us: int
     detail: dict[str, Any] = field(default_factory=dict)
     """What an effect adds to its audit record, by field."""
+    _changed_purchases: dict[tuple[str, str], Purchase] = field(default_factory=dict)
 
     def account(self, account_id: str) -> Account:
         """A locked account. Raises ACCOUNT_NOT_FOUND."""
@@ -68,9 +71,21 @@ class Unit:
             raise account_not_found(account_id)
         return account
 
+    def purchase(self, account_id: str, purchase_id: str) -> Work[Purchase | None]:
+        """A purchase of a locked account, as this unit has changed it."""
+        changed = self._changed_purchases.get((account_id, purchase_id))
+        return changed or (yield from read_purchase(account_id, purchase_id))
+
+    def change(self, purchase: Purchase) -> None:
+        """Notes that a purchase of a locked account was changed. However often that is, its row is written once."""
+        known = self._changed_purchases.setdefault((purchase.account_id, purchase.purchase_id), purchase)
+        assert known is purchase, "a unit has one record of a purchase"
+
     def write(self) -> Work[None]:
-        """Writes what was decided on its accounts."""
+        """Writes what was decided on its accounts and purchases."""
         yield from write_accounts(list(self.accounts.values()))
+        for purchase in self._changed_purchases.values():
+            yield from PURCHASES.replace(purchase)
 
 
 class SecretReply(NamedTuple):

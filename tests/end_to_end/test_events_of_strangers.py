@@ -57,6 +57,7 @@ async def test_strangers_are_ignored_whatever_they_say_and_leave_only_the_event(
             if "payment_intent" in about:
                 about["payment_intent"] = "pi_of_a_stranger"
             strangers += [changed(event, number), changed(event, 100 + number, "amount", "much"), changed(event, 200 + number, "email", 7)]
+            strangers += [changed(event, 500 + number, "amount_received", "much"), changed(event, 600 + number, "amount_total", "much")]
             strangers += [changed(event, 300 + number, "metadata", {}), changed(event, 400 + number, "livemode", None)]
         assert len({event["type"] for event in strangers}) == 4
         before = await row_counts(database)

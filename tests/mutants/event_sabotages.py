@@ -54,6 +54,22 @@ EVENTS = (
         ("stripe_events/test_objects_without_events.py::test_a_refund_of_ours_that_stripe_lists_without_its_money_is_not_settled",),
     ),
     Sabotage(
+        "an event of no business here is kept as any other",
+        "P50",
+        "billing_service.stripe_events.inbox:_keep",
+        "known is not None and not again and (yield from keep_event(*delivered, now_us, status=known.status, error=known.note))",
+        "not payload",
+        ("stripe_events/test_cost_of_an_event.py::test_an_event_that_has_no_business_here_is_kept_in_one_statement",),
+    ),
+    Sabotage(
+        "what an event changed of a purchase is not written",
+        "P29",
+        "billing_service.ledger.unit:Unit.write",
+        "for purchase in self._changed_purchases.values():\n    yield from PURCHASES.replace(purchase)",
+        "",
+        ("stripe_events/test_cost_of_an_event.py::test_a_purchase_is_written_once_whatever_an_event_brings[sqlite]",),
+    ),
+    Sabotage(
         "a declined payment must be readable",
         "P50",
         f"{INTENTS}:read",

@@ -147,10 +147,10 @@ STRIPE = (
         "the inbox row is kept without its effect",
         "P12",
         f"{INBOX}:_process",
-        "result = await runs.write(partial(_keep, environment, envelope, payload, effect, again=again))",
+        "result = await runs.write(partial(_keep, environment, envelope, payload, effect, known, again=again))",
         (
             "done = Result(EventStatus.PROCESSED)\n"
-            "kept = partial(_keep, environment, envelope, payload, partial(_said, done), again=again)\n"
+            "kept = partial(_keep, environment, envelope, payload, partial(_said, done), None, again=again)\n"
             "result = await runs.write(kept)\n"
             "if result is done and not isinstance(event, Result):\n"
             "    await runs.write(effect)"

@@ -20,7 +20,6 @@ from billing_service.storage.rows.purchases import (
     SET_REFEREE_TAKEN,
     SET_REFERRER_TAKEN,
     find_purchase,
-    read_purchase,
     read_referral,
 )
 from billing_service.storage.statements import Work
@@ -170,7 +169,7 @@ def _note_return(environment: Environment, unit: Unit, account: Account, lot: Lo
 
 def _make_good(environment: Environment, unit: Unit, account: Account, referral: Referral, amount: int) -> Work[BonusTaken]:
     taken = _taken_of_referee(referral)
-    purchase = yield from read_purchase(referral.account_id, referral.purchase_id)
+    purchase = yield from unit.purchase(referral.account_id, referral.purchase_id)
     assert purchase is not None, "a referral that was decided names its purchase"
     yield from fetch_lots_and_heirs(account, [purchase.lot_id])
     payments = yield from payments_of(account, min(amount, taken.debt), referral.purchase_id)

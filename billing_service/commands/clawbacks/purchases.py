@@ -15,7 +15,7 @@ from billing_service.domain.sales.refunds import Refund
 from billing_service.domain.sales.reversals import reversed_minor, target_credits
 from billing_service.ledger.unit import Unit
 from billing_service.storage.rows.ledger import fetch_lots
-from billing_service.storage.rows.purchases import PURCHASES, read_purchase, read_referral, refunds_of
+from billing_service.storage.rows.purchases import read_referral, refunds_of
 from billing_service.storage.statements import Work
 
 
@@ -56,7 +56,7 @@ def follow_money(
 ) -> Work[Followed]:
     """Moves what the target of a completed purchase differs from what was taken; answers what was taken now.
 
-    Before completion it only notes the money: the target applies when the credits are granted.
+    Before completion it only notes the money: the target applies when the credits are granted. The caller writes the unit.
     """
     refunds = yield from refunds_of(purchase)
     purchase.refunded_minor = sum(refund.amount_minor for refund in refunds if refund.status.counts)
@@ -70,7 +70,7 @@ def follow_money(
         elif change < 0:
             yield from _reinstate(environment, unit, purchase, lot, -change)
         bonus = yield from follow_referral(environment, unit, purchase, lot, gone)
-    yield from PURCHASES.replace(purchase)
+    unit.change(purchase)
     return Followed(taken, bonus)
 
 
@@ -127,7 +127,7 @@ def make_debt_good(environment: Environment, unit: Unit, account_id: str, revers
             returned[destination] += amount
     for lot_id, amount in returned.items():
         lot = account.known_lot(lot_id)
-        purchase = (yield from read_purchase(account_id, lot.source_id)) if lot.source_id else None
+        purchase = (yield from unit.purchase(account_id, lot.source_id)) if lot.source_id else None
         if purchase is None or purchase.lot_id != lot_id:
             continue
         there = lot.remaining + lot.expired - purchase.reversed_expired
@@ -135,4 +135,4 @@ def make_debt_good(environment: Environment, unit: Unit, account_id: str, revers
         if good:
             _take(unit, purchase, lot, good, set_aside=False, caller="", description="")
             yield from _reinstate(environment, unit, purchase, lot, good)
-            yield from PURCHASES.replace(purchase)
+            unit.change(purchase)

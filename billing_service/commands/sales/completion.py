@@ -10,7 +10,7 @@ from billing_service.domain.ledger.lots import Category
 from billing_service.domain.promotions.referrals import Referral, ReferralPolicy, ReferralState, decide_first_purchase
 from billing_service.domain.sales.purchases import Purchase, PurchaseStatus, PurchaseUpdate, next_status
 from billing_service.ledger.unit import Unit
-from billing_service.storage.rows.purchases import PURCHASES, REFERRALS, referrals_by_state
+from billing_service.storage.rows.purchases import REFERRALS, referrals_by_state
 from billing_service.storage.statements import Work
 
 
@@ -25,7 +25,7 @@ def apply_update(
         purchase.paid_minor, purchase.net_paid_minor = paid_minor, net_paid_minor
         yield from _complete(environment, unit, purchase)
     else:
-        yield from PURCHASES.replace(purchase)
+        unit.change(purchase)
 
 
 def _complete(environment: Environment, unit: Unit, purchase: Purchase) -> Work[None]:

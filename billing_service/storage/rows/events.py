@@ -59,6 +59,28 @@ CLAIM = writing(
     "payload",
     "receive_time_us",
 )
+KEEP = writing(
+    "keep event",
+    insert(events)
+    .values(
+        event_id=bindparam("event_id"),
+        event_type=bindparam("event_type"),
+        subject=literal_column("''"),
+        status=bindparam("status"),
+        payload=bindparam("payload"),
+        receive_time_us=bindparam("receive_time_us"),
+        process_time_us=bindparam("receive_time_us"),
+        attempt_count=literal_column("1"),
+        error=bindparam("error"),
+    )
+    .on_conflict_do_nothing(),
+    "event_id",
+    "event_type",
+    "status",
+    "payload",
+    "receive_time_us",
+    "error",
+)
 LOCK = reading("lock event", select(*_COLUMNS).where(events.c.event_id == bindparam("event_id")).with_for_update(), "event_id")
 READ = reading("read event", select(*_COLUMNS).where(events.c.event_id == bindparam("event_id")), "event_id")
 CLOSE = writing(
@@ -116,9 +138,16 @@ def event_of(row: Sequence[Any]) -> InboxEvent:
 
 def claim_event(event_id: str, event_type: str, payload: bytes, now_us: int) -> Work[InboxEvent]:
     """Puts an event into the inbox, or locks the one that is there. A second delivery waits here until the first has ended."""
-    yield CLAIM(event_id, event_type, payload, now_us)
+    if (yield CLAIM(event_id, event_type, payload, now_us)) == 1:
+        return InboxEvent(event_id, event_type, "", EventStatus.FAILED, payload, now_us, now_us, 0, "")
     rows = yield LOCK(event_id)
     return event_of(rows[0])
+
+
+def keep_event(event_id: str, event_type: str, payload: bytes, now_us: int, *, status: EventStatus, error: str) -> Work[bool]:
+    """Puts an event that has no effect into the inbox, in one statement. False when it is there already."""
+    written: int = yield KEEP(event_id, event_type, str(status), payload, now_us, error)
+    return written == 1
 
 
 def read_event(event_id: str) -> Work[InboxEvent | None]:

@@ -8,7 +8,6 @@ from billing_service.commands.sale_terms import terms_of
 from billing_service.domain.sales.purchases import Purchase, check_intent
 from billing_service.ledger.unit import Unit
 from billing_service.payments.objects.payment_intent import KIND, PaymentIntent, read_payment_intent
-from billing_service.storage.rows.purchases import PURCHASES
 from billing_service.storage.statements import Work
 from billing_service.stripe_events import ownership
 from billing_service.stripe_events.envelope import Envelope
@@ -50,7 +49,7 @@ def _note(environment: Environment, unit: Unit, purchase: Purchase, intent: Paym
     succeeded_us = unit.now_us if time_us is None else time_us
     if purchase.payment_time_us is None or succeeded_us < purchase.payment_time_us:
         purchase.payment_time_us = succeeded_us
-        yield from PURCHASES.replace(purchase)
+        unit.change(purchase)
     if purchase.payment_intent_id not in ("", intent.payment_intent_id):
         return quarantined("the purchase was paid by another payment as well")
     return PROCESSED
