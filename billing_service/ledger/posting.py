@@ -1,14 +1,14 @@
 """One transaction for a whole batch: lock, look up the keys, decide in memory and in order, write set-wise."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from billing_service.domain.ledger.account import Account, Ids
 from billing_service.domain.refusals import Reason, Refusal
 from billing_service.domain.spending.deductions import SpendingTerms
 from billing_service.ledger.account_cache import AccountCache
 from billing_service.ledger.keys import Answer, IdempotencyKey
-from billing_service.ledger.operations import Deduct
+from billing_service.ledger.operations.operation import Operation
 from billing_service.storage.rows.batches import lock_batch, read_batch
 from billing_service.storage.rows.keys import INSERT as INSERT_KEYS
 from billing_service.storage.rows.keys import KeyId, StoredKey
@@ -36,7 +36,7 @@ class Posted(NamedTuple):
     """The accounts that changed, as they are now."""
 
 
-def post_batch(operations: Sequence[Deduct], judgement: Judgement, cache: AccountCache, *, lock_first: bool) -> Work[Posted]:
+def post_batch(operations: Sequence[Operation[Any]], judgement: Judgement, cache: AccountCache, *, lock_first: bool) -> Work[Posted]:
     """Posts operations in order. One's refusal never touches its neighbours: it is that one's outcome.
 
     Accounts that are not cached are read without a lock, with the keys of their operations, and all is written in one conditional write.
@@ -63,7 +63,9 @@ def post_batch(operations: Sequence[Deduct], judgement: Judgement, cache: Accoun
     return Posted(outcomes, moved)
 
 
-def _post_locked(account_ids: Sequence[str], operations: Sequence[Deduct], judgement: Judgement, cache: AccountCache) -> Work[Posted]:
+def _post_locked(
+    account_ids: Sequence[str], operations: Sequence[Operation[Any]], judgement: Judgement, cache: AccountCache
+) -> Work[Posted]:
     accounts, spent = yield from lock_batch(account_ids, [operation.key.id for operation in operations])
     cache.compare(accounts.values())
     batch = _Batch(accounts, spent, judgement)
@@ -85,7 +87,7 @@ class _Batch:
         self.unmoved: set[str] = set()
         """Accounts of operations that were refused or replayed."""
 
-    def post(self, operation: Deduct) -> Outcome:
+    def post(self, operation: Operation[Any]) -> Outcome:
         keys = len(self.keys)
         try:
             return self._post(operation)
@@ -95,7 +97,7 @@ class _Batch:
             if len(self.keys) == keys:
                 self.unmoved.add(operation.account_id)
 
-    def _post(self, operation: Deduct) -> Answer:
+    def _post(self, operation: Operation[Any]) -> Answer:
         key = operation.key
         stored = self._spent.get(key.id)
         if stored is not None:
@@ -105,7 +107,8 @@ class _Batch:
         account = self._accounts.get(operation.account_id)
         if account is None:
             raise account_not_found(operation.account_id)
-        reply = operation.decide(account, self._now_us, self._ids, self._terms)
+        decision = operation.decide(account, self._now_us, self._ids, self._terms)
+        reply = operation.encode_reply(decision, account.show(self._now_us))
         self.keys.append(key_row(key, reply, "", self._now_us))
         self._spent[key.id] = StoredKey(key.fingerprint, reply, "")
         return Answer(reply, replayed=False)

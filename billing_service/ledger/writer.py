@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import structlog
 
@@ -13,7 +14,7 @@ from billing_service.domain.spending.deductions import STANDARD_TERMS, SpendingT
 from billing_service.ledger.account_cache import AccountCache
 from billing_service.ledger.gathering import Gatherer, interrupted_inside
 from billing_service.ledger.keys import Answer
-from billing_service.ledger.operations import Deduct
+from billing_service.ledger.operations.operation import Operation
 from billing_service.ledger.posting import Judgement, Outcome, Posted, post_batch
 from billing_service.storage.statements import Work
 from billing_service.storage.store import Store
@@ -27,11 +28,11 @@ OPTIMISTIC_ATTEMPTS_MAX = 1
 """Attempts of a batch without row locks. After that the cache was stale or there is contention: lock first."""
 
 Reply = Outcome | Exception | asyncio.Future[Answer]
-Waiting = tuple[Deduct, asyncio.Future[Answer]]
+Waiting = tuple[Operation[Any], asyncio.Future[Answer]]
 
 
 class LedgerWriter:
-    """The one write path for deductions."""
+    """The one write path of operations that share a transaction: batches form while the previous one commits."""
 
     def __init__(
         self,
@@ -48,7 +49,7 @@ class LedgerWriter:
         self._batch_max = batch_max
         self._monotonic = monotonic
         self._judgement = Judgement(clock_us, ids, terms)
-        self._gatherer: Gatherer[Deduct, Answer] = Gatherer(self._commit, batch_max=batch_max, wait_s=wait_s)
+        self._gatherer: Gatherer[Operation[Any], Answer] = Gatherer(self._commit, batch_max=batch_max, wait_s=wait_s)
         self._cache = AccountCache(monotonic)
         self._isolated_until: dict[str, float] = {}
         self._isolated: dict[str, deque[Waiting]] = {}
@@ -56,7 +57,7 @@ class LedgerWriter:
         self.operations = 0
         """Operations posted, refused ones included."""
 
-    def submit(self, operation: Deduct) -> "asyncio.Future[Answer]":
+    def submit(self, operation: Operation[Any]) -> "asyncio.Future[Answer]":
         """Posts an operation; the answer comes once it is durable. The future raises Refusal or Failure."""
         return self._gatherer.submit(operation)
 
@@ -64,7 +65,7 @@ class LedgerWriter:
         """Posts what was submitted, then ends."""
         await self._gatherer.close()
 
-    async def _commit(self, operations: Sequence[Deduct]) -> Sequence[Reply]:
+    async def _commit(self, operations: Sequence[Operation[Any]]) -> Sequence[Reply]:
         self.operations += len(operations)
         if not self._isolated_until and not self._isolated:
             return await self._together(operations)
@@ -78,7 +79,7 @@ class LedgerWriter:
             replies |= zip(map(id, together), await self._together(together), strict=True)
         return [replies[id(operation)] for operation in operations]
 
-    async def _together(self, operations: Sequence[Deduct]) -> Sequence[Reply]:
+    async def _together(self, operations: Sequence[Operation[Any]]) -> Sequence[Reply]:
         """One transaction for all; when it fails for a reason that one of them may have brought, each account by itself."""
         try:
             return await self._post(operations)
@@ -91,22 +92,18 @@ class LedgerWriter:
             log.exception("batch_failed", operations=len(operations))
         return self._by_account(operations)
 
-    async def _post(self, operations: Sequence[Deduct]) -> Sequence[Outcome]:
-        runs = 0
-
-        def work() -> Work[Posted]:
-            nonlocal runs
-            runs += 1
-            return post_batch(operations, self._judgement, self._cache, lock_first=runs > OPTIMISTIC_ATTEMPTS_MAX)
+    async def _post(self, operations: Sequence[Operation[Any]]) -> Sequence[Outcome]:
+        def work(attempt: int) -> Work[Posted]:
+            return post_batch(operations, self._judgement, self._cache, lock_first=attempt > OPTIMISTIC_ATTEMPTS_MAX)
 
         try:
-            posted = await self._store.write(work)
+            posted = await self._store.write_by_attempt(work)
         finally:
             self._cache.forget_expectations(operation.account_id for operation in operations)
         self._cache.keep(posted.moved)
         return posted.outcomes
 
-    def _by_account(self, operations: Sequence[Deduct]) -> list[Reply]:
+    def _by_account(self, operations: Sequence[Operation[Any]]) -> list[Reply]:
         """A transaction for each account, while other batches go on: the culprit fails alone. Each account's keep their
         order."""
         loop = asyncio.get_running_loop()

@@ -54,7 +54,12 @@ class Store(Protocol):
     """`sqlite` or `postgresql`."""
 
     async def write(self, work: Callable[[], Work[T]]) -> T:
-        """Runs a unit of work in one transaction and commits it durably before answering.
+        """As `write_by_attempt`, for a unit that does the same whichever attempt it is."""
+        ...
+
+    async def write_by_attempt(self, work: Callable[[int], Work[T]]) -> T:
+        """Runs a unit of work in one transaction and commits it durably before answering. `work` makes the unit of an attempt, by the
+        attempt's number from 1 on.
 
         The unit must lock the accounts it changes before it reads them. It is run again from its start when it conflicts with
         others, so it must hold no state from one run to the next. An exception of the unit itself rolls back and passes through.
@@ -89,12 +94,12 @@ class StaleError(ConflictError):
     """A conditional write met other values than it expected. Nothing happened; run again, it must read first."""
 
 
-async def rerun_on_conflict(attempt: Callable[[], Awaitable[T]], counters: StoreCounters) -> T:
-    """Runs `attempt` until it ends without a conflict, a bounded number of times."""
+async def rerun_on_conflict(attempt: Callable[[int], Awaitable[T]], counters: StoreCounters) -> T:
+    """Makes attempts, numbered from 1 on, until one ends without a conflict; a bounded number of them."""
     for number in range(1, ATTEMPTS_MAX + 1):
         begun = monotonic()
         try:
-            return await attempt()
+            return await attempt(number)
         except StaleError:
             counters.stale += 1
         except ConflictError as met:

@@ -12,7 +12,7 @@ from billing_service.clock import TimeOrderedIds, system_clock_us
 from billing_service.domain.refusals import Refusal
 from billing_service.domain.spending.deductions import STANDARD_TERMS
 from billing_service.ledger.account_cache import AccountCache
-from billing_service.ledger.operations import Deduct
+from billing_service.ledger.operations.deduct import Deduct
 from billing_service.ledger.posting import Judgement, post_batch
 from billing_service.storage.database_url import SqliteFile, parse_database_url
 from billing_service.storage.postgres.connect import connect

@@ -137,14 +137,14 @@ async def test_a_batch_that_is_called_off_takes_back_what_has_not_begun_and_no_m
     sent = [deduction(account_id) for _ in range(1000)]
     request = BatchDeductCreditsRequest(deductions=[request_of("DeductCredits", fields) for fields in sent])
     environment, edge = stack.service.environment, stack.service.server.edge
-    begun, go, write = asyncio.Event(), asyncio.Event(), environment.store.write
+    begun, go, write = asyncio.Event(), asyncio.Event(), environment.store.write_by_attempt
 
     async def withheld(work):
         begun.set()
         await go.wait()
         return await write(work)
 
-    monkeypatch.setattr(environment.writer, "_store", SimpleNamespace(write=withheld))
+    monkeypatch.setattr(environment.writer, "_store", SimpleNamespace(write_by_attempt=withheld))
     hasty = asyncio.ensure_future(wire.bytes_call("BatchDeductCredits", request.SerializeToString()))
     async with asyncio.timeout(ANSWERED_WITHIN_S):
         await begun.wait()

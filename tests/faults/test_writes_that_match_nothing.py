@@ -42,7 +42,10 @@ class BlindedStore:
         return getattr(self._store, name)
 
     async def write(self, work):
-        return await self._store.write(lambda: self._watched(work()))
+        return await self.write_by_attempt(lambda _attempt: work())
+
+    async def write_by_attempt(self, work):
+        return await self._store.write_by_attempt(lambda attempt: self._watched(work(attempt)))
 
     def _watched(self, unit):
         sent = None

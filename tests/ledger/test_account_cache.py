@@ -193,7 +193,7 @@ async def test_one_that_is_stale_costs_its_neighbours_nothing(writer, other, sto
 async def test_what_failed_is_forgotten(open_writer, store, clock, ids, monkeypatch, *, after_effect):
     writer = open_writer()
     await remembering(writer, store, clock=clock, ids=ids)
-    write = store.write
+    write = store.write_by_attempt
 
     async def failing(work):
         if after_effect:
@@ -201,7 +201,7 @@ async def test_what_failed_is_forgotten(open_writer, store, clock, ids, monkeypa
         raise storage_unavailable("told to fail")
 
     with monkeypatch.context() as patched:
-        patched.setattr(store, "write", failing)
+        patched.setattr(store, "write_by_attempt", failing)
         answer = (await asyncio.gather(writer.submit(deduction("acme", 9, "k")), return_exceptions=True))[0]
         assert answer.reason is Reason.STORAGE_UNAVAILABLE
     found = await writer.submit(deduction("acme", 9, "k"))

@@ -91,7 +91,7 @@ def breaking(key):
     def encode(_deducted, _balance):
         raise ValueError("a defect of this one operation")
 
-    object.__setattr__(operation, "encode", encode)
+    object.__setattr__(operation, "encode_reply", encode)
     return operation
 
 

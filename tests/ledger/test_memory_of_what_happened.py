@@ -50,17 +50,17 @@ async def test_a_key_that_was_spent_is_told_before_a_lack_of_credits(open_writer
 
 async def test_what_was_not_committed_is_not_remembered(writer, store, monkeypatch):
     """The unit ended and its commit failed: nothing happened, so there is nothing to believe."""
-    write = store.write
+    write = store.write_by_attempt
 
     async def undone(work):
-        def unit():
-            yield from work()
+        def unit(attempt):
+            yield from work(attempt)
             raise storage_unavailable("told to fail")
 
         return await write(unit)
 
     with monkeypatch.context() as patched:
-        patched.setattr(store, "write", undone)
+        patched.setattr(store, "write_by_attempt", undone)
         patched.setattr(writer_module, "OPTIMISTIC_ATTEMPTS_MAX", 0)  # with locks, the unit ends before its commit
         with pytest.raises(Failure):
             await writer.submit(deduction("acme", 9, "k"))

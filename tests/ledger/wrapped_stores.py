@@ -13,8 +13,11 @@ class WrappedStore:
         self.writes = 0
 
     async def write(self, work):
+        return await self.write_by_attempt(lambda _attempt: work())
+
+    async def write_by_attempt(self, work):
         self.writes += 1
-        return await self._store.write(work)
+        return await self._store.write_by_attempt(work)
 
     async def read(self, work):
         return await self._store.read(work)
@@ -28,10 +31,10 @@ class GatedStore(WrappedStore):
         self.begun = asyncio.Event()
         self.gate = asyncio.Event()
 
-    async def write(self, work):
+    async def write_by_attempt(self, work):
         self.begun.set()
         await self.gate.wait()
-        return await super().write(work)
+        return await super().write_by_attempt(work)
 
 
 class PausedStore(WrappedStore):
@@ -42,11 +45,11 @@ class PausedStore(WrappedStore):
         self.gate = asyncio.Event()
         self._first = True
 
-    async def write(self, work):
+    async def write_by_attempt(self, work):
         first, self._first = self._first, False
         if first:
             await self.gate.wait()
-        return await super().write(work)
+        return await super().write_by_attempt(work)
 
 
 class FailingStore(WrappedStore):
@@ -58,12 +61,12 @@ class FailingStore(WrappedStore):
         self._times = times
         self._after_effect = after_effect
 
-    async def write(self, work):
+    async def write_by_attempt(self, work):
         if not self._times:
-            return await super().write(work)
+            return await super().write_by_attempt(work)
         self._times -= 1
         if self._after_effect:
-            await super().write(work)
+            await super().write_by_attempt(work)
         else:
             self.writes += 1
         raise self._error

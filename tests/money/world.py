@@ -19,7 +19,7 @@ from billing_service.domain.sales.terms import SaleTerms
 from billing_service.domain.spending.deductions import DeductionMode, SpendingTerms
 from billing_service.jobs.expiry import sweep_expired
 from billing_service.ledger.keys import IdempotencyKey, fingerprint
-from billing_service.ledger.operations import Deduct
+from billing_service.ledger.operations.deduct import Deduct
 from billing_service.ledger.unit import Caller, Request, begin
 from billing_service.payments.objects.refund import ProviderRefund
 from billing_service.payments.port import ProviderRefused

@@ -59,13 +59,9 @@ STORAGE = (
     Sabotage(
         "a conflict reruns what is left of the unit",
         "P8",
-        f"{SQLITE_STORE}:SqliteStore.write",
-        "return await rerun_on_conflict(lambda: self._finish(asyncio.ensure_future(self._in_writer(work))), self.counters)",
-        (
-            "begun = work()\n"
-            "once = lambda: begun\n"
-            "return await rerun_on_conflict(lambda: self._finish(asyncio.ensure_future(self._in_writer(once))), self.counters)"
-        ),
+        f"{SQLITE_STORE}:SqliteStore.write_by_attempt",
+        "partial(work, number)",
+        "partial(lambda unit: unit, work.__dict__.setdefault('begun', work(1)))",
         (f"{UNITS}::test_a_conflict_reruns_the_unit_from_its_start[sqlite]",),
     ),
     Sabotage(

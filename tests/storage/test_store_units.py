@@ -205,6 +205,20 @@ async def test_a_conflict_reruns_the_unit_from_its_start(store, database):
     assert outside(database, COUNT) == [(1,)]
 
 
+async def test_each_attempt_is_given_its_number(store):
+    attempts = []
+
+    def work(attempt):
+        attempts.append(attempt)
+        yield make("acme")
+        if attempt < 3:
+            raise ConflictError("another writer")
+        return attempt
+
+    assert (await store.write_by_attempt(work), attempts) == (3, [1, 2, 3])
+    assert await store.write_by_attempt(lambda attempt: (yield make("beta")) and attempt) == 1
+
+
 async def test_conflicts_without_end_are_told(store, database):
     runs = []
 

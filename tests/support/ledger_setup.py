@@ -8,7 +8,7 @@ from billing_service.domain.ledger.granting import grant, new_lot
 from billing_service.domain.ledger.lots import PRIORITY_DEFAULT, Category
 from billing_service.domain.spending.deductions import DeductionMode
 from billing_service.ledger.keys import IdempotencyKey, fingerprint
-from billing_service.ledger.operations import Deduct
+from billing_service.ledger.operations.deduct import Deduct
 from billing_service.storage.rows.ledger import INSERT_ACCOUNT, SET_LIMITS, lock_accounts, write_accounts
 from tests.support.databases import connect_to
 
@@ -64,7 +64,7 @@ def deduction(account_id, amount, key, *, mode=DeductionMode.REJECT, caller="tes
         caller=caller,
         description="",
         metadata="",
-        encode=encode,
+        encode_reply=encode,
     )
 
 

@@ -17,7 +17,7 @@ from billing_service.domain.ledger.account import Balance
 from billing_service.domain.refusals import Failure, Reason, Refused, invalid_field, storage_unavailable
 from billing_service.domain.spending.deductions import Deducted, DeductionMode
 from billing_service.ledger.keys import Answer, IdempotencyKey, fingerprint
-from billing_service.ledger.operations import Deduct
+from billing_service.ledger.operations.deduct import Deduct
 
 log = structlog.get_logger(__name__)
 

@@ -68,10 +68,13 @@ class PostgresStore:
         self._disk_was_full = False
 
     async def write(self, work: Callable[[], Work[T]]) -> T:
-        return await self._finish(rerun_on_conflict(lambda: self._guard(self._transact(work)), self.counters))
+        return await self.write_by_attempt(lambda _attempt: work())
+
+    async def write_by_attempt(self, work: Callable[[int], Work[T]]) -> T:
+        return await self._finish(rerun_on_conflict(lambda number: self._guard(self._transact(partial(work, number))), self.counters))
 
     async def read(self, work: Callable[[], Work[T]]) -> T:
-        return await self._finish(rerun_on_conflict(lambda: self._guard(self._look(work)), self.counters))
+        return await self._finish(rerun_on_conflict(lambda _number: self._guard(self._look(work)), self.counters))
 
     async def _finish(self, work: Awaitable[T]) -> T:
         task = asyncio.ensure_future(work)

@@ -10,6 +10,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -56,7 +57,12 @@ class SqliteStore:
         self._closed = False
 
     async def write(self, work: Callable[[], Work[T]]) -> T:
-        return await rerun_on_conflict(lambda: self._finish(asyncio.ensure_future(self._in_writer(work))), self.counters)
+        return await self.write_by_attempt(lambda _attempt: work())
+
+    async def write_by_attempt(self, work: Callable[[int], Work[T]]) -> T:
+        return await rerun_on_conflict(
+            lambda number: self._finish(asyncio.ensure_future(self._in_writer(partial(work, number)))), self.counters
+        )
 
     async def _in_writer(self, work: Callable[[], Work[T]]) -> T:
         async with self._writing:
@@ -219,7 +225,7 @@ class SqliteStore:
         return self._statements.execute(raw, call)
 
     async def read(self, work: Callable[[], Work[T]]) -> T:
-        return await rerun_on_conflict(lambda: self._in_reader(work), self.read_counters)
+        return await rerun_on_conflict(lambda _number: self._in_reader(work), self.read_counters)
 
     async def _in_reader(self, work: Callable[[], Work[T]]) -> T:
         reader = await self._readers.get()

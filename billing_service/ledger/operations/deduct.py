@@ -1,4 +1,4 @@
-"""What can be asked of an account through the group commit: plain values that decide on a locked account."""
+"""A deduction, as an operation of the group commit."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,12 +19,11 @@ class Deduct:
     caller: str
     description: str
     metadata: str
-    encode: Callable[[Deducted, Balance], bytes]
-    """Makes the reply, which is stored with the key and sent."""
+    encode_reply: Callable[[Deducted, Balance], bytes]
 
-    def decide(self, account: Account, now_us: int, ids: Ids, terms: SpendingTerms) -> bytes:
-        """The reply. Raises Refusal and changes nothing."""
-        deducted = deduct(
+    def decide(self, account: Account, now_us: int, ids: Ids, terms: SpendingTerms) -> Deducted:
+        """See `Operation`."""
+        return deduct(
             account,
             self.amount,
             self.mode,
@@ -35,4 +34,3 @@ class Deduct:
             description=self.description,
             metadata=self.metadata,
         )
-        return self.encode(deducted, account.show(now_us))
