@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from billing_service.domain.refusals import Failure, Reason
+from billing_service.domain.refusals import Failure
+from billing_service.domain.refusals.serving import overloaded, shutting_down
 
 DEDUCTIONS_PER_CALL: Final = 4
 """Deductions in one call or on one stream that weigh as much as one call: about what they cost without a call of their own each."""
@@ -31,7 +32,7 @@ class Admission:
 
     def refuse(self) -> Failure:
         self.shed += 1
-        return Failure(Reason.OVERLOADED, "too many calls are in flight; try again in a moment")
+        return overloaded()
 
     def take_more(self, calls: int) -> None:
         """Lets a call that is in flight count as more of them, or raises OVERLOADED. Give them back by subtraction.
@@ -45,7 +46,7 @@ class Admission:
     def take_stream(self) -> None:
         """Counts a stream as a call, or raises OVERLOADED, or SHUTTING_DOWN once streams are being ended."""
         if self.streams_ended:
-            raise Failure(Reason.SHUTTING_DOWN, "the service is shutting down")
+            raise shutting_down()
         if self.in_flight >= self.in_flight_max:
             raise self.refuse()
         self.in_flight += 1

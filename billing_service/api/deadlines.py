@@ -9,18 +9,9 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
-from billing_service.domain.refusals import Failure, Reason
-
 REMAINING_MIN_S = 0.02
 """Below this a durable write and its way back do not fit, and the caller would be left with an unknown outcome."""
-
-
-def deadline_too_short() -> Failure:
-    return Failure(
-        Reason.DEADLINE_TOO_SHORT,
-        f"less than {REMAINING_MIN_S * 1000:.0f} ms were left of the caller's deadline; nothing was begun",
-        metadata={"remaining_min_ms": round(REMAINING_MIN_S * 1000)},
-    )
+REMAINING_MIN_MS = round(REMAINING_MIN_S * 1000)
 
 
 @dataclass(slots=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from billing_service.domain.access.api_keys import Scope, StoredKey, effective_scopes, hash_key, key_id_of
-from billing_service.domain.refusals import Reason, Refusal
+from billing_service.domain.refusals.access import api_key_invalid
 
 CACHE_S = 5.0
 """How long a key is trusted without a look: a revocation acts within this time, half of what is promised."""
@@ -20,7 +20,6 @@ CACHE_KEYS_MAX = 4096
 """Bound on whatever is remembered by key: what callers send must not fill the memory."""
 USE_NOTED_EVERY_US = 60_000_000
 """The last use of a key is kept to the minute."""
-INVALID_TEXT = "a valid API key or client certificate is required"
 """One text for missing, malformed, unknown, expired and revoked: the differences would help nobody but a thief."""
 
 _NO_HASH = bytes(32)
@@ -50,14 +49,6 @@ class Authenticator(Protocol):
 
     async def authenticate(self, peer: Peer) -> Identity:
         """The identity, whatever it takes. Raises Refusal API_KEY_INVALID."""
-
-
-def api_key_invalid() -> Refusal:
-    return Refusal(Reason.API_KEY_INVALID, INVALID_TEXT)
-
-
-def scope_missing(scope: Scope) -> Refusal:
-    return Refusal(Reason.SCOPE_MISSING, f"the caller lacks the scope {scope.value!r}", metadata={"scope": scope.value})
 
 
 class LocalAuthenticator:

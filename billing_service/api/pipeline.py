@@ -25,12 +25,14 @@ from structlog.contextvars import bound_contextvars
 
 from billing_service.api.admission import Admission
 from billing_service.api.call_log import HOT_METHODS, SLOW_S, CallLog
-from billing_service.api.deadlines import REMAINING_MIN_S, OverdueCalls, deadline_too_short
-from billing_service.api.identity import Authenticator, Identity, scope_missing
+from billing_service.api.deadlines import REMAINING_MIN_MS, REMAINING_MIN_S, OverdueCalls
+from billing_service.api.identity import Authenticator, Identity
 from billing_service.api.metrics import CallMetrics
 from billing_service.api.status import Status, internal_status, status_of
 from billing_service.domain.access.api_keys import Scope
-from billing_service.domain.refusals import Failure, Reason, Refusal, Refused, conflict, invalid_field, storage_unavailable
+from billing_service.domain.refusals import Reason, Refusal, Refused, conflict, invalid_field, storage_unavailable
+from billing_service.domain.refusals.access import scope_missing
+from billing_service.domain.refusals.serving import deadline_too_short, interrupted, shutting_down
 
 REQUEST_BYTES_MAX: Final = 65_536
 """Ordinary requests are a few hundred bytes; metadata at its limits takes 27 KiB."""
@@ -143,7 +145,7 @@ def build_handler(
     def serve(raw: bytes, call: Call, identity: Identity) -> Awaitable[Message | bytes]:
         call.caller, call.scopes, call.key_id, call.edge = identity.caller, identity.scopes, identity.key_id, edge
         if scope not in identity.scopes:
-            raise scope_missing(scope)
+            raise scope_missing(scope.value)
         if len(raw) > request_bytes_max:
             raise invalid_field("request", f"{len(raw)} bytes; at most {request_bytes_max} are taken")
         try:
@@ -180,7 +182,7 @@ def _compose(serve: Serve, outcome: "Outcome", edge: Edge, response_bytes_max: i
         try:
             remaining = context.time_remaining()
             if remaining is not None and remaining < REMAINING_MIN_S:
-                raise deadline_too_short()  # noqa: TRY301 - inlined: a call more costs more than the check
+                raise deadline_too_short(REMAINING_MIN_MS)  # noqa: TRY301 - inlined: a call more costs more than the check
             if admission.in_flight >= admission.in_flight_max:
                 raise admission.refuse()  # noqa: TRY301 - same
             admission.in_flight += 1
@@ -270,12 +272,10 @@ class Outcome:
             self.log.interrupted(call, code, seconds)
             return await self._abort(call, status_of(conflict())._replace(code=code), None, seconds)
         elif self._edge.admission.draining:
-            refused = Failure(
-                Reason.SHUTTING_DOWN, "the service is shutting down; the same idempotency key finds out what became of the call"
-            )
+            refused = shutting_down("the same idempotency key finds out what became of the call")
             self.log.refused(call, refused, seconds)
         else:
-            refused = Failure(Reason.CONFLICT, "the call was interrupted; the same idempotency key finds out what became of it")
+            refused = interrupted("call")
             self.log.broke(call, error, status_of(refused).code, refused.reason, seconds)
         return await self._abort(call, status_of(refused), refused.reason, seconds)
 

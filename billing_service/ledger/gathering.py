@@ -6,7 +6,8 @@ from contextvars import Context
 from functools import partial
 from typing import Any, Generic, TypeVar
 
-from billing_service.domain.refusals import Failure, Reason
+from billing_service.domain.refusals import Failure
+from billing_service.domain.refusals.serving import interrupted, shutting_down
 
 Question = TypeVar("Question")
 Reply = TypeVar("Reply")
@@ -49,7 +50,7 @@ class Gatherer(Generic[Question, Reply]):
         """Queues a question. Cancelling the future before its batch starts takes the question back; later it has no effect on
         what happens. Raises Failure (SHUTTING_DOWN) once closing has begun."""
         if self._closing:
-            raise Failure(Reason.SHUTTING_DOWN, "the service is shutting down")
+            raise shutting_down()
         loop = asyncio.get_running_loop()
         if self._task is None:
             # A context of its own: it serves all callers, and what it logs is not the first one's.
@@ -120,7 +121,7 @@ def interrupted_inside(error: asyncio.CancelledError) -> Failure:
     inside, such as a driver's own. Left alone it would end that task, and every later caller would wait for ever."""
     if asyncio.current_task().cancelling():  # type: ignore[union-attr]  # a coroutine that runs has a task
         raise error
-    return Failure(Reason.CONFLICT, "the batch was interrupted; the same idempotency key finds out what became of it")
+    return interrupted("batch")
 
 
 def _wake(waiter: "asyncio.Future[None] | None") -> None:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from billing_service.domain.refusals import Reason, Refusal
+from billing_service.domain.refusals import key_reused
 from billing_service.storage.rows.keys import KeyId, StoredKey
 
 _FINGERPRINT_BYTES = 16
@@ -36,11 +36,7 @@ class IdempotencyKey:
     def check(self, stored: StoredKey) -> StoredKey:
         """Raises IDEMPOTENCY_KEY_REUSED when the key was spent by a request that says something else."""
         if stored.fingerprint != self.fingerprint:
-            raise Refusal(
-                Reason.IDEMPOTENCY_KEY_REUSED,
-                "the idempotency key was spent by a request that says something else",
-                metadata={"idempotency_key": self.value},
-            )
+            raise key_reused(self.value)
         return stored
 
     def replay(self, stored: StoredKey) -> Answer | None:

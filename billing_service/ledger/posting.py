@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from billing_service.domain.ledger.account import Account, Ids
-from billing_service.domain.refusals import Reason, Refusal
+from billing_service.domain.refusals import Refusal, account_not_found
 from billing_service.domain.spending.deductions import SpendingTerms
 from billing_service.ledger.account_cache import AccountCache
 from billing_service.ledger.keys import Answer, IdempotencyKey
@@ -116,7 +116,3 @@ class _Batch:
 
 def key_row(key: IdempotencyKey, reply: bytes | None, resource_id: str, now_us: int) -> Row:
     return (key.account_id, key.value, key.scope, key.fingerprint, reply, resource_id, now_us)
-
-
-def account_not_found(account_id: str) -> Refusal:
-    return Refusal(Reason.ACCOUNT_NOT_FOUND, "there is no such account", metadata={"account_id": account_id})

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Generic, NamedTuple, TypeVar
 
-from billing_service.domain.refusals import Failure, Reason, Refusal, stripe_key_refused, stripe_unavailable
+from billing_service.domain.refusals import Failure, stripe_key_refused, stripe_refused, stripe_unavailable
 from billing_service.ledger.keys import Answer, IdempotencyKey
 from billing_service.ledger.unit import Request, Sources, Unit, begin, find_key, record, record_key
 from billing_service.payments.port import ProviderKeyRefused, ProviderRefused, ProviderUnavailable
@@ -164,13 +164,9 @@ def as_refusals() -> Iterator[None]:
     try:
         yield
     except ProviderRefused as refused:
-        raise stripe_refused(refused) from refused
+        raise stripe_refused(refused.code) from refused
     except ProviderUnavailable as unavailable:
         raise stripe_failed(unavailable) from unavailable
-
-
-def stripe_refused(refused: ProviderRefused) -> Refusal:
-    return Refusal(Reason.STRIPE_REFUSED, "Stripe refused the request", metadata={"stripe_code": refused.code})
 
 
 def stripe_failed(unavailable: ProviderUnavailable) -> Failure:

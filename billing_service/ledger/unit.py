@@ -13,9 +13,10 @@ import orjson
 
 from billing_service.domain.ledger.account import Account, Ids
 from billing_service.domain.promotions.referrals import CODE_RANDOM_BYTES, code_from_random
+from billing_service.domain.refusals import account_not_found
 from billing_service.domain.sales.purchases import Purchase
 from billing_service.ledger.keys import Answer, IdempotencyKey
-from billing_service.ledger.posting import account_not_found, key_row
+from billing_service.ledger.posting import key_row
 from billing_service.storage.rows.access import AUDIT, AuditRow, lock_keys
 from billing_service.storage.rows.keys import StoredKey, find_keys, insert_keys
 from billing_service.storage.rows.ledger import lock_accounts, write_accounts
@@ -122,8 +123,8 @@ def once(
 ) -> Work[Answer]:
     """Has an effect once for a key: the original reply for a repeat, else the effect's own, stored with it.
 
-    A key of no account has no account's lock to be found under: such commands run one at a time. Raises ACCOUNT_NOT_FOUND where the key's
-    account is locked and not there, IDEMPOTENCY_KEY_REUSED, and what the effect raises.
+    A key of no account has no account's lock to be found under: such commands run one at a time. Raises
+    IDEMPOTENCY_KEY_REUSED, and what the effect raises.
     """
     if not request.key.account_id:
         yield from lock_keys()

@@ -12,7 +12,8 @@ from billing_client.stripe_signature import SignatureInvalid, verify
 from billing_service.commands.accounts.customers import send_contact
 from billing_service.commands.counters import FAILED
 from billing_service.commands.environment import Environment
-from billing_service.domain.refusals import Reason, Refusal, Refused, invalid_field
+from billing_service.domain.refusals import Refusal, Refused, invalid_field
+from billing_service.domain.refusals.access import signature_invalid, stripe_event_not_found
 from billing_service.ledger.keys import Answer
 from billing_service.ledger.unit import Request, Unit, earlier_answer, once
 from billing_service.storage.rows.events import EventStatus, InboxEvent, claim_event, close_event, keep_event, read_event
@@ -55,7 +56,7 @@ async def process_event(environment: Environment, payload: bytes, signature: str
     try:
         verify(payload, signature, environment.webhook_secrets, environment.clock_us() // 1_000_000, TOLERANCE_S)
     except SignatureInvalid as error:
-        raise Refusal(Reason.SIGNATURE_INVALID, "the signature does not fit the payload, the secrets or the time") from error
+        raise signature_invalid() from error
     try:
         envelope = parse_envelope(payload)
     except EnvelopeInvalid as error:
@@ -85,7 +86,7 @@ async def replay_event(environment: Environment, command: ReplayEvent) -> Answer
     if isinstance(kept, Answer):
         return kept
     if kept is None:
-        raise Refusal(Reason.STRIPE_EVENT_NOT_FOUND, "there is no such event in the inbox", metadata={"event_id": event_id})
+        raise stripe_event_not_found(event_id)
     processed = await _process(environment, parse_envelope(kept.payload), kept.payload, again=True)
     command.tell(processed.did)
 

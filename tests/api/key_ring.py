@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import pytest
 
-from billing_service.api.identity import INVALID_TEXT, CallerAuthenticator, Identity
+from billing_service.api.identity import CallerAuthenticator, Identity
 from billing_service.domain.access.api_keys import ENTROPY_BYTES, NewKey, Scope, StoredKey, hash_key, make_key
 from billing_service.domain.refusals import Reason, Refusal
+from billing_service.domain.refusals.access import api_key_invalid
 from tests.api.edge_server import ADMIN, BILLING, STRIPE_EVENTS
 
 PEPPER = b"pepper of the tests, 32 bytes...."
@@ -82,4 +83,4 @@ async def identify(authenticator: CallerAuthenticator, peer: FakePeer) -> Identi
 async def rejected(authenticator: CallerAuthenticator, peer: FakePeer) -> None:
     with pytest.raises(Refusal) as caught:
         await identify(authenticator, peer)
-    assert (caught.value.reason, caught.value.message, caught.value.metadata) == (Reason.API_KEY_INVALID, INVALID_TEXT, {})
+    assert (caught.value.reason, caught.value.message, caught.value.metadata) == (Reason.API_KEY_INVALID, api_key_invalid().message, {})

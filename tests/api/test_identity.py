@@ -8,10 +8,11 @@ import grpc
 import pytest
 from grpc.aio import AioRpcError
 
-from billing_service.api.identity import CACHE_S, INVALID_TEXT, Identity
+from billing_service.api.identity import CACHE_S, Identity
 from billing_service.api.pipeline import required_scope
 from billing_service.domain.access.api_keys import Scope, make_key
 from billing_service.domain.refusals import Failure, Reason, storage_unavailable
+from billing_service.domain.refusals.access import api_key_invalid
 from tests.api.edge_server import TIMEOUT_S, edge_server, refused
 from tests.api.key_ring import METHODS, NOW_US, FakePeer, KeyRing, bearer, identify, key_number, rejected
 
@@ -45,7 +46,7 @@ async def test_who_may_do_what_exactly():
             for metadata in bad.values():
                 seen = await refused(call(b"", timeout=TIMEOUT_S, metadata=metadata))
                 assert (seen.code, seen.reason) == (grpc.StatusCode.UNAUTHENTICATED, "API_KEY_INVALID")
-                assert (seen.text, seen.metadata) == (INVALID_TEXT, {})
+                assert (seen.text, seen.metadata) == (api_key_invalid().message, {})
         for n, scope in enumerate(Scope, start=10):
             metadata = (bearer(ring.add(n, f"only-{scope}", scope)),)
             for method in METHODS:

@@ -24,7 +24,7 @@ CALLERS = (
         f"{PIPELINE}:build_handler.serve",
         (
             "if scope not in identity.scopes:\n"
-            "    raise scope_missing(scope)\n"
+            "    raise scope_missing(scope.value)\n"
             "if len(raw) > request_bytes_max:\n"
             '    raise invalid_field("request", f"{len(raw)} bytes; at most {request_bytes_max} are taken")\n'
             "try:\n"
@@ -38,7 +38,7 @@ CALLERS = (
             "async def late() -> Message | bytes:\n"
             "    answer = await implementation(parse(raw), call)\n"
             "    if scope not in identity.scopes:\n"
-            "        raise scope_missing(scope)\n"
+            "        raise scope_missing(scope.value)\n"
             "    return answer\n"
             "\n"
             "return late()"

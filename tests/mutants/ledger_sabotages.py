@@ -96,6 +96,15 @@ LEDGER = (
         (f"{REPEATED}::test_a_refusal_spends_no_key", "end_to_end/test_stripe_is_down.py"),
     ),
     Sabotage(
+        "a lack of credits is told before a key that was used",
+        "P15",
+        f"{POSTING}:_Batch._post",
+        "answer = key.replay(stored)",
+        "self._accounts[operation.account_id].frozen and operation.decide("
+        "self._accounts[operation.account_id], self._now_us, self._ids, self._terms)\nanswer = key.replay(stored)",
+        ("end_to_end/test_precedence.py",),
+    ),
+    Sabotage(
         "a key's other request is answered",
         "P14",
         f"{KEYS}:IdempotencyKey.check",

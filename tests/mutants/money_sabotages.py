@@ -286,14 +286,8 @@ MONEY = (
         "a second referrer replaces the first",
         "P6",
         f"{REFERRAL}:bind_referral",
-        (
-            "if (yield from count_completed(account_id)):\n"
-            '    raise Refusal(Reason.REFERRAL_TOO_LATE, "the account has completed a purchase already")'
-        ),
-        (
-            "if (yield from count_completed(account_id)) < 0:\n"
-            '    raise Refusal(Reason.REFERRAL_TOO_LATE, "the account has completed a purchase already")'
-        ),
+        ("if (yield from count_completed(account_id)):\n    raise referral_too_late()"),
+        ("if (yield from count_completed(account_id)) < 0:\n    raise referral_too_late()"),
         (f"{REFERRING}::test_bound_once_and_in_time[sqlite]",),
     ),
 )

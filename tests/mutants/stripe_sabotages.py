@@ -89,7 +89,7 @@ STRIPE = (
         "the service trusts the gateway's check",
         "P26",
         f"{INBOX}:process_event",
-        ('raise Refusal(Reason.SIGNATURE_INVALID, "the signature does not fit the payload, the secrets or the time") from error'),
+        "raise signature_invalid() from error",
         "str(error)",
         (f"{REFUSED_EVENTS}::test_signatures_that_do_not_fit_are_refused_and_nothing_is_kept[sqlite]",),
     ),

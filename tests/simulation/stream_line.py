@@ -11,8 +11,9 @@ import grpc
 from google.rpc import status_pb2
 from prepaid.billing.v1 import transactions_pb2
 
-from billing_service.api.identity import Identity, api_key_invalid
+from billing_service.api.identity import Identity
 from billing_service.domain.access.api_keys import Scope
+from billing_service.domain.refusals.access import api_key_invalid
 from tests.simulation.batches import refused_of
 from tests.simulation.model_account import expect
 from tests.simulation.service import CALLER

@@ -6,8 +6,7 @@ from dataclasses import replace
 import pytest
 from prepaid.billing.v1 import refunds_pb2
 
-from billing_service.domain.ledger.account import balance_limit_reached
-from billing_service.domain.refusals import Failure, storage_unavailable
+from billing_service.domain.refusals import Failure, balance_limit_reached, storage_unavailable
 from billing_service.domain.sales.purchases import PurchaseStatus
 from billing_service.payments.port import ProviderKeyRefused, ProviderRefused, ProviderUnavailable
 from billing_service.stripe_events.families import refund as refunds
@@ -61,7 +60,7 @@ async def test_a_refund_of_nothing_is_nothing(world):
 
 
 @pytest.mark.parametrize(
-    ("error", "note"), [(ZeroDivisionError("a defect"), "ZeroDivisionError"), (balance_limit_reached(), "BALANCE_LIMIT_REACHED")]
+    ("error", "note"), [(ZeroDivisionError("a defect"), "ZeroDivisionError"), (balance_limit_reached(1), "BALANCE_LIMIT_REACHED")]
 )
 async def test_one_that_breaks_is_left_out_and_the_others_have_their_effect(world, monkeypatch, error, note):
     page = await world.open_page()

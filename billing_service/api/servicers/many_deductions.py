@@ -13,7 +13,8 @@ from billing_service.api.pipeline import Call
 from billing_service.api.servicers.deductions import Begun, Outcomes, deduction_of, refused_bytes, varint
 from billing_service.api.streams.streaming import StreamImplementation
 from billing_service.commands.environment import Environment
-from billing_service.domain.refusals import Failure, Reason, invalid_field
+from billing_service.domain.refusals import invalid_field
+from billing_service.domain.refusals.serving import outcome_omitted
 from billing_service.ledger.keys import Answer
 
 DEDUCTIONS_MAX: Final = 1_000
@@ -88,9 +89,7 @@ def _answer(outcomes: Sequence[bytes]) -> bytes:
 
 
 def _omitted() -> bytes:
-    outcome = refused_bytes(
-        Failure(Reason.OUTCOME_OMITTED, "the answer has no room for this outcome; repeat this deduction in a smaller batch, with its key")
-    )
+    outcome = refused_bytes(outcome_omitted())
     return _OUTCOMES_TAG + varint(len(outcome)) + outcome
 
 

@@ -19,10 +19,11 @@ from google.protobuf.message import DecodeError
 from google.protobuf.message_factory import GetMessageClass
 
 from billing_service.api.admission import weight_of
-from billing_service.api.deadlines import REMAINING_MIN_S, deadline_too_short
-from billing_service.api.identity import scope_missing
+from billing_service.api.deadlines import REMAINING_MIN_MS, REMAINING_MIN_S
 from billing_service.api.pipeline import REQUEST_BYTES_MAX, Call, Edge, Outcome, required_scope
-from billing_service.domain.refusals import Failure, Reason, Refused, invalid_field
+from billing_service.domain.refusals import Refused, invalid_field
+from billing_service.domain.refusals.access import scope_missing
+from billing_service.domain.refusals.serving import deadline_too_short, shutting_down
 
 UNANSWERED_MAX: Final = 256
 """Requests of one stream that wait for their answers: half a batch of the ledger. More would wait here instead of at their sender."""
@@ -53,7 +54,7 @@ def build_stream_handler(
     async def identify(call: Call) -> None:
         identity = edge.authenticator.recognise(call.context) or await edge.authenticator.authenticate(call.context)
         if scope not in identity.scopes:
-            raise scope_missing(scope)
+            raise scope_missing(scope.value)
         call.caller, call.scopes, call.key_id = identity.caller, identity.scopes, identity.key_id
 
     def decode(raw: bytes) -> Any:
@@ -89,7 +90,7 @@ def _compose(
         try:
             remaining = context.time_remaining()
             if remaining is not None and remaining < REMAINING_MIN_S:
-                raise deadline_too_short()  # noqa: TRY301 - answered as whatever else is raised here
+                raise deadline_too_short(REMAINING_MIN_MS)  # noqa: TRY301 - answered as whatever else is raised here
             call.deadline = started + (float("inf") if remaining is None else remaining)
             admission.take_stream()
             try:
@@ -152,7 +153,7 @@ class _Stream(Generic[Result]):
 
     def drain(self) -> None:
         """Reads no more; the stream ends once what was read is answered."""
-        self._stop(Failure(Reason.SHUTTING_DOWN, "the service is shutting down; repeat what has no answer with the same idempotency keys"))
+        self._stop(shutting_down("repeat what has no answer with the same idempotency keys"))
 
     def _stop(self, why: BaseException) -> None:
         if self._end is None:

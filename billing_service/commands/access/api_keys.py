@@ -9,7 +9,8 @@ import orjson
 from billing_service.clock import ClockUs, TimeOrderedIds
 from billing_service.commands.environment import Environment
 from billing_service.domain.access.api_keys import ENTROPY_BYTES, NewKey, Scope, StoredKey, hash_key, make_key
-from billing_service.domain.refusals import Reason, Refusal, invalid_field
+from billing_service.domain.refusals import invalid_field
+from billing_service.domain.refusals.access import api_key_not_found
 from billing_service.ledger.keys import Answer
 from billing_service.ledger.unit import Request, SecretReply, Unit, once
 from billing_service.storage.rows.access import (
@@ -106,7 +107,7 @@ async def revoke_api_key(environment: Environment, request: Request, key_id: str
     def effect(unit: Unit) -> Work[bytes]:
         row = yield from revoke_key(key_id, unit.now_us)
         if row is None:
-            raise Refusal(Reason.API_KEY_NOT_FOUND, "there is no such API key", metadata={"key_id": key_id})
+            raise api_key_not_found(key_id)
         return encode(row)
 
     return await environment.store.write(lambda: once(environment.sources, request, [], effect, detail={"key_id": key_id}))

@@ -9,7 +9,7 @@ from billing_service.commands.accounts.customers import ensure_customer
 from billing_service.commands.accounts.read import shown
 from billing_service.commands.environment import Environment
 from billing_service.commands.promotions.apply_referral import bind_referral, referral_accounts
-from billing_service.domain.refusals import Reason, Refusal
+from billing_service.domain.refusals.access import account_exists
 from billing_service.ledger.keys import Answer
 from billing_service.ledger.unit import Request, Unit, once
 from billing_service.payments.port import ProviderRefused, ProviderUnavailable
@@ -54,7 +54,7 @@ def _create(environment: Environment, command: CreateAccount) -> Work[Answer]:
     def effect(unit: Unit) -> Work[bytes]:
         command.check_email(command.email)
         if made is None:
-            raise Refusal(Reason.ACCOUNT_EXISTS, "the account exists", metadata={"account_id": account_id})
+            raise account_exists(account_id)
         made.email, made.name, made.metadata = command.email, command.name, command.metadata
         yield from PROFILES.replace(made)
         if command.referral_code:

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from billing_service.commands.environment import Environment
 from billing_service.domain.promotions.referrals import Referral, ReferralState
-from billing_service.ledger.posting import account_not_found
+from billing_service.domain.refusals import account_not_found
 from billing_service.storage.rows.history import HistoryPage, newest_transaction, read_history
 from billing_service.storage.rows.profiles import AccountRow, list_accounts, read_account, read_profile
 from billing_service.storage.rows.purchases import read_referral, referrals_by_state

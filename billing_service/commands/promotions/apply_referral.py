@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from billing_service.commands.environment import Environment
 from billing_service.domain.promotions.referrals import Referral, ReferralState, normalise_code
-from billing_service.domain.refusals import Reason, Refusal, invalid_field
+from billing_service.domain.refusals import invalid_field
+from billing_service.domain.refusals.promotions import referral_code_not_found, referral_exists, referral_too_late, self_referral
 from billing_service.ledger.keys import Answer
 from billing_service.ledger.unit import Request, Unit, once
 from billing_service.storage.rows.profiles import whose_code
@@ -58,20 +59,16 @@ def bind_referral(environment: Environment, unit: Unit, account_id: str, referra
     referrer = yield from _referrer(referral_code)
     existing = yield from read_referral(account_id)
     if existing is not None:
-        raise Refusal(
-            Reason.REFERRAL_EXISTS,
-            "the account is bound to a referrer already",
-            metadata={"referrer_account_id": existing.referrer_account_id},
-        )
+        raise referral_exists(existing.referrer_account_id)
     if referrer == account_id:
-        raise _circle("an account can't refer itself")
+        raise self_referral("an account can't refer itself")
     above = yield from _ancestors(referrer)
     if account_id in above or len(above) >= ANCESTORS_MAX:
-        raise _circle("the account referred its referrer, directly or through others")
+        raise self_referral("the account referred its referrer, directly or through others")
     if not unit.accounts.keys() >= {referrer, *above}:
         raise ConflictError("the line of referrers grew meanwhile")
     if (yield from count_completed(account_id)):
-        raise Refusal(Reason.REFERRAL_TOO_LATE, "the account has completed a purchase already")
+        raise referral_too_late()
     referral = Referral(
         account_id=account_id,
         referrer_account_id=referrer,
@@ -93,7 +90,7 @@ def _referrer(referral_code: str) -> Work[str]:
     code = normalise_code(referral_code)
     referrer = (yield from whose_code(code)) if code else None
     if referrer is None:
-        raise Refusal(Reason.REFERRAL_CODE_NOT_FOUND, "no account has this referral code", metadata={"referral_code": referral_code[:64]})
+        raise referral_code_not_found(referral_code)
     return referrer
 
 
@@ -106,7 +103,3 @@ def _ancestors(account_id: str) -> Work[list[str]]:
         account_id = referral.referrer_account_id
         above.append(account_id)
     return above
-
-
-def _circle(message: str) -> Refusal:
-    return Refusal(Reason.SELF_REFERRAL, message)

@@ -8,10 +8,11 @@ from billing_service.commands.clawbacks.purchases import purchase_accounts
 from billing_service.commands.environment import Environment
 from billing_service.commands.sales.completion import apply_update
 from billing_service.commands.sales.get_purchase import purchase_by_id
-from billing_service.domain.refusals import Reason, Refusal, conflict
+from billing_service.domain.refusals import conflict, stripe_refused
+from billing_service.domain.refusals.sales import purchase_not_cancelable
 from billing_service.domain.sales.purchases import Purchase, PurchaseStatus, PurchaseUpdate, is_cancelable
 from billing_service.ledger.keys import Answer
-from billing_service.ledger.provider_step import as_refusals, stripe_failed, stripe_refused
+from billing_service.ledger.provider_step import as_refusals, stripe_failed
 from billing_service.ledger.unit import Request, Unit, earlier_answer, once
 from billing_service.payments.objects.checkout_session import CheckoutSession
 from billing_service.payments.port import ProviderRefused, ProviderUnavailable
@@ -59,11 +60,12 @@ async def _try_to_cancel(environment: Environment, command: CancelPurchase) -> A
     if earlier is not None:
         return earlier
     if not is_cancelable(purchase.status):
-        raise _not_cancelable(purchase)
+        raise purchase_not_cancelable(purchase.purchase_id, purchase.status.value)
     if purchase.checkout_session_id:
         closed = await _close_checkout(environment, purchase, request)
         if closed is not None:  # paid, promised or run out, and the event is not here yet
-            raise _not_cancelable(await command.follow(purchase, closed))
+            now = await command.follow(purchase, closed)
+            raise purchase_not_cancelable(now.purchase_id, now.status.value)
     return await environment.store.write(lambda: _cancel(environment, command, request, purchase))
 
 
@@ -92,9 +94,9 @@ async def _closed(environment: Environment, session_id: str, key: str) -> Checko
         try:
             session = await environment.provider.get_checkout(session_id)
         except ProviderRefused as unknown:
-            raise stripe_refused(unknown) from unknown
+            raise stripe_refused(unknown.code) from unknown
         if session.status == "open":
-            raise stripe_refused(refused) from refused
+            raise stripe_refused(refused.code) from refused
         return session
     return None if session.status == "expired" else session
 
@@ -106,18 +108,10 @@ def _cancel(environment: Environment, command: CancelPurchase, request: Request,
         purchase = yield from read_purchase(seen.account_id, seen.purchase_id)
         assert purchase is not None
         if purchase.status not in _CLOSED:
-            raise _not_cancelable(purchase)
+            raise purchase_not_cancelable(purchase.purchase_id, purchase.status.value)
         if purchase.checkout_session_id != seen.checkout_session_id:
             raise _PageOpenedError
         yield from apply_update(environment, unit, purchase, PurchaseUpdate.CANCELED)
         return command.encode(purchase)
 
     return (yield from once(environment.sources, request, involved, effect, detail={"purchase_id": seen.purchase_id}))
-
-
-def _not_cancelable(purchase: Purchase) -> Refusal:
-    return Refusal(
-        Reason.PURCHASE_NOT_CANCELABLE,
-        "the purchase was paid, failed, expired or canceled already",
-        metadata={"purchase_id": purchase.purchase_id, "status": purchase.status.value},
-    )

@@ -3,9 +3,9 @@
 from typing import NamedTuple
 
 from billing_service.commands.environment import Environment
-from billing_service.domain.refusals import Reason, Refusal
+from billing_service.domain.refusals import account_not_found
+from billing_service.domain.refusals.sales import purchase_not_found
 from billing_service.domain.sales.purchases import Purchase
-from billing_service.ledger.posting import account_not_found
 from billing_service.storage.rows.profiles import read_profile
 from billing_service.storage.rows.purchases import find_purchase, list_purchases, read_purchase
 from billing_service.storage.rows.refunds import sum_pending
@@ -48,10 +48,6 @@ def _find(reference: str) -> Work[Purchase]:
     if purchase is None:
         raise purchase_not_found(reference)
     return purchase
-
-
-def purchase_not_found(reference: str) -> Refusal:
-    return Refusal(Reason.PURCHASE_NOT_FOUND, "there is no such purchase", metadata={"id": reference})
 
 
 async def purchases_of(environment: Environment, account_id: str, before: str, page: int) -> tuple[list[SoldPurchase], str]:

@@ -1,10 +1,10 @@
 """GetRefund and ListRefunds."""
 
 from billing_service.commands.environment import Environment
-from billing_service.commands.sales.get_purchase import NEWEST, purchase_not_found
-from billing_service.domain.refusals import Reason, Refusal
+from billing_service.commands.sales.get_purchase import NEWEST
+from billing_service.domain.refusals import account_not_found
+from billing_service.domain.refusals.sales import purchase_not_found, refund_not_found
 from billing_service.domain.sales.refunds import Refund
-from billing_service.ledger.posting import account_not_found
 from billing_service.storage.rows.profiles import read_profile
 from billing_service.storage.rows.purchases import read_purchase
 from billing_service.storage.rows.refunds import find_refund, list_refunds
@@ -15,7 +15,7 @@ async def refund_by_id(environment: Environment, refund_id: str) -> Refund:
     """The refund of an id of ours (`ref_`) or of Stripe's (`re_`). Raises REFUND_NOT_FOUND."""
     refund = await environment.store.read(lambda: find_refund(refund_id))
     if refund is None:
-        raise Refusal(Reason.REFUND_NOT_FOUND, "there is no such refund", metadata={"id": refund_id})
+        raise refund_not_found(refund_id)
     return refund
 
 

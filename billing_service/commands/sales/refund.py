@@ -16,7 +16,7 @@ from billing_service.commands.sales.refund_update import MONEY, apply_refund_upd
 from billing_service.domain.catalogue.currencies import require_step, round_down_to_step
 from billing_service.domain.deployment import MarkKind
 from billing_service.domain.ledger.account import Balance
-from billing_service.domain.refusals import Reason, Refusal
+from billing_service.domain.refusals.sales import credits_already_spent, purchase_not_refundable
 from billing_service.domain.sales.purchases import Purchase, PurchaseStatus
 from billing_service.domain.sales.refunds import Refund, RefundStatus
 from billing_service.domain.sales.reversals import (
@@ -145,11 +145,7 @@ def _set_aside(environment: Environment, unit: Unit, command: RefundPurchase, re
         require_step("amount_minor", command.amount_minor, purchase.currency)
     amount = quote.refundable_minor if command.amount_minor is None else command.amount_minor
     if amount > quote.refundable_minor or amount == 0:
-        raise Refusal(
-            Reason.CREDITS_ALREADY_SPENT,
-            f"{quote.refundable_minor} can be refunded now",
-            metadata={"refundable_minor": quote.refundable_minor},
-        )
+        raise credits_already_spent(quote.refundable_minor)
     refund = Refund(
         account_id=purchase.account_id,
         refund_id=unit.ids("ref"),
@@ -177,10 +173,10 @@ def _set_aside(environment: Environment, unit: Unit, command: RefundPurchase, re
 
 def _quote(environment: Environment, unit: Unit, purchase: Purchase, policy: RefundPolicy) -> Work[RefundQuote]:
     if purchase.status is not PurchaseStatus.COMPLETED or purchase.paid_minor == 0:
-        raise _not_refundable(purchase, "the purchase is not paid")
+        raise purchase_not_refundable(purchase.purchase_id, purchase.status.value, "the purchase is not paid")
     gone = money_gone(purchase)
     if gone == purchase.paid_minor:
-        raise _not_refundable(purchase, "all its money went back already")
+        raise purchase_not_refundable(purchase.purchase_id, purchase.status.value, "all its money went back already")
     lot = yield from purchase_lot(unit, purchase)
     run_out = lot.remaining if lot.has_expired(unit.now_us) else 0
     standing = PurchaseReversal(
@@ -196,14 +192,6 @@ def _quote(environment: Environment, unit: Unit, purchase: Purchase, policy: Ref
     # Stripe refunds in the currency's steps: what does not make one stays, with its credits.
     whole_minor = round_down_to_step(quote.refundable_minor, purchase.currency)
     return quote if whole_minor == quote.refundable_minor else quote_amount(standing, whole_minor)
-
-
-def _not_refundable(purchase: Purchase, message: str) -> Refusal:
-    return Refusal(
-        Reason.PURCHASE_NOT_REFUNDABLE,
-        message,
-        metadata={"purchase_id": purchase.purchase_id, "status": purchase.status.value},
-    )
 
 
 async def _find_made(provider: PaymentProvider, intent: _Intent) -> ProviderRefund | None:

@@ -8,7 +8,7 @@ from billing_service.commands.clawbacks.purchases import make_debt_good
 from billing_service.commands.clawbacks.settled_debt import fetch_lots_and_heirs, payments_of
 from billing_service.commands.environment import Environment
 from billing_service.domain.ledger.account import Balance
-from billing_service.domain.refusals import Reason, Refusal
+from billing_service.domain.refusals.spending import transaction_not_found
 from billing_service.domain.spending.reversals import DeductionToReverse, Reversed, check_may_reverse, reverse_deduction
 from billing_service.ledger.keys import Answer
 from billing_service.ledger.unit import Request, Unit, once
@@ -37,11 +37,7 @@ async def reverse(environment: Environment, command: ReverseDeduction) -> Answer
         account = unit.account(command.account_id)
         original = yield from read_transaction(command.account_id, command.transaction_id)
         if original is None:
-            raise Refusal(
-                Reason.TRANSACTION_NOT_FOUND,
-                "the account has no such transaction",
-                metadata={"transaction_id": command.transaction_id},
-            )
+            raise transaction_not_found(command.transaction_id)
         if not caller.is_admin:
             check_may_reverse(original, caller.name, now_us=unit.now_us, terms=environment.spending)
         before = yield from already_reversed(command.account_id, command.transaction_id)

@@ -11,7 +11,8 @@ from types import MappingProxyType
 
 from billing_service.domain.catalogue.currencies import require_step
 from billing_service.domain.ledger.amounts import AMOUNT_MAX, MICROCREDITS_PER_CREDIT, shown_credits
-from billing_service.domain.refusals import Reason, Refusal, invalid_field
+from billing_service.domain.refusals import invalid_field
+from billing_service.domain.refusals.sales import unknown_package
 
 CUSTOM_AMOUNT_NAME = "Credits"
 
@@ -88,7 +89,7 @@ class Catalog:
         """The snapshot for a purchase of an active package. Refuses with UNKNOWN_PACKAGE."""
         package = self.packages.get(code)
         if package is None or not package.active:
-            raise Refusal(Reason.UNKNOWN_PACKAGE, "no active package has this code", metadata={"package_code": code})
+            raise unknown_package(code)
         return PurchaseItem(
             package_code=package.code,
             name=package.name,

@@ -7,7 +7,7 @@ from billing_service.domain.ledger.amounts import BALANCE_MAX
 from billing_service.domain.ledger.chain import GENESIS, link
 from billing_service.domain.ledger.entries import MAY_MOVE_NOTHING, Draw, Entry, Place, Transaction, TransactionKind, is_lot
 from billing_service.domain.ledger.lots import Category, Lot, burn_down_order
-from billing_service.domain.refusals import Reason, Refusal
+from billing_service.domain.refusals import balance_limit_reached
 
 
 class Ids(Protocol):
@@ -143,7 +143,7 @@ class Posting:
     def into_lot(self, lot: Lot, source: str, amount: int) -> None:
         assert amount > 0
         if self.account.balance + amount > BALANCE_MAX:
-            raise balance_limit_reached()
+            raise balance_limit_reached(BALANCE_MAX)
         if lot.remaining == 0:
             self.account.empty_before.add(lot.lot_id)
         lot.remaining += amount
@@ -209,7 +209,7 @@ class Posting:
         """Lets the account owe `amount` more."""
         assert amount > 0
         if self.account.debt + amount > BALANCE_MAX:
-            raise balance_limit_reached()
+            raise balance_limit_reached(BALANCE_MAX)
         self.account.debt += amount
         self.entries.append(Entry(Place.DEBT, destination, amount))
         self.account.balance -= amount
@@ -280,11 +280,3 @@ class Posting:
         account.last_hash = transaction.hash
         account.transactions.append(transaction)
         return transaction
-
-
-def balance_limit_reached() -> Refusal:
-    return Refusal(
-        Reason.BALANCE_LIMIT_REACHED,
-        f"an account holds and owes at most {BALANCE_MAX} microcredits",
-        metadata={"balance_max_microcredits": BALANCE_MAX},
-    )

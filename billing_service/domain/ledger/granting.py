@@ -1,10 +1,10 @@
 """Credits that arrive, run out or are corrected."""
 
-from billing_service.domain.ledger.account import Account, Ids, Posting, balance_limit_reached
+from billing_service.domain.ledger.account import Account, Ids, Posting
 from billing_service.domain.ledger.amounts import BALANCE_MAX
 from billing_service.domain.ledger.entries import Place, Transaction, TransactionKind
 from billing_service.domain.ledger.lots import AT_ONCE_US, PRIORITY_DEFAULT, Category, Lot
-from billing_service.domain.refusals import insufficient_credits
+from billing_service.domain.refusals import balance_limit_reached, insufficient_credits
 
 
 def new_lot(
@@ -46,7 +46,7 @@ def grant(
     """Fills a new lot from `source` and settles debt from it at once. Refuses with BALANCE_LIMIT_REACHED."""
     held = account.balance + account.debt
     if held + lot.amount > BALANCE_MAX:
-        raise balance_limit_reached()
+        raise balance_limit_reached(BALANCE_MAX)
     posting = Posting(account, now_us)
     posting.into_new_lot(lot, source)
     posting.settle_debt()

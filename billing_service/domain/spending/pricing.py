@@ -14,7 +14,8 @@ from billing_service.domain.catalogue.exact_decimals import PRICE_DECIMALS, deci
 from billing_service.domain.catalogue.rate_cards import Column, Entry, Match, RateCard
 from billing_service.domain.catalogue.usage_kinds import THOUSANDTHS, Measure
 from billing_service.domain.ledger.amounts import AMOUNT_MAX
-from billing_service.domain.refusals import Reason, Refusal, invalid_field
+from billing_service.domain.refusals import Refusal, invalid_field
+from billing_service.domain.refusals.spending import price_missing, unknown_model
 from billing_service.domain.spending.usage import Usage
 
 COST_DECIMALS: Final = 21
@@ -124,7 +125,7 @@ def price(usage: Usage, card: RateCard, time_us: int, time_basis: TimeBasis) -> 
         column, prompt_tier = None, 0
         lines = [PricedLine(line.measure, line.quantity, 0) for line in usage.lines]
         if usage.provider_cost_e18 is None:
-            raise price_missing(usage, card, entry, "provider_cost_usd")
+            raise no_price(usage, card, entry, "provider_cost_usd")
     else:
         if usage.provider_cost_e18 is not None:
             raise invalid_field("usage.provider_cost_usd", f"the rate card has prices of its own for {usage.provider} {usage.model}")
@@ -132,7 +133,7 @@ def price(usage: Usage, card: RateCard, time_us: int, time_basis: TimeBasis) -> 
         prompt_tier, prices = column.prices_of(usage.prompt_tokens)
         unpriced = ", ".join(line.measure.word for line in usage.lines if line.measure not in prices)
         if unpriced:
-            raise price_missing(usage, card, entry, unpriced)
+            raise no_price(usage, card, entry, unpriced)
         lines = [PricedLine(line.measure, line.quantity, prices[line.measure].usd_e18) for line in usage.lines]
     found = Price(
         rate_card_version=card.version,
@@ -153,11 +154,7 @@ def find_entry(usage: Usage, card: RateCard) -> Match:
     """Refuses with UNKNOWN_MODEL where the card has no entry for that model of that provider."""
     match = card.find(usage.provider, usage.model)
     if match is None:
-        raise Refusal(
-            Reason.UNKNOWN_MODEL,
-            f"rate card {card.version} has no model {usage.model!r} of provider {usage.provider!r}",
-            metadata={"provider": usage.provider, "model": usage.model, "rate_card_version": card.version},
-        )
+        raise unknown_model(usage.provider, usage.model, card.version)
     return match
 
 
@@ -166,30 +163,21 @@ def find_column(usage: Usage, card: RateCard, entry: Entry, time_us: int) -> Col
     tier = card.service_tier(usage.service_tier)
     of_tier = [column for column in entry.columns if column.service_tier == tier]
     if not of_tier:
-        raise price_missing(usage, card, entry, f"service_tier {usage.service_tier or 'standard'}")
+        raise no_price(usage, card, entry, f"service_tier {usage.service_tier or 'standard'}")
     asked = tuple(pair for pair in usage.attributes if pair not in entry.neutral_attributes)
     with_attributes = [column for column in of_tier if column.attributes == asked]
     if not with_attributes:
         priced = {pair for column in of_tier for pair in column.attributes}
         unpriced = [pair for pair in asked if pair not in priced] or asked
         named = " ".join(f"attribute {name}={value}" for name, value in unpriced)
-        raise price_missing(usage, card, entry, named or "a call without attributes")
+        raise no_price(usage, card, entry, named or "a call without attributes")
     for column in with_attributes:
         if any(hours.hold(time_us) for hours in column.hours):
             return column
     return next(column for column in with_attributes if not column.hours)
 
 
-def price_missing(usage: Usage, card: RateCard, entry: Entry, missing: str) -> Refusal:
-    """`missing` in the words of a card file: `output_tokens, images`, `service_tier flex`, `attribute region=us`."""
-    return Refusal(
-        Reason.PRICE_MISSING,
-        f"rate card {card.version} has no price of {usage.provider} {usage.model} for {missing}",
-        metadata={
-            "provider": usage.provider,
-            "model": usage.model,
-            "model_pattern": entry.model,
-            "rate_card_version": card.version,
-            "missing": missing,
-        },
-    )
+def no_price(usage: Usage, card: RateCard, entry: Entry, missing: str) -> Refusal:
+    """PRICE_MISSING, of that entry of that card."""
+    named = {"provider": usage.provider, "model": usage.model, "model_pattern": entry.model, "rate_card_version": card.version}
+    return price_missing(named, missing)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from billing_service.domain.ledger.account import Account, Ids, Posting
 from billing_service.domain.ledger.entries import Entry, Place, Transaction, TransactionKind
 from billing_service.domain.ledger.settled_debt import Payment, give_back_debt, lot_of_unknown
-from billing_service.domain.refusals import Reason, Refusal
+from billing_service.domain.refusals.spending import deduction_already_reversed, not_yours, reversal_too_late, transaction_not_reversible
 from billing_service.domain.spending.deductions import STANDARD_TERMS, SpendingTerms
 
 US_PER_S = 1_000_000
@@ -18,20 +18,16 @@ def check_may_reverse(original: Transaction, caller: str, *, now_us: int, terms:
     TRANSACTION_NOT_REVERSIBLE, NOT_YOURS, REVERSAL_TOO_LATE."""
     check_is_deduction(original)
     if original.caller != caller:
-        raise Refusal(Reason.NOT_YOURS, "another caller made the deduction; an operator may reverse it")
+        raise not_yours()
     window_s = terms.reversal_window_us // US_PER_S
     if now_us - original.create_time_us > terms.reversal_window_us:
-        raise Refusal(
-            Reason.REVERSAL_TOO_LATE,
-            f"the deduction is older than {window_s} s; an operator may reverse it",
-            metadata={"reversal_window_s": window_s},
-        )
+        raise reversal_too_late(window_s)
 
 
 def check_is_deduction(original: Transaction) -> None:
     """Raises TRANSACTION_NOT_REVERSIBLE."""
     if original.kind is not TransactionKind.DEDUCTION:
-        raise Refusal(Reason.TRANSACTION_NOT_REVERSIBLE, "the transaction is not a deduction")
+        raise transaction_not_reversible()
 
 
 @dataclass(slots=True)
@@ -53,11 +49,7 @@ class DeductionToReverse:
         reversible = sum(part.amount for part in self.parts()) - self.already_reversed
         wanted = reversible if amount is None else amount
         if wanted > reversible or reversible == 0:
-            raise Refusal(
-                Reason.DEDUCTION_ALREADY_REVERSED,
-                f"{reversible} microcredits of the deduction are left to reverse",
-                metadata={"reversible_microcredits": reversible},
-            )
+            raise deduction_already_reversed(reversible)
         return wanted
 
     def debt_part(self, amount: int | None) -> int:

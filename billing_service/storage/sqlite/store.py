@@ -10,7 +10,6 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -60,9 +59,8 @@ class SqliteStore:
         return await self.write_by_attempt(lambda _attempt: work())
 
     async def write_by_attempt(self, work: Callable[[int], Work[T]]) -> T:
-        return await rerun_on_conflict(
-            lambda number: self._finish(asyncio.ensure_future(self._in_writer(partial(work, number)))), self.counters
-        )
+        attempt = lambda number: self._finish(asyncio.ensure_future(self._in_writer(lambda: work(number))))  # noqa: E731 - short
+        return await rerun_on_conflict(attempt, self.counters)
 
     async def _in_writer(self, work: Callable[[], Work[T]]) -> T:
         async with self._writing:

@@ -4,7 +4,8 @@
     ├── Refusal             a business no: nothing was stored, the same key may succeed later
     └── Failure             the machine could not: nothing is promised, the same key finds out
 
-Only this file knows which reasons exist; `api.status` alone knows which gRPC status each one gets.
+Only this file knows which reasons exist, and `precedence` which comes first where several apply. Each is made in this folder: here what
+every wing needs, else in the file of its wing. `api.status` alone knows which gRPC status each one gets.
 """
 
 from collections.abc import Mapping
@@ -107,6 +108,32 @@ def stripe_key_refused() -> Failure:
     return Failure(
         Reason.STRIPE_KEY_REFUSED,
         "Stripe refuses the service's API key (STRIPE_SECRET_KEY): its operator must mend it; the same idempotency key resumes this call",
+    )
+
+
+def account_not_found(account_id: str) -> Refusal:
+    return Refusal(Reason.ACCOUNT_NOT_FOUND, "there is no such account", metadata={"account_id": account_id})
+
+
+def key_reused(idempotency_key: str) -> Refusal:
+    return Refusal(
+        Reason.IDEMPOTENCY_KEY_REUSED,
+        "the idempotency key was spent by a request that says something else",
+        metadata={"idempotency_key": idempotency_key},
+    )
+
+
+def stripe_refused(code: str) -> Refusal:
+    """`code`: Stripe's own word."""
+    return Refusal(Reason.STRIPE_REFUSED, "Stripe refused the request", metadata={"stripe_code": code})
+
+
+def balance_limit_reached(balance_max: int) -> Refusal:
+    """`balance_max`: microcredits."""
+    return Refusal(
+        Reason.BALANCE_LIMIT_REACHED,
+        f"an account holds and owes at most {balance_max} microcredits",
+        metadata={"balance_max_microcredits": balance_max},
     )
 
 

@@ -1,0 +1,32 @@
+"""Refusals of purchases and refunds."""
+
+from billing_service.domain.refusals import Reason, Refusal
+
+
+def unknown_package(code: str) -> Refusal:
+    return Refusal(Reason.UNKNOWN_PACKAGE, "no active package has this code", metadata={"package_code": code})
+
+
+def purchase_not_found(reference: str) -> Refusal:
+    return Refusal(Reason.PURCHASE_NOT_FOUND, "there is no such purchase", metadata={"id": reference})
+
+
+def refund_not_found(reference: str) -> Refusal:
+    return Refusal(Reason.REFUND_NOT_FOUND, "there is no such refund", metadata={"id": reference})
+
+
+def purchase_not_refundable(purchase_id: str, status: str, why: str) -> Refusal:
+    return Refusal(Reason.PURCHASE_NOT_REFUNDABLE, why, metadata={"purchase_id": purchase_id, "status": status})
+
+
+def purchase_not_cancelable(purchase_id: str, status: str) -> Refusal:
+    return Refusal(
+        Reason.PURCHASE_NOT_CANCELABLE,
+        "the purchase was paid, failed, expired or canceled already",
+        metadata={"purchase_id": purchase_id, "status": status},
+    )
+
+
+def credits_already_spent(refundable_minor: int) -> Refusal:
+    """`refundable_minor`: the currency's smallest unit."""
+    return Refusal(Reason.CREDITS_ALREADY_SPENT, f"{refundable_minor} can be refunded now", metadata={"refundable_minor": refundable_minor})

@@ -1,0 +1,51 @@
+"""Refusals of deductions, of their reversals and of prices. Amounts are microcredits."""
+
+from collections.abc import Mapping
+
+from billing_service.domain.refusals import Reason, Refusal
+
+
+def transaction_not_found(transaction_id: str) -> Refusal:
+    return Refusal(Reason.TRANSACTION_NOT_FOUND, "the account has no such transaction", metadata={"transaction_id": transaction_id})
+
+
+def transaction_not_reversible() -> Refusal:
+    return Refusal(Reason.TRANSACTION_NOT_REVERSIBLE, "the transaction is not a deduction")
+
+
+def not_yours() -> Refusal:
+    return Refusal(Reason.NOT_YOURS, "another caller made the deduction; an operator may reverse it")
+
+
+def reversal_too_late(window_s: int) -> Refusal:
+    return Refusal(
+        Reason.REVERSAL_TOO_LATE,
+        f"the deduction is older than {window_s} s; an operator may reverse it",
+        metadata={"reversal_window_s": window_s},
+    )
+
+
+def deduction_already_reversed(reversible: int) -> Refusal:
+    return Refusal(
+        Reason.DEDUCTION_ALREADY_REVERSED,
+        f"{reversible} microcredits of the deduction are left to reverse",
+        metadata={"reversible_microcredits": reversible},
+    )
+
+
+def unknown_model(provider: str, model: str, card_version: str) -> Refusal:
+    return Refusal(
+        Reason.UNKNOWN_MODEL,
+        f"rate card {card_version} has no model {model!r} of provider {provider!r}",
+        metadata={"provider": provider, "model": model, "rate_card_version": card_version},
+    )
+
+
+def price_missing(named: Mapping[str, str], missing: str) -> Refusal:
+    """`named`: provider, model, model_pattern and rate_card_version. `missing` in the words of a card file: `output_tokens, images`,
+    `service_tier flex`, `attribute region=us`."""
+    return Refusal(
+        Reason.PRICE_MISSING,
+        f"rate card {named['rate_card_version']} has no price of {named['provider']} {named['model']} for {missing}",
+        metadata={**named, "missing": missing},
+    )
