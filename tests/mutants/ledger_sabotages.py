@@ -88,15 +88,15 @@ LEDGER = (
         ("ledger/test_provider_step.py",),
     ),
     Sabotage(
-        "a purchase that was refused keeps its key",
+        "a refund that Stripe refused keeps its key",
         "P15",
         f"{STEP}:give_up_intent",
         "yield from free_key(request.key.id)",
         "",
-        (f"{REPEATED}::test_a_refusal_spends_no_key", "end_to_end/test_stripe_is_down.py"),
+        ("end_to_end/test_refunds_by_callers.py::test_stripe_refuses_and_nothing_has_changed[sqlite]",),
     ),
     Sabotage(
-        "a lack of credits is told before a key that was used",
+        "a frozen account is told before a key that was used",
         "P15",
         f"{POSTING}:_Batch._post",
         "answer = key.replay(stored)",
