@@ -107,6 +107,19 @@ def test_statements_that_change_rows_are_made_in_the_store_alone():
     assert elsewhere == []
 
 
+def test_commands_yield_no_statements_of_their_own():
+    """Rows are read and written by functions of the store, which alone know the order of a statement's parameters."""
+    rooms = [PACKAGE / room for room in ("commands", "ledger", "stripe_events")]
+    yielding = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path, tree in trees().items()
+        if any(room in path.parents for room in rooms)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Yield) and node.value is not None
+    ]
+    assert yielding == []
+
+
 def test_nobody_writes_sql_by_hand():
     """But migrations, which make the tables."""
     raw = [

@@ -204,7 +204,7 @@ EVENTS = (
         "a customer that was deleted is linked again",
         "P50",
         f"{CUSTOMERS}:_forget",
-        "yield CLAIM_CUSTOMER(customer.customer_id, profile.account_id)",
+        "yield from claim_customer(customer.customer_id, profile.account_id)",
         "yield from ()",
         (f"{ANY_ORDER}::test_a_customer_ends_alike",),
     ),

@@ -12,7 +12,7 @@ from billing_service.domain.deployment import MarkKind
 from billing_service.ledger.provider_step import Begun, provider_step
 from billing_service.ledger.unit import begin
 from billing_service.payments.port import ProviderRefused, ProviderUnavailable
-from billing_service.storage.rows.profiles import CLAIM_CUSTOMER, PROFILES, read_profile, whose_customer
+from billing_service.storage.rows.profiles import PROFILES, claim_customer, read_profile, whose_customer
 from billing_service.storage.statements import Work
 from billing_service.storage.store import ConflictError
 
@@ -141,7 +141,7 @@ def link_customer(environment: Environment, account_id: str, customer_id: str, c
     profile = yield from read_profile(account_id)
     assert profile is not None
     if not profile.stripe_customer_id:
-        if (yield CLAIM_CUSTOMER(customer_id, account_id)) == 0 and (yield from whose_customer(customer_id)) != account_id:
+        if not (yield from claim_customer(customer_id, account_id)) and (yield from whose_customer(customer_id)) != account_id:
             raise ConflictError("another account was linked to the customer meanwhile")
         profile.stripe_customer_id = customer_id
         profile.contact_version_sent = contact_version

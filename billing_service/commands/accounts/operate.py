@@ -13,7 +13,7 @@ from billing_service.domain.ledger.lots import Category
 from billing_service.domain.refusals import invalid_field
 from billing_service.ledger.keys import Answer
 from billing_service.ledger.unit import Effect, Request, Unit, once
-from billing_service.storage.rows.ledger import SET_LIMITS, expect
+from billing_service.storage.rows.ledger import write_limits
 from billing_service.storage.rows.profiles import AccountRow, read_account
 from billing_service.storage.statements import Work
 
@@ -118,8 +118,7 @@ async def set_limits(environment: Environment, command: SetLimits) -> Answer:
         account.frozen = account.frozen if command.frozen is None else command.frozen
         account.overdraft_limit = account.overdraft_limit if command.overdraft_limit is None else command.overdraft_limit
         account.debt_max = account.debt_max if command.debt_max is None else command.debt_max
-        changed = yield SET_LIMITS(account.account_id, int(account.frozen), account.overdraft_limit, account.debt_max)
-        expect(changed, 1, "set account limits")
+        yield from write_limits(account)
         row = yield from read_account(account.account_id)
         assert row is not None
         return command.encode(shown(environment, row))

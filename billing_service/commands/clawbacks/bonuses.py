@@ -14,13 +14,13 @@ from billing_service.domain.promotions.referrals import Referral, ReferralState,
 from billing_service.domain.sales.purchases import Purchase
 from billing_service.domain.sales.reversals import ReferralAtStake
 from billing_service.ledger.unit import Unit
-from billing_service.storage.rows.ledger import expect, fetch_lots
+from billing_service.storage.rows.ledger import fetch_lots
 from billing_service.storage.rows.purchases import (
     REFERRALS,
-    SET_REFEREE_TAKEN,
-    SET_REFERRER_TAKEN,
     find_purchase,
     read_referral,
+    set_taken_of_referee,
+    set_taken_of_referrer,
 )
 from billing_service.storage.statements import Work
 from billing_service.storage.store import ConflictError
@@ -161,10 +161,10 @@ def _note_return(environment: Environment, unit: Unit, account: Account, lot: Lo
     if referral is None:
         return
     if lot.lot_id == referral.referrer_lot_id:
-        expect((yield SET_REFERRER_TAKEN(referral.account_id, referral.referrer_taken + amount)), 1, "set taken of referrer")
+        yield from set_taken_of_referrer(referral, referral.referrer_taken + amount)
     elif lot.lot_id == referral.referee_lot_id:
         taken = yield from _make_good(environment, unit, account, referral, amount)
-        expect((yield SET_REFEREE_TAKEN(referral.account_id, *taken)), 1, "set taken of referee")
+        yield from set_taken_of_referee(referral, taken=taken.lot, of_purchase=taken.purchase, as_debt=taken.debt)
 
 
 def _make_good(environment: Environment, unit: Unit, account: Account, referral: Referral, amount: int) -> Work[BonusTaken]:

@@ -128,6 +128,11 @@ def expect(changed: int, expected: int, what: str) -> None:
         raise LostUpdateError(f"{what}: {changed} rows changed, {expected} expected")
 
 
+def write_limits(account: Account) -> Work[None]:
+    """Writes an account's limits. Under its lock."""
+    expect((yield SET_LIMITS(account.account_id, int(account.frozen), account.overdraft_limit, account.debt_max)), 1, "set account limits")
+
+
 def account_of(row: Sequence[Any]) -> Account:
     account_id, version, last_transaction_id, last_hash, balance, debt, set_aside, overdraft_limit, frozen, debt_max = row[
         :_ACCOUNT_COLUMNS

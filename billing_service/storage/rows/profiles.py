@@ -116,6 +116,12 @@ def whose_code(code: str) -> Work[str | None]:
     return rows[0][0] if rows else None
 
 
+def claim_customer(stripe_customer_id: str, account_id: str) -> Work[bool]:
+    """Makes a customer an account's. False when it is an account's already, this one's or another's."""
+    claimed: int = yield CLAIM_CUSTOMER(stripe_customer_id, account_id)
+    return claimed == 1
+
+
 def whose_customer(stripe_customer_id: str) -> Work[str | None]:
     rows = yield WHOSE_CUSTOMER(stripe_customer_id)
     return rows[0][0] if rows else None

@@ -6,6 +6,7 @@ from sqlalchemy.dialects.postgresql import insert
 from billing_service.domain.promotions.referrals import Referral, ReferralState
 from billing_service.domain.sales.purchases import Purchase, PurchaseStatus
 from billing_service.domain.sales.refunds import Refund, RefundStatus
+from billing_service.storage.rows.ledger import expect
 from billing_service.storage.rows.records import RecordTable
 from billing_service.storage.schema import purchase_references as references
 from billing_service.storage.schema import purchases, referrals, refunds
@@ -179,3 +180,13 @@ def referrals_by_state(referrer_account_id: str) -> Work[dict[ReferralState, tup
     """For each state, how many referrals of this referrer, and the bonuses it got for them less what was taken back."""
     rows = yield REFERRALS_OF_REFERRER(referrer_account_id)
     return {ReferralState(row[0]): (int(row[1]), int(row[2]) - int(row[3])) for row in rows}
+
+
+def set_taken_of_referee(referral: Referral, *, taken: int, of_purchase: int, as_debt: int) -> Work[None]:
+    """Notes what was taken of the referred account's bonus, in microcredits."""
+    expect((yield SET_REFEREE_TAKEN(referral.account_id, taken, of_purchase, as_debt)), 1, "set taken of referee")
+
+
+def set_taken_of_referrer(referral: Referral, taken: int) -> Work[None]:
+    """Notes what was taken of the referrer's bonus, in microcredits."""
+    expect((yield SET_REFERRER_TAKEN(referral.account_id, taken)), 1, "set taken of referrer")

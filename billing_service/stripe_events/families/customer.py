@@ -8,7 +8,7 @@ from billing_service.commands.environment import Environment
 from billing_service.domain.accounts.profiles import Profile
 from billing_service.ledger.unit import begin
 from billing_service.payments.objects.customer import KIND, ProviderCustomer, read_customer
-from billing_service.storage.rows.profiles import CLAIM_CUSTOMER, PROFILES, read_profile, whose_customer
+from billing_service.storage.rows.profiles import PROFILES, claim_customer, read_profile, whose_customer
 from billing_service.storage.statements import Work
 from billing_service.stripe_events import ownership
 from billing_service.stripe_events.changes import changes_of_customer
@@ -62,7 +62,7 @@ def _follow(environment: Environment, profile: Profile, customer: ProviderCustom
 def _forget(profile: Profile, customer: ProviderCustomer, *, is_known: bool) -> Work[Result]:
     if is_known and not profile.stripe_customer_id:
         return ignored("the customer was forgotten before")
-    yield CLAIM_CUSTOMER(customer.customer_id, profile.account_id)
+    yield from claim_customer(customer.customer_id, profile.account_id)
     profile.stripe_customer_id = ""
     profile.customer_attempt += 1
     yield from PROFILES.replace(profile)
