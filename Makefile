@@ -127,7 +127,7 @@ test-tools:
 		|| echo "no pgbouncer or no PostgreSQL of Debian here: the tests of poolers and of one more PostgreSQL will be skipped"
 
 .PHONY: test
-test: setup test-tools build/supply/.installed ## Everything that proves the product, in under 10 minutes
+test: setup test-tools build/supply/.installed ## Everything that proves the product, in about a quarter of an hour
 	$(BIN)/python -m pytest -n 2 --dist loadfile -q
 
 .PHONY: test-long
