@@ -144,7 +144,7 @@ def refund(kept: Refund) -> refunds_pb2.Refund:
         purchase_id=kept.purchase_id,
         amount_minor=kept.amount_minor,
         currency=kept.currency,
-        reversed_microcredits=kept.reversed,
+        reversed_microcredits=kept.taken,
         debt_microcredits=kept.debt,
         status=_REFUND_STATUS[kept.status.value],
         stripe_refund_id=kept.stripe_refund_id,

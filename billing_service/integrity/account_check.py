@@ -27,8 +27,8 @@ class AccountCheck:
         self._places: dict[str, int] = defaultdict(int)
         self._given_back: dict[str, int] = defaultdict(int)
         """By deduction."""
-        self._lots = LotsCheck()
-        self._purchases = PurchasesCheck()
+        self._lots = LotsCheck(stored.caught_up_version, stored.version)
+        self._purchases = PurchasesCheck(stored.caught_up_version)
         self.next_id = stored.last_id
         """The link to go on with."""
         if exported is not None:
@@ -102,7 +102,7 @@ class AccountCheck:
         for place in stored.lots.keys() | {place for place in places if is_lot(place)}:
             lot = stored.lots.get(place)
             self._compare(f"lot {place} remaining", places.get(place, 0), "none" if lot is None else lot.remaining)
-        for subject, expected, found in self._lots.compared(stored.lots):
+        for subject, expected, found in self._lots.compared(stored.lots, self._purchases.unexpired()):
             self._compare(subject, expected, found)
         self._compare("debt", -places[Place.DEBT], stored.debt)
         self._compare("set aside", places[Place.SET_ASIDE], stored.set_aside)

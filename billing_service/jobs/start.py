@@ -1,6 +1,7 @@
 """Starts the loops of a service, as its settings say."""
 
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from functools import partial
 
 import structlog
@@ -46,6 +47,6 @@ def start_jobs(settings: Settings, environment: Environment, uses: KeyUses, clos
 
 async def _sweep(environment: Environment, clock_us: ClockUs) -> None:
     """By a clock that does not leap: credits that were booked as expired too early would be gone."""
-    swept = await sweep_expired(environment.store, clock_us, environment.ids)
+    swept = await sweep_expired(replace(environment, clock_us=clock_us))
     if swept:
         log.info("expired_credits_booked", accounts=swept)

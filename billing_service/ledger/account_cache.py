@@ -118,5 +118,15 @@ def _unpacked(account_id: str, memory: Memory) -> Account:
     version, last_transaction_id, last_hash, balance, debt, set_aside, overdraft_limit, frozen, debt_max, lots = memory
     recalled = [Lot(lot_id, _CATEGORIES[category], *rest) for lot_id, category, *rest in lots]
     return Account(
-        account_id, version, last_transaction_id, last_hash, balance, debt, set_aside, overdraft_limit, frozen, debt_max, recalled
+        account_id,
+        version,
+        last_transaction_id,
+        last_hash,
+        balance,
+        debt,
+        set_aside,
+        overdraft_limit,
+        frozen,
+        debt_max,
+        lots=recalled,
     )

@@ -52,6 +52,8 @@ def post_batch(operations: Sequence[Operation[Any]], judgement: Judgement, cache
     spent: dict[KeyId, StoredKey] = {}
     if unknown:
         read, spent = yield from read_batch(unknown, [operation.key.id for operation in operations if operation.account_id not in expected])
+        if any(account.behind for account in read.values()):
+            raise StaleError("an older program wrote")
         accounts.update(read)
     batch = _Batch(accounts, spent, judgement)
     outcomes = [batch.post(operation) for operation in operations]

@@ -18,8 +18,9 @@ from billing_service.domain.sales.purchases import Purchase
 from billing_service.ledger.keys import Answer, IdempotencyKey
 from billing_service.ledger.posting import key_row
 from billing_service.storage.rows.access import AUDIT, AuditRow, lock_keys
+from billing_service.storage.rows.catching_up import lock_accounts
 from billing_service.storage.rows.keys import StoredKey, find_keys, insert_keys
-from billing_service.storage.rows.ledger import lock_accounts, write_accounts
+from billing_service.storage.rows.ledger import write_accounts
 from billing_service.storage.rows.profiles import ensure_account
 from billing_service.storage.rows.purchases import PURCHASES, read_purchase
 from billing_service.storage.statements import Work

@@ -13,7 +13,8 @@ from billing_service.domain.promotions.referrals import CODE_RANDOM_BYTES, code_
 from billing_service.storage.database_url import SqliteFile, parse_database_url
 from billing_service.storage.migrate import migrate
 from billing_service.storage.postgres.store import open_postgres
-from billing_service.storage.rows.ledger import lock_accounts, write_accounts
+from billing_service.storage.rows.catching_up import lock_accounts
+from billing_service.storage.rows.ledger import write_accounts
 from billing_service.storage.rows.profiles import ensure_account
 from billing_service.storage.sqlite.connections import open_sqlite
 from billing_service.storage.statements import Work

@@ -132,7 +132,7 @@ async def settle(stack, refund, status):
 
 async def sweep(stack):
     environment = stack.service.environment
-    return await sweep_expired(environment.store, environment.clock_us, environment.ids)
+    return await sweep_expired(environment)
 
 
 @pytest.fixture(params=[False, True], ids=["unswept", "swept"])

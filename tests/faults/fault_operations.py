@@ -223,7 +223,7 @@ async def expiry_sweep(service, tag):
     service.clock.advance_s(2)
 
     async def call(now):
-        await sweep_expired(now.store, now.clock, now.ids)
+        await sweep_expired(now.environment)
         return [Told("swept", replayed=False)]
 
     return call

@@ -53,6 +53,7 @@ CALLED_OFF = frozenset(
         "transactions",
         "entries",
         "accounts.version",
+        "accounts.caught_up_version",
         "accounts.last_transaction_id",
     }
 )

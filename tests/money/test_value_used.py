@@ -54,8 +54,11 @@ class Ledger:
     def do(self, action, *arguments):
         return self._runner.run(self.world.do(action, *arguments))
 
+    def run(self, coroutine):
+        return self._runner.run(coroutine)
+
     def differences(self):
-        return self._runner.run(verify_ledger(self._store)).differences
+        return self.run(verify_ledger(self._store)).differences
 
     def close(self):
         self._runner.run(self.world.close())

@@ -200,4 +200,4 @@ class World:
         await set_limits(self.environment, command)
 
     async def sweep(self):
-        await sweep_expired(self.environment.store, self.clock, self.environment.ids)
+        await sweep_expired(self.environment)

@@ -112,7 +112,7 @@ class ServiceProcess:
         return counts.started - counts.ok - counts.failed.total()
 
     def begin_sweep(self):
-        return asyncio.ensure_future(sweep_expired(self.store, self.environment.clock_us, self.environment.ids))
+        return asyncio.ensure_future(sweep_expired(self.environment))
 
     async def die(self):
         """Every task of the process ends where it stands."""

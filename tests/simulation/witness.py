@@ -13,7 +13,7 @@ _ENTRIES = "SELECT source, destination, amount FROM entries WHERE transaction_id
 _LOTS = "SELECT lot_id, remaining FROM lots WHERE account_id = ? AND remaining > 0"
 _SALES = "SELECT purchase_id, credits FROM purchases WHERE account_id = ?"
 _TAKEN = "SELECT purchase_id, credits, status, paid_minor, reversed, lot_id FROM purchases WHERE account_id = ?"
-_REFUNDS = "SELECT purchase_id, amount_minor, status, requires_settlement, reversed - expired FROM refunds WHERE account_id = ?"
+_REFUNDS = "SELECT purchase_id, amount_minor, status, requires_settlement, reversed FROM refunds WHERE account_id = ?"
 GONE = ("PENDING", "SUCCEEDED")
 """Statuses of a refund whose money counts as gone back."""
 

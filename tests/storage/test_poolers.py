@@ -14,7 +14,8 @@ from billing_service.storage.postgres import session as postgres_session
 from billing_service.storage.postgres.connect import CannotConnectError, connect
 from billing_service.storage.postgres.session import LIMITS, PLANNING, confirm, set_limits
 from billing_service.storage.postgres.store import open_postgres
-from billing_service.storage.rows.ledger import lock_accounts, write_accounts
+from billing_service.storage.rows.catching_up import lock_accounts
+from billing_service.storage.rows.ledger import write_accounts
 from tests.storage.raw_units import read_unit
 from tests.support.ledger_setup import open_account
 from tests.support.postgres_programs import PASSWORD, pgbouncer, started

@@ -14,7 +14,8 @@ from billing_service.storage.migrate import check_schema, migrate
 from billing_service.storage.postgres.connect import CannotConnectError
 from billing_service.storage.postgres.rights import SERVING
 from billing_service.storage.postgres.store import open_postgres
-from billing_service.storage.rows.ledger import lock_accounts, write_accounts
+from billing_service.storage.rows.catching_up import lock_accounts
+from billing_service.storage.rows.ledger import write_accounts
 from tests.storage.raw_units import read_unit
 from tests.support.ledger_setup import open_account
 from tests.support.postgres_programs import PASSWORD

@@ -15,7 +15,8 @@ from billing_service.storage.postgres import session as postgres_session
 from billing_service.storage.postgres import store as postgres_store
 from billing_service.storage.postgres.connect import CannotConnectError
 from billing_service.storage.postgres.store import open_postgres
-from billing_service.storage.rows.ledger import lock_accounts, write_accounts
+from billing_service.storage.rows.catching_up import lock_accounts
+from billing_service.storage.rows.ledger import write_accounts
 from billing_service.storage.statements import reading, searching, writing
 from tests.storage.raw_units import outside, read_unit, write_unit
 from tests.support.databases import URL_VARIABLE, connect_to

@@ -49,7 +49,7 @@ def follow_referral(environment: Environment, unit: Unit, purchase: Purchase, pu
     noted = yield from note_returns(environment, unit)
     referral = yield from locked_referral(unit, purchase.account_id)
     taken = BonusTaken()
-    if referral is not None and referral.purchase_id == purchase.purchase_id and referral.state in _DECIDED:
+    if referral is not None and referral.earned_by == purchase.purchase_id and referral.state in _DECIDED:
         minimum = minimum_of(environment, purchase, referral)
         is_due = stands(purchase.paid_for_credits_minor, purchase.paid_minor, gone_minor, minimum_minor=minimum)
         if is_due and referral.state is ReferralState.REVERSED:
@@ -63,7 +63,7 @@ def follow_referral(environment: Environment, unit: Unit, purchase: Purchase, pu
 def referral_at_stake(environment: Environment, unit: Unit, purchase: Purchase, gone_minor: int) -> Work[ReferralAtStake | None]:
     """The referral that a refund of this purchase may make fall. No lock is needed to ask."""
     referral = yield from read_referral(purchase.account_id)
-    if referral is None or referral.purchase_id != purchase.purchase_id or referral.state is ReferralState.REVERSED:
+    if referral is None or referral.earned_by != purchase.purchase_id or referral.state is ReferralState.REVERSED:
         return None
     if not referral.referee_lot_id:
         return None
@@ -85,6 +85,7 @@ def _take(unit: Unit, purchase: Purchase, purchase_lot: Lot, referral: Referral)
         lot = yield from _bonus_lot(referrer, referral.referrer_lot_id)
         referral.referrer_taken = take_what_is_left(referrer, lot, source_id=purchase_id, now_us=unit.now_us, ids=unit.ids)
     referral.state = ReferralState.REVERSED
+    referral.purchase_id, referral.fallen_purchase_id = "", purchase_id
     yield from REFERRALS.replace(referral)
     return taken
 
@@ -102,6 +103,7 @@ def _restore(unit: Unit, purchase_lot: Lot, referral: Referral) -> Work[None]:
         )
     referral.referee_taken, referral.referee_taken_purchase, referral.referee_taken_debt = BonusTaken()
     referral.referrer_taken = 0
+    referral.purchase_id, referral.fallen_purchase_id = referral.earned_by, ""
     capped = referral.bonus and not referral.referrer_lot_id
     referral.state = ReferralState.QUALIFIED if capped else ReferralState.REWARDED
     yield from REFERRALS.replace(referral)
@@ -112,7 +114,7 @@ def _restore_side(
 ) -> Work[str]:
     """Answers the lot of the bonus from now on."""
     lot = yield from _bonus_lot(account, lot_id)
-    payments = yield from payments_of(account, taken.debt, referral.purchase_id)
+    payments = yield from payments_of(account, taken.debt, referral.earned_by)
     restored = restore_bonus(
         account,
         lot,
@@ -120,7 +122,7 @@ def _restore_side(
         purchase_lot=purchase_lot,
         payments=payments,
         due_us=referral.reward_time_us or 0,
-        source_id=referral.purchase_id,
+        source_id=referral.earned_by,
         now_us=unit.now_us,
         ids=unit.ids,
     )
@@ -169,10 +171,10 @@ def _note_return(environment: Environment, unit: Unit, account: Account, lot: Lo
 
 def _make_good(environment: Environment, unit: Unit, account: Account, referral: Referral, amount: int) -> Work[BonusTaken]:
     taken = _taken_of_referee(referral)
-    purchase = yield from unit.purchase(referral.account_id, referral.purchase_id)
+    purchase = yield from unit.purchase(referral.account_id, referral.earned_by)
     assert purchase is not None, "a referral that was decided names its purchase"
     yield from fetch_lots_and_heirs(account, [purchase.lot_id])
-    payments = yield from payments_of(account, min(amount, taken.debt), referral.purchase_id)
+    payments = yield from payments_of(account, min(amount, taken.debt), referral.earned_by)
     return make_good(
         account,
         amount,
@@ -180,7 +182,7 @@ def _make_good(environment: Environment, unit: Unit, account: Account, referral:
         purchase_lot=account.known_lot(purchase.lot_id),
         payments=payments,
         lifetime_us=environment.spending.returned_lifetime_us,
-        source_id=referral.purchase_id,
+        source_id=referral.earned_by,
         now_us=unit.now_us,
         ids=unit.ids,
     )

@@ -27,7 +27,7 @@ class Followed(NamedTuple):
 
     def note(self, refund: Refund) -> None:
         """Lets the refund that did it say so."""
-        refund.reversed, refund.expired = self.credits.total, self.credits.expired
+        refund.reversed, refund.expired = self.credits.total - self.credits.expired, self.credits.expired
         refund.debt = self.credits.debt + self.bonus.debt
         refund.bonus = self.bonus.total
 

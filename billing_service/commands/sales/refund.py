@@ -32,6 +32,7 @@ from billing_service.ledger.unit import Request, Unit, begin
 from billing_service.payments.objects.fields import ObjectInvalid
 from billing_service.payments.objects.refund import ProviderRefund
 from billing_service.payments.port import PaymentProvider, ProviderRefused, ProviderUnavailable
+from billing_service.storage.rows.catching_up import read_missed
 from billing_service.storage.rows.ledger import read_accounts
 from billing_service.storage.rows.purchases import REFUNDS, read_purchase, refunds_of
 from billing_service.storage.rows.refunds import claim_refund_ids
@@ -65,7 +66,8 @@ async def quote_refund(environment: Environment, purchase_id: str, policy: Refun
 
     def work() -> Work[RefundQuote]:
         accounts = yield from read_accounts([purchase.account_id])
-        standing = yield from read_purchase(purchase.account_id, purchase.purchase_id)
+        missed = yield from read_missed(accounts[purchase.account_id])
+        standing = missed.purchases.get(purchase.purchase_id) or (yield from read_purchase(purchase.account_id, purchase.purchase_id))
         assert standing is not None
         return (yield from _quote(environment, Unit(environment.ids, accounts, environment.clock_us()), standing, policy))
 
@@ -166,7 +168,7 @@ def _set_aside(environment: Environment, unit: Unit, command: RefundPurchase, re
     yield from claim_refund_ids(refund)
     followed = yield from follow_money(environment, unit, purchase, set_aside=True, caller=request.caller.name, description=command.reason)
     followed.note(refund)
-    refund.requires_settlement = refund.set_aside > 0
+    refund.requires_settlement = refund.reversed > 0
     yield from REFUNDS.replace(refund)
     return refund
 

@@ -84,7 +84,7 @@ def apply_refund_update(environment: Environment, unit: Unit, purchase: Purchase
     if named_now or update.status.rank > refund.status.rank:
         refund.status = update.status
     if refund.requires_settlement and refund.status is not RefundStatus.PENDING:
-        settle_set_aside(unit.account(purchase.account_id), refund.set_aside, source_id=refund.refund_id, now_us=unit.now_us, ids=unit.ids)
+        settle_set_aside(unit.account(purchase.account_id), refund.reversed, source_id=refund.refund_id, now_us=unit.now_us, ids=unit.ids)
         refund.requires_settlement = False
     yield from REFUNDS.replace(refund)
     yield from claim_refund_ids(refund)

@@ -48,6 +48,8 @@ class Account:
     frozen: bool = False
     debt_max: int = -1
     """What ALLOW_DEBT may bring the debt to; -1: as the settings say."""
+    behind: int = 0
+    """How many of its newest transactions are not counted yet in what newer schemas keep of them: a program of an older one wrote them."""
     lots: list[Lot] = field(default_factory=list)
     """Lots with something left, in burn-down order, and other lots that this unit of work fetched."""
     changed_lots: dict[str, Lot] = field(default_factory=dict)
@@ -167,7 +169,7 @@ class Posting:
         if room:
             self.into_lot(lot, source, room)
         if amount > room:
-            self.into_new_lot(replace(lot, lot_id=ids("lot"), amount=amount - room, remaining=0, create_time_us=self.now_us), source)
+            self.into_new_lot(_alike(lot, ids("lot"), amount - room, self.now_us), source)
 
     def into_new_lot(self, lot: Lot, source: str) -> None:
         """Fills an empty lot that the account has not had before."""
@@ -280,3 +282,8 @@ class Posting:
         account.last_hash = transaction.hash
         account.transactions.append(transaction)
         return transaction
+
+
+def _alike(lot: Lot, lot_id: str, amount: int, now_us: int) -> Lot:
+    """An empty lot that is spent as this one is."""
+    return replace(lot, lot_id=lot_id, amount=amount, remaining=0, expired=0, create_time_us=now_us)

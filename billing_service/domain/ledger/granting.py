@@ -2,7 +2,7 @@
 
 from billing_service.domain.ledger.account import Account, Ids, Posting
 from billing_service.domain.ledger.amounts import BALANCE_MAX
-from billing_service.domain.ledger.entries import Place, Transaction, TransactionKind
+from billing_service.domain.ledger.entries import Draw, Place, Transaction, TransactionKind, is_lot
 from billing_service.domain.ledger.lots import AT_ONCE_US, PRIORITY_DEFAULT, Category, Lot
 from billing_service.domain.refusals import balance_limit_reached, insufficient_credits
 
@@ -71,10 +71,27 @@ def adjust(account: Account, amount: int, *, now_us: int, ids: Ids, caller: str,
 
 
 def expire(account: Account, *, now_us: int, ids: Ids) -> Transaction | None:
-    """Books what ran out; None when nothing did."""
+    """Books what ran out; None when nothing did. A lot that was taken back has something only if a program of an older schema put it there:
+    that goes on. The lots that came in the stead of such lots are among the account's."""
     posting = Posting(account, now_us)
-    for lot in account.lots:
-        posting.expire_lot(lot)
+    for lot in list(account.lots):
+        if lot.ended_to and lot.remaining and lot.has_expired(now_us):
+            _pass_on(posting, lot, ids)
+        else:
+            posting.expire_lot(lot)
     if not posting.entries:
         return None
     return posting.close(ids("txn"), TransactionKind.EXPIRY)
+
+
+def _pass_on(posting: Posting, lot: Lot, ids: Ids) -> None:
+    """Moves what is in a lot that was taken back to where what returns to it goes."""
+    account, left = posting.account, lot.remaining
+    if not is_lot(lot.ended_to):
+        posting.out_of_lot(lot, lot.ended_to, left)
+        return
+    lot.remaining = 0
+    account.balance -= left
+    account.changed_lots[lot.lot_id] = lot
+    posting.draws.append(Draw(lot.lot_id, lot.category, left))
+    posting.back_into_lot(account.known_lot(lot.ended_to), lot.lot_id, left, ids)

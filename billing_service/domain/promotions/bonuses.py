@@ -8,9 +8,34 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from billing_service.domain.ledger.account import Account, Ids, Posting
-from billing_service.domain.ledger.entries import Place, TransactionKind
+from billing_service.domain.ledger.entries import Place, Transaction, TransactionKind, is_lot
 from billing_service.domain.ledger.lots import AT_ONCE_US, Lot
 from billing_service.domain.ledger.settled_debt import Payment, give_back_debt, lot_of_unknown
+
+
+class FallenBonuses:
+    """Which bonus lots were taken back and not filled since, as one account's transactions tell in the order in which they were made."""
+
+    def __init__(self) -> None:
+        self._source: dict[str, str] = {}
+        """Of each lot that is taken back now, what earned it."""
+
+    def follow(self, transaction: Transaction) -> None:
+        """Counts the next transaction."""
+        if transaction.kind is TransactionKind.BONUS_REVERSAL:
+            for source, destination, _ in transaction.entries:
+                if destination == Place.BONUSES and is_lot(source):
+                    self._source[source] = transaction.source_id
+            return
+        if not self._source:
+            return
+        restored = transaction.source_id if transaction.kind is TransactionKind.GRANT else None
+        filled = {destination for _, destination, _ in transaction.entries}
+        self._source = {lot_id: earned for lot_id, earned in self._source.items() if earned != restored and lot_id not in filled}
+
+    def lots(self) -> dict[str, str]:
+        """Their ids, each with the purchase that earned it."""
+        return dict(self._source)
 
 
 class BonusTaken(NamedTuple):
@@ -73,6 +98,8 @@ def restore_bonus(
     capacity = bonus.amount - bonus.expired
     if capacity == 0:
         return None
+    if not bonus.ended_to:
+        return _refill(account, bonus, taken.lot, source_id=source_id, now_us=now_us, ids=ids)
     lot = Lot(
         lot_id=ids("lot"),
         category=bonus.category,
@@ -97,6 +124,16 @@ def restore_bonus(
     posting.settle_debt()
     posting.close(ids("txn"), TransactionKind.GRANT, source_id=source_id)
     return lot
+
+
+def _refill(account: Account, bonus: Lot, amount: int, *, source_id: str, now_us: int, ids: Ids) -> Lot:
+    """Gives back a bonus whose lot did not end: a program of an older schema took what was left of it, and nothing else."""
+    posting = Posting(account, now_us)
+    if amount:
+        posting.back_into_lot(bonus, Place.BONUSES, amount, ids)
+    posting.settle_debt()
+    posting.close(ids("txn"), TransactionKind.GRANT, source_id=source_id)
+    return bonus
 
 
 def make_good(

@@ -123,3 +123,11 @@ class Referral:
     """The least purchase that earned the bonus; None on rows older than it."""
     referee_taken_purchase: int = 0
     referee_taken_debt: int = 0
+    fallen_purchase_id: str = ""
+    """While REVERSED, what `purchase_id` was, which is empty then: so a program of an older schema, which goes by its own rules, leaves the
+    bonuses alone."""
+
+    @property
+    def earned_by(self) -> str:
+        """The purchase that decided it; empty while it is pending."""
+        return self.purchase_id or self.fallen_purchase_id

@@ -30,6 +30,43 @@ class Taken(NamedTuple):
         return Taken(lots, amount - debt - lots, debt)
 
 
+_GONE = (Place.REVERSED, Place.SET_ASIDE)
+
+
+def change_of(transaction: Transaction) -> Taken | int:
+    """What a transaction took of the purchase that is its source, or how much it gave back; 0: neither."""
+    if transaction.kind is TransactionKind.PURCHASE_REVERSAL:
+        gone = [(source, amount) for source, destination, amount in transaction.entries if destination in _GONE]
+        expired = sum(amount for source, amount in gone if source == Place.EXPIRED)
+        debt = sum(amount for source, amount in gone if source == Place.DEBT)
+        return Taken(sum(amount for _, amount in gone) - expired - debt, expired, debt)
+    if transaction.kind is TransactionKind.PURCHASE_REINSTATEMENT:
+        return sum(amount for source, _, amount in transaction.entries if source == Place.REVERSED)
+    return 0
+
+
+class TakenSince(NamedTuple):
+    """What reversals of a purchase have taken, followed from one of its transactions to the next."""
+
+    taken: Taken = Taken()
+    unexpired: int = 0
+    """What had expired, came back, and did not expire again at once. A program of an older schema gives back so: it is in the purchase's lot
+    again, or paid a debt."""
+
+    def after(self, transaction: Transaction) -> "TakenSince":
+        """Once the purchase's next transaction is counted, too. What comes back does so in the order of `Taken.first`."""
+        change = change_of(transaction)
+        if isinstance(change, Taken):
+            return self._replace(taken=Taken(*map(sum, zip(self.taken, change, strict=True))))
+        back = self.taken.first(change)
+        left = Taken(self.taken.lots - back.lots, self.taken.expired - back.expired, self.taken.debt - back.debt)
+        again = sum(amount for source, destination, amount in transaction.entries if (source, destination) == _EXPIRED_AGAIN)
+        return TakenSince(left, self.unexpired + back.expired - again)
+
+
+_EXPIRED_AGAIN = (Place.REVERSED, Place.EXPIRED)
+
+
 def claw_back(
     account: Account,
     lots: Sequence[Lot],

@@ -35,8 +35,9 @@ class Refund:
     status: RefundStatus
     attempt: int
     requires_settlement: bool
-    """Whether its credits still wait in the place `set_aside`."""
+    """Whether `reversed` still waits in the place `set_aside`; an older program settles by that column."""
     reversed: int
+    """What it took of the purchase's lots, and as debt."""
     debt: int
     stripe_refund_id: str
     reason: str
@@ -44,11 +45,11 @@ class Refund:
     is_marked: bool = False
     """Whether the program that began it marks its object at Stripe; an older one, and a person in the Dashboard, don't."""
     expired: int = 0
-    """The part of `reversed` that had expired before it was taken."""
+    """What it took besides `reversed`, and had expired before."""
     bonus: int = 0
     """The buyer's referral bonus that it took back beside."""
 
     @property
-    def set_aside(self) -> int:
-        """What waits in the place `set_aside` while it requires settlement: nothing of what had expired."""
-        return self.reversed - self.expired
+    def taken(self) -> int:
+        """Credits of the purchase that it took, in microcredits."""
+        return self.reversed + self.expired

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import FromClause, alias, cast, literal_column, null, select, union_all
 
 from billing_service.domain.ledger.account import Account
+from billing_service.storage.rows.catching_up import catch_up
 from billing_service.storage.rows.keys import FIND, NAMES, KeyId, StoredKey, found_keys, found_keys_sqlite
 from billing_service.storage.rows.ledger import READ_OPEN_LOTS, account_of, lot_of, order_lots
 from billing_service.storage.schema import Bytes, Id, Number, accounts, lots
@@ -22,13 +23,13 @@ _NO_TEXT = literal_column("''", type_=Id)
 
 
 def _padded(kind: int, texts: Sequence[Any], numbers: Sequence[Any], blobs: Sequence[Any]) -> list[Any]:
-    """Columns of one kind of row: 4 texts, 8 numbers, 2 blobs."""
+    """Columns of one kind of row: 4 texts, 9 numbers, 2 blobs."""
     return [
         literal_column(str(kind)),
         *texts,
         *[_NO_TEXT] * (4 - len(texts)),
         *numbers,
-        *[cast(null(), Number)] * (8 - len(numbers)),
+        *[cast(null(), Number)] * (9 - len(numbers)),
         *blobs,
         *[cast(null(), Bytes)] * (2 - len(blobs)),
     ]
@@ -46,6 +47,7 @@ def _element(keys: FromClause, *, lock: bool) -> Any:
         locked.c.overdraft_limit,
         locked.c.frozen,
         locked.c.debt_max,
+        locked.c.caught_up_version,
     ]
     account_rows = select(
         *_padded(_ACCOUNT, [locked.c.account_id, locked.c.last_transaction_id], [*account_numbers, seen.c.version], [locked.c.last_hash])
@@ -85,6 +87,8 @@ def lock_batch(account_ids: Sequence[str], wanted: Sequence[KeyId]) -> Work[tupl
     found, spent, stale = _sorted_out((yield LOCK_BATCH(account_ids, *zip(*wanted, strict=True))))
     if stale:
         spent = yield from _read_again(found, wanted)
+    for account in found.values():
+        yield from catch_up(account)
     order_lots(found)
     return found, spent
 
@@ -103,13 +107,13 @@ def _sorted_out(rows: Sequence[Sequence[Any]]) -> tuple[dict[str, Account], dict
     stale = False
     for row in rows:
         if row[0] == _ACCOUNT:
-            version, *limits, seen_version = row[5:13]
+            version, *limits, seen_version = row[5:14]
             stale = stale or version != seen_version
-            found[row[1]] = account_of((row[1], version, row[2], row[13], *limits))
+            found[row[1]] = account_of((row[1], version, row[2], row[14], *limits))
         elif row[0] == _LOT:
             found[row[1]].lots.append(lot_of((row[2], *row[5:12], row[3], row[12], row[4])))
         else:
-            spent[row[1], row[2], row[3]] = StoredKey(row[13], row[14], row[4])
+            spent[row[1], row[2], row[3]] = StoredKey(row[14], row[15], row[4])
     return found, spent, stale
 
 

@@ -35,6 +35,7 @@ _ACCOUNT = (
     accounts.c.overdraft_limit,
     accounts.c.frozen,
     accounts.c.debt_max,
+    accounts.c.caught_up_version,
 )
 _ACCOUNT_COLUMNS = len(_ACCOUNT)
 _LOT = (
@@ -95,7 +96,10 @@ _EXPECTED = ("version", "last_transaction_id", "frozen", "overdraft_limit", "deb
 """The columns that show whether anything of an account has changed. Each movement makes a version and names its
 transaction; limits and freezing do not."""
 UPDATE_ACCOUNTS = bulk_update(
-    accounts, ("account_id",), ("version", "last_transaction_id", "last_hash", "balance", "debt", "set_aside"), expected=_EXPECTED
+    accounts,
+    ("account_id",),
+    ("version", "last_transaction_id", "last_hash", "balance", "debt", "set_aside", "caught_up_version"),
+    expected=_EXPECTED,
 )
 LOCK_UNCHANGED_ACCOUNTS = bulk_lock(accounts, ("account_id",), _EXPECTED)
 UPDATE_LOTS = bulk_update(lots, ("account_id", "lot_id"), ("remaining",))
@@ -134,10 +138,12 @@ def write_limits(account: Account) -> Work[None]:
 
 
 def account_of(row: Sequence[Any]) -> Account:
-    account_id, version, last_transaction_id, last_hash, balance, debt, set_aside, overdraft_limit, frozen, debt_max = row[
-        :_ACCOUNT_COLUMNS
-    ]
-    return Account(account_id, version, last_transaction_id, last_hash, balance, debt, set_aside, overdraft_limit, bool(frozen), debt_max)
+    account_id, version, last_transaction_id, last_hash, balance, debt, set_aside, overdraft_limit, frozen = row[:9]
+    debt_max, caught_up_version = row[9:_ACCOUNT_COLUMNS]
+    behind = version - caught_up_version
+    return Account(
+        account_id, version, last_transaction_id, last_hash, balance, debt, set_aside, overdraft_limit, bool(frozen), debt_max, behind
+    )
 
 
 _CATEGORIES = {int(category): category for category in Category}
@@ -146,17 +152,6 @@ _CATEGORIES = {int(category): category for category in Category}
 def lot_of(row: Sequence[Any]) -> Lot:
     lot_id, category, *rest = row
     return Lot(lot_id, _CATEGORIES[category], *rest)
-
-
-def lock_accounts(account_ids: Sequence[str]) -> Work[dict[str, Account]]:
-    """Locks the accounts that exist, in order of their ids, until the transaction ends; then loads their open lots."""
-    rows = yield LOCK_ACCOUNTS(account_ids)
-    found = {row[0]: account_of(row) for row in rows}
-    if found:
-        for row in (yield READ_OPEN_LOTS(list(found))):
-            found[row[0]].lots.append(lot_of(row[1:]))
-        order_lots(found)
-    return found
 
 
 def order_lots(found: dict[str, Account]) -> None:
@@ -210,6 +205,7 @@ def write_if_unchanged(changed: Sequence[Account], *, beside: Sequence[Call] = (
 
 
 def _calls(written: Sequence[Account]) -> list[Call]:
+    assert not any(account.behind for account in written), "what an older program wrote is counted first"
     return [*_lot_calls(written), *_history_calls(written)]
 
 
@@ -230,8 +226,7 @@ def _lot_calls(written: Sequence[Account]) -> Iterator[Call]:
             if lot.lot_id in opened:
                 continue
             if lot.lot_id in account.rewritten:
-                is_open = 1 if lot.remaining else 0
-                rewritten.append((account.account_id, lot.lot_id, lot.remaining, is_open, lot.expire_time_us, lot.expired, lot.ended_to))
+                rewritten.append(rewritten_row(account.account_id, lot))
             elif lot.remaining == 0 or lot.lot_id in account.empty_before:
                 turned.append((account.account_id, lot.lot_id, lot.remaining, 1 if lot.remaining else 0))
             else:
@@ -239,6 +234,11 @@ def _lot_calls(written: Sequence[Account]) -> Iterator[Call]:
     for statement, rows in ((INSERT_LOTS, inserted), (UPDATE_LOTS, moved), (UPDATE_LOTS_AND_OPEN_FLAG, turned), (REWRITE_LOTS, rewritten)):
         if rows:
             yield statement.many(rows)
+
+
+def rewritten_row(account_id: str, lot: Lot) -> Row:
+    """A row of REWRITE_LOTS."""
+    return (account_id, lot.lot_id, lot.remaining, 1 if lot.remaining else 0, lot.expire_time_us, lot.expired, lot.ended_to)
 
 
 def _history_calls(written: Sequence[Account]) -> Iterator[Call]:
@@ -269,7 +269,7 @@ def _history_calls(written: Sequence[Account]) -> Iterator[Call]:
     if moved:
         yield INSERT_ENTRIES.many(moved)
     yield UPDATE_ACCOUNTS.many(
-        (*_expected(a), a.version, a.last_transaction_id, a.last_hash, a.balance, a.debt, a.set_aside) for a in written
+        (*_expected(a), a.version, a.last_transaction_id, a.last_hash, a.balance, a.debt, a.set_aside, a.version) for a in written
     )
 
 

@@ -30,9 +30,9 @@ NEXT_HEADS = reading(
 ONE_ACCOUNT = reading("one account", select(*accounts.columns).where(accounts.c.account_id == bindparam("account_id")), "account_id")
 LOTS = reading(
     "read all lots",
-    select(lots.c.lot_id, lots.c.remaining, lots.c.expired, lots.c.ended_to, lots.c.source_id, lots.c.category).where(
-        lots.c.account_id == bindparam("account_id")
-    ),
+    select(
+        lots.c.lot_id, lots.c.remaining, lots.c.expired, lots.c.ended_to, lots.c.source_id, lots.c.category, lots.c.expire_time_us
+    ).where(lots.c.account_id == bindparam("account_id")),
     "account_id",
 )
 REVERSED_DEDUCTIONS = reading(
@@ -125,6 +125,7 @@ class StoredLot(NamedTuple):
     ended_to: str
     source_id: str
     category: int
+    expire_time_us: int | None
 
 
 class StoredAccount(NamedTuple):
@@ -137,6 +138,7 @@ class StoredAccount(NamedTuple):
     balance: int
     debt: int
     set_aside: int
+    caught_up_version: int
     lots: dict[str, StoredLot]
     reversed_deductions: dict[str, int]
     reversed_purchases: dict[str, Taken]
@@ -151,7 +153,7 @@ def stored_account(row: Sequence[Any]) -> Work[StoredAccount]:
         purchase_id: Taken(taken - expired - owed, expired, owed)
         for purchase_id, taken, expired, owed in (yield REVERSED_PURCHASES(account_id))
     }
-    return StoredAccount(account_id, version, last_id, last_hash, balance, debt, set_aside, found, given_back, taken_back)
+    return StoredAccount(account_id, version, last_id, last_hash, balance, debt, set_aside, row[-1], found, given_back, taken_back)
 
 
 def next_accounts(after: str, page: int) -> Work[list[Sequence[Any]]]:

@@ -19,6 +19,7 @@ accounts = Table(
     number_column("frozen"),
     number_column("create_time_us"),
     number_column("debt_max", default=-1),
+    number_column("caught_up_version", default=0),
     check("version", "version >= 0"),
     check("balance", f"balance >= -debt AND balance <= {BALANCE_MAX}"),
     check("debt", f"debt >= 0 AND debt <= {BALANCE_MAX}"),
@@ -26,9 +27,11 @@ accounts = Table(
     check("overdraft_limit", "overdraft_limit >= 0"),
     check("frozen", "frozen IN (0, 1)"),
     check("debt_max", "debt_max >= -1"),
+    check("caught_up_version", "caught_up_version >= 0"),
 )
 """One row an account, locked first by whatever changes the account. Kept short: it is written on every movement. `debt_max` bounds what
-ALLOW_DEBT may bring the debt to; -1: as the settings say."""
+ALLOW_DEBT may bring the debt to; -1: as the settings say. `caught_up_version` is the version as of which `lots.expired`, `lots.ended_to` and
+the parts of `purchases.reversed` are kept: a program of an older schema leaves it behind, and whoever locks the account next catches up."""
 
 lots = Table(
     "lots",

@@ -93,8 +93,8 @@ refunds = Table(
     check("bonus", "bonus >= 0"),
 )
 Index("ix_refunds_purchase", refunds.c.account_id, refunds.c.purchase_id)
-"""`requires_settlement`: its credits still wait in the place `set_aside`, all of `reversed` but `expired`, which had expired before it was
-taken. `bonus`: the buyer's referral bonus that went back beside. `is_marked`: the program that began it marks its object at Stripe."""
+"""`reversed` is what it took of lots and as debt; `requires_settlement`: that still waits in the place `set_aside`. `expired` is what it took
+besides, which had expired before. `bonus`: the buyer's referral bonus that went back beside. `is_marked`: the program that began it marks its object at Stripe."""
 
 referrals = Table(
     "referrals",
@@ -113,12 +113,14 @@ referrals = Table(
     number_column("minimum_minor", nullable=True),
     number_column("referee_taken_purchase", default=0),
     number_column("referee_taken_debt", default=0),
+    id_column("fallen_purchase_id", default=""),
     check("state", "state IN ('PENDING', 'QUALIFIED', 'REWARDED', 'CLOSED', 'REVERSED')"),
     check("self", "account_id <> referrer_account_id"),
 )
 """Keyed by the referred account: nobody is referred twice. `minimum_minor`: the least purchase that earned the bonus, NULL on rows older
 than it. `referee_taken` is what was taken back from the bonus lot, or came back into it since; the rest came from the purchase's lot or
-became debt. The lots named are the bonuses' newest: one that was taken back and restored has a lot in its stead."""
+became debt. The lots named are the bonuses' newest: one that was taken back and restored has a lot in its stead. While REVERSED, the
+purchase is in `fallen_purchase_id` and `purchase_id` is empty: a program of an older schema would restore the bonuses by its own rules."""
 Index("ix_referrals_referrer", referrals.c.referrer_account_id)
 
 deployment = Table(

@@ -11,6 +11,10 @@ CREATE TABLE deployment (
 -- next
 ALTER TABLE accounts ADD COLUMN debt_max INTEGER NOT NULL DEFAULT -1 CONSTRAINT ck_accounts_debt_max CHECK (debt_max >= -1)
 -- next
+ALTER TABLE accounts ADD COLUMN caught_up_version INTEGER NOT NULL DEFAULT 0 CONSTRAINT ck_accounts_caught_up_version CHECK (caught_up_version >= 0)
+-- next
+UPDATE accounts SET caught_up_version = version
+-- next
 ALTER TABLE lots ADD COLUMN expired INTEGER NOT NULL DEFAULT 0 CONSTRAINT ck_lots_expired CHECK (expired >= 0)
 -- next
 ALTER TABLE lots ADD COLUMN ended_to TEXT NOT NULL DEFAULT ''
@@ -43,6 +47,10 @@ ALTER TABLE referrals ADD COLUMN referee_taken_purchase INTEGER NOT NULL DEFAULT
 -- next
 ALTER TABLE referrals ADD COLUMN referee_taken_debt INTEGER NOT NULL DEFAULT 0
 -- next
+ALTER TABLE referrals ADD COLUMN fallen_purchase_id TEXT NOT NULL DEFAULT ''
+-- next
+UPDATE referrals SET fallen_purchase_id = purchase_id, purchase_id = '' WHERE state = 'REVERSED'
+-- next
 ALTER TABLE refunds ADD COLUMN is_marked INTEGER NOT NULL DEFAULT 0 CONSTRAINT ck_refunds_is_marked CHECK (is_marked IN (0, 1))
 -- next
 ALTER TABLE refunds ADD COLUMN expired INTEGER NOT NULL DEFAULT 0 CONSTRAINT ck_refunds_expired CHECK (expired >= 0)
@@ -67,7 +75,7 @@ UPDATE purchases SET reversed_debt = owed.amount FROM (
 ) AS owed WHERE owed.account_id = purchases.account_id AND owed.purchase_id = purchases.purchase_id
 -- next
 UPDATE lots SET ended_to = 'bonuses' FROM referrals
-  WHERE referrals.state = 'REVERSED' AND (
+  WHERE referrals.state = 'REVERSED' AND lots.remaining = 0 AND (
     (lots.account_id = referrals.account_id AND lots.lot_id = referrals.referee_lot_id)
     OR (lots.account_id = referrals.referrer_account_id AND lots.lot_id = referrals.referrer_lot_id)
   )
