@@ -11,6 +11,7 @@ STANDING = "domain/test_referrals.py"
 TAKING = "domain/test_bonuses.py"
 QUOTING = "domain/test_reversals.py"
 RULES = "end_to_end/test_rules_of_bonuses.py"
+LIMITS = "end_to_end/test_limits_of_bonuses.py"
 
 BONUSES = (
     Sabotage(
@@ -93,6 +94,25 @@ BONUSES = (
         "purchase.paid_for_credits_minor",
         "purchase.paid_minor",
         (f"{RULES}::test_tax_earns_no_bonus[sqlite-70-50-4-None]",),
+    ),
+    Sabotage(
+        "a spent bonus frees the cap of its referrer",
+        "M10",
+        "billing_service.storage.rows.purchases:COUNT_REWARDS",
+        "referrals.c.referrer_taken < referrals.c.bonus",
+        "referrals.c.state == literal_column(\"'REWARDED'\")",
+        (f"{LIMITS}::test_a_bonus_that_was_spent_counts_towards_the_cap_though_its_purchase_went_back[sqlite]",),
+    ),
+    Sabotage(
+        "a bonus without room stops the sale",
+        "M10",
+        "billing_service.commands.sales.completion:_bonus",
+        "if not account.has_room(amount):\n    return ''",
+        "",
+        (
+            f"{LIMITS}::test_a_referrer_without_room_stops_no_sale[sqlite]",
+            f"{LIMITS}::test_a_buyer_with_room_for_the_credits_alone_gets_them[sqlite]",
+        ),
     ),
     Sabotage(
         "bonuses are there at once",

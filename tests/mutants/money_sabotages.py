@@ -120,9 +120,9 @@ MONEY = (
     Sabotage(
         "balances without a limit",
         "P3",
-        "billing_service.domain.ledger.granting:grant",
-        "held + lot.amount",
-        "lot.amount",
+        "billing_service.domain.ledger.account:Account.has_room",
+        "self.balance + self.debt + amount",
+        "amount",
         ("domain/test_granting.py::test_an_account_holds_no_more_than_its_limit",),
     ),
     Sabotage(

@@ -98,9 +98,12 @@ def _restore(unit: Unit, purchase_lot: Lot, referral: Referral) -> Work[None]:
         )
     if referral.referrer_lot_id:
         referrer, taken = unit.account(referral.referrer_account_id), BonusTaken(lot=referral.referrer_taken)
-        referral.referrer_lot_id = yield from _restore_side(
-            unit, referral, referrer, referral.referrer_lot_id, taken=taken, purchase_lot=None
-        )
+        if referrer.has_room(taken.total):
+            referral.referrer_lot_id = yield from _restore_side(
+                unit, referral, referrer, referral.referrer_lot_id, taken=taken, purchase_lot=None
+            )
+        else:
+            referral.referrer_lot_id = ""  # the buyer's money does not wait until its referrer has room
     referral.referee_taken, referral.referee_taken_purchase, referral.referee_taken_debt = BonusTaken()
     referral.referrer_taken = 0
     referral.purchase_id, referral.fallen_purchase_id = referral.earned_by, ""

@@ -10,7 +10,7 @@ from billing_service.domain.ledger.lots import Category
 from billing_service.domain.promotions.referrals import Referral, ReferralPolicy, ReferralState, decide_first_purchase
 from billing_service.domain.sales.purchases import Purchase, PurchaseStatus, PurchaseUpdate, next_status
 from billing_service.ledger.unit import Unit
-from billing_service.storage.rows.purchases import REFERRALS, referrals_by_state
+from billing_service.storage.rows.purchases import REFERRALS, count_rewards
 from billing_service.storage.statements import Work
 
 
@@ -42,9 +42,8 @@ def _complete(environment: Environment, unit: Unit, purchase: Purchase) -> Work[
 
 def _decide_referral(unit: Unit, purchase: Purchase, referral: Referral, policy: ReferralPolicy) -> Work[None]:
     """The referred account's first completed purchase decides its referral, for good."""
-    counts = yield from referrals_by_state(referral.referrer_account_id)
-    rewarded, _ = counts.get(ReferralState.REWARDED, (0, 0))
-    outcome = decide_first_purchase(policy, purchase.paid_for_credits_minor, rewarded)
+    rewards = yield from count_rewards(referral.referrer_account_id)
+    outcome = decide_first_purchase(policy, purchase.paid_for_credits_minor, rewards)
     referral.state = outcome.state
     referral.purchase_id = purchase.purchase_id
     referral.bonus = policy.bonus_microcredits
@@ -55,11 +54,16 @@ def _decide_referral(unit: Unit, purchase: Purchase, referral: Referral, policy:
         referral.reward_time_us = due_us
     if outcome.referrer_bonus_microcredits:
         referral.referrer_lot_id = _bonus(unit, referral.referrer_account_id, outcome.referrer_bonus_microcredits, purchase, due_us)
+        if not referral.referrer_lot_id:
+            referral.state = ReferralState.QUALIFIED
     yield from REFERRALS.replace(referral)
 
 
 def _bonus(unit: Unit, account_id: str, amount: int, purchase: Purchase, due_us: int) -> str:
-    """Grants a bonus, spendable from `due_us` on; answers its lot."""
+    """Grants a bonus, spendable from `due_us` on; answers its lot. Empty where the account has no room for it: a bonus stops no sale."""
+    account = unit.account(account_id)
+    if not account.has_room(amount):
+        return ""
     lot = new_lot(
         amount,
         Category.PROMOTIONAL,
@@ -69,7 +73,7 @@ def _bonus(unit: Unit, account_id: str, amount: int, purchase: Purchase, due_us:
         source_id=purchase.purchase_id,
     )
     grant(
-        unit.account(account_id),
+        account,
         lot,
         Place.BONUSES,
         TransactionKind.GRANT,

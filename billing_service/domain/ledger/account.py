@@ -69,6 +69,10 @@ class Account:
                 offered += lot.remaining
         return offered
 
+    def has_room(self, amount: int) -> bool:
+        """Whether the account may be granted `amount` more."""
+        return self.balance + self.debt + amount <= BALANCE_MAX
+
     def forget_decided(self) -> None:
         """What was decided is written now."""
         self.transactions = []

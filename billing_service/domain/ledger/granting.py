@@ -44,8 +44,7 @@ def grant(
     description: str = "",
 ) -> Transaction:
     """Fills a new lot from `source` and settles debt from it at once. Refuses with BALANCE_LIMIT_REACHED."""
-    held = account.balance + account.debt
-    if held + lot.amount > BALANCE_MAX:
+    if not account.has_room(lot.amount):
         raise balance_limit_reached(BALANCE_MAX)
     posting = Posting(account, now_us)
     posting.into_new_lot(lot, source)

@@ -49,7 +49,7 @@ class ReferralPolicy:
     minimum_purchase_minor: int | None = 1_000
     """What the first purchase must have cost the customer, at least; None where nobody stated it in the currency: the programme is off."""
     rewarded_max: int | None = None
-    """How many referrals one referrer is rewarded for; None: no limit."""
+    """How many referrals one referrer is rewarded for; None: no limit. A bonus that was taken back whole does not count."""
     vesting_delay_us: int = 14 * 86_400 * 1_000_000
     """How long after the purchase the bonuses become spendable."""
 
@@ -90,8 +90,8 @@ class ReferralOutcome:
 
 
 def decide_first_purchase(policy: ReferralPolicy, amount_paid_minor: int, rewarded_count: int) -> ReferralOutcome:
-    """The outcome for a first purchase whose credits really cost `amount_paid_minor`, without tax and shipping, of a referrer already
-    rewarded `rewarded_count` times.
+    """The outcome for a first purchase whose credits really cost `amount_paid_minor`, without tax and shipping, of a referrer that has
+    `rewarded_count` bonuses, or has spent of them.
 
     REWARDED both get the bonus · QUALIFIED the referrer is at its cap, only the referred account gets it · CLOSED the purchase was too small,
     or the programme is off.

@@ -99,8 +99,15 @@ REFERRALS_OF_REFERRER = reading(
     .group_by(referrals.c.state),
     "referrer",
 )
-
-
+COUNT_REWARDS = reading(
+    "count rewards of referrer",
+    select(func.count()).where(
+        referrals.c.referrer_account_id == bindparam("referrer"),
+        referrals.c.referrer_lot_id != literal_column("''"),
+        referrals.c.referrer_taken < referrals.c.bonus,
+    ),
+    "referrer",
+)
 SET_REFEREE_TAKEN = writing(
     "set taken of referee",
     update(referrals)
@@ -190,3 +197,9 @@ def set_taken_of_referee(referral: Referral, *, taken: int, of_purchase: int, as
 def set_taken_of_referrer(referral: Referral, taken: int) -> Work[None]:
     """Notes what was taken of the referrer's bonus, in microcredits."""
     expect((yield SET_REFERRER_TAKEN(referral.account_id, taken)), 1, "set taken of referrer")
+
+
+def count_rewards(referrer_account_id: str) -> Work[int]:
+    """How many bonuses a referrer has, or has spent of: one that was taken back whole counts no more."""
+    rows = yield COUNT_REWARDS(referrer_account_id)
+    return int(rows[0][0])

@@ -29,7 +29,7 @@ class _ReferralStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Referra
     REFERRAL_STATE_PENDING: _ReferralState.ValueType  # 1
     """Bound; the referred account has not bought yet."""
     REFERRAL_STATE_QUALIFIED: _ReferralState.ValueType  # 2
-    """The first purchase was large enough, but the referrer had reached its cap: only the referred account got its bonus."""
+    """The first purchase was large enough, but the referrer had reached its cap, or its balance had no room: it got no bonus."""
     REFERRAL_STATE_REWARDED: _ReferralState.ValueType  # 3
     """Both got their bonus."""
     REFERRAL_STATE_CLOSED: _ReferralState.ValueType  # 4
@@ -47,7 +47,7 @@ REFERRAL_STATE_UNSPECIFIED: ReferralState.ValueType  # 0
 REFERRAL_STATE_PENDING: ReferralState.ValueType  # 1
 """Bound; the referred account has not bought yet."""
 REFERRAL_STATE_QUALIFIED: ReferralState.ValueType  # 2
-"""The first purchase was large enough, but the referrer had reached its cap: only the referred account got its bonus."""
+"""The first purchase was large enough, but the referrer had reached its cap, or its balance had no room: it got no bonus."""
 REFERRAL_STATE_REWARDED: ReferralState.ValueType  # 3
 """Both got their bonus."""
 REFERRAL_STATE_CLOSED: ReferralState.ValueType  # 4
