@@ -20,6 +20,7 @@ from billing_service.catalogs import DEFAULT, load_catalog
 from billing_service.clock import TimeOrderedIds, system_clock_us
 from billing_service.commands.access.api_keys import find_api_key
 from billing_service.commands.access.deployment import ensure_deployment, new_deployment
+from billing_service.commands.catalogue.rate_cards import ensure_rate_card
 from billing_service.commands.environment import Environment, Gathering, PurchaseTerms
 from billing_service.domain.deployment import Deployment
 from billing_service.domain.ledger.amounts import MICROCREDITS_PER_CREDIT
@@ -29,6 +30,7 @@ from billing_service.jobs.key_uses import KeyUses
 from billing_service.jobs.start import start_jobs
 from billing_service.metrics import service_registry
 from billing_service.payments.stripe_provider import StripeProvider
+from billing_service.rate_cards import built_in_card
 from billing_service.settings import Settings
 from billing_service.storage.database_url import SqliteFile
 from billing_service.storage.migrate import check_schema, migrate
@@ -88,6 +90,7 @@ async def open_service(settings: Settings) -> AsyncIterator[RunningService]:
         store = await open_store(settings)
         closing.push_async_callback(store.close)
         environment = _environment(settings, store, await _deployment(settings, store))
+        await ensure_rate_card(store, system_clock_us, environment.ids, built_in_card)
         _tell_what_is_off(settings, environment)
         closing.push_async_callback(environment.provider.close)
         closing.push_async_callback(environment.writer.close)

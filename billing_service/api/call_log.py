@@ -40,6 +40,7 @@ LOGGED: Final = frozenset(
         *("credits_microcredits", "bonus_microcredits", "overdraft_limit_microcredits", "debt_max_microcredits"),
         *("amount_minor", "custom_amount_minor", "paid_minor", "refunded_minor", "refund_pending_minor"),
         *("frozen", "priority", "expire_time", "effective_time", "reward_time", "replayed"),
+        *("version", "in_force_time", "source", "markup_ppm", "entry_count"),
     }
 )
 """Fields of requests and answers that the log has."""
@@ -51,12 +52,12 @@ NOT_LOGGED: Final = frozenset(
         *("create_time", "complete_time", "receive_time", "received_time", "process_time", "revoke_time", "last_use_time"),
         *("account_version", "attempt_count", "balance_microcredits", "draws", "deductions", "outcomes", "deduction", "sequence"),
         *("held_microcredits", "frozen_microcredits", "promotional_microcredits", "plan_microcredits", "paid_microcredits"),
-        *("next_expiry_time", "next_expiry_microcredits"),
+        *("next_expiry_time", "next_expiry_microcredits", "card_file"),
     }
 )
 """Fields of writes that it has not. A field in neither is not logged; a test asks where it belongs."""
 NESTED: Final[Mapping[str, str]] = {
-    **dict.fromkeys(("account", "purchase", "refund", "referral", "api_key", "event"), ""),
+    **dict.fromkeys(("account", "purchase", "refund", "referral", "api_key", "event", "rate_card"), ""),
     "balance": "balance_",
 }
 """Messages whose fields count as the answer's own, with what goes before their names."""

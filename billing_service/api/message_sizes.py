@@ -18,6 +18,9 @@ BY_METHOD: Final = {
     "ProcessStripeEvent": MessageSizes(request_bytes_max=327_680),
     # A thousand deductions of a kilobyte; of the answer, what gRPC's clients take by default.
     "BatchDeductCredits": MessageSizes(request_bytes_max=1_048_576, response_bytes_max=4_194_304),
+    # The card of a whole price map is some 200 KB, compressed.
+    "CreateRateCardVersion": MessageSizes(request_bytes_max=1_048_576 + 1_024),
+    "GetRateCard": MessageSizes(response_bytes_max=4_194_304),
 }
 RECEIVE_BYTES_MAX: Final = max(sizes.request_bytes_max for sizes in BY_METHOD.values()) * 5 // 4
 """gRPC's own limit is 25 % above ours. A request just above ours is answered with INVALID_FIELD, which names the limit,

@@ -8,6 +8,7 @@ from billing_service.api.server import Service
 from billing_service.api.servicers.access import Access
 from billing_service.api.servicers.admin import Administration
 from billing_service.api.servicers.many_deductions import ManyDeductions
+from billing_service.api.servicers.rate_cards import RateCards
 from billing_service.api.servicers.sales import Selling
 from billing_service.api.servicers.spending import Spending
 from billing_service.api.servicers.stripe_events import StripeEvents
@@ -24,7 +25,7 @@ def services_of(environment: Environment, page_token_secret: bytes) -> list[Serv
     return [
         Service.of(billing, _Joined(spending, ManyDeductions(environment), selling)),
         Service.of(events, StripeEvents(environment)),
-        Service.of(admin, _Joined(accounts, access)),
+        Service.of(admin, _Joined(accounts, access, RateCards(environment, page_token_secret))),
     ]
 
 

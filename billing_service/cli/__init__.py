@@ -21,6 +21,7 @@ from billing_service.cli import (
     rates,
     refunds,
     serve,
+    stored_rates,
     verify,
 )
 
@@ -69,6 +70,10 @@ def _app() -> typer.Typer:
     app.add_typer(refunds.refunds, name="refunds", rich_help_panel=SPENDING)
     rates.rates.command("compare")(rate_compare.compare_cards)
     rates.rates.command("import")(rate_import.import_card)
+    rates.rates.command("create")(stored_rates.create_card)
+    rates.rates.command("list")(stored_rates.list_cards)
+    rates.rates.command("show")(stored_rates.show_stored_card)
+    rates.rates.command("diff")(stored_rates.diff_cards)
     app.add_typer(rates.rates, name="rates", rich_help_panel=OPERATING)
     app.add_typer(events.events, name="events", rich_help_panel=OPERATING)
     app.add_typer(keys.keys, name="keys", rich_help_panel=OPERATING)

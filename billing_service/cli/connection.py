@@ -35,6 +35,8 @@ HINTS: Mapping[str, str] = {
     "TRANSACTION_NOT_REVERSIBLE": "`billing transactions ACCOUNT --kind deduction` shows those that can be reversed",
     "STRIPE_EVENT_NOT_FOUND": "`billing events list` shows the inbox",
     "API_KEY_NOT_FOUND": "`billing keys list` shows the keys",
+    "RATE_CARD_NOT_FOUND": "`billing rates list` shows the cards",
+    "RATE_CARD_EXISTS": "`billing rates diff FILE --before VERSION` shows how it differs",
     "UNKNOWN_PACKAGE": "`billing packages` shows what is for sale",
     "INSUFFICIENT_CREDITS": "`billing balance ACCOUNT` shows what is there",
     "CREDITS_ALREADY_SPENT": "`billing refund PURCHASE --quote` shows what is refundable, `--with-debt` refunds all the same",

@@ -12,6 +12,7 @@ from billing_service.cli.rates import CARD_HELP, Card, read
 
 if TYPE_CHECKING:
     from billing_service.domain.catalogue.rate_card_differences import Difference
+    from billing_service.domain.catalogue.rate_cards import RateCard
 
 DIFFERENCES_SHOWN: Final = 50
 
@@ -32,9 +33,14 @@ def compare_cards(
     as_json: AsJson = False,
 ) -> None:
     """What changes from one card to another, price by price."""
+    show_differences(read(before), read(after), everything=everything, as_json=as_json)
+
+
+def show_differences(before: "RateCard", after: "RateCard", *, everything: bool, as_json: bool) -> None:
+    """As a table of the first ones, or of every one."""
     from billing_service.domain.catalogue.rate_card_differences import differences
 
-    found = differences(read(before), read(after))
+    found = differences(before, after)
     if as_json:
         show_json({"differences": [_difference_json(difference) for difference in found]})
         return

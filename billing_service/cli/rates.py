@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from billing_service.domain.spending.explanations import Explanation
     from billing_service.domain.spending.usage import Usage
 
-rates = typer.Typer(help="Rate cards: check, explain, compare, import.", no_args_is_help=True)
+rates = typer.Typer(help="Rate cards: files, and what the service prices by.", no_args_is_help=True)
 
 PROBLEMS_SHOWN: Final = 50
 WHOLE_NUMBER: Final = re.compile(r"[0-9]{1,20}", re.ASCII)
@@ -39,7 +39,11 @@ Card = Annotated[str, typer.Argument(metavar="FILE", help=CARD_HELP)]
 @rates.command("check")
 def check_card(card_file: Card, as_json: AsJson = False) -> None:
     """Read a card file. Every problem is named by its path; exit code 2 where there is one."""
-    card = read(card_file)
+    show_card(read(card_file), as_json=as_json)
+
+
+def show_card(card: "RateCard", *, as_json: bool) -> None:
+    """What a card has, and the patterns that match anything."""
     fallbacks = sum(1 for price in all_prices(card) if price.fallback)
     wide = [f"{entry.provider} {entry.model}" for entry in card.wide_patterns()]
     counts = {
@@ -96,7 +100,7 @@ def explain_price(  # noqa: PLR0917 - options, given by name on the command line
     lines = [*_lines({word: count for word, count in counts.items() if count}), *_lines(_pairs(line, "--line"))]
     try:
         if not lines and not provider_cost_usd:
-            _show_entry(card, provider, model, as_json=as_json)
+            show_entry(card, provider, model, as_json=as_json)
             return
         usage = usage_of(
             provider=provider,
@@ -176,7 +180,8 @@ def _lines(counts: dict[str, Any]) -> Iterator[tuple[int, str, int]]:
             fail(f"--line {word}={count}: {error}", code=EXIT_MISCONFIGURED)
 
 
-def _show_entry(card: "RateCard", provider: str, model: str, *, as_json: bool) -> None:
+def show_entry(card: "RateCard", provider: str, model: str, *, as_json: bool) -> None:
+    """All prices of a model; ends the command where the card has none."""
     from billing_service.domain.catalogue.exact_decimals import PRICE_DECIMALS, decimal_text
     from billing_service.domain.catalogue.rate_card_differences import column_words
 

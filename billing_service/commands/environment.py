@@ -8,6 +8,7 @@ from typing import Any
 
 from billing_service.clock import ClockUs
 from billing_service.commands.counters import Counters
+from billing_service.commands.rate_card_cache import RateCardCache
 from billing_service.domain.catalogue.packages import Catalog, CustomAmounts
 from billing_service.domain.deployment import Deployment
 from billing_service.domain.ledger.account import Ids
@@ -45,7 +46,8 @@ class Gathering:
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """Everything that a command may use. The ledger's writer and reader are made here, of the same store, clock, ids and terms."""
+    """Everything that a command may use. The ledger's writer and reader, and the rate
+    cards, are made here, of the same store, clock, ids and terms."""
 
     store: Store
     clock_us: ClockUs
@@ -63,6 +65,7 @@ class Environment:
     counters: Counters = field(default_factory=Counters)
     writer: LedgerWriter = field(init=False)
     balances: BalanceReader = field(init=False)
+    rate_cards: RateCardCache = field(init=False)
 
     def __post_init__(self) -> None:
         how = self.gathering
@@ -70,6 +73,7 @@ class Environment:
         writer = LedgerWriter(self.store, self.clock_us, self.ids, terms=self.spending, monotonic=how.monotonic, **bounds)
         object.__setattr__(self, "writer", writer)
         object.__setattr__(self, "balances", BalanceReader(self.store, self.clock_us, **bounds))
+        object.__setattr__(self, "rate_cards", RateCardCache(self.store, self.clock_us, monotonic=how.monotonic))
 
     @property
     def sources(self) -> Sources:

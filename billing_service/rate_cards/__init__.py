@@ -1,5 +1,6 @@
 """Rate cards as data: the one that comes with the service, and a deployment's own files of the same kind."""
 
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
@@ -12,6 +13,12 @@ BUILT_IN: Final = "built_in"
 SUFFIX: Final = ".json"
 FILE_BYTES_MAX: Final = 64 << 20
 """Ten times the card of a whole price map; more is some other file."""
+
+
+@cache
+def built_in_card() -> RateCard:
+    """The card that comes with the service."""
+    return load_rate_card(BUILT_IN)
 
 
 def load_rate_card(name_or_path: str | Path = BUILT_IN) -> RateCard:

@@ -15,6 +15,7 @@ DERIVED = (
     "refunds.py",
     "credit_administration.py",
     "access_administration.py",
+    "rate_cards.py",
     "client.py",
 )
 _RULES: tuple[tuple[str, str], ...] = (

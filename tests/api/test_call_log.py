@@ -33,7 +33,7 @@ METHODS = [method for service in (BILLING, ADMIN, STRIPE_EVENTS) for method in s
 WRITES = [method for method in METHODS if is_write(method)]
 READS = {"GetAccount", "GetBalance", "ListTransactions", "ListPackages", "GetPurchase", "ListPurchases", "QuoteRefund", "ListRefunds"}
 READS |= {"GetRefund", "GetReferral", "ListAccounts", "ListStripeEvents", "ListApiKeys", "ListAuditRecords", "VerifyLedger"}
-READS |= {"GetCheckoutStatus"}
+READS |= {"GetCheckoutStatus", "ListRateCards", "GetRateCard"}
 SHORT = Refusal(Reason.INSUFFICIENT_CREDITS, "short", metadata={"shortfall_microcredits": 3, "idempotency_key": "canary"})
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT = f"00-{TRACE}-00f067aa0ba902b7-01"

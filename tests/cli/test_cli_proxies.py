@@ -15,6 +15,7 @@ from tests.cli.cli_running import FREE_PORTS, Processes, address_in, sandbox_in,
 from tests.support.recording_proxy import NAMES, recording_proxy
 
 TESTS = Path(__file__).parents[1]
+HAND_CARD = Path(__file__).parents[1] / "rate_card_by_hand.json"
 CALLS = (
     ("health",),
     ("accounts", "create", "{account}", "--email", "ada@example.com"),
@@ -46,6 +47,10 @@ CALLS = (
     ("keys", "create", "metering", "--scope", "deduct"),
     ("keys", "list"),
     ("keys", "revoke", "{key}"),
+    ("rates", "create", str(HAND_CARD)),
+    ("rates", "list"),
+    ("rates", "show"),
+    ("rates", "diff", str(HAND_CARD)),
 )
 """In this order; each must succeed, or be refused by the service where that is all it can. What a command's output names is there for those after it."""
 PRICE_MAP = Path(__file__).parents[1] / "rate_import" / "litellm_sample.json"

@@ -37,6 +37,10 @@ CELLS = {
     "caller": ["metering", "job:verification", "c" * 64],
     "reason": ["too many", "", "begun at Stripe"],
     "version": ["1", "1,000,000", "12"],
+    "card": ["built-in-2026-11-30", "v" * 256, "2026-12"],
+    "now": ["in force", "", ""],
+    "entries": ["171", "1", "2400"],
+    "source": ["litellm 1.110.2", "by hand", "genai-prices 0.2.3"],
     "discount": ["0 %", "30 %", "5 %"],
     "tries": ["1", "12", "3"],
     "code": ["starter", "five", "enterprise"],
@@ -58,7 +62,7 @@ CELLS = {
     "at Stripe": ["re_Eny8vwZAjts2DVMplCqbyh5z", "", "re_GhM0Sxcfwf3YoSb6ltsqqH3c"],
 }
 ALIKE = {
-    **{key: [TIME, "", TIME] for key in ("time", "received", "created", "last used", "expires", "revoked")},
+    **{key: [TIME, "", TIME] for key in ("time", "received", "created", "last used", "expires", "revoked", "in force from")},
     **dict.fromkeys(("transaction", "purchase", "refund"), [ID] * 3),
     "event": ["evt_Cpz7QZDanOSzyvCuifBeMzlf"] * 3,
     **dict.fromkeys(("debt", "credits taken", "of which debt"), CELLS["credits"]),

@@ -1,6 +1,7 @@
 """Lists never end in silence: when there is more than is shown, a last line on standard error says so, also beside JSON."""
 
 import json
+from pathlib import Path
 
 import pytest
 import typer
@@ -8,6 +9,7 @@ from billing_client import BillingClient, Deduction
 
 from billing_service.cli import app
 from tests.cli.terminals import in_a_terminal, lines_of
+from tests.support.rate_card_examples import card_file
 
 FOR_PROGRAMS = {"dev", "demo", "serve", "gateway", "sandbox"}
 """Commands that run, and answer nothing."""
@@ -19,6 +21,7 @@ LISTS = {
     "packages": (),
     "events list": (),
     "audit": ("--account", "{account}"),
+    "rates list": (),
     "keys list": (),
 }
 
@@ -61,6 +64,8 @@ def filled(operate, buy):
         purchase = buy(name, "--package", "starter")
         operate("refund", purchase, "--amount", "1")
         operate("keys", "create", f"caller-{number}", "--scope", "read")
+        Path(f"card-{number}.json").write_bytes(card_file(f"card-{number}"))
+        operate("rates", "create", f"card-{number}.json")
         operate("grant", f"other-{number}", "1", "--reason", "gift")
     return name
 

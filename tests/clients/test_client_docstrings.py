@@ -4,6 +4,7 @@ import ast
 import asyncio
 import builtins
 import contextlib
+import gzip
 import hashlib
 import hmac
 import inspect
@@ -21,6 +22,7 @@ from billing_client import AsyncBillingClient, BillingClient, errors
 from billing_client.asynchronous.deduction_stream import DeductionStream as AsyncDeductionStream
 from billing_client.blocking.deduction_stream import DeductionStream
 
+from tests.support.rate_card_examples import card_file
 from tests.support.stack import WEBHOOK_SECRET, running_stack
 
 CLIENTS = {"blocking": BillingClient, "asyncio": AsyncBillingClient}
@@ -109,6 +111,7 @@ async def prepared(stack):
         "event_id": events.events[0].event_id,
         "payload": payload,
         "stripe_signature": signature,
+        "card_file": card_file("example"),
     }
 
 
@@ -120,6 +123,7 @@ def namespace(prepared_names, **more):
         "datetime": datetime,
         "timedelta": timedelta,
         "UTC": UTC,
+        "gzip": gzip,
         **prepared_names,
         **more,
     }

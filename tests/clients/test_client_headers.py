@@ -58,7 +58,7 @@ async def test_headers_of_the_client_and_of_the_call_travel_beside_the_key(call,
 
 
 async def test_every_attempt_and_every_page_carries_them(call, service):
-    for method in ("iter_accounts", "iter_transactions", "iter_purchases", "iter_stripe_events", "iter_audit_records"):
+    for method in ("iter_accounts", "iter_transactions", "iter_purchases", "iter_stripe_events", "iter_audit_records", "iter_rate_cards"):
         arguments = {"account_id": "a"} if method in {"iter_transactions", "iter_purchases"} else {}
         with BillingClient(service.address) as client:
             await asyncio.to_thread(
@@ -68,7 +68,7 @@ async def test_every_attempt_and_every_page_carries_them(call, service):
             assert [item async for item in getattr(client, method)(**arguments, headers={"x-request-id": "r"})] == []
     await call("batch_deduct_credits", deductions=[], headers={"x-request-id": "r"})
     assert {attempt.metadata["x-request-id"] for attempt in service.attempts} == {"r"}
-    assert len(service.attempts) == 11
+    assert len(service.attempts) == 13
 
 
 @pytest.mark.parametrize("kind", CLIENTS)

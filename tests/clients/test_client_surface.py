@@ -34,7 +34,8 @@ def public(kind) -> set[str]:
 
 def test_the_surface_is_pinned():
     pagers = {
-        f"iter_{name}" for name in ("transactions", "purchases", "refunds", "accounts", "stripe_events", "audit_records", "verification")
+        f"iter_{name}"
+        for name in ("transactions", "purchases", "refunds", "accounts", "stripe_events", "audit_records", "rate_cards", "verification")
     }
     lifecycle = {"close", "from_env", "from_options", "is_serving"}
     for client in CLIENTS:
@@ -116,6 +117,7 @@ PAGERS = [
     ("iter_accounts", {}, "ListAccounts", "accounts"),
     ("iter_stripe_events", {}, "ListStripeEvents", "events"),
     ("iter_audit_records", {}, "ListAuditRecords", "records"),
+    ("iter_rate_cards", {}, "ListRateCards", "rate_cards"),
 ]
 
 

@@ -11,7 +11,7 @@ from billing_service.domain.catalogue.moments import Hours, moment_us
 from billing_service.domain.catalogue.rate_cards import Column, Entry, Markup, PromptTier, UnitPrice
 from billing_service.domain.catalogue.usage_kinds import Measure, UsageKind
 from billing_service.domain.refusals import Reason, Refusal
-from billing_service.domain.spending.pricing import OCCUR_WINDOW_US, TimeBasis, card_in_force, price, pricing_time
+from billing_service.domain.spending.pricing import OCCUR_WINDOW_US, TimeBasis, price, pricing_time
 from billing_service.domain.spending.usage import usage_of
 from tests.support.rate_card_examples import by_hand, card_of, prices_of
 
@@ -249,10 +249,3 @@ def test_whose_time_chooses_the_price(occurred, time_us, basis):
 def test_the_window_in_which_a_usage_chooses_its_price_is_a_day():
     assert OCCUR_WINDOW_US == 24 * 3_600 * 1_000_000
     assert pricing_time(NOW - 11, NOW, window_us=10) == (NOW, TimeBasis.RECEIVED)
-
-
-@pytest.mark.parametrize(("time_us", "version"), [(9, None), (10, "a"), (19, "a"), (20, "b"), (10**18, "b")])
-def test_the_card_in_force_is_the_one_that_began_last(time_us, version):
-    cards = [card_of(version="b", effective_time_us=20), card_of(version="a", effective_time_us=10)]
-    found = card_in_force(cards, time_us)
-    assert (found and found.version) == version

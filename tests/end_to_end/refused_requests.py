@@ -1,7 +1,11 @@
 """Tables of requests that are wrong in one place each. Words in braces stand for what the test has made."""
 
+import base64
+import gzip
 import itertools
 
+from billing_service.rate_cards import built_in_card
+from tests.support.rate_card_examples import card_base64, card_file
 from tests.support.stack import CREDIT
 from tests.support.wire import METHODS, WRITES
 
@@ -41,6 +45,9 @@ VALID = {
     "CreateApiKey": {"caller": "tester", "scopes": ["SCOPE_READ"]},
     "ListApiKeys": {},
     "RevokeApiKey": {"key_id": "nobody"},
+    "CreateRateCardVersion": {"card_file": card_base64("refused")},
+    "ListRateCards": {},
+    "GetRateCard": {},
     "ListAuditRecords": {},
     "VerifyLedger": {},
     "ProcessStripeEvent": {"payload": "e30=", "stripe_signature": "t=1,v1=00"},
@@ -173,6 +180,29 @@ OTHER = [
     ("CreateApiKey", VALID["CreateApiKey"] | {"expire_time": LATE}, "expire_time"),
     ("RevokeApiKey", {}, "key_id"),
     *(
+        ("CreateRateCardVersion", {"card_file": base64.b64encode(bad).decode()}, named)
+        for bad, named in (
+            (b"", "card_file"),
+            (b"\x00", "card_file"),
+            (b"\xff{}", "card_file"),
+            (b"{", "card_file"),
+            (b"[]", "card_file"),
+            (gzip.compress(card_file())[:-1], "card_file"),
+            (gzip.compress(card_file()) + b"x", "card_file"),
+            (b"\x1f\x8b\x00", "card_file"),
+            (gzip.compress(bytes((16 << 20) + 1)), "card_file"),
+            (bytes(1_048_577), "card_file"),
+            (
+                card_file().replace(b'"images": {"usd": "0.04"}', b'"images": {"usd": -1}'),
+                "card_file.entries[7].columns[0].prices.images.usd",
+            ),
+            (card_file().replace(b'"provider": "openrouter"', b'"provider": ""'), "card_file.entries[8].provider"),
+            (card_file("v" * 257), "card_file.version"),
+            (card_file(effective="2026-11-30"), "card_file.effective_time"),
+        )
+    ),
+    *(("GetRateCard", {"version": bad}, "version") for bad in ("v" * 257, "v\n")),
+    *(
         ("GetCheckoutStatus", {"checkout_session_id": bad}, "checkout_session_id")
         for bad in ("", "cs_\x00", "cs_" + "c" * 253, "{pending}", "pi_1", "re_1")
     ),
@@ -196,6 +226,8 @@ REFUSED = [
     *((rpc, VALID[rpc] | {"purchase_id": "pur_none"}, "NOT_FOUND", "PURCHASE_NOT_FOUND") for rpc in ("QuoteRefund", "Refund")),
     ("GetPurchase", {"checkout_session_id": "cs_none"}, "NOT_FOUND", "PURCHASE_NOT_FOUND"),
     ("GetCheckoutStatus", {"checkout_session_id": "cs_none"}, "NOT_FOUND", "PURCHASE_NOT_FOUND"),
+    ("GetRateCard", {"version": "none"}, "NOT_FOUND", "RATE_CARD_NOT_FOUND"),
+    ("CreateRateCardVersion", {"card_file": card_base64(built_in_card().version)}, "ALREADY_EXISTS", "RATE_CARD_EXISTS"),
     *(
         (rpc, VALID[rpc] | {"purchase_id": "{refund}"}, "NOT_FOUND", "PURCHASE_NOT_FOUND")
         for rpc in ("GetPurchase", "CancelPurchase", "QuoteRefund", "Refund")

@@ -1,5 +1,7 @@
 """A key is spent only by an effect, and gives that effect's reply for ever: after later changes, after a restart, under another catalogue."""
 
+import base64
+import gzip
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ import billing_service.catalogs
 from billing_service.clock import system_clock_us
 from billing_service.commands.access.api_keys import create_key_directly
 from billing_service.domain.access.api_keys import Scope
+from tests.support.rate_card_examples import card_base64, card_file
 from tests.support.stack import CREDIT, running_stack
 from tests.support.wire import METHODS, WRITES, Wire, key, outcomes, row_counts, told
 
@@ -99,6 +102,7 @@ REQUESTS = [
             {"metadata": None},
         ],
     ),
+    ("CreateRateCardVersion", {"card_file": card_base64("repeated")}, [{"card_file": card_base64("other")}]),
 ]
 SAME_MEANING = [
     (1, {"currency": "usd"}),
@@ -108,6 +112,7 @@ SAME_MEANING = [
     (8, {"category": 1}),
     (8, {"priority": 50}),
     (12, {"scopes": [2, 1, 2]}),
+    (16, {"card_file": base64.b64encode(gzip.compress(b" " + card_file("repeated"))).decode()}),
 ]
 
 

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
-from prepaid.billing.v1 import accounts_pb2, admin_pb2, api_keys_pb2, referrals_pb2
+from prepaid.billing.v1 import accounts_pb2, admin_pb2, api_keys_pb2, rate_cards_pb2, referrals_pb2
 from prepaid.billing.v1.scopes_pb2 import SCOPE_DEDUCT
 from prepaid.billing.v1.transactions_pb2 import (
     CREDIT_CATEGORY_PAID,
@@ -17,6 +17,7 @@ from prepaid.billing.v1.transactions_pb2 import (
 from billing_service.jobs.expiry import sweep_expired
 from tests.support.doubles import SECOND_US
 from tests.support.fault_service import Told, outcome_told
+from tests.support.rate_card_examples import card_file
 
 OPERATIONS = {}
 
@@ -34,7 +35,7 @@ class Operation:
     one_unit: bool = False
     """All of it is one transaction, which ends whatever becomes of the caller."""
     varies: frozenset = field(default_factory=frozenset)
-    """Tables, or columns as `table.column`, that may differ with how often Stripe was asked."""
+    """Tables, or columns as `table.column`, that may differ: with how often Stripe was asked, or from run to run."""
 
 
 def operation(name, **options):
@@ -235,6 +236,13 @@ async def create_api_key(service, tag):
     return calling(
         "create_api_key", api_keys_pb2.CreateApiKeyRequest(caller=f"caller-{tag}", scopes=[SCOPE_DEDUCT], idempotency_key=key_of(tag))
     )
+
+
+@operation("create rate card", one_unit=True, varies=frozenset({"rate_cards.position", "rate_cards.card_file"}))
+async def create_rate_card(service, tag):
+    del service
+    request = rate_cards_pb2.CreateRateCardVersionRequest(card_file=card_file(f"card-{tag}"), idempotency_key=key_of(tag))
+    return calling("create_rate_card_version", request)
 
 
 @operation("revoke API key", one_unit=True)

@@ -17,6 +17,7 @@ from tests.mutants.proof_sabotages import PROOF
 from tests.mutants.rates_sabotages import RATES
 from tests.mutants.sales_sabotages import SALES
 from tests.mutants.storage_sabotages import STORAGE
+from tests.mutants.stored_rates_sabotages import STORED_RATES
 from tests.mutants.stripe_sabotages import STRIPE
 from tests.mutants.watch_sabotages import WATCH
 
@@ -33,6 +34,7 @@ SABOTAGES = (
     *OWNERS,
     *SALES,
     *RATES,
+    *STORED_RATES,
     *CALLERS,
     *CLIENT,
     *MANY,

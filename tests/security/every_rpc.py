@@ -8,6 +8,8 @@ from google.protobuf.message_factory import GetMessageClass
 from google.rpc import error_details_pb2, status_pb2
 from prepaid.billing.v1 import admin_pb2, billing_pb2, scopes_pb2, stripe_events_pb2, transactions_pb2
 
+from tests.support.rate_card_examples import card_file
+
 SERVICES = (
     billing_pb2.DESCRIPTOR.services_by_name["BillingService"],
     admin_pb2.DESCRIPTOR.services_by_name["AdminService"],
@@ -31,6 +33,8 @@ WORDS = {
     "success_url": "https://shop.example/ok",
     "cancel_url": "https://shop.example/no",
 }
+NUMBERED = {"idempotency_key": lambda number: f"key-{number}", "card_file": lambda number: card_file(f"version-{number}")}
+"""Fields of which no two requests have the same."""
 _numbers = itertools.count(1)
 
 
@@ -47,8 +51,8 @@ def valid_request(name, **fields):  # noqa: C901 - a table would hide more than 
     """A request in which every field that must be there is there; ids of things that are not name nothing that exists."""
     request = request_class(name)()
     for field in request.DESCRIPTOR.fields:
-        if field.name == "idempotency_key":
-            request.idempotency_key = f"key-{next(_numbers)}"
+        if field.name in NUMBERED:
+            setattr(request, field.name, NUMBERED[field.name](next(_numbers)))
         elif field.name.startswith("amount_microcredits") or field.name == "overdraft_limit_microcredits":
             setattr(request, field.name, CREDIT)
         elif field.name in WORDS:

@@ -12,7 +12,7 @@ from billing_service.storage.schema import APPEND_ONLY, metadata
 from billing_service.storage.statements import Statement, compile_statement, postgresql_dialect
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "database.md"
-NEVER_RUN = {("audit_records", "UPDATE")}
+NEVER_RUN = {("audit_records", "UPDATE"), ("rate_cards", "UPDATE")}
 """Every table of records has a statement that replaces one; nobody runs that of the audit log, and a trigger would refuse it."""
 NEEDED_BY = (
     ("INSERT", re.compile(r"\bINSERT INTO (\w+)")),

@@ -6,6 +6,7 @@ import asyncpg
 import pytest
 
 from billing_service.domain.ledger.amounts import BALANCE_MAX
+from billing_service.storage.rows.rate_cards import RATE_CARDS, RateCardRow
 from billing_service.storage.schema import APPEND_ONLY
 from tests.storage.raw_units import CONSTRAINT_ERRORS, outside, read_unit, write_unit
 from tests.support.ledger_setup import open_account
@@ -168,6 +169,8 @@ CHANGES = [
     ("entries", "DELETE FROM entries WHERE position = 0"),
     ("audit_records", "UPDATE audit_records SET caller = 'nobody'"),
     ("audit_records", "DELETE FROM audit_records"),
+    ("rate_cards", "UPDATE rate_cards SET markup_ppm = 0"),
+    ("rate_cards", "DELETE FROM rate_cards"),
 ]
 
 
@@ -180,6 +183,7 @@ async def test_history_is_never_changed(store, clock, ids, table, statement):
             "VALUES ('aud_1', 1, 'ops', '', 'GrantCredits', 'acme', '')"
         )
     )
+    await store.write(lambda: RATE_CARDS.add(RateCardRow("v", 1, 1, 1, 1, "by hand", 1, 1, b"card")))
     everything = read_unit(f"SELECT * FROM {table}")
     before = await store.read(everything)
     assert len(before) == 1

@@ -1,5 +1,7 @@
 """Cards for the tests: one written by hand, and strategies that make any."""
 
+import base64
+from pathlib import Path
 from random import Random
 
 from hypothesis import strategies as st
@@ -9,48 +11,21 @@ from billing_service.domain.catalogue.rate_card_files import read_card
 from billing_service.domain.catalogue.rate_cards import Alias, Column, Entry, Markup, PromptTier, RateCard, Source, UnitPrice
 from billing_service.domain.catalogue.usage_kinds import VARIANTS, Measure, UsageKind
 
-BY_HAND = """{
-  "format": 1,
-  "version": "hand-1",
-  "effective_time": "2026-11-30T00:00:00Z",
-  "markups": [{"provider": "anthropic", "markup_ppm": 100000}, {"provider": "openai", "model": "gpt-5-mini", "markup_ppm": 0}],
-  "service_tier_aliases": {"fast": "priority"},
-  "aliases": [
-    {"provider": "openai", "name": "gpt-latest", "to_model": "gpt-5-mini"},
-    {"provider": "azure", "name": "my-deployment", "to_provider": "openai", "to_model": "gpt-5-mini"}
-  ],
-  "entries": [
-    {"provider": "openai", "model": "gpt-5-mini", "columns": [{"prices": {
-      "input_tokens": {"per_million_usd": "0.25"}, "cached_input_tokens": {"per_million_usd": "0.025"},
-      "output_tokens": {"per_million_usd": 2}, "reasoning_tokens": {"per_million_usd": "2", "fallback": "output_tokens"}}}]},
-    {"provider": "openai", "model": "gpt-5*", "columns": [
-      {"prices": {"input_tokens": {"per_million_usd": "1.25"}, "output_tokens": {"per_million_usd": "10"}}},
-      {"service_tier": "priority", "prices": {"input_tokens": {"per_million_usd": "2.5"}, "output_tokens": {"per_million_usd": "20"}}}]},
-    {"provider": "openai", "model": "gpt-5-nano*", "columns": [{"prices": {"input_tokens": {"usd": "0.00000005"}}}]},
-    {"provider": "openai", "model": "ft:gpt**", "columns": [{"prices": {"input_tokens": {"usd": 0.000003}}}]},
-    {"provider": "openai", "model": "ft:gpt-5**", "columns": [{"prices": {"input_tokens": {"usd": "0.000004"}}}]},
-    {"provider": "anthropic", "model": "claude-sonnet-4-5*",
-      "neutral_attributes": {"region": ["global", "not_available"], "speed": ["standard"]},
-      "columns": [
-        {"prices": {"input_tokens": {"usd": "0.000003"}, "output_tokens": {"usd": "0.000015"}, "cache_write_tokens": {"usd": "0.00000375"},
-          "cache_write_tokens:1h": {"usd": "0.000006"}, "units:web_searches": {"usd": "0.01"}},
-         "prompt_tiers": [
-           {"above_tokens": 200000, "prices": {"input_tokens": {"usd": "0.000006"}, "output_tokens": {"usd": "0.0000225"}}},
-           {"above_tokens": 500000, "prices": {"input_tokens": {"usd": "0.000009"}}}]},
-        {"attributes": {"region": "us"}, "prices": {"input_tokens": {"usd": "0.0000033"}}},
-        {"attributes": {"region": "us", "speed": "fast"}, "prices": {"input_tokens": {"usd": "0.0000066"}}}]},
-    {"provider": "deepseek", "model": "deepseek-chat", "columns": [
-      {"prices": {"input_tokens": {"usd": "0.0000003"}}},
-      {"hours": [{"days": ["mon", "tue", "wed", "thu", "fri"], "from": "00:00", "until": "01:00"}, {"days": ["sat", "sun"], "from": "00:00", "until": "24:00"}],
-       "prices": {"input_tokens": {"usd": "0.00000015"}}}]},
-    {"provider": "openai", "model": "whisper-1", "columns": [{"prices": {"seconds:in": {"usd": "0.0001"}, "images": {"usd": "0.04"}, "requests": {"usd": "0"}}}]},
-    {"provider": "openrouter", "model": "auto", "provider_cost": true}
-  ]
-}"""
+BY_HAND = (Path(__file__).parent / "rate_card_by_hand.json").read_text(encoding="utf-8")
 
 
 def by_hand():
     return read_card(BY_HAND)
+
+
+def card_file(version="hand-1", effective="2026-11-30T00:00:00Z"):
+    """The card written by hand under that version, as it may be sent."""
+    return BY_HAND.replace('"hand-1"', f'"{version}"').replace("2026-11-30T00:00:00Z", effective).encode()
+
+
+def card_base64(version="hand-1"):
+    """The same as JSON writes bytes."""
+    return base64.b64encode(card_file(version)).decode()
 
 
 def card_of(*entries, **more):

@@ -45,6 +45,7 @@ TABLES = [
     "stripe_events",
     "api_keys",
     "audit_records",
+    "rate_cards",
 ]
 
 

@@ -5,7 +5,6 @@ One microcredit is 1e-8 USD of list price. Costs are whole numbers of 1e-21 USD,
     amount = ceil(sum of quantity x unit price x (1 + markup))
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
@@ -104,12 +103,6 @@ def pricing_time(occur_time_us: int | None, now_us: int, window_us: int = OCCUR_
     if occur_time_us is not None and now_us - window_us <= occur_time_us <= now_us:
         return occur_time_us, TimeBasis.OCCURRED
     return now_us, TimeBasis.RECEIVED
-
-
-def card_in_force(cards: Iterable[RateCard], time_us: int) -> RateCard | None:
-    """The card that holds at a moment: of those that began, the one that began last. None before the first."""
-    begun = [card for card in cards if card.effective_time_us <= time_us]
-    return max(begun, key=lambda card: card.effective_time_us, default=None)
 
 
 def price(usage: Usage, card: RateCard, time_us: int, time_basis: TimeBasis) -> Price:

@@ -23,6 +23,7 @@ SERVING: Final[Mapping[str, tuple[str, ...]]] = {
     "profiles": _CHANGED,
     "purchase_references": _FREED,
     "purchases": _CHANGED,
+    "rate_cards": _ADDED,
     "referral_codes": _ADDED,
     "referrals": _CHANGED,
     "refunds": _CHANGED,

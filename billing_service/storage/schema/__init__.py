@@ -8,12 +8,13 @@ on databases that keep rows in ranges; `TIME_LED_KEYS` says where SQLite and Pos
 unique across accounts has a small table of its own, keyed by that value.
 """
 
+from billing_service.storage.schema.catalogue import rate_cards
 from billing_service.storage.schema.columns import Bytes, Id, Number, metadata
 from billing_service.storage.schema.ledger import accounts, deduction_reversals, entries, idempotency_keys, lots, transactions
 from billing_service.storage.schema.people import api_keys, audit_records, profiles, referral_codes, stripe_customers
 from billing_service.storage.schema.sales import deployment, purchase_references, purchases, referrals, refunds, stripe_events
 
-APPEND_ONLY = ("transactions", "entries", "audit_records")
+APPEND_ONLY = ("transactions", "entries", "audit_records", "rate_cards")
 """Triggers refuse to change or delete their rows."""
 
 TIME_LED_KEYS = {
@@ -43,6 +44,7 @@ __all__ = [
     "profiles",
     "purchase_references",
     "purchases",
+    "rate_cards",
     "referral_codes",
     "referrals",
     "refunds",

@@ -7,6 +7,7 @@ from billing_client.asynchronous.access_administration import ApiKeyMethods, Str
 from billing_client.asynchronous.accounts import AccountMethods
 from billing_client.asynchronous.credit_administration import CreditAdministrationMethods
 from billing_client.asynchronous.purchases import PurchaseMethods
+from billing_client.asynchronous.rate_cards import RateCardMethods
 from billing_client.asynchronous.refunds import RefundMethods
 from billing_client.asynchronous.spending import SpendingMethods
 from billing_client.asynchronous.streams import DeductionStreamMethods
@@ -23,6 +24,7 @@ class AsyncBillingClient(
     CreditAdministrationMethods,
     ApiKeyMethods,
     StripeEventMethods,
+    RateCardMethods,
 ):
     """Every RPC of the service as a method that takes keyword arguments and returns the RPC's response message.
 

@@ -7,6 +7,7 @@ from billing_client.blocking.access_administration import ApiKeyMethods, StripeE
 from billing_client.blocking.accounts import AccountMethods
 from billing_client.blocking.credit_administration import CreditAdministrationMethods
 from billing_client.blocking.purchases import PurchaseMethods
+from billing_client.blocking.rate_cards import RateCardMethods
 from billing_client.blocking.refunds import RefundMethods
 from billing_client.blocking.spending import SpendingMethods
 from billing_client.blocking.streams import DeductionStreamMethods
@@ -23,6 +24,7 @@ class BillingClient(
     CreditAdministrationMethods,
     ApiKeyMethods,
     StripeEventMethods,
+    RateCardMethods,
 ):
     """Every RPC of the service as a method that takes keyword arguments and returns the RPC's response message.
 

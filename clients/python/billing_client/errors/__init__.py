@@ -5,8 +5,9 @@
     │   ├── InvalidRequest            InvalidField · IdempotencyKeyReused · UnknownPackage · UnknownModel · PriceMissing ·
     │   │                             SignatureRejected
     │   ├── NotFound                  AccountNotFound · PurchaseNotFound · HoldNotFound · ReferralCodeNotFound ·
-    │   │                             TransactionNotFound · StripeEventNotFound · ApiKeyNotFound · RefundNotFound
-    │   ├── AlreadyExists             AccountExists · ReferralExists
+    │   │                             TransactionNotFound · StripeEventNotFound · ApiKeyNotFound · RefundNotFound ·
+    │   │                             RateCardNotFound
+    │   ├── AlreadyExists             AccountExists · ReferralExists · RateCardExists
     │   ├── PreconditionFailed        InsufficientCredits · AccountFrozen · PurchaseNotRefundable · CreditsAlreadySpent ·
     │   │                             SelfReferral · ReferralTooLate · HoldExpired · HoldClosed · SpendLimitReached ·
     │   │                             PurchaseNotCancelable · DeductionAlreadyReversed · TransactionNotReversible ·

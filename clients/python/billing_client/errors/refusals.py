@@ -64,12 +64,20 @@ class RefundNotFound(NotFound):
     """No such refund."""
 
 
+class RateCardNotFound(NotFound):
+    """No such rate card."""
+
+
 class AccountExists(AlreadyExists):
     """The account exists."""
 
 
 class ReferralExists(AlreadyExists):
     """The account is already bound to a referrer."""
+
+
+class RateCardExists(AlreadyExists):
+    """A rate card has this version already, and a version never changes."""
 
 
 class InsufficientCredits(PreconditionFailed):

@@ -6,6 +6,7 @@ import warnings
 from prepaid.billing.v1 import admin_pb2 as prepaid_dot_billing_dot_v1_dot_admin__pb2
 from prepaid.billing.v1 import api_keys_pb2 as prepaid_dot_billing_dot_v1_dot_api__keys__pb2
 from prepaid.billing.v1 import audit_pb2 as prepaid_dot_billing_dot_v1_dot_audit__pb2
+from prepaid.billing.v1 import rate_cards_pb2 as prepaid_dot_billing_dot_v1_dot_rate__cards__pb2
 
 GRPC_GENERATED_VERSION = '1.76.0'
 GRPC_VERSION = grpc.__version__
@@ -86,6 +87,21 @@ class AdminServiceStub(object):
                 '/prepaid.billing.v1.AdminService/RevokeApiKey',
                 request_serializer=prepaid_dot_billing_dot_v1_dot_api__keys__pb2.RevokeApiKeyRequest.SerializeToString,
                 response_deserializer=prepaid_dot_billing_dot_v1_dot_api__keys__pb2.RevokeApiKeyResponse.FromString,
+                _registered_method=True)
+        self.CreateRateCardVersion = channel.unary_unary(
+                '/prepaid.billing.v1.AdminService/CreateRateCardVersion',
+                request_serializer=prepaid_dot_billing_dot_v1_dot_rate__cards__pb2.CreateRateCardVersionRequest.SerializeToString,
+                response_deserializer=prepaid_dot_billing_dot_v1_dot_rate__cards__pb2.CreateRateCardVersionResponse.FromString,
+                _registered_method=True)
+        self.ListRateCards = channel.unary_unary(
+                '/prepaid.billing.v1.AdminService/ListRateCards',
+                request_serializer=prepaid_dot_billing_dot_v1_dot_rate__cards__pb2.ListRateCardsRequest.SerializeToString,
+                response_deserializer=prepaid_dot_billing_dot_v1_dot_rate__cards__pb2.ListRateCardsResponse.FromString,
+                _registered_method=True)
+        self.GetRateCard = channel.unary_unary(
+                '/prepaid.billing.v1.AdminService/GetRateCard',
+                request_serializer=prepaid_dot_billing_dot_v1_dot_rate__cards__pb2.GetRateCardRequest.SerializeToString,
+                response_deserializer=prepaid_dot_billing_dot_v1_dot_rate__cards__pb2.GetRateCardResponse.FromString,
                 _registered_method=True)
         self.ListAuditRecords = channel.unary_unary(
                 '/prepaid.billing.v1.AdminService/ListAuditRecords',
@@ -173,6 +189,27 @@ class AdminServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CreateRateCardVersion(self, request, context):
+        """Stores a rate card: prices of usage, as a new version that never changes.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListRateCards(self, request, context):
+        """Reads all rate cards without their prices, newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetRateCard(self, request, context):
+        """Reads a rate card with its prices.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListAuditRecords(self, request, context):
         """Reads the audit log, newest first.
         """
@@ -239,6 +276,21 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.RevokeApiKey,
                     request_deserializer=prepaid_dot_billing_dot_v1_dot_api__keys__pb2.RevokeApiKeyRequest.FromString,
                     response_serializer=prepaid_dot_billing_dot_v1_dot_api__keys__pb2.RevokeApiKeyResponse.SerializeToString,
+            ),
+            'CreateRateCardVersion': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateRateCardVersion,
+                    request_deserializer=prepaid_dot_billing_dot_v1_dot_rate__cards__pb2.CreateRateCardVersionRequest.FromString,
+                    response_serializer=prepaid_dot_billing_dot_v1_dot_rate__cards__pb2.CreateRateCardVersionResponse.SerializeToString,
+            ),
+            'ListRateCards': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRateCards,
+                    request_deserializer=prepaid_dot_billing_dot_v1_dot_rate__cards__pb2.ListRateCardsRequest.FromString,
+                    response_serializer=prepaid_dot_billing_dot_v1_dot_rate__cards__pb2.ListRateCardsResponse.SerializeToString,
+            ),
+            'GetRateCard': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetRateCard,
+                    request_deserializer=prepaid_dot_billing_dot_v1_dot_rate__cards__pb2.GetRateCardRequest.FromString,
+                    response_serializer=prepaid_dot_billing_dot_v1_dot_rate__cards__pb2.GetRateCardResponse.SerializeToString,
             ),
             'ListAuditRecords': grpc.unary_unary_rpc_method_handler(
                     servicer.ListAuditRecords,
@@ -522,6 +574,87 @@ class AdminService(object):
             '/prepaid.billing.v1.AdminService/RevokeApiKey',
             prepaid_dot_billing_dot_v1_dot_api__keys__pb2.RevokeApiKeyRequest.SerializeToString,
             prepaid_dot_billing_dot_v1_dot_api__keys__pb2.RevokeApiKeyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateRateCardVersion(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/prepaid.billing.v1.AdminService/CreateRateCardVersion',
+            prepaid_dot_billing_dot_v1_dot_rate__cards__pb2.CreateRateCardVersionRequest.SerializeToString,
+            prepaid_dot_billing_dot_v1_dot_rate__cards__pb2.CreateRateCardVersionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRateCards(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/prepaid.billing.v1.AdminService/ListRateCards',
+            prepaid_dot_billing_dot_v1_dot_rate__cards__pb2.ListRateCardsRequest.SerializeToString,
+            prepaid_dot_billing_dot_v1_dot_rate__cards__pb2.ListRateCardsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetRateCard(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/prepaid.billing.v1.AdminService/GetRateCard',
+            prepaid_dot_billing_dot_v1_dot_rate__cards__pb2.GetRateCardRequest.SerializeToString,
+            prepaid_dot_billing_dot_v1_dot_rate__cards__pb2.GetRateCardResponse.FromString,
             options,
             channel_credentials,
             insecure,

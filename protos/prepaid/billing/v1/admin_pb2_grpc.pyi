@@ -8,6 +8,7 @@ from grpc import aio as _aio
 from prepaid.billing.v1 import admin_pb2 as _admin_pb2
 from prepaid.billing.v1 import api_keys_pb2 as _api_keys_pb2
 from prepaid.billing.v1 import audit_pb2 as _audit_pb2
+from prepaid.billing.v1 import rate_cards_pb2 as _rate_cards_pb2
 import abc as _abc_1
 import grpc as _grpc
 import sys
@@ -55,6 +56,12 @@ class AdminServiceStub:
     """Reads all API keys, without their secrets."""
     RevokeApiKey: _grpc.UnaryUnaryMultiCallable[_api_keys_pb2.RevokeApiKeyRequest, _api_keys_pb2.RevokeApiKeyResponse]
     """Ends an API key, in every process within 10 seconds."""
+    CreateRateCardVersion: _grpc.UnaryUnaryMultiCallable[_rate_cards_pb2.CreateRateCardVersionRequest, _rate_cards_pb2.CreateRateCardVersionResponse]
+    """Stores a rate card: prices of usage, as a new version that never changes."""
+    ListRateCards: _grpc.UnaryUnaryMultiCallable[_rate_cards_pb2.ListRateCardsRequest, _rate_cards_pb2.ListRateCardsResponse]
+    """Reads all rate cards without their prices, newest first."""
+    GetRateCard: _grpc.UnaryUnaryMultiCallable[_rate_cards_pb2.GetRateCardRequest, _rate_cards_pb2.GetRateCardResponse]
+    """Reads a rate card with its prices."""
     ListAuditRecords: _grpc.UnaryUnaryMultiCallable[_audit_pb2.ListAuditRecordsRequest, _audit_pb2.ListAuditRecordsResponse]
     """Reads the audit log, newest first."""
     VerifyLedger: _grpc.UnaryUnaryMultiCallable[_admin_pb2.VerifyLedgerRequest, _admin_pb2.VerifyLedgerResponse]
@@ -85,6 +92,12 @@ class AdminServiceAsyncStub(AdminServiceStub):
     """Reads all API keys, without their secrets."""
     RevokeApiKey: _aio.UnaryUnaryMultiCallable[_api_keys_pb2.RevokeApiKeyRequest, _api_keys_pb2.RevokeApiKeyResponse]  # type: ignore[assignment]
     """Ends an API key, in every process within 10 seconds."""
+    CreateRateCardVersion: _aio.UnaryUnaryMultiCallable[_rate_cards_pb2.CreateRateCardVersionRequest, _rate_cards_pb2.CreateRateCardVersionResponse]  # type: ignore[assignment]
+    """Stores a rate card: prices of usage, as a new version that never changes."""
+    ListRateCards: _aio.UnaryUnaryMultiCallable[_rate_cards_pb2.ListRateCardsRequest, _rate_cards_pb2.ListRateCardsResponse]  # type: ignore[assignment]
+    """Reads all rate cards without their prices, newest first."""
+    GetRateCard: _aio.UnaryUnaryMultiCallable[_rate_cards_pb2.GetRateCardRequest, _rate_cards_pb2.GetRateCardResponse]  # type: ignore[assignment]
+    """Reads a rate card with its prices."""
     ListAuditRecords: _aio.UnaryUnaryMultiCallable[_audit_pb2.ListAuditRecordsRequest, _audit_pb2.ListAuditRecordsResponse]  # type: ignore[assignment]
     """Reads the audit log, newest first."""
     VerifyLedger: _aio.UnaryUnaryMultiCallable[_admin_pb2.VerifyLedgerRequest, _admin_pb2.VerifyLedgerResponse]  # type: ignore[assignment]
@@ -172,6 +185,30 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_api_keys_pb2.RevokeApiKeyResponse, _abc.Awaitable[_api_keys_pb2.RevokeApiKeyResponse]]:
         """Ends an API key, in every process within 10 seconds."""
+
+    @_abc_1.abstractmethod
+    def CreateRateCardVersion(
+        self,
+        request: _rate_cards_pb2.CreateRateCardVersionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_rate_cards_pb2.CreateRateCardVersionResponse, _abc.Awaitable[_rate_cards_pb2.CreateRateCardVersionResponse]]:
+        """Stores a rate card: prices of usage, as a new version that never changes."""
+
+    @_abc_1.abstractmethod
+    def ListRateCards(
+        self,
+        request: _rate_cards_pb2.ListRateCardsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_rate_cards_pb2.ListRateCardsResponse, _abc.Awaitable[_rate_cards_pb2.ListRateCardsResponse]]:
+        """Reads all rate cards without their prices, newest first."""
+
+    @_abc_1.abstractmethod
+    def GetRateCard(
+        self,
+        request: _rate_cards_pb2.GetRateCardRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_rate_cards_pb2.GetRateCardResponse, _abc.Awaitable[_rate_cards_pb2.GetRateCardResponse]]:
+        """Reads a rate card with its prices."""
 
     @_abc_1.abstractmethod
     def ListAuditRecords(

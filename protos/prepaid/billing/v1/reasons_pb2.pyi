@@ -52,10 +52,14 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """[NOT_FOUND] No such API key."""
     REASON_REFUND_NOT_FOUND: _Reason.ValueType  # 17
     """[NOT_FOUND] No such refund."""
+    REASON_RATE_CARD_NOT_FOUND: _Reason.ValueType  # 18
+    """[NOT_FOUND] No such rate card. Metadata: rate_card_version."""
     REASON_ACCOUNT_EXISTS: _Reason.ValueType  # 20
     """[ALREADY_EXISTS] The account exists."""
     REASON_REFERRAL_EXISTS: _Reason.ValueType  # 21
     """[ALREADY_EXISTS] The account is already bound to a referrer."""
+    REASON_RATE_CARD_EXISTS: _Reason.ValueType  # 22
+    """[ALREADY_EXISTS] A rate card has this version, and a version never changes. Metadata: rate_card_version."""
     REASON_INSUFFICIENT_CREDITS: _Reason.ValueType  # 30
     """[FAILED_PRECONDITION] Not enough credits. Metadata: available_, required_ and shortfall_microcredits; with ALLOW_DEBT debt_max_microcredits."""
     REASON_ACCOUNT_FROZEN: _Reason.ValueType  # 31
@@ -148,10 +152,14 @@ REASON_API_KEY_NOT_FOUND: Reason.ValueType  # 16
 """[NOT_FOUND] No such API key."""
 REASON_REFUND_NOT_FOUND: Reason.ValueType  # 17
 """[NOT_FOUND] No such refund."""
+REASON_RATE_CARD_NOT_FOUND: Reason.ValueType  # 18
+"""[NOT_FOUND] No such rate card. Metadata: rate_card_version."""
 REASON_ACCOUNT_EXISTS: Reason.ValueType  # 20
 """[ALREADY_EXISTS] The account exists."""
 REASON_REFERRAL_EXISTS: Reason.ValueType  # 21
 """[ALREADY_EXISTS] The account is already bound to a referrer."""
+REASON_RATE_CARD_EXISTS: Reason.ValueType  # 22
+"""[ALREADY_EXISTS] A rate card has this version, and a version never changes. Metadata: rate_card_version."""
 REASON_INSUFFICIENT_CREDITS: Reason.ValueType  # 30
 """[FAILED_PRECONDITION] Not enough credits. Metadata: available_, required_ and shortfall_microcredits; with ALLOW_DEBT debt_max_microcredits."""
 REASON_ACCOUNT_FROZEN: Reason.ValueType  # 31

@@ -1,0 +1,101 @@
+"""Rate cards as one process knows them: the list of versions, read again every few seconds, and the cards that priced usage last.
+
+A card never changes, so it is read once. A new card prices nothing for its first ten seconds (`NOTICE_US`), and every process reads the
+list at least every five. So no process prices by a card that another has given up.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
+
+from billing_service.clock import ClockUs
+from billing_service.domain.catalogue.rate_card_checks import CardInvalid
+from billing_service.domain.catalogue.rate_card_packing import unpacked
+from billing_service.domain.catalogue.rate_card_versions import CardVersion, version_in_force
+from billing_service.domain.catalogue.rate_cards import RateCard
+from billing_service.domain.refusals import Reason, Refusal
+from billing_service.domain.spending.pricing import OCCUR_WINDOW_US, TimeBasis, pricing_time
+from billing_service.storage.rows.rate_cards import read_card, versions_since
+from billing_service.storage.store import Store
+
+VERSIONS_FRESH_S: Final = 5.0
+"""How long the list of versions is believed without a look. Half of `NOTICE_US`: the rest is for a slow commit and for clocks that differ."""
+CHOICE_US: Final = 2 * OCCUR_WINDOW_US
+"""How far back versions are known: as far as a usage may choose its price, and as much again, for a clock that is set back."""
+CARDS_MAX: Final = 4
+"""Cards in memory. Usage of the last day is priced by one or two; the card of a whole price map takes about 25 MB."""
+
+
+class CardDamagedError(Exception):
+    """A stored card can't be read: it was changed in the database, or a newer program wrote it."""
+
+
+class CardAtTime(NamedTuple):
+    """What a usage is priced by."""
+
+    card: RateCard
+    time_us: int
+    time_basis: TimeBasis
+
+
+class RateCardCache:
+    """The card in force at a moment, for any number of callers at once."""
+
+    def __init__(self, store: Store, clock_us: ClockUs, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._store = store
+        self._clock_us = clock_us
+        self._monotonic = monotonic
+        self._versions: Sequence[CardVersion] = ()
+        self._fresh_until = float("-inf")
+        self._refresh: asyncio.Task[None] | None = None
+        self._cards: dict[str, RateCard] = {}
+        """The one used last is the last."""
+        self._loads: dict[str, asyncio.Task[RateCard]] = {}
+
+    async def for_usage(self, occur_time_us: int | None) -> CardAtTime:
+        """The card and the moment that price a usage. Raises PRICE_MISSING where there is no card, STORAGE_UNAVAILABLE."""
+        while self._monotonic() >= self._fresh_until:
+            if self._refresh is None:
+                self._refresh = asyncio.ensure_future(self._read_versions())
+            await asyncio.shield(self._refresh)
+        time_us, basis = pricing_time(occur_time_us, self._clock_us())
+        found = version_in_force(self._versions, time_us)
+        if found is None:
+            raise Refusal(Reason.PRICE_MISSING, "there is no rate card", metadata={"missing": "rate_card"})
+        return CardAtTime(await self._card(found.version), time_us, basis)
+
+    async def _read_versions(self) -> None:
+        fresh_until = self._monotonic() + VERSIONS_FRESH_S  # from before the read: what it returns may be that old
+        try:
+            since_us = self._clock_us() - CHOICE_US
+            self._versions = await self._store.read(lambda: versions_since(since_us))
+            self._fresh_until = fresh_until
+        finally:
+            self._refresh = None
+
+    async def _card(self, version: str) -> RateCard:
+        known = self._cards.pop(version, None)
+        if known is not None:
+            self._cards[version] = known
+            return known
+        load = self._loads.get(version)
+        if load is None:
+            load = self._loads[version] = asyncio.ensure_future(self._load(version))
+        return await asyncio.shield(load)
+
+    async def _load(self, version: str) -> RateCard:
+        try:
+            row = await self._store.read(lambda: read_card(version))
+            if row is None:
+                raise CardDamagedError(f"rate card {version} is gone")
+            try:
+                card = await asyncio.to_thread(unpacked, row.card_file)
+            except CardInvalid as invalid:
+                raise CardDamagedError(f"rate card {version}: {invalid}") from None
+        finally:
+            del self._loads[version]
+        self._cards[version] = card
+        while len(self._cards) > CARDS_MAX:
+            del self._cards[next(iter(self._cards))]
+        return card

@@ -1,0 +1,97 @@
+"""What usage costs: versions of the rate card."""
+
+from collections.abc import Iterator
+
+from prepaid.billing.v1.rate_cards_pb2 import (
+    CreateRateCardVersionRequest,
+    CreateRateCardVersionResponse,
+    GetRateCardRequest,
+    GetRateCardResponse,
+    ListRateCardsRequest,
+    ListRateCardsResponse,
+    RateCard,
+)
+
+from billing_client.blocking.connection import Connection
+from billing_client.headers import Headers
+from billing_client.idempotency import key_or_new
+
+
+class RateCardMethods(Connection):
+    def create_rate_card_version(
+        self,
+        *,
+        card_file: bytes,
+        idempotency_key: str | None = None,
+        timeout_s: float | None = None,
+        headers: Headers | None = None,
+    ) -> CreateRateCardVersionResponse:
+        """Store a rate card as a new version, which never changes. It prices usage from its `in_force_time` on: its own
+        effective time, at the earliest 10 seconds from now.
+
+        `card_file`: JSON in UTF-8, as it is or compressed by gzip; at most 1 MiB, and 16 MiB as JSON.
+        Raises RateCardExists for a version that is there. Raises InvalidField for a card with faults: `violations` names
+        the place of each, at most 10 of them.
+
+            made = client.create_rate_card_version(card_file=card_file)
+            print(made.rate_card.version, made.rate_card.in_force_time.ToDatetime())
+        """
+        request = CreateRateCardVersionRequest(card_file=card_file, idempotency_key=key_or_new(idempotency_key))
+        return self._call(self._admin.CreateRateCardVersion, request, timeout_s, headers)
+
+    def list_rate_cards(
+        self,
+        *,
+        page_size: int = 0,
+        page_token: str = "",
+        timeout_s: float | None = None,
+        headers: Headers | None = None,
+    ) -> ListRateCardsResponse:
+        """Read one page of the rate cards without their prices, newest first. See `iter_rate_cards`, which reads all
+        pages. `version_in_force` is the one that prices usage now.
+
+            page = client.list_rate_cards(page_size=10)
+            print([card.version for card in page.rate_cards], page.version_in_force)
+        """
+        request = ListRateCardsRequest(page_size=page_size, page_token=page_token)
+        return self._call(self._admin.ListRateCards, request, timeout_s, headers)
+
+    def iter_rate_cards(
+        self,
+        *,
+        page_size: int = 0,
+        timeout_s: float | None = None,
+        headers: Headers | None = None,
+    ) -> Iterator[RateCard]:
+        """Read all rate cards without their prices, newest first, page by page as consumed; `timeout_s` is for each page.
+
+        Replaced cards, and cards that are not in force yet, are among them.
+
+            for card in client.iter_rate_cards():
+                print(card.version, card.source, card.entry_count)
+        """
+        page_token = ""
+        while True:
+            page = self.list_rate_cards(page_size=page_size, page_token=page_token, timeout_s=timeout_s, headers=headers)
+            yield from page.rate_cards
+            page_token = page.next_page_token
+            if not page_token:
+                return
+
+    def get_rate_card(
+        self,
+        *,
+        version: str = "",
+        timeout_s: float | None = None,
+        headers: Headers | None = None,
+    ) -> GetRateCardResponse:
+        """Read a rate card with its prices. `card_file_gzip` is its JSON, compressed by gzip.
+
+        `version`: empty for the one that prices usage now.
+        Raises RateCardNotFound.
+
+            found = client.get_rate_card()
+            print(found.rate_card.version, len(gzip.decompress(found.card_file_gzip)))
+        """
+        request = GetRateCardRequest(version=version)
+        return self._call(self._admin.GetRateCard, request, timeout_s, headers)
