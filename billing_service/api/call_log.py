@@ -24,7 +24,7 @@ from billing_service.domain.refusals import Failure, Reason, Refused
 if TYPE_CHECKING:
     from billing_service.api.pipeline import Call
 
-HOT_METHODS: Final = frozenset({"DeductCredits", "BatchDeductCredits", "StreamDeductions", "GetBalance"})
+HOT_METHODS: Final = frozenset({"DeductCredits", "BatchDeductCredits", "StreamDeductions", "GetBalance", "QuoteUsage"})
 SLOW_S: Final = 1.0
 """A call that took as long is logged whatever its method: a deduction takes some milliseconds."""
 REFUSALS_LOGGED_PER_S: Final = 20

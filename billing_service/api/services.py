@@ -12,6 +12,7 @@ from billing_service.api.servicers.rate_cards import RateCards
 from billing_service.api.servicers.sales import Selling
 from billing_service.api.servicers.spending import Spending
 from billing_service.api.servicers.stripe_events import StripeEvents
+from billing_service.api.servicers.usage import Quoting
 from billing_service.commands.environment import Environment
 
 
@@ -23,7 +24,7 @@ def services_of(environment: Environment, page_token_secret: bytes) -> list[Serv
     spending, selling = Spending(environment, page_token_secret), Selling(environment, page_token_secret)
     accounts, access = Administration(environment, page_token_secret), Access(environment, page_token_secret)
     return [
-        Service.of(billing, _Joined(spending, ManyDeductions(environment), selling)),
+        Service.of(billing, _Joined(spending, ManyDeductions(environment), Quoting(environment), selling)),
         Service.of(events, StripeEvents(environment)),
         Service.of(admin, _Joined(accounts, access, RateCards(environment, page_token_secret))),
     ]

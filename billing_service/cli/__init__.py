@@ -18,6 +18,7 @@ from billing_service.cli import (
     purchases,
     rate_compare,
     rate_import,
+    rate_quote,
     rates,
     refunds,
     serve,
@@ -70,6 +71,7 @@ def _app() -> typer.Typer:
     app.add_typer(refunds.refunds, name="refunds", rich_help_panel=SPENDING)
     rates.rates.command("compare")(rate_compare.compare_cards)
     rates.rates.command("import")(rate_import.import_card)
+    rates.rates.command("quote")(rate_quote.quote_price)
     rates.rates.command("create")(stored_rates.create_card)
     rates.rates.command("list")(stored_rates.list_cards)
     rates.rates.command("show")(stored_rates.show_stored_card)

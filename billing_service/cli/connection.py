@@ -37,6 +37,8 @@ HINTS: Mapping[str, str] = {
     "API_KEY_NOT_FOUND": "`billing keys list` shows the keys",
     "RATE_CARD_NOT_FOUND": "`billing rates list` shows the cards",
     "RATE_CARD_EXISTS": "`billing rates diff FILE --before VERSION` shows how it differs",
+    "UNKNOWN_MODEL": "`billing rates show` shows the card",
+    "PRICE_MISSING": "`billing rates show --provider P --model M` shows the prices that there are",
     "UNKNOWN_PACKAGE": "`billing packages` shows what is for sale",
     "INSUFFICIENT_CREDITS": "`billing balance ACCOUNT` shows what is there",
     "CREDITS_ALREADY_SPENT": "`billing refund PURCHASE --quote` shows what is refundable, `--with-debt` refunds all the same",

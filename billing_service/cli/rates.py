@@ -1,6 +1,5 @@
 """`billing rates …`: card files, read and explained without a service or a database."""
 
-import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -12,6 +11,20 @@ from billing_service.cli.display import EXIT_MISCONFIGURED, fail, say, show_fiel
 from billing_service.cli.layout import Column
 from billing_service.cli.listing import ListTable
 from billing_service.cli.times import read_past
+from billing_service.cli.usage_options import (
+    Attributes,
+    CachedInputTokens,
+    InputTokens,
+    Lines,
+    Model,
+    OutputTokens,
+    Provider,
+    ProviderCost,
+    ReasoningTokens,
+    ServiceTier,
+    pairs,
+    usage_lines,
+)
 from billing_service.rate_cards import BUILT_IN, load_rate_card
 
 if TYPE_CHECKING:
@@ -22,7 +35,6 @@ if TYPE_CHECKING:
 rates = typer.Typer(help="Rate cards: files, and what the service prices by.", no_args_is_help=True)
 
 PROBLEMS_SHOWN: Final = 50
-WHOLE_NUMBER: Final = re.compile(r"[0-9]{1,20}", re.ASCII)
 CARD_HELP: Final = f"A card's file (.json), or {BUILT_IN}."
 
 PRICES = ListTable(Column("measure"), Column("USD", is_number=True), Column("for", gives_way=True), Column("fall-back", gives_way=True))
@@ -68,18 +80,16 @@ def show_card(card: "RateCard", *, as_json: bool) -> None:
 @rates.command("explain")
 def explain_price(  # noqa: PLR0917 - options, given by name on the command line
     card_file: Card,
-    provider: Annotated[str, typer.Option(help="As the card names it.")],
-    model: Annotated[str, typer.Option(help="As the provider names it.")],
-    input_tokens: Annotated[int, typer.Option(min=0, help="Fresh text of the prompt.")] = 0,
-    cached_input_tokens: Annotated[int, typer.Option(min=0)] = 0,
-    output_tokens: Annotated[int, typer.Option(min=0, help="Without reasoning.")] = 0,
-    reasoning_tokens: Annotated[int, typer.Option(min=0)] = 0,
-    line: Annotated[
-        list[str] | None, typer.Option(metavar="MEASURE=N", help="Any other: cache_write_tokens:1h=40, seconds:in=1500, units:pages=3.")
-    ] = None,
-    service_tier: Annotated[str, typer.Option(help="Of the reply: priority, flex, batch, …")] = "",
-    attribute: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="region=us, speed=fast, …")] = None,
-    provider_cost_usd: Annotated[str, typer.Option(metavar="USD", help="What the provider says that the call cost.")] = "",
+    provider: Provider,
+    model: Model,
+    input_tokens: InputTokens = 0,
+    cached_input_tokens: CachedInputTokens = 0,
+    output_tokens: OutputTokens = 0,
+    reasoning_tokens: ReasoningTokens = 0,
+    line: Lines = None,
+    service_tier: ServiceTier = "",
+    attribute: Attributes = None,
+    provider_cost_usd: ProviderCost = "",
     at: Annotated[
         datetime | None, typer.Option("--at", parser=read_past, metavar="TIME", help="When the call was made; now when absent.")
     ] = None,
@@ -97,7 +107,7 @@ def explain_price(  # noqa: PLR0917 - options, given by name on the command line
         "output_tokens": output_tokens,
         "reasoning_tokens": reasoning_tokens,
     }
-    lines = [*_lines({word: count for word, count in counts.items() if count}), *_lines(_pairs(line, "--line"))]
+    lines = usage_lines(counts, line)
     try:
         if not lines and not provider_cost_usd:
             show_entry(card, provider, model, as_json=as_json)
@@ -107,7 +117,7 @@ def explain_price(  # noqa: PLR0917 - options, given by name on the command line
             model=model,
             lines=lines,
             service_tier=service_tier,
-            attributes=_pairs(attribute, "--attribute"),
+            attributes=pairs(attribute, "--attribute"),
             provider_cost_usd=provider_cost_usd,
         )
         found = explain(usage, card, round((at or datetime.now(UTC)).timestamp()) * 1_000_000)
@@ -155,29 +165,6 @@ def all_prices(card: "RateCard") -> Iterator[Any]:
             yield from column.prices.values()
             for tier in column.prompt_tiers:
                 yield from tier.prices.values()
-
-
-def _pairs(written: list[str] | None, option: str) -> dict[str, str]:
-    pairs: dict[str, str] = {}
-    for text in written or ():
-        name, sign, value = text.partition("=")
-        if not name or not sign or name in pairs:
-            fail(f"{option} {text}: must be NAME=VALUE, each name once", code=EXIT_MISCONFIGURED)
-        pairs[name] = value
-    return pairs
-
-
-def _lines(counts: dict[str, Any]) -> Iterator[tuple[int, str, int]]:
-    from billing_service.domain.catalogue.usage_kinds import measure_of_word
-
-    for word, count in counts.items():
-        try:
-            measure = measure_of_word(word)
-            if WHOLE_NUMBER.fullmatch(str(count)) is None:
-                raise ValueError("must be a whole number of at least 0")  # noqa: TRY301 - one message for both faults
-            yield measure.kind, measure.variant, int(count)
-        except ValueError as error:
-            fail(f"--line {word}={count}: {error}", code=EXIT_MISCONFIGURED)
 
 
 def show_entry(card: "RateCard", provider: str, model: str, *, as_json: bool) -> None:

@@ -33,7 +33,7 @@ METHODS = [method for service in (BILLING, ADMIN, STRIPE_EVENTS) for method in s
 WRITES = [method for method in METHODS if is_write(method)]
 READS = {"GetAccount", "GetBalance", "ListTransactions", "ListPackages", "GetPurchase", "ListPurchases", "QuoteRefund", "ListRefunds"}
 READS |= {"GetRefund", "GetReferral", "ListAccounts", "ListStripeEvents", "ListApiKeys", "ListAuditRecords", "VerifyLedger"}
-READS |= {"GetCheckoutStatus", "ListRateCards", "GetRateCard"}
+READS |= {"GetCheckoutStatus", "ListRateCards", "GetRateCard", "QuoteUsage"}
 SHORT = Refusal(Reason.INSUFFICIENT_CREDITS, "short", metadata={"shortfall_microcredits": 3, "idempotency_key": "canary"})
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT = f"00-{TRACE}-00f067aa0ba902b7-01"
@@ -55,6 +55,8 @@ def filled(message_type):
         if field.is_repeated:
             if field.enum_type is not None:
                 getattr(made, field.name).extend([1, 2])
+            elif field.message_type is None:
+                getattr(made, field.name).append(f"canary-{field.name}")
             elif field.message_type.GetOptions().map_entry:
                 getattr(made, field.name)[f"canary-{field.name}"] = f"canary-{field.name}"
             else:

@@ -47,6 +47,7 @@ CALLS = (
     ("keys", "create", "metering", "--scope", "deduct"),
     ("keys", "list"),
     ("keys", "revoke", "{key}"),
+    ("rates", "quote", "--provider", "openai", "--model", "gpt-5", "--input-tokens", "1000"),
     ("rates", "create", str(HAND_CARD)),
     ("rates", "list"),
     ("rates", "show"),

@@ -91,3 +91,33 @@ def test_diff_shows_what_a_card_changes(operate, stored, tmp_path):
     assert json.loads(operate("rates", "diff", path, "--before", version, "--json"))["differences"] == []
     against_in_force = json.loads(operate("rates", "diff", version, "--json"))["differences"]
     assert against_in_force == json.loads(operate("rates", "diff", path, "--before", "built_in", "--json"))["differences"] != []
+
+
+QUOTE = ("rates", "quote", "--provider", "openai", "--model", "gpt-5", "--input-tokens", "1000", "--output-tokens", "10")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "line"),
+    [
+        (("--line", "smell=1"), 2, "--line smell=1: 'smell' is no kind of usage"),
+        (("--line", "images=1"), 1, "PRICE_MISSING: rate card"),
+        (("--model", "gpt-0"), 1, "UNKNOWN_MODEL: rate card"),
+        (("--input-tokens", "0", "--output-tokens", "0"), 1, "INVALID_FIELD: usage.lines: USAGE_EMPTY"),
+        (("--attribute", "region"), 2, "--attribute region: must be NAME=VALUE"),
+    ],
+)
+def test_what_has_no_price_is_not_quoted(operate, arguments, code, line):
+    assert line in operate(*QUOTE, *arguments, code=code)
+
+
+def test_a_quote_is_the_card_s_price_line_by_line(operate):
+    quoted = json.loads(operate(*QUOTE, "--json"))
+    explained = json.loads(operate("rates", "explain", "built_in", *QUOTE[2:], "--json"))
+    assert quoted["price"]["rate_card_version"] == BUILT_IN
+    assert quoted["price"]["exact_total"] == explained["exact_microcredits"]
+    assert quoted["price"]["amount_microcredits"] == str(explained["amount_microcredits"])
+    assert [line["cost_usd"] for line in quoted["price"]["lines"]] == [line["cost_usd"] for line in explained["lines"]]
+    shown = operate(*QUOTE, "--at", "1h")
+    assert re.search(r"priced at\s+the time of the call", shown)
+    assert re.search(r"input_tokens\s+1000\s", shown)
+    assert re.search(r"markup\s+15 %, of the card", shown)

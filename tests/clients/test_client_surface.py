@@ -55,6 +55,9 @@ def test_the_surface_is_pinned():
         "Scope",
         "StripeEventStatus",
         "TransactionKind",
+        "Usage",
+        "UsageKind",
+        "UsageLine",
         "__version__",
         "new_idempotency_key",
     }
@@ -96,6 +99,7 @@ def arguments_for(method) -> dict:
         "CreatePurchase": {"package_code": "starter"},
         "GetPurchase": {"purchase_id": "pur_1"},
         "BatchDeductCredits": {"deductions": []},
+        "QuoteUsage": {"usage": billing_client.Usage()},
     }.get(method.name, {})
 
 

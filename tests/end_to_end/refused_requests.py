@@ -29,6 +29,7 @@ VALID = {
     "BatchDeductCredits": {"deductions": []},
     "StreamDeductions": {"deduction": {}},
     "ReverseDeduction": ACCOUNT | {"transaction_id": "{deduction}"},
+    "QuoteUsage": {"usage": {"provider": "openai", "model": "gpt-5", "lines": [{"kind": 1, "quantity": 1}]}},
     "QuoteRefund": {"purchase_id": "{paid}"},
     "Refund": {"purchase_id": "{paid}", "amount_minor": 1},
     "ListRefunds": ACCOUNT | {"purchase_id": "{paid}"},
@@ -179,6 +180,9 @@ OTHER = [
     ("CreateApiKey", {"caller": "tester", "scopes": [7]}, "scopes"),
     ("CreateApiKey", VALID["CreateApiKey"] | {"expire_time": LATE}, "expire_time"),
     ("RevokeApiKey", {}, "key_id"),
+    ("QuoteUsage", {}, "usage"),
+    ("QuoteUsage", {"usage": {}}, "usage.provider"),
+    ("QuoteUsage", {"usage": {"provider": "openai", "model": "gpt-5"}}, "usage.lines"),
     *(
         ("CreateRateCardVersion", {"card_file": base64.b64encode(bad).decode()}, named)
         for bad, named in (
@@ -227,6 +231,18 @@ REFUSED = [
     ("GetPurchase", {"checkout_session_id": "cs_none"}, "NOT_FOUND", "PURCHASE_NOT_FOUND"),
     ("GetCheckoutStatus", {"checkout_session_id": "cs_none"}, "NOT_FOUND", "PURCHASE_NOT_FOUND"),
     ("GetRateCard", {"version": "none"}, "NOT_FOUND", "RATE_CARD_NOT_FOUND"),
+    (
+        "QuoteUsage",
+        {"usage": {"provider": "openai", "model": "no", "lines": [{"kind": 1, "quantity": 1}]}},
+        "INVALID_ARGUMENT",
+        "UNKNOWN_MODEL",
+    ),
+    (
+        "QuoteUsage",
+        {"usage": {"provider": "openai", "model": "gpt-5", "lines": [{"kind": 12, "quantity": 1}]}},
+        "INVALID_ARGUMENT",
+        "PRICE_MISSING",
+    ),
     ("CreateRateCardVersion", {"card_file": card_base64(built_in_card().version)}, "ALREADY_EXISTS", "RATE_CARD_EXISTS"),
     *(
         (rpc, VALID[rpc] | {"purchase_id": "{refund}"}, "NOT_FOUND", "PURCHASE_NOT_FOUND")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import grpc
 from google.protobuf.message_factory import GetMessageClass
 from google.rpc import error_details_pb2, status_pb2
-from prepaid.billing.v1 import admin_pb2, billing_pb2, scopes_pb2, stripe_events_pb2, transactions_pb2
+from prepaid.billing.v1 import admin_pb2, billing_pb2, scopes_pb2, stripe_events_pb2, transactions_pb2, usage_pb2
 
 from tests.support.rate_card_examples import card_file
 
@@ -24,6 +24,7 @@ WORDS = {
     "email": "buyer@example.com",
     "package_code": "starter",
     "reason": "because",
+    "usage": usage_pb2.Usage(provider="openai", model="gpt-5", lines=[usage_pb2.UsageLine(kind=1, quantity=1)]),
     "caller": "metering",
     "payload": b'{"id": "evt_1", "object": "event"}',
     "stripe_signature": "t=1,v1=00",
@@ -56,7 +57,7 @@ def valid_request(name, **fields):  # noqa: C901 - a table would hide more than 
         elif field.name.startswith("amount_microcredits") or field.name == "overdraft_limit_microcredits":
             setattr(request, field.name, CREDIT)
         elif field.name in WORDS:
-            setattr(request, field.name, WORDS[field.name])
+            request.MergeFrom(type(request)(**{field.name: WORDS[field.name]}))
         elif field.name.endswith("_id") and field.name != "checkout_session_id":
             setattr(request, field.name, f"{field.name.removesuffix('_id')}_nowhere")
     match name:

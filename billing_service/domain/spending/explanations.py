@@ -38,7 +38,9 @@ class Explanation:
 
     @property
     def fallbacks(self) -> tuple[ExplainedLine, ...]:
-        """Lines whose price is another's, because the card's source had none of its own."""
+        """Lines whose price is another's, because the card's source had none of its own; none where the provider's own cost is the price."""
+        if self.column is None:
+            return ()
         return tuple(explained for explained in self.lines if explained.unit_price is not None and explained.unit_price.fallback)
 
 

@@ -5,6 +5,7 @@ from prepaid.billing.v1.purchases_pb2 import PaymentFlow, PurchaseStatus
 from prepaid.billing.v1.refunds_pb2 import RefundPolicy, RefundStatus
 from prepaid.billing.v1.scopes_pb2 import Scope
 from prepaid.billing.v1.transactions_pb2 import CreditCategory, DeductionMode, TransactionKind
+from prepaid.billing.v1.usage_pb2 import Usage, UsageKind, UsageLine
 
 from billing_client.asynchronous.client import AsyncBillingClient
 from billing_client.blocking.client import BillingClient
@@ -30,6 +31,9 @@ __all__ = [
     "Scope",
     "StripeEventStatus",
     "TransactionKind",
+    "Usage",
+    "UsageKind",
+    "UsageLine",
     "__version__",
     "new_idempotency_key",
 ]

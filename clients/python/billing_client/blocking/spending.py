@@ -10,6 +10,7 @@ from prepaid.billing.v1.transactions_pb2 import (
     ReverseDeductionRequest,
     ReverseDeductionResponse,
 )
+from prepaid.billing.v1.usage_pb2 import QuoteUsageRequest, QuoteUsageResponse, Usage
 
 from billing_client.blocking.connection import Connection
 from billing_client.deductions import BatchRounds, Deduction
@@ -19,6 +20,25 @@ from billing_client.idempotency import key_or_new
 
 
 class SpendingMethods(Connection):
+    def quote_usage(
+        self,
+        *,
+        usage: Usage,
+        timeout_s: float | None = None,
+        headers: Headers | None = None,
+    ) -> QuoteUsageResponse:
+        """Ask what a usage costs by the rate card in force, and why. Nothing moves, and no account is asked.
+
+        `usage`: what one request to one model used, in disjoint lines; no token is in two of them.
+        Raises UnknownModel where the card has no such model of that provider. Raises PriceMissing, whose `missing` names
+        what has no price: a kind, a service tier or an attribute. Raises InvalidField for a usage that can't be.
+
+            lines = [UsageLine(kind=UsageKind.USAGE_KIND_INPUT_TOKENS, quantity=1000)]
+            quoted = client.quote_usage(usage=Usage(provider="openai", model="gpt-5", lines=lines))
+            print(quoted.price.amount_microcredits, quoted.price.rate_card_version)
+        """
+        return self._call(self._billing.QuoteUsage, QuoteUsageRequest(usage=usage), timeout_s, headers)
+
     def deduct_credits(
         self,
         *,

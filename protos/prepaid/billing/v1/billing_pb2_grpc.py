@@ -8,6 +8,7 @@ from prepaid.billing.v1 import purchases_pb2 as prepaid_dot_billing_dot_v1_dot_p
 from prepaid.billing.v1 import referrals_pb2 as prepaid_dot_billing_dot_v1_dot_referrals__pb2
 from prepaid.billing.v1 import refunds_pb2 as prepaid_dot_billing_dot_v1_dot_refunds__pb2
 from prepaid.billing.v1 import transactions_pb2 as prepaid_dot_billing_dot_v1_dot_transactions__pb2
+from prepaid.billing.v1 import usage_pb2 as prepaid_dot_billing_dot_v1_dot_usage__pb2
 
 GRPC_GENERATED_VERSION = '1.76.0'
 GRPC_VERSION = grpc.__version__
@@ -104,6 +105,11 @@ class BillingServiceStub(object):
                 '/prepaid.billing.v1.BillingService/StreamDeductions',
                 request_serializer=prepaid_dot_billing_dot_v1_dot_transactions__pb2.StreamDeductionsRequest.SerializeToString,
                 response_deserializer=prepaid_dot_billing_dot_v1_dot_transactions__pb2.StreamDeductionsResponse.FromString,
+                _registered_method=True)
+        self.QuoteUsage = channel.unary_unary(
+                '/prepaid.billing.v1.BillingService/QuoteUsage',
+                request_serializer=prepaid_dot_billing_dot_v1_dot_usage__pb2.QuoteUsageRequest.SerializeToString,
+                response_deserializer=prepaid_dot_billing_dot_v1_dot_usage__pb2.QuoteUsageResponse.FromString,
                 _registered_method=True)
         self.ReverseDeduction = channel.unary_unary(
                 '/prepaid.billing.v1.BillingService/ReverseDeduction',
@@ -248,6 +254,13 @@ class BillingServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def QuoteUsage(self, request, context):
+        """Says what a usage costs by the rate card in force, and why, without moving anything.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ReverseDeduction(self, request, context):
         """Undoes a deduction, whole or in part: the caller's own of the last days, or, with the scope admin, any.
         """
@@ -364,6 +377,11 @@ def add_BillingServiceServicer_to_server(servicer, server):
                     servicer.StreamDeductions,
                     request_deserializer=prepaid_dot_billing_dot_v1_dot_transactions__pb2.StreamDeductionsRequest.FromString,
                     response_serializer=prepaid_dot_billing_dot_v1_dot_transactions__pb2.StreamDeductionsResponse.SerializeToString,
+            ),
+            'QuoteUsage': grpc.unary_unary_rpc_method_handler(
+                    servicer.QuoteUsage,
+                    request_deserializer=prepaid_dot_billing_dot_v1_dot_usage__pb2.QuoteUsageRequest.FromString,
+                    response_serializer=prepaid_dot_billing_dot_v1_dot_usage__pb2.QuoteUsageResponse.SerializeToString,
             ),
             'ReverseDeduction': grpc.unary_unary_rpc_method_handler(
                     servicer.ReverseDeduction,
@@ -754,6 +772,33 @@ class BillingService(object):
             '/prepaid.billing.v1.BillingService/StreamDeductions',
             prepaid_dot_billing_dot_v1_dot_transactions__pb2.StreamDeductionsRequest.SerializeToString,
             prepaid_dot_billing_dot_v1_dot_transactions__pb2.StreamDeductionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def QuoteUsage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/prepaid.billing.v1.BillingService/QuoteUsage',
+            prepaid_dot_billing_dot_v1_dot_usage__pb2.QuoteUsageRequest.SerializeToString,
+            prepaid_dot_billing_dot_v1_dot_usage__pb2.QuoteUsageResponse.FromString,
             options,
             channel_credentials,
             insecure,

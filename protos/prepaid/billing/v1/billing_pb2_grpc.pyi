@@ -10,6 +10,7 @@ from prepaid.billing.v1 import purchases_pb2 as _purchases_pb2
 from prepaid.billing.v1 import referrals_pb2 as _referrals_pb2
 from prepaid.billing.v1 import refunds_pb2 as _refunds_pb2
 from prepaid.billing.v1 import transactions_pb2 as _transactions_pb2
+from prepaid.billing.v1 import usage_pb2 as _usage_pb2
 import abc as _abc_1
 import grpc as _grpc
 import sys
@@ -78,6 +79,8 @@ class BillingServiceStub:
 
     However the stream ends, repeat the requests that have no answer, with the same keys. If the caller vanishes, what it sent is applied.
     """
+    QuoteUsage: _grpc.UnaryUnaryMultiCallable[_usage_pb2.QuoteUsageRequest, _usage_pb2.QuoteUsageResponse]
+    """Says what a usage costs by the rate card in force, and why, without moving anything."""
     ReverseDeduction: _grpc.UnaryUnaryMultiCallable[_transactions_pb2.ReverseDeductionRequest, _transactions_pb2.ReverseDeductionResponse]
     """Undoes a deduction, whole or in part: the caller's own of the last days, or, with the scope admin, any."""
     QuoteRefund: _grpc.UnaryUnaryMultiCallable[_refunds_pb2.QuoteRefundRequest, _refunds_pb2.QuoteRefundResponse]
@@ -139,6 +142,8 @@ class BillingServiceAsyncStub(BillingServiceStub):
 
     However the stream ends, repeat the requests that have no answer, with the same keys. If the caller vanishes, what it sent is applied.
     """
+    QuoteUsage: _aio.UnaryUnaryMultiCallable[_usage_pb2.QuoteUsageRequest, _usage_pb2.QuoteUsageResponse]  # type: ignore[assignment]
+    """Says what a usage costs by the rate card in force, and why, without moving anything."""
     ReverseDeduction: _aio.UnaryUnaryMultiCallable[_transactions_pb2.ReverseDeductionRequest, _transactions_pb2.ReverseDeductionResponse]  # type: ignore[assignment]
     """Undoes a deduction, whole or in part: the caller's own of the last days, or, with the scope admin, any."""
     QuoteRefund: _aio.UnaryUnaryMultiCallable[_refunds_pb2.QuoteRefundRequest, _refunds_pb2.QuoteRefundResponse]  # type: ignore[assignment]
@@ -275,6 +280,14 @@ class BillingServiceServicer(metaclass=_abc_1.ABCMeta):
 
         However the stream ends, repeat the requests that have no answer, with the same keys. If the caller vanishes, what it sent is applied.
         """
+
+    @_abc_1.abstractmethod
+    def QuoteUsage(
+        self,
+        request: _usage_pb2.QuoteUsageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_usage_pb2.QuoteUsageResponse, _abc.Awaitable[_usage_pb2.QuoteUsageResponse]]:
+        """Says what a usage costs by the rate card in force, and why, without moving anything."""
 
     @_abc_1.abstractmethod
     def ReverseDeduction(

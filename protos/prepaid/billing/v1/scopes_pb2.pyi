@@ -27,7 +27,7 @@ class _ScopeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Scope.ValueType
     SCOPE_UNSPECIFIED: _Scope.ValueType  # 0
     """No scope: never granted, never required. An RPC that declares it is refused at start-up."""
     SCOPE_READ: _Scope.ValueType  # 1
-    """Read accounts, balances, statements, packages, purchases, refunds and referrals."""
+    """Read accounts, balances, statements, packages, purchases, refunds and referrals, and what usage costs."""
     SCOPE_DEDUCT: _Scope.ValueType  # 2
     """Spend credits and reverse deductions."""
     SCOPE_PURCHASE: _Scope.ValueType  # 3
@@ -45,7 +45,7 @@ class Scope(_Scope, metaclass=_ScopeEnumTypeWrapper):
 SCOPE_UNSPECIFIED: Scope.ValueType  # 0
 """No scope: never granted, never required. An RPC that declares it is refused at start-up."""
 SCOPE_READ: Scope.ValueType  # 1
-"""Read accounts, balances, statements, packages, purchases, refunds and referrals."""
+"""Read accounts, balances, statements, packages, purchases, refunds and referrals, and what usage costs."""
 SCOPE_DEDUCT: Scope.ValueType  # 2
 """Spend credits and reverse deductions."""
 SCOPE_PURCHASE: Scope.ValueType  # 3
