@@ -15,7 +15,7 @@ from tests.cli.cli_running import FREE_PORTS, Processes, address_in, sandbox_in,
 from tests.support.recording_proxy import NAMES, recording_proxy
 
 TESTS = Path(__file__).parents[1]
-HAND_CARD = Path(__file__).parents[1] / "rate_card_by_hand.json"
+HAND_CARD = Path(__file__).parents[1] / "support" / "rate_card_by_hand.json"
 CALLS = (
     ("health",),
     ("accounts", "create", "{account}", "--email", "ada@example.com"),
