@@ -34,7 +34,7 @@ def conditional(name, *beside):
 
     def work():
         expected = (name, 0, "", 0, 0, -1)
-        moved = UPDATE_ACCOUNTS.many([(*expected, 1, f"txn_{name}", b"x", 0, 0, 0)])
+        moved = UPDATE_ACCOUNTS.many([(*expected, 1, f"txn_{name}", b"x", 0, 0, 0, 1)])
         yield ConditionalWrite((moved, *beside), LOCK_UNCHANGED_ACCOUNTS.many([expected]))
         return "done"
 
