@@ -18,7 +18,7 @@ BY_METHOD: Final = {
     "ProcessStripeEvent": MessageSizes(request_bytes_max=327_680),
     # A thousand deductions of a kilobyte; of the answer, what gRPC's clients take by default.
     "BatchDeductCredits": MessageSizes(request_bytes_max=1_048_576, response_bytes_max=4_194_304),
-    # The card of a whole price map is some 200 KB, compressed.
+    # The card of all of litellm's map is 224 KB, compressed.
     "CreateRateCardVersion": MessageSizes(request_bytes_max=1_048_576 + 1_024),
     "GetRateCard": MessageSizes(response_bytes_max=4_194_304),
 }

@@ -1,7 +1,7 @@
 """Rate cards as one process knows them: the list of versions, read again every few seconds, and the cards that priced usage last.
 
-A card never changes, so it is read once. A new card prices nothing for its first ten seconds (`NOTICE_US`), and every process reads the
-list at least every five. So no process prices by a card that another has given up.
+A card never changes, so it is read once. A new card prices nothing for its first ten seconds (`NOTICE_US`), and no process prices by a list
+that is older than five. So no process prices by a card that another has given up.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ VERSIONS_FRESH_S: Final = 5.0
 CHOICE_US: Final = 2 * OCCUR_WINDOW_US
 """How far back versions are known: as far as a usage may choose its price, and as much again, for a clock that is set back."""
 CARDS_MAX: Final = 4
-"""Cards in memory. Usage of the last day is priced by one or two; the card of a whole price map takes about 25 MB."""
+"""Cards in memory. Usage of the last day is priced by one or two; the card of all of litellm's map takes 27 MB."""
 
 
 class CardDamagedError(Exception):

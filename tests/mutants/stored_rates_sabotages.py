@@ -53,6 +53,14 @@ STORED_RATES = (
         ("domain/test_rate_card_packing.py::test_a_bomb_is_never_unpacked_whole",),
     ),
     Sabotage(
+        "a quote takes no notice of when the request was made",
+        "P54",
+        "billing_service.commands.spending.quote_usage:quote_usage",
+        "usage.occur_time_us",
+        "None",
+        ("end_to_end/test_quoted_usage.py::test_the_time_of_the_call_chooses_the_price_within_a_day",),
+    ),
+    Sabotage(
         "a card replaces another of its version",
         "P54",
         "billing_service.commands.catalogue.rate_cards:create_rate_card.effect",
