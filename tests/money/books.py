@@ -11,7 +11,9 @@ _ENTRIES = (
 )
 _PURCHASES = "SELECT purchase_id, account_id, credits, paid_minor, net_paid_minor, disputed_minor, status, reversed FROM purchases"
 _GONE = "SELECT purchase_id, sum(amount_minor) FROM refunds WHERE status IN ('PENDING', 'SUCCEEDED') GROUP BY purchase_id"
-_REFERRALS = "SELECT account_id, referrer_account_id, purchase_id, state, minimum_minor, bonus, referrer_taken FROM referrals"
+_REFERRALS = (
+    "SELECT account_id, referrer_account_id, purchase_id || fallen_purchase_id, state, minimum_minor, bonus, referrer_taken FROM referrals"
+)
 
 
 @dataclass

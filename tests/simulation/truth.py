@@ -8,7 +8,7 @@ _PURCHASES = "SELECT purchase_id, account_id, status, checkout_session_id, payme
 _REFUNDS = "SELECT stripe_refund_id, purchase_id, amount_minor, status, refund_id FROM refunds"
 _EVENTS = "SELECT event_id, event_type, status, subject, error FROM stripe_events"
 _REFERRALS = (
-    "SELECT account_id, referrer_account_id, state, purchase_id, referee_lot_id, referee_taken, referee_taken_purchase, referee_taken_debt,"
+    "SELECT account_id, referrer_account_id, state, purchase_id || fallen_purchase_id, referee_lot_id, referee_taken, referee_taken_purchase, referee_taken_debt,"
     " referrer_lot_id, referrer_taken FROM referrals"
 )
 _STATUS = {"pending": "PENDING", "succeeded": "SUCCEEDED", "failed": "FAILED", "canceled": "CANCELED"}
