@@ -14,7 +14,7 @@ from billing_service.domain.catalogue.rate_card_checks import CardInvalid
 from billing_service.domain.catalogue.rate_card_packing import unpacked
 from billing_service.domain.catalogue.rate_card_versions import CardVersion, version_in_force
 from billing_service.domain.catalogue.rate_cards import RateCard
-from billing_service.domain.refusals import Reason, Refusal
+from billing_service.domain.refusals.catalogue import no_rate_card
 from billing_service.domain.spending.pricing import OCCUR_WINDOW_US, TimeBasis, pricing_time
 from billing_service.storage.rows.rate_cards import read_card, versions_since
 from billing_service.storage.store import Store
@@ -62,7 +62,7 @@ class RateCardCache:
         time_us, basis = pricing_time(occur_time_us, self._clock_us())
         found = version_in_force(self._versions, time_us)
         if found is None:
-            raise Refusal(Reason.PRICE_MISSING, "there is no rate card", metadata={"missing": "rate_card"})
+            raise no_rate_card()
         return CardAtTime(await self._card(found.version), time_us, basis)
 
     async def _read_versions(self) -> None:

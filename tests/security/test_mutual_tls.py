@@ -81,5 +81,5 @@ async def test_callers_are_known_by_their_certificates_and_strangers_are_not(ser
         await operator.grant_credits(account_id="a", amount_microcredits=5, reason="test")
         answer = await metering.deduct_credits(account_id="a", amount_microcredits=2)
         assert answer.balance.available_microcredits == 3
-        records = (await operator.list_audit_records()).records
+        records = (await operator.list_audit_records(account_id="a")).records
         assert {record.caller for record in records} == {"operator.internal"}

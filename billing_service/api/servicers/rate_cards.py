@@ -16,7 +16,8 @@ from billing_service.domain.catalogue.rate_card_checks import CardInvalid
 from billing_service.domain.catalogue.rate_card_packing import packed, unpacked
 from billing_service.domain.catalogue.rate_card_text import card_text
 from billing_service.domain.catalogue.rate_cards import RateCard
-from billing_service.domain.refusals import Reason, Refusal, invalid_field
+from billing_service.domain.refusals import Refusal, invalid_field
+from billing_service.domain.refusals.catalogue import card_file_invalid
 from billing_service.storage.rows.rate_cards import BEFORE_ALL, RateCardRow
 
 CARD_FILE_BYTES_MAX: Final = 1_048_576
@@ -65,12 +66,7 @@ def card_invalid(invalid: CardInvalid) -> Refusal:
         violations.append(violation)
     more = len(invalid.problems) - 1
     first = ": ".join(violations[0])[:FIRST_CHARACTERS_MAX]
-    return Refusal(
-        Reason.INVALID_FIELD,
-        f"{first}; and {more} more" if more else first,
-        metadata={"field": "card_file", "problem_count": len(invalid.problems)},
-        violations=tuple(violations),
-    )
+    return card_file_invalid(f"{first}; and {more} more" if more else first, violations, len(invalid.problems))
 
 
 def _shown(row: RateCardRow) -> rate_cards_pb2.RateCard:

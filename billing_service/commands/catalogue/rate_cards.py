@@ -13,7 +13,7 @@ from billing_service.domain.catalogue.rate_card_text import card_text
 from billing_service.domain.catalogue.rate_card_versions import CardVersion, in_force_time_us, version_in_force
 from billing_service.domain.catalogue.rate_cards import RateCard
 from billing_service.domain.ledger.account import Ids
-from billing_service.domain.refusals import Reason, Refusal
+from billing_service.domain.refusals.catalogue import rate_card_exists, rate_card_not_found
 from billing_service.ledger.keys import Answer
 from billing_service.ledger.unit import Request, Unit, once
 from billing_service.storage.rows.access import AUDIT, AuditRow, lock_keys
@@ -42,11 +42,7 @@ async def create_rate_card(environment: Environment, command: CreateRateCard) ->
 
     def effect(unit: Unit) -> Work[bytes]:
         if (yield from read_card(card.version)) is not None:
-            raise Refusal(
-                Reason.RATE_CARD_EXISTS,
-                f"there is a rate card {card.version} already, and it never changes: give the new one another version",
-                metadata={"rate_card_version": card.version},
-            )
+            raise rate_card_exists(card.version)
         position = (yield from last_position()) + 1
         row = _row(card, command.card_file, position, unit.now_us, in_force_time_us(card.effective_time_us, unit.now_us))
         yield from RATE_CARDS.add(row)
@@ -129,7 +125,7 @@ async def rate_card(environment: Environment, version: str) -> RateCardRow:
             wanted = current.version if current else ""
         row = yield from read_card(wanted)
         if row is None:
-            raise Refusal(Reason.RATE_CARD_NOT_FOUND, f"there is no rate card {wanted}".strip(), metadata={"rate_card_version": wanted})
+            raise rate_card_not_found(wanted)
         return row
 
     return await environment.store.read(work)

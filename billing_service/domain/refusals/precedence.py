@@ -28,6 +28,7 @@ PRECEDENCE: Final = (
             Reason.REFUND_NOT_FOUND,
             Reason.API_KEY_NOT_FOUND,
             Reason.STRIPE_EVENT_NOT_FOUND,
+            Reason.RATE_CARD_NOT_FOUND,
         ),
     ),
     Stage("a part of that", (Reason.TRANSACTION_NOT_FOUND,)),
@@ -39,6 +40,7 @@ PRECEDENCE: Final = (
         "the state of what the call is about",
         (
             Reason.ACCOUNT_EXISTS,
+            Reason.RATE_CARD_EXISTS,
             Reason.ACCOUNT_FROZEN,
             Reason.HOLD_CLOSED,
             Reason.HOLD_EXPIRED,
