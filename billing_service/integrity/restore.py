@@ -141,7 +141,7 @@ def _compare(restored: Path, manifest: Manifest, progress: Progress) -> list[str
 async def _prove(restored: Path, progress: Progress) -> Report:
     try:
         await migrate(SqliteFile(restored))
-    except Exception as error:
+    except Exception as error:  # whatever stops a migration, the operator's answer is one: this backup is not restored
         line = f"the backup can't be brought to this program's schema, as when a newer program made it: {error}"
         raise BackupInvalidError([line]) from error
     store = await open_sqlite(restored)

@@ -192,6 +192,25 @@ CLAWBACKS = (
         (f"{OLDER}::test_a_bonus_that_the_older_program_took_is_restored[sqlite-False]",),
     ),
     Sabotage(
+        "a bonus that an older program took is left to it",
+        "M9",
+        "billing_service.storage.rows.catching_up:catch_up",
+        "hidden = yield HIDE_FALLEN(earned_by[0], purchase_id)",
+        "hidden = 0",
+        (
+            f"{OLDER}::test_a_bonus_that_the_older_program_took_is_restored",
+            f"{OLDER}::test_a_bonus_that_the_older_program_took_is_kept_by_nobody",
+        ),
+    ),
+    Sabotage(
+        "a deduction overlooks what an older program wrote",
+        "M9",
+        "billing_service.ledger.posting:post_batch",
+        "any(account.behind for account in read.values())",
+        "False",
+        (f"{OLDER}::test_a_deduction_after_the_older_sweep_forgets_nothing",),
+    ),
+    Sabotage(
         "an older program restores a bonus that fell",
         "M4",
         "billing_service.commands.clawbacks.bonuses:_take",
