@@ -43,9 +43,11 @@ from billing_service.version import program_version
 log = structlog.get_logger(__name__)
 
 YOUNG_OBJECTS_MAX = 5_000
-"""Objects of a call, some hundred, are gone before so many are there; at Python's 700, looking through them took 4 % of a busy second."""
+"""Objects of a call, some hundred, are gone before so many are there; at Python's 700, looking through them took 4 % of
+a busy second."""
 SWITCH_INTERVAL_S = 0.0005
-"""The event loop and SQLite's thread share one interpreter: handing over ten times as often as by default gave +15 % throughput."""
+"""The event loop and SQLite's thread share one interpreter: handing over ten times as often as by default gave +15 %
+throughput."""
 CHECKOUT_LIFETIME_US = 23 * 3_600 * 1_000_000
 """Stripe allows 24 hours from its own clock; an hour is left for the difference and for a resumed call."""
 
@@ -60,8 +62,8 @@ class RunningService:
 
 
 async def open_store(settings: Settings, *, writes: bool = True) -> Store:
-    """Opens the database, migrated where settings say so. Without `writes`, a role of PostgreSQL that may only read will do.
-    Raises SchemaOutdatedError, MigrationBusyError, DatabaseInUseError, CannotConnectError, Failure."""
+    """Opens the database, migrated where settings say so. Without `writes`, a role of PostgreSQL that may only read
+    will do. Raises SchemaOutdatedError, MigrationBusyError, DatabaseInUseError, CannotConnectError, Failure."""
     database = settings.database
 
     async def prepare() -> None:
@@ -84,7 +86,8 @@ async def open_store(settings: Settings, *, writes: bool = True) -> Store:
 
 @asynccontextmanager
 async def open_service(settings: Settings) -> AsyncIterator[RunningService]:
-    """Runs the service until the block ends; then drains, and closes in the order in which things depend on each other."""
+    """Runs the service until the block ends; then drains, and closes in the order in which things depend on each
+    other."""
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     async with AsyncExitStack() as closing:
         store = await open_store(settings)
@@ -96,7 +99,9 @@ async def open_service(settings: Settings) -> AsyncIterator[RunningService]:
         closing.push_async_callback(environment.writer.close)
         closing.push_async_callback(environment.balances.close)
         uses = KeyUses(store)
-        registry = service_registry(environment, settings.database.path if isinstance(settings.database, SqliteFile) else None)
+        registry = service_registry(
+            environment, settings.database.path if isinstance(settings.database, SqliteFile) else None
+        )
         registry.register(start_jobs(settings, environment, uses, closing))
         server = await start_server(
             settings.listen,
@@ -136,8 +141,8 @@ def _tell_what_serves(address: str, environment: Environment) -> None:
 
 
 def _spare_the_collector(closing: AsyncExitStack) -> None:
-    """What lives as long as the service need not be looked through again: pauses of 50 ms and more in the middle of calls. And what lives
-    as long as a call is seldom looked through when it is seldom looked."""
+    """What lives as long as the service need not be looked through again: pauses of 50 ms and more in the middle of
+    calls. And what lives as long as a call is seldom looked through when it is seldom looked."""
     gc.collect()
     closing.callback(gc.unfreeze)
     gc.freeze()

@@ -16,10 +16,13 @@ def system_clock_us() -> int:
 
 
 class UnhurriedClock:
-    """The clock, but never further on than the time that has passed since it was made: for what can't be taken back once done in error.
-    A clock that leaps ahead does not hurry it; one that was set back, or a machine that slept, makes it late."""
+    """The clock, but never further on than the time that has passed since it was made: for what can't be taken back
+    once done in error. A clock that leaps ahead does not hurry it; one that was set back, or a machine that slept,
+    makes it late."""
 
-    def __init__(self, clock_us: ClockUs = system_clock_us, monotonic_ns: Callable[[], int] = time.monotonic_ns) -> None:
+    def __init__(
+        self, clock_us: ClockUs = system_clock_us, monotonic_ns: Callable[[], int] = time.monotonic_ns
+    ) -> None:
         self._clock_us = clock_us
         self._monotonic_ns = monotonic_ns
         self._began_us = clock_us() - monotonic_ns() // 1_000

@@ -1,7 +1,7 @@
 """Logs to standard error: JSON, one object a line, or coloured lines for people.
 
-What callers send can neither forge a line nor flood the log: control characters are escaped, long values cut. What looks like a secret or
-an e-mail address is masked, whichever field it strayed into.
+What callers send can neither forge a line nor flood the log: control characters are escaped, long values cut. What
+looks like a secret or an e-mail address is masked, whichever field it strayed into.
 """
 
 import logging
@@ -24,7 +24,17 @@ JSON_INTEGER_BITS: Final = 64
 """orjson refuses larger integers; they are logged as text."""
 MASK: Final = "***"
 SECRET_FIELDS: Final = frozenset(
-    {"authorization", "api_key", "client_secret", "database_url", "password", "pepper", "secret", "stripe_signature", "token"}
+    {
+        "authorization",
+        "api_key",
+        "client_secret",
+        "database_url",
+        "password",
+        "pepper",
+        "secret",
+        "stripe_signature",
+        "token",
+    }
 )
 
 _BEFORE_AT = r"[^\s@<>()\[\]\"',;:\\]"
@@ -37,7 +47,9 @@ _SECRET = re.compile(
     r"|(?<=://)[^\s/]+@"  # user and password of a URL
     r"|(?<=password=)[^\s&]+"
 )
-_SECRET_OR_ADDRESS = re.compile(rf"{_SECRET.pattern}|(?<!{_BEFORE_AT}){_BEFORE_AT}{{1,320}}@{_AFTER_AT}{{1,320}}\.{_AFTER_AT}{{1,64}}")
+_SECRET_OR_ADDRESS = re.compile(
+    rf"{_SECRET.pattern}|(?<!{_BEFORE_AT}){_BEFORE_AT}{{1,320}}@{_AFTER_AT}{{1,320}}\.{_AFTER_AT}{{1,64}}"
+)
 """E-mail addresses too."""
 _QUIET_LIBRARIES: Final = ("aiosqlite", "asyncio", "httpx", "httpcore", "stripe", "sqlalchemy", "alembic")
 """Their DEBUG and INFO lines have every statement or request, with values."""
@@ -57,11 +69,17 @@ def configure_logs(settings: Settings, stream: TextIO | None = None) -> None:
         structlog.processors.format_exc_info,
         clean,
     ]
-    renderer = structlog.processors.JSONRenderer(serializer=_json) if json else structlog.dev.ConsoleRenderer(colors=out.isatty())
+    renderer = (
+        structlog.processors.JSONRenderer(serializer=_json)
+        if json
+        else structlog.dev.ConsoleRenderer(colors=out.isatty())
+    )
     structlog.configure(
         processors=[*processors, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.BytesLoggerFactory(cast("BinaryIO", out.buffer)) if json else structlog.PrintLoggerFactory(out),
+        logger_factory=structlog.BytesLoggerFactory(cast("BinaryIO", out.buffer))
+        if json
+        else structlog.PrintLoggerFactory(out),
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(out)

@@ -1,4 +1,5 @@
-"""What the ledger, its store and the sale of credits were really asked to do, for Prometheus. Read at each scrape: the paths only count."""
+"""What the ledger, its store and the sale of credits were really asked to do, for Prometheus. Read at each scrape: the
+paths only count."""
 
 import platform
 import sqlite3
@@ -7,7 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, ProcessCollector
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+    Metric,
+)
 from prometheus_client.registry import Collector
 
 from billing_service.commands.counters import BOUNDS_S, FAILED, Counters, Durations
@@ -51,7 +58,11 @@ class BuildMetrics(Collector):
     """Which program this is."""
 
     def __init__(self) -> None:
-        self._labels = {"version": program_version(), "python": platform.python_version(), "sqlite": sqlite3.sqlite_version}
+        self._labels = {
+            "version": program_version(),
+            "python": platform.python_version(),
+            "sqlite": sqlite3.sqlite_version,
+        }
 
     def collect(self) -> Iterator[Metric]:
         yield InfoMetricFamily("billing_build", "Which program this is.", value=self._labels)
@@ -70,17 +81,31 @@ class LedgerMetrics(Collector):
         for name, words, value in (
             ("billing_ledger_operations", "Ledger operations posted, refused ones included", self._writer.operations),
             ("billing_ledger_commits", "Transactions committed durably", written.commits),
-            ("billing_ledger_statements", "SQL statements of writing transactions, BEGIN and COMMIT included", written.statements),
+            (
+                "billing_ledger_statements",
+                "SQL statements of writing transactions, BEGIN and COMMIT included",
+                written.statements,
+            ),
             ("billing_ledger_conflicts", "Runs of a transaction that met another writer", written.conflicts),
-            ("billing_database_conflict_seconds", "Time of runs that ended in a conflict", written.conflict_s + read.conflict_s),
+            (
+                "billing_database_conflict_seconds",
+                "Time of runs that ended in a conflict",
+                written.conflict_s + read.conflict_s,
+            ),
         ):
             yield CounterMetricFamily(name, words, value=value)
         conflicts = written.conflict_causes + read.conflict_causes
         failures = written.failures + read.failures
-        yield _counted("billing_database_retries", "Conflicts, by SQLSTATE or SQLite's code.", "cause", conflicts, CONFLICT_CAUSES)
-        yield _counted("billing_database_failures", "Transactions that the database could not do.", "code", failures, FAILURE_CODES)
+        yield _counted(
+            "billing_database_retries", "Conflicts, by SQLSTATE or SQLite's code.", "cause", conflicts, CONFLICT_CAUSES
+        )
+        yield _counted(
+            "billing_database_failures", "Transactions that the database could not do.", "code", failures, FAILURE_CODES
+        )
         if self._database is not None:
-            yield GaugeMetricFamily("billing_sqlite_wal_bytes", "Size of the write-ahead log.", value=wal_bytes(self._database))
+            yield GaugeMetricFamily(
+                "billing_sqlite_wal_bytes", "Size of the write-ahead log.", value=wal_bytes(self._database)
+            )
 
 
 class SalesMetrics(Collector):
@@ -91,18 +116,26 @@ class SalesMetrics(Collector):
         self._stripe_calls = stripe_calls
 
     def collect(self) -> Iterator[Metric]:
-        events = CounterMetricFamily("billing_stripe_events", "Tries to process an event, by outcome.", labels=("event_type", "outcome"))
+        events = CounterMetricFamily(
+            "billing_stripe_events", "Tries to process an event, by outcome.", labels=("event_type", "outcome")
+        )
         for event_type in (*sorted(BY_TYPE), OTHER_TYPES):
             for outcome in (*Outcome, FAILED):
                 events.add_metric((event_type, str(outcome)), self._counters.events[event_type, str(outcome)])
         yield events
-        calls = CounterMetricFamily("billing_stripe_calls", "Calls to Stripe, by how they ended.", labels=("operation", "outcome"))
+        calls = CounterMetricFamily(
+            "billing_stripe_calls", "Calls to Stripe, by how they ended.", labels=("operation", "outcome")
+        )
         for operation in STRIPE_OPERATIONS:
             for outcome in STRIPE_OUTCOMES:
                 calls.add_metric((operation, outcome), self._stripe_calls[operation, outcome])
         yield calls
-        yield _histogram("billing_stripe_event_delay_seconds", "From an event at Stripe to its effect.", self._counters.event_delays)
-        yield _histogram("billing_purchase_completion_seconds", "From a purchase to its credits.", self._counters.completions)
+        yield _histogram(
+            "billing_stripe_event_delay_seconds", "From an event at Stripe to its effect.", self._counters.event_delays
+        )
+        yield _histogram(
+            "billing_purchase_completion_seconds", "From a purchase to its credits.", self._counters.completions
+        )
 
 
 def _counted(name: str, words: str, label: str, counts: Counter[str], known: tuple[str, ...]) -> Metric:

@@ -1,7 +1,7 @@
 """Fixtures for the tests of those who call the service. See `billing_service.testing`.
 
-`prepaid_billing_service` and `prepaid_billing_client` are new and empty for each test. `prepaid_billing_shared_service` and
-`prepaid_billing_shared_client` are there for the whole run, and each test takes an account of its own by
+`prepaid_billing_service` and `prepaid_billing_client` are new and empty for each test. `prepaid_billing_shared_service`
+and `prepaid_billing_shared_client` are there for the whole run, and each test takes an account of its own by
 `prepaid_billing_account_id`: a start is paid for once.
 
 pytest imports this at its start, before the project's conftest.py. gRPC reads its environment when it is imported, so

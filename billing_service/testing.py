@@ -3,8 +3,9 @@
     with running_billing_service() as service, service.client() as client:
         client.grant_credits(account_id="user-1", amount_microcredits=5 * MICROCREDITS_PER_CREDIT, reason="test")
 
-It listens on a loopback port that the system chooses and asks for no API key. Without settings of your own nobody listens where it
-looks for Stripe, so that purchases end in `StripeUnavailable`; name a sandbox by STRIPE_API_BASE to buy.
+It listens on a loopback port that the system chooses and asks for no API key. Without settings of your own nobody
+listens where it looks for Stripe, so that purchases end in `StripeUnavailable`; name a sandbox by STRIPE_API_BASE to
+buy.
 """
 
 import asyncio

@@ -1,1 +1,2 @@
-"""What the product is made of: locked, watched for known issues, listed. Runs in an environment of its own, on the standard library."""
+"""What the product is made of: locked, watched for known issues, listed. Runs in an environment of its own, on the
+standard library."""

@@ -57,7 +57,10 @@ def audit(today: date, say: Say, ask: Ask | None = None, directory: Path | None 
     releases = all_releases(*([directory] if directory else []))
     source = next((name for name in SOURCES if _is_trustworthy(asking(name, [KNOWN_TO_ALL]))), None)
     if source is None:
-        say(f"NOT AUDITED: no source of known issues answers here (asked {', '.join(SOURCES)} for {KNOWN_TO_ALL}, which has some)")
+        say(
+            f"NOT AUDITED: no source of known issues answers here (asked {', '.join(SOURCES)} for {KNOWN_TO_ALL}, "
+            f"which has some)"
+        )
         return Outcome.COULD_NOT_LOOK
     answers = asking(source, [f"{release.name}=={release.version}" for release in releases])
     if answers is None:
@@ -70,7 +73,9 @@ def _is_trustworthy(answers: "list[Answer] | None") -> bool:
     return bool(answers) and all(answer.is_known and answer.issues for answer in answers or [])
 
 
-def _judge(releases: Sequence[Release], answers: Sequence[Answer], waivers: Sequence[Waiver], today: date, say: Say) -> Outcome:
+def _judge(
+    releases: Sequence[Release], answers: Sequence[Answer], waivers: Sequence[Waiver], today: date, say: Say
+) -> Outcome:
     used: set[Waiver] = set()
     open_issues = 0
     for answer in answers:
@@ -83,7 +88,10 @@ def _judge(releases: Sequence[Release], answers: Sequence[Answer], waivers: Sequ
                 say(f"VULNERABLE: {answer.package} {answer.version}: {' '.join(issue.names)}{fixed}")
     expired = [waiver for waiver in waivers if waiver.until < today]
     for waiver in expired:
-        say(f"EXPIRED: the waiver of {waiver.issue} in {waiver.package} counted until {waiver.until}: renew it or take it out")
+        say(
+            f"EXPIRED: the waiver of {waiver.issue} in {waiver.package} counted until {waiver.until}: renew it or "
+            f"take it out"
+        )
     for waiver in set(waivers) - used - set(expired):
         say(f"the waiver of {waiver.issue} in {waiver.package} is not needed now")
     heard_of = {(answer.package, answer.version) for answer in answers if answer.is_known}
@@ -91,7 +99,10 @@ def _judge(releases: Sequence[Release], answers: Sequence[Answer], waivers: Sequ
     if open_issues or expired:
         return Outcome.VULNERABLE
     if unheard:
-        say(f"NOT AUDITED: {len(unheard)} of {len(releases)} releases, of which the source knows nothing: {', '.join(unheard)}")
+        say(
+            f"NOT AUDITED: {len(unheard)} of {len(releases)} releases, of which the source knows nothing: "
+            f"{', '.join(unheard)}"
+        )
         return Outcome.COULD_NOT_LOOK
     say(f"CLEAN: no known issue of {len(releases)} releases that is not waived; {len(used)} waived")
     return Outcome.CLEAN
@@ -102,8 +113,27 @@ def ask_pip_audit(source: str, requirements: Iterable[str]) -> list[Answer] | No
     with TemporaryDirectory(prefix="audit-") as directory:
         asked = Path(directory) / "asked.txt"
         asked.write_text("\n".join(requirements) + "\n", encoding="utf-8")
-        command = [sys.executable, "-m", "pip_audit", "--vulnerability-service", source, "--requirement", str(asked), "--disable-pip"]
-        command += ["--no-deps", "--aliases", "on", "--format", "json", "--progress-spinner", "off", "--timeout", str(PATIENCE_S)]
+        command = [
+            sys.executable,
+            "-m",
+            "pip_audit",
+            "--vulnerability-service",
+            source,
+            "--requirement",
+            str(asked),
+            "--disable-pip",
+        ]
+        command += [
+            "--no-deps",
+            "--aliases",
+            "on",
+            "--format",
+            "json",
+            "--progress-spinner",
+            "off",
+            "--timeout",
+            str(PATIENCE_S),
+        ]
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own words
     try:
         return [_answer(found) for found in json.loads(done.stdout)["dependencies"]]
@@ -112,5 +142,8 @@ def ask_pip_audit(source: str, requirements: Iterable[str]) -> list[Answer] | No
 
 
 def _answer(found: dict[str, Any]) -> Answer:
-    issues = tuple(Issue((issue["id"], *issue.get("aliases", ())), tuple(issue["fix_versions"])) for issue in found.get("vulns", ()))
+    issues = tuple(
+        Issue((issue["id"], *issue.get("aliases", ())), tuple(issue["fix_versions"]))
+        for issue in found.get("vulns", ())
+    )
     return Answer(found["name"], found.get("version", ""), issues, "vulns" in found)

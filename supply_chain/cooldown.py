@@ -1,4 +1,5 @@
-"""Whether what was locked had been public for a week: a release that was stolen or broken is mostly found out within days.
+"""Whether what was locked had been public for a week: a release that was stolen or broken is mostly found out within
+days.
 
 Indexes say when each file was uploaded (their JSON, PEP 700). `make lock` has pip take none that is younger. This looks
 again, at the very files that the hashes allow, because pip does not ask that of files in a local folder.
@@ -36,7 +37,10 @@ def check_ages(say: Say, look: Look | None = None, directory: Path = DIRECTORY) 
             if newest is None:
                 untold.append(release.name)
             elif newest > _limit(lock.locked_on):
-                young.append(f"TOO YOUNG: {release.name} {release.version} of {newest:%Y-%m-%d}, locked on {lock.locked_on} in {name}")
+                young.append(
+                    f"TOO YOUNG: {release.name} {release.version} of {newest:%Y-%m-%d}, locked on "
+                    f"{lock.locked_on} in {name}"
+                )
     for line in young:
         say(line)
     if young:

@@ -31,7 +31,8 @@ Files = dict[str, File]
 def files_of(package: str) -> Files | None:
     """All files of a package, from the first of pip's indexes that lists them; None where none does."""
     for index in indexes():
-        request = Request(f"{index.rstrip('/')}/{package}/", headers={"Accept": _JSON})  # noqa: S310 - indexes() has web addresses alone
+        # Indexes() has web addresses alone.
+        request = Request(f"{index.rstrip('/')}/{package}/", headers={"Accept": _JSON})  # noqa: S310
         try:
             with urlopen(request, timeout=PATIENCE_S) as answer:  # noqa: S310 - same
                 files = json.load(answer)["files"]

@@ -1,7 +1,8 @@
-"""`python -m supply_chain.install ENVIRONMENT LOCK [--editable]`: an environment with what a lock lists, by hash, and nothing else.
+"""`python -m supply_chain.install ENVIRONMENT LOCK [--editable]`: an environment with what a lock lists, by hash, and
+nothing else.
 
-Run by the Python that the environment is to have, with no package but the standard library. Exit codes: 0 installed or up to date,
-1 not. An installation that is cut off is begun again by the next.
+Run by the Python that the environment is to have, with no package but the standard library. Exit codes: 0 installed or
+up to date, 1 not. An installation that is cut off is begun again by the next.
 """
 
 import errno
@@ -91,18 +92,28 @@ def require_network(python: Path | str) -> None:
 
     `python`: one with pip, whose configuration says which index that is.
     """
-    index = _pip_setting(python, "index-url") or _told(python, "-c", "from pip._internal.models.index import PyPI; print(PyPI.simple_url)")
-    if _pip_setting(python, "no-index") or _pip_setting(python, "proxy") or urlsplit(index).scheme not in ("http", "https"):
+    index = _pip_setting(python, "index-url") or _told(
+        python, "-c", "from pip._internal.models.index import PyPI; print(PyPI.simple_url)"
+    )
+    if (
+        _pip_setting(python, "no-index")
+        or _pip_setting(python, "proxy")
+        or urlsplit(index).scheme not in ("http", "https")
+    ):
         return
     host = urlsplit(index).hostname
     try:
-        with urlopen(Request(index, method="HEAD"), timeout=PATIENCE_S):  # noqa: S310 - http or https, as looked at above
+        # Http or https, as looked at above.
+        with urlopen(Request(index, method="HEAD"), timeout=PATIENCE_S):  # noqa: S310
             pass
     except HTTPError:
         return
     except (URLError, OSError) as failed:
         reason = failed.reason if isinstance(failed, URLError) else failed
-        if isinstance(reason, (socket.gaierror, ConnectionError, TimeoutError)) or getattr(reason, "errno", None) in UNREACHABLE:
+        if (
+            isinstance(reason, (socket.gaierror, ConnectionError, TimeoutError))
+            or getattr(reason, "errno", None) in UNREACHABLE
+        ):
             raise NoNetworkError(_no_network(host or index)) from failed
 
 
@@ -114,13 +125,16 @@ def _no_network(host: str) -> str:
 
 def _pip_setting(python: Path | str, name: str) -> str:
     """As pip is configured, by environment or file; empty without."""
-    return os.environ.get(f"PIP_{name.upper().replace('-', '_')}", "") or _told(python, *PIP, "config", "get", f"global.{name}")
+    return os.environ.get(f"PIP_{name.upper().replace('-', '_')}", "") or _told(
+        python, *PIP, "config", "get", f"global.{name}"
+    )
 
 
 def _told(python: Path | str, *arguments: str) -> str:
     """What a Python prints; nothing where it is none, as of one that was removed and left a link to nothing."""
     try:
-        return subprocess.run([python, *arguments], capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603 - our own words
+        # Our own words.
+        return subprocess.run([python, *arguments], capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603
     except OSError:
         return ""
 

@@ -54,7 +54,8 @@ def _compile(file: str, arguments: Sequence[str], asked: Sequence[str]) -> None:
     path = DIRECTORY / file
     command = [sys.executable, "-m", "piptools", "compile", *_OPTIONS, f"--output-file={path}", *arguments, "-"]
     before = path.read_text(encoding="utf-8") if path.exists() else ""
-    subprocess.run(command, cwd=ROOT, input="\n".join(asked) + "\n", text=True, check=True)  # noqa: S603 - our own words
+    # Our own words.
+    subprocess.run(command, cwd=ROOT, input="\n".join(asked) + "\n", text=True, check=True)  # noqa: S603
     releases = _releases(path.read_text(encoding="utf-8"))
     if releases == _releases(before):
         path.write_text(before, encoding="utf-8")

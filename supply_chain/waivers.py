@@ -26,7 +26,9 @@ class Waiver(NamedTuple):
     reason: str
 
     def waives(self, package: str, names: set[str], today: date) -> bool:
-        return canonical(self.package) == canonical(package) and self.issue in names and self.since <= today <= self.until
+        return (
+            canonical(self.package) == canonical(package) and self.issue in names and self.since <= today <= self.until
+        )
 
 
 def read_waivers(path: Path = WAIVERS) -> list[Waiver]:

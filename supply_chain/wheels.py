@@ -1,4 +1,5 @@
-"""Whether what running needs can be had as wheels, of the very hashes that are locked, for each Python and platform that it runs on."""
+"""Whether what running needs can be had as wheels, of the very hashes that are locked, for each Python and platform
+that it runs on."""
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor

@@ -16,21 +16,24 @@ exempt_loopback()
 
 from hypothesis import HealthCheck, settings  # noqa: E402 - same
 
-from tests.support.databases import STORES, Database, PostgresUnavailableError, migrate_now_apart, postgres_databases  # noqa: E402 - after gRPC's setting
+# After gRPC's setting.
+from tests.support.databases import STORES, Database, PostgresUnavailableError, migrate_now_apart, postgres_databases  # noqa: E402
 from tests.support.doubles import CountingIds, FakeClock  # noqa: E402 - same
 from tests.support.ledger_check import ledger_problems  # noqa: E402 - same
 
 STORE_PROPERTY = "store"
 
-# A busy machine makes examples slow, not wrong. The ordinary run has the same examples each time, so that a change is judged by itself and
-# by no stranger's luck; the long run looks for new ones.
+# A busy machine makes examples slow, not wrong. The ordinary run has the same examples each time, so that a change is
+# judged by itself and by no stranger's luck; the long run looks for new ones.
 LONG = os.environ.get("BILLING_LONG_TESTS") == "1"
 settings.register_profile("ordinary", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=not LONG)
 settings.load_profile("ordinary")
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "unchecked_ledger: writes what no ledger holds; the check after the test is left out")
+    config.addinivalue_line(
+        "markers", "unchecked_ledger: writes what no ledger holds; the check after the test is left out"
+    )
 
 
 @pytest.fixture

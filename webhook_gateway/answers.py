@@ -33,7 +33,8 @@ FORWARDED = web.RequestKey("forwarded", dict[str, str])
 
 
 class Rejected(Exception):  # noqa: N818 - reads as the statement that it is
-    """The request is not forwarded: an HTTP status, a code for programs and words for the operator who reads Stripe's log."""
+    """The request is not forwarded: an HTTP status, a code for programs and words for the operator who reads Stripe's
+    log."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(message)

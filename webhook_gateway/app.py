@@ -12,7 +12,11 @@ from aiohttp.typedefs import Handler, Middleware
 from billing_client.errors import BillingError
 from billing_client.headers import Headers
 from billing_client.request_ids import REQUEST_ID_HEADER, TRACE_HEADER, request_id, trace_id
-from prepaid.billing.v1.stripe_events_pb2 import GetCheckoutStatusResponse, ProcessStripeEventResponse, StripeEventOutcome
+from prepaid.billing.v1.stripe_events_pb2 import (
+    GetCheckoutStatusResponse,
+    ProcessStripeEventResponse,
+    StripeEventOutcome,
+)
 
 from webhook_gateway.answers import FORWARDED, HTTP_STATUS, Rejected, json_answer
 from webhook_gateway.config import CANCEL_PATH, HEALTH_PATH, HOME_PATH, RETURN_PATH, GatewayConfig
@@ -90,7 +94,9 @@ def _webhook_handler(config: GatewayConfig, service: EventService, guard: Connec
             status = HTTP_STATUS[error.status]
             if status == web.HTTPBadRequest.status_code:
                 raise Rejected(status, "refused", "the service refused the event") from error
-            raise Rejected(status, "unavailable", "the service can't process the event now; deliver it again") from error
+            raise Rejected(
+                status, "unavailable", "the service can't process the event now; deliver it again"
+            ) from error
         outcome = StripeEventOutcome.Name(response.outcome).removeprefix("STRIPE_EVENT_OUTCOME_")
         request[CODE] = outcome.lower()
         return json_answer(200, received=True, outcome=outcome)
@@ -129,10 +135,13 @@ def _guarding(guard: ConnectionGuard) -> Middleware:
 
 @web.middleware
 async def _identified(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Every request has an id: its sender's own or a new one. It is sent on, logged here and by the service, and answered."""
+    """Every request has an id: its sender's own or a new one. It is sent on, logged here and by the service, and
+    answered."""
     given, traceparent = request.headers.get(REQUEST_ID_HEADER, ""), request.headers.get(TRACE_HEADER, "")
     correlation_id = request_id(given, traceparent)
-    request[FORWARDED] = {REQUEST_ID_HEADER: correlation_id} | ({TRACE_HEADER: traceparent} if trace_id(traceparent) else {})
+    request[FORWARDED] = {REQUEST_ID_HEADER: correlation_id} | (
+        {TRACE_HEADER: traceparent} if trace_id(traceparent) else {}
+    )
     with structlog.contextvars.bound_contextvars(correlation_id=correlation_id):
         response = await handler(request)
     response.headers[REQUEST_ID_HEADER] = correlation_id
@@ -141,7 +150,8 @@ async def _identified(request: web.Request, handler: Handler) -> web.StreamRespo
 
 @web.middleware
 async def _answering(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Every request gets a small answer, JSON but for the pages, a counter and a line of log, without query, headers or body."""
+    """Every request gets a small answer, JSON but for the pages, a counter and a line of log, without query, headers or
+    body."""
     started = time.monotonic()
     try:
         response = await handler(request)

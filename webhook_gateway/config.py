@@ -58,7 +58,13 @@ class GatewayConfig:
             raise ValueError("paths: at least one, each once")
         if not 1 <= self.tolerance_s <= TOLERANCE_S_MAX:
             raise ValueError(f"tolerance_s: must be 1 to {TOLERANCE_S_MAX}")
-        for name in ("body_bytes_max", "receive_timeout_s", "keepalive_timeout_s", "forward_timeout_s", "connections_per_peer_max"):
+        for name in (
+            "body_bytes_max",
+            "receive_timeout_s",
+            "keepalive_timeout_s",
+            "forward_timeout_s",
+            "connections_per_peer_max",
+        ):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name}: must be above 0")
         if self.connections_max < self.connections_per_peer_max:

@@ -49,7 +49,8 @@ class ConnectionGuard:
         return lambda: GuardedConnection(self, make_protocol)
 
     def enter(self, request: web.Request, phase: Phase) -> None:
-        """The request's connection is in another phase from now on. A connection that is gone already is nobody's business."""
+        """The request's connection is in another phase from now on. A connection that is gone already is nobody's
+        business."""
         connection = self._by_transport.get(request.transport)
         if connection is not None:
             connection.enter(phase)
@@ -109,7 +110,12 @@ class GuardedConnection(asyncio.Protocol):
         assert self._transport is not None
         CONNECTIONS_CUT.labels(self._phase.value).inc()
         # A connection that is kept open and used no more is how every sender ends.
-        log.log(logging.DEBUG if self._phase is Phase.IDLE else logging.INFO, "connection_cut", phase=self._phase.value, peer=self._peer)
+        log.log(
+            logging.DEBUG if self._phase is Phase.IDLE else logging.INFO,
+            "connection_cut",
+            phase=self._phase.value,
+            peer=self._peer,
+        )
         self._transport.abort()
 
     def data_received(self, data: bytes) -> None:

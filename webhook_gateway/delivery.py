@@ -1,4 +1,5 @@
-"""Reads one delivery: bounded, raw, signed, and shaped like an event. Whatever comes, the answer is a delivery or `Rejected`."""
+"""Reads one delivery: bounded, raw, signed, and shaped like an event. Whatever comes, the answer is a delivery or
+`Rejected`."""
 
 from dataclasses import dataclass
 
@@ -52,7 +53,8 @@ def _only_signature(request: web.Request) -> str:
 
 
 async def _read_body(request: web.Request, bytes_max: int) -> bytes:
-    """At most `bytes_max`, whether the length is declared or the body comes in chunks. ConnectionResetError when the sender leaves."""
+    """At most `bytes_max`, whether the length is declared or the body comes in chunks. ConnectionResetError when the
+    sender leaves."""
     too_large = Rejected(413, "too_large", f"the body is larger than {bytes_max} bytes")
     if (request.content_length or 0) > bytes_max:
         raise too_large
@@ -67,7 +69,8 @@ async def _read_body(request: web.Request, bytes_max: int) -> bytes:
     except OSError as lost:
         raise ConnectionResetError("the sender left") from lost
     except RuntimeError as lost:
-        # What aiohttp raises when the sender left between two requests of a connection, before the second's body is asked for.
+        # What aiohttp raises when the sender left between two requests of a connection, before the second's body is
+        # asked for.
         if request.transport is not None:
             raise
         raise ConnectionResetError("the sender left") from lost
@@ -77,8 +80,9 @@ async def _read_body(request: web.Request, bytes_max: int) -> bytes:
 def _read_envelope(payload: bytes) -> tuple[str, str]:
     """Id and type of a signed payload.
 
-    A thin event is refused rather than acknowledged: it means that the endpoint was registered with the other payload style, so no
-    event of it would ever bring credits. A 400 is conspicuous in Stripe's dashboard; a 200 would lose them silently.
+    A thin event is refused rather than acknowledged: it means that the endpoint was registered with the other payload
+    style, so no event of it would ever bring credits. A 400 is conspicuous in Stripe's dashboard; a 200 would lose them
+    silently.
     """
     try:
         # orjson refuses deep nesting with this same error, where the standard library exhausts the stack.
@@ -88,7 +92,9 @@ def _read_envelope(payload: bytes) -> tuple[str, str]:
     if not isinstance(event, dict):
         raise Rejected(400, "malformed", "the body is not a JSON object")
     if event.get("object") == "v2.core.event":
-        raise Rejected(400, "thin_event", "thin events are not accepted: register the endpoint with the snapshot payload style")
+        raise Rejected(
+            400, "thin_event", "thin events are not accepted: register the endpoint with the snapshot payload style"
+        )
     if event.get("object") != "event":
         raise Rejected(400, "malformed", "the body is not an event")
     return _name(event.get("id"), "id"), _name(event.get("type"), "type")

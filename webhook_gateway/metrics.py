@@ -23,13 +23,16 @@ def _version() -> str:
         return "unknown"
 
 
-disable_created_metrics()  # type: ignore[no-untyped-call]  # as the service's: when a counter began says nothing that its process's start does not
+# As the service's: when a counter began says nothing that its process's start does not.
+disable_created_metrics()  # type: ignore[no-untyped-call]
 BUILD = Info("webhook_gateway_build", "Which program this is.")
 ANSWERS = Counter("webhook_gateway_answers_total", "Answered requests by HTTP status and code.", ["status", "code"])
 FORWARD_FAILURES = Counter(
     "webhook_gateway_forward_failures_total", "Deliveries that the service did not process, by its status.", ["status"]
 )
-CONNECTIONS_CUT = Counter("webhook_gateway_connections_cut_total", "Connections cut by the phase they were in, or over a limit.", ["phase"])
+CONNECTIONS_CUT = Counter(
+    "webhook_gateway_connections_cut_total", "Connections cut by the phase they were in, or over a limit.", ["phase"]
+)
 
 BUILD.info({"version": _version(), "python": platform.python_version()})
 # Shown from the start, at zero: Prometheus sees no increase in a counter whose first sample is one.
@@ -46,7 +49,14 @@ for _status, _code in (
     ("500", ""),
 ):
     ANSWERS.labels(_status, _code)
-for _service_status in ("UNAVAILABLE", "DEADLINE_EXCEEDED", "INTERNAL", "PERMISSION_DENIED", "UNAUTHENTICATED", "INVALID_ARGUMENT"):
+for _service_status in (
+    "UNAVAILABLE",
+    "DEADLINE_EXCEEDED",
+    "INTERNAL",
+    "PERMISSION_DENIED",
+    "UNAUTHENTICATED",
+    "INVALID_ARGUMENT",
+):
     FORWARD_FAILURES.labels(_service_status)
 for _phase in ("over_limit", "receiving", "handling", "idle"):
     CONNECTIONS_CUT.labels(_phase)
@@ -85,6 +95,8 @@ def _name_no_version(server: WSGIServer) -> None:
     assert application is not None
 
     def named(environ: Any, start_response: Any) -> Any:
-        return application(environ, lambda status, headers, *error: start_response(status, [*headers, ("Server", SERVER)], *error))
+        return application(
+            environ, lambda status, headers, *error: start_response(status, [*headers, ("Server", SERVER)], *error)
+        )
 
     server.set_app(named)

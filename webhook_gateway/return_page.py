@@ -31,16 +31,31 @@ _ON_THEIR_WAY = (
 )
 _TAKES_LONGER = (
     "Your credits are on their way",
-    "This takes longer than usual. Nothing is lost: once the payment is confirmed, they arrive by themselves. You can close this page.",
+    (
+        "This takes longer than usual. Nothing is lost: once the payment is confirmed, they arrive by themselves. You "
+        "can close this page."
+    ),
 )
 _TAKES_DAYS = (
     "Your order is placed",
-    "A bank debit takes some business days. Your credits arrive by themselves when the money does. You can close this page.",
+    (
+        "A bank debit takes some business days. Your credits arrive by themselves when the money does. You can close "
+        "this page."
+    ),
 )
 _ENDED = {
-    sold.PURCHASE_STATUS_FAILED: ("The payment did not go through", "No credits were added. You can start again where you came from."),
-    sold.PURCHASE_STATUS_EXPIRED: ("This checkout has expired", "Nothing was charged. You can start again where you came from."),
-    sold.PURCHASE_STATUS_CANCELED: ("This purchase was called off", "Nothing was charged. You can start again where you came from."),
+    sold.PURCHASE_STATUS_FAILED: (
+        "The payment did not go through",
+        "No credits were added. You can start again where you came from.",
+    ),
+    sold.PURCHASE_STATUS_EXPIRED: (
+        "This checkout has expired",
+        "Nothing was charged. You can start again where you came from.",
+    ),
+    sold.PURCHASE_STATUS_CANCELED: (
+        "This purchase was called off",
+        "Nothing was charged. You can start again where you came from.",
+    ),
 }
 
 
@@ -84,7 +99,9 @@ class ReturnPage:
 
     async def canceled(self, _request: web.Request) -> web.StreamResponse:
         """For the customer who turned back."""
-        return page("Nothing was charged", "You left the checkout. You can go back to it until it expires, or start again.")
+        return page(
+            "Nothing was charged", "You left the checkout. You can go back to it until it expires, or start again."
+        )
 
     def _page(self, session_id: str, checkout: GetCheckoutStatusResponse, look: int) -> web.Response:
         refresh = None

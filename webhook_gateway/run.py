@@ -35,8 +35,8 @@ async def serve_gateway(
 ) -> AsyncIterator[str]:
     """Serve until the block ends, which first lets the requests in flight finish; yields the base URL.
 
-    Port 0 lets the system choose. `listener` is bound already, in place of host and port, and closed at the end. `service` replaces the
-    client for `config.billing`. OSError when the port is taken.
+    Port 0 lets the system choose. `listener` is bound already, in place of host and port, and closed at the end.
+    `service` replaces the client for `config.billing`. OSError when the port is taken.
     """
     async with AsyncExitStack() as stack:
         if service is None:
@@ -61,13 +61,15 @@ async def serve_gateway(
 
 def _http_logger() -> logging.Logger:
     """What aiohttp reports about requests that it can't parse, for our own log."""
-    logger = logging.Logger("webhook_gateway.http", level=logging.WARNING)  # noqa: LOG001 - one of its own: no handler but this one
+    # One of its own: no handler but this one.
+    logger = logging.Logger("webhook_gateway.http", level=logging.WARNING)  # noqa: LOG001
     logger.addHandler(_WithoutContent())
     return logger
 
 
 class _WithoutContent(logging.Handler):
-    """aiohttp logs the bytes that it could not parse, which are headers or body of a request; only the kind of error is kept."""
+    """aiohttp logs the bytes that it could not parse, which are headers or body of a request; only the kind of error is
+    kept."""
 
     def emit(self, record: logging.LogRecord) -> None:
         kind = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else ""
@@ -79,7 +81,9 @@ class _GuardedSite(web.BaseSite):
 
     __slots__ = ("_app", "_host", "_listener", "_port")
 
-    def __init__(self, runner: web.AppRunner, app: web.Application, host: str, port: int, listener: socket.socket | None) -> None:
+    def __init__(
+        self, runner: web.AppRunner, app: web.Application, host: str, port: int, listener: socket.socket | None
+    ) -> None:
         super().__init__(runner, backlog=BACKLOG)
         self._listener = listener
         self._app = app

@@ -1,4 +1,5 @@
-"""The gateway's settings from the environment and `.env`. Weak or contradictory ones raise pydantic's ValidationError, without their values."""
+"""The gateway's settings from the environment and `.env`. Weak or contradictory ones raise pydantic's ValidationError,
+without their values."""
 
 import os
 from pathlib import Path
@@ -42,7 +43,9 @@ ApiKey = Annotated[SecretStr, AfterValidator(_no_placeholder)]
 
 
 class GatewaySettings(BaseSettings):
-    model_config = SettingsConfigDict(env_file=ENV_FILE, env_ignore_empty=True, extra="ignore", hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        env_file=ENV_FILE, env_ignore_empty=True, extra="ignore", hide_input_in_errors=True
+    )
 
     stripe_webhook_secret: WebhookSecrets | None = None
     """One or, while one is being rotated, several separated by commas."""
@@ -73,7 +76,11 @@ class GatewaySettings(BaseSettings):
                 raise ValueError(f"{name}: there is no such setting" + (f"; did you mean {meant}?" if meant else ""))
         if not self.webhook_secrets:
             raise ValueError("STRIPE_WEBHOOK_SECRET: is required")
-        if self.billing_api_key is None and self.billing_certificate_file is None and not is_local(self.billing_address):
+        if (
+            self.billing_api_key is None
+            and self.billing_certificate_file is None
+            and not is_local(self.billing_address)
+        ):
             raise ValueError("BILLING_API_KEY: needed, since BILLING_ADDRESS is another machine")
         if self.gateway_metrics_port is not None and self.gateway_metrics_port == self.gateway_port:
             raise ValueError("GATEWAY_METRICS_PORT: is GATEWAY_PORT already")
@@ -87,7 +94,9 @@ class GatewaySettings(BaseSettings):
     @property
     def webhook_secrets(self) -> tuple[str, ...]:
         """The secrets of both names, each once."""
-        given = [each.get_secret_value() for each in (self.stripe_webhook_secret, self.stripe_webhook_secret_credits) if each]
+        given = [
+            each.get_secret_value() for each in (self.stripe_webhook_secret, self.stripe_webhook_secret_credits) if each
+        ]
         return distinct_secrets(given)
 
     def config(self) -> GatewayConfig:
@@ -130,7 +139,8 @@ def given_names() -> list[str]:
 
 
 def _named_as_setting(message: str) -> str:
-    """The message with the setting's name for the first word, by which options and configuration name what does not fit."""
+    """The message with the setting's name for the first word, by which options and configuration name what does not
+    fit."""
     name = message.split(maxsplit=1)[0].rstrip(":")
     return f"{_SETTING_OF[name]}{message[len(name) :]}" if name in _SETTING_OF else message
 

@@ -1,4 +1,5 @@
-"""How many calls the service takes on at once. Beyond that it says so at once, which costs microseconds, instead of queueing."""
+"""How many calls the service takes on at once. Beyond that it says so at once, which costs microseconds, instead of
+queueing."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -8,7 +9,8 @@ from billing_service.domain.refusals import Failure
 from billing_service.domain.refusals.serving import overloaded, shutting_down
 
 DEDUCTIONS_PER_CALL: Final = 4
-"""Deductions in one call or on one stream that weigh as much as one call: about what they cost without a call of their own each."""
+"""Deductions in one call or on one stream that weigh as much as one call: about what they cost without a call of their
+own each."""
 
 
 def weight_of(deductions: int) -> int:
@@ -18,7 +20,8 @@ def weight_of(deductions: int) -> int:
 
 @dataclass(slots=True)
 class Admission:
-    """Counts calls in flight on one event loop. Health checks do not pass through here: an overloaded process is not a dead one."""
+    """Counts calls in flight on one event loop. Health checks do not pass through here: an overloaded process is not a
+    dead one."""
 
     in_flight_max: int
     in_flight: int = 0

@@ -3,8 +3,9 @@
     most methods   each call
     hot methods    what was refused, failed or took long, so many lines a second at most; each call at DEBUG
 
-A line for each deduction would cost a sixth of the throughput. Of requests and answers the log has the fields of LOGGED and no others:
-ids, states and amounts. What people wrote, e-mail addresses, names, links and secrets are not among them.
+A line for each deduction would cost a sixth of the throughput. Of requests and answers the log has the fields of LOGGED
+and no others: ids, states and amounts. What people wrote, e-mail addresses, names, links and secrets are not among
+them.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -36,7 +37,13 @@ LOGGED: Final = frozenset(
         *("checkout_session_id", "payment_intent_id", "stripe_refund_id", "stripe_customer_id"),
         *("referrer_account_id", "referee_account_id", "caller", "scopes", "event_type"),
         *("outcome", "status", "state", "mode", "policy", "kind", "category", "payment_flow", "currency"),
-        *("amount_microcredits", "deducted_microcredits", "reversed_microcredits", "debt_microcredits", "available_microcredits"),
+        *(
+            "amount_microcredits",
+            "deducted_microcredits",
+            "reversed_microcredits",
+            "debt_microcredits",
+            "available_microcredits",
+        ),
         *("credits_microcredits", "bonus_microcredits", "overdraft_limit_microcredits", "debt_max_microcredits"),
         *("amount_minor", "custom_amount_minor", "paid_minor", "refunded_minor", "refund_pending_minor"),
         *("frozen", "priority", "expire_time", "effective_time", "reward_time", "replayed"),
@@ -48,10 +55,34 @@ NOT_LOGGED: Final = frozenset(
     {
         *("email", "name", "description", "reason", "metadata", "referral_code"),  # of people, or written by them
         *("secret", "client_secret", "stripe_signature", "payload", "success_url", "cancel_url", "checkout_url"),
-        *("idempotency_key", "error"),  # of the first callers make what they like; the second is the `note` of the event's own line
-        *("create_time", "complete_time", "receive_time", "received_time", "process_time", "revoke_time", "last_use_time"),
-        *("account_version", "attempt_count", "balance_microcredits", "draws", "deductions", "outcomes", "deduction", "sequence"),
-        *("held_microcredits", "frozen_microcredits", "promotional_microcredits", "plan_microcredits", "paid_microcredits"),
+        # of the first callers make what they like; the second is the `note` of the event's own line
+        *("idempotency_key", "error"),
+        *(
+            "create_time",
+            "complete_time",
+            "receive_time",
+            "received_time",
+            "process_time",
+            "revoke_time",
+            "last_use_time",
+        ),
+        *(
+            "account_version",
+            "attempt_count",
+            "balance_microcredits",
+            "draws",
+            "deductions",
+            "outcomes",
+            "deduction",
+            "sequence",
+        ),
+        *(
+            "held_microcredits",
+            "frozen_microcredits",
+            "promotional_microcredits",
+            "plan_microcredits",
+            "paid_microcredits",
+        ),
         *("next_expiry_time", "next_expiry_microcredits", "card_file"),
     }
 )
@@ -82,7 +113,8 @@ class Thinned:
         self._left_out: dict[str, int] = {}
 
     def take(self, kind: str) -> dict[str, int] | None:
-        """None for a line to leave out. Else what the line says of those before it: `left_out`, where there were any."""
+        """None for a line to leave out. Else what the line says of those before it: `left_out`, where there were
+        any."""
         now = monotonic()
         begin, lines = self._seconds.get(kind, (now, 0))
         if now - begin >= 1:
@@ -157,7 +189,8 @@ class CallLog:
 
 
 def is_write(method: MethodDescriptor) -> bool:
-    """Whether a method changes something and says in its answer what. Stripe's events are their own idempotency keys."""
+    """Whether a method changes something and says in its answer what. Stripe's events are their own idempotency
+    keys."""
     return method.name == "ProcessStripeEvent" or "idempotency_key" in method.input_type.fields_by_name
 
 
@@ -213,7 +246,9 @@ def _reader(reach: Read, field: FieldDescriptor) -> Read:
 def _value_of(field: FieldDescriptor) -> Callable[[Any], object]:
     if field.enum_type is not None:
         word = _words(field.enum_type)
-        return (lambda numbers: " ".join(str(word(number)) for number in numbers) or None) if field.is_repeated else word
+        return (
+            (lambda numbers: " ".join(str(word(number)) for number in numbers) or None) if field.is_repeated else word
+        )
     if field.message_type is not None:
         return _moment
     if field.name == "replayed":
@@ -222,7 +257,8 @@ def _value_of(field: FieldDescriptor) -> Callable[[Any], object]:
 
 
 def _words(enum: EnumDescriptor) -> Callable[[int], object]:
-    """Of a number its name without what all names begin with; None for the one that says nothing, the number where it has no name."""
+    """Of a number its name without what all names begin with; None for the one that says nothing, the number where it
+    has no name."""
     prefix = enum.values_by_number[0].name.removesuffix("UNSPECIFIED")
     words = {value.number: value.name.removeprefix(prefix) for value in enum.values}
     return lambda number: words.get(number, number) if number else None

@@ -1,7 +1,9 @@
-"""The gRPC health protocol, telling the truth: NOT_SERVING until a probe of the database succeeds, and again when one fails.
+"""The gRPC health protocol, telling the truth: NOT_SERVING until a probe of the database succeeds, and again when one
+fails.
 
-Own servicer because grpcio's begins as SERVING, and because its Watch streams outlive a drain: a balancer that watches would hold up
-every shutdown until the grace period ends. No identity is asked for and no admission: an overloaded process is not a dead one.
+Own servicer because grpcio's begins as SERVING, and because its Watch streams outlive a drain: a balancer that watches
+would hold up every shutdown until the grace period ends. No identity is asked for and no admission: an overloaded
+process is not a dead one.
 """
 
 import asyncio
@@ -114,7 +116,8 @@ class Readiness:
         self._loop: asyncio.Task[None] | None = None
 
     async def check(self) -> bool:
-        """Probes once. A probe that outlives its time counts as failed and is left to end: no second one piles up behind it."""
+        """Probes once. A probe that outlives its time counts as failed and is left to end: no second one piles up
+        behind it."""
         probing = self._under_way
         if probing is None:
             probing = self._under_way = asyncio.create_task(self._run_probe())

@@ -1,7 +1,7 @@
 """Who is calling, and what they may do. Decided before anything is looked up, so that no answer reveals what exists.
 
-A caller's name scopes its idempotency keys. A certificate and an API key of the same name are the same caller, which is how one moves
-from one to the other.
+A caller's name scopes its idempotency keys. A certificate and an API key of the same name are the same caller, which is
+how one moves from one to the other.
 """
 
 import asyncio
@@ -52,7 +52,8 @@ class Authenticator(Protocol):
 
 
 class LocalAuthenticator:
-    """Everybody is `local` and may do everything: for one machine without keys, when settings say so in as many words."""
+    """Everybody is `local` and may do everything: for one machine without keys, when settings say so in as many
+    words."""
 
     def __init__(self) -> None:
         self._identity = Identity("local", frozenset(Scope))
@@ -69,8 +70,9 @@ class LocalAuthenticator:
 class CallerAuthenticator:
     """Recognises API keys (`authorization: Bearer bill_…`) and client certificates.
 
-    A call that brings an authorization is judged by it alone; one without is judged by its certificate, if any. Of a certificate, the
-    first subject alternative name counts that settings know; the common name only where there are no alternative names.
+    A call that brings an authorization is judged by it alone; one without is judged by its certificate, if any. Of a
+    certificate, the first subject alternative name counts that settings know; the common name only where there are no
+    alternative names.
     """
 
     def __init__(
@@ -83,14 +85,16 @@ class CallerAuthenticator:
         certificate_callers: Mapping[str, frozenset[Scope]] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`find_api_key` reads a key by its id; `note_use(key_id, when_us)` must return at once; `now_us` is the wall clock."""
+        """`find_api_key` reads a key by its id; `note_use(key_id, when_us)` must return at once; `now_us` is the wall
+        clock."""
         self._pepper = pepper
         self._find_key = find_api_key
         self._note_use = note_use
         self._now_us = now_us
         self._monotonic = monotonic
         self._certificate_callers = {
-            name.encode(): Identity(name, effective_scopes(scopes)) for name, scopes in (certificate_callers or {}).items()
+            name.encode(): Identity(name, effective_scopes(scopes))
+            for name, scopes in (certificate_callers or {}).items()
         }
         self._recognised: dict[str, tuple[float, Identity]] = {}
         self._found: dict[str, tuple[float, StoredKey | None]] = {}

@@ -1,4 +1,5 @@
-"""How large the messages of a method may be. What is larger is refused by name; gRPC itself cuts off what no method takes."""
+"""How large the messages of a method may be. What is larger is refused by name; gRPC itself cuts off what no method
+takes."""
 
 from typing import Final, NamedTuple
 

@@ -25,7 +25,8 @@ BUCKETS_S: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 
 """Upper bounds in seconds: a deduction takes about a millisecond, a call to Stripe up to seconds."""
 
 CODE_NAMES: Final[dict[grpc.StatusCode, str]] = {
-    code: "OK" if code is grpc.StatusCode.OK else "".join(word.capitalize() for word in code.name.split("_")) for code in grpc.StatusCode
+    code: "OK" if code is grpc.StatusCode.OK else "".join(word.capitalize() for word in code.name.split("_"))
+    for code in grpc.StatusCode
 } | {grpc.StatusCode.CANCELLED: "Canceled"}
 """As Go spells them, which is what the dashboards filter by."""
 
@@ -70,8 +71,12 @@ class CallMetrics(Collector):
     def collect(self) -> Iterator[Metric]:
         method_labels = ("grpc_service", "grpc_method")
         started = CounterMetricFamily("grpc_server_started", "Calls begun.", labels=method_labels)
-        handled = CounterMetricFamily("grpc_server_handled", "Calls ended, by status.", labels=(*method_labels, "grpc_code"))
-        seconds = HistogramMetricFamily("grpc_server_handling_seconds", "Time from a call's arrival to its answer.", labels=method_labels)
+        handled = CounterMetricFamily(
+            "grpc_server_handled", "Calls ended, by status.", labels=(*method_labels, "grpc_code")
+        )
+        seconds = HistogramMetricFamily(
+            "grpc_server_handling_seconds", "Time from a call's arrival to its answer.", labels=method_labels
+        )
         for counts in self._methods:
             labels = (counts.service, counts.method)
             started.add_metric(labels, counts.started)
@@ -88,12 +93,16 @@ class CallMetrics(Collector):
         for reason in Reason:  # all of them: Prometheus sees no increase in a counter whose first sample is one
             refusals.add_metric((reason.value,), self.refusals[reason])
         yield refusals
-        replays = CounterMetricFamily("billing_replays", "Repeats answered with the original reply.", labels=("response",))
+        replays = CounterMetricFamily(
+            "billing_replays", "Repeats answered with the original reply.", labels=("response",)
+        )
         for response, count in list(REPLAYS.items()):
             replays.add_metric((response,), count)
         yield replays
         yield GaugeMetricFamily("billing_in_flight", "Calls in flight.", value=self._admission.in_flight)
-        yield CounterMetricFamily("billing_shed", "Calls refused because too many were in flight.", value=self._admission.shed)
+        yield CounterMetricFamily(
+            "billing_shed", "Calls refused because too many were in flight.", value=self._admission.shed
+        )
 
 
 class HealthMetrics(Collector):
@@ -106,8 +115,12 @@ class HealthMetrics(Collector):
 
     def collect(self) -> Iterator[Metric]:
         yield GaugeMetricFamily("billing_serving", "1 while health says SERVING.", value=self._health.serving)
-        yield GaugeMetricFamily("billing_database_up", "1 while the probe that writes succeeds.", value=self._readiness.succeeded)
-        yield CounterMetricFamily("billing_database_probe_failures", "Probes that failed.", value=self._readiness.failures)
+        yield GaugeMetricFamily(
+            "billing_database_up", "1 while the probe that writes succeeds.", value=self._readiness.succeeded
+        )
+        yield CounterMetricFamily(
+            "billing_database_probe_failures", "Probes that failed.", value=self._readiness.failures
+        )
 
 
 def _cumulative(bucket_counts: list[int]) -> list[tuple[str, float]]:
@@ -154,6 +167,8 @@ def _name_no_version(server: WSGIServer) -> None:
     assert application is not None
 
     def named(environ: Any, start_response: Any) -> Any:
-        return application(environ, lambda status, headers, *error: start_response(status, [*headers, ("Server", SERVER)], *error))
+        return application(
+            environ, lambda status, headers, *error: start_response(status, [*headers, ("Server", SERVER)], *error)
+        )
 
     server.set_app(named)

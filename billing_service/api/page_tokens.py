@@ -2,8 +2,8 @@
 
     base64url( HMAC-SHA-256 over binding and position, first 16 bytes | position )
 
-The binding is every other field that decides what is listed. It is signed, not stored: a token used with another account or filter
-is refused instead of showing a page of something else.
+The binding is every other field that decides what is listed. It is signed, not stored: a token used with another
+account or filter is refused instead of showing a page of something else.
 """
 
 import base64
@@ -22,14 +22,16 @@ _MAC_BYTES = 16
 
 
 def encode_page_token(secret: bytes, position: str, binding: Sequence[str | int]) -> str:
-    """`position` is whatever the list needs to go on, at most POSITION_MAX ASCII characters; `binding` starts with the list's name."""
+    """`position` is whatever the list needs to go on, at most POSITION_MAX ASCII characters; `binding` starts with the
+    list's name."""
     assert len(position) <= POSITION_MAX
     raw = position.encode("ascii")
     return _text(_mac(secret, raw, binding) + raw)
 
 
 def decode_page_token(secret: bytes, token: str, binding: Sequence[str | int]) -> str:
-    """The position. INVALID_FIELD when the token was tampered with, is another request's, or was signed with another secret."""
+    """The position. INVALID_FIELD when the token was tampered with, is another request's, or was signed with another
+    secret."""
     if len(token) > TOKEN_MAX:
         raise _invalid()
     try:

@@ -43,7 +43,18 @@ RESPONSE_BYTES_MAX: Final = 1_048_576
 class Call:
     """What an implementation may know about the call it serves."""
 
-    __slots__ = ("_correlation_id", "caller", "context", "deadline", "did", "edge", "key_id", "method", "request", "scopes")
+    __slots__ = (
+        "_correlation_id",
+        "caller",
+        "context",
+        "deadline",
+        "did",
+        "edge",
+        "key_id",
+        "method",
+        "request",
+        "scopes",
+    )
 
     request: Message | None
     """Decoded; None before that, and for a stream."""
@@ -58,7 +69,8 @@ class Call:
     edge: "Edge"
     """What its server shares, for methods that answer many questions in one call."""
     deadline: float
-    """When the call ends, in seconds of time.monotonic(): the caller's deadline or the service's own, whichever is earlier."""
+    """When the call ends, in seconds of time.monotonic(): the caller's deadline or the service's own, whichever is
+    earlier."""
 
     def __init__(self, method: str, context: Any) -> None:
         self.method = method
@@ -81,7 +93,8 @@ class Call:
 
     @property
     def correlation_id(self) -> str:
-        """The caller's `x-request-id` where it sent a sane one, else the id of its trace, else a random one; for the whole call."""
+        """The caller's `x-request-id` where it sent a sane one, else the id of its trace, else a random one; for the
+        whole call."""
         if self._correlation_id is None:
             self._correlation_id = request_id(self._header(REQUEST_ID_HEADER), self._header(TRACE_HEADER))
         return self._correlation_id
@@ -92,7 +105,8 @@ class Call:
         return trace_id(self._header(TRACE_HEADER))
 
     def note(self, did: Mapping[str, object]) -> None:
-        """What the call did beyond what its answer says, for its line in the log: ids, statuses, amounts, names of fields."""
+        """What the call did beyond what its answer says, for its line in the log: ids, statuses, amounts, names of
+        fields."""
         self.did = {**self.did, **did}
 
     def _header(self, wanted: str) -> str:
@@ -168,7 +182,9 @@ def _named(serve: Serve) -> Serve:
     return named
 
 
-def _compose(serve: Serve, outcome: "Outcome", edge: Edge, response_bytes_max: int) -> Callable[[bytes, Any], Awaitable[bytes]]:
+def _compose(
+    serve: Serve, outcome: "Outcome", edge: Edge, response_bytes_max: int
+) -> Callable[[bytes, Any], Awaitable[bytes]]:
     name, counts = outcome.name, outcome.counts
     log, logs_successes = outcome.log, outcome.log.logs_successes
     admission, overdue, limit_s = edge.admission, edge.overdue, edge.overdue.limit_s
@@ -182,7 +198,8 @@ def _compose(serve: Serve, outcome: "Outcome", edge: Edge, response_bytes_max: i
         try:
             remaining = context.time_remaining()
             if remaining is not None and remaining < REMAINING_MIN_S:
-                raise deadline_too_short(REMAINING_MIN_MS)  # noqa: TRY301 - inlined: a call more costs more than the check
+                # Inlined: a call more costs more than the check.
+                raise deadline_too_short(REMAINING_MIN_MS)  # noqa: TRY301
             if admission.in_flight >= admission.in_flight_max:
                 raise admission.refuse()  # noqa: TRY301 - same
             admission.in_flight += 1
@@ -255,7 +272,8 @@ class Outcome:
         return await self._abort(call, status, reason, seconds)
 
     async def _interrupt(self, call: Call, error: BaseException, seconds: float, *, was_overdue: bool) -> bytes:
-        """Answers a cancelled call. grpc.aio itself would send nothing, and a caller without a deadline would wait for ever.
+        """Answers a cancelled call. grpc.aio itself would send nothing, and a caller without a deadline would wait for
+        ever.
 
         A caller that hung up does not receive it. But who cancelled can't be known for sure, so the answer is sent in
         any case.
@@ -268,7 +286,9 @@ class Outcome:
             self.log.refused(call, refused, seconds)
         elif task is not None and task.cancelling():
             remaining = call.context.time_remaining()
-            code = grpc.StatusCode.CANCELLED if remaining is None or remaining > 0 else grpc.StatusCode.DEADLINE_EXCEEDED
+            code = (
+                grpc.StatusCode.CANCELLED if remaining is None or remaining > 0 else grpc.StatusCode.DEADLINE_EXCEEDED
+            )
             self.log.interrupted(call, code, seconds)
             return await self._abort(call, status_of(conflict())._replace(code=code), None, seconds)
         elif self._edge.admission.draining:

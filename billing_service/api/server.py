@@ -31,9 +31,11 @@ CALL_TASK: Final = "_schedule_rpc_coro"
 answer has left. Admission counts the time between."""
 METADATA_BYTES_MAX: Final = 8_192
 PENDING_CALLS_MAX: Final = 100_000
-"""gRPC itself drops calls that wait to be begun, at random from 1,000 on and without a word; admission refuses them with a reason instead."""
+"""gRPC itself drops calls that wait to be begun, at random from 1,000 on and without a word; admission refuses them
+with a reason instead."""
 PING_INTERVAL_MIN_MS: Final = 60_000
-"""A caller that pings more often loses its connection: GOAWAY with `too_many_pings`, to which gRPC lets us add nothing."""
+"""A caller that pings more often loses its connection: GOAWAY with `too_many_pings`, to which gRPC lets us add
+nothing."""
 CONNECTION_AGE_MAX_S: Final = 1_800
 """Connections are made anew now and then, so that callers find new processes behind a balancer and new certificates."""
 MUTUAL_CONNECTION_AGE_MAX_S: Final = 20
@@ -50,8 +52,8 @@ class Service:
 
     @classmethod
     def of(cls, descriptor: ServiceDescriptor, servicer: object) -> "Service":
-        """`servicer` has an async method for each RPC, named in snake_case: `deduct_credits(request, call)`; a StreamImplementation
-        for one that streams."""
+        """`servicer` has an async method for each RPC, named in snake_case: `deduct_credits(request, call)`; a
+        StreamImplementation for one that streams."""
         implementations = {method.name: getattr(servicer, _snake_case(method.name)) for method in descriptor.methods}
         return cls(descriptor, implementations)
 
@@ -81,10 +83,11 @@ class RunningServer:
     """Set once a stop is to wait for nothing."""
 
     async def stop(self, *, at_once: bool = False) -> None:
-        """NOT_SERVING; time for balancers to notice; no new calls; calls in flight finish within the grace period, streams once they have
-        answered what they read.
+        """NOT_SERVING; time for balancers to notice; no new calls; calls in flight finish within the grace period,
+        streams once they have answered what they read.
 
-        `at_once` skips the waiting, also for a stop that is under way already. Calls that it cuts off are safe to repeat with their key.
+        `at_once` skips the waiting, also for a stop that is under way already. Calls that it cuts off are safe to
+        repeat with their key.
         """
         self.edge.admission.draining = True
         self.health.drain()
@@ -135,10 +138,11 @@ async def start_server(
     reflection: bool = False,
     log_hot_calls: bool = False,
 ) -> RunningServer:
-    """Listens on `listen` (`host:port`; port 0: the system chooses). Name the busiest service first: handlers are looked up in order.
+    """Listens on `listen` (`host:port`; port 0: the system chooses). Name the busiest service first: handlers are
+    looked up in order.
 
-    ValueError when a service does not fit its proto; RuntimeError when the address can't be had; OSError or ssl.SSLError when TLS files
-    can't be used. Health is NOT_SERVING until `probe` first returns.
+    ValueError when a service does not fit its proto; RuntimeError when the address can't be had; OSError or
+    ssl.SSLError when TLS files can't be used. Health is NOT_SERVING until `probe` first returns.
     """
     admission = Admission(limits.in_flight_max)
     edge = Edge(
@@ -157,8 +161,14 @@ async def start_server(
     if reflection:
         from grpc_reflection.v1alpha import reflection as server_reflection
 
-        server_reflection.enable_server_reflection([*names, HEALTH_SERVICE_NAME, server_reflection.SERVICE_NAME], server)
-    port = server.add_insecure_port(listen) if tls is None else server.add_secure_port(listen, server_credentials(tls, log))
+        server_reflection.enable_server_reflection(
+            [*names, HEALTH_SERVICE_NAME, server_reflection.SERVICE_NAME], server
+        )
+    port = (
+        server.add_insecure_port(listen)
+        if tls is None
+        else server.add_secure_port(listen, server_credentials(tls, log))
+    )
     await server.start()
     readiness = Readiness(health, probe, log)
     HealthMetrics(registry, health, readiness)
@@ -182,7 +192,11 @@ def _handler(
     if isinstance(implementation, StreamImplementation):
         return build_stream_handler(method, implementation, edge, request_bytes_max=sizes.request_bytes_max)
     return build_handler(
-        method, implementation, edge, request_bytes_max=sizes.request_bytes_max, response_bytes_max=sizes.response_bytes_max
+        method,
+        implementation,
+        edge,
+        request_bytes_max=sizes.request_bytes_max,
+        response_bytes_max=sizes.response_bytes_max,
     )
 
 

@@ -18,7 +18,8 @@ DETAILS_KEY: Final = "grpc-status-details-bin"
 INTERNAL_TEXT: Final = "internal error; quote the correlation id when reporting it"
 
 TEXT_MAX: Final = 256
-"""Characters of any text in a status: statuses travel in HTTP/2 trailers, and clients cut connections over 8 to 16 KiB of them."""
+"""Characters of any text in a status: statuses travel in HTTP/2 trailers, and clients cut connections over 8 to 16 KiB
+of them."""
 PAIRS_MAX: Final = 16
 """Metadata pairs and field violations in a status."""
 
@@ -101,7 +102,9 @@ def internal_status(correlation_id: str) -> Status:
     return _status(Reason.INTERNAL, INTERNAL_TEXT, (("correlation_id", correlation_id),), ())
 
 
-def _status(reason: Reason, message: str, metadata: tuple[tuple[str, str], ...], violations: tuple[tuple[str, str], ...]) -> Status:
+def _status(
+    reason: Reason, message: str, metadata: tuple[tuple[str, str], ...], violations: tuple[tuple[str, str], ...]
+) -> Status:
     code = STATUS_CODES[reason]
     text = message[:TEXT_MAX]
     pairs = {name: value[:TEXT_MAX] for name, value in metadata[:PAIRS_MAX]}

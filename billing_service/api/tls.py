@@ -42,7 +42,8 @@ class CertificateReloader:
                 self._signature = signature
                 loaded = self._load()
             except (OSError, ssl.SSLError) as error:
-                # Files are replaced one after the other: the next handshake looks again, since their signature will have changed.
+                # Files are replaced one after the other: the next handshake looks again, since their signature will
+                # have changed.
                 self._log.warning("tls_reload_refused", error=type(error).__name__)
                 return None
             self._log.info("tls_reloaded")
@@ -53,7 +54,8 @@ class CertificateReloader:
         return tuple((stat.st_mtime_ns, stat.st_ino, stat.st_size) for stat in stats)
 
     def _load(self) -> grpc.ServerCertificateConfiguration:
-        # The standard library checks what gRPC would find out only in the middle of a handshake: that certificate and key belong together.
+        # The standard library checks what gRPC would find out only in the middle of a handshake: that certificate and
+        # key belong together.
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self._files.certificate, self._files.private_key)
         client_ca = None
@@ -65,7 +67,8 @@ class CertificateReloader:
 
 
 def server_credentials(files: TlsFiles, log: Any) -> grpc.ServerCredentials:
-    """Credentials for `add_secure_port`. With a client CA, a client without a certificate of it is refused in the handshake."""
+    """Credentials for `add_secure_port`. With a client CA, a client without a certificate of it is refused in the
+    handshake."""
     reloader = CertificateReloader(files, log)
     return grpc.dynamic_ssl_server_credentials(
         reloader.initial,

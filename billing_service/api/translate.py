@@ -1,6 +1,7 @@
 """From the domain's values to the wire's messages. Nothing is decided here."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import orjson
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -16,7 +17,9 @@ from billing_service.storage.rows.profiles import AccountRow
 
 US_PER_S = 1_000_000
 
-_PURCHASE_STATUS = {name.removeprefix("PURCHASE_STATUS_"): number for name, number in purchases_pb2.PurchaseStatus.items()}
+_PURCHASE_STATUS = {
+    name.removeprefix("PURCHASE_STATUS_"): number for name, number in purchases_pb2.PurchaseStatus.items()
+}
 _REFUND_STATUS = {name.removeprefix("REFUND_STATUS_"): number for name, number in refunds_pb2.RefundStatus.items()}
 _REFERRAL_STATE = {name.removeprefix("REFERRAL_STATE_"): number for name, number in referrals_pb2.ReferralState.items()}
 
@@ -57,7 +60,12 @@ def put_balance(message: accounts_pb2.Balance, shown: Balance) -> None:
 
 
 def draws(drawn: Iterable[Draw]) -> list[transactions_pb2.Draw]:
-    return [transactions_pb2.Draw(lot_id=lot_id, category=category, amount_microcredits=amount) for lot_id, category, amount in drawn]  # type: ignore[arg-type]
+    return [_draw(lot_id, category, amount) for lot_id, category, amount in drawn]
+
+
+def _draw(lot_id: str, category: int, amount: int) -> transactions_pb2.Draw:
+    shown: Any = category  # the stub asks for its enum, which is a plain number at run time
+    return transactions_pb2.Draw(lot_id=lot_id, category=shown, amount_microcredits=amount)
 
 
 def account(row: AccountRow) -> accounts_pb2.Account:
@@ -84,9 +92,9 @@ def transaction(posted: Transaction, categories: dict[str, int]) -> transactions
     touched = []
     for source, destination, amount in posted.entries:
         if source in categories:
-            touched.append(transactions_pb2.Draw(lot_id=source, category=categories[source], amount_microcredits=amount))  # type: ignore[arg-type]
+            touched.append(_draw(source, categories[source], amount))
         if destination in categories:
-            touched.append(transactions_pb2.Draw(lot_id=destination, category=categories[destination], amount_microcredits=-amount))  # type: ignore[arg-type]
+            touched.append(_draw(destination, categories[destination], -amount))
     return transactions_pb2.Transaction(
         transaction_id=posted.transaction_id,
         account_id=posted.account_id,

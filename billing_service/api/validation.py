@@ -1,7 +1,7 @@
 """Checks of request fields. Each returns the value to use and raises INVALID_FIELD, naming the field, for any other.
 
-`Printable` is Python's str.isprintable: letters, marks, digits, punctuation, symbols and the plain space; no control, format or
-private-use character, no other white space. Lengths count characters (code points), not bytes.
+`Printable` is Python's str.isprintable: letters, marks, digits, punctuation, symbols and the plain space; no control,
+format or private-use character, no other white space. Lengths count characters (code points), not bytes.
 """
 
 import re
@@ -58,7 +58,9 @@ def identifier(field: str, value: str, length_max: int) -> str:
     raise invalid_field(field, "has a character that is not printable")
 
 
-def amount_microcredits(value: int, field: str = "amount_microcredits", *, maximum: int = AMOUNT_MICROCREDITS_MAX) -> int:
+def amount_microcredits(
+    value: int, field: str = "amount_microcredits", *, maximum: int = AMOUNT_MICROCREDITS_MAX
+) -> int:
     """1 to 10^15 microcredits, or to `maximum`."""
     return positive(field, value, maximum)
 
@@ -79,10 +81,13 @@ def text(field: str, value: str, length_max: int = TEXT_MAX) -> str:
 
 
 def email(value: str, field: str = "email") -> str:
-    """Optional; what Stripe takes: something before one @, two labels or more after it, none of them empty; no spaces, commas, brackets,
-    quotes, colons, semicolons or backslashes; to 320 characters. Only a letter could find out whether it exists."""
+    """Optional; what Stripe takes: something before one @, two labels or more after it, none of them empty; no spaces,
+    commas, brackets, quotes, colons, semicolons or backslashes; to 320 characters. Only a letter could find out whether
+    it exists."""
     if value and not (len(value) <= EMAIL_MAX and value.isprintable() and _EMAIL.fullmatch(value)):
-        raise invalid_field(field, f"must be an e-mail address of at most {EMAIL_MAX} characters, such as ada@example.com")
+        raise invalid_field(
+            field, f"must be an e-mail address of at most {EMAIL_MAX} characters, such as ada@example.com"
+        )
     return value
 
 
@@ -111,7 +116,9 @@ def url(field: str, value: str) -> str:
         raise invalid_field(field, f"has {len(value)} characters; at most {URL_MAX} are allowed")
     try:
         parts = urlsplit(value)
-        fits = parts.scheme in ("http", "https") and bool(parts.hostname) and "@" not in parts.netloc and parts.port != 0
+        fits = (
+            parts.scheme in ("http", "https") and bool(parts.hostname) and "@" not in parts.netloc and parts.port != 0
+        )
     except ValueError:
         fits = False
     if not fits or not value.isprintable() or " " in value or "\\" in value:

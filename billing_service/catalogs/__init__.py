@@ -16,7 +16,8 @@ FILE_BYTES_MAX = 1 << 20
 def load_catalog(name_or_path: str | Path = DEFAULT) -> Catalog:
     """The catalogue of that name (`default`, `five_tier`), or in that TOML file (a path ends in `.toml`).
 
-    Raises CatalogInvalid, whose problems name the catalogue and each faulty entry, also for a file that is missing or not TOML.
+    Raises CatalogInvalid, whose problems name the catalogue and each faulty entry, also for a file that is missing or
+    not TOML.
     """
     source = str(name_or_path)
     try:
@@ -29,13 +30,17 @@ def load_catalog(name_or_path: str | Path = DEFAULT) -> Catalog:
 
 def catalog_names() -> tuple[str, ...]:
     """Names of the catalogues that come with the service."""
-    return tuple(sorted(entry.name.removesuffix(SUFFIX) for entry in files(__name__).iterdir() if entry.name.endswith(SUFFIX)))
+    return tuple(
+        sorted(entry.name.removesuffix(SUFFIX) for entry in files(__name__).iterdir() if entry.name.endswith(SUFFIX))
+    )
 
 
 def _content(source: str) -> bytes:
     if not source.endswith(SUFFIX):
         if source not in catalog_names():
-            raise CatalogInvalid([f"no catalogue has this name; there are {', '.join(catalog_names())}, and files ending in {SUFFIX}"])
+            raise CatalogInvalid(
+                [f"no catalogue has this name; there are {', '.join(catalog_names())}, and files ending in {SUFFIX}"]
+            )
         return files(__name__).joinpath(source + SUFFIX).read_bytes()
     try:
         with Path(source).open("rb") as file:

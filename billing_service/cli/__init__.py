@@ -50,7 +50,9 @@ def _app() -> typer.Typer:
     for command in (dev.dev, demo.demo, serve.serve, serve.gateway, serve.migrate, serve.health):
         app.command(rich_help_panel=RUNNING)(command)
     app.command(
-        rich_help_panel=RUNNING, add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
+        rich_help_panel=RUNNING,
+        add_help_option=False,
+        context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
     )(serve.sandbox)
     spending = (
         accounts.balance,
@@ -86,7 +88,9 @@ def _app() -> typer.Typer:
 
 
 def _options(
-    version: Annotated[bool, typer.Option("--version", is_eager=True, callback=_show_version, help="Say which version this is.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_show_version, help="Say which version this is.")
+    ] = False,
 ) -> None:
     del version
 

@@ -17,7 +17,9 @@ def update_account(
     account_id: AccountId,
     email: Annotated[str | None, typer.Option(help="New address for receipts; empty: none.")] = None,
     name: Annotated[str | None, typer.Option(help="New display name; empty: none.")] = None,
-    metadata: Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help="New notes in the place of all; may be repeated.")] = None,
+    metadata: Annotated[
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="New notes in the place of all; may be repeated.")
+    ] = None,
     no_metadata: Annotated[bool, typer.Option("--no-metadata", help="Take all notes away.")] = False,
     idempotency_key: IdempotencyKey = None,
     as_json: AsJson = False,
@@ -28,7 +30,9 @@ def update_account(
     notes = {} if no_metadata else _read_notes(metadata) if metadata else None
     if email is None and name is None and notes is None:
         fail("give --email, --name, --metadata or --no-metadata", code=EXIT_MISCONFIGURED)
-    updated = client.update_account(account_id=account_id, email=email, name=name, metadata=notes, idempotency_key=idempotency_key)
+    updated = client.update_account(
+        account_id=account_id, email=email, name=name, metadata=notes, idempotency_key=idempotency_key
+    )
     if as_json:
         show_json(updated)
     else:
@@ -38,7 +42,9 @@ def update_account(
 def _read_notes(given: list[str]) -> dict[str, str]:
     """The pairs of `key=value` texts. Raises typer.BadParameter."""
     pairs = [text.partition("=") for text in given]
-    unfit = next((text for text, (key, separator, _) in zip(given, pairs, strict=True) if not key or not separator), None)
+    unfit = next(
+        (text for text, (key, separator, _) in zip(given, pairs, strict=True) if not key or not separator), None
+    )
     if unfit is not None:
         raise typer.BadParameter(f"{unfit!r} is not KEY=VALUE")
     notes = {key: value for key, _, value in pairs}

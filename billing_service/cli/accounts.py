@@ -109,7 +109,12 @@ def create_account(
 @accounts.command("freeze")
 @calls_service
 def freeze(
-    client: BillingClient, *, account_id: AccountId, reason: Reason, idempotency_key: IdempotencyKey = None, as_json: AsJson = False
+    client: BillingClient,
+    *,
+    account_id: AccountId,
+    reason: Reason,
+    idempotency_key: IdempotencyKey = None,
+    as_json: AsJson = False,
 ) -> None:
     """Stop an account from spending."""
     done = client.freeze_account(account_id=account_id, frozen=True, reason=reason, idempotency_key=idempotency_key)
@@ -122,7 +127,12 @@ def freeze(
 @accounts.command("thaw")
 @calls_service
 def thaw(
-    client: BillingClient, *, account_id: AccountId, reason: Reason, idempotency_key: IdempotencyKey = None, as_json: AsJson = False
+    client: BillingClient,
+    *,
+    account_id: AccountId,
+    reason: Reason,
+    idempotency_key: IdempotencyKey = None,
+    as_json: AsJson = False,
 ) -> None:
     """Let a frozen account spend again."""
     done = client.freeze_account(account_id=account_id, frozen=False, reason=reason, idempotency_key=idempotency_key)
@@ -142,11 +152,15 @@ def overdraft(
     client: BillingClient,
     *,
     account_id: AccountId,
-    limit: Annotated[int, typer.Argument(metavar="CREDITS", parser=read_credits, help="How far it may go into debt; 0: not at all.")],
+    limit: Annotated[
+        int, typer.Argument(metavar="CREDITS", parser=read_credits, help="How far it may go into debt; 0: not at all.")
+    ],
     debt_max: Annotated[
         Any,
         typer.Option(
-            metavar="CREDITS", parser=_read_debt_max, help="How far deductions that allow debt may go; `default`: as the service is set."
+            metavar="CREDITS",
+            parser=_read_debt_max,
+            help="How far deductions that allow debt may go; `default`: as the service is set.",
         ),
     ] = None,
     reason: Reason,
@@ -186,7 +200,12 @@ def balance(client: BillingClient, account_id: AccountId, as_json: AsJson = Fals
         ("version", found.account_version),
     ]
     if found.HasField("next_expiry_time"):
-        parts.append(("expiring next", f"{shown_credits(found.next_expiry_microcredits)} at {shown_time(found.next_expiry_time)}"))
+        parts.append(
+            (
+                "expiring next",
+                f"{shown_credits(found.next_expiry_microcredits)} at {shown_time(found.next_expiry_time)}",
+            )
+        )
     show_fields(f"Balance of {account_id}, in credits", parts)
 
 
@@ -196,7 +215,9 @@ def transactions(
     *,
     account_id: AccountId,
     kind: Annotated[Any, enum_option(TransactionKind, "Only this kind")] = None,
-    since: Annotated[datetime | None, typer.Option(parser=read_past, metavar="TIME", help="From then on: 2026-05-31, or 7d ago.")] = None,
+    since: Annotated[
+        datetime | None, typer.Option(parser=read_past, metavar="TIME", help="From then on: 2026-05-31, or 7d ago.")
+    ] = None,
     limit: Limit = None,
     everything: All = False,
     as_json: AsJson = False,
@@ -213,7 +234,10 @@ def transactions(
 
 
 def _transaction_cells(transaction: Transaction) -> tuple[object, ...]:
-    lots = (f"{shown_enum(CreditCategory, draw.category)} {shown_credits(-draw.amount_microcredits)}" for draw in transaction.draws)
+    lots = (
+        f"{shown_enum(CreditCategory, draw.category)} {shown_credits(-draw.amount_microcredits)}"
+        for draw in transaction.draws
+    )
     return (
         shown_time(transaction.create_time),
         shown_enum(TransactionKind, transaction.kind),
@@ -233,13 +257,23 @@ def referral(client: BillingClient, account_id: AccountId, as_json: AsJson = Fal
         show_json(found)
         return
     brought = found.referral
-    by = f"{brought.referrer_account_id} ({shown_enum(ReferralState, brought.state)})" if found.HasField("referral") else "nobody"
+    by = (
+        f"{brought.referrer_account_id} ({shown_enum(ReferralState, brought.state)})"
+        if found.HasField("referral")
+        else "nobody"
+    )
     show_fields(
         f"Referrals of {account_id}",
         [
             ("code", found.referral_code),
             ("referred by", by),
-            ("referred", f"{found.total_count}, of whom {found.rewarded_count} rewarded and {found.pending_count} have not bought yet"),
+            (
+                "referred",
+                (
+                    f"{found.total_count}, of whom {found.rewarded_count} rewarded and {found.pending_count} "
+                    f"have not bought yet"
+                ),
+            ),
             ("earned", f"{shown_credits(found.earned_microcredits)} credits"),
         ],
     )

@@ -40,7 +40,9 @@ def _decimals(currency: str) -> int:
 def _read(text: str, decimals: int, unit: str) -> int:
     match = _NUMBER.fullmatch(text)
     if match is None or len(match[3] or "") > decimals:
-        raise typer.BadParameter(f"{text!r} is no amount of {unit}: digits, with at most {decimals} decimals after a point")
+        raise typer.BadParameter(
+            f"{text!r} is no amount of {unit}: digits, with at most {decimals} decimals after a point"
+        )
     scale: int = 10**decimals
     minor = int(match[2]) * scale + int((match[3] or "").ljust(decimals, "0") or "0")
     return -minor if match[1] == "-" else minor

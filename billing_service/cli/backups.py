@@ -18,8 +18,12 @@ if TYPE_CHECKING:
 
 
 def backup(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The new backup; FILE.manifest.json is written with it.")],
-    check: Annotated[bool, typer.Option("--verify", help="Restore an existing backup into a temporary place, and prove it.")] = False,
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="The new backup; FILE.manifest.json is written with it.")
+    ],
+    check: Annotated[
+        bool, typer.Option("--verify", help="Restore an existing backup into a temporary place, and prove it.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Copy the SQLite database, also while the service runs, and prove the copy."""
@@ -35,7 +39,9 @@ def backup(
             if check:
                 manifest, report = asyncio.run(verify_backup(file, progress))
             else:
-                manifest = back_up(_sqlite_file(f'pg_dump --format=custom --file={plain(file)} "$DATABASE_URL"'), file, progress)
+                manifest = back_up(
+                    _sqlite_file(f'pg_dump --format=custom --file={plain(file)} "$DATABASE_URL"'), file, progress
+                )
         except BackupInvalidError as invalid:
             fail(*(f"✗ {problem}" for problem in invalid.problems))
     if as_json:
@@ -50,14 +56,19 @@ def backup(
 
 
 def restore(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A backup; FILE.manifest.json must be in the same folder.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A backup; FILE.manifest.json must be in the same folder.")
+    ],
     mode: Annotated[
         Mode | None,
-        typer.Option(help="What the backup is of, where the settings are of another mode or name no Stripe.", show_default=False),
+        typer.Option(
+            help="What the backup is of, where the settings are of another mode or name no Stripe.", show_default=False
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Prove a backup, then put it where DATABASE_URL says. Nothing may be there yet, and nothing half-made is left there.
+    """Prove a backup, then put it where DATABASE_URL says. Nothing may be there yet, and nothing half-made is left
+    there.
 
     Play money is no real money: the mode of the backup must be that of the settings, or be said.
     """
@@ -74,7 +85,9 @@ def restore(
             manifest, report = asyncio.run(restore_backup(file, target, asked, progress))
         except ModeUnfitError as unfit:
             ways = " or ".join(f"`--mode {possible}`" for possible in sorted(unfit.possible))
-            hint = f"; say {ways} to have it there all the same: no service of another mode starts on it" if ways else ""
+            hint = (
+                f"; say {ways} to have it there all the same: no service of another mode starts on it" if ways else ""
+            )
             fail(*(f"✗ {problem}" for problem in unfit.problems), f"{plain(target)}: nothing was restored{hint}")
         except BackupInvalidError as invalid:
             fail(*(f"✗ {problem}" for problem in invalid.problems), f"{plain(target)}: nothing was restored")
@@ -83,7 +96,10 @@ def restore(
         return
     _show(file, manifest)
     say(f"✓ {_proven(report)}")
-    say(f"✓ restored to {target}; `billing verify --offline --heads` names what is newer than the backup, where heads are kept elsewhere")
+    say(
+        f"✓ restored to {target}; `billing verify --offline --heads` names what is newer than the backup, where "
+        f"heads are kept elsewhere"
+    )
     if manifest.contents.mode:
         say(
             f"  it is deployment {manifest.contents.deployment_id}, as the original; where that lives on, "
@@ -100,13 +116,16 @@ def _sqlite_file(own_tool: str) -> Path:
 
     database = load_settings(purpose="operate").database
     if not isinstance(database, SqliteFile):
-        fail(f"DATABASE_URL: is PostgreSQL, whose own tool does this, while it runs: {own_tool}", code=EXIT_MISCONFIGURED)
+        fail(
+            f"DATABASE_URL: is PostgreSQL, whose own tool does this, while it runs: {own_tool}", code=EXIT_MISCONFIGURED
+        )
     return database.path
 
 
 def _proven(report: "Report") -> str:
     return (
-        f"its ledger proves every balance: {report.accounts:,} accounts, {report.transactions:,} transactions, {report.entries:,} entries"
+        f"its ledger proves every balance: {report.accounts:,} accounts, {report.transactions:,} transactions, "
+        f"{report.entries:,} entries"
     )
 
 

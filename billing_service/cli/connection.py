@@ -17,14 +17,21 @@ from billing_service.cli.display import EXIT_MISCONFIGURED, fail
 P = ParamSpec("P")
 ENV_FILE = Path(".env")
 
-Address = Annotated[str | None, typer.Option("--address", help="Where the service is, host:port (BILLING_ADDRESS).", show_default=False)]
+Address = Annotated[
+    str | None, typer.Option("--address", help="Where the service is, host:port (BILLING_ADDRESS).", show_default=False)
+]
 ApiKey = Annotated[
     str | None,
-    typer.Option("--api-key", help="Better by the environment, where no process list shows it (BILLING_API_KEY).", show_default=False),
+    typer.Option(
+        "--api-key",
+        help="Better by the environment, where no process list shows it (BILLING_API_KEY).",
+        show_default=False,
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of a table.")]
 IdempotencyKey = Annotated[
-    str | None, typer.Option("--idempotency-key", help="Repeats a call without repeating its effect; made anew when absent.")
+    str | None,
+    typer.Option("--idempotency-key", help="Repeats a call without repeating its effect; made anew when absent."),
 ]
 
 HINTS: Mapping[str, str] = {
@@ -41,7 +48,8 @@ HINTS: Mapping[str, str] = {
     "PRICE_MISSING": "`billing rates show --provider P --model M` shows the prices that there are",
     "UNKNOWN_PACKAGE": "`billing packages` shows what is for sale",
     "INSUFFICIENT_CREDITS": "`billing balance ACCOUNT` shows what is there",
-    "CREDITS_ALREADY_SPENT": "`billing refund PURCHASE --quote` shows what is refundable, `--with-debt` refunds all the same",
+    "CREDITS_ALREADY_SPENT": "`billing refund PURCHASE --quote` shows what is refundable, `--with-debt` refunds all "
+    "the same",
     "PURCHASE_NOT_REFUNDABLE": "`billing purchases show PURCHASE` shows its state",
     "IDEMPOTENCY_KEY_REUSED": "leave --idempotency-key out for a new call",
     "API_KEY_INVALID": "set BILLING_API_KEY; `billing keys create CALLER --scope admin --offline` makes the first key",
@@ -54,7 +62,8 @@ TOLD = ("stripe_code", "correlation_id")
 
 
 def environment() -> dict[str, str]:
-    """The process's environment over `.env` in the working directory; empty values count as absent. Ends the command when it is no text."""
+    """The process's environment over `.env` in the working directory; empty values count as absent. Ends the command
+    when it is no text."""
     try:
         found = {**dotenv_values(ENV_FILE), **os.environ}
     except UnicodeDecodeError:
@@ -90,19 +99,28 @@ def describe(error: BillingError, address: str) -> str:
     """Reason, words and what to do about it, in one line."""
     if not error.reason:
         nothing_sent = isinstance(error, ServiceUnreachable)
-        line = f"{error.status.name}: " + ("" if nothing_sent else f"no answer from the service at {address}: ") + error.message
+        line = (
+            f"{error.status.name}: "
+            + ("" if nothing_sent else f"no answer from the service at {address}: ")
+            + error.message
+        )
         hint = "is it running there? `billing health` asks it, `billing dev` starts one to try"
     else:
         told = ", ".join(f"{name} {error.metadata[name]}" for name in TOLD if name in error.metadata)
         line = f"{error.reason}: {error.message}" + (f", {told}" if told else "")
         hint = HINTS.get(error.reason, "")
     if isinstance(error, OutcomeUnknown) and error.idempotency_key:
-        hint = f"{hint}; it may have had its effect: repeat with --idempotency-key {error.idempotency_key}".removeprefix("; ")
+        hint = (
+            f"{hint}; it may have had its effect: repeat with --idempotency-key {error.idempotency_key}".removeprefix(
+                "; "
+            )
+        )
     return f"{line} ({hint})" if hint else line
 
 
 def calls_service(function: Callable[Concatenate[BillingClient, P], None]) -> Callable[..., None]:
-    """Makes a command of a function whose first parameter is a client: the command takes --address and --api-key in its place."""
+    """Makes a command of a function whose first parameter is a client: the command takes --address and --api-key in its
+    place."""
 
     def command(*args: P.args, **kwargs: P.kwargs) -> None:
         address, api_key = kwargs.pop("address"), kwargs.pop("api_key")

@@ -18,10 +18,14 @@ def grant(
     client: BillingClient,
     *,
     account_id: AccountId,
-    amount: Annotated[int, typer.Argument(metavar="CREDITS", parser=read_credits, help="How many, such as 100 or 0.25.")],
+    amount: Annotated[
+        int, typer.Argument(metavar="CREDITS", parser=read_credits, help="How many, such as 100 or 0.25.")
+    ],
     reason: Reason,
     category: Annotated[Any, enum_option(CreditCategory, "Promotional when absent")] = None,
-    expires: Annotated[datetime | None, typer.Option(parser=read_future, metavar="TIME", help="2026-12-31, or in 30d.")] = None,
+    expires: Annotated[
+        datetime | None, typer.Option(parser=read_future, metavar="TIME", help="2026-12-31, or in 30d.")
+    ] = None,
     priority: Annotated[int | None, typer.Option(min=0, max=100, help="0 is spent first; 50 when absent.")] = None,
     idempotency_key: IdempotencyKey = None,
     as_json: AsJson = False,
@@ -47,13 +51,17 @@ def adjust(
     client: BillingClient,
     *,
     account_id: AccountId,
-    amount: Annotated[int, typer.Argument(metavar="CREDITS", parser=read_credits, help="To add, or with a minus to take.")],
+    amount: Annotated[
+        int, typer.Argument(metavar="CREDITS", parser=read_credits, help="To add, or with a minus to take.")
+    ],
     reason: Reason,
     idempotency_key: IdempotencyKey = None,
     as_json: AsJson = False,
 ) -> None:
     """Correct a balance, up or down."""
-    answer = client.adjust_credits(account_id=account_id, amount_microcredits=amount, reason=reason, idempotency_key=idempotency_key)
+    answer = client.adjust_credits(
+        account_id=account_id, amount_microcredits=amount, reason=reason, idempotency_key=idempotency_key
+    )
     if as_json:
         show_json(answer)
     else:
@@ -67,7 +75,8 @@ def reverse(
     account_id: AccountId,
     transaction_id: Annotated[str, typer.Argument(metavar="TRANSACTION", help="The deduction's id, txn_…")],
     amount: Annotated[
-        int | None, typer.Option(parser=read_credits, metavar="CREDITS", help="A part of it; all that is left of it when absent.")
+        int | None,
+        typer.Option(parser=read_credits, metavar="CREDITS", help="A part of it; all that is left of it when absent."),
     ] = None,
     reason: Annotated[str, typer.Option(help="For statement and audit log.")] = "",
     idempotency_key: IdempotencyKey = None,
@@ -75,7 +84,11 @@ def reverse(
 ) -> None:
     """Give back what a deduction took, whole or in part."""
     answer = client.reverse_deduction(
-        account_id=account_id, transaction_id=transaction_id, amount_microcredits=amount, reason=reason, idempotency_key=idempotency_key
+        account_id=account_id,
+        transaction_id=transaction_id,
+        amount_microcredits=amount,
+        reason=reason,
+        idempotency_key=idempotency_key,
     )
     if as_json:
         show_json(answer)

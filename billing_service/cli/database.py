@@ -18,8 +18,8 @@ STOP_FIRST = "; stop the service first"
 
 
 def offline_settings() -> "Settings":
-    """Settings of a command that needs only the database. Standard output is the command's; a weak DATABASE_URL is said on standard
-    error. Raises SettingsInvalid."""
+    """Settings of a command that needs only the database. Standard output is the command's; a weak DATABASE_URL is said
+    on standard error. Raises SettingsInvalid."""
     from billing_service.settings import load_settings
     from billing_service.storage.database_url import PostgresServer
 
@@ -30,9 +30,11 @@ def offline_settings() -> "Settings":
     return settings
 
 
-def with_store(action: Callable[["Store"], Coroutine[Any, Any, T]], when_in_use: str = STOP_FIRST, *, writes: bool = True) -> T:
-    """Does something with the database, which no service may have open if it is a SQLite file; `when_in_use` says so then. Without
-    `writes`, a role of PostgreSQL that may only read will do."""
+def with_store(
+    action: Callable[["Store"], Coroutine[Any, Any, T]], when_in_use: str = STOP_FIRST, *, writes: bool = True
+) -> T:
+    """Does something with the database, which no service may have open if it is a SQLite file; `when_in_use` says so
+    then. Without `writes`, a role of PostgreSQL that may only read will do."""
     confirm_free(when_in_use)
     from billing_service.bootstrap import open_store
 

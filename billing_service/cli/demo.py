@@ -24,14 +24,17 @@ HTTP_TIMEOUT_S = 20.0
 
 
 def demo(
-    own: Annotated[bool, typer.Option("--own", help="Start everything for the length of the demo when nothing runs.")] = False,
+    own: Annotated[
+        bool, typer.Option("--own", help="Start everything for the length of the demo when nothing runs.")
+    ] = False,
     sandbox: Annotated[
         str, typer.Option(envvar="SANDBOX_URL", help="Where the sandbox of the running service is.")
     ] = f"http://127.0.0.1:{SANDBOX_PORT}",
     address: Address = None,
     api_key: ApiKey = None,
 ) -> None:
-    """Tell the whole story: buy, spend, refund, refer a friend, prove the ledger. Exit code 0 when every step came out right."""
+    """Tell the whole story: buy, spend, refund, refer a friend, prove the ledger. Exit code 0 when every step came out
+    right."""
     options = client_options(address, api_key)
     quiet_logs()
     started = time.monotonic()
@@ -83,7 +86,8 @@ async def _play(options: ClientOptions, sandbox_url: str, http: httpx.AsyncClien
 
 @asynccontextmanager
 async def _own_stack() -> AsyncIterator[tuple[ClientOptions, str]]:
-    """On ports that the system chooses, with a database that is gone afterwards; no setting of the environment reaches it."""
+    """On ports that the system chooses, with a database that is gone afterwards; no setting of the environment reaches
+    it."""
     from billing_service.cli.dev_settings import Ports
     from billing_service.cli.dev_stack import open_dev_stack
 

@@ -68,7 +68,9 @@ class Story:
             _detail(f"{package.code:<12}{shown_credits(package.credits_microcredits):>8} credits {price:>12}{discount}")
         purchase = (await self._client.create_purchase(account_id=self._ben, package_code=on_sale[0].code)).purchase
         await self._stay_in_sandbox(purchase)
-        _done(f"purchase {purchase.purchase_id} is {shown_enum(PurchaseStatus, purchase.status)}; a person would now open")
+        _done(
+            f"purchase {purchase.purchase_id} is {shown_enum(PurchaseStatus, purchase.status)}; a person would now open"
+        )
         _detail(purchase.checkout_url)
         declined = await self._pay(purchase, DECLINED_CARD)
         _check("the page's answer to a declined card", declined.status_code, httpx.codes.PAYMENT_REQUIRED)
@@ -76,7 +78,8 @@ class Story:
         _done("card 4000 0000 0000 0002 was declined: no money, no credits")
         purchase = await self._pay_and_wait(purchase)
         _done(
-            f"card 4242 4242 4242 4242 paid {shown_money(purchase.paid_minor, purchase.currency)}; Stripe's signed webhook completed the purchase"
+            f"card 4242 4242 4242 4242 paid {shown_money(purchase.paid_minor, purchase.currency)}; Stripe's signed "
+            f"webhook completed the purchase"
         )
         bond = await self._client.get_referral(account_id=self._ben)
         _check("the referral's state", bond.referral.state, REFERRAL_STATE_REWARDED)
@@ -87,7 +90,10 @@ class Story:
         _check("Ada's credits", await self._available(self._ada), spendable)
         when = f", spendable from {shown_time(bond.referral.reward_time)} on" if waits else ""
         bought = shown_credits(purchase.credits_microcredits)
-        _done(f"Ben has {bought} bought + {shown_credits(bonus)} bonus credits, Ada a bonus of {shown_credits(bonus)}{when}")
+        _done(
+            f"Ben has {bought} bought + {shown_credits(bonus)} bonus credits, Ada a bonus of "
+            f"{shown_credits(bonus)}{when}"
+        )
         return purchase
 
     async def _spend(self) -> None:
@@ -99,7 +105,8 @@ class Story:
         )
         _check("what is left", first.balance.available_microcredits, before - COST)
         _done(
-            f"deducted {shown_credits(COST)} credits ({first.transaction_id}), {shown_credits(first.balance.available_microcredits)} left"
+            f"deducted {shown_credits(COST)} credits ({first.transaction_id}), "
+            f"{shown_credits(first.balance.available_microcredits)} left"
         )
         again = await self._client.deduct_credits(
             account_id=self._ben, amount_microcredits=COST, idempotency_key=key, description="one answer"
@@ -113,13 +120,19 @@ class Story:
         except InsufficientCredits as refused:
             _check("the shortfall", refused.shortfall_microcredits, too_much - (before - COST))
             _done(
-                f"{shown_credits(too_much)} credits were refused: {refused.reason}, short by {shown_credits(refused.shortfall_microcredits)}"
+                f"{shown_credits(too_much)} credits were refused: {refused.reason}, short by "
+                f"{shown_credits(refused.shortfall_microcredits)}"
             )
         else:
             raise StoryFailedError("more than there is was deducted")
-        undone = await self._client.reverse_deduction(account_id=self._ben, transaction_id=first.transaction_id, reason="no answer came")
+        undone = await self._client.reverse_deduction(
+            account_id=self._ben, transaction_id=first.transaction_id, reason="no answer came"
+        )
         _check("what is back", undone.balance.available_microcredits, before)
-        _done(f"the answer failed: all {shown_credits(undone.reversed_microcredits)} credits are back where they came from")
+        _done(
+            f"the answer failed: all {shown_credits(undone.reversed_microcredits)} credits are back where they "
+            f"came from"
+        )
 
     async def _refund(self, purchase: Purchase) -> None:
         _chapter("Ben wants part of his money back")
@@ -135,13 +148,20 @@ class Story:
         fell = bond.referral.state == REFERRAL_STATE_REVERSED
         bonus = bond.referral.bonus_microcredits if fell else 0
         _check("the bonus taken back", answer.refund.bonus_microcredits, bonus)
-        _check("what is left", await self._available(self._ben), before - taken - (0 if _waits(bond.referral, purchase) else bonus))
+        _check(
+            "what is left",
+            await self._available(self._ben),
+            before - taken - (0 if _waits(bond.referral, purchase) else bonus),
+        )
         status = shown_enum(RefundStatus, answer.refund.status)
         _done(
-            f"refunded {shown_money(part, purchase.currency)} ({answer.refund.stripe_refund_id} {status}), {shown_credits(taken)} credits went back"
+            f"refunded {shown_money(part, purchase.currency)} ({answer.refund.stripe_refund_id} {status}), "
+            f"{shown_credits(taken)} credits went back"
         )
         if fell:
-            _done(f"less stays paid than earns a bonus: his {shown_credits(bonus)} bonus credits and Ada's went back too")
+            _done(
+                f"less stays paid than earns a bonus: his {shown_credits(bonus)} bonus credits and Ada's went back too"
+            )
 
     async def _refund_in_dashboard(self) -> None:
         _chapter("Ada buys $5 worth, and support refunds $2 in Stripe's Dashboard")
@@ -149,26 +169,39 @@ class Story:
         purchase = await self._pay_and_wait(purchase)
         before = await self._available(self._ada)
         _done(
-            f"{shown_money(purchase.paid_minor, purchase.currency)} brought {shown_credits(purchase.credits_microcredits)} credits, {shown_credits(before)} in all"
+            f"{shown_money(purchase.paid_minor, purchase.currency)} brought "
+            f"{shown_credits(purchase.credits_microcredits)} credits, {shown_credits(before)} in all"
         )
         form = {"payment_intent": purchase.payment_intent_id, "amount": "200"}
         (
-            await self._http.post(f"{self._sandbox_url}/v1/refunds", data=form, headers={"Authorization": f"Bearer {TEST_KEY}"})
+            await self._http.post(
+                f"{self._sandbox_url}/v1/refunds", data=form, headers={"Authorization": f"Bearer {TEST_KEY}"}
+            )
         ).raise_for_status()
         taken = purchase.credits_microcredits * 200 // purchase.paid_minor
         async with _within(ARRIVES_WITHIN_S, "the refund made in the Dashboard"):
-            while (left := await self._available(self._ada)) == before:  # noqa: ASYNC110 - told by no event: the service may be another process
+            # Told by no event: the service may be another process.
+            while (left := await self._available(self._ada)) == before:  # noqa: ASYNC110
                 await asyncio.sleep(POLL_INTERVAL_S)
         _check("Ada's credits", left, before - taken)
-        _done(f"nobody called the service: the webhook alone took {shown_credits(taken)} credits back, {shown_credits(left)} left")
+        _done(
+            f"nobody called the service: the webhook alone took {shown_credits(taken)} credits back, "
+            f"{shown_credits(left)} left"
+        )
 
     async def _look_back(self) -> None:
         _chapter("What the ledger says")
         statement = [row async for row in self._client.iter_transactions(account_id=self._ben)]
         for row in reversed(statement):
             kind = shown_enum(TransactionKind, row.kind)
-            _detail(f"{kind:<22}{shown_credits(row.amount_microcredits):>16}{shown_credits(row.balance_after_microcredits):>16}")
-        _check("the last balance of the statement", statement[0].balance_after_microcredits, await self._available(self._ben))
+            _detail(
+                f"{kind:<22}{shown_credits(row.amount_microcredits):>16}{shown_credits(row.balance_after_microcredits):>16}"
+            )
+        _check(
+            "the last balance of the statement",
+            statement[0].balance_after_microcredits,
+            await self._available(self._ben),
+        )
         _done("Ben's statement: each row with the balance after it")
         inbox = (await self._client.list_stripe_events(page_size=1000)).events
         kinds = sorted({event.event_type for event in inbox})
@@ -176,13 +209,16 @@ class Story:
         proof = await self._client.verify_ledger()
         _check("differences found", [f"{d.account_id} {d.subject}" for d in proof.differences], [])
         _done(
-            f"verified from the entries up: {proof.account_count} accounts, {proof.transaction_count} transactions, {proof.entry_count} entries, no difference"
+            f"verified from the entries up: {proof.account_count} accounts, {proof.transaction_count} transactions, "
+            f"{proof.entry_count} entries, no difference"
         )
 
     async def _stay_in_sandbox(self, purchase: Purchase) -> None:
         if not purchase.checkout_url.startswith(self._sandbox_url):
             await self._client.cancel_purchase(purchase_id=purchase.purchase_id)
-            raise StoryFailedError(f"the service's checkout page is not the sandbox's at {self._sandbox_url}; the purchase was called off")
+            raise StoryFailedError(
+                f"the service's checkout page is not the sandbox's at {self._sandbox_url}; the purchase was called off"
+            )
 
     async def _pay(self, purchase: Purchase, card: str) -> httpx.Response:
         form = {

@@ -34,14 +34,16 @@ def renew_deployment(
 ) -> None:
     """Give a restored ledger an id of its own, so that it and the original do not touch each other at Stripe.
 
-    Stop every service on the database first. What the original makes at Stripe from now on is foreign here. Purchases and customers that
-    the ledger holds stay known to both. The mode stays.
+    Stop every service on the database first. What the original makes at Stripe from now on is foreign here. Purchases
+    and customers that the ledger holds stay known to both. The mode stays.
     """
     from billing_service.clock import TimeOrderedIds, system_clock_us
     from billing_service.commands.access.deployment import renew_deployment as renew
 
     if not yes:
-        typer.confirm("Every service on this database is stopped, and its original lives on elsewhere. Renew it?", abort=True)
+        typer.confirm(
+            "Every service on this database is stopped, and its original lives on elsewhere. Renew it?", abort=True
+        )
     old, new = with_store(lambda store: renew(store, system_clock_us, TimeOrderedIds(), os.urandom))
     _show(new, as_json)
     if not as_json:
@@ -53,4 +55,7 @@ def _show(found: "Deployment", as_json: bool) -> None:
     if as_json:
         show_json({"deployment_id": found.deployment_id, "mode": found.mode.value, "create_time": made.isoformat()})
     else:
-        show_fields("Deployment", [("id", found.deployment_id), ("mode", found.mode), ("made", made.strftime("%Y-%m-%d %H:%M:%SZ"))])
+        show_fields(
+            "Deployment",
+            [("id", found.deployment_id), ("mode", found.mode), ("made", made.strftime("%Y-%m-%d %H:%M:%SZ"))],
+        )

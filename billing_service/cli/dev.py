@@ -23,8 +23,13 @@ GATEWAY_PORT = 8080
 LOG_FILE = Path("var/dev.log")
 
 
-def dev(log_file: Annotated[Path, typer.Option("--log-file", help="Where the logs go; the screen stays readable.")] = LOG_FILE) -> None:
-    """Run everything on this machine: service, gateway and, without a Stripe key, a stand-in for Stripe. Ctrl-C stops it."""
+def dev(
+    log_file: Annotated[
+        Path, typer.Option("--log-file", help="Where the logs go; the screen stays readable.")
+    ] = LOG_FILE,
+) -> None:
+    """Run everything on this machine: service, gateway and, without a Stripe key, a stand-in for Stripe. Ctrl-C stops
+    it."""
     given = environment()
     with explained():
         ports = read_ports(given, sandbox=SANDBOX_PORT, gateway=GATEWAY_PORT)
@@ -37,7 +42,9 @@ def dev(log_file: Annotated[Path, typer.Option("--log-file", help="Where the log
                 from billing_service.settings import load_settings
                 from billing_service.settings.loading import hints
 
-                configure_logs(load_settings({"BILLING_LOG_LEVEL": given.get("BILLING_LOG_LEVEL", "INFO")}, purpose="operate"), log)
+                configure_logs(
+                    load_settings({"BILLING_LOG_LEVEL": given.get("BILLING_LOG_LEVEL", "INFO")}, purpose="operate"), log
+                )
                 async with open_dev_stack(given, ports, _program()) as stack:
                     stop.cut_off = lambda: stack.service.server.stop(at_once=True)
                     for line in hints(given):
@@ -60,8 +67,14 @@ def _greet(stack: "DevStack", log_file: Path) -> None:
     text.append("\nFirst purchase\n", style="bold")
     for line in _first_purchase(stack):
         text.append(f"  {line}\n")
-    text.append("\nThe whole story, step by step: ").append("make demo", style="bold").append(".  Ctrl-C stops everything.")
-    title = "Prepaid billing runs, with a stand-in for Stripe" if stack.sandbox_url else "Prepaid billing runs, with Stripe's test mode"
+    text.append("\nThe whole story, step by step: ").append("make demo", style="bold").append(
+        ".  Ctrl-C stops everything."
+    )
+    title = (
+        "Prepaid billing runs, with a stand-in for Stripe"
+        if stack.sandbox_url
+        else "Prepaid billing runs, with Stripe's test mode"
+    )
     console().print(Panel(text, title=title, title_align="left", border_style="green", expand=False))
 
 
@@ -91,7 +104,11 @@ def _database(stack: "DevStack") -> str:
     url, database = stack.settings.database_url.get_secret_value(), stack.settings.database
     if not isinstance(database, SqliteFile):
         return "PostgreSQL"
-    note = f" (begun anew at each start; `DATABASE_URL={url} billing backup FILE` copies it)" if url == SANDBOX_DATABASE_URL else ""
+    note = (
+        f" (begun anew at each start; `DATABASE_URL={url} billing backup FILE` copies it)"
+        if url == SANDBOX_DATABASE_URL
+        else ""
+    )
     return f"{database.path}{note}"
 
 

@@ -10,7 +10,8 @@ from billing_service.sandbox.config import LIVE_KEY_PREFIXES
 from billing_service.settings import SettingsInvalid
 
 SANDBOX_DATABASE_URL = "sqlite:///var/sandbox.db"
-"""Begun anew each time, and not the default of real settings: play money never ends up in a ledger that real settings serve."""
+"""Begun anew each time, and not the default of real settings: play money never ends up in a ledger that real settings
+serve."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,14 @@ def needs_sandbox(given: Mapping[str, str]) -> bool:
         rule = "is a live key, and neither the sandbox nor `billing dev` runs with one; use `billing serve`"
         raise SettingsInvalid([f"{name}: {rule}" for name in live])
     if not named and "STRIPE_API_BASE" in given:
-        raise SettingsInvalid(["STRIPE_API_BASE: needs STRIPE_SECRET_KEY; without a key the sandbox is started, which has its own address"])
+        raise SettingsInvalid(
+            [
+                (
+                    "STRIPE_API_BASE: needs STRIPE_SECRET_KEY; without a key the sandbox is started, "
+                    "which has its own address"
+                )
+            ]
+        )
     return not named
 
 

@@ -47,7 +47,8 @@ class DevStack:
 
 @asynccontextmanager
 async def open_dev_stack(given: Mapping[str, str], ports: Ports, program: str = "billing") -> AsyncIterator[DevStack]:
-    """Runs everything until the block ends. `program`: how the `billing` command is called, for what the page after paying says.
+    """Runs everything until the block ends. `program`: how the `billing` command is called, for what the page after
+    paying says.
 
     Raises SettingsInvalid, AlreadyRunningError, CannotListenError, and what `open_service` raises.
     """
@@ -65,10 +66,14 @@ async def open_dev_stack(given: Mapping[str, str], ports: Ports, program: str = 
             listener = running.enter_context(socket.create_server((LOOPBACK, ports.gateway)))
         gateway_url = f"http://{LOOPBACK}:{listener.getsockname()[1]}"
         settings = load_settings(filled_in(given, sandbox_url, gateway_url))
-        if settings.database_url.get_secret_value() == SANDBOX_DATABASE_URL and isinstance(settings.database, SqliteFile):
+        if settings.database_url.get_secret_value() == SANDBOX_DATABASE_URL and isinstance(
+            settings.database, SqliteFile
+        ):
             _forget(settings.database.path)
         service = await running.enter_async_context(open_service(settings))
-        admin, webhook = [await running.enter_async_context(_key(service, settings, scope)) for scope in (Scope.ADMIN, Scope.WEBHOOK)]
+        admin, webhook = [
+            await running.enter_async_context(_key(service, settings, scope)) for scope in (Scope.ADMIN, Scope.WEBHOOK)
+        ]
         client = ClientOptions(address=service.address, api_key=admin, ca_file=settings.tls_certificate_file)
         billing = command(program, client)
         config = GatewayConfig(
@@ -91,7 +96,8 @@ def command(program: str, client: ClientOptions) -> str:
 
 
 def _refuse_a_second(database_url: str) -> None:
-    """Before ports are asked for: of two that share ports and database, the database says that it is the same one again."""
+    """Before ports are asked for: of two that share ports and database, the database says that it is the same one
+    again."""
     try:
         database = parse_database_url(database_url)
     except DatabaseUrlInvalid:
@@ -105,7 +111,8 @@ def _refuse_a_second(database_url: str) -> None:
 
 
 def _forget(path: Path) -> None:
-    """Removes the throw-away database: its customers and payments are unknown to a sandbox that has just begun. Raises DatabaseInUseError."""
+    """Removes the throw-away database: its customers and payments are unknown to a sandbox that has just begun. Raises
+    DatabaseInUseError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path)
     try:

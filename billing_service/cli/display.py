@@ -111,12 +111,18 @@ def _prefix(kind: EnumDescriptor) -> str:
 
 
 def _as_json(message: Message) -> Any:
-    value = MessageToDict(message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True, use_integers_for_enums=True)
+    value = MessageToDict(
+        message,
+        preserving_proto_field_name=True,
+        always_print_fields_with_no_presence=True,
+        use_integers_for_enums=True,
+    )
     return _with_words(value, message.DESCRIPTOR)
 
 
 def _with_words(value: dict[str, Any], kind: Any) -> dict[str, Any]:
-    """The same in the order of the proto, with each enum's word in place of its number. `kind` is the message's descriptor."""
+    """The same in the order of the proto, with each enum's word in place of its number. `kind` is the message's
+    descriptor."""
     return {field.name: _word_of(value[field.name], field) for field in kind.fields if field.name in value}
 
 

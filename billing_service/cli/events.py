@@ -90,7 +90,9 @@ def show_event(
 
 @events.command("replay")
 @calls_service
-def replay_event(client: BillingClient, *, event_id: EventId, idempotency_key: IdempotencyKey = None, as_json: AsJson = False) -> None:
+def replay_event(
+    client: BillingClient, *, event_id: EventId, idempotency_key: IdempotencyKey = None, as_json: AsJson = False
+) -> None:
     """Process a kept event again; one that had its effect has no second one."""
     answer = client.replay_stripe_event(event_id=event_id, idempotency_key=idempotency_key)
     if as_json:

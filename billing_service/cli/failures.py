@@ -16,16 +16,19 @@ class CannotListenError(Exception):
 
     def __init__(self, who: str, address: str, setting: str) -> None:
         super().__init__(
-            f"{who} can't listen on {address}: the port is in use, or the address is not this machine's; choose another by {setting}"
+            f"{who} can't listen on {address}: the port is in use, or the address is not this machine's; choose "
+            f"another by {setting}"
         )
 
 
 class AlreadyRunningError(Exception):
-    """Another `billing dev` of this directory runs. The message says how to use it, or what to set for one of its own."""
+    """Another `billing dev` of this directory runs. The message says how to use it, or what to set for one of its
+    own."""
 
     def __init__(self, database: str) -> None:
         super().__init__(
-            f"already running here: another process has {database}. `billing health` asks it, Ctrl-C in its terminal stops it; a second one "
+            f"already running here: another process has {database}. `billing health` asks it, Ctrl-C in its terminal "
+            f"stops it; a second one "
             "takes DATABASE_URL=sqlite:///var/second.db, BILLING_LISTEN, GATEWAY_PORT and SANDBOX_PORT of its own"
         )
 
@@ -98,7 +101,8 @@ def _database_line(failure: Exception) -> str | None:
     )
     if isinstance(failure, known):
         return str(failure)
-    # Known by where they come from: only storage imports drivers. SQLAlchemy's own text carries the statement; its cause, a driver's, says why.
+    # Known by where they come from: only storage imports drivers. SQLAlchemy's own text carries the statement; its
+    # cause, a driver's, says why.
     driver_error = getattr(failure, "orig", failure if _package(failure) == "asyncpg" else None)
     if driver_error is not None and _package(failure) in ("asyncpg", "sqlalchemy"):
         return f"the database can't be used: {_first_line(driver_error)}"

@@ -48,10 +48,17 @@ def create_key(
     *,
     caller: Annotated[str, typer.Argument(help="Name of the calling service; stays the same when its key is rotated.")],
     scopes: Annotated[
-        list[str], typer.Option("--scope", parser=_read_scope, metavar="SCOPE", help=f"What it may do, once or more: {', '.join(Scope)}.")
+        list[str],
+        typer.Option(
+            "--scope", parser=_read_scope, metavar="SCOPE", help=f"What it may do, once or more: {', '.join(Scope)}."
+        ),
     ],
-    expires: Annotated[datetime | None, typer.Option(parser=read_future, metavar="TIME", help="2026-12-31, or in 90d.")] = None,
-    offline: Annotated[bool, typer.Option("--offline", help="Write to the database without the service: for the very first key.")] = False,
+    expires: Annotated[
+        datetime | None, typer.Option(parser=read_future, metavar="TIME", help="2026-12-31, or in 90d.")
+    ] = None,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Write to the database without the service: for the very first key.")
+    ] = False,
     address: Address = None,
     api_key: ApiKey = None,
     idempotency_key: IdempotencyKey = None,
@@ -68,7 +75,9 @@ def create_key(
         _show_secret(CreateApiKeyResponse(api_key=key, secret=secret), as_json=as_json)
         return
     with connected(address, api_key) as client:
-        made = client.create_api_key(caller=caller, scopes=_wire_scopes(scopes), expire_time=expires, idempotency_key=idempotency_key)
+        made = client.create_api_key(
+            caller=caller, scopes=_wire_scopes(scopes), expire_time=expires, idempotency_key=idempotency_key
+        )
         if made.replayed:
             fail(f"this call made key {made.api_key.key_id} before; its secret was shown then and is kept nowhere")
         _show_secret(made, as_json=as_json)
@@ -130,7 +139,10 @@ def revoke_key(
         show_json(done)
         return
     key = done.api_key
-    show_fields(f"API key {key.key_id}", [("caller", key.caller), ("scopes", _scopes(key)), ("revoked", shown_time(key.revoke_time))])
+    show_fields(
+        f"API key {key.key_id}",
+        [("caller", key.caller), ("scopes", _scopes(key)), ("revoked", shown_time(key.revoke_time))],
+    )
 
 
 def _scopes(key: KeyRecord) -> str:
@@ -146,5 +158,7 @@ def _show_secret(made: CreateApiKeyResponse, *, as_json: bool) -> None:
     if as_json:
         show_json(made)
         return
-    typer.echo(f"API key of {made.api_key.caller} ({_scopes(made.api_key)}). This is the only time that it is shown:", err=True)
+    typer.echo(
+        f"API key of {made.api_key.caller} ({_scopes(made.api_key)}). This is the only time that it is shown:", err=True
+    )
     console().print(plain(made.secret), soft_wrap=True)

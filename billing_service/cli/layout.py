@@ -32,14 +32,19 @@ class Column:
 def printable(value: object) -> str:
     """A cell's text: control characters of it take no effect."""
     text = str(value)
-    return text if text.isprintable() else "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return (
+        text
+        if text.isprintable()
+        else "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    )
 
 
 def table_lines(columns: Sequence[Column], rows: Iterable[Sequence[object]], width: int) -> list[str]:
     """A line of headings, then each row: one line, and under it what does not fit in."""
     texts = [[printable(value) for value in row] for row in rows]
     by_column = [
-        _aligned([row[at] for row in texts]) if column.is_number else [row[at] for row in texts] for at, column in enumerate(columns)
+        _aligned([row[at] for row in texts]) if column.is_number else [row[at] for row in texts]
+        for at, column in enumerate(columns)
     ]
     widths = [max(map(cell_len, (column.name, *cells))) for column, cells in zip(columns, by_column, strict=True)]
     kept = _columns_that_fit(columns, widths, width)
@@ -47,7 +52,8 @@ def table_lines(columns: Sequence[Column], rows: Iterable[Sequence[object]], wid
 
     def row_lines(cells: Sequence[str]) -> list[str]:
         line = GAP.join(_padded(cells[at], widths[at], to_the_right=columns[at].is_number) for at in kept).rstrip()
-        return [line] if cell_len(line) <= width else wrapped(line.strip(), width)  # too long is only a column that is alone
+        # too long is only a column that is alone
+        return [line] if cell_len(line) <= width else wrapped(line.strip(), width)
 
     lines = row_lines([column.name for column in columns])
     for number, row in enumerate(texts):
@@ -89,7 +95,8 @@ def wrapped(text: str, width: int) -> list[str]:
 
 
 def _columns_that_fit(columns: Sequence[Column], widths: Sequence[int], width: int) -> list[int]:
-    """Positions of those that stay in the row. Where it is not enough that some give way, the widest of the others leave."""
+    """Positions of those that stay in the row. Where it is not enough that some give way, the widest of the others
+    leave."""
     kept = list(range(len(columns)))
     leaving = [at for at in reversed(kept) if columns[at].gives_way]
     leaving += sorted((at for at in kept if not columns[at].gives_way), key=lambda at: -widths[at])
@@ -124,7 +131,8 @@ def _aligned(texts: Sequence[str]) -> list[str]:
     decimals = max((len(match[2]) for match in found if match), default=0)
     unit = max((cell_len(match[3]) for match in found if match), default=0)
     return [
-        match[1] + match[2].ljust(decimals) + _padded(match[3], unit) if match else text for text, match in zip(texts, found, strict=True)
+        match[1] + match[2].ljust(decimals) + _padded(match[3], unit) if match else text
+        for text, match in zip(texts, found, strict=True)
     ]
 
 

@@ -20,7 +20,14 @@ PAGE_SIZE_MAX: Final = 1_000
 
 Limit = Annotated[
     int | None,
-    typer.Option("--limit", min=1, max=LIMIT_MAX, metavar="N", help=f"Most rows to show; {LIMIT_DEFAULT} when absent.", show_default=False),
+    typer.Option(
+        "--limit",
+        min=1,
+        max=LIMIT_MAX,
+        metavar="N",
+        help=f"Most rows to show; {LIMIT_DEFAULT} when absent.",
+        show_default=False,
+    ),
 ]
 All = Annotated[bool, typer.Option("--all", help="Every row, however many there are.")]
 
@@ -59,9 +66,16 @@ class ListTable:
 
 
 def show_list(
-    title: str, table: ListTable, found: Iterator[M], cells: Callable[[M], Sequence[object]], *, extent: Extent, as_json: bool
+    title: str,
+    table: ListTable,
+    found: Iterator[M],
+    cells: Callable[[M], Sequence[object]],
+    *,
+    extent: Extent,
+    as_json: bool,
 ) -> None:
-    """Shows rows as a table, or as a JSON list that is written while it is read. Says on standard error when more exist."""
+    """Shows rows as a table, or as a JSON list that is written while it is read. Says on standard error when more
+    exist."""
     shown = islice(found, extent.limit)
     count = _show_json(shown) if as_json else _show_table(title, table, shown, cells)
     if extent.limit is not None and next(found, None) is not None:

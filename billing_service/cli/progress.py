@@ -1,4 +1,5 @@
-"""How far a command has come, on standard error: a bar that moves on a terminal, a line now and then in a pipe or a log."""
+"""How far a command has come, on standard error: a bar that moves on a terminal, a line now and then in a pipe or a
+log."""
 
 import sys
 from collections.abc import Callable, Iterator

@@ -57,7 +57,12 @@ def _package_cells(package: Package) -> tuple[object, ...]:
 @purchases.command("list")
 @calls_service
 def list_purchases(
-    client: BillingClient, *, account_id: AccountId, limit: Limit = None, everything: All = False, as_json: AsJson = False
+    client: BillingClient,
+    *,
+    account_id: AccountId,
+    limit: Limit = None,
+    everything: All = False,
+    as_json: AsJson = False,
 ) -> None:
     """An account's purchases, newest first."""
     extent = Extent(limit, everything)
@@ -110,7 +115,11 @@ def create_purchase(
         currency = currency or (on_sale[0].currency if on_sale else "usd")
         custom = read_money(amount, currency)
     made = client.create_purchase(
-        account_id=account_id, package_code=package, custom_amount_minor=custom, currency=currency, idempotency_key=idempotency_key
+        account_id=account_id,
+        package_code=package,
+        custom_amount_minor=custom,
+        currency=currency,
+        idempotency_key=idempotency_key,
     )
     if as_json:
         show_json(made)
@@ -125,7 +134,9 @@ def cancel_purchase(
     client: BillingClient, *, purchase_id: PurchaseId, idempotency_key: IdempotencyKey = None, as_json: AsJson = False
 ) -> None:
     """Call off a purchase that nobody has paid."""
-    done = client.cancel_purchase(purchase_id=find_purchase(client, purchase_id).purchase_id, idempotency_key=idempotency_key)
+    done = client.cancel_purchase(
+        purchase_id=find_purchase(client, purchase_id).purchase_id, idempotency_key=idempotency_key
+    )
     if as_json:
         show_json(done)
     else:
@@ -163,7 +174,10 @@ def _show(purchase: Purchase, refund_failed_minor: int = 0) -> None:
             ("refunded", _if_any(purchase.refunded_minor - purchase.refund_pending_minor, purchase.currency)),
             ("refund pending", _if_any(purchase.refund_pending_minor, purchase.currency)),
             ("refund failed", _if_any(refund_failed_minor, purchase.currency)),
-            ("credits taken back", shown_credits(purchase.reversed_microcredits) if purchase.reversed_microcredits else ""),
+            (
+                "credits taken back",
+                shown_credits(purchase.reversed_microcredits) if purchase.reversed_microcredits else "",
+            ),
             ("created", shown_time(purchase.create_time)),
             ("completed", shown_time(purchase.complete_time)),
             ("checkout ends", shown_time(purchase.expire_time) if is_open else ""),

@@ -29,7 +29,9 @@ CHANGES = ListTable(
 def compare_cards(
     before: Card,
     after: Annotated[str, typer.Argument(metavar="FILE", help=CARD_HELP)],
-    everything: Annotated[bool, typer.Option("--all", help=f"Every difference, and not the first {DIFFERENCES_SHOWN}.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help=f"Every difference, and not the first {DIFFERENCES_SHOWN}.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """What changes from one card to another, price by price."""
@@ -57,7 +59,13 @@ def _difference_cells(difference: "Difference") -> tuple[str, ...]:
 
 def _difference_json(difference: "Difference") -> dict[str, Any]:
     before, after = (_shown(value) for value in (difference.before, difference.after))
-    return {"provider": difference.provider, "model": difference.model, "what": difference.what, "before": before, "after": after}
+    return {
+        "provider": difference.provider,
+        "model": difference.model,
+        "what": difference.what,
+        "before": before,
+        "after": after,
+    }
 
 
 def _shown(value: int | str | None) -> str:

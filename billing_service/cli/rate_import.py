@@ -21,16 +21,30 @@ DIGEST_CHARACTERS: Final = 12
 
 FATES = ListTable(Column("models", is_number=True), Column("fate"), Column("why"), Column("the first", gives_way=True))
 
-Out = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write the card there; without it, only the report is shown.")]
-MapFile = Annotated[
-    Path | None, typer.Option("--map", metavar="FILE", help="A price map of litellm's, in place of that of the installed litellm.")
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="FILE", help="Write the card there; without it, only the report is shown."),
 ]
-Version = Annotated[str, typer.Option("--card-version", metavar="TEXT", help="Name of the card; made of library and version when absent.")]
+MapFile = Annotated[
+    Path | None,
+    typer.Option("--map", metavar="FILE", help="A price map of litellm's, in place of that of the installed litellm."),
+]
+Version = Annotated[
+    str,
+    typer.Option("--card-version", metavar="TEXT", help="Name of the card; made of library and version when absent."),
+]
 Effective = Annotated[
     datetime | None,
-    typer.Option("--effective", parser=read_past, metavar="TIME", help="From when the card is in force; from today (UTC) when absent."),
+    typer.Option(
+        "--effective",
+        parser=read_past,
+        metavar="TIME",
+        help="From when the card is in force; from today (UTC) when absent.",
+    ),
 ]
-Everything = Annotated[bool, typer.Option("--all", help="Each model that is not imported, and each price that is left out.")]
+Everything = Annotated[
+    bool, typer.Option("--all", help="Each model that is not imported, and each price that is left out.")
+]
 
 
 def _library(name: str) -> str:
@@ -65,7 +79,10 @@ def import_card(  # noqa: PLR0917 - options, given by name on the command line
         return
     _show(report, everything=everything)
     if out is not None:
-        say(f"written to {out}; `billing rates check {out}` reads it, `billing rates compare built_in {out}` shows what changes")
+        say(
+            f"written to {out}; `billing rates check {out}` reads it, `billing rates compare built_in {out}` shows "
+            f"what changes"
+        )
 
 
 def _report(library: str, map_file: Path | None, card_version: str, effective: datetime) -> "ImportReport":
@@ -80,7 +97,12 @@ def _report(library: str, map_file: Path | None, card_version: str, effective: d
             as_of: date = effective.astimezone(UTC).date()
             name = card_version or f"genai-prices-{version}-{as_of}"
             return import_genai_prices(
-                providers, units, library_version=version, card_version=name, effective_time_us=effective_time_us, as_of=as_of
+                providers,
+                units,
+                library_version=version,
+                card_version=name,
+                effective_time_us=effective_time_us,
+                as_of=as_of,
             )
         from billing_service.rate_import.litellm import import_litellm
 
@@ -88,7 +110,9 @@ def _report(library: str, map_file: Path | None, card_version: str, effective: d
     except LibraryMissingError as missing:
         fail(str(missing), code=EXIT_MISCONFIGURED)
     name = card_version or f"litellm-{version}"
-    return import_litellm(price_map, library_version=version, card_version=name, effective_time_us=effective_time_us, year=effective.year)
+    return import_litellm(
+        price_map, library_version=version, card_version=name, effective_time_us=effective_time_us, year=effective.year
+    )
 
 
 def _map_of(path: Path) -> tuple[dict[str, Any], str]:
@@ -124,14 +148,22 @@ def _show(report: "ImportReport", *, everything: bool) -> None:
                 say(f"left out: {name}: {omitted}")
     else:
         fates = (Fate.REFUSED, Fate.UNPRICED, Fate.DUPLICATE)
-        FATES.show("not imported", [(count, str(fate), why, first) for fate in fates for why, count, first in report.reasons(fate)])
+        FATES.show(
+            "not imported",
+            [(count, str(fate), why, first) for fate in fates for why, count, first in report.reasons(fate)],
+        )
 
 
 def _as_json(report: "ImportReport") -> dict[str, Any]:
     from billing_service.rate_import.reports import Fate
 
     outcomes = {
-        name: {"fate": str(outcome.fate), "why": outcome.why, "omitted": list(outcome.omitted), "notes": list(outcome.notes)}
+        name: {
+            "fate": str(outcome.fate),
+            "why": outcome.why,
+            "omitted": list(outcome.omitted),
+            "notes": list(outcome.notes),
+        }
         for name, outcome in report.outcomes.items()
     }
     return {**heading(report.card), **{str(fate): report.count(fate) for fate in Fate}, "models": outcomes}

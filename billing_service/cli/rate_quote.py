@@ -42,7 +42,8 @@ def quote_price(  # noqa: PLR0917 - options, given by name on the command line
     attribute: Attributes = None,
     provider_cost_usd: ProviderCost = "",
     at: Annotated[
-        datetime | None, typer.Option("--at", parser=read_past, metavar="TIME", help="When the call was made: at most 24 hours ago.")
+        datetime | None,
+        typer.Option("--at", parser=read_past, metavar="TIME", help="When the call was made: at most 24 hours ago."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -79,7 +80,11 @@ def quote_price(  # noqa: PLR0917 - options, given by name on the command line
 def _show(provider: str, model: str, quoted: QuoteUsageResponse) -> None:
     price, why = quoted.price, quoted.explanation
     column = " ".join(
-        [price.service_tier or "standard", *(f"{name}={value}" for name, value in sorted(why.attributes.items())), *why.hours]
+        [
+            price.service_tier or "standard",
+            *(f"{name}={value}" for name, value in sorted(why.attributes.items())),
+            *why.hours,
+        ]
     )
     fields = [
         ("rate card", price.rate_card_version),
@@ -101,4 +106,10 @@ def _show(provider: str, model: str, quoted: QuoteUsageResponse) -> None:
 
 def _cells(line: PriceLine, fallback: str) -> tuple[object, ...]:
     word = shown_enum(UsageKind, line.kind)
-    return f"{word}:{line.variant}" if line.variant else word, line.quantity, line.unit_price_usd, line.cost_usd, fallback
+    return (
+        f"{word}:{line.variant}" if line.variant else word,
+        line.quantity,
+        line.unit_price_usd,
+        line.cost_usd,
+        fallback,
+    )

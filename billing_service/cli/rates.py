@@ -37,7 +37,9 @@ rates = typer.Typer(help="Rate cards: files, and what the service prices by.", n
 PROBLEMS_SHOWN: Final = 50
 CARD_HELP: Final = f"A card's file (.json), or {BUILT_IN}."
 
-PRICES = ListTable(Column("measure"), Column("USD", is_number=True), Column("for", gives_way=True), Column("fall-back", gives_way=True))
+PRICES = ListTable(
+    Column("measure"), Column("USD", is_number=True), Column("for", gives_way=True), Column("fall-back", gives_way=True)
+)
 LINES = ListTable(
     Column("measure"),
     Column("quantity", is_number=True),
@@ -71,7 +73,8 @@ def show_card(card: "RateCard", *, as_json: bool) -> None:
         return
     words = {"fallbacks": "fall-backs", "provider_costs": "by the provider's own cost"}
     show_fields(
-        f"rate card {card.version}", [*shown_heading(card), *((words.get(name, name), f"{count:,}") for name, count in counts.items())]
+        f"rate card {card.version}",
+        [*shown_heading(card), *((words.get(name, name), f"{count:,}") for name, count in counts.items())],
     )
     for pattern in wide:
         say(f"wide: {pattern} prices any model whose name begins so, also one that nobody has seen yet")
@@ -91,11 +94,13 @@ def explain_price(  # noqa: PLR0917 - options, given by name on the command line
     attribute: Attributes = None,
     provider_cost_usd: ProviderCost = "",
     at: Annotated[
-        datetime | None, typer.Option("--at", parser=read_past, metavar="TIME", help="When the call was made; now when absent.")
+        datetime | None,
+        typer.Option("--at", parser=read_past, metavar="TIME", help="When the call was made; now when absent."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Why a usage costs what it costs: which entry, column and prices hold. Without a usage: all prices of the model."""
+    """Why a usage costs what it costs: which entry, column and prices hold. Without a usage: all prices of the
+    model."""
     from billing_service.domain.refusals import Refusal
     from billing_service.domain.spending.explanations import explain
     from billing_service.domain.spending.usage import usage_of
@@ -133,8 +138,14 @@ def read(name_or_path: str) -> "RateCard":
     try:
         return load_rate_card(name_or_path)
     except CardInvalid as invalid:
-        more = [f"… and {len(invalid.problems) - PROBLEMS_SHOWN:,} more"] if len(invalid.problems) > PROBLEMS_SHOWN else []
-        fail(*(f"{name_or_path}: {problem}" for problem in invalid.problems[:PROBLEMS_SHOWN]), *more, code=EXIT_MISCONFIGURED)
+        more = (
+            [f"… and {len(invalid.problems) - PROBLEMS_SHOWN:,} more"] if len(invalid.problems) > PROBLEMS_SHOWN else []
+        )
+        fail(
+            *(f"{name_or_path}: {problem}" for problem in invalid.problems[:PROBLEMS_SHOWN]),
+            *more,
+            code=EXIT_MISCONFIGURED,
+        )
 
 
 def heading(card: "RateCard") -> dict[str, Any]:
@@ -142,7 +153,12 @@ def heading(card: "RateCard") -> dict[str, Any]:
     from billing_service.domain.catalogue.moments import moment_text
 
     source = f"{card.source.name} {card.source.version}".strip()
-    return {"version": card.version, "source": source, "effective_time": moment_text(card.effective_time_us), "markup_ppm": card.markup_ppm}
+    return {
+        "version": card.version,
+        "source": source,
+        "effective_time": moment_text(card.effective_time_us),
+        "markup_ppm": card.markup_ppm,
+    }
 
 
 def shown_heading(card: "RateCard") -> list[tuple[str, object]]:
@@ -180,7 +196,10 @@ def show_entry(card: "RateCard", provider: str, model: str, *, as_json: bool) ->
         )
     rows = []
     for column in match.entry.columns:
-        levels = [("", column.prices), *((f"above {tier.above_tokens:,} tokens", tier.prices) for tier in column.prompt_tiers)]
+        levels = [
+            ("", column.prices),
+            *((f"above {tier.above_tokens:,} tokens", tier.prices) for tier in column.prompt_tiers),
+        ]
         for above, prices in levels:
             place = f"{column_words(column)} {above}".strip()
             rows += [
@@ -189,10 +208,17 @@ def show_entry(card: "RateCard", provider: str, model: str, *, as_json: bool) ->
             ]
     if as_json:
         names = ("measure", "usd", "for", "fallback")
-        show_json({"entry": match.entry.model, "found_by": match.rule, "prices": [dict(zip(names, row, strict=True)) for row in rows]})
+        show_json(
+            {
+                "entry": match.entry.model,
+                "found_by": match.rule,
+                "prices": [dict(zip(names, row, strict=True)) for row in rows],
+            }
+        )
         return
     show_fields(
-        f"{provider} {model}", [("entry", match.entry.model), ("found by", match.rule), ("markup", percent(card.markup_of(match.entry)))]
+        f"{provider} {model}",
+        [("entry", match.entry.model), ("found by", match.rule), ("markup", percent(card.markup_of(match.entry)))],
     )
     PRICES.show("prices", rows)
 
@@ -224,9 +250,13 @@ def _show_explanation(usage: "Usage", found: "Explanation", *, as_json: bool) ->
     ]
     if as_json:
         names = ("measure", "quantity", "unit_price_usd", "cost_usd", "fallback")
-        show_json({**fields, "missing": list(found.missing), "lines": [dict(zip(names, row, strict=True)) for row in rows]})
+        show_json(
+            {**fields, "missing": list(found.missing), "lines": [dict(zip(names, row, strict=True)) for row in rows]}
+        )
     else:
-        show_fields(f"{usage.provider} {usage.model}", [(name.replace("_", " "), value) for name, value in fields.items()])
+        show_fields(
+            f"{usage.provider} {usage.model}", [(name.replace("_", " "), value) for name, value in fields.items()]
+        )
         LINES.show("lines", rows)
     if found.missing:
         fail(f"PRICE_MISSING: no price for {', '.join(found.missing)}")

@@ -34,7 +34,9 @@ def refund(
     client: BillingClient,
     *,
     purchase_id: PurchaseId,
-    amount: Annotated[str | None, typer.Option(help="Money to give back, such as 4.50; all that may be when absent.")] = None,
+    amount: Annotated[
+        str | None, typer.Option(help="Money to give back, such as 4.50; all that may be when absent.")
+    ] = None,
     with_debt: Annotated[bool, typer.Option("--with-debt", help="Also for spent credits, which become debt.")] = False,
     reason: Annotated[str, typer.Option(help="For the record.")] = "",
     quote: Annotated[bool, typer.Option("--quote", help="Only say what a refund would do.")] = False,
@@ -80,7 +82,9 @@ def _quote(client: BillingClient, purchase_id: str, policy: RefundPolicy.ValueTy
 def list_refunds(
     client: BillingClient,
     *,
-    account_id: Annotated[str, typer.Argument(metavar="ACCOUNT", help="The account's id; with --purchase it may be left out.")] = "",
+    account_id: Annotated[
+        str, typer.Argument(metavar="ACCOUNT", help="The account's id; with --purchase it may be left out.")
+    ] = "",
     purchase: Annotated[str, typer.Option(metavar="PURCHASE", help="Only those of this purchase, pur_… or cs_….")] = "",
     limit: Limit = None,
     everything: All = False,

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 
 def serve(
-    uvloop: Annotated[bool, typer.Option(help="Run on uvloop, which answers a tenth more calls, or on asyncio's own event loop.")] = True,
+    uvloop: Annotated[
+        bool, typer.Option(help="Run on uvloop, which answers a tenth more calls, or on asyncio's own event loop.")
+    ] = True,
 ) -> None:
     """Run the billing service. SIGTERM and Ctrl-C let calls finish; a second one ends at once."""
     import structlog
@@ -61,9 +63,16 @@ def gateway() -> None:
     try:
         code = main()
     except OSError as failure:
-        if not isinstance(failure, socket.gaierror) and failure.errno not in (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES):
+        if not isinstance(failure, socket.gaierror) and failure.errno not in (
+            errno.EADDRINUSE,
+            errno.EADDRNOTAVAIL,
+            errno.EACCES,
+        ):
             raise
-        fail(f"the gateway can't listen: {failure.strerror}; choose another address by GATEWAY_HOST, GATEWAY_PORT or GATEWAY_METRICS_PORT")
+        fail(
+            f"the gateway can't listen: {failure.strerror}; choose another address by GATEWAY_HOST, GATEWAY_PORT or "
+            f"GATEWAY_METRICS_PORT"
+        )
     raise typer.Exit(code)
 
 

@@ -32,12 +32,17 @@ Version = Annotated[str, typer.Argument(metavar="VERSION", help="The one in forc
 
 
 @calls_service
-def create_card(client: BillingClient, *, card_file: Card, idempotency_key: IdempotencyKey = None, as_json: AsJson = False) -> None:
-    """Store a card file as a new version, which never changes. It prices usage from its effective time on, at the earliest in 10 seconds."""
+def create_card(
+    client: BillingClient, *, card_file: Card, idempotency_key: IdempotencyKey = None, as_json: AsJson = False
+) -> None:
+    """Store a card file as a new version, which never changes. It prices usage from its effective time on, at the
+    earliest in 10 seconds."""
     from billing_service.domain.catalogue.rate_card_packing import packed
     from billing_service.domain.catalogue.rate_card_text import card_text
 
-    made = client.create_rate_card_version(card_file=packed(card_text(read(card_file))), idempotency_key=idempotency_key)
+    made = client.create_rate_card_version(
+        card_file=packed(card_text(read(card_file))), idempotency_key=idempotency_key
+    )
     if as_json:
         show_json(made)
         return
@@ -60,10 +65,13 @@ def show_stored_card(
     version: Version = "",
     provider: Annotated[str, typer.Option(help="With --model: its prices.")] = "",
     model: Annotated[str, typer.Option(help="As the provider names it.")] = "",
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the card file here; an existing file is left as it is.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the card file here; an existing file is left as it is.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """What a stored card has: its counts, the patterns that match anything, and with --provider and --model the prices of a model."""
+    """What a stored card has: its counts, the patterns that match anything, and with --provider and --model the prices
+    of a model."""
     if bool(provider) != bool(model):
         fail("give --provider and --model together", code=EXIT_MISCONFIGURED)
     record, card = _stored(client, version)
@@ -81,9 +89,16 @@ def show_stored_card(
 def diff_cards(
     client: BillingClient,
     *,
-    after: Annotated[str, typer.Argument(metavar="CARD", help=f"A stored version, a card file (.json), or {BUILT_IN}.")],
+    after: Annotated[
+        str, typer.Argument(metavar="CARD", help=f"A stored version, a card file (.json), or {BUILT_IN}.")
+    ],
     before: Annotated[
-        str, typer.Option(metavar="CARD", help="The same, for what it is compared with; the card in force when absent.", show_default=False)
+        str,
+        typer.Option(
+            metavar="CARD",
+            help="The same, for what it is compared with; the card in force when absent.",
+            show_default=False,
+        ),
     ] = "",
     everything: All = False,
     as_json: AsJson = False,
@@ -118,13 +133,24 @@ def _write(card: "RateCard", out: Path) -> None:
 
 
 def _show_record(card: CardRecord) -> None:
-    fields = [("in force from", shown_time(card.in_force_time)), ("created", shown_time(card.create_time)), ("entries", card.entry_count)]
+    fields = [
+        ("in force from", shown_time(card.in_force_time)),
+        ("created", shown_time(card.create_time)),
+        ("entries", card.entry_count),
+    ]
     show_fields(f"stored rate card {card.version}", fields)
 
 
 def _cells(in_force: str) -> Callable[[CardRecord], tuple[object, ...]]:
     def cells(card: CardRecord) -> tuple[object, ...]:
         now = "in force" if card.version == in_force else ""
-        return card.version, shown_time(card.in_force_time), now, card.entry_count, shown_time(card.create_time), card.source
+        return (
+            card.version,
+            shown_time(card.in_force_time),
+            now,
+            card.entry_count,
+            shown_time(card.create_time),
+            card.source,
+        )
 
     return cells

@@ -34,5 +34,7 @@ def _moment(text: str, direction: int) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise typer.BadParameter(f"{text!r} is no time: write 2026-05-31, 2026-05-31T12:00:00Z, or a span such as 24h or 7d") from None
+        raise typer.BadParameter(
+            f"{text!r} is no time: write 2026-05-31, 2026-05-31T12:00:00Z, or a span such as 24h or 7d"
+        ) from None
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment

@@ -18,10 +18,14 @@ OutputTokens = Annotated[int, typer.Option(min=0, help="Without reasoning.")]
 ReasoningTokens = Annotated[int, typer.Option(min=0)]
 Lines = Annotated[
     list[str] | None,
-    typer.Option("--line", metavar="MEASURE=N", help="Any other: cache_write_tokens:1h=40, seconds:in=1500, units:pages=3."),
+    typer.Option(
+        "--line", metavar="MEASURE=N", help="Any other: cache_write_tokens:1h=40, seconds:in=1500, units:pages=3."
+    ),
 ]
 ServiceTier = Annotated[str, typer.Option(help="Of the reply: priority, flex, batch, …")]
-Attributes = Annotated[list[str] | None, typer.Option("--attribute", metavar="NAME=VALUE", help="region=us, speed=fast, …")]
+Attributes = Annotated[
+    list[str] | None, typer.Option("--attribute", metavar="NAME=VALUE", help="region=us, speed=fast, …")
+]
 ProviderCost = Annotated[str, typer.Option(metavar="USD", help="What the provider says that the call cost.")]
 
 

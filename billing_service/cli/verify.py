@@ -29,7 +29,9 @@ DIFFERENCES = ListTable(
 def verify(  # noqa: PLR0917 - options, given by name on the command line
     account: Annotated[str, typer.Option(help="Only this account.")] = "",
     offline: Annotated[bool, typer.Option("--offline", help="Read the database without the service.")] = False,
-    heads: Annotated[Path | None, typer.Option(help="An export of heads that the chains must still hold; with --offline.")] = None,
+    heads: Annotated[
+        Path | None, typer.Option(help="An export of heads that the chains must still hold; with --offline.")
+    ] = None,
     as_json: AsJson = False,
     address: Address = None,
     api_key: ApiKey = None,
@@ -90,7 +92,9 @@ def _verify_offline(account: str, heads: Path | None) -> Any:
     if account:
         known = {name: head for name, head in known.items() if name == account}
     with shown_progress("verify") as progress:
-        found = with_store(lambda store: verify_ledger(store, account, known, progress), LEAVE_OFFLINE_OUT, writes=False)
+        found = with_store(
+            lambda store: verify_ledger(store, account, known, progress), LEAVE_OFFLINE_OUT, writes=False
+        )
     return VerifyLedgerResponse(
         account_count=found.accounts,
         transaction_count=found.transactions,
@@ -99,8 +103,11 @@ def _verify_offline(account: str, heads: Path | None) -> Any:
     )
 
 
-def heads(file: Annotated[Path, typer.Argument(metavar="FILE", help="The new export.")], as_json: AsJson = False) -> None:
-    """Export the heads of all chains, to be kept elsewhere: `verify --offline --heads FILE` then detects a ledger that was rewritten.
+def heads(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The new export.")], as_json: AsJson = False
+) -> None:
+    """Export the heads of all chains, to be kept elsewhere: `verify --offline --heads FILE` then detects a ledger that
+    was rewritten.
 
     Reads the database without the service, which exports by itself with BILLING_HEADS_DIRECTORY.
     """
@@ -115,7 +122,9 @@ def heads(file: Annotated[Path, typer.Argument(metavar="FILE", help="The new exp
 
 
 def _show(report: Any) -> None:
-    counts = f"{report.account_count:,} accounts, {report.transaction_count:,} transactions, {report.entry_count:,} entries"
+    counts = (
+        f"{report.account_count:,} accounts, {report.transaction_count:,} transactions, {report.entry_count:,} entries"
+    )
     if not report.differences:
         say(f"✓ the ledger proves every balance: {counts}")
         return

@@ -1,5 +1,5 @@
-"""What became of events and purchases, in plain integers that are read at each scrape. Counted after the commit: a unit of work may
-run several times."""
+"""What became of events and purchases, in plain integers that are read at each scrape. Counted after the commit: a unit
+of work may run several times."""
 
 from bisect import bisect_left
 from collections import Counter
@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 US_PER_S = 1_000_000
 BOUNDS_S = (5.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1_800.0, 3_600.0, 14_400.0, 86_400.0)
-"""Upper bounds: from a webhook that came at once, over a customer who pays within minutes, to the day after which pages are closed."""
+"""Upper bounds: from a webhook that came at once, over a customer who pays within minutes, to the day after which pages
+are closed."""
 FAILED = "FAILED"
 """Outcome of a try that the service could not finish; Stripe delivers again."""
 

@@ -70,7 +70,9 @@ class Environment:
     def __post_init__(self) -> None:
         how = self.gathering
         bounds: dict[str, Any] = {"batch_max": how.batch_max, "wait_s": how.wait_s}
-        writer = LedgerWriter(self.store, self.clock_us, self.ids, terms=self.spending, monotonic=how.monotonic, **bounds)
+        writer = LedgerWriter(
+            self.store, self.clock_us, self.ids, terms=self.spending, monotonic=how.monotonic, **bounds
+        )
         object.__setattr__(self, "writer", writer)
         object.__setattr__(self, "balances", BalanceReader(self.store, self.clock_us, **bounds))
         object.__setattr__(self, "rate_cards", RateCardCache(self.store, self.clock_us, monotonic=how.monotonic))

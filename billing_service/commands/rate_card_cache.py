@@ -1,7 +1,8 @@
-"""Rate cards as one process knows them: the list of versions, read again every few seconds, and the cards that priced usage last.
+"""Rate cards as one process knows them: the list of versions, read again every few seconds, and the cards that priced
+usage last.
 
-A card never changes, so it is read once. A new card prices nothing for its first ten seconds (`NOTICE_US`), and no process prices by a list
-that is older than five. So no process prices by a card that another has given up.
+A card never changes, so it is read once. A new card prices nothing for its first ten seconds (`NOTICE_US`), and no
+process prices by a list that is older than five. So no process prices by a card that another has given up.
 """
 
 import asyncio
@@ -20,9 +21,11 @@ from billing_service.storage.rows.rate_cards import read_card, versions_since
 from billing_service.storage.store import Store
 
 VERSIONS_FRESH_S: Final = 5.0
-"""How long the list of versions is believed without a look. Half of `NOTICE_US`: the rest is for a slow commit and for clocks that differ."""
+"""How long the list of versions is believed without a look. Half of `NOTICE_US`: the rest is for a slow commit and for
+clocks that differ."""
 CHOICE_US: Final = 2 * OCCUR_WINDOW_US
-"""How far back versions are known: as far as a usage may choose its price, and as much again, for a clock that is set back."""
+"""How far back versions are known: as far as a usage may choose its price, and as much again, for a clock that is set
+back."""
 CARDS_MAX: Final = 4
 """Cards in memory. Usage of the last day is priced by one or two; the card of all of litellm's map takes 27 MB."""
 
@@ -54,7 +57,8 @@ class RateCardCache:
         self._loads: dict[str, asyncio.Task[RateCard]] = {}
 
     async def for_usage(self, occur_time_us: int | None) -> CardAtTime:
-        """The card and the moment that price a usage. Raises PRICE_MISSING where there is no card, STORAGE_UNAVAILABLE."""
+        """The card and the moment that price a usage. Raises PRICE_MISSING where there is no card,
+        STORAGE_UNAVAILABLE."""
         while self._monotonic() >= self._fresh_until:
             if self._refresh is None:
                 self._refresh = asyncio.ensure_future(self._read_versions())

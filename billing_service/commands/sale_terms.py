@@ -15,5 +15,8 @@ def terms_of(environment: Environment, purchase: Purchase) -> SaleTerms:
     if purchase.terms:
         return SaleTerms.decode(purchase.terms)
     package = environment.catalog.packages.get(purchase.package_code)
-    sold_alike = package is not None and (package.price_minor, package.currency) == (purchase.amount_minor, purchase.currency)
+    sold_alike = package is not None and (package.price_minor, package.currency) == (
+        purchase.amount_minor,
+        purchase.currency,
+    )
     return todays_terms(environment, package.stripe_price_id if package is not None and sold_alike else None)

@@ -29,7 +29,8 @@ class Mode(StrEnum):
 CHECKOUT_PREFIXES: Final[Mapping[str, frozenset[Mode]]] = MappingProxyType(
     {"cs_test_": frozenset({Mode.SANDBOX, Mode.TEST}), "cs_live_": frozenset({Mode.LIVE})}
 )
-"""How Stripe begins the id of a checkout, and the modes in which it does. A ledger older than modes shows its own by these."""
+"""How Stripe begins the id of a checkout, and the modes in which it does. A ledger older than modes shows its own by
+these."""
 
 
 class MarkKind(StrEnum):
@@ -56,7 +57,8 @@ class Deployment:
     """When its id was made. What was made earlier may carry no mark, or another deployment's."""
 
     def mark(self, kind: MarkKind, own_id: str) -> str:
-        """What proves at Stripe that this deployment made an object: a keyed hash of its id, the kind and our own id of the object."""
+        """What proves at Stripe that this deployment made an object: a keyed hash of its id, the kind and our own id of
+        the object."""
         said = _encoded(self.deployment_id, kind, own_id)
         return hmac.new(self.mark_key, said, hashlib.sha256).hexdigest()[:MARK_CHARACTERS]
 

@@ -1,4 +1,5 @@
-"""One account's proof: its history is followed from the newest transaction back, and whatever is stored as a sum is computed again."""
+"""One account's proof: its history is followed from the newest transaction back, and whatever is stored as a sum is
+computed again."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -13,8 +14,8 @@ from billing_service.storage.rows.verification import StoredAccount
 
 
 class AccountCheck:
-    """Compares an account, as one snapshot shows it, with its history. What lies below a head never changes, so the links may come
-    from later snapshots."""
+    """Compares an account, as one snapshot shows it, with its history. What lies below a head never changes, so the
+    links may come from later snapshots."""
 
     def __init__(self, stored: StoredAccount, exported: Head | None = None) -> None:
         self._stored = stored
@@ -77,7 +78,9 @@ class AccountCheck:
         self._compare(f"{name} entries", expected=True, stored=bool(transaction.entries) or moves_nothing)
         self._newer = transaction
         if transaction.kind is TransactionKind.DEDUCTION_REVERSAL:
-            self._given_back[transaction.source_id] += sum(entry.amount for entry in transaction.entries if entry.source == Place.USAGE)
+            self._given_back[transaction.source_id] += sum(
+                entry.amount for entry in transaction.entries if entry.source == Place.USAGE
+            )
         self._lots.follow(transaction)
         self._purchases.follow(transaction)
         self._report.transactions += 1

@@ -63,11 +63,13 @@ def back_up(source: Path, target: Path, progress: Progress = unheard) -> Manifes
 
 def _copy(source: Path, partial: Path, progress: Progress) -> Contents:
     with closing(connect(source, "ro")) as original, closing(connect(partial, "rw")) as copy:
-        # One snapshot for all steps, which readers and the writer of a write-ahead log don't wait for. Without it, SQLite would begin
-        # anew after each write of the service.
+        # One snapshot for all steps, which readers and the writer of a write-ahead log don't wait for. Without it,
+        # SQLite would begin anew after each write of the service.
         original.execute("BEGIN")
         original.execute("SELECT 1 FROM sqlite_schema").fetchone()
-        original.backup(copy, pages=PAGES_A_STEP, progress=lambda _, left, total: progress("pages copied", total - left, total))
+        original.backup(
+            copy, pages=PAGES_A_STEP, progress=lambda _, left, total: progress("pages copied", total - left, total)
+        )
         original.execute("ROLLBACK")
         copy.execute("PRAGMA journal_mode=DELETE")  # the copy is one file, complete in itself
         problems = integrity(copy, progress)

@@ -1,5 +1,5 @@
-"""The heads of all chains, exported: a chain alone does not show that its newest part was cut off, or that all of it was written
-again from some point. A head that was kept elsewhere does.
+"""The heads of all chains, exported: a chain alone does not show that its newest part was cut off, or that all of it
+was written again from some point. A head that was kept elsewhere does.
 
     one line for each account, in order of ids: {"account_id": …, "version": …, "hash": …}
     last line: {"accounts": …, "sha256": …}, the digest of all lines before it, which is also logged
@@ -75,7 +75,8 @@ def _read(after: str) -> Work[list[tuple[str, int, bytes]]]:
 
 
 def read_heads(path: Path) -> Mapping[str, Head]:
-    """The heads of an export. Raises HeadsInvalidError when the file is not whole or was changed, OSError when it can't be read."""
+    """The heads of an export. Raises HeadsInvalidError when the file is not whole or was changed, OSError when it can't
+    be read."""
     heads: dict[str, Head] = {}
     digest, ended = sha256(), False
     for line in _lines(path):

@@ -9,8 +9,8 @@ from billing_service.storage.rows.verification import StoredLot
 
 
 class LotsCheck:
-    """What lots lost to their expiry, and which bonuses were taken back and never restored. Both are stored as of the version that was
-    caught up to."""
+    """What lots lost to their expiry, and which bonuses were taken back and never restored. Both are stored as of the
+    version that was caught up to."""
 
     def __init__(self, caught_up_version: int, version: int) -> None:
         self._caught_up_version = caught_up_version
@@ -39,7 +39,9 @@ class LotsCheck:
                 if source == Place.BONUSES or is_lot(source):
                     self._bonuses.add(destination)
 
-    def compared(self, stored: Mapping[str, StoredLot], unexpired: Mapping[str, int]) -> Iterator[tuple[str, object, object]]:
+    def compared(
+        self, stored: Mapping[str, StoredLot], unexpired: Mapping[str, int]
+    ) -> Iterator[tuple[str, object, object]]:
         """(subject, what the history says, what is stored)."""
         for lot_id, lot in stored.items():
             yield f"lot {lot_id} expired", self._expired[lot_id] - unexpired.get(lot_id, 0), lot.expired

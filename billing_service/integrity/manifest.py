@@ -49,7 +49,8 @@ class Contents:
     """Rows by table."""
     sums: dict[str, int]
     heads: str
-    """The digest that `billing heads` would say: of the newest hash of every account's chain, and so of all transactions."""
+    """The digest that `billing heads` would say: of the newest hash of every account's chain, and so of all
+    transactions."""
     mode: str = ""
     """Whether its money is real: sandbox, test or live; empty when no service that knows of modes has started on it."""
     deployment_id: str = ""
@@ -70,7 +71,9 @@ class Manifest:
 
 def connect(path: Path, mode: str) -> sqlite3.Connection:
     """`mode`: ro or rw."""
-    connection = sqlite3.connect(f"file:{quote(str(path))}?mode={mode}", uri=True, isolation_level=None, timeout=BUSY_TIMEOUT_S)
+    connection = sqlite3.connect(
+        f"file:{quote(str(path))}?mode={mode}", uri=True, isolation_level=None, timeout=BUSY_TIMEOUT_S
+    )
     connection.execute("PRAGMA trusted_schema=OFF")
     # Only the service's own connection checkpoints: some SQLite versions corrupt a database that two do.
     connection.execute("PRAGMA wal_autocheckpoint=0")
@@ -78,7 +81,8 @@ def connect(path: Path, mode: str) -> sqlite3.Connection:
 
 
 def integrity(connection: sqlite3.Connection, progress: Progress = unheard) -> list[str]:
-    """What is broken in the file; empty when it is sound. SQLite does not say how far it has come, only that it is at it."""
+    """What is broken in the file; empty when it is sound. SQLite does not say how far it has come, only that it is at
+    it."""
 
     def at_it() -> int:
         progress("soundness checked", 0, None)
@@ -99,7 +103,8 @@ def contents(connection: sqlite3.Connection, progress: Progress = unheard) -> Co
     migration, counts = _migration(connection), {}
     for number, table in enumerate(tables):
         progress("tables counted", number, len(tables))
-        counts[table] = _one_integer(connection, f'SELECT COUNT(*) FROM "{table}"')  # noqa: S608 - a name from the schema
+        # A name from the schema.
+        counts[table] = _one_integer(connection, f'SELECT COUNT(*) FROM "{table}"')  # noqa: S608
     return Contents(
         migration=migration,
         counts=counts,
@@ -112,17 +117,23 @@ def contents(connection: sqlite3.Connection, progress: Progress = unheard) -> Co
 def differences(manifest: Manifest, found: Contents) -> list[str]:
     """A line for each figure that is not the manifest's."""
     expected, there = asdict(manifest.contents), asdict(found)
-    return [f"{name}: the manifest says {expected[name]}, the backup has {there[name]}" for name in there if there[name] != expected[name]]
+    return [
+        f"{name}: the manifest says {expected[name]}, the backup has {there[name]}"
+        for name in there
+        if there[name] != expected[name]
+    ]
 
 
 def _deployment(connection: sqlite3.Connection, tables: list[str]) -> dict[str, str]:
-    row = connection.execute("SELECT mode, deployment_id FROM deployment").fetchone() if "deployment" in tables else None
+    row = (
+        connection.execute("SELECT mode, deployment_id FROM deployment").fetchone() if "deployment" in tables else None
+    )
     return {} if row is None else {"mode": str(row[0]), "deployment_id": str(row[1])}
 
 
 def modes_possible(file: Path, held: Contents) -> frozenset[Mode]:
-    """The modes that a backup's ledger may be of: its own, or where no service gave it one, those that its checkouts leave.
-    Raises BackupInvalidError."""
+    """The modes that a backup's ledger may be of: its own, or where no service gave it one, those that its checkouts
+    leave. Raises BackupInvalidError."""
     if held.mode:
         return frozenset({Mode(held.mode)})
     possible = frozenset(Mode)
@@ -174,7 +185,9 @@ def read_manifest(path: Path) -> Manifest:
         with path.open("rb") as file:
             content = json.loads(file.read(MANIFEST_BYTES_MAX))
         if content["format"] not in FORMATS_READ:
-            raise BackupInvalidError([f"{path} has format {content['format']}, this program knows {' and '.join(map(str, FORMATS_READ))}"])
+            raise BackupInvalidError(
+                [f"{path} has format {content['format']}, this program knows {' and '.join(map(str, FORMATS_READ))}"]
+            )
         held = Contents(**content["contents"])
         if held.mode:
             Mode(held.mode)  # a ValueError is one of the shapes that no manifest has

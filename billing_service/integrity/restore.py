@@ -56,10 +56,14 @@ async def prove_backup(file: Path, manifest: Manifest, progress: Progress = unhe
         return await _prove(restored, progress)
 
 
-async def restore_backup(file: Path, target: Path, mode: Mode | None, progress: Progress = unheard) -> tuple[Manifest, Report]:
-    """Proves a backup, then puts it where a database is to be: whole, or not at all. `mode`: of whoever will serve it; None: not said.
+async def restore_backup(
+    file: Path, target: Path, mode: Mode | None, progress: Progress = unheard
+) -> tuple[Manifest, Report]:
+    """Proves a backup, then puts it where a database is to be: whole, or not at all. `mode`: of whoever will serve it;
+    None: not said.
 
-    Raises ModeUnfitError, and BackupInvalidError when it can't be relied on or something is in its place, DatabaseInUseError, OSError.
+    Raises ModeUnfitError, and BackupInvalidError when it can't be relied on or something is in its place,
+    DatabaseInUseError, OSError.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(target)  # nobody makes a database there meanwhile
@@ -75,7 +79,8 @@ async def restore_backup(file: Path, target: Path, mode: Mode | None, progress: 
 
 
 class ModeUnfitError(BackupInvalidError):
-    """The ledger's money is not of the kind that was said of what will serve it, or nothing was said. `possible`: of which it may be."""
+    """The ledger's money is not of the kind that was said of what will serve it, or nothing was said. `possible`: of
+    which it may be."""
 
     def __init__(self, problem: str, possible: frozenset[Mode]) -> None:
         super().__init__([problem])
@@ -85,7 +90,9 @@ class ModeUnfitError(BackupInvalidError):
 def _confirm_mode(file: Path, manifest: Manifest, mode: Mode | None) -> None:
     possible = modes_possible(file, manifest.contents)
     said = (
-        f"its ledger is of mode {' or '.join(sorted(possible))}" if possible else "its ledger has checkouts of play money and of real money"
+        f"its ledger is of mode {' or '.join(sorted(possible))}"
+        if possible
+        else "its ledger has checkouts of play money and of real money"
     )
     if mode is None and manifest.contents.mode:
         raise ModeUnfitError(f"{said}, and the settings name no Stripe that would show this mode", possible)
@@ -151,6 +158,9 @@ async def _prove(restored: Path, progress: Progress) -> Report:
         await store.close()
     if report.differences:
         raise BackupInvalidError(
-            [f"{d.account_id}: {d.subject}: the ledger says {d.expected}, stored is {d.stored}" for d in report.differences]
+            [
+                f"{d.account_id}: {d.subject}: the ledger says {d.expected}, stored is {d.stored}"
+                for d in report.differences
+            ]
         )
     return report

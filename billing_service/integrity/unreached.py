@@ -7,7 +7,14 @@ from typing import Final
 
 from billing_service.integrity.differences import Report
 from billing_service.integrity.progress import Progress, unheard
-from billing_service.storage.rows.verification import COUNTS, ENTRIES_END, LOOSE_ENTRIES, LOOSE_LOTS, LOTS_END, MISCOUNTED
+from billing_service.storage.rows.verification import (
+    COUNTS,
+    ENTRIES_END,
+    LOOSE_ENTRIES,
+    LOOSE_LOTS,
+    LOTS_END,
+    MISCOUNTED,
+)
 from billing_service.storage.statements import Statement, Work
 from billing_service.storage.store import Store
 
@@ -35,7 +42,8 @@ async def count(store: Store) -> Report:
 
 
 async def search(store: Store, what: str, after: str) -> tuple[Report, str]:
-    """Searches the next rows, in order of their ids, for what no chain reaches; answers where to go on, LAST at the end.
+    """Searches the next rows, in order of their ids, for what no chain reaches; answers where to go on, LAST at the
+    end.
 
     `what`: a key of SEARCHES. One range on SQLite, where a long read keeps the write-ahead log from shrinking. All of
     them elsewhere, because some stores keep an account's rows together and have no ranges of times.

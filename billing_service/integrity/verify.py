@@ -1,4 +1,5 @@
-"""Proves balances: follows each account's chain from its head, and computes again from the entries whatever is stored as a sum."""
+"""Proves balances: follows each account's chain from its head, and computes again from the entries whatever is stored
+as a sum."""
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
@@ -11,13 +12,21 @@ from billing_service.integrity.differences import Report
 from billing_service.integrity.heads import Head
 from billing_service.integrity.progress import Progress, unheard
 from billing_service.integrity.unreached import unreached
-from billing_service.storage.rows.verification import StoredAccount, links, next_accounts, one_account, stored_account, transaction_total
+from billing_service.storage.rows.verification import (
+    StoredAccount,
+    links,
+    next_accounts,
+    one_account,
+    stored_account,
+    transaction_total,
+)
 from billing_service.storage.statements import Work
 from billing_service.storage.store import Store
 
 ACCOUNTS_A_READ = 20
 LINKS_A_READ = 200
-"""Both keep a read short, whatever an account's history: no WAL is kept from shrinking, and no event loop held up for long."""
+"""Both keep a read short, whatever an account's history: no WAL is kept from shrinking, and no event loop held up for
+long."""
 
 
 class Opened(NamedTuple):
@@ -70,9 +79,11 @@ async def verify_ledger(
     return report
 
 
-async def verified_accounts(store: Store, heads: Mapping[str, Head], watched: Followed | None = None) -> AsyncIterator[Report]:
-    """Verifies all accounts in order of their ids. Gives what was found after each short read, so that the caller may pause: an
-    account's report comes once its history was followed to the end, empty ones before."""
+async def verified_accounts(
+    store: Store, heads: Mapping[str, Head], watched: Followed | None = None
+) -> AsyncIterator[Report]:
+    """Verifies all accounts in order of their ids. Gives what was found after each short read, so that the caller may
+    pause: an account's report comes once its history was followed to the end, empty ones before."""
     after = ""
     while True:
         page = await store.read(partial(next_page, after))
@@ -84,7 +95,9 @@ async def verified_accounts(store: Store, heads: Mapping[str, Head], watched: Fo
         after = page.opened[-1].stored.account_id
 
 
-async def followed(store: Store, opened: Opened, heads: Mapping[str, Head], watched: Followed | None = None) -> AsyncIterator[Report]:
+async def followed(
+    store: Store, opened: Opened, heads: Mapping[str, Head], watched: Followed | None = None
+) -> AsyncIterator[Report]:
     """Follows one account's history to its end. Empty reports come before the account's own, one after each read."""
     watched = watched or Followed()
     check = AccountCheck(opened.stored, heads.get(opened.stored.account_id))

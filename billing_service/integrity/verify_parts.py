@@ -1,4 +1,5 @@
-"""Verification in parts, each short enough for a call: whoever asks for one after the other verifies a ledger of any length."""
+"""Verification in parts, each short enough for a call: whoever asks for one after the other verifies a ledger of any
+length."""
 
 from functools import partial
 from typing import Final, NamedTuple
@@ -13,7 +14,8 @@ ACCOUNTS: Final = "accounts"
 
 
 class Place(NamedTuple):
-    """Where a part begins: among the accounts, or among rows that no chain may reach (a key of SEARCHES), after an id."""
+    """Where a part begins: among the accounts, or among rows that no chain may reach (a key of SEARCHES), after an
+    id."""
 
     what: str
     after: str

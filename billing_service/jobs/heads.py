@@ -13,8 +13,8 @@ log = structlog.get_logger(__name__)
 
 
 class HeadsExport:
-    """Writes one more export into `directory`, named by the time, and logs its digest. Whoever guards the files elsewhere, or the log,
-    guards the ledger."""
+    """Writes one more export into `directory`, named by the time, and logs its digest. Whoever guards the files
+    elsewhere, or the log, guards the ledger."""
 
     def __init__(self, store: Store, directory: Path, clock_us: ClockUs) -> None:
         self._store = store

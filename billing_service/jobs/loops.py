@@ -1,4 +1,5 @@
-"""Small loops that call a piece of work again and again until the service ends. One that fails is logged and goes on."""
+"""Small loops that call a piece of work again and again until the service ends. One that fails is logged and goes
+on."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -10,13 +11,16 @@ from billing_service.domain.refusals import Failure
 log = structlog.get_logger(__name__)
 
 FIRST_S = 60.0
-"""From the start to the first run of a job at the latest: in a service that is deployed often, what runs hourly would never run."""
+"""From the start to the first run of a job at the latest: in a service that is deployed often, what runs hourly would
+never run."""
 
 
 class Loop:
     """Calls `work` every `interval_s` seconds, the first time after `first_s` where that is less."""
 
-    def __init__(self, name: str, work: Callable[[], Awaitable[None]], interval_s: float, *, first_s: float = FIRST_S) -> None:
+    def __init__(
+        self, name: str, work: Callable[[], Awaitable[None]], interval_s: float, *, first_s: float = FIRST_S
+    ) -> None:
         self.name = name
         self.runs = 0
         """Runs that ended well."""

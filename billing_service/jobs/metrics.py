@@ -32,7 +32,9 @@ class JobMetrics(Collector):
         self._heads_interval_s = heads_interval_s
 
     def collect(self) -> Iterator[Metric]:
-        runs = CounterMetricFamily("billing_job_runs", "Runs of background jobs, by how they ended.", labels=("loop", "outcome"))
+        runs = CounterMetricFamily(
+            "billing_job_runs", "Runs of background jobs, by how they ended.", labels=("loop", "outcome")
+        )
         for loop in self._loops:
             runs.add_metric((loop.name, "ok"), loop.runs)
             runs.add_metric((loop.name, "failed"), loop.failures)
@@ -49,22 +51,32 @@ class JobMetrics(Collector):
         job = self._verification
         if job is None:
             return
-        yield _gauge("billing_verification_interval_seconds", "Time between verifications of the whole ledger.", job.interval_s)
+        yield _gauge(
+            "billing_verification_interval_seconds", "Time between verifications of the whole ledger.", job.interval_s
+        )
         yield _gauge(
             "billing_verification_completed_timestamp_seconds",
             "When every balance had last been verified; the service's start before the first time.",
             (job.begun_us if job.completed_us is None else job.completed_us) / US_PER_S,
         )
-        yield _gauge("billing_verification_duration_seconds", "How long the last whole verification took.", job.duration_s)
+        yield _gauge(
+            "billing_verification_duration_seconds", "How long the last whole verification took.", job.duration_s
+        )
         yield _gauge("billing_verification_transactions", "Transactions that it followed.", job.transactions)
-        yield _gauge("billing_verification_faulty_accounts", "Accounts whose balance the ledger does not prove.", job.faulty_accounts)
+        yield _gauge(
+            "billing_verification_faulty_accounts",
+            "Accounts whose balance the ledger does not prove.",
+            job.faulty_accounts,
+        )
         yield CounterMetricFamily("billing_verification_frozen_accounts", "Accounts frozen for that.", value=job.frozen)
 
     def _of_heads(self) -> Iterator[Metric]:
         job = self._heads
         if job is None:
             return
-        yield _gauge("billing_heads_interval_seconds", "Time between exports of the heads of all chains.", self._heads_interval_s)
+        yield _gauge(
+            "billing_heads_interval_seconds", "Time between exports of the heads of all chains.", self._heads_interval_s
+        )
         yield _gauge(
             "billing_heads_exported_timestamp_seconds",
             "When the heads had last been exported; the service's start before the first time.",

@@ -1,4 +1,5 @@
-"""Looks for purchases whose money is there while their credits are not: an endpoint that lacks checkout.session.* brings none."""
+"""Looks for purchases whose money is there while their credits are not: an endpoint that lacks checkout.session.*
+brings none."""
 
 import structlog
 

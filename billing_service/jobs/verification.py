@@ -31,10 +31,16 @@ REASON = "the ledger does not prove this balance; see `billing verify --account`
 
 
 class Verification:
-    """One walk over all accounts at a time, in short reads with pauses between them. Harmless in several processes at once."""
+    """One walk over all accounts at a time, in short reads with pauses between them. Harmless in several processes at
+    once."""
 
     def __init__(
-        self, environment: Environment, interval_s: float, *, freeze: bool, pause: Callable[[float], Awaitable[None]] | None = None
+        self,
+        environment: Environment,
+        interval_s: float,
+        *,
+        freeze: bool,
+        pause: Callable[[float], Awaitable[None]] | None = None,
     ) -> None:
         self._environment = environment
         self._freeze = freeze
@@ -55,7 +61,8 @@ class Verification:
 
     @property
     def faulty_accounts(self) -> int:
-        """Accounts with differences: those of the last whole walk, and those that the walk under way has found already."""
+        """Accounts with differences: those of the last whole walk, and those that the walk under way has found
+        already."""
         return len(self._faulty_before | self._found)
 
     def stop(self) -> None:
@@ -82,14 +89,22 @@ class Verification:
         self._faulty_before, self._found = frozenset(self._found), set()
         self.completed_us = self._environment.clock_us()
         self.duration_s, self.transactions = (self.completed_us - begun_us) / 1_000_000, transactions
-        log.info("ledger_verified", transactions=transactions, duration_s=round(self.duration_s, 1), faulty=len(self._faulty_before))
+        log.info(
+            "ledger_verified",
+            transactions=transactions,
+            duration_s=round(self.duration_s, 1),
+            faulty=len(self._faulty_before),
+        )
 
     async def _tell(self, account_id: str, differences: Sequence[Difference]) -> None:
         log.error(
             "ledger_fault",
             account_id=account_id,
             differences=len(differences),
-            first=[f"{d.subject}: {d.expected} by the entries, {d.stored} stored" for d in differences[:SUBJECTS_LOGGED_MAX]],
+            first=[
+                f"{d.subject}: {d.expected} by the entries, {d.stored} stored"
+                for d in differences[:SUBJECTS_LOGGED_MAX]
+            ],
         )
         if not self._freeze:
             return
@@ -99,18 +114,23 @@ class Verification:
             log.exception("account_not_frozen", account_id=account_id)
 
     async def _freeze_once(self, account_id: str, differences: Sequence[Difference]) -> None:
-        """Freezes an account that is not frozen. What differs is the key: of several processes one has the effect, and an operator
-        who lets the account go is not overruled on account of the same fault."""
+        """Freezes an account that is not frozen. What differs is the key: of several processes one has the effect, and
+        an operator who lets the account go is not overruled on account of the same fault."""
         environment = self._environment
         found = await environment.store.read(lambda: read_accounts([account_id]))
         if found[account_id].frozen:
             return
         subjects = sorted({difference.subject for difference in differences})
         key = IdempotencyKey(
-            account_id, f"fault-{sha256(repr(subjects).encode()).hexdigest()}", f"{ACTOR}/FreezeAccount", fingerprint(account_id, subjects)
+            account_id,
+            f"fault-{sha256(repr(subjects).encode()).hexdigest()}",
+            f"{ACTOR}/FreezeAccount",
+            fingerprint(account_id, subjects),
         )
         request = Request(key, Caller(ACTOR, "", "FreezeAccount"))
-        command = SetLimits(request, account_id, frozen=True, overdraft_limit=None, debt_max=None, reason=REASON, encode=lambda _: b"")
+        command = SetLimits(
+            request, account_id, frozen=True, overdraft_limit=None, debt_max=None, reason=REASON, encode=lambda _: b""
+        )
         if not (await set_limits(environment, command)).replayed:
             self.frozen += 1
             log.error("account_frozen", account_id=account_id)

@@ -1,7 +1,7 @@
 """Accounts as they were after their last deduction, kept so that the next one need not read them.
 
-The cache is only an expectation. It is written back by a conditional write (`storage.rows.ledger.write_if_unchanged`), so a
-stale account costs a second try and never correctness. No refusal and no replay is decided from the cache alone.
+The cache is only an expectation. It is written back by a conditional write (`storage.rows.ledger.write_if_unchanged`),
+so a stale account costs a second try and never correctness. No refusal and no replay is decided from the cache alone.
 """
 
 import time
@@ -22,12 +22,13 @@ BYPASS_S = 1.0
 _CATEGORIES = {int(category): category for category in Category}
 
 Memory = tuple[Any, ...]
-"""An account as plain values, which the garbage collector leaves alone. As objects, ten thousand accounts kept it busy for 20 to 40 ms
-several times a second, in the middle of everybody's calls."""
+"""An account as plain values, which the garbage collector leaves alone. As objects, ten thousand accounts kept it busy
+for 20 to 40 ms several times a second, in the middle of everybody's calls."""
 
 
 class AccountCache:
-    """Accounts by id, the one used longest ago forgotten first. Whoever takes accounts owns them until they are kept again."""
+    """Accounts by id, the one used longest ago forgotten first. Whoever takes accounts owns them until they are kept
+    again."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic

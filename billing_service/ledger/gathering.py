@@ -15,7 +15,8 @@ Reply = TypeVar("Reply")
 GATHERED_SHARE_PERCENT = 100
 """Share of the callers that waited lately for whom a batch waits: the rest come while it commits."""
 QUIET_S = 0.001
-"""Time without an arrival after which a batch starts: those that were on their way have come. The loop's timers step by a millisecond."""
+"""Time without an arrival after which a batch starts: those that were on their way have come. The loop's timers step by
+a millisecond."""
 
 
 class Gatherer(Generic[Question, Reply]):
@@ -47,8 +48,8 @@ class Gatherer(Generic[Question, Reply]):
         self._beside: set[asyncio.Task[None]] = set()
 
     def submit(self, question: Question) -> "asyncio.Future[Reply]":
-        """Queues a question. Cancelling the future before its batch starts takes the question back; later it has no effect on
-        what happens. Raises Failure (SHUTTING_DOWN) once closing has begun."""
+        """Queues a question. Cancelling the future before its batch starts takes the question back; later it has no
+        effect on what happens. Raises Failure (SHUTTING_DOWN) once closing has begun."""
         if self._closing:
             raise shutting_down()
         loop = asyncio.get_running_loop()
@@ -86,8 +87,8 @@ class Gatherer(Generic[Question, Reply]):
                 self._callers = max(len(batch) + len(self._waiting), self._callers * 7 // 8)
 
     async def _gather(self, enough: int) -> None:
-        """Lets arrivals come in until enough wait, or none has come for a while, or the wait is over. The loop sleeps meanwhile:
-        passing through it again and again would keep those that arrive from being accepted."""
+        """Lets arrivals come in until enough wait, or none has come for a while, or the wait is over. The loop sleeps
+        meanwhile: passing through it again and again would keep those that arrive from being accepted."""
         loop = asyncio.get_running_loop()
         end = loop.time() + self._wait_s
         while (seen := len(self._waiting)) < enough and loop.time() < end and not self._closing:

@@ -47,5 +47,6 @@ class IdempotencyKey:
 
 
 def fingerprint(*fields: Any) -> bytes:
-    """A digest of what a request means: its fields with defaults filled in, maps in order of their keys. Never of its bytes."""
+    """A digest of what a request means: its fields with defaults filled in, maps in order of their keys. Never of its
+    bytes."""
     return blake2b(orjson.dumps(fields, option=orjson.OPT_SORT_KEYS), digest_size=_FINGERPRINT_BYTES).digest()

@@ -36,12 +36,14 @@ class Posted(NamedTuple):
     """The accounts that changed, as they are now."""
 
 
-def post_batch(operations: Sequence[Operation[Any]], judgement: Judgement, cache: AccountCache, *, lock_first: bool) -> Work[Posted]:
+def post_batch(
+    operations: Sequence[Operation[Any]], judgement: Judgement, cache: AccountCache, *, lock_first: bool
+) -> Work[Posted]:
     """Posts operations in order. One's refusal never touches its neighbours: it is that one's outcome.
 
-    Accounts that are not cached are read without a lock, with the keys of their operations, and all is written in one conditional write.
-    What was read at this moment may be refused or replayed; what was only cached may not. `lock_first` batches lock first and then read:
-    those whose first run was stale.
+    Accounts that are not cached are read without a lock, with the keys of their operations, and all is written in one
+    conditional write. What was read at this moment may be refused or replayed; what was only cached may not.
+    `lock_first` batches lock first and then read: those whose first run was stale.
     """
     account_ids = sorted({operation.account_id for operation in operations})
     if lock_first:
@@ -51,7 +53,9 @@ def post_batch(operations: Sequence[Operation[Any]], judgement: Judgement, cache
     expected = frozenset(accounts)
     spent: dict[KeyId, StoredKey] = {}
     if unknown:
-        read, spent = yield from read_batch(unknown, [operation.key.id for operation in operations if operation.account_id not in expected])
+        read, spent = yield from read_batch(
+            unknown, [operation.key.id for operation in operations if operation.account_id not in expected]
+        )
         if any(account.behind for account in read.values()):
             raise StaleError("an older program wrote")
         accounts.update(read)

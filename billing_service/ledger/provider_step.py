@@ -4,8 +4,8 @@
     the provider    is asked with a key derived from the intent; no transaction is open
     transaction 2   settles the intent, or gives it up
 
-A crash in between is resumed by the caller's repeat: transaction 1 finds the intent, and the provider is asked the same again.
-`payments/port.py` says what may be repeated.
+A crash in between is resumed by the caller's repeat: transaction 1 finds the intent, and the provider is asked the same
+again. `payments/port.py` says what may be repeated.
 """
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -43,10 +43,11 @@ async def provider_step(
 ) -> Result:
     """One step. Each part but `ask` and `find_made` is a transaction of its own.
 
-    `begin` answers the result itself where nothing is to be asked. `next_attempt` has the intent ask by another key, since the provider
-    keeps a failure for the one that it had; it is None where the call has no such key. `find_made` looks whether an earlier call had its
-    effect, for what must not be made twice once the provider has forgotten the key; with it, a kept failure is stepped over at once.
-    Raises ProviderRefused, after `give_up`, and ProviderUnavailable, after which the same call resumes.
+    `begin` answers the result itself where nothing is to be asked. `next_attempt` has the intent ask by another key,
+    since the provider keeps a failure for the one that it had; it is None where the call has no such key. `find_made`
+    looks whether an earlier call had its effect, for what must not be made twice once the provider has forgotten the
+    key; with it, a kept failure is stepped over at once. Raises ProviderRefused, after `give_up`, and
+    ProviderUnavailable, after which the same call resumes.
     """
     begun = await begin()
     if not isinstance(begun, Begun):
@@ -103,8 +104,9 @@ def record_intent(
 ) -> Work[Begun[Intent] | Answer]:
     """Transaction 1: the answer that the key has got, what it has begun, or what `start` makes now.
 
-    Where what the key means depends on what it began, `key` answers it by the resource's id. It is checked before `resume` reads that.
-    `resume` answers the reply itself where nothing is to be asked any more. Raises IDEMPOTENCY_KEY_REUSED, and what `start` raises.
+    Where what the key means depends on what it began, `key` answers it by the resource's id. It is checked before
+    `resume` reads that. `resume` answers the reply itself where nothing is to be asked any more. Raises
+    IDEMPOTENCY_KEY_REUSED, and what `start` raises.
     """
     unit = yield from begin(sources, account_ids, make_missing=make_missing)
     stored = (yield from find_keys([key_id])).get(key_id)
@@ -125,10 +127,14 @@ def record_intent(
 
 
 def settle_intent(
-    sources: Sources, account_ids: Sequence[str], request: Request, resource_id: str, effect: Callable[[Unit], Work[bytes]]
+    sources: Sources,
+    account_ids: Sequence[str],
+    request: Request,
+    resource_id: str,
+    effect: Callable[[Unit], Work[bytes]],
 ) -> Work[Answer]:
-    """Transaction 2, where the provider did it: has the effect, whose reply the key keeps. Of two calls that settle the same, the second
-    one replays. Raises IDEMPOTENCY_KEY_REUSED."""
+    """Transaction 2, where the provider did it: has the effect, whose reply the key keeps. Of two calls that settle the
+    same, the second one replays. Raises IDEMPOTENCY_KEY_REUSED."""
     unit = yield from begin(sources, account_ids)
     key = request.key
     stored = yield from find_key(key)
@@ -148,7 +154,8 @@ def settle_intent(
 def give_up_intent(
     sources: Sources, account_ids: Sequence[str], request: Request, resource_id: str, undo: Callable[[Unit], Work[None]]
 ) -> Work[None]:
-    """Transaction 2, where the provider said no: undoes the intent and frees its key, unless another call has settled it or given it up."""
+    """Transaction 2, where the provider said no: undoes the intent and frees its key, unless another call has settled
+    it or given it up."""
     unit = yield from begin(sources, account_ids)
     stored = yield from find_key(request.key)
     if stored is None or stored.reply is not None or stored.resource_id != resource_id:
@@ -160,7 +167,8 @@ def give_up_intent(
 
 @contextmanager
 def as_refusals() -> Iterator[None]:
-    """Raises what callers are told for what the provider said: STRIPE_REFUSED, STRIPE_UNAVAILABLE, STRIPE_KEY_REFUSED."""
+    """Raises what callers are told for what the provider said: STRIPE_REFUSED, STRIPE_UNAVAILABLE,
+    STRIPE_KEY_REFUSED."""
     try:
         yield
     except ProviderRefused as refused:
@@ -170,5 +178,6 @@ def as_refusals() -> Iterator[None]:
 
 
 def stripe_failed(unavailable: ProviderUnavailable) -> Failure:
-    """No answer, or one that says nothing of the effect: STRIPE_UNAVAILABLE, or STRIPE_KEY_REFUSED, which only an operator can mend."""
+    """No answer, or one that says nothing of the effect: STRIPE_UNAVAILABLE, or STRIPE_KEY_REFUSED, which only an
+    operator can mend."""
     return stripe_key_refused() if isinstance(unavailable, ProviderKeyRefused) else stripe_unavailable()

@@ -1,7 +1,8 @@
-"""The shape of every changing command: lock, find the key, decide, write, record the key and leave an audit record, in one transaction.
+"""The shape of every changing command: lock, find the key, decide, write, record the key and leave an audit record, in
+one transaction.
 
-A command brings its effect and nothing else. Only this file, `provider_step` and the batch of `posting` find keys, record them or replay
-answers. What must be kept with an effect is written in `record`.
+A command brings its effect and nothing else. Only this file, `provider_step` and the batch of `posting` find keys,
+record them or replay answers. What must be kept with an effect is written in `record`.
 """
 
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -99,8 +100,9 @@ class SecretReply(NamedTuple):
 
 
 Effect = Callable[[Unit], bytes | SecretReply | Work[bytes] | Work[SecretReply]]
-"""Decides and writes what a command does; answers its reply. A plain function, or a generator where it reads or writes rows by itself.
-What was decided on the unit's accounts is written for it. It may run several times, each on a unit of its own."""
+"""Decides and writes what a command does; answers its reply. A plain function, or a generator where it reads or writes
+rows by itself. What was decided on the unit's accounts is written for it. It may run several times, each on a unit of
+its own."""
 
 
 def begin(sources: Sources, account_ids: Sequence[str], *, make_missing: bool = False) -> Work[Unit]:
@@ -142,8 +144,8 @@ def once(
 
 
 def earlier_answer(key: IdempotencyKey) -> Work[Answer | None]:
-    """The answer that a key has got already; None while it is free. Sure under the lock of the key's account alone; before it, it spares a
-    repeat what its first call did. Raises IDEMPOTENCY_KEY_REUSED."""
+    """The answer that a key has got already; None while it is free. Sure under the lock of the key's account alone;
+    before it, it spares a repeat what its first call did. Raises IDEMPOTENCY_KEY_REUSED."""
     stored = yield from find_key(key)
     if stored is None:
         return None
@@ -166,10 +168,14 @@ def record_key(unit: Unit, key: IdempotencyKey, reply: bytes | None, resource_id
 def audit(unit: Unit, caller: Caller, account_id: str, detail: Mapping[str, Any]) -> Work[None]:
     """Who did what, when, from where."""
     text = orjson.dumps({**detail, **unit.detail}).decode()
-    yield from AUDIT.add(AuditRow(unit.ids("aud"), unit.now_us, caller.name, caller.peer, caller.method, account_id, text))
+    yield from AUDIT.add(
+        AuditRow(unit.ids("aud"), unit.now_us, caller.name, caller.peer, caller.method, account_id, text)
+    )
 
 
-def record(unit: Unit, request: Request, detail: Mapping[str, Any], reply: bytes | None, resource_id: str = "") -> Work[None]:
+def record(
+    unit: Unit, request: Request, detail: Mapping[str, Any], reply: bytes | None, resource_id: str = ""
+) -> Work[None]:
     """What is kept with every effect, in its transaction."""
     yield from record_key(unit, request.key, reply, resource_id)
     yield from audit(unit, request.caller, request.key.account_id, detail)

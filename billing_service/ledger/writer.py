@@ -80,13 +80,15 @@ class LedgerWriter:
         return [replies[id(operation)] for operation in operations]
 
     async def _together(self, operations: Sequence[Operation[Any]]) -> Sequence[Reply]:
-        """One transaction for all; when it fails for a reason that one of them may have brought, each account by itself."""
+        """One transaction for all; when it fails for a reason that one of them may have brought, each account by
+        itself."""
         try:
             return await self._post(operations)
         except Failure as failure:
             if failure.reason is not Reason.CONFLICT:
                 return [failure] * len(operations)
-        except Exception as error:  # a defect, perhaps of one operation: it is logged, and its neighbours go on without it
+        # a defect, perhaps of one operation: it is logged, and its neighbours go on without it
+        except Exception as error:
             if len(operations) == 1:
                 return [error]
             log.exception("batch_failed", operations=len(operations))
@@ -119,7 +121,9 @@ class LedgerWriter:
     async def _post_isolated(self, account_id: str, waiting: deque[Waiting]) -> None:
         try:
             while waiting:
-                await self._post_group(account_id, [waiting.popleft() for _ in range(min(len(waiting), self._batch_max))])
+                await self._post_group(
+                    account_id, [waiting.popleft() for _ in range(min(len(waiting), self._batch_max))]
+                )
         finally:
             del self._isolated[account_id]
 

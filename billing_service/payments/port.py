@@ -1,6 +1,7 @@
 """What the service asks of a payment provider. Nothing here knows Stripe's SDK.
 
-Money is a whole number of the currency's smallest unit, times are microseconds since 1970, statuses are the provider's own words.
+Money is a whole number of the currency's smallest unit, times are microseconds since 1970, statuses are the provider's
+own words.
 
 Repeating a call
     Every call that makes something takes an idempotency key derived from our own row. All its parameters must come from
@@ -46,8 +47,8 @@ class ProviderUnavailable(Exception):  # noqa: N818 - as above
 
 
 class ProviderKeyRefused(ProviderUnavailable):
-    """The provider refused our own key, or the key may not do this. The call had no effect; earlier ones of the same step may have had
-    theirs, so what was set aside is kept here too."""
+    """The provider refused our own key, or the key may not do this. The call had no effect; earlier ones of the same
+    step may have had theirs, so what was set aside is kept here too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,8 @@ class CheckoutOrder:
     caller's."""
     allow_promotion_codes: bool = False
     stripe_price_id: str | None = None
-    """A price of the provider's catalogue that says the same as amount and currency; None: priced by the order itself."""
+    """A price of the provider's catalogue that says the same as amount and currency; None: priced by the order
+    itself."""
 
 
 class PaymentProvider(Protocol):
@@ -86,8 +88,8 @@ class PaymentProvider(Protocol):
         ...
 
     async def update_customer(self, customer_id: str, *, email: str, name: str, contact_version: int | None) -> None:
-        """Gives the customer this e-mail and name, none where empty, and the version that they are of; None keeps that. Safe to repeat:
-        the version in every event shows which of several calls came last."""
+        """Gives the customer this e-mail and name, none where empty, and the version that they are of; None keeps that.
+        Safe to repeat: the version in every event shows which of several calls came last."""
         ...
 
     async def get_customer(self, customer_id: str) -> ProviderCustomer:
@@ -95,7 +97,8 @@ class PaymentProvider(Protocol):
         ...
 
     async def create_checkout(self, order: CheckoutOrder) -> CheckoutSession:
-        """The open checkout; its id, status, amount and currency are there. A price of the provider's catalogue that disagrees with the order is refused as `amount_mismatch`."""
+        """The open checkout; its id, status, amount and currency are there. A price of the provider's catalogue that
+        disagrees with the order is refused as `amount_mismatch`."""
         ...
 
     async def get_checkout(self, session_id: str) -> CheckoutSession:
@@ -121,7 +124,8 @@ class PaymentProvider(Protocol):
         ...
 
     async def list_refunds(self, payment_intent_id: str) -> list[ProviderRefund]:
-        """All refunds of a payment, newest first, also failed and canceled ones and those begun elsewhere. One may have faults."""
+        """All refunds of a payment, newest first, also failed and canceled ones and those begun elsewhere. One may have
+        faults."""
         ...
 
     async def close(self) -> None:

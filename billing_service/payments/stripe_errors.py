@@ -38,8 +38,10 @@ EFFECTS: Final[dict[type[stripe.StripeError], Effect]] = {
 """By exact class: a subclass that a later SDK brings is unexpected, and so unknown, until it gets a row."""
 
 KEY_HINTS: Final[dict[type[stripe.StripeError], str]] = {
-    stripe.AuthenticationError: "Stripe does not know the key: it is mistyped, expired, rolled, or of a deleted account",
-    stripe.PermissionError: "the restricted key lacks a permission for this operation; the Dashboard lists those of each key",
+    stripe.AuthenticationError: "Stripe does not know the key: it is mistyped, expired, rolled, or of a deleted "
+    "account",
+    stripe.PermissionError: "the restricted key lacks a permission for this operation; the Dashboard lists those of "
+    "each key",
 }
 
 UNDECIDED_CODES: Final = frozenset({"idempotency_key_in_use", "lock_timeout", "rate_limit"})
@@ -47,7 +49,8 @@ UNDECIDED_CODES: Final = frozenset({"idempotency_key_in_use", "lock_timeout", "r
 
 
 def translated(operation: str, error: Exception, proxy: str | None = None) -> ProviderRefused | ProviderUnavailable:
-    """The port's word for anything that went wrong during `operation`, on the way through `proxy`; logged unless it is a plain refusal."""
+    """The port's word for anything that went wrong during `operation`, on the way through `proxy`; logged unless it is
+    a plain refusal."""
     if isinstance(error, ProviderRefused | ProviderUnavailable):
         return error
     way, through = ({"proxy": proxy}, f" through proxy {proxy}") if proxy else ({}, "")
@@ -60,7 +63,9 @@ def translated(operation: str, error: Exception, proxy: str | None = None) -> Pr
     effect = EFFECTS.get(type(error))
     code = _code(error)
     if effect is Effect.REFUSED and code not in UNDECIDED_CODES:
-        return ProviderRefused(code, error.user_message or "refused without a reason", getattr(error, "param", None) or None)
+        return ProviderRefused(
+            code, error.user_message or "refused without a reason", getattr(error, "param", None) or None
+        )
     details = {
         "operation": operation,
         "error": type(error).__name__,

@@ -25,7 +25,8 @@ class Transport(stripe.HTTPClient):
     name = "httpx"
 
     def __init__(self, *, timeout_s: float, proxy: str | None) -> None:
-        """`timeout_s` bounds each wait for the network. `proxy`: its URL, with user and password where it asks for them."""
+        """`timeout_s` bounds each wait for the network. `proxy`: its URL, with user and password where it asks for
+        them."""
         super().__init__()
         self._client = httpx.AsyncClient(
             verify=ssl.create_default_context(cafile=stripe.ca_bundle_path),
@@ -38,13 +39,15 @@ class Transport(stripe.HTTPClient):
     async def request_async(
         self, method: str, url: str, headers: Mapping[str, str], post_data: Any = None
     ) -> tuple[bytes, int, Mapping[str, str]]:
-        """Body, status and headers of the answer. stripe.APIConnectionError without one; WrongLoopError before sending."""
+        """Body, status and headers of the answer. stripe.APIConnectionError without one; WrongLoopError before
+        sending."""
         self._stay_in_one_loop()
         try:
             answer = await self._client.request(method, url, headers=headers, content=post_data or None)
         except httpx.HTTPError as broken:
             words = f"{type(broken).__name__}: {broken}"
-            raise stripe.APIConnectionError(words, should_retry=True) from broken  # type: ignore[no-untyped-call]  # the SDK's own
+            # The SDK's own.
+            raise stripe.APIConnectionError(words, should_retry=True) from broken  # type: ignore[no-untyped-call]
         return answer.content, answer.status_code, answer.headers
 
     async def sleep_async(self, secs: float) -> None:
@@ -56,7 +59,8 @@ class Transport(stripe.HTTPClient):
         await self._client.aclose()
 
     def _stay_in_one_loop(self) -> None:
-        """Connections belong to the loop that made them. In another one a request may be executed, and its answer lost."""
+        """Connections belong to the loop that made them. In another one a request may be executed, and its answer
+        lost."""
         here = asyncio.get_running_loop()
         self._loop = self._loop or here
         if self._loop is not here:

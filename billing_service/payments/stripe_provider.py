@@ -1,4 +1,5 @@
-"""The Stripe adapter. Only this package imports the SDK's client, and only when a provider is made: the import takes a third of a second."""
+"""The Stripe adapter. Only this package imports the SDK's client, and only when a provider is made: the import takes a
+third of a second."""
 
 import asyncio
 from collections import Counter
@@ -41,10 +42,11 @@ REFUNDS_PER_PAGE = 100
 class StripeProvider:
     """`domain`'s payment provider over Stripe's API.
 
-    `attempt_timeout_s` bounds each wait for the network within one attempt, `call_timeout_s` the whole call with its retries.
-    `api_base` is the address of a stand-in for Stripe, such as `http://127.0.0.1:18420`; None is Stripe itself. `proxy` is the URL of
-    the forward proxy on the way, with user and password where it asks for them; None: a direct connection, whatever the environment says.
-    Used in one event loop; in another one its calls fail before anything is sent.
+    `attempt_timeout_s` bounds each wait for the network within one attempt, `call_timeout_s` the whole call with its
+    retries. `api_base` is the address of a stand-in for Stripe, such as `http://127.0.0.1:18420`; None is Stripe
+    itself. `proxy` is the URL of the forward proxy on the way, with user and password where it asks for them; None: a
+    direct connection, whatever the environment says. Used in one event loop; in another one its calls fail before
+    anything is sent.
     """
 
     def __init__(
@@ -61,13 +63,16 @@ class StripeProvider:
         from billing_service.payments.stripe_errors import translated
         from billing_service.payments.stripe_http import Transport, without_user
 
-        # A switch of the whole SDK: otherwise it sends timings of earlier calls and writes an id into the home directory.
+        # A switch of the whole SDK: otherwise it sends timings of earlier calls and writes an id into the home
+        # directory.
         stripe.enable_telemetry = False
         self._http = Transport(timeout_s=attempt_timeout_s, proxy=proxy)
         self._proxy = without_user(proxy) if proxy else None
         self._stripe = stripe.StripeClient(
             api_key,
-            base_addresses={"api": api_base, "files": api_base, "connect": api_base, "meter_events": api_base} if api_base else None,
+            base_addresses={"api": api_base, "files": api_base, "connect": api_base, "meter_events": api_base}
+            if api_base
+            else None,
             max_network_retries=NETWORK_RETRIES_MAX,
             http_client=self._http,
         )
@@ -105,12 +110,15 @@ class StripeProvider:
         await self._answer("update_customer", self._stripe.v1.customers.update_async(customer_id, params))
 
     async def create_checkout(self, order: CheckoutOrder) -> CheckoutSession:
-        call = self._stripe.v1.checkout.sessions.create_async(_session_params(order), {"idempotency_key": order.idempotency_key})
+        call = self._stripe.v1.checkout.sessions.create_async(
+            _session_params(order), {"idempotency_key": order.idempotency_key}
+        )
         session = await self._checkout("create_checkout", call)
         if (session.amount_subtotal_minor, session.currency) != (order.amount_minor, order.currency):
             raise ProviderRefused(
                 "amount_mismatch",
-                f"the page would charge {session.amount_subtotal_minor} {session.currency}, not {order.amount_minor} {order.currency}",
+                f"the page would charge {session.amount_subtotal_minor} {session.currency}, not {order.amount_minor} "
+                f"{order.currency}",
                 "line_items",
             )
         return session
@@ -150,7 +158,9 @@ class StripeProvider:
 
     async def list_refunds(self, payment_intent_id: str) -> list[ProviderRefund]:
         async def refunds() -> list[ProviderRefund]:
-            page = await self._stripe.v1.refunds.list_async({"payment_intent": payment_intent_id, "limit": REFUNDS_PER_PAGE})
+            page = await self._stripe.v1.refunds.list_async(
+                {"payment_intent": payment_intent_id, "limit": REFUNDS_PER_PAGE}
+            )
             return [read_refund(refund.to_dict()) async for refund in page.auto_paging_iter()]
 
         return await self._answer("list_refunds", refunds())
@@ -172,7 +182,8 @@ class StripeProvider:
             async with asyncio.timeout(self._call_timeout_s):
                 answer = await call
         except Exception as error:
-            # The port promises two errors and no other: whatever breaks between here and Stripe leaves the outcome unknown.
+            # The port promises two errors and no other: whatever breaks between here and Stripe leaves the outcome
+            # unknown.
             meaning = self._translated(operation, error, self._proxy)
             self.calls[operation, _how_it_ended(meaning)] += 1
             raise meaning from error
@@ -213,7 +224,11 @@ def _line_item(order: CheckoutOrder) -> "SessionCreateParamsLineItem":
     if order.stripe_price_id is not None:
         return {"price": order.stripe_price_id, "quantity": 1}
     item: SessionCreateParamsLineItem = {
-        "price_data": {"currency": order.currency, "unit_amount": order.amount_minor, "product_data": {"name": order.name}},
+        "price_data": {
+            "currency": order.currency,
+            "unit_amount": order.amount_minor,
+            "product_data": {"name": order.name},
+        },
         "quantity": 1,
     }
     if order.description:

@@ -24,7 +24,8 @@ def built_in_card() -> RateCard:
 def load_rate_card(name_or_path: str | Path = BUILT_IN) -> RateCard:
     """The built-in card, or the one in that JSON file (a path ends in `.json`).
 
-    Raises CardInvalid, whose problems name the path of each fault in the file, also for a file that is missing or not JSON.
+    Raises CardInvalid, whose problems name the path of each fault in the file, also for a file that is missing or not
+    JSON.
     """
     try:
         return read_card(_content(str(name_or_path)).decode("utf-8"))
@@ -36,7 +37,9 @@ def _content(source: str) -> bytes:
     if source == BUILT_IN:
         return files(__name__).joinpath(BUILT_IN + SUFFIX).read_bytes()
     if not source.endswith(SUFFIX):
-        raise CardInvalid([f"file: no card has the name {source!r}; there is {BUILT_IN!r}, and there are files ending in {SUFFIX}"])
+        raise CardInvalid(
+            [f"file: no card has the name {source!r}; there is {BUILT_IN!r}, and there are files ending in {SUFFIX}"]
+        )
     try:
         with Path(source).open("rb") as file:
             content = file.read(FILE_BYTES_MAX + 1)

@@ -1,4 +1,5 @@
-"""Which names lead to which model in genai-prices' data, as its own search finds them: the first model whose clause fits."""
+"""Which names lead to which model in genai-prices' data, as its own search finds them: the first model whose clause
+fits."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,7 +30,8 @@ class Names:
         return None
 
     def literal(self, model: Mapping[str, Any]) -> list[str]:
-        """The names that lead to the model and to no other, its id first. Raises NotImportableError where there is none."""
+        """The names that lead to the model and to no other, its id first. Raises NotImportableError where there is
+        none."""
         candidates = dict.fromkeys([model["id"], *_equals(model.get("match"))])
         names = [name for name in candidates if self.find(name) is model and is_literal(name)]
         if not names:
@@ -42,7 +44,8 @@ class Names:
 
 
 def clause_fits(clause: object, text: str) -> bool:
-    """Whether a clause of the data fits a name in lower case. Raises NotImportableError for a clause that is not known."""
+    """Whether a clause of the data fits a name in lower case. Raises NotImportableError for a clause that is not
+    known."""
     if not isinstance(clause, Mapping) or len(clause) != 1:
         raise NotImportableError("its names are given by a clause that this importer does not know")
     (kind, value), *_ = clause.items()

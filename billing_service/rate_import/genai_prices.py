@@ -1,7 +1,9 @@
-"""A rate card from genai-prices' data: its providers and units as plain values, as in the project's own `data.json`, numbers as decimals.
+"""A rate card from genai-prices' data: its providers and units as plain values, as in the project's own `data.json`,
+numbers as decimals.
 
-Written for genai-prices 0.2.3. A card has one price for each moment from its beginning on, so dated prices are those of one day. What the
-library takes from another provider where its own has no model (`fallback_model_providers`) is left out: it is the other provider's price.
+Written for genai-prices 0.2.3. A card has one price for each moment from its beginning on, so dated prices are those of
+one day. What the library takes from another provider where its own has no model (`fallback_model_providers`) is left
+out: it is the other provider's price.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +16,15 @@ from billing_service.domain.catalogue.rate_card_checks import checked
 from billing_service.domain.catalogue.rate_cards import DATED, Alias, Attributes, Entry, RateCard, Source
 from billing_service.rate_import.genai_names import Names
 from billing_service.rate_import.genai_units import Priced, Units
-from billing_service.rate_import.price_lists import BATCH, SECONDS_IN, ColumnRates, checked_entry, column, is_literal, why_nothing_is_left
+from billing_service.rate_import.price_lists import (
+    BATCH,
+    SECONDS_IN,
+    ColumnRates,
+    checked_entry,
+    column,
+    is_literal,
+    why_nothing_is_left,
+)
 from billing_service.rate_import.reports import ODD_SHAPE, ODD_SHAPES, Fate, ImportReport, NotImportableError, Outcome
 
 MODEL_KEYS: Final = frozenset({"match", "prices", "price_variants", "id"})
@@ -58,7 +68,9 @@ def import_genai_prices(
             if made is not None:
                 entries.append(made.entry)
                 entries += [replace(made.entry, model=made.entry.model + DATED)] if made.dated else []
-                aliases += [Alias(made.entry.provider, name, made.entry.provider, made.entry.model) for name in made.names]
+                aliases += [
+                    Alias(made.entry.provider, name, made.entry.provider, made.entry.model) for name in made.names
+                ]
     card = RateCard(
         version=card_version,
         effective_time_us=effective_time_us,
@@ -69,7 +81,9 @@ def import_genai_prices(
     return ImportReport(checked(card), outcomes)
 
 
-def _model(provider: str, model: Mapping[str, Any], names: Names, units: Units, as_of: date) -> tuple[_Made | None, Outcome]:
+def _model(
+    provider: str, model: Mapping[str, Any], names: Names, units: Units, as_of: date
+) -> tuple[_Made | None, Outcome]:
     unknown = sorted(set(model) - MODEL_KEYS - IGNORED_MODEL_KEYS)
     if unknown:
         raise NotImportableError(f"{unknown[0]} is a key that this importer does not know")
@@ -81,7 +95,8 @@ def _model(provider: str, model: Mapping[str, Any], names: Names, units: Units, 
         return None, Outcome(Fate.UNPRICED, "it has no prices")
     if (provider, model["id"]) in LEAST_SECONDS:
         columns = [
-            rates._replace(base={what: rate for what, rate in rates.base.items() if what.kind != SECONDS_IN.kind}) for rates in columns
+            rates._replace(base={what: rate for what, rate in rates.base.items() if what.kind != SECONDS_IN.kind})
+            for rates in columns
         ]
         omitted.append("seconds: at least ten seconds are billed, which a price of a second does not say")
     made = [found for rates in columns if (found := column(rates, omitted)) is not None]
@@ -92,20 +107,27 @@ def _model(provider: str, model: Mapping[str, Any], names: Names, units: Units, 
     return _Made(entry, others, names.is_dated(model, name)), outcome
 
 
-def _columns(model: Mapping[str, Any], units: Units, as_of: date, neutral: set[tuple[str, str]]) -> Iterator[ColumnRates]:
+def _columns(
+    model: Mapping[str, Any], units: Units, as_of: date, neutral: set[tuple[str, str]]
+) -> Iterator[ColumnRates]:
     standard, by_hours = _standard(model.get("prices"), as_of)
     yield _rates(units, units.priced(standard))
     for hours, prices in by_hours:
         made = _rates(units, units.priced(prices))._replace(hours=hours)
         yield made
-    variants = [variant for variant in model.get("price_variants") or () if _has_begun(variant.get("constraint"), as_of)]
+    variants = [
+        variant for variant in model.get("price_variants") or () if _has_begun(variant.get("constraint"), as_of)
+    ]
     for when in dict.fromkeys(tuple(sorted(variant["when"].items())) for variant in variants):
         tier, attributes = _place(when)
         context = dict(when)
         overrides: dict[str, Any] = {}
         for variant in variants:
             if all(context.get(name) == value for name, value in variant["when"].items()):
-                overrides = {**{key: price for key, price in variant["prices"].items() if price is not None}, **overrides}
+                overrides = {
+                    **{key: price for key, price in variant["prices"].items() if price is not None},
+                    **overrides,
+                }
         if not overrides and attributes and not tier:
             neutral.update(attributes)
         elif tier or attributes:
@@ -117,7 +139,8 @@ def _columns(model: Mapping[str, Any], units: Units, as_of: date, neutral: set[t
 
 
 def _place(when: tuple[tuple[str, str], ...]) -> tuple[str, Attributes]:
-    """The tier and the attributes of a context; both are empty for the standard tier. Raises NotImportableError for what no card says."""
+    """The tier and the attributes of a context; both are empty for the standard tier. Raises NotImportableError for
+    what no card says."""
     if not all(isinstance(word, str) and is_literal(word) for pair in when for word in pair):
         raise NotImportableError("its prices depend on a context that this importer does not know")
     context = dict(when)
@@ -133,8 +156,11 @@ def _rates(units: Units, priced: Mapping[str, Priced]) -> ColumnRates:
     return ColumnRates(units.rates(priced), above=tuple((step, units.rates(priced, step)) for step in steps))
 
 
-def _standard(prices: object, as_of: date) -> tuple[Mapping[str, Any], list[tuple[tuple[Hours, ...], Mapping[str, Any]]]]:
-    """The prices of most of the day and those of some hours. Of prices with conditions the last that holds is taken, by the library."""
+def _standard(
+    prices: object, as_of: date
+) -> tuple[Mapping[str, Any], list[tuple[tuple[Hours, ...], Mapping[str, Any]]]]:
+    """The prices of most of the day and those of some hours. Of prices with conditions the last that holds is taken, by
+    the library."""
     if isinstance(prices, Mapping):
         return prices, []
     if not isinstance(prices, list) or not prices:
@@ -164,10 +190,16 @@ def _has_begun(constraint: Mapping[str, Any] | None, as_of: date) -> bool:
 def _windows(constraint: Mapping[str, Any]) -> set[tuple[int, int]]:
     """Of a time of day, which may go on after midnight."""
     try:
-        start, end = (clock_s(constraint[name].removesuffix("Z").removesuffix("+00:00")) for name in ("start_time", "end_time"))
+        start, end = (
+            clock_s(constraint[name].removesuffix("Z").removesuffix("+00:00")) for name in ("start_time", "end_time")
+        )
     except (KeyError, ValueError):
         raise NotImportableError("its prices have hours that are not in UTC") from None
-    return {(start, end)} - {(start, start)} if start <= end else {window for window in ((start, DAY_S), (0, end)) if window[0] < window[1]}
+    return (
+        {(start, end)} - {(start, start)}
+        if start <= end
+        else {window for window in ((start, DAY_S), (0, end)) if window[0] < window[1]}
+    )
 
 
 def _without(windows: set[tuple[int, int]], taken: set[tuple[int, int]]) -> set[tuple[int, int]]:

@@ -1,7 +1,8 @@
 """What each measure of a card costs by the units of genai-prices' data.
 
-A unit has dimensions (family, direction, modality, kind of token); one with more of them is part of one with fewer. The library counts
-each token by the most special unit that has a price, so a measure costs what the most special priced unit around its own unit costs.
+A unit has dimensions (family, direction, modality, kind of token); one with more of them is part of one with fewer. The
+library counts each token by the most special unit that has a price, so a measure costs what the most special priced
+unit around its own unit costs.
 """
 
 from collections.abc import Iterator, Mapping
@@ -96,14 +97,18 @@ class Units:
     """The units of the data by their keys."""
 
     def __init__(self, data: Mapping[str, Mapping[str, Any]]) -> None:
-        units = [Unit(key, unit["price_key"], unit["per"], frozenset(unit["dimensions"].items())) for key, unit in data.items()]
+        units = [
+            Unit(key, unit["price_key"], unit["per"], frozenset(unit["dimensions"].items()))
+            for key, unit in data.items()
+        ]
         self._by_usage_key = {unit.usage_key: unit for unit in units}
         self._by_price_key = {unit.price_key: unit for unit in units}
 
     def priced(self, prices: Mapping[str, Any], borrowed: AbstractSet[str] = frozenset()) -> dict[str, Priced]:
         """Prices by the usage key of their unit; those of the price keys in `borrowed` are the standard tier's.
 
-        Raises NotImportableError for a price of a unit that is not known or that no line counts, and for what is no price.
+        Raises NotImportableError for a price of a unit that is not known or that no line counts, and for what is no
+        price.
         """
         found = {}
         for price_key, value in prices.items():
@@ -114,7 +119,11 @@ class Units:
                 raise NotImportableError(f"{price_key} is a price of a unit that the data does not describe")
             base, steps = _steps(value, price_key)
             found[unit.usage_key] = Priced(unit, base, steps, price_key in borrowed)
-        unmeasured = [key for key in found if not any(self._around(own, found).get(key) for own in (*MEASURED.values(), *COUNTED.values()))]
+        unmeasured = [
+            key
+            for key in found
+            if not any(self._around(own, found).get(key) for own in (*MEASURED.values(), *COUNTED.values()))
+        ]
         if unmeasured:
             raise NotImportableError(f"{unmeasured[0]} is a unit that no usage line counts")
         return found

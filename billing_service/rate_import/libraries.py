@@ -1,4 +1,5 @@
-"""Finds an installed library and hands out its price list as plain values, with its version. Only the command line calls this."""
+"""Finds an installed library and hands out its price list as plain values, with its version. Only the command line
+calls this."""
 
 import importlib
 import importlib.metadata
@@ -19,11 +20,15 @@ class LibraryMissingError(Exception):
     """The library is not installed, or is not what it was. The message says what to install."""
 
     def __init__(self, library: str) -> None:
-        super().__init__(f"{library} is not installed here: pip install 'prepaid-billing[{EXTRAS[library]}]', or name a file of its prices")
+        super().__init__(
+            f"{library} is not installed here: pip install 'prepaid-billing[{EXTRAS[library]}]', or "
+            f"name a file of its prices"
+        )
 
 
 def installed_litellm() -> tuple[dict[str, Any], str]:
-    """The price map that comes with litellm, and litellm's version. The file is read; litellm itself is not imported."""
+    """The price map that comes with litellm, and litellm's version. The file is read; litellm itself is not
+    imported."""
     spec = importlib.util.find_spec("litellm")
     folders = list(spec.submodule_search_locations or ()) if spec is not None else []
     files = [path for folder in folders if (path := Path(folder) / LITELLM_MAP).is_file()]
@@ -47,7 +52,9 @@ def installed_genai_prices() -> tuple[list[dict[str, Any]], dict[str, Any], str]
         units = importlib.import_module("genai_prices.data_units").unit_data
     except (ImportError, AttributeError):
         raise LibraryMissingError("genai-prices") from None
-    plain_providers = [{"id": provider.id, "models": [plain(model) for model in provider.models]} for provider in providers]
+    plain_providers = [
+        {"id": provider.id, "models": [plain(model) for model in provider.models]} for provider in providers
+    ]
     return plain_providers, dict(units), importlib.metadata.version("genai-prices")
 
 

@@ -1,8 +1,10 @@
-"""A rate card from litellm's price map: the file `model_prices_and_context_window_backup.json`, its numbers as decimals.
+"""A rate card from litellm's price map: the file `model_prices_and_context_window_backup.json`, its numbers as
+decimals.
 
-Written for litellm 1.110.2. What an entry costs is found as litellm finds it (`litellm_tokens`), with two exceptions. A price that
-litellm makes up for want of a key is left out: half of the standard price in a batch, nothing for output without a price.
-Prices of 0 for tokens are left out where something else has a price: the tokens would be free, and the query or image not sent.
+Written for litellm 1.110.2. What an entry costs is found as litellm finds it (`litellm_tokens`), with two exceptions. A
+price that litellm makes up for want of a key is left out: half of the standard price in a batch, nothing for output
+without a price. Prices of 0 for tokens are left out where something else has a price: the tokens would be free, and the
+query or image not sent.
 """
 
 from collections.abc import Iterator, Mapping
@@ -33,7 +35,8 @@ def import_litellm(
 ) -> ImportReport:
     """The card of a parsed price map, and what became of each model by its key.
 
-    `year` is that of the prices: days of off-peak hours are those of a time zone. No map raises: a model that can't be read is refused.
+    `year` is that of the prices: days of off-peak hours are those of a time zone. No map raises: a model that can't be
+    read is refused.
     """
     models = {key: entry for key, entry in price_map.items() if key not in NO_MODELS}
     taken: dict[tuple[str, str], _Imported] = {}
@@ -58,8 +61,11 @@ def import_litellm(
     return ImportReport(checked(card), {key: outcomes[key] for key in models})
 
 
-def _import(key: str, values: Mapping[str, Any], year: int, taken: dict[tuple[str, str], _Imported]) -> dict[str, Outcome]:
-    """The outcome of the key, and of the key that had its place before. litellm looks for a model with its provider before it first."""
+def _import(
+    key: str, values: Mapping[str, Any], year: int, taken: dict[tuple[str, str], _Imported]
+) -> dict[str, Outcome]:
+    """The outcome of the key, and of the key that had its place before. litellm looks for a model with its provider
+    before it first."""
     named = named_by(key, values)
     entry, outcome = _entry(named, values, year)
     if entry is None:
@@ -74,7 +80,9 @@ def _import(key: str, values: Mapping[str, Any], year: int, taken: dict[tuple[st
 
 def _duplicate(entry: Entry, kept: Entry) -> Outcome:
     same = replace(entry, provider=kept.provider) == kept
-    return Outcome(Fate.DUPLICATE, f"litellm reads another key first, which has {'the same' if same else 'other'} prices")
+    return Outcome(
+        Fate.DUPLICATE, f"litellm reads another key first, which has {'the same' if same else 'other'} prices"
+    )
 
 
 def _entry(named: Named, values: Mapping[str, Any], year: int) -> tuple[Entry | None, Outcome]:
@@ -96,7 +104,9 @@ def _entry(named: Named, values: Mapping[str, Any], year: int) -> tuple[Entry | 
     )
 
 
-def _aliases(models: Mapping[str, Any], taken: Mapping[tuple[str, str], _Imported], outcomes: dict[str, Outcome]) -> Iterator[Alias]:
+def _aliases(
+    models: Mapping[str, Any], taken: Mapping[tuple[str, str], _Imported], outcomes: dict[str, Outcome]
+) -> Iterator[Alias]:
     names = set(taken)
     for key, values in models.items():
         if key in outcomes:

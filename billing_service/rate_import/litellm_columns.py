@@ -1,4 +1,5 @@
-"""The columns of one entry of litellm's map: its tiers, batches and hours, and each with the attributes that multiply its prices."""
+"""The columns of one entry of litellm's map: its tiers, batches and hours, and each with the attributes that multiply
+its prices."""
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
@@ -35,7 +36,11 @@ HALF_READ_PROVIDER: Final = "fireworks_ai"
 def columns(named: Named, entry: Mapping[str, Any], priced: Numbers, units: Rates, year: int) -> Iterator[ColumnRates]:
     """All columns: tiers, batches, hours, and each with the attributes that multiply its prices."""
     plain = [_standard(named, entry, priced)]
-    plain += [_tier(named, priced, tier) for tier in TIERS if any(parts.tier == tier for key in priced if (parts := token_key(key)))]
+    plain += [
+        _tier(named, priced, tier)
+        for tier in TIERS
+        if any(parts.tier == tier for key in priced if (parts := token_key(key)))
+    ]
     plain += _decisions(named, priced)
     hours = list(_hours(named, entry, priced, year))
     explicit = list(_explicit_cache(entry, priced, plain[0]))
@@ -49,7 +54,11 @@ def columns(named: Named, entry: Mapping[str, Any], priced: Numbers, units: Rate
             raise NotImportableError("priced by region or speed and by the hour or the kind of cache at once")
         for rates in [*plain, *(batch if in_batches else [])]:
             tokens = {measure for measure in rates.base if measure not in units}
-            fees = {measure: rate for measure, rate in units.items() if measure.kind == to.UNITS_KIND and rates.service_tier != BATCH}
+            fees = {
+                measure: rate
+                for measure, rate in units.items()
+                if measure.kind == to.UNITS_KIND and rates.service_tier != BATCH
+            }
             yield rates.only(tokens).scaled(factor, attributes).with_more(fees)
     for attributes, more in resolutions(priced):
         yield ColumnRates({**plain[0].base, **units, **more}, attributes=attributes)
@@ -80,16 +89,23 @@ def _tier(named: Named, priced: Numbers, tier: str) -> ColumnRates:
     if steps and any(measure.kind == to.UNITS_KIND for measure in base):
         base = {measure: rate for measure, rate in base.items() if measure.kind != to.UNITS_KIND}
     above = tuple(
-        (_above(named, step), TokenPrices(priced, tier, tuple(steps[: number + 1]), assumed).all()) for number, step in enumerate(steps)
+        (_above(named, step), TokenPrices(priced, tier, tuple(steps[: number + 1]), assumed).all())
+        for number, step in enumerate(steps)
     )
-    above = tuple((step, {measure: rate for measure, rate in rates.items() if measure.kind != to.UNITS_KIND}) for step, rates in above)
+    above = tuple(
+        (step, {measure: rate for measure, rate in rates.items() if measure.kind != to.UNITS_KIND})
+        for step, rates in above
+    )
     return ColumnRates(base, service_tier=tier, above=above)
 
 
 def _decisions(named: Named, priced: Numbers) -> list[ColumnRates]:
-    """Keys of decisions replace the others, with their thresholds. Keys of the other tiers only add to the standard ones."""
+    """Keys of decisions replace the others, with their thresholds. Keys of the other tiers only add to the standard
+    ones."""
     instead = {
-        key.removesuffix(f"_{DECISIONS}"): value for key, value in priced.items() if (parts := token_key(key)) and parts.tier == DECISIONS
+        key.removesuffix(f"_{DECISIONS}"): value
+        for key, value in priced.items()
+        if (parts := token_key(key)) and parts.tier == DECISIONS
     }
     if not instead:
         return []
@@ -97,10 +113,16 @@ def _decisions(named: Named, priced: Numbers) -> list[ColumnRates]:
     own = {TOKEN_KEYS[parts.base] for key in instead if (parts := token_key(key))}
 
     def noted(found: Rates) -> Rates:
-        return {measure: rate if measure in own else rate.instead_of(STANDARD_TIER_WORD) for measure, rate in found.items()}
+        return {
+            measure: rate if measure in own else rate.instead_of(STANDARD_TIER_WORD) for measure, rate in found.items()
+        }
 
     return [
-        rates._replace(base=noted(rates.base), service_tier=DECISIONS, above=tuple((step, noted(found)) for step, found in rates.above))
+        rates._replace(
+            base=noted(rates.base),
+            service_tier=DECISIONS,
+            above=tuple((step, noted(found)) for step, found in rates.above),
+        )
     ]
 
 
@@ -108,7 +130,9 @@ def _batch(named: Named, priced: Numbers) -> list[ColumnRates]:
     if not has_batch(priced):
         return []
     steps = thresholds(priced, "batches")
-    above = tuple((_above(named, step), batch_tokens(priced, tuple(steps[: number + 1]))) for number, step in enumerate(steps))
+    above = tuple(
+        (_above(named, step), batch_tokens(priced, tuple(steps[: number + 1]))) for number, step in enumerate(steps)
+    )
     return [ColumnRates({**batch_tokens(priced, ()), **batch_units(priced)}, service_tier=BATCH, above=above)]
 
 
@@ -127,7 +151,9 @@ def _ranges(tiers: object, priced: Numbers) -> list[tuple[int, dict[Measure, to.
         unknown = [key for key in said if (parts := token_key(key)) is None or parts.threshold or parts.tier]
         if unknown:
             raise NotImportableError(f"{unknown[0]} is a key of a range that this importer does not know")
-        replaced = {INPUT_KEY, READ, WRITTEN, *LIFETIMES.values()} | ({"output_cost_per_reasoning_token"} if OUTPUT_KEY in said else set())
+        replaced = {INPUT_KEY, READ, WRITTEN, *LIFETIMES.values()} | (
+            {"output_cost_per_reasoning_token"} if OUTPUT_KEY in said else set()
+        )
         kept = {key: value for key, value in priced.items() if key not in replaced}
         found.append((int(start), TokenPrices({**kept, **said}).all()))
     if not found:
@@ -164,7 +190,8 @@ def _explicit_cache(entry: Mapping[str, Any], priced: Numbers, standard: ColumnR
 
 
 def without_zeros(rates: ColumnRates, omitted: list[str]) -> ColumnRates:
-    """Without prices of 0 for tokens where all of them are 0 and something else has a price: the tokens would be free."""
+    """Without prices of 0 for tokens where all of them are 0 and something else has a price: the tokens would be
+    free."""
     tokens = {measure for measure in rates.base if measure.kind <= to.LAST_TOKEN_KIND}
     paid = {measure for measure, rate in rates.base.items() if rate.usd}
     zeros = tokens - paid

@@ -13,8 +13,8 @@ _FULL_NAMES: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "s
 
 
 def off_peak_hours(block: Mapping[str, Any], year: int) -> tuple[Hours, ...]:
-    """When the block's prices hold: its own hours each day, and those of each window on its days. The days are of the block's zone, which
-    must keep one offset through `year`. Raises NotImportableError for what can't be read."""
+    """When the block's prices hold: its own hours each day, and those of each window on its days. The days are of the
+    block's zone, which must keep one offset through `year`. Raises NotImportableError for what can't be read."""
     offset_s = _offset_s(block.get("weekday_timezone"), year)
     pieces = set(_pieces(block.get("hours_utc"), range(7), 0))
     windows = block.get("windows", [])
@@ -30,7 +30,8 @@ def off_peak_hours(block: Mapping[str, Any], year: int) -> tuple[Hours, ...]:
 
 
 def _pieces(written: object, days: Sequence[int], offset_s: int) -> Iterator[tuple[int, int, int]]:
-    """(day, from, until) in UTC. A window that goes on after midnight, or all day, is of the day on which each moment is."""
+    """(day, from, until) in UTC. A window that goes on after midnight, or all day, is of the day on which each moment
+    is."""
     texts = [written] if isinstance(written, str) else written if isinstance(written, Sequence) else []
     for text in texts:
         for start, end in _clock_windows(text):
@@ -54,7 +55,9 @@ def _days(written: object) -> Sequence[int]:
         return range(7)
     names = {name: number for number, names in enumerate(zip(WEEK_DAYS, _FULL_NAMES, strict=True)) for name in names}
     days = (
-        [names.get(str(day).lower(), day - 1 if isinstance(day, int) else -1) for day in written] if isinstance(written, Sequence) else [-1]
+        [names.get(str(day).lower(), day - 1 if isinstance(day, int) else -1) for day in written]
+        if isinstance(written, Sequence)
+        else [-1]
     )
     if not all(0 <= day < len(WEEK_DAYS) for day in days):
         raise NotImportableError(f"off_peak_pricing has the weekdays {written!r}")

@@ -1,4 +1,5 @@
-"""Which keys of litellm's price map say what, as of litellm 1.110.2: handled, ignored with a reason, or refusing the model.
+"""Which keys of litellm's price map say what, as of litellm 1.110.2: handled, ignored with a reason, or refusing the
+model.
 
 A key that speaks of a price and is in none of these tables refuses its model by name: what it would add is not known.
 """
@@ -77,15 +78,19 @@ MULTIPLIERS: Final = MappingProxyType(
         "regional_endpoint_uplift_multiplier": ("endpoint", "regional"),
     }
 )
-"""Factors on all tokens, by the attribute that asks for them. Anthropic's `us` and `fast` are in `provider_specific_entry`."""
-OTHER_KEYS: Final = frozenset({"tiered_pricing", "off_peak_pricing", "provider_specific_entry", "explicit_cache_read_input_token_cost"})
+"""Factors on all tokens, by the attribute that asks for them. Anthropic's `us` and `fast` are in
+`provider_specific_entry`."""
+OTHER_KEYS: Final = frozenset(
+    {"tiered_pricing", "off_peak_pricing", "provider_specific_entry", "explicit_cache_read_input_token_cost"}
+)
 
 IGNORED: Final = MappingProxyType(
     {
         "input_dbu_cost_per_token": "counted in DBU, which are no USD; the entry has the same price in USD",
         "output_dbu_cost_per_token": "counted in DBU, which are no USD; the entry has the same price in USD",
         "input_cost_per_token_cache_hit": "the price of cached tokens once more",
-        "cache_creation_input_audio_token_cost": "no provider reports written audio by itself, and litellm never bills by it",
+        "cache_creation_input_audio_token_cost": "no provider reports written audio by itself, and litellm never "
+        "bills by it",
         "search_free_requests": "an allowance of all calls of a day or a month, which no single call shows",
         "web_search_billing_unit": "decides the name of the unit that searches are counted in",
     }
@@ -136,7 +141,14 @@ def check_keys(entry: Mapping[str, Any]) -> None:
 
 def is_known(key: str) -> bool:
     """Whether a table here says what the key means."""
-    if key in UNIT_KEYS or key in MODE_KEYS or key in MULTIPLIERS or key in OTHER_KEYS or key in IGNORED or key in REFUSING:
+    if (
+        key in UNIT_KEYS
+        or key in MODE_KEYS
+        or key in MULTIPLIERS
+        or key in OTHER_KEYS
+        or key in IGNORED
+        or key in REFUSING
+    ):
         return True
     pages = key.removesuffix(BATCH_SUFFIX) in {"ocr_cost_per_page", "annotation_cost_per_page"}
     return pages or token_key(key) is not None or RESOLUTION_KEY.fullmatch(key) is not None
@@ -164,7 +176,12 @@ def numbers(entry: Mapping[str, Any]) -> dict[str, Decimal | int]:
     keys = {*UNIT_KEYS, *MODE_KEYS, "explicit_cache_read_input_token_cost"} - {"search_context_cost_per_query"}
     found: dict[str, Decimal | int] = {}
     for key, value in entry.items():
-        priced = key in keys or key.removesuffix(BATCH_SUFFIX) in UNIT_KEYS or token_key(key) or RESOLUTION_KEY.fullmatch(key)
+        priced = (
+            key in keys
+            or key.removesuffix(BATCH_SUFFIX) in UNIT_KEYS
+            or token_key(key)
+            or RESOLUTION_KEY.fullmatch(key)
+        )
         if priced and value is not None:
             found[key] = number(value, key)
     return found

@@ -1,7 +1,8 @@
 """Prices of tokens of one entry of litellm's map, as litellm 1.110.2 finds them, with each fall-back noted.
 
-litellm looks a price up when a call is priced, through tiers, thresholds and fall-backs. Here the same way is gone once, for each tier
-and threshold, so that the card has every price that litellm would find, and says which of them are another's.
+litellm looks a price up when a call is priced, through tiers, thresholds and fall-backs. Here the same way is gone
+once, for each tier and threshold, so that the card has every price that litellm would find, and says which of them are
+another's.
 """
 
 from collections.abc import Mapping
@@ -23,7 +24,8 @@ LIFETIMES: Final = {to.WRITTEN_1H: f"{WRITTEN}_above_1hr", to.WRITTEN_12H: f"{WR
 
 
 def thresholds(entry: Numbers, tier: str) -> list[int]:
-    """The sizes of a prompt at which a price of that tier changes, ascending. Keys of the standard tier count for every other one."""
+    """The sizes of a prompt at which a price of that tier changes, ascending. Keys of the standard tier count for every
+    other one."""
     found = set()
     for key in entry:
         parts = token_key(key)
@@ -35,7 +37,9 @@ def thresholds(entry: Numbers, tier: str) -> list[int]:
 class TokenPrices:
     """Finds prices for one tier (empty: the standard one) and the thresholds that a prompt is above."""
 
-    def __init__(self, entry: Numbers, tier: str = "", above: tuple[int, ...] = (), assumed: Mapping[str, str] = {}) -> None:
+    def __init__(
+        self, entry: Numbers, tier: str = "", above: tuple[int, ...] = (), assumed: Mapping[str, str] = {}
+    ) -> None:
         """`assumed`: keys that are not in the map but in litellm's code, each with its words."""
         self._tier = tier
         self._above = above
@@ -99,7 +103,11 @@ class TokenPrices:
         image = self._value("output_cost_per_image_token", None, "")
         if image is None or (plain is not None and plain.usd):
             return self._step(OUTPUT_KEY)
-        stepped = any(self._value(OUTPUT_KEY, threshold, tier) is not None for threshold in self._above for tier in {"", self._tier})
+        stepped = any(
+            self._value(OUTPUT_KEY, threshold, tier) is not None
+            for threshold in self._above
+            for tier in {"", self._tier}
+        )
         return self._step(OUTPUT_KEY) if stepped else image.instead_of(to.OUTPUT_IMAGE.word)
 
     def _lifetime(self, base: str) -> Rate | None:
@@ -134,7 +142,8 @@ class TokenPrices:
 
 
 def batch_tokens(entry: Numbers, above: tuple[int, ...]) -> dict[Measure, Rate]:
-    """Prices of tokens in a batch. Where litellm would bill half the standard price for want of a key, the kind is absent."""
+    """Prices of tokens in a batch. Where litellm would bill half the standard price for want of a key, the kind is
+    absent."""
     prices = _Batch(entry, above)
     fresh, out = prices.own(INPUT_KEY), prices.own(OUTPUT_KEY)
     found: dict[Measure, Rate | None] = {INPUT: fresh, OUTPUT: out, to.REASONING: _other(out, OUTPUT)}
@@ -148,7 +157,9 @@ def batch_tokens(entry: Numbers, above: tuple[int, ...]) -> dict[Measure, Rate]:
     found[to.INPUT_IMAGE] = prices.flat("input_cost_per_image_token") or _other(fresh, INPUT)
     own_read = prices.own(READ)
     fallback_read = (
-        _other(own_read, to.CACHED) if own_read else prices.standard("cache_read_input_audio_token_cost") or _other(read, to.CACHED)
+        _other(own_read, to.CACHED)
+        if own_read
+        else prices.standard("cache_read_input_audio_token_cost") or _other(read, to.CACHED)
     )
     found[to.CACHED_AUDIO] = prices.flat("cache_read_input_audio_token_cost") or fallback_read
     found[to.CACHED_IMAGE] = _other(read, to.CACHED)
@@ -164,7 +175,11 @@ class _Batch:
     """Each price steps at thresholds of its own: those that have a key for batches."""
 
     def __init__(self, entry: Numbers, above: tuple[int, ...]) -> None:
-        self._values = {(parts.base, parts.threshold, parts.tier): value for key, value in entry.items() if (parts := token_key(key))}
+        self._values = {
+            (parts.base, parts.threshold, parts.tier): value
+            for key, value in entry.items()
+            if (parts := token_key(key))
+        }
         self._above = above
 
     def own(self, base: str) -> Rate | None:

@@ -48,8 +48,8 @@ def batch_units(numbers: Numbers) -> dict[Measure, Rate]:
 
 
 def _images(numbers: Numbers, entry: Mapping[str, Any], mode: object) -> dict[Measure, Rate]:
-    """Images that are made, by number or by pixel, and images that are shown. In some entries of models that make images alone, the
-    price of an image made is under the key of one shown."""
+    """Images that are made, by number or by pixel, and images that are shown. In some entries of models that make
+    images alone, the price of an image made is under the key of one shown."""
     made, shown = numbers.get("output_cost_per_image"), numbers.get("input_cost_per_image")
     if mode in IMAGE_MODES and made is None:
         made, shown = shown, None
@@ -77,9 +77,14 @@ def _searches(entry: Mapping[str, Any], provider: str, model: str) -> Iterator[t
     by_prompt = provider in GOOGLE and "claude" not in model and entry.get("web_search_billing_unit") != "per_query"
     sizes = entry.get("search_context_cost_per_query")
     if sizes is not None:
-        if not isinstance(sizes, Mapping) or not {f"search_context_size_{size}" for size in SEARCH_SIZES} >= set(sizes) > set():
+        if (
+            not isinstance(sizes, Mapping)
+            or not {f"search_context_size_{size}" for size in SEARCH_SIZES} >= set(sizes) > set()
+        ):
             raise NotImportableError("search_context_cost_per_query has other sizes than low, medium and high")
-        fees = {size: number(sizes[key], key) for size in SEARCH_SIZES if (key := f"search_context_size_{size}") in sizes}
+        fees = {
+            size: number(sizes[key], key) for size in SEARCH_SIZES if (key := f"search_context_size_{size}") in sizes
+        }
         name = "web_search_prompts" if by_prompt else "web_searches"
         if len(set(fees.values())) == 1:
             yield to.units(name), Rate(next(iter(fees.values())))
@@ -87,7 +92,10 @@ def _searches(entry: Mapping[str, Any], provider: str, model: str) -> Iterator[t
             yield from ((to.units(f"{name}_{size}"), Rate(fee)) for size, fee in fees.items())
     maps = entry.get("google_maps_grounding_cost_per_query")
     if maps is not None:
-        yield to.units("map_prompts" if by_prompt else "map_queries"), Rate(number(maps, "google_maps_grounding_cost_per_query"))
+        yield (
+            to.units("map_prompts" if by_prompt else "map_queries"),
+            Rate(number(maps, "google_maps_grounding_cost_per_query")),
+        )
 
 
 def resolutions(numbers: Numbers) -> Iterator[tuple[Attributes, dict[Measure, Rate]]]:
@@ -95,7 +103,10 @@ def resolutions(numbers: Numbers) -> Iterator[tuple[Attributes, dict[Measure, Ra
     for key, value in numbers.items():
         found = RESOLUTION_KEY.fullmatch(key)
         if found is not None:
-            yield (("resolution", found[2].lower()),), {to.IMAGES if found[1] == "image" else to.SECONDS_OUT: Rate(value)}
+            yield (
+                (("resolution", found[2].lower()),),
+                {to.IMAGES if found[1] == "image" else to.SECONDS_OUT: Rate(value)},
+            )
 
 
 def multipliers(entry: Mapping[str, Any], provider: str) -> Iterator[tuple[Attributes, Decimal, bool]]:

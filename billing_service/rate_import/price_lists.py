@@ -1,4 +1,5 @@
-"""Prices on the way into a card: exact decimals, each with the place it was taken from, multiplied and then made whole numbers."""
+"""Prices on the way into a card: exact decimals, each with the place it was taken from, multiplied and then made whole
+numbers."""
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -110,7 +111,8 @@ def product(usd: Decimal | int, multiplier: Decimal) -> Decimal:
 
 
 def column(rates: ColumnRates, omitted: list[str]) -> Column | None:
-    """The card's column; None where no price is left of it. A price that needs more than 18 decimals is left out, and named."""
+    """The card's column; None where no price is left of it. A price that needs more than 18 decimals is left out, and
+    named."""
     place = " ".join([rates.service_tier, *(f"{name}={value}" for name, value in rates.attributes)]).strip()
 
     def whole(found: Rates, at: str) -> dict[Measure, UnitPrice]:
@@ -131,7 +133,8 @@ def column(rates: ColumnRates, omitted: list[str]) -> Column | None:
 
 
 def checked_entry(entry: Entry) -> Entry:
-    """The entry itself. Raises NotImportableError where its parts contradict each other (its data did), or where no file can have it."""
+    """The entry itself. Raises NotImportableError where its parts contradict each other (its data did), or where no
+    file can have it."""
     if any(tier.above_tokens > ABOVE_TOKENS_MAX for made in entry.columns for tier in made.prompt_tiers):
         raise NotImportableError(f"a price above more than {ABOVE_TOKENS_MAX} tokens")
     problem = next(entry_problems(entry), None)
@@ -141,7 +144,8 @@ def checked_entry(entry: Entry) -> Entry:
 
 
 def why_nothing_is_left(omitted: Sequence[str]) -> str:
-    """Why a model has no price at the standard tier, for the report: the first of its omissions, without the numbers."""
+    """Why a model has no price at the standard tier, for the report: the first of its omissions, without the
+    numbers."""
     if not omitted:
         return "no price at the standard tier"
     return f"its price {TOO_FINE}" if omitted[0].endswith(TOO_FINE) else omitted[0].partition(": ")[2]

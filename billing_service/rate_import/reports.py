@@ -30,7 +30,8 @@ class Outcome:
     why: str = ""
     """Of all but the imported."""
     omitted: tuple[str, ...] = ()
-    """Of the imported: prices that the card lacks, each with the reason. A call that needs one is refused, never billed otherwise."""
+    """Of the imported: prices that the card lacks, each with the reason. A call that needs one is refused, never billed
+    otherwise."""
     notes: tuple[str, ...] = ()
     """Of the imported: what the list says and the card does not need."""
 

@@ -61,7 +61,8 @@ class SandboxConfig:
     switches: Switches = Switches()
     merchant_name: str = "Prepaid Credits"
     settlement_delay_s: float | None = None
-    """After how long delayed payments and pending refunds settle by themselves. None: only when a control call says so."""
+    """After how long delayed payments and pending refunds settle by themselves. None: only when a control call says
+    so."""
     delivery_attempts_max: int = 5
     delivery_first_retry_s: float = 1.0
     """Wait before the second attempt; doubles with each further one."""

@@ -75,7 +75,9 @@ class Controls:
         if body.get("outcome") not in {"succeeded", "failed"}:
             raise ValueError("outcome: must be succeeded or failed")
         found = self._sandbox.find(object_id)
-        intent_id = found["payment_intent"] if found is not None and found["object"] == "checkout.session" else object_id
+        intent_id = (
+            found["payment_intent"] if found is not None and found["object"] == "checkout.session" else object_id
+        )
         intent = self._sandbox.get("payment_intent", intent_id or "")
         payments.settle(self._sandbox, intent, succeeded=body["outcome"] == "succeeded")
         return intent
@@ -122,7 +124,10 @@ class Controls:
             "now": sandbox.now(),
             "objects": {kind: len(rows) for kind, rows in sandbox.objects.items()},
             "sessions": [
-                {name: session[name] for name in ("id", "status", "payment_status", "amount_total", "currency", "payment_intent", "url")}
+                {
+                    name: session[name]
+                    for name in ("id", "status", "payment_status", "amount_total", "currency", "payment_intent", "url")
+                }
                 for session in sandbox.newest_first("checkout.session")
             ],
             "switches": asdict(sandbox.switches),

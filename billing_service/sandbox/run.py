@@ -77,15 +77,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m billing_service.sandbox", description="A stand-in for Stripe on this machine.")
-    parser.add_argument("--host", default=environment.get("SANDBOX_HOST", "127.0.0.1"), help="address to listen on (SANDBOX_HOST)")
-    parser.add_argument(
-        "--port", type=_port, default=environment.get("SANDBOX_PORT", str(PORT_DEFAULT)), help="port, 0 for any (SANDBOX_PORT)"
+    parser = argparse.ArgumentParser(
+        prog="python -m billing_service.sandbox", description="A stand-in for Stripe on this machine."
     )
-    parser.add_argument("--base-url", default=environment.get("SANDBOX_BASE_URL", ""), help="where browsers reach it (SANDBOX_BASE_URL)")
-    parser.add_argument("--webhook-url", default=environment.get("SANDBOX_WEBHOOK_URL", ""), help="where events go (SANDBOX_WEBHOOK_URL)")
-    parser.add_argument("--webhook-secret", default="", help="whsec_… that signs them (STRIPE_WEBHOOK_SECRET; of several the first)")
-    parser.add_argument("--settle-after", type=float, default=3.0, metavar="SECONDS", help="when delayed payments and refunds settle (3)")
+    parser.add_argument(
+        "--host", default=environment.get("SANDBOX_HOST", "127.0.0.1"), help="address to listen on (SANDBOX_HOST)"
+    )
+    parser.add_argument(
+        "--port",
+        type=_port,
+        default=environment.get("SANDBOX_PORT", str(PORT_DEFAULT)),
+        help="port, 0 for any (SANDBOX_PORT)",
+    )
+    parser.add_argument(
+        "--base-url", default=environment.get("SANDBOX_BASE_URL", ""), help="where browsers reach it (SANDBOX_BASE_URL)"
+    )
+    parser.add_argument(
+        "--webhook-url",
+        default=environment.get("SANDBOX_WEBHOOK_URL", ""),
+        help="where events go (SANDBOX_WEBHOOK_URL)",
+    )
+    parser.add_argument(
+        "--webhook-secret", default="", help="whsec_… that signs them (STRIPE_WEBHOOK_SECRET; of several the first)"
+    )
+    parser.add_argument(
+        "--settle-after",
+        type=float,
+        default=3.0,
+        metavar="SECONDS",
+        help="when delayed payments and refunds settle (3)",
+    )
     parser.add_argument("--no-settle", action="store_true", help="delayed payments settle only by a control call")
     parser.add_argument("--duplicate", action="store_true", help="send every event twice")
     parser.add_argument("--reorder", action="store_true", help="send events that come together newest first")
@@ -125,13 +146,17 @@ async def _serve_until_stopped(config: SandboxConfig, host: str, port: int) -> N
 
 
 def _greeting(base_url: str, config: SandboxConfig) -> str:
-    targets = ", ".join(endpoint.url for endpoint in config.webhook_endpoints) or "nowhere (start with --webhook-url and --webhook-secret)"
+    targets = (
+        ", ".join(endpoint.url for endpoint in config.webhook_endpoints)
+        or "nowhere (start with --webhook-url and --webhook-secret)"
+    )
     return (
         f"The sandbox stands in for Stripe at {base_url}\n"
         f"  SDK      stripe.StripeClient(key, base_addresses={{'api': '{base_url}'}}) with any sk_test_ key\n"
         f"  events   go to {targets}\n"
         f"  trigger  stripe trigger checkout.session.completed --api-key sk_test_… --api-base {base_url}\n"
         f"  state    {base_url}/_sandbox/state\n"
-        "  cards    4242 4242 4242 4242 pays; 4000 0000 0000 0002 is declined; 4000 0027 6000 3184 asks for 3-D Secure\n"
+        "  cards    4242 4242 4242 4242 pays; 4000 0000 0000 0002 is declined; 4000 0027 6000 3184 asks for 3-D "
+        "Secure\n"
         "Ctrl-C stops it; it forgets everything.\n"
     )

@@ -27,16 +27,30 @@ def contradictions(settings: Settings) -> list[str]:
             serves_tls != (settings.tls_private_key_file is not None),
             "BILLING_TLS_PRIVATE_KEY_FILE: certificate and private key go together",
         ),
-        (settings.tls_client_ca_file is not None and not serves_tls, "BILLING_TLS_CLIENT_CA_FILE: needs BILLING_TLS_CERTIFICATE_FILE"),
-        (bool(settings.tls_callers) and settings.tls_client_ca_file is None, "BILLING_TLS_CALLERS: needs BILLING_TLS_CLIENT_CA_FILE"),
-        (bool(settings.tls_callers) and settings.auth == "off", "BILLING_TLS_CALLERS: has no effect with BILLING_AUTH=off"),
+        (
+            settings.tls_client_ca_file is not None and not serves_tls,
+            "BILLING_TLS_CLIENT_CA_FILE: needs BILLING_TLS_CERTIFICATE_FILE",
+        ),
+        (
+            bool(settings.tls_callers) and settings.tls_client_ca_file is None,
+            "BILLING_TLS_CALLERS: needs BILLING_TLS_CLIENT_CA_FILE",
+        ),
+        (
+            bool(settings.tls_callers) and settings.auth == "off",
+            "BILLING_TLS_CALLERS: has no effect with BILLING_AUTH=off",
+        ),
         (settings.auth == "off" and not local, "BILLING_AUTH: off is for a loopback address alone"),
         (
             not local and not serves_tls and not settings.allow_plaintext,
-            "BILLING_LISTEN: needs BILLING_TLS_CERTIFICATE_FILE on other addresses than loopback, or BILLING_ALLOW_PLAINTEXT=true",
+            (
+                "BILLING_LISTEN: needs BILLING_TLS_CERTIFICATE_FILE on other addresses than loopback, or "
+                "BILLING_ALLOW_PLAINTEXT=true"
+            ),
         ),
         (
-            settings.metrics_host_port is not None and not is_loopback(settings.metrics_host_port[0]) and not settings.allow_plaintext,
+            settings.metrics_host_port is not None
+            and not is_loopback(settings.metrics_host_port[0])
+            and not settings.allow_plaintext,
             "BILLING_METRICS_ADDRESS: needs BILLING_ALLOW_PLAINTEXT=true on other addresses than loopback",
         ),
         (
@@ -56,7 +70,8 @@ def _stripe_contradictions(settings: Settings) -> list[tuple[bool, str]]:
     stripe = urlsplit(settings.stripe_api_base)
     return [
         (
-            None not in (settings.stripe_secret_key, settings.stripe_api_key) and settings.stripe_secret_key != settings.stripe_api_key,
+            None not in (settings.stripe_secret_key, settings.stripe_api_key)
+            and settings.stripe_secret_key != settings.stripe_api_key,
             "STRIPE_API_KEY: differs from STRIPE_SECRET_KEY, which is another name of the same setting; keep one",
         ),
         (
@@ -67,11 +82,16 @@ def _stripe_contradictions(settings: Settings) -> list[tuple[bool, str]]:
             stripe.scheme == "http" and not is_loopback(stripe.hostname or ""),
             "STRIPE_API_BASE: needs https on other addresses than loopback",
         ),
-        (settings.stripe_livemode and not settings.frontend_url.startswith("https:"), "FRONTEND_URL: needs https with a live key"),
+        (
+            settings.stripe_livemode and not settings.frontend_url.startswith("https:"),
+            "FRONTEND_URL: needs https with a live key",
+        ),
         *(
             (settings.stripe_livemode and _is_short(secret), f"{name}: is too short for a live key")
             for name, secret in zip(
-                WEBHOOK_SECRET_NAMES, (settings.stripe_webhook_secret, settings.stripe_webhook_secret_credits), strict=True
+                WEBHOOK_SECRET_NAMES,
+                (settings.stripe_webhook_secret, settings.stripe_webhook_secret_credits),
+                strict=True,
             )
         ),
     ]
@@ -86,8 +106,13 @@ def missing_to_serve(settings: Settings) -> list[str]:
             "BILLING_API_KEY_PEPPER: is required, unless BILLING_AUTH=off on a loopback address",
         ),
         (
-            settings.database_kind == "postgresql" and settings.api_key_pepper is None and settings.page_token_secret is None,
-            "BILLING_PAGE_TOKEN_SECRET: is required where processes share a database and there is no BILLING_API_KEY_PEPPER",
+            settings.database_kind == "postgresql"
+            and settings.api_key_pepper is None
+            and settings.page_token_secret is None,
+            (
+                "BILLING_PAGE_TOKEN_SECRET: is required where processes share a database and there is no "
+                "BILLING_API_KEY_PEPPER"
+            ),
         ),
     ]
     return [message for applies, message in checks if applies]

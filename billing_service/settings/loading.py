@@ -44,7 +44,8 @@ def load_settings(env: Mapping[str, str] | None = None, *, purpose: Purpose = "s
 
 
 def hints(env: Mapping[str, str] | None = None) -> list[str]:
-    """One line for each name of `env` (else of the environment and `.env`) that looks like a setting and is not read."""
+    """One line for each name of `env` (else of the environment and `.env`) that looks like a setting and is not
+    read."""
     found = unread_names(_environment() if env is None else env, known_names())
     return [hint(name, meant) for name, meant in found.items() if not name.startswith(PREFIX)]
 
@@ -61,10 +62,16 @@ def _line(error: Mapping[str, Any]) -> str:
 
 
 def unknown_settings(given: Iterable[str], known: list[str]) -> list[str]:
-    """A line for each variable of ours that is none: a typing error would otherwise leave a default in force, unseen."""
+    """A line for each variable of ours that is none: a typing error would otherwise leave a default in force,
+    unseen."""
     problems = []
     for name in sorted(given):
-        if name.startswith(PREFIX) and name not in known and name not in CLIENT_NAMES and not name.startswith(PREFIXES_OF_OTHERS):
+        if (
+            name.startswith(PREFIX)
+            and name not in known
+            and name not in CLIENT_NAMES
+            and not name.startswith(PREFIXES_OF_OTHERS)
+        ):
             close = [meant_name(name, CLIENT_NAMES) or "", *difflib.get_close_matches(name, known, n=1, cutoff=0.7)]
             meant = next(filter(None, close), None)
             problems.append(f"{name}: there is no such setting" + (f"; did you mean {meant}?" if meant else ""))

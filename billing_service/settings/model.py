@@ -16,7 +16,8 @@ from billing_service.settings.groups.stripe import StripeSettings
 
 
 class SettingsInvalid(Exception):  # noqa: N818 - what it is, not what went wrong inside
-    """The settings can't be used. `problems` has one line each: the setting's name and what is wrong, never its value."""
+    """The settings can't be used. `problems` has one line each: the setting's name and what is wrong, never its
+    value."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))

@@ -21,7 +21,8 @@ def under_one_name(given: Mapping[str, str]) -> dict[str, str]:
 
 
 def proxy_to(url: str, proxy: SecretStr | None, exemptions: str) -> str | None:
-    """What requests to `url` go through. None: nothing, to this machine or to a host that `exemptions` (NO_PROXY) names."""
+    """What requests to `url` go through. None: nothing, to this machine or to a host that `exemptions` (NO_PROXY)
+    names."""
     parts = urlsplit(url)
     host, port = parts.hostname or "", str(parts.port or {"http": 80, "https": 443}[parts.scheme])
     if proxy is None or is_loopback(host) or is_exempt(host, port, exemptions):
@@ -37,5 +38,12 @@ def unusable_proxy(proxy: str | None) -> list[str]:
     except ValueError:
         usable = False
     return (
-        [] if usable else ["HTTPS_PROXY: must be http://host:port or https://host:port; Stripe is reached through no other kind of proxy"]
+        []
+        if usable
+        else [
+            (
+                "HTTPS_PROXY: must be http://host:port or https://host:port; Stripe is reached through no "
+                "other kind of proxy"
+            )
+        ]
     )

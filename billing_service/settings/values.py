@@ -43,7 +43,12 @@ def split_listen(value: str) -> tuple[str, int]:
 
 def listen_address(value: str) -> str:
     host, _, port = value.rpartition(":")
-    if not host or not (port.isascii() and port.isdigit()) or int(port) > PORT_MAX or (":" in host and not host.startswith("[")):
+    if (
+        not host
+        or not (port.isascii() and port.isdigit())
+        or int(port) > PORT_MAX
+        or (":" in host and not host.startswith("["))
+    ):
         raise ValueError("must be host:port")
     return value
 
@@ -52,7 +57,9 @@ def http_origin(value: str) -> str:
     """`http(s)://host[:port]`, a path allowed, without a slash at the end."""
     try:
         parts = urlsplit(value)
-        fits = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and "@" not in parts.netloc
+        fits = (
+            parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and "@" not in parts.netloc
+        )
     except ValueError:
         fits = False
     if not fits or parts.query or parts.fragment or " " in value:

@@ -1,4 +1,5 @@
-"""What DATABASE_URL says, read once for every command. Pure: no file, no environment variable and no network is looked at."""
+"""What DATABASE_URL says, read once for every command. Pure: no file, no environment variable and no network is looked
+at."""
 
 import re
 from dataclasses import dataclass
@@ -10,7 +11,9 @@ from billing_service.storage.postgres.url import DatabaseUrlInvalid, parse_postg
 
 __all__ = ["Database", "DatabaseUrlInvalid", "PostgresServer", "SqliteFile", "parse_database_url"]
 
-_SCHEME = re.compile(r"(sqlite|postgres(?:ql)?)(?:\+(?:aiosqlite|pysqlite|asyncpg|psycopg2?))?://", re.IGNORECASE | re.ASCII)
+_SCHEME = re.compile(
+    r"(sqlite|postgres(?:ql)?)(?:\+(?:aiosqlite|pysqlite|asyncpg|psycopg2?))?://", re.IGNORECASE | re.ASCII
+)
 """SQLAlchemy's names of drivers are left out: the service brings its own."""
 _FORMS: Final = "must be sqlite:///file or postgresql://host/database"
 _IN_MEMORY = (":memory:", "file:")
@@ -42,9 +45,13 @@ def parse_database_url(text: str) -> Database:
 def _sqlite_file(rest: str) -> SqliteFile:
     """The path is taken literally, not percent-decoded: `#` and `%` are letters of a file's name."""
     if rest in _IN_MEMORY or rest.startswith(tuple(f"/{word}" for word in _IN_MEMORY)):
-        raise DatabaseUrlInvalid("must name a file after sqlite:///: the service opens several connections, which can't share a memory")
+        raise DatabaseUrlInvalid(
+            "must name a file after sqlite:///: the service opens several connections, which can't share a memory"
+        )
     if not rest.startswith("/"):
-        raise DatabaseUrlInvalid("needs three slashes before a relative path (sqlite:///file) and four before an absolute one")
+        raise DatabaseUrlInvalid(
+            "needs three slashes before a relative path (sqlite:///file) and four before an absolute one"
+        )
     path = rest.removeprefix("/")
     if "?" in path:
         raise DatabaseUrlInvalid("has a ? in it, and SQLite takes no options here")

@@ -1,4 +1,5 @@
-"""Brings a database to the newest schema, by Alembic. Safe to run at once from several processes: one migrates, the others wait."""
+"""Brings a database to the newest schema, by Alembic. Safe to run at once from several processes: one migrates, the
+others wait."""
 
 import asyncio
 import fcntl
@@ -51,13 +52,17 @@ class MigrationBusyError(Exception):
 
 
 async def migrate(
-    database: Database, *, file_is_kept: bool = False, report: Callable[[str], None] = lambda line: log.warning("migration", words=line)
+    database: Database,
+    *,
+    file_is_kept: bool = False,
+    report: Callable[[str], None] = lambda line: log.warning("migration", words=line),
 ) -> None:
-    """Applies every migration that the database lacks, each in a transaction. `report` gets a line before a wait for another process.
+    """Applies every migration that the database lacks, each in a transaction. `report` gets a line before a wait for
+    another process.
 
-    A SQLite file that lacks one must be nobody's meanwhile: raises DatabaseInUseError, unless the caller says that it keeps the file
-    for itself. Raises SchemaOutdatedError when a newer program made the schema, MigrationBusyError when another process takes too long
-    over it, and CannotConnectError.
+    A SQLite file that lacks one must be nobody's meanwhile: raises DatabaseInUseError, unless the caller says that it
+    keeps the file for itself. Raises SchemaOutdatedError when a newer program made the schema, MigrationBusyError when
+    another process takes too long over it, and CannotConnectError.
     """
     if isinstance(database, SqliteFile):
         await _on_file(database.path, partial(_upgrade, None if file_is_kept else database.path))
@@ -77,7 +82,8 @@ async def migrate(
 
 
 async def check_schema(database: Database) -> None:
-    """Raises SchemaOutdatedError unless the database is at this program's newest migration. Waits for nobody on PostgreSQL."""
+    """Raises SchemaOutdatedError unless the database is at this program's newest migration. Waits for nobody on
+    PostgreSQL."""
     if isinstance(database, SqliteFile):
         await _on_file(database.path, _check)
         return
@@ -101,7 +107,9 @@ async def _server_connection(server: PostgresServer) -> AsyncIterator[AsyncConne
             raise
         return first
 
-    engine = create_async_engine("postgresql+asyncpg://", async_creator=connect, poolclass=NullPool, hide_parameters=True)
+    engine = create_async_engine(
+        "postgresql+asyncpg://", async_creator=connect, poolclass=NullPool, hide_parameters=True
+    )
     try:
         async with engine.connect() as connection:
             yield connection
@@ -116,7 +124,9 @@ async def _take_lock(connection: AsyncConnection, report: Callable[[str], None])
     while not (await connection.execute(text(f"SELECT pg_try_advisory_lock({_LOCK_NUMBER})"))).scalar_one():
         holder = await _holder(connection)
         if time.monotonic() >= until:
-            raise MigrationBusyError(f"{holder}, for longer than {LOCK_WAIT_S:g} s; end it, or repeat this when it is done")
+            raise MigrationBusyError(
+                f"{holder}, for longer than {LOCK_WAIT_S:g} s; end it, or repeat this when it is done"
+            )
         if not reported:
             report(f"{holder}; waiting {LOCK_WAIT_S:g} s for it at most")
             reported = True
@@ -140,14 +150,17 @@ async def _open_file(path: Path) -> aiosqlite.Connection:
     try:
         await connection
     except BaseException:
-        connection._thread.join()  # noqa: SLF001 - it was asked to stop, and must not outlive the loop that it answers to
+        # It was asked to stop, and must not outlive the loop that it answers to.
+        connection._thread.join()  # noqa: SLF001
         raise
     return connection
 
 
 async def _on_file(path: Path, action: Callable[[Connection], None]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    engine = create_async_engine("sqlite+aiosqlite://", async_creator=partial(_open_file, path), poolclass=NullPool, hide_parameters=True)
+    engine = create_async_engine(
+        "sqlite+aiosqlite://", async_creator=partial(_open_file, path), poolclass=NullPool, hide_parameters=True
+    )
     try:
         _use_real_transactions(engine)
         with _FileTurn(path):
@@ -217,9 +230,12 @@ def _migration_missing(connection: Connection) -> str | None:
     newest, current = script.get_current_head(), MigrationContext.configure(connection).get_current_revision()
     if current is not None and current not in {known.revision for known in script.walk_revisions()}:
         raise SchemaOutdatedError(
-            f"the database is at migration {current}, which this program does not know: a newer one made it, and an older one must not use it"
+            f"the database is at migration {current}, which this program does not know: a newer one made it, and an "
+            f"older one must not use it"
         )
-    return None if current == newest else f"the database is at migration {current or 'none'}, this program needs {newest}"
+    return (
+        None if current == newest else f"the database is at migration {current or 'none'}, this program needs {newest}"
+    )
 
 
 def migrate_now(database_url: str) -> None:

@@ -1,7 +1,7 @@
 """Statements written once in SQLAlchemy Core and compiled once for each store.
 
-A unit of work yields `Call`s and is sent rows; it never sees a driver. Set-wise forms differ only here: SQLite binds a list
-as JSON and takes rows one by one or spread (`sqlite_statements`), PostgreSQL takes arrays.
+A unit of work yields `Call`s and is sent rows; it never sees a driver. Set-wise forms differ only here: SQLite binds a
+list as JSON and takes rows one by one or spread (`sqlite_statements`), PostgreSQL takes arrays.
 """
 
 import re
@@ -10,7 +10,19 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import ARRAY, ColumnElement, Table, and_, bindparam, column, func, insert, literal_column, select, update
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Table,
+    and_,
+    bindparam,
+    column,
+    func,
+    insert,
+    literal_column,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.ext.compiler import compiles
@@ -38,7 +50,9 @@ class Statement:
 
     __slots__ = ("bulk", "columns", "element", "kind", "name", "searches", "sqlite_element")
 
-    def __init__(self, name: str, element: ClauseElement, columns: Sequence[str], kind: Kind, *, bulk: bool = False) -> None:
+    def __init__(
+        self, name: str, element: ClauseElement, columns: Sequence[str], kind: Kind, *, bulk: bool = False
+    ) -> None:
         self.name = name
         self.element = element
         self.columns = tuple(columns)
@@ -66,22 +80,24 @@ class Call(NamedTuple):
 
 
 class Together(NamedTuple):
-    """Writes of different rows that may run in any order; answered with the count of each. One round trip where the store can."""
+    """Writes of different rows that may run in any order; answered with the count of each. One round trip where the
+    store can."""
 
     calls: tuple[Call, ...]
 
 
 class UnlockedRead(NamedTuple):
-    """A read before a conditional write, outside of any transaction: it locks nothing, and holds what was committed when it began."""
+    """A read before a conditional write, outside of any transaction: it locks nothing, and holds what was committed
+    when it began."""
 
     call: Call
 
 
 class ConditionalWrite(NamedTuple):
-    """All that a unit of work writes, in one step: writes that must change exactly as many rows as they are given. Where one does not,
-    or meets a constraint or somebody's lock, nothing is written and the unit runs again (`StaleError`). It waits for nobody, so what was
-    decided is as old as the step; a store may run it as one statement that is a transaction by itself. Only unlocked reads come before it, and
-    nothing follows it."""
+    """All that a unit of work writes, in one step: writes that must change exactly as many rows as they are given.
+    Where one does not, or meets a constraint or somebody's lock, nothing is written and the unit runs again
+    (`StaleError`). It waits for nobody, so what was decided is as old as the step; a store may run it as one statement
+    that is a transaction by itself. Only unlocked reads come before it, and nothing follows it."""
 
     calls: tuple[Call, ...]
     locks: Call
@@ -149,12 +165,16 @@ def bulk_insert(table: Table) -> Statement:
     """Inserts any number of rows, given in the table's column order."""
     names = [c.name for c in table.columns]
     given = given_rows(names, [c.type for c in table.columns])
-    statement = Statement(f"insert {table.name}", insert(table).from_select(names, select(given)), names, Kind.COUNT, bulk=True)
+    statement = Statement(
+        f"insert {table.name}", insert(table).from_select(names, select(given)), names, Kind.COUNT, bulk=True
+    )
     statement.sqlite_element = insert(table).values({c.name: bindparam(c.name, type_=c.type) for c in table.columns})
     return statement
 
 
-def bulk_update(table: Table, keys: Sequence[str], changes: Sequence[str], *, expected: Sequence[str] = ()) -> Statement:
+def bulk_update(
+    table: Table, keys: Sequence[str], changes: Sequence[str], *, expected: Sequence[str] = ()
+) -> Statement:
     """Updates any number of rows. Each is given as its key columns, then the values expected of other columns, then its
     changed columns. A row without the expected values is left alone."""
     names = [*(f"old_{name}" for name in (*keys, *expected)), *(f"new_{name}" for name in changes)]
@@ -185,7 +205,9 @@ def bulk_lock(table: Table, keys: Sequence[str], expected: Sequence[str]) -> Sta
 
 def given_rows(names: Sequence[str], types: Sequence[TypeEngine[Any]]) -> Any:
     """Rows given as one array for each column."""
-    arrays: list[BindParameter[Any]] = [bindparam(name, type_=ARRAY(kind)) for name, kind in zip(names, types, strict=True)]
+    arrays: list[BindParameter[Any]] = [
+        bindparam(name, type_=ARRAY(kind)) for name, kind in zip(names, types, strict=True)
+    ]
     columns = (column(name, kind) for name, kind in zip(names, types, strict=True))
     return func.unnest(*arrays).table_valued(*columns, name="given").render_derived()
 

@@ -37,11 +37,13 @@ class StoreCounters:
     stale: int = 0
     """Conditional writes that met a row with other values than expected, and ran again."""
     conflict_causes: Counter[str] = field(default_factory=Counter)
-    """Conflicts by SQLSTATE or SQLite's name for the error; in words where a unit of work asked for another run by itself."""
+    """Conflicts by SQLSTATE or SQLite's name for the error; in words where a unit of work asked for another run by
+    itself."""
     conflict_s: float = 0.0
     """Time of the runs that ended in one, most of it spent waiting for a lock."""
     failures: Counter[str] = field(default_factory=Counter)
-    """Transactions that ended in STORAGE_UNAVAILABLE, by the same codes, or by the kind of error where there is no code."""
+    """Transactions that ended in STORAGE_UNAVAILABLE, by the same codes, or by the kind of error where there is no
+    code."""
 
 
 class Store(Protocol):
@@ -58,13 +60,14 @@ class Store(Protocol):
         ...
 
     async def write_by_attempt(self, work: Callable[[int], Work[T]]) -> T:
-        """Runs a unit of work in one transaction and commits it durably before answering. `work` makes the unit of an attempt, by the
-        attempt's number from 1 on.
+        """Runs a unit of work in one transaction and commits it durably before answering. `work` makes the unit of an
+        attempt, by the attempt's number from 1 on.
 
-        The unit must lock the accounts it changes before it reads them. It is run again from its start when it conflicts with
-        others, so it must hold no state from one run to the next. An exception of the unit itself rolls back and passes through.
-        Raises Failure: STORAGE_UNAVAILABLE (also when it is unknown whether the commit happened) or CONFLICT.
-        Once begun it ends, whatever becomes of the caller: cancelling the caller does not cancel the transaction.
+        The unit must lock the accounts it changes before it reads them. It is run again from its start when it
+        conflicts with others, so it must hold no state from one run to the next. An exception of the unit itself rolls
+        back and passes through. Raises Failure: STORAGE_UNAVAILABLE (also when it is unknown whether the commit
+        happened) or CONFLICT. Once begun it ends, whatever becomes of the caller: cancelling the caller does not cancel
+        the transaction.
         """
         ...
 
@@ -109,7 +112,8 @@ async def rerun_on_conflict(attempt: Callable[[int], Awaitable[T]], counters: St
             log.info("conflict", attempt=number, cause=str(met))
             if met.waited and number >= WAITS_MAX:
                 break
-            await asyncio.sleep(random.uniform(0.5, 1.5) * BACKOFF_S * 2 ** (number - 1))  # noqa: S311 - jitter needs no secrecy
+            # Jitter needs no secrecy.
+            await asyncio.sleep(random.uniform(0.5, 1.5) * BACKOFF_S * 2 ** (number - 1))  # noqa: S311
         except Failure as failure:
             if failure.reason is Reason.STORAGE_UNAVAILABLE:
                 counters.failures[_code(failure.__cause__)] += 1

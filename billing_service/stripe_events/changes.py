@@ -43,7 +43,8 @@ def changes_of_purchase(before: Purchase, after: Purchase) -> Did:
 
 
 def changes_of_customer(before: Profile, after: Profile) -> Did:
-    """Which of the account's fields changed: their names alone, since e-mail and name are nobody's business in a log."""
+    """Which of the account's fields changed: their names alone, since e-mail and name are nobody's business in a
+    log."""
     changed = [name for name in _CUSTOMER if getattr(before, name) != getattr(after, name)]
     return {"account_id": after.account_id, "changed": " ".join(changed) or NOTHING_CHANGED}
 

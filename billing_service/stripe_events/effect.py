@@ -46,11 +46,15 @@ def read_object(environment: Environment, envelope: Envelope) -> Readable | Unre
     except ObjectInvalid as fault:
         return Unreadable(family, str(fault))
     return (
-        ignored(about.note) if isinstance(about, NoEffect) else Readable(family, about, Occasion(envelope.event_type, envelope.created_us))
+        ignored(about.note)
+        if isinstance(about, NoEffect)
+        else Readable(family, about, Occasion(envelope.event_type, envelope.created_us))
     )
 
 
-def effect_of(environment: Environment, claim: Claim, event: Readable | Unreadable | Result, runs: Runs) -> Work[Result]:
+def effect_of(
+    environment: Environment, claim: Claim, event: Readable | Unreadable | Result, runs: Runs
+) -> Work[Result]:
     """Applies the event to what is ours, and to nothing else."""
     if isinstance(event, Result):
         return event.about({"stripe_object_id": claim.stripe_id})
@@ -70,7 +74,9 @@ def _subject(owner: Owner, claim: Claim) -> Did:
     }
 
 
-def _effect(environment: Environment, owner: Owner, claim: Claim, event: Readable | Unreadable, runs: Runs) -> Work[Result]:
+def _effect(
+    environment: Environment, owner: Owner, claim: Claim, event: Readable | Unreadable, runs: Runs
+) -> Work[Result]:
     if owner.whose is Whose.FOREIGN:
         return ignored(_FOREIGN)
     if owner.whose is Whose.LOST:
@@ -86,7 +92,8 @@ def _moves_money(event: Readable | Unreadable) -> bool:
 
 
 def _unreadable(owner: Owner, claim: Claim, event: Unreadable) -> Work[Result]:
-    """Ours is kept for a person. What may yet turn out to be ours waits like any other, and is kept for a person then."""
+    """Ours is kept for a person. What may yet turn out to be ours waits like any other, and is kept for a person
+    then."""
     if owner.whose is Whose.UNDECIDED and (yield from await_reference(claim.payment_intent_id)) is None:
         return waiting(claim.payment_intent_id)
     return quarantined(event.note)

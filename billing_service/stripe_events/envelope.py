@@ -1,7 +1,7 @@
 """From the raw bytes of a webhook to the event's envelope. Pure: whether the bytes are Stripe's, the signature says.
 
-An event is refused only when it has no id or type to keep it under; the only exception is EnvelopeInvalid. Every other field may hold
-anything: a rule that needs it says so.
+An event is refused only when it has no id or type to keep it under; the only exception is EnvelopeInvalid. Every other
+field may hold anything: a rule that needs it says so.
 """
 
 from collections.abc import Mapping
@@ -24,7 +24,8 @@ class EnvelopeInvalid(ValueError):  # noqa: N818 - a typed "no", like the others
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """A snapshot event, of any API version. `object` is the thing that the event is about, unchecked: its family reads it."""
+    """A snapshot event, of any API version. `object` is the thing that the event is about, unchecked: its family reads
+    it."""
 
     event_id: str
     event_type: str

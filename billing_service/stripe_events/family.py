@@ -48,7 +48,8 @@ class Family(Generic[Object]):
     moves_money: Callable[[Object, Occasion], bool] = lambda _object, _occasion: True
     """Whether it says that money came or went."""
     apply: Callable[[Environment, Unit, Purchase, Object, Runs], Work[Result]] | None = None
-    """Applies an object that waited until the purchase knew its payment. The caller writes the unit. None: nothing of it waits."""
+    """Applies an object that waited until the purchase knew its payment. The caller writes the unit. None: nothing of
+    it waits."""
 
 
 def same_mode(envelope: Envelope, livemode: bool | None) -> bool:

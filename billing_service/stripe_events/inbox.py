@@ -16,7 +16,14 @@ from billing_service.domain.refusals import Refusal, Refused, invalid_field
 from billing_service.domain.refusals.access import signature_invalid, stripe_event_not_found
 from billing_service.ledger.keys import Answer
 from billing_service.ledger.unit import Request, Unit, earlier_answer, once
-from billing_service.storage.rows.events import EventStatus, InboxEvent, claim_event, close_event, keep_event, read_event
+from billing_service.storage.rows.events import (
+    EventStatus,
+    InboxEvent,
+    claim_event,
+    close_event,
+    keep_event,
+    read_event,
+)
 from billing_service.storage.statements import Work
 from billing_service.stripe_events.effect import effect_of, read_object
 from billing_service.stripe_events.envelope import Envelope, EnvelopeInvalid, parse_envelope
@@ -51,8 +58,8 @@ class Processed(NamedTuple):
 
 
 async def process_event(environment: Environment, payload: bytes, signature: str) -> Processed:
-    """Processes a delivery. Raises SIGNATURE_INVALID, INVALID_FIELD for bytes that are no event, or a Failure, after which the
-    event is kept as FAILED where the database allows, and a repeat tries again."""
+    """Processes a delivery. Raises SIGNATURE_INVALID, INVALID_FIELD for bytes that are no event, or a Failure, after
+    which the event is kept as FAILED where the database allows, and a repeat tries again."""
     try:
         verify(payload, signature, environment.webhook_secrets, environment.clock_us() // 1_000_000, TOLERANCE_S)
     except SignatureInvalid as error:
@@ -108,7 +115,9 @@ async def _process(environment: Environment, envelope: Envelope, payload: bytes,
     except Refusal as refusal:
         # A rule of money stood against the effect: nothing of it was stored, so the event is kept for an operator.
         result = quarantined(f"{refusal.reason}: {refusal.message}")
-        await environment.store.write(partial(_keep, environment, envelope, payload, partial(_said, result), again=again))
+        await environment.store.write(
+            partial(_keep, environment, envelope, payload, partial(_said, result), again=again)
+        )
     except Exception as error:
         environment.counters.events[_counted_type(envelope.event_type), FAILED] += 1
         await _keep_failure(environment, envelope, payload, error)
@@ -139,7 +148,9 @@ def count_effects(environment: Environment, result: Result) -> None:
         environment.counters.completions.observe(result.completed_after_us)
     for event in result.picked_up:
         environment.counters.events[_counted_type(event.event_type), event.status.value] += 1
-        told = {name: result.did[name] for name in ("account_id", "purchase_id") if name in result.did} | dict(event.did)
+        told = {name: result.did[name] for name in ("account_id", "purchase_id") if name in result.did} | dict(
+            event.did
+        )
         said = {"event_id": event.event_id, "event_type": event.event_type, "note": event.note, **told}
         if event.status is EventStatus.QUARANTINED:
             log.error("stripe_event_quarantined", **said)
@@ -161,17 +172,23 @@ def _keep(
     *,
     again: bool,
 ) -> Work[Result | None]:
-    """Inbox row and effect, together. A second delivery waits for the first at the row, and finds it done: None. `known`: the result of an
-    event that asks nothing of the database, which is kept in one statement."""
+    """Inbox row and effect, together. A second delivery waits for the first at the row, and finds it done: None.
+    `known`: the result of an event that asks nothing of the database, which is kept in one statement."""
     delivered, now_us = (envelope.event_id, envelope.event_type, payload), environment.clock_us()
-    if known is not None and not again and (yield from keep_event(*delivered, now_us, status=known.status, error=known.note)):
+    if (
+        known is not None
+        and not again
+        and (yield from keep_event(*delivered, now_us, status=known.status, error=known.note))
+    ):
         return (yield from effect())
     event = yield from claim_event(*delivered, now_us)
     settled = event.attempt_count > 0 and event.status is not EventStatus.FAILED
     if settled and (event.status is EventStatus.PROCESSED or not again):
         return None
     result = yield from effect()
-    yield from close_event(envelope.event_id, result.status, environment.clock_us(), subject=result.awaited, error=result.note)
+    yield from close_event(
+        envelope.event_id, result.status, environment.clock_us(), subject=result.awaited, error=result.note
+    )
     return result
 
 

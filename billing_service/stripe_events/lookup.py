@@ -63,12 +63,17 @@ def other_purchase(reference: str | None, purchase: Purchase) -> Work[bool]:
 
 
 def bind_reference(reference: str, purchase: Purchase) -> Work[None]:
-    """Binds a session or a payment that was found to be nobody else's. Runs the unit again when it became another purchase's meanwhile."""
+    """Binds a session or a payment that was found to be nobody else's. Runs the unit again when it became another
+    purchase's meanwhile."""
     if not (yield from claim_reference(reference, purchase.account_id, purchase.purchase_id)):
         raise ConflictError("another purchase was bound to it meanwhile")
 
 
 def snapshot_of(purchase: Purchase) -> PurchaseSnapshot:
     return PurchaseSnapshot(
-        purchase.purchase_id, purchase.account_id, purchase.amount_minor, purchase.currency, purchase.checkout_session_id or None
+        purchase.purchase_id,
+        purchase.account_id,
+        purchase.amount_minor,
+        purchase.currency,
+        purchase.checkout_session_id or None,
     )

@@ -1,7 +1,8 @@
 """Whose object an event is about. It is decided here alone, before any handler sees the event.
 
-Our Stripe account is shared: other products, other deployments of this service and people in the Dashboard make objects there. Such an
-object may name one of our account ids, or carry the metadata of one of ours. So no id in metadata is believed by itself:
+Our Stripe account is shared: other products, other deployments of this service and people in the Dashboard make objects
+there. Such an object may name one of our account ids, or carry the metadata of one of ours. So no id in metadata is
+believed by itself:
 
     in our tables   an object whose id at Stripe we know is ours, with a mark or without; a refund and a charge are their payment's.
     our mark        an object that carries this deployment's mark is ours, and the mark proves the id of ours that it names.
@@ -12,10 +13,10 @@ How an event is handled:
     claim = read_claim(envelope)                                    # never fails, whatever shape the object has
     owner = yield from family.owner(environment.deployment, claim)  # in the transaction of the effect: `effect.effect_of`
 
-FOREIGN is ignored: kept, answered, and nothing else. LOST is ours, but the ledger does not know it: a backup older than it was restored.
-What says that its money moved is quarantined. UNDECIDED is a refund without a mark, or a dispute, of a payment that no purchase knows
-yet: it waits for its payment, and costs a row of the inbox. OURS reaches its handler, which acts on `owner.purchase` or
-`owner.account_id`, and on no id that it finds in metadata.
+FOREIGN is ignored: kept, answered, and nothing else. LOST is ours, but the ledger does not know it: a backup older than
+it was restored. What says that its money moved is quarantined. UNDECIDED is a refund without a mark, or a dispute, of a
+payment that no purchase knows yet: it waits for its payment, and costs a row of the inbox. OURS reaches its handler,
+which acts on `owner.purchase` or `owner.account_id`, and on no id that it finds in metadata.
 """
 
 from collections.abc import Mapping
@@ -63,7 +64,8 @@ UNDECIDED: Final = Owner(Whose.UNDECIDED)
 
 
 class Claim(NamedTuple):
-    """What an object says of itself. Texts are empty where it says nothing, or nothing that we would ever have written."""
+    """What an object says of itself. Texts are empty where it says nothing, or nothing that we would ever have
+    written."""
 
     stripe_id: str
     payment_intent_id: str

@@ -7,8 +7,8 @@ from typing import Final, NamedTuple
 from billing_service.storage.rows.events import EventStatus
 
 Did = Mapping[str, object]
-"""What an event is about and what it changed, as fields of a log line: ids, statuses, amounts and names of fields. No text that a person
-wrote, no e-mail address and no name."""
+"""What an event is about and what it changed, as fields of a log line: ids, statuses, amounts and names of fields. No
+text that a person wrote, no e-mail address and no name."""
 NOTHING: Final[Did] = MappingProxyType({})
 
 

@@ -28,7 +28,8 @@ class KnownRefunds(NamedTuple):
     fault: str
     """Why there is no list; empty when there is one."""
     failure: Failure | None = None
-    """What to fail with where the event under way needs the list, and Stripe may give it once an operator has mended the key."""
+    """What to fail with where the event under way needs the list, and Stripe may give it once an operator has mended
+    the key."""
 
 
 class UnansweredError(Exception):
@@ -100,7 +101,9 @@ class Runs:
             self._refunds[unknown.payment_intent_id] = KnownRefunds((), f"{_NO_LIST}: {refused.code}")
             return
         except ProviderKeyRefused as refused:
-            self._refunds[unknown.payment_intent_id] = KnownRefunds((), f"{_NO_LIST}: replay this", stripe_failed(refused))
+            self._refunds[unknown.payment_intent_id] = KnownRefunds(
+                (), f"{_NO_LIST}: replay this", stripe_failed(refused)
+            )
             return
         except ProviderUnavailable as unavailable:
             raise stripe_failed(unavailable) from unavailable

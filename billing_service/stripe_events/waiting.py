@@ -22,13 +22,16 @@ from billing_service.stripe_events.runs import Runs, SpoiledError, UnansweredErr
 
 WAITING: Final[tuple[Family[Any], ...]] = (charge.FAMILY, refund.FAMILY, dispute.FAMILY, early_fraud_warning.FAMILY)
 """Families whose objects only their payment binds to a purchase."""
-BY_TYPE: Final[Mapping[str, Family[Any]]] = MappingProxyType({each: family for family in WAITING for each in family.types})
+BY_TYPE: Final[Mapping[str, Family[Any]]] = MappingProxyType(
+    {each: family for family in WAITING for each in family.types}
+)
 
 
 def link_payment(
     environment: Environment, unit: Unit, purchase: Purchase, payment_intent_id: str | None, runs: Runs
 ) -> Work[tuple[PickedUp, ...]]:
-    """Binds a payment that is nobody else's, and gives the events that waited for it their effect. The caller writes the purchase."""
+    """Binds a payment that is nobody else's, and gives the events that waited for it their effect. The caller writes
+    the purchase."""
     if not payment_intent_id or purchase.payment_intent_id == payment_intent_id:
         return ()
     purchase.payment_intent_id = payment_intent_id

@@ -75,8 +75,14 @@ class Told:
 def told(error: grpc.aio.AioRpcError) -> Told:
     (raw,) = [value for name, value in error.trailing_metadata() if name == "grpc-status-details-bin"]
     status = status_pb2.Status.FromString(raw)
-    info, bad_request, retry = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest(), error_details_pb2.RetryInfo()
-    found = {type(message) for detail in status.details for message in (info, bad_request, retry) if detail.Unpack(message)}
+    info, bad_request, retry = (
+        error_details_pb2.ErrorInfo(),
+        error_details_pb2.BadRequest(),
+        error_details_pb2.RetryInfo(),
+    )
+    found = {
+        type(message) for detail in status.details for message in (info, bad_request, retry) if detail.Unpack(message)
+    }
     assert error_details_pb2.ErrorInfo in found
     assert info.domain == "prepaid.billing.v1"
     assert status.code == error.code().value[0]

@@ -83,4 +83,8 @@ async def identify(authenticator: CallerAuthenticator, peer: FakePeer) -> Identi
 async def rejected(authenticator: CallerAuthenticator, peer: FakePeer) -> None:
     with pytest.raises(Refusal) as caught:
         await identify(authenticator, peer)
-    assert (caught.value.reason, caught.value.message, caught.value.metadata) == (Reason.API_KEY_INVALID, api_key_invalid().message, {})
+    assert (caught.value.reason, caught.value.message, caught.value.metadata) == (
+        Reason.API_KEY_INVALID,
+        api_key_invalid().message,
+        {},
+    )

@@ -1,4 +1,5 @@
-"""What the log says of calls: every call of most methods, of hot ones what went wrong; what it was about and did, in no person's words."""
+"""What the log says of calls: every call of most methods, of hot ones what went wrong; what it was about and did, in no
+person's words."""
 
 import asyncio
 import re
@@ -31,10 +32,29 @@ from tests.api.edge_server import (
 
 METHODS = [method for service in (BILLING, ADMIN, STRIPE_EVENTS) for method in service.methods]
 WRITES = [method for method in METHODS if is_write(method)]
-READS = {"GetAccount", "GetBalance", "ListTransactions", "ListPackages", "GetPurchase", "ListPurchases", "QuoteRefund", "ListRefunds"}
-READS |= {"GetRefund", "GetReferral", "ListAccounts", "ListStripeEvents", "ListApiKeys", "ListAuditRecords", "VerifyLedger"}
+READS = {
+    "GetAccount",
+    "GetBalance",
+    "ListTransactions",
+    "ListPackages",
+    "GetPurchase",
+    "ListPurchases",
+    "QuoteRefund",
+    "ListRefunds",
+}
+READS |= {
+    "GetRefund",
+    "GetReferral",
+    "ListAccounts",
+    "ListStripeEvents",
+    "ListApiKeys",
+    "ListAuditRecords",
+    "VerifyLedger",
+}
 READS |= {"GetCheckoutStatus", "ListRateCards", "GetRateCard", "QuoteUsage"}
-SHORT = Refusal(Reason.INSUFFICIENT_CREDITS, "short", metadata={"shortfall_microcredits": 3, "idempotency_key": "canary"})
+SHORT = Refusal(
+    Reason.INSUFFICIENT_CREDITS, "short", metadata={"shortfall_microcredits": 3, "idempotency_key": "canary"}
+)
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT = f"00-{TRACE}-00f067aa0ba902b7-01"
 
@@ -75,17 +95,29 @@ def filled(message_type):
 
 
 def test_every_method_but_the_reads_is_a_write():
-    hot_with_many = {"BatchDeductCredits", "StreamDeductions"}  # what they did has a line of its own where it was refused
+    # what they did has a line of its own where it was refused
+    hot_with_many = {"BatchDeductCredits", "StreamDeductions"}
     assert {method.name for method in METHODS} - {method.name for method in WRITES} == READS | hot_with_many
     assert {method.name for method in METHODS} >= HOT_METHODS
 
 
 def test_of_every_field_of_a_write_it_is_decided_whether_the_log_has_it():
-    """A new field belongs into LOGGED or NOT_LOGGED of `call_log`: ids, states and amounts into the first, people's words into the second."""
-    fields = {field.name for method in WRITES for message in (method.input_type, method.output_type) for field in leaves(message)}
+    """A new field belongs into LOGGED or NOT_LOGGED of `call_log`: ids, states and amounts into the first, people's
+    words into the second."""
+    fields = {
+        field.name
+        for method in WRITES
+        for message in (method.input_type, method.output_type)
+        for field in leaves(message)
+    }
     assert not fields - LOGGED - NOT_LOGGED
     assert not LOGGED & NOT_LOGGED
-    everywhere = {field.name for method in METHODS for message in (method.input_type, method.output_type) for field in leaves(message)}
+    everywhere = {
+        field.name
+        for method in METHODS
+        for message in (method.input_type, method.output_type)
+        for field in leaves(message)
+    }
     assert not (LOGGED | NOT_LOGGED) - everywhere, "a field that is nowhere"
 
 
@@ -93,7 +125,9 @@ def test_of_every_field_of_a_write_it_is_decided_whether_the_log_has_it():
 def test_a_line_has_the_fields_that_are_logged_and_nothing_of_the_others(method):
     for message_type in (method.input_type, method.output_type):
         said = read_fields(readers_of(message_type), filled(message_type))
-        canaries = {value.removeprefix("canary-") for value in said.values() if isinstance(value, str) and "canary" in value}
+        canaries = {
+            value.removeprefix("canary-") for value in said.values() if isinstance(value, str) and "canary" in value
+        }
         assert canaries <= LOGGED
         left_out = {
             field.name
@@ -104,10 +138,17 @@ def test_a_line_has_the_fields_that_are_logged_and_nothing_of_the_others(method)
 
 
 def test_words_moments_and_numbers_read_as_people_write_them():
-    request = admin_pb2.GrantCreditsRequest(account_id="ada", amount_microcredits=0, category="CREDIT_CATEGORY_PLAN", reason="for Ada")
+    request = admin_pb2.GrantCreditsRequest(
+        account_id="ada", amount_microcredits=0, category="CREDIT_CATEGORY_PLAN", reason="for Ada"
+    )
     request.expire_time.FromJsonString("2030-01-02T03:04:05Z")
     read = readers_of(request.DESCRIPTOR)
-    expected = {"account_id": "ada", "amount_microcredits": 0, "category": "PLAN", "expire_time": "2030-01-02T03:04:05Z"}
+    expected = {
+        "account_id": "ada",
+        "amount_microcredits": 0,
+        "category": "PLAN",
+        "expire_time": "2030-01-02T03:04:05Z",
+    }
     assert read_fields(read, request) == expected
     request.category, request.expire_time.seconds = 99, 2**62
     assert read_fields(read, request).items() >= {"category": 99, "expire_time": f"{2**62} s"}.items()
@@ -116,7 +157,15 @@ def test_words_moments_and_numbers_read_as_people_write_them():
 
 def test_two_fields_of_one_name_never_hide_each_other():
     """An answer's field stands for the request's of the same name: both must mean the same."""
-    same = {"account_id", "purchase_id", "package_code", "currency", "frozen", "overdraft_limit_microcredits", "debt_max_microcredits"}
+    same = {
+        "account_id",
+        "purchase_id",
+        "package_code",
+        "currency",
+        "frozen",
+        "overdraft_limit_microcredits",
+        "debt_max_microcredits",
+    }
     same |= {"amount_minor", "event_id", "key_caller", "scopes", "expire_time", "key_id", "transaction_id"}
     shared = {}
     for method in WRITES:
@@ -126,9 +175,13 @@ def test_two_fields_of_one_name_never_hide_each_other():
 
 
 async def test_a_write_says_what_it_did():
-    reversed_ = transactions_pb2.ReverseDeductionResponse(transaction_id="txn_2", reversed_microcredits=5, replayed=True)
+    reversed_ = transactions_pb2.ReverseDeductionResponse(
+        transaction_id="txn_2", reversed_microcredits=5, replayed=True
+    )
     reversed_.balance.available_microcredits = 12
-    sold = purchases_pb2.CancelPurchaseResponse(purchase={"purchase_id": "pur_1", "account_id": "ada", "client_secret": "canary"})
+    sold = purchases_pb2.CancelPurchaseResponse(
+        purchase={"purchase_id": "pur_1", "account_id": "ada", "client_secret": "canary"}
+    )
     sold.purchase.status = purchases_pb2.PURCHASE_STATUS_EXPIRED
 
     async def reverse(_request, call):
@@ -146,8 +199,14 @@ async def test_a_write_says_what_it_did():
         await edge.stub.CancelPurchase(purchases_pb2.CancelPurchaseRequest(purchase_id="pur_1"), timeout=TIMEOUT_S)
         reverse_line, cancel_line = edge.log.rpcs()
     did = {"account_id": "ada", "reversed_transaction_id": "txn_1", "transaction_id": "txn_2", "replayed": True}
-    assert reverse_line.items() >= {**did, "balance_available_microcredits": 12, "note": "as noted", "reversed_microcredits": 6}.items()
-    assert cancel_line.items() >= {"level": "info", "account_id": "ada", "purchase_id": "pur_1", "status": "EXPIRED"}.items()
+    assert (
+        reverse_line.items()
+        >= {**did, "balance_available_microcredits": 12, "note": "as noted", "reversed_microcredits": 6}.items()
+    )
+    assert (
+        cancel_line.items()
+        >= {"level": "info", "account_id": "ada", "purchase_id": "pur_1", "status": "EXPIRED"}.items()
+    )
     assert "canary" not in f"{reverse_line} {cancel_line}"
 
 
@@ -160,7 +219,17 @@ async def test_a_read_says_what_was_asked_for_alone():
     async with edge_server({"GetAccount": get}) as edge:
         await edge.stub.GetAccount(accounts_pb2.GetAccountRequest(account_id="ada"), timeout=TIMEOUT_S)
         (line,) = edge.log.rpcs()
-    assert line.keys() == {"level", "event", "method", "code", "account_id", "caller", "peer", "duration_ms", "correlation_id"}
+    assert line.keys() == {
+        "level",
+        "event",
+        "method",
+        "code",
+        "account_id",
+        "caller",
+        "peer",
+        "duration_ms",
+        "correlation_id",
+    }
 
 
 @pytest.mark.parametrize("method", ["Refund", "DeductCredits"])
@@ -264,7 +333,11 @@ async def test_a_call_has_the_id_that_its_caller_gave_it(sent, correlation_id, t
         await edge.stub.GetAccount(accounts_pb2.GetAccountRequest(), timeout=TIMEOUT_S, metadata=sent)
         (line,) = edge.log.rpcs()
     assert line.get("trace_id") == trace_id
-    assert line["correlation_id"] == correlation_id if correlation_id else re.fullmatch("[0-9a-f]{16}", line["correlation_id"])
+    assert (
+        line["correlation_id"] == correlation_id
+        if correlation_id
+        else re.fullmatch("[0-9a-f]{16}", line["correlation_id"])
+    )
 
 
 async def test_all_that_is_logged_in_a_call_has_its_id_and_nothing_after_it_has():
@@ -277,7 +350,9 @@ async def test_all_that_is_logged_in_a_call_has_its_id_and_nothing_after_it_has(
 
     async with edge_server({"GetAccount": look, "DeductCredits": look}) as edge:
         calls = [
-            edge.stub.GetAccount(accounts_pb2.GetAccountRequest(account_id=name), timeout=TIMEOUT_S, metadata=(("x-request-id", name),))
+            edge.stub.GetAccount(
+                accounts_pb2.GetAccountRequest(account_id=name), timeout=TIMEOUT_S, metadata=(("x-request-id", name),)
+            )
             for name in ("one", "two", "three")
         ]
         await asyncio.gather(*calls)

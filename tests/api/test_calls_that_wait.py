@@ -30,7 +30,8 @@ def opened(connection):
     ])  # fmt: skip
     message = struct.pack(">BI", 0, len(payload)) + payload
     return b"".join(
-        frame(HEADERS, END_HEADERS, number, block) + frame(DATA, END_STREAM, number, message) for number in range(1, 2 * STREAMS, 2)
+        frame(HEADERS, END_HEADERS, number, block) + frame(DATA, END_STREAM, number, message)
+        for number in range(1, 2 * STREAMS, 2)
     )
 
 
@@ -40,7 +41,11 @@ def ends(connection):
     while len(found) < STREAMS:
         for heard in connection.receive():
             if heard.kind == HEADERS:
-                found |= {heard.stream: block["grpc-status"]} if "grpc-status" in (block := http2.decode_block(heard.payload)) else {}
+                found |= (
+                    {heard.stream: block["grpc-status"]}
+                    if "grpc-status" in (block := http2.decode_block(heard.payload))
+                    else {}
+                )
             elif heard.kind == RST_STREAM:
                 found.setdefault(heard.stream, f"cut off {int.from_bytes(heard.payload, 'big')}")
     return list(found.values())
@@ -53,7 +58,9 @@ async def test_calls_that_wait_to_be_begun_are_not_dropped():
         await release.wait()
         return ANSWER
 
-    async with edge_server({"DeductCredits": waiting}, limits=ServerLimits(in_flight_max=IN_FLIGHT_MAX, grace_s=0.5)) as edge:
+    async with edge_server(
+        {"DeductCredits": waiting}, limits=ServerLimits(in_flight_max=IN_FLIGHT_MAX, grace_s=0.5)
+    ) as edge:
         host, port = edge.address.split(":")
         with ExitStack() as stack:
             connections = [stack.enter_context(closing(http2.Connection(host, int(port)))) for _ in range(CONNECTIONS)]

@@ -9,7 +9,18 @@ import pytest
 
 from billing_service.api.deadlines import OverdueCalls
 from billing_service.api.server import ServerLimits
-from tests.api.edge_server import ANSWER, BILLING, REQUEST, TIMEOUT_S, Gate, edge_server, eventually, raising, refused, sample
+from tests.api.edge_server import (
+    ANSWER,
+    BILLING,
+    REQUEST,
+    TIMEOUT_S,
+    Gate,
+    edge_server,
+    eventually,
+    raising,
+    refused,
+    sample,
+)
 
 
 @pytest.mark.parametrize("timeout_s", [0.001, 0.005, 0.019])
@@ -36,20 +47,26 @@ async def test_the_callers_deadline_reaches_the_implementation():
         seen[len(seen)] = (call.remaining_s, call.deadline - time.monotonic())
         return ANSWER
 
-    async with edge_server({"DeductCredits": implementation}, limits=ServerLimits(deadline_default_s=7, grace_s=0.1)) as edge:
+    async with edge_server(
+        {"DeductCredits": implementation}, limits=ServerLimits(deadline_default_s=7, grace_s=0.1)
+    ) as edge:
         await edge.stub.DeductCredits(REQUEST, timeout=3)
         await edge.stub.DeductCredits(REQUEST)
         await edge.stub.DeductCredits(REQUEST, timeout=60)
     # gRPC sends what is left rounded up: to 10 ms between one second and ten.
     limits = [3.01, 7, 7]
-    assert all(limit - 2 < remaining <= limit for limit, (remaining, _) in zip(limits, seen.values(), strict=True)), seen
+    assert all(limit - 2 < remaining <= limit for limit, (remaining, _) in zip(limits, seen.values(), strict=True)), (
+        seen
+    )
     assert all(remaining - 1 < left <= remaining for remaining, left in seen.values()), seen
 
 
 @pytest.mark.parametrize("timeout_s", [None, 60.0])
 async def test_a_call_that_never_returns_is_answered_at_the_services_own_deadline(timeout_s):
     gate = Gate()
-    async with edge_server({"DeductCredits": gate.wait}, limits=ServerLimits(deadline_default_s=0.1, grace_s=0.1)) as edge:
+    async with edge_server(
+        {"DeductCredits": gate.wait}, limits=ServerLimits(deadline_default_s=0.1, grace_s=0.1)
+    ) as edge:
         calls = [asyncio.ensure_future(refused(edge.stub.DeductCredits(REQUEST, timeout=timeout_s))) for _ in range(3)]
         for seen in await asyncio.wait_for(asyncio.gather(*calls), 10):
             assert (seen.code, seen.reason) == (grpc.StatusCode.UNAVAILABLE, "STORAGE_UNAVAILABLE")

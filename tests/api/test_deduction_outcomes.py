@@ -1,4 +1,5 @@
-"""Outcomes of many deductions: the bytes that protobuf would write, and for each no what a unary call would have counted and logged."""
+"""Outcomes of many deductions: the bytes that protobuf would write, and for each no what a unary call would have
+counted and logged."""
 
 import asyncio
 from types import SimpleNamespace
@@ -27,7 +28,9 @@ REQUEST = transactions_pb2.DeductCreditsRequest(
     idempotency_key="canary",
     metadata={"canary": "a"},
 )
-SHORT = Refusal(Reason.INSUFFICIENT_CREDITS, "short", metadata={"shortfall_microcredits": 5, "idempotency_key": "canary"})
+SHORT = Refusal(
+    Reason.INSUFFICIENT_CREDITS, "short", metadata={"shortfall_microcredits": 5, "idempotency_key": "canary"}
+)
 
 
 @given(st.integers(0, 2**63 - 1))
@@ -40,7 +43,9 @@ def test_a_varint_is_what_protobuf_reads(number):
 @pytest.fixture
 def call():
     metrics = CallMetrics(CollectorRegistry(), Admission(1))
-    return SimpleNamespace(edge=SimpleNamespace(metrics=metrics), method="BatchDeductCredits", caller="metering", correlation_id="id-1")
+    return SimpleNamespace(
+        edge=SimpleNamespace(metrics=metrics), method="BatchDeductCredits", caller="metering", correlation_id="id-1"
+    )
 
 
 async def done(result):
@@ -65,7 +70,12 @@ async def test_a_deduction_that_happened(call, size, replayed):
 
 
 @pytest.mark.parametrize(
-    "refused", [Refusal(Reason.ACCOUNT_NOT_FOUND, "none", metadata={"n": 1}), invalid_field("mode", "is bad"), Failure(Reason.CONFLICT, "")]
+    "refused",
+    [
+        Refusal(Reason.ACCOUNT_NOT_FOUND, "none", metadata={"n": 1}),
+        invalid_field("mode", "is bad"),
+        Failure(Reason.CONFLICT, ""),
+    ],
 )
 async def test_a_no_carries_the_unary_calls_status_and_is_counted(call, refused):
     ((_, expected),) = status_of(refused).trailing_metadata
@@ -114,7 +124,9 @@ async def test_what_failed_is_logged_once_a_second_for_each_reason_and_what_was_
     assert {line["log_level"] for line in told} == {"info"}
 
 
-@pytest.mark.parametrize("error", [SHORT, Failure(Reason.CONFLICT, "busy", metadata={"account_id": "other"}), RuntimeError()])
+@pytest.mark.parametrize(
+    "error", [SHORT, Failure(Reason.CONFLICT, "busy", metadata={"account_id": "other"}), RuntimeError()]
+)
 async def test_a_line_of_one_that_was_refused_names_its_account_and_its_call_and_nobodys_words(call, error):
     with structlog.testing.capture_logs() as lines:
         Outcomes().encode(await done(error), REQUEST, call)

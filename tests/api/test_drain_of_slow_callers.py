@@ -1,4 +1,5 @@
-"""A drain beside callers whose bytes are under way: both the request that still arrives and the answer that still leaves are waited for."""
+"""A drain beside callers whose bytes are under way: both the request that still arrives and the answer that still
+leaves are waited for."""
 
 import asyncio
 import struct
@@ -10,7 +11,17 @@ from prepaid.billing.v1 import transactions_pb2
 from billing_service.api import server as api_server
 from billing_service.api.server import ServerLimits
 from tests.api.edge_server import ANSWER, REQUEST, TIMEOUT_S, edge_server, eventually
-from tests.support.http2 import DATA, END_HEADERS, END_STREAM, HEADERS, PREFACE, SETTINGS, WINDOW_UPDATE, frame, header_block
+from tests.support.http2 import (
+    DATA,
+    END_HEADERS,
+    END_STREAM,
+    HEADERS,
+    PREFACE,
+    SETTINGS,
+    WINDOW_UPDATE,
+    frame,
+    header_block,
+)
 
 METHODS = "/prepaid.billing.v1.BillingService/"
 LIMITS = ServerLimits(grace_s=30)
@@ -84,7 +95,10 @@ async def test_a_request_that_still_arrives_is_served(polls):
 
     raw = REQUEST.SerializeToString()
     message = struct.pack(">BI", 0, len(raw)) + raw
-    async with edge_server({"DeductCredits": answered}, limits=LIMITS) as edge, calling(edge, "DeductCredits") as caller:
+    async with (
+        edge_server({"DeductCredits": answered}, limits=LIMITS) as edge,
+        calling(edge, "DeductCredits") as caller,
+    ):
         caller.send(frame(DATA, 0, 1, message[:-1]))
         await eventually(api_server._calls_handed_over)
         stopping = await drained_for_long(edge, polls)
@@ -97,7 +111,10 @@ async def test_an_answer_that_still_leaves_is_waited_for(polls):
     async def large(_request, _call):
         return LARGER_THAN_A_WINDOW
 
-    async with edge_server({"ListTransactions": large}, limits=LIMITS) as edge, calling(edge, "ListTransactions") as caller:
+    async with (
+        edge_server({"ListTransactions": large}, limits=LIMITS) as edge,
+        calling(edge, "ListTransactions") as caller,
+    ):
         caller.send(frame(DATA, END_STREAM, 1, NO_MESSAGE))
         received = await caller.receive(all_of_it=False)
         stopping = await drained_for_long(edge, polls)

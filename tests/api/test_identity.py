@@ -37,7 +37,8 @@ def bad_credentials(ring: KeyRing) -> dict[str, tuple]:
 
 
 async def test_who_may_do_what_exactly():
-    """Every method with every credential: the exact status, one text, and no implementation reached without its scope."""
+    """Every method with every credential: the exact status, one text, and no implementation reached without its
+    scope."""
     ring = KeyRing()
     bad = bad_credentials(ring)
     async with edge_server(authenticator=ring.authenticator()) as edge:

@@ -8,7 +8,10 @@ from tests.api.key_ring import FakePeer, KeyRing, bearer, identify, key_number, 
 
 CERTIFICATES = [
     ({"x509_subject_alternative_name": [b"gateway.internal"]}, "gateway.internal"),
-    ({"x509_subject_alternative_name": [b"other", b"gateway.internal"], "x509_common_name": [b"x"]}, "gateway.internal"),
+    (
+        {"x509_subject_alternative_name": [b"other", b"gateway.internal"], "x509_common_name": [b"x"]},
+        "gateway.internal",
+    ),
     ({"x509_common_name": [b"gateway.internal"]}, "gateway.internal"),
     ({"x509_subject_alternative_name": [b"other"], "x509_common_name": [b"gateway.internal"]}, None),
     ({"x509_common_name": [b"gateway.internal.evil"]}, None),
@@ -23,7 +26,9 @@ async def test_certificates(properties, caller):
     if caller is None:
         await rejected(authenticator, FakePeer(properties=properties))
     else:
-        assert await identify(authenticator, FakePeer(properties=properties)) == Identity(caller, frozenset({Scope.WEBHOOK}))
+        assert await identify(authenticator, FakePeer(properties=properties)) == Identity(
+            caller, frozenset({Scope.WEBHOOK})
+        )
 
 
 async def test_a_bad_key_is_not_saved_by_a_good_certificate():

@@ -2,7 +2,15 @@
 
 import pytest
 
-from billing_service.domain.access.api_keys import ENTROPY_BYTES, NewKey, Scope, effective_scopes, hash_key, key_id_of, make_key
+from billing_service.domain.access.api_keys import (
+    ENTROPY_BYTES,
+    NewKey,
+    Scope,
+    effective_scopes,
+    hash_key,
+    key_id_of,
+    make_key,
+)
 
 PEPPER = b"pepper of the tests, 32 bytes...."
 

@@ -12,7 +12,18 @@ from billing_service.api.pipeline import build_handler, required_scope
 from billing_service.api.server import ServerLimits, Service
 from billing_service.domain.access.api_keys import Scope
 from billing_service.domain.refusals import Failure, Reason, Refusal, invalid_field
-from tests.api.edge_server import ANSWER, BILLING, REQUEST, STRIPE_EVENTS, TIMEOUT_S, Gate, edge_server, raising, refused, sample
+from tests.api.edge_server import (
+    ANSWER,
+    BILLING,
+    REQUEST,
+    STRIPE_EVENTS,
+    TIMEOUT_S,
+    Gate,
+    edge_server,
+    raising,
+    refused,
+    sample,
+)
 
 CANARY = "canary-hunter2"
 
@@ -38,9 +49,15 @@ async def test_nothing_of_a_defect_reaches_the_caller(method, error, caplog):
     async with edge_server({method: raising(error)}) as edge:
         call = getattr(edge.stub, method)(request, timeout=TIMEOUT_S, metadata=(("x-request-id", "req-7"),))
         seen = await refused(call)
-        everything = f"{seen} {await call.initial_metadata()} {await call.trailing_metadata()} {generate_latest(edge.registry)}"
+        everything = (
+            f"{seen} {await call.initial_metadata()} {await call.trailing_metadata()} {generate_latest(edge.registry)}"
+        )
         assert CANARY not in everything
-        assert (seen.code, seen.reason, seen.metadata) == (grpc.StatusCode.INTERNAL, "INTERNAL", {"correlation_id": "req-7"})
+        assert (seen.code, seen.reason, seen.metadata) == (
+            grpc.StatusCode.INTERNAL,
+            "INTERNAL",
+            {"correlation_id": "req-7"},
+        )
         (line,) = edge.log.rpcs()
         assert (line["level"], line["correlation_id"], line["exc_info"]) == ("error", "req-7", error)
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
@@ -68,7 +85,9 @@ async def test_a_strange_request_id_is_replaced(request_id):
 @pytest.mark.parametrize("reason", Reason)
 async def test_every_refusal_arrives_with_its_details(reason):
     error = (
-        Failure(reason, "words", metadata={"n": 5}) if reason.name.endswith("UNAVAILABLE") else Refusal(reason, "words", metadata={"n": 5})
+        Failure(reason, "words", metadata={"n": 5})
+        if reason.name.endswith("UNAVAILABLE")
+        else Refusal(reason, "words", metadata={"n": 5})
     )
     async with edge_server({"Refund": raising(error)}) as edge:
         stub_call = edge.channel.unary_unary("/prepaid.billing.v1.BillingService/Refund")
@@ -83,16 +102,22 @@ async def test_field_violations_arrive():
         assert (seen.code, seen.violations) == (grpc.StatusCode.INVALID_ARGUMENT, [("account_id", "is required")])
 
 
-@pytest.mark.parametrize("raw", [b"\xff\xff\xff", b"\x0a\x02\xff\xfe", b"\x0a\x7f"], ids=["garbage", "not UTF-8", "cut off"])
+@pytest.mark.parametrize(
+    "raw", [b"\xff\xff\xff", b"\x0a\x02\xff\xfe", b"\x0a\x7f"], ids=["garbage", "not UTF-8", "cut off"]
+)
 async def test_bytes_that_are_no_request_are_refused(raw):
     async with edge_server() as edge:
-        seen = await refused(edge.channel.unary_unary("/prepaid.billing.v1.BillingService/DeductCredits")(raw, timeout=TIMEOUT_S))
+        seen = await refused(
+            edge.channel.unary_unary("/prepaid.billing.v1.BillingService/DeductCredits")(raw, timeout=TIMEOUT_S)
+        )
         assert (seen.reason, seen.violations[0][0]) == ("INVALID_FIELD", "request")
 
 
 async def test_a_request_has_its_methods_own_size_limit():
     async with edge_server({"DeductCredits": raising(RuntimeError("must not be reached"))}) as edge:
-        seen = await refused(edge.stub.DeductCredits(transactions_pb2.DeductCreditsRequest(description="x" * 65_536), timeout=TIMEOUT_S))
+        seen = await refused(
+            edge.stub.DeductCredits(transactions_pb2.DeductCreditsRequest(description="x" * 65_536), timeout=TIMEOUT_S)
+        )
         assert (seen.reason, seen.violations[0][0]) == ("INVALID_FIELD", "request")
         forward = edge.channel.unary_unary(f"/{STRIPE_EVENTS.full_name}/ProcessStripeEvent")
         event = stripe_events_pb2.ProcessStripeEventRequest(payload=b"x" * 262_144, stripe_signature="t=1,v1=00")
@@ -101,8 +126,13 @@ async def test_a_request_has_its_methods_own_size_limit():
             await forward(b"x" * 1_400_000, timeout=TIMEOUT_S)
         assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
         assert (await refused(forward(b"x" * 400_000, timeout=TIMEOUT_S))).reason == "INVALID_FIELD"
-        batch = transactions_pb2.BatchDeductCreditsRequest(deductions=[transactions_pb2.DeductCreditsRequest(description="x" * 1_000_000)])
-        assert await edge.stub.BatchDeductCredits(batch, timeout=TIMEOUT_S) == transactions_pb2.BatchDeductCreditsResponse()
+        batch = transactions_pb2.BatchDeductCreditsRequest(
+            deductions=[transactions_pb2.DeductCreditsRequest(description="x" * 1_000_000)]
+        )
+        assert (
+            await edge.stub.BatchDeductCredits(batch, timeout=TIMEOUT_S)
+            == transactions_pb2.BatchDeductCreditsResponse()
+        )
 
 
 async def test_a_page_beyond_what_may_be_sent_is_refused_with_what_to_do():
@@ -137,7 +167,12 @@ async def test_answers_go_out_as_messages_or_as_bytes():
 
     async def as_message(request, call):
         assert request == REQUEST
-        assert (call.caller, call.key_id, call.method, Scope.DEDUCT in call.scopes) == ("local", "", "DeductCredits", True)
+        assert (call.caller, call.key_id, call.method, Scope.DEDUCT in call.scopes) == (
+            "local",
+            "",
+            "DeductCredits",
+            True,
+        )
         assert call.peer.startswith("ipv4:127.0.0.1:")
         return ANSWER
 

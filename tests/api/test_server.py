@@ -1,4 +1,5 @@
-"""The server as a whole: honest health, a drain that loses nothing, TLS that knows its callers and rotates, metrics over HTTP."""
+"""The server as a whole: honest health, a drain that loses nothing, TLS that knows its callers and rotates, metrics
+over HTTP."""
 
 import asyncio
 import time
@@ -14,7 +15,18 @@ from prepaid.billing.v1 import billing_pb2_grpc
 from billing_service.api.health import PROBE_INTERVAL_S, PROBE_TIMEOUT_S, HealthServicer, Readiness
 from billing_service.api.metrics import MetricsServer
 from billing_service.api.server import PING_INTERVAL_MIN_MS, ServerLimits
-from tests.api.edge_server import ANSWER, BILLING, REQUEST, TIMEOUT_S, EdgeUnderTest, Gate, RecordingLog, edge_server, eventually, refused
+from tests.api.edge_server import (
+    ANSWER,
+    BILLING,
+    REQUEST,
+    TIMEOUT_S,
+    EdgeUnderTest,
+    Gate,
+    RecordingLog,
+    edge_server,
+    eventually,
+    refused,
+)
 
 SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
 SERVICE_UNKNOWN = health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
@@ -44,7 +56,9 @@ async def status_of(edge: EdgeUnderTest, service: str = "") -> int:
 async def test_health_follows_the_probe():
     probe = Probe("down")
     async with edge_server(probe=probe) as edge:
-        watch = health_pb2_grpc.HealthStub(edge.channel).Watch(health_pb2.HealthCheckRequest(service=BILLING.full_name), timeout=TIMEOUT_S)
+        watch = health_pb2_grpc.HealthStub(edge.channel).Watch(
+            health_pb2.HealthCheckRequest(service=BILLING.full_name), timeout=TIMEOUT_S
+        )
         assert (await watch.read()).status == NOT_SERVING
         for state, expected in (("up", SERVING), ("down", NOT_SERVING), ("up", SERVING)):
             probe.state = state
@@ -191,7 +205,9 @@ async def test_reflection_is_a_switch(enabled):
     async with edge_server(reflection=enabled) as edge:
         stub = reflection_pb2_grpc.ServerReflectionStub(edge.channel)
         if enabled:
-            call = stub.ServerReflectionInfo(iter([reflection_pb2.ServerReflectionRequest(list_services="")]), timeout=TIMEOUT_S)
+            call = stub.ServerReflectionInfo(
+                iter([reflection_pb2.ServerReflectionRequest(list_services="")]), timeout=TIMEOUT_S
+            )
             names = {service.name for service in (await call.read()).list_services_response.service}
             assert names >= {BILLING.full_name, "grpc.health.v1.Health"}
             for name in ("Status", "ErrorInfo", "BadRequest", "RetryInfo"):  # what errors are read with
@@ -200,7 +216,9 @@ async def test_reflection_is_a_switch(enabled):
                 assert (await call.read()).file_descriptor_response.file_descriptor_proto, name
         else:
             with pytest.raises(grpc.aio.AioRpcError) as caught:
-                await edge.channel.unary_unary("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo")(b"", timeout=TIMEOUT_S)
+                await edge.channel.unary_unary("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo")(
+                    b"", timeout=TIMEOUT_S
+                )
             assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
@@ -209,20 +227,32 @@ async def test_metrics_over_http():
         await edge.stub.DeductCredits(REQUEST, timeout=TIMEOUT_S)
         server = MetricsServer(edge.registry, "127.0.0.1", 0)
         try:
-            text = await asyncio.to_thread(lambda: urllib.request.urlopen(f"http://127.0.0.1:{server.port}/metrics").read().decode())
+            text = await asyncio.to_thread(
+                lambda: urllib.request.urlopen(f"http://127.0.0.1:{server.port}/metrics").read().decode()
+            )
         finally:
             server.close()
     labels = 'grpc_method="DeductCredits",grpc_service="prepaid.billing.v1.BillingService"'
     assert f"grpc_server_started_total{{{labels}}} 1.0" in text
     assert 'grpc_code="OK"' in text
-    assert f'grpc_server_handling_seconds_bucket{{{labels},le="+Inf"}} 1.0' in text.replace('le="+Inf",' + labels, labels + ',le="+Inf"')
+    assert f'grpc_server_handling_seconds_bucket{{{labels},le="+Inf"}} 1.0' in text.replace(
+        'le="+Inf",' + labels, labels + ',le="+Inf"'
+    )
     assert "billing_in_flight 0.0" in text
 
 
 async def test_a_caller_that_pings_too_often_is_told_by_its_transport_alone():
-    """gRPC gives no room for a reason of ours: docs/clients.md says what callers see, and the client pings as seldom as it must."""
-    often = [("grpc.keepalive_time_ms", 100), ("grpc.http2.max_pings_without_data", 0), ("grpc.use_local_subchannel_pool", 1)]
-    async with edge_server({"DeductCredits": Gate().wait}) as edge, grpc.aio.insecure_channel(edge.address, often) as channel:
+    """gRPC gives no room for a reason of ours: docs/clients.md says what callers see, and the client pings as seldom as
+    it must."""
+    often = [
+        ("grpc.keepalive_time_ms", 100),
+        ("grpc.http2.max_pings_without_data", 0),
+        ("grpc.use_local_subchannel_pool", 1),
+    ]
+    async with (
+        edge_server({"DeductCredits": Gate().wait}) as edge,
+        grpc.aio.insecure_channel(edge.address, often) as channel,
+    ):
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await billing_pb2_grpc.BillingServiceStub(channel).DeductCredits(REQUEST, timeout=TIMEOUT_S)
     assert (caught.value.code(), caught.value.details()) == (grpc.StatusCode.UNAVAILABLE, "Too many pings")

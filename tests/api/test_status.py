@@ -17,10 +17,12 @@ PROTO = Path(__file__).parents[2] / "protos/prepaid/billing/v1/reasons.proto"
 ROW = re.compile(r"// \[(?P<code>[A-Z_]+)(?P<extras>[^\]]*)\].*(?:\n\s+//.*)*\n\s+REASON_(?P<reason>[A-Z_]+) = \d+;")
 
 CONTRACT = {
-    "INVALID_ARGUMENT": "INVALID_FIELD IDEMPOTENCY_KEY_REUSED UNKNOWN_PACKAGE UNKNOWN_MODEL PRICE_MISSING SIGNATURE_INVALID",
+    "INVALID_ARGUMENT": "INVALID_FIELD IDEMPOTENCY_KEY_REUSED UNKNOWN_PACKAGE UNKNOWN_MODEL PRICE_MISSING "
+    "SIGNATURE_INVALID",
     "NOT_FOUND": "ACCOUNT_NOT_FOUND PURCHASE_NOT_FOUND HOLD_NOT_FOUND REFERRAL_CODE_NOT_FOUND",
     "ALREADY_EXISTS": "ACCOUNT_EXISTS REFERRAL_EXISTS",
-    "FAILED_PRECONDITION": "INSUFFICIENT_CREDITS ACCOUNT_FROZEN PURCHASE_NOT_REFUNDABLE CREDITS_ALREADY_SPENT SELF_REFERRAL REFERRAL_TOO_LATE"
+    "FAILED_PRECONDITION": "INSUFFICIENT_CREDITS ACCOUNT_FROZEN PURCHASE_NOT_REFUNDABLE CREDITS_ALREADY_SPENT "
+    "SELF_REFERRAL REFERRAL_TOO_LATE"
     " HOLD_EXPIRED HOLD_CLOSED SPEND_LIMIT_REACHED",
     "UNAUTHENTICATED": "API_KEY_INVALID",
     "PERMISSION_DENIED": "SCOPE_MISSING",
@@ -36,17 +38,22 @@ def as_seen(status) -> object:
 
 
 def test_domain_protos_and_table_name_the_same_reasons():
-    in_proto = {name.removeprefix("REASON_") for name in reasons_pb2.Reason.keys()} - {"UNSPECIFIED"}  # noqa: SIM118 - not a dict
+    # Not a dict.
+    in_proto = {name.removeprefix("REASON_") for name in reasons_pb2.Reason.keys()} - {"UNSPECIFIED"}  # noqa: SIM118
     assert in_proto == {reason.value for reason in Reason} == {reason.value for reason in STATUS_CODES}
 
 
 def test_the_table_is_the_one_in_the_comments_of_the_protos():
     rows = {row["reason"]: row for row in ROW.finditer(PROTO.read_text())}
-    assert {Reason(name): row["code"] for name, row in rows.items()} == {reason: code.name for reason, code in STATUS_CODES.items()}
+    assert {Reason(name): row["code"] for name, row in rows.items()} == {
+        reason: code.name for reason, code in STATUS_CODES.items()
+    }
     assert {Reason(name) for name, row in rows.items() if "RetryInfo" in row["extras"]} == RETRY_DELAYS_MS.keys()
 
 
-@pytest.mark.parametrize(("code", "reason"), [(code, reason) for code, reasons in CONTRACT.items() for reason in reasons.split()])
+@pytest.mark.parametrize(
+    ("code", "reason"), [(code, reason) for code, reasons in CONTRACT.items() for reason in reasons.split()]
+)
 def test_the_published_table(code, reason):
     assert STATUS_CODES[Reason(reason)].name == code
 
@@ -54,14 +61,23 @@ def test_the_published_table(code, reason):
 @pytest.mark.parametrize("reason", Reason)
 def test_details_say_reason_metadata_and_when_to_retry(reason):
     seen = as_seen(status_of(Refused(reason, "words", metadata={"n": 5, "s": "x"})))
-    assert (seen.code, seen.text, seen.reason, seen.metadata) == (STATUS_CODES[reason], "words", reason.value, {"n": "5", "s": "x"})
+    assert (seen.code, seen.text, seen.reason, seen.metadata) == (
+        STATUS_CODES[reason],
+        "words",
+        reason.value,
+        {"n": "5", "s": "x"},
+    )
     assert seen.retry_ms == RETRY_DELAYS_MS.get(reason)
     bare = as_seen(status_of(Failure(reason, "words")))
     assert (bare.code, bare.reason, bare.metadata, bare.retry_ms) == (seen.code, seen.reason, {}, seen.retry_ms)
 
 
 def test_only_what_is_worth_repeating_says_when():
-    retried = {reason for reason, code in STATUS_CODES.items() if code in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED}}
+    retried = {
+        reason
+        for reason, code in STATUS_CODES.items()
+        if code in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED}
+    }
     assert retried == RETRY_DELAYS_MS.keys()
 
 
@@ -90,4 +106,8 @@ def test_a_status_stays_small_enough_for_trailers():
 
 def test_a_defect_tells_its_id_and_nothing_else():
     seen = as_seen(internal_status("abc123"))
-    assert (seen.code, seen.reason, seen.metadata) == (grpc.StatusCode.INTERNAL, "INTERNAL", {"correlation_id": "abc123"})
+    assert (seen.code, seen.reason, seen.metadata) == (
+        grpc.StatusCode.INTERNAL,
+        "INTERNAL",
+        {"correlation_id": "abc123"},
+    )

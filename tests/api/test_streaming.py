@@ -1,4 +1,5 @@
-"""A stream at the edge: each request answered in its turn, whatever becomes of it; every stream ends with a definite status, and leaves nothing."""
+"""A stream at the edge: each request answered in its turn, whatever becomes of it; every stream ends with a definite
+status, and leaves nothing."""
 
 import asyncio
 import gc
@@ -45,8 +46,16 @@ async def test_answers_come_in_the_order_of_requests_whichever_is_done_first():
 
 async def test_a_request_that_is_none_is_refused_in_its_turn_and_the_stream_goes_on():
     async with edge_server() as edge:
-        call = edge.channel.stream_stream(PATH, response_deserializer=transactions_pb2.StreamDeductionsResponse.FromString)()
-        for raw in (b"\xff\xff\xff", request("good").SerializeToString(), b"x" * 65_537, b"\x0a\x04\x0a\x02\xff\xfe", b""):
+        call = edge.channel.stream_stream(
+            PATH, response_deserializer=transactions_pb2.StreamDeductionsResponse.FromString
+        )()
+        for raw in (
+            b"\xff\xff\xff",
+            request("good").SerializeToString(),
+            b"x" * 65_537,
+            b"\x0a\x04\x0a\x02\xff\xfe",
+            b"",
+        ):
             await call.write(raw)
         assert await answers(call, 5) == ["INVALID_FIELD", "good", "INVALID_FIELD", "INVALID_FIELD", ""]
         await call.done_writing()
@@ -74,7 +83,9 @@ async def test_more_than_may_wait_is_not_read_and_comes_later():
 
 async def test_a_request_has_the_time_of_a_call_and_its_stream_goes_on():
     held = Held()
-    async with edge_server({"StreamDeductions": held.implementation}, limits=ServerLimits(deadline_default_s=1, grace_s=0.1)) as edge:
+    async with edge_server(
+        {"StreamDeductions": held.implementation}, limits=ServerLimits(deadline_default_s=1, grace_s=0.1)
+    ) as edge:
         call = edge.stub.StreamDeductions()
         await send(call, "slow", "late")
         assert await answers(call, 2) == ["cancelled"] * 2
@@ -105,7 +116,9 @@ async def test_a_callers_own_deadline_ends_its_stream():
 
 async def test_a_stream_weighs_what_it_has_unanswered_and_overload_is_told_to_the_one_it_hits():
     held, most = Held(), 4
-    async with edge_server({"StreamDeductions": held.implementation}, limits=ServerLimits(in_flight_max=most, grace_s=0.1)) as edge:
+    async with edge_server(
+        {"StreamDeductions": held.implementation}, limits=ServerLimits(in_flight_max=most, grace_s=0.1)
+    ) as edge:
         admission = edge.server.edge.admission
         call = edge.stub.StreamDeductions()
         room = (most - 1) * DEDUCTIONS_PER_CALL

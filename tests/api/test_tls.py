@@ -39,7 +39,9 @@ def pki(tmp_path: Path) -> Pki:
     return made
 
 
-def credentials(server_ca: trustme.CA, client_ca: trustme.CA | None = None, name: str = "metering.internal") -> grpc.ChannelCredentials:
+def credentials(
+    server_ca: trustme.CA, client_ca: trustme.CA | None = None, name: str = "metering.internal"
+) -> grpc.ChannelCredentials:
     issued = client_ca.issue_cert(name) if client_ca is not None else None
     return grpc.ssl_channel_credentials(
         root_certificates=server_ca.cert_pem.bytes(),
@@ -61,7 +63,9 @@ def by_certificate() -> CallerAuthenticator:
     )
 
 
-async def deduct(edge: EdgeUnderTest, channel_credentials: grpc.ChannelCredentials, method: str = "DeductCredits") -> bytes:
+async def deduct(
+    edge: EdgeUnderTest, channel_credentials: grpc.ChannelCredentials, method: str = "DeductCredits"
+) -> bytes:
     async with grpc.aio.secure_channel(f"localhost:{edge.server.port}", channel_credentials) as channel:
         return await channel.unary_unary(f"/{BILLING.full_name}/{method}")(b"", timeout=TIMEOUT_S)
 
@@ -75,7 +79,11 @@ async def test_mutual_tls_knows_its_callers(pki):
         assert (await refused(deduct(edge, credentials(pki.ca, pki.client_ca), "Refund"))).reason == "SCOPE_MISSING"
         stranger = await refused(deduct(edge, credentials(pki.ca, pki.client_ca, "stranger.internal")))
         assert (stranger.code, stranger.reason) == (grpc.StatusCode.UNAUTHENTICATED, "API_KEY_INVALID")
-        for outsider in (credentials(pki.ca), credentials(pki.ca, trustme.CA()), credentials(trustme.CA(), pki.client_ca)):
+        for outsider in (
+            credentials(pki.ca),
+            credentials(pki.ca, trustme.CA()),
+            credentials(trustme.CA(), pki.client_ca),
+        ):
             with pytest.raises(grpc.aio.AioRpcError) as caught:
                 await deduct(edge, outsider)
             assert caught.value.code() is grpc.StatusCode.UNAVAILABLE

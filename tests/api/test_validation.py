@@ -7,7 +7,20 @@ from billing_service.api import validation
 from billing_service.api.page_tokens import decode_page_token, encode_page_token
 from billing_service.domain.refusals import Reason, Refused
 
-NOT_PRINTABLE = ["a\x00", "a\nb", "\t", "a\x1b[0m", "a\x7f", "a\x9b", "a\u2028", "a\u00a0b", "a\u200b", "a\u202e", "a\ud800", "a\ue000"]
+NOT_PRINTABLE = [
+    "a\x00",
+    "a\nb",
+    "\t",
+    "a\x1b[0m",
+    "a\x7f",
+    "a\x9b",
+    "a\u2028",
+    "a\u00a0b",
+    "a\u200b",
+    "a\u202e",
+    "a\ud800",
+    "a\ue000",
+]
 
 
 def refusal_of(check, *arguments, **keywords) -> tuple[str, str]:
@@ -19,12 +32,22 @@ def refusal_of(check, *arguments, **keywords) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("check", "field", "longest"), [(validation.account_id, "account_id", 128), (validation.idempotency_key, "idempotency_key", 255)]
+    ("check", "field", "longest"),
+    [(validation.account_id, "account_id", 128), (validation.idempotency_key, "idempotency_key", 255)],
 )
 def test_identifiers(check, field, longest):
     for bad in ("", "x" * (longest + 1), *NOT_PRINTABLE):
         assert refusal_of(check, bad)[0] == field
-    for good in ("x", "x" * longest, " ", "Ünï-😀", "e\u0301", "trailing ", "'; DROP TABLE accounts; --", "😀" * longest):
+    for good in (
+        "x",
+        "x" * longest,
+        " ",
+        "Ünï-😀",
+        "e\u0301",
+        "trailing ",
+        "'; DROP TABLE accounts; --",
+        "😀" * longest,
+    ):
         assert check(good) is good
 
 
@@ -63,11 +86,30 @@ NO_ADDRESSES = [
     *("a@.co", "a@b.", "a@b..co", "a@.b.co", "a@b.co.", "a@."),
     *("a,b@c.de", "a@b,c.de", "a@b.co,c@d.ef", "a;b@c.de", "a@b.co;c@d.ef", "a:b@c.de"),
     *("<a@b.co>", "Ada <a@b.co>", "a<b@c.de", "a@b.c>o", "a(b)@c.de", "a@b.co(c)", '"a"@b.co', "a\\b@c.de"),
-    *(" a@b.co", "a@b.co ", "a b@c.de", "a@b .co", "a@b.co\n", "a@b.c\to", "a\u00a0b@c.de", "a\x00@b.co", "a\u200b@b.co"),
+    *(
+        " a@b.co",
+        "a@b.co ",
+        "a b@c.de",
+        "a@b .co",
+        "a@b.co\n",
+        "a@b.c\to",
+        "a\u00a0b@c.de",
+        "a\x00@b.co",
+        "a\u200b@b.co",
+    ),
     *("x" * 316 + "@b.co", "mailto:a@b.co"),
 ]
 ADDRESSES = [
-    *("", "a@b.co", "first.last+tag@example.com", "o'hara@b-c.co.uk", "a..b@c.de", ".a@b.co", "a.@b.co", "x" * 315 + "@b.co"),
+    *(
+        "",
+        "a@b.co",
+        "first.last+tag@example.com",
+        "o'hara@b-c.co.uk",
+        "a..b@c.de",
+        ".a@b.co",
+        "a.@b.co",
+        "x" * 315 + "@b.co",
+    ),
     *("ü@exämple.org", "用户@例子.广告", "a@xn--exmple-cua.org", "a!#$%&*/=?^_`{|}~-b@c.de", "A@B.CO", "1@2.3"),
 ]
 
@@ -83,7 +125,14 @@ def test_addresses(good):
 
 
 def test_metadata():
-    for bad in ({f"n{n}": "" for n in range(51)}, {"": "x"}, {"n" * 41: "x"}, {"n": "x" * 501}, {"n\n": "x"}, {"n": "\x00"}):
+    for bad in (
+        {f"n{n}": "" for n in range(51)},
+        {"": "x"},
+        {"n" * 41: "x"},
+        {"n": "x" * 501},
+        {"n\n": "x"},
+        {"n": "\x00"},
+    ):
         assert refusal_of(validation.metadata, bad)[0].startswith("metadata")
     good = {f"name {n}": "v" * 500 for n in range(49)} | {"n" * 40: "two\nlines"}
     assert validation.metadata(good) == good
@@ -99,7 +148,13 @@ def test_bad_urls(value):
 
 
 @pytest.mark.parametrize(
-    "value", ["", "http://localhost:3000/ok", "https://example.com/s?session_id={CHECKOUT_SESSION_ID}", "https://[::1]:8443/x#y"]
+    "value",
+    [
+        "",
+        "http://localhost:3000/ok",
+        "https://example.com/s?session_id={CHECKOUT_SESSION_ID}",
+        "https://[::1]:8443/x#y",
+    ],
 )
 def test_urls(value):
     assert validation.url("success_url", value) == value
@@ -157,7 +212,12 @@ def test_a_page_token_is_good_for_its_own_request_alone(binding):
 def test_a_tampered_page_token_is_refused():
     token = encode_page_token(SECRET, "41:txn_99", BINDING)
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_=+/ é"
-    changed = [token[:n] + character + token[n + 1 :] for n in range(len(token)) for character in alphabet if token[n] != character]
+    changed = [
+        token[:n] + character + token[n + 1 :]
+        for n in range(len(token))
+        for character in alphabet
+        if token[n] != character
+    ]
     for bad in (*changed, "", "x", token[:-1], token + "A", token + "=", "A" * 22, "\ud800", "x" * 100_000):
         assert refusal_of(decode_page_token, SECRET, bad, BINDING)[0] == "page_token"
     assert refusal_of(decode_page_token, OTHER, token, BINDING)[0] == "page_token"

@@ -1,8 +1,9 @@
-"""`python -m tests.architecture.prose`: the sentences of documents and protos that are too long to be understood at first reading.
+"""`python -m tests.architecture.prose`: the sentences of documents and protos that are too long to be understood at
+first reading.
 
-Looks at every Markdown file and at the comments of every proto. Prints `file:line: words: sentence` for each, and exits with 1 if
-there are any. Code blocks, pictures and comments of HTML are no prose. A heading, a list item and a cell of a table each end their
-sentence. Inline code, an address or a path, or a row of them, counts as one word.
+Looks at every Markdown file and at the comments of every proto. Prints `file:line: words: sentence` for each, and exits
+with 1 if there are any. Code blocks, pictures and comments of HTML are no prose. A heading, a list item and a cell of a
+table each end their sentence. Inline code, an address or a path, or a row of them, counts as one word.
 """
 
 import re
@@ -57,7 +58,9 @@ def too_long(text: str, suffix: str) -> list[Sentence]:
 
 
 def files() -> list[Path]:
-    listed = subprocess.run(["git", "ls-files", "-z", "*.md", "*.proto"], cwd=ROOT, capture_output=True, text=True, check=True)
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "*.md", "*.proto"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     return [ROOT / name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
 
 
@@ -78,7 +81,13 @@ def _comment_lines(text: str) -> Iterator[str]:
         comment = _PROTO_COMMENT.match(line)
         is_trailing = comment is not None and bool(comment["before"].strip())
         # A cell of its own: a comment behind code does not go on in the next line.
-        yield f"| {comment['text']} |" if comment and (is_trailing or was_trailing) else comment["text"] if comment else ""
+        yield (
+            f"| {comment['text']} |"
+            if comment and (is_trailing or was_trailing)
+            else comment["text"]
+            if comment
+            else ""
+        )
         was_trailing = is_trailing
 
 

@@ -15,9 +15,9 @@ APART = ("sandbox/", "jobs/")
 """Stripe's double, and what runs by the clock: they share the process with the call, and are no part of it."""
 ROUNDS = 3
 DEDUCTION_FILES_MAX, REFUND_FILES_MAX = 26, 44
-"""What they are today, so that they only fall. Of a deduction's files the edge has 8, the rules 4, the ledger 6, storage 7.
-Of a refund's the edge has 8, its steps 7, the rules 9, the ledger 3, Stripe 4, storage 12: one counts what an older
-program wrote, before anything is decided."""
+"""What they are today, so that they only fall. Of a deduction's files the edge has 8, the rules 4, the ledger 6,
+storage 7. Of a refund's the edge has 8, its steps 7, the rules 9, the ledger 3, Stripe 4, storage 12: one counts what
+an older program wrote, before anything is decided."""
 
 
 class Tracer:
@@ -61,9 +61,14 @@ async def test_the_files_of_a_deduction_and_of_a_refund(database):
             purchase = await product.paid_checkout("acct", card="4242424242424242")
             for event in await product.events("checkout.session.completed"):
                 assert await product.wire.deliver(event) == "PROCESSED"
-            deducted = await tracer.rounds(lambda _: product.wire.do("DeductCredits", account_id="acct", amount_microcredits=CREDIT))
-            refunded = await tracer.rounds(lambda _: product.wire.do("Refund", purchase_id=purchase.purchase_id, amount_minor=10))
-    print(f"a deduction, {len(deducted)} files:", *deducted, f"a refund, {len(refunded)} files:", *refunded, sep="\n")  # noqa: T201 - for pytest -s
+            deducted = await tracer.rounds(
+                lambda _: product.wire.do("DeductCredits", account_id="acct", amount_microcredits=CREDIT)
+            )
+            refunded = await tracer.rounds(
+                lambda _: product.wire.do("Refund", purchase_id=purchase.purchase_id, amount_minor=10)
+            )
+    # For pytest -s.
+    print(f"a deduction, {len(deducted)} files:", *deducted, f"a refund, {len(refunded)} files:", *refunded, sep="\n")  # noqa: T201
     assert "commands/sales/refund.py" in refunded
     assert "domain/spending/deductions.py" in deducted
     assert len(deducted) <= DEDUCTION_FILES_MAX, deducted

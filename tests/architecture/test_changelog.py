@@ -14,7 +14,9 @@ FOLDER = ROOT / "protos" / "prepaid" / "billing" / "v1"
 
 def released():
     """The newest release's files, by name."""
-    images = sorted((ROOT / "protos" / "released").glob("*.binpb"), key=lambda path: [int(part) for part in path.stem.split(".")])
+    images = sorted(
+        (ROOT / "protos" / "released").glob("*.binpb"), key=lambda path: [int(part) for part in path.stem.split(".")]
+    )
     image = descriptor_pb2.FileDescriptorSet.FromString(images[-1].read_bytes())
     return [file for file in image.file if file.package == PACKAGE]
 
@@ -47,7 +49,9 @@ def unreleased():
 
 def is_told(name, told):
     """An RPC or enum value by its name; a field also by its message or its own name."""
-    return any(re.search(rf"\b{re.escape(part)}\b", told) for part in {name, *name.split("."), name.removeprefix("REASON_")})
+    return any(
+        re.search(rf"\b{re.escape(part)}\b", told) for part in {name, *name.split("."), name.removeprefix("REASON_")}
+    )
 
 
 def enums(files):

@@ -9,11 +9,16 @@ DOORS = {
     "asyncpg.create_pool": {"storage/postgres/store.py"},
     "create_async_engine": {"storage/migrate.py"},
     "aiosqlite.connect": {"storage/migrate.py", "storage/sqlite/connections.py"},
-    "parse_database_url": {"settings/groups/database.py", "settings/values.py", "storage/migrate.py", "cli/dev_stack.py"},
+    "parse_database_url": {
+        "settings/groups/database.py",
+        "settings/values.py",
+        "storage/migrate.py",
+        "cli/dev_stack.py",
+    },
     "parse_postgres_url": {"storage/database_url.py"},
 }
-"""Of each call, the files that may make it. Besides settings, two read the URL: `migrate` for tools that have no settings, `billing dev`
-before it has made its own."""
+"""Of each call, the files that may make it. Besides settings, two read the URL: `migrate` for tools that have no
+settings, `billing dev` before it has made its own."""
 
 
 def calls(package):

@@ -14,7 +14,11 @@ from webhook_gateway.settings import GatewaySettings
 
 ROOT = Path(__file__).resolve().parents[2]
 LISTED = subprocess.run(
-    ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "*.md"], cwd=ROOT, capture_output=True, text=True, check=True
+    ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "*.md"],
+    cwd=ROOT,
+    capture_output=True,
+    text=True,
+    check=True,
 ).stdout
 DOCUMENTS = sorted(ROOT / name for name in LISTED.split("\0") if name and (ROOT / name).exists())
 LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]*)(?:#([^)\s]+))?\)")
@@ -30,13 +34,17 @@ def test_the_settings_table_is_the_settings():
 
 def test_the_table_of_the_gateway_has_each_of_its_settings():
     text = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8").partition("## The gateway")[2]
-    named = re.findall(r"`([A-Z_]+)`", "".join(line.split("|")[1] for line in text.splitlines() if line.startswith("| `")))
+    named = re.findall(
+        r"`([A-Z_]+)`", "".join(line.split("|")[1] for line in text.splitlines() if line.startswith("| `"))
+    )
     assert sorted(named) == sorted(name.upper() for name in GatewaySettings.model_fields)
 
 
 def test_the_table_of_events_has_each_that_is_handled():
     """`.word` repeats what the name before it has but its last word."""
-    text = (ROOT / "docs" / "payments.md").read_text(encoding="utf-8").partition("## Events")[2].partition("\n\nOther")[0]
+    text = (
+        (ROOT / "docs" / "payments.md").read_text(encoding="utf-8").partition("## Events")[2].partition("\n\nOther")[0]
+    )
     named, before = [], ""
     for name in re.findall(r"`([a-z_.]+)`", text):
         before = before.rpartition(".")[0] + name if name.startswith(".") else name
@@ -47,11 +55,18 @@ def test_the_table_of_events_has_each_that_is_handled():
 def test_each_file_that_the_service_s_readme_names_exists():
     """By its path in the service, with or without `.py`; a folder ends in `/`."""
     service = ROOT / "billing_service"
-    named = set(re.findall(r"`([a-z_]+(?:/[a-z_]+)*(?:/|\.py)|[a-z_]+(?:/[a-z_]+)+)`", (service / "README.md").read_text(encoding="utf-8")))
+    named = set(
+        re.findall(
+            r"`([a-z_]+(?:/[a-z_]+)*(?:/|\.py)|[a-z_]+(?:/[a-z_]+)+)`",
+            (service / "README.md").read_text(encoding="utf-8"),
+        )
+    )
     assert {"domain/", "bootstrap.py", "api/pipeline", "ledger/writer"} <= named
     packages = {f"{path.name}/" for path in service.iterdir() if (path / "__init__.py").exists()} - {"catalogs/"}
     assert sorted(packages - named) == []
-    assert [name for name in sorted(named) if not (service / name).exists() and not (service / f"{name}.py").exists()] == []
+    assert [
+        name for name in sorted(named) if not (service / name).exists() and not (service / f"{name}.py").exists()
+    ] == []
 
 
 def anchors(document):
@@ -77,7 +92,11 @@ def test_each_document_is_reached_from_the_readme():
         document = waiting.pop()
         if document not in reached:
             reached.add(document)
-            targets = [(document.parent / target).resolve() for target, _ in LINK.findall(document.read_text(encoding="utf-8")) if target]
+            targets = [
+                (document.parent / target).resolve()
+                for target, _ in LINK.findall(document.read_text(encoding="utf-8"))
+                if target
+            ]
             waiting += [target for target in targets if target.suffix == ".md" and target.exists()]
     assert [str(path.relative_to(ROOT)) for path in DOCUMENTS if path not in reached] == []
 

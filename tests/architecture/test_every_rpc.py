@@ -37,7 +37,9 @@ def struck_by_faults():
     methods = {snake_case(name): name for name in RPCS}
     for path in (ROOT / "tests/faults").glob("fault_*.py"):
         for function in ast.parse(path.read_text(encoding="utf-8")).body:
-            if isinstance(function, ast.AsyncFunctionDef) and any("operation(" in ast.unparse(each) for each in function.decorator_list):
+            if isinstance(function, ast.AsyncFunctionDef) and any(
+                "operation(" in ast.unparse(each) for each in function.decorator_list
+            ):
                 answered = [part for part in function.body if isinstance(part, ast.Return | ast.AsyncFunctionDef)]
                 for call in (node for part in answered for node in ast.walk(part) if isinstance(node, ast.Call)):
                     names = {ast.unparse(call.func).rpartition(".")[2]} | {

@@ -27,7 +27,12 @@ forbidden_modules = {forbidden}
 
 def lint(config):
     return subprocess.run(
-        [LINTER, "--config", config, "--no-cache", "--no-logo"], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+        [LINTER, "--config", config, "--no-cache", "--no-logo"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
 
 
@@ -38,7 +43,11 @@ def test_every_contract_is_kept():
 
 @pytest.mark.parametrize(
     ("source", "forbidden"),
-    [("billing_service.storage", "asyncpg"), ("webhook_gateway", "billing_client"), ("billing_service.ledger", "billing_service.domain")],
+    [
+        ("billing_service.storage", "asyncpg"),
+        ("webhook_gateway", "billing_client"),
+        ("billing_service.ledger", "billing_service.domain"),
+    ],
 )
 def test_a_broken_contract_is_seen(tmp_path, source, forbidden):
     config = tmp_path / "importlinter.ini"
@@ -50,7 +59,19 @@ def test_a_broken_contract_is_seen(tmp_path, source, forbidden):
 
 def test_the_rules_of_money_import_the_standard_library_and_themselves():
     """Nothing that reads a clock, a file, a socket or chance either."""
-    unwanted = {"asyncio", "datetime", "os", "pathlib", "random", "secrets", "socket", "sqlite3", "subprocess", "threading", "time"}
+    unwanted = {
+        "asyncio",
+        "datetime",
+        "os",
+        "pathlib",
+        "random",
+        "secrets",
+        "socket",
+        "sqlite3",
+        "subprocess",
+        "threading",
+        "time",
+    }
     found = {}
     for path in (ROOT / "billing_service" / "domain").rglob("*.py"):
         for name in imported(path):

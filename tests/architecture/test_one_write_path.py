@@ -1,4 +1,5 @@
-"""One write path: idempotency keys are found, recorded and replayed by the ledger alone, and every command goes through it."""
+"""One write path: idempotency keys are found, recorded and replayed by the ledger alone, and every command goes through
+it."""
 
 import ast
 from pathlib import Path
@@ -7,7 +8,13 @@ import pytest
 
 PACKAGE = Path(__file__).parents[2] / "billing_service"
 KEY_ROWS = "billing_service.storage.rows.keys"
-MAY_KEEP_KEYS = {"ledger/unit.py", "ledger/provider_step.py", "ledger/posting.py", "ledger/keys.py", "storage/rows/batches.py"}
+MAY_KEEP_KEYS = {
+    "ledger/unit.py",
+    "ledger/provider_step.py",
+    "ledger/posting.py",
+    "ledger/keys.py",
+    "storage/rows/batches.py",
+}
 """Posting finds and records the keys of a whole batch; `batches` reads them for it."""
 
 
@@ -15,13 +22,19 @@ def imports_of_keys(source):
     """Whether a module imports the rows of keys."""
     nodes = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Import | ast.ImportFrom)]
     named = {node.module for node in nodes if isinstance(node, ast.ImportFrom)}
-    whole = {f"{node.module}.{alias.name}" for node in nodes if isinstance(node, ast.ImportFrom) for alias in node.names}
+    whole = {
+        f"{node.module}.{alias.name}" for node in nodes if isinstance(node, ast.ImportFrom) for alias in node.names
+    }
     plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     return KEY_ROWS in named | whole | plain
 
 
 def calls(source, name):
-    return [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call) and getattr(node.func, "id", "") == name]
+    return [
+        node
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == name
+    ]
 
 
 def sources():
@@ -37,7 +50,11 @@ def test_an_answer_is_replayed_in_one_place():
         name: len(found)
         for name, source in sources().items()
         if (
-            found := [call for call in calls(source, "Answer") if any(getattr(word.value, "value", None) is True for word in call.keywords)]
+            found := [
+                call
+                for call in calls(source, "Answer")
+                if any(getattr(word.value, "value", None) is True for word in call.keywords)
+            ]
         )
     }
     assert replays == {"ledger/keys.py": 1}

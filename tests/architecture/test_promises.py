@@ -12,7 +12,8 @@ TABLE = (TESTS / "README.md").read_text(encoding="utf-8")
 RULES = {f"M{number}" for number in range(1, 11)}
 PROMISES = {f"P{number}" for number in range(1, 49)} | {"P30b", "P31b", "P39b", "P49", "P50", "P51", "P54"}
 NAMED = re.findall(
-    r"`([a-z_/]+\.py)(?:::([\w*]+))?`", "\n".join(line.split("|")[4] for line in TABLE.splitlines() if line.startswith(("| P", "| M")))
+    r"`([a-z_/]+\.py)(?:::([\w*]+))?`",
+    "\n".join(line.split("|")[4] for line in TABLE.splitlines() if line.startswith(("| P", "| M"))),
 )
 
 

@@ -2,7 +2,16 @@
 
 import pytest
 
-from tests.architecture.prose import ROOT, WORDS_MAX, Sentence, files, main, sentences_of_markdown, sentences_of_proto, too_long
+from tests.architecture.prose import (
+    ROOT,
+    WORDS_MAX,
+    Sentence,
+    files,
+    main,
+    sentences_of_markdown,
+    sentences_of_proto,
+    too_long,
+)
 
 
 def words(number):
@@ -19,7 +28,13 @@ def test_no_sentence_is_too_long(capsys):
 
 def test_every_kind_of_file_is_looked_at():
     names = {str(path.relative_to(ROOT)) for path in files()}
-    assert {"README.md", "docs/clients.md", "docs/adr/README.md", "tests/README.md", "protos/prepaid/billing/v1/billing.proto"} <= names
+    assert {
+        "README.md",
+        "docs/clients.md",
+        "docs/adr/README.md",
+        "tests/README.md",
+        "protos/prepaid/billing/v1/billing.proto",
+    } <= names
 
 
 @pytest.mark.parametrize("suffix", [".md", ".proto"])

@@ -27,7 +27,10 @@ def imported(tree):
 def test_no_path_of_imports_is_changed():
     ways = {"sys.path", "site.addsitedir"}
     changed = {
-        str(path) for path, tree in trees() for node in ast.walk(tree) if isinstance(node, ast.Attribute) and ast.unparse(node) in ways
+        str(path)
+        for path, tree in trees()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and ast.unparse(node) in ways
     }
     assert changed | {str(path) for path, tree in trees() if ways & set(imported(tree))} == set()
 
@@ -38,6 +41,10 @@ def test_what_two_folders_share_lies_in_support():
         if path.parts[0] == LOOKS_AT_ALL:
             continue
         names = [name.split(".") for name in imported(tree) if name.startswith("tests.")]
-        if taken := {".".join(parts) for parts in names if parts[1] not in SHARING | {path.parts[0]} and not parts[2].startswith("test_")}:
+        if taken := {
+            ".".join(parts)
+            for parts in names
+            if parts[1] not in SHARING | {path.parts[0]} and not parts[2].startswith("test_")
+        }:
             strange[str(path)] = taken
     assert strange == {}

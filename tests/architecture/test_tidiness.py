@@ -15,7 +15,9 @@ FUNCTION_LINES_MAX = 50
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "manager", "common", "base", "misc"}
 UNFINISHED = re.compile(r"\b(" + "|".join(["TO" + "DO", "FIX" + "ME", "X" * 3]) + r")\b")
 MACHINE_PATHS = re.compile(r"(?<![\w.])/(" + "|".join(["ho" + "me", "Us" + "ers", "ro" + "ot", "wo" + "rk"]) + r")/\w")
-REGISTRIES = re.compile("|".join(["pypi" + r"\.org", "pythonhosted" + r"\.org", "registry" + r"\.npmjs", "proxy" + r"\.golang"]))
+REGISTRIES = re.compile(
+    "|".join(["pypi" + r"\.org", "pythonhosted" + r"\.org", "registry" + r"\.npmjs", "proxy" + r"\.golang"])
+)
 SECRETS = re.compile(r"\b(?:[sr]k_(?:live|test)|whsec)_[A-Za-z0-9]{16,}")
 SQL = ROOT / "billing_service" / "storage" / "migrations" / "sql"
 
@@ -82,7 +84,9 @@ def test_no_module_has_a_name_that_says_nothing():
 
 
 @pytest.mark.parametrize(
-    "pattern", [UNFINISHED, MACHINE_PATHS, REGISTRIES, SECRETS], ids=["unfinished", "machine paths", "registries", "secrets"]
+    "pattern",
+    [UNFINISHED, MACHINE_PATHS, REGISTRIES, SECRETS],
+    ids=["unfinished", "machine paths", "registries", "secrets"],
 )
 def test_no_line_says(pattern):
     assert lines_that_match(pattern) == []
@@ -113,7 +117,11 @@ def test_hooks_before_a_commit_fetch_nothing_and_are_steps_of_lint():
 
 
 def test_no_lock_file_of_a_machine_is_tracked():
-    assert [str(path) for path in tracked() if path.name in {"uv.lock", "pylock.toml", ".env"} or path.suffix in {".db", ".pyc"}] == []
+    assert [
+        str(path)
+        for path in tracked()
+        if path.name in {"uv.lock", "pylock.toml", ".env"} or path.suffix in {".db", ".pyc"}
+    ] == []
 
 
 OF_ONE_STORE = {"0001_keys_by_time.postgresql.sql"}
@@ -139,4 +147,6 @@ def test_each_migration_is_written_for_both_stores(name):
 
 def test_no_sql_file_is_left_over():
     files = {path.name for path in SQL.glob("*.sql")}
-    assert files == {f"{name}.{store}.sql" for name in migrations() for store in ("sqlite", "postgresql")} | OF_ONE_STORE
+    assert (
+        files == {f"{name}.{store}.sql" for name in migrations() for store in ("sqlite", "postgresql")} | OF_ONE_STORE
+    )

@@ -1,4 +1,5 @@
-"""Who may change rows: statements of the store alone, and whoever yields an UPDATE or DELETE looks at how many rows it changed."""
+"""Who may change rows: statements of the store alone, and whoever yields an UPDATE or DELETE looks at how many rows it
+changed."""
 
 import ast
 import re
@@ -14,7 +15,11 @@ RAW_SQL = re.compile(r"^\s*(UPDATE\s+\w+\s+SET|DELETE\s+FROM|INSERT\s+INTO)\b", 
 
 
 def trees():
-    return {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(PACKAGE.rglob("*.py")) if SANDBOX not in path.parents}
+    return {
+        path: ast.parse(path.read_text(encoding="utf-8"))
+        for path in sorted(PACKAGE.rglob("*.py"))
+        if SANDBOX not in path.parents
+    }
 
 
 def called(node):
@@ -32,7 +37,9 @@ def changing_names(sources):
             if isinstance(node, ast.Assign) and called(node.value) in {"writing", "bulk_update"}:
                 makers = {called(node.value), *(called(inner) for inner in ast.walk(node.value))}
                 if makers & CHANGING:
-                    found |= {target.attr if isinstance(target, ast.Attribute) else target.id for target in node.targets}
+                    found |= {
+                        target.attr if isinstance(target, ast.Attribute) else target.id for target in node.targets
+                    }
     return found
 
 
@@ -59,7 +66,9 @@ def unwatched(tree, names):
         parent = parents[node]
         if isinstance(parent, ast.Assign):
             watched = any(
-                called(other) == "expect" and isinstance(other.args[0], ast.Name) and other.args[0].id == parent.targets[0].id
+                called(other) == "expect"
+                and isinstance(other.args[0], ast.Name)
+                and other.args[0].id == parent.targets[0].id
                 for other in ast.walk(tree)
             )
         else:
@@ -102,7 +111,9 @@ def test_statements_that_change_rows_are_made_in_the_store_alone():
         for path, tree in trees().items()
         if PACKAGE / "storage" not in path.parents
         for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("sqlalchemy") and makers & {name.name for name in node.names}
+        if isinstance(node, ast.ImportFrom)
+        and (node.module or "").startswith("sqlalchemy")
+        and makers & {name.name for name in node.names}
     ]
     assert elsewhere == []
 

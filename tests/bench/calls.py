@@ -41,10 +41,13 @@ KEYS: dict[str, Callable[[Random], Iterator[bytes]]] = {"time-ordered": time_ord
 
 
 def _deductions(accounts: int, keys: Iterator[bytes], random: Random, before: Callable[[int], bytes]) -> Encode:
-    """Deductions of AMOUNT_MICROCREDITS over this many accounts in random order, each with a key of its own and `before` its length."""
+    """Deductions of AMOUNT_MICROCREDITS over this many accounts in random order, each with a key of its own and
+    `before` its length."""
     prefixes = []
     for index in range(accounts):
-        request = transactions_pb2.DeductCreditsRequest(account_id=account_id(index), amount_microcredits=AMOUNT_MICROCREDITS)
+        request = transactions_pb2.DeductCreditsRequest(
+            account_id=account_id(index), amount_microcredits=AMOUNT_MICROCREDITS
+        )
         fixed = request.SerializeToString() + _KEY_TAG
         prefixes.append(before(len(fixed) + _KEY_BYTES) + fixed)
     order = _order(prefixes, random)
@@ -76,7 +79,9 @@ def stream_deductions(accounts: int, keys: Iterator[bytes], random: Random) -> E
 
 def get_balance(accounts: int, _keys: Iterator[bytes], random: Random) -> Encode:
     """GetBalance over this many accounts in random order."""
-    requests = (accounts_pb2.GetBalanceRequest(account_id=account_id(index)).SerializeToString() for index in range(accounts))
+    requests = (
+        accounts_pb2.GetBalanceRequest(account_id=account_id(index)).SerializeToString() for index in range(accounts)
+    )
     return _order([_length_prefix(len(request)) + request for request in requests], random).__next__
 
 

@@ -1,7 +1,8 @@
 """What each step of a call costs before the ledger is asked: processor time in this process, without a socket.
 
-The real handler of DeductCredits runs on a context that answers at once, over an implementation that does nothing, and one step is added
-at a time. The steps stand inlined in one coroutine; the one for admission is therefore cut out of its source to see what it costs.
+The real handler of DeductCredits runs on a context that answers at once, over an implementation that does nothing, and
+one step is added at a time. The steps stand inlined in one coroutine; the one for admission is therefore cut out of its
+source to see what it costs.
 """
 
 import ast
@@ -70,7 +71,8 @@ def compose_without_admission() -> Callable[..., Handler]:
     tree = cut.visit(ast.parse(inspect.getsource(pipeline._compose)))
     if cut.left_out != 3:  # the bound, one in, one out
         raise RuntimeError(
-            f"{cut.left_out} statements of admission found in pipeline._compose, 3 expected: look at tests/bench/edge_cost.py"
+            f"{cut.left_out} statements of admission found in pipeline._compose, 3 expected: look at "
+            f"tests/bench/edge_cost.py"
         )
     names: dict[str, Any] = {}
     exec(compile(ast.fix_missing_locations(tree), "pipeline without admission", "exec"), vars(pipeline), names)
@@ -109,7 +111,11 @@ def _key_ring() -> tuple[Authenticator, Context]:
 
     # its clock stands still, so that the key is recognised to the end
     authenticator = CallerAuthenticator(
-        pepper=pepper, find_api_key=find, note_use=lambda _key_id, _when_us: None, now_us=lambda: 0, monotonic=lambda: 0.0
+        pepper=pepper,
+        find_api_key=find,
+        note_use=lambda _key_id, _when_us: None,
+        now_us=lambda: 0,
+        monotonic=lambda: 0.0,
     )
     return authenticator, Context((("user-agent", "bench"), ("authorization", f"Bearer {key.text}")))
 
@@ -149,8 +155,8 @@ async def _measure(call_count: int, rounds: int) -> dict[str, list[float]]:
 
 
 def measure(call_count: int = CALLS, rounds: int = ROUNDS) -> list[dict[str, Any]]:
-    """A row for each step: microseconds that it adds to a call, and of all up to it. The least of the rounds, which take turns: what is
-    above it came from elsewhere."""
+    """A row for each step: microseconds that it adds to a call, and of all up to it. The least of the rounds, which
+    take turns: what is above it came from elsewhere."""
     rows: list[dict[str, Any]] = []
     before = 0.0
     for name, taken in asyncio.run(_measure(call_count, rounds)).items():

@@ -1,4 +1,5 @@
-"""Gives seeded accounts a history: deductions like those of the load generator, posted by the service's own write path in large batches."""
+"""Gives seeded accounts a history: deductions like those of the load generator, posted by the service's own write path
+in large batches."""
 
 import sqlite3
 from contextlib import closing
@@ -25,13 +26,16 @@ DEDUCTIONS_A_TRANSACTION = 20_000
 
 
 async def fill(store: Store, accounts: int, transactions: int) -> None:
-    """Posts so many deductions, in turns over the accounts of `calls.account_id`. RuntimeError when one of them is refused."""
+    """Posts so many deductions, in turns over the accounts of `calls.account_id`. RuntimeError when one of them is
+    refused."""
     random, cache = Random(), AccountCache()
     judgement = Judgement(system_clock_us, TimeOrderedIds(), STANDARD_TERMS)
     encode = calls.deduct_credits(accounts, calls.time_ordered_keys(random), random)
     left = iter(range(transactions))
     while operations := [_operation(encode()) for _ in islice(left, DEDUCTIONS_A_TRANSACTION)]:
-        posted = await store.write(lambda operations=operations: post_batch(operations, judgement, cache, lock_first=False))  # type: ignore[misc]
+        posted = await store.write(
+            lambda operations=operations: post_batch(operations, judgement, cache, lock_first=False)
+        )  # type: ignore[misc]
         refused = next((outcome for outcome in posted.outcomes if isinstance(outcome, Refusal)), None)
         if refused is not None:
             raise RuntimeError(f"a deduction of the history was refused: {refused}")
@@ -43,7 +47,8 @@ def _operation(request: bytes) -> Deduct:
 
 
 async def settle(database_url: str) -> None:
-    """What PostgreSQL would do by itself after such a flood of rows, done now, so that it doesn't do it while something is measured."""
+    """What PostgreSQL would do by itself after such a flood of rows, done now, so that it doesn't do it while something
+    is measured."""
     connection = await connect(parse_database_url(database_url))
     try:
         await connection.execute("VACUUM (ANALYZE)")

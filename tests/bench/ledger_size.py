@@ -1,7 +1,9 @@
-"""What a long history costs: the same two loads on a ledger of 1,000,000 transactions and on an empty one, round by round.
+"""What a long history costs: the same two loads on a ledger of 1,000,000 transactions and on an empty one, round by
+round.
 
-Each round has an empty database of its own, and both services are started anew, so that neither is warmer than the other. They take
-turns, each round the other one first. The full ledger is made once in a run; what the loads add to it makes it a little longer.
+Each round has an empty database of its own, and both services are started anew, so that neither is warmer than the
+other. They take turns, each round the other one first. The full ledger is made once in a run; what the loads add to it
+makes it a little longer.
 """
 
 import asyncio
@@ -31,7 +33,9 @@ class Ledgers:
     """URL of a database that isn't there yet, by store and name."""
 
 
-def prepare(stores: Sequence[str], transactions: int, accounts: int, new_database: Callable[[str, str], str]) -> Ledgers:
+def prepare(
+    stores: Sequence[str], transactions: int, accounts: int, new_database: Callable[[str, str], str]
+) -> Ledgers:
     """Fills one database of each store, all at once."""
     full = {store: new_database(store, "filled") for store in stores}
     servers.seed(accounts, *full.values(), transactions=transactions)
@@ -51,5 +55,8 @@ def run_round(ledgers: Ledgers, number: int, work: Path, measure: Measure) -> di
             started = {name: stack.enter_context(servers.service(name, url, work)) for name, url, _ in both}
             for load, in_flight, method in LOADS:
                 for name, _, transactions in both:
-                    turn[load][name] = {**measure(started[name], load, in_flight, method), "transactions_before": transactions}
+                    turn[load][name] = {
+                        **measure(started[name], load, in_flight, method),
+                        "transactions_before": transactions,
+                    }
     return turn

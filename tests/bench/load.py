@@ -1,4 +1,5 @@
-"""A load generator for unary calls that is not the bottleneck: a closed loop over one connection, in a process of its own.
+"""A load generator for unary calls that is not the bottleneck: a closed loop over one connection, in a process of its
+own.
 
 `python -m tests.bench.load --port 50051 --method DeductCredits --in-flight 64` prints one JSON object.
 Every call has its own start and end. Answers that arrive in one read share its clock reading, so the generator's own
@@ -42,7 +43,8 @@ class Load:
 
 @dataclass(kw_only=True)
 class Outcome:
-    """What came back. Latencies and rates are of successful calls in the measured part; `…_total` are of the whole run."""
+    """What came back. Latencies and rates are of successful calls in the measured part; `…_total` are of the whole
+    run."""
 
     calls_per_second: float = 0.0
     items_per_second: float = 0.0
@@ -96,7 +98,9 @@ class Replies:
             self._ok_blocks.add(payload)
         if not has_message:
             return self._failed("OK_WITHOUT_MESSAGE", {})
-        if self._refused_items is not None and self._refused_items(b"".join(self._messages.pop(stream))[calls.PREFIX_BYTES :]):
+        if self._refused_items is not None and self._refused_items(
+            b"".join(self._messages.pop(stream))[calls.PREFIX_BYTES :]
+        ):
             return self._failed("REFUSED_ITEMS", {})
         self.succeeded += 1
         return True
@@ -152,7 +156,9 @@ class ClosedLoop:
                 latency_s = now_s - self._started.pop(frame.stream)
                 if measuring and succeeded:
                     latencies_s.append(latency_s)
-            if measuring and (now_s - begin_s >= load.measured_s if load.call_count is None else finished >= launch_limit):
+            if measuring and (
+                now_s - begin_s >= load.measured_s if load.call_count is None else finished >= launch_limit
+            ):
                 measuring, end_s, end_cpu_s = False, now_s, time.process_time()
         return self._outcome(latencies_s, end_s - begin_s, end_cpu_s - begin_cpu_s)
 
@@ -211,7 +217,9 @@ def run(load: Load) -> Outcome:
     try:
         connection.await_settings()
         if load.in_flight > connection.streams_max:
-            raise http2.ProtocolError(f"the server allows {connection.streams_max} calls in flight, not {load.in_flight}")
+            raise http2.ProtocolError(
+                f"the server allows {connection.streams_max} calls in flight, not {load.in_flight}"
+            )
         return ClosedLoop(connection, load).run()
     finally:
         connection.close()

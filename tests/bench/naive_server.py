@@ -1,8 +1,8 @@
 """What most people would write: one SQLAlchemy ORM transaction per call, correct and durable, and slow.
 
-It serves DeductCredits over a balance per account, one ledger row per deduction and a unique idempotency key.
-`python -m tests.bench.naive_server --database-url sqlite+aiosqlite:////path/file` makes its tables and accounts anew and
-prints its port as its first line.
+It serves DeductCredits over a balance per account, one ledger row per deduction and a unique idempotency key. `python
+-m tests.bench.naive_server --database-url sqlite+aiosqlite:////path/file` makes its tables and accounts anew and prints
+its port as its first line.
 """
 
 import argparse
@@ -66,9 +66,14 @@ class NaiveService(billing_pb2_grpc.BillingServiceServicer):
 
     async def _deduct(self, request: Any) -> transactions_pb2.DeductCreditsResponse:
         async with self._sessions.begin() as session:
-            earlier = await session.scalar(select(Deduction).where(Deduction.idempotency_key == request.idempotency_key))
+            earlier = await session.scalar(
+                select(Deduction).where(Deduction.idempotency_key == request.idempotency_key)
+            )
             if earlier is not None:
-                if (earlier.account_id, earlier.amount_microcredits) != (request.account_id, request.amount_microcredits):
+                if (earlier.account_id, earlier.amount_microcredits) != (
+                    request.account_id,
+                    request.amount_microcredits,
+                ):
                     raise Refused(grpc.StatusCode.INVALID_ARGUMENT, "the key was used for another request")
                 return _reply(earlier, replayed=True)
             account = await session.get(Account, request.account_id, with_for_update=True)
@@ -105,7 +110,8 @@ def _reply(deduction: Deduction, *, replayed: bool) -> transactions_pb2.DeductCr
 
 
 def open_engine(database_url: str) -> AsyncEngine:
-    """An engine with SQLAlchemy's own pool; on SQLite each transaction takes the write lock first and commits durably."""
+    """An engine with SQLAlchemy's own pool; on SQLite each transaction takes the write lock first and commits
+    durably."""
     if not database_url.startswith("sqlite"):
         return create_async_engine(database_url)
     engine = create_async_engine(database_url, connect_args={"timeout": LOCK_WAIT_S})
@@ -136,7 +142,8 @@ async def main(database_url: str, accounts: int) -> None:
                 for index in range(accounts)
             ]
             await connection.execute(insert(Account), rows)
-        servicer = NaiveService(async_sessionmaker(engine, expire_on_commit=False))  # type: ignore[abstract]  # the rest is UNIMPLEMENTED
+        # The rest is UNIMPLEMENTED.
+        servicer = NaiveService(async_sessionmaker(engine, expire_on_commit=False))  # type: ignore[abstract]
         await serve(servicer)
     finally:
         await engine.dispose()

@@ -49,7 +49,8 @@ class NoopService(billing_pb2_grpc.BillingServiceServicer):
     async def BatchDeductCredits(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802 - the stub's signature
         return transactions_pb2.BatchDeductCreditsResponse(outcomes=[self._outcome] * len(request.deductions))
 
-    async def StreamDeductions(self, request_iterator: Any, context: Any) -> Any:  # noqa: ARG002, N802 - the stub's signature
+    # The stub's signature.
+    async def StreamDeductions(self, request_iterator: Any, context: Any) -> Any:  # noqa: ARG002, N802
         sequence = 0
         async for _ in request_iterator:
             sequence += 1

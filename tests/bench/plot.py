@@ -14,7 +14,10 @@ from tests.bench import targets
 
 IN_FLIGHT: Final = (1, 16, 64, 256)
 COLOURS: Final = {"SQLite": "#0b6e99", "PostgreSQL": "#c2571a"}
-MARKS: Final = {64: (targets.SHARE_64.good, targets.SHARE_64.goal), 256: (targets.SHARE_256.good, targets.SHARE_256.goal)}
+MARKS: Final = {
+    64: (targets.SHARE_64.good, targets.SHARE_64.goal),
+    256: (targets.SHARE_256.good, targets.SHARE_256.goal),
+}
 GREY: Final = "#555555"
 
 Point = tuple[int, float, float, float]
@@ -43,14 +46,18 @@ def draw(rounds: Sequence[targets.Round]) -> Figure:
         position = IN_FLIGHT.index(in_flight)
         for name, limit, style in (("good", limits[0], "--"), ("the goal", limits[1], "-")):
             label = name if number == 0 else None
-            axes.hlines(limit, position - 0.3, position + 0.3, colors=GREY, linestyles=style, linewidth=1.2, label=label)
+            axes.hlines(
+                limit, position - 0.3, position + 0.3, colors=GREY, linestyles=style, linewidth=1.2, label=label
+            )
     axes.set_xticks(range(len(IN_FLIGHT)), [str(in_flight) for in_flight in IN_FLIGHT])
     axes.set_xlim(-0.4, len(IN_FLIGHT) - 0.6)
     axes.set_ylim(0, max(1.05, axes.get_ylim()[1]))
     axes.yaxis.set_major_formatter(PercentFormatter(1))
     axes.set_xlabel("calls in flight")
     axes.set_ylabel("share of the no-op's calls a second")
-    axes.set_title("DeductCredits, durable before the reply, against a handler that does nothing", fontsize=11, loc="left")
+    axes.set_title(
+        "DeductCredits, durable before the reply, against a handler that does nothing", fontsize=11, loc="left"
+    )
     axes.grid(axis="y", color="#dddddd", linewidth=0.6)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)

@@ -64,7 +64,8 @@ Turn = dict[str, dict[str, Any]]
 
 
 def measure(server: servers.Server, measurement: Measurement, measured_s: float) -> dict[str, Any]:
-    """Runs one load in its own process; adds the server's peak memory and, for the service, what its ledger did meanwhile."""
+    """Runs one load in its own process; adds the server's peak memory and, for the service, what its ledger did
+    meanwhile."""
     before = _ledger_counters(server)
     options = {
         "--port": server.port,
@@ -123,7 +124,9 @@ def databases(chosen: Sequence[str], work: Path, stack: ExitStack) -> Databases:
     urls = {store: new(store, "service") for store in targets.SERVICES if store in chosen}
     servers.seed(ACCOUNTS, *urls.values())
     drivers = {"SQLite": ("sqlite:", "sqlite+aiosqlite:"), "PostgreSQL": ("postgresql:", "postgresql+asyncpg:")}
-    naive = {name: new(store, "naive").replace(*drivers[store], 1) for store, name in targets.NAIVE.items() if name in chosen}
+    naive = {
+        name: new(store, "naive").replace(*drivers[store], 1) for store, name in targets.NAIVE.items() if name in chosen
+    }
     return Databases(urls | naive, new)
 
 
@@ -132,13 +135,18 @@ def start(name: str, urls: dict[str, str], work: Path) -> AbstractContextManager
         return servers.yardstick(name, "tests.bench.noop_server", work)
     if name in targets.SERVICES:
         return servers.service(name, urls[name], work)
-    return servers.yardstick(name, "tests.bench.naive_server", work, "--database-url", urls[name], "--accounts", str(ACCOUNTS))
+    return servers.yardstick(
+        name, "tests.bench.naive_server", work, "--database-url", urls[name], "--accounts", str(ACCOUNTS)
+    )
 
 
 def measure_start(name: str, urls: dict[str, str], work: Path) -> dict[str, dict[str, Any]]:
     """Starts a service and ends it again: how long until it serves, and its memory then."""
     with start(name, urls, work) as server:
-        return {"start": {"start_s": server.start_s}, "rest": {"resident_bytes": servers.resident_bytes(server.process.pid)}}
+        return {
+            "start": {"start_s": server.start_s},
+            "rest": {"resident_bytes": servers.resident_bytes(server.process.pid)},
+        }
 
 
 def run(chosen: Sequence[str], work: Path, rounds: int, measured_s: float, ledger_transactions: int) -> list[Turn]:
@@ -154,15 +162,21 @@ def run(chosen: Sequence[str], work: Path, rounds: int, measured_s: float, ledge
         running = {name: stack.enter_context(start(name, made.urls, work)) for name in chosen}
         for number, started in enumerate(starts, 1):
 
-            def load(server: servers.Server, measurement: Measurement, label: str = f"round {number} of {rounds}") -> dict[str, Any]:
+            def load(
+                server: servers.Server, measurement: Measurement, label: str = f"round {number} of {rounds}"
+            ) -> dict[str, Any]:
                 outcome = measure(server, measurement, measured_s)
                 failures = f", {outcome['failed_total']} failed: {outcome['errors']}" if outcome["failed_total"] else ""
                 _say(f"{label}: {measurement.name}, {server.name}: {outcome['items_per_second']:,.0f}/s{failures}")
                 return outcome
 
-            turn: Turn = {what: {name: figures[what] for name, figures in started.items()} for what in ("start", "rest")}
+            turn: Turn = {
+                what: {name: figures[what] for name, figures in started.items()} for what in ("start", "rest")
+            }
             for measurement in PLAN:
-                turn[measurement.name] = {name: load(running[name], measurement) for name in measurement.contestants if name in running}
+                turn[measurement.name] = {
+                    name: load(running[name], measurement) for name in measurement.contestants if name in running
+                }
             turns.append(turn | ledger_size.run_round(ledgers, number, work, _sized(load)))
     return turns
 
@@ -207,12 +221,20 @@ def _stop(_signal_number: int, _frame: FrameType | None) -> None:
 
 def main() -> int:
     """0 when everything was measured and no call failed, 1 when calls failed, 130 when interrupted."""
-    parser = argparse.ArgumentParser(description="Measure the service against the no-op and the naive form, in one run.")
-    parser.add_argument("--only", action="append", choices=CONTESTANTS, help="a contestant to measure; may be repeated; all by default")
+    parser = argparse.ArgumentParser(
+        description="Measure the service against the no-op and the naive form, in one run."
+    )
+    parser.add_argument(
+        "--only", action="append", choices=CONTESTANTS, help="a contestant to measure; may be repeated; all by default"
+    )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--measured-s", type=float, default=1.5, help="seconds that each load is measured")
-    parser.add_argument("--ledger-transactions", type=int, default=targets.LEDGER_TRANSACTIONS, help="how long the full ledger is")
-    parser.add_argument("--directory", type=Path, default=Path("/var/tmp"), help="where the databases live: a real disk, not memory")
+    parser.add_argument(
+        "--ledger-transactions", type=int, default=targets.LEDGER_TRANSACTIONS, help="how long the full ledger is"
+    )
+    parser.add_argument(
+        "--directory", type=Path, default=Path("/var/tmp"), help="where the databases live: a real disk, not memory"
+    )
     arguments = parser.parse_args()
     exempt_loopback()
     for signal_number in STOP_SIGNALS:
@@ -237,7 +259,13 @@ def _keep(turns: list[Turn], machine: dict[str, Any], edge: list[dict[str, Any]]
     from tests.bench import plot
 
     RESULTS.mkdir(parents=True, exist_ok=True)
-    kept = {"machine": machine, "targets": targets.assess(turns), "figures": targets.figures(turns), "edge": edge, "rounds": turns}
+    kept = {
+        "machine": machine,
+        "targets": targets.assess(turns),
+        "figures": targets.figures(turns),
+        "edge": edge,
+        "rounds": turns,
+    }
     (RESULTS / "results.json").write_text(json.dumps(kept, indent=1) + "\n")
     table = targets.markdown(turns, machine, edge_cost.markdown(edge))
     (RESULTS / "results.md").write_text(table)

@@ -1,4 +1,5 @@
-"""Makes the accounts that the load generator spends from, each with one paid lot, through the service's own write path."""
+"""Makes the accounts that the load generator spends from, each with one paid lot, through the service's own write
+path."""
 
 import argparse
 import asyncio

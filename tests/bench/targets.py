@@ -14,8 +14,8 @@ LEDGER_TRANSACTIONS = 1_000_000
 FULL = {store: f"{store}, full ledger" for store in SERVICES}
 EMPTY = {store: f"{store}, empty ledger" for store in SERVICES}
 TIGERBEETLE_TO_NOOP = 0.29
-"""Recorded, not measured here: TigerBeetle (commit 52ad553) behind a grpc.aio front gave 3,600 to 4,300 calls a second at 64 in flight, on
-a machine where the no-op gave 13,600."""
+"""Recorded, not measured here: TigerBeetle (commit 52ad553) behind a grpc.aio front gave 3,600 to 4,300 calls a second
+at 64 in flight, on a machine where the no-op gave 13,600."""
 
 Round = Mapping[str, Mapping[str, Any]]
 """One turn through the plan: measurement → contestant → outcome."""
@@ -54,19 +54,27 @@ def _ratio(of: float | None, to: float | None) -> float | None:
 
 def to_noop(measurement: str, figure: str) -> Callable[[Round, str], float | None]:
     """A figure of a contestant as a share of the no-op's in the same round."""
-    return lambda turn, store: _ratio(_figure(turn, measurement, store, figure), _figure(turn, measurement, NOOP, figure))
+    return lambda turn, store: _ratio(
+        _figure(turn, measurement, store, figure), _figure(turn, measurement, NOOP, figure)
+    )
 
 
 def _within(measurement: str, numerator: str, denominator: str) -> Callable[[Round, str], float | None]:
-    return lambda turn, store: _ratio(_figure(turn, measurement, store, numerator), _figure(turn, measurement, store, denominator))
+    return lambda turn, store: _ratio(
+        _figure(turn, measurement, store, numerator), _figure(turn, measurement, store, denominator)
+    )
 
 
 def _hot(turn: Round, store: str) -> float | None:
-    return _ratio(_figure(turn, "deduct hot 64", store, "calls_per_second"), _figure(turn, "deduct 64", store, "calls_per_second"))
+    return _ratio(
+        _figure(turn, "deduct hot 64", store, "calls_per_second"), _figure(turn, "deduct 64", store, "calls_per_second")
+    )
 
 
 def _batch(turn: Round, store: str) -> float | None:
-    return _ratio(_figure(turn, "batch 8", store, "items_per_second"), _figure(turn, "deduct 64", store, "calls_per_second"))
+    return _ratio(
+        _figure(turn, "batch 8", store, "items_per_second"), _figure(turn, "deduct 64", store, "calls_per_second")
+    )
 
 
 def _full_to_empty(measurement: str) -> Callable[[Round, str], float | None]:
@@ -90,8 +98,12 @@ def _plain(measurement: str, figure: str) -> Callable[[Round, str], float | None
     return lambda turn, store: _figure(turn, measurement, store, figure)
 
 
-SHARE_64 = Target("DeductCredits, 64 in flight, to the no-op", "%", 0.60, 0.80, False, to_noop("deduct 64", "calls_per_second"))
-SHARE_256 = Target("DeductCredits, 256 in flight, to the no-op", "%", 0.70, 1.00, False, to_noop("deduct 256", "calls_per_second"))
+SHARE_64 = Target(
+    "DeductCredits, 64 in flight, to the no-op", "%", 0.60, 0.80, False, to_noop("deduct 64", "calls_per_second")
+)
+SHARE_256 = Target(
+    "DeductCredits, 256 in flight, to the no-op", "%", 0.70, 1.00, False, to_noop("deduct 256", "calls_per_second")
+)
 TARGETS = (
     SHARE_64,
     SHARE_256,
@@ -99,19 +111,48 @@ TARGETS = (
     Target("p50 at 1 in flight, to the no-op's", "x", 3, 2, True, to_noop("deduct 1", "p50_ms")),
     Target("one hot account to 10,000 accounts, 64 in flight", "%", 0.90, 1.00, False, _hot),
     Target("BatchDeductCredits of 100, items a second to calls a second at 64 in flight", "x", 3, 8, False, _batch),
-    Target("StreamDeductions, 8 x 64, to the no-op stream", "%", 0.35, 0.60, False, to_noop("stream 8 x 64", "calls_per_second")),
     Target(
-        f"to the same service over TigerBeetle behind gRPC, 64 in flight (recorded, not measured here: {TIGERBEETLE_TO_NOOP:.0%} of the no-op)",
+        "StreamDeductions, 8 x 64, to the no-op stream",
+        "%",
+        0.35,
+        0.60,
+        False,
+        to_noop("stream 8 x 64", "calls_per_second"),
+    ),
+    Target(
+        f"to the same service over TigerBeetle behind gRPC, 64 in flight (recorded, not measured here: "
+        f"{TIGERBEETLE_TO_NOOP:.0%} of the no-op)",
         "x",
         1.5,
         2.5,
         False,
         _to_tigerbeetle,
     ),
-    Target("a ledger of 1,000,000 transactions to an empty one, unary, 64 in flight", "%", 0.80, 0.95, False, _full_to_empty(SIZE_UNARY)),
-    Target("a ledger of 1,000,000 transactions to an empty one, batches of 100", "%", 0.80, 0.95, False, _full_to_empty(SIZE_BATCH)),
+    Target(
+        "a ledger of 1,000,000 transactions to an empty one, unary, 64 in flight",
+        "%",
+        0.80,
+        0.95,
+        False,
+        _full_to_empty(SIZE_UNARY),
+    ),
+    Target(
+        "a ledger of 1,000,000 transactions to an empty one, batches of 100",
+        "%",
+        0.80,
+        0.95,
+        False,
+        _full_to_empty(SIZE_BATCH),
+    ),
     Target("GetBalance, 64 in flight, to its no-op", "%", 0.60, 0.80, False, to_noop("balance 64", "calls_per_second")),
-    Target("synced commits per deduction, 64 in flight", "1/", 1 / 20, 1 / 40, True, _within("deduct 64", "commits", "operations")),
+    Target(
+        "synced commits per deduction, 64 in flight",
+        "1/",
+        1 / 20,
+        1 / 40,
+        True,
+        _within("deduct 64", "commits", "operations"),
+    ),
     Target("SQL statements per batch, 64 in flight", "", 10, 6, True, _within("deduct 64", "statements", "commits")),
     Target("memory at rest", "MiB", 150 * MIB, 100 * MIB, True, _plain("rest", "resident_bytes")),
     Target("memory under 256 callers", "MiB", 250 * MIB, 150 * MIB, True, _plain("deduct 256", "resident_bytes_max")),
@@ -153,7 +194,11 @@ def figures(rounds: Sequence[Round]) -> list[dict[str, Any]]:
             outcomes = [turn[measurement][contestant] for turn in rounds if contestant in turn.get(measurement, {})]
             if "calls_per_second" not in outcomes[0]:
                 continue
-            row: dict[str, Any] = {"load": measurement, "contestant": contestant, "failed": sum(each["failed_total"] for each in outcomes)}
+            row: dict[str, Any] = {
+                "load": measurement,
+                "contestant": contestant,
+                "failed": sum(each["failed_total"] for each in outcomes),
+            }
             for figure in ("calls_per_second", "p50_ms", "p99_ms", "generator_cpu_share"):
                 known = [each[figure] for each in outcomes if each[figure] is not None]
                 row[figure] = median(known) if known else None
@@ -169,15 +214,28 @@ def markdown(rounds: Sequence[Round], machine: Mapping[str, Any], *more: str) ->
     lines = ["# Speed, as ratios within one run", ""]
     lines += ["| measure | store | value | good | the goal | verdict |", "|---|---|---|---|---|---|"]
     for row in assess(rounds):
-        lines.append(f"| {row['measure']} | {row['store']} | {row['shown']} | {row['good']} | {row['goal']} | {row['verdict']} |")
+        lines.append(
+            f"| {row['measure']} | {row['store']} | {row['shown']} | {row['good']} | {row['goal']} | {row['verdict']} |"
+        )
     for table in more:
         lines += ["", table.rstrip("\n")]
-    lines += ["", "| load | server | calls/s | slowest to fastest round | p50 ms | p99 ms | max ms | failed | generator's CPU |"]
+    lines += [
+        "",
+        "| load | server | calls/s | slowest to fastest round | p50 ms | p99 ms | max ms | failed | generator's CPU |",
+    ]
     lines += ["|---|---|---|---|---|---|---|---|---|"]
     for row in figures(rounds):
-        milliseconds = " | ".join("—" if row[name] is None else f"{row[name]:.2f}" for name in ("p50_ms", "p99_ms", "max_ms"))
+        milliseconds = " | ".join(
+            "—" if row[name] is None else f"{row[name]:.2f}" for name in ("p50_ms", "p99_ms", "max_ms")
+        )
         slowest, fastest = row["calls_per_second_range"]
-        rate, cpu = f"{row['calls_per_second']:,.0f} | {slowest:,.0f} to {fastest:,.0f}", f"{row['generator_cpu_share']:.0%}"
+        rate, cpu = (
+            f"{row['calls_per_second']:,.0f} | {slowest:,.0f} to {fastest:,.0f}",
+            f"{row['generator_cpu_share']:.0%}",
+        )
         lines.append(f"| {row['load']} | {row['contestant']} | {rate} | {milliseconds} | {row['failed']} | {cpu} |")
-    lines += ["", f"Medians of {len(rounds)} rounds. " + ", ".join(f"{name}: {value}" for name, value in machine.items()) + "."]
+    lines += [
+        "",
+        f"Medians of {len(rounds)} rounds. " + ", ".join(f"{name}: {value}" for name, value in machine.items()) + ".",
+    ]
     return "\n".join(lines) + "\n"

@@ -18,14 +18,18 @@ NOOP_MODULE = "tests.bench.noop_server"
 def test_a_server_that_ends_at_once_is_reported_with_its_last_words(tmp_path: Path) -> None:
     with (
         pytest.raises(servers.DidNotStartError, match="unrecognized arguments: --no-such-option"),
-        servers.yardstick("naive", "tests.bench.naive_server", tmp_path, "--database-url", "sqlite+aiosqlite://", "--no-such-option"),
+        servers.yardstick(
+            "naive", "tests.bench.naive_server", tmp_path, "--database-url", "sqlite+aiosqlite://", "--no-such-option"
+        ),
     ):
         pytest.fail("it must not count as started")
 
 
 def test_a_process_that_ignores_its_end_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(servers, "STOP_S_MAX", 0.1)
-    deaf = "import signal, sys; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); sys.stdin.read()"
+    deaf = (
+        "import signal, sys; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); sys.stdin.read()"
+    )
     with subprocess.Popen([sys.executable, "-c", deaf], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"deaf\n"
@@ -50,7 +54,10 @@ def test_the_naive_form_refuses_replays_and_deducts_exactly(tmp_path: Path) -> N
         grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel,
     ):
         deduct = billing_pb2_grpc.BillingServiceStub(channel).DeductCredits
-        same = [deduct.future(request(account_id="bench-000001", amount_microcredits=5, idempotency_key="one")) for _ in range(10)]
+        same = [
+            deduct.future(request(account_id="bench-000001", amount_microcredits=5, idempotency_key="one"))
+            for _ in range(10)
+        ]
         replies = [call.result() for call in same]
         for account, amount, key, status in (
             ("bench-000001", 6, "one", grpc.StatusCode.INVALID_ARGUMENT),

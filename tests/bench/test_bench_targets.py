@@ -13,7 +13,9 @@ def outcome(calls_per_second: float, p50_ms: float = 1.0, p99_ms: float = 2.0, *
 
 
 def row(rounds: list[dict[str, Any]], start_of_name: str, store: str = "SQLite") -> dict[str, Any]:
-    [found] = [row for row in targets.assess(rounds) if row["measure"].startswith(start_of_name) and row["store"] == store]
+    [found] = [
+        row for row in targets.assess(rounds) if row["measure"].startswith(start_of_name) and row["store"] == store
+    ]
     return found
 
 
@@ -33,7 +35,9 @@ def test_what_was_not_measured_is_never_met(turn: dict[str, Any]) -> None:
     assert row([turn], "DeductCredits, 64")["verdict"] == "not measured"
 
 
-@pytest.mark.parametrize(("rate", "verdict"), [(59, "NOT met"), (60, "good"), (79, "good"), (80, "goal met"), (120, "goal met")])
+@pytest.mark.parametrize(
+    ("rate", "verdict"), [(59, "NOT met"), (60, "good"), (79, "good"), (80, "goal met"), (120, "goal met")]
+)
 def test_a_share_is_met_from_its_limit_up(rate: float, verdict: str) -> None:
     found = row([{"deduct 64": {"no-op": outcome(100), "SQLite": outcome(rate)}}], "DeductCredits, 64")
     assert (found["shown"], found["verdict"]) == (f"{rate}%", verdict)
@@ -46,7 +50,10 @@ def test_a_latency_is_met_from_its_limit_down(p99_ms: float, verdict: str) -> No
 
 
 def test_each_round_is_compared_with_its_own_noop_and_the_median_counts() -> None:
-    rounds = [{"deduct 64": {"no-op": outcome(noop), "SQLite": outcome(rate)}} for noop, rate in ((100, 70), (10, 7), (1_000, 10))]
+    rounds = [
+        {"deduct 64": {"no-op": outcome(noop), "SQLite": outcome(rate)}}
+        for noop, rate in ((100, 70), (10, 7), (1_000, 10))
+    ]
     assert row(rounds, "DeductCredits, 64")["value"] == pytest.approx(0.7)
 
 
@@ -79,9 +86,15 @@ def test_a_full_ledger_counts_only_when_it_is_as_full_as_the_row_says(
         assert (found["shown"], found["verdict"]) == (shown, verdict)
 
 
-@pytest.mark.parametrize(("rate", "shown", "verdict"), [(43, "1.48 x", "NOT met"), (58, "2 x", "good"), (73, "2.52 x", "goal met")])
-def test_tigerbeetle_s_share_of_the_noop_is_the_one_on_record_and_the_row_says_so(rate: float, shown: str, verdict: str) -> None:
-    found = row([{"deduct 64": {"no-op": outcome(100), "SQLite": outcome(rate)}}], "to the same service over TigerBeetle")
+@pytest.mark.parametrize(
+    ("rate", "shown", "verdict"), [(43, "1.48 x", "NOT met"), (58, "2 x", "good"), (73, "2.52 x", "goal met")]
+)
+def test_tigerbeetle_s_share_of_the_noop_is_the_one_on_record_and_the_row_says_so(
+    rate: float, shown: str, verdict: str
+) -> None:
+    found = row(
+        [{"deduct 64": {"no-op": outcome(100), "SQLite": outcome(rate)}}], "to the same service over TigerBeetle"
+    )
     assert (found["shown"], found["verdict"]) == (shown, verdict)
     assert "recorded, not measured here: 29% of the no-op" in found["measure"]
 

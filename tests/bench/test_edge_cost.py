@@ -10,8 +10,12 @@ from billing_service.api import pipeline
 from tests.bench import edge_cost
 
 PARSE, GUARDED, ADMITTED, KEYED, VALIDATED = range(5)
-REQUEST = transactions_pb2.DeductCreditsRequest(account_id="ada", amount_microcredits=5, idempotency_key="one").SerializeToString()
-INVALID = transactions_pb2.DeductCreditsRequest(account_id="ada", amount_microcredits=0, idempotency_key="one").SerializeToString()
+REQUEST = transactions_pb2.DeductCreditsRequest(
+    account_id="ada", amount_microcredits=5, idempotency_key="one"
+).SerializeToString()
+INVALID = transactions_pb2.DeductCreditsRequest(
+    account_id="ada", amount_microcredits=0, idempotency_key="one"
+).SerializeToString()
 
 
 class AbortedError(Exception):
@@ -47,7 +51,13 @@ async def test_only_the_later_steps_refuse_a_key_that_nobody_has_and_only_the_la
     handlers, context = steps
     answered = len(edge_cost.REPLY)
     nobody = (("authorization", "Bearer nobody"),)
-    assert [await ends(handler, REQUEST, nobody) for handler in handlers] == [answered, answered, answered, "refused", "refused"]
+    assert [await ends(handler, REQUEST, nobody) for handler in handlers] == [
+        answered,
+        answered,
+        answered,
+        "refused",
+        "refused",
+    ]
     assert [await ends(handler, INVALID, context.metadata) for handler in handlers] == [answered] * 4 + ["refused"]
 
 
@@ -66,7 +76,9 @@ async def test_only_admission_counts_what_is_in_flight(monkeypatch):
 
 
 def test_a_pipeline_that_it_cannot_cut_is_told(monkeypatch):
-    source = ast.unparse(ast.parse(edge_cost.inspect.getsource(pipeline._compose))).replace("admission.in_flight += 1", "pass")
+    source = ast.unparse(ast.parse(edge_cost.inspect.getsource(pipeline._compose))).replace(
+        "admission.in_flight += 1", "pass"
+    )
     monkeypatch.setattr(edge_cost.inspect, "getsource", lambda _function: source)
     with pytest.raises(RuntimeError, match="2 statements of admission"):
         edge_cost.compose_without_admission()
@@ -77,7 +89,10 @@ def test_a_row_says_what_its_step_adds_to_the_least_of_the_rounds(monkeypatch):
         return {"a": [3.0, 1.0, 2.0], "b": [4.0, 9.0, 5.0]}
 
     monkeypatch.setattr(edge_cost, "_measure", measured)
-    assert edge_cost.measure() == [{"step": "a", "us": 1.0, "us_in_all": 1.0}, {"step": "b", "us": 3.0, "us_in_all": 4.0}]
+    assert edge_cost.measure() == [
+        {"step": "a", "us": 1.0, "us_in_all": 1.0},
+        {"step": "b", "us": 3.0, "us_in_all": 4.0},
+    ]
     assert edge_cost.markdown(edge_cost.measure()).splitlines()[-1] == "| b | 3.00 | 4.00 |"
 
 

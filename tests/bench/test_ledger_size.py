@@ -55,8 +55,14 @@ async def _fill_again(database):
 
 def test_both_ledgers_are_loaded_in_turn_and_each_round_has_an_empty_one(monkeypatch):
     seeded, served, loaded = [], [], []
-    monkeypatch.setattr(servers, "seed", lambda accounts, *urls, transactions=0: seeded.append((accounts, urls, transactions)))
-    monkeypatch.setattr(servers, "service", lambda name, url, _work: served.append((name, url)) or nullcontext(SimpleNamespace(name=name)))
+    monkeypatch.setattr(
+        servers, "seed", lambda accounts, *urls, transactions=0: seeded.append((accounts, urls, transactions))
+    )
+    monkeypatch.setattr(
+        servers,
+        "service",
+        lambda name, url, _work: served.append((name, url)) or nullcontext(SimpleNamespace(name=name)),
+    )
 
     def measure(server, load, in_flight, method):
         loaded.append((server.name, load, in_flight, method))
@@ -70,8 +76,17 @@ def test_both_ledgers_are_loaded_in_turn_and_each_round_has_an_empty_one(monkeyp
     turns = [ledger_size.run_round(ledgers, number, Path(), measure) for number in (1, 2)]
     assert seeded == [(10, ("SQLite/filled",), 7), (10, ("SQLite/empty_1",), 0), (10, ("SQLite/empty_2",), 0)]
     full, empty = targets.FULL["SQLite"], targets.EMPTY["SQLite"]
-    assert served == [(full, "SQLite/filled"), (empty, "SQLite/empty_1"), (empty, "SQLite/empty_2"), (full, "SQLite/filled")]
+    assert served == [
+        (full, "SQLite/filled"),
+        (empty, "SQLite/empty_1"),
+        (empty, "SQLite/empty_2"),
+        (full, "SQLite/filled"),
+    ]
     assert [name for name, *_ in loaded] == [full, empty] * 2 + [empty, full] * 2
-    assert [rest for _, *rest in loaded[::2]] == [[load, in_flight, method] for load, in_flight, method in ledger_size.LOADS] * 2
-    assert all(turn[load][full]["transactions_before"] == 13_000_000 for turn in turns for load, *_ in ledger_size.LOADS)
+    assert [rest for _, *rest in loaded[::2]] == [
+        [load, in_flight, method] for load, in_flight, method in ledger_size.LOADS
+    ] * 2
+    assert all(
+        turn[load][full]["transactions_before"] == 13_000_000 for turn in turns for load, *_ in ledger_size.LOADS
+    )
     assert all(turn[load][empty]["transactions_before"] == 0 for turn in turns for load, *_ in ledger_size.LOADS)

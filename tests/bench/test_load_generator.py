@@ -65,11 +65,18 @@ async def run(**options: Any) -> load.Outcome:
 
 @pytest.mark.parametrize(
     ("refuses", "refused"),
-    [(lambda _: True, 200), (lambda number: number % 4 == 0, 50), (lambda number: number == 200, 1), (lambda _: False, 0)],
+    [
+        (lambda _: True, 200),
+        (lambda number: number % 4 == 0, 50),
+        (lambda number: number == 200, 1),
+        (lambda _: False, 0),
+    ],
     ids=["all", "every fourth", "the last", "none"],
 )
 @pytest.mark.parametrize("in_flight", [1, 16])
-async def test_refused_calls_are_counted_apart_from_the_successful(refuses: Callable[[int], bool], refused: int, in_flight: int) -> None:
+async def test_refused_calls_are_counted_apart_from_the_successful(
+    refuses: Callable[[int], bool], refused: int, in_flight: int
+) -> None:
     recorder = Recorder(refuses)  # type: ignore[abstract]
     async with serving(recorder) as port:
         outcome = await run(port=port, call_count=200, in_flight=in_flight)
@@ -103,7 +110,9 @@ async def test_each_deduction_is_a_whole_request_with_a_key_of_its_own(keys: str
     async with serving(recorder) as port:
         await run(port=port, call_count=300, in_flight=8, keys=keys, accounts=100)
     assert {request.amount_microcredits for request in recorder.requests} == {calls.AMOUNT_MICROCREDITS}
-    assert Counter(request.account_id for request in recorder.requests) == {calls.account_id(index): 3 for index in range(100)}
+    assert Counter(request.account_id for request in recorder.requests) == {
+        calls.account_id(index): 3 for index in range(100)
+    }
     parsed = [uuid.UUID(request.idempotency_key) for request in recorder.requests]
     assert len(set(parsed)) == 300
     assert {(key.version, key.variant) for key in parsed} == {(version, uuid.RFC_4122)}
@@ -119,7 +128,9 @@ def test_time_ordered_keys_follow_the_clock() -> None:
 async def test_one_hot_account_reads_and_authorization() -> None:
     recorder = Recorder()  # type: ignore[abstract]
     async with serving(recorder) as port:
-        outcome = await run(port=port, call_count=20, in_flight=4, accounts=1, method="GetBalance", authorization="Bearer of-the-test")
+        outcome = await run(
+            port=port, call_count=20, in_flight=4, accounts=1, method="GetBalance", authorization="Bearer of-the-test"
+        )
     assert outcome.succeeded_total == 20
     assert {request.account_id for request in recorder.requests} == {calls.account_id(0)}
     assert {metadata["authorization"] for metadata in recorder.metadata} == {"Bearer of-the-test"}
@@ -128,7 +139,9 @@ async def test_one_hot_account_reads_and_authorization() -> None:
 async def test_the_command_prints_one_json_object() -> None:
     async with serving(NoopService()) as port:  # type: ignore[abstract]
         arguments = ("-m", "tests.bench.load", "--port", str(port), "--call-count", "10", "--warm-up-s", "0")
-        process = await asyncio.create_subprocess_exec(sys.executable, *arguments, cwd=ROOT, stdout=asyncio.subprocess.PIPE)
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, *arguments, cwd=ROOT, stdout=asyncio.subprocess.PIPE
+        )
         output, _ = await process.communicate()
     assert process.returncode == 0
     assert json.loads(output)["succeeded_total"] == 10
@@ -155,7 +168,8 @@ def trailers(stream: int) -> bytes:
 
 @contextmanager
 def scripted(*answers: bytes) -> Iterator[tuple[int, bytearray]]:
-    """Sends SETTINGS, then one answer after each read that carries a request, then closes. Yields its port and what it read."""
+    """Sends SETTINGS, then one answer after each read that carries a request, then closes. Yields its port and what it
+    read."""
     seen = bytearray()
 
     def serve() -> None:
@@ -243,13 +257,17 @@ def test_a_frame_that_arrives_in_pieces_is_put_together() -> None:
 def test_calls_wait_for_the_server_s_window() -> None:
     message_bytes = len(calls.deduct_credits(1, calls.random_keys(Random(1)), Random(1))())
     room_for_one = http2.frame(http2.WINDOW_UPDATE, 0, 0, struct.pack(">I", message_bytes))
-    answers = [MESSAGE[:5] + struct.pack(">I", stream) + MESSAGE[9:] + trailers(stream) + room_for_one for stream in (1, 3, 5)]
+    answers = [
+        MESSAGE[:5] + struct.pack(">I", stream) + MESSAGE[9:] + trailers(stream) + room_for_one for stream in (1, 3, 5)
+    ]
     with scripted(*answers) as (port, seen):
         connection = http2.Connection("127.0.0.1", port)
         try:
             connection.await_settings()
             connection.send_window_bytes = message_bytes
-            outcome = load.ClosedLoop(connection, load.Load(port=port, call_count=3, in_flight=2, warm_up_s=0, accounts=1)).run()
+            outcome = load.ClosedLoop(
+                connection, load.Load(port=port, call_count=3, in_flight=2, warm_up_s=0, accounts=1)
+            ).run()
         finally:
             connection.close()
     assert outcome.succeeded_total == seen.count(b"bench-") == 3

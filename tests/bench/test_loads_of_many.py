@@ -33,7 +33,8 @@ class Many(Recorder):
             del answer.outcomes[0]
         return answer
 
-    async def StreamDeductions(self, request_iterator: Any, context: Any) -> Any:  # noqa: ARG002, N802 - the stub's name
+    # The stub's name.
+    async def StreamDeductions(self, request_iterator: Any, context: Any) -> Any:  # noqa: ARG002, N802
         self.streams += 1
         own = 0
         async for request in request_iterator:
@@ -43,7 +44,9 @@ class Many(Recorder):
             if len(self.requests) == self._refuse:
                 outcome.refused.CopyFrom(status_pb2.Status(code=9))
             if len(self.requests) != self._drop:
-                yield transactions_pb2.StreamDeductionsResponse(sequence=own + (len(self.requests) == self._swap), outcome=outcome)
+                yield transactions_pb2.StreamDeductionsResponse(
+                    sequence=own + (len(self.requests) == self._swap), outcome=outcome
+                )
 
 
 async def run_streams(port: int, **options: Any) -> load.Outcome:
@@ -51,7 +54,9 @@ async def run_streams(port: int, **options: Any) -> load.Outcome:
     return await asyncio.to_thread(stream_load.run, chosen)
 
 
-@pytest.mark.parametrize(("told", "failed"), [({}, 0), ({"refuse": 7}, 1), ({"drop": 7}, 1)], ids=["none", "one refused", "one left out"])
+@pytest.mark.parametrize(
+    ("told", "failed"), [({}, 0), ({"refuse": 7}, 1), ({"drop": 7}, 1)], ids=["none", "one refused", "one left out"]
+)
 async def test_a_batch_with_a_refused_item_is_no_success(told: dict[str, int], failed: int) -> None:
     many = Many(**told)  # type: ignore[abstract]
     async with serving(many) as port:
@@ -77,7 +82,9 @@ async def test_each_answer_of_a_stream_is_looked_into(told: dict[str, int], erro
     assert 0 < outcome.measured_calls <= outcome.succeeded_total
     assert many.streams == 3
     assert len({deduction.idempotency_key for deduction in many.requests}) == len(many.requests)
-    assert Counter(deduction.account_id for deduction in many.requests).keys() == {calls.account_id(index) for index in range(10)}
+    assert Counter(deduction.account_id for deduction in many.requests).keys() == {
+        calls.account_id(index) for index in range(10)
+    }
 
 
 async def test_an_answer_that_never_comes_and_a_stream_that_is_cut_off_are_told() -> None:

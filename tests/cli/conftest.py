@@ -58,7 +58,8 @@ def dev_stack(tmp_path_factory):
 
 @pytest.fixture
 def operate(billing, dev_stack):
-    """Runs a command against the service; answers standard output. The command must succeed unless another code is expected."""
+    """Runs a command against the service; answers standard output. The command must succeed unless another code is
+    expected."""
     address, _ = dev_stack
 
     def run(*arguments, code=0):
@@ -83,7 +84,14 @@ def buy(operate, dev_stack):
 
     def bought(account, *arguments, card="4242424242424242"):
         made = json.loads(operate("purchases", "create", account, *arguments, "--json"))["purchase"]
-        form = {"email": "a@example.com", "method": "card", "number": card, "expiry": "12/39", "cvc": "123", "name": "A"}
+        form = {
+            "email": "a@example.com",
+            "method": "card",
+            "number": card,
+            "expiry": "12/39",
+            "cvc": "123",
+            "name": "A",
+        }
         assert httpx.post(made["checkout_url"], data=form).status_code == httpx.codes.SEE_OTHER
         assert httpx.post(f"{dev_stack[1]}/_sandbox/webhooks/drain", json={"timeout_s": 20}).json()["drained"]
         return made["purchase_id"]

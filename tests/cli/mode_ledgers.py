@@ -45,7 +45,11 @@ def settings_of(mode, database_url):
 
 async def make_ledger(store, name):
     """Fills an empty database as the named one."""
-    prefixes = [prefix for prefix, money in (("cs_test_", "play money"), ("cs_live_", "real money")) if name.endswith((money, "both"))]
+    prefixes = [
+        prefix
+        for prefix, money in (("cs_test_", "play money"), ("cs_live_", "real money"))
+        if name.endswith((money, "both"))
+    ]
 
     def work():
         if name in {*Mode}:

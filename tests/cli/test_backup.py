@@ -71,9 +71,15 @@ DAMAGE = [
     (lambda file: change_contents(file, deployment_id="dep_x"), "deployment_id"),
     (lambda file: change_manifest(file, contents={}), "is not a manifest"),
     (lambda file: change_rows(file, "DELETE FROM lots WHERE account_id = 'ben'"), "counts"),
-    (lambda file: change_rows(file, "UPDATE lots SET remaining = remaining - 1 WHERE account_id = 'ada'"), "lots_remaining"),
+    (
+        lambda file: change_rows(file, "UPDATE lots SET remaining = remaining - 1 WHERE account_id = 'ada'"),
+        "lots_remaining",
+    ),
     (lambda file: change_rows(file, "UPDATE accounts SET last_hash = x'00' WHERE account_id = 'ben'"), "heads"),
-    (lambda file: change_rows(file, "UPDATE accounts SET last_transaction_id = 'x' WHERE account_id = 'ben'"), "ben: .*the ledger says"),
+    (
+        lambda file: change_rows(file, "UPDATE accounts SET last_transaction_id = 'x' WHERE account_id = 'ben'"),
+        "ben: .*the ledger says",
+    ),
 ]
 
 
@@ -125,7 +131,9 @@ async def test_the_manifest_has_the_digest_of_the_heads(backup, store, tmp_path)
 async def test_verifying_changes_nothing(backup):
     before = {path.name: path.read_bytes() for path in backup.parent.iterdir() if path.name.startswith("copy.db")}
     await verify_backup(backup)
-    assert {path.name: path.read_bytes() for path in backup.parent.iterdir() if path.name.startswith("copy.db")} == before
+    assert {
+        path.name: path.read_bytes() for path in backup.parent.iterdir() if path.name.startswith("copy.db")
+    } == before
 
 
 async def test_backup_beside_writes_is_one_moment(store, database, tmp_path, clock, ids):

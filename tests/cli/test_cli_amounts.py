@@ -11,7 +11,9 @@ from billing_service.cli.times import read_future, read_past, shown_time
 from billing_service.domain.ledger.amounts import BALANCE_MAX
 
 
-@pytest.mark.parametrize("text", ["", "1e3", "1,000", "0.0000001", ".5", "5.", "NaN", "Infinity", "1 0", "--1", "1_0", "\uff11", "9" * 13])
+@pytest.mark.parametrize(
+    "text", ["", "1e3", "1,000", "0.0000001", ".5", "5.", "NaN", "Infinity", "1 0", "--1", "1_0", "\uff11", "9" * 13]
+)
 def test_what_is_no_amount_of_credits_is_refused(text):
     with pytest.raises(typer.BadParameter):
         read_credits(text)
@@ -31,7 +33,13 @@ def test_what_is_no_time_is_refused(text):
 
 @pytest.mark.parametrize(
     ("text", "microcredits"),
-    [("1", 1_000_000), ("0.000001", 1), ("-12.5", -12_500_000), ("+3", 3_000_000), ("999999999999.999999", 999_999_999_999_999_999)],
+    [
+        ("1", 1_000_000),
+        ("0.000001", 1),
+        ("-12.5", -12_500_000),
+        ("+3", 3_000_000),
+        ("999999999999.999999", 999_999_999_999_999_999),
+    ],
 )
 def test_credits_are_read_exactly(text, microcredits):
     assert read_credits(text) == microcredits
@@ -39,7 +47,14 @@ def test_credits_are_read_exactly(text, microcredits):
 
 @pytest.mark.parametrize(
     ("microcredits", "shown"),
-    [(0, "0"), (1, "0.000001"), (-1, "-0.000001"), (1_234_500_000, "1,234.5"), (-12_345_678, "-12.345678"), (BALANCE_MAX, "9,000,000,000")],
+    [
+        (0, "0"),
+        (1, "0.000001"),
+        (-1, "-0.000001"),
+        (1_234_500_000, "1,234.5"),
+        (-12_345_678, "-12.345678"),
+        (BALANCE_MAX, "9,000,000,000"),
+    ],
 )
 def test_credits_are_shown_exactly(microcredits, shown):
     assert shown_credits(microcredits) == shown

@@ -27,7 +27,9 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("arguments", "reason", "hint"), REFUSED, ids=lambda value: " ".join(value) if isinstance(value, list) else "")
+@pytest.mark.parametrize(
+    ("arguments", "reason", "hint"), REFUSED, ids=lambda value: " ".join(value) if isinstance(value, list) else ""
+)
 def test_refusal_is_one_line_with_reason_and_hint(operate, arguments, reason, hint):
     said = operate(*arguments, code=1)
     assert said.count("\n") == 1
@@ -36,7 +38,9 @@ def test_refusal_is_one_line_with_reason_and_hint(operate, arguments, reason, hi
 
 
 def test_credits_given_and_corrected_are_on_the_statement(operate, account):
-    operate("grant", account, "100.5", "--reason", "welcome", "--category", "paid", "--expires", "30d", "--priority", "3")
+    operate(
+        "grant", account, "100.5", "--reason", "welcome", "--category", "paid", "--expires", "30d", "--priority", "3"
+    )
     operate("adjust", account, "-0.000001", "--reason", "correction")
     assert "INSUFFICIENT_CREDITS" in operate("adjust", account, "-1000", "--reason", "too much", code=1)
     shown = operate("balance", account)
@@ -125,7 +129,9 @@ def test_refunds_are_shown_as_they_stand(operate, buy, dev_stack, account):
         assert re.search(rf"^{name} +{money} USD$", shown, re.MULTILINE)
     assert re.search(r"completed +4.00 USD +2.00 USD +pur_", operate("purchases", "list", account))
     listed = json.loads(operate("refunds", "list", "--purchase", purchase, "--json"))
-    assert [(each["refund_id"], each["status"]) for each in listed] == list(zip(ids[::-1], ("pending", "failed", "succeeded"), strict=True))
+    assert [(each["refund_id"], each["status"]) for each in listed] == list(
+        zip(ids[::-1], ("pending", "failed", "succeeded"), strict=True)
+    )
     assert json.loads(operate("refunds", "list", account, "--json")) == listed
     assert operate("refunds", "list", code=2) == "give ACCOUNT or --purchase\n"
     assert operate("refund", ids[0], code=1).startswith("PURCHASE_NOT_FOUND")
@@ -137,9 +143,15 @@ def test_a_deduction_is_given_back(operate, dev_stack, account):
         spent = client.deduct_credits(account_id=account, amount_microcredits=3_000_000).transaction_id
     assert "TRANSACTION_NOT_FOUND" in operate("reverse", account, "txn_nothing", code=1)
     assert "DEDUCTION_ALREADY_REVERSED" in operate("reverse", account, spent, "--amount", "3.5", code=1)
-    assert operate("reverse", account, spent, "--amount", "0.5", "--reason", "slow").endswith("gave back 0.5 credits; 7.5 available now\n")
+    assert operate("reverse", account, spent, "--amount", "0.5", "--reason", "slow").endswith(
+        "gave back 0.5 credits; 7.5 available now\n"
+    )
     rest = json.loads(operate("reverse", account, spent, "--idempotency-key", "rest", "--json"))
-    assert (rest["reversed_microcredits"], rest["balance"]["available_microcredits"], rest["replayed"]) == ("2500000", "10000000", False)
+    assert (rest["reversed_microcredits"], rest["balance"]["available_microcredits"], rest["replayed"]) == (
+        "2500000",
+        "10000000",
+        False,
+    )
     assert json.loads(operate("reverse", account, spent, "--idempotency-key", "rest", "--json"))["replayed"]
 
 
@@ -192,7 +204,9 @@ def test_secret_of_a_repeated_creation_is_gone(operate):
 
 def test_running_ledger_is_proven(operate, account):
     operate("grant", account, "1", "--reason", "x")
-    assert operate("verify", "--account", account).startswith("✓ the ledger proves every balance: 1 accounts, 1 transactions")
+    assert operate("verify", "--account", account).startswith(
+        "✓ the ledger proves every balance: 1 accounts, 1 transactions"
+    )
     assert json.loads(operate("verify", "--json"))["differences"] == []
     assert operate("health").startswith("SERVING")
 

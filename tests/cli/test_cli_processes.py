@@ -1,4 +1,5 @@
-"""`billing serve`, `dev`, `gateway` and `demo` as processes: they start or say why not, drain, and leave nothing behind."""
+"""`billing serve`, `dev`, `gateway` and `demo` as processes: they start or say why not, drain, and leave nothing
+behind."""
 
 import asyncio
 import json
@@ -15,7 +16,16 @@ from billing_client import AsyncBillingClient, BillingClient
 
 from billing_service.sandbox.config import SandboxConfig
 from billing_service.sandbox.run import serve_sandbox
-from tests.cli.cli_running import FREE_PORTS, PEPPER, STRIPE_KEY, WEBHOOK_SECRET, Processes, address_in, sandbox_in, service_settings
+from tests.cli.cli_running import (
+    FREE_PORTS,
+    PEPPER,
+    STRIPE_KEY,
+    WEBHOOK_SECRET,
+    Processes,
+    address_in,
+    sandbox_in,
+    service_settings,
+)
 
 BAD_SETTINGS = [
     ({"STRIPE_SECRET_KEY": ""}, ["STRIPE_SECRET_KEY: is required"]),
@@ -32,7 +42,9 @@ BAD_SETTINGS = [
 ]
 
 
-@pytest.mark.parametrize(("changes", "problems"), BAD_SETTINGS, ids=lambda value: ",".join(value) if isinstance(value, dict) else "")
+@pytest.mark.parametrize(
+    ("changes", "problems"), BAD_SETTINGS, ids=lambda value: ",".join(value) if isinstance(value, dict) else ""
+)
 def test_bad_settings_refuse_to_serve(billing, changes, problems):
     result = billing("serve", **service_settings(**changes))
     lines = result.stderr.splitlines()
@@ -42,7 +54,10 @@ def test_bad_settings_refuse_to_serve(billing, changes, problems):
 
 
 def test_process_with_bad_settings_says_only_what_is_wrong(processes, tmp_path):
-    assert processes.run("serve", cwd=tmp_path, **service_settings(STRIPE_SECRET_KEY="")) == (2, "STRIPE_SECRET_KEY: is required\n")
+    assert processes.run("serve", cwd=tmp_path, **service_settings(STRIPE_SECRET_KEY="")) == (
+        2,
+        "STRIPE_SECRET_KEY: is required\n",
+    )
 
 
 def outdated(path):
@@ -60,7 +75,11 @@ UNUSABLE = [
         lambda _: None,
         "the database can't be reached: 127.0.0.1:9: Connection refused",
     ),
-    ({"BILLING_TLS_CERTIFICATE_FILE": "ledger.db", "BILLING_TLS_PRIVATE_KEY_FILE": "ledger.db"}, lambda path: path.touch(), "TLS"),
+    (
+        {"BILLING_TLS_CERTIFICATE_FILE": "ledger.db", "BILLING_TLS_PRIVATE_KEY_FILE": "ledger.db"},
+        lambda path: path.touch(),
+        "TLS",
+    ),
 ]
 
 
@@ -79,10 +98,14 @@ def test_file_and_port_in_use_are_named(processes, tmp_path):
     address = address_in(first.read_until('"serving"'))
     code, said = processes.run("serve", cwd=tmp_path, **service_settings())
     assert (code, said.splitlines()[-1].partition(" is in use by another process")[0]) == (1, "ledger.db")
-    code, said = processes.run("keys", "create", "ops", "--scope", "admin", "--offline", cwd=tmp_path, **service_settings())
+    code, said = processes.run(
+        "keys", "create", "ops", "--scope", "admin", "--offline", cwd=tmp_path, **service_settings()
+    )
     assert code == 1
     assert "leave --offline out" in said
-    code, said = processes.run("serve", cwd=tmp_path, **service_settings(DATABASE_URL="sqlite:///other.db", BILLING_LISTEN=address))
+    code, said = processes.run(
+        "serve", cwd=tmp_path, **service_settings(DATABASE_URL="sqlite:///other.db", BILLING_LISTEN=address)
+    )
     assert code == 1
     assert f"can't listen on {address}: the port is in use" in said.splitlines()[-1]
     assert first.stop() == 0
@@ -92,14 +115,17 @@ async def test_sigterm_lets_a_call_finish(tmp_path):
     """Stripe hangs while the process is told to stop: the purchase is made all the same, and the exit code is 0."""
     async with serve_sandbox(SandboxConfig()) as sandbox, httpx.AsyncClient() as http:
         with Processes() as processes:
-            process = processes.start("serve", cwd=tmp_path, **service_settings(STRIPE_API_BASE=sandbox, BILLING_LOG_LEVEL="INFO"))
+            process = processes.start(
+                "serve", cwd=tmp_path, **service_settings(STRIPE_API_BASE=sandbox, BILLING_LOG_LEVEL="INFO")
+            )
             address = address_in(await asyncio.to_thread(process.read_until, '"serving"'))
             hang = {"kind": "hang", "seconds": 2, "method": "POST", "path_prefix": "/v1/checkout/sessions"}
             (await http.post(f"{sandbox}/_sandbox/faults", json=hang)).raise_for_status()
             async with AsyncBillingClient(address) as client:
                 await client.create_account(account_id="ada")
                 call = asyncio.create_task(client.create_purchase(account_id="ada", package_code="starter"))
-                while (await http.get(f"{sandbox}/_sandbox/state")).json()["faults"]:  # noqa: ASYNC110 - the call is in another process
+                # The call is in another process.
+                while (await http.get(f"{sandbox}/_sandbox/state")).json()["faults"]:  # noqa: ASYNC110
                     await asyncio.sleep(0.02)
                 process.send(signal.SIGTERM)
                 assert (await call).purchase.checkout_url.startswith(sandbox)
@@ -191,7 +217,8 @@ CUT_NEWEST = (
 
 
 @pytest.mark.parametrize(
-    ("setting", "who"), [("SANDBOX_PORT", "the sandbox"), ("GATEWAY_PORT", "the gateway"), ("BILLING_LISTEN", "the service")]
+    ("setting", "who"),
+    [("SANDBOX_PORT", "the sandbox"), ("GATEWAY_PORT", "the gateway"), ("BILLING_LISTEN", "the service")],
 )
 def test_dev_names_the_port_in_use(processes, tmp_path, setting, who):
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -209,7 +236,8 @@ def test_dev_names_the_port_in_use(processes, tmp_path, setting, who):
     ids=["the throw-away database", "one of its own"],
 )
 def test_dev_run_twice_says_that_it_runs_and_what_a_second_one_takes(processes, tmp_path, database, others):
-    """Whether the ports are those of the first or not: the line is about the database, and names all that must differ."""
+    """Whether the ports are those of the first or not: the line is about the database, and names all that must
+    differ."""
     first = processes.start("dev", cwd=tmp_path, **FREE_PORTS | others)
     panel = first.read_until("Ctrl-C")
     port = sandbox_in(panel).rpartition(":")[2]
@@ -226,7 +254,9 @@ def test_dev_run_twice_says_that_it_runs_and_what_a_second_one_takes(processes, 
 
 def test_dev_begins_anew_keeps_logs_off_the_screen_and_stops_on_ctrl_c(processes, tmp_path):
     for _ in range(2):
-        process = processes.start("dev", cwd=tmp_path, **FREE_PORTS | {"BILLING_AUTH": "keys", "STRIPE_KEY": STRIPE_KEY})
+        process = processes.start(
+            "dev", cwd=tmp_path, **FREE_PORTS | {"BILLING_AUTH": "keys", "STRIPE_KEY": STRIPE_KEY}
+        )
         panel = process.read_until("Ctrl-C")
         assert panel.startswith("STRIPE_KEY: is not read; did you mean STRIPE_SECRET_KEY?\n")
         assert STRIPE_KEY not in panel
@@ -245,7 +275,9 @@ def test_dev_begins_anew_keeps_logs_off_the_screen_and_stops_on_ctrl_c(processes
 
 
 def test_demo_brings_its_own_stack(processes, tmp_path):
-    code, said = processes.run("demo", "--own", "--sandbox", "http://127.0.0.1:9", cwd=tmp_path, BILLING_ADDRESS="127.0.0.1:9")
+    code, said = processes.run(
+        "demo", "--own", "--sandbox", "http://127.0.0.1:9", cwd=tmp_path, BILLING_ADDRESS="127.0.0.1:9"
+    )
     assert code == 0, said
     assert "The whole story" in said
     assert list(tmp_path.iterdir()) == []
@@ -267,7 +299,11 @@ def test_programs_are_answered_about_the_database_too(billing, tmp_path):
     assert answer("heads", tmp_path / "heads")["accounts"] == 0
     copied = answer("backup", tmp_path / "copy.db")
     assert (copied["contents"]["counts"]["api_keys"], "proven" in copied) == (1, False)
-    assert answer("backup", tmp_path / "copy.db", "--verify")["proven"] == {"accounts": 0, "transactions": 0, "entries": 0}
+    assert answer("backup", tmp_path / "copy.db", "--verify")["proven"] == {
+        "accounts": 0,
+        "transactions": 0,
+        "entries": 0,
+    }
     settings["DATABASE_URL"] = f"sqlite:///{tmp_path / 'restored.db'}"
     restored = answer("restore", tmp_path / "copy.db")
     assert (restored["sha256"], restored["restored_to"]) == (copied["sha256"], str(tmp_path / "restored.db"))
@@ -284,7 +320,9 @@ except SystemExit as end:
 """
 
 
-@pytest.mark.parametrize("command", [["verify", "--offline"], ["heads", "new"], ["keys", "create", "ops", "--scope", "admin", "--offline"]])
+@pytest.mark.parametrize(
+    "command", [["verify", "--offline"], ["heads", "new"], ["keys", "create", "ops", "--scope", "admin", "--offline"]]
+)
 def test_a_file_in_use_is_told_before_anything_is_loaded_that_takes_its_time(processes, tmp_path, command):
     """On a busy machine what a database needs takes seconds to load."""
     serving = processes.start("serve", cwd=tmp_path, **service_settings())

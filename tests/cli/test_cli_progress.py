@@ -1,4 +1,5 @@
-"""What is shown of progress: a bar on a terminal, a line now and then elsewhere, never a figure that nobody measured."""
+"""What is shown of progress: a bar on a terminal, a line now and then elsewhere, never a figure that nobody
+measured."""
 
 import re
 import sqlite3
@@ -49,7 +50,9 @@ def settings(tmp_path):
     path = tmp_path / "ledger.db"
     migrate_now(f"sqlite:///{path}")
     with closing(sqlite3.connect(path)) as connection:
-        connection.executemany("INSERT INTO referral_codes VALUES (?, 'acme')", [(f"CODE{n:06}",) for n in range(200_000)])
+        connection.executemany(
+            "INSERT INTO referral_codes VALUES (?, 'acme')", [(f"CODE{n:06}",) for n in range(200_000)]
+        )
         connection.commit()
     return {"DATABASE_URL": f"sqlite:///{path}"}
 

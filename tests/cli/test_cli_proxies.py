@@ -1,4 +1,5 @@
-"""With a proxy in every variable, nothing that stays on this machine goes through it: everything running, and every command."""
+"""With a proxy in every variable, nothing that stays on this machine goes through it: everything running, and every
+command."""
 
 import os
 import re
@@ -53,7 +54,8 @@ CALLS = (
     ("rates", "show"),
     ("rates", "diff", str(HAND_CARD)),
 )
-"""In this order; each must succeed, or be refused by the service where that is all it can. What a command's output names is there for those after it."""
+"""In this order; each must succeed, or be refused by the service where that is all it can. What a command's output
+names is there for those after it."""
 PRICE_MAP = Path(__file__).parents[1] / "rate_import" / "litellm_sample.json"
 OFFLINE = (
     ("migrate",),
@@ -69,7 +71,11 @@ OFFLINE = (
 )
 AFTERWARDS = (("deployment", "show"), ("deployment", "renew", "--yes"))
 """Need a database that a service has started on."""
-REFUSED = {"refund": "PURCHASE_NOT_REFUNDABLE", "refunds show": "REFUND_NOT_FOUND", "reverse": "TRANSACTION_NOT_REVERSIBLE"}
+REFUSED = {
+    "refund": "PURCHASE_NOT_REFUNDABLE",
+    "refunds show": "REFUND_NOT_FOUND",
+    "reverse": "TRANSACTION_NOT_REVERSIBLE",
+}
 """Nobody paid or spent here; the service says so."""
 NAMED = {"transaction": r"txn_\w+", "purchase": r"pur_\w+", "event": r"evt_\w+", "key": r"(?<=bill_)[a-z0-9]+"}
 PROCESSES = ("dev", "demo", "serve", "gateway", "sandbox")
@@ -85,10 +91,16 @@ def proxy():
 def everything(proxy, tmp_path_factory):
     """`billing dev` with API keys, behind the proxy: what a command needs to reach it, and the sandbox's address."""
     with Processes() as started:
-        process = started.start("dev", cwd=tmp_path_factory.mktemp("dev"), **FREE_PORTS | {"BILLING_AUTH": "keys"} | proxy.environment())
+        process = started.start(
+            "dev", cwd=tmp_path_factory.mktemp("dev"), **FREE_PORTS | {"BILLING_AUTH": "keys"} | proxy.environment()
+        )
         panel = process.read_until("Ctrl-C")
         key = re.search(r"bill_\w+", panel)[0]
-        yield {"BILLING_ADDRESS": address_in(panel), "BILLING_API_KEY": key, "SANDBOX_URL": sandbox_in(panel)} | proxy.environment()
+        yield {
+            "BILLING_ADDRESS": address_in(panel),
+            "BILLING_API_KEY": key,
+            "SANDBOX_URL": sandbox_in(panel),
+        } | proxy.environment()
         assert process.stop() == 0
 
 
@@ -104,7 +116,11 @@ def commands():
 
 
 def test_every_command_is_tried_here():
-    tried = {arguments[:length] for arguments in (*CALLS, *OFFLINE, *AFTERWARDS, *((each,) for each in PROCESSES)) for length in (1, 2)}
+    tried = {
+        arguments[:length]
+        for arguments in (*CALLS, *OFFLINE, *AFTERWARDS, *((each,) for each in PROCESSES))
+        for length in (1, 2)
+    }
     assert commands() - tried == set()
 
 
@@ -137,7 +153,9 @@ def test_the_story_brings_its_own_stack(proxy, tmp_path):
 def test_what_works_without_the_service_asks_nobody(proxy, billing):
     settings = service_settings() | proxy.environment()
     for words in OFFLINE:
-        result = billing(*words, **settings | ({"DATABASE_URL": "sqlite:///restored.db"} if words[0] == "restore" else {}))
+        result = billing(
+            *words, **settings | ({"DATABASE_URL": "sqlite:///restored.db"} if words[0] == "restore" else {})
+        )
         assert result.exit_code == 0, f"{words}: {result.output}{result.stderr}"
     assert proxy.asked == []
 
@@ -150,11 +168,15 @@ def test_each_process_by_itself_reaches_the_others(proxy, tmp_path):
         service = started.start("serve", cwd=tmp_path, **service_settings(STRIPE_API_BASE=sandbox_url) | behind)
         address = address_in(service.read_until('"serving"'))
         settings = service_settings() | {"BILLING_ADDRESS": address, "GATEWAY_PORT": "0"} | behind
-        gateway = started.start("gateway", cwd=tmp_path, **{name: value for name, value in settings.items() if name != "BILLING_LISTEN"})
+        gateway = started.start(
+            "gateway", cwd=tmp_path, **{name: value for name, value in settings.items() if name != "BILLING_LISTEN"}
+        )
         gateway_url = re.search(r"http://127\.0\.0\.1:\d+", gateway.read_until("listening"))[0]
         with build_opener(ProxyHandler({})).open(f"{gateway_url}/healthz", timeout=20) as page:
             assert page.status == 200, "the gateway did not reach the service"
-        code, said = started.run("purchases", "create", "ada", "--package", "starter", cwd=tmp_path, BILLING_ADDRESS=address, **behind)
+        code, said = started.run(
+            "purchases", "create", "ada", "--package", "starter", cwd=tmp_path, BILLING_ADDRESS=address, **behind
+        )
         assert code == 0, f"the service did not reach the sandbox: {said}"
         assert [process.stop() for process in (gateway, service, sandbox)] == [0, 0, 0]
         for words in AFTERWARDS:
@@ -168,10 +190,14 @@ def test_beyond_this_machine_the_proxy_is_used_and_named(proxy, billing):
     elsewhere = {"BILLING_ADDRESS": "billing.test:443", "BILLING_API_KEY": "bill_canary"} | proxy.environment()
     health = billing("health", **elsewhere)
     assert health.exit_code == 1
-    assert health.stderr.startswith(f"NOT SERVING: nothing was sent, billing.test:443 can't be reached through proxy {proxy.url}: ")
+    assert health.stderr.startswith(
+        f"NOT SERVING: nothing was sent, billing.test:443 can't be reached through proxy {proxy.url}: "
+    )
     asked = billing("balance", "ada", **elsewhere)
     assert asked.exit_code == 1
-    assert asked.stderr.startswith(f"UNAVAILABLE: nothing was sent, billing.test:443 can't be reached through proxy {proxy.url}: ")
+    assert asked.stderr.startswith(
+        f"UNAVAILABLE: nothing was sent, billing.test:443 can't be reached through proxy {proxy.url}: "
+    )
     assert {each.line for each in proxy.asked} == {"CONNECT billing.test:443 HTTP/1.1"}
     assert "canary" not in f"{asked.stderr} {proxy.asked}"
     proxy.asked.clear()
@@ -183,6 +209,16 @@ def test_these_tests_run_behind_a_proxy_too(tmp_path):
     with recording_proxy() as proxy:
         given = dict.fromkeys(NAMES, proxy.url)
         environment = {name: value for name, value in os.environ.items() if name.lower() != "no_proxy"} | given
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--basetemp", tmp_path / "base", test]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "--basetemp",
+            tmp_path / "base",
+            test,
+        ]
         run = subprocess.run(command, cwd=TESTS.parent, env=environment, capture_output=True, text=True, check=False)
     assert (run.returncode, proxy.asked) == (0, []), run.stdout

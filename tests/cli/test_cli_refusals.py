@@ -33,16 +33,36 @@ REFUSED = [
     (["keys", "create", "svc", "--scope", "everything"], NOBODY, 2, "is none of"),
     (["keys", "create", "Not A Name", "--scope", "read"], NOBODY, 2, "CALLER"),
     (["keys", "create", "svc", "--scope", "read", "--offline"], {}, 2, "BILLING_API_KEY_PEPPER: is required"),
-    (["keys", "create", "svc", "--scope", "read", "--offline"], {"BILLING_API_KEY_PEPPER": PEPPER}, 1, "run `billing migrate`"),
+    (
+        ["keys", "create", "svc", "--scope", "read", "--offline"],
+        {"BILLING_API_KEY_PEPPER": PEPPER},
+        1,
+        "run `billing migrate`",
+    ),
     (["keys", "create", "svc", "--scope", "read", "--offline", "--expires", "1d"], {}, 2, "--expires"),
     (["verify", "--offline"], {}, 1, "run `billing migrate`"),
     (["backup", "copy.db"], {}, 1, "there is no database"),
     (["backup", "copy.db", "--verify"], {}, 1, "there is no manifest"),
-    (["backup", "copy.db"], {"DATABASE_URL": "postgresql://u:canary@host/db"}, 2, "pg_dump --format=custom --file=copy.db"),
+    (
+        ["backup", "copy.db"],
+        {"DATABASE_URL": "postgresql://u:canary@host/db"},
+        2,
+        "pg_dump --format=custom --file=copy.db",
+    ),
     (["restore", "copy.db"], {}, 1, "there is no manifest"),
-    (["restore", "copy.db"], {"DATABASE_URL": "postgresql://u:canary@host/db"}, 2, "pg_restore --exit-on-error --single-transaction"),
+    (
+        ["restore", "copy.db"],
+        {"DATABASE_URL": "postgresql://u:canary@host/db"},
+        2,
+        "pg_restore --exit-on-error --single-transaction",
+    ),
     (["migrate"], {"DATABASE_URL": "mysql://u:canary@host/db"}, 2, "DATABASE_URL: must be"),
-    (["migrate"], {"DATABASE_URL": "postgresql://u:canary@/db?host=/no/such/place"}, 1, "can't be reached: /no/such/place"),
+    (
+        ["migrate"],
+        {"DATABASE_URL": "postgresql://u:canary@/db?host=/no/such/place"},
+        1,
+        "can't be reached: /no/such/place",
+    ),
     (["migrate"], {"DATABASE_URL": "postgresql://u:canary@127.0.0.1:9/db"}, 1, "127.0.0.1:9: Connection refused"),
     (["dev"], {"STRIPE_SECRET_KEY": LIVE_KEY}, 2, "STRIPE_SECRET_KEY: is a live key"),
     (["dev"], {"STRIPE_API_KEY": LIVE_KEY}, 2, "STRIPE_API_KEY: is a live key"),
@@ -122,7 +142,9 @@ def test_a_programmers_mistake_keeps_its_traceback(billing, monkeypatch):
 )
 def test_throw_away_settings_are_good_ones(given):
     settings = load_settings(filled_in(given, "http://127.0.0.1:12111", "http://127.0.0.1:8080"))
-    assert settings.auth == ("keys" if given.get("BILLING_AUTH") == "keys" or "BILLING_API_KEY_PEPPER" in given else "off")
+    assert settings.auth == (
+        "keys" if given.get("BILLING_AUTH") == "keys" or "BILLING_API_KEY_PEPPER" in given else "off"
+    )
     assert settings.success_url.startswith(given.get("FRONTEND_URL", "http://127.0.0.1:8080/billing/success"))
     assert not settings.stripe_livemode
 

@@ -1,4 +1,5 @@
-"""Every table and every list of fields at the widths of terminals: no id is broken, nothing is lost, decimals stand under each other."""
+"""Every table and every list of fields at the widths of terminals: no id is broken, nothing is lost, decimals stand
+under each other."""
 
 import pytest
 from hypothesis import given
@@ -62,7 +63,10 @@ CELLS = {
     "at Stripe": ["re_Eny8vwZAjts2DVMplCqbyh5z", "", "re_GhM0Sxcfwf3YoSb6ltsqqH3c"],
 }
 ALIKE = {
-    **{key: [TIME, "", TIME] for key in ("time", "received", "created", "last used", "expires", "revoked", "in force from")},
+    **{
+        key: [TIME, "", TIME]
+        for key in ("time", "received", "created", "last used", "expires", "revoked", "in force from")
+    },
     **dict.fromkeys(("transaction", "purchase", "refund"), [ID] * 3),
     "event": ["evt_Cpz7QZDanOSzyvCuifBeMzlf"] * 3,
     **dict.fromkeys(("debt", "credits taken", "of which debt"), CELLS["credits"]),
@@ -89,14 +93,18 @@ def test_there_are_tables():
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("table", ListTable.made, ids=lambda table: table.columns[0].name + "-" + table.columns[-1].name)
+@pytest.mark.parametrize(
+    "table", ListTable.made, ids=lambda table: table.columns[0].name + "-" + table.columns[-1].name
+)
 def test_every_table_fits_with_all_that_may_be_in_it(table, width):
     rows = rows_of(table)
     lines = table_lines(table.columns, rows, width)
     check(lines, width, *(cell for row in rows for cell in row))
 
 
-@pytest.mark.parametrize("table", ListTable.made, ids=lambda table: table.columns[0].name + "-" + table.columns[-1].name)
+@pytest.mark.parametrize(
+    "table", ListTable.made, ids=lambda table: table.columns[0].name + "-" + table.columns[-1].name
+)
 def test_without_a_terminal_a_row_is_a_line(table):
     rows = rows_of(table)
     assert len(table_lines(table.columns, rows, 10**9)) == 1 + len(rows)
@@ -141,7 +149,13 @@ def test_columns_give_way_from_the_last_on_and_then_the_widest():
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_fields_keep_their_ids_whole(width):
-    fields = [("account", LONGEST_ACCOUNT), ("checkout session", SESSION), ("reason", "why " * 60), ("empty", ""), ("note", "a\nb\x1b[2J")]
+    fields = [
+        ("account", LONGEST_ACCOUNT),
+        ("checkout session", SESSION),
+        ("reason", "why " * 60),
+        ("empty", ""),
+        ("note", "a\nb\x1b[2J"),
+    ]
     lines = field_lines(fields, width)
     check(lines, width, LONGEST_ACCOUNT, SESSION, "a\nb\x1b[2J")
     assert not any(line.startswith("empty") for line in lines)
@@ -149,12 +163,19 @@ def test_fields_keep_their_ids_whole(width):
     assert (f"checkout session{GAP}{SESSION}" in lines) is (width == 200)
 
 
-texts = st.text(st.characters(codec="utf-8"), max_size=120) | st.sampled_from([ID, SESSION, LONGEST_ACCOUNT, "-1,000.5", "7 USD", ""])
+texts = st.text(st.characters(codec="utf-8"), max_size=120) | st.sampled_from(
+    [ID, SESSION, LONGEST_ACCOUNT, "-1,000.5", "7 USD", ""]
+)
 
 
 @given(rows=st.lists(st.tuples(texts, texts, texts, texts), min_size=1, max_size=4), width=st.integers(20, 220))
 def test_whatever_is_in_a_table_nothing_is_lost(rows, width):
-    columns = (Column("a"), Column("n", is_number=True), Column("b", gives_way=True), Column("m", is_number=True, gives_way=True))
+    columns = (
+        Column("a"),
+        Column("n", is_number=True),
+        Column("b", gives_way=True),
+        Column("m", is_number=True, gives_way=True),
+    )
     check(table_lines(columns, rows, width), width, *(cell for row in rows for cell in row))
 
 

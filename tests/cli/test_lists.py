@@ -1,4 +1,5 @@
-"""Lists never end in silence: when there is more than is shown, a last line on standard error says so, also beside JSON."""
+"""Lists never end in silence: when there is more than is shown, a last line on standard error says so, also beside
+JSON."""
 
 import json
 from pathlib import Path
@@ -113,7 +114,9 @@ def test_more_pages_than_one_are_read(operate, dev_stack, account):
     operate("grant", account, "2000", "--reason", "much")
     with BillingClient(dev_stack[0]) as client:
         for _ in range(2):
-            client.batch_deduct_credits(deductions=[Deduction(account_id=account, amount_microcredits=1_000_000) for _ in range(600)])
+            client.batch_deduct_credits(
+                deductions=[Deduction(account_id=account, amount_microcredits=1_000_000) for _ in range(600)]
+            )
     assert len(json.loads(operate("transactions", account, "--all", "--json"))) == 1201
     assert len(json.loads(operate("transactions", account, "--limit", "1100", "--json"))) == 1100
     assert len(json.loads(operate("transactions", account, "--json"))) == 50
@@ -131,7 +134,11 @@ def test_who_owes_is_found(operate, dev_stack, account):
     assert account not in [each["account_id"] for each in before]
     with BillingClient(dev_stack[0]) as client:
         client.deduct_credits(account_id=account, amount_microcredits=7_500_000)
-    (owing,) = [each for each in json.loads(operate("accounts", "list", "--owing", "--all", "--json")) if each["account_id"] == account]
+    (owing,) = [
+        each
+        for each in json.loads(operate("accounts", "list", "--owing", "--all", "--json"))
+        if each["account_id"] == account
+    ]
     assert (owing["balance_microcredits"], owing["debt_microcredits"]) == ("-2500000", "2500000")
     assert "-2.5" in operate("accounts", "list", "--owing")
 
@@ -139,7 +146,10 @@ def test_who_owes_is_found(operate, dev_stack, account):
 @pytest.mark.parametrize("columns", [80, 200])
 @pytest.mark.parametrize("name", ["transactions", "refunds list"])
 def test_on_a_real_terminal_ids_are_whole(operate, dev_stack, filled, name, columns):
-    ids = {row.get("transaction_id") or row["refund_id"] for row in json.loads(operate(*typed(name, filled, "--all", "--json")))}
+    ids = {
+        row.get("transaction_id") or row["refund_id"]
+        for row in json.loads(operate(*typed(name, filled, "--all", "--json")))
+    }
     lines = lines_of(in_a_terminal(columns, *typed(name, filled, "--all"), BILLING_ADDRESS=dev_stack[0]))
     assert all(len(line) <= columns for line in lines)
     assert ids <= {word for line in lines for word in line.split()}

@@ -1,4 +1,5 @@
-"""Play money is not real money: a ledger keeps the mode of its first start, and no start and no restore makes it another one."""
+"""Play money is not real money: a ledger keeps the mode of its first start, and no start and no restore makes it
+another one."""
 
 import asyncio
 import itertools
@@ -59,7 +60,10 @@ async def test_a_service_starts_on_a_ledger_of_its_mode_alone(database, name, mo
             async with open_service(settings) as running:
                 assert running.environment.deployment.mode is mode
         events = {line["event"]: line for line in lines}
-        assert (events["serving"]["mode"], events["serving"]["deployment_id"]) == (mode, running.environment.deployment.deployment_id)
+        assert (events["serving"]["mode"], events["serving"]["deployment_id"]) == (
+            mode,
+            running.environment.deployment.deployment_id,
+        )
         assert ("ledger_takes_its_mode_for_ever" in events) == (first and name.startswith("older"))
         assert ("deployment_made" in events) == (first and name == "new")
     assert await kept(database) is mode
@@ -108,7 +112,11 @@ async def test_a_backup_goes_back_where_its_mode_is_said(billing, database, name
         place = file.with_name(f"restored{number}.db")
         settings = {"DATABASE_URL": f"sqlite:///{place}"}
         if said_by == "settings":
-            settings |= {"STRIPE_SECRET_KEY": KEYS[mode], "STRIPE_API_BASE": STRIPE[mode], "FRONTEND_URL": "https://shop.example"}
+            settings |= {
+                "STRIPE_SECRET_KEY": KEYS[mode],
+                "STRIPE_API_BASE": STRIPE[mode],
+                "FRONTEND_URL": "https://shop.example",
+            }
         if said_by == "option against settings":
             settings |= {"STRIPE_SECRET_KEY": KEYS[Mode.TEST]}
         arguments = ["--mode", mode] if said_by.startswith("option") else []
@@ -129,7 +137,8 @@ async def test_a_backup_goes_back_where_its_mode_is_said(billing, database, name
 
 @SQLITE
 async def test_play_money_of_the_sandbox_never_reaches_a_live_service(billing, processes, database, tmp_path):
-    """Copied as the panel of `billing dev` says, restored as docs/operations.md says, without a setting; then started with a live key."""
+    """Copied as the panel of `billing dev` says, restored as docs/operations.md says, without a setting; then started
+    with a live key."""
     await made(database, "sandbox")
     copied = await asyncio.to_thread(billing, "backup", "copy.db", DATABASE_URL=database.url)
     assert copied.exit_code == 0, copied.output
@@ -159,14 +168,24 @@ def test_the_stack_of_a_developer_refuses_a_ledger_of_another_mode(billing, data
 def test_what_only_looks_at_a_ledger_asks_for_no_mode(billing, database, mode):
     asyncio.run(made(database, "sandbox"))
     given = settings_of(mode, database.url)
-    for command in (["verify", "--offline"], ["deployment", "show"], ["heads", "heads.txt"], ["backup", "copy.db"], ["migrate"]):
+    for command in (
+        ["verify", "--offline"],
+        ["deployment", "show"],
+        ["heads", "heads.txt"],
+        ["backup", "copy.db"],
+        ["migrate"],
+    ):
         result = billing(*command, **given)
         assert result.exit_code == 0, (command, result.output)
-    assert billing("restore", "copy.db", **{**given, "DATABASE_URL": "sqlite:///elsewhere.db"}).exit_code == (mode is not Mode.SANDBOX)
+    assert billing("restore", "copy.db", **{**given, "DATABASE_URL": "sqlite:///elsewhere.db"}).exit_code == (
+        mode is not Mode.SANDBOX
+    )
 
 
 def test_a_stand_in_is_known_by_its_address():
-    given = {name: value for name, value in settings_of(Mode.TEST, "sqlite:///x.db").items() if name != "STRIPE_API_BASE"}
+    given = {
+        name: value for name, value in settings_of(Mode.TEST, "sqlite:///x.db").items() if name != "STRIPE_API_BASE"
+    }
     for base, mode in {
         "https://api.stripe.com": Mode.TEST,
         "https://api.stripe.com:443": Mode.TEST,

@@ -28,7 +28,11 @@ BAD_FILES = [
     ("card.toml", "", "card.toml: file: no card has the name"),
     ("card.json", "{", "card.json: file: not JSON: "),
     ("card.json", b"\xff", "card.json: file: not UTF-8: "),
-    ("card.json", '{"format": 1, "version": "v", "effective_time": "soon", "entries": [{}]}', "card.json: entries[0].provider: is missing"),
+    (
+        "card.json",
+        '{"format": 1, "version": "v", "effective_time": "soon", "entries": [{}]}',
+        "card.json: entries[0].provider: is missing",
+    ),
 ]
 
 
@@ -69,17 +73,28 @@ def test_check_says_what_a_card_has(billing, card):
 
 
 EXPLAINED = [
-    (["--provider", "openai", "--model", "gpt-7", "--input-tokens", "1"], 1, "UNKNOWN_MODEL: rate card hand-1 has no model 'gpt-7' of provider 'openai'"),
+    (["--provider", "openai", "--model", "gpt-7", "--input-tokens", "1"], 1, ("UNKNOWN_MODEL: rate card hand-1 has no "
+                                                                             "model 'gpt-7' of provider 'openai'")),
     (["--provider", "openai", "--model", "gpt-7"], 1, "of openai it has gpt-5*, gpt-5-mini, gpt-5-nano*"),
-    (["--provider", "opnai", "--model", "gpt-5", "--input-tokens", "1"], 1, "the card has the providers anthropic, deepseek, openai, openrouter"),
-    (["--provider", "openai", "--model", "gpt-5", "--input-tokens", "1", "--service-tier", "flex"], 1, "gpt-5* has prices for: the standard tier, priority"),
-    (["--provider", "openai", "--model", "gpt-5", "--cached-input-tokens", "1"], 1, "PRICE_MISSING: no price for cached_input_tokens"),
-    (["--provider", "openai", "--model", "gpt-5", "--line", "smell=1"], 2, "--line smell=1: 'smell' is no kind of usage"),
-    (["--provider", "openai", "--model", "gpt-5", "--line", "images=many"], 2, "--line images=many: must be a whole number of at least 0"),
-    (["--provider", "openai", "--model", "gpt-5", "--line", "images=-1"], 2, "--line images=-1: must be a whole number of at least 0"),
-    (["--provider", "openai", "--model", "gpt-5", "--line", f"images={'9' * 30}"], 2, "must be a whole number of at least 0"),
+    (["--provider", "opnai", "--model", "gpt-5", "--input-tokens", "1"], 1, ("the card has the providers anthropic, "
+                                                                            "deepseek, openai, openrouter")),
+    (["--provider", "openai", "--model", "gpt-5", "--input-tokens", "1", "--service-tier", "flex"], 1, ("gpt-5* has "
+                                                                                                       "prices for: "
+                                                                                                       "the standard "
+                                                                                                       "tier, priority")),
+    (["--provider", "openai", "--model", "gpt-5", "--cached-input-tokens", "1"], 1, ("PRICE_MISSING: no price for "
+                                                                                    "cached_input_tokens")),
+    (["--provider", "openai", "--model", "gpt-5", "--line", "smell=1"], 2, ("--line smell=1: 'smell' is no kind of "
+                                                                           "usage")),
+    (["--provider", "openai", "--model", "gpt-5", "--line", "images=many"], 2, ("--line images=many: must be a whole "
+                                                                               "number of at least 0")),
+    (["--provider", "openai", "--model", "gpt-5", "--line", "images=-1"], 2, ("--line images=-1: must be a whole "
+                                                                             "number of at least 0")),
+    (["--provider", "openai", "--model", "gpt-5", "--line", f"images={'9' * 30}"], 2, ("must be a whole number of at "
+                                                                                      "least 0")),
     (["--provider", "openai", "--model", "gpt-5", "--line", "images"], 2, "--line images: must be NAME=VALUE"),
-    (["--provider", "openai", "--model", "gpt-5", "--input-tokens", "1", "--attribute", "=x"], 2, "--attribute =x: must be NAME=VALUE"),
+    (["--provider", "openai", "--model", "gpt-5", "--input-tokens", "1", "--attribute", "=x"], 2, ("--attribute =x: "
+                                                                                                  "must be NAME=VALUE")),
     (["--provider", "openai", "--model", "gpt-5", "--input-tokens", "1", "--line", "input_tokens=1"], 1, "INVALID_FIELD: usage.lines[1].kind: input_tokens is there twice"),
     (["--provider", "openai", "--model", "gpt-5", "--input-tokens", "1", "--provider-cost-usd", "1"], 1, "INVALID_FIELD: usage.provider_cost_usd"),
 ]  # fmt: skip
@@ -103,7 +118,9 @@ def test_explain_shows_entry_column_tier_prices_and_amount(billing, card):
         "--at",
         "2026-11-30T16:00:00Z",
     )
-    result = billing("rates", "explain", card, "--provider", "anthropic", "--model", "claude-sonnet-4-5-20250929", *usage, "--json")
+    result = billing(
+        "rates", "explain", card, "--provider", "anthropic", "--model", "claude-sonnet-4-5-20250929", *usage, "--json"
+    )
     assert result.exit_code == 1
     found = told(result)
     assert [found[name] for name in ("entry", "found_by", "prompt_tier", "markup", "missing")] == [
@@ -114,7 +131,18 @@ def test_explain_shows_entry_column_tier_prices_and_amount(billing, card):
         ["cache_write_tokens:1h"],
     ]
     below = told(
-        billing("rates", "explain", card, "--provider", "anthropic", "--model", "claude-sonnet-4-5", "--input-tokens", "7", "--json")
+        billing(
+            "rates",
+            "explain",
+            card,
+            "--provider",
+            "anthropic",
+            "--model",
+            "claude-sonnet-4-5",
+            "--input-tokens",
+            "7",
+            "--json",
+        )
     )
     assert (below["exact_microcredits"], below["amount_microcredits"]) == ("2310", 2310)
     assert below["lines"] == [
@@ -138,7 +166,9 @@ def test_explain_without_a_usage_shows_every_price(billing, card):
 
 def test_compare_shows_what_changed(billing, card, tmp_path):
     other = tmp_path / "other.json"
-    other.write_text(BY_HAND.replace('"per_million_usd": "1.25"', '"per_million_usd": "1.5"').replace('"openrouter"', '"router"'))
+    other.write_text(
+        BY_HAND.replace('"per_million_usd": "1.25"', '"per_million_usd": "1.5"').replace('"openrouter"', '"router"')
+    )
     found = told(billing("rates", "compare", card, other, "--json"))["differences"]
     assert found == [
         {"provider": "openai", "model": "gpt-5*", "what": "input_tokens", "before": "0.00000125", "after": "0.0000015"},

@@ -23,7 +23,11 @@ def stored(operate, tmp_path, request):
 
 
 REFUSED = [
-    (["rates", "show", "nothing"], 1, "RATE_CARD_NOT_FOUND: there is no rate card nothing (`billing rates list` shows the cards)"),
+    (
+        ["rates", "show", "nothing"],
+        1,
+        "RATE_CARD_NOT_FOUND: there is no rate card nothing (`billing rates list` shows the cards)",
+    ),
     (["rates", "diff", "nothing"], 1, "RATE_CARD_NOT_FOUND"),
     (["rates", "diff", "missing.json"], 2, "missing.json: file: can't be read"),
     (["rates", "create", "missing.json"], 2, "missing.json: file: can't be read"),
@@ -34,7 +38,9 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("arguments", "code", "line"), REFUSED, ids=lambda value: " ".join(value) if isinstance(value, list) else "")
+@pytest.mark.parametrize(
+    ("arguments", "code", "line"), REFUSED, ids=lambda value: " ".join(value) if isinstance(value, list) else ""
+)
 def test_what_is_refused_is_said_in_a_line(operate, arguments, code, line):
     assert line in operate(*arguments, code=code)
 
@@ -86,14 +92,37 @@ def test_diff_shows_what_a_card_changes(operate, stored, tmp_path):
     other = tmp_path / "other.json"
     other.write_text(path.read_text().replace('"per_million_usd": "20"', '"per_million_usd": "30"'))
     found = json.loads(operate("rates", "diff", "other.json", "--before", version, "--json"))["differences"]
-    assert found == [{"provider": "openai", "model": "gpt-5*", "what": "priority output_tokens", "before": "0.00002", "after": "0.00003"}]
+    assert found == [
+        {
+            "provider": "openai",
+            "model": "gpt-5*",
+            "what": "priority output_tokens",
+            "before": "0.00002",
+            "after": "0.00003",
+        }
+    ]
     assert "+50 %" in operate("rates", "diff", "other.json", "--before", version)
     assert json.loads(operate("rates", "diff", path, "--before", version, "--json"))["differences"] == []
     against_in_force = json.loads(operate("rates", "diff", version, "--json"))["differences"]
-    assert against_in_force == json.loads(operate("rates", "diff", path, "--before", "built_in", "--json"))["differences"] != []
+    assert (
+        against_in_force
+        == json.loads(operate("rates", "diff", path, "--before", "built_in", "--json"))["differences"]
+        != []
+    )
 
 
-QUOTE = ("rates", "quote", "--provider", "openai", "--model", "gpt-5", "--input-tokens", "1000", "--output-tokens", "10")
+QUOTE = (
+    "rates",
+    "quote",
+    "--provider",
+    "openai",
+    "--model",
+    "gpt-5",
+    "--input-tokens",
+    "1000",
+    "--output-tokens",
+    "10",
+)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
-"""Every command that touches the database, with every wrong DATABASE_URL: an exit code, one line that says why, no secret, no traceback."""
+"""Every command that touches the database, with every wrong DATABASE_URL: an exit code, one line that says why, no
+secret, no traceback."""
 
 import ast
 import gc
@@ -41,7 +42,10 @@ REFUSED_URLS = [
         f"postgresql://u:{PASSWORD}@h/d?sslmod=require",
         "DATABASE_URL: has the option sslmod, which the service does not know; did you mean sslmode?",
     ),
-    (f"postgresql://u:{PASSWORD}@h/d?pgbouncer=true", "DATABASE_URL: has the option pgbouncer, which the service does not know"),
+    (
+        f"postgresql://u:{PASSWORD}@h/d?pgbouncer=true",
+        "DATABASE_URL: has the option pgbouncer, which the service does not know",
+    ),
     (
         f"postgresql://u:{PASSWORD}@h/d?sslmode=no-verify",
         "DATABASE_URL: sslmode must be one of disable, allow, prefer, require, verify-ca, verify-full",
@@ -94,17 +98,35 @@ def not_there(server, silent, closing):
     yield server.url(host="localhost", port=1), "can't be reached: localhost:1: "
     yield server.url(port=silent, connect_timeout="1", sslmode="disable"), timed_out
     yield server.url(port=silent, connect_timeout="1", sslmode="require"), timed_out
-    yield server.url(port=closing, sslmode="disable"), f"can't be reached: 127.0.0.1:{closing}: it closed the connection: is it PostgreSQL?"
-    yield server.url(port=closing, sslmode="require"), f"can't be reached: 127.0.0.1:{closing}: |it closed the connection|Connection reset"
-    yield server.url(host="no-such-host.invalid"), f"can't be reached: no-such-host.invalid:{tls}: the host is unknown: "
+    yield (
+        server.url(port=closing, sslmode="disable"),
+        f"can't be reached: 127.0.0.1:{closing}: it closed the connection: is it PostgreSQL?",
+    )
+    yield (
+        server.url(port=closing, sslmode="require"),
+        f"can't be reached: 127.0.0.1:{closing}: |it closed the connection|Connection reset",
+    )
+    yield (
+        server.url(host="no-such-host.invalid"),
+        f"can't be reached: no-such-host.invalid:{tls}: the host is unknown: ",
+    )
     yield server.url(host="no-such-host.invalid,127.0.0.1", port=1), "; 127.0.0.1:1: Connection refused"
-    yield f"postgresql://u:{PASSWORD}@/d?host=/no/such", "can't be reached: /no/such/.s.PGSQL.5432: No such file or directory"
+    yield (
+        f"postgresql://u:{PASSWORD}@/d?host=/no/such",
+        "can't be reached: /no/such/.s.PGSQL.5432: No such file or directory",
+    )
     yield server.url(password="wrong" + PASSWORD), f'{wrong_password}"postgres"'
     yield server.url("nobody"), f'{wrong_password}"nobody"'
     yield server.url(database="not_there"), f'can\'t be used: 127.0.0.1:{tls}: database "not_there" does not exist'
     yield server.url(options="-c no_such=1"), 'unrecognized configuration parameter "no_such"'
-    yield server.url(target_session_attrs="standby"), "the server there is not what target_session_attrs=standby asks for"
-    yield server.url("poor", database="guarded"), "migration|permission denied for schema public|no schema has been selected"
+    yield (
+        server.url(target_session_attrs="standby"),
+        "the server there is not what target_session_attrs=standby asks for",
+    )
+    yield (
+        server.url("poor", database="guarded"),
+        "migration|permission denied for schema public|no schema has been selected",
+    )
 
 
 def not_trusted(server, directory, stack):
@@ -115,15 +137,27 @@ def not_trusted(server, directory, stack):
     plain, root = server.plain_port, {"sslrootcert": str(server.authority.file)}
     not_text = directory / "not.pem"
     not_text.write_text("canary")
-    yield server.url(port=plain, sslmode="require"), f"127.0.0.1:{plain}: it refused TLS, so it has none or is no PostgreSQL"
+    yield (
+        server.url(port=plain, sslmode="require"),
+        f"127.0.0.1:{plain}: it refused TLS, so it has none or is no PostgreSQL",
+    )
     yield server.url(port=plain, sslmode="verify-full", **root), "it refused TLS"
     yield server.url(port=plain, channel_binding="require"), "it refused TLS"
     yield server.url(sslmode="verify-full", sslrootcert=str(stranger.file)), "the server's certificate is not good: "
-    yield server.url(sslmode="verify-full", sslrootcert="system"), "sslrootcert=FILE names the certificate of its authority"
+    yield (
+        server.url(sslmode="verify-full", sslrootcert="system"),
+        "sslrootcert=FILE names the certificate of its authority",
+    )
     yield server.url(port=elsewhere.port, sslmode="verify-full", **root), "certificate is not valid for '127.0.0.1'"
     yield server.url(port=certified.port, sslmode="verify-full", **root), f"127.0.0.1:{certified.port}: "
-    yield server.url(sslmode="verify-full", sslrootcert=str(not_text)), "TLS failed: sslrootcert has no certificate in PEM"
-    yield server.url(sslmode="verify-full", sslcrl=str(not_text), **root), "TLS failed: sslcrl has no list of revoked certificates in PEM"
+    yield (
+        server.url(sslmode="verify-full", sslrootcert=str(not_text)),
+        "TLS failed: sslrootcert has no certificate in PEM",
+    )
+    yield (
+        server.url(sslmode="verify-full", sslcrl=str(not_text), **root),
+        "TLS failed: sslcrl has no list of revoked certificates in PEM",
+    )
     own = "TLS failed: sslcert has no certificate in PEM, or sslkey and sslpassword are not its own"
     yield server.url(sslmode="verify-full", sslcert=str(not_text), **root), own
     yield server.url(sslmode="require", sslcert=str(not_text), sslkey=str(not_text)), own
@@ -137,12 +171,21 @@ def around(tmp_path_factory):
         server = started(stack, own_server("wheel"))
         silent, closing = stack.enter_context(silent_port()), stack.enter_context(closing_port())
         server.do("CREATE DATABASE guarded", "SELECT 1")
-        server.do("CREATE ROLE poor LOGIN PASSWORD 'canary4242'", "REVOKE ALL ON SCHEMA public FROM PUBLIC", "SELECT 1", database="guarded")
-        yield server, [*not_there(server, silent, closing), *not_trusted(server, tmp_path_factory.mktemp("authorities"), stack)]
+        server.do(
+            "CREATE ROLE poor LOGIN PASSWORD 'canary4242'",
+            "REVOKE ALL ON SCHEMA public FROM PUBLIC",
+            "SELECT 1",
+            database="guarded",
+        )
+        yield (
+            server,
+            [*not_there(server, silent, closing), *not_trusted(server, tmp_path_factory.mktemp("authorities"), stack)],
+        )
 
 
 def wrong_urls_for(command, wrong):
-    """All of them for the two loops that serve and for migrating; the others open the store alike, and each URL goes to every third."""
+    """All of them for the two loops that serve and for migrating; the others open the store alike, and each URL goes to
+    every third."""
     alike = [each for each in COMMANDS if each[0] not in {"serve", "migrate"}]
     if run_length.LONG or command not in alike:
         return wrong
@@ -213,19 +256,27 @@ def test_files_that_cannot_be_used(billing, tmp_path, command, prepare, words):
 )
 def test_a_process_says_no_more_than_the_line(processes, tmp_path, command, broken):
     """Nothing is left behind that would say more at its end."""
-    url, line_said = f"postgresql://u:{PASSWORD}@127.0.0.1:1/d", "the database can't be reached: 127.0.0.1:1: Connection refused\n"
+    url, line_said = (
+        f"postgresql://u:{PASSWORD}@127.0.0.1:1/d",
+        "the database can't be reached: 127.0.0.1:1: Connection refused\n",
+    )
     if broken == "file":
         (tmp_path / "ledger.db").mkdir()
         url, line_said = "sqlite:///ledger.db", "the database can't be used: unable to open database file\n"
     code, said = processes.run(*command, cwd=tmp_path, **COMMANDS.get(command, SETTINGS) | {"DATABASE_URL": url})
-    assert (code, "".join(line for line in said.splitlines(keepends=True) if not line.startswith("{"))) == (1, line_said)
+    assert (code, "".join(line for line in said.splitlines(keepends=True) if not line.startswith("{"))) == (
+        1,
+        line_said,
+    )
 
 
 @pytest.fixture
 def elsewhere(monkeypatch):
     """A name that seems to be of another machine."""
     resolve = socket.getaddrinfo
-    monkeypatch.setattr(socket, "getaddrinfo", lambda host, *rest, **how: resolve("127.0.0.1" if host == HOST else host, *rest, **how))
+    monkeypatch.setattr(
+        socket, "getaddrinfo", lambda host, *rest, **how: resolve("127.0.0.1" if host == HOST else host, *rest, **how)
+    )
 
 
 @pytest.mark.usefixtures("elsewhere")
@@ -253,10 +304,14 @@ def test_a_right_url_serves(processes, tmp_path, around, loop):
     name = f"served{loop.replace('-', '_')}"
     server.do(f"CREATE DATABASE {name}", "SELECT 1")
     root = {"sslmode": "require", "channel_binding": "require", "sslrootcert": str(server.authority.file)}
-    url = server.url(database=name, host="127.0.0.1:1,localhost", keepalives_idle="30", target_session_attrs="read-write", **root)
+    url = server.url(
+        database=name, host="127.0.0.1:1,localhost", keepalives_idle="30", target_session_attrs="read-write", **root
+    )
     process = processes.start("serve", loop, cwd=tmp_path, **SERVING, DATABASE_URL=url)
     assert '"database":"postgresql"' in process.read_until('"serving"')
-    assert server.do(f"SELECT application_name FROM pg_stat_activity WHERE datname = '{name}'") == [("prepaid-billing",)]
+    assert server.do(f"SELECT application_name FROM pg_stat_activity WHERE datname = '{name}'") == [
+        ("prepaid-billing",)
+    ]
     assert process.stop() == 0
     assert "weak" not in process.said
 
@@ -283,4 +338,13 @@ def test_every_command_that_opens_a_database_is_tried():
                 getattr(inside.func, "id", "") for inside in ast.walk(node) if isinstance(inside, ast.Call)
             }:
                 found.add(node.name)
-    assert found - inner == {"serve", "migrate", "dev", "heads", "backup", "restore", "show_deployment", "renew_deployment"}
+    assert found - inner == {
+        "serve",
+        "migrate",
+        "dev",
+        "heads",
+        "backup",
+        "restore",
+        "show_deployment",
+        "renew_deployment",
+    }

@@ -25,7 +25,8 @@ def refused(answer):
 
 
 def answering(service, *, until=None, then=None, answered=None):
-    """Streams that answer each request, and break off as told: `until` are the answers that each stream gives, `then` how it ends."""
+    """Streams that answer each request, and break off as told: `until` are the answers that each stream gives, `then`
+    how it ends."""
     ends = iter(until or [])
 
     def converse(received, requests, context):

@@ -23,10 +23,16 @@ async def batch(kind, service, deductions, **options):
 async def test_a_batch_tells_the_answer_or_the_typed_error_of_each(kind, service):
     deductions = [deduction(1, description="words", metadata={"n": "1"}), deduction(2), deduction(3)]
     omitted = refused(Answer(grpc.StatusCode.RESOURCE_EXHAUSTED, "OUTCOME_OMITTED"))
-    service.script = [BatchDeductCreditsResponse(outcomes=[deducted(deductions[0].request()), refused(FROZEN), omitted])]
+    service.script = [
+        BatchDeductCreditsResponse(outcomes=[deducted(deductions[0].request()), refused(FROZEN), omitted])
+    ]
     first, second, third = await batch(kind, service, deductions)
     assert first == DeductCreditsResponse(transaction_id=deductions[0].idempotency_key)
-    assert (type(second), second.metadata, second.status) == (errors.AccountFrozen, {"any": "value"}, grpc.StatusCode.FAILED_PRECONDITION)
+    assert (type(second), second.metadata, second.status) == (
+        errors.AccountFrozen,
+        {"any": "value"},
+        grpc.StatusCode.FAILED_PRECONDITION,
+    )
     assert second.idempotency_key == deductions[1].idempotency_key
     assert isinstance(third, errors.OutcomeOmitted)
     assert isinstance(third, errors.OutcomeUnknown)
@@ -38,7 +44,11 @@ async def test_a_batch_tells_the_answer_or_the_typed_error_of_each(kind, service
 @pytest.mark.parametrize("kind", CLIENTS)
 async def test_a_batch_is_retried_whole_with_the_same_keys(kind, service, description):
     deductions = [deduction(number, description=description) for number in range(1, 201)]
-    service.script = [UNAVAILABLE, UNAVAILABLE, BatchDeductCreditsResponse(outcomes=[deducted(each.request()) for each in deductions])]
+    service.script = [
+        UNAVAILABLE,
+        UNAVAILABLE,
+        BatchDeductCreditsResponse(outcomes=[deducted(each.request()) for each in deductions]),
+    ]
     answers = await batch(kind, service, deductions)
     assert [answer.transaction_id for answer in answers] == [each.idempotency_key for each in deductions]
     assert len({attempt.request.SerializeToString(deterministic=True) for attempt in service.attempts}) == 1
@@ -53,7 +63,10 @@ async def test_a_batch_without_an_answer_raises_and_its_deductions_keep_their_ke
     with pytest.raises(errors.ShuttingDown):
         await batch(kind, service, deductions, timeout_s=30)
     service.script = [BatchDeductCreditsResponse(outcomes=[deducted(each.request()) for each in deductions])]
-    assert [answer.transaction_id for answer in await batch(kind, service, deductions)] == [deductions[0].idempotency_key, "mine"]
+    assert [answer.transaction_id for answer in await batch(kind, service, deductions)] == [
+        deductions[0].idempotency_key,
+        "mine",
+    ]
 
 
 async def test_a_batch_of_which_the_service_forgets_one_is_not_taken_for_the_others(service):

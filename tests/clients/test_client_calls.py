@@ -27,7 +27,10 @@ async def test_a_timeout_that_is_none_is_refused_before_anything_is_sent(call, s
         ("get_purchase", {}),
         ("get_purchase", {"purchase_id": "pur_1", "checkout_session_id": "cs_1"}),
         ("deduct_credits", {"account_id": "a", "amount_microcredits": 2**63}),
-        ("grant_credits", {"account_id": "a", "amount_microcredits": 1, "reason": "r", "expire_time": datetime(2030, 1, 1)}),  # noqa: DTZ001
+        (
+            "grant_credits",
+            {"account_id": "a", "amount_microcredits": 1, "reason": "r", "expire_time": datetime(2030, 1, 1)},  # noqa: DTZ001
+        ),
     ],
 )
 async def test_arguments_that_can_not_be_meant_are_refused_before_anything_is_sent(call, service, method, arguments):
@@ -93,7 +96,13 @@ async def test_a_request_says_what_was_asked(call, service):
         idempotency_key="k",
     )
     request = service.attempts[0].request
-    assert (request.account_id, request.amount_microcredits, request.mode, request.description, dict(request.metadata)) == (
+    assert (
+        request.account_id,
+        request.amount_microcredits,
+        request.mode,
+        request.description,
+        dict(request.metadata),
+    ) == (
         "acct",
         7,
         DeductionMode.DEDUCTION_MODE_ALLOW_DEBT,
@@ -106,7 +115,14 @@ async def test_what_is_absent_stays_absent(call, service):
     await call("refund", purchase_id="pur_1")
     await call("refund", purchase_id="pur_1", amount_minor=0)
     await call("grant_credits", account_id="a", amount_microcredits=1, reason="r")
-    await call("grant_credits", account_id="a", amount_microcredits=1, reason="r", priority=0, expire_time=datetime(2030, 1, 1, tzinfo=UTC))
+    await call(
+        "grant_credits",
+        account_id="a",
+        amount_microcredits=1,
+        reason="r",
+        priority=0,
+        expire_time=datetime(2030, 1, 1, tzinfo=UTC),
+    )
     requests = [attempt.request for attempt in service.attempts]
     assert [requests[0].HasField("amount_minor"), requests[1].HasField("amount_minor")] == [False, True]
     assert [requests[2].HasField("priority"), requests[2].HasField("expire_time")] == [False, False]
@@ -114,7 +130,8 @@ async def test_what_is_absent_stays_absent(call, service):
 
 
 @pytest.mark.parametrize(
-    ("health", "expected"), [(b"\x08\x01", True), (b"\x08\x02", False), (b"", False), (grpc.StatusCode.UNIMPLEMENTED, False)]
+    ("health", "expected"),
+    [(b"\x08\x01", True), (b"\x08\x02", False), (b"", False), (grpc.StatusCode.UNIMPLEMENTED, False)],
 )
 async def test_health_is_what_the_service_says_of_itself(call, service, health, expected):
     service.health = health

@@ -1,4 +1,5 @@
-"""The docstrings of the public methods: whole, about things that exist, and with examples that run against the real product."""
+"""The docstrings of the public methods: whole, about things that exist, and with examples that run against the real
+product."""
 
 import ast
 import asyncio
@@ -67,9 +68,13 @@ def test_what_all_methods_share_is_described_once(kind):
 def test_both_clients_say_the_same():
     for name in dir(BillingClient):
         if not name.startswith("_"):
-            blocking, awaited = inspect.getdoc(getattr(BillingClient, name)), inspect.getdoc(getattr(AsyncBillingClient, name))
+            blocking, awaited = (
+                inspect.getdoc(getattr(BillingClient, name)),
+                inspect.getdoc(getattr(AsyncBillingClient, name)),
+            )
             plain = [
-                re.sub(r"\b(await|async) |Async|\(|\)|blocking|asyncio", "", text.partition("\n\n    ")[0]) for text in (blocking, awaited)
+                re.sub(r"\b(await|async) |Async|\(|\)|blocking|asyncio", "", text.partition("\n\n    ")[0])
+                for text in (blocking, awaited)
             ]
             differing = name in {"close", "stream_deductions"}  # their lifetimes differ
             assert differing or plain[0] == plain[1], name
@@ -86,7 +91,10 @@ def signed_event():
         {"id": "evt_example", "object": "event", "type": "plan.created", "created": int(time.time()), "livemode": False}
     ).encode()
     now = int(time.time())
-    return payload, f"t={now},v1={hmac.new(WEBHOOK_SECRET.encode(), b'%d.' % now + payload, hashlib.sha256).hexdigest()}"
+    return (
+        payload,
+        f"t={now},v1={hmac.new(WEBHOOK_SECRET.encode(), b'%d.' % now + payload, hashlib.sha256).hexdigest()}",
+    )
 
 
 async def prepared(stack):

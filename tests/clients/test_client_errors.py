@@ -32,7 +32,9 @@ def test_every_reason_has_one_class_and_every_class_one_reason():
         for kind in vars(errors).values()
         if isinstance(kind, type) and issubclass(kind, errors.BillingError) and not kind.__subclasses__()
     }
-    assert leaves | {errors.StripeUnavailable} == {*CLASS_BY_REASON.values(), errors.ServiceUnreachable}, "it has a kind of its own"
+    assert leaves | {errors.StripeUnavailable} == {*CLASS_BY_REASON.values(), errors.ServiceUnreachable}, (
+        "it has a kind of its own"
+    )
 
 
 def test_every_status_has_a_class():
@@ -51,7 +53,12 @@ def test_a_reason_is_raised_as_its_class(service, reason):
     service.script = [Answer(grpc.StatusCode.FAILED_PRECONDITION, reason, {"any": "value"})]
     error = deduct(service)
     assert type(error) is CLASS_BY_REASON[reason]
-    assert (error.reason, error.metadata, error.idempotency_key, error.rpc) == (reason, {"any": "value"}, "k", "DeductCredits")
+    assert (error.reason, error.metadata, error.idempotency_key, error.rpc) == (
+        reason,
+        {"any": "value"},
+        "k",
+        "DeductCredits",
+    )
     assert isinstance(error.__cause__, grpc.RpcError)
 
 
@@ -101,7 +108,9 @@ def test_field_violations_and_retry_hints_come_along(service):
 
 
 def test_an_error_crosses_a_process_boundary():
-    error = errors.InsufficientCredits("short", status=grpc.StatusCode.FAILED_PRECONDITION, reason="R", idempotency_key="k")
+    error = errors.InsufficientCredits(
+        "short", status=grpc.StatusCode.FAILED_PRECONDITION, reason="R", idempotency_key="k"
+    )
     copy = pickle.loads(pickle.dumps(error))
     assert (type(copy), str(copy), copy.idempotency_key) == (type(error), str(error), "k")
 

@@ -27,7 +27,9 @@ class LossyService(FakeService):
         chance = self._chance.random()
         if chance < LOST_REQUESTS:
             context.abort(grpc.StatusCode.UNAVAILABLE, "the request was lost")
-        reply = self.effects.setdefault(request.idempotency_key, DeductCreditsResponse(transaction_id=f"txn_{request.idempotency_key}"))
+        reply = self.effects.setdefault(
+            request.idempotency_key, DeductCreditsResponse(transaction_id=f"txn_{request.idempotency_key}")
+        )
         if chance < LOST_REQUESTS + LOST_REPLIES:
             context.abort(grpc.StatusCode.UNAVAILABLE, "the reply was lost")
         if chance < LOST_REQUESTS + LOST_REPLIES + HANGING:

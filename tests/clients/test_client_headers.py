@@ -47,18 +47,34 @@ async def test_headers_of_the_client_and_of_the_call_travel_beside_the_key(call,
     await call("get_balance", account_id="a", api_key="bill_test_key", client_headers=standing)
     await call("get_balance", account_id="a", headers=own)
     both, first, second = (
-        {name: attempt.metadata.get(name) for name in ("authorization", "x-request-id", "traceparent", "tracestate", "x-raw-bin")}
+        {
+            name: attempt.metadata.get(name)
+            for name in ("authorization", "x-request-id", "traceparent", "tracestate", "x-raw-bin")
+        }
         for attempt in service.attempts
     )
     key = "Bearer bill_test_key"
     assert both == {"authorization": key, "tracestate": "a=1", **own}
-    assert first == {"authorization": key, "x-request-id": "standing", "tracestate": "a=1", "traceparent": None, "x-raw-bin": None}
+    assert first == {
+        "authorization": key,
+        "x-request-id": "standing",
+        "tracestate": "a=1",
+        "traceparent": None,
+        "x-raw-bin": None,
+    }
     assert second == {"authorization": None, "tracestate": None, **own}
     assert service.attempts[0].metadata["user-agent"].startswith("prepaid-billing-client/")
 
 
 async def test_every_attempt_and_every_page_carries_them(call, service):
-    for method in ("iter_accounts", "iter_transactions", "iter_purchases", "iter_stripe_events", "iter_audit_records", "iter_rate_cards"):
+    for method in (
+        "iter_accounts",
+        "iter_transactions",
+        "iter_purchases",
+        "iter_stripe_events",
+        "iter_audit_records",
+        "iter_rate_cards",
+    ):
         arguments = {"account_id": "a"} if method in {"iter_transactions", "iter_purchases"} else {}
         with BillingClient(service.address) as client:
             await asyncio.to_thread(
@@ -78,12 +94,18 @@ async def test_a_stream_carries_them_on_each_connection(kind, service):
     if kind == "blocking":
 
         def run():
-            with BillingClient(service.address, headers={"x-team": "t"}) as client, client.stream_deductions(**options) as stream:
+            with (
+                BillingClient(service.address, headers={"x-team": "t"}) as client,
+                client.stream_deductions(**options) as stream,
+            ):
                 stream.send(deduction()).result(20)
 
         await asyncio.to_thread(run)
     else:
-        async with AsyncBillingClient(service.address, headers={"x-team": "t"}) as client, client.stream_deductions(**options) as stream:
+        async with (
+            AsyncBillingClient(service.address, headers={"x-team": "t"}) as client,
+            client.stream_deductions(**options) as stream,
+        ):
             await (await stream.send(deduction()))
     assert [(metadata["x-request-id"], metadata["x-team"]) for metadata in service.stream_metadata] == [("r", "t")]
 

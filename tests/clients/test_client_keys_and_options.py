@@ -119,7 +119,9 @@ def test_options_do_not_print_the_key():
 
 
 def test_the_environment_is_read_and_empty_means_absent():
-    assert ClientOptions.from_env({"BILLING_ADDRESS": "", "BILLING_API_KEY": "", "BILLING_CA_FILE": ""}) == ClientOptions()
+    assert (
+        ClientOptions.from_env({"BILLING_ADDRESS": "", "BILLING_API_KEY": "", "BILLING_CA_FILE": ""}) == ClientOptions()
+    )
     read = ClientOptions.from_env(
         {
             "BILLING_ADDRESS": "billing.example:443",
@@ -170,7 +172,10 @@ async def test_from_env_connects_there(service, monkeypatch):
 
 async def test_mutual_tls(tmp_path):
     authority = trustme.CA()
-    for name, certificate in (("server", authority.issue_cert("localhost")), ("client", authority.issue_cert("metering"))):
+    for name, certificate in (
+        ("server", authority.issue_cert("localhost")),
+        ("client", authority.issue_cert("metering")),
+    ):
         certificate.private_key_pem.write_to_path(tmp_path / f"{name}.key")
         certificate.cert_chain_pems[0].write_to_path(tmp_path / f"{name}.pem")
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")

@@ -99,7 +99,8 @@ async def test_what_a_proxy_spoils_was_not_sent_and_the_error_names_the_proxy_wi
             assert "sesame" not in str(raised.value)
 
 
-async def test_an_answer_that_is_not_the_services_own_names_the_proxy_too(encrypted, monkeypatch, quick_retries):  # noqa: ARG001 - a fixture
+# A fixture.
+async def test_an_answer_that_is_not_the_services_own_names_the_proxy_too(encrypted, monkeypatch, quick_retries):  # noqa: ARG001
     fake, ca_file = encrypted
     with recording_proxy({"billing.test:443": fake.address}) as proxy:
         monkeypatch.setenv("https_proxy", proxy.url)
@@ -161,7 +162,9 @@ def test_networks_are_exempt():
 
 
 @pytest.mark.parametrize(
-    "address", [each.format(port=1) for each in LOCAL] + ["[::1]:1", "ipv6:[::1]:1", "unix:/x", "127.9.9.9:1", "[::ffff:127.0.0.1]:1"]
+    "address",
+    [each.format(port=1) for each in LOCAL]
+    + ["[::1]:1", "ipv6:[::1]:1", "unix:/x", "127.9.9.9:1", "[::ffff:127.0.0.1]:1"],
 )
 def test_what_is_local_has_no_proxy_and_needs_no_tls(address, monkeypatch):
     monkeypatch.setenv("https_proxy", P)

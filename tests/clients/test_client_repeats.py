@@ -1,4 +1,5 @@
-"""What is answered UNAVAILABLE inside a batch or on a stream is asked for again by itself, with its key; the others are left alone."""
+"""What is answered UNAVAILABLE inside a batch or on a stream is asked for again by itself, with its key; the others are
+left alone."""
 
 import asyncio
 import threading
@@ -21,7 +22,8 @@ KEY_INVALID = Answer(grpc.StatusCode.UNAUTHENTICATED, "API_KEY_INVALID")
 
 @pytest.fixture(params=["batch", "stream"])
 def deduct(request, service):
-    """Deducts on either client by a batch or a stream. `plan` is what each account's attempts are answered, in turn; then it is deducted.
+    """Deducts on either client by a batch or a stream. `plan` is what each account's attempts are answered, in turn;
+    then it is deducted.
 
     Answers what became of each, and the amounts that were asked for, one list for each round or stream.
     """
@@ -35,7 +37,9 @@ def deduct(request, service):
 
         if request.param == "batch":
             service._answer = lambda _method, asked, _context: _batch(service, asked, outcome)
-            return await _ask(kind, service, lambda client: client.batch_deduct_credits(deductions=deductions, **options)), service.rounds
+            return await _ask(
+                kind, service, lambda client: client.batch_deduct_credits(deductions=deductions, **options)
+            ), service.rounds
         service.rounds = []
         service.converse = lambda _received, requests, _context: _stream(service, requests, outcome)
         return await _ask_stream(kind, service, deductions, options), service.rounds
@@ -78,12 +82,16 @@ async def _ask_stream(kind, service, deductions, options):
     return [future.exception() or future.result() for future in futures]
 
 
-@pytest.mark.parametrize("step", [UNAVAILABLE, FOREIGN, Answer(grpc.StatusCode.CANCELLED, "CONFLICT")], ids=lambda step: step.status.name)
+@pytest.mark.parametrize(
+    "step", [UNAVAILABLE, FOREIGN, Answer(grpc.StatusCode.CANCELLED, "CONFLICT")], ids=lambda step: step.status.name
+)
 @pytest.mark.parametrize("kind", CLIENTS)
 async def test_it_is_asked_for_again_alone_with_its_key(kind, deduct, step):
     deductions = [deduction(number) for number in range(1, 6)]
     results, rounds = await deduct(kind, deductions, {"a2": [step, step], "a4": [step], "a5": [FROZEN]})
-    assert [getattr(result, "transaction_id", result) for result in results[:4]] == [each.idempotency_key for each in deductions[:4]]
+    assert [getattr(result, "transaction_id", result) for result in results[:4]] == [
+        each.idempotency_key for each in deductions[:4]
+    ]
     assert isinstance(results[4], errors.AccountFrozen)
     asked = [amount for part in rounds for amount in part]
     assert sorted(asked) == [1, 2, 2, 2, 3, 4, 4, 5]
@@ -121,9 +129,15 @@ async def test_a_second_round_that_fails_whole_leaves_the_first_ones_answers_alo
     done, open_, frozen = deduction(1), deduction(2), deduction(3)
     outcomes = [deducted(done.request()), refused(UNAVAILABLE), refused(FROZEN)]
     service.script = [BatchDeductCreditsResponse(outcomes=outcomes), *[last] * 4]
-    first, second, third = await _ask(kind, service, lambda client: client.batch_deduct_credits(deductions=[done, open_, frozen]))
+    first, second, third = await _ask(
+        kind, service, lambda client: client.batch_deduct_credits(deductions=[done, open_, frozen])
+    )
     assert (first.transaction_id, type(third)) == (done.idempotency_key, errors.AccountFrozen)
-    assert (type(second), second.idempotency_key, second.rpc) == (errors.OutcomeUnknown, open_.idempotency_key, "DeductCredits")
+    assert (type(second), second.idempotency_key, second.rpc) == (
+        errors.OutcomeUnknown,
+        open_.idempotency_key,
+        "DeductCredits",
+    )
     assert isinstance(second.__cause__, grpc.RpcError)
 
 
@@ -157,7 +171,9 @@ async def test_a_stream_without_a_service_sends_nothing_and_says_so(kind, servic
 
 async def test_a_stream_gives_up_what_it_would_send_again_too_late(service, monkeypatch):
     monkeypatch.setattr("billing_client.retries.BACKOFF_S", 2.0)
-    service.converse = lambda _received, requests, _context: _stream(service, requests, lambda _asked: refused(UNAVAILABLE))
+    service.converse = lambda _received, requests, _context: _stream(
+        service, requests, lambda _asked: refused(UNAVAILABLE)
+    )
     service.rounds = []
     async with AsyncBillingClient(service.address) as client, client.stream_deductions(timeout_s=0.9) as stream:
         waiting = await stream.send(deduction())
@@ -168,7 +184,9 @@ async def test_a_stream_gives_up_what_it_would_send_again_too_late(service, monk
 
 async def test_a_stream_that_is_abandoned_answers_what_rests_too(service, monkeypatch):
     monkeypatch.setattr("billing_client.retries.BACKOFF_S", 2.0)
-    service.converse = lambda _received, requests, _context: _stream(service, requests, lambda _asked: refused(UNAVAILABLE))
+    service.converse = lambda _received, requests, _context: _stream(
+        service, requests, lambda _asked: refused(UNAVAILABLE)
+    )
     service.rounds = []
     async with AsyncBillingClient(service.address) as client:
         stream = client.stream_deductions(timeout_s=60)

@@ -47,7 +47,9 @@ async def test_what_the_service_asks_to_repeat_is_repeated(call, service, status
 
 @pytest.mark.parametrize("disguise", NOT_THE_SERVICE, ids=["grpc", "proxy", "mangled"])
 @pytest.mark.parametrize("status", STATUSES)
-async def test_any_other_answer_is_nobodys_word_and_is_asked_for_again_with_the_same_key(call, service, status, disguise):
+async def test_any_other_answer_is_nobodys_word_and_is_asked_for_again_with_the_same_key(
+    call, service, status, disguise
+):
     service.script = [Answer(status, **disguise)] * 3 + [DeductCreditsResponse(transaction_id="txn_1")]
     assert (await call("deduct_credits", **DEDUCTION)).transaction_id == "txn_1"
     assert len(service.attempts) == 4
@@ -151,7 +153,11 @@ async def test_what_turns_an_attempt_away_says_nothing_of_an_earlier_one(call, s
     service.script = [lost, last]
     with pytest.raises(errors.OutcomeUnknown) as raised:
         await call("deduct_credits", idempotency_key="mine", **DEDUCTION)
-    assert (type(raised.value), raised.value.reason, raised.value.status) == (errors.OutcomeUnknown, last.reason, last.status)
+    assert (type(raised.value), raised.value.reason, raised.value.status) == (
+        errors.OutcomeUnknown,
+        last.reason,
+        last.status,
+    )
     assert (raised.value.metadata, raised.value.idempotency_key) == (last.metadata, "mine")
 
 

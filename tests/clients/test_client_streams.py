@@ -31,7 +31,9 @@ async def stream_all(kind, service, deductions, **options):
 @pytest.mark.parametrize("kind", CLIENTS)
 async def test_leaving_a_stream_waits_for_all_answers_and_each_is_typed(kind, service):
     deductions = [deduction(number) for number in range(1, 31)]
-    answering(service, answered=lambda request: refused(FROZEN) if request.amount_microcredits % 3 == 0 else deducted(request))
+    answering(
+        service, answered=lambda request: refused(FROZEN) if request.amount_microcredits % 3 == 0 else deducted(request)
+    )
     results = await stream_all(kind, service, deductions)
     for each, result in zip(deductions, results, strict=True):
         if each.amount_microcredits % 3 == 0:
@@ -45,14 +47,18 @@ async def test_leaving_a_stream_waits_for_all_answers_and_each_is_typed(kind, se
 @pytest.mark.parametrize("kind", CLIENTS)
 async def test_what_a_broken_stream_left_unanswered_is_sent_again_in_order_with_the_same_keys(kind, service, status):
     deductions = [deduction(number) for number in range(1, 41)]
-    answering(service, until=[7, 0, 12], then=Answer(status, "SHUTTING_DOWN" if status is grpc.StatusCode.UNAVAILABLE else ""))
+    answering(
+        service, until=[7, 0, 12], then=Answer(status, "SHUTTING_DOWN" if status is grpc.StatusCode.UNAVAILABLE else "")
+    )
     results = await stream_all(kind, service, deductions, timeout_s=30)
     assert [result.transaction_id for result in results] == [each.idempotency_key for each in deductions]
     sent = [each.request() for each in deductions]
     starts = [sent.index(received[0]) for received in service.streams]
     assert len(starts) >= 4
     assert starts == sorted(starts)
-    assert all(received == sent[start:][: len(received)] for start, received in zip(starts, service.streams, strict=True))
+    assert all(
+        received == sent[start:][: len(received)] for start, received in zip(starts, service.streams, strict=True)
+    )
     # An answer that came right before the end may be lost to a write that ran into it, and is then asked for again.
     assert service.streams[-1] == sent[starts[-1] :]
     assert starts[-1] <= 19
@@ -73,7 +79,10 @@ async def test_a_stream_that_is_refused_raises_for_what_it_did_not_answer_and_fo
 
     async def run(send, answer):
         answers = [await send(first), await send(second)]
-        assert [(await answer(each)).transaction_id for each in answers] == [first.idempotency_key, second.idempotency_key]
+        assert [(await answer(each)).transaction_id for each in answers] == [
+            first.idempotency_key,
+            second.idempotency_key,
+        ]
         with pytest.raises(errors.ApiKeyInvalid) as raised:
             await answer(await send(third))
         assert raised.value.idempotency_key == third.idempotency_key
@@ -83,7 +92,9 @@ async def test_a_stream_that_is_refused_raises_for_what_it_did_not_answer_and_fo
 
     if kind == "blocking":
         with BillingClient(service.address) as client, client.stream_deductions() as stream:
-            await run(lambda each: asyncio.to_thread(stream.send, each), lambda future: asyncio.to_thread(future.result, 20))
+            await run(
+                lambda each: asyncio.to_thread(stream.send, each), lambda future: asyncio.to_thread(future.result, 20)
+            )
     else:
         async with AsyncBillingClient(service.address) as client, client.stream_deductions() as stream:
             await run(stream.send, lambda future: asyncio.wait_for(future, 20))
@@ -91,7 +102,8 @@ async def test_a_stream_that_is_refused_raises_for_what_it_did_not_answer_and_fo
 
 
 async def test_a_stream_that_is_refused_at_once_is_given_one_deduction_to_refuse(service):
-    """A write that runs into the end of its stream hides the status from its caller: no more is sent until the service has accepted."""
+    """A write that runs into the end of its stream hides the status from its caller: no more is sent until the service
+    has accepted."""
     refusal, go = Answer(grpc.StatusCode.UNAUTHENTICATED, "API_KEY_INVALID"), threading.Event()
 
     def converse(received, requests, context):
@@ -156,7 +168,10 @@ async def test_a_deduction_without_an_answer_in_time_is_unknown_and_those_after_
         with pytest.raises(errors.OutcomeUnknown) as unknown:
             await asyncio.wait_for(waiting, 20)
         assert asyncio.get_running_loop().time() - begun < 10
-        assert (unknown.value.idempotency_key, unknown.value.status) == (late.idempotency_key, grpc.StatusCode.DEADLINE_EXCEEDED)
+        assert (unknown.value.idempotency_key, unknown.value.status) == (
+            late.idempotency_key,
+            grpc.StatusCode.DEADLINE_EXCEEDED,
+        )
         assert (await asyncio.wait_for(after, 20)).transaction_id == service.streams[1][0].idempotency_key
 
 

@@ -35,7 +35,16 @@ def public(kind) -> set[str]:
 def test_the_surface_is_pinned():
     pagers = {
         f"iter_{name}"
-        for name in ("transactions", "purchases", "refunds", "accounts", "stripe_events", "audit_records", "rate_cards", "verification")
+        for name in (
+            "transactions",
+            "purchases",
+            "refunds",
+            "accounts",
+            "stripe_events",
+            "audit_records",
+            "rate_cards",
+            "verification",
+        )
     }
     lifecycle = {"close", "from_env", "from_options", "is_serving"}
     for client in CLIENTS:
@@ -133,7 +142,9 @@ async def test_pagers_read_every_page_once(service, client_class, listed):
     page_class = GetMessageClass(method.output_type)
     item = method.output_type.fields_by_name[items].message_type
     pages = [(2, "second"), (0, "third"), (1, "")]
-    service.script = [page_class(**{items: [GetMessageClass(item)()] * count, "next_page_token": token}) for count, token in pages]
+    service.script = [
+        page_class(**{items: [GetMessageClass(item)()] * count, "next_page_token": token}) for count, token in pages
+    ]
     if client_class is BillingClient:
         with BillingClient(service.address) as client:
             found = list(getattr(client, pager)(page_size=2, **arguments))
@@ -150,7 +161,10 @@ async def test_pagers_read_every_page_once(service, client_class, listed):
 
 @pytest.mark.parametrize("client_class", CLIENTS)
 async def test_a_verification_is_read_part_by_part(service, client_class):
-    parts = [VerifyLedgerResponse(transaction_count=2, transaction_total=5, next_page_token="more"), VerifyLedgerResponse(account_count=1)]
+    parts = [
+        VerifyLedgerResponse(transaction_count=2, transaction_total=5, next_page_token="more"),
+        VerifyLedgerResponse(account_count=1),
+    ]
     service.script = list(parts)
     if client_class is BillingClient:
         with BillingClient(service.address) as client:
@@ -159,11 +173,16 @@ async def test_a_verification_is_read_part_by_part(service, client_class):
         async with AsyncBillingClient(service.address) as client:
             found = [part async for part in client.iter_verification(page_size=2)]
     assert found == parts
-    assert [(attempt.request.page_token, attempt.request.page_size) for attempt in service.attempts] == [("", 2), ("more", 2)]
+    assert [(attempt.request.page_token, attempt.request.page_size) for attempt in service.attempts] == [
+        ("", 2),
+        ("more", 2),
+    ]
 
 
 def test_a_pager_reads_no_page_that_nobody_asked_for(service):
-    service.script = [ListTransactionsResponse(transactions=[Transaction(transaction_id="txn_1")], next_page_token="more")]
+    service.script = [
+        ListTransactionsResponse(transactions=[Transaction(transaction_id="txn_1")], next_page_token="more")
+    ]
     with BillingClient(service.address) as client:
         assert next(client.iter_transactions(account_id="a")).transaction_id == "txn_1"
     assert len(service.attempts) == 1

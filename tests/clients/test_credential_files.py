@@ -26,13 +26,19 @@ class Pki:
     """A client's files, and a server that asks for a certificate of the same authority."""
 
     def __init__(self, directory):
-        self.ca_file, self.certificate_file, self.private_key_file = (directory / name for name in ("ca.pem", "c.pem", "c.key"))
+        self.ca_file, self.certificate_file, self.private_key_file = (
+            directory / name for name in ("ca.pem", "c.pem", "c.key")
+        )
         self.authority = trustme.CA()
         self.write()
 
     @property
     def files(self):
-        return {"ca_file": self.ca_file, "certificate_file": self.certificate_file, "private_key_file": self.private_key_file}
+        return {
+            "ca_file": self.ca_file,
+            "certificate_file": self.certificate_file,
+            "private_key_file": self.private_key_file,
+        }
 
     def write(self):
         issued = self.authority.issue_cert("metering")

@@ -31,10 +31,14 @@ def test_every_file_names_its_packages():
         for module in (billing_pb2, admin_pb2, stripe_events_pb2)
         for dependency in module.DESCRIPTOR.dependencies
     }
-    files |= {module.DESCRIPTOR.name: module.DESCRIPTOR for module in (billing_pb2, admin_pb2, stripe_events_pb2, reasons_pb2)}
+    files |= {
+        module.DESCRIPTOR.name: module.DESCRIPTOR for module in (billing_pb2, admin_pb2, stripe_events_pb2, reasons_pb2)
+    }
     own = {name: file.GetOptions() for name, file in files.items() if name.startswith("prepaid/")}
     assert {Path(name).name for name in own} == {path.name for path in (PROTOS / "prepaid/billing/v1").glob("*.proto")}
-    named = {(each.go_package, each.java_package, each.java_multiple_files, each.csharp_namespace) for each in own.values()}
+    named = {
+        (each.go_package, each.java_package, each.java_multiple_files, each.csharp_namespace) for each in own.values()
+    }
     assert named == {("prepaid.example/billing/v1;billingv1", "prepaid.billing.v1", True, "Prepaid.Billing.V1")}
 
 
@@ -45,7 +49,9 @@ async def test_a_program_that_has_the_protos_alone_is_served(database):
         pytest.skip("gRPC for Node is absent (`make test-tools` brings it where there is npm)")
     settings = load_settings(environment(database.url, "http://127.0.0.1:9", BILLING_AUTH="keys"))
     async with open_service(settings) as service:
-        key = await create_key_directly(service.environment.store, system_clock_us, PEPPER.encode(), "node", [Scope.ADMIN])
+        key = await create_key_directly(
+            service.environment.store, system_clock_us, PEPPER.encode(), "node", [Scope.ADMIN]
+        )
         said = await asyncio.to_thread(calls, node, service.address, key)
     stranger, unknown, granted, short, spent, repeated = said
     assert (stranger["code"], stranger["info"]["reason"]) == ("UNAUTHENTICATED", "API_KEY_INVALID")

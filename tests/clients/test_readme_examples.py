@@ -60,7 +60,9 @@ async def test_the_examples_of_the_client_follow_each_other(service, monkeypatch
     shown = Shown()
     await asyncio.to_thread(shown.run, first)
     with service.client() as client:
-        await asyncio.to_thread(lambda: client.grant_credits(account_id="user-1", amount_microcredits=200_000_000, reason="test"))
+        await asyncio.to_thread(
+            lambda: client.grant_credits(account_id="user-1", amount_microcredits=200_000_000, reason="test")
+        )
         await asyncio.to_thread(shown.run, first)
         names, _ = await asyncio.to_thread(lambda: shown.run(batch, client=client))
     assert len(names["deductions"]) == 500
@@ -73,13 +75,28 @@ async def test_the_examples_of_the_client_follow_each_other(service, monkeypatch
 
 def test_the_tests_that_the_client_shows_pass(tmp_path):
     (tmp_path / "test_shown.py").write_text(blocks(CLIENT_README, "python")[-1])
-    command = [sys.executable, "-m", "pytest", "-q", "-c", "/dev/null", "--rootdir", tmp_path, "--basetemp", tmp_path / "base", tmp_path]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-c",
+        "/dev/null",
+        "--rootdir",
+        tmp_path,
+        "--basetemp",
+        tmp_path / "base",
+        tmp_path,
+    ]
     run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout
     assert "2 passed" in run.stdout
 
 
-INSTALLED = {"./clients/python": ["billing_client"], "./clients/python .": ["billing_client", "billing_service", "webhook_gateway"]}
+INSTALLED = {
+    "./clients/python": ["billing_client"],
+    "./clients/python .": ["billing_client", "billing_service", "webhook_gateway"],
+}
 
 
 @pytest.mark.parametrize("argument", INSTALLED)
@@ -88,14 +105,27 @@ def test_what_installs_it_does(argument, tmp_path):
     shown |= set(re.findall(r"`(pip install [^`]+)`", CLIENT_README.read_text() + README.read_text()))
     assert f"pip install {argument}" in shown
     checkout, target = tmp_path / "checkout", tmp_path / "target"
-    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")
+    tracked = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split("\0")
     for name in filter(None, tracked):
         if name.startswith(("tests/", "docs/", "findings/")) or not (ROOT / name).is_file():
             continue
         (checkout / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / name, checkout / name)
     # What a test may not fetch is here already: the build's tools and the dependencies.
-    command = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", "--target", target, *argument.split()]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "-q",
+        "--no-deps",
+        "--no-build-isolation",
+        "--target",
+        target,
+        *argument.split(),
+    ]
     run = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
     imported = "; ".join(f"import {name}; print({name}.__file__)" for name in INSTALLED[argument])
@@ -107,4 +137,6 @@ def test_what_installs_it_does(argument, tmp_path):
         text=True,
         check=False,
     )
-    assert [Path(line).is_relative_to(target) for line in run.stdout.splitlines()] == [True] * len(INSTALLED[argument]), run.stderr
+    assert [Path(line).is_relative_to(target) for line in run.stdout.splitlines()] == [True] * len(
+        INSTALLED[argument]
+    ), run.stderr

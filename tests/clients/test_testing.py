@@ -46,7 +46,18 @@ def test_a_project_s_conftest_comes_before_grpc(tmp_path):
     conftest = "import sys\nassert 'billing_service.pytest_plugin' in sys.modules\nassert 'grpc' not in sys.modules\n"
     (tmp_path / "conftest.py").write_text(conftest)
     (tmp_path / "test_nothing.py").write_text("def test_nothing(prepaid_billing_service): ...\n")
-    command = [sys.executable, "-m", "pytest", "-q", "--collect-only", "-c", "/dev/null", "--rootdir", tmp_path, tmp_path]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "--collect-only",
+        "-c",
+        "/dev/null",
+        "--rootdir",
+        tmp_path,
+        tmp_path,
+    ]
     run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
 
@@ -126,7 +137,19 @@ def test_each_has_an_account_of_its_own(prepaid_billing_shared_client, prepaid_b
 
 def test_one_service_is_shared_by_a_run_and_each_test_has_its_own_account(tmp_path):
     (tmp_path / "test_shared.py").write_text(SHARED)
-    command = [sys.executable, "-m", "pytest", "-q", "-c", "/dev/null", "--rootdir", tmp_path, "--basetemp", tmp_path / "base", tmp_path]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-c",
+        "/dev/null",
+        "--rootdir",
+        tmp_path,
+        "--basetemp",
+        tmp_path / "base",
+        tmp_path,
+    ]
     run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
     assert "30 passed" in run.stdout

@@ -1,4 +1,5 @@
-"""The card that prices a usage, as each process knows it: two processes on one database never price by two cards at one moment."""
+"""The card that prices a usage, as each process knows it: two processes on one database never price by two cards at one
+moment."""
 
 import asyncio
 import json
@@ -25,7 +26,9 @@ async def create(store, version, in_force_us, content=None):
     def work():
         position = (yield from last_position()) + 1
         card_file = packed(text_of(version)) if content is None else content
-        yield from RATE_CARDS.add(RateCardRow(version, position, in_force_us, in_force_us, START_US, "by hand", 0, 1, card_file))
+        yield from RATE_CARDS.add(
+            RateCardRow(version, position, in_force_us, in_force_us, START_US, "by hand", 0, 1, card_file)
+        )
 
     await store.write(work)
 

@@ -1,4 +1,5 @@
-"""The disk that a recorded process wrote to, as power loss at any moment would leave it: what was synced is there, the rest may not be."""
+"""The disk that a recorded process wrote to, as power loss at any moment would leave it: what was synced is there, the
+rest may not be."""
 
 import struct
 from itertools import pairwise
@@ -33,12 +34,17 @@ class LossyFile:
         self.waiting.clear()
 
     def after_loss(self, chance):
-        """Without `chance` all that was not synced is lost; with it, any sectors of it, the later ones before the earlier too."""
+        """Without `chance` all that was not synced is lost; with it, any sectors of it, the later ones before the
+        earlier too."""
         left = bytearray(self.safe)
         if chance is not None:
             for kind, offset, content in self.waiting:
                 bounds = _sectors(offset, len(content))
-                parts = [(kind, offset, content)] if kind == b"t" else [(kind, a, content[a - offset : b - offset]) for a, b in bounds]
+                parts = (
+                    [(kind, offset, content)]
+                    if kind == b"t"
+                    else [(kind, a, content[a - offset : b - offset]) for a, b in bounds]
+                )
                 for part in parts:
                     if chance.random() < 0.5:
                         _apply(left, *part)
@@ -66,7 +72,8 @@ class LossyDisk:
     def __init__(self, database):
         self._files = {b"d": LossyFile(database)}
         self._named = dict(self._files)
-        """As the directory was last synced: a file made since has no name yet, and one that was removed has it still."""
+        """As the directory was last synced: a file made since has no name yet, and one that was removed has it
+        still."""
         self.syncs = 0
         self.checkpoints = 0
         """Syncs of the database's own file."""

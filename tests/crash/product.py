@@ -68,7 +68,9 @@ class Product(Stack):
 async def running_product(database, forker, log, *, webhooks=True):
     """Starts everything. Without `webhooks` the sandbox delivers nothing: the test does."""
     async with AsyncExitStack() as running:
-        sandbox_url = await running.enter_async_context(serve_sandbox(SandboxConfig(delivery_first_retry_s=0.05, delivery_attempts_max=12)))
+        sandbox_url = await running.enter_async_context(
+            serve_sandbox(SandboxConfig(delivery_first_retry_s=0.05, delivery_attempts_max=12))
+        )
         settings = service_settings(database, sandbox_url, STRIPE_TIMEOUT_S="10")
         service = await running.enter_async_context(running_process(forker, settings, log))
         config = GatewayConfig(secrets=(WEBHOOK_SECRET,), billing=ClientOptions(address=service.address))
@@ -77,5 +79,7 @@ async def running_product(database, forker, log, *, webhooks=True):
         client = await running.enter_async_context(AsyncBillingClient(service.address))
         product = Product(client, service, sandbox_url, gateway_url, http)
         if webhooks:
-            await product.control("webhooks/endpoints", {"url": f"{gateway_url}/webhooks/stripe", "secret": WEBHOOK_SECRET})
+            await product.control(
+                "webhooks/endpoints", {"url": f"{gateway_url}/webhooks/stripe", "secret": WEBHOOK_SECRET}
+            )
         yield product

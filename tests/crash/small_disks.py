@@ -13,7 +13,9 @@ def mounted_small_disk(path, size="4m"):
     if shutil.which("mount") is None:
         pytest.skip("a full disk is not tested: there is no mount command")
     path.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", path], capture_output=True, check=False)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", path], capture_output=True, check=False
+    )
     if mounted.returncode:
         pytest.skip("a full disk is not tested: this user may not mount a small one")
     try:

@@ -1,4 +1,5 @@
-"""Backups made while callers spend: restored elsewhere, each holds all that was acknowledged before it began, once, and proves it."""
+"""Backups made while callers spend: restored elsewhere, each holds all that was acknowledged before it began, once, and
+proves it."""
 
 import asyncio
 import sqlite3
@@ -53,7 +54,9 @@ class Elsewhere:
         server = self._request.getfixturevalue("postgres")
         url = await asyncio.to_thread(server.empty)
         try:
-            await asyncio.to_thread(run_tool, "pg_restore", "--exit-on-error", "--single-transaction", f"--dbname={url}", file)
+            await asyncio.to_thread(
+                run_tool, "pg_restore", "--exit-on-error", "--single-transaction", f"--dbname={url}", file
+            )
             yield Database("postgresql", url)
         finally:
             await asyncio.to_thread(server.drop, url)
@@ -97,14 +100,17 @@ async def spending(service, journal, seed):
 
 
 def withheld(database):
-    """(account, key) and transaction of each deduction that a database holds; one row for each, and each is the journal's."""
+    """(account, key) and transaction of each deduction that a database holds; one row for each, and each is the
+    journal's."""
     keys, deductions, _ = stored(database)
     replies = [
         ((account_id, key), transactions_pb2.DeductCreditsResponse.FromString(reply).transaction_id)
         for account_id, key, reply in keys
         if not key.startswith("g-")
     ]
-    assert sorted(transaction_id for _, transaction_id in replies) == sorted(transaction_id for _, transaction_id, _ in deductions)
+    assert sorted(transaction_id for _, transaction_id in replies) == sorted(
+        transaction_id for _, transaction_id, _ in deductions
+    )
     return dict(replies), {transaction_id: -amount for _, transaction_id, amount in deductions}
 
 
@@ -117,8 +123,13 @@ async def test_each_backup_holds_what_was_acknowledged_before_it(  # noqa: PLR09
         async with spending(service, journal, seed):
             for number in range(BACKUPS):
                 await journal.until_acknowledged((number + 1) * DEDUCTIONS_BETWEEN)
-                # SQLite's file belongs to the service alone, which exports heads by itself; PostgreSQL is there for both.
-                heads = (await heads_of(database, tmp_path / f"heads-{number}"))[1] if database.store == "postgresql" else {}
+                # SQLite's file belongs to the service alone, which exports heads by itself; PostgreSQL is there for
+                # both.
+                heads = (
+                    (await heads_of(database, tmp_path / f"heads-{number}"))[1]
+                    if database.store == "postgresql"
+                    else {}
+                )
                 before = {attempt.key: attempt for attempt in journal.having("ok")}
                 file, manifest = await asyncio.to_thread(elsewhere.back_up, number)
                 made.append((file, manifest, heads, before))
@@ -176,7 +187,9 @@ async def test_a_service_on_a_restored_backup_goes_on(  # noqa: PLR0917 - fixtur
         assert lost
         assert ledger_problems(restored) == []
         replies, amounts = withheld(restored)
-        assert replies == {(attempt.account_id, attempt.key): attempt.transaction_id for attempt in journal.having("ok")}
+        assert replies == {
+            (attempt.account_id, attempt.key): attempt.transaction_id for attempt in journal.having("ok")
+        }
         balances = stored(restored)[2]
         for account_id, given in GRANTED.items():
             spent = sum(amounts[t] for (owner, _), t in replies.items() if owner == account_id)

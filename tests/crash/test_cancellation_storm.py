@@ -46,7 +46,8 @@ async def call(callers, attempt, chance, limit):
 async def quiet(service):
     """Waits until no call and no unit of work is left."""
     async with asyncio.timeout(PATIENCE_S):
-        while service.server.edge.admission.in_flight or service.environment.store._running:  # noqa: ASYNC110 - none of them tells
+        # None of them tells.
+        while service.server.edge.admission.in_flight or service.environment.store._running:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 
 
@@ -65,7 +66,10 @@ async def open_transactions(database):
 @pytest.mark.timeout(900 if LONG else 120)
 async def test_a_storm_of_cancellations_leaves_nothing_stuck_and_applies_each_key_once(database, journal, seed):
     chance, limit = random.Random(seed), asyncio.Semaphore(AT_ONCE)
-    async with open_service(load_settings(service_settings(database))) as service, grpc.aio.insecure_channel(service.address) as channel:
+    async with (
+        open_service(load_settings(service_settings(database))) as service,
+        grpc.aio.insecure_channel(service.address) as channel,
+    ):
         for account_id, given in GRANTED.items():
             await grant(channel, account_id, given)
         await quiet(service)

@@ -21,7 +21,8 @@ AT_ONCE_S = 30.0
 
 
 class Load:
-    """Callers with the product's own client. `patient` ones repeat a call without an answer with its key, as the client asks."""
+    """Callers with the product's own client. `patient` ones repeat a call without an answer with its key, as the client
+    asks."""
 
     def __init__(self, client, *, patient):
         self.client = client
@@ -40,7 +41,9 @@ class Load:
         async with asyncio.timeout(STILL_DOWN_S):
             while True:
                 try:
-                    return await self.client.deduct_credits(account_id="a", amount_microcredits=CREDIT, idempotency_key=key)
+                    return await self.client.deduct_credits(
+                        account_id="a", amount_microcredits=CREDIT, idempotency_key=key
+                    )
                 except Failure:
                     if not self.patient:
                         raise
@@ -65,7 +68,10 @@ async def finish(address):
 @pytest.mark.parametrize("store_name", ["sqlite"])
 @pytest.mark.timeout(900 if LONG else 120)
 async def test_restarts_of_the_only_process_fail_nothing_and_double_nothing(database, settings, forker, tmp_path):
-    async with running_process(forker, settings, tmp_path / "service.log") as service, AsyncBillingClient(service.address) as client:
+    async with (
+        running_process(forker, settings, tmp_path / "service.log") as service,
+        AsyncBillingClient(service.address) as client,
+    ):
         await prepare(service.address)
         load = Load(client, patient=True)
         async with asyncio.TaskGroup() as running:

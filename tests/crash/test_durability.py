@@ -72,7 +72,9 @@ async def test_each_answer_stands_for_a_commit_of_a_database_that_syncs(database
             assert [tuple(row) for row in await store._writer.execute_fetchall("PRAGMA synchronous")] == [(2,)]
         else:
             async with store._pool.acquire() as connection:
-                settings = await connection.fetch("SELECT name, setting FROM pg_settings WHERE name = ANY ($1)", list(SAFE))
+                settings = await connection.fetch(
+                    "SELECT name, setting FROM pg_settings WHERE name = ANY ($1)", list(SAFE)
+                )
             assert {row["name"]: row["setting"] for row in settings} == SAFE
 
 

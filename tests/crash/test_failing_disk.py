@@ -1,5 +1,5 @@
-"""The disk refuses SQLite's writes under load: read-only, full, over quota or broken. Callers are told, health follows, nothing is
-corrupt, and it heals by itself; or the process is killed meanwhile, and the file is as good as before."""
+"""The disk refuses SQLite's writes under load: read-only, full, over quota or broken. Callers are told, health follows,
+nothing is corrupt, and it heals by itself; or the process is killed meanwhile, and the file is as good as before."""
 
 import errno
 import sqlite3
@@ -22,7 +22,10 @@ HEALTH_FOLLOWS_WITHIN_S = 10.0
 FAILURES = [errno.EROFS, errno.EIO, errno.ENOSPC, errno.EDQUOT] if LONG else [errno.EROFS]
 DEADLY_FAILURES = FAILURES if LONG else [errno.EIO]
 ROUNDS = 10 if LONG else 1
-pytestmark = [pytest.mark.parametrize("store_name", ["sqlite"], indirect=True), pytest.mark.timeout(600 if LONG else 120)]
+pytestmark = [
+    pytest.mark.parametrize("store_name", ["sqlite"], indirect=True),
+    pytest.mark.timeout(600 if LONG else 120),
+]
 
 
 @pytest.fixture
@@ -30,7 +33,9 @@ def failing(database, tmp_path):
     """What the disk answers to writes; a forker whose services have that disk."""
     number = tmp_path / "errno"
     library = compile_preload(SOURCE, tmp_path)
-    with running_forker(LD_PRELOAD=str(library), FAIL_DISK=str(database.path.resolve()), FAIL_DISK_ERRNO=str(number)) as forker:
+    with running_forker(
+        LD_PRELOAD=str(library), FAIL_DISK=str(database.path.resolve()), FAIL_DISK_ERRNO=str(number)
+    ) as forker:
         yield number, forker
 
 

@@ -1,4 +1,5 @@
-"""Killed between two steps of one command, or between receiving an event and committing it: the same key, or the next delivery, resumes."""
+"""Killed between two steps of one command, or between receiving an event and committing it: the same key, or the next
+delivery, resumes."""
 
 import asyncio
 import sqlite3
@@ -41,7 +42,9 @@ def is_consumed(product):
 
 @pytest.mark.parametrize("when", ["before", "after"])
 async def test_a_purchase_resumes_by_its_key(product, when):
-    await product.control("faults", {"kind": "hang", "seconds": HANG_S, "when": when, "method": "POST", "path_prefix": "/v1/checkout"})
+    await product.control(
+        "faults", {"kind": "hang", "seconds": HANG_S, "when": when, "method": "POST", "path_prefix": "/v1/checkout"}
+    )
 
     def call():
         return product.client.create_purchase(account_id="buyer", package_code="starter", idempotency_key="buy")
@@ -61,7 +64,9 @@ async def test_a_purchase_resumes_by_its_key(product, when):
 @pytest.mark.parametrize("when", ["before", "after"])
 async def test_a_refund_resumes_by_its_key(product, when):
     bought = await product.buy("buyer")
-    await product.control("faults", {"kind": "hang", "seconds": HANG_S, "when": when, "method": "POST", "path_prefix": "/v1/refunds"})
+    await product.control(
+        "faults", {"kind": "hang", "seconds": HANG_S, "when": when, "method": "POST", "path_prefix": "/v1/refunds"}
+    )
 
     def call():
         return product.client.refund(purchase_id=bought.purchase_id, idempotency_key="back")

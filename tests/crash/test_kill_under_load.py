@@ -15,8 +15,8 @@ KILLS = {"sqlite": 200, "postgresql": 100} if LONG else {"sqlite": 20, "postgres
 CALLERS = 32
 GRANTED = {"rich-1": 1_000_000, "rich-2": 1_000_000, "rich-3": 1_000_000, "poor": 300}
 RESTART_MAX_S = 20.0
-"""A start takes a second, several on a busy machine. One that waits for what the killed process held would take the time limits of the
-database, for each try."""
+"""A start takes a second, several on a busy machine. One that waits for what the killed process held would take the
+time limits of the database, for each try."""
 REPLAYED_OK = 50
 
 

@@ -1,4 +1,5 @@
-"""Power loss at any moment: every write that SQLite had not synced is lost, or any part of them, and what was acknowledged is there."""
+"""Power loss at any moment: every write that SQLite had not synced is lost, or any part of them, and what was
+acknowledged is there."""
 
 import random
 import shutil
@@ -82,10 +83,16 @@ def lost(journal, database, position):
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     assert ledger_problems(database) == []
     keys, deductions, _ = stored(database)
-    there = {key: transactions_pb2.DeductCreditsResponse.FromString(reply).transaction_id for _, key, reply in keys if key[0] != "g"}
+    there = {
+        key: transactions_pb2.DeductCreditsResponse.FromString(reply).transaction_id
+        for _, key, reply in keys
+        if key[0] != "g"
+    }
     assert sorted(there.values()) == sorted(transaction_id for _, transaction_id, _ in deductions)
     assert there.keys() <= journal.attempts.keys()
-    return [attempt for attempt in journal.acknowledged_before(position) if there.get(attempt.key) != attempt.transaction_id]
+    return [
+        attempt for attempt in journal.acknowledged_before(position) if there.get(attempt.key) != attempt.transaction_id
+    ]
 
 
 def losses(recorded, sqlite_template, directory, chance):

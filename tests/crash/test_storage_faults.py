@@ -156,7 +156,8 @@ async def test_a_database_that_turns_read_only(database):
             name = await connection.fetchval("SELECT current_database()")
             await connection.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = {value}")
             await connection.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()", name
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()",
+                name,
             )
         finally:
             await connection.close()
@@ -194,7 +195,10 @@ async def test_a_probe_that_may_make_no_table_leaves_it_to_the_next_write(store,
     await store.probe()
     assert not store._disk_was_full
     async with store._pool.acquire() as connection:
-        assert await connection.fetchval("SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'") == 0
+        assert (
+            await connection.fetchval("SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'")
+            == 0
+        )
 
 
 def directory_owner(directory):

@@ -1,4 +1,5 @@
-"""A service that is killed, or stopped, in the middle of a stream: the client's stream goes on, and each deduction is there once."""
+"""A service that is killed, or stopped, in the middle of a stream: the client's stream goes on, and each deduction is
+there once."""
 
 import asyncio
 
@@ -34,7 +35,8 @@ class Sender:
         """Waits until what is sent from now on is answered."""
         before = len(self.sent)
         async with asyncio.timeout(ANSWERED_WITHIN_S):
-            while len(self.sent) <= before or not [*self.sent.values()][before].done():  # noqa: ASYNC110 - the other side is a process
+            # The other side is a process.
+            while len(self.sent) <= before or not [*self.sent.values()][before].done():  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
 
     def check(self, database):
@@ -59,7 +61,10 @@ async def read_all(call):
 @pytest.mark.parametrize("end", ENDS)
 @pytest.mark.timeout(900 if LONG else 120)
 async def test_a_stream_outlives_restarts_and_each_deduction_is_there_once(database, settings, forker, tmp_path, end):
-    async with running_process(forker, settings, tmp_path / "service.log") as service, AsyncBillingClient(service.address) as client:
+    async with (
+        running_process(forker, settings, tmp_path / "service.log") as service,
+        AsyncBillingClient(service.address) as client,
+    ):
         async with grpc.aio.insecure_channel(service.address) as channel:
             await grant(channel, "a", GIVEN)
         async with client.stream_deductions(timeout_s=ANSWERED_WITHIN_S) as stream:
@@ -81,7 +86,8 @@ async def test_a_stream_outlives_restarts_and_each_deduction_is_there_once(datab
 
 @pytest.mark.parametrize("store_name", ["sqlite"])
 async def test_a_stop_answers_what_it_read_and_names_itself(database, settings, forker, tmp_path):
-    """Without the client's stream between: what has an answer is stored, what is stored and has none is found by its key."""
+    """Without the client's stream between: what has an answer is stored, what is stored and has none is found by its
+    key."""
     async with (
         running_process(forker, settings, tmp_path / "service.log") as service,
         grpc.aio.insecure_channel(service.address) as channel,

@@ -17,7 +17,17 @@ SOON_US, LATER_US = NOW_US + 10 * SECOND_US, NOW_US + 20 * SECOND_US
 PAST_US = NOW_US - 10 * SECOND_US
 
 
-def lot(lot_id, left, category=PAID, *, priority=PRIORITY_DEFAULT, expires_us=None, effective_us=PAST_US, created_us=PAST_US, amount=None):
+def lot(
+    lot_id,
+    left,
+    category=PAID,
+    *,
+    priority=PRIORITY_DEFAULT,
+    expires_us=None,
+    effective_us=PAST_US,
+    created_us=PAST_US,
+    amount=None,
+):
     """A lot as it stands in an account."""
     return Lot(lot_id, category, priority, amount or max(left, 1), left, created_us, effective_us, expires_us)
 
@@ -25,7 +35,9 @@ def lot(lot_id, left, category=PAID, *, priority=PRIORITY_DEFAULT, expires_us=No
 def account_with(*lots, debt=0, overdraft_limit=0, frozen=False, debt_max=-1):
     """An account that holds these lots, with no history."""
     balance = sum(each.remaining for each in lots) - debt
-    account = Account("acme", balance=balance, debt=debt, overdraft_limit=overdraft_limit, frozen=frozen, debt_max=debt_max)
+    account = Account(
+        "acme", balance=balance, debt=debt, overdraft_limit=overdraft_limit, frozen=frozen, debt_max=debt_max
+    )
     for each in lots:
         account.add_lot(each)
     return account
@@ -100,7 +112,10 @@ def check_account(account):
         assert 0 <= each.remaining <= each.amount, f"{each.lot_id} is outside its bounds"
         assert sums[each.lot_id] == each.remaining
         assert each.expired == sum(
-            amount for t in account.transactions for source, place, amount in t.entries if (source, place) == (each.lot_id, Place.EXPIRED)
+            amount
+            for t in account.transactions
+            for source, place, amount in t.entries
+            if (source, place) == (each.lot_id, Place.EXPIRED)
         )
         assert not each.ended_to or each.remaining == 0
     assert sums[Place.DEBT] == -account.debt <= 0
@@ -113,12 +128,26 @@ def check_account(account):
         assert transaction.balance_after == running
         check_transaction(transaction)
         previous = transaction.transaction_id
-    assert (account.version, account.last_transaction_id, account.balance) == (len(account.transactions), previous, running)
+    assert (account.version, account.last_transaction_id, account.balance) == (
+        len(account.transactions),
+        previous,
+        running,
+    )
 
 
 def check_transaction(transaction):
-    """Its amount is what its entries move into and out of the account; its draws are what they move into and out of lots."""
-    house = {Place.SALES, Place.GRANTS, Place.BONUSES, Place.ADJUSTMENTS, Place.USAGE, Place.EXPIRED, Place.REVERSED, Place.SET_ASIDE}
+    """Its amount is what its entries move into and out of the account; its draws are what they move into and out of
+    lots."""
+    house = {
+        Place.SALES,
+        Place.GRANTS,
+        Place.BONUSES,
+        Place.ADJUSTMENTS,
+        Place.USAGE,
+        Place.EXPIRED,
+        Place.REVERSED,
+        Place.SET_ASIDE,
+    }
     effect, lots = 0, defaultdict(int)
     for source, destination, amount in transaction.entries:
         effect += amount * ((destination not in house) - (source not in house))
@@ -139,11 +168,15 @@ def check_shown(account, now_us):
     shown = account.show(now_us)
     assert min(shown.available, shown.held, shown.frozen, shown.debt, shown.promotional, shown.plan, shown.paid) >= 0
     assert shown.available == shown.promotional + shown.plan + shown.paid
-    assert shown.available == (0 if account.frozen else max(sum(usable(each, now_us) for each in account.lots) - account.debt, 0))
+    assert shown.available == (
+        0 if account.frozen else max(sum(usable(each, now_us) for each in account.lots) - account.debt, 0)
+    )
     assert shown.available == 0 or shown.debt == 0
     assert shown.next_expiry_amount <= shown.available
     assert (shown.next_expiry_us is None) == (shown.next_expiry_amount == 0)
-    unexpired = sum(each.remaining for each in account.lots if each.expire_time_us is None or each.expire_time_us > now_us)
+    unexpired = sum(
+        each.remaining for each in account.lots if each.expire_time_us is None or each.expire_time_us > now_us
+    )
     assert shown.available + shown.frozen - shown.debt == unexpired - account.debt + account.set_aside
     return shown
 

@@ -2,7 +2,13 @@
 
 from billing_service.domain.ledger.entries import Place
 from billing_service.domain.ledger.settled_debt import recent_payments
-from billing_service.domain.promotions.bonuses import BonusTaken, claw_back_bonus, make_good, restore_bonus, take_what_is_left
+from billing_service.domain.promotions.bonuses import (
+    BonusTaken,
+    claw_back_bonus,
+    make_good,
+    restore_bonus,
+    take_what_is_left,
+)
 from billing_service.domain.sales.clawbacks import Taken, claw_back, reinstate, settle_set_aside
 from billing_service.domain.spending.deductions import DeductionMode, deduct
 from billing_service.domain.spending.reversals import DeductionToReverse, reverse_deduction
@@ -26,7 +32,9 @@ class Sale:
 
     def take(self, amount, *, now_us=NOW_US, set_aside=False):
         about = {"source_id": self.source_id, "now_us": now_us, "ids": self.ids, "caller": "web", "description": "why"}
-        taken = claw_back(self.account, [self.lot], amount, expired_taken=self.taken.expired, set_aside=set_aside, **about)
+        taken = claw_back(
+            self.account, [self.lot], amount, expired_taken=self.taken.expired, set_aside=set_aside, **about
+        )
         self.taken = Taken(*map(sum, zip(self.taken, taken, strict=True)))
         return taken
 
@@ -82,7 +90,11 @@ class Bonus:
 
     def note(self, transaction, *, now_us=NOW_US):
         """What came back into the ended lot by a transaction."""
-        back = sum(amount for source, place, amount in transaction.entries if (source, place) == (self.lot.lot_id, Place.BONUSES))
+        back = sum(
+            amount
+            for source, place, amount in transaction.entries
+            if (source, place) == (self.lot.lot_id, Place.BONUSES)
+        )
         if back and self.sale is None:
             self.taken = self.taken._replace(lot=self.taken.lot + back)
         elif back:

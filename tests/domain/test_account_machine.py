@@ -52,7 +52,9 @@ class MoneyMachine(RuleBasedStateMachine):
     def buy(self, amount, lasts):
         expires = None if lasts is None else self.now_us + lasts
         source_id = f"pur_{len(self.purchases)}"
-        self.purchases.append(Sale(self.account, amount, ids=self.ids, now_us=self.now_us, source_id=source_id, expire_time_us=expires))
+        self.purchases.append(
+            Sale(self.account, amount, ids=self.ids, now_us=self.now_us, source_id=source_id, expire_time_us=expires)
+        )
 
     @rule(amount=AMOUNTS, mode=st.sampled_from(DeductionMode))
     def spend(self, amount, mode):
@@ -81,12 +83,16 @@ class MoneyMachine(RuleBasedStateMachine):
         about = {"now_us": self.now_us} | ({"set_aside": True} if set_aside else {})
         target = data.draw(st.sampled_from([0, sale.lot.amount // 2, sale.lot.amount]))
         sale.follow(target, **(about if target > sale.taken.total else {"now_us": self.now_us}))
-        assert sale.taken.debt <= sale.lot.amount - sale.lot.expired + sale.taken.expired, "what expired was never spent"
+        assert sale.taken.debt <= sale.lot.amount - sale.lot.expired + sale.taken.expired, (
+            "what expired was never spent"
+        )
 
     @precondition(lambda self: self.account.set_aside)
     @rule(data=st.data())
     def settle(self, data):
-        settle_set_aside(self.account, data.draw(st.integers(1, self.account.set_aside)), source_id="ref_1", **self.about)
+        settle_set_aside(
+            self.account, data.draw(st.integers(1, self.account.set_aside)), source_id="ref_1", **self.about
+        )
 
     @invariant()
     def everything_adds_up(self):
@@ -107,12 +113,23 @@ class AccountMachine(MoneyMachine):
     def grant(self, amount, category, priority, begins, lasts):
         effective = self.now_us + max(begins, 0)
         expires = None if lasts is None else effective + lasts
-        granted(self.account, amount, category, priority=priority, effective_time_us=effective, expire_time_us=expires, **self.about)
+        granted(
+            self.account,
+            amount,
+            category,
+            priority=priority,
+            effective_time_us=effective,
+            expire_time_us=expires,
+            **self.about,
+        )
 
     @rule(amount=AMOUNTS, lasts=st.none() | st.integers(1, 9), begins=st.integers(0, 5), data=st.data())
     def reward(self, amount, lasts, begins, data):
         sale = data.draw(st.sampled_from([None, *self.purchases]))
-        about = {"effective_time_us": self.now_us + begins, "expire_time_us": None if lasts is None else self.now_us + begins + lasts}
+        about = {
+            "effective_time_us": self.now_us + begins,
+            "expire_time_us": None if lasts is None else self.now_us + begins + lasts,
+        }
         self.bonuses.append(Bonus(self.account, amount, sale, ids=self.ids, now_us=self.now_us, **about))
 
     @precondition(lambda self: self.bonuses)
@@ -141,7 +158,9 @@ class AccountMachine(MoneyMachine):
         self.account.frozen = frozen
 
 
-SETTINGS = settings(max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SETTINGS = settings(
+    max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 TestMoneyMachine = MoneyMachine.TestCase
 TestMoneyMachine.settings = SETTINGS
 TestAccountMachine = AccountMachine.TestCase

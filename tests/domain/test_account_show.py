@@ -49,7 +49,12 @@ CASES = [
     ("account frozen in debt", [lot("lot_1", 5)], {"frozen": True, "debt": 8}, {"debt": 3}),
     (
         "next expiry",
-        [lot("lot_1", 1, expires_us=LATER_US), lot("lot_2", 2, expires_us=SOON_US), lot("lot_3", 4, expires_us=SOON_US), lot("lot_4", 8)],
+        [
+            lot("lot_1", 1, expires_us=LATER_US),
+            lot("lot_2", 2, expires_us=SOON_US),
+            lot("lot_3", 4, expires_us=SOON_US),
+            lot("lot_4", 8),
+        ],
         {},
         {"available": 15, "paid": 15, "next_expiry_us": SOON_US, "next_expiry_amount": 6},
     ),
@@ -85,7 +90,12 @@ def test_the_version_is_shown():
     assert account.show(NOW_US).version == 42
 
 
-@given(lots=lots_of_an_account(), debt=st.integers(0, 30), frozen=st.booleans(), now=st.sampled_from([NOW_US, SOON_US, LATER_US]))
+@given(
+    lots=lots_of_an_account(),
+    debt=st.integers(0, 30),
+    frozen=st.booleans(),
+    now=st.sampled_from([NOW_US, SOON_US, LATER_US]),
+)
 def test_it_adds_up_whatever_is_held(lots, debt, frozen, now):
     account = account_with(*lots, debt=debt, frozen=frozen)
     found = check_shown(account, now)

@@ -1,4 +1,5 @@
-"""Bonuses of a referral: taken back whole from the buyer, as far as left from the referrer; restored by what was really taken."""
+"""Bonuses of a referral: taken back whole from the buyer, as far as left from the referrer; restored by what was really
+taken."""
 
 import pytest
 from hypothesis import given
@@ -8,7 +9,17 @@ from billing_service.domain.ledger.entries import Place, TransactionKind
 from billing_service.domain.ledger.granting import expire
 from billing_service.domain.promotions.bonuses import BonusTaken
 from billing_service.domain.spending.deductions import DeductionMode, deduct
-from tests.domain.ledger_model import LATER_US, NOW_US, PAID, PROMOTIONAL, SOON_US, account_with, check_account, check_shown, granted
+from tests.domain.ledger_model import (
+    LATER_US,
+    NOW_US,
+    PAID,
+    PROMOTIONAL,
+    SOON_US,
+    account_with,
+    check_account,
+    check_shown,
+    granted,
+)
 from tests.domain.sales_model import LIFETIME_US, Bonus, Sale, undo
 from tests.support.doubles import CountingIds
 
@@ -26,7 +37,8 @@ def buyer(ids, *, bought=1000, bonus=1000, **about):
 
 
 TAKEN = [
-    # bought, spent, gone of the purchase's credits: what is taken of the bonus, what is left of purchase and bonus, debt
+    # bought, spent, gone of the purchase's credits: what is taken of the bonus, what is left of purchase and bonus,
+    # debt
     (1000, 0, 0, (1000, 0, 0), 1000, 0),
     (1000, 400, 0, (600, 400, 0), 600, 0),
     (1000, 1000, 0, (0, 1000, 0), 0, 0),
@@ -50,7 +62,11 @@ def test_a_buyer_owes_its_bonus_whole(ids, *, bought, spent, gone, taken, left, 
     assert bonus.taken == BonusTaken(*taken)
     assert (sale.lot.remaining, bonus.lot.remaining, account.debt) == (left, 0, debt)
     transaction = account.transactions[-1]
-    assert (transaction.kind, transaction.source_id, transaction.amount) == (TransactionKind.BONUS_REVERSAL, "pur_1", -1000)
+    assert (transaction.kind, transaction.source_id, transaction.amount) == (
+        TransactionKind.BONUS_REVERSAL,
+        "pur_1",
+        -1000,
+    )
     check_account(account)
 
 
@@ -62,9 +78,18 @@ def test_a_referrer_gives_back_what_is_left(ids, spent):
     if spent:
         spend(account, spent, ids=ids)
     bonus.fall()
-    assert (bonus.taken, bonus.lot.remaining, other.remaining, account.debt) == (BonusTaken(lot=1000 - spent), 0, 500, 0)
+    assert (bonus.taken, bonus.lot.remaining, other.remaining, account.debt) == (
+        BonusTaken(lot=1000 - spent),
+        0,
+        500,
+        0,
+    )
     transaction = account.transactions[-1]
-    assert (transaction.kind, transaction.amount, bool(transaction.entries)) == (TransactionKind.BONUS_REVERSAL, spent - 1000, spent < 1000)
+    assert (transaction.kind, transaction.amount, bool(transaction.entries)) == (
+        TransactionKind.BONUS_REVERSAL,
+        spent - 1000,
+        spent < 1000,
+    )
     check_account(account)
 
 
@@ -93,7 +118,10 @@ def test_an_ended_lot_keeps_nothing_that_comes_back(ids):
     bonus.fall()
     reversal = undo(account, spending, ids=ids)
     assert (reversal.amount, reversal.transaction.amount) == (1000, 0)
-    assert reversal.transaction.entries == [(Place.USAGE, bonus.lot.lot_id, 1000), (bonus.lot.lot_id, Place.BONUSES, 1000)]
+    assert reversal.transaction.entries == [
+        (Place.USAGE, bonus.lot.lot_id, 1000),
+        (bonus.lot.lot_id, Place.BONUSES, 1000),
+    ]
     assert check_shown(account, NOW_US).available == 0
     assert bonus.lot.expire_time_us == NOW_US
     check_account(account)
@@ -246,7 +274,9 @@ class Story:
 
 
 @given(
-    steps=st.lists(st.tuples(st.sampled_from(["spend", "undo", "move", "take", "give", "grant"]), st.integers(1, 12)), max_size=14),
+    steps=st.lists(
+        st.tuples(st.sampled_from(["spend", "undo", "move", "take", "give", "grant"]), st.integers(1, 12)), max_size=14
+    ),
     referrer=st.booleans(),
 )
 def test_in_the_end_only_what_stands_counts(steps, referrer):

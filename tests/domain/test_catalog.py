@@ -94,7 +94,10 @@ def test_a_fault_of_the_catalogue_is_named(document, words):
 
 
 def test_all_faults_are_told_at_once():
-    document = {"currency": "usd", "packages": [{"code": "a", "name": "A", "credits": 0, "price_minor": 0}, {"code": "b", "colour": "red"}]}
+    document = {
+        "currency": "usd",
+        "packages": [{"code": "a", "name": "A", "credits": 0, "price_minor": 0}, {"code": "b", "colour": "red"}],
+    }
     with pytest.raises(CatalogInvalid) as caught:
         catalog_from_entries(document)
     assert len(caught.value.problems) == 6
@@ -171,11 +174,17 @@ def test_without_amounts_stated_nothing_is_sold_by_amount_and_nothing_is_discoun
 )
 def test_what_an_amount_buys_in_its_currency(currency, custom, amount_minor, sold, description):
     item = shop_in(currency).custom_item(amount_minor, custom)
-    assert (item.amount_minor, item.currency, item.credits_microcredits, item.description) == (amount_minor, currency, sold, description)
+    assert (item.amount_minor, item.currency, item.credits_microcredits, item.description) == (
+        amount_minor,
+        currency,
+        sold,
+        description,
+    )
 
 
 @pytest.mark.parametrize(
-    ("currency", "amount_minor", "step"), [("kwd", 1_005, 10), ("tnd", 1_001, 10), ("isk", 1_010, 100), ("ugx", 1_099, 100)]
+    ("currency", "amount_minor", "step"),
+    [("kwd", 1_005, 10), ("tnd", 1_001, 10), ("isk", 1_010, 100), ("ugx", 1_099, 100)],
 )
 def test_a_custom_amount_that_stripe_would_refuse_is_refused(currency, amount_minor, step):
     with pytest.raises(Refusal) as caught:
@@ -184,10 +193,14 @@ def test_a_custom_amount_that_stripe_would_refuse_is_refused(currency, amount_mi
 
 
 @pytest.mark.parametrize(
-    ("price_minor", "rate", "percent"), [(1_000, 1_000_000, 0), (900, 1_000_000, 10), (901, 1_000_000, 9), (1_001, 1_000_000, 0)]
+    ("price_minor", "rate", "percent"),
+    [(1_000, 1_000_000, 0), (900, 1_000_000, 10), (901, 1_000_000, 9), (1_001, 1_000_000, 0)],
 )
 def test_a_discount_is_held_against_the_list_price(price_minor, rate, percent):
-    assert shop_in("usd", price_minor).packages["a"].discount_percent(CustomAmounts(microcredits_per_minor=rate)) == percent
+    assert (
+        shop_in("usd", price_minor).packages["a"].discount_percent(CustomAmounts(microcredits_per_minor=rate))
+        == percent
+    )
 
 
 def test_a_discount_in_a_currency_without_cents():
@@ -241,7 +254,8 @@ def test_the_catalogues_that_come_with_the_service(name, rows):
     catalog = load_catalog(name)
     assert catalog.currency == "usd"
     on_sale = [
-        (p.code, p.name, p.credits_microcredits // 1_000_000, p.price_minor, p.discount_percent(CustomAmounts())) for p in catalog.on_sale
+        (p.code, p.name, p.credits_microcredits // 1_000_000, p.price_minor, p.discount_percent(CustomAmounts()))
+        for p in catalog.on_sale
     ]
     assert on_sale == rows
     assert name in catalog_names()
@@ -250,14 +264,18 @@ def test_the_catalogues_that_come_with_the_service(name, rows):
 def test_a_deployments_own_file_loads(tmp_path: Path):
     path = tmp_path / "shop.toml"
     path.write_text(
-        'currency = "eur"\n[[packages]]\ncode = "z"\nname = "Z"\ncredits = 5\nprice_minor = 7\ndisplay_order = 1\ncurrency = "eur"\n'
-        '[[packages]]\ncode = "a"\nname = "A"\ncredits = 5\nprice_minor = 5\ndisplay_order = 1\nstripe_price_id = "price_1"\n'
+        'currency = "eur"\n[[packages]]\ncode = "z"\nname = "Z"\ncredits = 5\nprice_minor = 7\ndisplay_order = '
+        '1\ncurrency = "eur"\n'
+        '[[packages]]\ncode = "a"\nname = "A"\ncredits = 5\nprice_minor = 5\ndisplay_order = 1\nstripe_price_id = '
+        '"price_1"\n'
         '[[packages]]\ncode = "first"\nname = "F"\ncredits = 5\nprice_minor = 5\ndisplay_order = 0\n'
         '[[packages]]\ncode = "old"\nname = "O"\ncredits = 5\nprice_minor = 5\nactive = false\n'
     )
     catalog = load_catalog(str(path))
     assert [p.code for p in catalog.on_sale] == ["first", "a", "z"]
-    assert catalog.packages["z"].discount_percent(CustomAmounts()) == 0, "dearer than list price is no negative discount"
+    assert catalog.packages["z"].discount_percent(CustomAmounts()) == 0, (
+        "dearer than list price is no negative discount"
+    )
     assert catalog.package_item("a").stripe_price_id == "price_1"
 
 
@@ -275,7 +293,11 @@ def test_a_package_and_a_custom_amount_become_snapshots():
     )
     for amount_minor in (100, 1_234, 1_000_000):
         item = catalog.custom_item(amount_minor, CustomAmounts())
-        assert (item.package_code, item.amount_minor, item.credits_microcredits) == ("", amount_minor, amount_minor * 1_000_000)
+        assert (item.package_code, item.amount_minor, item.credits_microcredits) == (
+            "",
+            amount_minor,
+            amount_minor * 1_000_000,
+        )
     assert item.description == "1,000,000 credits"
 
 
@@ -284,7 +306,17 @@ JSON = st.recursive(
     lambda children: st.lists(children, max_size=3) | st.dictionaries(st.text(max_size=8), children, max_size=3),
     max_leaves=8,
 )
-FIELDS = ["code", "name", "credits", "price_minor", "description", "active", "display_order", "currency", "stripe_price_id"]
+FIELDS = [
+    "code",
+    "name",
+    "credits",
+    "price_minor",
+    "description",
+    "active",
+    "display_order",
+    "currency",
+    "stripe_price_id",
+]
 
 
 @given(

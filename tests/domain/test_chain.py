@@ -45,7 +45,9 @@ def test_vectors(transaction, previous, expected):
 
 
 def test_the_canonical_text_can_be_read():
-    assert canonical(FIRST) == ("1,2,1000000,1000000,1700000000000000,1;4:acme;8:txn_0001;0:;0:;0:;0:;0:;1000000,6:grants,8:lot_0001;")
+    assert canonical(FIRST) == (
+        "1,2,1000000,1000000,1700000000000000,1;4:acme;8:txn_0001;0:;0:;0:;0:;0:;1000000,6:grants,8:lot_0001;"
+    )
 
 
 CHANGES = [

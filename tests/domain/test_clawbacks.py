@@ -45,7 +45,11 @@ def test_the_purchases_own_lot_first_then_debt(ids, *, bought, spent, taken, lef
     assert sale.take(taken, set_aside=set_aside) == Taken(lots=taken - debt, debt=debt)
     transaction = account.transactions[-1]
     assert (sale.lot.remaining, account.debt) == (left, debt)
-    assert (transaction.kind, transaction.amount, transaction.source_id) == (TransactionKind.PURCHASE_REVERSAL, -taken, "pur_1")
+    assert (transaction.kind, transaction.amount, transaction.source_id) == (
+        TransactionKind.PURCHASE_REVERSAL,
+        -taken,
+        "pur_1",
+    )
     assert (transaction.caller, transaction.description) == ("web", "why")
     assert account.set_aside == (taken if set_aside else 0)
     assert {entry.destination for entry in transaction.entries} == {Place.SET_ASIDE if set_aside else Place.REVERSED}
@@ -124,7 +128,11 @@ def test_what_was_set_aside_is_shown_as_frozen_until_it_is_settled(ids):
     sale.take(60, set_aside=True)
     assert account.show(NOW_US)[1:4] == (40, 0, 60)
     transaction = sale.settle(60)
-    assert (transaction.kind, transaction.amount, transaction.balance_after) == (TransactionKind.REFUND_SETTLEMENT, 0, 40)
+    assert (transaction.kind, transaction.amount, transaction.balance_after) == (
+        TransactionKind.REFUND_SETTLEMENT,
+        0,
+        40,
+    )
     assert transaction.entries == [(Place.SET_ASIDE, Place.REVERSED, 60)]
     assert account.show(NOW_US)[1:4] == (40, 0, 0)
     check_account(account)
@@ -173,7 +181,8 @@ def test_the_last_target_alone_decides(spent, targets, grants):
     sweeps=st.sets(st.integers(0, 6)),
 )
 def test_neither_the_order_nor_the_sweep_decides_what_is_owed(spent, targets, ends_after, sweeps):
-    """The lot expires after some of the steps; its expiry is booked at some of them. Debt is never more than was spent."""
+    """The lot expires after some of the steps; its expiry is booked at some of them. Debt is never more than was
+    spent."""
 
     def run(path, sweeps, ends_after):
         numbers = CountingIds()

@@ -14,7 +14,20 @@ from billing_service.domain.catalogue.currencies import (
 )
 from billing_service.domain.refusals import Refusal
 
-STEPS = {"usd": 1, "eur": 1, "inr": 1, "jpy": 1, "krw": 1, "huf": 1, "twd": 1, "kwd": 10, "bhd": 10, "jod": 10, "omr": 10, "tnd": 10}
+STEPS = {
+    "usd": 1,
+    "eur": 1,
+    "inr": 1,
+    "jpy": 1,
+    "krw": 1,
+    "huf": 1,
+    "twd": 1,
+    "kwd": 10,
+    "bhd": 10,
+    "jod": 10,
+    "omr": 10,
+    "tnd": 10,
+}
 STEPS |= {"isk": 100, "ugx": 100}
 CURRENCIES = st.sampled_from(sorted(STEPS))
 AMOUNTS = st.integers(0, 10**15)

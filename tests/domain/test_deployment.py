@@ -20,7 +20,8 @@ VECTORS = [
 
 
 @pytest.mark.parametrize(
-    "mark", ["", "x", "a" * MARK_CHARACTERS, DEPLOYMENT.mark(MarkKind.PURCHASE, "pur_1")[:-1], "\N{SNOWMAN}" * MARK_CHARACTERS]
+    "mark",
+    ["", "x", "a" * MARK_CHARACTERS, DEPLOYMENT.mark(MarkKind.PURCHASE, "pur_1")[:-1], "\N{SNOWMAN}" * MARK_CHARACTERS],
 )
 def test_what_is_not_the_mark_proves_nothing(mark):
     assert not DEPLOYMENT.made(MarkKind.PURCHASE, "pur_1", mark)
@@ -51,11 +52,15 @@ WORDS = st.lists(st.sampled_from(["a", "b", *MarkKind]), max_size=4).map("".join
 @example([("dep", MarkKind.PURCHASE, "purchase1"), ("deppurchase", MarkKind.PURCHASE, "1")])
 def test_no_two_sayings_are_one(said):
     """However the parts are cut: `a` + `bc` is not `ab` + `c`."""
-    marks = [replace(DEPLOYMENT, deployment_id=deployment_id).mark(kind, own_id) for deployment_id, kind, own_id in said]
+    marks = [
+        replace(DEPLOYMENT, deployment_id=deployment_id).mark(kind, own_id) for deployment_id, kind, own_id in said
+    ]
     assert all(one != other for one, other in combinations(marks, 2))
 
 
 def test_the_mode_is_no_part_of_a_mark_and_the_key_is_never_shown():
-    assert replace(DEPLOYMENT, mode=Mode.LIVE).mark(MarkKind.REFUND, "ref_1") == DEPLOYMENT.mark(MarkKind.REFUND, "ref_1")
+    assert replace(DEPLOYMENT, mode=Mode.LIVE).mark(MarkKind.REFUND, "ref_1") == DEPLOYMENT.mark(
+        MarkKind.REFUND, "ref_1"
+    )
     assert "mark_key" not in repr(DEPLOYMENT)
     assert len(MARK_FIELD) <= 40

@@ -9,7 +9,24 @@ from hypothesis import strategies as st
 
 from billing_service.domain.catalogue.exact_decimals import NotExactError, decimal_text, price_e18, scaled
 
-WRONG = ["", " 1", "1 ", "+1", "-1", "1e-6", "1.", ".5", "1,5", "NaN", "Infinity", "1_000", "\u0663", "0x1", "1" * 21, "0." + "1" * 41]
+WRONG = [
+    "",
+    " 1",
+    "1 ",
+    "+1",
+    "-1",
+    "1e-6",
+    "1.",
+    ".5",
+    "1,5",
+    "NaN",
+    "Infinity",
+    "1_000",
+    "\u0663",
+    "0x1",
+    "1" * 21,
+    "0." + "1" * 41,
+]
 WRONG_VALUES = [
     Decimal("NaN"),
     Decimal("Infinity"),
@@ -37,7 +54,9 @@ def test_what_is_no_exact_number(value):
         scaled(value)
 
 
-@pytest.mark.parametrize("value", ["0.0000000000000000001", Decimal("1.0000000000000000001"), Decimal("1e-19"), Decimal("1e-999999")])
+@pytest.mark.parametrize(
+    "value", ["0.0000000000000000001", Decimal("1.0000000000000000001"), Decimal("1e-19"), Decimal("1e-999999")]
+)
 def test_one_decimal_too_many(value):
     with pytest.raises(NotExactError, match="more than 18 decimals"):
         scaled(value)
@@ -98,7 +117,8 @@ def test_text_leads_back(value, decimals):
 
 
 @pytest.mark.parametrize(
-    ("value", "decimals", "text"), [(0, 18, "0"), (1, 18, "0.000000000000000001"), (10**18, 18, "1"), (15, 1, "1.5"), (7, 0, "7")]
+    ("value", "decimals", "text"),
+    [(0, 18, "0"), (1, 18, "0.000000000000000001"), (10**18, 18, "1"), (15, 1, "1.5"), (7, 0, "7")],
 )
 def test_texts(value, decimals, text):
     assert decimal_text(value, decimals) == text

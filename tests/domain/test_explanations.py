@@ -55,7 +55,9 @@ def test_how_the_entry_was_found(asked, rule, pattern):
 
 def test_which_column_tier_markup_and_fall_backs():
     found = explained(provider="openai", model="gpt-5-mini", lines=[(4, "", 1), (5, "", 2)])
-    assert [(line.line.measure.word, line.unit_price.fallback) for line in found.fallbacks] == [("reasoning_tokens", "output_tokens")]
+    assert [(line.line.measure.word, line.unit_price.fallback) for line in found.fallbacks] == [
+        ("reasoning_tokens", "output_tokens")
+    ]
     assert (found.markup_ppm, found.markup_from) == (0, "entry")
     above = explained(provider="anthropic", model="claude-sonnet-4-5", lines=[(1, "", 200_001)])
     assert (above.prompt_tokens, above.prompt_tier, above.markup_from) == (200_001, 200_000, "provider")
@@ -69,7 +71,10 @@ def test_which_column_tier_markup_and_fall_backs():
 @given(
     st.sampled_from(["gpt-5", "gpt-5-mini", "gpt-latest", "ft:gpt-9"]),
     st.lists(
-        st.tuples(st.sampled_from([1, 2, 4, 5]), st.just(""), st.integers(1, 10**6)), min_size=1, max_size=4, unique_by=lambda line: line[0]
+        st.tuples(st.sampled_from([1, 2, 4, 5]), st.just(""), st.integers(1, 10**6)),
+        min_size=1,
+        max_size=4,
+        unique_by=lambda line: line[0],
     ),
 )
 def test_the_price_is_the_one_that_pricing_gives(model, lines):

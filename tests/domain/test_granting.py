@@ -27,7 +27,9 @@ from tests.support.doubles import CountingIds
 
 def give(account, amount, category=PAID, *, ids, **about):
     made = new_lot(amount, category, now_us=NOW_US, ids=ids, source_id="pur_1", **about)
-    return made, grant(account, made, Place.SALES, TransactionKind.PURCHASE, now_us=NOW_US, ids=ids, caller="web", description="a pack")
+    return made, grant(
+        account, made, Place.SALES, TransactionKind.PURCHASE, now_us=NOW_US, ids=ids, caller="web", description="a pack"
+    )
 
 
 def correct(account, amount, *, ids):
@@ -51,9 +53,19 @@ def test_a_grant_is_a_lot_and_a_transaction(ids):
     account = account_with()
     made, transaction = give(account, 7, PLAN, ids=ids, priority=3, effective_time_us=SOON_US, expire_time_us=LATER_US)
     assert (made.amount, made.remaining, made.category, made.priority) == (7, 7, PLAN, 3)
-    assert (made.create_time_us, made.effective_time_us, made.expire_time_us, made.source_id) == (NOW_US, SOON_US, LATER_US, "pur_1")
+    assert (made.create_time_us, made.effective_time_us, made.expire_time_us, made.source_id) == (
+        NOW_US,
+        SOON_US,
+        LATER_US,
+        "pur_1",
+    )
     assert account.new_lots == [made] == account.lots
-    assert (transaction.kind, transaction.amount, transaction.balance_after, transaction.version) == (TransactionKind.PURCHASE, 7, 7, 1)
+    assert (transaction.kind, transaction.amount, transaction.balance_after, transaction.version) == (
+        TransactionKind.PURCHASE,
+        7,
+        7,
+        1,
+    )
     assert (transaction.source_id, transaction.caller, transaction.description) == ("pur_1", "web", "a pack")
     assert transaction.entries == [(Place.SALES, made.lot_id, 7)]
     check_account(account)
@@ -91,7 +103,12 @@ def test_credits_given_now_are_there_also_by_a_clock_that_is_behind(ids, effecti
     assert account.show(NOW_US - 86_400_000_000).available == 10
 
 
-SHORT = [([], 0, -1), ([lot("lot_1", 5)], 0, -6), ([lot("lot_1", 5)], 2, -4), ([lot("lot_1", 5, expires_us=NOW_US)], 0, -1)]
+SHORT = [
+    ([], 0, -1),
+    ([lot("lot_1", 5)], 0, -6),
+    ([lot("lot_1", 5)], 2, -4),
+    ([lot("lot_1", 5, expires_us=NOW_US)], 0, -1),
+]
 
 
 @pytest.mark.parametrize(("lots", "debt", "amount"), SHORT)

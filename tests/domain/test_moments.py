@@ -38,7 +38,13 @@ def test_times_of_day_lead_back(second):
     assert clock_s(clock_text(second)) == second
 
 
-@given(MOMENTS, st.integers(0, 999_999), st.integers(0, 86_399), st.integers(1, 86_400), st.sets(st.integers(0, 6), min_size=1))
+@given(
+    MOMENTS,
+    st.integers(0, 999_999),
+    st.integers(0, 86_399),
+    st.integers(1, 86_400),
+    st.sets(st.integers(0, 6), min_size=1),
+)
 def test_hours_hold_on_their_days(moment, part_us, start, length, days):
     hours = Hours(start, min(start + length, 86_400), tuple(sorted(days)))
     midnight = moment.replace(hour=0, minute=0, second=0)

@@ -66,7 +66,9 @@ def test_what_is_no_record(record):
         decode_price(record)
 
 
-LINES = st.lists(st.builds(PricedLine, st.sampled_from(MEASURES), st.integers(1, 10**12), st.integers(0, 10**24)), max_size=5).map(tuple)
+LINES = st.lists(
+    st.builds(PricedLine, st.sampled_from(MEASURES), st.integers(1, 10**12), st.integers(0, 10**24)), max_size=5
+).map(tuple)
 PRICES = st.builds(Price, st.text(max_size=5), st.text(max_size=5), st.text(max_size=5), st.integers(0, 10**12), LINES, st.none() | st.integers(1, 10**21), st.integers(0, 10**8), st.sampled_from(TimeBasis))  # fmt: skip
 
 

@@ -102,8 +102,15 @@ def test_prices_by_hand(row):
 
 
 def test_a_price_says_all_that_it_was_computed_from():
-    found = priced(**SONNET, lines=[(3, "1h", 40), (1, "", 300), (15, "web_searches", 2)], attributes={"speed": "standard"})
-    assert (found.rate_card_version, found.model_pattern, found.service_tier, found.prompt_tier) == ("hand-1", "claude-sonnet-4-5*", "", 0)
+    found = priced(
+        **SONNET, lines=[(3, "1h", 40), (1, "", 300), (15, "web_searches", 2)], attributes={"speed": "standard"}
+    )
+    assert (found.rate_card_version, found.model_pattern, found.service_tier, found.prompt_tier) == (
+        "hand-1",
+        "claude-sonnet-4-5*",
+        "",
+        0,
+    )
     assert [(line.measure.word, line.quantity, line.unit_price_usd, line.cost_usd) for line in found.lines] == [
         ("input_tokens", 300, "0.000003", "0.0009"), ("cache_write_tokens:1h", 40, "0.000006", "0.00024"), ("units:web_searches", 2, "0.01", "0.02"),
     ]  # fmt: skip
@@ -116,7 +123,12 @@ def test_a_price_says_all_that_it_was_computed_from():
 
 def test_where_the_provider_says_what_it_cost_the_lines_are_evidence():
     found = priced(
-        provider="openrouter", model="auto", lines=[(1, "", 5)], provider_cost_usd="0.5", service_tier="fast", attributes={"x": "y"}
+        provider="openrouter",
+        model="auto",
+        lines=[(1, "", 5)],
+        provider_cost_usd="0.5",
+        service_tier="fast",
+        attributes={"x": "y"},
     )
     assert [(line.quantity, line.unit_price_usd, line.cost_usd) for line in found.lines] == [(5, "0", "0")]
     assert (found.provider_cost_usd, found.service_tier, found.amount_microcredits) == ("0.5", "priority", 57_500_000)
@@ -142,7 +154,9 @@ def test_the_cliff_is_strictly_above_its_threshold_whatever_the_prompt_is_made_o
 @pytest.mark.parametrize("kind", [4, 5, 8, 11, 12, 14])
 def test_what_is_no_prompt_reaches_no_threshold(kind):
     measure = Measure(K(kind))
-    card = card_of(Entry("p", "m", (Column({measure: UnitPrice(1)}, prompt_tiers=(PromptTier(1, {measure: UnitPrice(10**18)}),)),)))
+    card = card_of(
+        Entry("p", "m", (Column({measure: UnitPrice(1)}, prompt_tiers=(PromptTier(1, {measure: UnitPrice(10**18)}),)),))
+    )
     assert priced(card, lines=[(kind, "", 100)]).prompt_tier == 0
 
 
@@ -162,7 +176,11 @@ def test_hours_of_the_week(at, cost):
 def test_a_fall_back_is_no_matter_of_pricing():
     """A card without a price for cached tokens refuses them, however near the price of input is."""
     for kind in K:
-        column = Column(prices_of(**{other.name.lower(): 1 for other in K if other is not kind and other not in {K.SECONDS, K.UNITS}}))
+        column = Column(
+            prices_of(
+                **{other.name.lower(): 1 for other in K if other is not kind and other not in {K.SECONDS, K.UNITS}}
+            )
+        )
         variant = {K.SECONDS: "in", K.UNITS: "x"}.get(kind, "")
         with pytest.raises(Refusal, match="has no price"):
             priced(card_of(Entry("p", "m", (column,))), lines=[(kind, variant, 1)])
@@ -190,7 +208,8 @@ E18 = st.integers(0, 10**15)
     st.sampled_from(["5m", "12h"]),
 )
 def test_a_price_is_exact_and_rounded_up_once(lines, ppm, written):
-    """Against fractions, which know no rounding: sum of quantity x price x (1 + markup), and up to the microcredit at the end."""
+    """Against fractions, which know no rounding: sum of quantity x price x (1 + markup), and up to the microcredit at
+    the end."""
     variants = {K.CACHE_WRITE_TOKENS: written, K.SECONDS: "out"}
     column = Column({Measure(kind, variants.get(kind, "")): UnitPrice(e18) for kind, _, e18 in lines})
     exact = Fraction(0)
@@ -223,7 +242,8 @@ def test_the_largest_amount_that_one_operation_moves():
     assert priced(card, lines=[(1, "", 10**12)]).amount_microcredits == 10**15
     with pytest.raises(Refusal, match="1001000000000000 microcredits"):
         priced(
-            card_of(Entry("p", "m", (Column(prices_of(input_tokens=10**13)),)), markups=(Markup("p", "m", 1_000),)), lines=[(1, "", 10**12)]
+            card_of(Entry("p", "m", (Column(prices_of(input_tokens=10**13)),)), markups=(Markup("p", "m", 1_000),)),
+            lines=[(1, "", 10**12)],
         )
 
 

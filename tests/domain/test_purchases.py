@@ -20,7 +20,8 @@ from billing_service.domain.sales.purchases import (
 PENDING, AWAITING, COMPLETED = PurchaseStatus.PENDING, PurchaseStatus.AWAITING_FUNDS, PurchaseStatus.COMPLETED
 FAILED, EXPIRED, CANCELED = PurchaseStatus.FAILED, PurchaseStatus.EXPIRED, PurchaseStatus.CANCELED
 
-# Each update names an end; the end that ranks higher stays. Only a refused checkout needs a purchase nobody has heard of.
+# Each update names an end; the end that ranks higher stays. Only a refused checkout needs a purchase nobody has heard
+# of.
 RANK = [PENDING, EXPIRED, CANCELED, AWAITING, FAILED, COMPLETED]
 NAMED_END = {
     PurchaseUpdate.PAID: COMPLETED,
@@ -52,7 +53,12 @@ SNAPSHOT = PurchaseSnapshot("pur_1", "acme", 4_500, "usd", "cs_1")
 
 
 def check(snapshot=SNAPSHOT, *, livemode_expected=False, promotion_codes_allowed=False, **changes):
-    return check_payment(snapshot, Report(**changes), livemode_expected=livemode_expected, promotion_codes_allowed=promotion_codes_allowed)
+    return check_payment(
+        snapshot,
+        Report(**changes),
+        livemode_expected=livemode_expected,
+        promotion_codes_allowed=promotion_codes_allowed,
+    )
 
 
 @pytest.mark.parametrize(
@@ -77,7 +83,10 @@ def check(snapshot=SNAPSHOT, *, livemode_expected=False, promotion_codes_allowed
             {"amount_tax_minor": 300, "amount_shipping_minor": 700, "amount_total_minor": 5_501},
             Difference("amount_total", "4500 to 5500", "5501"),
         ),
-        ({"amount_shipping_minor": 700, "amount_total_minor": 4_499}, Difference("amount_total", "4500 to 5200", "4499")),
+        (
+            {"amount_shipping_minor": 700, "amount_total_minor": 4_499},
+            Difference("amount_total", "4500 to 5200", "4499"),
+        ),
         ({"amount_discount_minor": 500, "amount_total_minor": 4_000}, Difference("amount_discount", "0", "500")),
         ({"payment_status": "no_payment_required"}, Difference("payment_status", "paid", "no_payment_required")),
     ],
@@ -115,7 +124,12 @@ def test_everything_that_differs_is_told():
         {"amount_shipping_minor": 700, "amount_total_minor": 5_200},
         {"amount_tax_minor": 300, "amount_total_minor": 4_500},
         {"promotion_codes_allowed": True, "amount_discount_minor": 500, "amount_total_minor": 4_000},
-        {"promotion_codes_allowed": True, "amount_discount_minor": 500, "amount_tax_minor": 200, "amount_total_minor": 4_200},
+        {
+            "promotion_codes_allowed": True,
+            "amount_discount_minor": 500,
+            "amount_tax_minor": 200,
+            "amount_total_minor": 4_200,
+        },
         {
             "promotion_codes_allowed": True,
             "amount_discount_minor": 4_500,

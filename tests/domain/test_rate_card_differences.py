@@ -22,11 +22,19 @@ def test_prices_that_changed_came_and_went():
     night = (Hours(0, 3_600, (0, 1)),)
     tiers = (PromptTier(9, prices_of(input_tokens=5)),)
     old = card_of(
-        Entry("p", "m", (Column(prices_of(input_tokens=1, images=4), prompt_tiers=tiers), Column(prices_of(images=1), "batch"))),
+        Entry(
+            "p",
+            "m",
+            (Column(prices_of(input_tokens=1, images=4), prompt_tiers=tiers), Column(prices_of(images=1), "batch")),
+        ),
         entry("old"),
     )
     new = card_of(
-        Entry("p", "m", (Column(prices_of(input_tokens=2, images=4)), Column(prices_of(images=7), "", (("region", "us"),), night))),
+        Entry(
+            "p",
+            "m",
+            (Column(prices_of(input_tokens=2, images=4)), Column(prices_of(images=7), "", (("region", "us"),), night)),
+        ),
         entry("new"),
     )
     assert differences(old, new) == [
@@ -41,7 +49,11 @@ def test_prices_that_changed_came_and_went():
 
 def test_what_is_no_price():
     old = card_of(
-        entry(), entry("n"), aliases=(Alias("p", "a", "p", "m"),), markups=(Markup("p", "", 5),), service_tier_aliases={"fast": "x"}
+        entry(),
+        entry("n"),
+        aliases=(Alias("p", "a", "p", "m"),),
+        markups=(Markup("p", "", 5),),
+        service_tier_aliases={"fast": "x"},
     )
     new = card_of(
         replace(entry(), neutral_attributes=(("r", "1"), ("r", "2"))),

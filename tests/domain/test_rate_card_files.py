@@ -66,7 +66,8 @@ FAULTS = [
     ("aliases.0.to_model", "n", "aliases[0]: no entry is 'p' 'n'"),
     ("aliases.0.to_provider", "q", "aliases[0]: no entry is 'q' 'm'"),
     ("aliases.0.name", "m", "aliases[0]: an entry has this name itself"),
-    ("aliases.1", {"provider": "p", "name": "other", "to_model": "m"}, "aliases[1]: 'p other' is there before, at aliases[0]"),
+    ("aliases.1", {"provider": "p", "name": "other", "to_model": "m"}, ("aliases[1]: 'p other' is there before, at "
+                                                                       "aliases[0]")),
     ("aliases.0.model", "m", "aliases[0].model: is no field here"),
     ("entries", {}, "entries: must be a list"),
     ("entries.0", 7, "entries[0]: must be an object"),
@@ -85,17 +86,22 @@ FAULTS = [
     (f"{COLUMN}.prices", {}, "entries[0].columns[0].prices: at least one is needed"),
     (f"{COLUMN}.prices.tokens", {"usd": "1"}, "entries[0].columns[0].prices.tokens: 'tokens' is no kind of usage"),
     (f"{COLUMN}.prices.units", {"usd": "1"}, "entries[0].columns[0].prices.units: the name of a unit must match"),
-    (f"{COLUMN}.prices.cache_write_tokens:2h", {"usd": "1"}, "prices.cache_write_tokens:2h: the variant of cache_write_tokens must be one of"),
-    (f"{COLUMN}.service_tier", "standard", "entries[0].columns[0].service_tier: the standard tier is written by leaving it out"),
-    (f"{COLUMN}.attributes", {"region": "global"}, "entries[0].columns[0].attributes.region: 'global' is neutral in this entry"),
+    (f"{COLUMN}.prices.cache_write_tokens:2h", {"usd": "1"}, ("prices.cache_write_tokens:2h: the variant of "
+                                                             "cache_write_tokens must be one of")),
+    (f"{COLUMN}.service_tier", "standard", ("entries[0].columns[0].service_tier: the standard tier is written by "
+                                           "leaving it out")),
+    (f"{COLUMN}.attributes", {"region": "global"}, ("entries[0].columns[0].attributes.region: 'global' is neutral in "
+                                                   "this entry")),
     (f"{COLUMN}.attributes", {"region": ""}, "entries[0].columns[0].attributes.region: must not be empty"),
     (f"{COLUMN}.tier", "x", "entries[0].columns[0].tier: is no field here"),
     (f"{COLUMN}.prompt_tiers.0.above_tokens", 0, "prompt_tiers[0].above_tokens: must be from 1"),
     (f"{COLUMN}.prompt_tiers.1", {"above_tokens": 5, "prices": {"images": {"usd": "1"}}}, "prompt_tiers[1].above_tokens: must be above 5"),
     (f"{COLUMN}.prices", {"images": {"usd": "1"}}, "columns[0].prompt_tiers: no price here is for tokens of a prompt"),
-    (f"{COLUMN}.service_tier", "flex", "entries[0].columns[1].hours: no column with the same tier and attributes holds for the rest of the week"),
+    (f"{COLUMN}.service_tier", "flex", ("entries[0].columns[1].hours: no column with the same tier and attributes "
+                                       "holds for the rest of the week")),
     ("entries.0.columns.1.hours", [], "entries[0].columns[1]: the same tier, attributes and hours as columns[0]"),
-    ("entries.0.columns.1.hours.1", {"from": "11:59:59", "until": "13:00"}, "entries[0].columns[1].hours[1]: meets columns[1].hours[0]"),
+    ("entries.0.columns.1.hours.1", {"from": "11:59:59", "until": "13:00"}, ("entries[0].columns[1].hours[1]: meets "
+                                                                            "columns[1].hours[0]")),
     (f"{HOURS}.until", "00:00", "entries[0].columns[1].hours[0].until: must be later than from"),
     (f"{HOURS}.until", "25:00", "entries[0].columns[1].hours[0].until: must be a time of day"),
     (f"{HOURS}.from", GONE, "entries[0].columns[1].hours[0].from: is missing"),
@@ -117,7 +123,15 @@ FAULTS = [
     (PRICE, {"usd": "1", "fallback": 1}, "prices.input_tokens.fallback: must be text"),
 ]  # fmt: skip
 
-MORE_FOLLOWS = {"entries", "entries.0", "entries.0.model", "entries.0.provider", COLUMN, f"{COLUMN}.service_tier", f"{COLUMN}.attributes"}
+MORE_FOLLOWS = {
+    "entries",
+    "entries.0",
+    "entries.0.model",
+    "entries.0.provider",
+    COLUMN,
+    f"{COLUMN}.service_tier",
+    f"{COLUMN}.attributes",
+}
 """Faults that leave an alias, a markup or another column without what it belongs to."""
 
 
@@ -189,12 +203,27 @@ def test_all_problems_are_told_at_once():
 
 @given(
     st.recursive(
-        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
+        st.none()
+        | st.booleans()
+        | st.integers()
+        | st.floats(allow_nan=False, allow_infinity=False)
+        | st.text(max_size=5),
         lambda inner: (
             st.lists(inner, max_size=3)
             | st.dictionaries(
                 st.sampled_from(
-                    ["entries", "provider", "columns", "prices", "input_tokens", "usd", "hours", "from", "days", "prompt_tiers"]
+                    [
+                        "entries",
+                        "provider",
+                        "columns",
+                        "prices",
+                        "input_tokens",
+                        "usd",
+                        "hours",
+                        "from",
+                        "days",
+                        "prompt_tiers",
+                    ]
                 ),
                 inner,
                 max_size=4,
@@ -223,7 +252,9 @@ def test_a_card_is_read_as_it_was_written(card):
 
 @given(cards(), st.randoms(use_true_random=False))
 def test_equal_cards_have_equal_texts(card, random):
-    shuffled = {name: random.sample(getattr(card, name), len(getattr(card, name))) for name in ("entries", "aliases", "markups")}
+    shuffled = {
+        name: random.sample(getattr(card, name), len(getattr(card, name))) for name in ("entries", "aliases", "markups")
+    }
     tiers = dict(reversed(card.service_tier_aliases.items()))
     other = replace(card, service_tier_aliases=tiers, **{name: tuple(parts) for name, parts in shuffled.items()})
     assert card_text(other) == card_text(card)
@@ -233,13 +264,22 @@ def test_the_text_of_a_card():
     entry = Entry(
         "p",
         "m",
-        (Column({Measure(UsageKind.OUTPUT_TOKENS): UnitPrice(15 * 10**12), Measure(UsageKind.INPUT_TOKENS): UnitPrice(3 * 10**12, "x")}),),
+        (
+            Column(
+                {
+                    Measure(UsageKind.OUTPUT_TOKENS): UnitPrice(15 * 10**12),
+                    Measure(UsageKind.INPUT_TOKENS): UnitPrice(3 * 10**12, "x"),
+                }
+            ),
+        ),
     )
     card = replace(by_hand(), entries=(entry,), aliases=(), markups=())
     assert card_text(card) == (
-        '{\n"format": 1,\n"version": "hand-1",\n"effective_time": "2026-11-30T00:00:00Z",\n"source": {"name": "by hand"},\n"markup_ppm": 150000,\n'
+        '{\n"format": 1,\n"version": "hand-1",\n"effective_time": "2026-11-30T00:00:00Z",\n"source": {"name": "by '
+        'hand"},\n"markup_ppm": 150000,\n'
         '"service_tier_aliases": {"fast": "priority"},\n"markups": [],\n"aliases": [],\n"entries": [\n'
-        '{"columns": [{"prices": {"input_tokens": {"fallback": "x", "usd": "0.000003"}, "output_tokens": {"usd": "0.000015"}}}], "model": "m", "provider": "p"}]\n}\n'
+        '{"columns": [{"prices": {"input_tokens": {"fallback": "x", "usd": "0.000003"}, "output_tokens": {"usd": '
+        '"0.000015"}}}], "model": "m", "provider": "p"}]\n}\n'
     )  # fmt: skip
 
 

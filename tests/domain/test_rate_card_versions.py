@@ -4,7 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing_service.domain.catalogue.rate_card_versions import NOTICE_US, CardVersion, in_force_time_us, version_in_force
+from billing_service.domain.catalogue.rate_card_versions import (
+    NOTICE_US,
+    CardVersion,
+    in_force_time_us,
+    version_in_force,
+)
 
 NOW = 1_800_000_000_000_000
 A, B = CardVersion("a", 1, 10), CardVersion("b", 2, 20)

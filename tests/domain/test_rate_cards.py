@@ -94,7 +94,9 @@ def slow_find(card, provider, model):
     dated = r"(|-20\d\d-(0[1-9]|1[0-2])-([0-2]\d|3[01])|-20\d\d(0[1-9]|1[0-2])([0-2]\d|3[01])|@.+)"
     mine = [entry for entry in card.entries if entry.provider == provider]
     for rule, stars, suffix in ((Rule.DATED, "*", dated), (Rule.WIDE, "**", ".*")):
-        prefixes = [entry.model.rstrip("*") for entry in mine if len(entry.model) - len(entry.model.rstrip("*")) == len(stars)]
+        prefixes = [
+            entry.model.rstrip("*") for entry in mine if len(entry.model) - len(entry.model.rstrip("*")) == len(stars)
+        ]
         fitting = [prefix for prefix in prefixes if re.fullmatch(re.escape(prefix) + suffix, model)]
         if fitting:
             return max(fitting, key=len) + stars, rule
@@ -115,7 +117,12 @@ def test_the_index_finds_what_the_rules_say(card, data):
 
 @pytest.mark.parametrize(
     ("provider", "model", "ppm"),
-    [("openai", "gpt-5-mini", 0), ("openai", "gpt-5", 150_000), ("anthropic", "claude-sonnet-4-5", 100_000), ("azure", "my-deployment", 0)],
+    [
+        ("openai", "gpt-5-mini", 0),
+        ("openai", "gpt-5", 150_000),
+        ("anthropic", "claude-sonnet-4-5", 100_000),
+        ("azure", "my-deployment", 0),
+    ],
 )
 def test_markups_are_the_entry_s_else_the_provider_s_else_the_card_s(provider, model, ppm):
     card = by_hand()
@@ -123,7 +130,15 @@ def test_markups_are_the_entry_s_else_the_provider_s_else_the_card_s(provider, m
 
 
 @pytest.mark.parametrize(
-    ("name", "tier"), [("", ""), ("default", ""), ("standard", ""), ("fast", "priority"), ("priority", "priority"), ("Default", "Default")]
+    ("name", "tier"),
+    [
+        ("", ""),
+        ("default", ""),
+        ("standard", ""),
+        ("fast", "priority"),
+        ("priority", "priority"),
+        ("Default", "Default"),
+    ],
 )
 def test_names_of_service_tiers(name, tier):
     assert by_hand().service_tier(name) == tier
@@ -134,9 +149,13 @@ def test_wide_patterns_are_listed():
 
 
 @pytest.mark.parametrize(
-    ("tokens", "above"), [(0, 0), (200_000, 0), (200_001, 200_000), (500_000, 200_000), (500_001, 500_000), (10**13, 500_000)]
+    ("tokens", "above"),
+    [(0, 0), (200_000, 0), (200_001, 200_000), (500_000, 200_000), (500_001, 500_000), (10**13, 500_000)],
 )
 def test_a_prompt_tier_begins_strictly_above_its_threshold(tokens, above):
     column = by_hand().find("anthropic", "claude-sonnet-4-5").entry.columns[0]
     found, prices = column.prices_of(tokens)
-    assert (found, prices[Measure(UsageKind.INPUT_TOKENS)].usd_e18) == (above, {0: 3, 200_000: 6, 500_000: 9}[above] * 10**12)
+    assert (found, prices[Measure(UsageKind.INPUT_TOKENS)].usd_e18) == (
+        above,
+        {0: 3, 200_000: 6, 500_000: 9}[above] * 10**12,
+    )

@@ -53,7 +53,8 @@ def test_a_code_needs_its_bytes(size):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"bonus_microcredits": -1}, {"minimum_purchase_minor": -1}, {"rewarded_max": -1}, {"vesting_delay_us": -1}]
+    "wrong",
+    [{"bonus_microcredits": -1}, {"minimum_purchase_minor": -1}, {"rewarded_max": -1}, {"vesting_delay_us": -1}],
 )
 def test_negative_terms_are_refused(wrong):
     with pytest.raises(ValueError, match="negative"):
@@ -83,7 +84,12 @@ def test_each_value_has_a_code_of_its_own_that_survives_typing(random_bytes):
         (ReferralPolicy(rewarded_max=5), 1_000, 4, ReferralOutcome(ReferralState.REWARDED, BONUS, BONUS)),
         (ReferralPolicy(minimum_purchase_minor=None), 10**9, 0, ReferralOutcome(ReferralState.CLOSED, 0, 0)),
         (ReferralPolicy(), 1_000, 10_000, ReferralOutcome(ReferralState.REWARDED, BONUS, BONUS)),
-        (ReferralPolicy(bonus_microcredits=7, minimum_purchase_minor=0), 0, 0, ReferralOutcome(ReferralState.REWARDED, 7, 7)),
+        (
+            ReferralPolicy(bonus_microcredits=7, minimum_purchase_minor=0),
+            0,
+            0,
+            ReferralOutcome(ReferralState.REWARDED, 7, 7),
+        ),
     ],
 )
 def test_the_first_purchase_decides(policy, paid_minor, rewarded_count, expected):

@@ -27,7 +27,8 @@ def test_a_round_trip_ends_where_it_began(ids, spent, refund_failed):
 
 
 def test_what_comes_back_is_what_was_taken_debt_first(ids):
-    """Of 500 spent, 200 left and 300 expired: 500 come back as debt repaid, 200 as credits, 300 as nothing that anybody has."""
+    """Of 500 spent, 200 left and 300 expired: 500 come back as debt repaid, 200 as credits, 300 as nothing that anybody
+    has."""
     account = account_with()
     sale = Sale(account, 1000, ids=ids, expire_time_us=SOON_US)
     spend(account, 500, ids=ids)
@@ -51,7 +52,10 @@ def test_debt_that_was_settled_goes_back_to_who_paid_it(ids):
     sale = Sale(account, 100, ids=ids)
     spend(account, 100, ids=ids)
     sale.take(100)
-    gift, second = granted(account, 30, PROMOTIONAL, ids=ids, expire_time_us=SOON_US), granted(account, 100, PAID, ids=ids)
+    gift, second = (
+        granted(account, 30, PROMOTIONAL, ids=ids, expire_time_us=SOON_US),
+        granted(account, 100, PAID, ids=ids),
+    )
     assert (account.debt, gift.remaining, second.remaining) == (0, 0, 30)
     sale.give_back(100)
     assert (sale.lot.remaining, gift.remaining, second.remaining) == (0, 30, 100)

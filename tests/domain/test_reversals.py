@@ -59,7 +59,14 @@ def test_no_quote_beyond_what_was_paid(amount_minor):
 
 @pytest.mark.parametrize(
     ("paid", "refunds", "disputes", "expected"),
-    [(1000, 0, 0, 0), (1000, 300, 0, 300), (1000, 300, 700, 1000), (1000, 1000, 1000, 1000), (1000, 0, 1500, 1000), (0, 5, 5, 0)],
+    [
+        (1000, 0, 0, 0),
+        (1000, 300, 0, 300),
+        (1000, 300, 700, 1000),
+        (1000, 1000, 1000, 1000),
+        (1000, 0, 1500, 1000),
+        (0, 5, 5, 0),
+    ],
 )
 def test_reversed_minor_is_capped_by_what_was_paid(paid, refunds, disputes, expected):
     assert reversed_minor(paid, refunds, disputes) == expected
@@ -91,7 +98,9 @@ def test_target_is_bounded_monotone_and_exact_at_the_ends(credits_microcredits, 
     assert target_credits(credits_microcredits, paid, 0) == 0
     if paid:
         assert target_credits(credits_microcredits, paid, paid) == credits_microcredits
-        assert 0 <= high * paid - credits_microcredits * more < paid, "never less than the share, and less than one microcredit more"
+        assert 0 <= high * paid - credits_microcredits * more < paid, (
+            "never less than the share, and less than one microcredit more"
+        )
 
 
 @given(
@@ -172,12 +181,14 @@ def test_quotes(purchase, unused_only, with_debt):
 
 STAKES = [
     # 1,000 credits for 1,000; left of them, of which so much must stay paid; spent and left of the bonus: both quotes
-    (1_000, 1_000, 1_000, 0, RefundQuote(0, 0, 0), RefundQuote(1_000, 1_000, 1_000, 1_000)),  # the bonus spent, the purchase whole
+    # the bonus spent, the purchase whole
+    (1_000, 1_000, 1_000, 0, RefundQuote(0, 0, 0), RefundQuote(1_000, 1_000, 1_000, 1_000)),
     (1_000, 1_000, 0, 1_000, RefundQuote(1_000, 1_000, 0, 1_000), RefundQuote(1_000, 1_000, 0, 1_000)),
     (1_000, 1_000, 400, 600, RefundQuote(600, 600, 0, 1_000), RefundQuote(1_000, 1_000, 400, 1_000)),
     (500, 1_000, 1_000, 0, RefundQuote(0, 0, 0), RefundQuote(1_000, 1_000, 1_500, 1_000)),
     (1_000, 300, 1_000, 0, RefundQuote(700, 700, 0, 0), RefundQuote(1_000, 1_000, 1_000, 1_000)),  # so far it stands
-    (1_000, 300, 200, 800, RefundQuote(800, 800, 0, 1_000), RefundQuote(1_000, 1_000, 200, 1_000)),  # beyond, the bonus is covered
+    # beyond, the bonus is covered
+    (1_000, 300, 200, 800, RefundQuote(800, 800, 0, 1_000), RefundQuote(1_000, 1_000, 200, 1_000)),
     (1_000, 300, 301, 699, RefundQuote(700, 700, 0, 0), RefundQuote(1_000, 1_000, 301, 1_000)),
     (1_000, 300, 300, 700, RefundQuote(700, 700, 0, 0), RefundQuote(1_000, 1_000, 300, 1_000)),
     (1_000, 300, 299, 701, RefundQuote(701, 701, 0, 1_000), RefundQuote(1_000, 1_000, 299, 1_000)),
@@ -217,7 +228,9 @@ def test_the_largest_refund_is_the_largest_whatever_is_at_stake(purchase, data):
     stake = None
     if purchase.remaining_minor and data.draw(st.booleans()):
         amounts = st.integers(0, 2 * purchase.credits_microcredits)
-        stake = ReferralAtStake(data.draw(st.integers(0, purchase.remaining_minor - 1)), data.draw(amounts), data.draw(amounts))
+        stake = ReferralAtStake(
+            data.draw(st.integers(0, purchase.remaining_minor - 1)), data.draw(amounts), data.draw(amounts)
+        )
     at_stake = replace(purchase, expired_microcredits=expired, referral=stake)
     quote = quote_unused_only(at_stake)
     assert quote.debt_microcredits == 0

@@ -1,4 +1,5 @@
-"""Debt that was settled before what made it came back: the credits return to the lots that paid, and keep their terms."""
+"""Debt that was settled before what made it came back: the credits return to the lots that paid, and keep their
+terms."""
 
 import pytest
 from hypothesis import given
@@ -57,7 +58,10 @@ def test_bought_credits_that_paid_are_bought_credits_again(ids):
 def test_the_last_payer_gets_back_first_and_no_more_than_it_paid(ids, parts):
     """A trial paid 900, then a purchase 100, which was spent since: it has room for all, and is given what it paid."""
     account, original = owing(1000, ids=ids)
-    trial, bought = granted(account, 900, PROMOTIONAL, ids=ids, expire_time_us=LATER_US), granted(account, 1000, PAID, ids=ids)
+    trial, bought = (
+        granted(account, 900, PROMOTIONAL, ids=ids, expire_time_us=LATER_US),
+        granted(account, 1000, PAID, ids=ids),
+    )
     deduct(account, 900, DeductionMode.REJECT, now_us=NOW_US, ids=ids)
     assert (trial.remaining, bought.remaining) == (0, 0)
     already = 0
@@ -135,7 +139,8 @@ def test_history_is_read_no_further_than_needed():
 @given(
     owed=st.integers(1, 60),
     payers=st.lists(
-        st.tuples(st.integers(1, 30), st.sampled_from([PROMOTIONAL, PAID]), st.sampled_from([None, SOON_US, LATER_US])), max_size=5
+        st.tuples(st.integers(1, 30), st.sampled_from([PROMOTIONAL, PAID]), st.sampled_from([None, SOON_US, LATER_US])),
+        max_size=5,
     ),
     parts=st.lists(st.integers(1, 20), max_size=6),
 )

@@ -123,7 +123,8 @@ def test_without_a_bound_of_its_own_an_account_owes_ten_thousand_credits():
 
 
 @pytest.mark.parametrize(
-    ("lots", "debt"), [([], 0), ([lot("lot_1", 5)], 5), ([lot("lot_1", 5)], 6), ([lot("lot_1", 5, expires_us=NOW_US)], 0)]
+    ("lots", "debt"),
+    [([], 0), ([lot("lot_1", 5)], 5), ([lot("lot_1", 5)], 6), ([lot("lot_1", 5, expires_us=NOW_US)], 0)],
 )
 def test_nothing_available_means_a_deduction_of_nothing(lots, debt):
     account = account_with(*(replace(each) for each in lots), debt=debt, overdraft_limit=100)
@@ -132,7 +133,9 @@ def test_nothing_available_means_a_deduction_of_nothing(lots, debt):
     (transaction,) = account.transactions
     assert (deducted.transaction_id, deducted.amount, deducted.draws) == (transaction.transaction_id, 0, [])
     assert (transaction.kind, transaction.amount, transaction.version) == (TransactionKind.DEDUCTION, 0, 1)
-    assert sum(entry.amount for entry in transaction.entries) == min(usable_before, debt), "debt that could be settled is"
+    assert sum(entry.amount for entry in transaction.entries) == min(usable_before, debt), (
+        "debt that could be settled is"
+    )
     assert (account.balance, account.debt) == (balance, debt - min(usable_before, debt))
     assert account.last_hash == transaction.hash == link(GENESIS, transaction)
 
@@ -155,7 +158,9 @@ TAKEN = [
 
 @pytest.mark.parametrize(("lots", "debt", "limit", "amount", "mode", "taken", "debt_after", "draws"), TAKEN)
 def test_what_is_taken(*, lots, debt, limit, amount, mode, taken, debt_after, draws):
-    account = account_with(*(lot(each.lot_id, each.remaining, each.category) for each in lots), debt=debt, overdraft_limit=limit)
+    account = account_with(
+        *(lot(each.lot_id, each.remaining, each.category) for each in lots), debt=debt, overdraft_limit=limit
+    )
     deducted = take(account, amount, mode)
     assert deducted.amount == taken
     assert account.debt == debt_after
@@ -177,13 +182,18 @@ def test_a_transaction_remembers_what_it_was():
 def test_settling_debt_is_no_part_of_the_reply():
     account = account_with(lot("lot_1", 5, PROMOTIONAL), lot("lot_2", 5, PAID), debt=4)
     deducted = take(account, 3)
-    assert account.transactions[0].entries == [("lot_1", Place.DEBT, 4), ("lot_1", Place.USAGE, 1), ("lot_2", Place.USAGE, 2)]
+    assert account.transactions[0].entries == [
+        ("lot_1", Place.DEBT, 4),
+        ("lot_1", Place.USAGE, 1),
+        ("lot_2", Place.USAGE, 2),
+    ]
     assert deducted.draws == [Draw("lot_1", PROMOTIONAL, 1), Draw("lot_2", PAID, 2)]
     assert account.transactions[0].amount == -3
 
 
 def expected(account, amount, mode):
-    """With debts up to 9. None for a refusal; else what is taken and the debt after it, by arithmetic on totals alone."""
+    """With debts up to 9. None for a refusal; else what is taken and the debt after it, by arithmetic on totals
+    alone."""
     offered = sum(usable(each, NOW_US) for each in account.lots)
     if account.frozen:
         return None
@@ -208,7 +218,11 @@ def expected(account, amount, mode):
 )
 def test_every_deduction_is_what_arithmetic_says(*, lots, debt, limit, frozen, amount, mode):
     account = account_with(*lots, debt=debt, overdraft_limit=limit, frozen=frozen)
-    wanted, before, offered = expected(account, amount, mode), snapshot(account), sum(usable(each, NOW_US) for each in lots)
+    wanted, before, offered = (
+        expected(account, amount, mode),
+        snapshot(account),
+        sum(usable(each, NOW_US) for each in lots),
+    )
     order = [(each.lot_id, usable(each, NOW_US)) for each in in_published_order(lots)]
     check_shown(account, NOW_US)
     try:

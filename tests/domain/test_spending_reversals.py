@@ -9,7 +9,17 @@ from billing_service.domain.ledger.entries import Draw, Place, TransactionKind
 from billing_service.domain.refusals import Reason, Refusal
 from billing_service.domain.spending.deductions import DeductionMode, SpendingTerms, deduct
 from billing_service.domain.spending.reversals import check_may_reverse
-from tests.domain.ledger_model import LATER_US, NOW_US, PAID, PROMOTIONAL, account_with, check_account, granted, lot, snapshot
+from tests.domain.ledger_model import (
+    LATER_US,
+    NOW_US,
+    PAID,
+    PROMOTIONAL,
+    account_with,
+    check_account,
+    granted,
+    lot,
+    snapshot,
+)
 from tests.domain.sales_model import Sale, undo
 from tests.support.doubles import CountingIds
 
@@ -152,7 +162,8 @@ def test_a_frozen_account_gets_its_credits_back(ids):
 
 
 def test_no_lot_gets_more_than_it_was_granted(ids):
-    """A purchase that went back took from other lots for what this deduction had spent; then it came back, or the deduction."""
+    """A purchase that went back took from other lots for what this deduction had spent; then it came back, or the
+    deduction."""
     account = account_with()
     sale = Sale(account, 100, ids=ids)
     bought, other = sale.lot, granted(account, 60, ids=ids)

@@ -15,7 +15,10 @@ EUROS = StatedAmounts("eur", 90, 900_000, 1_080_000, 950)
         (StatedAmounts("usd"), "usd", DEFAULTS, 1_000),
         (StatedAmounts("usd", 200), "usd", CustomAmounts(200, 1_000_000, 1_000_000), 1_000),
         (StatedAmounts("usd", None, 500, 2, 0), "usd", CustomAmounts(100, 500, 2), 0),
-        *((StatedAmounts("usd", 200, 500, 2, 7), currency, None, None) for currency in ("eur", "inr", "krw", "kwd", "cad")),
+        *(
+            (StatedAmounts("usd", 200, 500, 2, 7), currency, None, None)
+            for currency in ("eur", "inr", "krw", "kwd", "cad")
+        ),
         *((StatedAmounts("usd"), currency, None, None) for currency in ("eur", "inr", "krw", "kwd", "cad")),
         (EUROS, "eur", CustomAmounts(90, 900_000, 1_080_000), 950),
         (EUROS, "usd", None, None),

@@ -75,7 +75,9 @@ def test_the_field_is_named_under_its_parent():
 
 
 def test_lines_are_sorted_and_those_of_nothing_dropped():
-    usage = usage_of(provider="p", model="m", lines=[(15, "pages", 3), (3, "1h", 2), (4, "", 0), (3, "", 7), (1, "", 10**12)])
+    usage = usage_of(
+        provider="p", model="m", lines=[(15, "pages", 3), (3, "1h", 2), (4, "", 0), (3, "", 7), (1, "", 10**12)]
+    )
     assert usage.lines == (
         UsageLine(Measure(K.INPUT_TOKENS), 10**12),
         UsageLine(Measure(K.CACHE_WRITE_TOKENS, "1h"), 2),
@@ -109,12 +111,25 @@ def test_what_counts_for_the_size_of_a_prompt(kind):
 
 
 def test_all_parts_of_a_prompt_add_up():
-    usage = usage_of(provider="p", model="m", lines=[(kind, "", 10**kind) for kind in sorted(IN_THE_PROMPT)] + [(3, "12h", 5)])
+    usage = usage_of(
+        provider="p", model="m", lines=[(kind, "", 10**kind) for kind in sorted(IN_THE_PROMPT)] + [(3, "12h", 5)]
+    )
     assert usage.prompt_tokens == sum(10**kind for kind in IN_THE_PROMPT) + 5
 
 
 @pytest.mark.parametrize(
-    "word", ["", "tokens", "INPUT_TOKENS", "input_tokens:x", "cache_write_tokens:2h", "seconds", "units", "units:A", "input_tokens "]
+    "word",
+    [
+        "",
+        "tokens",
+        "INPUT_TOKENS",
+        "input_tokens:x",
+        "cache_write_tokens:2h",
+        "seconds",
+        "units",
+        "units:A",
+        "input_tokens ",
+    ],
 )
 def test_a_word_of_no_measure(word):
     with pytest.raises(ValueError, match=r"kind|variant|unit"):

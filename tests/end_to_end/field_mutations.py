@@ -1,4 +1,5 @@
-"""Every field of a request in every form that the wire allows, and some that it does not, made from the descriptor alone.
+"""Every field of a request in every form that the wire allows, and some that it does not, made from the descriptor
+alone.
 
 The bytes are put together here, so that forms come about that no protobuf library would write.
 """
@@ -33,10 +34,22 @@ TEXTS = (
     "\U0001f4a9" * 129,
     "'; DROP TABLE accounts; --",
     "%s{0}${x}",
-    *("x" * length for length in (40, 41, 64, 65, 128, 129, 255, 256, 320, 321, 500, 501, 2000, 2001, 8192, 8193, 60_000)),
+    *(
+        "x" * length
+        for length in (40, 41, 64, 65, 128, 129, 255, 256, 320, 321, 500, 501, 2000, 2001, 8192, 8193, 60_000)
+    ),
 )
-NOT_TEXT = (b"\xff", b"\xed\xa0\x80", b"\xed\xa0\xbd\xed\xb2\xa9", b"\xc0\x80", b"\xf4\x90\x80\x80", b"a\x80", b"\xe2\x82")
-"""A stray byte, lone and paired surrogates, an overlong NUL, past the last character, a stray and a missing continuation."""
+NOT_TEXT = (
+    b"\xff",
+    b"\xed\xa0\x80",
+    b"\xed\xa0\xbd\xed\xb2\xa9",
+    b"\xc0\x80",
+    b"\xf4\x90\x80\x80",
+    b"a\x80",
+    b"\xe2\x82",
+)
+"""A stray byte, lone and paired surrogates, an overlong NUL, past the last character, a stray and a missing
+continuation."""
 NUMBERS = (0, 1, -1, 99, 100, 101, 1000, 1001, INT32_MAX, INT32_MAX + 1, INT32_MIN, 2**32, 2**53, 2**53 + 1)
 LARGE_NUMBERS = (10**15, 10**15 + 1, -(10**15), INT64_MAX, INT64_MIN)
 SECONDS = (0, -1, 946_684_799, 946_684_800, 253_402_300_799, 253_402_300_800, INT64_MAX, INT64_MIN)
@@ -91,9 +104,14 @@ def _of_message(request):
     for unknown in (number + 1, 1000, 2**29 - 1):
         yield Mutation("", f"unknown {unknown} as number", whole + tag(unknown, VARINT) + varint(7), harmless=True)
         yield Mutation("", f"unknown {unknown} as text", delimited(unknown, b"\xff" * 300) + whole, harmless=True)
-        yield Mutation("", f"unknown {unknown} as group", whole + tag(unknown, GROUP) + tag(unknown, GROUP_END), harmless=True)
         yield Mutation(
-            "", f"unknown {unknown}, fixed", whole + tag(unknown, FIXED32) + b"1234" + tag(unknown, FIXED64) + b"12345678", harmless=True
+            "", f"unknown {unknown} as group", whole + tag(unknown, GROUP) + tag(unknown, GROUP_END), harmless=True
+        )
+        yield Mutation(
+            "",
+            f"unknown {unknown}, fixed",
+            whole + tag(unknown, FIXED32) + b"1234" + tag(unknown, FIXED64) + b"12345678",
+            harmless=True,
         )
     yield Mutation("", "field number 0", whole + b"\x00\x01")
     yield Mutation("", "field number past the last", whole + varint(2**29 << 3) + b"\x01", malformed=True)
@@ -158,7 +176,10 @@ def _some_bytes(field):
 
 def _scalar_forms(field, own):
     if field.type in (FieldDescriptor.TYPE_STRING, FieldDescriptor.TYPE_BYTES):
-        yield from ((f"text {text[:8]!r} of {len(text)}", delimited(field.number, text.encode()), False, False) for text in TEXTS)
+        yield from (
+            (f"text {text[:8]!r} of {len(text)}", delimited(field.number, text.encode()), False, False)
+            for text in TEXTS
+        )
         text = field.type == FieldDescriptor.TYPE_STRING
         yield from ((f"bytes {raw!r}", delimited(field.number, raw), text, False) for raw in NOT_TEXT)
         yield "other, then its own", delimited(field.number, b"other") + own, False, bool(own) and not field.is_repeated
@@ -177,7 +198,9 @@ def _scalar_forms(field, own):
 
 def _map_forms(field):
     def entries(*pairs):
-        return b"".join(delimited(field.number, delimited(1, name.encode()) + delimited(2, words.encode())) for name, words in pairs)
+        return b"".join(
+            delimited(field.number, delimited(1, name.encode()) + delimited(2, words.encode())) for name, words in pairs
+        )
 
     yield from ((f"name {text[:8]!r} of {len(text)}", entries((text, "v")), False, False) for text in TEXTS)
     yield from ((f"words {text[:8]!r} of {len(text)}", entries(("n", text)), False, False) for text in TEXTS)
@@ -190,8 +213,18 @@ def _map_forms(field):
     yield "composed and decomposed", entries(("\u00e9", "1"), ("e\u0301", "2")), False, False
     yield "an entry without anything", delimited(field.number, b""), False, False
     yield "an entry without words", delimited(field.number, delimited(1, b"n")), False, False
-    yield "an entry with more", delimited(field.number, delimited(1, b"n") + delimited(2, b"v") + delimited(9, b"x")), False, False
-    yield "an entry of numbers", delimited(field.number, tag(1, VARINT) + b"\x01" + tag(2, VARINT) + b"\x01"), False, False
+    yield (
+        "an entry with more",
+        delimited(field.number, delimited(1, b"n") + delimited(2, b"v") + delimited(9, b"x")),
+        False,
+        False,
+    )
+    yield (
+        "an entry of numbers",
+        delimited(field.number, tag(1, VARINT) + b"\x01" + tag(2, VARINT) + b"\x01"),
+        False,
+        False,
+    )
 
 
 def _message_forms(field, request):

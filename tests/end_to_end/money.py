@@ -7,11 +7,15 @@ UNUSED_ONLY, WITH_DEBT = 1, 2
 
 
 async def grant(wire, account_id, credits_, **options):
-    return await wire.do("GrantCredits", account_id=account_id, amount_microcredits=credits_ * CREDIT, reason="gift", **options)
+    return await wire.do(
+        "GrantCredits", account_id=account_id, amount_microcredits=credits_ * CREDIT, reason="gift", **options
+    )
 
 
 async def deduct(wire, account_id, credits_, mode=REJECT, **options):
-    return await wire.do("DeductCredits", account_id=account_id, amount_microcredits=credits_ * CREDIT, mode=mode, **options)
+    return await wire.do(
+        "DeductCredits", account_id=account_id, amount_microcredits=credits_ * CREDIT, mode=mode, **options
+    )
 
 
 async def undo(wire, account_id, deduction, **options):
@@ -21,7 +25,10 @@ async def undo(wire, account_id, deduction, **options):
 async def shown(wire, account_id):
     """Credits available, frozen and owed."""
     balance = (await wire.call("GetBalance", account_id=account_id)).balance
-    return tuple(amount // CREDIT for amount in (balance.available_microcredits, balance.frozen_microcredits, balance.debt_microcredits))
+    return tuple(
+        amount // CREDIT
+        for amount in (balance.available_microcredits, balance.frozen_microcredits, balance.debt_microcredits)
+    )
 
 
 async def quote(wire, purchase, policy=UNUSED_ONLY):

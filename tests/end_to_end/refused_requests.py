@@ -69,10 +69,15 @@ def bad_fields():
         if "account_id" in METHODS[rpc].input_type.fields_by_name and rpc not in ("VerifyLedger", "ListAuditRecords"):
             yield from ((rpc, {**fields, "account_id": bad}, "account_id") for bad in BAD_ACCOUNTS)
         if rpc in WRITES:
-            yield from ((rpc, {**fields, "idempotency_key": bad}, "idempotency_key") for bad in ("", "k" * 256, "k\t", "k\x7f"))
+            yield from (
+                (rpc, {**fields, "idempotency_key": bad}, "idempotency_key") for bad in ("", "k" * 256, "k\t", "k\x7f")
+            )
         if "page_size" in METHODS[rpc].input_type.fields_by_name:
             yield rpc, {**fields, "page_size": -1}, "page_size"
-            yield from ((rpc, {**fields, "page_token": bad}, "page_token") for bad in ("x", "AAAA", "A" * 5000, "é", "{foreign_token}"))
+            yield from (
+                (rpc, {**fields, "page_token": bad}, "page_token")
+                for bad in ("x", "AAAA", "A" * 5000, "é", "{foreign_token}")
+            )
         if "reason" in METHODS[rpc].input_type.fields_by_name:
             yield from ((rpc, {**fields, "reason": bad}, "reason") for bad in ("r" * 501, "a\x00b", "\x1b[2J"))
         if rpc in ("GrantCredits", "AdjustCredits", "FreezeAccount", "SetOverdraftLimit"):
@@ -111,7 +116,10 @@ OTHER = [
     ("CreateAccount", VALID["CreateAccount"] | {"name": "n" * 257}, "name"),
     ("CreateAccount", VALID["CreateAccount"] | {"name": "a\x00"}, "name"),
     ("UpdateAccount", ACCOUNT, "email"),
-    *(("UpdateAccount", ACCOUNT | {"email": bad}, "email") for bad in ("no at sign", "a@b", "a,b@c.de", "<a@b.co>", "e" * 320 + "@x.co")),
+    *(
+        ("UpdateAccount", ACCOUNT | {"email": bad}, "email")
+        for bad in ("no at sign", "a@b", "a,b@c.de", "<a@b.co>", "e" * 320 + "@x.co")
+    ),
     ("UpdateAccount", ACCOUNT | {"name": "n" * 257}, "name"),
     ("UpdateAccount", ACCOUNT | {"name": "a\x00"}, "name"),
     ("CreatePurchase", ACCOUNT, "item"),
@@ -121,7 +129,10 @@ OTHER = [
         ("CreatePurchase", ACCOUNT | {"custom_amount_minor": bad}, "custom_amount_minor")
         for bad in (0, -1, 99, 1_000_001, INT64_MAX, INT64_MIN)
     ),
-    *(("CreatePurchase", VALID["CreatePurchase"] | {"currency": bad}, "currency") for bad in ("eur", "USD", "us", "dollar", "\x00")),
+    *(
+        ("CreatePurchase", VALID["CreatePurchase"] | {"currency": bad}, "currency")
+        for bad in ("eur", "USD", "us", "dollar", "\x00")
+    ),
     *(("CreatePurchase", VALID["CreatePurchase"] | {"payment_flow": bad}, "payment_flow") for bad in (2, 3, -1)),
     *(
         ("CreatePurchase", VALID["CreatePurchase"] | {field: bad}, field)
@@ -144,7 +155,10 @@ OTHER = [
     ("QuoteRefund", {}, "purchase_id"),
     ("QuoteRefund", VALID["QuoteRefund"] | {"policy": 3}, "policy"),
     ("Refund", {"amount_minor": 1}, "purchase_id"),
-    *(("Refund", {"purchase_id": "{paid}", "amount_minor": bad}, "amount_minor") for bad in (0, -1, TOO_MUCH, INT64_MIN)),
+    *(
+        ("Refund", {"purchase_id": "{paid}", "amount_minor": bad}, "amount_minor")
+        for bad in (0, -1, TOO_MUCH, INT64_MIN)
+    ),
     ("Refund", VALID["Refund"] | {"policy": -1}, "policy"),
     ("ListRefunds", ACCOUNT | {"purchase_id": "p" * 256}, "purchase_id"),
     ("ListRefunds", ACCOUNT | {"purchase_id": "p\n"}, "purchase_id"),
@@ -163,7 +177,11 @@ OTHER = [
         "expire_time",
     ),
     *(
-        ("SetOverdraftLimit", VALID["SetOverdraftLimit"] | {"overdraft_limit_microcredits": bad}, "overdraft_limit_microcredits")
+        (
+            "SetOverdraftLimit",
+            VALID["SetOverdraftLimit"] | {"overdraft_limit_microcredits": bad},
+            "overdraft_limit_microcredits",
+        )
         for bad in (-1, TOO_MUCH, INT64_MIN)
     ),
     *(
@@ -219,15 +237,30 @@ REFUSED = [
     ("CreateAccount", {"account_id": "{payer}"}, "ALREADY_EXISTS", "ACCOUNT_EXISTS"),
     ("CreateAccount", {"account_id": "{free}", "referral_code": "ZZZZZZZZ"}, "NOT_FOUND", "REFERRAL_CODE_NOT_FOUND"),
     ("CreateAccount", {"account_id": "{free}", "referral_code": "not a code"}, "NOT_FOUND", "REFERRAL_CODE_NOT_FOUND"),
-    *((rpc, VALID[rpc] | NOBODY, "NOT_FOUND", "ACCOUNT_NOT_FOUND") for rpc in ("GetAccount", "GetBalance", "ListTransactions")),
-    *((rpc, VALID[rpc] | NOBODY, "NOT_FOUND", "ACCOUNT_NOT_FOUND") for rpc in ("ListPurchases", "GetReferral", "DeductCredits")),
-    *((rpc, VALID[rpc] | NOBODY, "NOT_FOUND", "ACCOUNT_NOT_FOUND") for rpc in ("ReverseDeduction", "AdjustCredits", "FreezeAccount")),
+    *(
+        (rpc, VALID[rpc] | NOBODY, "NOT_FOUND", "ACCOUNT_NOT_FOUND")
+        for rpc in ("GetAccount", "GetBalance", "ListTransactions")
+    ),
+    *(
+        (rpc, VALID[rpc] | NOBODY, "NOT_FOUND", "ACCOUNT_NOT_FOUND")
+        for rpc in ("ListPurchases", "GetReferral", "DeductCredits")
+    ),
+    *(
+        (rpc, VALID[rpc] | NOBODY, "NOT_FOUND", "ACCOUNT_NOT_FOUND")
+        for rpc in ("ReverseDeduction", "AdjustCredits", "FreezeAccount")
+    ),
     ("SetOverdraftLimit", VALID["SetOverdraftLimit"] | NOBODY, "NOT_FOUND", "ACCOUNT_NOT_FOUND"),
     ("UpdateAccount", VALID["UpdateAccount"] | NOBODY, "NOT_FOUND", "ACCOUNT_NOT_FOUND"),
     ("CreatePurchase", {"account_id": "{free}", "package_code": "gold"}, "INVALID_ARGUMENT", "UNKNOWN_PACKAGE"),
     ("CreatePurchase", {"account_id": "{free}", "package_code": "STARTER"}, "INVALID_ARGUMENT", "UNKNOWN_PACKAGE"),
-    *((rpc, VALID[rpc] | {"purchase_id": "pur_none"}, "NOT_FOUND", "PURCHASE_NOT_FOUND") for rpc in ("GetPurchase", "CancelPurchase")),
-    *((rpc, VALID[rpc] | {"purchase_id": "pur_none"}, "NOT_FOUND", "PURCHASE_NOT_FOUND") for rpc in ("QuoteRefund", "Refund")),
+    *(
+        (rpc, VALID[rpc] | {"purchase_id": "pur_none"}, "NOT_FOUND", "PURCHASE_NOT_FOUND")
+        for rpc in ("GetPurchase", "CancelPurchase")
+    ),
+    *(
+        (rpc, VALID[rpc] | {"purchase_id": "pur_none"}, "NOT_FOUND", "PURCHASE_NOT_FOUND")
+        for rpc in ("QuoteRefund", "Refund")
+    ),
     ("GetPurchase", {"checkout_session_id": "cs_none"}, "NOT_FOUND", "PURCHASE_NOT_FOUND"),
     ("GetCheckoutStatus", {"checkout_session_id": "cs_none"}, "NOT_FOUND", "PURCHASE_NOT_FOUND"),
     ("GetRateCard", {"version": "none"}, "NOT_FOUND", "RATE_CARD_NOT_FOUND"),
@@ -243,7 +276,12 @@ REFUSED = [
         "INVALID_ARGUMENT",
         "PRICE_MISSING",
     ),
-    ("CreateRateCardVersion", {"card_file": card_base64(built_in_card().version)}, "ALREADY_EXISTS", "RATE_CARD_EXISTS"),
+    (
+        "CreateRateCardVersion",
+        {"card_file": card_base64(built_in_card().version)},
+        "ALREADY_EXISTS",
+        "RATE_CARD_EXISTS",
+    ),
     *(
         (rpc, VALID[rpc] | {"purchase_id": "{refund}"}, "NOT_FOUND", "PURCHASE_NOT_FOUND")
         for rpc in ("GetPurchase", "CancelPurchase", "QuoteRefund", "Refund")
@@ -255,11 +293,26 @@ REFUSED = [
     ("CancelPurchase", {"purchase_id": "{paid}"}, "FAILED_PRECONDITION", "PURCHASE_NOT_CANCELABLE"),
     ("QuoteRefund", {"purchase_id": "{pending}"}, "FAILED_PRECONDITION", "PURCHASE_NOT_REFUNDABLE"),
     ("Refund", {"purchase_id": "{pending}"}, "FAILED_PRECONDITION", "PURCHASE_NOT_REFUNDABLE"),
-    ("Refund", {"purchase_id": "{paid}", "amount_minor": 1001, "policy": 2}, "FAILED_PRECONDITION", "CREDITS_ALREADY_SPENT"),
+    (
+        "Refund",
+        {"purchase_id": "{paid}", "amount_minor": 1001, "policy": 2},
+        "FAILED_PRECONDITION",
+        "CREDITS_ALREADY_SPENT",
+    ),
     ("DeductCredits", ACCOUNT | {"amount_microcredits": 10**15}, "FAILED_PRECONDITION", "INSUFFICIENT_CREDITS"),
-    ("AdjustCredits", VALID["AdjustCredits"] | {"amount_microcredits": -(10**15)}, "FAILED_PRECONDITION", "INSUFFICIENT_CREDITS"),
+    (
+        "AdjustCredits",
+        VALID["AdjustCredits"] | {"amount_microcredits": -(10**15)},
+        "FAILED_PRECONDITION",
+        "INSUFFICIENT_CREDITS",
+    ),
     ("ReverseDeduction", ACCOUNT | {"transaction_id": "txn_none"}, "NOT_FOUND", "TRANSACTION_NOT_FOUND"),
-    ("ReverseDeduction", {"account_id": "{other}", "transaction_id": "{deduction}"}, "NOT_FOUND", "TRANSACTION_NOT_FOUND"),
+    (
+        "ReverseDeduction",
+        {"account_id": "{other}", "transaction_id": "{deduction}"},
+        "NOT_FOUND",
+        "TRANSACTION_NOT_FOUND",
+    ),
     ("ReverseDeduction", ACCOUNT | {"transaction_id": "{grant}"}, "FAILED_PRECONDITION", "TRANSACTION_NOT_REVERSIBLE"),
     (
         "ReverseDeduction",
@@ -273,5 +326,10 @@ REFUSED = [
     ("ApplyReferral", {"account_id": "{payer}", "referral_code": "{code}"}, "FAILED_PRECONDITION", "REFERRAL_TOO_LATE"),
     ("ReplayStripeEvent", {"event_id": "evt_none"}, "NOT_FOUND", "STRIPE_EVENT_NOT_FOUND"),
     ("RevokeApiKey", {"key_id": "nobody"}, "NOT_FOUND", "API_KEY_NOT_FOUND"),
-    ("ProcessStripeEvent", {"payload": "e30=", "stripe_signature": "t=1,v1=00"}, "INVALID_ARGUMENT", "SIGNATURE_INVALID"),
+    (
+        "ProcessStripeEvent",
+        {"payload": "e30=", "stripe_signature": "t=1,v1=00"},
+        "INVALID_ARGUMENT",
+        "SIGNATURE_INVALID",
+    ),
 ]

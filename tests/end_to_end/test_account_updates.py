@@ -1,4 +1,5 @@
-"""UpdateAccount: what an account is known by, changed here and at Stripe, and never undone by what Stripe said before."""
+"""UpdateAccount: what an account is known by, changed here and at Stripe, and never undone by what Stripe said
+before."""
 
 import asyncio
 import json
@@ -70,7 +71,13 @@ class Shop:
 @pytest_asyncio.fixture(loop_scope="session")
 async def shop(database):
     async with running_stack(database.url, STRIPE_TIMEOUT_S="0.5") as stack, Wire(stack.service.address) as wire:
-        await wire.do("CreateAccount", account_id="acme", email="ada@example.com", name="Ada", metadata={"plan": "free", "seat": "1"})
+        await wire.do(
+            "CreateAccount",
+            account_id="acme",
+            email="ada@example.com",
+            name="Ada",
+            metadata={"plan": "free", "seat": "1"},
+        )
         yield Shop(stack, wire)
 
 
@@ -102,7 +109,11 @@ async def test_what_is_sent_is_changed_and_nothing_else(shop, fields, expected):
     assert await shop.account() == after, "the echo of it changes nothing"
     again = await shop.wire.call("UpdateAccount", account_id="acme", **fields, idempotency_key="k")
     assert (again.account, again.replayed) == (after, True)
-    [line] = [line for line in (await shop.wire.call("ListAuditRecords", account_id="acme")).records if line.method == "UpdateAccount"]
+    [line] = [
+        line
+        for line in (await shop.wire.call("ListAuditRecords", account_id="acme")).records
+        if line.method == "UpdateAccount"
+    ]
     assert json.loads(line.detail) == {"changed": [part for part in ("email", "name", "metadata") if part in fields]}
 
 
@@ -116,7 +127,10 @@ async def test_what_stripe_said_before_undoes_nothing(shop):
     assert echo["data"]["object"]["email"] == "bea@example.com"
     await shop.update(email="cyd@example.com", name="Cyd")
     for number, (event, later_s) in enumerate([(older, 0), (older, 5), (echo, 0), (echo, 0), (echo, 7)]):
-        assert await shop.wire.deliver(changed(event, number, created=event["created"] + later_s)) in ("IGNORED", "PROCESSED")
+        assert await shop.wire.deliver(changed(event, number, created=event["created"] + later_s)) in (
+            "IGNORED",
+            "PROCESSED",
+        )
         assert await shop.here() == ("cyd@example.com", "Cyd"), number
     await shop.stack.webhooks()
     assert await shop.here() == await shop.customer() == ("cyd@example.com", "Cyd")
@@ -125,7 +139,9 @@ async def test_what_stripe_said_before_undoes_nothing(shop):
 async def test_what_the_dashboard_says_later_counts(shop):
     await shop.update(name="Bea")
     await shop.stack.webhooks()
-    await shop.stripe("POST", f"customers/{(await shop.account()).stripe_customer_id}", name="Dashboard", email="dash@example.com")
+    await shop.stripe(
+        "POST", f"customers/{(await shop.account()).stripe_customer_id}", name="Dashboard", email="dash@example.com"
+    )
     await shop.stack.webhooks()
     assert await shop.here() == await shop.customer() == ("dash@example.com", "Dashboard")
 
@@ -142,7 +158,9 @@ async def left_behind(shop):
 
 async def test_a_repeat_tells_stripe_again(shop):
     await left_behind(shop)
-    assert (await shop.wire.call("UpdateAccount", account_id="acme", email="bea@example.com", idempotency_key="k")).replayed
+    assert (
+        await shop.wire.call("UpdateAccount", account_id="acme", email="bea@example.com", idempotency_key="k")
+    ).replayed
     assert await shop.customer() == ("bea@example.com", "Ada")
 
 

@@ -35,5 +35,7 @@ async def test_a_row_says_what_is_left_and_what_is_owed(wire, new_account):
     await wire.do("DeductCredits", account_id=account_id, amount_microcredits=80 * CREDIT, mode=3)
     assert await shown(wire, account_id) == (-30, 30)
     later = "2090-01-01T00:00:00Z"
-    await wire.do("GrantCredits", account_id=account_id, amount_microcredits=100 * CREDIT, reason="later", effective_time=later)
+    await wire.do(
+        "GrantCredits", account_id=account_id, amount_microcredits=100 * CREDIT, reason="later", effective_time=later
+    )
     assert await shown(wire, account_id) == (70, 30), "what is not yet effective counts, and settles nothing"

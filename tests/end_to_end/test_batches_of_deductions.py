@@ -1,4 +1,5 @@
-"""BatchDeductCredits as callers meet it: each of many deductions as if it had come by itself, whatever its neighbours are."""
+"""BatchDeductCredits as callers meet it: each of many deductions as if it had come by itself, whatever its neighbours
+are."""
 
 import pytest
 from google.rpc import error_details_pb2
@@ -81,7 +82,9 @@ async def test_an_empty_batch_and_one_too_long_are_refused_whole(wire, stored, n
     assert await row_counts(stored) == before
 
 
-async def test_bytes_beyond_the_batchs_own_limit_and_bytes_that_are_no_batch_are_refused_whole(wire, stored, new_account):
+async def test_bytes_beyond_the_batchs_own_limit_and_bytes_that_are_no_batch_are_refused_whole(
+    wire, stored, new_account
+):
     account_id = await rich(wire, new_account())
     before = await row_counts(stored)
     request = BatchDeductCreditsRequest(
@@ -97,8 +100,16 @@ async def test_bytes_beyond_the_batchs_own_limit_and_bytes_that_are_no_batch_are
 async def test_a_key_twice_in_one_batch_replays_or_is_reused(wire, new_account):
     account_id = await rich(wire, new_account())
     first = deduction(account_id, FIVE)
-    answered = await batch(wire, first, first, first | {"amount_microcredits": CREDIT}, first | {"description": "words"}, first)
-    assert [reason_of(outcome) for outcome in answered] == ["", "", "IDEMPOTENCY_KEY_REUSED", "IDEMPOTENCY_KEY_REUSED", ""]
+    answered = await batch(
+        wire, first, first, first | {"amount_microcredits": CREDIT}, first | {"description": "words"}, first
+    )
+    assert [reason_of(outcome) for outcome in answered] == [
+        "",
+        "",
+        "IDEMPOTENCY_KEY_REUSED",
+        "IDEMPOTENCY_KEY_REUSED",
+        "",
+    ]
     original, *replays = [outcome.deducted for outcome in answered if outcome.HasField("deducted")]
     assert not original.replayed
     original.replayed = True
@@ -123,12 +134,18 @@ async def test_a_thousand_at_once_on_hot_accounts_each_once_and_in_their_order(w
     answered = await batch(wire, *sent)
     for start, account_id in enumerate(accounts):
         own = [outcome.deducted for outcome in answered[start::3]]
-        assert [each.deducted_microcredits for each in own] == [fields["amount_microcredits"] for fields in sent[start::3]]
-        assert [each.balance.account_version for each in own] == list(range(2, len(own) + 2)), "they took effect in another order"
+        assert [each.deducted_microcredits for each in own] == [
+            fields["amount_microcredits"] for fields in sent[start::3]
+        ]
+        assert [each.balance.account_version for each in own] == list(range(2, len(own) + 2)), (
+            "they took effect in another order"
+        )
         assert await left(wire, account_id) == 1000 * CREDIT - sum(each.deducted_microcredits for each in own)
     again = await batch(wire, *sent)
     assert all(outcome.deducted.replayed for outcome in again)
-    assert [outcome.deducted.transaction_id for outcome in again] == [outcome.deducted.transaction_id for outcome in answered]
+    assert [outcome.deducted.transaction_id for outcome in again] == [
+        outcome.deducted.transaction_id for outcome in answered
+    ]
 
 
 async def test_batches_at_once_never_overspend(wire, new_account):
@@ -165,7 +182,9 @@ async def test_a_batch_does_not_evade_the_bound_on_calls_in_flight(stack, wire, 
         refused = await wire.error("BatchDeductCredits", deductions=[deduction(account_id) for _ in range(41)])
         assert (told(refused), bool(refused.retry_after_s)) == (("RESOURCE_EXHAUSTED", "OVERLOADED"), True)
         assert await row_counts(stored) == before
-        assert [reason_of(outcome) for outcome in await batch(wire, *(deduction(account_id) for _ in range(40)))] == [""] * 40
+        assert [reason_of(outcome) for outcome in await batch(wire, *(deduction(account_id) for _ in range(40)))] == [
+            ""
+        ] * 40
         assert admission.in_flight == others
     finally:
         admission.in_flight -= others

@@ -1,4 +1,5 @@
-"""Calling a purchase off while it is being made: whoever is first, no page stays open for a purchase that is canceled."""
+"""Calling a purchase off while it is being made: whoever is first, no page stays open for a purchase that is
+canceled."""
 
 import asyncio
 

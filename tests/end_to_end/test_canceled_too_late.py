@@ -1,4 +1,5 @@
-"""CancelPurchase that learns from Stripe what no event has told yet: the purchase follows, and its credits come once."""
+"""CancelPurchase that learns from Stripe what no event has told yet: the purchase follows, and its credits come
+once."""
 
 from dataclasses import replace
 
@@ -23,7 +24,9 @@ REFUNDED = ("charge.refunded", "refund.created")
 
 async def canceled_in_vain(withheld, purchase, idempotency_key="k"):
     """Calls it off; answers the status that the refusal names."""
-    error = await withheld.wire.error("CancelPurchase", purchase_id=purchase.purchase_id, idempotency_key=idempotency_key)
+    error = await withheld.wire.error(
+        "CancelPurchase", purchase_id=purchase.purchase_id, idempotency_key=idempotency_key
+    )
     assert told(error) == TOO_LATE
     return error.metadata["status"]
 
@@ -35,7 +38,9 @@ async def test_a_purchase_that_was_paid_is_completed(database, new_account):
         assert await canceled_in_vain(withheld, purchase) == "COMPLETED"
         end = await withheld.ends(account_id, purchase)
         assert (end["status"], end["available"], end["paid"]) == (COMPLETED, 1000, 1000)
-        assert (await withheld.wire.call("GetPurchase", purchase_id=purchase.purchase_id)).purchase.payment_intent_id.startswith("pi_")
+        assert (
+            await withheld.wire.call("GetPurchase", purchase_id=purchase.purchase_id)
+        ).purchase.payment_intent_id.startswith("pi_")
         before = await row_counts(database)
         assert await canceled_in_vain(withheld, purchase) == "COMPLETED"
         for event in await withheld.events(*PAID):
@@ -50,7 +55,10 @@ async def test_its_key_stays_free_and_its_credits_come_once_whoever_is_first(dat
         account_id = new_account()
         purchase = await withheld.paid_checkout(account_id, granted=0)
         events = await withheld.events(*PAID)
-        calls = [withheld.wire.attempt("CancelPurchase", purchase_id=purchase.purchase_id, idempotency_key=key()) for _ in range(10)]
+        calls = [
+            withheld.wire.attempt("CancelPurchase", purchase_id=purchase.purchase_id, idempotency_key=key())
+            for _ in range(10)
+        ]
         calls += [withheld.wire.deliver_until_taken(event) for event in events for _ in range(10)]
         answers = await outcomes(*calls)
         assert {told(error) for error in answers[:10]} == {TOO_LATE}
@@ -64,7 +72,9 @@ async def test_what_waited_for_its_payment_is_picked_up(database, new_account):
     async with webhooks_withheld(database.url) as withheld:
         account_id = new_account()
         purchase = await withheld.paid_checkout(account_id, granted=0)
-        refund = await withheld.stripe("POST", "refunds", payment_intent=await withheld.payment_intent(purchase), amount=400)
+        refund = await withheld.stripe(
+            "POST", "refunds", payment_intent=await withheld.payment_intent(purchase), amount=400
+        )
         await withheld.stack.control(f"refunds/{refund['id']}/settle", {"status": "succeeded"})
         for event in await withheld.events(*REFUNDED):
             assert await withheld.wire.deliver(event) == "IGNORED"
@@ -92,7 +102,9 @@ async def test_a_purchase_whose_money_is_promised_waits_for_it(database, new_acc
         purchase = await withheld.paid_checkout(account_id, granted=0, method="debit")
         assert await canceled_in_vain(withheld, purchase) == "AWAITING_FUNDS"
         assert (await withheld.ends(account_id, purchase))["status"] == AWAITING_FUNDS
-        await withheld.stack.control(f"payments/{await withheld.payment_intent(purchase)}/settle", {"outcome": "succeeded"})
+        await withheld.stack.control(
+            f"payments/{await withheld.payment_intent(purchase)}/settle", {"outcome": "succeeded"}
+        )
         for event in await withheld.events("checkout.session.async_payment_succeeded"):
             assert await withheld.wire.deliver(event) == "PROCESSED"
         assert (await withheld.ends(account_id, purchase))["available"] == 1000

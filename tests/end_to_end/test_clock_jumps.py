@@ -1,4 +1,5 @@
-"""The service's clock leaps a day ahead and a day back under load: no order, no id, no page, no chain and no expiry depends on it."""
+"""The service's clock leaps a day ahead and a day back under load: no order, no id, no page, no chain and no expiry
+depends on it."""
 
 import asyncio
 import itertools
@@ -30,7 +31,9 @@ def moment(us):
 
 
 async def grant(wire, account_id, credits_, **about):
-    return await wire.do("GrantCredits", account_id=account_id, amount_microcredits=credits_ * CREDIT, reason="gift", **about)
+    return await wire.do(
+        "GrantCredits", account_id=account_id, amount_microcredits=credits_ * CREDIT, reason="gift", **about
+    )
 
 
 async def spend(wire, account_id, times):
@@ -58,23 +61,32 @@ async def test_a_leaping_clock_breaks_no_order_no_page_and_no_chain(database, ne
         for by_us in LEAPS_US:
             clock.off_us = by_us
             callers = asyncio.gather(*(spend(wire, account_id, DEDUCTIONS_EACH) for _ in range(CALLERS)))
-            made = await wire.attempt("CreatePurchase", account_id=account_id, package_code="starter", idempotency_key=key())
+            made = await wire.attempt(
+                "CreatePurchase", account_id=account_id, package_code="starter", idempotency_key=key()
+            )
             await callers
             page = await wire.call("ListTransactions", account_id=account_id, page_size=7)
             tokens.append((page.transactions[-1].account_version, page.next_page_token))
-            again = await wire.call("DeductCredits", account_id=account_id, amount_microcredits=CREDIT, idempotency_key="one of all times")
+            again = await wire.call(
+                "DeductCredits", account_id=account_id, amount_microcredits=CREDIT, idempotency_key="one of all times"
+            )
             assert again.replayed is (len(tokens) > 1)
-            # Stripe takes no page that ends more than a day away, or in the past; that is all that a wrong clock may cost.
+            # Stripe takes no page that ends more than a day away, or in the past; that is all that a wrong clock may
+            # cost.
             assert told(made) == ("FAILED_PRECONDITION", "STRIPE_REFUSED") if by_us else made.purchase.checkout_url
         lines = await pages(wire, account_id)
         assert [line.account_version for line in lines] == list(range(len(lines), 0, -1))
         assert lines[-1] == first.transactions[0]
-        assert len({line.transaction_id for line in lines}) == len(lines) == 2 + len(LEAPS_US) * CALLERS * DEDUCTIONS_EACH
+        assert (
+            len({line.transaction_id for line in lines}) == len(lines) == 2 + len(LEAPS_US) * CALLERS * DEDUCTIONS_EACH
+        )
         balances = [line.balance_after_microcredits // CREDIT for line in lines]
         assert balances == list(range(1_000 - len(lines) + 1, 1_001))
         for version, token in tokens:
             rest = await pages(wire, account_id, token)
-            assert [line.account_version for line in rest] == list(range(version - 1, 0, -1)), "a page token of another time"
+            assert [line.account_version for line in rest] == list(range(version - 1, 0, -1)), (
+                "a page token of another time"
+            )
         report = await wire.call("VerifyLedger", account_id=account_id)
         assert not report.differences
 
@@ -98,13 +110,16 @@ async def test_a_statement_of_a_period_holds_every_line_of_it(database, new_acco
 
 
 async def test_credits_outlive_a_leap_of_the_clock(database, new_account, clock):
-    """Ahead of time they can't be spent, as the clock says; once it is right again, they can, and nothing was booked meanwhile."""
+    """Ahead of time they can't be spent, as the clock says; once it is right again, they can, and nothing was booked
+    meanwhile."""
     account_id = new_account()
     settings = {"BILLING_LOG_LEVEL": "ERROR", "BILLING_EXPIRY_SWEEP_INTERVAL_S": "1"}
     async with running_stack(database.url, **settings) as stack, Wire(stack.service.address) as wire:
         await grant(wire, account_id, 5, expire_time=moment(system_clock_us() + DAY_US // 2))
         clock.off_us = DAY_US
-        refused = await wire.refusal("DeductCredits", account_id=account_id, amount_microcredits=CREDIT, idempotency_key=key())
+        refused = await wire.refusal(
+            "DeductCredits", account_id=account_id, amount_microcredits=CREDIT, idempotency_key=key()
+        )
         assert refused == ("FAILED_PRECONDITION", "INSUFFICIENT_CREDITS")
         await swept(stack.service)
         clock.off_us = 0

@@ -19,12 +19,15 @@ async def customer_of(stack, account):
 
 
 async def delete_at_stripe(stack, customer):
-    answer = await stack.http.delete(f"{stack.sandbox_url}/v1/customers/{customer}", headers={"Authorization": f"Bearer {STRIPE_KEY}"})
+    answer = await stack.http.delete(
+        f"{stack.sandbox_url}/v1/customers/{customer}", headers={"Authorization": f"Bearer {STRIPE_KEY}"}
+    )
     answer.raise_for_status()
 
 
 async def test_a_customer_that_stripe_forgot_is_made_again(stack, new_account):
-    """A sandbox that was started anew, or a deletion whose event never came: the purchase goes on with a new customer."""
+    """A sandbox that was started anew, or a deletion whose event never came: the purchase goes on with a new
+    customer."""
     account = new_account()
     await stack.client.create_account(account_id=account)
     first = await customer_of(stack, account)
@@ -67,7 +70,8 @@ async def test_accounts_keep_their_customer(stack, new_account):
 
 
 async def test_two_databases_may_share_a_stripe_account_and_account_ids(stack, new_account, tmp_path):
-    """A staging database beside a developer's: the same id is another customer, not the same request said differently."""
+    """A staging database beside a developer's: the same id is another customer, not the same request said
+    differently."""
     account = new_account()
     await stack.client.create_account(account_id=account, email="one@example.com")
     settings = load_settings(environment(f"sqlite:///{tmp_path}/other.db", stack.sandbox_url))
@@ -107,7 +111,9 @@ def anything_goes(monkeypatch):
 
 
 @pytest.mark.parametrize("address", BAD_ADDRESSES)
-async def test_an_older_account_with_an_address_that_stripe_refuses_buys_all_the_same(*, stack, new_account, anything_goes, address):
+async def test_an_older_account_with_an_address_that_stripe_refuses_buys_all_the_same(
+    *, stack, new_account, anything_goes, address
+):
     account = new_account()
     back_to_now = anything_goes()
     made = await stack.client.create_account(account_id=account, email=address, idempotency_key="k")

@@ -34,11 +34,21 @@ async def deliver_all(withheld, events, chance):
 
 
 def ended(**differences):
-    end = {"status": COMPLETED, "available": 1100, "frozen": 0, "debt": 0, "refunded": 0, "reversed": 0, "paid": 1000} | differences
+    end = {
+        "status": COMPLETED,
+        "available": 1100,
+        "frozen": 0,
+        "debt": 0,
+        "refunded": 0,
+        "reversed": 0,
+        "paid": 1000,
+    } | differences
     return end | {"statement": end["available"] + end["frozen"] - end["debt"]}
 
 
-@pytest.mark.parametrize(("outcome", "end"), [("succeeded", ended(available=700, refunded=400, reversed=400)), ("failed", ended())])
+@pytest.mark.parametrize(
+    ("outcome", "end"), [("succeeded", ended(available=700, refunded=400, reversed=400)), ("failed", ended())]
+)
 async def test_payment_and_a_refund_of_the_dashboard(database, new_account, outcome, end):
     """All 120 orders of five events; with the failure six events, of whose 720 orders 30 are drawn."""
     async with webhooks_withheld(database.url) as withheld:
@@ -47,7 +57,9 @@ async def test_payment_and_a_refund_of_the_dashboard(database, new_account, outc
         for order in orders if outcome == "succeeded" else chance.sample(orders, 30):
             account_id = new_account()
             purchase = await withheld.paid_checkout(account_id)
-            refund = await withheld.stripe("POST", "refunds", payment_intent=await withheld.payment_intent(purchase), amount=400)
+            refund = await withheld.stripe(
+                "POST", "refunds", payment_intent=await withheld.payment_intent(purchase), amount=400
+            )
             await withheld.stack.control(f"refunds/{refund['id']}/settle", {"status": outcome})
             events = await withheld.events(*PAID, *REFUND)
             assert len(events) == len(order)
@@ -62,7 +74,9 @@ async def test_spending_in_between_changes_no_sum(database, new_account):
         for order in chance.sample(list(permutations(range(5))), 30):
             account_id = new_account()
             purchase = await withheld.paid_checkout(account_id)
-            refund = await withheld.stripe("POST", "refunds", payment_intent=await withheld.payment_intent(purchase), amount=1000)
+            refund = await withheld.stripe(
+                "POST", "refunds", payment_intent=await withheld.payment_intent(purchase), amount=1000
+            )
             await withheld.stack.control(f"refunds/{refund['id']}/settle", {"status": "succeeded"})
             events = await withheld.events(*PAID, *REFUND)
             moment = chance.randrange(6)
@@ -70,7 +84,11 @@ async def test_spending_in_between_changes_no_sum(database, new_account):
                 await withheld.wire.deliver(events[place])
                 if place == order[min(moment, 4)]:
                     await withheld.wire.call(
-                        "DeductCredits", account_id=account_id, amount_microcredits=150 * CREDIT, mode=3, idempotency_key="usage"
+                        "DeductCredits",
+                        account_id=account_id,
+                        amount_microcredits=150 * CREDIT,
+                        mode=3,
+                        idempotency_key="usage",
                     )
             expected = ended(available=0, debt=50, refunded=1000, reversed=1000)
             assert await withheld.ends(account_id, purchase) == expected, order
@@ -78,7 +96,13 @@ async def test_spending_in_between_changes_no_sum(database, new_account):
 
 @pytest.mark.parametrize(
     "types",
-    [("charge.refunded",), ("refund.updated",), ("refund.created",), ("charge.refund.updated",), ("charge.refunded", "refund.updated")],
+    [
+        ("charge.refunded",),
+        ("refund.updated",),
+        ("refund.created",),
+        ("charge.refund.updated",),
+        ("charge.refunded", "refund.updated"),
+    ],
 )
 async def test_some_events_of_a_refund_never_come(database, new_account, types):
     """Endpoints may be subscribed to few types, and deliveries may be given up: one word of the refund is enough."""
@@ -86,7 +110,9 @@ async def test_some_events_of_a_refund_never_come(database, new_account, types):
         for order in permutations(range(2 + len(types))):
             account_id = new_account()
             purchase = await withheld.paid_checkout(account_id)
-            refund = await withheld.stripe("POST", "refunds", payment_intent=await withheld.payment_intent(purchase), amount=250)
+            refund = await withheld.stripe(
+                "POST", "refunds", payment_intent=await withheld.payment_intent(purchase), amount=250
+            )
             await withheld.stack.control(f"refunds/{refund['id']}/settle", {"status": "succeeded"})
             events = await withheld.events(*PAID, *types)
             assert len(events) == len(order)
@@ -103,7 +129,9 @@ async def test_an_endpoint_of_old_is_told_that_a_refund_failed(database, new_acc
         for order in permutations(range(1 + len(types))):
             account_id = new_account()
             purchase = await withheld.paid_checkout(account_id)
-            refund = await withheld.stripe("POST", "refunds", payment_intent=await withheld.payment_intent(purchase), amount=400)
+            refund = await withheld.stripe(
+                "POST", "refunds", payment_intent=await withheld.payment_intent(purchase), amount=400
+            )
             first = await withheld.events(PAID[1], *types)
             await withheld.stack.control(f"refunds/{refund['id']}/settle", {"status": "failed"})
             events = first + await withheld.events(*types)
@@ -131,9 +159,9 @@ async def test_a_refund_of_ours_ends_as_stripe_says_whatever_the_order(database,
             for event in await withheld.events(*PAID):
                 assert await withheld.wire.deliver(event) == "PROCESSED"
             made = await withheld.wire.do("Refund", purchase_id=purchase.purchase_id, amount_minor=600)
-            assert await withheld.ends(account_id, purchase) == ended(available=500, frozen=600, refunded=600, reversed=600) | {
-                "statement": 500
-            }
+            assert await withheld.ends(account_id, purchase) == ended(
+                available=500, frozen=600, refunded=600, reversed=600
+            ) | {"statement": 500}
             for status in settled:
                 await withheld.stack.control(f"refunds/{made.refund.stripe_refund_id}/settle", {"status": status})
             events = await withheld.events(*REFUND)
@@ -172,7 +200,8 @@ async def test_fifty_deliveries_at_once_have_one_effect(database, new_account):
 
 
 async def test_two_gateways_and_events_with_other_ids_grant_a_payment_once(database, new_account):
-    """One payment, told by four events of which two are the others again under new ids, through two gateways at once."""
+    """One payment, told by four events of which two are the others again under new ids, through two gateways at
+    once."""
     async with webhooks_withheld(database.url) as withheld, AsyncExitStack() as running:
         config = GatewayConfig(secrets=(WEBHOOK_SECRET,), billing=ClientOptions(address=withheld.stack.service.address))
         gateways = [withheld.stack.gateway_url, await running.enter_async_context(serve_gateway(config))]
@@ -207,11 +236,15 @@ async def test_payments_and_refunds_at_once(database, new_account):
             refund = await withheld.stripe(
                 "POST", "refunds", payment_intent=await withheld.payment_intent(purchase), amount=100 * (number + 1)
             )
-            await withheld.stack.control(f"refunds/{refund['id']}/settle", {"status": "succeeded" if number % 2 else "failed"})
+            await withheld.stack.control(
+                f"refunds/{refund['id']}/settle", {"status": "succeeded" if number % 2 else "failed"}
+            )
             stories.append((account_id, purchase, 100 * (number + 1) if number % 2 else 0))
             crowd += await withheld.events(*PAID, *REFUND) * 3
         chance.shuffle(crowd)
         told = await outcomes(*(withheld.wire.deliver_until_taken(event) for event in crowd))
         assert set(told) <= set(TAKEN), told
         for account_id, purchase, back in stories:
-            assert await withheld.ends(account_id, purchase) == ended(available=1100 - back, refunded=back, reversed=back)
+            assert await withheld.ends(account_id, purchase) == ended(
+                available=1100 - back, refunded=back, reversed=back
+            )

@@ -1,4 +1,5 @@
-"""Events that must not move money: forged, foreign, wrong, thin, early; what becomes of them, and how they are tried again."""
+"""Events that must not move money: forged, foreign, wrong, thin, early; what becomes of them, and how they are tried
+again."""
 
 import json
 import time
@@ -93,8 +94,14 @@ async def test_bytes_that_are_no_event_are_refused_and_not_kept(stack, wire, sto
     before = await row_counts(stored)
     event = {"id": "evt_1", "object": "event", "type": "a.b", "created": 1, "livemode": False, "data": {"object": {}}}
     bad = [b"{}", b"[]", b"null", b"\xff\xfe", b"{" * 5000, b'"evt"', b"NaN", b" "]
-    bad += [json.dumps(event | change).encode() for change in ({"id": "evt_\u0000"}, {"id": 7}, {"id": "x" * 300}, {"type": None})]
-    bad += [json.dumps(event | change).encode() for change in ({"object": "v2.core.event"}, {"object": "charge"}, {"type": ""})]
+    bad += [
+        json.dumps(event | change).encode()
+        for change in ({"id": "evt_\u0000"}, {"id": 7}, {"id": "x" * 300}, {"type": None})
+    ]
+    bad += [
+        json.dumps(event | change).encode()
+        for change in ({"object": "v2.core.event"}, {"object": "charge"}, {"type": ""})
+    ]
     for payload in bad:
         with pytest.raises(BillingError) as refused:
             await wire.deliver(payload)
@@ -169,7 +176,9 @@ async def test_refunds_of_another_shape_are_kept_for_a_person(database, new_acco
         for event in paid:
             assert await withheld.wire.deliver(event) == "PROCESSED"
         assert (await kept(withheld.wire, orphan["id"]))[1] == "QUARANTINED"
-        for number, (path, value) in enumerate([("currency", "eur"), ("status", "lost"), ("amount", -1), ("amount", "4"), ("id", None)], 2):
+        for number, (path, value) in enumerate(
+            [("currency", "eur"), ("status", "lost"), ("amount", -1), ("amount", "4"), ("id", None)], 2
+        ):
             assert await withheld.wire.deliver(changed(refund, number, path, value)) == "QUARANTINED", (path, value)
         assert (await withheld.ends(account_id, purchase))["available"] == 1100
         free = changed(refund, 9, "payment_intent", None)
@@ -204,7 +213,9 @@ async def test_a_customer_of_odd_words_is_no_defect(stack, wire, new_account):
     await stack.webhooks()
     listed = (await wire.call("ListStripeEvents", page_size=50, include_payload=True)).events
     made = next(e for e in listed if e.event_type == "customer.created" and account_id.encode() in e.payload)
-    for number, (path, value) in enumerate([("email", "e" * 900), ("name", "n" * 1000), ("name", "\u0000"), ("email", 7)]):
+    for number, (path, value) in enumerate(
+        [("email", "e" * 900), ("name", "n" * 1000), ("name", "\u0000"), ("email", 7)]
+    ):
         event = changed(json.loads(made.payload), number, path, value, type="customer.updated")
         assert await wire.deliver(event) in ("PROCESSED", "QUARANTINED")
     account = (await wire.call("GetAccount", account_id=account_id)).account
@@ -218,16 +229,24 @@ async def test_the_inbox_is_read_page_by_page(stack, wire, new_account):
     first = await wire.call("ListStripeEvents", page_size=5)
     second = await wire.call("ListStripeEvents", page_size=7, page_token=first.next_page_token)
     assert [event.event_id for event in (*first.events, *second.events)] == whole
-    assert await wire.refusal("ListStripeEvents", status=1, page_token=first.next_page_token) == ("INVALID_ARGUMENT", "INVALID_FIELD")
+    assert await wire.refusal("ListStripeEvents", status=1, page_token=first.next_page_token) == (
+        "INVALID_ARGUMENT",
+        "INVALID_FIELD",
+    )
 
 
 async def test_each_change_by_an_operator_is_audited(wire, new_account):
     account_id = new_account()
     await wire.do("GrantCredits", account_id=account_id, amount_microcredits=CREDIT, reason="welcome gift")
     await wire.do("FreezeAccount", account_id=account_id, frozen=True, reason="check")
-    await wire.refusal("AdjustCredits", account_id=account_id, amount_microcredits=-(10**15), reason="never", idempotency_key=key())
+    await wire.refusal(
+        "AdjustCredits", account_id=account_id, amount_microcredits=-(10**15), reason="never", idempotency_key=key()
+    )
     records = (await wire.call("ListAuditRecords", account_id=account_id)).records
-    assert [(record.method, record.caller) for record in records] == [("FreezeAccount", "local"), ("GrantCredits", "local")]
+    assert [(record.method, record.caller) for record in records] == [
+        ("FreezeAccount", "local"),
+        ("GrantCredits", "local"),
+    ]
     assert "welcome gift" in records[1].detail
 
 

@@ -1,4 +1,5 @@
-"""Events about what is not ours: other products, connected accounts, types that are not handled. Kept, answered, and without effect."""
+"""Events about what is not ours: other products, connected accounts, types that are not handled. Kept, answered, and
+without effect."""
 
 import time
 
@@ -42,22 +43,38 @@ async def test_what_is_not_ours_is_kept_and_moves_nothing(database, new_account)
 
 
 async def test_strangers_are_ignored_whatever_they_say_and_leave_only_the_event(database, new_account):
-    """Another product on the same Stripe account that says all that we say, but for the mark; also in shapes that we can't read."""
+    """Another product on the same Stripe account that says all that we say, but for the mark; also in shapes that we
+    can't read."""
     async with webhooks_withheld(database.url) as withheld:
         account_id = new_account()
         purchase = await withheld.paid_checkout(account_id, granted=0)
         await withheld.wire.do("CreateAccount", account_id=new_account("without-customer"))
-        refund = await withheld.stripe("POST", "refunds", payment_intent=await withheld.payment_intent(purchase), amount=400)
+        refund = await withheld.stripe(
+            "POST", "refunds", payment_intent=await withheld.payment_intent(purchase), amount=400
+        )
         listed = (await withheld.stripe("GET", "events", limit=100))["data"]
         strangers = []
-        for number, event in enumerate(each for each in listed if each["type"] in (*PAID, "charge.refunded", "customer.created")):
+        for number, event in enumerate(
+            each for each in listed if each["type"] in (*PAID, "charge.refunded", "customer.created")
+        ):
             about = event["data"]["object"]
             about |= {"id": f"{about['object'][:2]}_stranger{number}", "client_reference_id": purchase.purchase_id}
-            about["metadata"] = {"purchase_id": purchase.purchase_id, "account_id": account_id, MARK_FIELD: "0" * MARK_CHARACTERS}
+            about["metadata"] = {
+                "purchase_id": purchase.purchase_id,
+                "account_id": account_id,
+                MARK_FIELD: "0" * MARK_CHARACTERS,
+            }
             if "payment_intent" in about:
                 about["payment_intent"] = "pi_of_a_stranger"
-            strangers += [changed(event, number), changed(event, 100 + number, "amount", "much"), changed(event, 200 + number, "email", 7)]
-            strangers += [changed(event, 500 + number, "amount_received", "much"), changed(event, 600 + number, "amount_total", "much")]
+            strangers += [
+                changed(event, number),
+                changed(event, 100 + number, "amount", "much"),
+                changed(event, 200 + number, "email", 7),
+            ]
+            strangers += [
+                changed(event, 500 + number, "amount_received", "much"),
+                changed(event, 600 + number, "amount_total", "much"),
+            ]
             strangers += [changed(event, 300 + number, "metadata", {}), changed(event, 400 + number, "livemode", None)]
         assert len({event["type"] for event in strangers}) == 4
         before = await row_counts(database)
@@ -71,11 +88,20 @@ async def test_strangers_are_ignored_whatever_they_say_and_leave_only_the_event(
 
 async def test_a_refund_of_nobody_s_payment_waits_and_leaves_only_the_event(database):
     async with webhooks_withheld(database.url) as withheld:
-        refund = {"id": "re_1", "object": "refund", "amount": 5, "currency": "eur", "status": "succeeded", "payment_intent": "pi_1"}
+        refund = {
+            "id": "re_1",
+            "object": "refund",
+            "amount": 5,
+            "currency": "eur",
+            "status": "succeeded",
+            "payment_intent": "pi_1",
+        }
         envelope = {"object": "event", "type": "refund.created", "created": int(time.time()), "livemode": False}
         before = await row_counts(database)
         for number, about in enumerate((refund, refund | {"status": "lost"}, refund | {"amount": None})):
-            assert await withheld.wire.deliver({**envelope, "id": f"evt_{number}", "data": {"object": about}}) == "IGNORED"
+            assert (
+                await withheld.wire.deliver({**envelope, "id": f"evt_{number}", "data": {"object": about}}) == "IGNORED"
+            )
         assert await row_counts(database) == before | {"stripe_events": before["stripe_events"] + 3}
         assert not (await withheld.wire.call("ListStripeEvents", status=3)).events
 
@@ -91,7 +117,8 @@ SESSION = {
 
 
 async def test_another_product_sells_on_the_same_account(stack, new_account):
-    """Its ids are its own, but for one account's. Each event is answered 200, and its purchases, refunds and customers are ignored."""
+    """Its ids are its own, but for one account's. Each event is answered 200, and its purchases, refunds and customers
+    are ignored."""
     account_id = new_account()
     await stack.client.create_account(account_id=account_id)
     await stack.webhooks()
@@ -114,14 +141,23 @@ async def test_another_product_sells_on_the_same_account(stack, new_account):
         assert (await stack.pay(session["url"])).status_code == 303
         await stack.webhooks()
         paid = await stack.http.get(
-            f"{stack.sandbox_url}/v1/checkout/sessions/{session['id']}", headers={"Authorization": f"Bearer {STRIPE_KEY}"}
+            f"{stack.sandbox_url}/v1/checkout/sessions/{session['id']}",
+            headers={"Authorization": f"Bearer {STRIPE_KEY}"},
         )
         await stripe("refunds", payment_intent=paid.json()["payment_intent"], amount="500")
     left = await stripe("checkout/sessions", **SESSION, **names)
     await stripe(f"checkout/sessions/{left['id']}/expire")
     drained = await stack.control("webhooks/drain", {"timeout_s": 20})
-    fresh = [event for event in (await stack.client.list_stripe_events(page_size=1000)).events if event.event_id not in known]
-    families = {"checkout.session.completed", "checkout.session.expired", "charge.refunded", "refund.created", "customer.updated"}
+    fresh = [
+        event for event in (await stack.client.list_stripe_events(page_size=1000)).events if event.event_id not in known
+    ]
+    families = {
+        "checkout.session.completed",
+        "checkout.session.expired",
+        "charge.refunded",
+        "refund.created",
+        "customer.updated",
+    }
     assert {event.event_type for event in fresh} >= families | {"payment_intent.succeeded", "customer.created"}
     assert {event.status for event in fresh} == {IGNORED}
     answers = {attempt["status"] for attempt in drained["attempts"] if attempt["event"] not in known}

@@ -1,4 +1,5 @@
-"""A bonus has two limits, how many a referrer may earn and what an account may hold. Neither is walked around, and neither stops a sale."""
+"""A bonus has two limits, how many a referrer may earn and what an account may hold. Neither is walked around, and
+neither stops a sale."""
 
 import pytest
 from prepaid.billing.v1.purchases_pb2 import PURCHASE_STATUS_COMPLETED as COMPLETED
@@ -39,16 +40,28 @@ async def fill(wire, account_id, room):
 
 
 async def test_a_bonus_that_was_spent_counts_towards_the_cap_though_its_purchase_went_back(database, new_account):
-    """Else one friend after the other buys and takes the money back, and each time the referrer has spent 1,000 more."""
-    async with running_stack(database.url, BILLING_REFERRAL_REWARDS_MAX="1") as stack, Wire(stack.service.address) as wire:
+    """Else one friend after the other buys and takes the money back, and each time the referrer has spent 1,000
+    more."""
+    async with (
+        running_stack(database.url, BILLING_REFERRAL_REWARDS_MAX="1") as stack,
+        Wire(stack.service.address) as wire,
+    ):
         referrer, first, second, third = await referred(wire, new_account, 3)
         bought = await stack.buy(first)
         spent = await deduct(wire, referrer, 1000)
         await wire.do("Refund", purchase_id=bought.purchase_id, idempotency_key=key())
         await stack.webhooks()
-        assert (await state(wire, first), await shown(wire, first), await shown(wire, referrer)) == (REVERSED, (0, 0, 0), (0, 0, 0))
+        assert (await state(wire, first), await shown(wire, first), await shown(wire, referrer)) == (
+            REVERSED,
+            (0, 0, 0),
+            (0, 0, 0),
+        )
         await stack.buy(second)
-        assert (await state(wire, second), await shown(wire, second), await shown(wire, referrer)) == (QUALIFIED, (2000, 0, 0), (0, 0, 0))
+        assert (await state(wire, second), await shown(wire, second), await shown(wire, referrer)) == (
+            QUALIFIED,
+            (2000, 0, 0),
+            (0, 0, 0),
+        )
         await undo(wire, referrer, spent)
         assert await shown(wire, referrer) == (0, 0, 0), "what was spent of it is gone as well: it was never earned"
         await stack.buy(third)
@@ -79,7 +92,11 @@ async def test_a_referrer_without_room_holds_up_no_refund_that_failed(stack, wir
     await stack.pay(made.purchase.checkout_url, PENDING_REFUND_CARD)
     await stack.webhooks()
     sent = await wire.do("Refund", purchase_id=made.purchase.purchase_id, idempotency_key=key())
-    assert (await state(wire, referee), await shown(wire, referee), await shown(wire, referrer)) == (REVERSED, (0, 1000, 0), (0, 0, 0))
+    assert (await state(wire, referee), await shown(wire, referee), await shown(wire, referrer)) == (
+        REVERSED,
+        (0, 1000, 0),
+        (0, 0, 0),
+    )
     await fill(wire, referrer, 999)
     await stack.control(f"refunds/{sent.refund.stripe_refund_id}/settle", {"status": "failed"})
     await stack.webhooks()

@@ -1,4 +1,5 @@
-"""The log of a whole story over real sockets: each write names what it did, each webhook what it changed, under one id all the way."""
+"""The log of a whole story over real sockets: each write names what it did, each webhook what it changed, under one id
+all the way."""
 
 import hashlib
 import hmac
@@ -41,7 +42,13 @@ async def stack(logged, database):
 async def dispute(stack, bought):
     """The sandbox's customers never dispute: the event is made and signed here."""
     about = {"id": "dp_1", "object": "dispute", "payment_intent": bought.payment_intent_id, "livemode": False}
-    made = {"id": "evt_dispute", "object": "event", "type": "charge.dispute.created", "livemode": False, "created": int(time.time())}
+    made = {
+        "id": "evt_dispute",
+        "object": "event",
+        "type": "charge.dispute.created",
+        "livemode": False,
+        "created": int(time.time()),
+    }
     body = json.dumps(made | {"api_version": "2025-01-01", "data": {"object": about}}).encode()
     signature = hmac.new(WEBHOOK_SECRET.encode(), b"%d." % made["created"] + body, hashlib.sha256).hexdigest()
     headers = {"stripe-signature": f"t={made['created']},v1={signature}"}
@@ -49,7 +56,11 @@ async def dispute(stack, bought):
 
 
 def rpcs(logged, method, **wanted):
-    return [line for line in logged if line["event"] == "rpc" and line["method"] == method and line.items() >= wanted.items()]
+    return [
+        line
+        for line in logged
+        if line["event"] == "rpc" and line["method"] == method and line.items() >= wanted.items()
+    ]
 
 
 def the_rpc(logged, method, **wanted):
@@ -78,23 +89,41 @@ async def test_every_write_but_deductions_says_what_it_did(stack, logged):
     key = (await client.create_api_key(caller="metering", scopes=[1])).api_key
     await client.revoke_api_key(key_id=key.key_id)
     ada = {"account_id": "ada"}
-    sold = {**ada, "purchase_id": made.purchase_id, "package_code": "starter", "amount_minor": made.amount_minor, "currency": "usd"}
+    sold = {
+        **ada,
+        "purchase_id": made.purchase_id,
+        "package_code": "starter",
+        "amount_minor": made.amount_minor,
+        "currency": "usd",
+    }
     expected = {
         "ApplyReferral": {"referee_account_id": "ada", "referrer_account_id": "referrer", "state": "PENDING"},
         "UpdateAccount": {**ada, "frozen": False},
         "GrantCredits": {**ada, "amount_microcredits": 9 * CREDIT, "category": "PROMOTIONAL", "lot_id": granted.lot_id},
-        "ReverseDeduction": {**ada, "reversed_transaction_id": spent.transaction_id, "transaction_id": undone.transaction_id},
+        "ReverseDeduction": {
+            **ada,
+            "reversed_transaction_id": spent.transaction_id,
+            "transaction_id": undone.transaction_id,
+        },
         "AdjustCredits": {**ada, "amount_microcredits": -CREDIT, "balance_available_microcredits": 8 * CREDIT},
         "SetOverdraftLimit": {**ada, "overdraft_limit_microcredits": CREDIT},
         "CancelPurchase": {**sold, "status": "CANCELED"},
-        "Refund": {**ada, "refund_id": refund.refund_id, "purchase_id": bought.purchase_id, "status": "SUCCEEDED", "amount_minor": 100},
+        "Refund": {
+            **ada,
+            "refund_id": refund.refund_id,
+            "purchase_id": bought.purchase_id,
+            "status": "SUCCEEDED",
+            "amount_minor": 100,
+        },
         "CreateApiKey": {"key_id": key.key_id, "key_caller": "metering", "scopes": "READ"},
         "RevokeApiKey": {"key_id": key.key_id},
     }
     for method, did in expected.items():
         assert the_rpc(logged, method).items() >= {"code": "OK", "caller": "local", **did}.items()
     assert [line["frozen"] for line in rpcs(logged, "FreezeAccount", **ada)] == [True, False]
-    assert the_rpc(logged, "CreatePurchase", purchase_id=made.purchase_id).items() >= {**sold, "status": "PENDING"}.items()
+    assert (
+        the_rpc(logged, "CreatePurchase", purchase_id=made.purchase_id).items() >= {**sold, "status": "PENDING"}.items()
+    )
     assert len(rpcs(logged, "CreateAccount")) == 2
     assert not rpcs(logged, "DeductCredits")
 
@@ -102,20 +131,32 @@ async def test_every_write_but_deductions_says_what_it_did(stack, logged):
 async def test_a_webhook_says_what_it_changed_under_one_id_in_gateway_and_service(stack, logged):
     bought = await stack.buy("ada")
     paid = the_rpc(logged, "ProcessStripeEvent", event_type="checkout.session.completed")
-    granted = {"purchase_status": "COMPLETED", "paid_minor": bought.paid_minor, "granted_microcredits": bought.credits_microcredits}
+    granted = {
+        "purchase_status": "COMPLETED",
+        "paid_minor": bought.paid_minor,
+        "granted_microcredits": bought.credits_microcredits,
+    }
     about = {"account_id": "ada", "purchase_id": bought.purchase_id, "payment_intent_id": bought.payment_intent_id}
     assert paid.items() >= {"outcome": "PROCESSED", **about, **granted, "currency": "usd"}.items()
     assert paid["booked"].startswith(f"PURCHASE {bought.credits_microcredits} of ada (txn_")
-    answers = [line for line in logged if line["event"] == "answered" and line.get("correlation_id") == paid["correlation_id"]]
+    answers = [
+        line for line in logged if line["event"] == "answered" and line.get("correlation_id") == paid["correlation_id"]
+    ]
     assert [line["event_id"] for line in answers] == [paid["event_id"]]
     await dispute(stack, bought)
     disputed = the_rpc(logged, "ProcessStripeEvent", event_type="charge.dispute.created")
     assert disputed.items() >= {"outcome": "QUARANTINED", **about, "changed": "nothing"}.items()
     (alarm,) = [line for line in logged if line["event"] == "stripe_event_quarantined"]
-    assert alarm.items() >= {"level": "error", **about, "note": disputed["note"], "correlation_id": disputed["correlation_id"]}.items()
+    assert (
+        alarm.items()
+        >= {"level": "error", **about, "note": disputed["note"], "correlation_id": disputed["correlation_id"]}.items()
+    )
     replayed = await stack.client.replay_stripe_event(event_id=disputed["event_id"])
     line = the_rpc(logged, "ReplayStripeEvent")
-    assert line.items() >= {**about, "event_id": replayed.event.event_id, "outcome": "QUARANTINED", "note": disputed["note"]}.items()
+    assert (
+        line.items()
+        >= {**about, "event_id": replayed.event.event_id, "outcome": "QUARANTINED", "note": disputed["note"]}.items()
+    )
 
 
 async def test_what_stripe_says_no_to_is_found_by_the_calls_id(stack, logged):
@@ -123,18 +164,29 @@ async def test_what_stripe_says_no_to_is_found_by_the_calls_id(stack, logged):
     await client.create_account(account_id="ada")
     await stack.control("faults", {"kind": "unauthenticated", "path_prefix": "/v1/checkout"})
     with pytest.raises(errors.StripeKeyRefused):
-        await client.create_purchase(account_id="ada", package_code="starter", timeout_s=1, headers={"x-request-id": "mine"})
+        await client.create_purchase(
+            account_id="ada", package_code="starter", timeout_s=1, headers={"x-request-id": "mine"}
+        )
     mine = {line["event"]: line for line in logged if line.get("correlation_id") == "mine"}
     assert mine.keys() >= {"stripe_key_refused", "rpc"}
-    assert mine["rpc"].items() >= {"account_id": "ada", "package_code": "starter", "reason": "STRIPE_KEY_REFUSED"}.items()
+    assert (
+        mine["rpc"].items() >= {"account_id": "ada", "package_code": "starter", "reason": "STRIPE_KEY_REFUSED"}.items()
+    )
 
 
 async def test_what_is_refused_is_logged_though_it_is_a_deduction(stack, logged):
     with pytest.raises(errors.AccountNotFound):
         await stack.client.deduct_credits(account_id="nobody", amount_microcredits=5)
     (line,) = rpcs(logged, "DeductCredits")
-    assert line.items() >= {"account_id": "nobody", "amount_microcredits": 5, "reason": "ACCOUNT_NOT_FOUND", "level": "info"}.items()
-    (outcome,) = await stack.client.batch_deduct_credits(deductions=[Deduction(account_id="nobody", amount_microcredits=5)])
+    assert (
+        line.items()
+        >= {"account_id": "nobody", "amount_microcredits": 5, "reason": "ACCOUNT_NOT_FOUND", "level": "info"}.items()
+    )
+    (outcome,) = await stack.client.batch_deduct_credits(
+        deductions=[Deduction(account_id="nobody", amount_microcredits=5)]
+    )
     assert isinstance(outcome, errors.AccountNotFound)
     (line,) = [line for line in logged if line["event"] == "deduction_refused"]
-    assert line.items() >= {"account_id": "nobody", "method": "BatchDeductCredits", "reason": "ACCOUNT_NOT_FOUND"}.items()
+    assert (
+        line.items() >= {"account_id": "nobody", "method": "BatchDeductCredits", "reason": "ACCOUNT_NOT_FOUND"}.items()
+    )

@@ -1,4 +1,5 @@
-"""The caller's metadata of a purchase stand beside its payment at Stripe, within Stripe's limits; ours can't be replaced by them."""
+"""The caller's metadata of a purchase stand beside its payment at Stripe, within Stripe's limits; ours can't be
+replaced by them."""
 
 import pytest
 from prepaid.billing.v1.purchases_pb2 import PURCHASE_STATUS_COMPLETED as COMPLETED
@@ -20,7 +21,9 @@ async def at_stripe(stack, path):
     return answer.json()
 
 
-@pytest.mark.parametrize("metadata", [{}, {"order": "7"}, FULL, FORGED | NOT_OURS_HERE, ODD, dict(list(FULL.items())[:45]) | FORGED])
+@pytest.mark.parametrize(
+    "metadata", [{}, {"order": "7"}, FULL, FORGED | NOT_OURS_HERE, ODD, dict(list(FULL.items())[:45]) | FORGED]
+)
 async def test_metadata_reach_the_payment_and_refuse_no_purchase(stack, new_account, metadata):
     account_id = new_account()
     bought = await stack.buy(account_id, metadata=metadata)

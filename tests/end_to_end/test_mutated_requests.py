@@ -1,4 +1,5 @@
-"""Every field of every unary RPC in every form, over a real socket: a documented answer, the same one on both stores, and a sound ledger."""
+"""Every field of every unary RPC in every form, over a real socket: a documented answer, the same one on both stores,
+and a sound ledger."""
 
 import asyncio
 import base64
@@ -21,14 +22,18 @@ from tests.support.wire import METHODS, WRITES, Wire, request_of, signature
 PROTOS = Path(__file__).parents[2] / "protos" / "prepaid" / "billing" / "v1"
 STATUS_OF_REASON = {
     reason: status
-    for status, reason in re.findall(r"// \[([A-Z_]+).*\n  REASON_(\w+) = ", (PROTOS / "reasons.proto").read_text(encoding="utf-8"))
+    for status, reason in re.findall(
+        r"// \[([A-Z_]+).*\n  REASON_(\w+) = ", (PROTOS / "reasons.proto").read_text(encoding="utf-8")
+    )
 }
 REFUSALS = {"INVALID_ARGUMENT", "NOT_FOUND", "ALREADY_EXISTS", "FAILED_PRECONDITION"}
 CODE_NAMES = {code.value[0]: code.name for code in grpc.StatusCode}
 UNARY = sorted(name for name, method in METHODS.items() if not (method.client_streaming or method.server_streaming))
 KEY, FREE = b"key-000000", b"free-00-000000"
 """Stand in the bytes for what each call has of its own, of the same length."""
-EVENT = b'{"id":"evt_mutated","object":"event","type":"something.new","livemode":false,"created":1,"data":{"object":{}}}'
+EVENT = (
+    b'{"id":"evt_mutated","object":"event","type":"something.new","livemode":false,"created":1,"data":{"object":{}}}'
+)
 MORE = {
     "metadata": {"n": "1"},
     "description": "d",
@@ -51,13 +56,15 @@ MALFORMED = ("INVALID_ARGUMENT", "INVALID_FIELD", ("request",))
 DAMAGED = 400 if LONG else 20
 """More calls of each RPC, with bytes spoilt at random."""
 STEP = 1 if LONG else 3
-"""In the ordinary run each RPC gets every third form of its fields, one RPC's third beginning where another's does not."""
+"""In the ordinary run each RPC gets every third form of its fields, one RPC's third beginning where another's does
+not."""
 
 _answers = {}
 
 
 async def told(wire, rpc, raw):
-    """(status, reason, fields named) of one call; all that is promised of a refusal is checked, also of one inside an answer."""
+    """(status, reason, fields named) of one call; all that is promised of a refusal is checked, also of one inside an
+    answer."""
     method = METHODS[rpc]
     call = wire.channel.unary_unary(
         f"/{method.containing_service.full_name}/{rpc}",
@@ -97,24 +104,36 @@ def refusal(status):
 async def filled(stack, wire, rpc, payer):  # noqa: C901 - a case for each word of the table
     """A request of which every field is set, about an account of its own; what it needs is made."""
     granted = await wire.do("GrantCredits", account_id=payer, amount_microcredits=10_000 * CREDIT, reason="gift")
-    fields = {name: value for name, value in MORE.items() if name in METHODS[rpc].input_type.fields_by_name} | VALID[rpc]
+    fields = {name: value for name, value in MORE.items() if name in METHODS[rpc].input_type.fields_by_name} | VALID[
+        rpc
+    ]
     world = {"payer": payer, "free": FREE.decode(), "grant": granted.transaction_id}
-    for word in {value.strip("{}") for value in fields.values() if isinstance(value, str) and value.startswith("{")} - world.keys():
+    for word in {
+        value.strip("{}") for value in fields.values() if isinstance(value, str) and value.startswith("{")
+    } - world.keys():
         match word:
             case "paid" | "event":
                 world["paid"] = (await stack.buy(payer)).purchase_id
                 events = (await wire.call("ListStripeEvents")).events
-                world["event"] = next(event.event_id for event in events if event.event_type == "checkout.session.completed")
+                world["event"] = next(
+                    event.event_id for event in events if event.event_type == "checkout.session.completed"
+                )
             case "pending":
-                world["pending"] = (await wire.do("CreatePurchase", account_id=payer, package_code="starter")).purchase.purchase_id
+                world["pending"] = (
+                    await wire.do("CreatePurchase", account_id=payer, package_code="starter")
+                ).purchase.purchase_id
             case "session":
                 made = await wire.do("CreatePurchase", account_id=payer, package_code="starter")
                 world["session"] = made.purchase.checkout_session_id
             case "refund":
                 bought = await stack.buy(payer)
-                world["refund"] = (await wire.do("Refund", purchase_id=bought.purchase_id, amount_minor=1)).refund.refund_id
+                world["refund"] = (
+                    await wire.do("Refund", purchase_id=bought.purchase_id, amount_minor=1)
+                ).refund.refund_id
             case "deduction":
-                world["deduction"] = (await wire.do("DeductCredits", account_id=payer, amount_microcredits=CREDIT)).transaction_id
+                world["deduction"] = (
+                    await wire.do("DeductCredits", account_id=payer, amount_microcredits=CREDIT)
+                ).transaction_id
             case "code":
                 await wire.do("GrantCredits", account_id=f"{rpc}-friend", amount_microcredits=CREDIT, reason="gift")
                 world["code"] = (await wire.call("GetReferral", account_id=f"{rpc}-friend")).referral_code
@@ -124,7 +143,9 @@ async def filled(stack, wire, rpc, payer):  # noqa: C901 - a case for each word 
         fields |= {"payload": base64.b64encode(EVENT).decode(), "stripe_signature": signature(EVENT)}
     if rpc in WRITES:
         fields["idempotency_key"] = KEY.decode()
-    request = request_of(rpc, {name: value.format(**world) if isinstance(value, str) else value for name, value in fields.items()})
+    request = request_of(
+        rpc, {name: value.format(**world) if isinstance(value, str) else value for name, value in fields.items()}
+    )
     for field, one in requests_inside(request):
         getattr(request, field).append(await filled(stack, wire, one, payer))
     return request
@@ -162,7 +183,11 @@ async def walk(wire, rpc, request):
     async def send(raw):
         nonlocal number
         number += 1
-        return await told(wire, rpc, raw.replace(KEY, b"key-%06d" % number).replace(FREE, b"free-%02d-%06d" % (UNARY.index(rpc), number)))
+        return await told(
+            wire,
+            rpc,
+            raw.replace(KEY, b"key-%06d" % number).replace(FREE, b"free-%02d-%06d" % (UNARY.index(rpc), number)),
+        )
 
     for mutation in [*list(mutations(request))[UNARY.index(rpc) % STEP :: STEP], *damaged(rpc, request)]:
         usual = await send(request.SerializeToString()) if mutation.harmless else None
@@ -192,7 +217,9 @@ def names(rpc, field, named):
 def test_each_field_has_forms(rpc):
     """What the walk is made of: whatever a proto gains is in it."""
     made = list(mutations(GetMessageClass(METHODS[rpc].input_type)()))
-    by_field = {field.name: {form.form for form in made if form.field == field.name} for field in METHODS[rpc].input_type.fields}
+    by_field = {
+        field.name: {form.form for form in made if form.field == field.name} for field in METHODS[rpc].input_type.fields
+    }
     assert all(len(forms) >= 10 for forms in by_field.values()), by_field
     assert sum(form.malformed for form in made) >= 9
 
@@ -201,14 +228,23 @@ def test_each_field_has_forms(rpc):
 async def test_every_form_of_every_field(database):
     async with running_stack(database.url, BILLING_LOG_LEVEL="ERROR") as stack, Wire(stack.service.address) as wire:
         with structlog.testing.capture_logs() as lines:
-            for text in TEXTS:  # walks go on beside each other: whether an account of that name exists must not depend on their pace
-                await wire.attempt("GrantCredits", account_id=text, amount_microcredits=CREDIT, reason="gift", idempotency_key=KEY.decode())
+            # walks go on beside each other: whether an account of that name exists must not depend on their pace
+            for text in TEXTS:
+                await wire.attempt(
+                    "GrantCredits",
+                    account_id=text,
+                    amount_microcredits=CREDIT,
+                    reason="gift",
+                    idempotency_key=KEY.decode(),
+                )
             requests = {rpc: await filled(stack, wire, rpc, f"{rpc}-payer") for rpc in UNARY}
             walks = await asyncio.gather(*(walk(wire, rpc, request) for rpc, request in requests.items()))
         assert not (await stack.client.verify_ledger()).differences
     assert [line for line in lines if line["log_level"] in ("error", "critical")] == []
     assert [each for _answers_of_one, wrong in walks for each in wrong] == []
-    answers = {rpc: (requests[rpc].SerializeToString(), of_one) for rpc, (of_one, _wrong) in zip(UNARY, walks, strict=True)}
+    answers = {
+        rpc: (requests[rpc].SerializeToString(), of_one) for rpc, (of_one, _wrong) in zip(UNARY, walks, strict=True)
+    }
     assert {answer[2] for _request, of_one in answers.values() for answer in of_one} == {"OK", *REFUSALS}
     _answers[database.store] = answers
     for other in _answers.values():

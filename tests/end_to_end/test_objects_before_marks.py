@@ -55,7 +55,9 @@ async def test_a_purchase_that_was_open_at_the_upgrade_ends_as_any_other(databas
             for place in order:
                 assert await withheld.wire.deliver(unmarked(events[place])) in ("PROCESSED", "IGNORED")
             end = await withheld.ends(account_id, purchase)
-            assert (end["status"], end["available"], end["refunded"]) == (COMPLETED, 700, 400), [events[place]["type"] for place in order]
+            assert (end["status"], end["available"], end["refunded"]) == (COMPLETED, 700, 400), [
+                events[place]["type"] for place in order
+            ]
             assert (await withheld.wire.call("ListStripeEvents", status=3)).events == []
 
 

@@ -16,7 +16,10 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 def shop(path, currency, price_minor, sold=1_000):
     """A catalogue of one package; answers the setting that names it."""
-    path.write_text(f'currency = "{currency}"\n[[packages]]\ncode = "starter"\nname = "S"\ncredits = {sold}\nprice_minor = {price_minor}\n')
+    path.write_text(
+        f'currency = "{currency}"\n[[packages]]\ncode = "starter"\nname = "S"\ncredits = '
+        f"{sold}\nprice_minor = {price_minor}\n"
+    )
     return {"BILLING_CATALOG_FILE": str(path)}
 
 
@@ -31,7 +34,9 @@ def shop(path, currency, price_minor, sold=1_000):
         ("usd", 1_000, 1, 333, 667),
     ],
 )
-async def test_refunds_go_in_the_currencys_steps(*, database, tmp_path, currency, price_minor, step, spent, refundable_minor):
+async def test_refunds_go_in_the_currencys_steps(
+    *, database, tmp_path, currency, price_minor, step, spent, refundable_minor
+):
     settings = shop(tmp_path / "shop.toml", currency, price_minor)
     async with running_stack(database.url, **settings) as stack:
         client = stack.client
@@ -47,13 +52,17 @@ async def test_refunds_go_in_the_currencys_steps(*, database, tmp_path, currency
                 await client.refund(purchase_id=bought.purchase_id, amount_minor=step + off, idempotency_key="k")
             assert refused.value.violations == (("amount_minor", f"must be a multiple of {step} in {currency!r}"),)
         with pytest.raises(CreditsAlreadySpent) as spent_already:
-            await client.refund(purchase_id=bought.purchase_id, amount_minor=refundable_minor + step, idempotency_key="k")
+            await client.refund(
+                purchase_id=bought.purchase_id, amount_minor=refundable_minor + step, idempotency_key="k"
+            )
         assert spent_already.value.refundable_minor == refundable_minor
         part = await client.refund(purchase_id=bought.purchase_id, amount_minor=step, idempotency_key="k")
         assert part.refund.amount_minor == step
         rest = await client.refund(purchase_id=bought.purchase_id)
         assert part.refund.amount_minor + rest.refund.amount_minor == refundable_minor
-        assert (await client.get_balance(account_id="acme")).balance.available_microcredits == (1_000 - spent) * CREDIT - taken
+        assert (await client.get_balance(account_id="acme")).balance.available_microcredits == (
+            1_000 - spent
+        ) * CREDIT - taken
         with_debt = await client.refund(purchase_id=bought.purchase_id, policy=WITH_DEBT)
         assert with_debt.refund.amount_minor == price_minor - refundable_minor
         assert (await client.get_balance(account_id="acme")).balance.debt_microcredits == spent * CREDIT
@@ -65,11 +74,17 @@ async def test_what_nobody_stated_in_the_currency_is_off_and_says_so(*, database
     with capture_logs() as lines:
         async with running_stack(database.url, **shop(tmp_path / "shop.toml", currency, price_minor)) as stack:
             wire = Wire(stack.service.address)
-            off = {line["event"]: (line["currency"], line["amounts_currency"]) for line in lines if line["event"].endswith("_off")}
+            off = {
+                line["event"]: (line["currency"], line["amounts_currency"])
+                for line in lines
+                if line["event"].endswith("_off")
+            }
             assert off == {"custom_amounts_off": (currency, "usd"), "referrals_off": (currency, "usd")}
             [package] = (await wire.call("ListPackages")).packages
             assert package.discount_percent == 0
-            refused = await wire.error("CreatePurchase", account_id="acme", custom_amount_minor=1_000, idempotency_key="k")
+            refused = await wire.error(
+                "CreatePurchase", account_id="acme", custom_amount_minor=1_000, idempotency_key="k"
+            )
             assert (told(refused)[1], refused.violations[0][0]) == ("INVALID_FIELD", "custom_amount_minor")
             assert repr(currency) in refused.message
             await wire.do("CreateAccount", account_id="friend")
@@ -105,7 +120,9 @@ async def test_what_is_stated_in_the_currency_holds(*, database, tmp_path, amoun
                 [package] = (await wire.call("ListPackages")).packages
                 assert package.discount_percent == 19  # 680 rupees for 1,000 credits; 850 buy 1,000.025
                 for beyond in (8_499, 8_500_001):
-                    refused = await wire.error("CreatePurchase", account_id="acme", custom_amount_minor=beyond, idempotency_key="k")
+                    refused = await wire.error(
+                        "CreatePurchase", account_id="acme", custom_amount_minor=beyond, idempotency_key="k"
+                    )
                     assert refused.violations == (("custom_amount_minor", "must be from 8500 to 8500000"),)
                 await wire.do("CreateAccount", account_id="friend")
                 code = (await wire.call("GetReferral", account_id="friend")).referral_code
@@ -135,7 +152,9 @@ async def test_an_object_in_another_currency_is_quarantined_and_moves_nothing(da
         purchase = await withheld.paid_checkout("acme", granted=0)
         paid = await withheld.events("payment_intent.succeeded", "checkout.session.completed")
         for number, event in enumerate(paid):
-            assert await withheld.wire.deliver(changed(event, number, "currency", "eur")) == "QUARANTINED", event["type"]
+            assert await withheld.wire.deliver(changed(event, number, "currency", "eur")) == "QUARANTINED", event[
+                "type"
+            ]
         for event in paid:
             assert await withheld.wire.deliver(event) == "PROCESSED", event["type"]
         await withheld.stripe("POST", "refunds", payment_intent=await withheld.payment_intent(purchase), amount=400)

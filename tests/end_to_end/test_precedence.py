@@ -1,4 +1,5 @@
-"""Which refusal comes first where several apply: calls that are wrong in every way, mended fault by fault until they pass."""
+"""Which refusal comes first where several apply: calls that are wrong in every way, mended fault by fault until they
+pass."""
 
 from contextlib import AsyncExitStack
 
@@ -37,8 +38,8 @@ async def test_the_check_knows_the_order():
 
 
 async def walk(wire, rpc, fields, *faults):
-    """Sends a call whose faults are (reason that it is refused for, what mends it), in this order; at last it passes. `wire` among what
-    mends is who calls from then on."""
+    """Sends a call whose faults are (reason that it is refused for, what mends it), in this order; at last it passes.
+    `wire` among what mends is who calls from then on."""
     for reason, mended in faults:
         assert (await wire.error(rpc, **fields)).reason == reason, (rpc, fields)
         fields = fields | mended
@@ -54,7 +55,13 @@ async def code_of(wire, account_id):
 async def test_purchases(wire, new_account):
     account_id, other = new_account(), new_account()
     await wire.call("CreatePurchase", account_id=account_id, package_code="starter", idempotency_key=USED)
-    fields = {"account_id": account_id, "package_code": "none", "currency": "eur", "success_url": TOO_LONG, "idempotency_key": USED}
+    fields = {
+        "account_id": account_id,
+        "package_code": "none",
+        "currency": "eur",
+        "success_url": TOO_LONG,
+        "idempotency_key": USED,
+    }
     await walk(
         wire,
         "CreatePurchase",
@@ -69,7 +76,9 @@ async def test_purchases(wire, new_account):
 async def test_cancellations(stack, wire, new_account):
     account_id = new_account()
     bought = await stack.buy(account_id)
-    pending = [(await wire.do("CreatePurchase", account_id=account_id, package_code="starter")).purchase for _ in range(2)]
+    pending = [
+        (await wire.do("CreatePurchase", account_id=account_id, package_code="starter")).purchase for _ in range(2)
+    ]
     await wire.call("CancelPurchase", purchase_id=pending[0].purchase_id, idempotency_key=USED)
     await walk(
         wire,
@@ -102,7 +111,13 @@ async def test_refunds(stack, wire, new_account):
 async def test_accounts(wire, new_account):
     account_id, other = new_account(), new_account()
     await wire.call("CreateAccount", account_id=account_id, idempotency_key=USED)
-    fields = {"account_id": account_id, "name": TOO_LONG, "email": "none", "referral_code": "NONE", "idempotency_key": USED}
+    fields = {
+        "account_id": account_id,
+        "name": TOO_LONG,
+        "email": "none",
+        "referral_code": "NONE",
+        "idempotency_key": USED,
+    }
     await walk(
         wire,
         "CreateAccount",
@@ -169,7 +184,9 @@ async def test_deductions_and_their_reversals(database, new_account, monkeypatch
         environment = stack.service.environment
 
         async def caller(name, *scopes):
-            api_key = await create_key_directly(environment.store, environment.clock_us, environment.api_key_pepper, name, scopes)
+            api_key = await create_key_directly(
+                environment.store, environment.clock_us, environment.api_key_pepper, name, scopes
+            )
             return await running.enter_async_context(Wire(stack.service.address, api_key))
 
         operator, reader = await caller("operator", Scope.ADMIN), await caller("reader", Scope.READ)
@@ -180,7 +197,9 @@ async def test_deductions_and_their_reversals(database, new_account, monkeypatch
         old = [(await deduct(each, account_id, 10)).transaction_id for each in (metering, other)]
         shift[0] = WINDOW_US
         new = (await deduct(metering, account_id, 10, idempotency_key=USED)).transaction_id
-        await metering.call("ReverseDeduction", account_id=account_id, transaction_id=new, amount_microcredits=1, idempotency_key=USED)
+        await metering.call(
+            "ReverseDeduction", account_id=account_id, transaction_id=new, amount_microcredits=1, idempotency_key=USED
+        )
         await operator.do("FreezeAccount", account_id=account_id, frozen=True, reason="test")
         short = new_account()
         await grant(operator, short, 1)

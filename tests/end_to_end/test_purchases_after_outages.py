@@ -1,4 +1,5 @@
-"""A purchase that was begun before a long outage opens at the first repeat of its call, whatever became of its first page."""
+"""A purchase that was begun before a long outage opens at the first repeat of its call, whatever became of its first
+page."""
 
 import asyncio
 import json

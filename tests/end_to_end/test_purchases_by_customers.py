@@ -1,4 +1,5 @@
-"""Purchases as customers live them: every package, every card, delayed money, expiry, calling off; webhooks behave or don't."""
+"""Purchases as customers live them: every package, every card, delayed money, expiry, calling off; webhooks behave or
+don't."""
 
 import re
 from pathlib import Path
@@ -29,7 +30,12 @@ async def standing(wire, purchase):
 
 @pytest.mark.parametrize(
     ("code", "credits_", "price_minor", "discount"),
-    [("starter", 1000, 1000, 0), ("standard", 5000, 4500, 10), ("pro", 10_000, 8000, 20), ("enterprise", 50_000, 35_000, 30)],
+    [
+        ("starter", 1000, 1000, 0),
+        ("standard", 5000, 4500, 10),
+        ("pro", 10_000, 8000, 20),
+        ("enterprise", 50_000, 35_000, 30),
+    ],
 )
 async def test_each_package(*, stack, wire, new_account, code, credits_, price_minor, discount):
     listed = {package.code: package for package in (await wire.call("ListPackages")).packages}
@@ -43,7 +49,12 @@ async def test_each_package(*, stack, wire, new_account, code, credits_, price_m
     )
     account_id = new_account()
     bought = await stack.buy(account_id, code, metadata={"order": "7"})
-    assert (bought.status, bought.amount_minor, bought.paid_minor, bought.package_code) == (COMPLETED, price_minor, price_minor, code)
+    assert (bought.status, bought.amount_minor, bought.paid_minor, bought.package_code) == (
+        COMPLETED,
+        price_minor,
+        price_minor,
+        code,
+    )
     assert dict(bought.metadata) == {"order": "7"}
     assert bought.payment_intent_id.startswith("pi_")
     assert await stack.available(account_id) == credits_
@@ -52,8 +63,14 @@ async def test_each_package(*, stack, wire, new_account, code, credits_, price_m
 
 
 async def test_the_second_catalogue(database, new_account):
-    async with running_stack(database.url, BILLING_CATALOG_FILE=FIVE_TIER) as stack, Wire(stack.service.address) as wire:
-        listed = [(p.code, p.credits_microcredits // CREDIT, p.price_minor) for p in (await wire.call("ListPackages")).packages]
+    async with (
+        running_stack(database.url, BILLING_CATALOG_FILE=FIVE_TIER) as stack,
+        Wire(stack.service.address) as wire,
+    ):
+        listed = [
+            (p.code, p.credits_microcredits // CREDIT, p.price_minor)
+            for p in (await wire.call("ListPackages")).packages
+        ]
         assert listed == [
             ("starter", 1000, 1000),
             ("basic", 5500, 4500),
@@ -73,7 +90,11 @@ async def test_custom_amounts_at_their_limits(stack, wire, new_account):
     for amount in (100, 1234, 1_000_000):
         account_id = new_account()
         purchase = (await wire.do("CreatePurchase", account_id=account_id, custom_amount_minor=amount)).purchase
-        assert (purchase.package_code, purchase.amount_minor, purchase.credits_microcredits) == ("", amount, amount * CREDIT)
+        assert (purchase.package_code, purchase.amount_minor, purchase.credits_microcredits) == (
+            "",
+            amount,
+            amount * CREDIT,
+        )
         await stack.pay(purchase.checkout_url)
         await stack.webhooks()
         assert await stack.available(account_id) == amount
@@ -88,7 +109,9 @@ async def test_customers_come_back_to_where_the_caller_says(stack, wire, new_acc
     page = await stack.http.get(default.checkout_url)
     assert "http://127.0.0.1:8080/billing/cancel" in page.text
     answer = await stack.pay(default.checkout_url)
-    assert answer.headers["location"] == f"http://127.0.0.1:8080/billing/success?session_id={default.checkout_session_id}"
+    assert (
+        answer.headers["location"] == f"http://127.0.0.1:8080/billing/success?session_id={default.checkout_session_id}"
+    )
 
 
 async def test_purchases_are_listed_page_by_page(wire, new_account):
@@ -144,7 +167,9 @@ async def test_delayed_money(*, stack, wire, new_account, outcome, status, avail
     await stack.webhooks()
     assert (await standing(wire, purchase)).status == AWAITING
     assert await stack.available(account_id) == 0
-    assert await wire.refusal("CancelPurchase", purchase_id=purchase.purchase_id, idempotency_key=key()) == NOT_CANCELABLE
+    assert (
+        await wire.refusal("CancelPurchase", purchase_id=purchase.purchase_id, idempotency_key=key()) == NOT_CANCELABLE
+    )
     await stack.control(f"payments/{purchase.checkout_session_id}/settle", {"outcome": outcome})
     await stack.webhooks()
     assert (await standing(wire, purchase)).status == status
@@ -179,10 +204,14 @@ async def test_expired(stack, wire, new_account):
     await stack.control(f"sessions/{purchase.checkout_session_id}/expire")
     await stack.webhooks()
     assert (await standing(wire, purchase)).status == EXPIRED
-    assert await wire.refusal("CancelPurchase", purchase_id=purchase.purchase_id, idempotency_key=key()) == NOT_CANCELABLE
+    assert (
+        await wire.refusal("CancelPurchase", purchase_id=purchase.purchase_id, idempotency_key=key()) == NOT_CANCELABLE
+    )
 
 
-@pytest.mark.parametrize("switches", [{"duplicate": True}, {"reorder": True}, {"delay_s": 0.2}, {"duplicate": True, "reorder": True}])
+@pytest.mark.parametrize(
+    "switches", [{"duplicate": True}, {"reorder": True}, {"delay_s": 0.2}, {"duplicate": True, "reorder": True}]
+)
 async def test_credits_arrive_once_whatever_webhooks_do(stack, wire, new_account, switches):
     accounts = [new_account() for _ in range(3)]
     await stack.control("switches", switches)

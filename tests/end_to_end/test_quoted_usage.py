@@ -1,4 +1,5 @@
-"""QuoteUsage over the wire: what the card does not price is refused by name; what it prices is explained line by line, and nothing moves."""
+"""QuoteUsage over the wire: what the card does not price is refused by name; what it prices is explained line by line,
+and nothing moves."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -29,7 +30,9 @@ ONE = [(INPUT, "", 1)]
 
 
 def usage(lines=ONE, **fields):
-    return Usage(lines=[UsageLine(kind=kind, variant=variant, quantity=quantity) for kind, variant, quantity in lines], **fields)
+    return Usage(
+        lines=[UsageLine(kind=kind, variant=variant, quantity=quantity) for kind, variant, quantity in lines], **fields
+    )
 
 
 def moment(ago_s):
@@ -42,7 +45,9 @@ def moment(ago_s):
 async def priced(database):
     """A service whose card in force is the one written by hand, since yesterday; answers its client."""
     card, now_us = by_hand(), system_clock_us()
-    row = RateCardRow(card.version, 1, 0, 0, now_us, "by hand", card.markup_ppm, len(card.entries), packed(card_text(card)))
+    row = RateCardRow(
+        card.version, 1, 0, 0, now_us, "by hand", card.markup_ppm, len(card.entries), packed(card_text(card))
+    )
     store = await database.open()
     await store.write(lambda: RATE_CARDS.add(row))
     await store.close()
@@ -71,7 +76,11 @@ async def test_what_the_card_does_not_price_is_refused_by_name(priced):
             await priced.quote_usage(usage=usage(lines, **fields))
         metadata = refused.value.metadata
         assert metadata.get("missing", "") == missing
-        assert (metadata["provider"], metadata["model"], metadata["rate_card_version"]) == (fields["provider"], fields["model"], "hand-1")
+        assert (metadata["provider"], metadata["model"], metadata["rate_card_version"]) == (
+            fields["provider"],
+            fields["model"],
+            "hand-1",
+        )
 
 
 IMPOSSIBLE = [
@@ -128,7 +137,12 @@ async def test_a_price_is_explained_line_by_line(priced):
         (WRITTEN, "1h", 40, "0.000006", "0.00024"),
         (UNITS, "web_searches", 2, "0.01", "0.02"),
     ]
-    assert (price.rate_card_version, price.model_pattern, price.service_tier, price.prompt_tier) == ("hand-1", "claude-sonnet-4-5*", "", 0)
+    assert (price.rate_card_version, price.model_pattern, price.service_tier, price.prompt_tier) == (
+        "hand-1",
+        "claude-sonnet-4-5*",
+        "",
+        0,
+    )
     assert (price.markup_ppm, price.exact_total, price.amount_microcredits) == (100_000, "68213200", 68_213_200)
     assert (price.provider_cost_usd, price.time_basis) == ("", usage_pb2.TIME_BASIS_RECEIVED)
     assert (why.model_match, why.prompt_tokens, why.markup_source) == (
@@ -143,7 +157,10 @@ async def test_prompts_above_a_threshold_attributes_tiers_and_fall_backs_are_sai
     large = await priced.quote_usage(usage=usage([(INPUT, "", 200_001)], **SONNET))
     assert (large.price.prompt_tier, large.price.lines[0].unit_price_usd) == (200_000, "0.000006")
     fast = await priced.quote_usage(usage=usage(ONE, **SONNET, attributes={"region": "us", "speed": "fast"}))
-    assert (dict(fast.explanation.attributes), fast.price.lines[0].unit_price_usd) == ({"region": "us", "speed": "fast"}, "0.0000066")
+    assert (dict(fast.explanation.attributes), fast.price.lines[0].unit_price_usd) == (
+        {"region": "us", "speed": "fast"},
+        "0.0000066",
+    )
     tier = await priced.quote_usage(usage=usage(ONE, **GPT, service_tier="fast"))
     assert (tier.price.service_tier, tier.price.lines[0].unit_price_usd) == ("priority", "0.0000025")
     alias = await priced.quote_usage(usage=usage([(REASONING, "", 3)], provider="azure", model="my-deployment"))
@@ -151,7 +168,11 @@ async def test_prompts_above_a_threshold_attributes_tiers_and_fall_backs_are_sai
     assert (alias.explanation.markup_source, alias.price.markup_ppm) == (usage_pb2.MARKUP_SOURCE_ENTRY, 0)
     assert [(one.kind, one.priced_as) for one in alias.explanation.fallbacks] == [(REASONING, "output_tokens")]
     own = await priced.quote_usage(usage=usage(ONE, provider="openrouter", model="auto", provider_cost_usd="0.0123"))
-    assert (own.price.provider_cost_usd, own.price.lines[0].unit_price_usd, own.price.amount_microcredits) == ("0.0123", "0", 1_414_500)
+    assert (own.price.provider_cost_usd, own.price.lines[0].unit_price_usd, own.price.amount_microcredits) == (
+        "0.0123",
+        "0",
+        1_414_500,
+    )
     assert list(own.explanation.fallbacks) == []
 
 
@@ -172,7 +193,9 @@ async def test_nothing_moves(database):
     async with running_stack(database.url) as stack, Wire(stack.service.address) as wire:
         before = await row_counts(database)
         await stack.client.quote_usage(usage=usage(provider="openai", model="gpt-5"))
-        await wire.error("QuoteUsage", usage={"provider": "openai", "model": "gpt-0", "lines": [{"kind": 1, "quantity": 1}]})
+        await wire.error(
+            "QuoteUsage", usage={"provider": "openai", "model": "gpt-0", "lines": [{"kind": 1, "quantity": 1}]}
+        )
         assert await row_counts(database) == before
 
 
@@ -184,7 +207,10 @@ async def test_the_built_in_card_prices_at_once_and_a_card_to_come_not_yet(stack
 
 
 @pytest.mark.parametrize(
-    ("wire_enum", "prefix", "domain"), [(UsageKind, "USAGE_KIND_", DomainKind), (usage_pb2.TimeBasis, "TIME_BASIS_", TimeBasis)]
+    ("wire_enum", "prefix", "domain"),
+    [(UsageKind, "USAGE_KIND_", DomainKind), (usage_pb2.TimeBasis, "TIME_BASIS_", TimeBasis)],
 )
 async def test_the_numbers_of_the_wire_are_those_of_stored_prices(wire_enum, prefix, domain):
-    assert {name.removeprefix(prefix): number for name, number in wire_enum.items() if number} == {each.name: each.value for each in domain}
+    assert {name.removeprefix(prefix): number for name, number in wire_enum.items() if number} == {
+        each.name: each.value for each in domain
+    }

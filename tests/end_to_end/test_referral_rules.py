@@ -1,4 +1,5 @@
-"""Referrals as two customers meet them: who may be bound, what the first purchase brings, what goes back with its money."""
+"""Referrals as two customers meet them: who may be bound, what the first purchase brings, what goes back with its
+money."""
 
 import pytest
 from billing_client.errors import BillingError
@@ -11,7 +12,11 @@ from tests.support.wire import Wire, key, outcomes, row_counts
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 PENDING, QUALIFIED = wire_pb2.REFERRAL_STATE_PENDING, wire_pb2.REFERRAL_STATE_QUALIFIED
-REWARDED, CLOSED, REVERSED = wire_pb2.REFERRAL_STATE_REWARDED, wire_pb2.REFERRAL_STATE_CLOSED, wire_pb2.REFERRAL_STATE_REVERSED
+REWARDED, CLOSED, REVERSED = (
+    wire_pb2.REFERRAL_STATE_REWARDED,
+    wire_pb2.REFERRAL_STATE_CLOSED,
+    wire_pb2.REFERRAL_STATE_REVERSED,
+)
 
 
 async def code_of(wire, account_id):
@@ -23,7 +28,11 @@ async def referred(wire, new_account):
     referrer, referee = new_account("referrer"), new_account("referee")
     code = await code_of(wire, referrer)
     bound = await wire.do("ApplyReferral", account_id=referee, referral_code=code)
-    assert (bound.referral.state, bound.referral.referrer_account_id, bound.referral.referee_account_id) == (PENDING, referrer, referee)
+    assert (bound.referral.state, bound.referral.referrer_account_id, bound.referral.referee_account_id) == (
+        PENDING,
+        referrer,
+        referee,
+    )
     return referrer, referee
 
 
@@ -54,7 +63,9 @@ async def test_circles_that_close_at_once_leave_one_gap(wire, new_account):
         accounts = [new_account() for _ in range(length)]
         codes = [await code_of(wire, account_id) for account_id in accounts]
         pairs = zip(accounts, codes[1:] + codes[:1], strict=True)
-        ended = await outcomes(*(wire.do("ApplyReferral", account_id=account_id, referral_code=code) for account_id, code in pairs))
+        ended = await outcomes(
+            *(wire.do("ApplyReferral", account_id=account_id, referral_code=code) for account_id, code in pairs)
+        )
         refused = [end for end in ended if isinstance(end, BillingError)]
         assert [error.reason for error in refused] == ["SELF_REFERRAL"], length
 
@@ -105,7 +116,10 @@ async def test_fifty_applications_with_keys_of_their_own_bind_once(stack, wire, 
 
 async def test_one_first_purchase_is_rewarded_however_many_are_paid_at_once(stack, wire, new_account):
     referrer, referee = await referred(wire, new_account)
-    pages = [(await wire.do("CreatePurchase", account_id=referee, package_code="starter")).purchase.checkout_url for _ in range(5)]
+    pages = [
+        (await wire.do("CreatePurchase", account_id=referee, package_code="starter")).purchase.checkout_url
+        for _ in range(5)
+    ]
     await outcomes(*(stack.pay(page) for page in pages))
     await stack.webhooks()
     assert (await stack.available(referee), await stack.available(referrer)) == (6000, 1000)

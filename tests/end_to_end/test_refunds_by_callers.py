@@ -23,12 +23,17 @@ async def spend(wire, account_id, credits_, mode=1):
 
 async def balance(wire, account_id):
     shown = (await wire.call("GetBalance", account_id=account_id)).balance
-    return tuple(amount // CREDIT for amount in (shown.available_microcredits, shown.frozen_microcredits, shown.debt_microcredits))
+    return tuple(
+        amount // CREDIT
+        for amount in (shown.available_microcredits, shown.frozen_microcredits, shown.debt_microcredits)
+    )
 
 
 async def refunds_at_stripe(stack, intent):
     answer = await stack.http.get(
-        f"{stack.sandbox_url}/v1/refunds", params={"payment_intent": intent}, headers={"Authorization": "Bearer sk_" + "test_x1"}
+        f"{stack.sandbox_url}/v1/refunds",
+        params={"payment_intent": intent},
+        headers={"Authorization": "Bearer sk_" + "test_x1"},
     )
     return [(refund["amount"], refund["status"]) for refund in answer.json()["data"]]
 
@@ -45,14 +50,18 @@ async def refunds_at_stripe(stack, intent):
         (0, 10**15, WITH_DEBT, 1000),
     ],
 )
-async def test_more_than_is_refundable_is_refused_with_what_would_be(*, stack, wire, new_account, spent, asked, policy, refundable):
+async def test_more_than_is_refundable_is_refused_with_what_would_be(
+    *, stack, wire, new_account, spent, asked, policy, refundable
+):
     account_id = new_account()
     bought = await stack.buy(account_id)
     if spent:
         await spend(wire, account_id, spent)
     wanted = {} if asked is None else {"amount_minor": asked}
     before = (await wire.call("GetBalance", account_id=account_id)).balance
-    refused = await wire.error("Refund", purchase_id=bought.purchase_id, policy=policy, idempotency_key="again", **wanted)
+    refused = await wire.error(
+        "Refund", purchase_id=bought.purchase_id, policy=policy, idempotency_key="again", **wanted
+    )
     assert told(refused) == ("FAILED_PRECONDITION", "CREDITS_ALREADY_SPENT")
     assert refused.metadata == {"refundable_minor": str(refundable)}
     assert (await wire.call("GetBalance", account_id=account_id)).balance == before
@@ -77,9 +86,18 @@ async def test_unused_credits_go_back_and_the_statement_says_so(stack, wire, new
     bought = await stack.buy(account_id)
     await spend(wire, account_id, 300)
     quote = await wire.call("QuoteRefund", purchase_id=bought.purchase_id)
-    assert (quote.refundable_minor, quote.currency, quote.reversed_microcredits, quote.debt_microcredits) == (700, "usd", 700 * CREDIT, 0)
+    assert (quote.refundable_minor, quote.currency, quote.reversed_microcredits, quote.debt_microcredits) == (
+        700,
+        "usd",
+        700 * CREDIT,
+        0,
+    )
     done = await wire.do("Refund", purchase_id=bought.purchase_id, reason="Not needed")
-    assert (done.refund.amount_minor, done.refund.status, done.refund.reversed_microcredits) == (700, SUCCEEDED, 700 * CREDIT)
+    assert (done.refund.amount_minor, done.refund.status, done.refund.reversed_microcredits) == (
+        700,
+        SUCCEEDED,
+        700 * CREDIT,
+    )
     assert done.refund.reason == "Not needed"
     assert done.refund.stripe_refund_id.startswith("re_")
     await stack.webhooks()
@@ -122,7 +140,11 @@ async def test_a_refund_with_debt_is_settled_by_what_comes_next(stack, wire, new
     bought = await stack.buy(account_id)
     await spend(wire, account_id, 600)
     quote = await wire.call("QuoteRefund", purchase_id=bought.purchase_id, policy=WITH_DEBT)
-    assert (quote.refundable_minor, quote.reversed_microcredits, quote.debt_microcredits) == (1000, 1000 * CREDIT, 600 * CREDIT)
+    assert (quote.refundable_minor, quote.reversed_microcredits, quote.debt_microcredits) == (
+        1000,
+        1000 * CREDIT,
+        600 * CREDIT,
+    )
     done = await wire.do("Refund", purchase_id=bought.purchase_id, policy=WITH_DEBT)
     assert (done.refund.reversed_microcredits, done.refund.debt_microcredits) == (1000 * CREDIT, 600 * CREDIT)
     assert await balance(wire, account_id) == (0, 0, 600)
@@ -187,14 +209,18 @@ async def test_ours_and_the_dashboards_together(stack, wire, new_account):
 
 @pytest.mark.parametrize(("callers", "asked", "accepted"), [(24, 125, 8), (20, 150, 6)])
 async def test_refunds_at_once_never_pass_what_was_paid(*, stack, wire, new_account, callers, asked, accepted):
-    """Three times the purchase is asked for. What was paid goes back to the cent, and what one more part would pass it by does not."""
+    """Three times the purchase is asked for. What was paid goes back to the cent, and what one more part would pass it
+    by does not."""
     account_id = new_account()
     bought = await stack.buy(account_id)
     calls = (wire.do("Refund", purchase_id=bought.purchase_id, amount_minor=asked) for _ in range(callers))
     ended = await outcomes(*calls)
     done = [end.refund.amount_minor for end in ended if not isinstance(end, Exception)]
     assert done == [asked] * accepted
-    assert {told(end)[1] for end in ended if isinstance(end, Exception)} <= {"CREDITS_ALREADY_SPENT", "PURCHASE_NOT_REFUNDABLE"}
+    assert {told(end)[1] for end in ended if isinstance(end, Exception)} <= {
+        "CREDITS_ALREADY_SPENT",
+        "PURCHASE_NOT_REFUNDABLE",
+    }
     rest = bought.paid_minor - sum(done)
     assert await balance(wire, account_id) == (rest, 0, 0)
     if rest:
@@ -209,7 +235,9 @@ async def test_refunds_at_once_never_pass_what_was_paid(*, stack, wire, new_acco
 async def test_one_key_twenty_callers_one_refund(stack, wire, new_account):
     account_id = new_account()
     bought = await stack.buy(account_id)
-    calls = (wire.call("Refund", purchase_id=bought.purchase_id, amount_minor=100, idempotency_key="one") for _ in range(20))
+    calls = (
+        wire.call("Refund", purchase_id=bought.purchase_id, amount_minor=100, idempotency_key="one") for _ in range(20)
+    )
     ended = await outcomes(*calls)
     assert {end.refund.refund_id for end in ended if not isinstance(end, Exception)} != set()
     assert {told(end) for end in ended if isinstance(end, Exception)} <= {("UNAVAILABLE", "STRIPE_UNAVAILABLE")}
@@ -275,12 +303,16 @@ async def test_a_failure_that_came_before_the_answer_is_not_forgotten(database, 
         for event in await withheld.events("payment_intent.succeeded", "checkout.session.completed"):
             await withheld.wire.deliver(event)
         for fault in ({"when": "after", "count": 1}, {"when": "before", "count": 9}):
-            await withheld.stack.control("faults", {"kind": "drop", "method": "POST", "path_prefix": "/v1/refunds"} | fault)
+            await withheld.stack.control(
+                "faults", {"kind": "drop", "method": "POST", "path_prefix": "/v1/refunds"} | fault
+            )
         lost = await withheld.wire.refusal("Refund", purchase_id=purchase.purchase_id, idempotency_key="r")
         assert lost == ("UNAVAILABLE", "STRIPE_UNAVAILABLE")
         assert await balance(withheld.wire, account_id) == (100, 1000, 0)
         await withheld.stack.http.delete(f"{withheld.stack.sandbox_url}/_sandbox/faults")
-        [made] = (await withheld.stripe("GET", "refunds", payment_intent=await withheld.payment_intent(purchase)))["data"]
+        [made] = (await withheld.stripe("GET", "refunds", payment_intent=await withheld.payment_intent(purchase)))[
+            "data"
+        ]
         await withheld.stack.control(f"refunds/{made['id']}/settle", {"status": "failed"})
         for event in await withheld.events("refund.created", "charge.refunded", "refund.updated", "refund.failed"):
             await withheld.wire.deliver(event)
@@ -288,4 +320,11 @@ async def test_a_failure_that_came_before_the_answer_is_not_forgotten(database, 
         resumed = await withheld.wire.call("Refund", purchase_id=purchase.purchase_id, idempotency_key="r")
         assert resumed.refund.status == FAILED
         assert await balance(withheld.wire, account_id) == (1100, 0, 0)
-        assert len((await withheld.stripe("GET", "refunds", payment_intent=await withheld.payment_intent(purchase)))["data"]) == 1
+        assert (
+            len(
+                (await withheld.stripe("GET", "refunds", payment_intent=await withheld.payment_intent(purchase)))[
+                    "data"
+                ]
+            )
+            == 1
+        )

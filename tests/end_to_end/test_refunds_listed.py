@@ -1,4 +1,5 @@
-"""Refunds as operators and callers look them up: by either id, by account, by purchase, each with the status that it has now."""
+"""Refunds as operators and callers look them up: by either id, by account, by purchase, each with the status that it
+has now."""
 
 import pytest
 from prepaid.billing.v1.refunds_pb2 import REFUND_STATUS_FAILED as FAILED

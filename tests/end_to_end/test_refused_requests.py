@@ -48,7 +48,10 @@ async def world(stack, wire, new_account):
 
 
 def filled(fields, world):
-    return {name: value.format(**world) if isinstance(value, str) and value.startswith("{") else value for name, value in fields.items()}
+    return {
+        name: value.format(**world) if isinstance(value, str) and value.startswith("{") else value
+        for name, value in fields.items()
+    }
 
 
 async def test_fields_that_are_wrong_are_named(wire, world, stored):
@@ -88,7 +91,21 @@ async def test_refusals_have_their_own_status_and_reason(wire, world, stored):
 async def test_the_tables_know_every_rpc():
     assert VALID.keys() == METHODS.keys()
     assert len(WRITES) == 16
-    writing = {"Create", "Update", "Cancel", "Deduct", "Reverse", "Refund", "Apply", "Grant", "Adjust", "Freeze", "Set", "Replay", "Revoke"}
+    writing = {
+        "Create",
+        "Update",
+        "Cancel",
+        "Deduct",
+        "Reverse",
+        "Refund",
+        "Apply",
+        "Grant",
+        "Adjust",
+        "Freeze",
+        "Set",
+        "Replay",
+        "Revoke",
+    }
     assert set(WRITES) == {name for name in METHODS if any(name.startswith(word) for word in writing)}
 
 
@@ -155,7 +172,11 @@ async def test_a_request_that_is_too_large_is_refused(wire, stack):
 async def test_words_in_any_script_are_kept_as_they_are(wire, new_account):
     account_id = new_account("账户 λ ñ 😀")
     made = await wire.do(
-        "CreateAccount", account_id=account_id, name="Zoë\nŁukasz\t😀", email="ü@exämple.org", metadata={"ключ": "值" * 500}
+        "CreateAccount",
+        account_id=account_id,
+        name="Zoë\nŁukasz\t😀",
+        email="ü@exämple.org",
+        metadata={"ключ": "值" * 500},
     )
     read = (await wire.call("GetAccount", account_id=account_id)).account
     assert (read.account_id, read.name, dict(read.metadata)) == (account_id, "Zoë\nŁukasz\t😀", {"ключ": "值" * 500})

@@ -1,4 +1,5 @@
-"""A key is spent only by an effect, and gives that effect's reply for ever: after later changes, after a restart, under another catalogue."""
+"""A key is spent only by an effect, and gives that effect's reply for ever: after later changes, after a restart, under
+another catalogue."""
 
 import base64
 import gzip
@@ -23,12 +24,23 @@ OTHER_METADATA = {"metadata": {"n": "2"}}
 REQUESTS = [
     (
         "CreateAccount",
-        {"account_id": "{new}", "email": "a@example.com", "name": "A", "referral_code": "{code}", "metadata": {"n": "1"}},
+        {
+            "account_id": "{new}",
+            "email": "a@example.com",
+            "name": "A",
+            "referral_code": "{code}",
+            "metadata": {"n": "1"},
+        },
         [{"email": "b@example.com"}, {"name": "B"}, {"referral_code": ""}, OTHER_METADATA],
     ),
     (
         "CreatePurchase",
-        {"account_id": "{account}", "package_code": "standard", "success_url": "https://a.example/", "metadata": {"n": "1"}},
+        {
+            "account_id": "{account}",
+            "package_code": "standard",
+            "success_url": "https://a.example/",
+            "metadata": {"n": "1"},
+        },
         [
             {"package_code": "pro"},
             {"package_code": "gone"},
@@ -41,7 +53,11 @@ REQUESTS = [
     (
         "CreatePurchase",
         {"account_id": "{account}", "custom_amount_minor": 700_000},
-        [{"custom_amount_minor": 700_001}, {"custom_amount_minor": 1}, {"package_code": "starter", "custom_amount_minor": None}],
+        [
+            {"custom_amount_minor": 700_001},
+            {"custom_amount_minor": 1},
+            {"package_code": "starter", "custom_amount_minor": None},
+        ],
     ),
     ("CancelPurchase", {"purchase_id": "{pending}"}, [{"purchase_id": "{paid}"}]),
     (
@@ -52,7 +68,12 @@ REQUESTS = [
     (
         "ReverseDeduction",
         {"account_id": "{account}", "transaction_id": "{deduction}", "amount_microcredits": CREDIT},
-        [{"amount_microcredits": 2 * CREDIT}, {"amount_microcredits": None}, {"transaction_id": "{grant}"}, {"reason": "r"}],
+        [
+            {"amount_microcredits": 2 * CREDIT},
+            {"amount_microcredits": None},
+            {"transaction_id": "{grant}"},
+            {"reason": "r"},
+        ],
     ),
     (
         "Refund",
@@ -62,7 +83,12 @@ REQUESTS = [
     ("ApplyReferral", {"account_id": "{referee}", "referral_code": "{code}"}, [{"referral_code": "{other_code}"}]),
     (
         "GrantCredits",
-        {"account_id": "{account}", "amount_microcredits": CREDIT, "reason": "r", "expire_time": "2090-01-01T00:00:00Z"},
+        {
+            "account_id": "{account}",
+            "amount_microcredits": CREDIT,
+            "reason": "r",
+            "expire_time": "2090-01-01T00:00:00Z",
+        },
         [
             {"amount_microcredits": 2},
             {"reason": "s"},
@@ -73,7 +99,11 @@ REQUESTS = [
             {"effective_time": "2089-01-01T00:00:00Z"},
         ],
     ),
-    ("AdjustCredits", {"account_id": "{account}", "amount_microcredits": -1, "reason": "r"}, [{"amount_microcredits": 1}, {"reason": "s"}]),
+    (
+        "AdjustCredits",
+        {"account_id": "{account}", "amount_microcredits": -1, "reason": "r"},
+        [{"amount_microcredits": 1}, {"reason": "s"}],
+    ),
     ("FreezeAccount", {"account_id": "{referee}", "frozen": True, "reason": "r"}, [{"frozen": False}, {"reason": "s"}]),
     (
         "SetOverdraftLimit",
@@ -117,7 +147,10 @@ SAME_MEANING = [
 
 
 def filled(fields, names):
-    sent = {name: value.format(**names) if isinstance(value, str) and value.startswith("{") else value for name, value in fields.items()}
+    sent = {
+        name: value.format(**names) if isinstance(value, str) and value.startswith("{") else value
+        for name, value in fields.items()
+    }
     return {name: value for name, value in sent.items() if value is not None}
 
 
@@ -128,7 +161,9 @@ async def world(stack, wire):
     pending = (await wire.do("CreatePurchase", account_id=account, package_code="starter")).purchase
     deduction = await wire.do("DeductCredits", account_id=account, amount_microcredits=9 * CREDIT)
     grant = await wire.do("GrantCredits", account_id="friend", amount_microcredits=1, reason="gift")
-    keys = [(await wire.do("CreateApiKey", caller=f"caller-{number}", scopes=[1])).api_key.key_id for number in range(2)]
+    keys = [
+        (await wire.do("CreateApiKey", caller=f"caller-{number}", scopes=[1])).api_key.key_id for number in range(2)
+    ]
     await wire.do("CreateAccount", account_id="stranger")
     await stack.webhooks()
     events = [event.event_id for event in (await wire.call("ListStripeEvents")).events]
@@ -207,7 +242,11 @@ async def test_the_original_reply_for_ever_and_no_other_use(database):
         await repeat(wire, names, first)
         await stack.webhooks()
     before = await row_counts(database)
-    settings = {"BILLING_CATALOG_FILE": FIVE_TIER, "BILLING_CUSTOM_AMOUNT_MAX_MINOR": "500", "FRONTEND_URL": "https://moved.example"}
+    settings = {
+        "BILLING_CATALOG_FILE": FIVE_TIER,
+        "BILLING_CUSTOM_AMOUNT_MAX_MINOR": "500",
+        "FRONTEND_URL": "https://moved.example",
+    }
     async with running_stack(database.url, **settings) as stack, Wire(stack.service.address) as wire:
         await repeat(wire, names, first)
         await reuse(wire, names)
@@ -246,8 +285,16 @@ async def test_twenty_calls_with_one_key_have_one_effect(new_account, database, 
         assert sum(not end.replayed for end in ended if not isinstance(end, Exception)) == 1
         await own.webhooks()
         after = await row_counts(database)
-        grown = {table: after[table] - before[table] for table in ("transactions", "purchases", "api_keys", "idempotency_keys")}
-        one = {"DeductCredits": "transactions", "GrantCredits": "transactions", "CreatePurchase": "purchases", "CreateApiKey": "api_keys"}
+        grown = {
+            table: after[table] - before[table]
+            for table in ("transactions", "purchases", "api_keys", "idempotency_keys")
+        }
+        one = {
+            "DeductCredits": "transactions",
+            "GrantCredits": "transactions",
+            "CreatePurchase": "purchases",
+            "CreateApiKey": "api_keys",
+        }
         expected = {"idempotency_keys": 1} | ({one[rpc]: 1} if rpc in one else {})
         assert grown == dict.fromkeys(grown, 0) | expected
 
@@ -266,7 +313,9 @@ async def test_callers_do_not_share_keys_and_scopes_are_checked_before_anything(
         environment = stack.service.environment
 
         async def key_for(caller, *scopes):
-            return await create_key_directly(environment.store, system_clock_us, environment.api_key_pepper, caller, scopes)
+            return await create_key_directly(
+                environment.store, system_clock_us, environment.api_key_pepper, caller, scopes
+            )
 
         address = stack.service.address
         spender, other, rotated = [await key_for(caller, Scope.DEDUCT) for caller in ("spender", "other", "spender")]

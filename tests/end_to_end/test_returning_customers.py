@@ -1,4 +1,5 @@
-"""The page after paying, as customers meet it: the address that Stripe sends them to, at the gateway, with a key of scope webhook."""
+"""The page after paying, as customers meet it: the address that Stripe sends them to, at the gateway, with a key of
+scope webhook."""
 
 from contextlib import AsyncExitStack
 
@@ -24,7 +25,9 @@ def page_of(stack, purchase):
 async def read(stack, purchase):
     answer = await stack.http.get(page_of(stack, purchase))
     assert answer.status_code == 200
-    assert all(known not in answer.text for known in (purchase.account_id, purchase.purchase_id, "pi_")), "more than the customer knows"
+    assert all(known not in answer.text for known in (purchase.account_id, purchase.purchase_id, "pi_")), (
+        "more than the customer knows"
+    )
     return answer.text
 
 
@@ -42,7 +45,9 @@ async def test_a_card_arrives_within_moments(stack, new_account):
     assert await stack.available(account_id) == 5_000
 
 
-@pytest.mark.parametrize(("outcome", "title"), [("succeeded", "Your credits have arrived"), ("failed", "The payment did not go through")])
+@pytest.mark.parametrize(
+    ("outcome", "title"), [("succeeded", "Your credits have arrived"), ("failed", "The payment did not go through")]
+)
 async def test_a_bank_debit_takes_days_and_says_so(stack, new_account, outcome, title):
     purchase = (await stack.client.create_purchase(account_id=new_account(), package_code="starter")).purchase
     await stack.pay(purchase.checkout_url, method="debit", course="arrives")
@@ -70,7 +75,8 @@ async def test_another_s_purchase_is_found_by_its_session_alone(stack, new_accou
 
 
 async def test_without_an_application_customers_return_to_a_page_that_answers(database):
-    """The service is told nothing but where its gateway listens; the gateway's key has the scope webhook, and may read nothing else."""
+    """The service is told nothing but where its gateway listens; the gateway's key has the scope webhook, and may read
+    nothing else."""
     async with AsyncExitStack() as running:
         config = {"BILLING_AUTH": "keys"}
         stack = await running.enter_async_context(running_stack(database.url, **config))
@@ -80,12 +86,16 @@ async def test_without_an_application_customers_return_to_a_page_that_answers(da
             for scope in (Scope.ADMIN, Scope.WEBHOOK)
         }
         billing = ClientOptions(address=stack.service.address, api_key=keys[Scope.WEBHOOK])
-        gateway_url = await running.enter_async_context(serve_gateway(GatewayConfig(secrets=(WEBHOOK_SECRET,), billing=billing)))
+        gateway_url = await running.enter_async_context(
+            serve_gateway(GatewayConfig(secrets=(WEBHOOK_SECRET,), billing=billing))
+        )
         admin = await running.enter_async_context(AsyncBillingClient(stack.service.address, api_key=keys[Scope.ADMIN]))
         webhook = await running.enter_async_context(AsyncBillingClient.from_options(billing))
         await stack.control("webhooks/endpoints", {"url": f"{gateway_url}/webhooks/stripe", "secret": WEBHOOK_SECRET})
         made = await admin.create_purchase(
-            account_id="ada", package_code="starter", success_url=f"{gateway_url}/billing/success?session_id={{CHECKOUT_SESSION_ID}}"
+            account_id="ada",
+            package_code="starter",
+            success_url=f"{gateway_url}/billing/success?session_id={{CHECKOUT_SESSION_ID}}",
         )
         landed = (await stack.pay(made.purchase.checkout_url)).headers["Location"]
         await stack.webhooks()

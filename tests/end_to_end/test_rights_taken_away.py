@@ -1,4 +1,5 @@
-"""A running service whose role loses a right: health says so, callers get UNAVAILABLE, and all is well once the right is back."""
+"""A running service whose role loses a right: health says so, callers get UNAVAILABLE, and all is well once the right
+is back."""
 
 import asyncio
 import os
@@ -38,7 +39,9 @@ async def test_health_follows_the_rights_of_the_role(database, table, right):
                 await until_serving(stack.client, False)
                 if table != "stripe_events":
                     with pytest.raises(StorageUnavailable) as caught:
-                        await stack.client.deduct_credits(account_id="ada", amount_microcredits=CREDIT, idempotency_key="once", timeout_s=3)
+                        await stack.client.deduct_credits(
+                            account_id="ada", amount_microcredits=CREDIT, idempotency_key="once", timeout_s=3
+                        )
                     assert caught.value.reason == "STORAGE_UNAVAILABLE"
                     assert role not in caught.value.message
                 await owner.execute(f"GRANT {right} ON {table} TO {role}")

@@ -1,4 +1,5 @@
-"""Bonuses of a referral live and die with the money that earned them: each rule with the case that would break it, on both stores."""
+"""Bonuses of a referral live and die with the money that earned them: each rule with the case that would break it, on
+both stores."""
 
 import pytest
 from prepaid.billing.v1.referrals_pb2 import REFERRAL_STATE_CLOSED as CLOSED
@@ -59,7 +60,9 @@ async def test_a_spent_bonus_is_not_refunded_beside_the_purchase(stack, wire, ne
     assert (await shown(wire, referee), await shown(wire, referrer)) == ((1000, 0, 0), (1000, 0, 0))
     assert await quote(wire, bought, WITH_DEBT) == (1000, 1000, 1000, 1000)
     done = (await wire.do("Refund", purchase_id=bought.purchase_id, policy=WITH_DEBT)).refund
-    taken = [amount // CREDIT for amount in (done.reversed_microcredits, done.bonus_microcredits, done.debt_microcredits)]
+    taken = [
+        amount // CREDIT for amount in (done.reversed_microcredits, done.bonus_microcredits, done.debt_microcredits)
+    ]
     assert taken == [1000, 1000, 1000]
     assert (await shown(wire, referee), await shown(wire, referrer)) == ((0, 0, 1000), (0, 0, 0))
     assert (await standing(wire, referee), await side(wire, referrer)) == (REVERSED, (0, 0))
@@ -141,7 +144,10 @@ async def test_a_referral_stands_to_the_last_cent_of_the_minimum(stack, wire, ne
 
 
 async def test_without_a_minimum_something_must_stay_paid(database, new_account):
-    async with running_stack(database.url, BILLING_REFERRAL_PURCHASE_MIN_MINOR="0") as stack, Wire(stack.service.address) as wire:
+    async with (
+        running_stack(database.url, BILLING_REFERRAL_PURCHASE_MIN_MINOR="0") as stack,
+        Wire(stack.service.address) as wire,
+    ):
         referrer, referee = await referred(wire, new_account)
         bought = await stack.buy(referee)
         await wire.do("Refund", purchase_id=bought.purchase_id, amount_minor=999)
@@ -151,7 +157,8 @@ async def test_without_a_minimum_something_must_stay_paid(database, new_account)
 
 
 @pytest.mark.parametrize(
-    ("tax", "discount", "state", "refundable_standing"), [(70, 0, REWARDED, 0), (0, 1, CLOSED, None), (70, 50, CLOSED, None)]
+    ("tax", "discount", "state", "refundable_standing"),
+    [(70, 0, REWARDED, 0), (0, 1, CLOSED, None), (70, 50, CLOSED, None)],
 )
 async def test_tax_earns_no_bonus(*, database, tax, discount, state, refundable_standing):
     """$10 and tax; or a little less than $10 and tax enough to make up for it."""
@@ -161,14 +168,18 @@ async def test_tax_earns_no_bonus(*, database, tax, discount, state, refundable_
         await withheld.wire.do("ApplyReferral", account_id="referee", referral_code=code)
         purchase = await withheld.paid_checkout("referee", granted=0)
         [event] = await withheld.events("checkout.session.completed")
-        event = changed(event, 1, "total_details", {"amount_tax": tax, "amount_discount": discount, "amount_shipping": 0})
+        event = changed(
+            event, 1, "total_details", {"amount_tax": tax, "amount_discount": discount, "amount_shipping": 0}
+        )
         event["data"]["object"]["amount_total"] = 1000 + tax - discount
         assert await withheld.wire.deliver(event) == "PROCESSED"
         assert await standing(withheld.wire, "referee") == state
         if refundable_standing is not None:
             assert (await quote(withheld.wire, purchase))[0] == 1070
             await withheld.wire.do("Refund", purchase_id=purchase.purchase_id, amount_minor=1)
-            assert await standing(withheld.wire, "referee") == REVERSED, "its share of what went back is the credits' money"
+            assert await standing(withheld.wire, "referee") == REVERSED, (
+                "its share of what went back is the credits' money"
+            )
 
 
 PARKED = [
@@ -182,8 +193,11 @@ PARKED = [
 
 @pytest.mark.parametrize("before", [True, False])
 @pytest.mark.parametrize(("spent", "undone", "gone", "left"), PARKED)
-async def test_a_bonus_parked_outside_of_its_lot_does_not_survive(*, stack, wire, new_account, spent, undone, gone, left, before):
-    """Deduct the bonus, have it taken back, undo the deduction: 1,000 credits would be back for good. Undone before or after: the same."""
+async def test_a_bonus_parked_outside_of_its_lot_does_not_survive(
+    *, stack, wire, new_account, spent, undone, gone, left, before
+):
+    """Deduct the bonus, have it taken back, undo the deduction: 1,000 credits would be back for good. Undone before or
+    after: the same."""
     referrer, referee = await referred(wire, new_account)
     bought = await stack.buy(referee)
     parked = [(account_id, await deduct(wire, account_id, spent)) for account_id in (referee, referrer)]
@@ -224,7 +238,8 @@ async def test_a_bonus_that_is_due_again_takes_up_what_comes_back(stack, wire, n
 
 
 async def test_what_others_paid_for_a_bonus_is_theirs_again(stack, wire, new_account):
-    """The debt of a spent bonus was paid by a second purchase; when the refund fails, that one is whole and refundable again."""
+    """The debt of a spent bonus was paid by a second purchase; when the refund fails, that one is whole and refundable
+    again."""
     _, referee = await referred(wire, new_account)
     bought = await buy(stack, wire, referee)
     await deduct(wire, referee, 2000)
@@ -239,7 +254,10 @@ async def test_what_others_paid_for_a_bonus_is_theirs_again(stack, wire, new_acc
 
 
 async def test_bonuses_wait_two_weeks_unless_settings_say_otherwise(database, new_account):
-    async with running_stack(database.url, BILLING_REFERRAL_VESTING_DELAY_S="") as stack, Wire(stack.service.address) as wire:
+    async with (
+        running_stack(database.url, BILLING_REFERRAL_VESTING_DELAY_S="") as stack,
+        Wire(stack.service.address) as wire,
+    ):
         referrer, referee = await referred(wire, new_account)
         bought = await buy(stack, wire, referee)
         assert (await shown(wire, referee), await shown(wire, referrer)) == ((1000, 1000, 0), (0, 1000, 0))
@@ -248,9 +266,13 @@ async def test_bonuses_wait_two_weeks_unless_settings_say_otherwise(database, ne
         begun = (await wire.do("Refund", purchase_id=bought.purchase_id)).refund
         assert (await shown(wire, referee), await shown(wire, referrer)) == ((0, 1000, 0), (0, 0, 0))
         await ends(stack, begun)
-        assert (await shown(wire, referee), await shown(wire, referrer)) == ((1000, 1000, 0), (0, 1000, 0)), "as first promised"
+        assert (await shown(wire, referee), await shown(wire, referrer)) == ((1000, 1000, 0), (0, 1000, 0)), (
+            "as first promised"
+        )
         await grant(wire, referee, 1)
-        refused = await wire.error("DeductCredits", account_id=referee, amount_microcredits=1002 * CREDIT, idempotency_key=key())
+        refused = await wire.error(
+            "DeductCredits", account_id=referee, amount_microcredits=1002 * CREDIT, idempotency_key=key()
+        )
         assert refused.metadata["available_microcredits"] == str(1001 * CREDIT)
         await deduct(wire, referee, 1500, ALLOW_DEBT)
         assert (await shown(wire, referee)) == (0, 1000, 499)

@@ -59,7 +59,9 @@ async def test_an_expiry_is_not_laundered_through_debt(database, new_account, sh
 
 
 @pytest.mark.parametrize(("links", "a_read", "known"), [(2_000, 500, True), (2_000, 2, True), (4, 2, False)])
-async def test_who_paid_is_known_as_far_as_history_is_walked(*, stack, wire, new_account, monkeypatch, links, a_read, known):
+async def test_who_paid_is_known_as_far_as_history_is_walked(
+    *, stack, wire, new_account, monkeypatch, links, a_read, known
+):
     """Else what comes back is promotional, and ends after 30 days."""
     monkeypatch.setattr(settled_debt, "LINKS_MAX", links)
     monkeypatch.setattr(settled_debt, "LINKS_A_READ", a_read)
@@ -72,7 +74,10 @@ async def test_who_paid_is_known_as_far_as_history_is_walked(*, stack, wire, new
     assert await shown(wire, account_id) == (530, 0, 0)
     await undo(wire, account_id, owed, amount_microcredits=400 * CREDIT)
     withheld = await balance(wire, account_id)
-    assert (withheld.available_microcredits, withheld.paid_microcredits) == (930 * CREDIT, (930 if known else 530) * CREDIT)
+    assert (withheld.available_microcredits, withheld.paid_microcredits) == (
+        930 * CREDIT,
+        (930 if known else 530) * CREDIT,
+    )
     if not known:
         day = withheld.next_expiry_time.ToDatetime() - datetime.now(UTC).replace(tzinfo=None)
         assert timedelta(days=29, hours=23) < day < timedelta(days=30, minutes=1)
@@ -113,7 +118,8 @@ async def buy(stack, wire, account_id, credits_):
 
 
 async def run_out(stack, account_id, *, swept):
-    """What is left of the account's one lot has expired, as that of a subscription's period does; and it is booked, or not yet."""
+    """What is left of the account's one lot has expired, as that of a subscription's period does; and it is booked, or
+    not yet."""
     environment = stack.service.environment
 
     def end():
@@ -141,7 +147,8 @@ def swept(request):
 
 
 async def test_what_expired_is_never_owed(database, new_account, swept):
-    """2,000 credits for $20, 500 used, 1,500 expired, and all the money goes back: debt 2,000 after the sweep, 500 before."""
+    """2,000 credits for $20, 500 used, 1,500 expired, and all the money goes back: debt 2,000 after the sweep, 500
+    before."""
     async with running_stack(database.url, **NOBODY_SWEEPS) as stack, Wire(stack.service.address) as wire:
         account_id = new_account()
         bought = await buy(stack, wire, account_id, 2000)
@@ -195,7 +202,8 @@ async def test_a_deduction_undone_after_a_clawback_is_not_owed_any_more(database
 
 
 async def test_who_paid_for_a_clawback_is_paid_back_when_the_deduction_is_undone(stack, wire, new_account):
-    """A second purchase paid the debt of a refund; the usage behind it is undone: the second one is whole, and refundable."""
+    """A second purchase paid the debt of a refund; the usage behind it is undone: the second one is whole, and
+    refundable."""
     account_id = new_account()
     first = await stack.buy(account_id)
     used = await deduct(wire, account_id, 1000)

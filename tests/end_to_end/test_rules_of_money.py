@@ -1,4 +1,5 @@
-"""The rules against free credits and double charges, each with the case that would break it, over a real socket on both stores."""
+"""The rules against free credits and double charges, each with the case that would break it, over a real socket on both
+stores."""
 
 from contextlib import AsyncExitStack
 
@@ -17,7 +18,12 @@ SHORT = ("FAILED_PRECONDITION", "INSUFFICIENT_CREDITS")
 
 
 async def refused_debt(wire, account_id, credits_):
-    fields = {"account_id": account_id, "amount_microcredits": credits_ * CREDIT, "mode": ALLOW_DEBT, "idempotency_key": key()}
+    fields = {
+        "account_id": account_id,
+        "amount_microcredits": credits_ * CREDIT,
+        "mode": ALLOW_DEBT,
+        "idempotency_key": key(),
+    }
     refused = await wire.error("DeductCredits", **fields)
     assert told(refused) == SHORT
     batch = await wire.call("BatchDeductCredits", deductions=[fields])
@@ -39,7 +45,12 @@ async def test_a_debt_that_is_allowed_has_a_bound(wire, new_account):
     raised = await wire.do("SetOverdraftLimit", **limit, debt_max_microcredits=25_000 * CREDIT)
     assert raised.account.debt_max_microcredits == 25_000 * CREDIT
     await deduct(wire, account_id, 15_000, ALLOW_DEBT)
-    assert await refused_debt(wire, account_id, 1) == {"available": 0, "required": 1, "shortfall": 1, "debt_max": 25_000}
+    assert await refused_debt(wire, account_id, 1) == {
+        "available": 0,
+        "required": 1,
+        "shortfall": 1,
+        "debt_max": 25_000,
+    }
     unchanged = await wire.do("SetOverdraftLimit", **limit)
     assert unchanged.account.debt_max_microcredits == 25_000 * CREDIT
     back = await wire.do("SetOverdraftLimit", **limit, debt_max_microcredits=-1)
@@ -84,10 +95,16 @@ async def test_the_bound_of_debt_is_a_setting(database, new_account):
 
 @pytest.mark.parametrize("way", ["unary", "batch", "stream"])
 async def test_an_answer_of_nothing_is_kept_like_any_other(stack, wire, new_account, way):
-    """A late duplicate of a deduction that took 0 arrives after a top-up of $80: it took 10,000 credits that its caller counts as free."""
+    """A late duplicate of a deduction that took 0 arrives after a top-up of $80: it took 10,000 credits that its caller
+    counts as free."""
     account_id = new_account()
     await wire.do("CreateAccount", account_id=account_id)
-    fields = {"account_id": account_id, "amount_microcredits": 10_000 * CREDIT, "mode": UP_TO_AVAILABLE, "idempotency_key": "late"}
+    fields = {
+        "account_id": account_id,
+        "amount_microcredits": 10_000 * CREDIT,
+        "mode": UP_TO_AVAILABLE,
+        "idempotency_key": "late",
+    }
 
     async def ask():
         if way == "unary":
@@ -105,8 +122,12 @@ async def test_an_answer_of_nothing_is_kept_like_any_other(stack, wire, new_acco
     assert (again.transaction_id, again.deducted_microcredits, again.replayed) == (first.transaction_id, 0, True)
     assert await shown(wire, account_id) == (10_000, 0, 0)
     rows = (await wire.call("ListTransactions", account_id=account_id)).transactions
-    assert [(row.transaction_id, row.amount_microcredits, row.account_version) for row in rows[1:]] == [(first.transaction_id, 0, 1)]
-    refused = await wire.error("ReverseDeduction", account_id=account_id, transaction_id=first.transaction_id, idempotency_key=key())
+    assert [(row.transaction_id, row.amount_microcredits, row.account_version) for row in rows[1:]] == [
+        (first.transaction_id, 0, 1)
+    ]
+    refused = await wire.error(
+        "ReverseDeduction", account_id=account_id, transaction_id=first.transaction_id, idempotency_key=key()
+    )
     assert told(refused) == ("FAILED_PRECONDITION", "DEDUCTION_ALREADY_REVERSED")
     assert refused.metadata == {"reversible_microcredits": "0"}
 
@@ -154,7 +175,9 @@ async def test_a_caller_undoes_its_own_deductions_for_a_while(database, new_acco
         environment = stack.service.environment
 
         async def caller(name, *scopes):
-            api_key = await create_key_directly(environment.store, environment.clock_us, environment.api_key_pepper, name, scopes)
+            api_key = await create_key_directly(
+                environment.store, environment.clock_us, environment.api_key_pepper, name, scopes
+            )
             return await open_.enter_async_context(Wire(stack.service.address, api_key))
 
         operator, metering = await caller("ops", Scope.ADMIN), await caller("metering", Scope.DEDUCT)
@@ -176,7 +199,9 @@ async def test_a_caller_undoes_its_own_deductions_for_a_while(database, new_acco
         assert await shown(operator, account_id) == (0, 0, 0)
         first = await undo(metering, new[0])  # refusals left the key free
         assert (first.reversed_microcredits, first.replayed) == (100_000 * CREDIT, False)
-        assert (await undo(rotated, new[0])).transaction_id == first.transaction_id, "a caller keeps its name when its key is rotated"
+        assert (await undo(rotated, new[0])).transaction_id == first.transaction_id, (
+            "a caller keeps its name when its key is rotated"
+        )
         for transaction_id, amount in ((old[0], 400_000), (old[1], 400_000), (new[1], 100_000)):
             assert (await undo(operator, transaction_id, transaction_id)).reversed_microcredits == amount * CREDIT
         shift[0] += 365 * DAY_US
@@ -190,7 +215,9 @@ async def test_the_window_of_reversal_is_a_setting(database, new_account):
         stack = await open_.enter_async_context(running_stack(database.url, **settings))
         environment = stack.service.environment
         keys = [
-            await create_key_directly(environment.store, environment.clock_us, environment.api_key_pepper, name, [scope])
+            await create_key_directly(
+                environment.store, environment.clock_us, environment.api_key_pepper, name, [scope]
+            )
             for name, scope in (("ops", Scope.ADMIN), ("metering", Scope.DEDUCT))
         ]
         operator, metering = [await open_.enter_async_context(Wire(stack.service.address, api_key)) for api_key in keys]
@@ -204,6 +231,8 @@ async def test_the_window_of_reversal_is_a_setting(database, new_account):
 async def test_one_key_of_no_account_at_once_has_one_answer(stack, wire, new_account):
     await stack.buy(new_account())
     event = (await wire.call("ListStripeEvents")).events[0]
-    ended = await outcomes(*(wire.call("ReplayStripeEvent", event_id=event.event_id, idempotency_key="at once") for _ in range(12)))
+    ended = await outcomes(
+        *(wire.call("ReplayStripeEvent", event_id=event.event_id, idempotency_key="at once") for _ in range(12))
+    )
     assert not [end for end in ended if isinstance(end, Exception)]
     assert [end.replayed for end in ended].count(False) == 1

@@ -1,4 +1,5 @@
-"""Deductions as callers meet them: modes, debt, overdraft, frozen and expired credits, reversals, statements, crowds."""
+"""Deductions as callers meet them: modes, debt, overdraft, frozen and expired credits, reversals, statements,
+crowds."""
 
 import os
 import random
@@ -20,21 +21,31 @@ SHORT = ("FAILED_PRECONDITION", "INSUFFICIENT_CREDITS")
 
 
 async def grant(wire, account_id, credits_, **options):
-    return await wire.do("GrantCredits", account_id=account_id, amount_microcredits=credits_ * CREDIT, reason="gift", **options)
+    return await wire.do(
+        "GrantCredits", account_id=account_id, amount_microcredits=credits_ * CREDIT, reason="gift", **options
+    )
 
 
 async def deduct(wire, account_id, credits_, mode=REJECT, **options):
-    return await wire.do("DeductCredits", account_id=account_id, amount_microcredits=credits_ * CREDIT, mode=mode, **options)
+    return await wire.do(
+        "DeductCredits", account_id=account_id, amount_microcredits=credits_ * CREDIT, mode=mode, **options
+    )
 
 
 async def shown(wire, account_id):
     balance = (await wire.call("GetBalance", account_id=account_id)).balance
-    return tuple(amount // CREDIT for amount in (balance.available_microcredits, balance.frozen_microcredits, balance.debt_microcredits))
+    return tuple(
+        amount // CREDIT
+        for amount in (balance.available_microcredits, balance.frozen_microcredits, balance.debt_microcredits)
+    )
 
 
 async def statement(wire, account_id, **options):
     rows = (await wire.call("ListTransactions", account_id=account_id, **options)).transactions
-    return [(TransactionKind.Name(row.kind).removeprefix("TRANSACTION_KIND_"), row.amount_microcredits / CREDIT) for row in rows]
+    return [
+        (TransactionKind.Name(row.kind).removeprefix("TRANSACTION_KIND_"), row.amount_microcredits / CREDIT)
+        for row in rows
+    ]
 
 
 @pytest.mark.parametrize(
@@ -89,7 +100,9 @@ async def test_debt_is_settled_first_by_what_comes(stack, wire, new_account):
     await stack.buy(account_id)
     assert await shown(wire, account_id) == (0, 0, 100)
     assert (await deduct(wire, account_id, 5, UP_TO_AVAILABLE)).deducted_microcredits == 0
-    adjusted = await wire.do("AdjustCredits", account_id=account_id, amount_microcredits=150 * CREDIT, reason="goodwill")
+    adjusted = await wire.do(
+        "AdjustCredits", account_id=account_id, amount_microcredits=150 * CREDIT, reason="goodwill"
+    )
     assert (adjusted.balance.available_microcredits, adjusted.balance.debt_microcredits) == (50 * CREDIT, 0)
 
 
@@ -99,7 +112,9 @@ async def test_a_frozen_account_spends_nothing_and_still_receives(stack, wire, n
     frozen = await wire.do("FreezeAccount", account_id=account_id, frozen=True, reason="fraud")
     assert frozen.account.frozen
     for mode in (REJECT, UP_TO_AVAILABLE, ALLOW_DEBT):
-        refused = await wire.error("DeductCredits", account_id=account_id, amount_microcredits=1, mode=mode, idempotency_key=key())
+        refused = await wire.error(
+            "DeductCredits", account_id=account_id, amount_microcredits=1, mode=mode, idempotency_key=key()
+        )
         assert told(refused) == ("FAILED_PRECONDITION", "ACCOUNT_FROZEN")
     await stack.buy(account_id)
     assert await shown(wire, account_id) == (0, 1010, 0)
@@ -126,7 +141,11 @@ async def test_reversals_in_parts_return_to_where_it_came_from(wire, new_account
     free, paid = await grant(wire, account_id, 10), await grant(wire, account_id, 10, category=3)
     done = await deduct(wire, account_id, 25, ALLOW_DEBT)
     target = {"account_id": account_id, "transaction_id": done.transaction_id}
-    steps = [(3, (0, 0, 2), []), (4, (2, 0, 0), [(paid.lot_id, 2)]), (9, (11, 0, 0), [(paid.lot_id, 8), (free.lot_id, 1)])]
+    steps = [
+        (3, (0, 0, 2), []),
+        (4, (2, 0, 0), [(paid.lot_id, 2)]),
+        (9, (11, 0, 0), [(paid.lot_id, 8), (free.lot_id, 1)]),
+    ]
     for amount, after, lots in steps:
         back = await wire.do("ReverseDeduction", **target, amount_microcredits=amount * CREDIT, reason="failed")
         assert back.reversed_microcredits == amount * CREDIT
@@ -142,7 +161,8 @@ async def test_reversals_in_parts_return_to_where_it_came_from(wire, new_account
 
 
 async def test_a_reversal_and_a_failed_refund_may_fill_one_lot_past_its_size(stack, wire, new_account):
-    """300 spent of 1,000; all refunded with debt; a gift settles the debt; the refund fails; the spending is undone, too."""
+    """300 spent of 1,000; all refunded with debt; a gift settles the debt; the refund fails; the spending is undone,
+    too."""
     account_id = new_account()
     made = await wire.do("CreatePurchase", account_id=account_id, package_code="starter")
     await stack.pay(made.purchase.checkout_url, "4000000000007726")
@@ -205,7 +225,9 @@ async def test_fifty_callers_on_thirty_credits(wire, new_account):
 async def test_a_crowd_of_everything_leaves_a_ledger_that_proves_itself(stack, wire, new_account):
     chance, accounts = random.Random(11), [new_account("crowd") for _ in range(4)]
     bought = {account_id: await stack.buy(account_id) for account_id in accounts}
-    spent = {account_id: [(await deduct(wire, account_id, 10)).transaction_id for _ in range(5)] for account_id in accounts}
+    spent = {
+        account_id: [(await deduct(wire, account_id, 10)).transaction_id for _ in range(5)] for account_id in accounts
+    }
 
     def anything(account_id):
         amount = chance.randrange(1, 60)
@@ -214,10 +236,20 @@ async def test_a_crowd_of_everything_leaves_a_ledger_that_proves_itself(stack, w
                 lambda: deduct(wire, account_id, amount, chance.choice((REJECT, UP_TO_AVAILABLE, ALLOW_DEBT))),
                 lambda: deduct(wire, account_id, amount),
                 lambda: grant(wire, account_id, amount, priority=chance.randrange(101)),
-                lambda: wire.do("AdjustCredits", account_id=account_id, amount_microcredits=-amount * CREDIT, reason="less"),
-                lambda: wire.do("Refund", purchase_id=bought[account_id].purchase_id, amount_minor=amount, policy=chance.choice((1, 2))),
                 lambda: wire.do(
-                    "ReverseDeduction", account_id=account_id, transaction_id=chance.choice(spent[account_id]), amount_microcredits=CREDIT
+                    "AdjustCredits", account_id=account_id, amount_microcredits=-amount * CREDIT, reason="less"
+                ),
+                lambda: wire.do(
+                    "Refund",
+                    purchase_id=bought[account_id].purchase_id,
+                    amount_minor=amount,
+                    policy=chance.choice((1, 2)),
+                ),
+                lambda: wire.do(
+                    "ReverseDeduction",
+                    account_id=account_id,
+                    transaction_id=chance.choice(spent[account_id]),
+                    amount_microcredits=CREDIT,
                 ),
                 lambda: wire.call("GetBalance", account_id=account_id),
             ]
@@ -240,19 +272,27 @@ async def test_credits_live_between_their_moments(database, new_account, monkeyp
     """The service's clock is moved; nobody sweeps in between."""
     shift = [START_US - system_clock_us()]
     monkeypatch.setattr("billing_service.bootstrap.system_clock_us", lambda: system_clock_us() + shift[0])
-    async with running_stack(database.url, BILLING_EXPIRY_SWEEP_INTERVAL_S="86400") as stack, Wire(stack.service.address) as wire:
+    async with (
+        running_stack(database.url, BILLING_EXPIRY_SWEEP_INTERVAL_S="86400") as stack,
+        Wire(stack.service.address) as wire,
+    ):
         account_id = new_account()
         await grant(wire, account_id, 5, expire_time="2027-01-20T00:00:00Z")
         await grant(wire, account_id, 7, effective_time="2027-01-19T00:00:00Z", expire_time="2027-01-22T00:00:00Z")
         kept = await deduct(wire, account_id, 1)
         first = (await wire.call("GetBalance", account_id=account_id)).balance
         assert await shown(wire, account_id) == (4, 7, 0)
-        assert (first.next_expiry_time.ToJsonString(), first.next_expiry_microcredits) == ("2027-01-20T00:00:00Z", 4 * CREDIT)
+        assert (first.next_expiry_time.ToJsonString(), first.next_expiry_microcredits) == (
+            "2027-01-20T00:00:00Z",
+            4 * CREDIT,
+        )
         shift[0] += 4 * DAY_US
         assert await shown(wire, account_id) == (11, 0, 0)
         shift[0] += DAY_US
         assert await shown(wire, account_id) == (7, 0, 0)
-        refused = await wire.error("DeductCredits", account_id=account_id, amount_microcredits=8 * CREDIT, idempotency_key="k")
+        refused = await wire.error(
+            "DeductCredits", account_id=account_id, amount_microcredits=8 * CREDIT, idempotency_key="k"
+        )
         assert refused.metadata["available_microcredits"] == str(7 * CREDIT)
         await wire.do("ReverseDeduction", account_id=account_id, transaction_id=kept.transaction_id)
         assert await shown(wire, account_id) == (7, 0, 0), "what comes back to an expired lot is expired"

@@ -29,7 +29,9 @@ async def test_every_fault_of_a_card_is_named_by_its_place(stack):
         await stack.client.create_rate_card_version(card_file=sent({"entries": entries}))
     error = failed.value
     assert error.metadata["problem_count"] == "30"
-    assert [field for field, _ in error.violations] == [f"card_file.entries[{number}].columns[0].prices.tokens" for number in range(10)]
+    assert [field for field, _ in error.violations] == [
+        f"card_file.entries[{number}].columns[0].prices.tokens" for number in range(10)
+    ]
     assert "'tokens' is no kind of usage" in error.violations[0][1]
     assert "and 29 more" in str(error)
 
@@ -37,7 +39,9 @@ async def test_every_fault_of_a_card_is_named_by_its_place(stack):
 async def test_faults_with_endless_names_still_reach_the_caller(wire):
     name = "\N{GRINNING FACE}" * 250
     entries = [{"provider": name, "model": name, "columns": [{"prices": {name: {}}}]}] * 30
-    error = await wire.error("CreateRateCardVersion", card_file=_base64(sent({"entries": entries})), idempotency_key="k")
+    error = await wire.error(
+        "CreateRateCardVersion", card_file=_base64(sent({"entries": entries})), idempotency_key="k"
+    )
     assert told(error) == ("INVALID_ARGUMENT", "INVALID_FIELD")
     assert error.metadata == {"field": "card_file", "problem_count": "30"}
     assert 1 <= len(error.violations) < 10
@@ -71,7 +75,9 @@ async def test_a_card_comes_back_as_it_was_sent(stack, packs):
 async def test_a_new_card_waits_until_every_process_knows_it(stack):
     made = (await stack.client.create_rate_card_version(card_file=card_file("waits"))).rate_card
     assert made.in_force_time.ToMicroseconds() == made.create_time.ToMicroseconds() + NOTICE_US
-    ahead = (await stack.client.create_rate_card_version(card_file=card_file("ahead", effective="2090-01-01T00:00:00Z"))).rate_card
+    ahead = (
+        await stack.client.create_rate_card_version(card_file=card_file("ahead", effective="2090-01-01T00:00:00Z"))
+    ).rate_card
     assert ahead.in_force_time == ahead.effective_time
     assert (await stack.client.list_rate_cards()).version_in_force not in {"waits", "ahead"}
 
@@ -111,11 +117,17 @@ async def test_the_built_in_card_is_in_force_from_the_first_start_on(database):
         begin.FromMicroseconds(built_in.effective_time_us)
         assert found.rate_card.in_force_time == begin
         assert gzip.decompress(found.card_file_gzip).decode() == card_text(built_in)
-        lines = [(record.caller, json.loads(record.detail)["version"]) for record in (await stack.client.list_audit_records()).records]
+        lines = [
+            (record.caller, json.loads(record.detail)["version"])
+            for record in (await stack.client.list_audit_records()).records
+        ]
         assert lines == [("service", built_in.version)]
         await stack.client.create_rate_card_version(card_file=card_file("mine"))
     async with running_stack(database.url) as stack:
-        assert [card.version for card in (await stack.client.list_rate_cards()).rate_cards] == ["mine", built_in.version]
+        assert [card.version for card in (await stack.client.list_rate_cards()).rate_cards] == [
+            "mine",
+            built_in.version,
+        ]
 
 
 async def test_services_that_start_at_once_store_one_card(database):

@@ -6,7 +6,11 @@ from types import SimpleNamespace
 
 import grpc
 import pytest
-from prepaid.billing.v1.transactions_pb2 import BatchDeductCreditsRequest, StreamDeductionsRequest, StreamDeductionsResponse
+from prepaid.billing.v1.transactions_pb2 import (
+    BatchDeductCreditsRequest,
+    StreamDeductionsRequest,
+    StreamDeductionsResponse,
+)
 
 from billing_service.api.admission import weight_of
 from tests.end_to_end.test_batches_of_deductions import batch, deduction, left, reason_of, rich
@@ -22,7 +26,9 @@ def opened(wire, **options):
     """A stream on the test's channel."""
     method = METHODS["StreamDeductions"]
     path = f"/{method.containing_service.full_name}/{method.name}"
-    rpc = wire.channel.stream_stream(path, StreamDeductionsRequest.SerializeToString, StreamDeductionsResponse.FromString)
+    rpc = wire.channel.stream_stream(
+        path, StreamDeductionsRequest.SerializeToString, StreamDeductionsResponse.FromString
+    )
     return rpc(metadata=wire._metadata, **options)
 
 
@@ -53,7 +59,9 @@ async def alone(wire, *deductions):
 WAYS = {"alone": alone, "batch": batch, "stream": stream}
 
 
-@pytest.mark.parametrize(("first", "again"), [pair for pair in itertools.product(WAYS, WAYS) if pair != ("alone", "alone")])
+@pytest.mark.parametrize(
+    ("first", "again"), [pair for pair in itertools.product(WAYS, WAYS) if pair != ("alone", "alone")]
+)
 async def test_a_deduction_is_the_same_by_whichever_rpc_it_is_repeated(wire, stored, new_account, first, again):
     account_id = await rich(wire, new_account())
     fields = deduction(account_id, 5 * CREDIT, description="words", metadata={"n": "1"})
@@ -78,7 +86,9 @@ async def test_what_is_wrong_with_one_touches_no_neighbour_on_its_stream(wire, n
     wrong = [{}, deduction(poor, 5 * CREDIT), deduction(new_account("nobody")), deduction(account_id, 0)]
     answered = await stream(wire, *(fields for pair in zip(good, wrong, strict=True) for fields in pair), good[0])
     reasons = ["INVALID_FIELD", "INSUFFICIENT_CREDITS", "ACCOUNT_NOT_FOUND", "INVALID_FIELD"]
-    assert [reason_of(outcome) for outcome in answered] == [reason for wrong_one in reasons for reason in ("", wrong_one)] + [""]
+    assert [reason_of(outcome) for outcome in answered] == [
+        reason for wrong_one in reasons for reason in ("", wrong_one)
+    ] + [""]
     assert answered[-1].deducted.replayed
     errors = [await wire.attempt("DeductCredits", **fields) for fields in wrong]
     assert [(outcome.refused.code, outcome.refused.message) for outcome in answered[1::2]] == [
@@ -90,8 +100,13 @@ async def test_what_is_wrong_with_one_touches_no_neighbour_on_its_stream(wire, n
 async def test_streams_on_one_hot_account_each_in_its_order_and_never_overspent(wire, new_account):
     account_id = await rich(wire, new_account("hot"), 600)
     answered = await outcomes(*(stream(wire, *(deduction(account_id) for _ in range(200))) for _ in range(4)))
-    taken = [[outcome.deducted.balance.account_version for outcome in each if outcome.HasField("deducted")] for each in answered]
-    assert all(versions == sorted(versions) for versions in taken), "deductions of one stream took effect in another order"
+    taken = [
+        [outcome.deducted.balance.account_version for outcome in each if outcome.HasField("deducted")]
+        for each in answered
+    ]
+    assert all(versions == sorted(versions) for versions in taken), (
+        "deductions of one stream took effect in another order"
+    )
     assert sorted(itertools.chain(*taken)) == list(range(2, 602))
     reasons = [reason_of(outcome) for each in answered for outcome in each]
     assert reasons.count("INSUFFICIENT_CREDITS") == 200
@@ -132,7 +147,9 @@ async def test_a_caller_that_vanishes_in_mid_stream_finds_out_by_its_keys(stack,
     assert await left(wire, account_id) == 900 * CREDIT
 
 
-async def test_a_batch_that_is_called_off_takes_back_what_has_not_begun_and_no_more(stack, wire, new_account, monkeypatch):
+async def test_a_batch_that_is_called_off_takes_back_what_has_not_begun_and_no_more(
+    stack, wire, new_account, monkeypatch
+):
     account_id = await rich(wire, new_account())
     sent = [deduction(account_id) for _ in range(1000)]
     request = BatchDeductCreditsRequest(deductions=[request_of("DeductCredits", fields) for fields in sent])
@@ -168,7 +185,9 @@ async def test_garbage_on_a_stream_is_refused_in_its_turn(wire, stored, new_acco
     before = await row_counts(stored)
     rpc = wire.channel.stream_stream("/prepaid.billing.v1.BillingService/StreamDeductions")
     call = rpc(metadata=wire._metadata)
-    good = StreamDeductionsRequest(deduction=request_of("DeductCredits", deduction(account_id, idempotency_key=key()))).SerializeToString()
+    good = StreamDeductionsRequest(
+        deduction=request_of("DeductCredits", deduction(account_id, idempotency_key=key()))
+    ).SerializeToString()
     garbage = [bytes([number]) * number for number in range(40)] + [good[:-1], good + b"\x0a", b"\x0a\x05hello"]
     for raw in [*garbage, good]:
         await call.write(raw)

@@ -1,4 +1,5 @@
-"""Stripe dead, slow or erring, before or after it did what it was asked: a typed answer, nothing half done, one effect in the end."""
+"""Stripe dead, slow or erring, before or after it did what it was asked: a typed answer, nothing half done, one effect
+in the end."""
 
 import asyncio
 
@@ -133,7 +134,9 @@ async def test_a_dead_stripe_delays_only_the_customer(frail, new_account):
         await mended(stack)
         done = await resumed(wire, "CreatePurchase", fields)
         assert done.purchase.checkout_url
-        assert (await wire.call("GetAccount", account_id=account_id)).account.stripe_customer_id.startswith("cus_"), fault
+        assert (await wire.call("GetAccount", account_id=account_id)).account.stripe_customer_id.startswith("cus_"), (
+            fault
+        )
 
 
 async def test_cancelling_is_resumed(frail, new_account):
@@ -181,12 +184,14 @@ async def test_a_purchase_called_off_while_stripe_is_asked_gets_no_page(frail, n
 
 
 async def test_events_that_need_stripe_wait_for_it(frail, new_account):
-    """charge.refunded makes the service ask for refunds: a dead Stripe is a 503 to the gateway, and Stripe delivers again."""
+    """charge.refunded makes the service ask for refunds: a dead Stripe is a 503 to the gateway, and Stripe delivers
+    again."""
     stack, wire = frail
     account_id = new_account()
     bought = await stack.buy(account_id)
     answer = await stack.http.post(
-        f"{stack.sandbox_url}/_sandbox/faults", json={"kind": "drop", "count": 4, "method": "GET", "path_prefix": "/v1/refunds"}
+        f"{stack.sandbox_url}/_sandbox/faults",
+        json={"kind": "drop", "count": 4, "method": "GET", "path_prefix": "/v1/refunds"},
     )
     assert answer.status_code == 200
     await stack.control("switches", {"reorder": True})

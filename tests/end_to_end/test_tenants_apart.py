@@ -1,4 +1,5 @@
-"""No answer depends on another tenant's data: one random history, alone and then amid the traffic of others, is answered alike.
+"""No answer depends on another tenant's data: one random history, alone and then amid the traffic of others, is
+answered alike.
 
 The others use the same idempotency keys, on accounts of their own, and share transactions with it.
 """
@@ -44,7 +45,8 @@ WEIGHTS = {
 
 
 class Tenant:
-    """Two accounts and a history of requests that chance draws; `answers` are free of what may differ: ids, times, tokens."""
+    """Two accounts and a history of requests that chance draws; `answers` are free of what may differ: ids, times,
+    tokens."""
 
     def __init__(self, stack, wire, name, seed):
         self._stack = stack
@@ -61,7 +63,9 @@ class Tenant:
     async def run(self, operations):
         for account_id in self.accounts:
             await self._ask("CreateAccount", account_id=account_id, name="Somebody")
-            await self._ask("GrantCredits", account_id=account_id, amount_microcredits=500 * CREDIT, category=1, reason="start")
+            await self._ask(
+                "GrantCredits", account_id=account_id, amount_microcredits=500 * CREDIT, category=1, reason="start"
+            )
             self._codes.append((await self._wire.call("GetReferral", account_id=account_id)).referral_code)
         for kind in self._chance.choices(list(WEIGHTS), list(WEIGHTS.values()), k=operations):
             await getattr(self, f"_{kind}")(self._chance.choice(self.accounts))
@@ -77,7 +81,12 @@ class Tenant:
         try:
             answer = await self._wire.call(rpc, **fields)
         except BillingError as error:
-            self.answers.append((rpc, self._plain([error.status.name, error.reason, str(error), dict(error.metadata), error.violations])))
+            self.answers.append(
+                (
+                    rpc,
+                    self._plain([error.status.name, error.reason, str(error), dict(error.metadata), error.violations]),
+                )
+            )
             return None
         self.answers.append((rpc, self._plain(MessageToDict(answer))))
         return answer
@@ -85,7 +94,10 @@ class Tenant:
     def _plain(self, value):
         if isinstance(value, dict):
             kept = {key: each for key, each in value.items() if not key.endswith("Time")}
-            return {key: "secret" if key.endswith(("PageToken", "referralCode")) else self._plain(each) for key, each in kept.items()}
+            return {
+                key: "secret" if key.endswith(("PageToken", "referralCode")) else self._plain(each)
+                for key, each in kept.items()
+            }
         if isinstance(value, list | tuple):
             return [self._plain(each) for each in value]
         if not isinstance(value, str):
@@ -96,12 +108,17 @@ class Tenant:
 
     async def _deduct(self, account_id):
         amount, mode = self._chance.randint(1, 60) * CREDIT, self._chance.choice([1, 1, 1, 2, 3])
-        done = await self._ask("DeductCredits", account_id=account_id, amount_microcredits=amount, mode=mode, description="use")
+        done = await self._ask(
+            "DeductCredits", account_id=account_id, amount_microcredits=amount, mode=mode, description="use"
+        )
         if done is not None and done.transaction_id:
             self._deductions[account_id].append(done.transaction_id)
 
     async def _grant(self, account_id):
-        amount, about = self._chance.randint(1, 60) * CREDIT, {"category": self._chance.choice([1, 2, 3]), "reason": "gift"}
+        amount, about = (
+            self._chance.randint(1, 60) * CREDIT,
+            {"category": self._chance.choice([1, 2, 3]), "reason": "gift"},
+        )
         if self._chance.random() < 0.3:
             about["expire_time"] = "2090-01-01T00:00:00Z"
         await self._ask("GrantCredits", account_id=account_id, amount_microcredits=amount, **about)
@@ -112,7 +129,9 @@ class Tenant:
     async def _statement(self, account_id):
         token, filters = "", self._chance.choice([{}, {}, {"kind": 3}])
         for _ in range(self._chance.randint(1, 3)):
-            page = await self._ask("ListTransactions", keyed=False, account_id=account_id, page_size=7, page_token=token, **filters)
+            page = await self._ask(
+                "ListTransactions", keyed=False, account_id=account_id, page_size=7, page_token=token, **filters
+            )
             token = page.next_page_token
             if not token:
                 break
@@ -132,7 +151,9 @@ class Tenant:
 
     async def _overdraft(self, account_id):
         limit = self._chance.randint(0, 9) * CREDIT
-        await self._ask("SetOverdraftLimit", account_id=account_id, overdraft_limit_microcredits=limit, reason="credit line")
+        await self._ask(
+            "SetOverdraftLimit", account_id=account_id, overdraft_limit_microcredits=limit, reason="credit line"
+        )
 
     async def _repeat(self, _account_id):
         await self._send(*self._chance.choice(self._sent))
@@ -142,7 +163,9 @@ class Tenant:
         self._purchases.append(made.purchase.purchase_id)
         await self._stack.pay(made.purchase.checkout_url)
         async with asyncio.timeout(30):
-            while (await self._wire.call("GetPurchase", purchase_id=made.purchase.purchase_id)).purchase.status != COMPLETED:  # noqa: ASYNC110
+            while (  # noqa: ASYNC110
+                await self._wire.call("GetPurchase", purchase_id=made.purchase.purchase_id)
+            ).purchase.status != COMPLETED:
                 await asyncio.sleep(0.02)
         await self._ask("GetPurchase", keyed=False, purchase_id=made.purchase.purchase_id)
 

@@ -1,4 +1,5 @@
-"""What was allowed when a page was opened holds, whatever settings and catalogue say by the time of the repeat or the payment."""
+"""What was allowed when a page was opened holds, whatever settings and catalogue say by the time of the repeat or the
+payment."""
 
 import pytest
 import pytest_asyncio
@@ -20,7 +21,9 @@ CODES_ON, CODES_OFF = {"BILLING_ALLOW_PROMOTION_CODES": "true"}, {"BILLING_ALLOW
 
 def catalog_file(path, *, currency="usd", name="Starter Pack", sold=1_000, price=1_000, more=""):
     """A catalogue of one package; answers the setting that names it."""
-    path.write_text(f'currency = "{currency}"\n[[packages]]\n' + PACKAGE.format(name=name, credits=sold, price=price, more=more))
+    path.write_text(
+        f'currency = "{currency}"\n[[packages]]\n' + PACKAGE.format(name=name, credits=sold, price=price, more=more)
+    )
     return {"BILLING_CATALOG_FILE": str(path)}
 
 
@@ -50,7 +53,10 @@ async def test_a_resumed_purchase_says_to_stripe_what_it_said_first(lasting, tmp
         "package gone": ({}, catalog_file(tmp_path / "gone.toml", more="active = false")),
         "addresses": ({"FRONTEND_URL": "https://a.example"}, {"FRONTEND_URL": "https://b.example"}),
         "currency": ({}, catalog_file(tmp_path / "euros.toml", currency="eur")),
-        "everything": (CODES_ON | priced, CODES_OFF | catalog_file(tmp_path / "all.toml", currency="eur", name="Other", price=99)),
+        "everything": (
+            CODES_ON | priced,
+            CODES_OFF | catalog_file(tmp_path / "all.toml", currency="eur", name="Other", price=99),
+        ),
     }
     for number, (what, (before, after)) in enumerate(changes.items(), 1):
         fields = {"account_id": f"acct-{number}", "package_code": "starter", "idempotency_key": "k"}
@@ -98,8 +104,16 @@ async def test_what_was_sold_is_granted_whatever_the_catalogue_sells_by_then(dat
         assert (await wire.call("GetPurchase", purchase_id=purchase.purchase_id)).purchase.currency == "usd"
 
 
-SMALL = {"BILLING_REFERRAL_BONUS_CREDITS": "5", "BILLING_REFERRAL_PURCHASE_MIN_MINOR": "1000", "BILLING_REFERRAL_VESTING_DELAY_S": "0"}
-LARGE = {"BILLING_REFERRAL_BONUS_CREDITS": "700", "BILLING_REFERRAL_PURCHASE_MIN_MINOR": "1001", "BILLING_REFERRAL_VESTING_DELAY_S": "3600"}
+SMALL = {
+    "BILLING_REFERRAL_BONUS_CREDITS": "5",
+    "BILLING_REFERRAL_PURCHASE_MIN_MINOR": "1000",
+    "BILLING_REFERRAL_VESTING_DELAY_S": "0",
+}
+LARGE = {
+    "BILLING_REFERRAL_BONUS_CREDITS": "700",
+    "BILLING_REFERRAL_PURCHASE_MIN_MINOR": "1001",
+    "BILLING_REFERRAL_VESTING_DELAY_S": "3600",
+}
 
 
 @pytest.mark.parametrize(
@@ -110,7 +124,9 @@ LARGE = {"BILLING_REFERRAL_BONUS_CREDITS": "700", "BILLING_REFERRAL_PURCHASE_MIN
         (LARGE | {"BILLING_REFERRAL_PURCHASE_MIN_MINOR": "1"}, SMALL, REFERRAL_STATE_REWARDED, 700, 3600),
     ],
 )
-async def test_a_referral_is_decided_by_the_terms_of_its_purchase(*, database, opened_with, paid_with, state, bonus, delay_s):
+async def test_a_referral_is_decided_by_the_terms_of_its_purchase(
+    *, database, opened_with, paid_with, state, bonus, delay_s
+):
     async with webhooks_withheld(database.url, **opened_with) as withheld:
         await withheld.wire.do("CreateAccount", account_id="referrer")
         code = (await withheld.wire.call("GetReferral", account_id="referrer")).referral_code
@@ -125,13 +141,17 @@ async def test_a_referral_is_decided_by_the_terms_of_its_purchase(*, database, o
         for account_id, bought in (("acme", 1_000), ("referrer", 0)):
             shown = (await wire.call("GetBalance", account_id=account_id)).balance
             vested, waiting = (0, granted) if delay_s else (granted, 0)
-            assert (shown.available_microcredits, shown.frozen_microcredits) == ((bought + vested) * CREDIT, waiting * CREDIT)
+            assert (shown.available_microcredits, shown.frozen_microcredits) == (
+                (bought + vested) * CREDIT,
+                waiting * CREDIT,
+            )
         if delay_s is not None:
             assert referral.reward_time.seconds - complete_time.seconds == delay_s
 
 
 async def test_the_cap_of_a_referrer_is_the_purchases(database):
-    """One bonus was allowed when both pages were opened; that there is no limit by the time of payment changes nothing."""
+    """One bonus was allowed when both pages were opened; that there is no limit by the time of payment changes
+    nothing."""
     async with webhooks_withheld(database.url, BILLING_REFERRAL_REWARDS_MAX="1") as withheld:
         await withheld.wire.do("CreateAccount", account_id="referrer")
         code = (await withheld.wire.call("GetReferral", account_id="referrer")).referral_code
@@ -142,7 +162,9 @@ async def test_the_cap_of_a_referrer_is_the_purchases(database):
     async with running_stack(database.url) as stack, Wire(stack.service.address) as wire:
         for event in events:
             assert await wire.deliver(event) == "PROCESSED"
-        states = [(await wire.call("GetReferral", account_id=account_id)).referral.state for account_id in ("first", "second")]
+        states = [
+            (await wire.call("GetReferral", account_id=account_id)).referral.state for account_id in ("first", "second")
+        ]
         assert states == [REFERRAL_STATE_REWARDED, REFERRAL_STATE_QUALIFIED]
 
 

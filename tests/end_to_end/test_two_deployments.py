@@ -1,4 +1,5 @@
-"""Two deployments with the same account ids on one Stripe account: neither notices the other, whatever happens to its objects."""
+"""Two deployments with the same account ids on one Stripe account: neither notices the other, whatever happens to its
+objects."""
 
 import shutil
 import time
@@ -48,7 +49,9 @@ def another(database, request, tmp_path):
 async def stripe(stack, method, path, **form):
     """A call to Stripe's API as its Dashboard makes it."""
     url, headers = f"{stack.sandbox_url}/v1/{path}", {"Authorization": f"Bearer {STRIPE_KEY}"}
-    answer = await stack.http.request(method, url, headers=headers, **({"params": form} if method == "GET" else {"data": form}))
+    answer = await stack.http.request(
+        method, url, headers=headers, **({"params": form} if method == "GET" else {"data": form})
+    )
     assert answer.status_code == 200, answer.text
     return answer.json()
 
@@ -89,13 +92,16 @@ async def everything_happens(stack, account_id):
 
 
 async def disputes(stack, account_id, *deployments):
-    """The sandbox's customers never dispute: the events about one of this account's payments are made here, and sent to all."""
+    """The sandbox's customers never dispute: the events about one of this account's payments are made here, and sent to
+    all."""
     [*_, bought] = (await stack.client.list_purchases(account_id=account_id)).purchases
     about = {"object": "dispute", "payment_intent": await payment_of(stack, bought), "livemode": False}
     envelope = {"object": "event", "created": int(time.time()), "livemode": False}
     for number, event_type in enumerate(sorted(NEVER_PLAYED)):
         event = {**envelope, "id": f"evt_dispute{number}{account_id.replace('-', '')}", "type": event_type}
-        event["data"] = {"object": about | {"id": f"dp_{number}", "object": "refund" if "refund" in event_type else about["object"]}}
+        event["data"] = {
+            "object": about | {"id": f"dp_{number}", "object": "refund" if "refund" in event_type else about["object"]}
+        }
         for deployment in deployments:
             async with Wire(deployment.stack.service.address) as wire:
                 await wire.deliver(event, secret=deployment.secret)
@@ -161,7 +167,9 @@ async def test_a_copy_that_is_renewed_and_its_original_do_not_touch(database, an
                 await mine.stack.webhooks()
                 assert await other.rows() == before
                 assert {status for _, status in await other.inbox()} <= {PROCESSED, IGNORED}
-            await stripe(original.stack, "POST", "refunds", payment_intent=await payment_of(original.stack, bought), amount=100)
+            await stripe(
+                original.stack, "POST", "refunds", payment_intent=await payment_of(original.stack, bought), amount=100
+            )
             await original.stack.webhooks()
             for deployment in (original, renewed):
                 assert await deployment.stack.available(account_id) == 1_000 + 600 - 100

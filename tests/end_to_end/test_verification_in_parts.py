@@ -1,4 +1,5 @@
-"""A running ledger is proven part by part, however long it takes: one call has its time, and a verification may need more."""
+"""A running ledger is proven part by part, however long it takes: one call has its time, and a verification may need
+more."""
 
 import asyncio
 

@@ -54,6 +54,9 @@ async def rows_of(database):
             return {table: sorted(map(repr, connection.execute(f"SELECT * FROM {table}"))) for table in tables}
     connection = await connect_to(database.url)
     try:
-        return {table: sorted(repr(tuple(row)) for row in await connection.fetch(f"SELECT * FROM {table}")) for table in tables}
+        return {
+            table: sorted(repr(tuple(row)) for row in await connection.fetch(f"SELECT * FROM {table}"))
+            for table in tables
+        }
     finally:
         await connection.close()

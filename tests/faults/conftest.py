@@ -16,7 +16,8 @@ TALLY_PROPERTY = "fault_runs"
 
 @pytest.fixture
 def immediate_reruns(monkeypatch):
-    """Units that conflict are run again without a pause, and without a traceback in the log for each of thousands of faults."""
+    """Units that conflict are run again without a pause, and without a traceback in the log for each of thousands of
+    faults."""
     monkeypatch.setattr(store, "BACKOFF_S", 0.0)
     monkeypatch.setattr(sqlite_store, "BUSY_TIMEOUT_S", 0.0)
     with structlog.testing.capture_logs():
@@ -48,8 +49,12 @@ def fault_database(request, store_name, tmp_path, sqlite_template):
 
 def pytest_terminal_summary(terminalreporter):
     """How many runs there were, where this folder is asked for by itself."""
-    reports = [report for found in terminalreporter.stats.values() for report in found if getattr(report, "when", "") == "call"]
-    tallies = [value for report in reports for name, value in getattr(report, "user_properties", ()) if name == TALLY_PROPERTY]
+    reports = [
+        report for found in terminalreporter.stats.values() for report in found if getattr(report, "when", "") == "call"
+    ]
+    tallies = [
+        value for report in reports for name, value in getattr(report, "user_properties", ()) if name == TALLY_PROPERTY
+    ]
     if tallies:
         runs, fired = (sum(numbers) for numbers in zip(*tallies, strict=True))
         terminalreporter.line(f"faults: {len(tallies)} operations on stores, {runs} runs, {fired} struck by a fault")

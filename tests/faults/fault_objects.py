@@ -70,4 +70,10 @@ def charge(checkout, refunded_minor):
 
 
 def customer(customer_id, account_id, email):
-    return {"id": customer_id, "object": "customer", "email": email, "name": "Ada", "metadata": {"account_id": account_id}}
+    return {
+        "id": customer_id,
+        "object": "customer",
+        "email": email,
+        "name": "Ada",
+        "metadata": {"account_id": account_id},
+    }

@@ -1,4 +1,5 @@
-"""Operations on accounts, credits and keys: what must be there before each, and the call that a fault strikes and that is repeated."""
+"""Operations on accounts, credits and keys: what must be there before each, and the call that a fault strikes and that
+is repeated."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -65,7 +66,11 @@ def calling(method, request):
 
 async def granted(service, account_id, amount=100, tag="", **options):
     request = admin_pb2.GrantCreditsRequest(
-        account_id=account_id, amount_microcredits=amount, reason="start", idempotency_key=key_of(tag, f"start-{account_id}"), **options
+        account_id=account_id,
+        amount_microcredits=amount,
+        reason="start",
+        idempotency_key=key_of(tag, f"start-{account_id}"),
+        **options,
     )
     return await service.answer("grant_credits", request)
 
@@ -94,7 +99,9 @@ async def deduct_three(service, tag):
     requests = [deduction(account_of(tag), amount, key_of(tag, f"key{amount}")) for amount in (60, 50, 40)]
 
     async def call(now):
-        return await asyncio.gather(*(now.tell("deduct_credits", request) for request in requests), return_exceptions=True)
+        return await asyncio.gather(
+            *(now.tell("deduct_credits", request) for request in requests), return_exceptions=True
+        )
 
     return call
 
@@ -131,7 +138,11 @@ async def reverse(service, tag):
     await granted(service, account_of(tag))
     spent = await service.answer("deduct_credits", deduction(account_of(tag), 100, key_of(tag, "spent")))
     request = ReverseDeductionRequest(
-        account_id=account_of(tag), transaction_id=spent.transaction_id, amount_microcredits=40, reason="sorry", idempotency_key=key_of(tag)
+        account_id=account_of(tag),
+        transaction_id=spent.transaction_id,
+        amount_microcredits=40,
+        reason="sorry",
+        idempotency_key=key_of(tag),
     )
     return calling("reverse_deduction", request)
 
@@ -140,7 +151,11 @@ async def reverse(service, tag):
 async def grant(service, tag):
     del service
     request = admin_pb2.GrantCreditsRequest(
-        account_id=account_of(tag), amount_microcredits=70, category=CREDIT_CATEGORY_PAID, reason="welcome", idempotency_key=key_of(tag)
+        account_id=account_of(tag),
+        amount_microcredits=70,
+        category=CREDIT_CATEGORY_PAID,
+        reason="welcome",
+        idempotency_key=key_of(tag),
     )
     return calling("grant_credits", request)
 
@@ -159,7 +174,9 @@ async def freeze(service, tag):
     await granted(service, account_of(tag))
     return calling(
         "freeze_account",
-        admin_pb2.FreezeAccountRequest(account_id=account_of(tag), frozen=True, reason="fraud", idempotency_key=key_of(tag)),
+        admin_pb2.FreezeAccountRequest(
+            account_id=account_of(tag), frozen=True, reason="fraud", idempotency_key=key_of(tag)
+        ),
     )
 
 
@@ -174,10 +191,14 @@ async def set_overdraft_limit(service, tag):
 
 async def referral_code(service, account_id):
     await granted(service, account_id, tag=account_id)
-    return (await service.answer("get_account", accounts_pb2.GetAccountRequest(account_id=account_id))).account.referral_code
+    return (
+        await service.answer("get_account", accounts_pb2.GetAccountRequest(account_id=account_id))
+    ).account.referral_code
 
 
-@operation("create account", also=frozenset({"clean"}), varies=frozenset({"stripe_customers", "profiles.stripe_customer_id"}))
+@operation(
+    "create account", also=frozenset({"clean"}), varies=frozenset({"stripe_customers", "profiles.stripe_customer_id"})
+)
 async def create_account(service, tag):
     # Stripe's customer is made where Stripe answers, else by the first purchase: no fault on that way is this call's.
     code = await referral_code(service, account_of(tag, "-referrer"))
@@ -189,9 +210,11 @@ async def create_account(service, tag):
 
 @operation("update account", also=frozenset({"clean"}), varies=frozenset({"profiles.contact_version_sent"}))
 async def update_account(service, tag):
-    # Stripe's customer is told where Stripe answers, else by the repeat or the next purchase: no fault on that way is this call's.
+    # Stripe's customer is told where Stripe answers, else by the repeat or the next purchase: no fault on that way is
+    # this call's.
     await service.answer(
-        "create_account", accounts_pb2.CreateAccountRequest(account_id=account_of(tag), idempotency_key=key_of(tag, "made"))
+        "create_account",
+        accounts_pb2.CreateAccountRequest(account_id=account_of(tag), idempotency_key=key_of(tag, "made")),
     )
     request = accounts_pb2.UpdateAccountRequest(
         account_id=account_of(tag), email="ada@example.com", name="Ada", idempotency_key=key_of(tag)
@@ -234,14 +257,17 @@ async def expiry_sweep(service, tag):
 async def create_api_key(service, tag):
     del service
     return calling(
-        "create_api_key", api_keys_pb2.CreateApiKeyRequest(caller=f"caller-{tag}", scopes=[SCOPE_DEDUCT], idempotency_key=key_of(tag))
+        "create_api_key",
+        api_keys_pb2.CreateApiKeyRequest(caller=f"caller-{tag}", scopes=[SCOPE_DEDUCT], idempotency_key=key_of(tag)),
     )
 
 
 @operation("create rate card", one_unit=True, varies=frozenset({"rate_cards.position", "rate_cards.card_file"}))
 async def create_rate_card(service, tag):
     del service
-    request = rate_cards_pb2.CreateRateCardVersionRequest(card_file=card_file(f"card-{tag}"), idempotency_key=key_of(tag))
+    request = rate_cards_pb2.CreateRateCardVersionRequest(
+        card_file=card_file(f"card-{tag}"), idempotency_key=key_of(tag)
+    )
     return calling("create_rate_card_version", request)
 
 

@@ -1,4 +1,5 @@
-"""What a run left in the database, in a form in which two runs can be compared: every row of every table, by plain SQL."""
+"""What a run left in the database, in a form in which two runs can be compared: every row of every table, by plain
+SQL."""
 
 import sqlite3
 from collections import defaultdict
@@ -15,7 +16,8 @@ FROM_TRIES = {"attempt", "customer_attempt", "attempt_count"}
 
 
 def pictures(database):
-    """For each run's tag, its rows by table: (column, value) pairs with ids numbered in the order of their appearance."""
+    """For each run's tag, its rows by table: (column, value) pairs with ids numbered in the order of their
+    appearance."""
     rows = _read_sqlite(database.path) if database.store == "sqlite" else run_apart(_read_postgres(database.url))
     found = defaultdict(list)
     for table, columns, row in rows:
@@ -23,7 +25,9 @@ def pictures(database):
         tag = next((match[0] for match in map(TAG.search, words) if match), None)
         assert tag is not None or BYSTANDER in words, (table, row)
         if BYSTANDER not in words:
-            kept = tuple((name, word) for name, word in zip(columns, words, strict=True) if name not in FROM_CHANCE | FROM_TRIES)
+            kept = tuple(
+                (name, word) for name, word in zip(columns, words, strict=True) if name not in FROM_CHANCE | FROM_TRIES
+            )
             found[tag].append((table, kept))
     return found
 

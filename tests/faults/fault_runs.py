@@ -1,4 +1,5 @@
-"""The procedure for one operation: run clean, then strike every point in every mode, repeat until definite, and compare."""
+"""The procedure for one operation: run clean, then strike every point in every mode, repeat until definite, and
+compare."""
 
 import asyncio
 import itertools
@@ -43,13 +44,16 @@ class Tally:
     def __str__(self):
         counted = ", ".join(f"{number} {name}" for name, number in sorted(self.answers.items()))
         return (
-            f"{self.runs} runs, {self.fired} struck in {len(self.modes)} modes ({self.commits_reported_failed} commits applied and "
-            f"reported failed); {self.points['database']} statements, {self.points['provider']} calls to Stripe; answered: {counted}"
+            f"{self.runs} runs, {self.fired} struck in {len(self.modes)} modes ({self.commits_reported_failed} "
+            f"commits applied and "
+            f"reported failed); {self.points['database']} statements, {self.points['provider']} calls to Stripe; "
+            f"answered: {counted}"
         )
 
 
 class FaultRuns:
-    """All runs of one operation on one database. Every run has accounts, keys and events of its own, named by its tag."""
+    """All runs of one operation on one database. Every run has accounts, keys and events of its own, named by its
+    tag."""
 
     def __init__(self, database, operation, tally):
         self._database = database
@@ -67,8 +71,8 @@ class FaultRuns:
         self.tally = tally
 
     async def everything(self, chosen):
-        """Runs clean, then for each mode strikes one point after the other until a run passes untouched. `chosen(mode, number,
-        name)` says whether a point is struck in this execution of the tests."""
+        """Runs clean, then for each mode strikes one point after the other until a run passes untouched. `chosen(mode,
+        number, name)` says whether a point is struck in this execution of the tests."""
         await self._open()
         try:
             await self._every_run(chosen)
@@ -157,7 +161,11 @@ class FaultRuns:
 
     def _sent_back(self):
         """What Stripe refunded in this run: more than once for one refund is money lost."""
-        return [sent.amount_minor for sent in self._lasting.provider.refunds if self._lasting.ids.tag in sent.stripe_refund_id]
+        return [
+            sent.amount_minor
+            for sent in self._lasting.provider.refunds
+            if self._lasting.ids.tag in sent.stripe_refund_id
+        ]
 
     def _record(self, mode, name):
         self.tally.fired += 1
@@ -196,7 +204,9 @@ class FaultRuns:
         if isinstance(answer, asyncio.CancelledError):
             return CANCELLED
         if isinstance(answer, Refusal | Told):
-            return CLEAN if _texts([answer])[0] == self._clean[position] else f"not the clean run's {_texts([answer])[0]}"
+            return (
+                CLEAN if _texts([answer])[0] == self._clean[position] else f"not the clean run's {_texts([answer])[0]}"
+            )
         return UNPLANNED
 
     async def _check_next_call(self, what):

@@ -4,18 +4,31 @@ from prepaid.billing.v1 import admin_pb2, purchases_pb2, refunds_pb2, stripe_eve
 
 from billing_service.storage.rows.profiles import read_profile
 from tests.faults.fault_objects import charge, customer, payment_intent, refund, session
-from tests.faults.fault_operations import OPERATIONS, account_of, apply_referral, calling, deduction, granted, key_of, operation
+from tests.faults.fault_operations import (
+    OPERATIONS,
+    account_of,
+    apply_referral,
+    calling,
+    deduction,
+    granted,
+    key_of,
+    operation,
+)
 from tests.support.fault_service import Told, told
 
 
 def purchase_request(tag, key="purchase"):
-    return purchases_pb2.CreatePurchaseRequest(account_id=account_of(tag), package_code="starter", idempotency_key=key_of(tag, key))
+    return purchases_pb2.CreatePurchaseRequest(
+        account_id=account_of(tag), package_code="starter", idempotency_key=key_of(tag, key)
+    )
 
 
 async def open_checkout(service, tag):
     """A purchase that waits for its customer; answers its id, and its checkout at Stripe."""
     made = (await service.answer("create_purchase", purchase_request(tag))).purchase
-    return made.purchase_id, next(found for found in service.provider.checkouts.values() if found.purchase_id == made.purchase_id)
+    return made.purchase_id, next(
+        found for found in service.provider.checkouts.values() if found.purchase_id == made.purchase_id
+    )
 
 
 def delivering(tag, event_type, fields, name="event"):
@@ -69,7 +82,9 @@ async def create_purchase_refused(service, tag):
 @operation("cancel purchase")
 async def cancel_purchase(service, tag):
     purchase_id, _ = await open_checkout(service, tag)
-    return calling("cancel_purchase", purchases_pb2.CancelPurchaseRequest(purchase_id=purchase_id, idempotency_key=key_of(tag)))
+    return calling(
+        "cancel_purchase", purchases_pb2.CancelPurchaseRequest(purchase_id=purchase_id, idempotency_key=key_of(tag))
+    )
 
 
 @operation("complete purchase with bonus")
@@ -89,13 +104,18 @@ async def payment_event(service, tag):
 async def replay_event(service, tag):
     _, checkout = await open_checkout(service, tag)
     await delivering(tag, "payment_intent.succeeded", payment_intent(checkout))(service)
-    return calling("replay_stripe_event", admin_pb2.ReplayStripeEventRequest(event_id=f"evt_{tag}event", idempotency_key=key_of(tag)))
+    return calling(
+        "replay_stripe_event",
+        admin_pb2.ReplayStripeEventRequest(event_id=f"evt_{tag}event", idempotency_key=key_of(tag)),
+    )
 
 
 @operation("refund")
 async def refund_purchase(service, tag):
     purchase_id, _ = await bought(service, tag)
-    request = refunds_pb2.RefundRequest(purchase_id=purchase_id, amount_minor=400, reason="unhappy", idempotency_key=key_of(tag))
+    request = refunds_pb2.RefundRequest(
+        purchase_id=purchase_id, amount_minor=400, reason="unhappy", idempotency_key=key_of(tag)
+    )
     return calling("refund", request)
 
 
@@ -110,7 +130,9 @@ async def read_refund(service, tag):
 @operation("checkout status", unkeyed=True)
 async def read_checkout_status(service, tag):
     _, checkout = await bought(service, tag)
-    return calling("get_checkout_status", stripe_events_pb2.GetCheckoutStatusRequest(checkout_session_id=checkout.session_id))
+    return calling(
+        "get_checkout_status", stripe_events_pb2.GetCheckoutStatusRequest(checkout_session_id=checkout.session_id)
+    )
 
 
 @operation("list refunds", unkeyed=True)
@@ -137,7 +159,8 @@ async def refund_event(service, tag):
 
 
 async def bonus_taken(service, tag, spent=600):
-    """A bonus and part of the purchase, spent and taken back; answers the deduction, the checkout and the refund that took it."""
+    """A bonus and part of the purchase, spent and taken back; answers the deduction, the checkout and the refund that
+    took it."""
     await (await apply_referral(service, tag))(service)
     _, checkout = await bought(service, tag)
     request = deduction(account_of(tag), spent, key_of(tag, "spent"))

@@ -1,5 +1,5 @@
-"""PostgreSQL's pool, its connections failing where they are told. Errors come from the server itself, so that a transaction that
-failed is aborted there too, and a connection that is lost is lost."""
+"""PostgreSQL's pool, its connections failing where they are told. Errors come from the server itself, so that a
+transaction that failed is aborted there too, and a connection that is lost is lost."""
 
 import contextlib
 from functools import partial
@@ -85,5 +85,11 @@ def put_faults(store, points):
 def open_transactions(store):
     """Connections that are in use or in a transaction although nothing runs."""
     connections = store._pool._pool
-    holders = [holder for holder in connections._pool._holders if holder._con is not None and not holder._con.is_closed()]
-    return connections.get_size() - connections.get_idle_size() + sum(holder._con.is_in_transaction() for holder in holders)
+    holders = [
+        holder for holder in connections._pool._holders if holder._con is not None and not holder._con.is_closed()
+    ]
+    return (
+        connections.get_size()
+        - connections.get_idle_size()
+        + sum(holder._con.is_in_transaction() for holder in holders)
+    )

@@ -1,4 +1,5 @@
-"""SQLite's own connection, failing where it is told: stands in for the one that the store's aiosqlite connection holds."""
+"""SQLite's own connection, failing where it is told: stands in for the one that the store's aiosqlite connection
+holds."""
 
 import sqlite3
 

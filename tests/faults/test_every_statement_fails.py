@@ -1,7 +1,8 @@
-"""T-FAULT: each statement of each operation, and each call to Stripe, fails in turn, in every way; the same key then has one effect.
+"""T-FAULT: each statement of each operation, and each call to Stripe, fails in turn, in every way; the same key then
+has one effect.
 
-`BILLING_LONG_TESTS=1` strikes every point in every mode. Otherwise each mode strikes every eighth point, each operation beginning at
-another one, and every COMMIT and every call to Stripe.
+`BILLING_LONG_TESTS=1` strikes every point in every mode. Otherwise each mode strikes every eighth point, each operation
+beginning at another one, and every COMMIT and every call to Stripe.
 """
 
 import os
@@ -24,7 +25,11 @@ async def test_whatever_fails_an_operation_has_its_effect_once(fault_database, n
     tally = Tally()
 
     def chosen(mode, number, point):
-        return point == "COMMIT" or mode.domain == PROVIDER or (number + crc32(f"{name} {mode.name}".encode())) % SLICES == 0
+        return (
+            point == "COMMIT"
+            or mode.domain == PROVIDER
+            or (number + crc32(f"{name} {mode.name}".encode())) % SLICES == 0
+        )
 
     await FaultRuns(fault_database, ALL_OPERATIONS[name], tally).everything(chosen)
     record_property("fault_runs", [tally.runs, tally.fired])

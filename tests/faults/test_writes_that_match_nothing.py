@@ -1,4 +1,5 @@
-"""Each UPDATE and DELETE of each operation in turn is made to match nothing: the operation says so, keeps nothing, and its key stays free."""
+"""Each UPDATE and DELETE of each operation in turn is made to match nothing: the operation says so, keeps nothing, and
+its key stays free."""
 
 import asyncio
 
@@ -23,14 +24,17 @@ def changing(statement):
 
 def matching_nothing(statement):
     """The same statement with a WHERE that no row fulfils."""
-    blind = Statement(statement.name, statement.element.where(false()), statement.columns, statement.kind, bulk=statement.bulk)
+    blind = Statement(
+        statement.name, statement.element.where(false()), statement.columns, statement.kind, bulk=statement.bulk
+    )
     if statement.sqlite_element is not None:
         blind.sqlite_element = statement.sqlite_element.where(false())
     return blind
 
 
 class BlindedStore:
-    """Passes units of work on, with the calls of one statement replaced; keeps how many rows each statement changed last."""
+    """Passes units of work on, with the calls of one statement replaced; keeps how many rows each statement changed
+    last."""
 
     def __init__(self, store):
         self._store = store
@@ -123,7 +127,9 @@ async def test_a_write_that_matches_nothing_is_never_taken_for_done(fault_databa
             store.target = statement
             words, told = await until_used(call, service, statement)
             assert words != clean, f"{statement.name} matched nothing, and the answer was {words}"
-            assert not all(isinstance(answer, Told) for answer in told), f"{statement.name} matched nothing, and the answer was {words}"
+            assert not all(isinstance(answer, Told) for answer in told), (
+                f"{statement.name} matched nothing, and the answer was {words}"
+            )
             store.target = None
             assert await definite(call, service) == clean, f"after {statement.name} matched nothing once"
         report = await verify_ledger(store)

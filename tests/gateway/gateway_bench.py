@@ -8,7 +8,11 @@ from urllib.parse import urlsplit
 
 import grpc
 from billing_client.error_details import CLASS_BY_STATUS
-from prepaid.billing.v1.stripe_events_pb2 import STRIPE_EVENT_OUTCOME_PROCESSED, GetCheckoutStatusResponse, ProcessStripeEventResponse
+from prepaid.billing.v1.stripe_events_pb2 import (
+    STRIPE_EVENT_OUTCOME_PROCESSED,
+    GetCheckoutStatusResponse,
+    ProcessStripeEventResponse,
+)
 
 from webhook_gateway.config import GatewayConfig
 
@@ -90,7 +94,13 @@ async def send_raw(url: str, data: bytes) -> bytes:
 
 
 def raw_delivery(body: bytes, *extra_headers: str, path: str = PATH) -> bytes:
-    lines = [f"POST {path} HTTP/1.1", "Host: gateway", f"Stripe-Signature: {signature(body)}", "Connection: close", *extra_headers]
+    lines = [
+        f"POST {path} HTTP/1.1",
+        "Host: gateway",
+        f"Stripe-Signature: {signature(body)}",
+        "Connection: close",
+        *extra_headers,
+    ]
     return "\r\n".join(lines).encode() + b"\r\n\r\n"
 
 

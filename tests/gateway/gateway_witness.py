@@ -1,4 +1,5 @@
-"""Sees everything that the gateway says of itself while it is mistreated, and tells what it should not have had to say."""
+"""Sees everything that the gateway says of itself while it is mistreated, and tells what it should not have had to
+say."""
 
 import asyncio
 import logging
@@ -7,9 +8,12 @@ from contextlib import contextmanager
 import structlog
 from aiohttp import http_exceptions
 
-UNPARSABLE = {name for name, kind in vars(http_exceptions).items() if isinstance(kind, type) and issubclass(kind, Exception)}
+UNPARSABLE = {
+    name for name, kind in vars(http_exceptions).items() if isinstance(kind, type) and issubclass(kind, Exception)
+}
 SENDER_LEFT = {"ConnectionResetError", "ClientConnectionResetError"}
-"""What aiohttp reports of senders alone, a line without a traceback each: bytes that are not HTTP, and nobody there to answer."""
+"""What aiohttp reports of senders alone, a line without a traceback each: bytes that are not HTTP, and nobody there to
+answer."""
 
 
 class Witness:
@@ -21,7 +25,11 @@ class Witness:
     def complaints(self):
         """Exceptions and errors that were logged, or that nobody caught."""
         bad = [line for line in self.lines if line["log_level"] in ("error", "critical") or line["event"] == "defect"]
-        bad += [line for line in self.lines if line["event"] == "http_error" and line["error"] not in UNPARSABLE | SENDER_LEFT]
+        bad += [
+            line
+            for line in self.lines
+            if line["event"] == "http_error" and line["error"] not in UNPARSABLE | SENDER_LEFT
+        ]
         return [*map(repr, bad), *self.unhandled, *(record.getMessage() for record in self.records)]
 
 

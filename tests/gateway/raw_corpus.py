@@ -1,4 +1,5 @@
-"""Bytes by which HTTP servers have been fooled, and what each must be answered; () is a connection that is cut without an answer.
+"""Bytes by which HTTP servers have been fooled, and what each must be answered; () is a connection that is cut without
+an answer.
 
 Whatever the first request smuggles behind itself stays unread: one answer, and the connection ends.
 """
@@ -10,7 +11,10 @@ HEAD = f"POST {PATH} HTTP/1.1\r\nHost: g\r\nStripe-Signature: {signature(GOOD)}\
 SIZE = b"%d" % len(GOOD)
 HEX = b"%x" % len(GOOD)
 DELIVERY = raw_delivery(GOOD, f"Content-Length: {len(GOOD)}") + GOOD
-UNSIGNED = f"POST {PATH} HTTP/1.1\r\nHost: g\r\nStripe-Signature: t=1,v1=00\r\nContent-Length: {len(GOOD)}\r\n\r\n".encode() + GOOD
+UNSIGNED = (
+    f"POST {PATH} HTTP/1.1\r\nHost: g\r\nStripe-Signature: t=1,v1=00\r\nContent-Length: {len(GOOD)}\r\n\r\n".encode()
+    + GOOD
+)
 REFUSED = (400,)
 CUT = ()
 TAKEN = (200,)
@@ -33,8 +37,14 @@ CORPUS = {
     "a trailer": (chunked(WHOLE, trailer=b"X: y\r\n\r\n"), [TAKEN]),
     "a trailer that would be a signature": (chunked(WHOLE, trailer=b"Stripe-Signature: t=1,v1=00\r\n\r\n"), [TAKEN]),
     # Two framings: whichever a proxy in front believes, the other end must not be read as a request.
-    "length before chunks": (headed(b"Content-Length: " + SIZE, b"Transfer-Encoding: chunked", body=b"0\r\n\r\n" + UNSIGNED), [REFUSED]),
-    "chunks before length": (headed(b"Transfer-Encoding: chunked", b"Content-Length: 5", body=b"0\r\n\r\n" + UNSIGNED), [REFUSED]),
+    "length before chunks": (
+        headed(b"Content-Length: " + SIZE, b"Transfer-Encoding: chunked", body=b"0\r\n\r\n" + UNSIGNED),
+        [REFUSED],
+    ),
+    "chunks before length": (
+        headed(b"Transfer-Encoding: chunked", b"Content-Length: 5", body=b"0\r\n\r\n" + UNSIGNED),
+        [REFUSED],
+    ),
     "two lengths": (headed(b"Content-Length: " + SIZE, b"Content-Length: 5"), [REFUSED]),
     "the same length twice": (headed(b"Content-Length: " + SIZE, b"Content-Length: " + SIZE), [REFUSED]),
     "a list of lengths": (headed(b"Content-Length: " + SIZE + b", " + SIZE), [REFUSED]),
@@ -48,7 +58,10 @@ CORPUS = {
     "a length under a name with a blank": (headed(b"Content-Length : " + SIZE), [REFUSED]),
     "chunks under a name with a blank": (headed(b"Transfer-Encoding : chunked", body=WHOLE + b"0\r\n\r\n"), [REFUSED]),
     "a coding that is not chunked": (headed(b"Transfer-Encoding: xchunked", body=WHOLE + b"0\r\n\r\n"), [REFUSED]),
-    "chunked and then another coding": (headed(b"Transfer-Encoding: chunked, identity", body=WHOLE + b"0\r\n\r\n"), [REFUSED]),
+    "chunked and then another coding": (
+        headed(b"Transfer-Encoding: chunked, identity", body=WHOLE + b"0\r\n\r\n"),
+        [REFUSED],
+    ),
     "chunked twice": (headed(b"Transfer-Encoding: chunked, chunked", body=WHOLE + b"0\r\n\r\n"), [REFUSED]),
     "a coding behind a vertical tab": (headed(b"Transfer-Encoding: \x0bchunked", body=WHOLE + b"0\r\n\r\n"), [REFUSED]),
     "chunks of HTTP/1.0": (
@@ -75,13 +88,19 @@ CORPUS = {
     "a signature in two lines": (DELIVERY.replace(b",v1=", b",\r\n v1="), [REFUSED]),
     "a NUL in a header": (headed(b"X: a\x00b", b"Content-Length: " + SIZE), [REFUSED]),
     "a NUL in a name": (headed(b"X\x00: a", b"Content-Length: " + SIZE), [REFUSED]),
-    "a carriage return in a header": (headed(b"X: a\rTransfer-Encoding: chunked", b"Content-Length: " + SIZE), [REFUSED]),
+    "a carriage return in a header": (
+        headed(b"X: a\rTransfer-Encoding: chunked", b"Content-Length: " + SIZE),
+        [REFUSED],
+    ),
     "a name without a colon": (headed(b"Transfer-Encoding", b"Content-Length: " + SIZE), [REFUSED]),
     "no name": (headed(b": chunked", b"Content-Length: " + SIZE), [REFUSED]),
     "no host": (DELIVERY.replace(b"Host: gateway\r\n", b""), [REFUSED]),
     "two hosts": (headed(b"Host: h", b"Content-Length: " + SIZE), [REFUSED]),
     "a header of 70,000 bytes": (headed(b"X: " + b"h" * 70_000, b"Content-Length: " + SIZE), [REFUSED]),
-    "ten thousand headers": (headed(*(b"X-%d: 1" % number for number in range(10_000)), b"Content-Length: " + SIZE), [REFUSED]),
+    "ten thousand headers": (
+        headed(*(b"X-%d: 1" % number for number in range(10_000)), b"Content-Length: " + SIZE),
+        [REFUSED],
+    ),
     "a signature of 9,000 bytes": (DELIVERY.replace(b",v1=", b",v2=" + b"x" * 9000 + b",v1="), [REFUSED]),
     # The request's line.
     "a target of 9,000 bytes": (DELIVERY.replace(b"stripe HTTP", b"stripe?" + b"q" * 9000 + b" HTTP"), [REFUSED]),

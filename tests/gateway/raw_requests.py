@@ -1,4 +1,5 @@
-"""Bytes that are nearly HTTP/1.1: requests built whole, then damaged in their grammar, their framing and their bytes."""
+"""Bytes that are nearly HTTP/1.1: requests built whole, then damaged in their grammar, their framing and their
+bytes."""
 
 import random
 from dataclasses import dataclass
@@ -107,7 +108,10 @@ LINES = (
     b"Host: a b\x7f",
     b"Expect: 100-continue",
     b"Expect: 200-ok",
-    b"Connection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13",
+    (
+        b"Connection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: "
+        b"dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13"
+    ),
     b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__",
     b"Connection: keep-alive, close",
     b"Connection: \xff",
@@ -138,7 +142,15 @@ CHUNKS = (
     b"zz",
     b"0" * 5000 + b"5",
 )
-TRAILERS = (b"X: y", b"X: " + b"t" * 9000, b"bad trailer", b"Content-Length: 5", b"Stripe-Signature: t=1,v1=0", b" folded", b"X: \x00")
+TRAILERS = (
+    b"X: y",
+    b"X: " + b"t" * 9000,
+    b"bad trailer",
+    b"Content-Length: 5",
+    b"Stripe-Signature: t=1,v1=0",
+    b" folded",
+    b"X: \x00",
+)
 SPLICES = (
     b"\x00",
     b"\r",

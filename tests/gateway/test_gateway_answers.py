@@ -1,4 +1,5 @@
-"""What every answer has in common, whoever makes it: the gateway, the HTTP library by itself, or the endpoint of metrics."""
+"""What every answer has in common, whoever makes it: the gateway, the HTTP library by itself, or the endpoint of
+metrics."""
 
 import socket
 from contextlib import closing
@@ -21,8 +22,10 @@ RAW = {
     "a page": b"GET / HTTP/1.1\r\nHost: g\r\nConnection: close\r\n\r\n",
     "nothing there": b"GET /nothing HTTP/1.1\r\nHost: g\r\nConnection: close\r\n\r\n",
     "another method": b"DELETE /healthz HTTP/1.1\r\nHost: g\r\nConnection: close\r\n\r\n",
-    "compressed": b"POST /webhooks/stripe HTTP/1.1\r\nHost: g\r\nContent-Encoding: gzip\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
-    "too large": b"POST /webhooks/stripe HTTP/1.1\r\nHost: g\r\nStripe-Signature: t=1,v1=0\r\nContent-Length: 9999999\r\nConnection: close\r\n\r\n",
+    "compressed": b"POST /webhooks/stripe HTTP/1.1\r\nHost: g\r\nContent-Encoding: gzip\r\nContent-Length: "
+    b"0\r\nConnection: close\r\n\r\n",
+    "too large": b"POST /webhooks/stripe HTTP/1.1\r\nHost: g\r\nStripe-Signature: t=1,v1=0\r\nContent-Length: "
+    b"9999999\r\nConnection: close\r\n\r\n",
     "no HTTP": b"\x16\x03\x01 hello\r\n\r\n",
     "bad header": b"GET / HTTP/1.1\r\nno colon\r\n\r\n",
     "bad length": b"POST /webhooks/stripe HTTP/1.1\r\nHost: g\r\nContent-Length: x\r\n\r\n",

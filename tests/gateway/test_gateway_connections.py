@@ -5,16 +5,28 @@ import time
 
 import pytest
 
-from tests.gateway.gateway_bench import PATH, connect, event, gateway_config, raw_delivery, send_raw, signature, status_of
+from tests.gateway.gateway_bench import (
+    PATH,
+    connect,
+    event,
+    gateway_config,
+    raw_delivery,
+    send_raw,
+    signature,
+    status_of,
+)
 from tests.gateway.gateway_witness import witnessing
 from webhook_gateway.connections import ConnectionGuard
 from webhook_gateway.run import serve_gateway
 
 CUT_WITHIN_S = 8.0
-"""Deadlines here are of a second or two, and a busy machine takes its time; those that a gateway has by default are 10 and 15 s."""
+"""Deadlines here are of a second or two, and a busy machine takes its time; those that a gateway has by default are 10
+and 15 s."""
 GOOD = event()
 KEPT_ALIVE = (
-    f"POST {PATH} HTTP/1.1\r\nHost: g\r\nStripe-Signature: {signature(GOOD)}\r\nContent-Length: {len(GOOD)}\r\n\r\n".encode() + GOOD
+    f"POST {PATH} HTTP/1.1\r\nHost: g\r\nStripe-Signature: {signature(GOOD)}\r\nContent-Length: "
+    f"{len(GOOD)}\r\n\r\n".encode()
+    + GOOD
 )
 HOSTILE = {
     "silent": b"",
@@ -60,7 +72,12 @@ async def answered(reader, writer, data: bytes) -> None:
 async def test_a_hundred_that_hold_on_are_all_cut_while_a_good_delivery_is_answered(service):
     config = gateway_config(receive_timeout_s=3, keepalive_timeout_s=3)
     async with serve_gateway(config, service=service) as url:
-        attack = [asyncio.create_task(held_open_s(url, data)) for name, data in HOSTILE.items() for _ in range(12) if "health" not in name]
+        attack = [
+            asyncio.create_task(held_open_s(url, data))
+            for name, data in HOSTILE.items()
+            for _ in range(12)
+            if "health" not in name
+        ]
         assert await delivered(url) == 200
         assert not any(task.done() for task in attack), "the delivery waited until they were cut"
         attack += [asyncio.create_task(held_open_s(url, data)) for name, data in HOSTILE.items() if "health" in name]
@@ -92,7 +109,9 @@ async def test_trickling_bytes_buy_no_time(service):
 
     async with serve_gateway(gateway_config(receive_timeout_s=0.4), service=service) as url:
         held_s = await asyncio.gather(trickle(raw_delivery(GOOD)), trickle(KEPT_ALIVE[:200] + GOOD * 9))
-    assert all(seconds and 0.35 < seconds < CUT_WITHIN_S for seconds in held_s), "they were cut, and not before their time"
+    assert all(seconds and 0.35 < seconds < CUT_WITHIN_S for seconds in held_s), (
+        "they were cut, and not before their time"
+    )
     assert service.calls == []
 
 
@@ -189,7 +208,8 @@ async def test_every_connection_is_forgotten_however_it_ended(service):
 
 
 async def test_stopping_takes_no_longer_than_the_deadlines(service):
-    """A request whose body is on its way is waited for until its deadline, and an answered one while the rest of it is read away."""
+    """A request whose body is on its way is waited for until its deadline, and an answered one while the rest of it is
+    read away."""
     async with serve_gateway(gateway_config(receive_timeout_s=1, forward_timeout_s=30), service=service) as url:
         holding = [asyncio.create_task(held_open_s(url, data)) for data in (*HOSTILE.values(), KEPT_ALIVE)]
         await service.entered.wait()

@@ -19,10 +19,16 @@ async def test_what_the_service_refused_is_counted_by_its_status(http, service, 
     service.status = status
     code = "refused" if HTTP_STATUS[status] == 400 else "unavailable"
     answers = {"status": str(HTTP_STATUS[status]), "code": code}
-    before = counted("webhook_gateway_forward_failures_total", status=status.name), counted("webhook_gateway_answers_total", **answers)
+    before = (
+        counted("webhook_gateway_forward_failures_total", status=status.name),
+        counted("webhook_gateway_answers_total", **answers),
+    )
     async with http.post(PATH, data=event(), headers=signed(event())) as answer:
         assert answer.status == HTTP_STATUS[status]
-    after = counted("webhook_gateway_forward_failures_total", status=status.name), counted("webhook_gateway_answers_total", **answers)
+    after = (
+        counted("webhook_gateway_forward_failures_total", status=status.name),
+        counted("webhook_gateway_answers_total", **answers),
+    )
     assert (after[0] - before[0], after[1] - before[1]) == (1, 1)
 
 
@@ -33,10 +39,15 @@ async def test_what_was_not_forwarded_is_no_failure_of_the_service(http):
     before = failures(), counted("webhook_gateway_answers_total", status="400", code="signature_invalid")
     async with http.post(PATH, data=event(), headers=signed(event(), OTHER_SECRET)) as answer:
         assert answer.status == 400
-    assert (failures(), counted("webhook_gateway_answers_total", status="400", code="signature_invalid")) == (before[0], before[1] + 1)
+    assert (failures(), counted("webhook_gateway_answers_total", status="400", code="signature_invalid")) == (
+        before[0],
+        before[1] + 1,
+    )
 
 
 def test_the_gateway_says_which_it_is_and_not_when_its_counters_began():
     shown = generate_latest().decode()
-    assert re.search(r'^webhook_gateway_build_info\{python="3\.\d+\.\d+",version="\d+\.\d+\.\d+"\} 1\.0$', shown, re.MULTILINE)
+    assert re.search(
+        r'^webhook_gateway_build_info\{python="3\.\d+\.\d+",version="\d+\.\d+\.\d+"\} 1\.0$', shown, re.MULTILINE
+    )
     assert "_created" not in shown

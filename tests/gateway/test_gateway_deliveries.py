@@ -71,7 +71,9 @@ async def test_nothing_unsigned_is_forwarded(http, service, path, name):
 
 
 async def test_two_signature_headers_are_one_too_many(gateway, service):
-    answer = await send_raw(gateway, raw_delivery(GOOD, "Stripe-Signature: t=1,v1=0", f"Content-Length: {len(GOOD)}") + GOOD)
+    answer = await send_raw(
+        gateway, raw_delivery(GOOD, "Stripe-Signature: t=1,v1=0", f"Content-Length: {len(GOOD)}") + GOOD
+    )
     assert status_of(answer) == 400
     assert service.calls == []
 
@@ -80,7 +82,10 @@ async def test_two_signature_headers_are_one_too_many(gateway, service):
 async def test_a_signed_body_that_is_no_event_is_refused(http, service, name):
     body = MALFORMED[name]
     async with http.post(PATH, data=body, headers=signed(body)) as answer:
-        assert (answer.status, (await answer.json())["error"]) == (400, "thin_event" if name == "thin event" else "malformed")
+        assert (answer.status, (await answer.json())["error"]) == (
+            400,
+            "thin_event" if name == "thin event" else "malformed",
+        )
     assert service.calls == []
 
 
@@ -160,7 +165,14 @@ async def test_broken_framing_is_refused(gateway, service, framing):
 
 
 @pytest.mark.parametrize(
-    "garbage", [b"\x00\x01\x02\r\n\r\n", b"GET\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00", b"POST / HTTP/9.9\r\n\r\n", b"A" * 100_000]
+    "garbage",
+    [
+        b"\x00\x01\x02\r\n\r\n",
+        b"GET\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00",
+        b"POST / HTTP/9.9\r\n\r\n",
+        b"A" * 100_000,
+    ],
 )
 async def test_garbage_gets_no_answer_of_ours(config, service, garbage):
     config.receive_timeout_s = 0.3
@@ -175,7 +187,9 @@ async def test_a_wrong_method_is_refused(http, service, method):
     assert service.calls == []
 
 
-@pytest.mark.parametrize("path", ["/webhooks", "/webhooks/stripe/", "/webhooks/stripe/x", "/WEBHOOKS/stripe", "/metrics", "/../etc/passwd"])
+@pytest.mark.parametrize(
+    "path", ["/webhooks", "/webhooks/stripe/", "/webhooks/stripe/x", "/WEBHOOKS/stripe", "/metrics", "/../etc/passwd"]
+)
 async def test_a_wrong_path_is_refused(http, service, path):
     async with http.post(path, data=GOOD, headers=signed(GOOD)) as answer:
         assert (answer.status, await answer.json()) == (404, {"error": "not_found"})
@@ -208,9 +222,14 @@ async def test_a_defect_shows_nothing_and_asks_for_another_delivery(http, servic
 
 @pytest.mark.parametrize("path", PATHS_DEFAULT)
 async def test_a_good_delivery_is_forwarded_as_it_came(http, service, path):
-    body = json.dumps({"type": "é", "id": "evt_1", "object": "event", "livemode": True}, ensure_ascii=False, indent=3).encode()
+    body = json.dumps(
+        {"type": "é", "id": "evt_1", "object": "event", "livemode": True}, ensure_ascii=False, indent=3
+    ).encode()
     async with http.post(f"{path}?a=1", data=body, headers=signed(body)) as answer:
-        assert (answer.status, await answer.json()) == (200, {"success": True, "received": True, "outcome": "PROCESSED"})
+        assert (answer.status, await answer.json()) == (
+            200,
+            {"success": True, "received": True, "outcome": "PROCESSED"},
+        )
         request_id = answer.headers["x-request-id"]
     assert service.calls == [
         {
@@ -258,7 +277,9 @@ async def test_health_follows_the_service(service, monkeypatch):
 async def test_secrets_rotate_under_load_without_a_loss(http, service, config):
     """Both directions: no good delivery refused, and none accepted by a secret that is gone."""
     both = f"{signature(GOOD)},{signature(GOOD, OTHER_SECRET).partition(',')[2]}"
-    deliveries = {secret: signed(GOOD, secret) for secret in (SECRET, OTHER_SECRET, NEITHER)} | {BOTH: {"Stripe-Signature": both}}
+    deliveries = {secret: signed(GOOD, secret) for secret in (SECRET, OTHER_SECRET, NEITHER)} | {
+        BOTH: {"Stripe-Signature": both}
+    }
 
     async def statuses(secret, count=20):
         async def deliver():

@@ -47,7 +47,10 @@ async def test_the_services_refusal_of_the_signature_is_a_400():
 
 async def test_a_delivery_reaches_the_service_with_the_gateways_key_and_survives_one_restart():
     with running_fake_service() as billing:
-        billing.script = [Answer(grpc.StatusCode.UNAVAILABLE), ProcessStripeEventResponse(outcome=STRIPE_EVENT_OUTCOME_DUPLICATE)]
+        billing.script = [
+            Answer(grpc.StatusCode.UNAVAILABLE),
+            ProcessStripeEventResponse(outcome=STRIPE_EVENT_OUTCOME_DUPLICATE),
+        ]
         config = gateway_config(billing=ClientOptions(address=billing.address, api_key="bill_test_key"))
         async with serve_gateway(config) as url:
             answer = await deliver(url)
@@ -64,7 +67,9 @@ async def test_the_log_has_one_line_for_each_request_without_query_headers_or_bo
     with structlog.testing.capture_logs() as lines:
         async with serve_gateway(gateway_config(), service=service) as url:
             await deliver(url, body)
-            await send_raw(url, b"POST /nowhere?canary=1 HTTP/1.1\r\nHost: canary\r\nCookie: canary\r\nConnection: close\r\n\r\n")
+            await send_raw(
+                url, b"POST /nowhere?canary=1 HTTP/1.1\r\nHost: canary\r\nCookie: canary\r\nConnection: close\r\n\r\n"
+            )
     assert "canary" not in repr(lines)
     assert "v1=" not in repr(lines)
     assert [(line["event"], line["path"], line["status"], line["event_id"]) for line in lines] == [
@@ -81,7 +86,9 @@ async def test_a_request_that_can_not_be_parsed_leaves_nothing_of_itself_in_the_
                 raw_delivery(GOOD, "Transfer-Encoding: chunked") + b"canary\r\n",
             ):
                 assert status_of(await send_raw(url, request)) == 400
-    assert {(line["event"], line["error"]) for line in lines if line["event"] == "http_error"} == {("http_error", "BadHttpMessage")}
+    assert {(line["event"], line["error"]) for line in lines if line["event"] == "http_error"} == {
+        ("http_error", "BadHttpMessage")
+    }
     assert "canary" not in repr(lines) + caplog.text + "".join(capsys.readouterr())
 
 
@@ -91,7 +98,9 @@ async def test_answers_are_counted_on_a_port_of_their_own(service):
     with serving_metrics(None), serving_metrics(port):
         async with serve_gateway(gateway_config(), service=service) as url:
             await deliver(url)
-            assert status_of(await send_raw(url, b"GET /metrics HTTP/1.1\r\nHost: g\r\nConnection: close\r\n\r\n")) == 404
+            assert (
+                status_of(await send_raw(url, b"GET /metrics HTTP/1.1\r\nHost: g\r\nConnection: close\r\n\r\n")) == 404
+            )
 
         def scrape():
             with urlopen(f"http://127.0.0.1:{port}/metrics") as page:

@@ -1,4 +1,5 @@
-"""Mutated deliveries over HTTP: forwarded exactly when the references accept them, never an answer of the 500s, never an exception."""
+"""Mutated deliveries over HTTP: forwarded exactly when the references accept them, never an answer of the 500s, never
+an exception."""
 
 import asyncio
 import json
@@ -28,7 +29,10 @@ def is_event(body):
         return False
     if not isinstance(event, dict) or event.get("object") != "event":
         return False
-    return all(isinstance(name, str) and 0 < len(name) <= 255 and name.isprintable() for name in (event.get("id"), event.get("type")))
+    return all(
+        isinstance(name, str) and 0 < len(name) <= 255 and name.isprintable()
+        for name in (event.get("id"), event.get("type"))
+    )
 
 
 def _refuse(constant):

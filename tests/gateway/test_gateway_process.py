@@ -49,7 +49,9 @@ def gateway_process(service, folder):
     log = folder / "gateway.log"
     with (
         log.open("wb") as output,
-        subprocess.Popen([sys.executable, "-m", "webhook_gateway"], cwd=folder, env=variables, stdout=output) as process,
+        subprocess.Popen(
+            [sys.executable, "-m", "webhook_gateway"], cwd=folder, env=variables, stdout=output
+        ) as process,
     ):
         try:
             deadline = time.monotonic() + START_S_MAX
@@ -92,7 +94,8 @@ async def test_five_hundred_that_hold_on_are_all_cut_while_good_deliveries_are_a
             held_s, grown_kib = await attack, cost.resident_kib() - before_kib
             assert await held_open_s(url, HOSTILE["silent"]) > 1  # the attacker's places are free again
     sys.stdout.write(
-        f"held for {max(held_s):.1f} s at most; {len(deliveries)} deliveries, {max(deliveries, key=max)[1]:.3f} s; {grown_kib} KiB\n"
+        f"held for {max(held_s):.1f} s at most; {len(deliveries)} deliveries, {max(deliveries, key=max)[1]:.3f} s; "
+        f"{grown_kib} KiB\n"
     )
     assert max(held_s) <= HELD_S_MAX
     assert sum(seconds > 9 for seconds in held_s) > SOCKETS / 2, "most were not there until the deadline"

@@ -92,7 +92,10 @@ async def judge(connections, *, steady=False):
             return await exchange(url, connection)
 
     config = gateway_config(
-        receive_timeout_s=RECEIVE_S, keepalive_timeout_s=RECEIVE_S, connections_max=AT_ONCE, connections_per_peer_max=AT_ONCE
+        receive_timeout_s=RECEIVE_S,
+        keepalive_timeout_s=RECEIVE_S,
+        connections_max=AT_ONCE,
+        connections_per_peer_max=AT_ONCE,
     )
     with witnessing() as witness:
         async with serve_gateway(config, service=service) as url:
@@ -127,7 +130,8 @@ async def test_nearly_http(seed):
 
 
 def forms_of(data):
-    """The bytes at once and in fifty pieces, of senders that wait for the answer, say that they are done, or reset the connection."""
+    """The bytes at once and in fifty pieces, of senders that wait for the answer, say that they are done, or reset the
+    connection."""
     step = 1 + len(data) // 50
     pieces = tuple(data[at : at + step] for at in range(0, len(data), step))
     return [RawConnection(sent, end) for sent in ((data,), pieces) for end in ("stay", "eof", "abort")]
@@ -140,6 +144,8 @@ async def test_the_corpus():
         form, allowed = connections[name, number], CORPUS[name][1]
         # Who leaves before the answer, or still sends when it comes, may miss it; more than it nobody gets.
         may_miss = form.end != "stay" or (len(form.pieces) > 1 and 400 in allowed[-1])
-        if not any(tuple(statuses) == whole[: len(statuses)] and (may_miss or len(statuses) == len(whole)) for whole in allowed):
+        if not any(
+            tuple(statuses) == whole[: len(statuses)] and (may_miss or len(statuses) == len(whole)) for whole in allowed
+        ):
             wrong.append((name, form.end, len(form.pieces), statuses))
     assert wrong == []

@@ -1,4 +1,5 @@
-"""Every request has one id: in the gateway's log, on its way to the service, in the service's log, and in the answer."""
+"""Every request has one id: in the gateway's log, on its way to the service, in the service's log, and in the
+answer."""
 
 import logging
 import re
@@ -91,7 +92,8 @@ async def test_gateway_and_service_log_it(database):
     """One id finds a delivery in both logs."""
     lines, before = [], structlog.get_config()
     structlog.configure(
-        processors=[structlog.contextvars.merge_contextvars, kept(lines)], wrapper_class=structlog.make_filtering_bound_logger(logging.INFO)
+        processors=[structlog.contextvars.merge_contextvars, kept(lines)],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
     )
     try:
         async with running_stack(database.url) as stack:

@@ -1,4 +1,5 @@
-"""The page after paying: how the checkout stands, in a customer's words, and nothing that the customer does not know."""
+"""The page after paying: how the checkout stands, in a customer's words, and nothing that the customer does not
+know."""
 
 import asyncio
 import re
@@ -39,7 +40,20 @@ def refresh_of(text):
 
 @pytest.mark.parametrize(
     "session_id",
-    ["", "cs_", "pur_1", "pi_1", "cs_a b", "cs_é", "cs_" + "a" * 253, "cs_<script>", "cs_a\n", "cs_$(x)", "../cs_a", "cs_a&look=1"],
+    [
+        "",
+        "cs_",
+        "pur_1",
+        "pi_1",
+        "cs_a b",
+        "cs_é",
+        "cs_" + "a" * 253,
+        "cs_<script>",
+        "cs_a\n",
+        "cs_$(x)",
+        "../cs_a",
+        "cs_a&look=1",
+    ],
 )
 async def test_what_is_no_session_is_not_asked_for(http, service, session_id):
     status, text, _ = await read(http, session_id)
@@ -57,7 +71,9 @@ async def test_a_session_of_nobody_is_not_known(http, service):
     assert refresh_of(text) is None
 
 
-@pytest.mark.parametrize("status", ["UNAVAILABLE", "DEADLINE_EXCEEDED", "PERMISSION_DENIED", "UNIMPLEMENTED", "INTERNAL"])
+@pytest.mark.parametrize(
+    "status", ["UNAVAILABLE", "DEADLINE_EXCEEDED", "PERMISSION_DENIED", "UNIMPLEMENTED", "INTERNAL"]
+)
 async def test_a_service_that_can_t_say_is_asked_again(http, service, status):
     """Also an older one, which has not got the RPC, and one that does not take the gateway's key."""
     service.checkout = OutcomeUnknown("canary", status=grpc.StatusCode[status])
@@ -72,7 +88,12 @@ STANDINGS = [
     (checkout("COMPLETED", paid_minor=1_000), "Your credits have arrived", ["1,000", "$10.00"], None),
     (checkout("COMPLETED", paid_minor=750), "Your credits have arrived", ["1,000", "$7.50"], None),
     (checkout("PENDING"), "Your credits are on their way", ["1,000", "$10.00", "mostly within seconds"], 2),
-    (checkout("AWAITING_FUNDS"), "Your order is placed", ["1,000", "$10.00", "A bank debit takes some business days"], 60),
+    (
+        checkout("AWAITING_FUNDS"),
+        "Your order is placed",
+        ["1,000", "$10.00", "A bank debit takes some business days"],
+        60,
+    ),
     (checkout("FAILED"), "The payment did not go through", ["No credits were added"], None),
     (checkout("EXPIRED"), "This checkout has expired", ["Nothing was charged"], None),
     (checkout("CANCELED"), "This purchase was called off", ["Nothing was charged"], None),
@@ -86,7 +107,9 @@ STANDINGS = [
 ]
 
 
-@pytest.mark.parametrize(("answer", "title", "words", "again_s"), STANDINGS, ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.parametrize(
+    ("answer", "title", "words", "again_s"), STANDINGS, ids=lambda value: value if isinstance(value, str) else ""
+)
 async def test_how_it_stands(http, service, *, answer, title, words, again_s):
     service.checkout = answer
     status, text, _ = await read(http)

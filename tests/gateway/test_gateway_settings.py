@@ -83,7 +83,16 @@ def test_weak_settings_are_refused_by_name_without_their_value(environment, chan
     lines = describe(raised.value)
     assert any(line.startswith(named) for line in lines), lines
     for text in (*lines, str(raised.value), repr(raised.value)):
-        for secret in ("gateway-tests", "canary", "sandboxsandbox", "whsec_short", "a" * 32, "your-secret", "your key", "changeme"):
+        for secret in (
+            "gateway-tests",
+            "canary",
+            "sandboxsandbox",
+            "whsec_short",
+            "a" * 32,
+            "your-secret",
+            "your key",
+            "changeme",
+        ):
             assert secret not in text
 
 
@@ -157,7 +166,11 @@ def test_a_name_that_is_not_read_is_hinted_at_without_a_value(environment, tmp_p
         "STRIPE_WEBHOOK_SECRETS: is not read; did you mean STRIPE_WEBHOOK_SECRET?",
     ]
     run = subprocess.run(
-        [sys.executable, "-m", "webhook_gateway"], env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "webhook_gateway"],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert run.returncode == 2
     assert run.stderr.splitlines() == ["STRIPE_WEBHOOK_SECRET: is required", *hints()]
@@ -194,7 +207,8 @@ async def test_the_process_serves_and_stops_when_told(environment, tmp_path):
     assert await process.wait() == 0
 
 
-def test_a_typing_error_in_the_file_is_found_too(environment, tmp_path):  # noqa: ARG001 - the environment is what it needs
+# The environment is what it needs.
+def test_a_typing_error_in_the_file_is_found_too(environment, tmp_path):  # noqa: ARG001
     (tmp_path / ".env").write_text("GATEWAY_PORTT=9000\n")
     with pytest.raises(ValidationError, match=r"GATEWAY_PORTT: there is no such setting; did you mean GATEWAY_PORT\?"):
         GatewaySettings()

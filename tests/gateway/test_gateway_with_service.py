@@ -25,11 +25,15 @@ async def service(tmp_path):
 
 
 def config_for(service, now_s):
-    return gateway_config(secrets=(service.webhook_secret,), billing=ClientOptions(address=service.address), now_s=lambda: now_s)
+    return gateway_config(
+        secrets=(service.webhook_secret,), billing=ClientOptions(address=service.address), now_s=lambda: now_s
+    )
 
 
 async def deliver(url, body, secret, now_s):
-    head = raw_delivery(body, f"Content-Length: {len(body)}").replace(signature(body).encode(), signature(body, secret, now_s).encode())
+    head = raw_delivery(body, f"Content-Length: {len(body)}").replace(
+        signature(body).encode(), signature(body, secret, now_s).encode()
+    )
     return await send_raw(url, head + body)
 
 
@@ -83,7 +87,9 @@ async def test_a_service_that_is_gone_is_a_503_and_the_next_delivery_counts(tmp_
     config.forward_timeout_s = 1
     async with serve_gateway(config) as url:
         assert status_of(await deliver(url, body, config.secrets[0], system_now_s)) == 503
-        async with running_billing_service_async(tmp_path / "billing.db", settings | {"BILLING_LISTEN": service.address}) as again:
+        async with running_billing_service_async(
+            tmp_path / "billing.db", settings | {"BILLING_LISTEN": service.address}
+        ) as again:
             while status_of(await deliver(url, body, config.secrets[0], system_now_s)) != 200:
                 pass  # until gRPC's reconnection, at most two seconds later
             async with again.async_client() as client:

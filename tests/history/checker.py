@@ -1,4 +1,5 @@
-"""Whether a concurrent history of accounts is linearizable, in O(n log n): versions say the order, so nothing is searched.
+"""Whether a concurrent history of accounts is linearizable, in O(n log n): versions say the order, so nothing is
+searched.
 
 Rules, lettered as violations report them; `after(v)` is the balance that the statement shows at version v:
 
@@ -35,7 +36,9 @@ def check(
     for operation in operations:
         by_account[operation.account_id].append(operation)
     checks = {
-        account_id: _AccountCheck(account_id, by_account[account_id], statements.get(account_id, ()), may_owe=account_id in may_owe)
+        account_id: _AccountCheck(
+            account_id, by_account[account_id], statements.get(account_id, ()), may_owe=account_id in may_owe
+        )
         for account_id in sorted(by_account.keys() | statements.keys())
     }
     found = [violation for account in checks.values() for violation in account.violations()]
@@ -48,7 +51,11 @@ def _check_bank(read: BankRead, checks: Mapping[str, "_AccountCheck"]) -> Iterat
     total = sum(balance for _, balance in read.accounts.values())
     if total != read.given:
         yield Violation(
-            "bank", "*", f"balances add up to {total}, but the house gave out {read.given} net of what it took", read.invoked, read.answered
+            "bank",
+            "*",
+            f"balances add up to {total}, but the house gave out {read.given} net of what it took",
+            read.invoked,
+            read.answered,
         )
     for account_id, (version, balance) in read.accounts.items():
         one = Operation(-1, read.invoked, read.answered, account_id, version=version, balance=balance)
@@ -95,7 +102,9 @@ class _Order:
 
 
 class _AccountCheck:
-    def __init__(self, account_id: str, operations: Sequence[Operation], statement: Sequence[Posted], *, may_owe: bool) -> None:
+    def __init__(
+        self, account_id: str, operations: Sequence[Operation], statement: Sequence[Posted], *, may_owe: bool
+    ) -> None:
         self._account_id = account_id
         self._operations = sorted(operations, key=lambda operation: operation.invoked)
         self._posted = sorted(statement, key=lambda posted: posted.version)
@@ -110,10 +119,13 @@ class _AccountCheck:
         for operation in self._operations:
             if operation.key:
                 self._calls[operation.key].append(operation)
-        self._writes = [write for key, calls in self._calls.items() if (write := self._write_of(key, calls)) is not None]
+        self._writes = [
+            write for key, calls in self._calls.items() if (write := self._write_of(key, calls)) is not None
+        ]
         # An answer that contradicts the statement is reported as such, and proves nothing about the order.
         self._order = _Order(
-            [(write.answered, write.version) for write in self._writes], [(write.invoked, write.version) for write in self._writes]
+            [(write.answered, write.version) for write in self._writes],
+            [(write.invoked, write.version) for write in self._writes],
         )
         self._order.close()
         self._seen = _Order(
@@ -125,7 +137,8 @@ class _AccountCheck:
         self._seen.close()
 
     def _write_of(self, key: str, calls: Sequence[Operation]) -> _Write | None:
-        """The effect of a key. A fresh answer bounds it on both sides; else it came after the first call and before any answer."""
+        """The effect of a key. A fresh answer bounds it on both sides; else it came after the first call and before any
+        answer."""
         posted = self._by_key.get(key)
         if posted is None:
             return None
@@ -171,9 +184,13 @@ class _AccountCheck:
                 words = f"version {posted.version} moves {posted.delta:+} from {before.balance}, and yet leaves {posted.balance}: an update was lost"
                 yield self._say("b", words, *self._calls.get(posted.key, ()))
             if posted.balance < 0 and not self._may_owe:
-                yield self._say("e", f"version {posted.version} is overdrawn: {posted.balance}", *self._calls.get(posted.key, ()))
+                yield self._say(
+                    "e", f"version {posted.version} is overdrawn: {posted.balance}", *self._calls.get(posted.key, ())
+                )
             if posted.key and posted.key in keys:
-                words = f"key {posted.key!r} was applied twice: versions {keys[posted.key].version} and {posted.version}"
+                words = (
+                    f"key {posted.key!r} was applied twice: versions {keys[posted.key].version} and {posted.version}"
+                )
                 yield self._say("f", words, *self._calls.get(posted.key, ()))
             keys[posted.key] = posted
 
@@ -187,7 +204,9 @@ class _AccountCheck:
             if answer.reply != answers[0].reply:
                 yield self._say("g", f"two answers to one key differ: {answers[0]}; {answer}", answers[0], answer)
         if posted is None:
-            yield from (self._say("f", f"{answer}, yet the statement has no such key", answer) for answer in answers[:1])
+            yield from (
+                self._say("f", f"{answer}, yet the statement has no such key", answer) for answer in answers[:1]
+            )
             return
         for answer in answers:
             if (answer.version, answer.delta, answer.balance) != (posted.version, posted.delta, posted.balance):
@@ -195,7 +214,9 @@ class _AccountCheck:
                 yield self._say("b", words, answer)
             before = self._after.get(posted.version - 1)
             if answer.required and before is not None and before < answer.required:
-                yield self._say("e", f"{answer}, although {answer.required} were required and {before} were there", answer)
+                yield self._say(
+                    "e", f"{answer}, although {answer.required} were required and {before} were there", answer
+                )
         if all(call.refused for call in calls):
             yield self._say("f", f"{calls[0]}, yet the statement has it as version {posted.version}", *calls)
 

@@ -41,7 +41,8 @@ class Operation:
         if self.refused:
             return f"{who} was refused key {self.key!r}: {self.available} available, {self.required} required"
         return (
-            f"{who} {'replayed' if self.replayed else 'wrote'} key {self.key!r} as version {self.version}: {self.delta:+} to {self.balance}"
+            f"{who} {'replayed' if self.replayed else 'wrote'} key {self.key!r} as version {self.version}: "
+            f"{self.delta:+} to {self.balance}"
         )
 
 

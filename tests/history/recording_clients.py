@@ -12,7 +12,12 @@ from prepaid.billing.v1 import accounts_pb2, admin_pb2, admin_pb2_grpc, billing_
 
 from tests.history.observations import Operation, Posted
 
-UNKNOWN = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED, grpc.StatusCode.RESOURCE_EXHAUSTED}
+UNKNOWN = {
+    grpc.StatusCode.UNAVAILABLE,
+    grpc.StatusCode.DEADLINE_EXCEEDED,
+    grpc.StatusCode.CANCELLED,
+    grpc.StatusCode.RESOURCE_EXHAUSTED,
+}
 """After these a caller does not know; a refusal is FAILED_PRECONDITION, and every other status is a defect."""
 PATIENT_S = 10.0
 IMPATIENT = 0.2
@@ -73,17 +78,30 @@ class Client:
     async def _deduct(self, account_id):
         amount = self._chance.randint(1, AMOUNT_MAX)
         mode = self._chance.choice([REJECT, REJECT, UP_TO, *([DEBT] if account_id in self._may_owe else [])])
-        await self._write(account_id, "DeductCredits", transactions_pb2.DeductCreditsRequest, amount_microcredits=amount, mode=mode)
+        await self._write(
+            account_id, "DeductCredits", transactions_pb2.DeductCreditsRequest, amount_microcredits=amount, mode=mode
+        )
 
     async def _grant(self, account_id):
-        await self._write(account_id, "GrantCredits", admin_pb2.GrantCreditsRequest, amount_microcredits=self._chance.randint(1, GRANT_MAX))
+        await self._write(
+            account_id,
+            "GrantCredits",
+            admin_pb2.GrantCreditsRequest,
+            amount_microcredits=self._chance.randint(1, GRANT_MAX),
+        )
 
     async def _reverse(self, account_id):
         if not self._history.deductions:
             return
         account_id, transaction_id = self._chance.choice(self._history.deductions[-50:])
         part = {"amount_microcredits": self._chance.randint(1, 5)} if self._chance.random() < 0.5 else {}
-        await self._write(account_id, "ReverseDeduction", transactions_pb2.ReverseDeductionRequest, transaction_id=transaction_id, **part)
+        await self._write(
+            account_id,
+            "ReverseDeduction",
+            transactions_pb2.ReverseDeductionRequest,
+            transaction_id=transaction_id,
+            **part,
+        )
 
     async def _write(self, account_id, method, request, **fields):
         self._count += 1
@@ -177,7 +195,9 @@ class Client:
     async def _read(self, account_id):
         invoked = time.monotonic_ns()
         try:
-            shown = (await self._ask(self._billing.GetBalance, accounts_pb2.GetBalanceRequest(account_id=account_id))).balance
+            shown = (
+                await self._ask(self._billing.GetBalance, accounts_pb2.GetBalanceRequest(account_id=account_id))
+            ).balance
         except grpc.aio.AioRpcError as error:
             _expect_unknown(error)
         except asyncio.CancelledError:
@@ -195,11 +215,15 @@ class Client:
             _expect_unknown(error)
             return
         for line in lines:
-            assert self._history.lines.setdefault((account_id, line.version), line) == line, "a line of a statement changed"
+            assert self._history.lines.setdefault((account_id, line.version), line) == line, (
+                "a line of a statement changed"
+            )
         self._saw(invoked, account_id, lines[0].version, lines[0].balance)
 
     def _saw(self, invoked, account_id, version, balance):
-        self._history.operations.append(Operation(self._number, invoked, time.monotonic_ns(), account_id, version=version, balance=balance))
+        self._history.operations.append(
+            Operation(self._number, invoked, time.monotonic_ns(), account_id, version=version, balance=balance)
+        )
 
     async def statement(self, account_id, *, page=1_000, pages=1_000):
         """The account's statement, newest first."""
@@ -208,7 +232,9 @@ class Client:
             request = transactions_pb2.ListTransactionsRequest(account_id=account_id, page_size=page, page_token=token)
             answer = await self._billing.ListTransactions(request, timeout=PATIENT_S)
             lines += [
-                Posted(line.account_version, line.description, line.amount_microcredits, line.balance_after_microcredits)
+                Posted(
+                    line.account_version, line.description, line.amount_microcredits, line.balance_after_microcredits
+                )
                 for line in answer.transactions
             ]
             token = answer.next_page_token

@@ -1,4 +1,5 @@
-"""The checker itself: one history for each way of going wrong, each of them caught by its rule alone, and good ones let through."""
+"""The checker itself: one history for each way of going wrong, each of them caught by its rule alone, and good ones let
+through."""
 
 from dataclasses import replace
 
@@ -24,7 +25,15 @@ def wrote(number, invoked, answered, *, process=0, lines=LINES, **changes):
     """The answer that belongs to a line of the statement."""
     line = lines[number - 1]
     made = Operation(
-        process, invoked, answered, "a", line.key, version=line.version, delta=line.delta, balance=line.balance, reply=line.key.encode()
+        process,
+        invoked,
+        answered,
+        "a",
+        line.key,
+        version=line.version,
+        delta=line.delta,
+        balance=line.balance,
+        reply=line.key.encode(),
     )
     return replace(made, **changes)
 
@@ -72,9 +81,17 @@ BAD = {
     "an answer that the statement contradicts": ("b", [*IN_ORDER[:3], wrote(4, 60, 70, balance=1)], LINES),
     "an amount that the statement contradicts": ("b", [*IN_ORDER[:3], wrote(4, 60, 70, delta=-41)], LINES),
     "order turned around": ("c", [IN_ORDER[0], wrote(2, 40, 50), wrote(3, 20, 30), IN_ORDER[3]], LINES),
-    "order turned around by a replay": ("c", [IN_ORDER[0], wrote(3, 20, 30, replayed=True), wrote(2, 40, 50), IN_ORDER[3]], LINES),
+    "order turned around by a replay": (
+        "c",
+        [IN_ORDER[0], wrote(3, 20, 30, replayed=True), wrote(2, 40, 50), IN_ORDER[3]],
+        LINES,
+    ),
     "stale read": ("d", [*IN_ORDER, read(35, 39, 1, 100)], LINES),
-    "a read older than an earlier read": ("d", [IN_ORDER[0], wrote(2, 20, 99), read(25, 30, 2, 70), read(31, 35, 1, 100)], LINES[:2]),
+    "a read older than an earlier read": (
+        "d",
+        [IN_ORDER[0], wrote(2, 20, 99), read(25, 30, 2, 70), read(31, 35, 1, 100)],
+        LINES[:2],
+    ),
     "a read from the future": ("d", [*IN_ORDER, read(31, 39, 4, 0)], LINES),
     "a read of a balance that never was": ("d", [*IN_ORDER, read(41, 49, 3, 41)], LINES),
     "a read of a version that never was": ("d", [*IN_ORDER, read(71, 79, 5, 0)], LINES),
@@ -112,7 +129,8 @@ def test_an_account_that_may_owe_may_be_below_zero():
 
 def test_accounts_are_independent():
     elsewhere = [
-        replace(operation, account_id="b", invoked=operation.invoked + 5, answered=operation.answered + 5) for operation in IN_ORDER
+        replace(operation, account_id="b", invoked=operation.invoked + 5, answered=operation.answered + 5)
+        for operation in IN_ORDER
     ]
     assert check([*elsewhere, *IN_ORDER], {"a": LINES, "b": LINES}) == []
 
@@ -146,7 +164,10 @@ def test_the_shortest_window_is_the_one_reported():
 def test_a_long_history_is_checked_in_time_that_grows_with_its_length():
     lines = statement(*[1] * 50_000)
     operations = [wrote(number, number * 10, number * 10 + 25, lines=lines) for number in range(1, len(lines) + 1)]
-    operations += [refused(number * 10 + 26, number * 10 + 28, number, number + 1, f"r{number}") for number in range(1, len(lines), 5)]
+    operations += [
+        refused(number * 10 + 26, number * 10 + 28, number, number + 1, f"r{number}")
+        for number in range(1, len(lines), 5)
+    ]
     found = check(operations, {"a": lines})
     assert found == []
 

@@ -127,7 +127,8 @@ async def test_a_history_with_failures_and_impatient_callers_is_linearizable(dat
     for (account_id, version), line in history.lines.items():
         assert line == next(posted for posted in statements[account_id] if posted.version == version)
     counts = Counter(
-        "read" if not one.key else "unknown" if one.answered is None else "refused" if one.refused else "ok" for one in history.operations
+        "read" if not one.key else "unknown" if one.answered is None else "refused" if one.refused else "ok"
+        for one in history.operations
     )
     # A run in which nothing was refused, unknown or failed would prove nothing.
     assert min(counts[kind] for kind in ("read", "unknown", "refused", "ok")) > CALLS // 100, counts

@@ -74,7 +74,8 @@ async def test_who_does_not_look_costs_nothing_to_count(books):
 @pytest.mark.parametrize("store_name", ["sqlite"])
 @pytest.mark.usefixtures("books")
 async def test_a_backup_in_steps_is_one_moment_though_others_write(database, tmp_path, monkeypatch):
-    """Between the steps somebody writes: what is copied is what was there when the copy began, and nothing begins anew."""
+    """Between the steps somebody writes: what is copied is what was there when the copy began, and nothing begins
+    anew."""
     monkeypatch.setattr(backup, "PAGES_A_STEP", 3)
     written = []
 

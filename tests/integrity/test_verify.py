@@ -58,33 +58,43 @@ TAMPERINGS = [
     ("column caller", [f"UPDATE transactions SET caller = 'mallory' WHERE {SECOND}"], "hash"),
     ("column description", [f"UPDATE transactions SET description = 'x' WHERE {SECOND}"], "hash"),
     ("column metadata", [f"UPDATE transactions SET metadata = '{{}}' WHERE {SECOND}"], "hash"),
-    ("column hash", [(f"UPDATE transactions SET hash = last_hash FROM accounts WHERE transactions.{SECOND.replace(' AND ', ' AND transactions.')}"
+    ("column hash", [(f"UPDATE transactions SET hash = last_hash FROM accounts WHERE "
+                      f"transactions.{SECOND.replace(' AND ', ' AND transactions.')}"
                      " AND accounts.account_id = 'beta'")], "hash"),
     ("entry amount", [f"UPDATE entries SET amount = amount + 1 WHERE transaction_id = {SECOND_ID}"], "amount"),
     ("entry place", [f"UPDATE entries SET destination = 'expired' WHERE transaction_id = {SECOND_ID}"], "hash"),
-    ("entry added", [f"INSERT INTO entries SELECT account_id, transaction_id, 1, 'sales', {LOT}, 500 FROM transactions WHERE {SECOND}"], "amount"),
+    ("entry added", [(f"INSERT INTO entries SELECT account_id, transaction_id, 1, 'sales', {LOT}, 500 FROM "
+                     f"transactions WHERE {SECOND}")], "amount"),
     ("entry deleted", [f"DELETE FROM entries WHERE transaction_id = {SECOND_ID}"], "entries"),
     ("entry without transaction", ["INSERT INTO entries VALUES ('acme', 'txn_zzz', 0, 'sales', 'usage', 1)"], "transaction txn_zzz of an entry"),
-    ("middle deleted", [f"DELETE FROM entries WHERE transaction_id = {SECOND_ID}", f"DELETE FROM transactions WHERE {SECOND}"], "transaction txn_"),
-    ("tail deleted", [f"DELETE FROM entries WHERE transaction_id = {NEWEST_ID}", f"DELETE FROM transactions WHERE {NEWEST}"], "transaction txn_"),
+    ("middle deleted", [f"DELETE FROM entries WHERE transaction_id = {SECOND_ID}", (f"DELETE FROM transactions WHERE "
+                                                                                   f"{SECOND}")], "transaction txn_"),
+    ("tail deleted", [f"DELETE FROM entries WHERE transaction_id = {NEWEST_ID}", (f"DELETE FROM transactions WHERE "
+                                                                                 f"{NEWEST}")], "transaction txn_"),
     ("row added beside the chain", [
-        ("INSERT INTO transactions SELECT account_id, 'txn_zzz', 9, previous_id, kind, amount, balance_after, create_time_us, source_id, "
+        ("INSERT INTO transactions SELECT account_id, 'txn_zzz', 9, previous_id, kind, amount, balance_after, "
+         "create_time_us, source_id, "
         f"caller, description, metadata, hash FROM transactions WHERE {SECOND}")], "transactions"),
     ("lot raised", ["UPDATE lots SET remaining = remaining + 5 WHERE account_id = 'acme'"], "remaining"),
     ("lot of nobody", [
-        ("INSERT INTO lots SELECT 'ghost', 'lot_g', category, priority, 5, 5, 1, create_time_us, effective_time_us, expire_time_us, source_id, 0, '' "
+        ("INSERT INTO lots SELECT 'ghost', 'lot_g', category, priority, 5, 5, 1, create_time_us, effective_time_us, "
+         "expire_time_us, source_id, 0, '' "
         "FROM lots WHERE account_id = 'beta'")], "account of lot lot_g"),
-    ("account gone, its history left", ["DELETE FROM lots WHERE account_id = 'beta'", "DELETE FROM accounts WHERE account_id = 'beta'"],
+    ("account gone, its history left", ["DELETE FROM lots WHERE account_id = 'beta'", ("DELETE FROM accounts WHERE "
+                                                                                      "account_id = 'beta'")],
         "transactions"),
     ("balance raised", ["UPDATE accounts SET balance = balance + 5 WHERE account_id = 'acme'"], "balance"),
     ("debt invented", ["UPDATE accounts SET debt = 5 WHERE account_id = 'acme'"], "debt"),
     ("set aside invented", ["UPDATE accounts SET set_aside = 5 WHERE account_id = 'acme'"], "set aside"),
     ("version raised", ["UPDATE accounts SET version = version + 1 WHERE account_id = 'acme'"], "version"),
-    ("head hash changed", ["UPDATE accounts SET last_hash = (SELECT last_hash FROM accounts WHERE account_id = 'beta') WHERE account_id = 'acme'"], "hash"),
+    ("head hash changed", [("UPDATE accounts SET last_hash = (SELECT last_hash FROM accounts WHERE account_id = "
+                           "'beta') WHERE account_id = 'acme'")], "hash"),
     ("chain that leads back into itself", [f"UPDATE transactions SET previous_id = {NEWEST_ID} WHERE {SECOND}"], "transaction before the first"),
-    ("deduction marked reversed", [f"INSERT INTO deduction_reversals SELECT 'acme', transaction_id, 5 FROM transactions WHERE {SECOND}"], "reversed"),
+    ("deduction marked reversed", [(f"INSERT INTO deduction_reversals SELECT 'acme', transaction_id, 5 FROM "
+                                   f"transactions WHERE {SECOND}")], "reversed"),
     ("head moved back", [
-        ("UPDATE accounts SET last_transaction_id = (SELECT previous_id FROM transactions WHERE account_id = 'acme' AND version = 5) "
+        ("UPDATE accounts SET last_transaction_id = (SELECT previous_id FROM transactions WHERE account_id = 'acme' "
+         "AND version = 5) "
         "WHERE account_id = 'acme'")], "version"),
 ]  # fmt: skip
 
@@ -97,12 +107,15 @@ async def test_tampering_shows(books, database, statements, subject):
 
 
 BESIDE = [
-    ("entry of nobody", "INSERT INTO entries VALUES ('{}', 'txn_zzz', 0, 'sales', 'usage', 1)", "transaction txn_zzz of an entry"),
+    ("entry of nobody", "INSERT INTO entries VALUES ('{}', 'txn_zzz', 0, 'sales', 'usage', 1)", ("transaction txn_zzz "
+                                                                                                "of an entry")),
     ("transaction of nobody", (
-        "INSERT INTO transactions SELECT '{}', 'txn_zzz', 1, '', kind, amount, balance_after, create_time_us, source_id, "
+        "INSERT INTO transactions SELECT '{}', 'txn_zzz', 1, '', kind, amount, balance_after, create_time_us, "
+        "source_id, "
         "caller, description, metadata, hash FROM transactions WHERE account_id = 'beta' AND version = 1"), "transactions"),
     ("lot of nobody", (
-        "INSERT INTO lots SELECT '{}', 'lot_g', category, priority, 5, 5, 1, create_time_us, effective_time_us, expire_time_us, source_id, 0, '' "
+        "INSERT INTO lots SELECT '{}', 'lot_g', category, priority, 5, 5, 1, create_time_us, effective_time_us, "
+        "expire_time_us, source_id, 0, '' "
         "FROM lots WHERE account_id = 'beta'"), "account of lot lot_g"),
 ]  # fmt: skip
 

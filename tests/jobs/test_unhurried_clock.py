@@ -40,7 +40,9 @@ def test_a_clock_that_leaps_ahead_hurries_nothing_and_one_set_back_is_followed()
 
 
 def test_ids_stay_in_order_and_unique_whatever_the_clock_does():
-    moments = itertools.chain([NOW_US] * 70_000, [NOW_US + DAY_US] * 10, [NOW_US - DAY_US] * 70_000, [NOW_US + 2 * DAY_US] * 10)
+    moments = itertools.chain(
+        [NOW_US] * 70_000, [NOW_US + DAY_US] * 10, [NOW_US - DAY_US] * 70_000, [NOW_US + 2 * DAY_US] * 10
+    )
     ids = TimeOrderedIds(lambda: next(moments), bytes)
     made = [ids("txn") for _ in range(140_020)]
     assert made == sorted(set(made))

@@ -189,7 +189,12 @@ async def test_what_was_repaired_is_no_fault_any_more(environment, job, database
 
 @pytest.mark.unchecked_ledger
 async def test_an_account_that_can_t_be_frozen_holds_up_nobody(environment, job, database):
-    tamper(database, "DELETE FROM profiles WHERE account_id = 'acme'", RAISED, "UPDATE accounts SET balance = 7 WHERE account_id = 'beta'")
+    tamper(
+        database,
+        "DELETE FROM profiles WHERE account_id = 'acme'",
+        RAISED,
+        "UPDATE accounts SET balance = 7 WHERE account_id = 'beta'",
+    )
     with capture_logs() as lines:
         await job.run()
     assert [line["account_id"] for line in lines if line["event"] == "account_not_frozen"] == ["acme"]

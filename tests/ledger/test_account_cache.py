@@ -1,4 +1,5 @@
-"""What a writer caches of an account is only expected: whatever others did meanwhile is found out before anybody is answered."""
+"""What a writer caches of an account is only expected: whatever others did meanwhile is found out before anybody is
+answered."""
 
 import asyncio
 
@@ -151,7 +152,10 @@ async def test_a_bound_of_debt_that_was_lowered_is_not_passed(writer, store, clo
     await open_account(store, "acme", clock=clock, ids=ids, microcredits=10)
     await writer.submit(deduction("acme", 15, "first", mode=DeductionMode.ALLOW_DEBT))
     await store.write(limits(debt_max=20))
-    assert await refused(writer.submit(deduction("acme", 50, "owed", mode=DeductionMode.ALLOW_DEBT))) is Reason.INSUFFICIENT_CREDITS
+    assert (
+        await refused(writer.submit(deduction("acme", 50, "owed", mode=DeductionMode.ALLOW_DEBT)))
+        is Reason.INSUFFICIENT_CREDITS
+    )
     await writer.submit(deduction("acme", 15, "within", mode=DeductionMode.ALLOW_DEBT))
     await store.write(limits(debt_max=70))
     await writer.submit(deduction("acme", 50, "owed", mode=DeductionMode.ALLOW_DEBT))
@@ -169,7 +173,9 @@ async def test_a_key_that_another_spent_replays_its_answer(writer, other, store,
 async def test_a_replay_of_its_own_is_found_too(writer, store, clock, ids):
     await remembering(writer, store, clock=clock, ids=ids)
     first = await writer.submit(deduction("acme", 7, "k"))
-    again, fresh = await asyncio.gather(writer.submit(deduction("acme", 7, "k")), writer.submit(deduction("blue", 7, "k")))
+    again, fresh = await asyncio.gather(
+        writer.submit(deduction("acme", 7, "k")), writer.submit(deduction("blue", 7, "k"))
+    )
     assert (again, fresh.replayed) == (Answer(first.reply, replayed=True), False)
     assert (await balance(store), await balance(store, "blue")) == (92, 92)
 
@@ -223,7 +229,9 @@ async def test_two_writers_on_one_account_do_not_try_in_vain_for_ever(*, writer,
     contradicted = {"sqlite": 2, "postgresql": 1}[store.name]
     assert [await take_turns("first"), await take_turns("second")] == [contradicted] * 2
     steady.now += account_cache.BYPASS_S
-    assert [await take_turns("later"), await take_turns("last")] == [contradicted * 2] * 2, "after a while it is cached again"
+    assert [await take_turns("later"), await take_turns("last")] == [contradicted * 2] * 2, (
+        "after a while it is cached again"
+    )
     assert await balance(store) == 59
 
 

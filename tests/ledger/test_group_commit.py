@@ -154,7 +154,9 @@ async def test_many_callers_few_commits(open_writer, store, clock, ids):
     for number in range(20):
         await open_account(store, f"acme {number}", clock=clock, ids=ids, microcredits=10)
     commits = store.counters.commits
-    answers = await outcomes([writer.submit(deduction(f"acme {number % 20}", 1, f"k{number}")) for number in range(200)])
+    answers = await outcomes(
+        [writer.submit(deduction(f"acme {number % 20}", 1, f"k{number}")) for number in range(200)]
+    )
     assert all(not answer.replayed for answer in answers)
     assert store.counters.commits == commits + 4
     assert writer.operations == 200

@@ -121,7 +121,9 @@ async def test_a_batch_that_conflicts_is_posted_account_by_account(open_writer, 
     failing = FailingStore(store, conflict(), times=1)
     writer = open_writer(failing)
     accounts = ["acme", "beta", "gamma", "acme"]
-    told = await asyncio.gather(*(writer.submit(deduction(account_id, 1, f"k{n}")) for n, account_id in enumerate(accounts)))
+    told = await asyncio.gather(
+        *(writer.submit(deduction(account_id, 1, f"k{n}")) for n, account_id in enumerate(accounts))
+    )
     assert [answer.replayed for answer in told] == [False] * 4
     assert failing.writes == 4
     assert await balance(store) == 98
@@ -135,7 +137,9 @@ async def test_what_comes_later_never_overtakes_what_is_posted_by_itself(open_wr
     begun = [writer.submit(deduction("acme", 1, f"k{number}")) for number in range(7)]
     assert not (await writer.submit(deduction("beta", 1, "k"))).replayed
     withheld.gate.set()
-    assert [answer.reply.partition(b" ")[2] for answer in await asyncio.gather(*begun)] == [b"took 1 left %d" % (99 - n) for n in range(7)]
+    assert [answer.reply.partition(b" ")[2] for answer in await asyncio.gather(*begun)] == [
+        b"took 1 left %d" % (99 - n) for n in range(7)
+    ]
     assert withheld.writes == 5  # four of acme's, none larger than a batch
 
 
@@ -148,13 +152,19 @@ async def test_a_conflict_that_lasts_is_told_and_the_key_stays_free(open_writer,
 
 
 async def test_an_account_by_itself_that_is_interrupted_inside_tells_its_callers_and_goes_on(open_writer, store):
-    writer = open_writer(FailingStore(FailingStore(store, asyncio.CancelledError(), times=1), conflict(), times=1), batch_max=1)
-    told = await asyncio.gather(*(writer.submit(deduction("acme", 1, f"k{number}")) for number in range(3)), return_exceptions=True)
+    writer = open_writer(
+        FailingStore(FailingStore(store, asyncio.CancelledError(), times=1), conflict(), times=1), batch_max=1
+    )
+    told = await asyncio.gather(
+        *(writer.submit(deduction("acme", 1, f"k{number}")) for number in range(3)), return_exceptions=True
+    )
     assert [getattr(answer, "reason", None) for answer in told] == [Reason.CONFLICT, None, None]
     assert await balance(store) == 98
 
 
-async def test_an_account_that_another_program_keeps_locked_holds_up_nobody_else(open_writer, store, database, clock, ids):
+async def test_an_account_that_another_program_keeps_locked_holds_up_nobody_else(
+    open_writer, store, database, clock, ids
+):
     """The others are answered while the lock is still held, in the first batch and in the next ones."""
     if database.store == "sqlite":
         pytest.skip("SQLite locks whole files, and keeps other programs out")

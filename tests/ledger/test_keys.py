@@ -33,12 +33,16 @@ def test_other_meanings_have_other_fingerprints(one, other):
 
 
 def test_the_order_of_a_map_means_nothing():
-    assert fingerprint("acme", {"a": "1", "b": {"c": 2, "d": 3}}) == fingerprint("acme", {"b": {"d": 3, "c": 2}, "a": "1"})
+    assert fingerprint("acme", {"a": "1", "b": {"c": 2, "d": 3}}) == fingerprint(
+        "acme", {"b": {"d": 3, "c": 2}, "a": "1"}
+    )
 
 
 def test_fingerprints_stay_as_they_are():
     """They are stored for ever: another digest would refuse every retry of a request made before the change."""
-    assert fingerprint("acme", 1_000_000, 1, "Amélie 🙂", {"b": "2", "a": "1"}).hex() == "08898382dabc7834e6f7a0ac50a47958"
+    assert (
+        fingerprint("acme", 1_000_000, 1, "Amélie 🙂", {"b": "2", "a": "1"}).hex() == "08898382dabc7834e6f7a0ac50a47958"
+    )
 
 
 def test_a_key_of_another_request_is_refused():

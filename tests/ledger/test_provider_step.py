@@ -1,11 +1,16 @@
-"""The step around the payment provider: what is asked, recorded and given up, by everything that the provider may say."""
+"""The step around the payment provider: what is asked, recorded and given up, by everything that the provider may
+say."""
 
 import pytest
 
 from billing_service.ledger.provider_step import Begun, provider_step
 from billing_service.payments.port import ProviderRefused, ProviderUnavailable
 
-REFUSED, UNAVAILABLE, KEPT = ProviderRefused("no", "no"), ProviderUnavailable("away"), ProviderUnavailable("500", key_spent=True)
+REFUSED, UNAVAILABLE, KEPT = (
+    ProviderRefused("no", "no"),
+    ProviderUnavailable("away"),
+    ProviderUnavailable("500", key_spent=True),
+)
 
 
 class Step:
@@ -45,9 +50,14 @@ class Step:
         return attempt + 1
 
     async def run(self, *, looks, has_key=True):
-        parts = {"next_attempt": self._next_attempt if has_key else None, "find_made": self._find_made if looks else None}
+        parts = {
+            "next_attempt": self._next_attempt if has_key else None,
+            "find_made": self._find_made if looks else None,
+        }
         try:
-            return await provider_step(begin=self._begin, ask=self._ask, settle=self._settle, give_up=self._give_up, **parts)
+            return await provider_step(
+                begin=self._begin, ask=self._ask, settle=self._settle, give_up=self._give_up, **parts
+            )
         except (ProviderRefused, ProviderUnavailable) as said:
             return said
 
@@ -70,19 +80,39 @@ CASES = {
         KEPT,
         ["begin", "ask 0", "look 0", "next", "ask 1"],
     ),
-    "no look can be had": (Step([], resumed=True, made=[UNAVAILABLE]), {"looks": True}, UNAVAILABLE, ["begin", "look 0"]),
-    "no look can be had after a failure": (Step([KEPT], made=[UNAVAILABLE]), {"looks": True}, UNAVAILABLE, ["begin", "ask 0", "look 0"]),
+    "no look can be had": (
+        Step([], resumed=True, made=[UNAVAILABLE]),
+        {"looks": True},
+        UNAVAILABLE,
+        ["begin", "look 0"],
+    ),
+    "no look can be had after a failure": (
+        Step([KEPT], made=[UNAVAILABLE]),
+        {"looks": True},
+        UNAVAILABLE,
+        ["begin", "ask 0", "look 0"],
+    ),
     "answered before": (Step([], begun="DONE"), {"looks": True}, "DONE", ["begin"]),
     "done": (Step(["ok"]), {"looks": True}, "OK", ["begin", "ask 0", "settle 0 ok"]),
     "resumed": (Step(["ok"], resumed=True), {"looks": False}, "OK", ["begin", "ask 0", "settle 0 ok"]),
-    "resumed, and made before": (Step([], resumed=True, made=["ok"]), {"looks": True}, "OK", ["begin", "look 0", "settle 0 ok"]),
+    "resumed, and made before": (
+        Step([], resumed=True, made=["ok"]),
+        {"looks": True},
+        "OK",
+        ["begin", "look 0", "settle 0 ok"],
+    ),
     "resumed, and not made before": (
         Step(["ok"], resumed=True, made=[None]),
         {"looks": True},
         "OK",
         ["begin", "look 0", "ask 0", "settle 0 ok"],
     ),
-    "made in spite of a failure kept": (Step([KEPT], made=["ok"]), {"looks": True}, "OK", ["begin", "ask 0", "look 0", "settle 0 ok"]),
+    "made in spite of a failure kept": (
+        Step([KEPT], made=["ok"]),
+        {"looks": True},
+        "OK",
+        ["begin", "ask 0", "look 0", "settle 0 ok"],
+    ),
     "a failure kept is stepped over": (
         Step([KEPT, "ok"], made=[None]),
         {"looks": True},

@@ -1,4 +1,5 @@
-"""Several service processes on one database: writers that know nothing of each other, racing on the same accounts and keys."""
+"""Several service processes on one database: writers that know nothing of each other, racing on the same accounts and
+keys."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -60,7 +61,9 @@ async def test_racing_with_the_same_keys(writers, store, clock, ids):
     )
     by_key = {}
     for operation, answer in zip(
-        [*operations, *operations, *(operation for operation in reversed(operations) for _ in writers)], told, strict=True
+        [*operations, *operations, *(operation for operation in reversed(operations) for _ in writers)],
+        told,
+        strict=True,
     ):
         by_key.setdefault(operation.key.id, []).append(answer)
     for answers in by_key.values():

@@ -30,7 +30,9 @@ class Certificates:
 
     def caller(self, name):
         """Files of a client with this name in its certificate."""
-        files = Files(self._directory / f"{name}-ca.pem", self._directory / f"{name}.pem", self._directory / f"{name}.key")
+        files = Files(
+            self._directory / f"{name}-ca.pem", self._directory / f"{name}.pem", self._directory / f"{name}.key"
+        )
         self._trust(files.ca, self.servers)
         self._certify(files, self.clients, name)
         self.callers[name] = files

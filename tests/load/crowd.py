@@ -1,4 +1,5 @@
-"""A crowd of callers over several connections, in a process of its own: more of them at times than the service takes on.
+"""A crowd of callers over several connections, in a process of its own: more of them at times than the service takes
+on.
 
 `python -m tests.load.crowd --port 50051 --phases 64x2,320x3` prints one JSON object: the answers of 64 callers in two
 seconds, then of 320 in three. A caller that was answered asks for something new at once. A caller that was refused asks
@@ -62,7 +63,9 @@ class Heard:
             "refused_slices": [self.refused_slices[number] for number in slices],
         }
         for name, times_ms in (("ok", sorted(self.ok_ms)), ("refused", sorted(self.refused_ms))):
-            told[f"{name}_p50_ms"], told[f"{name}_p99_ms"] = (percentile(times_ms, share) if times_ms else None for share in (0.5, 0.99))
+            told[f"{name}_p50_ms"], told[f"{name}_p99_ms"] = (
+                percentile(times_ms, share) if times_ms else None for share in (0.5, 0.99)
+            )
         return told
 
 
@@ -131,7 +134,9 @@ class Crowd:
     def settle(self) -> int:
         """Lets everybody get what was asked for, and want nothing more; answers how many could not."""
         begun_s, self._active = time.perf_counter(), 0
-        while (unsettled := sum(bool(caller.message) for caller in self._callers)) and time.perf_counter() < begun_s + DRAIN_S_MAX:
+        while (
+            unsettled := sum(bool(caller.message) for caller in self._callers)
+        ) and time.perf_counter() < begun_s + DRAIN_S_MAX:
             self._turn(Heard(), begun_s)
         return unsettled
 
@@ -172,7 +177,9 @@ class Crowd:
                 self.refusals[status, delay_s] += 1
                 heard.refused_ms.append(took_ms)
                 heard.refused_slices[part] += 1
-                heapq.heappush(self._later, (now_s + (delay_s or UNHINTED_S) * self._chance.uniform(*JITTER), caller.number))
+                heapq.heappush(
+                    self._later, (now_s + (delay_s or UNHINTED_S) * self._chance.uniform(*JITTER), caller.number)
+                )
 
     def _verdict(self, frame: http2.Frame) -> tuple[str, float]:
         """The status, and after how many seconds to ask again. Equal trailers are read once."""
@@ -192,19 +199,25 @@ def _read_trailers(headers: dict[str, str]) -> tuple[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Send more callers than the service takes on, and print what they were told as JSON.")
+    parser = argparse.ArgumentParser(
+        description="Send more callers than the service takes on, and print what they were told as JSON."
+    )
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--connections", type=int, default=8)
     parser.add_argument("--accounts", type=int, default=1_000, help="made by tests.bench.seed")
     parser.add_argument("--phases", required=True, help="callers x seconds, one after the other: 64x2,320x3")
     parser.add_argument("--seed", type=int, default=1)
     chosen = parser.parse_args()
-    phases = [(int(callers), float(lasts_s)) for callers, lasts_s in (part.split("x") for part in chosen.phases.split(","))]
+    phases = [
+        (int(callers), float(lasts_s)) for callers, lasts_s in (part.split("x") for part in chosen.phases.split(","))
+    ]
     most = max(callers for callers, _ in phases)
     crowd = Crowd(chosen.port, connections=chosen.connections, callers=most, accounts=chosen.accounts, seed=chosen.seed)
     spent = [crowd.spend(*phase) for phase in phases]
     told = {"phases": spent, "unsettled": crowd.settle(), "succeeded": crowd.succeeded}
-    refusals = [{"status": status, "delay_s": delay_s, "count": count} for (status, delay_s), count in crowd.refusals.items()]
+    refusals = [
+        {"status": status, "delay_s": delay_s, "count": count} for (status, delay_s), count in crowd.refusals.items()
+    ]
     json.dump({**told, "refusals": refusals}, sys.stdout)
 
 

@@ -1,4 +1,5 @@
-"""Stands between clients and the service, and loses what passes: requests before they arrive, replies after their effect."""
+"""Stands between clients and the service, and loses what passes: requests before they arrive, replies after their
+effect."""
 
 import asyncio
 import random

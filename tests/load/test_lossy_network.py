@@ -1,4 +1,5 @@
-"""Three of ten requests and three of ten replies are lost between client and service: each logical deduction has one effect all the same."""
+"""Three of ten requests and three of ten replies are lost between client and service: each logical deduction has one
+effect all the same."""
 
 import asyncio
 import os
@@ -56,9 +57,15 @@ class Callers:
 @pytest.mark.timeout(600 if LONG else 120)
 async def test_each_logical_deduction_has_one_effect_whatever_is_lost(database):
     seed = random.randrange(2**32)
-    async with open_service(load_settings(service_settings(database))) as service, grpc.aio.insecure_channel(service.address) as channel:
+    async with (
+        open_service(load_settings(service_settings(database))) as service,
+        grpc.aio.insecure_channel(service.address) as channel,
+    ):
         await grant(channel, "a", GIVEN)
-        async with running_proxy(service.address, seed, **LOSSES) as (proxy, address), AsyncBillingClient(address) as client:
+        async with (
+            running_proxy(service.address, seed, **LOSSES) as (proxy, address),
+            AsyncBillingClient(address) as client,
+        ):
             callers = Callers(client)
             await asyncio.gather(*(callers.deduct() for _ in range(DEDUCTIONS)))
         await verify(channel)

@@ -1,7 +1,8 @@
 """Five times as many callers as the service admits. They are refused with the time to wait, and all are served in the
 end. Health, memory and ledger are as if nothing had happened.
 
-How fast depends on the machine, so the ordinary run asserts none of it. The long run compares its own phases with each other.
+How fast depends on the machine, so the ordinary run asserts none of it. The long run compares its own phases with each
+other.
 """
 
 import json
@@ -27,7 +28,8 @@ SECONDS = (10, 60, 10) if LONG else (1, 2, 1.5)
 BOUNDS = (64, 1024) if LONG else (64,)
 """Of calls in flight."""
 WAITING_MAX = 1000
-"""Beyond so many calls in front of the service, gRPC itself turns some away: with CANCELLED, at once and without a delay."""
+"""Beyond so many calls in front of the service, gRPC itself turns some away: with CANCELLED, at once and without a
+delay."""
 OVERLOADED, CANCELLED = {"status": "8", "delay_s": 1.0}, {"status": "1", "delay_s": 0.0}
 WATCH_S = 0.1
 HEALTH_S_MAX = 5.0
@@ -48,7 +50,9 @@ class Watched:
 def watch(server, work, bound):
     """Lets the crowd in, and looks at the service until it has gone."""
     taken_on = min(bound, WAITING_MAX * 3 // 4)
-    phases = ",".join(f"{callers}x{lasts_s}" for callers, lasts_s in zip((taken_on, TIMES * bound, taken_on), SECONDS, strict=True))
+    phases = ",".join(
+        f"{callers}x{lasts_s}" for callers, lasts_s in zip((taken_on, TIMES * bound, taken_on), SECONDS, strict=True)
+    )
     options = {"--port": server.port, "--connections": CONNECTIONS, "--accounts": ACCOUNTS, "--phases": phases}
     command = [sys.executable, "-m", "tests.load.crowd", *(str(part) for option in options.items() for part in option)]
     health, resident, answer = set(), [], work / "crowd.json"
@@ -56,7 +60,11 @@ def watch(server, work, bound):
         crowd = subprocess.Popen(command, cwd=servers.ROOT, stdout=output)
         try:
             while crowd.poll() is None:
-                health.add(health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=HEALTH_S_MAX).status)
+                health.add(
+                    health_pb2_grpc.HealthStub(channel)
+                    .Check(health_pb2.HealthCheckRequest(), timeout=HEALTH_S_MAX)
+                    .status
+                )
                 resident.append(servers.resident_bytes(server.process.pid) or 0)
                 time.sleep(WATCH_S)
         finally:
@@ -73,7 +81,8 @@ def recovered_s(before, after):
 
 
 def last_refusal_s(after):
-    """Seconds until the last of those who still waited from the overload was refused; each has its wish fulfilled after that."""
+    """Seconds until the last of those who still waited from the overload was refused; each has its wish fulfilled after
+    that."""
     return max((at / 10 for at, refused in enumerate(after["refused_slices"]) if refused), default=0.0)
 
 
@@ -116,7 +125,10 @@ def compare(before, over, after, resident_bytes):
         "refused a second": over["refused_per_s"],
         "recovered, s": recovered_s(before, after),
         "last refusal, s": last_refusal_s(after),
-        "late growth, MiB": (max(resident_bytes[-len(resident_bytes) // 2 :]) - max(resident_bytes[: len(resident_bytes) // 2])) / 2**20,
+        "late growth, MiB": (
+            max(resident_bytes[-len(resident_bytes) // 2 :]) - max(resident_bytes[: len(resident_bytes) // 2])
+        )
+        / 2**20,
     }
     sys.stdout.write(f"{figures}\n")
     assert figures["goodput"] >= GOODPUT_MIN, figures

@@ -1,4 +1,5 @@
-"""Certificates and authorities rotate while clients call and webhooks arrive: no call fails, and who is no longer trusted is out soon."""
+"""Certificates and authorities rotate while clients call and webhooks arrive: no call fails, and who is no longer
+trusted is out soon."""
 
 import asyncio
 import hashlib
@@ -79,7 +80,9 @@ class Load:
         wanted = {who: count + CALLS_BETWEEN for who, count in self.done.items()}
         begun = time.monotonic()
         async with asyncio.timeout(STEP_S_MAX):
-            while time.monotonic() < begun + SEEN_BY_ALL_S or any(self.done[who] < count for who, count in wanted.items()):  # noqa: ASYNC110
+            while time.monotonic() < begun + SEEN_BY_ALL_S or any(  # noqa: ASYNC110
+                self.done[who] < count for who, count in wanted.items()
+            ):
                 await asyncio.sleep(0.02)
 
 
@@ -105,7 +108,10 @@ def served(address, files):
     context = ssl.create_default_context(cafile=files.ca)
     context.load_cert_chain(files.chain, files.key)
     host, port = address.split(":")
-    with socket.create_connection((host, int(port)), 5) as plain, context.wrap_socket(plain, server_hostname=host) as wrapped:
+    with (
+        socket.create_connection((host, int(port)), 5) as plain,
+        context.wrap_socket(plain, server_hostname=host) as wrapped,
+    ):
         return wrapped.getpeercert(binary_form=True)
 
 
@@ -123,12 +129,18 @@ async def balance(channel, timeout_s=5.0):
 async def loaded(address, certificates):
     """Calls and deliveries while the block runs."""
     metering, gateway = certificates.callers["metering.internal"], certificates.callers["gateway.internal"]
-    billing = ClientOptions(address=address, ca_file=gateway.ca, certificate_file=gateway.chain, private_key_file=gateway.key)
+    billing = ClientOptions(
+        address=address, ca_file=gateway.ca, certificate_file=gateway.chain, private_key_file=gateway.key
+    )
     async with AsyncExitStack() as running:
         client = await running.enter_async_context(client_of(address, metering))
-        url = await running.enter_async_context(serve_gateway(GatewayConfig(secrets=(WEBHOOK_SECRET,), billing=billing)))
+        url = await running.enter_async_context(
+            serve_gateway(GatewayConfig(secrets=(WEBHOOK_SECRET,), billing=billing))
+        )
         load = Load(client, url)
-        tasks = [asyncio.create_task(load.call(number)) for number in range(CALLERS)] + [asyncio.create_task(load.deliver())]
+        tasks = [asyncio.create_task(load.call(number)) for number in range(CALLERS)] + [
+            asyncio.create_task(load.deliver())
+        ]
         try:
             async with asyncio.timeout(STEP_S_MAX):
                 while len(load.done) < len(tasks):  # noqa: ASYNC110 - nothing tells
@@ -160,7 +172,8 @@ async def rotate_server(address, certificates, load):
 
 
 async def rotate_clients(certificates, load, connected):
-    """Another authority of clients: trusted beside the old one until all have certificates of it. `connected` keeps its own."""
+    """Another authority of clients: trusted beside the old one until all have certificates of it. `connected` keeps its
+    own."""
     old, certificates.clients = certificates.clients, trustme.CA()
     certificates.server_trusts(old, certificates.clients)
     await load.go_on()
@@ -182,7 +195,11 @@ async def outsiders_stay_outside(address, certificates):
     for code, credentials in cases:
         async with channel_to(address, credentials) as channel:
             assert await balance(channel) is code
-    for name, authority, validity in (("other.internal", servers, {}), ("127.0.0.1", servers, expired()), ("127.0.0.1", trustme.CA(), {})):
+    for name, authority, validity in (
+        ("other.internal", servers, {}),
+        ("127.0.0.1", servers, expired()),
+        ("127.0.0.1", trustme.CA(), {}),
+    ):
         certificates.certify_server(authority, name, **validity)
         async with channel_to(address, presenting(servers, clients, "metering.internal")) as deceived:
             assert await balance(deceived) is grpc.StatusCode.UNAVAILABLE, (name, validity)
@@ -210,7 +227,9 @@ async def test_certificates_and_authorities_rotate_under_load(database, forker, 
     for name in NAMES:
         certificates.caller(name)
     operator = presenting(certificates.servers, certificates.clients, "operator.internal")
-    async with running_process(forker, tls_settings(database, certificates), tmp_path / "service.log", operator) as service:
+    async with running_process(
+        forker, tls_settings(database, certificates), tmp_path / "service.log", operator
+    ) as service:
         async with channel_to(service.address, operator) as channel:
             await grant(channel, "a", GIVEN)
         async with loaded(service.address, certificates) as load:
@@ -221,7 +240,9 @@ async def test_certificates_and_authorities_rotate_under_load(database, forker, 
                     await rotate_clients(certificates, load, connected)
                     async with channel_to(service.address, old) as fresh:
                         assert await balance(fresh) is grpc.StatusCode.UNAVAILABLE
-                    sys.stdout.write(f"out after {await out_after_s(connected):.1f} s, {sum(load.done.values())} calls\n")
+                    sys.stdout.write(
+                        f"out after {await out_after_s(connected):.1f} s, {sum(load.done.values())} calls\n"
+                    )
                 await load.go_on()
             assert not load.failed, load.failed
         await outsiders_stay_outside(service.address, certificates)

@@ -10,9 +10,12 @@ _ENTRIES = (
     " JOIN transactions t ON t.transaction_id = e.transaction_id AND t.account_id = e.account_id"
 )
 _PURCHASES = "SELECT purchase_id, account_id, credits, paid_minor, net_paid_minor, disputed_minor, status, reversed FROM purchases"
-_GONE = "SELECT purchase_id, sum(amount_minor) FROM refunds WHERE status IN ('PENDING', 'SUCCEEDED') GROUP BY purchase_id"
+_GONE = (
+    "SELECT purchase_id, sum(amount_minor) FROM refunds WHERE status IN ('PENDING', 'SUCCEEDED') GROUP BY purchase_id"
+)
 _REFERRALS = (
-    "SELECT account_id, referrer_account_id, purchase_id || fallen_purchase_id, state, minimum_minor, bonus, referrer_taken FROM referrals"
+    "SELECT account_id, referrer_account_id, purchase_id || fallen_purchase_id, state, minimum_minor, bonus, "
+    "referrer_taken FROM referrals"
 )
 
 
@@ -42,7 +45,9 @@ def read_books(path):
         _read_entries(books, connection.execute(_ENTRIES).fetchall())
         for account_id, debt in connection.execute("SELECT account_id, debt FROM accounts").fetchall():
             books[account_id].debt = debt
-        for account_id, left in connection.execute("SELECT account_id, sum(remaining) FROM lots GROUP BY account_id").fetchall():
+        for account_id, left in connection.execute(
+            "SELECT account_id, sum(remaining) FROM lots GROUP BY account_id"
+        ).fetchall():
             books[account_id].left = left
         paid = _read_purchases(books, connection)
         _read_referrals(books, connection.execute(_REFERRALS).fetchall(), paid)
@@ -62,7 +67,9 @@ def _read_entries(books, entries):
 def _read_purchases(books, connection):
     """Adds what is kept; answers (paid for the credits, paid, gone) by purchase."""
     refunded, paid = dict(connection.execute(_GONE).fetchall()), {}
-    for purchase_id, account_id, sold, paid_minor, net, disputed, status, reversed_credits in connection.execute(_PURCHASES).fetchall():
+    for purchase_id, account_id, sold, paid_minor, net, disputed, status, reversed_credits in connection.execute(
+        _PURCHASES
+    ).fetchall():
         if status != "COMPLETED":
             continue
         gone = min(paid_minor, refunded.get(purchase_id, 0) + disputed)

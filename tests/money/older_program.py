@@ -1,5 +1,6 @@
-"""What a program of the first schema writes to a ledger of this one. It goes on while this program is deployed, and knows none of the columns
-that came since. Its rules are repeated here, as far as they differ: it owes what expired, ends no lot, and restores bonuses into their lots."""
+"""What a program of the first schema writes to a ledger of this one. It goes on while this program is deployed, and
+knows none of the columns that came since. Its rules are repeated here, as far as they differ: it owes what expired,
+ends no lot, and restores bonuses into their lots."""
 
 from collections import Counter
 from dataclasses import replace
@@ -26,12 +27,21 @@ from billing_service.storage.rows.ledger import (
     lot_of,
     order_lots,
 )
-from billing_service.storage.rows.purchases import PURCHASES, REFERRALS, REFUNDS, read_purchase, read_referral, refunds_of
+from billing_service.storage.rows.purchases import (
+    PURCHASES,
+    REFERRALS,
+    REFUNDS,
+    read_purchase,
+    read_referral,
+    refunds_of,
+)
 from billing_service.storage.schema import accounts
 from billing_service.storage.statements import Together, bulk_update
 from tests.money.world import ACCOUNTS
 
-UPDATE_ACCOUNTS = bulk_update(accounts, ("account_id",), ("version", "last_transaction_id", "last_hash", "balance", "debt", "set_aside"))
+UPDATE_ACCOUNTS = bulk_update(
+    accounts, ("account_id",), ("version", "last_transaction_id", "last_hash", "balance", "debt", "set_aside")
+)
 
 
 class OlderProgram:
@@ -162,7 +172,9 @@ class OlderProgram:
         return [account_id, referral.referrer_account_id] if referral else [account_id]
 
     def _follow_money(self, found, purchase, *, set_aside=False):
-        purchase.refunded_minor = sum(refund.amount_minor for refund in (yield from refunds_of(purchase)) if refund.status.counts)
+        purchase.refunded_minor = sum(
+            refund.amount_minor for refund in (yield from refunds_of(purchase)) if refund.status.counts
+        )
         gone, account = money_gone(purchase), found[purchase.account_id]
         change = target_credits(purchase.credits, purchase.paid_minor, gone) - purchase.reversed
         (lot,) = yield from _fetch(account, [purchase.lot_id])
@@ -202,13 +214,23 @@ class OlderProgram:
         if referral is None or referral.purchase_id != purchase.purchase_id:
             return
         rewarded = referral.state in (ReferralState.REWARDED, ReferralState.QUALIFIED)
-        if all_gone == (referral.state is ReferralState.REVERSED) or not (rewarded or referral.state is ReferralState.REVERSED):
+        if all_gone == (referral.state is ReferralState.REVERSED) or not (
+            rewarded or referral.state is ReferralState.REVERSED
+        ):
             return
         referral.referee_taken = yield from self._move_bonus(
-            found[referral.account_id], referral.referee_lot_id, referral.referee_taken, purchase.purchase_id, all_gone=all_gone
+            found[referral.account_id],
+            referral.referee_lot_id,
+            referral.referee_taken,
+            purchase.purchase_id,
+            all_gone=all_gone,
         )
         referral.referrer_taken = yield from self._move_bonus(
-            found[referral.referrer_account_id], referral.referrer_lot_id, referral.referrer_taken, purchase.purchase_id, all_gone=all_gone
+            found[referral.referrer_account_id],
+            referral.referrer_lot_id,
+            referral.referrer_taken,
+            purchase.purchase_id,
+            all_gone=all_gone,
         )
         referral.state = ReferralState.REVERSED if all_gone else ReferralState.REWARDED
         yield from REFERRALS.replace(referral)
@@ -230,7 +252,8 @@ class OlderProgram:
 
 
 def _forgetful(lot):
-    """The lot without what the program does not know. Records are kept whole: it neither uses nor changes their newer columns."""
+    """The lot without what the program does not know. Records are kept whole: it neither uses nor changes their newer
+    columns."""
     return replace(lot, expired=0, ended_to="")
 
 
@@ -266,8 +289,17 @@ def _write_accounts(changed):
                 t.account_id, t.transaction_id, t.version, t.previous_id, int(t.kind), t.amount, t.balance_after, t.create_time_us,
                 t.source_id, t.caller, t.description, t.metadata, t.hash,
             )]))  # fmt: skip
-            calls.append(INSERT_ENTRIES.many([(t.account_id, t.transaction_id, n, *entry) for n, entry in enumerate(t.entries)]))
-        row = (account.account_id, account.version, account.last_transaction_id, account.last_hash, account.balance, account.debt)
+            calls.append(
+                INSERT_ENTRIES.many([(t.account_id, t.transaction_id, n, *entry) for n, entry in enumerate(t.entries)])
+            )
+        row = (
+            account.account_id,
+            account.version,
+            account.last_transaction_id,
+            account.last_hash,
+            account.balance,
+            account.debt,
+        )
         calls.append(UPDATE_ACCOUNTS.many([(*row, account.set_aside)]))
     for call in calls:
         yield Together((call,))

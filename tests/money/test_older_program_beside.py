@@ -1,5 +1,5 @@
-"""An older program writes to a ledger of this schema while this one is deployed: chance sequences of what both do. Nothing false is reported,
-whenever the ledger is verified, and what the one began the other ends."""
+"""An older program writes to a ledger of this schema while this one is deployed: chance sequences of what both do.
+Nothing false is reported, whenever the ledger is verified, and what the one began the other ends."""
 
 import contextlib
 
@@ -55,7 +55,12 @@ class DeploymentMachine(RuleBasedStateMachine):
     def deduct(self, account_id, amount):
         self.ledger.do("deduct", account_id, amount, DeductionMode.ALLOW_DEBT)
 
-    @rule(account_id=st.sampled_from(REFEREES), sold=st.sampled_from([10, 20]), paid=st.sampled_from([9, 10, 15]), lasts=LASTS_US)
+    @rule(
+        account_id=st.sampled_from(REFEREES),
+        sold=st.sampled_from([10, 20]),
+        paid=st.sampled_from([9, 10, 15]),
+        lasts=LASTS_US,
+    )
     def buy(self, account_id, sold, paid, lasts):
         self.ledger.do("buy", account_id, sold, paid, paid, lasts)
 
@@ -72,7 +77,9 @@ class DeploymentMachine(RuleBasedStateMachine):
         else:
             self.ledger.do("refund", number, "WITH_DEBT", amount, "pending")
 
-    @rule(data=st.data(), which=st.integers(0, 3), status=st.sampled_from(["FAILED", "FAILED", "SUCCEEDED"]), older=OLDER)
+    @rule(
+        data=st.data(), which=st.integers(0, 3), status=st.sampled_from(["FAILED", "FAILED", "SUCCEEDED"]), older=OLDER
+    )
     def move_refund(self, data, which, status, older):
         self.do(older, "move_refund", self._purchase(data), which, status)
 
@@ -103,5 +110,8 @@ class DeploymentMachine(RuleBasedStateMachine):
 
 TestDeployment = DeploymentMachine.TestCase
 TestDeployment.settings = settings(
-    max_examples=1_000 if LONG else 30, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=1_000 if LONG else 30,
+    stateful_step_count=30,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
 )

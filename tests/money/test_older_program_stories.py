@@ -1,5 +1,5 @@
-"""What an older program wrote while this one is deployed, told one by one: verified, and then refunded, restored and undone by this program, on
-both stores."""
+"""What an older program wrote while this one is deployed, told one by one: verified, and then refunded, restored and
+undone by this program, on both stores."""
 
 import pytest
 

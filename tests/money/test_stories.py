@@ -1,4 +1,5 @@
-"""There and back: a refund that Stripe refuses, or that fails later, leaves everybody what they had, whatever paid for what meanwhile."""
+"""There and back: a refund that Stripe refuses, or that fails later, leaves everybody what they had, whatever paid for
+what meanwhile."""
 
 import pytest
 

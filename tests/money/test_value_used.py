@@ -1,4 +1,5 @@
-"""Nobody uses more than was paid for and kept, given, or owed: chance sequences of everything that moves credits, two ledgers at a time.
+"""Nobody uses more than was paid for and kept, given, or owed: chance sequences of everything that moves credits, two
+ledgers at a time.
 
 The ledgers are alike but for one thing: the expiry of lots is booked now and then in the one, and never in the other.
 """
@@ -82,7 +83,13 @@ class MoneyMachine(RuleBasedStateMachine):
         assert told[0] == told[1], (action, arguments, told)
         return told[0]
 
-    @initialize(sold=st.sampled_from([10, 20]), paid=st.sampled_from([10, 15]), lasts=LASTS_US, spent=AMOUNTS, waits=st.booleans())
+    @initialize(
+        sold=st.sampled_from([10, 20]),
+        paid=st.sampled_from([10, 15]),
+        lasts=LASTS_US,
+        spent=AMOUNTS,
+        waits=st.booleans(),
+    )
     def earn_bonuses(self, sold, paid, lasts, spent, waits):
         """The stories worth telling begin with a purchase that earned bonuses, and have spent of them."""
         self.buy(REFEREES[0], sold, paid, 0, lasts)
@@ -91,7 +98,11 @@ class MoneyMachine(RuleBasedStateMachine):
         for account_id in (REFERRER, REFEREES[0]):
             self.both("deduct", account_id, spent, DeductionMode.ALLOW_DEBT)
 
-    @rule(account_id=st.sampled_from(ACCOUNTS), amount=AMOUNTS, mode=st.sampled_from([*DeductionMode, DeductionMode.ALLOW_DEBT]))
+    @rule(
+        account_id=st.sampled_from(ACCOUNTS),
+        amount=AMOUNTS,
+        mode=st.sampled_from([*DeductionMode, DeductionMode.ALLOW_DEBT]),
+    )
     def deduct(self, account_id, amount, mode):
         self.both("deduct", account_id, amount, mode)
 
@@ -129,7 +140,9 @@ class MoneyMachine(RuleBasedStateMachine):
         if policy == "UNUSED_ONLY":
             assert self._owed(account_id) <= owed, "what was not used makes no debt"
 
-    @rule(data=st.data(), which=st.integers(0, 3), status=st.sampled_from(["FAILED", "FAILED", "SUCCEEDED", "CANCELED"]))
+    @rule(
+        data=st.data(), which=st.integers(0, 3), status=st.sampled_from(["FAILED", "FAILED", "SUCCEEDED", "CANCELED"])
+    )
     def move_refund(self, data, which, status):
         self.both("move_refund", self._purchase(data), which, status)
 
@@ -137,7 +150,12 @@ class MoneyMachine(RuleBasedStateMachine):
     def dispute(self, data, amount):
         self.both("dispute", self._purchase(data), amount)
 
-    @rule(account_id=st.sampled_from(ACCOUNTS), amount=AMOUNTS, lasts=LASTS_US, frozen=st.sampled_from([None, None, False, True]))
+    @rule(
+        account_id=st.sampled_from(ACCOUNTS),
+        amount=AMOUNTS,
+        lasts=LASTS_US,
+        frozen=st.sampled_from([None, None, False, True]),
+    )
     def operate(self, account_id, amount, lasts, frozen):
         """An operator grants, or freezes for a while."""
         if frozen is not None:
@@ -166,7 +184,9 @@ class MoneyMachine(RuleBasedStateMachine):
                 entitled = books.kept + books.granted + books.bonuses + books.debt
                 assert not books.problems, (account_id, books.problems)
                 assert books.used <= entitled, (account_id, books)
-                assert books.used + books.left + books.expired == entitled, f"{account_id} lost credits, or found some: {books}"
+                assert books.used + books.left + books.expired == entitled, (
+                    f"{account_id} lost credits, or found some: {books}"
+                )
                 assert books.debt <= books.used, f"{account_id} owes more than it used: {books}"
 
     @invariant()
@@ -200,7 +220,9 @@ class MoneyMachine(RuleBasedStateMachine):
 
 def _kept(path, purchase_id):
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
-        return connection.execute("SELECT credits - reversed FROM purchases WHERE purchase_id = ?", (purchase_id,)).fetchone()[0]
+        return connection.execute(
+            "SELECT credits - reversed FROM purchases WHERE purchase_id = ?", (purchase_id,)
+        ).fetchone()[0]
 
 
 class _Database:
@@ -216,5 +238,8 @@ def _memory():
 
 TestMoney = MoneyMachine.TestCase
 TestMoney.settings = settings(
-    max_examples=1_000 if LONG else 20, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=1_000 if LONG else 20,
+    stateful_step_count=30,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
 )

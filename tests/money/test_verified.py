@@ -11,7 +11,8 @@ BUYER = REFEREES[0]
 
 
 async def clawed_back(world):
-    """Of two purchases all money is disputed: the first had earned a bonus and was spent in part, the second had expired."""
+    """Of two purchases all money is disputed: the first had earned a bonus and was spent in part, the second had
+    expired."""
     await world.buy(BUYER, 20, 10, 10, None)
     await world.buy(BUYER, 20, 10, 10, 3)
     world.clock.now_us += 5
@@ -27,7 +28,11 @@ TAMPERINGS = [
     ("expired raised", "UPDATE lots SET expired = expired + 1 WHERE expired > 0", "expired"),
     ("expired forgotten", "UPDATE lots SET expired = 0 WHERE expired > 0", "expired"),
     ("a lot that was taken back is open again", f"UPDATE lots SET ended_to = '' WHERE lot_id = {OF_BONUS}", "ended"),
-    ("a lot that nobody has comes in its stead", f"UPDATE lots SET ended_to = 'lot_x' WHERE lot_id = {OF_BONUS}", "ended to a lot"),
+    (
+        "a lot that nobody has comes in its stead",
+        f"UPDATE lots SET ended_to = 'lot_x' WHERE lot_id = {OF_BONUS}",
+        "ended to a lot",
+    ),
     (
         "something is left in it",
         f"UPDATE lots SET remaining = 1, is_open = 1, expire_time_us = NULL WHERE lot_id = {OF_BONUS}",
@@ -35,7 +40,11 @@ TAMPERINGS = [
     ),
     ("less was owed", f"UPDATE purchases SET reversed_debt = reversed_debt - 1 WHERE {FIRST}", "reversed"),
     ("less had expired", f"UPDATE purchases SET reversed_expired = reversed_expired - 1 WHERE {SECOND}", "reversed"),
-    ("debt had expired", f"UPDATE purchases SET reversed_expired = 1, reversed_debt = reversed_debt - 1 WHERE {FIRST}", "reversed"),
+    (
+        "debt had expired",
+        f"UPDATE purchases SET reversed_expired = 1, reversed_debt = reversed_debt - 1 WHERE {FIRST}",
+        "reversed",
+    ),
 ]
 
 

@@ -1,4 +1,5 @@
-"""One ledger, and what may happen to it: every command that moves credits, run as the service runs it, without a network."""
+"""One ledger, and what may happen to it: every command that moves credits, run as the service runs it, without a
+network."""
 
 from itertools import count
 
@@ -115,7 +116,9 @@ class World:
     async def grant(self, account_id, amount, lasts_us):
         ends = None if lasts_us is None else self.clock() + lasts_us
         request = self._request(account_id, "GrantCredits")
-        command = GrantCredits(request, account_id, amount, Category.PROMOTIONAL, ends, None, 50, "gift", lambda *_: b"")
+        command = GrantCredits(
+            request, account_id, amount, Category.PROMOTIONAL, ends, None, 50, "gift", lambda *_: b""
+        )
         await grant_credits(self.environment, command)
 
     async def deduct(self, account_id, amount, mode):
@@ -126,7 +129,9 @@ class World:
             made.append(deducted.transaction_id)
             return b""
 
-        await self.environment.writer.submit(Deduct(account_id, amount, DeductionMode(mode), key, "ops", "", "", encode))
+        await self.environment.writer.submit(
+            Deduct(account_id, amount, DeductionMode(mode), key, "ops", "", "", encode)
+        )
         self.deductions.append((account_id, made[-1]))
 
     async def reverse(self, number, amount):
@@ -146,13 +151,17 @@ class World:
             unit = yield from begin(self.environment.sources, (yield from purchase_accounts(account_id)))
             yield from PURCHASES.add(row)
             yield from claim_reference(purchase_id, account_id, purchase_id)
-            yield from apply_update(self.environment, unit, row, PurchaseUpdate.PAID, paid_minor=paid_minor, net_paid_minor=net_minor)
+            yield from apply_update(
+                self.environment, unit, row, PurchaseUpdate.PAID, paid_minor=paid_minor, net_paid_minor=net_minor
+            )
             yield from unit.write()
             if lasts_us is not None:
                 yield from fetch_lots(unit.account(account_id), [row.lot_id])
                 lot = unit.account(account_id).known_lot(row.lot_id)
                 ends_us = self.clock() + lasts_us
-                yield REWRITE_LOTS.many([(account_id, lot.lot_id, lot.remaining, 1 if lot.remaining else 0, ends_us, 0, "")])
+                yield REWRITE_LOTS.many(
+                    [(account_id, lot.lot_id, lot.remaining, 1 if lot.remaining else 0, ends_us, 0, "")]
+                )
 
         await self.environment.store.write(pay)
         self.purchases.append((account_id, purchase_id))
@@ -175,7 +184,12 @@ class World:
             if refunds:
                 refund = refunds[which % len(refunds)]
                 update = RefundUpdate(
-                    refund.stripe_refund_id, refund.refund_id, refund.amount_minor, "usd", RefundStatus(status), is_ours=True
+                    refund.stripe_refund_id,
+                    refund.refund_id,
+                    refund.amount_minor,
+                    "usd",
+                    RefundStatus(status),
+                    is_ours=True,
                 )
                 yield from apply_refund_update(self.environment, unit, purchase, update)
                 yield from unit.write()
@@ -196,7 +210,9 @@ class World:
         await self.environment.store.write(follow)
 
     async def freeze(self, account_id, frozen):
-        command = SetLimits(self._request(account_id, "FreezeAccount"), account_id, frozen, None, None, "", lambda _: b"")
+        command = SetLimits(
+            self._request(account_id, "FreezeAccount"), account_id, frozen, None, None, "", lambda _: b""
+        )
         await set_limits(self.environment, command)
 
     async def sweep(self):

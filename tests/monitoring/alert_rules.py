@@ -20,7 +20,8 @@ METRIC = re.compile(r"\b(?:billing|grpc_server|webhook_gateway)_[a-z_]+\b")
 UNPACKED = ROOT / "build" / "prometheus" / "usr" / "bin" / "promtool"
 BEFORE_MIN = 10
 AFTER_MIN = 100
-"""Minutes on the time line of a rule test: first the samples of before, then those of after, for longer than any rule waits."""
+"""Minutes on the time line of a rule test: first the samples of before, then those of after, for longer than any rule
+waits."""
 OVERDUE_MIN = {"BillingVerificationOverdue": 62, "BillingHeadsOverdue": 2}
 """How long something that is due every second must be away before the rule begins to count."""
 _UNITS_MIN = {"m": 1, "h": 60}
@@ -55,8 +56,8 @@ class Scrape:
         return self
 
     def values(self, series, minute, minutes, *, goes_on):
-        """This sample from `minute` on. What is due again and again stays as late as it was while all goes on, else later and
-        later. A rule test begins at 1970, so times move with it."""
+        """This sample from `minute` on. What is due again and again stays as late as it was while all goes on, else
+        later and later. A rule test begins at 1970, so times move with it."""
         value, step = self.samples[series], 0
         if series.partition("{")[0].endswith("_timestamp_seconds"):
             value, step = value - self.at_s + minute * 60, 60 if goes_on else 0
@@ -95,20 +96,33 @@ def _expect(alert, state, minute, *, there):
 
 
 def check(tmp_path, before, after, *, fired=(), quiet=()):
-    """Lets Prometheus judge: each of `fired` fires after what was done, and was not even pending before; `quiet` never is."""
+    """Lets Prometheus judge: each of `fired` fires after what was done, and was not even pending before; `quiet` never
+    is."""
     expected = []
     for alert in fired:
         expected.append(_expect(alert, ".*", BEFORE_MIN - 1, there=False))
-        expected.append(_expect(alert, "firing", BEFORE_MIN + OVERDUE_MIN.get(alert, 0) + waits_min(RULES[alert]), there=True))
+        expected.append(
+            _expect(alert, "firing", BEFORE_MIN + OVERDUE_MIN.get(alert, 0) + waits_min(RULES[alert]), there=True)
+        )
     expected += [
-        _expect(alert, ".*", minute, there=False) for alert in quiet for minute in (BEFORE_MIN - 1, BEFORE_MIN + 1, BEFORE_MIN + 30)
+        _expect(alert, ".*", minute, there=False)
+        for alert in quiet
+        for minute in (BEFORE_MIN - 1, BEFORE_MIN + 1, BEFORE_MIN + 30)
     ]
     test = {
         "rule_files": [str(RULES_FILE)],
         "evaluation_interval": "1m",
-        "tests": [{"interval": "1m", "input_series": list(_series(before, after, goes_on=not fired)), "promql_expr_test": expected}],
+        "tests": [
+            {
+                "interval": "1m",
+                "input_series": list(_series(before, after, goes_on=not fired)),
+                "promql_expr_test": expected,
+            }
+        ],
     }
     path = tmp_path / "rule-test.yml"
     path.write_text(yaml.safe_dump(test, width=10_000))
-    result = subprocess.run([promtool(), "test", "rules", path], capture_output=True, text=True, timeout=60, check=False)
+    result = subprocess.run(
+        [promtool(), "test", "rules", path], capture_output=True, text=True, timeout=60, check=False
+    )
     assert result.returncode == 0, result.stdout + result.stderr

@@ -1,4 +1,5 @@
-"""A reader that does not end lets SQLite's write-ahead log grow: writes go on, the alert fires, and the log shrinks afterwards."""
+"""A reader that does not end lets SQLite's write-ahead log grow: writes go on, the alert fires, and the log shrinks
+afterwards."""
 
 import sqlite3
 from contextlib import closing

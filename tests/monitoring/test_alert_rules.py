@@ -42,7 +42,11 @@ async def test_what_rules_ask_for_is_there_from_the_start(watched, sqlite_templa
         assert metrics_of(rule) <= {name for name, _ in labels}, alert
         for metric, body in SELECTOR.findall(rule["expr"]):
             for wanted in positive_matchers(body):
-                fits = [all(re.fullmatch(value, found.get(name, "")) for name, value in wanted) for at, found in labels if at == metric]
+                fits = [
+                    all(re.fullmatch(value, found.get(name, "")) for name, value in wanted)
+                    for at, found in labels
+                    if at == metric
+                ]
                 assert any(fits), f"{alert}: no {metric} has {wanted}"
 
 
@@ -72,7 +76,9 @@ def test_each_rule_is_fired_by_a_test():
 
 
 def test_prometheus_takes_the_rules():
-    result = subprocess.run([promtool(), "check", "rules", RULES_FILE], capture_output=True, text=True, timeout=60, check=False)
+    result = subprocess.run(
+        [promtool(), "check", "rules", RULES_FILE], capture_output=True, text=True, timeout=60, check=False
+    )
     assert result.returncode == 0, result.stdout + result.stderr
 
 

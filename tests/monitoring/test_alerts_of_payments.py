@@ -45,7 +45,8 @@ async def paid(withheld):
 
 async def until(condition):
     async with asyncio.timeout(20):
-        while not await asyncio.to_thread(condition):  # noqa: ASYNC110 - a page of metrics, which tells nobody of its changes
+        # A page of metrics, which tells nobody of its changes.
+        while not await asyncio.to_thread(condition):  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 
 
@@ -53,7 +54,9 @@ async def post(running, event, secret=WEBHOOK_SECRET):
     """Delivers an event at the gateway; answers the status."""
     payload = json.dumps(event).encode()
     headers = {"Stripe-Signature": signature(payload, secret)}
-    return (await running.stack.http.post(f"{running.stack.gateway_url}/webhooks/stripe", content=payload, headers=headers)).status_code
+    return (
+        await running.stack.http.post(f"{running.stack.gateway_url}/webhooks/stripe", content=payload, headers=headers)
+    ).status_code
 
 
 async def test_an_event_that_says_something_else_than_was_sold(withheld, tmp_path):
@@ -62,7 +65,9 @@ async def test_an_event_that_says_something_else_than_was_sold(withheld, tmp_pat
         _, event = await paid(stripe)
         event["data"]["object"]["amount_subtotal"] += 1
         assert await stripe.wire.deliver(event) == "QUARANTINED"
-        check(tmp_path, before, running.scrape(), fired=["BillingStripeEventQuarantined", "BillingCreditAllocationError"])
+        check(
+            tmp_path, before, running.scrape(), fired=["BillingStripeEventQuarantined", "BillingCreditAllocationError"]
+        )
 
 
 @pytest.mark.unchecked_ledger
@@ -113,9 +118,17 @@ async def test_a_payment_that_is_disputed(withheld, tmp_path, kind):
         purchase, event = await paid(stripe)
         assert await stripe.wire.deliver(event) == "PROCESSED"
         before = running.scrape()
-        about = {"id": "dp_1", "object": "dispute" if "dispute" in kind else "radar.early_fraud_warning", "livemode": False}
+        about = {
+            "id": "dp_1",
+            "object": "dispute" if "dispute" in kind else "radar.early_fraud_warning",
+            "livemode": False,
+        }
         for payment_intent in ("pi_of_another_product", await stripe.payment_intent(purchase)):
-            told = event | {"id": f"evt_{payment_intent}", "type": kind, "data": {"object": about | {"payment_intent": payment_intent}}}
+            told = event | {
+                "id": f"evt_{payment_intent}",
+                "type": kind,
+                "data": {"object": about | {"payment_intent": payment_intent}},
+            }
             await stripe.wire.deliver(told)
         check(tmp_path, before, running.scrape(), fired=["BillingPurchaseDisputed"])
         assert (await stripe.ends("alice", purchase))["available"] == 1_000
@@ -125,7 +138,9 @@ async def test_checkouts_that_were_abandoned(withheld, tmp_path):
     async with withheld() as (running, stripe):
         before = running.scrape()
         for number in range(11):
-            made = (await running.wire.do("CreatePurchase", account_id=f"account-{number}", package_code="starter")).purchase
+            made = (
+                await running.wire.do("CreatePurchase", account_id=f"account-{number}", package_code="starter")
+            ).purchase
             if number < 6:
                 await running.stack.control(f"sessions/{made.checkout_session_id}/expire")
             else:
@@ -174,7 +189,14 @@ async def test_events_that_were_forged(withheld, tmp_path):
 async def test_a_gateway_without_a_key(withheld, tmp_path):
     async with withheld(BILLING_AUTH="keys") as (running, _):
         before = running.scrape()
-        event = {"id": "evt_1", "object": "event", "type": "x.y", "created": int(time.time()), "livemode": False, "data": {"object": {}}}
+        event = {
+            "id": "evt_1",
+            "object": "event",
+            "type": "x.y",
+            "created": int(time.time()),
+            "livemode": False,
+            "data": {"object": {}},
+        }
         assert await post(running, event) == 503
         check(tmp_path, before, running.scrape(), fired=["WebhookKeyRefused", "WebhookFailures"])
 

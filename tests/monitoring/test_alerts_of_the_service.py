@@ -19,7 +19,8 @@ OFTEN = {"BILLING_VERIFY_INTERVAL_S": "0.1", "BILLING_HEADS_INTERVAL_S": "1"}
 
 async def until(condition):
     async with asyncio.timeout(20):
-        while not await asyncio.to_thread(condition):  # noqa: ASYNC110 - a page of metrics, which tells nobody of its changes
+        # A page of metrics, which tells nobody of its changes.
+        while not await asyncio.to_thread(condition):  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 
 
@@ -43,7 +44,9 @@ async def test_business_as_usual_fires_nothing(watched, database, tmp_path):
         before = running.scrape()
         await running.stack.buy("alice")
         for number in range(20):
-            await running.stack.client.deduct_credits(account_id="alice", amount_microcredits=CREDIT, idempotency_key=f"k{number % 15}")
+            await running.stack.client.deduct_credits(
+                account_id="alice", amount_microcredits=CREDIT, idempotency_key=f"k{number % 15}"
+            )
         runs = 'billing_job_runs_total{loop="%s",outcome="ok"}'
         await until(lambda: all(running.sample(runs % loop) >= 1 for loop in ("verification", "heads")))
         check(tmp_path, before, running.scrape(), quiet=RULES)
@@ -92,7 +95,12 @@ async def test_locks_that_others_hold(watched, database, tmp_path, monkeypatch):
         before = running.scrape()
         async with lock_held(database):
             await failing(running.wire.do("DeductCredits", account_id="alice", amount_microcredits=CREDIT))
-        check(tmp_path, before, running.scrape(), fired=["BillingConflicts", "BillingDatabaseTimeouts", "BillingDeductionsSlow"])
+        check(
+            tmp_path,
+            before,
+            running.scrape(),
+            fired=["BillingConflicts", "BillingDatabaseTimeouts", "BillingDeductionsSlow"],
+        )
 
 
 @pytest.mark.parametrize("store_name", ["sqlite"])
@@ -130,7 +138,10 @@ async def test_what_jobs_need_is_gone(watched, database, tmp_path):
         await failing(running.wire.do("DeductCredits", account_id="alice", amount_microcredits=CREDIT))
         after = running.scrape()
         for job in ("verification_completed", "heads_exported"):
-            assert since.samples[f"billing_{job}_timestamp_seconds{{}}"] == after.samples[f"billing_{job}_timestamp_seconds{{}}"]
+            assert (
+                since.samples[f"billing_{job}_timestamp_seconds{{}}"]
+                == after.samples[f"billing_{job}_timestamp_seconds{{}}"]
+            )
         fired = ["BillingDefect", "BillingHeadsOverdue", "BillingJobFailing", "BillingVerificationOverdue"]
         check(tmp_path, before, after, fired=fired)
 
@@ -143,7 +154,9 @@ async def test_a_balance_that_was_corrupted(watched, database, tmp_path):
         ok = 'billing_job_runs_total{loop="verification",outcome="ok"}'
         await until(lambda: running.sample(ok))
         before = running.scrape()
-        await asyncio.to_thread(tamper, database, "UPDATE accounts SET balance = balance + 1 WHERE account_id = 'alice'")
+        await asyncio.to_thread(
+            tamper, database, "UPDATE accounts SET balance = balance + 1 WHERE account_id = 'alice'"
+        )
         await until(lambda: running.sample("billing_verification_faulty_accounts{}"))
         await until(lambda: running.sample(ok) > before.samples[ok] + 1)
         with pytest.raises(BillingError, match="frozen"):

@@ -1,4 +1,5 @@
-"""What is counted when nothing is wrong: repeats, events, purchases, calls to Stripe. Once each, however often a unit of work ran."""
+"""What is counted when nothing is wrong: repeats, events, purchases, calls to Stripe. Once each, however often a unit
+of work ran."""
 
 import json
 import re
@@ -39,7 +40,9 @@ async def test_repeats_are_counted_by_response(watched, database):
         await running.wire.do("GrantCredits", account_id="alice", amount_microcredits=100 * CREDIT, reason="gift")
         before = running.scrape()
         for _ in range(3):
-            await running.wire.call("DeductCredits", account_id="alice", amount_microcredits=CREDIT, idempotency_key="k")
+            await running.wire.call(
+                "DeductCredits", account_id="alice", amount_microcredits=CREDIT, idempotency_key="k"
+            )
         assert counted(before, running.scrape(), "billing_replays_total") == {'response="DeductCreditsResponse"': 2}
 
 
@@ -82,4 +85,6 @@ async def test_a_purchase_is_counted_once_though_its_unit_ran_again(watched, dat
 async def test_the_program_says_which_it_is(watched, database):
     async with watched(database.url) as running:
         (build,) = [series for series in running.scrape().samples if series.startswith("billing_build_info{")]
-        assert re.fullmatch(r'billing_build_info\{python="3\.\d+\.\d+",sqlite="3\.\d+\.\d+",version="\d+\.\d+\.\d+"\}', build)
+        assert re.fullmatch(
+            r'billing_build_info\{python="3\.\d+\.\d+",sqlite="3\.\d+\.\d+",version="\d+\.\d+\.\d+"\}', build
+        )

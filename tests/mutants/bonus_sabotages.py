@@ -227,6 +227,11 @@ BONUSES = (
         "billing_service.integrity.lots_check:LotsCheck.compared",
         "self._taken.get(lot.source_id, 0) > came",
         "False",
-        ("money/test_verified.py::test_tampering_with_what_was_taken_back_shows[sqlite-a lot that was taken back is open again]",),
+        (
+            (
+                "money/test_verified.py::test_tampering_with_what_was_taken_back_shows[sqlite-a lot that was taken back is "
+                "open again]"
+            ),
+        ),
     ),
 )

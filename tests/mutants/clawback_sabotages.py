@@ -109,7 +109,10 @@ CLAWBACKS = (
         f"{TAKING}:claw_back",
         "posting.expire_lot(lot)",
         "",
-        (f"{CLAWING}::test_what_expired_is_taken_before_anything_is_owed", f"{RULES}::test_what_expired_is_never_owed[sqlite-unswept]"),
+        (
+            f"{CLAWING}::test_what_expired_is_taken_before_anything_is_owed",
+            f"{RULES}::test_what_expired_is_never_owed[sqlite-unswept]",
+        ),
     ),
     Sabotage(
         "the sweep forgets what it took",
@@ -124,7 +127,10 @@ CLAWBACKS = (
         "M8",
         f"{TAKING}:Taken.first",
         ("lots = min(amount - debt, self.lots)\nreturn Taken(lots, amount - debt - lots, debt)"),
-        ("lots = min(amount, self.lots)\nexpired = min(amount - lots, self.expired)\nreturn Taken(lots, expired, amount - lots - expired)"),
+        (
+            "lots = min(amount, self.lots)\nexpired = min(amount - lots, self.expired)\nreturn Taken(lots, expired, "
+            "amount - lots - expired)"
+        ),
         (f"{BACK}::test_what_comes_back_is_what_was_taken_debt_first",),
     ),
     Sabotage(

@@ -1,4 +1,5 @@
-"""Sabotages of the Python client: what it repeats, what it says of it, and which way its calls go. Of the way to Stripe too."""
+"""Sabotages of the Python client: what it repeats, what it says of it, and which way its calls go. Of the way to Stripe
+too."""
 
 from tests.mutants.sabotage import Sabotage
 
@@ -12,7 +13,10 @@ CLIENT = (
         "P38",
         f"{CONNECTION}:Connection._call",
         "pause_s = attempts.failed(failed, sent=sent)",
-        ('pause_s = attempts.failed(failed, sent=sent)\nif hasattr(request, "idempotency_key"):\n    request.idempotency_key += "-again"'),
+        (
+            'pause_s = attempts.failed(failed, sent=sent)\nif hasattr(request, "idempotency_key"):\n    '
+            'request.idempotency_key += "-again"'
+        ),
         (f"{CLIENT_RETRIES}::test_after_four_attempts_the_outcome_is_named_unknown_and_carries_the_key",),
     ),
     Sabotage(

@@ -20,8 +20,8 @@ GUARD = 'one = one.where(table.c[name] == bindparam(f"old_{name}", type_=table.c
 
 
 def unconditional(column: str, case: str, *also: str) -> tuple[Sabotage, Sabotage]:
-    """Accounts are written although this column is not as it was expected, on each store: there an UPDATE alone is guarded, here the
-    rows that are locked before it as well."""
+    """Accounts are written although this column is not as it was expected, on each store: there an UPDATE alone is
+    guarded, here the rows that are locked before it as well."""
     return (
         Sabotage(
             f"{column} expected unseen, SQLite",
@@ -88,7 +88,10 @@ CONDITIONAL_WRITES = (
         "P18",
         f"{POSTING}:post_batch",
         "return (yield from _post_locked(account_ids, operations, judgement, cache))",
-        ("posted = yield from _post_locked(account_ids, operations, judgement, cache)\nremembered.keep(posted.moved)\nreturn posted"),
+        (
+            "posted = yield from _post_locked(account_ids, operations, judgement, "
+            "cache)\nremembered.keep(posted.moved)\nreturn posted"
+        ),
         (f"{HAPPENED}::test_what_was_not_committed_is_not_remembered",),
     ),
     Sabotage(
@@ -273,7 +276,9 @@ CONDITIONAL_WRITES = (
         f"{CONNECTIONS}:Connections._keep_plans_young",
         "until is not None and now <= until",
         "until is not None",
-        ("storage/test_postgres_connections.py::test_a_plan_that_was_made_for_a_tiny_table_does_not_outlive_an_import",),
+        (
+            "storage/test_postgres_connections.py::test_a_plan_that_was_made_for_a_tiny_table_does_not_outlive_an_import",
+        ),
     ),
     Sabotage(
         "whoever meets another sets the age of plans back",

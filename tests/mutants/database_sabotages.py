@@ -62,7 +62,10 @@ DATABASES = (
         "a plus in a URL is a space",
         "P33",
         f"{URL}:_decoded",
-        ('if _PERCENT.search(text):\n    raise DatabaseUrlInvalid("has a % that begins no encoded character: write it as %25")'),
+        (
+            'if _PERCENT.search(text):\n    raise DatabaseUrlInvalid("has a % that begins no encoded character: write '
+            'it as %25")'
+        ),
         (
             'text = text.replace("+", " ")\n'
             "if _PERCENT.search(text):\n"
@@ -115,7 +118,10 @@ DATABASES = (
         "P9",
         f"{CONNECT}:_connect_to.given",
         '{"application_name": server.application_name or APPLICATION_NAME, "options": server.options}',
-        ('{"application_name": server.application_name or APPLICATION_NAME, "options": server.options, "lock_timeout": "500"}'),
+        (
+            '{"application_name": server.application_name or APPLICATION_NAME, "options": server.options, '
+            '"lock_timeout": "500"}'
+        ),
         (f"{POOLERS}::test_sessions_serve_the_ledger",),
     ),
     Sabotage(

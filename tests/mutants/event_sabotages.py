@@ -51,13 +51,16 @@ EVENTS = (
         "billing_service.commands.sales.refund:_find_made",
         "made.require(*MONEY)",
         "pass",
-        ("stripe_events/test_objects_without_events.py::test_a_refund_of_ours_that_stripe_lists_without_its_money_is_not_settled",),
+        (
+            "stripe_events/test_objects_without_events.py::test_a_refund_of_ours_that_stripe_lists_without_its_money_is_not_settled",
+        ),
     ),
     Sabotage(
         "an event of no business here is kept as any other",
         "P50",
         "billing_service.stripe_events.inbox:_keep",
-        "known is not None and not again and (yield from keep_event(*delivered, now_us, status=known.status, error=known.note))",
+        "known is not None and not again and (yield from keep_event(*delivered, now_us, status=known.status, "
+        "error=known.note))",
         "not payload",
         ("stripe_events/test_cost_of_an_event.py::test_an_event_that_has_no_business_here_is_kept_in_one_statement",),
     ),
@@ -73,7 +76,8 @@ EVENTS = (
         "a declined payment must be readable",
         "P50",
         f"{INTENTS}:read",
-        'if envelope.event_type != SUCCEEDED:\n    return NoEffect("a payment that did not succeed: its checkout says what becomes of the purchase")',
+        'if envelope.event_type != SUCCEEDED:\n    return NoEffect("a payment that did not succeed: its checkout '
+        'says what becomes of the purchase")',
         "",
         (f"{TOLD}::test_a_payment_that_did_not_succeed_says_nothing_that_a_rule_needs",),
     ),
@@ -181,7 +185,10 @@ EVENTS = (
         "P30b",
         f"{CHARGES}:apply",
         '"""Books the refunds that Stripe lists. The caller writes the unit."""',
-        ('"""Books the refunds that Stripe lists. The caller writes the unit."""\nif purchase.refunded_minor:\n    return PROCESSED'),
+        (
+            '"""Books the refunds that Stripe lists. The caller writes the unit."""\nif purchase.refunded_minor:\n    '
+            "return PROCESSED"
+        ),
         (f"{ANY_ORDER}::test_a_purchase_ends_alike[sqlite-refunds_of_all_kinds-True]",),
     ),
     Sabotage(

@@ -1,4 +1,5 @@
-"""Sabotages of what is kept: backups and restores, migrations, secrets, a disk that refuses, and what the product is made of."""
+"""Sabotages of what is kept: backups and restores, migrations, secrets, a disk that refuses, and what the product is
+made of."""
 
 from tests.mutants.sabotage import Sabotage
 
@@ -80,7 +81,11 @@ KEEPING = (
         "a backup copies the file without its journal",
         "P22",
         f"{BACKUP}:_copy",
-        ('original.backup(copy, pages=PAGES_A_STEP, progress=lambda _, left, total: progress("pages copied", total - left, total))'),
+        (
+            'original.backup(copy, pages=PAGES_A_STEP, progress=lambda _, left, total: progress("pages copied", '
+            "total - "
+            "left, total))"
+        ),
         "partial.write_bytes(source.read_bytes())",
         (LOADED,),
     ),

@@ -51,8 +51,14 @@ LEDGER = (
         "a command's key is looked up before the lock",
         "P12",
         f"{UNIT}:once",
-        ("unit = yield from begin(sources, account_ids, make_missing=make_missing)\nearlier = yield from earlier_answer(request.key)"),
-        ("earlier = yield from earlier_answer(request.key)\nunit = yield from begin(sources, account_ids, make_missing=make_missing)"),
+        (
+            "unit = yield from begin(sources, account_ids, make_missing=make_missing)\nearlier = yield from "
+            "earlier_answer(request.key)"
+        ),
+        (
+            "earlier = yield from earlier_answer(request.key)\nunit = yield from begin(sources, account_ids, "
+            "make_missing=make_missing)"
+        ),
         (f"{ONE_EFFECT}[postgresql-GrantCredits]",),
     ),
     Sabotage(

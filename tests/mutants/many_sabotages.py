@@ -217,7 +217,10 @@ MANY = (
         "the client forgets in a batch what may have happened in an earlier round",
         "P38",
         "billing_client.deductions:BatchRounds._take",
-        ("self._uncertain |= {position for position, failure in failures.items() if isinstance(failure, OutcomeUnknown)}"),
+        (
+            "self._uncertain |= {position for position, failure in failures.items() if isinstance(failure, "
+            "OutcomeUnknown)}"
+        ),
         "",
         ("clients/test_client_repeats.py::test_what_turned_the_last_attempt_away_says_nothing_of_an_earlier_one",),
     ),

@@ -216,7 +216,9 @@ MONEY = (
         f"{STEP}:_asked",
         "await find_made(begun.intent) if begun.resumed and find_made is not None else None",
         "None",
-        ("end_to_end/test_stripe_is_down.py::test_a_refund_resumed_after_stripe_forgot_the_key_is_not_made_again[sqlite]",),
+        (
+            "end_to_end/test_stripe_is_down.py::test_a_refund_resumed_after_stripe_forgot_the_key_is_not_made_again[sqlite]",
+        ),
     ),
     Sabotage(
         "a refund asks for the payment seen when its call came",
@@ -224,7 +226,9 @@ MONEY = (
         f"{REFUND}:_begin.start",
         "_Intent(purchase, refund)",
         "_Intent(seen, refund)",
-        ("stripe_events/test_calls_at_once.py::test_a_refund_that_begins_as_the_payment_arrives_asks_for_that_payment[sqlite]",),
+        (
+            "stripe_events/test_calls_at_once.py::test_a_refund_that_begins_as_the_payment_arrives_asks_for_that_payment[sqlite]",
+        ),
     ),
     Sabotage(
         "credits wait for the clock that gave them",
@@ -240,7 +244,9 @@ MONEY = (
         "billing_service.commands.sales.refund_update:apply_refund_update",
         "update.status.rank > refund.status.rank",
         "update.status.rank >= 0",
-        ("end_to_end/test_event_orders.py::test_a_refund_of_ours_ends_as_stripe_says_whatever_the_order[sqlite-failed-end1]",),
+        (
+            "end_to_end/test_event_orders.py::test_a_refund_of_ours_ends_as_stripe_says_whatever_the_order[sqlite-failed-end1]",
+        ),
     ),
     Sabotage(
         "completed purchases can be undone",

@@ -69,7 +69,9 @@ OPERATORS = (
         "billing_service.ledger.provider_step:stripe_failed",
         "stripe_key_refused() if isinstance(unavailable, ProviderKeyRefused) else stripe_unavailable()",
         "stripe_unavailable()",
-        ("end_to_end/test_stripe_is_down.py::test_a_key_that_stripe_refuses_is_said_and_all_goes_on_once_it_is_mended[sqlite-forbidden]",),
+        (
+            "end_to_end/test_stripe_is_down.py::test_a_key_that_stripe_refuses_is_said_and_all_goes_on_once_it_is_mended[sqlite-forbidden]",
+        ),
     ),
     Sabotage(
         "people's words are logged",

@@ -44,7 +44,11 @@ OWNERS = (
         f"{DEPLOYMENT}:Deployment.made",
         "hmac.compare_digest(self.mark(kind, own_id).encode(), mark.encode())",
         "bool(mark)",
-        (f"{MARKS}::test_what_is_not_the_mark_proves_nothing", WHOSE, f"{TWO}::test_the_same_account_in_two_deployments[sqlite]"),
+        (
+            f"{MARKS}::test_what_is_not_the_mark_proves_nothing",
+            WHOSE,
+            f"{TWO}::test_the_same_account_in_two_deployments[sqlite]",
+        ),
     ),
     Sabotage(
         "marks are compared with ==",
@@ -158,7 +162,10 @@ OWNERS = (
             "update(deployment).where(_ONLY).values(deployment_id=bindparam('deployment_id'), "
             "mark_key=bindparam('mark_key'), create_time_us=bindparam('create_time_us'))"
         ),
-        ("update(deployment).where(_ONLY).values(deployment_id=bindparam('deployment_id'), create_time_us=bindparam('create_time_us'))"),
+        (
+            "update(deployment).where(_ONLY).values(deployment_id=bindparam('deployment_id'), "
+            "create_time_us=bindparam('create_time_us'))"
+        ),
         ("cli/test_cli_deployment.py::test_a_renewed_ledger_has_another_id_and_key_and_its_mode",),
     ),
     Sabotage(

@@ -22,7 +22,11 @@ PROOF = (
         f"{CHECK}:AccountCheck._follow",
         'self._compare(f"{name} amount", effect, transaction.amount)',
         "",
-        (f"{PROVING}::test_a_history_written_again_from_some_point_shows[sqlite]", f"{TAMPERING}[sqlite-entry amount]", PROVING),
+        (
+            f"{PROVING}::test_a_history_written_again_from_some_point_shows[sqlite]",
+            f"{TAMPERING}[sqlite-entry amount]",
+            PROVING,
+        ),
     ),
     Sabotage(
         "verify does not compare debt",
@@ -84,7 +88,10 @@ PROOF = (
         "a key is looked for in every account",
         "P24",
         "billing_service.storage.rows.keys:found_keys_sqlite.which",
-        ("and_(keys.c.idempotency_key == named.c.value, keys.c.account_id == beside(NAMES[0]), keys.c.scope == beside(NAMES[2]))"),
+        (
+            "and_(keys.c.idempotency_key == named.c.value, keys.c.account_id == beside(NAMES[0]), keys.c.scope == "
+            "beside(NAMES[2]))"
+        ),
         "and_(keys.c.idempotency_key == named.c.value, keys.c.scope == beside(NAMES[2]))",
         ("storage/test_statement_plans.py::test_a_key_is_looked_up_by_all_that_makes_it_one_on_sqlite",),
     ),

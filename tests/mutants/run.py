@@ -1,4 +1,5 @@
-"""Puts each sabotage into a copy of the tree, alone, and runs the tests that must notice. Exits with 1 unless all are noticed."""
+"""Puts each sabotage into a copy of the tree, alone, and runs the tests that must notice. Exits with 1 unless all are
+noticed."""
 
 import argparse
 import os
@@ -81,7 +82,17 @@ class Tree:
 
     def run(self, tests: Sequence[str], timeout_s: float, *options: str) -> tuple[int, str]:
         """pytest's exit code and what it printed."""
-        command = [sys.executable, "-m", "pytest", "-q", "-rfE", "--tb=no", "-p", "no:cacheprovider", f"--timeout={TEST_TIMEOUT_S}"]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-rfE",
+            "--tb=no",
+            "-p",
+            "no:cacheprovider",
+            f"--timeout={TEST_TIMEOUT_S}",
+        ]
         named = [f"tests/{test}" for test in tests]
         with subprocess.Popen(
             [*command, *options, *named],
@@ -134,8 +145,11 @@ def _clean_run(tree: Tree, sabotages: Sequence[Sabotage]) -> bool:
 
 @contextmanager
 def _environment() -> Iterator[dict[str, str]]:
-    """What a tree's tests run with: a PostgreSQL of their own, once for all sabotages, and compiled modules kept from run to run."""
-    environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONDONTWRITEBYTECODE", URL_VARIABLE)}
+    """What a tree's tests run with: a PostgreSQL of their own, once for all sabotages, and compiled modules kept from
+    run to run."""
+    environment = {
+        name: value for name, value in os.environ.items() if name not in ("PYTHONDONTWRITEBYTECODE", URL_VARIABLE)
+    }
     try:
         with postgres_databases() as databases:
             yield environment | {URL_VARIABLE: databases.admin_url}
@@ -155,7 +169,9 @@ def main() -> int:
     parser.add_argument("names", nargs="*", help="parts of names of sabotages; all without one")
     parser.add_argument("--no-clean-run", action="store_true", help="trust that the tests pass without sabotage")
     given = parser.parse_args()
-    chosen = [sabotage for sabotage in SABOTAGES if not given.names or any(part in sabotage.name for part in given.names)]
+    chosen = [
+        sabotage for sabotage in SABOTAGES if not given.names or any(part in sabotage.name for part in given.names)
+    ]
     started = time.monotonic()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="billing-mutants-")))

@@ -1,4 +1,5 @@
-"""What a sabotage is, and how it is done to a tree: by symbol and syntax, so that a file may move and lines may be laid out anew."""
+"""What a sabotage is, and how it is done to a tree: by symbol and syntax, so that a file may move and lines may be laid
+out anew."""
 
 import ast
 import textwrap
@@ -15,7 +16,8 @@ class StaleSabotageError(Exception):
 
 
 class Sabotage(NamedTuple):
-    """One defect in Python code, put in on purpose. At least one of `tests` must fail with it; all of them pass without it."""
+    """One defect in Python code, put in on purpose. At least one of `tests` must fail with it; all of them pass without
+    it."""
 
     name: str
     promise: str

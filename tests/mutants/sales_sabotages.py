@@ -1,4 +1,5 @@
-"""Sabotages of selling: the terms of a purchase, what Stripe is told of it, currencies, accounts and their customers."""
+"""Sabotages of selling: the terms of a purchase, what Stripe is told of it, currencies, accounts and their
+customers."""
 
 from tests.mutants.sabotage import Sabotage
 

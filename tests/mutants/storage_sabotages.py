@@ -93,7 +93,10 @@ STORAGE = (
         "P10",
         f"{SQLITE_STORE}:SqliteStore._drive",
         "wanted = unit.send(self._execute(raw, wanted))",
-        ("try:\n    answer = self._execute(raw, wanted)\nexcept sqlite3.IntegrityError:\n    answer = 0\nwanted = unit.send(answer)"),
+        (
+            "try:\n    answer = self._execute(raw, wanted)\nexcept sqlite3.IntegrityError:\n    answer = 0\nwanted = "
+            "unit.send(answer)"
+        ),
         (f"{UNITS}::test_a_unit_cannot_swallow_a_statements_error[sqlite]",),
     ),
     Sabotage(
@@ -188,7 +191,10 @@ STORAGE = (
         "answered before the commit",
         "P18",
         f"{SQLITE_STORE}:SqliteStore._transact",
-        ("with self._committed(self._begin_waiting(connection)) as raw:\n    return self._drive(raw, unit, wanted, self.counters)"),
+        (
+            "with self._committed(self._begin_waiting(connection)) as raw:\n    return self._drive(raw, unit, wanted, "
+            "self.counters)"
+        ),
         (
             "if connection._conn.in_transaction:\n"
             '    connection._conn.execute("COMMIT")\n'
@@ -240,7 +246,10 @@ STORAGE = (
         "readers checkpoint too",
         "P25",
         f"{SQLITE}:_READER_PRAGMAS",
-        ("(f'PRAGMA busy_timeout={round(BUSY_TIMEOUT_S * 1000)}', 'PRAGMA query_only=ON', 'PRAGMA wal_autocheckpoint=0')"),
+        (
+            "(f'PRAGMA busy_timeout={round(BUSY_TIMEOUT_S * 1000)}', 'PRAGMA query_only=ON', 'PRAGMA "
+            "wal_autocheckpoint=0')"
+        ),
         "(f'PRAGMA busy_timeout={round(BUSY_TIMEOUT_S * 1000)}', 'PRAGMA query_only=ON')",
         ("storage/test_sqlite_store.py::test_only_the_writer_writes_and_checkpoints",),
     ),

@@ -15,7 +15,9 @@ SABOTAGES_MIN = 30
 def functions(path):
     """Names of a file's test functions, those of classes with them."""
     return {
-        node.name for node in ast.walk(ast.parse((ROOT / path).read_text())) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        node.name
+        for node in ast.walk(ast.parse((ROOT / path).read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     }
 
 
@@ -98,7 +100,9 @@ def test_one_place_changes_and_nothing_else(tmp_path, defect, before, after):
 
 
 def test_packages_that_lie_elsewhere_are_found():
-    assert Sabotage("", "", "billing_client.retries:waits", "", "", ()).path == "clients/python/billing_client/retries.py"
+    assert (
+        Sabotage("", "", "billing_client.retries:waits", "", "", ()).path == "clients/python/billing_client/retries.py"
+    )
     assert Sabotage("", "", "billing_service.domain", "", "", ()).path == "billing_service/domain.py"
 
 

@@ -52,7 +52,9 @@ class ScriptedStripe:
     async def handle(self, request):
         body = (await request.read()).decode()
         params = dict(parse_qsl(body or request.query_string, keep_blank_values=True))
-        self.asked.append(Asked(request.method, request.path, params, request.headers.get("Idempotency-Key"), dict(request.headers)))
+        self.asked.append(
+            Asked(request.method, request.path, params, request.headers.get("Idempotency-Key"), dict(request.headers))
+        )
         step = self.script.pop(0) if len(self.script) > 1 else self.script[0]
         if isinstance(step, Hang):
             self.hanging.set()
@@ -60,7 +62,9 @@ class ScriptedStripe:
             return web.Response()
         if isinstance(step, Drop):
             if step.half:
-                request.transport.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 5000\r\n\r\n{")
+                request.transport.write(
+                    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 5000\r\n\r\n{"
+                )
             request.transport.close()
             return web.Response()
         text = step.body if isinstance(step.body, str) else json.dumps(step.body)

@@ -1,4 +1,5 @@
-"""Whatever goes wrong between here and Stripe becomes one of the port's two words: a definite no, or an unknown outcome."""
+"""Whatever goes wrong between here and Stripe becomes one of the port's two words: a definite no, or an unknown
+outcome."""
 
 import asyncio
 import time
@@ -16,9 +17,17 @@ from tests.support.stripe_members import ERROR_HEADERS, error_body
 
 REFUSALS = [
     (error_reply(400, type="invalid_request_error", code="charge_already_refunded"), "charge_already_refunded", None),
-    (error_reply(400, type="invalid_request_error", code="amount_too_small", param="amount"), "amount_too_small", "amount"),
+    (
+        error_reply(400, type="invalid_request_error", code="amount_too_small", param="amount"),
+        "amount_too_small",
+        "amount",
+    ),
     (error_reply(400, type="invalid_request_error"), "invalid_request_error", None),
-    (error_reply(404, type="invalid_request_error", code="resource_missing", param="payment_intent"), "resource_missing", "payment_intent"),
+    (
+        error_reply(404, type="invalid_request_error", code="resource_missing", param="payment_intent"),
+        "resource_missing",
+        "payment_intent",
+    ),
     (error_reply(402, type="card_error", code="card_declined", decline_code="lost_card"), "card_declined", None),
 ]
 
@@ -41,7 +50,9 @@ async def test_a_definite_no_is_refused_at_once(server, provider, reply, code, p
     ],
 )
 async def test_a_no_with_every_member_is_refused(server, provider, status, kind, code):
-    server.will(Reply(error_body(status, type=kind, code=code), status, dict.fromkeys(ERROR_HEADERS[status].split(), "false")))
+    server.will(
+        Reply(error_body(status, type=kind, code=code), status, dict.fromkeys(ERROR_HEADERS[status].split(), "false"))
+    )
     with pytest.raises(ProviderRefused) as caught:
         await provider.create_refund(**REFUND_ARGUMENTS)
     assert caught.value.code == code
@@ -49,7 +60,9 @@ async def test_a_no_with_every_member_is_refused(server, provider, status, kind,
 
 UNKNOWN = [
     pytest.param(error_reply(500, type="api_error"), 3, id="500"),
-    pytest.param(error_reply(500, type="api_error", headers={"Stripe-Should-Retry": "false"}), 1, id="500-do-not-retry"),
+    pytest.param(
+        error_reply(500, type="api_error", headers={"Stripe-Should-Retry": "false"}), 1, id="500-do-not-retry"
+    ),
     pytest.param(error_reply(503, type="api_error"), 3, id="503"),
     pytest.param(Reply("<html>bad gateway</html>", 502), 3, id="502-html"),
     pytest.param(error_reply(429, type="invalid_request_error", code="rate_limit"), 1, id="429"),
@@ -102,7 +115,8 @@ async def test_a_key_that_stripe_refuses_is_told_apart_and_names_the_setting(ser
 
 
 @pytest.mark.parametrize(
-    "step", [error_reply(500, type="api_error"), error_reply(429, type="invalid_request_error", code="rate_limit"), Drop()]
+    "step",
+    [error_reply(500, type="api_error"), error_reply(429, type="invalid_request_error", code="rate_limit"), Drop()],
 )
 async def test_a_stripe_that_is_away_refuses_no_key(server, provider, step):
     server.will(step)
@@ -113,7 +127,11 @@ async def test_a_stripe_that_is_away_refuses_no_key(server, provider, step):
 
 @pytest.mark.parametrize(("status", "key_spent"), [(500, True), (503, True), (409, False), (400, None)])
 async def test_a_stored_failure_tells_that_its_key_is_spent(server, provider, status, key_spent):
-    server.will(error_reply(status, type="api_error", code="x", headers={"Idempotent-Replayed": "true", "Stripe-Should-Retry": "false"}))
+    server.will(
+        error_reply(
+            status, type="api_error", code="x", headers={"Idempotent-Replayed": "true", "Stripe-Should-Retry": "false"}
+        )
+    )
     with pytest.raises(ProviderRefused if key_spent is None else ProviderUnavailable) as caught:
         await provider.create_refund(**REFUND_ARGUMENTS)
     assert getattr(caught.value, "key_spent", None) is key_spent

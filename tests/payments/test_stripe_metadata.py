@@ -53,7 +53,19 @@ def test_nothing_that_stripe_refuses_is_sent_and_nothing_else_stays_behind(calle
 
 @pytest.mark.parametrize(
     ("text", "version"),
-    [("3", 3), ("0", 0), ("007", 7), (None, 0), ("", 0), ("-1", 0), ("1.5", 0), (" 2", 0), ("\u0663", 0), ("9" * 16, 0), ("three", 0)],
+    [
+        ("3", 3),
+        ("0", 0),
+        ("007", 7),
+        (None, 0),
+        ("", 0),
+        ("-1", 0),
+        ("1.5", 0),
+        (" 2", 0),
+        ("\u0663", 0),
+        ("9" * 16, 0),
+        ("three", 0),
+    ],
 )
 def test_a_version_is_read_as_it_is_written(text, version):
     sent = {"object": "customer", "id": "cus_1", "metadata": {CONTACT_VERSION_FIELD: text}}

@@ -38,7 +38,9 @@ async def test_a_checkout_that_can_not_be_closed_is_refused(server, provider):
     with pytest.raises(ProviderRefused) as caught:
         await provider.expire_checkout("cs_test_1", "expire:pur_1")
     assert caught.value.code == "checkout_session_not_open"
-    assert [(asked.method, asked.path) for asked in server.asked] == [("POST", "/v1/checkout/sessions/cs_test_1/expire")]
+    assert [(asked.method, asked.path) for asked in server.asked] == [
+        ("POST", "/v1/checkout/sessions/cs_test_1/expire")
+    ]
 
 
 @pytest.mark.parametrize(("answer", "customer"), CUSTOMERS)
@@ -75,7 +77,11 @@ async def test_an_open_checkout_is_closed(server, provider):
 async def test_a_checkout_is_asked_for_in_stripes_own_terms(server, provider, order):
     server.will(Reply(SESSION))
     session = await provider.create_checkout(order)
-    assert (session.session_id, session.url, session.purchase_id) == ("cs_test_1", "https://pay.example/cs_test_1", "pur_1")
+    assert (session.session_id, session.url, session.purchase_id) == (
+        "cs_test_1",
+        "https://pay.example/cs_test_1",
+        "pur_1",
+    )
     [asked] = server.asked
     assert (asked.method, asked.path, asked.key) == ("POST", "/v1/checkout/sessions", "checkout:pur_1")
     assert faults(asked.params, SessionCreateParams) == []
@@ -110,7 +116,9 @@ async def test_a_customer_is_made(*, server, provider, email, name, version):
     assert nested(asked.params) == {"metadata": metadata} | ({"email": email, "name": name} if email else {})
 
 
-@pytest.mark.parametrize(("email", "name", "version"), [("b@example.org", "Bea", 4), ("b@example.org", "Bea", None), ("", "", 4)])
+@pytest.mark.parametrize(
+    ("email", "name", "version"), [("b@example.org", "Bea", 4), ("b@example.org", "Bea", None), ("", "", 4)]
+)
 async def test_a_customer_is_updated(*, server, provider, email, name, version):
     server.will(Reply({"id": "cus_9", "object": "customer"}))
     await provider.update_customer("cus_9", email=email, name=name, contact_version=version)
@@ -141,13 +149,22 @@ async def test_a_refund_that_an_older_program_began_is_asked_for_as_it_did(serve
     server.will(Reply(REFUND))
     refund = await provider.create_refund(**{**REFUND_ARGUMENTS, "mark": ""})
     assert refund.mark == ""
-    assert nested(server.asked[-1].params)["metadata"] == {"refund_id": "ref_1", "purchase_id": "pur_1", "account_id": "acme"}
+    assert nested(server.asked[-1].params)["metadata"] == {
+        "refund_id": "ref_1",
+        "purchase_id": "pur_1",
+        "account_id": "acme",
+    }
 
 
 async def test_refunds_of_all_pages_are_listed(server, provider):
     def page(*ids, more):
         return Reply(
-            {"object": "list", "url": "/v1/refunds", "has_more": more, "data": [{**REFUND, "id": i, "charge": {"id": "ch_2"}} for i in ids]}
+            {
+                "object": "list",
+                "url": "/v1/refunds",
+                "has_more": more,
+                "data": [{**REFUND, "id": i, "charge": {"id": "ch_2"}} for i in ids],
+            }
         )
 
     server.will(page("re_3", "re_2", more=True), page("re_1", more=False))
@@ -163,7 +180,11 @@ async def test_refunds_of_all_pages_are_listed(server, provider):
 
 
 async def test_one_odd_refund_leaves_the_others_of_the_list_as_they_are(server, provider):
-    listed = [{**REFUND, "amount": 10**15}, {**REFUND, "id": "re_2", "currency": "USD", "status": None}, {**REFUND, "id": "re_3"}]
+    listed = [
+        {**REFUND, "amount": 10**15},
+        {**REFUND, "id": "re_2", "currency": "USD", "status": None},
+        {**REFUND, "id": "re_3"},
+    ]
     server.will(Reply({"object": "list", "url": "/v1/refunds", "has_more": False, "data": listed}))
     huge, wordless, good = await provider.list_refunds("pi_1")
     assert (huge.amount_minor, [*huge.faults]) == (None, ["amount_minor"])
@@ -189,7 +210,9 @@ async def test_a_checkout_that_does_not_say_what_it_is_proves_nothing(server, pr
         await provider.get_checkout("cs_test_1")
 
 
-@pytest.mark.parametrize("change", [{"expires_at": None}, {"url": 7}, {"metadata": []}, {"customer": 7}, {"total_details": None}])
+@pytest.mark.parametrize(
+    "change", [{"expires_at": None}, {"url": 7}, {"metadata": []}, {"customer": 7}, {"total_details": None}]
+)
 async def test_a_checkout_need_not_say_what_no_rule_needs(server, provider, change):
     server.will(Reply({**SESSION, **change}))
     assert (await provider.get_checkout("cs_test_1")).session_id == "cs_test_1"
@@ -197,13 +220,37 @@ async def test_a_checkout_need_not_say_what_no_rule_needs(server, provider, chan
 
 async def test_whole_objects_are_read(server, provider):
     """With every member that Stripe sends: a session that is new knows no payment yet."""
-    sums = {"amount_subtotal": 1_700, "amount_total": 1_700, "total_details": {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0}}
-    described = {"mode": "payment", "status": "open", "payment_status": "unpaid", "currency": "usd", "customer": "cus_9"}
-    opened = whole("checkout.session", id="cs_test_9", expires_at=1_790_086_400, url="https://checkout.example/9", **sums, **described)
-    sent = whole("refund", id="re_9", amount=700, currency="usd", charge="ch_9", payment_intent="pi_9", status="succeeded")
+    sums = {
+        "amount_subtotal": 1_700,
+        "amount_total": 1_700,
+        "total_details": {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
+    }
+    described = {
+        "mode": "payment",
+        "status": "open",
+        "payment_status": "unpaid",
+        "currency": "usd",
+        "customer": "cus_9",
+    }
+    opened = whole(
+        "checkout.session",
+        id="cs_test_9",
+        expires_at=1_790_086_400,
+        url="https://checkout.example/9",
+        **sums,
+        **described,
+    )
+    sent = whole(
+        "refund", id="re_9", amount=700, currency="usd", charge="ch_9", payment_intent="pi_9", status="succeeded"
+    )
     server.will(Reply(opened), Reply(sent))
     session = await provider.get_checkout("cs_test_9")
-    assert (session.status, session.payment_status, session.amount_total_minor, session.mode) == ("open", "unpaid", 1_700, "payment")
+    assert (session.status, session.payment_status, session.amount_total_minor, session.mode) == (
+        "open",
+        "unpaid",
+        1_700,
+        "payment",
+    )
     assert (session.payment_intent_id, session.purchase_id, session.customer_id) == (None, None, "cus_9")
     assert session.expire_time_us == 1_790_086_400_000_000
     refund = await provider.create_refund(**REFUND_ARGUMENTS)
@@ -212,10 +259,19 @@ async def test_whole_objects_are_read(server, provider):
 
 @pytest.mark.parametrize(
     ("metadata", "client_reference_id", "purchase_id"),
-    [({"purchase_id": "pur_1"}, None, None), ({}, "pur_1", None), ({"purchase_id": "pur_1"}, "pur_2", None), (None, None, None)],
+    [
+        ({"purchase_id": "pur_1"}, None, None),
+        ({}, "pur_1", None),
+        ({"purchase_id": "pur_1"}, "pur_2", None),
+        (None, None, None),
+    ],
 )
-async def test_a_purchase_is_named_only_by_metadata_and_reference(server, provider, metadata, client_reference_id, purchase_id):
-    server.will(Reply({**SESSION, "metadata": metadata, "client_reference_id": client_reference_id, "total_details": None}))
+async def test_a_purchase_is_named_only_by_metadata_and_reference(
+    server, provider, metadata, client_reference_id, purchase_id
+):
+    server.will(
+        Reply({**SESSION, "metadata": metadata, "client_reference_id": client_reference_id, "total_details": None})
+    )
     assert (await provider.get_checkout("cs_test_1")).purchase_id == purchase_id
 
 

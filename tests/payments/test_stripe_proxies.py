@@ -55,7 +55,8 @@ async def test_plain_requests_go_through_the_proxy_that_is_named(server):
 
 @asynccontextmanager
 async def encrypted_stripe(monkeypatch, tmp_path):
-    """A scripted server with a certificate for stripe.test, whose authority the SDK trusts; yields it and its address."""
+    """A scripted server with a certificate for stripe.test, whose authority the SDK trusts; yields it and its
+    address."""
     authority, server = trustme.CA(), ScriptedStripe()
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     monkeypatch.setattr(stripe, "ca_bundle_path", str(tmp_path / "ca.pem"))
@@ -94,7 +95,9 @@ async def test_encrypted_requests_tunnel_through_it_and_the_proxy_reads_nothing(
     [({}, None, "502"), ({"stripe.test:443": "127.0.0.1:1"}, "other", "407"), (None, None, "ConnectError")],
     ids=["refuses", "asks for a password", "is not there"],
 )
-async def test_what_a_proxy_spoils_is_unknown_and_the_error_names_it_without_its_password(routes, password, words, capsys):
+async def test_what_a_proxy_spoils_is_unknown_and_the_error_names_it_without_its_password(
+    routes, password, words, capsys
+):
     with recording_proxy(routes or {}, password) as proxy:
         url = proxy.url if routes is not None else "http://127.0.0.1:1"
         async with open_provider("https://stripe.test", url.replace("://", "://user:sesame@")) as provider:

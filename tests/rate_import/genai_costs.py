@@ -1,6 +1,8 @@
-"""What genai-prices itself says that usages cost. Run by an interpreter that has it: cases as JSON on standard input, costs on output.
+"""What genai-prices itself says that usages cost. Run by an interpreter that has it: cases as JSON on standard input,
+costs on output.
 
-Alone it imports nothing of ours. A cost is the text of the library's Decimal in USD, or the name of the error that it raised.
+Alone it imports nothing of ours. A cost is the text of the library's Decimal in USD, or the name of the error that it
+raised.
 """
 
 import json
@@ -47,7 +49,8 @@ SUMS = {
 def cost(case):
     usage = {key: sum(case["lines"].get(word, 0) for word in words) for key, words in SUMS.items()}
     seconds = Decimal(case["lines"].get("seconds:in", 0)) / 1000
-    usage = {key: number for key, number in usage.items() if number or key.endswith("_tokens")}  # it wants each part of a sum named
+    # it wants each part of a sum named
+    usage = {key: number for key, number in usage.items() if number or key.endswith("_tokens")}
     if seconds:
         usage |= {"audio_seconds": seconds, "input_audio_seconds": seconds}
     try:

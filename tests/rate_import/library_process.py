@@ -28,11 +28,17 @@ def interpreter():
 def library_data(function, python=""):
     """What that function of `rate_import.libraries` returns there, decimals as they are."""
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run([python or interpreter(), "-c", DUMP, function], env=environment, capture_output=True, text=True, check=True)
-    return json.loads(done.stdout, object_hook=lambda found: Decimal(found["decimal"]) if set(found) == {"decimal"} else found)
+    done = subprocess.run(
+        [python or interpreter(), "-c", DUMP, function], env=environment, capture_output=True, text=True, check=True
+    )
+    return json.loads(
+        done.stdout, object_hook=lambda found: Decimal(found["decimal"]) if set(found) == {"decimal"} else found
+    )
 
 
 def library_costs(script, cases, python=""):
     """What the library says that each case costs, as text: `litellm_costs.py` or `genai_costs.py`."""
-    done = subprocess.run([python or interpreter(), HERE / script], input=json.dumps(cases), capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [python or interpreter(), HERE / script], input=json.dumps(cases), capture_output=True, text=True, check=True
+    )
     return json.loads(done.stdout)

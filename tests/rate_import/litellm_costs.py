@@ -1,4 +1,5 @@
-"""What litellm itself says that usages cost. Run by an interpreter that has litellm: cases as JSON on standard input, costs on output.
+"""What litellm itself says that usages cost. Run by an interpreter that has litellm: cases as JSON on standard input,
+costs on output.
 
 Alone it imports nothing of ours. A cost is the text of litellm's float in USD, or the name of the error that it raised.
 """
@@ -12,7 +13,12 @@ os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 
 import litellm
 from litellm import _internal_context
-from litellm.types.utils import CacheCreationTokenDetails, CompletionTokensDetailsWrapper, PromptTokensDetailsWrapper, Usage
+from litellm.types.utils import (
+    CacheCreationTokenDetails,
+    CompletionTokensDetailsWrapper,
+    PromptTokensDetailsWrapper,
+    Usage,
+)
 
 litellm.suppress_debug_info = True
 
@@ -28,7 +34,10 @@ def usage_of(lines, attributes):
         return lines.get(name, 0)
 
     prompt, completion = sum(map(count, PROMPT)), sum(map(count, COMPLETION))
-    cached = {kind: count(f"cached_{word}_tokens") for kind, word in (("text", "input"), ("audio", "audio"), ("image", "image"))}
+    cached = {
+        kind: count(f"cached_{word}_tokens")
+        for kind, word in (("text", "input"), ("audio", "audio"), ("image", "image"))
+    }
     written = {life: count(f"cache_write_tokens:{life}") for life in ("5m", "30m", "1h", "12h")}
     prompt_details = PromptTokensDetailsWrapper(
         text_tokens=count("input_tokens") + cached["text"],

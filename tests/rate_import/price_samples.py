@@ -1,4 +1,5 @@
-"""A sample of the libraries' data, and what the libraries say that usages of its models cost. `record_samples.py` makes the files again."""
+"""A sample of the libraries' data, and what the libraries say that usages of its models cost. `record_samples.py` makes
+the files again."""
 
 import json
 from datetime import UTC, date, datetime
@@ -31,7 +32,9 @@ TOKENS = {
 
 def shown(prices):
     """Prices by the word of their measure: USD as text, and the fall-back."""
-    return {measure.word: (decimal_text(price.usd_e18, PRICE_DECIMALS), price.fallback) for measure, price in prices.items()}
+    return {
+        measure.word: (decimal_text(price.usd_e18, PRICE_DECIMALS), price.fallback) for measure, price in prices.items()
+    }
 
 
 def loaded(name):
@@ -41,7 +44,11 @@ def loaded(name):
 
 def litellm_report(price_map):
     return import_litellm(
-        price_map, library_version=LITELLM_VERSION, card_version="litellm", effective_time_us=NOW_S * 1_000_000, year=2026
+        price_map,
+        library_version=LITELLM_VERSION,
+        card_version="litellm",
+        effective_time_us=NOW_S * 1_000_000,
+        year=2026,
     )
 
 
@@ -53,19 +60,31 @@ def imported(entry, key="p/m"):
 
 def genai_report(providers, units):
     return import_genai_prices(
-        providers, units, library_version=GENAI_VERSION, card_version="genai", effective_time_us=NOW_S * 1_000_000, as_of=AS_OF
+        providers,
+        units,
+        library_version=GENAI_VERSION,
+        card_version="genai",
+        effective_time_us=NOW_S * 1_000_000,
+        as_of=AS_OF,
     )
 
 
 def sample_reports():
     """The reports of both importers on the sample."""
     genai = loaded("genai_sample.json")
-    return {"litellm": litellm_report(loaded("litellm_sample.json")), "genai-prices": genai_report(genai["providers"], genai["units"])}
+    return {
+        "litellm": litellm_report(loaded("litellm_sample.json")),
+        "genai-prices": genai_report(genai["providers"], genai["units"]),
+    }
 
 
 def priced(card, case):
     """Our price of a case."""
-    lines = [(measure.kind, measure.variant, quantity) for word, quantity in case["lines"].items() for measure in [measure_of_word(word)]]
+    lines = [
+        (measure.kind, measure.variant, quantity)
+        for word, quantity in case["lines"].items()
+        for measure in [measure_of_word(word)]
+    ]
     usage = usage_of(
         provider=case["provider"],
         model=case["model"],

@@ -1,7 +1,7 @@
 """Makes the sample of the libraries' data and its known costs again: python -m tests.rate_import.record_samples PYTHON
 
-PYTHON has litellm 1.110.2 and genai-prices 0.2.3. The costs are the libraries' own answers, not ours: litellm's floats as the decimals
-that they are the nearest floats of, genai-prices' decimals as they are.
+PYTHON has litellm 1.110.2 and genai-prices 0.2.3. The costs are the libraries' own answers, not ours: litellm's floats
+as the decimals that they are the nearest floats of, genai-prices' decimals as they are.
 """
 
 import json
@@ -95,8 +95,10 @@ LITELLM_KEYS = [
     "openai/sora-2",
 ]
 GENAI_MODELS = {
-    "openai": "gpt-5 gpt-5-mini gpt-5-nano gpt-5.4 gpt-5.6 gpt-6-astra gpt-4o-mini gpt-4.1 gpt-4.1-mini gpt-live-1 gpt-image-1-mini gpt-4o-audio-preview moderation",
-    "anthropic": "claude-sonnet-4-5 claude-haiku-4-5 claude-opus-4-1 claude-opus-4-5 claude-fable-5 claude-fable-5-1 claude-haiku-5-5 claude-opus-5-5",
+    "openai": "gpt-5 gpt-5-mini gpt-5-nano gpt-5.4 gpt-5.6 gpt-6-astra gpt-4o-mini gpt-4.1 gpt-4.1-mini gpt-live-1 "
+    "gpt-image-1-mini gpt-4o-audio-preview moderation",
+    "anthropic": "claude-sonnet-4-5 claude-haiku-4-5 claude-opus-4-1 claude-opus-4-5 claude-fable-5 claude-fable-5-1 "
+    "claude-haiku-5-5 claude-opus-5-5",
     "google": "gemini-2.5-pro gemini-2.5-flash gemini-2.5-flash-lite gemini-3.8-live",
     "x-ai": "grok-4.3 grok-voice-latest",
     "mistral": "mistral-large mistral-large-2512 mistral-ocr-4-0",
@@ -180,7 +182,9 @@ def known(library, case, usd):
 def litellm_costs(python, price_map):
     rng = random.Random(1)
     report = litellm_report(price_map)
-    imported = [named_by(key, price_map[key]) for key, outcome in report.outcomes.items() if outcome.fate is Fate.IMPORTED]
+    imported = [
+        named_by(key, price_map[key]) for key, outcome in report.outcomes.items() if outcome.fate is Fate.IMPORTED
+    ]
     keys = {(named.provider, named.model): named.key for named in imported}
     cases = []
     for entry in report.card.entries:
@@ -189,7 +193,9 @@ def litellm_costs(python, price_map):
         for column, lines in usages(
             rng,
             entry,
-            lambda measure, seconds=seconds: measure.kind <= UsageKind.OUTPUT_IMAGE_TOKENS or (seconds and measure.word == "seconds:in"),
+            lambda measure, seconds=seconds: (
+                measure.kind <= UsageKind.OUTPUT_IMAGE_TOKENS or (seconds and measure.word == "seconds:in")
+            ),
         ):
             if "resolution" in dict(column.attributes) or (
                 "tiered_pricing" in price_map[key] and not any("input" in word or "cache" in word for word in lines)
@@ -208,7 +214,10 @@ def litellm_costs(python, price_map):
             cases.append(case | {"lines": lines, "time_s": moment_s(rng, entry, column), "library_model": (asked, key)})
     asked = [case | {"provider": case["library_model"][0], "model": case["library_model"][1]} for case in cases]
     costs = library_costs("litellm_costs.py", asked, python)
-    return [known("litellm", case, +Decimal(f"{Decimal(cost):.{EXACT_DIGITS}g}")) for case, cost in zip(cases, costs, strict=True)]
+    return [
+        known("litellm", case, +Decimal(f"{Decimal(cost):.{EXACT_DIGITS}g}"))
+        for case, cost in zip(cases, costs, strict=True)
+    ]
 
 
 def genai_costs(python, data):
@@ -221,7 +230,12 @@ def genai_costs(python, data):
             if column.service_tier:
                 context["processing" if column.service_tier == "batch" else "service_tier"] = column.service_tier
             name = entry.model.replace("*", rng.choice(["-20991231", "-2099-12-31"]))
-            case = {"provider": entry.provider, "model": name, "service_tier": column.service_tier, "attributes": dict(column.attributes)}
+            case = {
+                "provider": entry.provider,
+                "model": name,
+                "service_tier": column.service_tier,
+                "attributes": dict(column.attributes),
+            }
             more = {"requests": 1} if requests in column.prices else {}  # the library counts one request a call
             time_s = moment_s(rng, entry, column)
             same_day_s = NOW_S // 86_400 * 86_400 + time_s % 86_400
@@ -236,7 +250,9 @@ def fail(provider, model):
 
 def main(python):
     price_map, _ = library_data("installed_litellm", python)
-    sample = {key: {name: value for name, value in price_map[key].items() if PRICES.search(name)} for key in LITELLM_KEYS}
+    sample = {
+        key: {name: value for name, value in price_map[key].items() if PRICES.search(name)} for key in LITELLM_KEYS
+    }
     written("litellm_sample.json", lines_of({key: encoded(values) for key, values in sample.items()}))
     providers, units, _ = library_data("installed_genai_prices", python)
     all_models = {provider["id"]: provider["models"] for provider in providers}
@@ -244,8 +260,12 @@ def main(python):
     chosen = []
     for provider, models in GENAI_MODELS.items():
         by_id = {model["id"]: model for model in all_models[provider]}
-        found = [by_id.get(name) or Names(all_models[provider]).find(name) or fail(provider, name) for name in models.split()]
-        chosen.append({"id": provider, "models": [{name: model[name] for name in fields if name in model} for model in found]})
+        found = [
+            by_id.get(name) or Names(all_models[provider]).find(name) or fail(provider, name) for name in models.split()
+        ]
+        chosen.append(
+            {"id": provider, "models": [{name: model[name] for name in fields if name in model} for model in found]}
+        )
     chosen_text = "[\n" + ",\n".join(encoded(provider) for provider in chosen) + "\n]"
     written("genai_sample.json", lines_of({"units": encoded(units), "providers": chosen_text}))
     costs = [*litellm_costs(python, sample), *genai_costs(python, {"providers": chosen, "units": units})]

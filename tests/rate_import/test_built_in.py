@@ -48,7 +48,12 @@ def test_it_says_where_it_is_from_and_is_in_force():
 def test_it_has_no_wide_pattern_and_every_model_that_it_is_for():
     assert CARD.wide_patterns() == []
     assert len(CARD.entries) > 150
-    missing = [(provider, name) for provider, names in MODELS.items() for name in names.split() if CARD.find(provider, name) is None]
+    missing = [
+        (provider, name)
+        for provider, names in MODELS.items()
+        for name in names.split()
+        if CARD.find(provider, name) is None
+    ]
     assert missing == []
 
 
@@ -59,7 +64,12 @@ def test_providers_are_known_by_the_names_of_others_too(other, provider):
         assert (match.entry, match.rule) == (CARD.find(provider, name).entry, Rule.ALIAS)
 
 
-DATED = [("gpt-5-2025-08-07", "gpt-5*"), ("gpt-4o-2024-05-13", "gpt-4o-2024-05-13"), ("gpt-4o-2024-08-06", "gpt-4o*"), ("gpt-5", "gpt-5*")]
+DATED = [
+    ("gpt-5-2025-08-07", "gpt-5*"),
+    ("gpt-4o-2024-05-13", "gpt-4o-2024-05-13"),
+    ("gpt-4o-2024-08-06", "gpt-4o*"),
+    ("gpt-5", "gpt-5*"),
+]
 
 
 @pytest.mark.parametrize(("name", "pattern"), DATED)
@@ -74,7 +84,11 @@ def test_a_model_that_nobody_has_seen_yet_is_unknown(name):
 
 
 def test_it_prices_as_litellm_does():
-    rows = [row for row in loaded("known_costs.json") if row["library"] == "litellm" and CARD.find(row["provider"], row["model"])]
+    rows = [
+        row
+        for row in loaded("known_costs.json")
+        if row["library"] == "litellm" and CARD.find(row["provider"], row["model"])
+    ]
     assert len(rows) > 200
     assert [row for row in rows if cost_usd(priced(CARD, row)) != Fraction(row["usd"])] == []
 

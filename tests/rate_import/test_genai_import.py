@@ -1,4 +1,5 @@
-"""genai-prices' data become a card: what refuses a model, which names lead to it, and what units, steps and variants mean."""
+"""genai-prices' data become a card: what refuses a model, which names lead to it, and what units, steps and variants
+mean."""
 
 from datetime import date
 from decimal import Decimal
@@ -40,16 +41,24 @@ REFUSED = [
     (model(prices={"input_mtok": "1"}), "input_mtok is no price"),
     (model(prices={"input_mtok": Decimal(-1)}), "input_mtok is no price"),
     (model(prices={"input_mtok": {"base": Decimal(1)}}), "input_mtok is no price"),
-    (model(prices={"input_mtok": {"base": Decimal(1), "tiers": [{"start": 0, "price": Decimal(2)}]}}), "without a threshold above 0"),
+    (model(prices={"input_mtok": {"base": Decimal(1), "tiers": [{"start": 0, "price": Decimal(2)}]}}), ("without a "
+                                                                                                       "threshold "
+                                                                                                       "above 0")),
     (model(prices=[]), "its prices are no prices"),
     (model(prices=7), "its prices are no prices"),
-    (model(prices=[{"prices": PRICES}, {"constraint": {"moon": "full"}, "prices": PRICES}]), "a condition that this importer does not know"),
+    (model(prices=[{"prices": PRICES}, {"constraint": {"moon": "full"}, "prices": PRICES}]), ("a condition that this "
+                                                                                             "importer does not know")),
     (model(prices=[{"prices": PRICES}, {"constraint": {"start_date": "soon"}, "prices": PRICES}]), ODD_SHAPE),
     (model(prices=[{"prices": PRICES}, {"constraint": {"start_time": "01:00:00+02:00", "end_time": "02:00:00+02:00"}, "prices": PRICES}]), "hours that are not in UTC"),
     (model(prices=[{"prices": PRICES}, {"constraint": {"start_time": "01:00:00Z", "end_time": "02:00:00Z"}, "prices": PRICES}], price_variants=[{"when": {"service_tier": "flex"}, "prices": PRICES}]), "at once"),
-    (model(price_variants=[{"when": {"service_tier": "batch", "processing": None}, "prices": PRICES}]), "a context that this importer does not know"),
-    (model(price_variants=[{"when": {"service_tier": ""}, "prices": PRICES}]), "a context that this importer does not know"),
-    (model(prices={"input_mtok": {"base": 1, "tiers": [{"start": 10**12 + 1, "price": 2}]}}), "a price above more than 1000000000000 tokens"),
+    (model(price_variants=[{"when": {"service_tier": "batch", "processing": None}, "prices": PRICES}]), ("a context "
+                                                                                                        "that this "
+                                                                                                        "importer does not know")),
+    (model(price_variants=[{"when": {"service_tier": ""}, "prices": PRICES}]), ("a context that this importer does "
+                                                                               "not know")),
+    (model(prices={"input_mtok": {"base": 1, "tiers": [{"start": 10**12 + 1, "price": 2}]}}), ("a price above more "
+                                                                                              "than 1000000000000 "
+                                                                                              "tokens")),
     (model(prices={"audio_hours": Decimal("0.04")}), "has more than 18 decimals"),
 ]  # fmt: skip
 
@@ -170,13 +179,17 @@ def test_units(key, price, word, usd):
 
 def test_steps_of_several_prices_are_tiers_of_all():
     steps = {
-        "input_mtok": {"base": Decimal(1), "tiers": [{"start": 200, "price": Decimal(3)}, {"start": 100, "price": Decimal(2)}]},
+        "input_mtok": {
+            "base": Decimal(1),
+            "tiers": [{"start": 200, "price": Decimal(3)}, {"start": 100, "price": Decimal(2)}],
+        },
         "output_mtok": {"base": Decimal(5), "tiers": [{"start": 150, "price": Decimal(6)}]},
         "input_video_mtok": Decimal(9),
     }
     (column,) = columns(model(prices=steps))
     found = [
-        (tier.above_tokens, shown(tier.prices)["input_tokens"][0], shown(tier.prices)["output_tokens"][0]) for tier in column.prompt_tiers
+        (tier.above_tokens, shown(tier.prices)["input_tokens"][0], shown(tier.prices)["output_tokens"][0])
+        for tier in column.prompt_tiers
     ]
     assert found == [(100, "0.000002", "0.000005"), (150, "0.000002", "0.000006"), (200, "0.000003", "0.000006")]
     assert "units:input_video_tokens" not in shown(column.prices)
@@ -185,7 +198,10 @@ def test_steps_of_several_prices_are_tiers_of_all():
 def dated(*starts):
     return [
         {"prices": {"input_mtok": Decimal(0)}},
-        *({"constraint": {"start_date": start}, "prices": {"input_mtok": Decimal(number)}} for number, start in enumerate(starts, 1)),
+        *(
+            {"constraint": {"start_date": start}, "prices": {"input_mtok": Decimal(number)}}
+            for number, start in enumerate(starts, 1)
+        ),
     ]
 
 
@@ -224,16 +240,28 @@ def test_hours_of_which_the_last_that_holds_counts():
         {"constraint": {"start_time": "03:00:00+00:00", "end_time": "05:00:00"}, "prices": {"input_mtok": Decimal(3)}},
     ]
     plain, last, first = columns(model(prices=prices))
-    assert [shown(column.prices)["input_tokens"][0] for column in (plain, last, first)] == ["0.000001", "0.000003", "0.000002"]
+    assert [shown(column.prices)["input_tokens"][0] for column in (plain, last, first)] == [
+        "0.000001",
+        "0.000003",
+        "0.000002",
+    ]
     assert [(hours.from_s, hours.until_s) for hours in last.hours] == [(10_800, 18_000)]
     assert [(hours.from_s, hours.until_s) for hours in first.hours] == [(0, 10_800), (79_200, 86_400)]
 
 
 VARIANTS = [
     {"when": {"service_tier": "default"}, "prices": {}},
-    {"when": {"service_tier": "flex"}, "prices": {"input_mtok": Decimal("0.5")}, "constraint": {"start_date": "2026-01-01"}},
+    {
+        "when": {"service_tier": "flex"},
+        "prices": {"input_mtok": Decimal("0.5")},
+        "constraint": {"start_date": "2026-01-01"},
+    },
     {"when": {"service_tier": "flex"}, "prices": {"input_mtok": Decimal(7), "output_mtok": Decimal(8)}},
-    {"when": {"service_tier": "later"}, "prices": {"input_mtok": Decimal(9)}, "constraint": {"start_date": "2027-01-01"}},
+    {
+        "when": {"service_tier": "later"},
+        "prices": {"input_mtok": Decimal(9)},
+        "constraint": {"start_date": "2027-01-01"},
+    },
     {"when": {"processing": "batch"}, "prices": {"output_mtok": Decimal(1)}},
     {"when": {"speed": "fast"}, "prices": {"input_mtok": Decimal(6)}},
     {"when": {"search_type": "web"}, "prices": {}},
@@ -250,12 +278,17 @@ def test_variants_are_tiers_and_attributes_and_borrow_the_rest():
         ("0.000008", ""),
         ("0.000008", "output_tokens"),
     ]
-    assert [found["batch", ()][word] for word in ("input_tokens", "output_tokens")] == [("0.000001", "standard tier"), ("0.000001", "")]
+    assert [found["batch", ()][word] for word in ("input_tokens", "output_tokens")] == [
+        ("0.000001", "standard tier"),
+        ("0.000001", ""),
+    ]
     assert entry.neutral_attributes == (("search_type", "web"),)
 
 
 def test_a_rule_of_the_library_that_its_data_do_not_say():
-    report = report_of(model("whisper-large-v3", prices={"audio_hours": Decimal("0.36"), "input_mtok": Decimal(1)}), provider="groq")
+    report = report_of(
+        model("whisper-large-v3", prices={"audio_hours": Decimal("0.36"), "input_mtok": Decimal(1)}), provider="groq"
+    )
     assert "seconds:in" not in shown(report.card.entries[0].columns[0].prices)
     assert "at least ten seconds" in report.outcomes["groq/whisper-large-v3"].omitted[0]
 

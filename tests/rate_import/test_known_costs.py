@@ -1,4 +1,5 @@
-"""Imported cards price usages to the microcredit as the libraries do, on the sample: `known_costs.json` has the libraries' own answers."""
+"""Imported cards price usages to the microcredit as the libraries do, on the sample: `known_costs.json` has the
+libraries' own answers."""
 
 from dataclasses import replace
 from fractions import Fraction
@@ -18,7 +19,9 @@ def test_there_are_costs_of_both_libraries_and_of_every_imported_entry():
         priced_names = {(row["provider"], row["model"]) for row in KNOWN if row["library"] == library}
         found = {report.card.find(*name).entry.model for name in priced_names}
         tokens = {
-            entry.model for entry in report.card.entries if any(measure.kind <= 11 for column in entry.columns for measure in column.prices)
+            entry.model
+            for entry in report.card.entries
+            if any(measure.kind <= 11 for column in entry.columns for measure in column.prices)
         }
         assert tokens - found == set()
 
@@ -26,7 +29,9 @@ def test_there_are_costs_of_both_libraries_and_of_every_imported_entry():
 @pytest.mark.parametrize("library", REPORTS)
 def test_costs_are_the_library_s_own_to_the_last_digit(library):
     rows = [row for row in KNOWN if row["library"] == library]
-    wrong = [(row, found) for row in rows if (found := cost_usd(priced(REPORTS[library].card, row))) != Fraction(row["usd"])]
+    wrong = [
+        (row, found) for row in rows if (found := cost_usd(priced(REPORTS[library].card, row))) != Fraction(row["usd"])
+    ]
     assert wrong == []
 
 

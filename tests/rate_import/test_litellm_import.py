@@ -13,7 +13,11 @@ def column(entry, key="p/m", tier="", **attributes):
     """Words and prices of one column of an entry that is imported."""
     outcome, entries = imported(entry, key)
     assert outcome.fate is Fate.IMPORTED, outcome
-    found = [one for one in entries[0].columns if (one.service_tier, dict(one.attributes)) == (tier, attributes) and not one.hours]
+    found = [
+        one
+        for one in entries[0].columns
+        if (one.service_tier, dict(one.attributes)) == (tier, attributes) and not one.hours
+    ]
     return found[0] if found else None
 
 
@@ -71,7 +75,11 @@ def test_xai_bills_a_threshold_from_its_number_on():
 
 
 def test_a_service_tier_takes_the_standard_price_where_it_has_none_and_says_so():
-    entry = {**LONG, "input_cost_per_token_priority": Decimal("0.000005"), "output_cost_per_reasoning_token": Decimal("0.000009")}
+    entry = {
+        **LONG,
+        "input_cost_per_token_priority": Decimal("0.000005"),
+        "output_cost_per_reasoning_token": Decimal("0.000009"),
+    }
     found = column(entry, tier="priority")
     prices = shown(found.prices)
     assert prices["input_tokens"] == ("0.000005", "")
@@ -87,7 +95,12 @@ def test_names_of_service_tiers():
 
 def test_a_batch_has_its_own_prices_and_none_that_litellm_would_make_up():
     found = column(
-        {**TOKENS, "cache_read_input_token_cost": Decimal("0.0000005"), "input_cost_per_token_batches": Decimal("0.0000004")}, tier="batch"
+        {
+            **TOKENS,
+            "cache_read_input_token_cost": Decimal("0.0000005"),
+            "input_cost_per_token_batches": Decimal("0.0000004"),
+        },
+        tier="batch",
     )
     assert {word: price for word, price in shown(found.prices).items() if not word.startswith(("cache_", "input_i", "input_a"))} == {
         "input_tokens": ("0.0000004", ""), "cached_input_tokens": ("0.0000005", "standard tier"),
@@ -216,7 +229,11 @@ def test_sizes_of_what_is_made_are_an_attribute():
 
 
 def test_explicit_caches_are_an_attribute():
-    entry = {**TOKENS, "cache_read_input_token_cost": Decimal("0.0000005"), "explicit_cache_read_input_token_cost": Decimal("0.0000002")}
+    entry = {
+        **TOKENS,
+        "cache_read_input_token_cost": Decimal("0.0000005"),
+        "explicit_cache_read_input_token_cost": Decimal("0.0000002"),
+    }
     prices = shown(column(entry, cache_type="ephemeral").prices)
     assert prices["cached_input_tokens"] == ("0.0000002", "")
     assert prices["cached_audio_tokens"] == ("0.0000002", "cached_input_tokens")
@@ -240,4 +257,6 @@ def test_one_price_too_fine_is_left_out_and_nothing_stands_in_for_it():
     assert "input_tokens" in prices
     assert not any(word.startswith("cache_write") for word in prices)
     assert "input_tokens" not in shown(entry.columns[0].prompt_tiers[0].prices)
-    assert any("cache_write_tokens:5m: 8.333333333333334E-8 USD has more than 18 decimals" in told for told in outcome.omitted)
+    assert any(
+        "cache_write_tokens:5m: 8.333333333333334E-8 USD has more than 18 decimals" in told for told in outcome.omitted
+    )

@@ -32,7 +32,8 @@ REFUSED = [
     ({**TOKENS, "input_cost_per_token": Decimal("NaN")}, "input_cost_per_token is no number"),
     ({**TOKENS, "input_cost_per_token": Decimal(-1)}, "input_cost_per_token is below zero"),
     ({**TOKENS, "fedramp_uplift_multiplier": "1.1"}, "fedramp_uplift_multiplier is no number"),
-    ({**TOKENS, "search_context_cost_per_query": {"search_context_size_huge": 1}}, "other sizes than low, medium and high"),
+    ({**TOKENS, "search_context_cost_per_query": {"search_context_size_huge": 1}}, ("other sizes than low, medium and "
+                                                                                   "high")),
     ({**TOKENS, "search_context_cost_per_query": {}}, "other sizes than low, medium and high"),
     ({**TOKENS, "tiered_pricing": []}, "tiered_pricing has no ranges"),
     ({**TOKENS, "tiered_pricing": [{"max_results_range": [1, 2], "input_cost_per_query": 1}]}, "number of results"),
@@ -43,10 +44,15 @@ REFUSED = [
     ({**TOKENS, "off_peak_pricing": {"input_cost_per_token": 1}}, "off_peak_pricing has no hours"),
     ({**TOKENS, "off_peak_pricing": {"hours_utc": "7-9"}}, "has the hours '7-9'"),
     ({**TOKENS, "off_peak_pricing": {"windows": "x"}}, "windows that are no list"),
-    ({**TOKENS, "off_peak_pricing": {"windows": [{"hours_utc": "01:00-02:00", "weekdays": [8]}]}}, "has the weekdays [8]"),
-    ({**TOKENS, "off_peak_pricing": {"windows": [{"hours_utc": "01:00-02:00", "holidays": True}]}}, "a window that this importer does not know"),
-    ({**TOKENS, "off_peak_pricing": {"hours_utc": "01:00-02:00", "weekday_timezone": "Mars/Base"}}, "no time zone here"),
-    ({**TOKENS, "off_peak_pricing": {"hours_utc": "01:00-02:00", "weekday_timezone": "Europe/Paris"}}, "where clocks change"),
+    ({**TOKENS, "off_peak_pricing": {"windows": [{"hours_utc": "01:00-02:00", "weekdays": [8]}]}}, ("has the weekdays "
+                                                                                                   "[8]")),
+    ({**TOKENS, "off_peak_pricing": {"windows": [{"hours_utc": "01:00-02:00", "holidays": True}]}}, ("a window that "
+                                                                                                    "this importer "
+                                                                                                    "does not know")),
+    ({**TOKENS, "off_peak_pricing": {"hours_utc": "01:00-02:00", "weekday_timezone": "Mars/Base"}}, ("no time zone "
+                                                                                                    "here")),
+    ({**TOKENS, "off_peak_pricing": {"hours_utc": "01:00-02:00", "weekday_timezone": "Europe/Paris"}}, ("where clocks "
+                                                                                                       "change")),
     ({**TOKENS, "off_peak_pricing": {"hours_utc": "01:00-02:00", "input_cost_per_smell": 1}}, "key of off-peak prices"),
     ({**TOKENS, "off_peak_pricing": {"hours_utc": "01:00-02:00"}, "input_cost_per_token_above_9_tokens": 1}, "at once"),
     ({"litellm_provider": "p", "input_cost_per_token": Decimal("8.900000000000001E-7")}, "has more than 18 decimals"),
@@ -134,7 +140,11 @@ def test_an_alias_has_a_name_of_its_own_and_a_target_in_the_card(key, target, fa
 
 def test_aliases():
     report = litellm_report({"p/latest": {"alias_of": "p/m"}, "p/m": TOKENS, "p/n": {"alias_of": "p/latest"}})
-    assert [report.outcomes[key].fate for key in ("p/latest", "p/m", "p/n")] == [Fate.ALIAS, Fate.IMPORTED, Fate.REFUSED]
+    assert [report.outcomes[key].fate for key in ("p/latest", "p/m", "p/n")] == [
+        Fate.ALIAS,
+        Fate.IMPORTED,
+        Fate.REFUSED,
+    ]
     assert report.card.find("p", "latest").entry.model == "m"
 
 

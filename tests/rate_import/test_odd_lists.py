@@ -1,4 +1,5 @@
-"""Whatever a list of prices holds, an importer makes a card that a file can have, and says of each model what became of it."""
+"""Whatever a list of prices holds, an importer makes a card that a file can have, and says of each model what became of
+it."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -38,10 +39,13 @@ CLAUSE_VALUES = st.recursive(st.none() | st.integers(-1, 9) | st.decimals(places
 MODEL_NAMES = ["m", "M", "n*", "o", "m-2099-12-31", "", "\u200b", "n" * 257]
 STEPS = st.fixed_dictionaries({"base": st.just(1), "tiers": st.lists(st.fixed_dictionaries({"start": st.sampled_from([0, 1, 9, 10**12, 10**13]), "price": st.integers(0, 9)}), max_size=3)})  # fmt: skip
 PRICED = st.dictionaries(
-    st.sampled_from(["input_mtok", "output_mtok", "requests_kcount"]), STEPS | st.integers(0, 9) | CLAUSE_VALUES, max_size=2
+    st.sampled_from(["input_mtok", "output_mtok", "requests_kcount"]),
+    STEPS | st.integers(0, 9) | CLAUSE_VALUES,
+    max_size=2,
 )
 CONTEXTS = st.dictionaries(
-    st.sampled_from(["service_tier", "processing", "region", ""]), st.sampled_from(["batch", "default", "us", ""]) | CLAUSE_VALUES
+    st.sampled_from(["service_tier", "processing", "region", ""]),
+    st.sampled_from(["batch", "default", "us", ""]) | CLAUSE_VALUES,
 )
 CLAUSES = st.fixed_dictionaries({"equals": st.sampled_from(MODEL_NAMES)}) | st.fixed_dictionaries(
     {"starts_with": st.sampled_from(MODEL_NAMES)}
@@ -51,7 +55,8 @@ MODELS = st.fixed_dictionaries(
     optional={
         "match": CLAUSES | st.lists(CLAUSES, max_size=3).map(lambda clauses: {"or": clauses}) | CLAUSE_VALUES,
         "prices": PRICED | CLAUSE_VALUES,
-        "price_variants": st.lists(st.fixed_dictionaries({"when": CONTEXTS, "prices": PRICED}), max_size=2) | CLAUSE_VALUES,
+        "price_variants": st.lists(st.fixed_dictionaries({"when": CONTEXTS, "prices": PRICED}), max_size=2)
+        | CLAUSE_VALUES,
     },
 )
 

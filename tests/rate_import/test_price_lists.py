@@ -1,4 +1,5 @@
-"""Prices on the way into a card: products are exact, and what is too fine for a card leaves a gap, never another price."""
+"""Prices on the way into a card: products are exact, and what is too fine for a card leaves a gap, never another
+price."""
 
 from decimal import Decimal
 from fractions import Fraction
@@ -9,7 +10,16 @@ from hypothesis import strategies as st
 
 from billing_service.domain.catalogue.moments import Hours
 from billing_service.domain.catalogue.rate_cards import Entry
-from billing_service.rate_import.price_lists import INPUT, OUTPUT, ColumnRates, Rate, checked_entry, column, product, why_nothing_is_left
+from billing_service.rate_import.price_lists import (
+    INPUT,
+    OUTPUT,
+    ColumnRates,
+    Rate,
+    checked_entry,
+    column,
+    product,
+    why_nothing_is_left,
+)
 from billing_service.rate_import.reports import NotImportableError
 
 NUMBERS = st.integers(0, 10**20) | st.decimals(0, 10**6, places=25)
@@ -23,9 +33,14 @@ def test_a_product_has_every_digit(usd, multiplier):
 
 def test_a_price_that_is_too_fine_leaves_a_gap():
     omitted = []
-    rates = ColumnRates({INPUT: Rate(1), OUTPUT: Rate(TOO_FINE)}, "flex", (("region", "us"),), above=((9, {INPUT: Rate(TOO_FINE)}),))
+    rates = ColumnRates(
+        {INPUT: Rate(1), OUTPUT: Rate(TOO_FINE)}, "flex", (("region", "us"),), above=((9, {INPUT: Rate(TOO_FINE)}),)
+    )
     made = column(rates, omitted)
-    assert (list(made.prices), [(tier.above_tokens, dict(tier.prices)) for tier in made.prompt_tiers]) == ([INPUT], [(9, {})])
+    assert (list(made.prices), [(tier.above_tokens, dict(tier.prices)) for tier in made.prompt_tiers]) == (
+        [INPUT],
+        [(9, {})],
+    )
     assert omitted == [
         "flex region=us output_tokens: 1E-19 USD has more than 18 decimals",
         "flex region=us above 9 input_tokens: 1E-19 USD has more than 18 decimals",

@@ -13,7 +13,9 @@ from tests.rate_import.price_samples import priced
 
 PAGE = (Path(__file__).parents[2] / "docs" / "rate-cards.md").read_text(encoding="utf-8")
 CARD = read_card(re.search(r"```json\n(.*?)```", PAGE, re.DOTALL)[1])
-COMMANDS = [line.partition("#")[0].split()[1:] for line in re.search(r"```sh\n(.*?)```", PAGE, re.DOTALL)[1].splitlines()]
+COMMANDS = [
+    line.partition("#")[0].split()[1:] for line in re.search(r"```sh\n(.*?)```", PAGE, re.DOTALL)[1].splitlines()
+]
 
 
 @pytest.mark.parametrize(
@@ -24,7 +26,15 @@ COMMANDS = [line.partition("#")[0].split()[1:] for line in re.search(r"```sh\n(.
         ({"provider": "openai", "model": "gpt-5", "service_tier": "fast", "lines": {"input_tokens": 1}}, 250),
         ({"provider": "openai", "model": "gpt-5", "lines": {"input_tokens": 272_001}}, 68_000_250),
         ({"provider": "deepseek", "model": "deepseek-chat", "lines": {"input_tokens": 100}}, 3_300),
-        ({"provider": "deepseek", "model": "deepseek-chat", "attributes": {"region": "eu"}, "lines": {"input_tokens": 100}}, 3_630),
+        (
+            {
+                "provider": "deepseek",
+                "model": "deepseek-chat",
+                "attributes": {"region": "eu"},
+                "lines": {"input_tokens": 100},
+            },
+            3_630,
+        ),
     ],
 )
 def test_the_example_prices_what_the_page_says(case, amount):
@@ -32,7 +42,9 @@ def test_the_example_prices_what_the_page_says(case, amount):
 
 
 @pytest.mark.parametrize(
-    "command", [words for words in COMMANDS if "import" not in words and "compare" not in words], ids=lambda words: words[1]
+    "command",
+    [words for words in COMMANDS if "import" not in words and "compare" not in words],
+    ids=lambda words: words[1],
 )
 def test_its_commands_run(command):
     assert CliRunner().invoke(app, command).exit_code == 0

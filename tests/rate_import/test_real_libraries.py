@@ -1,6 +1,8 @@
-"""The whole lists of the real libraries: every model has a fate, every key a meaning, and each price is what the library itself bills.
+"""The whole lists of the real libraries: every model has a fate, every key a meaning, and each price is what the
+library itself bills.
 
-This runs where BILLING_TEST_RATES_PYTHON names an interpreter with litellm 1.110.2 and genai-prices 0.2.3, and says so where it does not.
+This runs where BILLING_TEST_RATES_PYTHON names an interpreter with litellm 1.110.2 and genai-prices 0.2.3, and says so
+where it does not.
 """
 
 import random
@@ -19,11 +21,20 @@ from billing_service.rate_import.litellm import NO_MODELS
 from billing_service.rate_import.litellm_names import named_by
 from billing_service.rate_import.reports import Fate
 from tests.rate_import.library_process import VARIABLE, interpreter, library_costs, library_data
-from tests.rate_import.price_samples import GENAI_VERSION, LITELLM_VERSION, NOW_S, cost_usd, genai_report, litellm_report, priced
+from tests.rate_import.price_samples import (
+    GENAI_VERSION,
+    LITELLM_VERSION,
+    NOW_S,
+    cost_usd,
+    genai_report,
+    litellm_report,
+    priced,
+)
 
 pytestmark = [
     pytest.mark.skipif(
-        not interpreter(), reason=f"real price lists: NOT TESTED, {VARIABLE} names no interpreter with litellm and genai-prices"
+        not interpreter(),
+        reason=f"real price lists: NOT TESTED, {VARIABLE} names no interpreter with litellm and genai-prices",
     ),
     pytest.mark.timeout(600),
 ]
@@ -104,11 +115,15 @@ def usages(rng, entry, is_counted):
             upper = levels[number + 1][0] if number + 1 < len(levels) else None
             counted = [measure for measure in prices if is_counted(measure)]
             for _ in range(2 if counted else 0):
-                lines = {measure: rng.randint(1, 50_000) for measure in rng.sample(counted, rng.randint(1, len(counted)))}
+                lines = {
+                    measure: rng.randint(1, 50_000) for measure in rng.sample(counted, rng.randint(1, len(counted)))
+                }
                 prompt = [measure for measure in lines if measure.kind in PROMPT_KINDS]
                 if above and prompt:
                     size = sum(lines[measure] for measure in prompt)
-                    lines[prompt[0]] += max(0, rng.choice([above + 1, rng.randint(above + 1, upper or above * 3)]) - size)
+                    lines[prompt[0]] += max(
+                        0, rng.choice([above + 1, rng.randint(above + 1, upper or above * 3)]) - size
+                    )
                 size = sum(lines[measure] for measure in prompt)
                 if size > above - (not above) and (upper is None or size <= upper):
                     yield column, {measure.word: quantity for measure, quantity in lines.items()}
@@ -117,7 +132,9 @@ def usages(rng, entry, is_counted):
 def moment_s(rng, entry, column):
     while True:
         time_s = NOW_S // 86_400 * 86_400 + rng.randrange(86_400)
-        if any(hours.hold(time_s * 1_000_000) for other in entry.columns for hours in other.hours) is bool(column.hours):
+        if any(hours.hold(time_s * 1_000_000) for other in entry.columns for hours in other.hours) is bool(
+            column.hours
+        ):
             return time_s
 
 
@@ -130,18 +147,27 @@ NEVER_USED_BY_LITELLM = {
 def test_litellm_bills_what_its_imported_card_says():
     price_map, report = litellm()
     rng = random.Random(7)
-    imported = [named_by(key, price_map[key]) for key, outcome in report.outcomes.items() if outcome.fate is Fate.IMPORTED]
+    imported = [
+        named_by(key, price_map[key]) for key, outcome in report.outcomes.items() if outcome.fate is Fate.IMPORTED
+    ]
     names = {(named.provider, named.model): named for named in imported}
     cases = []
     for entry in report.card.entries:
         named = names[entry.provider, entry.model]
         values = price_map[named.key]
         listens = values.get("mode") == "audio_transcription"
-        asked = {"provider": "vertex_ai" if named.written.startswith("vertex_ai-") else named.written, "model": named.key}
+        asked = {
+            "provider": "vertex_ai" if named.written.startswith("vertex_ai-") else named.written,
+            "model": named.key,
+        }
         if named.key.startswith("perplexity/perplexity/"):
             continue  # litellm strips the doubled provider and reads another key
         for column, lines in usages(
-            rng, entry, lambda one, listens=listens: one.kind <= UsageKind.OUTPUT_IMAGE_TOKENS or (listens and one.word == "seconds:in")
+            rng,
+            entry,
+            lambda one, listens=listens: (
+                one.kind <= UsageKind.OUTPUT_IMAGE_TOKENS or (listens and one.word == "seconds:in")
+            ),
         ):
             only_seconds = "seconds:in" not in lines or len(lines) == 1
             nothing_in = "tiered_pricing" in values and not any("input" in word or "cache" in word for word in lines)
@@ -156,7 +182,11 @@ def test_litellm_bills_what_its_imported_card_says():
                 }
                 cases.append((case | {"provider": entry.provider, "model": entry.model}, case | asked))
     costs = library_costs("litellm_costs.py", [theirs for _, theirs in cases])
-    wrong = [(ours, cost) for (ours, _), cost in zip(cases, costs, strict=True) if not nearly(cost, cost_usd(priced(report.card, ours)))]
+    wrong = [
+        (ours, cost)
+        for (ours, _), cost in zip(cases, costs, strict=True)
+        if not nearly(cost, cost_usd(priced(report.card, ours)))
+    ]
     assert wrong == []
     assert len(cases) > 10_000
 
@@ -179,10 +209,17 @@ def test_genai_prices_bills_what_its_imported_card_says_to_the_last_digit():
                 context["processing" if column.service_tier == "batch" else "service_tier"] = column.service_tier
             more = {"requests": 1} if Measure(UsageKind.REQUESTS) in column.prices else {}
             name = entry.model.replace("*", rng.choice(["-20991231", "-2099-12-31"]))
-            asked = {"provider": entry.provider, "model": name, "service_tier": column.service_tier, "attributes": dict(column.attributes)}
+            asked = {
+                "provider": entry.provider,
+                "model": name,
+                "service_tier": column.service_tier,
+                "attributes": dict(column.attributes),
+            }
             cases.append(asked | {"lines": lines | more, "context": context, "time_s": moment_s(rng, entry, column)})
     costs = library_costs("genai_costs.py", cases)
     assert [
-        (case, cost) for case, cost in zip(cases, costs, strict=True) if " " in cost or Fraction(cost) != cost_usd(priced(card, case))
+        (case, cost)
+        for case, cost in zip(cases, costs, strict=True)
+        if " " in cost or Fraction(cost) != cost_usd(priced(card, case))
     ] == []
     assert len(cases) > 5_000

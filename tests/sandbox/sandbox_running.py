@@ -51,7 +51,9 @@ class Running:
 
     async def call(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, dict[str, Any], Any]:
         """A raw API call: status, JSON, headers."""
-        headers = {"Authorization": f"Bearer {TEST_KEY}"} | {name.replace("_", "-"): value for name, value in headers.items()}
+        headers = {"Authorization": f"Bearer {TEST_KEY}"} | {
+            name.replace("_", "-"): value for name, value in headers.items()
+        }
         async with self.http.request(method, self.url + path, data=body, headers=headers) as response:
             return response.status, await response.json(), response.headers
 
@@ -65,7 +67,10 @@ class Running:
         assert (await self.control("webhooks/drain"))["drained"]
 
     async def session(self, amount: int = 1000, **more: Any) -> stripe.checkout.Session:
-        item = {"price_data": {"currency": "usd", "unit_amount": amount, "product_data": {"name": "1,000 credits"}}, "quantity": 1}
+        item = {
+            "price_data": {"currency": "usd", "unit_amount": amount, "product_data": {"name": "1,000 credits"}},
+            "quantity": 1,
+        }
         params = {
             "mode": "payment",
             "line_items": [item],
@@ -79,7 +84,13 @@ class Running:
 
     async def pay(self, session_id: str, number: str = "4242424242424242", **more: str) -> tuple[int, str, str]:
         """Presses Pay on the page: status, Location, text."""
-        form = {"email": "buyer@example.com", "number": number, "expiry": "12 / 40", "cvc": "123", "name": "Jenny Rosen"} | more
+        form = {
+            "email": "buyer@example.com",
+            "number": number,
+            "expiry": "12 / 40",
+            "cvc": "123",
+            "name": "Jenny Rosen",
+        } | more
         async with self.http.post(f"{self.url}/c/pay/{session_id}", data=form, allow_redirects=False) as response:
             return response.status, response.headers.get("Location", ""), await response.text()
 

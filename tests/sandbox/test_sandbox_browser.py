@@ -41,7 +41,9 @@ async def page(browser: Browser) -> AsyncIterator[Page]:
     page = await browser.new_page(viewport={"width": 1200, "height": 860})
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on("console", lambda message: problems.append(message.text) if "Content Security Policy" in message.text else None)
+    page.on(
+        "console", lambda message: problems.append(message.text) if "Content Security Policy" in message.text else None
+    )
     yield page
     assert problems == []
 
@@ -61,7 +63,10 @@ async def fill(page: Page, number: str) -> None:
 
 
 async def open_checkout(sandbox: Running, page: Page, **more: Any) -> str:
-    urls = {"success_url": f"{sandbox.url}/_sandbox/success?sid={{CHECKOUT_SESSION_ID}}", "cancel_url": f"{sandbox.url}/_sandbox/cancel"}
+    urls = {
+        "success_url": f"{sandbox.url}/_sandbox/success?sid={{CHECKOUT_SESSION_ID}}",
+        "cancel_url": f"{sandbox.url}/_sandbox/cancel",
+    }
     session = await sandbox.session(amount=4500, **urls, **more)
     assert session.url is not None
     await page.goto(session.url)

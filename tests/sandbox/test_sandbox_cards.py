@@ -30,13 +30,22 @@ async def test_declined_card_leaves_the_session_open_and_another_pays(
     assert status == 402
     assert escaped(words) in text
     after: Any = await sandbox.stripe.v1.checkout.sessions.retrieve_async(session.id, {"expand": ["payment_intent"]})
-    assert (after.status, after.payment_status, after.payment_intent.status) == ("open", "unpaid", "requires_payment_method")
+    assert (after.status, after.payment_status, after.payment_intent.status) == (
+        "open",
+        "unpaid",
+        "requires_payment_method",
+    )
     error = after.payment_intent.last_payment_error.to_dict()
     assert (error["code"], error.get("decline_code")) == (code, decline_code)
     assert (await sandbox.pay(session.id))[0] == 303
     paid: Any = await sandbox.stripe.v1.checkout.sessions.retrieve_async(session.id)
     assert (paid.payment_status, paid.payment_intent) == ("paid", after.payment_intent.id)
-    types = [event.type for event in await sandbox.events("charge.failed", "payment_intent.payment_failed", "checkout.session.completed")]
+    types = [
+        event.type
+        for event in await sandbox.events(
+            "charge.failed", "payment_intent.payment_failed", "checkout.session.completed"
+        )
+    ]
     assert types == ["charge.failed", "payment_intent.payment_failed", "checkout.session.completed"]
 
 
@@ -45,7 +54,9 @@ async def test_card_that_pays_once_however_often_the_button_is_pressed(sandbox: 
     session = await sandbox.session()
     cvc = "1234" if number.startswith("37") else "123"
     answers = [await sandbox.pay(session.id, number, cvc=cvc) for _ in range(3)]
-    assert [(status, location) for status, location, _ in answers] == [(303, f"https://shop.example/ok?sid={session.id}")] * 3
+    assert [(status, location) for status, location, _ in answers] == [
+        (303, f"https://shop.example/ok?sid={session.id}")
+    ] * 3
     assert len((await sandbox.stripe.v1.charges.list_async()).data) == 1
 
 
@@ -64,7 +75,9 @@ async def test_card_that_pays_once_however_often_the_button_is_pressed(sandbox: 
         ("name", " ", "Enter the name on the card."),
     ],
 )
-async def test_form_error_stands_at_its_field_and_nothing_is_tried(sandbox: Running, field: str, typed: str, words: str) -> None:
+async def test_form_error_stands_at_its_field_and_nothing_is_tried(
+    sandbox: Running, field: str, typed: str, words: str
+) -> None:
     session = await sandbox.session()
     status, _, text = await sandbox.pay(session.id, **{field: typed})
     assert status == 422
@@ -74,7 +87,10 @@ async def test_form_error_stands_at_its_field_and_nothing_is_tried(sandbox: Runn
 
 
 async def test_what_is_typed_or_named_is_never_markup(sandbox: Running) -> None:
-    item = {"price_data": {"currency": "usd", "unit_amount": 999, "product_data": {"name": "<script>x</script>"}}, "quantity": 1}
+    item = {
+        "price_data": {"currency": "usd", "unit_amount": 999, "product_data": {"name": "<script>x</script>"}},
+        "quantity": 1,
+    }
     session = await sandbox.session(line_items=[item])
     _, _, text = await sandbox.pay(session.id, "1", name='"><script>y</script>')
     assert "<script>x" not in text
@@ -125,7 +141,10 @@ async def test_3d_secure_completed_and_then_declined(sandbox: Running) -> None:
 
 @pytest.mark.parametrize(
     ("outcome", "payment_status", "event"),
-    [("succeeded", "paid", "checkout.session.async_payment_succeeded"), ("failed", "unpaid", "checkout.session.async_payment_failed")],
+    [
+        ("succeeded", "paid", "checkout.session.async_payment_succeeded"),
+        ("failed", "unpaid", "checkout.session.async_payment_failed"),
+    ],
 )
 async def test_bank_debit_settles_by_control(sandbox: Running, outcome: str, payment_status: str, event: str) -> None:
     session = await sandbox.session()
@@ -139,11 +158,15 @@ async def test_bank_debit_settles_by_control(sandbox: Running, outcome: str, pay
     assert settled.data.object["payment_status"] == payment_status
     status, _, _ = await sandbox.call("GET", "/v1/events?limit=1")
     assert status == 200
-    async with sandbox.http.post(f"{sandbox.url}/_sandbox/payments/{session.id}/settle", json={"outcome": "failed"}) as again:
+    async with sandbox.http.post(
+        f"{sandbox.url}/_sandbox/payments/{session.id}/settle", json={"outcome": "failed"}
+    ) as again:
         assert again.status == 400
 
 
-@pytest.mark.parametrize(("course", "event"), [("arrives", "async_payment_succeeded"), ("fails", "async_payment_failed")])
+@pytest.mark.parametrize(
+    ("course", "event"), [("arrives", "async_payment_succeeded"), ("fails", "async_payment_failed")]
+)
 async def test_bank_debit_settles_when_time_passes(start: Any, course: str, event: str) -> None:
     sandbox = await start(settlement_delay_s=3600.0)
     session = await sandbox.session()
@@ -174,7 +197,10 @@ async def test_expired_session_takes_no_money(sandbox: Running, by: str) -> None
         await sandbox.control("advance", {"seconds": 24 * 3600 + 1})
     status, _, text = await sandbox.pay(session.id)
     assert (status, "expired" in text, CANCEL in text) == (410, True, True)
-    types = [event.type for event in await sandbox.events("checkout.session.expired", "payment_intent.canceled", "charge.succeeded")]
+    types = [
+        event.type
+        for event in await sandbox.events("checkout.session.expired", "payment_intent.canceled", "charge.succeeded")
+    ]
     assert types == ["payment_intent.canceled", "checkout.session.expired"]
     with pytest.raises(stripe.InvalidRequestError, match="status of `expired`"):
         await sandbox.stripe.v1.checkout.sessions.expire_async(session.id)
@@ -194,7 +220,16 @@ async def test_refunds_never_exceed_the_charge(sandbox: Running) -> None:
     session = await sandbox.paid_session()
     refunds = sandbox.stripe.v1.refunds
     intent = str(session.payment_intent)
-    for amount, words in ((0, "greater than or equal to 1"), (1001, r"\$10.01.*greater than unrefunded amount.*\$10.00")):
+    for amount, words in (
+        (0, "greater than or equal to 1"),
+        (
+            1001,
+            (
+                r"\$10.01.*greater than unrefunded "
+                r"amount.*\$10.00"
+            ),
+        ),
+    ):
         with pytest.raises(stripe.InvalidRequestError, match=words):
             await refunds.create_async({"payment_intent": intent, "amount": amount})
     await refunds.create_async({"payment_intent": intent, "amount": 400})
@@ -217,7 +252,9 @@ async def test_refunds_never_exceed_the_charge(sandbox: Running) -> None:
         ("4000000000005126", "succeeded", "failed", ["refund.created", "refund.updated", "refund.failed"], 0),
     ],
 )
-async def test_refund_that_changes_later(start: Any, *, number: str, first: str, settled: str, events: list[str], left: int) -> None:
+async def test_refund_that_changes_later(
+    start: Any, *, number: str, first: str, settled: str, events: list[str], left: int
+) -> None:
     sandbox = await start(settlement_delay_s=60.0)
     session = await sandbox.session()
     await sandbox.pay(session.id, number)

@@ -79,7 +79,9 @@ async def test_key_in_use_gets_409(sandbox: Running) -> None:
         ({"kind": "hang", "seconds": 5, "when": "after"}, stripe.APIConnectionError, 1),
     ],
 )
-async def test_fault_as_the_sdk_sees_it(sandbox: Running, fault: dict[str, Any], error: type[Exception], executed: int) -> None:
+async def test_fault_as_the_sdk_sees_it(
+    sandbox: Running, fault: dict[str, Any], error: type[Exception], executed: int
+) -> None:
     impatient = stripe.HTTPXClient(timeout=1 if fault["kind"] == "hang" else 30)
     client = stripe.StripeClient(TEST_KEY, base_addresses={"api": sandbox.url}, http_client=impatient)
     await sandbox.control("faults", fault | {"method": "POST"})
@@ -99,7 +101,9 @@ async def test_stored_500_is_replayed_under_its_key(sandbox: Running) -> None:
 
 async def test_lost_answer_is_recovered_by_the_sdk_with_the_same_key(sandbox: Running) -> None:
     transport = stripe.HTTPXClient(timeout=5)
-    client = stripe.StripeClient(TEST_KEY, base_addresses={"api": sandbox.url}, http_client=transport, max_network_retries=2)
+    client = stripe.StripeClient(
+        TEST_KEY, base_addresses={"api": sandbox.url}, http_client=transport, max_network_retries=2
+    )
     await sandbox.control("faults", {"kind": "drop", "when": "after", "method": "POST"})
     await client.v1.customers.create_async({"name": "A"}, {"idempotency_key": "k"})
     await transport.close_async()
@@ -107,7 +111,9 @@ async def test_lost_answer_is_recovered_by_the_sdk_with_the_same_key(sandbox: Ru
 
 
 async def test_faults_match_by_method_and_path_and_can_be_cleared(sandbox: Running) -> None:
-    planned = await sandbox.control("faults", {"kind": "error", "count": 2, "method": "POST", "path_prefix": "/v1/refunds"})
+    planned = await sandbox.control(
+        "faults", {"kind": "error", "count": 2, "method": "POST", "path_prefix": "/v1/refunds"}
+    )
     assert planned["faults"][0]["count"] == 2
     assert (await sandbox.call("POST", "/v1/customers", {}))[0] == 200
     assert (await sandbox.call("GET", "/v1/refunds"))[0] == 200

@@ -127,7 +127,9 @@ async def test_the_card_whose_refund_pends_says_when_it_settles(start, delay_s: 
     assert "Any future expiry date, security code, e-mail address and name will do." in text
 
 
-@pytest.mark.parametrize(("fields", "words"), [({}, "are paid"), ({"method": "debit", "course": "arrives"}, "takes some business days")])
+@pytest.mark.parametrize(
+    ("fields", "words"), [({}, "are paid"), ({"method": "debit", "course": "arrives"}, "takes some business days")]
+)
 async def test_the_landing_page_says_what_was_paid(sandbox: Running, fields: dict[str, str], words: str) -> None:
     session = await sandbox.session()
     await sandbox.pay(session.id, **fields)

@@ -35,7 +35,8 @@ def test_configuration_that_refuses_to_start(settings: dict[str, Any], named: st
 
 
 @pytest.mark.parametrize(
-    ("url", "secret"), [("ftp://x/y", SECRET), ("nowhere", SECRET), ("http://x/y", ""), ("http://x/y", "whsec_"), ("http://x/y", "abc")]
+    ("url", "secret"),
+    [("ftp://x/y", SECRET), ("nowhere", SECRET), ("http://x/y", ""), ("http://x/y", "whsec_"), ("http://x/y", "abc")],
 )
 def test_endpoint_that_is_refused(url: str, secret: str) -> None:
     with pytest.raises(SandboxRefusedError, match="webhook endpoint"):
@@ -62,7 +63,16 @@ def test_secrets_do_not_print() -> None:
 
 
 @pytest.mark.parametrize(
-    "authorization", ["", "Bearer ", f"Bearer {LIVE_KEY}", "Bearer pk_" + "test_" + "x", "Bearer sk_" + "test_", "Basic !!!", "Nonsense"]
+    "authorization",
+    [
+        "",
+        "Bearer ",
+        f"Bearer {LIVE_KEY}",
+        "Bearer pk_" + "test_" + "x",
+        "Bearer sk_" + "test_",
+        "Basic !!!",
+        "Nonsense",
+    ],
 )
 async def test_keys_that_get_401(sandbox: Running, authorization: str) -> None:
     status, body, _ = await sandbox.call("GET", "/v1/customers", Authorization=authorization)
@@ -106,7 +116,9 @@ SESSION_REFUSALS: list[tuple[str, dict[str, Any], str, str | None]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("changes", "param", "code"), [row[1:] for row in SESSION_REFUSALS], ids=[row[0] for row in SESSION_REFUSALS])
+@pytest.mark.parametrize(
+    ("changes", "param", "code"), [row[1:] for row in SESSION_REFUSALS], ids=[row[0] for row in SESSION_REFUSALS]
+)
 async def test_session_that_is_refused(sandbox: Running, changes: dict[str, Any], param: str, code: str | None) -> None:
     params = {name: value for name, value in (SESSION | changes).items() if value is not None}
     with pytest.raises(stripe.InvalidRequestError) as refused:
@@ -116,17 +128,29 @@ async def test_session_that_is_refused(sandbox: Running, changes: dict[str, Any]
 
 
 @pytest.mark.parametrize(
-    ("currency", "good", "bad"), [("kwd", 1_000, 1_005), ("tnd", 1_000, 1_001), ("isk", 10_000, 10_010), ("ugx", 10_000, 10_099)]
+    ("currency", "good", "bad"),
+    [("kwd", 1_000, 1_005), ("tnd", 1_000, 1_001), ("isk", 10_000, 10_010), ("ugx", 10_000, 10_099)],
 )
-async def test_amounts_between_two_that_the_currency_has_are_refused(sandbox: Running, currency: str, good: int, bad: int) -> None:
+async def test_amounts_between_two_that_the_currency_has_are_refused(
+    sandbox: Running, currency: str, good: int, bad: int
+) -> None:
     v1 = sandbox.stripe.v1
-    item: Any = {"price_data": {"currency": currency, "unit_amount": good, "product_data": {"name": "Pack"}}, "quantity": 1}
+    item: Any = {
+        "price_data": {"currency": currency, "unit_amount": good, "product_data": {"name": "Pack"}},
+        "quantity": 1,
+    }
     with pytest.raises(stripe.InvalidRequestError, match="divisible"):
         await v1.checkout.sessions.create_async(
             SESSION | {"line_items": [item | {"price_data": item["price_data"] | {"unit_amount": bad}}]}
         )
     intent = await v1.payment_intents.create_async(
-        {"amount": good, "currency": currency, "payment_method": "pm_card_visa", "confirm": True, "return_url": "http://a.example"}
+        {
+            "amount": good,
+            "currency": currency,
+            "payment_method": "pm_card_visa",
+            "confirm": True,
+            "return_url": "http://a.example",
+        }
     )
     with pytest.raises(stripe.InvalidRequestError, match="divisible") as refused:
         await v1.refunds.create_async({"payment_intent": intent.id, "amount": bad - good})
@@ -211,7 +235,9 @@ async def test_request_that_is_refused(
 
 async def test_bodies_that_are_no_form(sandbox: Running) -> None:
     assert (await sandbox.call("POST", "/v1/customers", b'{"a": 1}', Content_Type="application/json"))[0] == 400
-    assert (await sandbox.call("POST", "/v1/customers", b"a=\xff", Content_Type="application/x-www-form-urlencoded"))[0] == 400
+    assert (await sandbox.call("POST", "/v1/customers", b"a=\xff", Content_Type="application/x-www-form-urlencoded"))[
+        0
+    ] == 400
     assert (await sandbox.call("GET", "/v1/customers?email=%ff"))[0] == 400
     assert (await sandbox.call("GET", "/v1/customers", Stripe_Version="yesterday"))[0] == 400
 

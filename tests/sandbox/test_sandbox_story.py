@@ -23,9 +23,13 @@ EVENTS_OF_THE_STORY = [
 
 async def test_catalogue_to_refund(sandbox: Running) -> None:
     v1 = sandbox.stripe.v1
-    customer = await v1.customers.create_async({"email": "buyer@example.com", "name": "Jenny", "metadata": {"account": "a1"}})
+    customer = await v1.customers.create_async(
+        {"email": "buyer@example.com", "name": "Jenny", "metadata": {"account": "a1"}}
+    )
     product = await v1.products.create_async({"name": "Starter Pack", "metadata": {"code": "starter"}})
-    price = await v1.prices.create_async({"product": product.id, "currency": "usd", "unit_amount": 1000, "lookup_key": "starter_usd"})
+    price = await v1.prices.create_async(
+        {"product": product.id, "currency": "usd", "unit_amount": 1000, "lookup_key": "starter_usd"}
+    )
     found = await v1.prices.list_async({"lookup_keys": ["starter_usd"], "active": True})
     assert [row.id for row in found.data] == [price.id]
     session = await v1.checkout.sessions.create_async(
@@ -40,11 +44,18 @@ async def test_catalogue_to_refund(sandbox: Running) -> None:
             "allowed_payment_method_types": ["card"],
         }
     )
-    assert (session.status, session.payment_status, session.payment_intent, session.amount_total) == ("open", "unpaid", None, 2000)
+    assert (session.status, session.payment_status, session.payment_intent, session.amount_total) == (
+        "open",
+        "unpaid",
+        None,
+        2000,
+    )
     status, location, _ = await sandbox.pay(session.id)
     assert (status, location) == (303, f"https://shop.example/ok?sid={session.id}")
 
-    paid = await v1.checkout.sessions.retrieve_async(session.id, {"expand": ["payment_intent.latest_charge", "line_items"]})
+    paid = await v1.checkout.sessions.retrieve_async(
+        session.id, {"expand": ["payment_intent.latest_charge", "line_items"]}
+    )
     assert (paid.status, paid.payment_status, paid.url) == ("complete", "paid", None)
     intent: Any = paid.payment_intent
     assert intent.metadata.to_dict() == {"order": "1"} == intent.latest_charge.metadata.to_dict()
@@ -67,7 +78,17 @@ async def test_catalogue_to_refund(sandbox: Running) -> None:
 
 @pytest.mark.parametrize(
     "kind",
-    ["checkout.session", "customer", "payment_intent", "charge", "refund", "product", "price", "balance_transaction", "event"],
+    [
+        "checkout.session",
+        "customer",
+        "payment_intent",
+        "charge",
+        "refund",
+        "product",
+        "price",
+        "balance_transaction",
+        "event",
+    ],
 )
 async def test_objects_have_the_members_of_stripe_s(sandbox: Running, kind: str) -> None:
     v1 = sandbox.stripe.v1
@@ -75,7 +96,9 @@ async def test_objects_have_the_members_of_stripe_s(sandbox: Running, kind: str)
     session = await sandbox.session(customer=customer.id)
     ours: dict[str, Any] = {"checkout.session": session, "customer": customer}
     await sandbox.pay(session.id)
-    paid: Any = await v1.checkout.sessions.retrieve_async(session.id, {"expand": ["payment_intent.latest_charge", "line_items"]})
+    paid: Any = await v1.checkout.sessions.retrieve_async(
+        session.id, {"expand": ["payment_intent.latest_charge", "line_items"]}
+    )
     ours["payment_intent"] = paid.payment_intent
     ours["charge"] = paid.payment_intent.latest_charge
     ours["price"] = paid.line_items.data[0].price
@@ -152,13 +175,17 @@ async def test_direct_payment_intent_declined_then_paid_then_canceled_refused(sa
     with pytest.raises(stripe.CardError) as declined:
         await intents.confirm_async(intent.id, {"payment_method": "pm_card_chargeDeclinedInsufficientFunds"})
     assert (declined.value.code, declined.value.error.decline_code) == ("card_declined", "insufficient_funds")
-    paid: Any = await intents.confirm_async(intent.id, {"payment_method": "pm_card_visa", "expand": ["latest_charge.balance_transaction"]})
+    paid: Any = await intents.confirm_async(
+        intent.id, {"payment_method": "pm_card_visa", "expand": ["latest_charge.balance_transaction"]}
+    )
     assert (paid.status, paid.amount_received, paid.latest_charge.metadata.to_dict()) == ("succeeded", 2000, {"o": "1"})
     assert paid.latest_charge.balance_transaction.net == 2000 - 88
     with pytest.raises(stripe.InvalidRequestError) as refused:
         await intents.cancel_async(intent.id)
     assert refused.value.code == "payment_intent_unexpected_state"
-    assert [charge.status for charge in (await sandbox.stripe.v1.charges.list_async({"payment_intent": intent.id})).data] == [
+    assert [
+        charge.status for charge in (await sandbox.stripe.v1.charges.list_async({"payment_intent": intent.id})).data
+    ] == [
         "succeeded",
         "failed",
     ]
@@ -182,7 +209,13 @@ async def test_saved_card_is_charged_off_session_unless_it_must_authenticate(san
 
 async def test_manual_capture(sandbox: Running) -> None:
     intents = sandbox.stripe.v1.payment_intents
-    params: Any = {"amount": 500, "currency": "usd", "allowed_payment_method_types": ["card"], "capture_method": "manual", "confirm": True}
+    params: Any = {
+        "amount": 500,
+        "currency": "usd",
+        "allowed_payment_method_types": ["card"],
+        "capture_method": "manual",
+        "confirm": True,
+    }
     held = await intents.create_async(params | {"payment_method": "pm_card_mastercard"})
     assert (held.status, held.amount_capturable) == ("requires_capture", 500)
     assert (await intents.capture_async(held.id)).status == "succeeded"

@@ -51,7 +51,12 @@ def stripe_cli() -> Path:
 
 
 async def trigger(cli: Path, home: Path, event: str, url: str) -> tuple[int, str]:
-    environment = {"HOME": str(home), "XDG_CONFIG_HOME": str(home), "PATH": os.environ.get("PATH", ""), "STRIPE_CLI_TELEMETRY_OPTOUT": "1"}
+    environment = {
+        "HOME": str(home),
+        "XDG_CONFIG_HOME": str(home),
+        "PATH": os.environ.get("PATH", ""),
+        "STRIPE_CLI_TELEMETRY_OPTOUT": "1",
+    }
     process = await asyncio.create_subprocess_exec(
         cli, "trigger", event, "--api-key", KEY, "--api-base", url,
         env=environment, cwd=home, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
@@ -75,7 +80,9 @@ async def test_trigger(start: Any, tmp_path: Path, event: str) -> None:
 
 async def test_a_service_on_the_same_account_ignores_what_triggers_make(tmp_path: Path) -> None:
     cli = stripe_cli()
-    async with running_stack(f"sqlite:///{tmp_path}/billing.db", sandbox={"settlement_delay_s": 0.0}, BILLING_LOG_LEVEL="ERROR") as stack:
+    async with running_stack(
+        f"sqlite:///{tmp_path}/billing.db", sandbox={"settlement_delay_s": 0.0}, BILLING_LOG_LEVEL="ERROR"
+    ) as stack:
         for event in TRIGGERS:
             code, output = await trigger(cli, tmp_path, event, stack.sandbox_url)
             assert code == 0, output
@@ -97,7 +104,12 @@ def listen_lines() -> list[list[str]]:
 
 async def listen(cli: Path, home: Path, arguments: list[str]) -> str:
     """All that it says until it can't reach Stripe: nobody answers at that address."""
-    environment = {"HOME": str(home), "XDG_CONFIG_HOME": str(home), "PATH": os.environ.get("PATH", ""), "STRIPE_CLI_TELEMETRY_OPTOUT": "1"}
+    environment = {
+        "HOME": str(home),
+        "XDG_CONFIG_HOME": str(home),
+        "PATH": os.environ.get("PATH", ""),
+        "STRIPE_CLI_TELEMETRY_OPTOUT": "1",
+    }
     process = await asyncio.create_subprocess_exec(
         cli, *arguments, "--skip-update", "--api-key", KEY, "--api-base", "http://127.0.0.1:9",
         env=environment, cwd=home, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,

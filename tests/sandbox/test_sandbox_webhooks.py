@@ -27,7 +27,9 @@ async def test_signature_is_made_at_the_real_time_even_when_the_sandbox_is_ahead
     await sandbox.control("advance", {"seconds": 86400})
     await sandbox.stripe.v1.customers.create_async({})
     await sandbox.drained()
-    assert stripe.WebhookSignature.verify_header(sandbox.received.bodies[0], sandbox.received.signatures[0], SECRET, 300)
+    assert stripe.WebhookSignature.verify_header(
+        sandbox.received.bodies[0], sandbox.received.signatures[0], SECRET, 300
+    )
 
 
 async def test_failed_delivery_is_tried_again_and_counted_as_pending(start: Any) -> None:
@@ -58,7 +60,9 @@ async def test_failed_delivery_is_tried_again_and_counted_as_pending(start: Any)
 async def test_unreachable_endpoint_is_given_up(start: Any, unused_tcp_port: int) -> None:
     from billing_service.sandbox.config import WebhookEndpoint
 
-    sandbox = await start(webhook_endpoints=(WebhookEndpoint(f"http://127.0.0.1:{unused_tcp_port}/", SECRET),), delivery_attempts_max=2)
+    sandbox = await start(
+        webhook_endpoints=(WebhookEndpoint(f"http://127.0.0.1:{unused_tcp_port}/", SECRET),), delivery_attempts_max=2
+    )
     await sandbox.stripe.v1.customers.create_async({})
     drained = await sandbox.control("webhooks/drain")
     assert [(attempt["number"], attempt["status"]) for attempt in drained["attempts"]] == [(1, 0), (2, 0)]
@@ -157,7 +161,11 @@ async def test_state_tells_what_is_there_and_no_secret(sandbox: Running) -> None
 
 
 async def test_landing_pages(sandbox: Running) -> None:
-    for path, words in (("/_sandbox/success", "Thank you"), ("/_sandbox/cancel", "Nothing was charged"), ("/", "stand-in for Stripe")):
+    for path, words in (
+        ("/_sandbox/success", "Thank you"),
+        ("/_sandbox/cancel", "Nothing was charged"),
+        ("/", "stand-in for Stripe"),
+    ):
         async with sandbox.http.get(sandbox.url + path) as page:
             assert (page.status, words in await page.text()) == (200, True)
     async with sandbox.http.get(f"{sandbox.url}/_sandbox/assets/..%2fcheckout.html") as page:

@@ -22,7 +22,9 @@ class Processes:
         env = {name: value for name, value in os.environ.items() if not name.startswith(FORGOTTEN)}
         log = self._directory / f"process-{len(self._started)}.log"
         with log.open("wb") as out:
-            process = subprocess.Popen(command, env={**env, **variables}, cwd=self._directory, stdout=out, stderr=subprocess.STDOUT)
+            process = subprocess.Popen(
+                command, env={**env, **variables}, cwd=self._directory, stdout=out, stderr=subprocess.STDOUT
+            )
         process.log = log
         self._started.append(process)
         return process

@@ -34,7 +34,10 @@ WORDS = {
     "success_url": "https://shop.example/ok",
     "cancel_url": "https://shop.example/no",
 }
-NUMBERED = {"idempotency_key": lambda number: f"key-{number}", "card_file": lambda number: card_file(f"version-{number}")}
+NUMBERED = {
+    "idempotency_key": lambda number: f"key-{number}",
+    "card_file": lambda number: card_file(f"version-{number}"),
+}
 """Fields of which no two requests have the same."""
 _numbers = itertools.count(1)
 
@@ -49,7 +52,8 @@ def required_scope(name):
 
 
 def valid_request(name, **fields):  # noqa: C901 - a table would hide more than it shows
-    """A request in which every field that must be there is there; ids of things that are not name nothing that exists."""
+    """A request in which every field that must be there is there; ids of things that are not name nothing that
+    exists."""
     request = request_class(name)()
     for field in request.DESCRIPTOR.fields:
         if field.name in NUMBERED:
@@ -110,8 +114,18 @@ async def call(channel, name, request, *, key="", timeout_s=10.0, metadata=()):
     outcome = outcome_of(answer)
     if outcome is not None and outcome.HasField("refused"):
         refused = outcome.refused
-        return Seen(CODES[refused.code], reason_of(refused), refused.message, f"{refused} {await calling.trailing_metadata()}", answer)
-    return Seen(grpc.StatusCode.OK, everything=f"{await calling.trailing_metadata()}", answer=outcome.deducted if outcome else answer)
+        return Seen(
+            CODES[refused.code],
+            reason_of(refused),
+            refused.message,
+            f"{refused} {await calling.trailing_metadata()}",
+            answer,
+        )
+    return Seen(
+        grpc.StatusCode.OK,
+        everything=f"{await calling.trailing_metadata()}",
+        answer=outcome.deducted if outcome else answer,
+    )
 
 
 def outcome_of(answer):

@@ -78,7 +78,8 @@ def with_password(url):
 
 
 def stored(database):
-    """All that is stored: as text, and of a SQLite database also the bytes of its files, which have what was deleted too."""
+    """All that is stored: as text, and of a SQLite database also the bytes of its files, which have what was deleted
+    too."""
     if database.store == "postgresql":
         return run_tool("pg_dump", database.url)
     with closing(sqlite3.connect(database.path)) as connection:
@@ -107,7 +108,8 @@ async def metrics(*ports):
 
 @dataclass
 class Product:
-    """Service and gateway as processes of their own, at DEBUG, with a canary for each secret; the sandbox in this one."""
+    """Service and gateway as processes of their own, at DEBUG, with a canary for each secret; the sandbox in this
+    one."""
 
     stack: Stack
     channel: grpc.aio.Channel
@@ -123,10 +125,16 @@ async def running_product(database, forker, processes, log):
     key, ports = await first_key(database), (free_port(), free_port())
     async with AsyncExitStack() as running:
         sandbox_url = await running.enter_async_context(serve_sandbox(SandboxConfig(delivery_first_retry_s=0.05)))
-        options = {"BILLING_AUTH": "keys", "BILLING_LOG_LEVEL": "DEBUG", "BILLING_METRICS_ADDRESS": f"127.0.0.1:{ports[0]}"}
+        options = {
+            "BILLING_AUTH": "keys",
+            "BILLING_LOG_LEVEL": "DEBUG",
+            "BILLING_METRICS_ADDRESS": f"127.0.0.1:{ports[0]}",
+        }
         settings = settings_with_canaries(database, service_settings(database, sandbox_url, **options))
         service = await running.enter_async_context(running_process(forker, settings, log))
-        gateway_url, gateway_log = await running.enter_async_context(running_gateway(processes, service.address, key, ports[1]))
+        gateway_url, gateway_log = await running.enter_async_context(
+            running_gateway(processes, service.address, key, ports[1])
+        )
         http = await running.enter_async_context(httpx.AsyncClient(timeout=20))
         billing = ClientOptions(address=service.address, api_key=key)
         client = await running.enter_async_context(AsyncBillingClient.from_options(billing))
@@ -150,14 +158,23 @@ async def first_key(database):
 
 
 async def deliver(stack, body, header):
-    answer = await stack.http.post(f"{stack.gateway_url}/webhooks/stripe", content=body, headers={"stripe-signature": header})
+    answer = await stack.http.post(
+        f"{stack.gateway_url}/webhooks/stripe", content=body, headers={"stripe-signature": header}
+    )
     return f"{answer.status_code} {answer.headers} {answer.text}"
 
 
 async def deliver_signed(stack, event, secret=WEBHOOK_SECRET):
-    """Delivers what the service keeps; answers what the gateway said, and the signature, which for some minutes is as good as a secret."""
+    """Delivers what the service keeps; answers what the gateway said, and the signature, which for some minutes is as
+    good as a secret."""
     now = int(time.time())
-    made = {"id": f"evt_{len(secret)}", "object": "event", "livemode": False, "created": now, "api_version": "2025-01-01"}
+    made = {
+        "id": f"evt_{len(secret)}",
+        "object": "event",
+        "livemode": False,
+        "created": now,
+        "api_version": "2025-01-01",
+    }
     body = json.dumps(made | event).encode()
     digest = hmac.new(secret.encode(), b"%d." % now + body, hashlib.sha256).hexdigest()
     return await deliver(stack, body, f"t={now},v1={digest}"), digest

@@ -57,7 +57,9 @@ async def test_a_statement_that_raises(service, monkeypatch):
             seen = await call(channel, name, valid_request(name))
             assert CANARY not in seen.everything, name
             if seen.code is not grpc.StatusCode.OK:
-                assert seen.code in {grpc.StatusCode.INTERNAL, grpc.StatusCode.INVALID_ARGUMENT}, f"{name}: {seen.everything}"
+                assert seen.code in {grpc.StatusCode.INTERNAL, grpc.StatusCode.INVALID_ARGUMENT}, (
+                    f"{name}: {seen.everything}"
+                )
         assert (await call(channel, "DeductCredits", valid_request("DeductCredits"))).reason == "INTERNAL"
         monkeypatch.undo()
         assert (await call(channel, "DeductCredits", valid_request("DeductCredits"))).code is grpc.StatusCode.OK

@@ -46,7 +46,11 @@ def text_fields(name):
     """Text, bytes and maps of text."""
     wanted = (FieldDescriptor.TYPE_STRING, FieldDescriptor.TYPE_BYTES)
     fields = valid_request(name).DESCRIPTOR.fields
-    return [field for field in fields if field.type in wanted or (field.message_type and field.message_type.GetOptions().map_entry)]
+    return [
+        field
+        for field in fields
+        if field.type in wanted or (field.message_type and field.message_type.GetOptions().map_entry)
+    ]
 
 
 def within(name, deduction):
@@ -76,7 +80,11 @@ def hostile_requests(name):
 @pytest.fixture
 async def service(database):
     settings = environment(
-        database.url, "http://127.0.0.1:9", BILLING_MIGRATE_ON_START="false", STRIPE_TIMEOUT_S="0.5", BILLING_LOG_LEVEL="ERROR"
+        database.url,
+        "http://127.0.0.1:9",
+        BILLING_MIGRATE_ON_START="false",
+        STRIPE_TIMEOUT_S="0.5",
+        BILLING_LOG_LEVEL="ERROR",
     )
     async with open_service(load_settings(settings)) as started:
         yield started
@@ -92,7 +100,9 @@ async def test_hostile_text_is_refused_or_kept_and_never_a_defect(service):
         seen[answer.code] = seen.get(answer.code, 0) + 1
 
     async with grpc.aio.insecure_channel(service.address) as channel:
-        await asyncio.gather(*(send(name, field, request) for name in METHODS for field, request in hostile_requests(name)))
+        await asyncio.gather(
+            *(send(name, field, request) for name in METHODS for field, request in hostile_requests(name))
+        )
         verified = await call(channel, "VerifyLedger", valid_request("VerifyLedger", account_id=""))
         assert not verified.answer.differences
     assert seen[grpc.StatusCode.OK] > 20, "hardly anything got through to the database"

@@ -1,4 +1,5 @@
-"""The time of a refusal does not tell whether a key's id exists: long, because a statement about chance needs many samples."""
+"""The time of a refusal does not tell whether a key's id exists: long, because a statement about chance needs many
+samples."""
 
 import os
 import random
@@ -19,12 +20,17 @@ TELLS_NOTHING = (0.45, 0.55)
 
 
 def chance_of_longer(one, other):
-    """How likely a time drawn from the first is longer than one from the second; a half when nothing tells them apart."""
+    """How likely a time drawn from the first is longer than one from the second; a half when nothing tells them
+    apart."""
     ordered = sorted(other)
-    return sum((bisect_left(ordered, each) + bisect_right(ordered, each)) / 2 for each in one) / (len(one) * len(ordered))
+    return sum((bisect_left(ordered, each) + bisect_right(ordered, each)) / 2 for each in one) / (
+        len(one) * len(ordered)
+    )
 
 
-@pytest.mark.parametrize(("one", "other", "chance"), [([1, 2, 3], [1, 2, 3], 0.5), ([4, 5], [1, 2], 1.0), ([1], [2, 3, 4], 0.0)])
+@pytest.mark.parametrize(
+    ("one", "other", "chance"), [([1, 2, 3], [1, 2, 3], 0.5), ([4, 5], [1, 2], 1.0), ([1], [2, 3, 4], 0.0)]
+)
 def test_the_measure_tells_what_it_should(one, other, chance):
     assert chance_of_longer(one, other) == chance
 

@@ -1,4 +1,5 @@
-"""Client certificates end to end: the service with its authority and callers by name, the client with its certificate."""
+"""Client certificates end to end: the service with its authority and callers by name, the client with its
+certificate."""
 
 import pytest
 import trustme
@@ -75,7 +76,10 @@ async def test_callers_are_known_by_their_certificates_and_strangers_are_not(ser
     async with client(certificates.clients, "unheard-of.internal") as unknown:
         with pytest.raises(ApiKeyInvalid):
             await unknown.get_balance(account_id="a")
-    async with client(certificates.clients, "operator.internal") as operator, client(certificates.clients, "metering.internal") as metering:
+    async with (
+        client(certificates.clients, "operator.internal") as operator,
+        client(certificates.clients, "metering.internal") as metering,
+    ):
         with pytest.raises(ScopeMissing):
             await metering.grant_credits(account_id="a", amount_microcredits=5, reason="test")
         await operator.grant_credits(account_id="a", amount_microcredits=5, reason="test")

@@ -1,4 +1,5 @@
-"""What people are called, and what was written of them: through a whole story at DEBUG in the database, and in no log and no metric."""
+"""What people are called, and what was written of them: through a whole story at DEBUG in the database, and in no log
+and no metric."""
 
 import json
 
@@ -25,7 +26,9 @@ async def tell_the_story(stack, channel, key):
     made = await client.create_purchase(account_id="buyer", package_code="starter", metadata={"note": VALUE})
     assert (await stack.pay(made.purchase.checkout_url, email=EMAIL, name=HOLDER)).status_code == 303
     await stack.webhooks()
-    spent = await client.deduct_credits(account_id="buyer", amount_microcredits=5, description=WORDS, metadata={"note": VALUE})
+    spent = await client.deduct_credits(
+        account_id="buyer", amount_microcredits=5, description=WORDS, metadata={"note": VALUE}
+    )
     await client.reverse_deduction(account_id="buyer", transaction_id=spent.transaction_id, reason=REASON)
     await client.grant_credits(account_id="buyer", amount_microcredits=5, reason=REASON)
     await client.adjust_credits(account_id="buyer", amount_microcredits=-5, reason=REASON)
@@ -35,7 +38,14 @@ async def tell_the_story(stack, channel, key):
     await client.refund(purchase_id=made.purchase.purchase_id, reason=REASON)
     await stack.webhooks()
     customer = (await client.get_account(account_id="buyer")).account.stripe_customer_id
-    person = {"id": customer, "object": "customer", "livemode": False, "email": EMAIL, "name": HOLDER, "metadata": {"note": VALUE}}
+    person = {
+        "id": customer,
+        "object": "customer",
+        "livemode": False,
+        "email": EMAIL,
+        "name": HOLDER,
+        "metadata": {"note": VALUE},
+    }
     told, _ = await deliver_signed(stack, {"type": "customer.updated", "data": {"object": person}})
     assert told.startswith("200"), told
     for name in METHODS:
@@ -65,7 +75,9 @@ async def test_nobody_is_named_in_logs_and_metrics(database, forker, processes, 
         assert await product.stack.service.stop() == 0
         logged = product.logged()
     lines = [json.loads(line) for line in logged.splitlines() if line.startswith("{")]
-    assert {line.get("method") for line in lines if line["event"] == "rpc"} >= METHODS.keys(), "every method has lines here"
+    assert {line.get("method") for line in lines if line["event"] == "rpc"} >= METHODS.keys(), (
+        "every method has lines here"
+    )
     assert found(STORED, kept) == STORED, "all of it was said"
     named = [line for line in lines if "canar" in json.dumps(line).lower()]
     assert not named

@@ -1,4 +1,5 @@
-"""Every RPC against every kind of caller on the real service: who may not, learns nothing; no answer depends on what exists."""
+"""Every RPC against every kind of caller on the real service: who may not, learns nothing; no answer depends on what
+exists."""
 
 import asyncio
 import time
@@ -33,7 +34,8 @@ async def keyed_service(database):
     async with open_service(load_settings(settings)) as service, grpc.aio.insecure_channel(service.address) as channel:
         store = service.environment.store
         keys = {
-            scope.value: await create_key_directly(store, system_clock_us, PEPPER_BYTES, f"only-{scope.value}", [scope]) for scope in Scope
+            scope.value: await create_key_directly(store, system_clock_us, PEPPER_BYTES, f"only-{scope.value}", [scope])
+            for scope in Scope
         }
         yield service, channel, keys
 
@@ -45,7 +47,9 @@ def refusal(seen):
 async def test_who_lacks_the_scope_is_refused_before_anything_is_looked_up(database):
     async with keyed_service(database) as (_, channel, keys):
         for account_id in ("acct", "other"):
-            seen = await call(channel, "GrantCredits", valid_request("GrantCredits", account_id=account_id), key=keys["admin"])
+            seen = await call(
+                channel, "GrantCredits", valid_request("GrantCredits", account_id=account_id), key=keys["admin"]
+            )
             assert seen.code is grpc.StatusCode.OK
         for name in METHODS:
             needed = required_scope(name)
@@ -64,7 +68,9 @@ async def test_whoever_is_not_recognised_hears_the_same_whatever_exists(database
     async with keyed_service(database) as (service, channel, keys):
         store = service.environment.store
         revoked = await create_key_directly(store, system_clock_us, PEPPER_BYTES, "gone", list(Scope))
-        ended = await call(channel, "RevokeApiKey", valid_request("RevokeApiKey", key_id=revoked.split("_")[1]), key=keys["admin"])
+        ended = await call(
+            channel, "RevokeApiKey", valid_request("RevokeApiKey", key_id=revoked.split("_")[1]), key=keys["admin"]
+        )
         assert ended.code is grpc.StatusCode.OK
         expired = await create_key_directly(store, system_clock_us, PEPPER_BYTES, "late", list(Scope))
         await store.write(partial(expire, expired.split("_")[1]))
@@ -103,21 +109,32 @@ def spliced(known, other):
 @pytest.mark.parametrize("store_name", ["postgresql"])
 async def test_a_revoked_key_dies_in_time_and_its_successor_lives(database):
     async with keyed_service(database) as (_, channel, keys):
-        made = [(await call(channel, "CreateApiKey", valid_request("CreateApiKey"), key=keys["admin"])).answer for _ in range(2)]
+        made = [
+            (await call(channel, "CreateApiKey", valid_request("CreateApiKey"), key=keys["admin"])).answer
+            for _ in range(2)
+        ]
         old, new = made
         for each in made:
-            assert (await call(channel, "ListPackages", valid_request("ListPackages"), key=each.secret)).code is grpc.StatusCode.OK
+            assert (
+                await call(channel, "ListPackages", valid_request("ListPackages"), key=each.secret)
+            ).code is grpc.StatusCode.OK
         third = await call(channel, "CreateApiKey", valid_request("CreateApiKey"), key=keys["admin"])
         assert third.code is grpc.StatusCode.INVALID_ARGUMENT
         request = valid_request("RevokeApiKey", key_id=old.api_key.key_id)
         assert (await call(channel, "RevokeApiKey", request, key=keys["admin"])).code is grpc.StatusCode.OK
         revoked = time.monotonic()
-        while (seen := await call(channel, "ListPackages", valid_request("ListPackages"), key=old.secret)).code is grpc.StatusCode.OK:
+        while (
+            seen := await call(channel, "ListPackages", valid_request("ListPackages"), key=old.secret)
+        ).code is grpc.StatusCode.OK:
             assert time.monotonic() - revoked < REVOKED_WITHIN_S
             await asyncio.sleep(0.1)
         assert refusal(seen) == UNRECOGNISED
-        assert (await call(channel, "ListPackages", valid_request("ListPackages"), key=new.secret)).code is grpc.StatusCode.OK
-        assert (await call(channel, "CreateApiKey", valid_request("CreateApiKey"), key=keys["admin"])).code is grpc.StatusCode.OK
+        assert (
+            await call(channel, "ListPackages", valid_request("ListPackages"), key=new.secret)
+        ).code is grpc.StatusCode.OK
+        assert (
+            await call(channel, "CreateApiKey", valid_request("CreateApiKey"), key=keys["admin"])
+        ).code is grpc.StatusCode.OK
 
 
 @pytest.mark.parametrize("name", ["CreateApiKey", "RevokeApiKey"])
@@ -135,6 +152,8 @@ async def test_one_idempotency_key_at_once_makes_one_key(database, name):
 
 async def test_a_caller_never_has_more_live_keys_than_a_rotation_needs(database):
     async with keyed_service(database) as (_, channel, keys):
-        await asyncio.gather(*(call(channel, "CreateApiKey", valid_request("CreateApiKey"), key=keys["admin"]) for _ in range(8)))
+        await asyncio.gather(
+            *(call(channel, "CreateApiKey", valid_request("CreateApiKey"), key=keys["admin"]) for _ in range(8))
+        )
         listed = await call(channel, "ListApiKeys", valid_request("ListApiKeys"), key=keys["admin"])
         assert len([key for key in listed.answer.api_keys if key.caller == "metering"]) == 2

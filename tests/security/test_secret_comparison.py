@@ -1,4 +1,5 @@
-"""Secrets are compared so that the time taken tells nothing: whole, each with each, whether or not one fitted before."""
+"""Secrets are compared so that the time taken tells nothing: whole, each with each, whether or not one fitted
+before."""
 
 import hashlib
 import hmac
@@ -74,7 +75,9 @@ async def test_a_key_s_hash_is_compared_in_constant_time_known_or_not(compared, 
     async def find_api_key(key_id):
         return None if kept == "nothing" else StoredKey(key_id, "web", frozenset({Scope.READ}), hashed)
 
-    authenticator = CallerAuthenticator(pepper=PEPPER, find_api_key=find_api_key, note_use=lambda *_: None, now_us=lambda: 1)
+    authenticator = CallerAuthenticator(
+        pepper=PEPPER, find_api_key=find_api_key, note_use=lambda *_: None, now_us=lambda: 1
+    )
     if kept == "right":
         assert (await authenticator.authenticate(BearerPeer(key.text))).caller == "web"
     else:

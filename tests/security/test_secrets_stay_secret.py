@@ -40,7 +40,8 @@ BODY = "canary-in-a-body"
 
 
 async def tell_the_story(stack, channel, key):
-    """Everything that ordinary callers do, then everything refused; answers what the refused were told, and another key's text."""
+    """Everything that ordinary callers do, then everything refused; answers what the refused were told, and another
+    key's text."""
     bought = await stack.buy("buyer")
     await stack.client.deduct_credits(account_id="buyer", amount_microcredits=1_000_000)
     await stack.client.refund(purchase_id=bought.purchase_id)
@@ -59,11 +60,16 @@ async def tell_the_story(stack, channel, key):
 
 def test_every_secret_has_a_canary():
     """A new one needs its own."""
-    secret = {str(field.validation_alias) for field in Settings.model_fields.values() if "SecretStr" in repr(field.annotation)}
+    secret = {
+        str(field.validation_alias) for field in Settings.model_fields.values() if "SecretStr" in repr(field.annotation)
+    }
     assert secret == set(SETTINGS)
     of_gateway = {name for name, field in GatewaySettings.model_fields.items() if "SecretStr" in repr(field.annotation)}
     assert of_gateway == {"stripe_webhook_secret", "stripe_webhook_secret_credits", "billing_api_key"}
-    hidden = {kind: {field.name for field in dataclasses.fields(kind) if not field.repr} for kind in (GatewayConfig, ClientOptions)}
+    hidden = {
+        kind: {field.name for field in dataclasses.fields(kind) if not field.repr}
+        for kind in (GatewayConfig, ClientOptions)
+    }
     assert hidden == {GatewayConfig: {"secrets"}, ClientOptions: {"api_key", "headers"}}
 
 
@@ -73,7 +79,9 @@ async def test_no_secret_is_logged_shown_told_or_stored(database, forker, proces
         told, other = await tell_the_story(stack, product.channel, key)
         event = {"type": "plan.created", "data": {"object": {"id": "plan_1", "note": BODY}}}
         signed = [await deliver_signed(stack, event, secret) for secret in (WEBHOOK_SECRET, OLD_WEBHOOK_SECRET)]
-        told += "".join(said for said, _ in signed) + repr((product.options, stack.client, load_settings(stack.service.settings)))
+        told += "".join(said for said, _ in signed) + repr(
+            (product.options, stack.client, load_settings(stack.service.settings))
+        )
         shown = await metrics(*product.metrics_ports)
         while_running = stored(database)
         assert await stack.service.stop() == 0
@@ -102,7 +110,9 @@ async def test_no_traceback_shows_a_secret(database, monkeypatch, log_format):
         async with open_service(settings) as service, grpc.aio.insecure_channel(service.address) as channel:
 
             def break_down(*_args, **_options):
-                raise RuntimeError(f"{DATABASE_PASSWORD[:6]} {key} {STRIPE_KEY} {WEBHOOK_SECRET} {with_password('postgresql://h/d')}")
+                raise RuntimeError(
+                    f"{DATABASE_PASSWORD[:6]} {key} {STRIPE_KEY} {WEBHOOK_SECRET} {with_password('postgresql://h/d')}"
+                )
 
             monkeypatch.setattr(service.environment.store, "_drive", break_down)
             told = [(await call(channel, name, valid_request(name), key=key)).everything for name in METHODS]
@@ -117,13 +127,19 @@ async def test_no_traceback_shows_a_secret(database, monkeypatch, log_format):
 
 @pytest.mark.parametrize("store_name", ["sqlite"])
 @pytest.mark.parametrize(
-    ("status", "kind"), [(400, "invalid_request_error"), (401, "authentication_error"), (402, "card_error"), (500, "api_error")]
+    ("status", "kind"),
+    [(400, "invalid_request_error"), (401, "authentication_error"), (402, "card_error"), (500, "api_error")],
 )
 async def test_a_provider_that_repeats_its_key(database, forker, tmp_path, status, kind):
     """Stripe shows the end of a key in some errors; whatever it repeats goes no further."""
 
     async def repeat_the_key(request):
-        error = {"type": kind, "code": "odd", "message": f"this key is odd: {request.headers['authorization']}", "param": STRIPE_KEY}
+        error = {
+            "type": kind,
+            "code": "odd",
+            "message": f"this key is odd: {request.headers['authorization']}",
+            "param": STRIPE_KEY,
+        }
         return web.json_response({"error": error}, status=status, headers={"request-id": "req_1"})
 
     app, log = web.Application(), tmp_path / "service.log"
@@ -135,13 +151,18 @@ async def test_a_provider_that_repeats_its_key(database, forker, tmp_path, statu
     try:
         address = f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}"
         settings = settings_with_canaries(database, service_settings(database, address, BILLING_LOG_LEVEL="DEBUG"))
-        async with running_process(forker, settings, log) as service, grpc.aio.insecure_channel(service.address) as channel:
+        async with (
+            running_process(forker, settings, log) as service,
+            grpc.aio.insecure_channel(service.address) as channel,
+        ):
             seen = await call(channel, "CreatePurchase", valid_request("CreatePurchase"), timeout_s=20)
             assert seen.code is not grpc.StatusCode.OK
             assert await service.stop() == 0
     finally:
         await runner.cleanup()
-    assert ("this key is odd" in log.read_text()) is (seen.reason == "STRIPE_REFUSED"), "operators see why, without the key"
+    assert ("this key is odd" in log.read_text()) is (seen.reason == "STRIPE_REFUSED"), (
+        "operators see why, without the key"
+    )
     for text in (seen.everything, log.read_text(), stored(database)):
         assert not found(secret_parts(), text)
 
@@ -149,7 +170,9 @@ async def test_a_provider_that_repeats_its_key(database, forker, tmp_path, statu
 def test_secrets_print_as_asterisks():
     settings = Settings.model_validate({name: value for name, value in SETTINGS.items() if name != "DATABASE_URL"})
     gateway = GatewayConfig(secrets=(WEBHOOK_SECRET,), billing=ClientOptions(api_key="bill_secret"))
-    shown = f"{settings} {settings!r} {settings.model_dump()} {settings.model_dump_json()} {gateway!r} {SecretStr(PEPPER)}"
+    shown = (
+        f"{settings} {settings!r} {settings.model_dump()} {settings.model_dump_json()} {gateway!r} {SecretStr(PEPPER)}"
+    )
     assert not found([*secret_parts(), "bill_secret"], shown)
     assert "***" in shown
 

@@ -28,7 +28,8 @@ async def service(database):
 
 async def gone(service):
     async with asyncio.timeout(PATIENCE_S):
-        while service.server.edge.admission.in_flight or service.environment.store._running:  # noqa: ASYNC110 - none of them tells
+        # None of them tells.
+        while service.server.edge.admission.in_flight or service.environment.store._running:  # noqa: ASYNC110
             await asyncio.sleep(0.005)
 
 
@@ -53,5 +54,6 @@ async def test_every_rpc_answers_in_time_and_its_key_finds_out_what_happened(ser
         verified = await call(channel, "VerifyLedger", valid_request("VerifyLedger", account_id=""))
         assert not verified.answer.differences
         balance = (await call(channel, "GetBalance", valid_request("GetBalance"))).answer.balance
-        # Each key once: for each deadline granted and adjusted one credit, and deducted one, alone, in a batch and on a stream.
+        # Each key once: for each deadline granted and adjusted one credit, and deducted one, alone, in a batch and on a
+        # stream.
         assert balance.available_microcredits == (1000 - len(DEADLINES_S)) * CREDIT

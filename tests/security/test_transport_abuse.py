@@ -1,4 +1,5 @@
-"""Callers that misuse HTTP/2 against the real server: it stays small, becomes idle again, and serves the others meanwhile."""
+"""Callers that misuse HTTP/2 against the real server: it stays small, becomes idle again, and serves the others
+meanwhile."""
 
 import asyncio
 import gzip
@@ -27,7 +28,8 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def forker():
-    """Of services with one heap: glibc's many, one for each thread, keep so much of a storm that a leak would not show."""
+    """Of services with one heap: glibc's many, one for each thread, keep so much of a storm that a leak would not
+    show."""
     with running_forker(MALLOC_ARENA_MAX="1") as started:
         yield started
 
@@ -63,7 +65,9 @@ async def under_attack(forker, database, tmp_path, **settings):
         running_process(forker, service_settings(database, **settings), tmp_path / "log") as service,
         grpc.aio.insecure_channel(service.address) as channel,
     ):
-        granted = await call(channel, "GrantCredits", valid_request("GrantCredits", account_id="a", amount_microcredits=10**12))
+        granted = await call(
+            channel, "GrantCredits", valid_request("GrantCredits", account_id="a", amount_microcredits=10**12)
+        )
         assert granted.code is grpc.StatusCode.OK
         bystander = asyncio.create_task(stand_by(channel))
         try:
@@ -72,13 +76,19 @@ async def under_attack(forker, database, tmp_path, **settings):
             over.set()
         await bystander
         assert worst_s < BYSTANDER_S_MAX
-        assert "error" not in {line.partition('"level":"')[2].partition('"')[0] for line in (tmp_path / "log").read_text().splitlines()}
+        assert "error" not in {
+            line.partition('"level":"')[2].partition('"')[0] for line in (tmp_path / "log").read_text().splitlines()
+        }
 
 
 def open_and_reset(address, number, database):
-    """A thousand streams of one connection, half of them reset with the frames that open them, half while they wait for a lock."""
+    """A thousand streams of one connection, half of them reset with the frames that open them, half while they wait for
+    a lock."""
     late = b""
-    with closing(sqlite3.connect(database.path, isolation_level=None)) as other, HostileConnection(address, DEDUCT) as attacker:
+    with (
+        closing(sqlite3.connect(database.path, isolation_level=None)) as other,
+        HostileConnection(address, DEDUCT) as attacker,
+    ):
         other.execute("BEGIN IMMEDIATE")
         block = attacker.headers()
         for each in range(RESETS):
@@ -128,7 +138,9 @@ async def test_frames_without_end_fill_no_memory(forker, database, tmp_path, kin
     def flood(address):
         with HostileConnection(address, DEDUCT) as attacker:
             _stream, frames = attacker.opened(attacker.headers(), message(b"", announced=100), ends=False)
-            attacker.send({"settings": b"", "continuation": frame(HEADERS, 0, 1, attacker.headers()), "empty data": frames}[kind])
+            attacker.send(
+                {"settings": b"", "continuation": frame(HEADERS, 0, 1, attacker.headers()), "empty data": frames}[kind]
+            )
             once = {
                 "settings": frame(SETTINGS, 0, 0, b""),
                 "continuation": frame(CONTINUATION, 0, 1, b"\x00\x03abc\x7f\x80\x7e" + b"x" * 16_000),
@@ -151,7 +163,9 @@ def answer_to(address, payload, *more):
     with HostileConnection(address, DEDUCT) as attacker:
         _stream, frames = attacker.opened(attacker.headers(*more), payload, ends=False)
         attacker.send(frames)
-        (answer,) = [decode_block(heard.payload) for heard in attacker.overhear(5, frames_max=1) if heard.kind == HEADERS]
+        (answer,) = [
+            decode_block(heard.payload) for heard in attacker.overhear(5, frames_max=1) if heard.kind == HEADERS
+        ]
     return answer["grpc-status"], answer["grpc-message"]
 
 
@@ -163,7 +177,9 @@ async def test_large_messages_are_refused_before_they_come(forker, database, tmp
             status, words = await asyncio.to_thread(answer_to, address, message(b"x", announced=length))
             assert (status, "larger than max" in words) == ("8", True)
         bomb = gzip.compress(bytes(64 << 20), 9)
-        status, words = await asyncio.to_thread(answer_to, address, message(bomb, compressed=True), ("grpc-encoding", "gzip"))
+        status, words = await asyncio.to_thread(
+            answer_to, address, message(bomb, compressed=True), ("grpc-encoding", "gzip")
+        )
         assert (status, "larger than max" in words) == ("8", True)
         assert cost.resident_kib(peak=True) - before_kib < BOMB_KIB_MAX
 
@@ -172,7 +188,9 @@ async def test_streams_past_the_limit_of_a_connection_are_refused(forker, databa
     def open_many(address):
         with HostileConnection(address, DEDUCT) as attacker:
             block = attacker.headers()
-            attacker.send(b"".join(attacker.opened(block, message(b"", announced=9), ends=False)[1] for _ in range(200)))
+            attacker.send(
+                b"".join(attacker.opened(block, message(b"", announced=9), ends=False)[1] for _ in range(200))
+            )
             heard = attacker.overhear(1, frames_max=150)
         return attacker.streams_max, sum(each.kind == RST_STREAM and each.payload == REFUSED_STREAM for each in heard)
 

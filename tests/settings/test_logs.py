@@ -101,7 +101,13 @@ def test_secrets_are_masked_wherever_they_stray(log_format, secret):
     assert "defect" in everything
 
 
-ADDRESSES = ["ada@example.com", "ada.l+x@mail.example.co.uk", "ädä@exämple.com", "a=b/c@example.com", "x" * 300 + "@example.com"]
+ADDRESSES = [
+    "ada@example.com",
+    "ada.l+x@mail.example.co.uk",
+    "ädä@exämple.com",
+    "a=b/c@example.com",
+    "x" * 300 + "@example.com",
+]
 AROUND = [
     "{}",
     "no such customer: '{}'",
@@ -135,7 +141,9 @@ def test_e_mail_addresses_are_masked_wherever_they_stray(address, around, source
     assert not [part for part in (address, address.partition("@")[0][-3:] + "@", "example.co") if part in everything]
 
 
-@pytest.mark.parametrize("text", ["@property", "a @ b", "user@", "@example.com", "ipv4:127.0.0.1:40718", "pur_1@2", "x" * 400 + "@"])
+@pytest.mark.parametrize(
+    "text", ["@property", "a @ b", "user@", "@example.com", "ipv4:127.0.0.1:40718", "pur_1@2", "x" * 400 + "@"]
+)
 @pytest.mark.usefixtures("restored_logging")
 def test_what_is_no_e_mail_address_is_logged_as_it_is(text):
     stream = configured()
@@ -161,7 +169,10 @@ def test_json_lines_carry_level_time_and_fields():
     structlog.get_logger().info("rpc", method="DeductCredits", duration_ms=1.25, hot=True, huge=2**70)
     logging.getLogger("grpc").warning("from %s", "grpc")
     first, second = map(json.loads, lines(stream))
-    assert first.items() >= {"event": "rpc", "level": "info", "method": "DeductCredits", "duration_ms": 1.25, "hot": True}.items()
+    assert (
+        first.items()
+        >= {"event": "rpc", "level": "info", "method": "DeductCredits", "duration_ms": 1.25, "hot": True}.items()
+    )
     assert first["timestamp"].endswith("Z")
     assert second.items() >= {"event": "from grpc", "level": "warning", "logger": "grpc"}.items()
 

@@ -58,7 +58,13 @@ PLACEHOLDERS = [
     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
     "f" * 7 + "0" * 8 + "a1b2c3d4e5f60718293a4b5c",
 ]
-BLANKS = ["<your key>", f"{WEBHOOK}abc def", "correct horse battery staple of this deployment", "tab\there", "line\nbreak"]
+BLANKS = [
+    "<your key>",
+    f"{WEBHOOK}abc def",
+    "correct horse battery staple of this deployment",
+    "tab\there",
+    "line\nbreak",
+]
 REAL = [
     "",
     WEBHOOK,
@@ -87,7 +93,9 @@ def test_what_may_be_real_is_not_weak(secret):
 
 @given(
     st.sampled_from([LIVE, TEST, WEBHOOK, ""]),
-    st.sampled_from([string.ascii_letters + string.digits, string.hexdigits[:16], string.ascii_letters + string.digits + "+/=_-"]),
+    st.sampled_from(
+        [string.ascii_letters + string.digits, string.hexdigits[:16], string.ascii_letters + string.digits + "+/=_-"]
+    ),
     st.integers(32, 99),
 )
 def test_a_secret_that_was_drawn_by_lot_is_not_weak(prefix, alphabet, length):
@@ -142,7 +150,16 @@ def test_near_misses_are_hinted_at(name, meant):
 
 
 @pytest.mark.parametrize(
-    "name", ["STRIPE_PUBLISHABLE_KEY", "STRIPE_ACCOUNT", "DATABASE_POOL_SIZE", "DATABASE_PASSWORD", "GATEWAY_TIMEOUT", "stripe_key", "DB"]
+    "name",
+    [
+        "STRIPE_PUBLISHABLE_KEY",
+        "STRIPE_ACCOUNT",
+        "DATABASE_POOL_SIZE",
+        "DATABASE_PASSWORD",
+        "GATEWAY_TIMEOUT",
+        "stripe_key",
+        "DB",
+    ],
 )
 def test_names_of_others_are_left_alone(name):
     assert unread_names([name]) == {}
@@ -162,4 +179,7 @@ def test_the_names_are_those_that_are_read():
     of_gateway = {name.upper() for name in GatewaySettings.model_fields}
     assert {name for name in of_gateway if name.startswith("GATEWAY_")} == GATEWAY_NAMES
     alone = {"FRONTEND_URL", "HTTPS_PROXY", "NO_PROXY"}
-    assert of_gateway | {name for name in known_names() if not name.startswith("BILLING_")} - alone == NAMES_IN_SHARED_ENVIRONMENTS
+    assert (
+        of_gateway | {name for name in known_names() if not name.startswith("BILLING_")} - alone
+        == NAMES_IN_SHARED_ENVIRONMENTS
+    )

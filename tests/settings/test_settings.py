@@ -77,16 +77,25 @@ BAD = [
     ({"BILLING_PAGE_TOKEN_SECRET": CANARY}, "BILLING_PAGE_TOKEN_SECRET"),
     ({"BILLING_PAGE_TOKEN_SECRET": f"<{CANARY}-page-token-secret-of-this-deployment>"}, "BILLING_PAGE_TOKEN_SECRET"),
     ({"BILLING_PAGE_TOKEN_SECRET": PEPPER}, "BILLING_PAGE_TOKEN_SECRET"),
-    ({"DATABASE_URL": "postgresql://h/db", "BILLING_AUTH": "off", "BILLING_API_KEY_PEPPER": ""}, "BILLING_PAGE_TOKEN_SECRET"),
+    (
+        {"DATABASE_URL": "postgresql://h/db", "BILLING_AUTH": "off", "BILLING_API_KEY_PEPPER": ""},
+        "BILLING_PAGE_TOKEN_SECRET",
+    ),
     ({"BILLING_TLS_CERTIFICATE_FILE": "no/such/file.pem"}, "BILLING_TLS_CERTIFICATE_FILE"),
     ({"BILLING_TLS_CERTIFICATE_FILE": THIS_FILE}, "BILLING_TLS_PRIVATE_KEY_FILE"),
     ({"BILLING_TLS_CLIENT_CA_FILE": THIS_FILE}, "BILLING_TLS_CLIENT_CA_FILE"),
     ({"BILLING_TLS_CALLERS": "web=read", **TLS}, "BILLING_TLS_CALLERS"),
     ({"BILLING_TLS_CALLERS": "web", **TLS, "BILLING_TLS_CLIENT_CA_FILE": THIS_FILE}, "BILLING_TLS_CALLERS"),
     ({"BILLING_TLS_CALLERS": "web=read+fly", **TLS, "BILLING_TLS_CLIENT_CA_FILE": THIS_FILE}, "BILLING_TLS_CALLERS"),
-    ({"BILLING_TLS_CALLERS": "web=read,web=deduct", **TLS, "BILLING_TLS_CLIENT_CA_FILE": THIS_FILE}, "BILLING_TLS_CALLERS"),
+    (
+        {"BILLING_TLS_CALLERS": "web=read,web=deduct", **TLS, "BILLING_TLS_CLIENT_CA_FILE": THIS_FILE},
+        "BILLING_TLS_CALLERS",
+    ),
     ({"BILLING_CATALOG_FILE": "no/such/catalog.toml"}, "BILLING_CATALOG_FILE"),
-    ({"BILLING_CUSTOM_AMOUNT_MIN_MINOR": "500", "BILLING_CUSTOM_AMOUNT_MAX_MINOR": "400"}, "BILLING_CUSTOM_AMOUNT_MIN_MINOR"),
+    (
+        {"BILLING_CUSTOM_AMOUNT_MIN_MINOR": "500", "BILLING_CUSTOM_AMOUNT_MAX_MINOR": "400"},
+        "BILLING_CUSTOM_AMOUNT_MIN_MINOR",
+    ),
     ({"BILLING_CUSTOM_AMOUNT_MIN_MINOR": "1000001"}, "BILLING_CUSTOM_AMOUNT_MIN_MINOR"),
     ({"BILLING_CUSTOM_AMOUNT_MAX_MINOR": "99"}, "BILLING_CUSTOM_AMOUNT_MIN_MINOR"),
     ({"BILLING_CUSTOM_AMOUNT_MICROCREDITS_PER_MINOR": "0"}, "BILLING_CUSTOM_AMOUNT_MICROCREDITS_PER_MINOR"),
@@ -131,11 +140,17 @@ def test_bad_settings_name_themselves_and_show_no_value(changes, named):
 def test_all_problems_are_told_at_once():
     with pytest.raises(SettingsInvalid) as caught:
         load_settings({"BILLING_LISTN": "x", "BILLING_GRACE_S": "-1", "DATABASE_URL": "x"})
-    assert [problem.split(":")[0] for problem in caught.value.problems] == ["BILLING_LISTN", "DATABASE_URL", "BILLING_GRACE_S"]
+    assert [problem.split(":")[0] for problem in caught.value.problems] == [
+        "BILLING_LISTN",
+        "DATABASE_URL",
+        "BILLING_GRACE_S",
+    ]
     assert str(caught.value).count("\n") == 2
 
 
-@pytest.mark.parametrize(("typed", "meant"), [("BILLING_LISTN", "BILLING_LISTEN"), ("BILLING_INFLIGHT_MAX", "BILLING_IN_FLIGHT_MAX")])
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("BILLING_LISTN", "BILLING_LISTEN"), ("BILLING_INFLIGHT_MAX", "BILLING_IN_FLIGHT_MAX")]
+)
 def test_a_typing_error_is_told_what_was_meant(typed, meant):
     with pytest.raises(SettingsInvalid, match=f"{typed}: there is no such setting; did you mean {meant}?"):
         load_settings(GOOD | {typed: "x"})
@@ -152,13 +167,18 @@ def test_one_key_under_two_names_is_one_setting():
 def test_webhook_secrets_under_two_names_are_several_secrets():
     both = load_settings(GOOD | {"STRIPE_WEBHOOK_SECRET_CREDITS": f"{SECRET_2}, {SECRET_1}"})
     assert both.stripe_webhook_secrets == (SECRET_1, SECRET_2)
-    assert load_settings(GOOD | {"STRIPE_WEBHOOK_SECRET": "", "STRIPE_WEBHOOK_SECRET_CREDITS": SECRET_2}).stripe_webhook_secrets == (
-        SECRET_2,
-    )
+    assert load_settings(
+        GOOD | {"STRIPE_WEBHOOK_SECRET": "", "STRIPE_WEBHOOK_SECRET_CREDITS": SECRET_2}
+    ).stripe_webhook_secrets == (SECRET_2,)
 
 
 def test_a_name_that_is_not_read_is_hinted_at_where_something_is_wrong():
-    renamed = {"STRIPE_KEY": TEST_KEY, "STRIPE_WEBHOOK_SECRET": SECRET_1, "BILLING_API_KEY_PEPPER": PEPPER, "STRIPE_ACCOUNT": CANARY}
+    renamed = {
+        "STRIPE_KEY": TEST_KEY,
+        "STRIPE_WEBHOOK_SECRET": SECRET_1,
+        "BILLING_API_KEY_PEPPER": PEPPER,
+        "STRIPE_ACCOUNT": CANARY,
+    }
     with pytest.raises(SettingsInvalid) as caught:
         load_settings(renamed)
     assert caught.value.problems == [
@@ -173,15 +193,31 @@ def test_a_name_that_is_not_read_is_hinted_at_where_something_is_wrong():
 
 def test_others_settings_in_the_same_environment_are_left_alone():
     load_settings(
-        GOOD | {"BILLING_ADDRESS": "x", "BILLING_API_KEY": "y", "BILLING_TEST_DATABASE_URL": "z", "GATEWAY_PORT": "1", "PATH": "/"}
+        GOOD
+        | {
+            "BILLING_ADDRESS": "x",
+            "BILLING_API_KEY": "y",
+            "BILLING_TEST_DATABASE_URL": "z",
+            "GATEWAY_PORT": "1",
+            "PATH": "/",
+        }
     )
 
 
 def test_defaults():
     settings = load_settings(GOOD)
     assert settings.database_url.get_secret_value() == "sqlite:///var/billing.db"
-    assert (settings.listen, settings.auth, settings.reflection, settings.allow_plaintext) == ("127.0.0.1:50051", "keys", False, False)
-    assert (settings.stripe_livemode, settings.stripe_webhook_secrets, settings.database_kind) == (False, (SECRET_1,), "sqlite")
+    assert (settings.listen, settings.auth, settings.reflection, settings.allow_plaintext) == (
+        "127.0.0.1:50051",
+        "keys",
+        False,
+        False,
+    )
+    assert (settings.stripe_livemode, settings.stripe_webhook_secrets, settings.database_kind) == (
+        False,
+        (SECRET_1,),
+        "sqlite",
+    )
     assert settings.success_url == "http://127.0.0.1:8080/billing/success?session_id={CHECKOUT_SESSION_ID}"
     assert (settings.referral_bonus_credits, settings.batch_operations_max) == (1000, 512)
     assert settings.stated_amounts.custom_amounts("usd") == CustomAmounts(100, 1_000_000, 1_000_000)
@@ -189,7 +225,11 @@ def test_defaults():
 
 
 def test_customers_return_to_the_gateway_where_no_application_is_named():
-    for port, url in (("8081", "http://127.0.0.1:8081"), ("0", "http://127.0.0.1:8080"), ("x", "http://127.0.0.1:8080")):
+    for port, url in (
+        ("8081", "http://127.0.0.1:8081"),
+        ("0", "http://127.0.0.1:8080"),
+        ("x", "http://127.0.0.1:8080"),
+    ):
         assert load_settings(GOOD | {"GATEWAY_PORT": port}).frontend_url == url
     named = load_settings(GOOD | {"GATEWAY_PORT": "8081", "FRONTEND_URL": "https://app.example.com"})
     assert named.frontend_url == "https://app.example.com"
@@ -240,7 +280,10 @@ def test_operating_needs_no_stripe():
 
 def test_page_tokens_are_signed_with_what_all_processes_share():
     assert load_settings(GOOD).page_token_key == load_settings(GOOD).page_token_key
-    assert load_settings(GOOD).page_token_key != load_settings(GOOD | {"BILLING_API_KEY_PEPPER": PEPPER + "x"}).page_token_key
+    assert (
+        load_settings(GOOD).page_token_key
+        != load_settings(GOOD | {"BILLING_API_KEY_PEPPER": PEPPER + "x"}).page_token_key
+    )
     alone = {name: value for name, value in GOOD.items() if name != "BILLING_API_KEY_PEPPER"} | {"BILLING_AUTH": "off"}
     assert load_settings(alone).page_token_key != load_settings(alone).page_token_key
     own = GOOD | {"BILLING_PAGE_TOKEN_SECRET": PEPPER[::-1]}
@@ -251,7 +294,11 @@ def test_no_secret_is_shown():
     settings = load_settings(
         GOOD
         | LIVE
-        | {"DATABASE_URL": f"postgresql://u:{CANARY}@h/d", "BILLING_PAGE_TOKEN_SECRET": PEPPER[::-1], "STRIPE_WEBHOOK_SECRET": SECRET_2}
+        | {
+            "DATABASE_URL": f"postgresql://u:{CANARY}@h/d",
+            "BILLING_PAGE_TOKEN_SECRET": PEPPER[::-1],
+            "STRIPE_WEBHOOK_SECRET": SECRET_2,
+        }
     )
     shown = f"{settings} {settings!r} {settings.model_dump()} {settings.model_dump_json()} {vars(settings)} {list(settings)}"
     assert CANARY not in shown

@@ -27,7 +27,9 @@ def test_a_proxy_that_stripe_can_not_be_reached_through_does_not_start(name, pro
     assert "canary" not in problem
 
 
-@pytest.mark.parametrize("exemption", [{"STRIPE_API_BASE": "http://127.0.0.1:12111"}, {"NO_PROXY": "api.stripe.com"}, {"no_proxy": "*"}])
+@pytest.mark.parametrize(
+    "exemption", [{"STRIPE_API_BASE": "http://127.0.0.1:12111"}, {"NO_PROXY": "api.stripe.com"}, {"no_proxy": "*"}]
+)
 @pytest.mark.parametrize("proxy", [*UNUSABLE, PROXY])
 def test_one_that_is_on_no_way_is_no_matter(proxy, exemption):
     assert load_settings(GOOD | {"HTTPS_PROXY": proxy} | exemption).stripe_proxy is None

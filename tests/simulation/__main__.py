@@ -21,7 +21,8 @@ def main():
             seen += ran.counts
             counted += Counter(batches=ran.counts["batch"] > 0, streams=ran.counts["opened stream"] > 0)
     sys.stdout.write(
-        f"{counted['batches']} of {chosen.count} worlds answered batches: {seen['batch']} of {seen['batched deduction']} deductions in all;"
+        f"{counted['batches']} of {chosen.count} worlds answered batches: {seen['batch']} of "
+        f"{seen['batched deduction']} deductions in all;"
         f" {counted['streams']} served streams: {seen['opened stream']} of {seen['streamed deduction']} deductions\n"
     )
 

@@ -123,7 +123,9 @@ class Answers:
         """Deductions of one batch or stream have their effects in the order in which they came."""
         if operation.originals > originals_before:
             version, account_id = self._model.applied[operation.key].version, operation.account_id
-            expect(newest.get(account_id, 0) < version, f"{operation} took effect before one that came earlier beside it")
+            expect(
+                newest.get(account_id, 0) < version, f"{operation} took effect before one that came earlier beside it"
+            )
             newest[account_id] = version
 
     def _judge_batch(self, serving, error, task):
@@ -145,7 +147,11 @@ class Answers:
 
     def _count_batch(self, serving, told):
         refused, failed = (any(isinstance(each, kind) for each in told) for kind in (Refusal, Failure))
-        done = [operation.parse(each) for operation, each in zip(serving.operations, told, strict=True) if isinstance(each, bytes)]
+        done = [
+            operation.parse(each)
+            for operation, each in zip(serving.operations, told, strict=True)
+            if isinstance(each, bytes)
+        ]
         self._counts["batched deduction"] += len(told)
         self._counts["batch"] += 1
         self._counts["batch with a refusal and a success"] += bool(refused and done)
@@ -155,7 +161,8 @@ class Answers:
         self._counts["batch with one key twice"] += len(set(transactions)) < len(transactions)
 
     def _judge(self, serving, operation, outcome, *, excused=False):
-        """Whether the answer is final; None for one that nobody waits for. Excused: its effect may be younger than what it is told."""
+        """Whether the answer is final; None for one that nobody waits for. Excused: its effect may be younger than what
+        it is told."""
         if not isinstance(outcome, Refused):
             return self._answered(serving, operation, outcome)
         self._counts[outcome.reason] += 1
@@ -179,16 +186,27 @@ class Answers:
         offers = serving.offers[operation.account_id]
         if error.reason is Reason.INSUFFICIENT_CREDITS:
             available = int(error.metadata["available_microcredits"])
-            expect(available in {offer[1] for offer in offers}, f"{words}; {available} available, it offered {sorted(offers)}")
+            expect(
+                available in {offer[1] for offer in offers},
+                f"{words}; {available} available, it offered {sorted(offers)}",
+            )
         if operation.method == "deduct_credits":
             expect(error.reason in DEDUCTION_REFUSALS, words)
             required = error.metadata.get("required_microcredits", operation.request.amount_microcredits)
             expect(int(required) == operation.request.amount_microcredits, f"{words}; that is another's refusal")
-            expect(error.metadata.get("account_id", operation.account_id) == operation.account_id, f"{words}; another's refusal")
+            expect(
+                error.metadata.get("account_id", operation.account_id) == operation.account_id,
+                f"{words}; another's refusal",
+            )
             if error.reason is Reason.INSUFFICIENT_CREDITS and operation.request.mode == ALLOW_DEBT:
-                short = any(available + owable < operation.request.amount_microcredits for _, available, _, owable in offers)
+                short = any(
+                    available + owable < operation.request.amount_microcredits for _, available, _, owable in offers
+                )
                 expect(short, f"{words}; it offered {sorted(offers)}")
-            expect(error.reason is not Reason.ACCOUNT_FROZEN or any(offer[2] for offer in offers), f"{words}; it was not frozen")
+            expect(
+                error.reason is not Reason.ACCOUNT_FROZEN or any(offer[2] for offer in offers),
+                f"{words}; it was not frozen",
+            )
 
     def _answered(self, serving, operation, answer):
         self._counts[operation.method] += 1
@@ -198,7 +216,10 @@ class Answers:
             shown = answer.balance
             found = (shown.account_version, shown.available_microcredits)
             offered = {(version, 0 if frozen else available) for version, available, frozen, _ in offers}
-            expect(found in offered, f"{operation.account_id} showed version and available {found}, it offered {sorted(offered)}")
+            expect(
+                found in offered,
+                f"{operation.account_id} showed version and available {found}, it offered {sorted(offered)}",
+            )
             return None
         reply = operation.parse(answer)
         replayed = reply.replayed
@@ -216,11 +237,17 @@ class Answers:
     def _check_effect(self, serving, operation, reply, *, replayed):
         line = self._model.applied.get(operation.key)
         expect(line is not None, f"{operation} is acknowledged without an effect")
-        found, wanted = (reply.transaction_id, reply.balance.account_version), (line.transaction_id, self._version_after(operation, line))
+        found, wanted = (
+            (reply.transaction_id, reply.balance.account_version),
+            (line.transaction_id, self._version_after(operation, line)),
+        )
         expect(found == wanted, f"{operation} is told {found}, its transaction and version are {wanted}")
         if operation.method == "deduct_credits":
             spent = sum(amount for _, amount in self._model.accounts[operation.account_id].spent[line.transaction_id])
-            expect(reply.deducted_microcredits == spent, f"{operation} is told {reply.deducted_microcredits}, it spent {spent}")
+            expect(
+                reply.deducted_microcredits == spent,
+                f"{operation} is told {reply.deducted_microcredits}, it spent {spent}",
+            )
         if operation.key in serving.spent:
             expect(replayed, f"{operation} had its effect long before, and its answer is no replay")
         else:
@@ -228,7 +255,8 @@ class Answers:
         serving.spent.add(operation.key)
 
     def _version_after(self, operation, line):
-        """The account's version when the request was done: what an undone deduction makes good beside follows at once."""
+        """The account's version when the request was done: what an undone deduction makes good beside follows at
+        once."""
         version = line.version
         if operation.method == "reverse_deduction":
             history = self._model.accounts[operation.account_id].history

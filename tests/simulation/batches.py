@@ -1,4 +1,5 @@
-"""Many deductions in one call, whole or one after the other: what callers put together, and what they read out of the answer.
+"""Many deductions in one call, whole or one after the other: what callers put together, and what they read out of the
+answer.
 
 Batches and streams are made of new deductions, and of repeats of earlier ones, whatever became of them. They also
 contain the same key twice, and deductions that can't succeed: no such account, no amount, a recorded key with another
@@ -96,7 +97,9 @@ class Batches:
 
     def resolving(self, waiting):
         """The same operations: some of the deductions together, with others beside them."""
-        together = [each for each in waiting if each.method == "deduct_credits" and self._chance.random() < SHARE_OF_RESOLVED]
+        together = [
+            each for each in waiting if each.method == "deduct_credits" and self._chance.random() < SHARE_OF_RESOLVED
+        ]
         alone = [each for each in waiting if each not in together]
         return [*alone, self.next(together)] if together else alone
 
@@ -124,7 +127,12 @@ class Batches:
         request.CopyFrom(self._chance.choice(spent[-TRIED_LATELY:]).request)
         request.amount_microcredits += 1
         return Operation(
-            request.idempotency_key, request.account_id, "deduct_credits", request, hopeless=Reason.IDEMPOTENCY_KEY_REUSED, definite=True
+            request.idempotency_key,
+            request.account_id,
+            "deduct_credits",
+            request,
+            hopeless=Reason.IDEMPOTENCY_KEY_REUSED,
+            definite=True,
         )
 
     def _hopeless(self, reason, **fields):
@@ -134,7 +142,8 @@ class Batches:
 
 
 def outcomes_told(batch, answer):
-    """What the answer says of each item: bytes as the unary call answers, or the refusal or failure that it would have ended with."""
+    """What the answer says of each item: bytes as the unary call answers, or the refusal or failure that it would have
+    ended with."""
     outcomes = transactions_pb2.BatchDeductCreditsResponse.FromString(answer).outcomes
     expect(len(outcomes) == len(batch.items), f"{len(batch.items)} deductions have {len(outcomes)} outcomes")
     return [outcome_told(each) for each in outcomes]

@@ -1,7 +1,7 @@
 """The rules of money once more, in the plainest form: an account is a list of lots, and every transaction is predicted.
 
-The ledger says in which order things happened; the model says what each of them must have done. It takes requests by their key,
-what was sold by its purchase, and nothing from the product's code.
+The ledger says in which order things happened; the model says what each of them must have done. It takes requests by
+their key, what was sold by its purchase, and nothing from the product's code.
 """
 
 from functools import partial
@@ -73,7 +73,9 @@ class Model:
         request = self._request(line, "reverse_deduction")
         expect(request.transaction_id == line.source_id, f"{line}: another deduction was asked for")
         late = line.now_us - account.spent_us[line.source_id] > self._spending.reversal_window_us
-        expect(self.requests[line.description].admin or not late, f"{line}: it was too late for anybody but an operator")
+        expect(
+            self.requests[line.description].admin or not late, f"{line}: it was too late for anybody but an operator"
+        )
         parts, skip = account.spent[line.source_id], account.reversed.get(line.source_id, 0)
         left = sum(amount for _, amount in parts) - skip
         wanted = request.amount_microcredits if request.HasField("amount_microcredits") else left
@@ -86,7 +88,9 @@ class Model:
             wanted -= back
             if place == "debt":
                 lifetime_us = self._spending.returned_lifetime_us
-                account.give_back_debt(back, line.source_id, line, partial(account.fill_unknown, line, lifetime_us=lifetime_us))
+                account.give_back_debt(
+                    back, line.source_id, line, partial(account.fill_unknown, line, lifetime_us=lifetime_us)
+                )
             elif back:
                 account.refill(account.lots[place], back, line)
         account.settle(line.now_us)

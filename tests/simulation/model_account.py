@@ -1,4 +1,5 @@
-"""An account as the model sees it: a list of lots, what is owed, and what earlier transactions left to be known of it."""
+"""An account as the model sees it: a list of lots, what is owed, and what earlier transactions left to be known of
+it."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -31,7 +32,9 @@ class Line:
     """(source, destination, amount)."""
 
     def moved(self, *, out_of=None, into=None):
-        return sum(amount for source, place, amount in self.entries if out_of in (None, source) and into in (None, place))
+        return sum(
+            amount for source, place, amount in self.entries if out_of in (None, source) and into in (None, place)
+        )
 
 
 @dataclass
@@ -149,13 +152,16 @@ class ModelAccount:
 
     def fill(self, line, amount, **about):
         """A lot that the account has not had before. Its name is the ledger's."""
-        lot_id = next((place for _, place, _ in line.entries if place.startswith("lot_") and place not in self.lots), None)
+        lot_id = next(
+            (place for _, place, _ in line.entries if place.startswith("lot_") and place not in self.lots), None
+        )
         expect(lot_id is not None, f"{line} makes no lot")
         self.lots[lot_id] = ModelLot(lot_id, amount, created_us=line.now_us, left=amount, **about)
         return lot_id
 
     def fill_unknown(self, line, amount, lifetime_us):
-        """For what came back of settled debt and belongs to nobody known: it ends before long, and no later than who paid last."""
+        """For what came back of settled debt and belongs to nobody known: it ends before long, and no later than who
+        paid last."""
         cause = line.source_id
         paid = self._payers(cause, 1)
         ends_us = min([line.now_us + lifetime_us, *(self.lots[lot_id].expires_us for lot_id, _ in paid[:1])])

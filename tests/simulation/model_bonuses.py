@@ -1,4 +1,5 @@
-"""What the model knows of a referral's bonuses: taken back whole of the buyer, as far as left of the referrer, and restored."""
+"""What the model knows of a referral's bonuses: taken back whole of the buyer, as far as left of the referrer, and
+restored."""
 
 from tests.simulation.model_account import ModelBonus, ModelLot, ModelTaken, expect
 
@@ -49,7 +50,9 @@ def _restore(account, line, bonus):
         account.refill(account.lots[account.purchase_lots[line.source_id]], taken.purchase, line)
     lot.left += taken.lot
     if lot.left and not lot.lot_id:
-        account.name(lot, next(place for _, place, _ in line.entries if place.startswith("lot_") and place not in account.lots))
+        account.name(
+            lot, next(place for _, place, _ in line.entries if place.startswith("lot_") and place not in account.lots)
+        )
 
 
 def _make_good(account, line, bonus, lifetime_us):

@@ -65,7 +65,10 @@ async def _drain(world):
             world._turn()
             idle = 0
         await world._let_run()
-        expect(idle < IDLE_STEPS_MAX, f"these wait for ever: {[each.subject for each in world.serving]}; lines: {world.streams}")
+        expect(
+            idle < IDLE_STEPS_MAX,
+            f"these wait for ever: {[each.subject for each in world.serving]}; lines: {world.streams}",
+        )
 
 
 async def _end_streams(world):
@@ -87,7 +90,10 @@ async def _give_back(world):
         world._turn()
         await world._let_run()
     expect(admission.in_flight == 0, f"{admission.in_flight} places are taken by no call")
-    expect(world.process.streams_without_status == 0, f"{world.process.streams_without_status} streams have ended without a status")
+    expect(
+        world.process.streams_without_status == 0,
+        f"{world.process.streams_without_status} streams have ended without a status",
+    )
     expect(not admission.streams and not world.process.overdue.started, "a stream is remembered that has ended")
 
 

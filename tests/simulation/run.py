@@ -31,7 +31,8 @@ def workshop():
     memory = Path("/dev/shm")
     directory = Path(tempfile.mkdtemp(prefix="billing-simulation-", dir=memory if memory.is_dir() else None))
     with ExitStack() as simulated:
-        # Pauses between tries would be real time, and their jitter real chance. An account is kept apart for some hundred steps.
+        # Pauses between tries would be real time, and their jitter real chance. An account is kept apart for some
+        # hundred steps.
         simulated.enter_context(patch.object(store, "BACKOFF_S", 0.0))
         simulated.enter_context(patch.object(writer, "ISOLATION_S", APART_STEPS * STEP_S))
         for module in (streaming, pipeline, call_log):

@@ -1,4 +1,5 @@
-"""One process of the simulated service: the product's environment and servicers over a simulated store, until it dies."""
+"""One process of the simulated service: the product's environment and servicers over a simulated store, until it
+dies."""
 
 import asyncio
 from types import SimpleNamespace
@@ -91,13 +92,21 @@ class ServiceProcess:
         metrics = CallMetrics(CollectorRegistry(auto_describe=False), self.admission)
         self._edge = Edge(authenticator, self.admission, metrics, self.overdue, structlog.get_logger(__name__))
         self._methods = methods_of(services_of(self.environment, b"page tokens"))
-        self._stream = build_stream_handler(STREAM_DEDUCTIONS, self._methods["stream_deductions"], self._edge).stream_stream
+        self._stream = build_stream_handler(
+            STREAM_DEDUCTIONS, self._methods["stream_deductions"], self._edge
+        ).stream_stream
 
     def begin(self, method, request, *, admin=True):
         """A task that serves one request as the server would, without the wire."""
         scopes = frozenset(Scope) if admin else frozenset({Scope.DEDUCT})
         call = SimpleNamespace(
-            caller=CALLER, scopes=scopes, peer="memory", method=method, correlation_id="", edge=self._edge, note=lambda _did: None
+            caller=CALLER,
+            scopes=scopes,
+            peer="memory",
+            method=method,
+            correlation_id="",
+            edge=self._edge,
+            note=lambda _did: None,
         )
         return asyncio.ensure_future(self._methods[method](request, call))
 

@@ -1,4 +1,5 @@
-"""The product's SQLite store without its threads: one connection, each unit of work at its turn, and crashes at any statement."""
+"""The product's SQLite store without its threads: one connection, each unit of work at its turn, and crashes at any
+statement."""
 
 import asyncio
 import contextlib
@@ -16,7 +17,8 @@ from billing_service.storage.store import ConflictError
 
 STATEMENTS_TO_FAULT_MAX = 14
 LASTING_MAX = 30
-"""Statements that a lasting conflict strikes: enough for a batch to be given up, and its accounts by themselves after it."""
+"""Statements that a lasting conflict strikes: enough for a batch to be given up, and its accounts by themselves after
+it."""
 
 
 class Crash(BaseException):

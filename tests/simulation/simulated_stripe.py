@@ -1,4 +1,5 @@
-"""A small Stripe: what it holds, and the events that it makes of every change. What goes wrong on the way to it is `unreliable_provider`'s."""
+"""A small Stripe: what it holds, and the events that it makes of every change. What goes wrong on the way to it is
+`unreliable_provider`'s."""
 
 import json
 from dataclasses import dataclass, replace
@@ -48,7 +49,14 @@ class SimulatedStripe:
     def _tell(self, kind, about):
         event_id = self._id("evt")
         created = self._true_time_us() // 1_000_000
-        envelope = {"id": event_id, "object": "event", "type": kind, "created": created, "livemode": False, "data": {"object": about}}
+        envelope = {
+            "id": event_id,
+            "object": "event",
+            "type": kind,
+            "created": created,
+            "livemode": False,
+            "data": {"object": about},
+        }
         self.events.append((event_id, json.dumps(envelope).encode()))
 
     # What the service asks for.
@@ -76,7 +84,9 @@ class SimulatedStripe:
         if customer_id not in self.customers:
             raise ProviderRefused("resource_missing", "no such customer", "id")
         about = self.customers[customer_id]
-        metadata = about["metadata"] | ({} if contact_version is None else {CONTACT_VERSION_FIELD: str(contact_version)})
+        metadata = about["metadata"] | (
+            {} if contact_version is None else {CONTACT_VERSION_FIELD: str(contact_version)}
+        )
         self.customers[customer_id] = about | {"email": email, "name": name, "metadata": metadata}
         self._tell("customer.updated", self.customers[customer_id])
 
@@ -135,7 +145,11 @@ class SimulatedStripe:
 
     def refunded(self, payment_intent_id):
         """What went back of a payment, or is on its way, in the smallest unit."""
-        return sum(each.amount_minor for each in self.list_refunds(payment_intent_id) if each.status not in ("failed", "canceled"))
+        return sum(
+            each.amount_minor
+            for each in self.list_refunds(payment_intent_id)
+            if each.status not in ("failed", "canceled")
+        )
 
     def list_refunds(self, payment_intent_id):
         return [each for each in reversed(self.refunds.values()) if each.payment_intent_id == payment_intent_id]
@@ -151,7 +165,9 @@ class SimulatedStripe:
         if session_id not in self.tries:
             session = self.sessions[session_id]
             made = self.tries[session_id] = self._id("pi")
-            self.payments[made] = Payment(made, session.amount_total_minor, session.customer_id, self._metadata(session))
+            self.payments[made] = Payment(
+                made, session.amount_total_minor, session.customer_id, self._metadata(session)
+            )
         return self.tries[session_id]
 
     def pay(self, session_id, *, later):
@@ -167,7 +183,10 @@ class SimulatedStripe:
         self._change_session(session_id, "checkout.session.async_payment_succeeded", payment_status="paid")
 
     def funds_fail(self, session_id):
-        self._tell("payment_intent.payment_failed", self._payment(self.sessions[session_id].payment_intent_id, "requires_payment_method"))
+        self._tell(
+            "payment_intent.payment_failed",
+            self._payment(self.sessions[session_id].payment_intent_id, "requires_payment_method"),
+        )
         self.unfunded.add(session_id)
         self._change_session(session_id, "checkout.session.async_payment_failed")
 
@@ -191,7 +210,11 @@ class SimulatedStripe:
         self._tell(kind, _session(session) | {"metadata": self._metadata(session)})
 
     def _metadata(self, session):
-        return {"purchase_id": session.purchase_id, "account_id": session.account_id, MARK_FIELD: self.marks[session.session_id]}
+        return {
+            "purchase_id": session.purchase_id,
+            "account_id": session.account_id,
+            MARK_FIELD: self.marks[session.session_id],
+        }
 
     def _payment(self, payment_intent_id, status):
         payment = self.payments[payment_intent_id]

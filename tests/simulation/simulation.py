@@ -1,4 +1,5 @@
-"""One seeded run: chance picks what happens next, the witness compares after every commit, the truth is checked at quiet points."""
+"""One seeded run: chance picks what happens next, the witness compares after every commit, the truth is checked at
+quiet points."""
 
 import hashlib
 import random
@@ -87,11 +88,15 @@ class Simulation:
         return self._trace.hexdigest()[:16]
 
     def _is_paid(self, purchase_id):
-        return any(each.purchase_id == purchase_id and each.payment_status == "paid" for each in self.stripe.sessions.values())
+        return any(
+            each.purchase_id == purchase_id and each.payment_status == "paid" for each in self.stripe.sessions.values()
+        )
 
     def _start(self, path):
         store = SimulatedStore(path, self.turns, self.faults, self._committed)
-        return ServiceProcess(store, self.provider, self.clock, self.chance, LineAuthenticator(), vesting_us=self.vesting_us)
+        return ServiceProcess(
+            store, self.provider, self.clock, self.chance, LineAuthenticator(), vesting_us=self.vesting_us
+        )
 
     def _committed(self, raw):
         try:
@@ -146,7 +151,9 @@ class Simulation:
         await self._let_run()
         self.counts[kind] += 1
         lines = f" {self.streams}" if self.streams else ""
-        seen = f"{kind} {self.clock()} {self.witness.commits} {self.turns.waiting()} {len(self.network.messages)}{lines};"
+        seen = (
+            f"{kind} {self.clock()} {self.witness.commits} {self.turns.waiting()} {len(self.network.messages)}{lines};"
+        )
         self._trace.update(seen.encode())
 
     async def _let_run(self):
@@ -178,7 +185,9 @@ class Simulation:
 
     def _ask(self):
         if len(self.serving) + len(self.network.messages) < AT_ONCE_MAX:
-            self.workload.codes = [row[0] for row in self.process.store.raw.execute("SELECT referral_code FROM profiles").fetchall()]
+            self.workload.codes = [
+                row[0] for row in self.process.store.raw.execute("SELECT referral_code FROM profiles").fetchall()
+            ]
             batched = self.batches and self.chance.random() < self.batches.share_of_asked
             wanted = self.batches.next() if batched else self.workload.next()
             if wanted is not None:
@@ -233,7 +242,8 @@ class Simulation:
             self.network.send(Message("request", self.chance.randrange(len(self.stripe.events))))
 
     def _clock(self):
-        """A jump, of up to a day in either direction, or back to the truth; or a day passes and Stripe forgets its keys."""
+        """A jump, of up to a day in either direction, or back to the truth; or a day passes and Stripe forgets its
+        keys."""
         fate = self.chance.random()
         if fate < 0.3:
             self.clock.off_us = self.chance.randint(-DAY_US, DAY_US)

@@ -1,7 +1,8 @@
-"""One call of StreamDeductions: what grpc.aio would give the service as its context, with the caller at the other end of the line.
+"""One call of StreamDeductions: what grpc.aio would give the service as its context, with the caller at the other end
+of the line.
 
-On a line messages keep their order; they come late, or, once it is cut, not at all. Whatever the service asks of its context waits for
-its turn.
+On a line messages keep their order; they come late, or, once it is cut, not at all. Whatever the service asks of its
+context waits for its turn.
 """
 
 import asyncio
@@ -166,8 +167,8 @@ class Line:
         asyncio.get_running_loop().call_at(deadline_s, self.cut)
 
     def cut(self):
-        """The network fails, or the caller hangs up: the service can't tell. It may still read what had come so far; nothing that it
-        answers arrives."""
+        """The network fails, or the caller hangs up: the service can't tell. It may still read what had come so far;
+        nothing that it answers arrives."""
         if self.broken or self.over or self._is_dead:
             return
         self.broken, self.half_closed = True, True

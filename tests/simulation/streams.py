@@ -43,7 +43,8 @@ class Streams:
         self._chance = world.chance
         self.lines = []
         self.orphans = []
-        """What was read from lines that their callers lost: it is carried out all the same, if nothing is in its way."""
+        """What was read from lines that their callers lost: it is carried out all the same, if nothing is in its
+        way."""
         self._left = 0
         """Places that what lines left behind may take."""
 
@@ -66,7 +67,10 @@ class Streams:
     def begin_rough(self):
         """What the service allows, until `begin_calm`."""
         process = self._world.process
-        process.overdue.limit_s, process.admission.in_flight_max = self._chance.choice(LIMITS_S), self._chance.choice(PLACES)
+        process.overdue.limit_s, process.admission.in_flight_max = (
+            self._chance.choice(LIMITS_S),
+            self._chance.choice(PLACES),
+        )
 
     def begin_calm(self):
         process = self._world.process
@@ -74,7 +78,15 @@ class Streams:
 
     def open(self, stream):
         world = self._world
-        line = Line(stream, world.turns, self._chance, world.process, calm=world.calm, on_read=self._read, on_answer=self._answer)
+        line = Line(
+            stream,
+            world.turns,
+            self._chance,
+            world.process,
+            calm=world.calm,
+            on_read=self._read,
+            on_answer=self._answer,
+        )
         if not world.calm and self._chance.random() < WITH_DEADLINE:
             line.end_at(asyncio.get_running_loop().time() + self._chance.random() * DEADLINE_MAX_S)
         line.inattentive = self._chance.random() < INATTENTIVE
@@ -107,7 +119,10 @@ class Streams:
             expect(line.answered < len(line.servings), f"an answer to what was not read: {answer}")
             serving = line.servings[line.answered]
             line.answered += 1
-            expect(answer.sequence == line.answered, f"{serving.subject} has answer {answer.sequence}, it was request {line.answered}")
+            expect(
+                answer.sequence == line.answered,
+                f"{serving.subject} has answer {answer.sequence}, it was request {line.answered}",
+            )
             serving.task.set_result(self._timely(serving, outcome_told(answer.outcome)))
         except Contradiction as contradiction:  # the service would take it for a defect of the line
             self._world.contradiction = contradiction
@@ -117,7 +132,10 @@ class Streams:
         """What took too long to be waited for may have its effect later."""
         if isinstance(outcome, Failure) and OVERDUE in outcome.message:
             took_s = asyncio.get_running_loop().time() - serving.begun_s
-            expect(took_s >= self._world.process.overdue.limit_s - TIMER_S, f"{serving.subject} was given up after {took_s} s")
+            expect(
+                took_s >= self._world.process.overdue.limit_s - TIMER_S,
+                f"{serving.subject} was given up after {took_s} s",
+            )
             serving.subject.loose = True
             self._world.counts["streamed deduction given up"] += 1
         return outcome
@@ -127,11 +145,17 @@ class Streams:
     def act(self):
         """One caller, or the network between."""
         line = self._chance.choice(self.lines)
-        possible = {name: ACTIONS[name] for name in (*self._of_caller(line), "nothing") if name != "hear" or not line.inattentive}
+        possible = {
+            name: ACTIONS[name]
+            for name in (*self._of_caller(line), "nothing")
+            if name != "hear" or not line.inattentive
+        }
         if line.unsent and "half_close" in possible:
             possible["half_close"] *= GIVING_UP
         if not line.over and not line.broken:
-            possible["cut"] = ACTIONS["cut"] * (OFTENER if line.answered < len(line.servings) and not line.inattentive else 1)
+            possible["cut"] = ACTIONS["cut"] * (
+                OFTENER if line.answered < len(line.servings) and not line.inattentive else 1
+            )
         action = self._chance.choices(list(possible), list(possible.values()))[0]
         self._world.counts[f"line {action}"] += 1
         if action == "cut" and line.unheard:
@@ -140,10 +164,14 @@ class Streams:
             getattr(line, action)()
 
     def attend(self):
-        """A caller that wants to know does what it can; False when none can do anything but wait. A drained stream ends by itself."""
+        """A caller that wants to know does what it can; False when none can do anything but wait. A drained stream ends
+        by itself."""
         drained = self._world.process.admission.streams_ended
         able = [
-            (line, name) for line in self.lines for name in self._of_caller(line) if name != "half_close" or not (line.unsent or drained)
+            (line, name)
+            for line in self.lines
+            for name in self._of_caller(line)
+            if name != "half_close" or not (line.unsent or drained)
         ]
         if not able:
             return False
@@ -183,7 +211,8 @@ class Streams:
         most = self._left + sum(1 + weight_of(len(each.servings) - each.written) for each in lines)
         most += sum(weight_of(len(each.operations)) - 1 for each in batches)
         expect(admission.in_flight <= most, f"{admission.in_flight} places are taken, there is work for {most}")
-        if admission.in_flight_max == IN_FLIGHT_MAX:  # else some of what was read weighs nothing: there was no place for it
+        # else some of what was read weighs nothing: there was no place for it
+        if admission.in_flight_max == IN_FLIGHT_MAX:
             live = [each for each in lines if each.servings and each.end is None]
             least = sum(1 + weight_of(max(0, len(each.servings) - each.answered - 1)) for each in live)
             expect(admission.in_flight >= least, f"{admission.in_flight} places are taken, lines need {least}")
@@ -238,7 +267,10 @@ class Streams:
                 not version or frozen or available + (owable if mode == ALLOW_DEBT else 0) < least
                 for version, available, frozen, owable in offers
             )
-            expect(refusable, f"{operation} was read from a stream that broke, and never carried out; offered was {sorted(offers)}")
+            expect(
+                refusable,
+                f"{operation} was read from a stream that broke, and never carried out; offered was {sorted(offers)}",
+            )
             self._world.counts["orphan refused"] += 1
         self._world.counts["orphan"] += len(self.orphans)
         self.orphans.clear()

@@ -1,4 +1,5 @@
-"""An account and its Stripe customer end alike, and no answer of UpdateAccount is undone, whatever is lost, late, doubled or out of order."""
+"""An account and its Stripe customer end alike, and no answer of UpdateAccount is undone, whatever is lost, late,
+doubled or out of order."""
 
 import hashlib
 import hmac
@@ -119,14 +120,19 @@ class World:
 
     async def create(self):
         await self.call(
-            "create_account", accounts_pb2.CreateAccountRequest(account_id=self.account_id, name="first", idempotency_key="made")
+            "create_account",
+            accounts_pb2.CreateAccountRequest(account_id=self.account_id, name="first", idempotency_key="made"),
         )
 
     async def update(self):
-        fields = {field: f"{field}{next(self.numbers)}@b.co" for field in ("email", "name") if self.chance.random() < 0.7}
+        fields = {
+            field: f"{field}{next(self.numbers)}@b.co" for field in ("email", "name") if self.chance.random() < 0.7
+        }
         key = f"update{next(self.numbers)}"
         if fields:
-            self.updates.append(accounts_pb2.UpdateAccountRequest(account_id=self.account_id, idempotency_key=key, **fields))
+            self.updates.append(
+                accounts_pb2.UpdateAccountRequest(account_id=self.account_id, idempotency_key=key, **fields)
+            )
             await self.call("update_account", self.updates[-1])
 
     async def repeat(self):
@@ -136,7 +142,8 @@ class World:
     async def purchase(self):
         key = f"purchase{next(self.numbers)}"
         await self.call(
-            "create_purchase", purchases_pb2.CreatePurchaseRequest(account_id=self.account_id, package_code="odd", idempotency_key=key)
+            "create_purchase",
+            purchases_pb2.CreatePurchaseRequest(account_id=self.account_id, package_code="odd", idempotency_key=key),
         )
 
     async def dashboard(self):
@@ -168,7 +175,9 @@ class World:
 
     def note(self):
         for about in self.stripe.customers.values():
-            self.said.setdefault(int(about["metadata"][CONTACT_VERSION_FIELD]), set()).add((about["email"], about["name"]))
+            self.said.setdefault(int(about["metadata"][CONTACT_VERSION_FIELD]), set()).add(
+                (about["email"], about["name"])
+            )
 
     async def end(self):
         """All that is late arrives, nothing is lost any more, and somebody buys."""
@@ -184,7 +193,8 @@ class World:
 
 
 def undone(world, profile, updated):
-    """Whether the account has anything else than its newest update, or what Stripe's customer had of that update or later."""
+    """Whether the account has anything else than its newest update, or what Stripe's customer had of that update or
+    later."""
     contact = profile.email, profile.name
     return contact != updated and contact not in world.said.get(profile.contact_version, ())
 

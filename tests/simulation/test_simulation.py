@@ -1,4 +1,5 @@
-"""Hundreds of seeded worlds; a seed that ever failed stays here. `python -m tests.simulation --seed N` runs one again."""
+"""Hundreds of seeded worlds; a seed that ever failed stays here. `python -m tests.simulation --seed N` runs one
+again."""
 
 import os
 import subprocess
@@ -22,8 +23,8 @@ REGRESSIONS = {
     127: "a stream whose caller was being identified when streams were drained went on",
     500_219: "the rest of a batch overtook what had been given up over a conflict",
 }
-"""Seeds that found a defect once. Whatever makes the service wait more or less often makes another run of a seed, so each of these defects
-has a test of its own too, which `make mutants` names."""
+"""Seeds that found a defect once. Whatever makes the service wait more or less often makes another run of a seed, so
+each of these defects has a test of its own too, which `make mutants` names."""
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +49,9 @@ def test_a_seed_is_the_same_run_in_every_process(place):
     """Also under another hash seed, at another pace: nothing depends on the order of a set, or on real time."""
     ran = [str(run_seed(seed, STEPS, place)) for seed in SAME]
     command = [sys.executable, "-m", "tests.simulation", "--seed", str(SAME[0]), "--count", str(len(SAME))]
-    again = subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONHASHSEED": "1"}, capture_output=True, text=True, check=True)
+    again = subprocess.run(
+        command, cwd=ROOT, env={**os.environ, "PYTHONHASHSEED": "1"}, capture_output=True, text=True, check=True
+    )
     assert again.stdout.splitlines()[:-1] == ran
     with_batches, with_streams = (sum(f" {many}=0 " not in each for each in ran) for many in ("batches", "streams"))
     assert with_streams, "nothing is said of streams"
@@ -94,7 +97,8 @@ HAPPENINGS = (
 
 
 def test_the_worlds_are_rough(place):
-    """What never happened would prove nothing. Some of it is rare: worlds are made until all was met, two hundred at most."""
+    """What never happened would prove nothing. Some of it is rare: worlds are made until all was met, two hundred at
+    most."""
     counts, met, states, missing = Counter(), set(), set(), {*HAPPENINGS}
     for seed in range(1_060, 1_260):
         ran = run_seed(seed, STEPS, place)

@@ -8,7 +8,8 @@ _PURCHASES = "SELECT purchase_id, account_id, status, checkout_session_id, payme
 _REFUNDS = "SELECT stripe_refund_id, purchase_id, amount_minor, status, refund_id FROM refunds"
 _EVENTS = "SELECT event_id, event_type, status, subject, error FROM stripe_events"
 _REFERRALS = (
-    "SELECT account_id, referrer_account_id, state, purchase_id || fallen_purchase_id, referee_lot_id, referee_taken, referee_taken_purchase, referee_taken_debt,"
+    "SELECT account_id, referrer_account_id, state, purchase_id || fallen_purchase_id, referee_lot_id, "
+    "referee_taken, referee_taken_purchase, referee_taken_debt,"
     " referrer_lot_id, referrer_taken FROM referrals"
 )
 _STATUS = {"pending": "PENDING", "succeeded": "SUCCEEDED", "failed": "FAILED", "canceled": "CANCELED"}
@@ -60,8 +61,13 @@ def _check_refunds(raw, stripe, purchases):
 
 def _check_inbox(raw, stripe):
     rows = raw.execute(_EVENTS).fetchall()
-    expect({row[0] for row in rows} == {event_id for event_id, _ in stripe.events}, "the inbox does not hold exactly Stripe's events")
-    bound = {row[0] for row in raw.execute("SELECT reference FROM purchase_references WHERE purchase_id <> ''").fetchall()}
+    expect(
+        {row[0] for row in rows} == {event_id for event_id, _ in stripe.events},
+        "the inbox does not hold exactly Stripe's events",
+    )
+    bound = {
+        row[0] for row in raw.execute("SELECT reference FROM purchase_references WHERE purchase_id <> ''").fetchall()
+    }
     for event_id, event_type, status, subject, error in rows:
         expect(status in ("PROCESSED", "IGNORED"), f"{event_id} {event_type} is {status}: {error}")
         expect(subject not in bound, f"{event_id} {event_type} still waits for {subject}")

@@ -1,4 +1,5 @@
-"""Who goes next: whatever waits for the world outside waits here, and chance picks. Timers run out by the step and not by real time."""
+"""Who goes next: whatever waits for the world outside waits here, and chance picks. Timers run out by the step and not
+by real time."""
 
 import asyncio
 
@@ -46,7 +47,8 @@ class Turns:
 
 
 async def until_quiet():
-    """A step of time, and whatever can run runs until each task waits for its turn, for a timer of later, or has ended."""
+    """A step of time, and whatever can run runs until each task waits for its turn, for a timer of later, or has
+    ended."""
     loop = asyncio.get_running_loop()
     loop.now_s += STEP_S
     ready = loop._ready

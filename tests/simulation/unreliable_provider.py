@@ -79,7 +79,9 @@ class UnreliableProvider:
     async def expire_checkout(self, session_id, idempotency_key):
         return await self._call(lambda: self.stripe.expire_checkout(session_id), idempotency_key, session_id)
 
-    async def create_refund(self, *, refund_id, purchase_id, account_id, payment_intent_id, amount_minor, mark, idempotency_key):
+    async def create_refund(
+        self, *, refund_id, purchase_id, account_id, payment_intent_id, amount_minor, mark, idempotency_key
+    ):
         metadata = {"refund_id": refund_id, "purchase_id": purchase_id, "account_id": account_id, MARK_FIELD: mark}
         status = self._chance.choice(["succeeded", "succeeded", "pending"])
         return await self._call(

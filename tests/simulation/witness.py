@@ -9,7 +9,9 @@ _TRANSACTION = (
     "SELECT transaction_id, version, kind, amount, balance_after, create_time_us, source_id, description, previous_id"
     " FROM transactions WHERE transaction_id = ? AND account_id = ?"
 )
-_ENTRIES = "SELECT source, destination, amount FROM entries WHERE transaction_id = ? AND account_id = ? ORDER BY position"
+_ENTRIES = (
+    "SELECT source, destination, amount FROM entries WHERE transaction_id = ? AND account_id = ? ORDER BY position"
+)
 _LOTS = "SELECT lot_id, remaining FROM lots WHERE account_id = ? AND remaining > 0"
 _SALES = "SELECT purchase_id, credits FROM purchases WHERE account_id = ?"
 _TAKEN = "SELECT purchase_id, credits, status, paid_minor, reversed, lot_id FROM purchases WHERE account_id = ?"
@@ -19,7 +21,8 @@ GONE = ("PENDING", "SUCCEEDED")
 
 
 def target(credits_sold, paid_minor, gone_minor):
-    """Credits that must have been taken back when so much money went back: rounded up, all of them when all went back."""
+    """Credits that must have been taken back when so much money went back: rounded up, all of them when all went
+    back."""
     gone_minor = min(paid_minor, gone_minor)
     return (credits_sold * gone_minor + paid_minor - 1) // paid_minor if paid_minor else 0
 
@@ -44,7 +47,10 @@ class Witness:
                 expect(stored == held, f"{account_id}: lots hold {stored}, {held} were expected")
             found = (version, balance, debt, set_aside)
             wanted = (account.version, account.balance, account.debt, account.set_aside)
-            expect(found == wanted, f"{account_id}: version, balance, debt and set aside are {found}, {wanted} were expected")
+            expect(
+                found == wanted,
+                f"{account_id}: version, balance, debt and set aside are {found}, {wanted} were expected",
+            )
             account.frozen, account.overdraft_limit, account.debt_max = bool(frozen), overdraft_limit, debt_max
             self._check_purchases(raw, account_id, account)
 
@@ -54,7 +60,9 @@ class Witness:
         new = []
         while newest != account.last_id:
             row = raw.execute(_TRANSACTION, (newest, account_id)).fetchone()
-            expect(row is not None and len(new) < 100, f"{account_id}: the chain does not lead back to {account.last_id!r}")
+            expect(
+                row is not None and len(new) < 100, f"{account_id}: the chain does not lead back to {account.last_id!r}"
+            )
             new.append(Line(*row[:8], entries=raw.execute(_ENTRIES, (newest, account_id)).fetchall()))
             newest = row[8]
         for line in reversed(new):
@@ -63,15 +71,21 @@ class Witness:
 
     def _check_purchases(self, raw, account_id, account):
         gone, waiting = defaultdict(int), 0
-        for purchase_id, amount, status, requires_settlement, reversed_credits in raw.execute(_REFUNDS, (account_id,)).fetchall():
+        for purchase_id, amount, status, requires_settlement, reversed_credits in raw.execute(
+            _REFUNDS, (account_id,)
+        ).fetchall():
             gone[purchase_id] += amount if status in GONE else 0
             waiting += reversed_credits if requires_settlement else 0
-        expect(waiting == account.set_aside, f"{account_id}: {account.set_aside} are set aside, refunds wait with {waiting}")
+        expect(
+            waiting == account.set_aside,
+            f"{account_id}: {account.set_aside} are set aside, refunds wait with {waiting}",
+        )
         for purchase_id, sold, status, paid, reversed_credits, lot_id in raw.execute(_TAKEN, (account_id,)).fetchall():
             completed = status == "COMPLETED"
             granted = account.purchase_lots.get(purchase_id, "")
             expect(
-                (lot_id, completed) == (granted, bool(granted)), f"{purchase_id} is {status} with lot {lot_id!r}, granted was {granted!r}"
+                (lot_id, completed) == (granted, bool(granted)),
+                f"{purchase_id} is {status} with lot {lot_id!r}, granted was {granted!r}",
             )
             wanted = target(sold, paid, gone[purchase_id]) if completed else 0
             taken = account.taken.get(purchase_id, ModelTaken())

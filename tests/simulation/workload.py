@@ -99,7 +99,9 @@ class Workload:
 
     def deduct(self, account_id):
         fields = {"amount_microcredits": self.chance.randint(1, AMOUNT_MAX), "mode": self.chance.choice([1, 1, 2, 3])}
-        return self._operation(account_id, "deduct_credits", transactions_pb2.DeductCreditsRequest, account_id=account_id, **fields)
+        return self._operation(
+            account_id, "deduct_credits", transactions_pb2.DeductCreditsRequest, account_id=account_id, **fields
+        )
 
     def grant(self, account_id):
         fields = {"category": self.chance.choice([1, 2, 3]), "priority": self.chance.choice([50, 50, 10, 90])}
@@ -136,7 +138,9 @@ class Workload:
 
     def purchase(self, account_id):
         code = self.chance.choice(list(PACKAGES))
-        return self._operation(account_id, "create_purchase", purchases_pb2.CreatePurchaseRequest, account_id=account_id, package_code=code)
+        return self._operation(
+            account_id, "create_purchase", purchases_pb2.CreatePurchaseRequest, account_id=account_id, package_code=code
+        )
 
     def cancel(self, account_id):
         return self._about_purchase(account_id, "cancel_purchase", purchases_pb2.CancelPurchaseRequest)
@@ -150,32 +154,46 @@ class Workload:
     def _about_purchase(self, account_id, method, request, **fields):
         if not self.purchases:
             return None
-        return self._operation(account_id, method, request, purchase_id=self.chance.choice(self.purchases[-4:]), **fields)
+        return self._operation(
+            account_id, method, request, purchase_id=self.chance.choice(self.purchases[-4:]), **fields
+        )
 
     def refer(self, account_id):
         if not self.codes:
             return None
         code = self.chance.choice(self.codes)
-        return self._operation(account_id, "apply_referral", referrals_pb2.ApplyReferralRequest, account_id=account_id, referral_code=code)
+        return self._operation(
+            account_id, "apply_referral", referrals_pb2.ApplyReferralRequest, account_id=account_id, referral_code=code
+        )
 
     def create_account(self, account_id):
         fields = {"referral_code": self.chance.choice(self.codes)} if self.codes and self.chance.random() < 0.5 else {}
-        return self._operation(account_id, "create_account", accounts_pb2.CreateAccountRequest, account_id=account_id, **fields)
+        return self._operation(
+            account_id, "create_account", accounts_pb2.CreateAccountRequest, account_id=account_id, **fields
+        )
 
     def freeze(self, account_id):
         request = admin_pb2.FreezeAccountRequest
-        return self._operation(account_id, "freeze_account", request, account_id=account_id, frozen=self.chance.random() < 0.4)
+        return self._operation(
+            account_id, "freeze_account", request, account_id=account_id, frozen=self.chance.random() < 0.4
+        )
 
     def overdraft(self, account_id):
         fields = {"overdraft_limit_microcredits": self.chance.randint(0, 15)}
         if self.chance.random() < 0.5:
             fields["debt_max_microcredits"] = self.chance.choice([-1, -1, 0, 5, 40])
-        return self._operation(account_id, "set_overdraft_limit", admin_pb2.SetOverdraftLimitRequest, account_id=account_id, **fields)
+        return self._operation(
+            account_id, "set_overdraft_limit", admin_pb2.SetOverdraftLimitRequest, account_id=account_id, **fields
+        )
 
     def adjust(self, account_id):
         amount = self.chance.choice([-20, -5, -1, 1, 30])
         return self._operation(
-            account_id, "adjust_credits", admin_pb2.AdjustCreditsRequest, account_id=account_id, amount_microcredits=amount
+            account_id,
+            "adjust_credits",
+            admin_pb2.AdjustCreditsRequest,
+            account_id=account_id,
+            amount_microcredits=amount,
         )
 
     def balance(self, account_id):

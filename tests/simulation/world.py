@@ -80,7 +80,9 @@ class Public:
         """Sessions whose address somebody was given."""
 
     def act(self):
-        action = self._chance.choices((self._visit, self._bank, self._move_refund, self._dashboard, self._customer), (10, 4, 6, 4, 1))[0]
+        action = self._chance.choices(
+            (self._visit, self._bank, self._move_refund, self._dashboard, self._customer), (10, 4, 6, 4, 1)
+        )[0]
         action()
 
     def _sessions(self, status, payment_status):
@@ -109,7 +111,11 @@ class Public:
     def _move_refund(self):
         moving = [each for each in self._stripe.refunds.values() if each.status in ("pending", "succeeded")]
         for refund in self._some(moving):
-            further = ["succeeded", "failed", "canceled"] if refund.status == "pending" else ["succeeded", "succeeded", "failed"]
+            further = (
+                ["succeeded", "failed", "canceled"]
+                if refund.status == "pending"
+                else ["succeeded", "succeeded", "failed"]
+            )
             status = self._chance.choice(further)
             if status != refund.status:
                 self._stripe.move_refund(refund.stripe_refund_id, status)

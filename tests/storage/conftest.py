@@ -34,7 +34,9 @@ def pooled(own_postgres):
 def names(monkeypatch):
     """Leads HOST back to this machine."""
     resolve = socket.getaddrinfo
-    monkeypatch.setattr(socket, "getaddrinfo", lambda host, *rest, **how: resolve("127.0.0.1" if host == HOST else host, *rest, **how))
+    monkeypatch.setattr(
+        socket, "getaddrinfo", lambda host, *rest, **how: resolve("127.0.0.1" if host == HOST else host, *rest, **how)
+    )
 
 
 @pytest.fixture

@@ -28,7 +28,11 @@ def write_unit(*statements):
 
 def _with_blob(statement):
     """`:blob` in a text stands for 32 bytes: the stores have no common way to write them."""
-    return text(statement).bindparams(bindparam("blob", bytes(32), LargeBinary)) if ":blob" in statement else text(statement)
+    return (
+        text(statement).bindparams(bindparam("blob", bytes(32), LargeBinary))
+        if ":blob" in statement
+        else text(statement)
+    )
 
 
 def read_unit(sql):
@@ -43,7 +47,8 @@ def read_unit(sql):
 
 
 def outside(database, *statements):
-    """Runs SQL on a connection of its own, in one transaction that never waits for a lock; answers the last one's rows."""
+    """Runs SQL on a connection of its own, in one transaction that never waits for a lock; answers the last one's
+    rows."""
     if database.store == "sqlite":
         with closing(sqlite3.connect(database.path, timeout=0, isolation_level=None)) as connection:
             connection.execute("BEGIN IMMEDIATE")

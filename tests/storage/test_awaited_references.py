@@ -1,4 +1,5 @@
-"""Events that wait for a payment, and the purchase that binds it: whichever comes first, neither misses the other, and no row stays."""
+"""Events that wait for a payment, and the purchase that binds it: whichever comes first, neither misses the other, and
+no row stays."""
 
 import asyncio
 

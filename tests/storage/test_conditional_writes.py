@@ -56,7 +56,10 @@ async def names(store, clock, ids):
 async def test_it_is_one_transaction(store, database, names):
     assert await store.write(conditional([expected(name) for name in names], ["k"])) == "done"
     assert outside(database, STATE) == [(3, 1)]
-    assert outside(database, "SELECT DISTINCT last_transaction_id, balance FROM accounts ORDER BY 1")[0] == ("txn_account 000", 0)
+    assert outside(database, "SELECT DISTINCT last_transaction_id, balance FROM accounts ORDER BY 1")[0] == (
+        "txn_account 000",
+        0,
+    )
 
 
 @pytest.mark.parametrize(
@@ -123,7 +126,8 @@ async def test_it_waits_for_nobodys_lock(store, database, names):
         started = time.monotonic()
         with pytest.raises(Failure) as caught:
             await store.write(conditional([expected(name) for name in names], ["k"]))
-        # Each attempt that waited would take the lock's time limit; those that don't take moments, on a busy machine too.
+        # Each attempt that waited would take the lock's time limit; those that don't take moments, on a busy machine
+        # too.
         assert time.monotonic() - started < ATTEMPTS_MAX * LOCK_TIMEOUT_MS / 1000
     assert (caught.value.reason, store.counters.stale) == (Reason.CONFLICT, ATTEMPTS_MAX)
     assert await store.write(conditional([expected(name) for name in names], ["k"])) == "done"
@@ -141,7 +145,11 @@ async def test_none_begins_once_the_store_is_closed(store, names):
 def test_sqlite_finds_updated_rows_by_their_key(database, form):
     """And does not read the whole table for each batch, nor make an index of it."""
     call, statements = UPDATE_ACCOUNTS.many([(*expected("acme"), 1, "t", b"x", 0, 0, 0, 1)] * 40), SqliteStatements()
-    text, values = statements.spread(call)[0] if form == "spread" else (statements.repeated(call).text, statements.repeated(call).rows[0])
+    text, values = (
+        statements.spread(call)[0]
+        if form == "spread"
+        else (statements.repeated(call).text, statements.repeated(call).rows[0])
+    )
     with closing(sqlite3.connect(database.path)) as connection:
         plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {text}", values)]
     assert any("SEARCH accounts USING PRIMARY KEY (account_id=?)" in step for step in plan), plan

@@ -1,4 +1,5 @@
-"""A conditional write that is wrong elsewhere than in its accounts, or whose commit fails, or that meets others: whole or not at all."""
+"""A conditional write that is wrong elsewhere than in its accounts, or whose commit fails, or that meets others: whole
+or not at all."""
 
 import asyncio
 import random
@@ -8,7 +9,12 @@ import pytest
 
 from billing_service.domain.refusals import Failure, Reason
 from billing_service.storage.rows.keys import INSERT as INSERT_KEYS
-from billing_service.storage.rows.ledger import LOCK_UNCHANGED_ACCOUNTS, UPDATE_ACCOUNTS, UPDATE_LOTS, UPDATE_LOTS_AND_OPEN_FLAG
+from billing_service.storage.rows.ledger import (
+    LOCK_UNCHANGED_ACCOUNTS,
+    UPDATE_ACCOUNTS,
+    UPDATE_LOTS,
+    UPDATE_LOTS_AND_OPEN_FLAG,
+)
 from billing_service.storage.statements import ConditionalWrite
 from tests.storage.raw_units import outside, read_unit, write_unit
 from tests.support.ledger_setup import open_account
@@ -48,7 +54,11 @@ async def accounts(store, clock, ids):
 
 
 @pytest.mark.parametrize(
-    "lots", [UPDATE_LOTS.many([(NAMES[0], "lot_nowhere", 1)]), UPDATE_LOTS_AND_OPEN_FLAG.many([(NAMES[0], "lot_nowhere", 0, 0)])]
+    "lots",
+    [
+        UPDATE_LOTS.many([(NAMES[0], "lot_nowhere", 1)]),
+        UPDATE_LOTS_AND_OPEN_FLAG.many([(NAMES[0], "lot_nowhere", 0, 0)]),
+    ],
 )
 async def test_a_write_that_finds_no_row_stops_all(store, database, lots):
     """The account is as expected; what else was to change is not there."""
@@ -63,7 +73,9 @@ async def test_rows_that_are_only_held_are_compared_too(store, database):
     """Where rows are locked, what is expected of them counts by itself, also of those that no write changes."""
 
     def work():
-        yield ConditionalWrite((spent("k"),), LOCK_UNCHANGED_ACCOUNTS.many([(NAMES[0], 0, "", 0, 0, -1), (NAMES[1], 0, "", 1, 0, -1)]))
+        yield ConditionalWrite(
+            (spent("k"),), LOCK_UNCHANGED_ACCOUNTS.many([(NAMES[0], 0, "", 0, 0, -1), (NAMES[1], 0, "", 1, 0, -1)])
+        )
 
     with pytest.raises(Failure) as caught:
         await store.write(work)
@@ -73,10 +85,15 @@ async def test_rows_that_are_only_held_are_compared_too(store, database):
 
 async def test_units_at_once_are_each_whole(store, database):
     """Conditional writes of different accounts, and other units between them, all on their way at the same time."""
-    codes = [write_unit(f"INSERT INTO referral_codes (referral_code, account_id) VALUES ('code {name}', '{name}')") for name in NAMES]
+    codes = [
+        write_unit(f"INSERT INTO referral_codes (referral_code, account_id) VALUES ('code {name}', '{name}')")
+        for name in NAMES
+    ]
     steps = [conditional(name, spent(name)) for name in NAMES]
     told = await asyncio.gather(
-        *(store.write(unit) for pair in zip(steps, codes, strict=True) for unit in pair), store.probe(), return_exceptions=True
+        *(store.write(unit) for pair in zip(steps, codes, strict=True) for unit in pair),
+        store.probe(),
+        return_exceptions=True,
     )
     assert told == ["done", [1]] * len(NAMES) + [None]
     assert outside(database, STATE) == [(len(NAMES), len(NAMES))]

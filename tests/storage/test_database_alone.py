@@ -21,7 +21,10 @@ KEYS_FAIL = {
         "CREATE TRIGGER no_keys BEFORE INSERT ON idempotency_keys FOR EACH ROW EXECUTE FUNCTION no_keys()",
     ],
 }
-KEYS_WORK = {"sqlite": ["DROP TRIGGER no_keys"], "postgresql": ["DROP TRIGGER no_keys ON idempotency_keys", "DROP FUNCTION no_keys()"]}
+KEYS_WORK = {
+    "sqlite": ["DROP TRIGGER no_keys"],
+    "postgresql": ["DROP TRIGGER no_keys ON idempotency_keys", "DROP FUNCTION no_keys()"],
+}
 
 
 @pytest.fixture
@@ -53,7 +56,9 @@ def spend_without_looking(posting, destination, amount):
 
 @pytest.mark.usefixtures("unguarded")
 @pytest.mark.parametrize("elsewhere", [0, 100], ids=["last credits", "last credits of a lot"])
-async def test_without_its_guard_the_database_still_refuses_an_overdraft(writer, store, database, clock, ids, *, elsewhere):
+async def test_without_its_guard_the_database_still_refuses_an_overdraft(
+    writer, store, database, clock, ids, *, elsewhere
+):
     await open_account(store, "acme", clock=clock, ids=ids, microcredits=30)
     if elsewhere:
         await give(store, "acme", elsewhere, clock=clock, ids=ids)

@@ -57,14 +57,21 @@ async def test_a_process_without_a_name(own_postgres, monkeypatch):
 
 async def test_sockets(own_postgres):
     encoded = quote(str(own_postgres.directory), safe="")
-    for url in (own_postgres.socket_url(), f"postgresql://postgres:{PASSWORD}@{encoded}:{own_postgres.port}/postgres?sslmode=verify-full"):
+    for url in (
+        own_postgres.socket_url(),
+        f"postgresql://postgres:{PASSWORD}@{encoded}:{own_postgres.port}/postgres?sslmode=verify-full",
+    ):
         assert await look(url) == (False, 1)
     missing = f"postgresql://postgres:{PASSWORD}@{encoded}:1/postgres"
-    assert await refusal(missing) == f"the database can't be reached: {own_postgres.directory}/.s.PGSQL.1: No such file or directory"
+    assert (
+        await refusal(missing)
+        == f"the database can't be reached: {own_postgres.directory}/.s.PGSQL.1: No such file or directory"
+    )
 
 
 async def test_a_dead_first_host(own_postgres):
-    """One that refuses, one whose name is unknown, one that never answers: each costs its own time, and the next is asked."""
+    """One that refuses, one whose name is unknown, one that never answers: each costs its own time, and the next is
+    asked."""
     with silent_port() as silent:
         hosts = f"127.0.0.1:1,no-such-host.invalid,127.0.0.1:{silent},127.0.0.1:{own_postgres.tls_port}"
         url = f"postgresql://postgres:{PASSWORD}@{hosts}/postgres?connect_timeout=1&sslmode=prefer"
@@ -87,7 +94,11 @@ async def test_a_first_host_that_hangs_up(own_postgres, mode):
 async def test_a_refusal_of_the_password_asks_no_other_host(own_postgres):
     url = f"postgresql://postgres:wrong@127.0.0.1:{own_postgres.tls_port},127.0.0.1:1/postgres"
     words = await refusal(url)
-    assert words == f'the database can\'t be used: 127.0.0.1:{own_postgres.tls_port}: password authentication failed for user "postgres"'
+    assert (
+        words
+        == f"the database can't be used: 127.0.0.1:{own_postgres.tls_port}: password authentication failed for user "
+        f'"postgres"'
+    )
 
 
 @pytest.mark.parametrize(
@@ -129,7 +140,10 @@ async def test_keepalives(own_postgres, options, expected):
     try:
         own = connection._transport.get_extra_info("socket")
         names = (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT, socket.TCP_USER_TIMEOUT)
-        found = (own.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE), *(own.getsockopt(socket.IPPROTO_TCP, name) for name in names))
+        found = (
+            own.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE),
+            *(own.getsockopt(socket.IPPROTO_TCP, name) for name in names),
+        )
     finally:
         await connection.close()
     assert all(wanted is None or value == wanted for value, wanted in zip(found, expected, strict=True)), found

@@ -1,4 +1,5 @@
-"""Every mode of TLS that DATABASE_URL may ask for, and every certificate that may be met; on real servers, over real sockets."""
+"""Every mode of TLS that DATABASE_URL may ask for, and every certificate that may be met; on real servers, over real
+sockets."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -43,7 +44,11 @@ MODES = [
     ("127.0.0.1", {"sslrootcert": "system"}, "sslrootcert=FILE names the certificate of its authority"),
     ("127.0.0.1", {"channel_binding": "require"}, "channel_binding=require makes it sslmode=verify-full"),
     ("127.0.0.1", {"channel_binding": "require", "sslmode": "require", "sslrootcert": "OWN"}, True),
-    ("127.0.0.1", {"channel_binding": "require", "sslmode": "require", "sslrootcert": "OTHER"}, "the server's certificate is not good"),
+    (
+        "127.0.0.1",
+        {"channel_binding": "require", "sslmode": "require", "sslrootcert": "OTHER"},
+        "the server's certificate is not good",
+    ),
     ("127.0.0.1", {"channel_binding": "prefer", "sslmode": "require"}, True),
     ("127.0.0.1", {"sslmode": "require", "ssl_min_protocol_version": "TLSv1.3"}, True),
     ("127.0.0.1", {"sslmode": "require", "ssl_max_protocol_version": "TLSv1.2"}, True),
@@ -72,7 +77,8 @@ async def test_modes(own_postgres, authority, host, options, outcome):
 
 @pytest.mark.usefixtures("names")
 @pytest.mark.parametrize(
-    "options", [{}, {"sslmode": "verify-full"}, {"sslrootcert": "system"}, {"sslmode": "require", "channel_binding": "require"}]
+    "options",
+    [{}, {"sslmode": "verify-full"}, {"sslrootcert": "system"}, {"sslmode": "require", "channel_binding": "require"}],
 )
 async def test_the_authorities_of_the_system_are_asked_last(own_postgres, monkeypatch, options):
     monkeypatch.setenv("SSL_CERT_FILE", str(own_postgres.authority.file))
@@ -80,12 +86,15 @@ async def test_the_authorities_of_the_system_are_asked_last(own_postgres, monkey
 
 
 @pytest.mark.usefixtures("names")
-async def test_the_users_own_file_of_authorities_goes_before_the_systems(own_postgres, authority, monkeypatch, tmp_path):
+async def test_the_users_own_file_of_authorities_goes_before_the_systems(
+    own_postgres, authority, monkeypatch, tmp_path
+):
     monkeypatch.setenv("SSL_CERT_FILE", str(own_postgres.authority.file))
     (tmp_path / ".postgresql").mkdir()
     (tmp_path / ".postgresql" / "root.crt").write_bytes(authority.file.read_bytes())
     assert "the server's certificate is not good" in await refusal(own_postgres.url(host=HOST))
-    assert "the server's certificate is not good" in await refusal(own_postgres.url(host=HOST, sslmode="require"))  # as in libpq
+    # as in libpq
+    assert "the server's certificate is not good" in await refusal(own_postgres.url(host=HOST, sslmode="require"))
     assert await look(own_postgres.url(host=HOST, sslrootcert="system")) == (True, 1)
     monkeypatch.setenv("PGSSLROOTCERT", str(own_postgres.authority.file))
     assert await look(own_postgres.url(host=HOST)) == (True, 1)
@@ -107,9 +116,13 @@ async def test_a_certificate_of_another_name(own_postgres):
 
 
 async def test_a_certificate_that_is_over(own_postgres):
-    chain = own_postgres.authority.certify("localhost", not_before=datetime.now(UTC) - 2 * HOURS, not_after=datetime.now(UTC) - HOURS)
+    chain = own_postgres.authority.certify(
+        "localhost", not_before=datetime.now(UTC) - 2 * HOURS, not_after=datetime.now(UTC) - HOURS
+    )
     with Relay(own_postgres, chain) as relay:
-        url = own_postgres.url(host="localhost", port=relay.port, sslmode="verify-full", sslrootcert=str(own_postgres.authority.file))
+        url = own_postgres.url(
+            host="localhost", port=relay.port, sslmode="verify-full", sslrootcert=str(own_postgres.authority.file)
+        )
         assert "certificate has expired" in await refusal(url)
 
 
@@ -125,7 +138,8 @@ async def test_a_server_without_tls(own_postgres):
 
 @pytest.mark.usefixtures("names")
 async def test_nothing_is_said_to_whoever_cannot_prove_who_it_is(own_postgres, authority):
-    """The password never leaves: not to a server with a stranger's certificate, and not to one that says it has no TLS."""
+    """The password never leaves: not to a server with a stranger's certificate, and not to one that says it has no
+    TLS."""
     for certificate in (None, authority.certify(HOST)):
         with Relay(own_postgres, certificate) as relay:
             await refusal(own_postgres.url(host=HOST, port=relay.port, sslrootcert=str(own_postgres.authority.file)))
@@ -172,6 +186,8 @@ async def test_what_only_the_server_can_say_of_tls(own_postgres):
         chain, key = own_postgres.authority.certify(common_name="certified")
         url = own_postgres.url("certified", "", sslcert=str(chain), sslkey=str(key), **root)
         assert await look(url, "SELECT current_user") == (True, "certified")
-        assert "connection requires a valid client certificate" in await refusal(own_postgres.url("certified", "", **root))
+        assert "connection requires a valid client certificate" in await refusal(
+            own_postgres.url("certified", "", **root)
+        )
     finally:
         own_postgres.do("DROP ROLE tlsonly", "DROP ROLE certified", "SELECT 1")

@@ -1,4 +1,5 @@
-"""DATABASE_URL is read as libpq reads it, for every command alike; what can't be read is refused without a word of a password."""
+"""DATABASE_URL is read as libpq reads it, for every command alike; what can't be read is refused without a word of a
+password."""
 
 import re
 from pathlib import Path
@@ -150,7 +151,8 @@ HOSTS = [
 
 @pytest.mark.parametrize(("rest", "addresses"), HOSTS)
 @pytest.mark.parametrize(
-    "scheme", ["postgresql", "postgres", "PostgreSQL", "postgresql+asyncpg", "postgresql+psycopg2", "postgresql+psycopg"]
+    "scheme",
+    ["postgresql", "postgres", "PostgreSQL", "postgresql+asyncpg", "postgresql+psycopg2", "postgresql+psycopg"],
 )
 @pytest.mark.parametrize("credentials", ["", "u:p%40@"])
 def test_hosts(scheme, credentials, rest, addresses):
@@ -180,7 +182,12 @@ def test_hosts(scheme, credentials, rest, addresses):
 )
 def test_users_and_passwords(credentials, user, password):
     read = parse_database_url(f"postgresql://{credentials}@h:5/d?application_name=a%40b@c")
-    assert (read.user, read.password, read.addresses, read.application_name) == (user, password, (Address("h", 5),), "a@b@c")
+    assert (read.user, read.password, read.addresses, read.application_name) == (
+        user,
+        password,
+        (Address("h", 5),),
+        "a@b@c",
+    )
     assert "password" not in repr(read)
 
 

@@ -100,11 +100,17 @@ async def test_the_lock_is_given_back_also_when_a_migration_fails(unmigrated, mo
 async def test_a_holder_of_another_role_is_named_without_its_time(own_postgres, monkeypatch):
     """Its start is shown to its own role alone."""
     monkeypatch.setattr(migrations, "LOCK_WAIT_S", 0.0)
-    own_postgres.do("CREATE ROLE migrating LOGIN PASSWORD 'canary4242'", "CREATE DATABASE locked OWNER migrating", "SELECT 1")
+    own_postgres.do(
+        "CREATE ROLE migrating LOGIN PASSWORD 'canary4242'", "CREATE DATABASE locked OWNER migrating", "SELECT 1"
+    )
     holder = await connect_to(own_postgres.url(database="locked"))
     try:
         await holder.execute(LOCK)
-        with pytest.raises(MigrationBusyError, match=r"\(tests\), there since a time that only its own role may see, holds the lock"):
+        with pytest.raises(
+            MigrationBusyError,
+            match=r"\(tests\), there since a time that only its own role may see, "
+            r"holds the lock",
+        ):
             await migrate(parse_database_url(own_postgres.url("migrating", database="locked")))
     finally:
         await holder.close()

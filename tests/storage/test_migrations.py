@@ -106,7 +106,12 @@ def test_processes_that_migrate_at_once(empty):
         _, errors = process.communicate(timeout=60)
         assert process.returncode == 0, errors.decode()
     run_apart(check_schema(parse_database_url(empty)))
-    assert on_connection(empty, lambda connection: connection.execute(text("SELECT count(*) FROM alembic_version")).scalar()) == 1
+    assert (
+        on_connection(
+            empty, lambda connection: connection.execute(text("SELECT count(*) FROM alembic_version")).scalar()
+        )
+        == 1
+    )
 
 
 def test_a_killed_migration_leaves_nothing_half(empty):
@@ -143,7 +148,9 @@ def test_every_check_is_in_the_database(database):
 
     def stored(connection):
         found = inspect(connection)
-        return {check["name"]: check["sqltext"] for table in metadata.tables for check in found.get_check_constraints(table)}
+        return {
+            check["name"]: check["sqltext"] for table in metadata.tables for check in found.get_check_constraints(table)
+        }
 
     assert set(on_connection(database.url, stored)) == set(believed)
     if database.store == "sqlite":  # PostgreSQL writes rules its own way
@@ -155,7 +162,9 @@ def test_every_check_is_in_the_database(database):
 def test_append_only_tables_have_their_triggers(database):
     if database.store == "sqlite":
         rows = outside(database, "SELECT name, tbl_name FROM sqlite_master WHERE type = 'trigger'")
-        assert {tuple(row) for row in rows} == {(f"{table}_no_{verb}", table) for table in APPEND_ONLY for verb in ("update", "delete")}
+        assert {tuple(row) for row in rows} == {
+            (f"{table}_no_{verb}", table) for table in APPEND_ONLY for verb in ("update", "delete")
+        }
     else:
         rows = outside(database, "SELECT tgname, tgrelid::regclass::text FROM pg_trigger WHERE NOT tgisinternal")
         assert {tuple(row) for row in rows} == {(f"{table}_append_only", table) for table in APPEND_ONLY}

@@ -1,4 +1,5 @@
-"""Behind pgbouncer: sessions serve the ledger as it comes; a pooler that lends them for a transaction is known at the start, and refused."""
+"""Behind pgbouncer: sessions serve the ledger as it comes; a pooler that lends them for a transaction is known at the
+start, and refused."""
 
 import asyncio
 import re
@@ -41,7 +42,8 @@ def spend_one(clock, ids):
 
 
 async def test_sessions_serve_the_ledger(pooled, pooled_database, own_postgres, clock, ids):
-    """Migrated, opened and spent from through the pooler, by two processes' stores; the limits are in force in every session."""
+    """Migrated, opened and spent from through the pooler, by two processes' stores; the limits are in force in every
+    session."""
     database = pooled_database(pooled("session"))
     await migrate(database)
     await check_schema(database)
@@ -54,7 +56,9 @@ async def test_sessions_serve_the_ledger(pooled, pooled_database, own_postgres, 
         for store in stores:
             await store.probe()
             for name, value in (LIMITS | PLANNING).items():
-                assert await store.read(read_unit(f"SELECT setting FROM pg_settings WHERE name = '{name}'")) == [(value,)]
+                assert await store.read(read_unit(f"SELECT setting FROM pg_settings WHERE name = '{name}'")) == [
+                    (value,)
+                ]
     finally:
         for store in stores:
             await store.close()
@@ -171,7 +175,10 @@ async def test_a_limit_that_is_not_in_force_is_refused(own_postgres, forgotten):
     try:
         await set_limits(connection)
         await confirm(connection)
-        with pytest.raises(CannotConnectError, match=f"what was set is not in force, .*: {forgotten}=.* in place of {LIMITS[forgotten]}$"):
+        with pytest.raises(
+            CannotConnectError,
+            match=f"what was set is not in force, .*: {forgotten}=.* in place of {LIMITS[forgotten]}$",
+        ):
             await confirm(Forgetful(connection, forgotten))
     finally:
         await connection.close()

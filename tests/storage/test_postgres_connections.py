@@ -177,8 +177,12 @@ async def plan(connections, sql):
     async with connections.acquire() as connection:
         if not await connection.fetchval("SELECT count(*) FROM pg_prepared_statements WHERE name = 'tested'"):
             await connection.execute(f"PREPARE tested AS {sql}")
-        count = await connection.fetchval("SELECT cardinality(parameter_types) FROM pg_prepared_statements WHERE name = 'tested'")
-        return "\n".join(row[0] for row in await connection.fetch(f"EXPLAIN EXECUTE tested({', '.join(['NULL'] * count)})"))
+        count = await connection.fetchval(
+            "SELECT cardinality(parameter_types) FROM pg_prepared_statements WHERE name = 'tested'"
+        )
+        return "\n".join(
+            row[0] for row in await connection.fetch(f"EXPLAIN EXECUTE tested({', '.join(['NULL'] * count)})")
+        )
 
 
 async def analyze(connections):
@@ -232,8 +236,8 @@ async def test_keys_are_looked_up_one_by_one_even_if_there_were_none_to_plan_for
     await analyze(connections)
     steps = await plan(connections, READ_BATCH)
     assert (
-        "Index Cond: ((idempotency_key = anon_2.list_keys) AND (account_id = anon_2.list_accounts) AND (scope = anon_2.list_scopes))"
-        in steps
+        "Index Cond: ((idempotency_key = anon_2.list_keys) AND (account_id = anon_2.list_accounts) AND (scope = "
+        "anon_2.list_scopes))" in steps
     )
 
 

@@ -1,4 +1,5 @@
-"""A role that lacks a right does not serve: it is refused at the start, by table and right, and health follows what is taken away."""
+"""A role that lacks a right does not serve: it is refused at the start, by table and right, and health follows what is
+taken away."""
 
 import re
 
@@ -96,7 +97,9 @@ async def test_each_right_that_is_missing_is_named_at_the_start(shared):
         shared.as_owner(f"REVOKE {right} ON {table} FROM billing")
         with pytest.raises(CannotConnectError) as caught:
             await open_postgres(shared.serving)
-        words = f"the database can't be used: the role billing lacks {right} on {table}; docs/database.md has the GRANTs"
+        words = (
+            f"the database can't be used: the role billing lacks {right} on {table}; docs/database.md has the GRANTs"
+        )
         assert str(caught.value) == words
         shared.as_owner(f"GRANT {right} ON {table} TO billing")
     await (await open_postgres(shared.serving)).close()
@@ -104,7 +107,11 @@ async def test_each_right_that_is_missing_is_named_at_the_start(shared):
 
 async def test_all_that_is_missing_is_named_at_once(shared):
     shared.as_owner("REVOKE ALL ON lots FROM billing", "REVOKE INSERT, UPDATE ON accounts FROM billing")
-    with pytest.raises(CannotConnectError, match=r"lacks INSERT, UPDATE on accounts; SELECT, INSERT, UPDATE on lots; docs/database\.md"):
+    with pytest.raises(
+        CannotConnectError,
+        match=r"lacks INSERT, UPDATE on accounts; SELECT, INSERT, UPDATE on lots; "
+        r"docs/database\.md",
+    ):
         await open_postgres(shared.serving)
 
 
@@ -113,14 +120,19 @@ async def test_a_schema_that_is_not_seen(shared):
     with pytest.raises(CannotConnectError) as caught:
         await open_postgres(shared.serving)
     assert "the role billing can't see accounts, alembic_version, api_keys, " in str(caught.value)
-    assert "transactions: USAGE of the schema or a search_path is missing; docs/database.md has the GRANTs" in str(caught.value)
+    assert "transactions: USAGE of the schema or a search_path is missing; docs/database.md has the GRANTs" in str(
+        caught.value
+    )
 
 
 async def test_to_verify_takes_no_more_than_reading(shared, clock, ids):
     store = await open_postgres(shared.serving)
     await open_account(store, "acme", clock=clock, ids=ids, microcredits=3)
     await store.close()
-    shared.as_owner("REVOKE ALL ON ALL TABLES IN SCHEMA public FROM billing", "GRANT SELECT ON ALL TABLES IN SCHEMA public TO billing")
+    shared.as_owner(
+        "REVOKE ALL ON ALL TABLES IN SCHEMA public FROM billing",
+        "GRANT SELECT ON ALL TABLES IN SCHEMA public TO billing",
+    )
     store = await open_postgres(shared.serving, writes=False)
     try:
         found = await verify_ledger(store)
@@ -140,7 +152,9 @@ async def test_rights_that_are_taken_away_are_seen_by_the_probe(shared):
         for table, right in RIGHTS:
             await store.probe()
             shared.as_owner(f"REVOKE {right} ON {table} FROM billing")
-            with pytest.raises(Failure, match=re.escape(f"the role billing lacks {right} on {table}; docs/database.md has the GRANTs")):
+            with pytest.raises(
+                Failure, match=re.escape(f"the role billing lacks {right} on {table}; docs/database.md has the GRANTs")
+            ):
                 await store.probe()
             shared.as_owner(f"GRANT {right} ON {table} TO billing")
         await store.probe()

@@ -50,7 +50,9 @@ async def test_every_durable_commit_level_is_accepted(level):
     await postgres_session.confirm(ScriptedConnection(synchronous_commit=level))
 
 
-@pytest.mark.skipif(URL_VARIABLE in os.environ, reason="changes settings of the whole server, so only of one that these tests started")
+@pytest.mark.skipif(
+    URL_VARIABLE in os.environ, reason="changes settings of the whole server, so only of one that these tests started"
+)
 @pytest.mark.parametrize("setting", ["fsync", "full_page_writes"])
 async def test_an_unsafe_server_is_refused(postgres, database, setting):
     async def configure(value):
@@ -86,14 +88,19 @@ async def test_sessions_are_bounded_and_durable(database):
     ("url", "words"),
     [
         ("postgresql://nobody@127.0.0.1:1/nothing", "can't be reached: 127.0.0.1:1: Connection refused"),
-        ("postgresql:///nothing?host=/nonexistent", "can't be reached: /nonexistent/.s.PGSQL.5432: No such file or directory"),
+        (
+            "postgresql:///nothing?host=/nonexistent",
+            "can't be reached: /nonexistent/.s.PGSQL.5432: No such file or directory",
+        ),
         ("{}_not_there", r'can\'t be used: .*: database ".*_not_there" does not exist'),
     ],
 )
 async def test_what_cannot_be_reached_is_said_at_once(database, url, words):
     target = urlsplit(database.url)
     with pytest.raises(CannotConnectError, match=words):
-        await open_postgres(parse_database_url(target._replace(path=url.format(target.path)).geturl() if "{}" in url else url))
+        await open_postgres(
+            parse_database_url(target._replace(path=url.format(target.path)).geturl() if "{}" in url else url)
+        )
 
 
 def spend_one(clock, ids):
@@ -164,9 +171,11 @@ async def test_a_search_takes_the_time_that_it_takes(database, monkeypatch):
 
 
 async def test_a_deadlock_is_run_again(store, database):
-    """Units that lock in opposite orders, which the ledger never does: one is thrown out by the server, and run again."""
+    """Units that lock in opposite orders, which the ledger never does: one is thrown out by the server, and run
+    again."""
     first, second = (
-        reading("lock", text(f"SELECT 1 FROM referral_codes WHERE referral_code = '{code}' FOR UPDATE")) for code in ("one", "two")
+        reading("lock", text(f"SELECT 1 FROM referral_codes WHERE referral_code = '{code}' FOR UPDATE"))
+        for code in ("one", "two")
     )
     insert = "INSERT INTO referral_codes (referral_code, account_id) VALUES ('{}', 'acme')"
     await store.write(write_unit(insert.format("one"), insert.format("two")))
@@ -174,7 +183,11 @@ async def test_a_deadlock_is_run_again(store, database):
     impatient = await database.open()
     lengthen = writing("lengthen", text("UPDATE referral_codes SET account_id = account_id || 'x'"))
     met = reading(
-        "met", text("SELECT count(DISTINCT pid) FROM pg_locks WHERE relation = 'referral_codes'::regclass AND mode = 'RowShareLock'")
+        "met",
+        text(
+            "SELECT count(DISTINCT pid) FROM pg_locks WHERE relation = 'referral_codes'::regclass AND mode = "
+            "'RowShareLock'"
+        ),
     )
     nap = reading("nap", text("SELECT pg_sleep(0.05)"))
     runs = []
@@ -211,7 +224,8 @@ async def test_a_value_that_fits_no_column_is_a_defect(store):
 
 
 async def test_a_goodbye_that_comes_before_the_end_of_its_connection(store):
-    """The server's last word is read in one turn of the loop, the end of the connection in a later one; whoever comes in between…"""
+    """The server's last word is read in one turn of the loop, the end of the connection in a later one; whoever comes
+    in between…"""
     words = b"SFATAL\0VFATAL\0C57P01\0Mterminating connection due to administrator command\0\0"
     pool = store._pool._pool
     holders = [await pool.acquire() for _ in range(pool.get_size())]

@@ -1,4 +1,5 @@
-"""The rights that a role is asked for are those that the statements need, no more and no less, and those that docs/database.md grants."""
+"""The rights that a role is asked for are those that the statements need, no more and no less, and those that
+docs/database.md grants."""
 
 import gc
 import importlib
@@ -13,7 +14,8 @@ from billing_service.storage.statements import Statement, compile_statement, pos
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "database.md"
 NEVER_RUN = {("audit_records", "UPDATE"), ("rate_cards", "UPDATE")}
-"""Every table of records has a statement that replaces one; nobody runs that of the audit log, and a trigger would refuse it."""
+"""Every table of records has a statement that replaces one; nobody runs that of the audit log, and a trigger would
+refuse it."""
 NEEDED_BY = (
     ("INSERT", re.compile(r"\bINSERT INTO (\w+)")),
     ("UPDATE", re.compile(r"\bUPDATE (\w+) SET\b")),
@@ -34,7 +36,8 @@ def statements():
 
 
 def needed(sql):
-    """(table, right) for all that a statement does; a write that looks at rows, or answers with them, reads them too."""
+    """(table, right) for all that a statement does; a write that looks at rows, or answers with them, reads them
+    too."""
     pairs = {(table, right) for right, pattern in NEEDED_BY for table in pattern.findall(sql)}
     assert "FOR UPDATE" not in sql or "UPDATE" in {right for _, right in pairs}
     pairs |= {(table, "SELECT") for table, right in pairs if right in {"UPDATE", "DELETE"}}
@@ -63,5 +66,10 @@ def test_every_table_is_read_and_what_is_never_changed_stays_so():
 def test_the_document_grants_them():
     block = DOCUMENT.read_text(encoding="utf-8").partition("<!-- grants -->")[2].partition("<!-- /grants -->")[0]
     found = re.findall(r"GRANT ([A-Z, ]+) ON ([a-z_,\s]+) TO billing;", block)
-    written = {(table, right) for rights, tables in found for table in re.split(r",\s+", tables) for right in rights.split(", ")}
+    written = {
+        (table, right)
+        for rights, tables in found
+        for table in re.split(r",\s+", tables)
+        for right in rights.split(", ")
+    }
     assert written == granted(SERVING)

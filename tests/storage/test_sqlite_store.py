@@ -54,7 +54,11 @@ async def test_a_second_opening_is_refused(store, database):
 
 def test_a_second_process_is_refused_until_the_first_is_dead(database):
     with subprocess.Popen(
-        [sys.executable, "-c", HOLDER, database.path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        [sys.executable, "-c", HOLDER, database.path],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
     ) as holder:
         while "open" not in (line := holder.stdout.readline()):
             assert line, "the holder ended"
@@ -85,7 +89,9 @@ async def test_durability_is_read_back(store):
 
 
 async def test_only_the_writer_writes_and_checkpoints(store):
-    assert await pragma(store._writer, "wal_autocheckpoint") * 4_096 == pytest.approx(sqlite_store.WAL_BYTES_KEPT, rel=0.1)
+    assert await pragma(store._writer, "wal_autocheckpoint") * 4_096 == pytest.approx(
+        sqlite_store.WAL_BYTES_KEPT, rel=0.1
+    )
     assert len(store._all_readers) == sqlite_store.READERS
     for reader in store._all_readers:
         assert await pragma(reader, "query_only") == 1
@@ -97,7 +103,12 @@ async def test_only_the_writer_writes_and_checkpoints(store):
             await reader.execute_fetchall(CODE.format("x"))
 
 
-UNSAFE = ["PRAGMA synchronous=NORMAL", "PRAGMA synchronous=OFF", "PRAGMA journal_mode=DELETE", "PRAGMA journal_mode=MEMORY"]
+UNSAFE = [
+    "PRAGMA synchronous=NORMAL",
+    "PRAGMA synchronous=OFF",
+    "PRAGMA journal_mode=DELETE",
+    "PRAGMA journal_mode=MEMORY",
+]
 
 
 @pytest.mark.parametrize("setting", UNSAFE)
@@ -197,7 +208,9 @@ def test_versions_that_want_a_guard(version):
     assert affected(version) is (version in AFFECTED)
     with structlog.testing.capture_logs() as lines:
         say_guard(version)
-    assert [(line["event"], line["log_level"]) for line in lines] == [("sqlite_guarded", "info")] * (version in AFFECTED)
+    assert [(line["event"], line["log_level"]) for line in lines] == [("sqlite_guarded", "info")] * (
+        version in AFFECTED
+    )
 
 
 async def test_a_store_that_is_opened_says_nothing_of_its_version(database):

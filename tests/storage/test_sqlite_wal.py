@@ -130,4 +130,6 @@ async def test_the_journal_stays_bounded_under_writes_and_reads(store, database)
     await asyncio.gather(*reading)
     await writer.close()
     assert reads > WRITES / 100
-    assert WAL_BYTES_KEPT / 2 < largest <= WAL_BYTES_MAX, f"{largest / 2**20:.1f} MiB, {store.counters.commits} transactions"
+    assert WAL_BYTES_KEPT / 2 < largest <= WAL_BYTES_MAX, (
+        f"{largest / 2**20:.1f} MiB, {store.counters.commits} transactions"
+    )

@@ -25,7 +25,8 @@ FILTERED = {
     "refunds.LIST_REFUNDS": "account_id",
     "refunds.LIST_REFUNDS_OF_PURCHASE": "account_id",
 }
-"""Pages of what has something in common: whatever has not must not be looked at, there may be a million times as many."""
+"""Pages of what has something in common: whatever has not must not be looked at, there may be a million times as
+many."""
 MANY = """
 INSERT INTO accounts SELECT number::text, 0, '', '', 0, 0, 0, 0, 0, 0, -1, 0 FROM generate_series(1, 20000) AS number;
 INSERT INTO lots SELECT number::text, number::text, 1, 0, 1, 1, 1, 0, 0, NULL, '', 0, '' FROM generate_series(1, 20000) AS number;
@@ -50,7 +51,9 @@ def plan_of_sqlite(path, statement):
     """Its steps, in SQLite's words."""
     compiled = compile_statement(statement, sqlite_dialect())
     with closing(sqlite3.connect(path)) as connection:
-        return [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {compiled.sql}", [None] * len(compiled.order))]
+        return [
+            row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {compiled.sql}", [None] * len(compiled.order))
+        ]
 
 
 def whole_tables_of_sqlite(path, statement):
@@ -118,7 +121,9 @@ async def test_no_table_is_read_to_its_end_on_postgresql(database):
     connection = await connect_to(database.url, **PLANNING)
     try:
         await connection.execute(MANY)
-        plans = {name: await plan_of_postgres(connection, each) for name, each in STATEMENTS.items() if name not in UNPLANNED}
+        plans = {
+            name: await plan_of_postgres(connection, each) for name, each in STATEMENTS.items() if name not in UNPLANNED
+        }
         await connection.execute("DELETE FROM lots; DELETE FROM accounts")
     finally:
         await connection.close()

@@ -122,7 +122,9 @@ def insert(table, changes):
 
 
 @pytest.mark.unchecked_ledger
-@pytest.mark.parametrize(("table", "changes"), NONSENSE, ids=lambda value: value if isinstance(value, str) else "-".join(value.values()))
+@pytest.mark.parametrize(
+    ("table", "changes"), NONSENSE, ids=lambda value: value if isinstance(value, str) else "-".join(value.values())
+)
 async def test_nonsense_is_refused(store, database, table, changes):
     with pytest.raises(CONSTRAINT_ERRORS):
         await store.write(write_unit(insert(table, changes)))
@@ -137,7 +139,12 @@ async def test_what_is_refused_is_the_nonsense(store, table):
         await store.write(write_unit(insert(table, {})))
 
 
-WRONG_TYPES = [("lots", "remaining", "'12abc'"), ("lots", "amount", "'ten'"), ("entries", "amount", "1.5"), ("accounts", "balance", "'x'")]
+WRONG_TYPES = [
+    ("lots", "remaining", "'12abc'"),
+    ("lots", "amount", "'ten'"),
+    ("entries", "amount", "1.5"),
+    ("accounts", "balance", "'x'"),
+]
 
 
 @pytest.mark.unchecked_ledger
@@ -155,7 +162,9 @@ async def test_amounts_are_whole_numbers(store, database, table, column, value):
 async def test_every_sqlite_table_is_strict(sqlite_template):
     connection = sqlite3.connect(sqlite_template)
     try:
-        loose = connection.execute("SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND strict = 0").fetchall()
+        loose = connection.execute(
+            "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND strict = 0"
+        ).fetchall()
     finally:
         connection.close()
     assert {row[0] for row in loose} <= {"sqlite_schema", "sqlite_stat1", "alembic_version"}

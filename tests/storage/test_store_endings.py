@@ -23,7 +23,8 @@ NAMES = "SELECT name FROM profiles"
 async def profile(store):
     await store.write(
         write_unit(
-            "INSERT INTO profiles (account_id, email, name, referral_code, metadata, stripe_customer_id, customer_attempt) "
+            "INSERT INTO profiles (account_id, email, name, referral_code, metadata, stripe_customer_id, "
+            "customer_attempt) "
             "VALUES ('acme', '', '', '', '', '', 1)"
         )
     )
@@ -66,7 +67,9 @@ async def no_transaction_is_open(database):
         outside(database)  # begins a write without waiting
         return True
     rows = outside(
-        database, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in transaction%'"
+        database,
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in "
+        "transaction%'",
     )
     return rows == [(0,)]
 

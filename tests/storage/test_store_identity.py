@@ -15,8 +15,42 @@ from tests.support.ledger_setup import open_account
 
 NFC = unicodedata.normalize("NFC", "Ame\u0301lie")
 NFD = unicodedata.normalize("NFD", "Ame\u0301lie")
-ALIKE = ["acme", "Acme", "ACME", "acme ", " acme", "acme\t", NFC, NFD, "\uff41cme", "\u0430cme", "\u0131", "i", "I", "\u0130", "ß", "ss"]
-ODD = ["🙂", "👩‍👩‍👧", "\u202eemca", "a'b", 'a"b', "a\\b", "a%b", "a_b", "a;--", "{a}", "[1]", "null", "1", "1.0", "01", "x" * 128]
+ALIKE = [
+    "acme",
+    "Acme",
+    "ACME",
+    "acme ",
+    " acme",
+    "acme\t",
+    NFC,
+    NFD,
+    "\uff41cme",
+    "\u0430cme",
+    "\u0131",
+    "i",
+    "I",
+    "\u0130",
+    "ß",
+    "ss",
+]
+ODD = [
+    "🙂",
+    "👩‍👩‍👧",
+    "\u202eemca",
+    "a'b",
+    'a"b',
+    "a\\b",
+    "a%b",
+    "a_b",
+    "a;--",
+    "{a}",
+    "[1]",
+    "null",
+    "1",
+    "1.0",
+    "01",
+    "x" * 128,
+]
 
 
 @pytest.mark.parametrize("names", [ALIKE, ODD], ids=["alike", "odd"])
@@ -57,14 +91,17 @@ async def test_accounts_are_locked_in_the_order_of_their_bytes(store, clock):
 
 async def test_every_id_column_compares_bytes(database):
     """A database of another locale would order and fold otherwise: each id says for itself how it is compared."""
-    expected = {(table.name, column.name) for table in metadata.tables.values() for column in table.columns if column.type is Id}
+    expected = {
+        (table.name, column.name) for table in metadata.tables.values() for column in table.columns if column.type is Id
+    }
     if database.store == "sqlite":
         sql = outside(database, "SELECT group_concat(sql) FROM sqlite_master")[0][0]
         assert "COLLATE" not in sql.upper()  # without one, SQLite compares bytes
         return
     rows = outside(
         database,
-        "SELECT c.relname, a.attname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_collation l ON l.oid = a.attcollation "
+        "SELECT c.relname, a.attname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_collation l "
+        "ON l.oid = a.attcollation "
         "WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace AND l.collname = 'C'",
     )
     assert {tuple(row) for row in rows} == expected
@@ -75,7 +112,9 @@ KEYS = ["k", "K", "k ", NFC, NFD, "🙂", "x" * 255, "x" * 256, "y" * 255 + "a",
 
 async def test_keys_differ_by_account_value_and_scope(store, clock):
     ids = list(itertools.product(["acme", "Acme", "acme "], KEYS, ["web/Deduct", "web/Refund", "Web/Deduct"]))
-    rows = [(*key, f"print {number}".encode(), f"reply {number}".encode(), "", clock()) for number, key in enumerate(ids)]
+    rows = [
+        (*key, f"print {number}".encode(), f"reply {number}".encode(), "", clock()) for number, key in enumerate(ids)
+    ]
 
     def accounts():
         for name in ("acme", "Acme", "acme "):
@@ -92,7 +131,9 @@ async def test_keys_differ_by_account_value_and_scope(store, clock):
 async def test_keys_never_answer_for_neighbours(store, clock):
     await store.write(write_account("acme", clock))
     await store.write(
-        lambda: insert_keys([("acme", "one", "web/A", b"f", b"r", "", clock()), ("acme", "two", "web/B", b"f", b"r", "", clock())])
+        lambda: insert_keys(
+            [("acme", "one", "web/A", b"f", b"r", "", clock()), ("acme", "two", "web/B", b"f", b"r", "", clock())]
+        )
     )
     crossed = [("acme", "one", "web/B"), ("acme", "two", "web/A"), ("beta", "one", "web/A"), ("acme", "three", "web/A")]
     found = await store.read(lambda: find_keys(crossed))
@@ -117,7 +158,9 @@ async def test_a_key_that_is_not_there_is_neither_answered_nor_freed(store):
 async def test_a_key_without_a_reply_is_answered_later_or_freed(store, clock):
     await store.write(write_account("acme", clock))
     await store.write(
-        lambda: insert_keys([("acme", "k1", "s", b"f", None, "pur_1", clock()), ("acme", "k2", "s", b"f", None, "pur_2", clock())])
+        lambda: insert_keys(
+            [("acme", "k1", "s", b"f", None, "pur_1", clock()), ("acme", "k2", "s", b"f", None, "pur_2", clock())]
+        )
     )
     await store.write(lambda: answer_key(("acme", "k1", "s"), b"reply"))
     await store.write(lambda: free_key(("acme", "k2", "s")))
@@ -126,15 +169,18 @@ async def test_a_key_without_a_reply_is_answered_later_or_freed(store, clock):
 
 
 async def test_primary_keys_lead_with_time(database):
-    """New rows go to the end of an index, and the account is part of each key, so that rows can be distributed by it."""
+    """New rows go to the end of an index, and the account is part of each key, so that rows can be distributed by
+    it."""
     for table, columns in TIME_LED_KEYS.items():
         if database.store == "sqlite":
             rows = outside(database, f"SELECT name FROM pragma_table_info('{table}') WHERE pk > 0 ORDER BY pk")
         else:
             rows = outside(
                 database,
-                f"SELECT a.attname FROM pg_index i, unnest(i.indkey) WITH ORDINALITY AS k (number, place), pg_attribute a "
-                f"WHERE i.indrelid = '{table}'::regclass AND i.indisprimary AND a.attrelid = i.indrelid AND a.attnum = k.number "
+                f"SELECT a.attname FROM pg_index i, unnest(i.indkey) WITH ORDINALITY AS k (number, place), "
+                f"pg_attribute a "
+                f"WHERE i.indrelid = '{table}'::regclass AND i.indisprimary AND a.attrelid = i.indrelid AND a.attnum "
+                f"= k.number "
                 f"ORDER BY k.place",
             )
         assert tuple(row[0] for row in rows) == columns

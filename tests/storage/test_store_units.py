@@ -69,7 +69,8 @@ async def test_a_statement_that_fails_leaves_nothing(store, database):
 
 
 async def test_a_unit_cannot_swallow_a_statements_error(store, database):
-    """SQLite would go on after a failed statement and keep what came before it; PostgreSQL would not. Here neither does."""
+    """SQLite would go on after a failed statement and keep what came before it; PostgreSQL would not. Here neither
+    does."""
     twice = writing("twice", text("INSERT INTO referral_codes (referral_code, account_id) VALUES ('code', 'acme')"))
 
     def work():
@@ -87,7 +88,9 @@ async def test_a_unit_cannot_swallow_a_statements_error(store, database):
 
 async def test_a_write_that_changes_nothing_is_loud(store, database):
     def work():
-        expect((yield UPDATE_ACCOUNTS.many([("acme", 0, "", 0, 0, -1, 1, "txn_1", b"", 0, 0, 0, 1)])), 1, "update accounts")
+        expect(
+            (yield UPDATE_ACCOUNTS.many([("acme", 0, "", 0, 0, -1, 1, "txn_1", b"", 0, 0, 0, 1)])), 1, "update accounts"
+        )
 
     with pytest.raises(LostUpdateError, match="0 rows changed, 1 expected"):
         await store.write(work)
@@ -117,7 +120,9 @@ async def test_a_lost_row_stops_the_unit(store, database, clock, ids, lost):
 
 async def test_nobody_else_writes_what_a_unit_has_read(store, database, clock, ids):
     await open_account(store, "acme", clock=clock, ids=ids, microcredits=30)
-    statement = "SELECT balance FROM accounts WHERE account_id = 'acme'" + (" FOR UPDATE" if database.store == "postgresql" else "")
+    statement = "SELECT balance FROM accounts WHERE account_id = 'acme'" + (
+        " FOR UPDATE" if database.store == "postgresql" else ""
+    )
     refused = []
 
     def work():
@@ -133,14 +138,17 @@ async def test_nobody_else_writes_what_a_unit_has_read(store, database, clock, i
 
 async def test_fifty_read_check_write_units_on_thirty_credits(store, clock, ids):
     await open_account(store, "acme", clock=clock, ids=ids, microcredits=30)
-    results = await asyncio.gather(*(store.write(spend("acme", 1, clock, ids)) for _ in range(50)), return_exceptions=True)
+    results = await asyncio.gather(
+        *(store.write(spend("acme", 1, clock, ids)) for _ in range(50)), return_exceptions=True
+    )
     assert results.count(None) == 30
     assert [error.reason for error in results if error is not None] == [Reason.INSUFFICIENT_CREDITS] * 20
     assert await balance(store, "acme") == 0
 
 
 async def test_a_unit_reads_what_was_committed_while_it_waited(store, database, clock, ids):
-    """The lots are read after the lock was granted, never before: what another process granted meanwhile is spendable."""
+    """The lots are read after the lock was granted, never before: what another process granted meanwhile is
+    spendable."""
     await open_account(store, "acme", clock=clock, ids=ids, microcredits=1)
     other = await database.open() if database.store == "postgresql" else store
     try:
@@ -184,7 +192,8 @@ async def test_opposite_orders_never_deadlock(store, clock, ids):
     with structlog.testing.capture_logs() as lines:
         for _ in range(ROUNDS):
             await asyncio.gather(*(transfer(orders[number % len(orders)]) for number in range(20)))
-    # A machine that is busy enough makes one wait for longer than a lock is waited for; that is run again, and is no deadlock.
+    # A machine that is busy enough makes one wait for longer than a lock is waited for; that is run again, and is no
+    # deadlock.
     assert {line["error"] for line in lines if line["event"] == "database"} <= {"LockNotAvailableError"}
     assert store._pool.get_idle_size() == store._pool.get_size(), "a connection was not given back"
     await asyncio.wait_for(store.write(both(names)), PATIENCE_S)

@@ -54,10 +54,23 @@ REFUND = {
     "charge": "ch_1",
     "metadata": METADATA,
 }
-CUSTOMER = {"id": "cus_1", "object": "customer", "email": "a@example.org", "name": "Ada", "livemode": False, "metadata": METADATA}
+CUSTOMER = {
+    "id": "cus_1",
+    "object": "customer",
+    "email": "a@example.org",
+    "name": "Ada",
+    "livemode": False,
+    "metadata": METADATA,
+}
 
 DISPUTE = {"id": "dp_1", "object": "dispute", "charge": "ch_1", "payment_intent": "pi_1", "livemode": False}
-WARNING = {"id": "issfr_1", "object": "radar.early_fraud_warning", "charge": "ch_1", "payment_intent": "pi_1", "livemode": False}
+WARNING = {
+    "id": "issfr_1",
+    "object": "radar.early_fraud_warning",
+    "charge": "ch_1",
+    "payment_intent": "pi_1",
+    "livemode": False,
+}
 
 FAMILIES = {
     "checkout.session": SESSION,

@@ -49,7 +49,8 @@ class World:
         setattr(self.provider, name, noted)
 
     async def deliver(self, event):
-        """Hands over an event, signed now; answers the outcome's name, and keeps in `did` what the log is told of it."""
+        """Hands over an event, signed now; answers the outcome's name, and keeps in `did` what the log is told of
+        it."""
         payload = event if isinstance(event, bytes) else json.dumps(event).encode()
         moment = self.service.clock() // SECOND_US
         signature = hmac.new(SECRET.encode(), b"%d." % moment + payload, hashlib.sha256).hexdigest()
@@ -58,13 +59,21 @@ class World:
         return str(processed.outcome)
 
     def event(self, event_type, about, *, created_s=NOW_S, **envelope):
-        made = {"id": f"evt_{next(self._events)}", "object": "event", "type": event_type, "created": created_s, "livemode": False}
+        made = {
+            "id": f"evt_{next(self._events)}",
+            "object": "event",
+            "type": event_type,
+            "created": created_s,
+            "livemode": False,
+        }
         return made | {"data": {"object": about}} | envelope
 
     async def open_page(self):
         """A purchase whose page is open."""
         tag = next(self._tags)
-        request = purchases_pb2.CreatePurchaseRequest(account_id=f"acct-{tag}", package_code="starter", idempotency_key=tag)
+        request = purchases_pb2.CreatePurchaseRequest(
+            account_id=f"acct-{tag}", package_code="starter", idempotency_key=tag
+        )
         made = (await self.service.answer("create_purchase", request)).purchase
         customer_id = (await self.profile(made.account_id))["stripe_customer_id"]
         return Page(self, tag, made.account_id, made.purchase_id, made.checkout_session_id, customer_id)
@@ -104,7 +113,14 @@ class World:
     def customer(self, account_id, customer_id, **fields):
         mark = DEPLOYMENT.mark(MarkKind.CUSTOMER, account_id)
         metadata = {"account_id": account_id, MARK_FIELD: mark}
-        return {"id": customer_id, "object": "customer", "email": None, "name": None, "livemode": False, "metadata": metadata} | fields
+        return {
+            "id": customer_id,
+            "object": "customer",
+            "email": None,
+            "name": None,
+            "livemode": False,
+            "metadata": metadata,
+        } | fields
 
     def stands(self, customer_id, email="", name="", *, deleted=False):
         """What Stripe says of a customer when it is asked."""
@@ -113,7 +129,8 @@ class World:
     async def profile(self, account_id):
         kept = await self.store.read(lambda: read_profile(account_id))
         return {
-            name: getattr(kept, name) for name in ("email", "name", "stripe_customer_id", "customer_attempt", "customer_update_time_us")
+            name: getattr(kept, name)
+            for name in ("email", "name", "stripe_customer_id", "customer_attempt", "customer_update_time_us")
         }
 
     async def kept(self):
@@ -208,11 +225,23 @@ class Page:
         } | changes
 
     def dispute(self, **changes):
-        about = {"id": f"dp_{self.tag}", "object": "dispute", "charge": f"ch_{self.tag}", "payment_intent": self.payment_intent_id}
-        return about | {"amount": PRICE_MINOR, "currency": "usd", "status": "needs_response", "livemode": False} | changes
+        about = {
+            "id": f"dp_{self.tag}",
+            "object": "dispute",
+            "charge": f"ch_{self.tag}",
+            "payment_intent": self.payment_intent_id,
+        }
+        return (
+            about | {"amount": PRICE_MINOR, "currency": "usd", "status": "needs_response", "livemode": False} | changes
+        )
 
     def warning(self, **changes):
-        about = {"id": f"issfr_{self.tag}", "object": "radar.early_fraud_warning", "charge": f"ch_{self.tag}", "actionable": True}
+        about = {
+            "id": f"issfr_{self.tag}",
+            "object": "radar.early_fraud_warning",
+            "charge": f"ch_{self.tag}",
+            "actionable": True,
+        }
         return about | {"payment_intent": self.payment_intent_id, "livemode": False} | changes
 
     def list_at_stripe(self, *refunds):
@@ -232,7 +261,15 @@ class Page:
             return purchase, refunds, account
 
         purchase, refunds, account = await self.world.store.read(work)
-        names = ("status", "checkout_session_id", "payment_intent_id", "paid_minor", "refunded_minor", "reversed", "payment_time_us")
+        names = (
+            "status",
+            "checkout_session_id",
+            "payment_intent_id",
+            "paid_minor",
+            "refunded_minor",
+            "reversed",
+            "payment_time_us",
+        )
         shown = account.show(self.world.service.clock())
         return {
             "purchase": {name: asdict(purchase)[name] for name in names},

@@ -1,4 +1,5 @@
-"""Every value that Stripe's own types allow, drawn by chance: the SDK's classes say which fields an object has and what may be in them."""
+"""Every value that Stripe's own types allow, drawn by chance: the SDK's classes say which fields an object has and what
+may be in them."""
 
 import typing
 from decimal import Decimal
@@ -15,7 +16,26 @@ CLASSES = {
     "radar.early_fraud_warning": stripe.radar.EarlyFraudWarning,
     "customer": stripe.Customer,
 }
-NUMBERS = (0, 1, -1, 300, 999, 1_000, 1_001, 10**12, 10**12 + 1, 10**15, -(10**15), 2**31, 2**53, 2**63 - 1, 2**63, -(2**63), 2**64, 2**70)
+NUMBERS = (
+    0,
+    1,
+    -1,
+    300,
+    999,
+    1_000,
+    1_001,
+    10**12,
+    10**12 + 1,
+    10**15,
+    -(10**15),
+    2**31,
+    2**53,
+    2**63 - 1,
+    2**63,
+    -(2**63),
+    2**64,
+    2**70,
+)
 TEXTS = (
     "",
     "x",
@@ -41,7 +61,16 @@ OLD_FIELDS = {
     "refund": ("description", "evidence", "fee", "fee_details"),
     "dispute": ("evidence_details", "is_protected", "network_details"),
     "radar.early_fraud_warning": ("is_actionable",),
-    "customer": ("account_balance", "active_card", "cards", "sources", "subscription", "subscriptions", "discount", "plan"),
+    "customer": (
+        "account_balance",
+        "active_card",
+        "cards",
+        "sources",
+        "subscription",
+        "subscriptions",
+        "discount",
+        "plan",
+    ),
 }
 """What objects have had since 2015 and have no more."""
 API_VERSIONS = (
@@ -63,12 +92,17 @@ class StripeValues:
         if kind not in self._fields:
             found = {}
             for each in reversed(kind.__mro__):
-                found |= {name: of for name, of in vars(each).get("__annotations__", {}).items() if not name.startswith("_")}
-            self._fields[kind] = {name: of for name, of in found.items() if typing.get_origin(of) is not typing.ClassVar}
+                found |= {
+                    name: of for name, of in vars(each).get("__annotations__", {}).items() if not name.startswith("_")
+                }
+            self._fields[kind] = {
+                name: of for name, of in found.items() if typing.get_origin(of) is not typing.ClassVar
+            }
         return self._fields[kind]
 
     def changed(self, about, changes):
-        """A copy with up to `changes` fields as the types allow them, some of them left out, and now and then a field of old."""
+        """A copy with up to `changes` fields as the types allow them, some of them left out, and now and then a field
+        of old."""
         kind = CLASSES[about["object"]]
         fields = self.fields_of(kind)
         made = dict(about)
@@ -93,7 +127,10 @@ class StripeValues:
         if origin is list:
             return [self.value(args[0], depth + 1) for _ in range(self.chance.choice((0, 1, 3)))]
         if origin is dict:
-            return {self.chance.choice(TEXTS) or "k": self.value(args[1], depth + 1) for _ in range(self.chance.choice((0, 1, 3)))}
+            return {
+                self.chance.choice(TEXTS) or "k": self.value(args[1], depth + 1)
+                for _ in range(self.chance.choice((0, 1, 3)))
+            }
         if origin is not None:  # a list of Stripe's, cut off as in events
             data = [self.value(args[0], depth + 1) for _ in range(2)] if depth < _DEEP else []
             return {"object": "list", "data": data, "has_more": self.chance.random() < 0.5, "url": "/v1/odd"}
@@ -113,7 +150,11 @@ class StripeValues:
         if isinstance(of, typing.ForwardRef):
             return self._object(of.__forward_arg__, depth)
         if isinstance(of, type) and issubclass(of, StripeObject):
-            return {} if depth >= _DEEP else {name: self.value(each, depth + 1) for name, each in self.fields_of(of).items()}
+            return (
+                {}
+                if depth >= _DEEP
+                else {name: self.value(each, depth + 1) for name, each in self.fields_of(of).items()}
+            )
         return self.anything()
 
     def _object(self, name, depth):

@@ -55,7 +55,9 @@ def paid(**changes):
 def another_session(world, page):
     """An earlier page of the same purchase ran out, and its payment was called off; the one that was shown is paid."""
     return [
-        world.event("checkout.session.expired", page.session(id=f"cs_old_{page.tag}", status="expired", payment_status="unpaid")),
+        world.event(
+            "checkout.session.expired", page.session(id=f"cs_old_{page.tag}", status="expired", payment_status="unpaid")
+        ),
         world.event("payment_intent.canceled", page.payment(id=f"pi_old_{page.tag}", status="canceled")),
         world.event("payment_intent.succeeded", page.payment(), created_s=NOW_S - 5),
         world.event("checkout.session.completed", page.session()),
@@ -63,7 +65,8 @@ def another_session(world, page):
 
 
 def refunds_of_all_kinds(world, page):
-    """One succeeds; one fails, which an old endpoint tells as the charge's; one is canceled; one is told by the charge alone."""
+    """One succeeds; one fails, which an old endpoint tells as the charge's; one is canceled; one is told by the charge
+    alone."""
     listed = page.refund(4, amount=50)
     page.list_at_stripe(listed)
     return [
@@ -225,11 +228,14 @@ async def test_a_customer_ends_alike(world, story, known_before):
         customer_id = f"cus_{number}"
         account_id = await world.account(email="own@example.org", name="Own")
         if known_before:
-            await world.store.write(lambda: link_customer(world.environment, account_id, customer_id, 0))  # noqa: B023 - run at once
+            # Run at once.
+            await world.store.write(lambda: link_customer(world.environment, account_id, customer_id, 0))  # noqa: B023
         deleted = told_of[-1][0] == "customer.deleted"
         world.stands(customer_id, *("", "") if deleted else told_of[-1][2:], deleted=deleted)
         events = [
-            world.event(kind, world.customer(account_id, customer_id, email=said, name=called), created_s=NOW_S + second)
+            world.event(
+                kind, world.customer(account_id, customer_id, email=said, name=called), created_s=NOW_S + second
+            )
             for kind, second, said, called in told_of
         ]
         await told(world, events, order, chance)
@@ -238,5 +244,8 @@ async def test_a_customer_ends_alike(world, story, known_before):
             "name": name,
             "stripe_customer_id": "" if deleted else customer_id,
             "customer_attempt": int(deleted),
-            "customer_update_time_us": (NOW_S + max(second for kind, second, *_ in told_of if kind != "customer.deleted")) * 10**6,
+            "customer_update_time_us": (
+                NOW_S + max(second for kind, second, *_ in told_of if kind != "customer.deleted")
+            )
+            * 10**6,
         }, [told_of[place] for place in order]

@@ -1,4 +1,5 @@
-"""Two calls with one key at once, of which Stripe refuses one: each is answered, nothing is lost, and the key keeps what was done last."""
+"""Two calls with one key at once, of which Stripe refuses one: each is answered, nothing is lost, and the key keeps
+what was done last."""
 
 import asyncio
 
@@ -12,7 +13,8 @@ ANOTHER = pytest.mark.parametrize("another", [False, True], ids=["the key is fre
 
 
 class TwoAnswers:
-    """Stripe, when it refuses the first call once the second is on its way, and does what the second asks after that."""
+    """Stripe, when it refuses the first call once the second is on its way, and does what the second asks after
+    that."""
 
     def __init__(self, ask):
         self._ask, self._calls = ask, 0
@@ -30,8 +32,11 @@ class TwoAnswers:
 
 
 async def done_after_it_was_refused(stripe, call, *, another):
-    """What the call was answered that was not refused, and what the key says then. Which of the two asks Stripe first is chance."""
-    [refused], [going_on] = await asyncio.wait([asyncio.create_task(call()) for _ in range(2)], return_when=asyncio.FIRST_COMPLETED)
+    """What the call was answered that was not refused, and what the key says then. Which of the two asks Stripe first
+    is chance."""
+    [refused], [going_on] = await asyncio.wait(
+        [asyncio.create_task(call()) for _ in range(2)], return_when=asyncio.FIRST_COMPLETED
+    )
     with pytest.raises(Refusal, match="Stripe refused"):
         refused.result()
     begun = await call() if another else None
@@ -47,7 +52,9 @@ async def test_a_refund_that_stripe_makes_after_it_refused_it(world, another):
     await world.deliver(world.event("checkout.session.completed", page.session()))
     request = refunds_pb2.RefundRequest(purchase_id=page.purchase_id, amount_minor=100, idempotency_key="k")
     stripe = world.provider.create_refund = TwoAnswers(world.provider.create_refund)
-    made, kept, begun = await done_after_it_was_refused(stripe, lambda: world.service.answer("refund", request), another=another)
+    made, kept, begun = await done_after_it_was_refused(
+        stripe, lambda: world.service.answer("refund", request), another=another
+    )
     assert kept.refund == (begun or made).refund
     stands = await page.stands()
     assert [status for _, _, status in stands["refunds"]] == ["SUCCEEDED"] * (2 if another else 1)
@@ -58,7 +65,9 @@ async def test_a_refund_that_stripe_makes_after_it_refused_it(world, another):
 async def test_a_page_that_stripe_opens_after_it_refused_it(world, another):
     request = purchases_pb2.CreatePurchaseRequest(account_id="a", package_code="starter", idempotency_key="k")
     stripe = world.provider.create_checkout = TwoAnswers(world.provider.create_checkout)
-    made, kept, begun = await done_after_it_was_refused(stripe, lambda: world.service.answer("create_purchase", request), another=another)
+    made, kept, begun = await done_after_it_was_refused(
+        stripe, lambda: world.service.answer("create_purchase", request), another=another
+    )
     assert kept.purchase == (begun or made).purchase
     assert made.purchase.checkout_session_id, "its payment is known whoever pays it"
     assert made.purchase.status == purchases_pb2.PURCHASE_STATUS_FAILED

@@ -1,4 +1,5 @@
-"""What an event costs the database: one transaction, no row written twice, and one statement where it is nobody's business here."""
+"""What an event costs the database: one transaction, no row written twice, and one statement where it is nobody's
+business here."""
 
 from collections import Counter
 
@@ -25,7 +26,9 @@ def asked(world, monkeypatch):
                 try:
                     call = next(steps)
                     while True:
-                        names.extend(each.statement.name for each in (call.calls if isinstance(call, Together) else (call,)))
+                        names.extend(
+                            each.statement.name for each in (call.calls if isinstance(call, Together) else (call,))
+                        )
                         call = steps.send((yield call))
                 except StopIteration as end:
                     return end.value
@@ -91,6 +94,8 @@ async def test_a_refund_of_ours_writes_its_purchase_once_a_step(world, asked):
     page = await world.open_page()
     await world.deliver(world.event(PAID, page.session()))
     asked.clear()
-    await world.service.answer("refund", refunds_pb2.RefundRequest(purchase_id=page.purchase_id, amount_minor=300, idempotency_key="k"))
+    await world.service.answer(
+        "refund", refunds_pb2.RefundRequest(purchase_id=page.purchase_id, amount_minor=300, idempotency_key="k")
+    )
     assert [Counter(names)["replace purchases"] for names in asked if "replace purchases" in names] == [1, 1]
     assert (await page.stands())["available"] == CREDITS - 300

@@ -23,7 +23,9 @@ class Acme:
         self.world, self.account_id = world, account_id
 
     def event(self, event_type, second, **fields):
-        return self.world.event(event_type, self.world.customer(self.account_id, "cus_acme", **fields), created_s=NOW_S + second)
+        return self.world.event(
+            event_type, self.world.customer(self.account_id, "cus_acme", **fields), created_s=NOW_S + second
+        )
 
     async def says(self):
         profile = await self.world.profile(self.account_id)
@@ -32,7 +34,10 @@ class Acme:
 
 async def test_an_older_event_never_overwrites_a_newer_one(world, acme):
     for second in (0, 3, 4):
-        assert await world.deliver(acme.event("customer.updated", second, email="old@example.org", name="Old")) == "IGNORED"
+        assert (
+            await world.deliver(acme.event("customer.updated", second, email="old@example.org", name="Old"))
+            == "IGNORED"
+        )
     assert await acme.says() == ("b@example.org", "Bea", 5)
     assert world.asked == []
 
@@ -74,7 +79,9 @@ async def test_a_tie_of_events_that_say_the_same_asks_nobody(world, acme):
     assert world.asked == []
 
 
-@pytest.mark.parametrize("error", [ProviderUnavailable("nobody answers"), ProviderRefused("resource_missing", "no such customer")])
+@pytest.mark.parametrize(
+    "error", [ProviderUnavailable("nobody answers"), ProviderRefused("resource_missing", "no such customer")]
+)
 async def test_a_tie_that_stripe_does_not_settle_changes_nothing(world, acme, monkeypatch, error):
     async def broken(_):
         raise error
@@ -113,7 +120,11 @@ async def test_the_customer_that_came_in_its_place_is_left_alone(world, acme):
     for event_type in ("customer.updated", "customer.deleted"):
         assert await world.deliver(acme.event(event_type, 30, email="c@example.org")) == "IGNORED"
     profile = await world.profile(acme.account_id)
-    assert (profile["email"], profile["stripe_customer_id"], profile["customer_attempt"]) == ("second@example.org", "cus_second", 1)
+    assert (profile["email"], profile["stripe_customer_id"], profile["customer_attempt"]) == (
+        "second@example.org",
+        "cus_second",
+        1,
+    )
 
 
 @pytest.mark.parametrize(
@@ -125,7 +136,18 @@ async def test_the_customer_that_came_in_its_place_is_left_alone(world, acme):
         ({"email": "a\x00b", "name": "a\x00b"}, "", ""),
         ({"email": 7, "name": ["Ada"]}, "", ""),
         ({"email": "Zo\u00eb@x", "name": "\u202e\N{SNOWMAN}\n"}, "Zo\u00eb@x", "\u202e\N{SNOWMAN}\n"),
-        ({"email": "a@b", "name": "Ada", "address": 7, "created": None, "sources": {"has_more": True}, "balance": 2**70}, "a@b", "Ada"),
+        (
+            {
+                "email": "a@b",
+                "name": "Ada",
+                "address": 7,
+                "created": None,
+                "sources": {"has_more": True},
+                "balance": 2**70,
+            },
+            "a@b",
+            "Ada",
+        ),
     ],
 )
 async def test_odd_words_of_a_customer_are_no_defect(world, acme, fields, email, name):

@@ -89,7 +89,9 @@ def test_an_event_at_the_size_limit_is_read():
 
 def test_an_event_is_read():
     about = EVENT["data"]["object"]
-    expected = Envelope("evt_1", "checkout.session.completed", False, 1_700_000_000_000_000, is_connected=False, object=about)
+    expected = Envelope(
+        "evt_1", "checkout.session.completed", False, 1_700_000_000_000_000, is_connected=False, object=about
+    )
     assert parse_envelope(raw()) == expected
     other = parse_envelope(raw(account="acct_1", livemode=True, type="v1.some_new.thing", created=0))
     assert (other.is_connected, other.livemode, other.created_us) == (True, True, 0)

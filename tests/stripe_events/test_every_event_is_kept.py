@@ -1,5 +1,5 @@
-"""P50: thousands of signed events of all handled types, with every value that Stripe's types allow. None is refused, none is a defect, and
-none holds up the good one that comes after it."""
+"""P50: thousands of signed events of all handled types, with every value that Stripe's types allow. None is refused,
+none is a defect, and none holds up the good one that comes after it."""
 
 import random
 from collections import Counter
@@ -32,7 +32,9 @@ class OddEvents:
 
     def about(self, page, event_type):
         """The object of a type as it should be, or nearly."""
-        state = self.chance.choice((page.session(), page.session(payment_status="unpaid"), page.session(status="expired")))
+        state = self.chance.choice(
+            (page.session(), page.session(payment_status="unpaid"), page.session(status="expired"))
+        )
         number = self.chance.randrange(5)
         objects = {
             "checkout.session": state,
@@ -50,7 +52,9 @@ class OddEvents:
         chance = self.chance
         event_type = chance.choice(sorted(BY_TYPE))
         about = self.values.changed(self.about(page, event_type), changes=chance.choice((0, 1, 1, 2, 3, 8, 100)))
-        event = self.world.event(event_type, about, created_s=chance.choice(MOMENTS), api_version=chance.choice(API_VERSIONS))
+        event = self.world.event(
+            event_type, about, created_s=chance.choice(MOMENTS), api_version=chance.choice(API_VERSIONS)
+        )
         event["pending_webhooks"], event["request"] = self.values.anything(), self.values.anything()
         fate = chance.random()
         if fate < 0.02:
@@ -68,7 +72,10 @@ class OddEvents:
     def list_at_stripe(self, page):
         """What Stripe says when it is asked for the payment's refunds: now and then something odd."""
         for number in range(self.chance.choice((0, 0, 1, 3))):
-            changes = {"amount": self.chance.choice((0, 300, 10**15)), "status": self.chance.choice(("succeeded", "failed", "", "new"))}
+            changes = {
+                "amount": self.chance.choice((0, 300, 10**15)),
+                "status": self.chance.choice(("succeeded", "failed", "", "new")),
+            }
             page.list_at_stripe(page.refund(number, **changes, currency=self.chance.choice(("usd", "usd", "eur"))))
 
 
@@ -126,7 +133,9 @@ def test_the_values_are_those_of_stripes_types():
     """What is never drawn proves nothing."""
     drawn, values = {}, StripeValues(random.Random(1))
     for event_type in ("checkout.session.completed", "refund.created", "customer.updated"):
-        kind = {"checkout": "checkout.session", "refund": "refund", "customer": "customer"}[event_type.partition(".")[0]]
+        kind = {"checkout": "checkout.session", "refund": "refund", "customer": "customer"}[
+            event_type.partition(".")[0]
+        ]
         for _ in range(2_000):
             for name, value in values.changed({"object": kind}, 100).items():
                 drawn.setdefault((kind, name), set()).add(repr(value)[:40])

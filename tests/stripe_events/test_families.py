@@ -89,11 +89,24 @@ def test_what_a_session_means_for_its_purchase(event_type, status, payment_statu
 def test_a_session_is_read_whole():
     session = read("checkout.session.completed", SESSION)
     report: CheckoutReport = session
-    assert (report.session_id, report.purchase_id, report.account_id, report.mode) == ("cs_1", "pur_1", "acme", "payment")
+    assert (report.session_id, report.purchase_id, report.account_id, report.mode) == (
+        "cs_1",
+        "pur_1",
+        "acme",
+        "payment",
+    )
     assert (session.amount_subtotal_minor, session.amount_total_minor) == (4_500, 4_300)
     assert (session.amount_discount_minor, session.amount_tax_minor, session.currency) == (500, 300, "usd")
-    assert (session.payment_intent_id, session.customer_id, session.livemode, session.faults) == ("pi_1", "cus_1", False, {})
-    expanded = {"payment_intent": {"id": "pi_1", "object": "payment_intent"}, "customer": {"id": "cus_1", "deleted": True}}
+    assert (session.payment_intent_id, session.customer_id, session.livemode, session.faults) == (
+        "pi_1",
+        "cus_1",
+        False,
+        {},
+    )
+    expanded = {
+        "payment_intent": {"id": "pi_1", "object": "payment_intent"},
+        "customer": {"id": "cus_1", "deleted": True},
+    }
     assert read("checkout.session.completed", SESSION, **expanded) == session
 
 
@@ -153,7 +166,10 @@ def test_each_family_is_read(event_type, about, expected):
         ("refund.created", {**REFUND, "payment_intent": None}),
         ("charge.refunded", {**CHARGE, "payment_intent": None}),
         ("charge.dispute.created", {**DISPUTE, "payment_intent": None}),
-        ("radar.early_fraud_warning.created", {name: value for name, value in WARNING.items() if name != "payment_intent"}),
+        (
+            "radar.early_fraud_warning.created",
+            {name: value for name, value in WARNING.items() if name != "payment_intent"},
+        ),
     ],
 )
 def test_what_no_rule_needs_has_no_effect(event_type, about):
@@ -173,7 +189,9 @@ OPEN = whole(
     total_details={"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
 )
 PAID = {"metadata": METADATA, "client_reference_id": "pur_1", "status": "complete", "payment_status": "paid"}
-REFUNDED = whole("refund", id="re_9", amount=700, currency="usd", charge="ch_9", payment_intent="pi_9", status="succeeded")
+REFUNDED = whole(
+    "refund", id="re_9", amount=700, currency="usd", charge="ch_9", payment_intent="pi_9", status="succeeded"
+)
 
 
 @pytest.mark.parametrize(
@@ -194,7 +212,15 @@ REFUNDED = whole("refund", id="re_9", amount=700, currency="usd", charge="ch_9",
         (REFUNDED, "refund.created", {}, {"faults": {}, "amount_minor": 700}),
         (REFUNDED, "charge.refund.updated", {}, {"faults": {}, "amount_minor": 700}),
         (
-            whole("dispute", id="du_9", amount=700, currency="usd", charge="ch_9", reason="general", status="needs_response"),
+            whole(
+                "dispute",
+                id="du_9",
+                amount=700,
+                currency="usd",
+                charge="ch_9",
+                reason="general",
+                status="needs_response",
+            ),
             "charge.dispute.created",
             {"payment_intent": "pi_1"},
             {"payment_intent_id": "pi_1"},

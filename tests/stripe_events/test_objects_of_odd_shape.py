@@ -24,7 +24,9 @@ REQUIRED = {
 }
 
 
-@pytest.mark.parametrize(("event_type", "field"), [(kind, field) for kind, fields in REQUIRED.items() for field in fields])
+@pytest.mark.parametrize(
+    ("event_type", "field"), [(kind, field) for kind, fields in REQUIRED.items() for field in fields]
+)
 def test_what_a_rule_needs_must_be_there(event_type, field):
     for value in (ABSENT, None, [], {}, "with\nbreak"):
         with pytest.raises(ObjectInvalid, match=field):
@@ -87,7 +89,18 @@ def test_a_field_of_another_shape_is_refused_by_name(event_type, field, value):
 ODD = (ABSENT, None, 7, -1, 2**70, 4.5, True, "x" * 5_000, "a\x00b", [], [7], {}, {"id": 7})
 NEEDED = {
     "checkout.session.completed": {
-        *("id", "object", "mode", "status", "payment_status", "payment_intent", "client_reference_id", "metadata", "livemode", "currency"),
+        *(
+            "id",
+            "object",
+            "mode",
+            "status",
+            "payment_status",
+            "payment_intent",
+            "client_reference_id",
+            "metadata",
+            "livemode",
+            "currency",
+        ),
         *("amount_subtotal", "amount_total", "total_details"),
     },
     "checkout.session.expired": {"id", "object", "mode", "status", "client_reference_id", "metadata", "livemode"},
@@ -106,7 +119,15 @@ NEEDED = {
 UNNEEDED = {
     "checkout.session.completed": {"customer_id", "url", "expire_time_us"},
     "checkout.session.expired": {
-        *("customer_id", "url", "expire_time_us", "payment_intent_id", "payment_status", "currency", "amount_subtotal_minor"),
+        *(
+            "customer_id",
+            "url",
+            "expire_time_us",
+            "payment_intent_id",
+            "payment_status",
+            "currency",
+            "amount_subtotal_minor",
+        ),
         *("amount_total_minor", "amount_discount_minor", "amount_tax_minor", "amount_shipping_minor"),
     },
     "charge.refund.updated": {"charge_id"},
@@ -128,7 +149,17 @@ def needed(event_type, about):
 @pytest.mark.parametrize("event_type", NEEDED)
 def test_a_field_that_no_rule_needs_may_hold_anything(event_type):
     about = object_of(event_type) | ({"status": "expired"} if event_type.endswith(".expired") else {})
-    others = {*about, "created", "customer", "latest_charge", "charge", "api_version", "refunds", "lines", "reason"} - NEEDED[event_type]
+    others = {
+        *about,
+        "created",
+        "customer",
+        "latest_charge",
+        "charge",
+        "api_version",
+        "refunds",
+        "lines",
+        "reason",
+    } - NEEDED[event_type]
     known = needed(event_type, read(event_type, about))
     for field in sorted(others):
         for value in ODD:
@@ -136,9 +167,15 @@ def test_a_field_that_no_rule_needs_may_hold_anything(event_type):
 
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=10) | st.sampled_from(["pi_1", "usd", "charge", 500]),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=10)
+    | st.sampled_from(["pi_1", "usd", "charge", 500]),
     lambda children: (
-        st.lists(children, max_size=3) | st.dictionaries(st.sampled_from(["id", "object", "amount_tax", "purchase_id"]), children)
+        st.lists(children, max_size=3)
+        | st.dictionaries(st.sampled_from(["id", "object", "amount_tax", "purchase_id"]), children)
     ),
     max_leaves=6,
 )

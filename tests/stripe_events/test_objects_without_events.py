@@ -104,7 +104,10 @@ async def test_a_page_that_ran_out(world, hand):
 @pytest.mark.parametrize("kind", ["refund", "charge", "dispute", "warning"])
 async def test_what_has_no_payment_is_nothing_of_ours(world, hand, kind):
     page = await world.open_page()
-    assert await hand(page, getattr(page, kind)() | {"payment_intent": None}) == ("IGNORED", "it belongs to no payment intent")
+    assert await hand(page, getattr(page, kind)() | {"payment_intent": None}) == (
+        "IGNORED",
+        "it belongs to no payment intent",
+    )
 
 
 async def test_a_customer(world, hand):

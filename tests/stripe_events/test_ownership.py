@@ -46,33 +46,73 @@ FORGED = purchase_of("pur_ours")["metadata"][MARK_FIELD][:-1] + "g"
 CASES = {
     # Nothing in metadata is believed by itself.
     "a checkout that names a purchase of ours": (CHECKOUT, {"id": "cs_x", "client_reference_id": "pur_ours"}, FOREIGN),
-    "a checkout with our metadata and no mark": (CHECKOUT, {"id": "cs_x", **unmarked(purchase_id="pur_ours", account_id="acme")}, FOREIGN),
+    "a checkout with our metadata and no mark": (
+        CHECKOUT,
+        {"id": "cs_x", **unmarked(purchase_id="pur_ours", account_id="acme")},
+        FOREIGN,
+    ),
     "a checkout of stripe trigger": (CHECKOUT, {"id": "cs_x", "metadata": {}, "client_reference_id": None}, FOREIGN),
-    "a checkout with a forged mark": (CHECKOUT, {"id": "cs_x", **unmarked(purchase_id="pur_ours", **{MARK_FIELD: FORGED})}, FOREIGN),
+    "a checkout with a forged mark": (
+        CHECKOUT,
+        {"id": "cs_x", **unmarked(purchase_id="pur_ours", **{MARK_FIELD: FORGED})},
+        FOREIGN,
+    ),
     "a checkout of another deployment": (CHECKOUT, {"id": "cs_x", **purchase_of("pur_ours", by=ANOTHER)}, FOREIGN),
-    "a checkout with a refund's mark": (CHECKOUT, {"id": "cs_x", **marked(MarkKind.REFUND, "pur_ours", "purchase_id")}, FOREIGN),
+    "a checkout with a refund's mark": (
+        CHECKOUT,
+        {"id": "cs_x", **marked(MarkKind.REFUND, "pur_ours", "purchase_id")},
+        FOREIGN,
+    ),
     "a checkout with another purchase's mark": (
         CHECKOUT,
         {"id": "cs_x", "metadata": {**purchase_of("pur_old")["metadata"], "purchase_id": "pur_ours"}},
         FOREIGN,
     ),
-    "an unmarked checkout that names an old purchase": (CHECKOUT, {"id": "cs_x", **unmarked(purchase_id="pur_old")}, FOREIGN),
+    "an unmarked checkout that names an old purchase": (
+        CHECKOUT,
+        {"id": "cs_x", **unmarked(purchase_id="pur_old")},
+        FOREIGN,
+    ),
     "a payment with our metadata and no mark": (PAYMENT, {"id": "pi_x", **unmarked(purchase_id="pur_ours")}, FOREIGN),
     "a payment of another deployment": (PAYMENT, {"id": "pi_x", **purchase_of("pur_ours", by=ANOTHER)}, FOREIGN),
-    "a payment of another deployment for an old purchase": (PAYMENT, {"id": "pi_x", **purchase_of("pur_old", by=ANOTHER)}, FOREIGN),
+    "a payment of another deployment for an old purchase": (
+        PAYMENT,
+        {"id": "pi_x", **purchase_of("pur_old", by=ANOTHER)},
+        FOREIGN,
+    ),
     "a payment without metadata": (PAYMENT, {"id": "pi_x", "metadata": None}, FOREIGN),
-    "a charge with our metadata and no mark": (CHARGE, {"payment_intent": "pi_x", **unmarked(purchase_id="pur_ours")}, FOREIGN),
-    "a charge of another deployment": (CHARGE, {"payment_intent": "pi_x", **purchase_of("pur_ours", by=ANOTHER)}, FOREIGN),
+    "a charge with our metadata and no mark": (
+        CHARGE,
+        {"payment_intent": "pi_x", **unmarked(purchase_id="pur_ours")},
+        FOREIGN,
+    ),
+    "a charge of another deployment": (
+        CHARGE,
+        {"payment_intent": "pi_x", **purchase_of("pur_ours", by=ANOTHER)},
+        FOREIGN,
+    ),
     "a charge without a payment": (CHARGE, {"payment_intent": None, "metadata": {}}, FOREIGN),
     "a refund of another deployment": (
         REFUND,
         {"payment_intent": "pi_x", **marked(MarkKind.REFUND, "ref_1", "refund_id", by=ANOTHER)},
         FOREIGN,
     ),
-    "a refund of a charge without a payment": (REFUND, {"payment_intent": None, **unmarked(refund_id="ref_1")}, FOREIGN),
-    "a dispute of a charge without a payment": (DISPUTE, {"id": "dp_1", "charge": "ch_1", "payment_intent": None}, FOREIGN),
+    "a refund of a charge without a payment": (
+        REFUND,
+        {"payment_intent": None, **unmarked(refund_id="ref_1")},
+        FOREIGN,
+    ),
+    "a dispute of a charge without a payment": (
+        DISPUTE,
+        {"id": "dp_1", "charge": "ch_1", "payment_intent": None},
+        FOREIGN,
+    ),
     "a customer with our account's id": (PERSON, {"id": "cus_x", **unmarked(account_id="acme")}, FOREIGN),
-    "a customer of another deployment": (PERSON, {"id": "cus_x", **marked(MarkKind.CUSTOMER, "acme", "account_id", by=ANOTHER)}, FOREIGN),
+    "a customer of another deployment": (
+        PERSON,
+        {"id": "cus_x", **marked(MarkKind.CUSTOMER, "acme", "account_id", by=ANOTHER)},
+        FOREIGN,
+    ),
     "a customer with another account's mark": (
         PERSON,
         {"id": "cus_x", **marked(MarkKind.CUSTOMER, "other", "account_id", account_id="acme")},
@@ -86,9 +126,17 @@ CASES = {
     "our checkout with another's mark": (CHECKOUT, {"id": "cs_ours", **purchase_of("pur_ours", by=ANOTHER)}, OURS),
     "our payment, unmarked": (PAYMENT, {"id": "pi_ours", "metadata": {}}, OURS),
     "our charge, unmarked": (CHARGE, {"id": "ch_1", "payment_intent": "pi_ours", "metadata": {}}, OURS),
-    "our charge, its payment expanded": (CHARGE, {"id": "ch_1", "payment_intent": {"id": "pi_ours"}, "metadata": {}}, OURS),
+    "our charge, its payment expanded": (
+        CHARGE,
+        {"id": "ch_1", "payment_intent": {"id": "pi_ours"}, "metadata": {}},
+        OURS,
+    ),
     "a refund of the Dashboard": (REFUND, {"id": "re_1", "payment_intent": "pi_ours", "metadata": {}}, OURS),
-    "a refund's failure, as old endpoints tell it": (OLD_REFUND, {"id": "re_1", "payment_intent": "pi_ours", "metadata": {}}, OURS),
+    "a refund's failure, as old endpoints tell it": (
+        OLD_REFUND,
+        {"id": "re_1", "payment_intent": "pi_ours", "metadata": {}},
+        OURS,
+    ),
     "a dispute of our payment": (DISPUTE, {"id": "dp_1", "payment_intent": "pi_ours"}, OURS),
     "a fraud warning of our payment": (WARNING, {"id": "issfr_1", "payment_intent": {"id": "pi_ours"}}, OURS),
     "another's refund of our payment": (
@@ -104,7 +152,11 @@ CASES = {
     "a customer not linked yet": (PERSON, {"id": "cus_x", **marked(MarkKind.CUSTOMER, "acme", "account_id")}, CUSTOMER),
     # What was paid with before there were marks.
     "an unmarked payment of an old purchase": (PAYMENT, {"id": "pi_x", **unmarked(purchase_id="pur_old")}, OLD),
-    "an unmarked charge of an old purchase": (CHARGE, {"payment_intent": "pi_x", **unmarked(purchase_id="pur_old")}, OLD),
+    "an unmarked charge of an old purchase": (
+        CHARGE,
+        {"payment_intent": "pi_x", **unmarked(purchase_id="pur_old")},
+        OLD,
+    ),
     # Ours, and the ledger does not know it.
     "a lost checkout": (CHECKOUT, {"id": "cs_x", **purchase_of("pur_lost")}, LOST),
     "a lost payment": (PAYMENT, {"id": "pi_x", **purchase_of("pur_lost")}, LOST),
@@ -112,17 +164,33 @@ CASES = {
     "a lost refund": (REFUND, {"payment_intent": "pi_x", **marked(MarkKind.REFUND, "ref_lost", "refund_id")}, LOST),
     "a lost customer": (PERSON, {"id": "cus_x", **marked(MarkKind.CUSTOMER, "lost", "account_id")}, LOST),
     # A refund says nothing of whose payment it is.
-    "a refund of a payment not known yet": (REFUND, {"id": "re_1", "payment_intent": "pi_x", "metadata": {}}, UNDECIDED),
-    "a dispute of a payment not known yet": (DISPUTE, {"id": "dp_1", "payment_intent": "pi_x", **purchase_of("pur_ours")}, UNDECIDED),
+    "a refund of a payment not known yet": (
+        REFUND,
+        {"id": "re_1", "payment_intent": "pi_x", "metadata": {}},
+        UNDECIDED,
+    ),
+    "a dispute of a payment not known yet": (
+        DISPUTE,
+        {"id": "dp_1", "payment_intent": "pi_x", **purchase_of("pur_ours")},
+        UNDECIDED,
+    ),
     "a fraud warning of a payment not known yet": (WARNING, {"id": "issfr_1", "payment_intent": "pi_x"}, UNDECIDED),
     "one that names a refund of ours": (REFUND, {"payment_intent": "pi_x", **unmarked(refund_id="ref_1")}, UNDECIDED),
 }
 
 
 def purchase(purchase_id, create_time_us, **ids):
-    nothing = dict.fromkeys(("checkout_url", "lot_id", "success_url", "cancel_url", "metadata", "package_code", "name", "description"), "")
+    nothing = dict.fromkeys(
+        ("checkout_url", "lot_id", "success_url", "cancel_url", "metadata", "package_code", "name", "description"), ""
+    )
     zero = dict.fromkeys(("attempt", "paid_minor", "refunded_minor", "disputed_minor", "reversed"), 0)
-    sold = {"credits": 1, "amount_minor": 1, "currency": "usd", "status": PurchaseStatus.PENDING, "complete_time_us": None}
+    sold = {
+        "credits": 1,
+        "amount_minor": 1,
+        "currency": "usd",
+        "status": PurchaseStatus.PENDING,
+        "complete_time_us": None,
+    }
     times = {"create_time_us": create_time_us, "expire_time_us": create_time_us}
     return Purchase(account_id="acme", purchase_id=purchase_id, **nothing, **zero, **sold, **times, **ids)
 
@@ -163,7 +231,8 @@ async def test_whose_it_is(known):
 
 
 async def test_an_empty_ledger_has_nothing_and_believes_its_marks(store):
-    """As after a restore of an older backup: what was ours and is not known is lost, all else is as foreign as before."""
+    """As after a restore of an older backup: what was ours and is not known is lost, all else is as foreign as
+    before."""
     for name, (event_type, about, owner) in CASES.items():
         found = await store.read(owner_of(event_type, about))
         assert found.whose is not Whose.OURS, name

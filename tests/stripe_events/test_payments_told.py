@@ -49,11 +49,15 @@ async def test_a_payment_that_names_something_else_is_alarmed(world, metadata):
     assert await noted_s(page) is None
 
 
-@pytest.mark.parametrize("about", [{"amount_received": PRICE_MINOR + 190}, {"latest_charge": None, "amount_received": None, "invoice": 7}])
+@pytest.mark.parametrize(
+    "about", [{"amount_received": PRICE_MINOR + 190}, {"latest_charge": None, "amount_received": None, "invoice": 7}]
+)
 async def test_the_moment_of_success_is_noted_once_and_nothing_is_bound(world, about):
     page = await world.open_page()
     for second in (-5, -9, -2):
-        assert await world.deliver(world.event(SUCCEEDED, page.payment(**about), created_s=NOW_S + second)) == "PROCESSED"
+        assert (
+            await world.deliver(world.event(SUCCEEDED, page.payment(**about), created_s=NOW_S + second)) == "PROCESSED"
+        )
     assert await noted_s(page) == -9
     purchase = (await page.stands())["purchase"]
     assert (purchase["status"], purchase["payment_intent_id"]) == (PurchaseStatus.PENDING, "")

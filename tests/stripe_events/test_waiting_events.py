@@ -1,4 +1,5 @@
-"""Events that came before their payment was known: each has its effect, or is kept for a person, and none holds up another."""
+"""Events that came before their payment was known: each has its effect, or is kept for a person, and none holds up
+another."""
 
 from contextlib import suppress
 from dataclasses import replace
@@ -35,7 +36,10 @@ async def completed(page):
 )
 async def test_an_unusable_refund_is_kept_for_a_person_once_its_payment_is_known(world, about, reason):
     page = await world.open_page()
-    odd, good = world.event("refund.created", page.refund(1, **about)), world.event("refund.created", page.refund(2, amount=100))
+    odd, good = (
+        world.event("refund.created", page.refund(1, **about)),
+        world.event("refund.created", page.refund(2, amount=100)),
+    )
     for event in (odd, good):
         assert await world.deliver(event) == "IGNORED"
     assert await world.waiting() == {odd["id"], good["id"]}
@@ -51,7 +55,10 @@ async def test_an_unusable_refund_is_kept_for_a_person_once_its_payment_is_known
 
 async def test_a_refund_of_nothing_is_nothing(world):
     page = await world.open_page()
-    early, late = world.event("refund.created", page.refund(1, amount=0)), world.event("refund.created", page.refund(2, amount=0))
+    early, late = (
+        world.event("refund.created", page.refund(1, amount=0)),
+        world.event("refund.created", page.refund(2, amount=0)),
+    )
     assert await world.deliver(early) == "IGNORED"
     assert await world.deliver(world.event(PAID, page.session())) == "PROCESSED"
     assert await world.deliver(late) == "IGNORED"
@@ -60,7 +67,8 @@ async def test_a_refund_of_nothing_is_nothing(world):
 
 
 @pytest.mark.parametrize(
-    ("error", "note"), [(ZeroDivisionError("a defect"), "ZeroDivisionError"), (balance_limit_reached(1), "BALANCE_LIMIT_REACHED")]
+    ("error", "note"),
+    [(ZeroDivisionError("a defect"), "ZeroDivisionError"), (balance_limit_reached(1), "BALANCE_LIMIT_REACHED")],
 )
 async def test_one_that_breaks_is_left_out_and_the_others_have_their_effect(world, monkeypatch, error, note):
     page = await world.open_page()
@@ -106,7 +114,9 @@ async def test_a_failure_of_the_machine_is_nobody_s_fault(world, monkeypatch):
 
 async def test_a_charge_that_waits_makes_stripe_be_asked_between_two_runs(world):
     page = await world.open_page()
-    page.list_at_stripe(page.refund(1, amount=250), page.refund(2, amount=0), page.refund(3, amount=10, status="failed"))
+    page.list_at_stripe(
+        page.refund(1, amount=250), page.refund(2, amount=0), page.refund(3, amount=10, status="failed")
+    )
     charge = world.event("charge.refunded", page.charge(amount_refunded=250))
     assert await world.deliver(charge) == "IGNORED"
     assert world.asked == []
@@ -119,7 +129,12 @@ async def test_a_charge_that_waits_makes_stripe_be_asked_between_two_runs(world)
 
 async def test_odd_refunds_in_stripes_list_hold_up_nothing(world):
     page = await world.open_page()
-    page.list_at_stripe(page.refund(1, status=""), page.refund(2, currency="eur"), page.refund(3, amount=10**15), page.refund(4, amount=50))
+    page.list_at_stripe(
+        page.refund(1, status=""),
+        page.refund(2, currency="eur"),
+        page.refund(3, amount=10**15),
+        page.refund(4, amount=50),
+    )
     early, late = (world.event("charge.refunded", page.charge(amount_refunded=50)) for _ in range(2))
     assert await world.deliver(early) == "IGNORED"
     assert await world.deliver(world.event(PAID, page.session())) == "PROCESSED"
@@ -138,7 +153,8 @@ async def test_odd_refunds_in_stripes_list_hold_up_nothing(world):
     ],
 )
 async def test_a_list_that_stripe_refuses_holds_up_nothing(*, world, monkeypatch, error, note, then):
-    """Also where a restricted key may not list refunds. What comes after the payment is known comes again until the key may."""
+    """Also where a restricted key may not list refunds. What comes after the payment is known comes again until the key
+    may."""
     page = await world.open_page()
     early, late = (world.event("charge.refunded", page.charge(amount_refunded=50)) for _ in range(2))
     await world.deliver(early)
@@ -181,11 +197,17 @@ async def test_disputes_are_alarmed_for_our_payments_alone_and_move_nothing(worl
     page = await world.open_page()
     about = page.warning() if event_type.startswith("radar") else page.dispute()
     strange = world.event(event_type, about | {"payment_intent": "pi_of_another_product"})
-    without, early, late = world.event(event_type, about | {"payment_intent": None}), world.event(event_type, about), None
+    without, early, late = (
+        world.event(event_type, about | {"payment_intent": None}),
+        world.event(event_type, about),
+        None,
+    )
     for event in (strange, without, early):
         assert await world.deliver(event) == "IGNORED"
     assert await world.deliver(world.event(PAID, page.session())) == "PROCESSED"
-    late = world.event(event_type, about | {"payment_intent": {"id": page.payment_intent_id, "object": "payment_intent"}})
+    late = world.event(
+        event_type, about | {"payment_intent": {"id": page.payment_intent_id, "object": "payment_intent"}}
+    )
     assert await world.deliver(late) == "QUARANTINED"
     assert await world.statuses(strange, without, early, late) == ["IGNORED", "IGNORED", "QUARANTINED", "QUARANTINED"]
     counted = world.environment.counters.events

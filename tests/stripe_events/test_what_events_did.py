@@ -1,4 +1,5 @@
-"""What the log is told of an event: whose it is, what it changed and booked, why it was kept; never what a person wrote."""
+"""What the log is told of an event: whose it is, what it changed and booked, why it was kept; never what a person
+wrote."""
 
 import re
 
@@ -14,7 +15,12 @@ EMAIL, NAME = "canary@example.com", "Canary Buyer"
 
 
 def of(page, **more):
-    return {"account_id": page.account_id, "purchase_id": page.purchase_id, "payment_intent_id": page.payment_intent_id, **more}
+    return {
+        "account_id": page.account_id,
+        "purchase_id": page.purchase_id,
+        "payment_intent_id": page.payment_intent_id,
+        **more,
+    }
 
 
 def lines(world, event):
@@ -82,7 +88,11 @@ async def test_a_refund_that_was_begun_at_stripe(world):
     assert refund_id.startswith("ref_")
     assert without_ids(booked) == f"PURCHASE_REVERSAL {-300 * CREDIT} of {page.account_id} (txn)"
     told = {"stripe_refund_id": f"re_{page.tag}n1", "refund_status": "SUCCEEDED", "refund_minor": 300}
-    changed = {"refunded_minor": 300, "reversed_microcredits": 300 * CREDIT, "changed": "refunded_minor reversed_microcredits"}
+    changed = {
+        "refunded_minor": 300,
+        "reversed_microcredits": 300 * CREDIT,
+        "changed": "refunded_minor reversed_microcredits",
+    }
     stands = {"purchase_status": "COMPLETED", "currency": "usd", "checkout_session_id": page.session_id}
     assert world.did == of(page, stripe_object_id=f"re_{page.tag}n1", **told, **changed, **stands)
 
@@ -90,7 +100,9 @@ async def test_a_refund_that_was_begun_at_stripe(world):
 async def test_a_charge_names_every_refund_that_stripe_listed(world):
     page = await world.open_page()
     await world.deliver(world.event(PAID, page.session()))
-    page.list_at_stripe(page.refund(1, amount=100), page.refund(2, amount=50, status="failed"), page.refund(3, status="what"))
+    page.list_at_stripe(
+        page.refund(1, amount=100), page.refund(2, amount=50, status="failed"), page.refund(3, status="what")
+    )
     assert await world.deliver(world.event("charge.refunded", page.charge())) == "QUARANTINED"
     told = re.sub(r"ref_\w+", "ref", world.did["refunds"]).split("; ")
     assert sorted(told) == ["re_" + f"{page.tag}n3 what 300", "ref failed 50", "ref succeeded 100"]
@@ -104,7 +116,10 @@ async def test_a_charge_names_every_refund_that_stripe_listed(world):
 async def test_an_event_that_is_kept_for_a_person_says_why_and_of_what(world, monkeypatch, kind):
     page = await world.open_page()
     if kind == "amount":
-        odd, note = world.event(PAID, page.session(amount_subtotal=5, amount_total=5)), "amount_subtotal: expected 1000, got 5"
+        odd, note = (
+            world.event(PAID, page.session(amount_subtotal=5, amount_total=5)),
+            "amount_subtotal: expected 1000, got 5",
+        )
     elif kind == "dispute":
         await world.deliver(world.event(PAID, page.session()))
         odd, note = world.event("charge.dispute.created", page.dispute()), "a purchase of ours is disputed"
@@ -118,14 +133,26 @@ async def test_an_event_that_is_kept_for_a_person_says_why_and_of_what(world, mo
     assert await world.deliver(odd) == "QUARANTINED"
     assert note in world.did["note"]
     (alarm,) = lines(world, "stripe_event_quarantined")
-    assert alarm == {"event": alarm["event"], "log_level": "error", "event_id": odd["id"], "event_type": odd["type"], **world.did}
+    assert alarm == {
+        "event": alarm["event"],
+        "log_level": "error",
+        "event_id": odd["id"],
+        "event_type": odd["type"],
+        **world.did,
+    }
     if kind != "refusal":  # of which nothing is stored, not even whose it is
-        assert alarm.items() >= {"account_id": page.account_id, "purchase_id": page.purchase_id, "changed": "nothing"}.items()
+        assert (
+            alarm.items()
+            >= {"account_id": page.account_id, "purchase_id": page.purchase_id, "changed": "nothing"}.items()
+        )
 
 
 async def test_an_event_that_waited_says_what_became_of_it(world):
     page = await world.open_page()
-    odd, good = world.event("refund.created", page.refund(1, status="what")), world.event("refund.created", page.refund(2))
+    odd, good = (
+        world.event("refund.created", page.refund(1, status="what")),
+        world.event("refund.created", page.refund(2)),
+    )
     assert [await world.deliver(odd), await world.deliver(good)] == ["IGNORED", "IGNORED"]
     assert world.did == {
         "payment_intent_id": page.payment_intent_id,
@@ -136,7 +163,10 @@ async def test_an_event_that_waited_says_what_became_of_it(world):
     assert set(world.did["picked_up"].split()) == {odd["id"], good["id"]}
     (picked,), (alarm,) = lines(world, "stripe_event_picked_up"), lines(world, "stripe_event_quarantined")
     ours = {"account_id": page.account_id, "purchase_id": page.purchase_id}
-    assert picked.items() >= {**ours, "event_id": good["id"], "outcome": "PROCESSED", "refund_minor": 300, "log_level": "info"}.items()
+    assert (
+        picked.items()
+        >= {**ours, "event_id": good["id"], "outcome": "PROCESSED", "refund_minor": 300, "log_level": "info"}.items()
+    )
     assert alarm.items() >= {**ours, "event_id": odd["id"], "note": "refund status 'what' is not known"}.items()
 
 
@@ -151,7 +181,10 @@ async def test_a_waiting_event_that_broke_is_kept_with_its_cause(world, monkeypa
     monkeypatch.setattr(refund, "book", broken)
     await world.deliver(world.event(PAID, page.session()))
     (alarm,) = lines(world, "stripe_event_quarantined")
-    assert alarm.items() >= {"event_id": waiting["id"], "note": "ZeroDivisionError", "purchase_id": page.purchase_id}.items()
+    assert (
+        alarm.items()
+        >= {"event_id": waiting["id"], "note": "ZeroDivisionError", "purchase_id": page.purchase_id}.items()
+    )
 
 
 async def test_a_customer_says_which_fields_changed_and_not_to_what(world):

@@ -20,7 +20,9 @@ WAIVER = '[[waiver]]\nissue = "GHSA-1"\npackage = "B_b"\nsince = {since}\nuntil 
 def locks(tmp_path):
     """Three locks; a and b-b are locked, of files 1 and 2."""
     for number, name in enumerate(LOCKS):
-        releases = "a==1.0 --hash=sha256:" + "1" * 64 + "\n" + ("b_b==1.5 --hash=sha256:" + "2" * 64 + "\n") * bool(number)
+        releases = (
+            "a==1.0 --hash=sha256:" + "1" * 64 + "\n" + ("b_b==1.5 --hash=sha256:" + "2" * 64 + "\n") * bool(number)
+        )
         (tmp_path / name).write_text(f"# Locked on {TODAY}\n{releases}")
     return tmp_path
 
@@ -36,7 +38,8 @@ def waived(tmp_path, monkeypatch):
 
 
 def source(issues=(), *, knows_all=True, control=True, heard=("a", "b-b")):
-    """A source of known issues: what it says of b-b, whether it answers at all, knows the control, and of which packages it heard."""
+    """A source of known issues: what it says of b-b, whether it answers at all, knows the control, and of which
+    packages it heard."""
 
     def ask(_name, requirements):
         asked = [requirement.split("==") for requirement in requirements]
@@ -44,7 +47,10 @@ def source(issues=(), *, knows_all=True, control=True, heard=("a", "b-b")):
             return None
         if asked == [KNOWN_TO_ALL.split("==")]:
             return [Answer("jinja2", "2.10", (ISSUE,) * control, is_known=control)]
-        return [Answer(name, version, tuple(issues) if name == "b-b" else (), is_known=name in heard) for name, version in asked]
+        return [
+            Answer(name, version, tuple(issues) if name == "b-b" else (), is_known=name in heard)
+            for name, version in asked
+        ]
 
     return ask
 
@@ -55,7 +61,10 @@ def outcome(locks, asked):
 
 
 def test_clean(locks):
-    assert outcome(locks, source()) == (Outcome.CLEAN, "CLEAN: no known issue of 2 releases that is not waived; 0 waived")
+    assert outcome(locks, source()) == (
+        Outcome.CLEAN,
+        "CLEAN: no known issue of 2 releases that is not waived; 0 waived",
+    )
 
 
 def test_vulnerable(locks):
@@ -66,7 +75,8 @@ def test_vulnerable(locks):
 
 @pytest.mark.parametrize("silent", [{"knows_all": False}, {"control": False}, {"heard": ("a",)}, {"heard": ()}])
 def test_what_nobody_looked_at_is_never_clean(locks, silent):
-    """Also of a mirror that answers without advisories, as the control shows, or that does not know some of the packages."""
+    """Also of a mirror that answers without advisories, as the control shows, or that does not know some of the
+    packages."""
     code, said = outcome(locks, source(**silent))
     assert code == Outcome.COULD_NOT_LOOK
     assert "NOT AUDITED" in said
@@ -84,7 +94,12 @@ def test_an_issue_of_one_that_is_known_counts_though_others_are_not(locks):
 
 
 def test_a_waiver_counts_from_its_day_to_its_day(locks, waived):
-    for days_ago, outcomes in ((0, Outcome.CLEAN), (30, Outcome.CLEAN), (31, Outcome.VULNERABLE), (-1, Outcome.VULNERABLE)):
+    for days_ago, outcomes in (
+        (0, Outcome.CLEAN),
+        (30, Outcome.CLEAN),
+        (31, Outcome.VULNERABLE),
+        (-1, Outcome.VULNERABLE),
+    ):
         since = TODAY - timedelta(days=days_ago)
         waived(since, since + timedelta(days=30))
         code, said = outcome(locks, source([ISSUE]))
@@ -129,7 +144,8 @@ def test_the_waivers_are_good():
 
 
 @pytest.mark.parametrize(
-    ("stdout", "expected"), [("", None), ("no JSON", None), ('{"dependencies": [{"name": "a", "skip_reason": "?"}]}', False)]
+    ("stdout", "expected"),
+    [("", None), ("no JSON", None), ('{"dependencies": [{"name": "a", "skip_reason": "?"}]}', False)],
 )
 def test_what_pip_audit_did_not_find_out(monkeypatch, stdout, expected):
     monkeypatch.setattr(auditing.subprocess, "run", lambda *_, **__: type("Done", (), {"stdout": stdout}))
@@ -144,7 +160,11 @@ DAY = datetime(2026, 11, 1, tzinfo=UTC)
     ("uploads", "expected", "words"),
     [
         ({"sha256:" + "1" * 64: DAY, "sha256:" + "2" * 64: DAY}, Outcome.CLEAN, "OLD ENOUGH"),
-        ({"sha256:" + "1" * 64: DAY, "sha256:" + "2" * 64: DAY + timedelta(days=21)}, Outcome.VULNERABLE, "TOO YOUNG: b-b 1.5"),
+        (
+            {"sha256:" + "1" * 64: DAY, "sha256:" + "2" * 64: DAY + timedelta(days=21)},
+            Outcome.VULNERABLE,
+            "TOO YOUNG: b-b 1.5",
+        ),
         ({"sha256:" + "1" * 64: DAY}, Outcome.COULD_NOT_LOOK, "AGE NOT KNOWN: of 1 packages"),
         (None, Outcome.COULD_NOT_LOOK, "AGE NOT KNOWN"),
     ],

@@ -59,7 +59,10 @@ print(billing_client.__file__, billing_service.testing.__file__, webhook_gateway
 @pytest.fixture(scope="module")
 def wheels(tmp_path_factory):
     target = tmp_path_factory.mktemp("wheels")
-    built = [next(iter(WheelBuilder(str(project)).build(directory=str(target), versions=["standard"]))) for project in PROJECTS]
+    built = [
+        next(iter(WheelBuilder(str(project)).build(directory=str(target), versions=["standard"])))
+        for project in PROJECTS
+    ]
     return dict(zip((CLIENT, SERVICE), built, strict=True))
 
 
@@ -69,11 +72,15 @@ def names(wheel):
 
 def metadata(wheel):
     archive = zipfile.ZipFile(wheel)
-    return Parser().parsestr(archive.read(next(name for name in archive.namelist() if name.endswith("METADATA"))).decode())
+    return Parser().parsestr(
+        archive.read(next(name for name in archive.namelist() if name.endswith("METADATA"))).decode()
+    )
 
 
 def tracked(folder):
-    listed = subprocess.run(["git", "ls-files", "-z", folder], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", folder], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
     return [name for name in listed.split("\0") if name and (ROOT / name).is_file()]
 
 
@@ -96,18 +103,26 @@ def test_a_wheel_has_each_file_of_its_packages_and_no_other(wheels, distribution
 def test_the_client_needs_three_packages_and_the_service_this_client(wheels):
     client, service = metadata(wheels[CLIENT]), metadata(wheels[SERVICE])
     assert client["Version"] == billing_client.__version__
-    assert sorted(required_name(line) for line in client.get_all("Requires-Dist")) == ["googleapis-common-protos", "grpcio", "protobuf"]
+    assert sorted(required_name(line) for line in client.get_all("Requires-Dist")) == [
+        "googleapis-common-protos",
+        "grpcio",
+        "protobuf",
+    ]
     assert f"{CLIENT}=={client['Version']}" in service.get_all("Requires-Dist")
 
 
 def test_only_the_service_brings_fixtures_of_pytest():
-    points = {project: tomllib.loads((project / "pyproject.toml").read_text())["project"].get("entry-points", {}) for project in PROJECTS}
+    points = {
+        project: tomllib.loads((project / "pyproject.toml").read_text())["project"].get("entry-points", {})
+        for project in PROJECTS
+    }
     assert ["pytest11" in points[project] for project in PROJECTS] == [False, True]
 
 
 @pytest.fixture
 def environment(tmp_path):
-    """A new environment, and pip for it, which gets nothing from anywhere else. What is installed here may be lent to its Python."""
+    """A new environment, and pip for it, which gets nothing from anywhere else. What is installed here may be lent to
+    its Python."""
     folder = tmp_path / "environment"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
     python = folder / "bin" / "python"
@@ -119,7 +134,12 @@ def environment(tmp_path):
     def run(code):
         """The files that the code names, inside the environment."""
         run = subprocess.run(
-            [python, "-c", code], env=os.environ | {"PYTHONPATH": DEPENDENCIES}, cwd=tmp_path, capture_output=True, text=True, check=False
+            [python, "-c", code],
+            env=os.environ | {"PYTHONPATH": DEPENDENCIES},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert run.returncode == 0, run.stderr
         files = run.stdout.splitlines()[-1].split()  # what the service logs comes before

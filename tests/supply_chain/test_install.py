@@ -28,8 +28,12 @@ def lock(tmp_path, monkeypatch):
     wheel.parent.mkdir()
     with zipfile.ZipFile(wheel, "w") as packed:
         packed.writestr("spam_and_eggs.py", "")
-        packed.writestr("spam_and_eggs-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: spam-and-eggs\nVersion: 1.0\n")
-        packed.writestr("spam_and_eggs-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        packed.writestr(
+            "spam_and_eggs-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: spam-and-eggs\nVersion: 1.0\n"
+        )
+        packed.writestr(
+            "spam_and_eggs-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
         packed.writestr("spam_and_eggs-1.0.dist-info/RECORD", "")
     for name in [name for name in os.environ if name.startswith("PIP_")]:
         monkeypatch.delenv(name)
@@ -38,25 +42,38 @@ def lock(tmp_path, monkeypatch):
     monkeypatch.setenv("PIP_FIND_LINKS", str(wheel.parent))
     path = tmp_path / "constraints.txt"
     path.write_text(
-        f"# Locked on 2026-11-28\n# To download: 7 MB\nspam-and-eggs==1.0 --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}\n"
+        f"# Locked on 2026-11-28\n# To download: 7 MB\nspam-and-eggs==1.0 "
+        f"--hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}\n"
     )
     return path
 
 
 def install(environment, lock):
     return subprocess.run(
-        [sys.executable, "-m", "supply_chain.install", environment, lock], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "supply_chain.install", environment, lock],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
 def has_package(environment):
-    return subprocess.run([environment / "bin" / "python", "-c", "import spam_and_eggs"], check=False, capture_output=True).returncode == 0
+    return (
+        subprocess.run(
+            [environment / "bin" / "python", "-c", "import spam_and_eggs"], check=False, capture_output=True
+        ).returncode
+        == 0
+    )
 
 
 def test_it_installs_what_is_locked_once_and_says_so(tmp_path, lock):
     environment = tmp_path / "environment"
     first = install(environment, lock)
-    assert (first.returncode, first.stdout) == (0, f"installing 1 packages, 7 MB, into {environment}, for Python {VERSION}\n")
+    assert (first.returncode, first.stdout) == (
+        0,
+        f"installing 1 packages, 7 MB, into {environment}, for Python {VERSION}\n",
+    )
     assert has_package(environment)
     again = install(environment, lock)
     assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
@@ -86,7 +103,10 @@ def test_without_a_network_it_says_so_in_one_line_at_once(tmp_path, lock, monkey
     monkeypatch.setenv("PIP_INDEX_URL", CLOSED_PORT)
     run = install(tmp_path / "environment", lock)
     assert run.returncode == 1
-    assert run.stderr == "no network: nobody answers at 127.0.0.1, where packages come from; PIP_INDEX_URL names another index\n"
+    assert (
+        run.stderr
+        == "no network: nobody answers at 127.0.0.1, where packages come from; PIP_INDEX_URL names another index\n"
+    )
     assert not (tmp_path / "environment").exists()
 
 
@@ -141,7 +161,8 @@ def test_an_index_that_answers_anything_is_a_network(lock, monkeypatch, status):
 @pytest.mark.parametrize(
     ("name", "value"), [("PIP_NO_INDEX", "1"), ("PIP_PROXY", "http://127.0.0.1:9"), ("PIP_INDEX_URL", "file:///simple")]
 )
-def test_what_pip_finds_in_its_own_way_is_left_to_pip(lock, monkeypatch, name, value):  # noqa: ARG001 - pip's environment
+# Pip's environment.
+def test_what_pip_finds_in_its_own_way_is_left_to_pip(lock, monkeypatch, name, value):  # noqa: ARG001
     monkeypatch.delenv("PIP_NO_INDEX")
     monkeypatch.setenv("PIP_INDEX_URL", CLOSED_PORT)
     monkeypatch.setenv(name, value)
@@ -191,7 +212,12 @@ def makefile(tmp_path):
 
     def run(*arguments):
         return subprocess.run(
-            [programs / "make", *arguments], cwd=tmp_path, env={"PATH": str(programs)}, capture_output=True, text=True, check=False
+            [programs / "make", *arguments],
+            cwd=tmp_path,
+            env={"PATH": str(programs)},
+            capture_output=True,
+            text=True,
+            check=False,
         )
 
     run.python = python
@@ -217,7 +243,9 @@ def test_running_takes_the_newest_python_that_works(makefile, there, broken, cho
 def test_developing_stays_on_one_python(makefile):
     makefile.python("python3.11")
     makefile.python("python3.14")
-    assert makefile("setup").stdout == "python3.11 -m supply_chain.install .venv supply_chain/constraints.txt --editable\n"
+    assert (
+        makefile("setup").stdout == "python3.11 -m supply_chain.install .venv supply_chain/constraints.txt --editable\n"
+    )
 
 
 @pytest.mark.parametrize("target", ["setup", ".run/.installed"])

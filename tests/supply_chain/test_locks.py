@@ -39,7 +39,8 @@ def asked_for(lines):
 
 
 UNLOCKED_EXTRAS = {"rates-litellm", "rates-genai"}
-"""Price lists for a command of operators. Nothing of the product loads them, and their newest release is the one to have."""
+"""Price lists for a command of operators. Nothing of the product loads them, and their newest release is the one to
+have."""
 
 
 @pytest.mark.parametrize("name", LOCKS)

@@ -1,4 +1,5 @@
-"""The list of what a build is made of: a CycloneDX document that its schema accepts, with every package that is installed."""
+"""The list of what a build is made of: a CycloneDX document that its schema accepts, with every package that is
+installed."""
 
 import json
 import subprocess
@@ -43,7 +44,8 @@ def test_what_the_schema_does_not_accept_is_refused():
     """As the list was accepted when it was written."""
     code = (
         "from cyclonedx.schema import SchemaVersion; from cyclonedx.validation.json import JsonStrictValidator\n"
-        'assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(\'{"bomFormat": "Other", "specVersion": "1.6"}\') is not None'
+        'assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(\'{"bomFormat": "Other", "specVersion": '
+        '"1.6"}\') is not None'
     )
     run_beside("-c", code)
 
@@ -51,7 +53,8 @@ def test_what_the_schema_does_not_accept_is_refused():
 def test_it_is_the_same_each_time(written, tmp_path):
     again = tmp_path / "again.json"
     code = (
-        "import sys; from pathlib import Path; from supply_chain.sbom import write_sbom; write_sbom(*map(Path, sys.argv[1:]), check=False)"
+        "import sys; from pathlib import Path; from supply_chain.sbom import write_sbom; write_sbom(*map(Path, "
+        "sys.argv[1:]), check=False)"
     )
     run_beside("-c", code, ROOT / ".venv" / "bin" / "python", again)
     assert again.read_bytes() == written.read_bytes()

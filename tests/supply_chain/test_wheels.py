@@ -40,7 +40,10 @@ def check(tmp_path):
     [
         ["a-1.0-py3-none-any.whl"],
         EVERYWHERE,
-        ["a-1.0-cp311-abi3-" + tag for tag in ("manylinux1_x86_64.whl", "manylinux2014_aarch64.whl", "macosx_10_9_universal2.whl")],
+        [
+            "a-1.0-cp311-abi3-" + tag
+            for tag in ("manylinux1_x86_64.whl", "manylinux2014_aarch64.whl", "macosx_10_9_universal2.whl")
+        ],
     ],
 )
 def test_a_wheel_for_each(check, names):
@@ -79,7 +82,9 @@ def test_an_index_that_tells_nothing_is_not_clean(check):
 
 def test_the_size_is_that_of_the_wheels_that_pip_takes(tmp_path):
     names = [*EVERYWHERE, "a-1.0.tar.gz"]
-    (tmp_path / RUN_LOCK).write_text(f"# Locked on 2026-11-28\na==1.0 {' '.join(f'--hash={digest}' for digest in files(names))}\n")
+    (tmp_path / RUN_LOCK).write_text(
+        f"# Locked on 2026-11-28\na==1.0 {' '.join(f'--hash={digest}' for digest in files(names))}\n"
+    )
     releases = read_lock(tmp_path / RUN_LOCK).releases
     assert download_mb(releases, lambda _: files(names)) == 1
     assert download_mb(releases, lambda _: None) is None

@@ -12,7 +12,9 @@ SYNCS_LESS = [("PRAGMA synchronous=FULL", "PRAGMA synchronous=NORMAL"), ('("wal"
 
 def copy_program(directory):
     """A copy; answers the path by which Python finds it first."""
-    shutil.copytree(ROOT / "billing_service", directory / "billing_service", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(
+        ROOT / "billing_service", directory / "billing_service", ignore=shutil.ignore_patterns("__pycache__")
+    )
     return os.pathsep.join([str(directory), *(str(ROOT / part) for part in ("", "protos", "clients/python"))])
 
 

@@ -1,4 +1,5 @@
-"""What callers asked for and were told, written down before and after each call, and held against the ledger in the end."""
+"""What callers asked for and were told, written down before and after each call, and held against the ledger in the
+end."""
 
 import asyncio
 import random
@@ -91,7 +92,9 @@ class Callers:
         except grpc.aio.AioRpcError as error:
             return self._without_reply(attempt, error)
         assert reply.deducted_microcredits == attempt.amount
-        assert attempt.transaction_id in {"", reply.transaction_id}, f"{attempt} was answered by another transaction: {reply}"
+        assert attempt.transaction_id in {"", reply.transaction_id}, (
+            f"{attempt} was answered by another transaction: {reply}"
+        )
         if attempt.transaction_id:
             assert reply.replayed
         attempt.transaction_id = reply.transaction_id
@@ -137,7 +140,8 @@ class Callers:
                 await asyncio.sleep(0.02)
 
     async def settle(self, attempts):
-        """Asks again with the same keys until each answer is definite; so many at once that the service takes them on."""
+        """Asks again with the same keys until each answer is definite; so many at once that the service takes them
+        on."""
         room = asyncio.Semaphore(SETTLED_AT_ONCE)
 
         async def until_definite(attempt):
@@ -167,7 +171,8 @@ async def verify(channel):
 
 
 def reconcile(journal, database, granted):
-    """Holds the journal against the stored rows: each ok once, each refusal never, balances what was granted less what was taken."""
+    """Holds the journal against the stored rows: each ok once, each refusal never, balances what was granted less what
+    was taken."""
     left_open = [attempt for attempt in journal.attempts.values() if attempt.outcome not in {"ok", "refused"}]
     assert not left_open, left_open[:5]
     keys, deductions, balances = stored(database)

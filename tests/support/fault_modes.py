@@ -52,7 +52,9 @@ POSTGRESQL = (
 
 
 def _provider(name, kind, *answers):
-    return tuple(Mode(f"Stripe {name}, {when}", PROVIDER, when, kind, "", frozenset(answers)) for when in (BEFORE, AFTER))
+    return tuple(
+        Mode(f"Stripe {name}, {when}", PROVIDER, when, kind, "", frozenset(answers)) for when in (BEFORE, AFTER)
+    )
 
 
 STRIPE_MODES = (

@@ -50,13 +50,17 @@ class FaultyProvider:
     async def expire_checkout(self, session_id, idempotency_key):
         return await self._at_point("expire_checkout", lambda: self._close(session_id), idempotency_key)
 
-    async def create_refund(self, *, refund_id, purchase_id, account_id, payment_intent_id, amount_minor, mark, idempotency_key):
+    async def create_refund(
+        self, *, refund_id, purchase_id, account_id, payment_intent_id, amount_minor, mark, idempotency_key
+    ):
         del account_id
         made = ("succeeded", amount_minor, "usd", payment_intent_id, None, refund_id, purchase_id, mark)
         return await self._at_point("create_refund", lambda: self._send_back(*made), idempotency_key)
 
     async def list_refunds(self, payment_intent_id):
-        return await self._at_point("list_refunds", lambda: [sent for sent in self.refunds if sent.payment_intent_id == payment_intent_id])
+        return await self._at_point(
+            "list_refunds", lambda: [sent for sent in self.refunds if sent.payment_intent_id == payment_intent_id]
+        )
 
     async def close(self):
         """Nothing is open."""

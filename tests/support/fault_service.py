@@ -60,7 +60,8 @@ class TaggedIds:
 
 
 class Chance:
-    """Bytes that differ each time, are the same in every execution of a test, and begin so that what is made of them is known."""
+    """Bytes that differ each time, are the same in every execution of a test, and begin so that what is made of them is
+    known."""
 
     def __init__(self):
         self._numbers = itertools.count()
@@ -86,7 +87,8 @@ def renamed(text):
 
 
 class FaultService:
-    """Every method of the product, called in this process. Made anew whenever the store is opened anew; `lasting` stays."""
+    """Every method of the product, called in this process. Made anew whenever the store is opened anew; `lasting`
+    stays."""
 
     def __init__(self, store, lasting):
         self.store = store
@@ -99,7 +101,9 @@ class FaultService:
             provider=self.provider,
             deployment=DEPLOYMENT,
             catalog=load_catalog(),
-            terms=PurchaseTerms(CustomAmounts(), "https://shop.test/ok", "https://shop.test/no", 3_600 * SECOND_US, False, False),
+            terms=PurchaseTerms(
+                CustomAmounts(), "https://shop.test/ok", "https://shop.test/no", 3_600 * SECOND_US, False, False
+            ),
             referrals=ReferralPolicy(bonus_microcredits=500, minimum_purchase_minor=100, vesting_delay_us=0),
             webhook_secrets=(SECRET,),
             api_key_pepper=PEPPER,
@@ -132,7 +136,13 @@ class FaultService:
         """An event from Stripe, signed."""
         from prepaid.billing.v1.stripe_events_pb2 import ProcessStripeEventRequest
 
-        body = {"id": event_id, "object": "event", "type": event_type, "created": START_US // SECOND_US, "livemode": False}
+        body = {
+            "id": event_id,
+            "object": "event",
+            "type": event_type,
+            "created": START_US // SECOND_US,
+            "livemode": False,
+        }
         payload = json.dumps({**body, "data": {"object": fields}}).encode()
         moment = self.clock() // SECOND_US
         signature = hmac.new(SECRET.encode(), b"%d." % moment + payload, "sha256").hexdigest()
@@ -169,7 +179,8 @@ def _message(request, full_name):
 
 
 class Lasting:
-    """What a restart of the service does not touch: time, the sources of ids and random_bytes, and the payment provider."""
+    """What a restart of the service does not touch: time, the sources of ids and random_bytes, and the payment
+    provider."""
 
     def __init__(self, points):
         self.clock = FakeClock()

@@ -109,7 +109,9 @@ class Connection:
                 self._received_bytes += len(payload)
             if stream and kind in (DATA, HEADERS, RST_STREAM):
                 if flags & PADDED or (kind == HEADERS and flags & (END_HEADERS | PRIORITY) != END_HEADERS):
-                    raise ProtocolError(f"frame type {kind} with flags {flags:#x}: padding, priority and continuation aren't understood")
+                    raise ProtocolError(
+                        f"frame type {kind} with flags {flags:#x}: padding, priority and continuation aren't understood"
+                    )
                 frames.append(Frame(kind, flags, stream, payload))
             else:
                 self._control(kind, flags, stream, payload)

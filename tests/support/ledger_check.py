@@ -27,7 +27,9 @@ def ledger_problems(database):
 
 def _read_sqlite(path):
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
-        return {table: connection.execute(f"SELECT {columns} FROM {table}").fetchall() for table, columns in TABLES.items()}
+        return {
+            table: connection.execute(f"SELECT {columns} FROM {table}").fetchall() for table, columns in TABLES.items()
+        }
 
 
 async def _read_postgres(url):
@@ -35,7 +37,8 @@ async def _read_postgres(url):
     try:
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             return {
-                table: [tuple(row) for row in await connection.fetch(f"SELECT {columns} FROM {table}")] for table, columns in TABLES.items()
+                table: [tuple(row) for row in await connection.fetch(f"SELECT {columns} FROM {table}")]
+                for table, columns in TABLES.items()
             }
     finally:
         await connection.close()
@@ -141,7 +144,9 @@ class _AccountCheck:
                 effect += moved * ((destination in own) - (source in own))
             if effect != amount:
                 yield f"{transaction_id}: the amount is {amount}, entries say {effect}"
-            yield from (f"{transaction_id}: {lot} is outside its bounds" for lot in lots if not 0 <= sums[lot] <= lots[lot])
+            yield from (
+                f"{transaction_id}: {lot} is outside its bounds" for lot in lots if not 0 <= sums[lot] <= lots[lot]
+            )
 
     def _reversals(self):
         spent, returned = defaultdict(int), defaultdict(int)
@@ -154,4 +159,6 @@ class _AccountCheck:
                 returned[original] += amount
         if dict(self.deduction_reversals) != dict(returned):
             yield f"reversals are stored as {dict(self.deduction_reversals)}, entries say {dict(returned)}"
-        yield from (f"{each}: more came back than was taken" for each, amount in returned.items() if amount > spent[each])
+        yield from (
+            f"{each}: more came back than was taken" for each, amount in returned.items() if amount > spent[each]
+        )

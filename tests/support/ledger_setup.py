@@ -14,7 +14,9 @@ from billing_service.storage.rows.ledger import INSERT_ACCOUNT, SET_LIMITS, writ
 from tests.support.databases import connect_to
 
 
-async def open_account(store, account_id, *, clock, ids, microcredits=0, category=Category.PAID, overdraft_limit=0, frozen=False):
+async def open_account(
+    store, account_id, *, clock, ids, microcredits=0, category=Category.PAID, overdraft_limit=0, frozen=False
+):
     """Makes an account and grants it credits."""
 
     def work():
@@ -28,7 +30,16 @@ async def open_account(store, account_id, *, clock, ids, microcredits=0, categor
 
 
 async def give(
-    store, account_id, microcredits, *, clock, ids, category=Category.PAID, priority=PRIORITY_DEFAULT, expire_us=None, effective_us=None
+    store,
+    account_id,
+    microcredits,
+    *,
+    clock,
+    ids,
+    category=Category.PAID,
+    priority=PRIORITY_DEFAULT,
+    expire_us=None,
+    effective_us=None,
 ):
     """Grants a lot; answers its id."""
 

@@ -1,4 +1,5 @@
-"""PostgreSQL servers and poolers of a test's own: on loopback, as an unprivileged user, configured as the test wants them."""
+"""PostgreSQL servers and poolers of a test's own: on loopback, as an unprivileged user, configured as the test wants
+them."""
 
 import os
 import shutil
@@ -80,7 +81,8 @@ def started(stack, context):
 
 
 class OwnServer:
-    """A cluster with passwords. `port` speaks TLS where the build can, else a relay before it does; `plain_port` never does."""
+    """A cluster with passwords. `port` speaks TLS where the build can, else a relay before it does; `plain_port` never
+    does."""
 
     def __init__(self, kind, directory, stack, *, standby):
         self.kind = kind
@@ -93,13 +95,23 @@ class OwnServer:
         if standby:
             own_file(directory / "data" / "standby.signal", "")
         own_tls = kind == "debian"
-        tls = {"ssl_cert_file": self.certificate[0], "ssl_key_file": self.certificate[1], "ssl_ca_file": self.authority.file, "ssl": "on"}
+        tls = {
+            "ssl_cert_file": self.certificate[0],
+            "ssl_key_file": self.certificate[1],
+            "ssl_ca_file": self.authority.file,
+            "ssl": "on",
+        }
         given = (
-            SETTINGS | ({} if standby else WRITING) | {"port": self.port, "unix_socket_directories": directory} | (tls if own_tls else {})
+            SETTINGS
+            | ({} if standby else WRITING)
+            | {"port": self.port, "unix_socket_directories": directory}
+            | (tls if own_tls else {})
         )
         log = stack.enter_context((directory / "log").open("w"))
         arguments = [f"-c{name}={value}" for name, value in given.items()]
-        self._process = _start([binaries / "postgres", "-D", directory / "data", *arguments], stdout=log, stderr=log, cwd=directory)
+        self._process = _start(
+            [binaries / "postgres", "-D", directory / "data", *arguments], stdout=log, stderr=log, cwd=directory
+        )
         stack.callback(self._end)
         self._wait()
         relay = stack.enter_context(Relay(self, certificate=None if own_tls else self.certificate))
@@ -107,13 +119,26 @@ class OwnServer:
 
     def _initialise(self, binaries):
         password = own_file(self.directory / "password", PASSWORD)
-        options = ["--auth=scram-sha-256", "-U", "postgres", f"--pwfile={password}", "--encoding=utf8", "--locale=C.UTF-8", "--no-sync"]
+        options = [
+            "--auth=scram-sha-256",
+            "-U",
+            "postgres",
+            f"--pwfile={password}",
+            "--encoding=utf8",
+            "--locale=C.UTF-8",
+            "--no-sync",
+        ]
         _run([binaries / "initdb", "-D", self.directory / "data", *options], self.directory)
         rules = ["local all trusted trust", "host all trusted all trust"]
         if self.kind == "debian":
-            rules += ["hostssl all tlsonly all scram-sha-256", "hostnossl all tlsonly all reject", "hostssl all certified all cert"]
+            rules += [
+                "hostssl all tlsonly all scram-sha-256",
+                "hostnossl all tlsonly all reject",
+                "hostssl all certified all cert",
+            ]
         own_file(
-            self.directory / "data" / "pg_hba.conf", "\n".join([*rules, "local all all scram-sha-256", "host all all all scram-sha-256\n"])
+            self.directory / "data" / "pg_hba.conf",
+            "\n".join([*rules, "local all all scram-sha-256", "host all all all scram-sha-256\n"]),
         )
 
     def _wait(self):
@@ -124,7 +149,9 @@ class OwnServer:
             except Exception as error:  # whatever it is, it is said when it lasts
                 ended = self._process.poll() is not None
                 if ended or time.monotonic() > until:
-                    raise RuntimeError(f"PostgreSQL did not start: {error}; {(self.directory / 'log').read_text()}") from error
+                    raise RuntimeError(
+                        f"PostgreSQL did not start: {error}; {(self.directory / 'log').read_text()}"
+                    ) from error
                 time.sleep(0.05)
             else:
                 return
@@ -168,7 +195,9 @@ def own_server(kind, *, standby=False):
 def pgbouncer(server, pool_mode, **options):
     """A pooler before a server, as Debian's package configures it but for the mode and these options; answers its port.
     Raises ProgramMissingError."""
-    program = next((str(path) for path in (UNPACKED / "usr/sbin/pgbouncer",) if path.exists()), shutil.which("pgbouncer"))
+    program = next(
+        (str(path) for path in (UNPACKED / "usr/sbin/pgbouncer",) if path.exists()), shutil.which("pgbouncer")
+    )
     if program is None:
         raise ProgramMissingError(NOT_HERE.format("pgbouncer", "pgbouncer"))
     port = free_port()

@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 
 from billing_service.domain.catalogue.moments import Hours
 from billing_service.domain.catalogue.rate_card_files import read_card
-from billing_service.domain.catalogue.rate_cards import Alias, Column, Entry, Markup, PromptTier, RateCard, Source, UnitPrice
+from billing_service.domain.catalogue.rate_cards import (
+    Alias,
+    Column,
+    Entry,
+    Markup,
+    PromptTier,
+    RateCard,
+    Source,
+    UnitPrice,
+)
 from billing_service.domain.catalogue.usage_kinds import VARIANTS, Measure, UsageKind
 
 BY_HAND = (Path(__file__).parent / "rate_card_by_hand.json").read_text(encoding="utf-8")
@@ -54,15 +63,22 @@ class _Cards:
 
     def prices(self):
         chosen = self._random.sample(MEASURES, self._random.randint(1, 3))
-        return {measure: UnitPrice(self._random.randint(0, 10**24), self._random.choice(["", "input_tokens"])) for measure in chosen}
+        return {
+            measure: UnitPrice(self._random.randint(0, 10**24), self._random.choice(["", "input_tokens"]))
+            for measure in chosen
+        }
 
     def columns(self):
         """Columns of one entry that leave no doubt: no hours meet, and the rest of the week has its column."""
         attributes = [(), (("x", "1"),), (("x", "1"), ("y", "2"))]
-        groups = self._random.sample([(tier, named) for tier in ("", "batch") for named in attributes], self._random.randint(1, 3))
+        groups = self._random.sample(
+            [(tier, named) for tier in ("", "batch") for named in attributes], self._random.randint(1, 3)
+        )
         for tier, named in groups:
             prices = self.prices()
-            thresholds = sorted(self._random.sample(range(1, 10**12), 2)) if Measure(UsageKind.INPUT_TOKENS) in prices else []
+            thresholds = (
+                sorted(self._random.sample(range(1, 10**12), 2)) if Measure(UsageKind.INPUT_TOKENS) in prices else []
+            )
             yield Column(prices, tier, named, (), tuple(PromptTier(above, self.prices()) for above in thresholds))
             if self._random.random() < 1 / 3:
                 from_s, until_s = sorted(self._random.sample(range(86_401), 2))
@@ -72,11 +88,17 @@ class _Cards:
     def card(self):
         """Any card that passes the checks, its parts in the order in which a file has them."""
         chance = self._random
-        names = sorted(chance.sample([(p, m + s) for p in ("p", "q") for m in STEMS for s in ("", "*", "**")], chance.randint(1, 5)))
+        names = sorted(
+            chance.sample(
+                [(p, m + s) for p in ("p", "q") for m in STEMS for s in ("", "*", "**")], chance.randint(1, 5)
+            )
+        )
         entries = [self.entry(*name) for name in names]
         free = [(p, m) for p in ("p", "q", "r") for m in STEMS if (p, m) not in names]
         aliases = [
-            Alias(*name, target.provider, target.model) for target in entries[:2] for name in [free.pop(chance.randrange(len(free)))]
+            Alias(*name, target.provider, target.model)
+            for target in entries[:2]
+            for name in [free.pop(chance.randrange(len(free)))]
         ]
         return RateCard(
             version=chance.choice(["v1", "2026-11-30 €"]),
@@ -92,7 +114,12 @@ class _Cards:
     def entry(self, provider, model):
         if not model.endswith("*") and self._random.random() < 1 / 4:
             return Entry(provider, model, provider_cost=True)
-        return Entry(provider, model, tuple(self.columns()), self._random.choice([(), (("region", "earth"), ("region", "global"))]))
+        return Entry(
+            provider,
+            model,
+            tuple(self.columns()),
+            self._random.choice([(), (("region", "earth"), ("region", "global"))]),
+        )
 
 
 def cards():

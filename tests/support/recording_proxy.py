@@ -1,4 +1,5 @@
-"""A forward proxy on loopback that remembers what it was asked: CONNECT, and plain requests by their absolute address."""
+"""A forward proxy on loopback that remembers what it was asked: CONNECT, and plain requests by their absolute
+address."""
 
 import base64
 import socketserver
@@ -66,7 +67,9 @@ class _Handler(socketserver.BaseRequestHandler):
             else:
                 path = target.partition(asked)[2] or "/"
                 kept = [each for each in lines if not each.lower().startswith(("proxy-", "connection:"))]
-                upstream.sendall("\r\n".join([f"{method} {path} {version}", *kept, "Connection: close", "", ""]).encode("latin-1"))
+                upstream.sendall(
+                    "\r\n".join([f"{method} {path} {version}", *kept, "Connection: close", "", ""]).encode("latin-1")
+                )
             upstream.sendall(rest)
             back = threading.Thread(target=_pipe, args=(upstream, self.request), daemon=True)
             back.start()

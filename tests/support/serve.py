@@ -1,7 +1,7 @@
 """Service processes to kill.
 
-Reads orders from standard input, one JSON object a line: `{"settings": …, "log": …}` forks a service, `{"wait": pid}` tells
-how one ended. Forking spares each of dozens of restarts the seconds that imports take.
+Reads orders from standard input, one JSON object a line: `{"settings": …, "log": …}` forks a service, `{"wait": pid}`
+tells how one ended. Forking spares each of dozens of restarts the seconds that imports take.
 """
 
 import asyncio

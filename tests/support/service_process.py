@@ -17,7 +17,11 @@ from tests.support.stack import environment
 
 SCRIPT = Path(__file__).with_name("serve.py")
 ROOT = Path(__file__).parents[2]
-RECONNECT = [("grpc.initial_reconnect_backoff_ms", 50), ("grpc.min_reconnect_backoff_ms", 50), ("grpc.max_reconnect_backoff_ms", 200)]
+RECONNECT = [
+    ("grpc.initial_reconnect_backoff_ms", 50),
+    ("grpc.min_reconnect_backoff_ms", 50),
+    ("grpc.max_reconnect_backoff_ms", 200),
+]
 """Channel options of a client that finds a restarted service soon."""
 NO_STRIPE = "http://127.0.0.1:9"
 """The discard port of this machine: refused at once."""
@@ -99,7 +103,8 @@ class Forker:
 
 @contextmanager
 def running_forker(**variables):
-    """The process that starts services; it ends with the block. It and they have these environment variables besides."""
+    """The process that starts services; it ends with the block. It and they have these environment variables
+    besides."""
     path = os.pathsep.join(str(ROOT / part) for part in ("", "protos", "clients/python"))
     command = [sys.executable, str(SCRIPT)]
     with subprocess.Popen(
@@ -110,7 +115,8 @@ def running_forker(**variables):
 
 @asynccontextmanager
 async def running_process(forker, settings, log, credentials=None):
-    """A service that serves; whatever became of it is killed in the end. `credentials` are those by which it lets the test in."""
+    """A service that serves; whatever became of it is killed in the end. `credentials` are those by which it lets the
+    test in."""
     service = ServiceProcess(forker, settings, log, credentials)
     await service.start()
     try:

@@ -19,7 +19,11 @@ def documented_statements():
 
 def grants(role):
     """Those that the serving role needs once the tables are there, for a role of another name."""
-    return [re.sub(r"TO billing$", f"TO {role}", statement) for statement in documented_statements() if statement.endswith("TO billing")]
+    return [
+        re.sub(r"TO billing$", f"TO {role}", statement)
+        for statement in documented_statements()
+        if statement.endswith("TO billing")
+    ]
 
 
 @contextmanager

@@ -4,7 +4,18 @@ import hmac
 import random
 import re
 
-from tests.support.signature_seeds import ACCEPTED, BODIES, BODY, NOW_S, ODD_TIMES, OTHER, REFUSED, SECRET, header, signature
+from tests.support.signature_seeds import (
+    ACCEPTED,
+    BODIES,
+    BODY,
+    NOW_S,
+    ODD_TIMES,
+    OTHER,
+    REFUSED,
+    SECRET,
+    header,
+    signature,
+)
 
 STRANGER = "whsec_" + "stranger-of-signature-seeds-0123"
 SEED_HEADS = [head.encode("utf-8", "surrogateescape") for head in REFUSED.values()]
@@ -117,7 +128,11 @@ def _regrammar(pick, head):
 
 def _retime(pick, body, head):
     """Another time in its place: signed as it stands, or under the old signature."""
-    time = pick.choice((*ODD_TIMES.values(), f"0{NOW_S}", "0" * 2 + str(NOW_S), *(NOW_S + offset for offset in OFFSETS_S)))
+    time = pick.choice(
+        (*ODD_TIMES.values(), f"0{NOW_S}", "0" * 2 + str(NOW_S), *(NOW_S + offset for offset in OFFSETS_S))
+    )
     if pick.random() < 0.5:
         return bytearray(header(body, pick.choice((SECRET, OTHER)), time).encode())
-    return bytearray(re.sub(rb"(^|,)t=[^,]*", lambda found: found[1] + b"t=" + str(time).encode(), bytes(head), count=1))
+    return bytearray(
+        re.sub(rb"(^|,)t=[^,]*", lambda found: found[1] + b"t=" + str(time).encode(), bytes(head), count=1)
+    )

@@ -87,19 +87,28 @@ def environment(database_url: str, stripe_base: str, **others: str) -> dict[str,
 
 
 @asynccontextmanager
-async def running_stack(database_url: str, *, sandbox: dict[str, Any] | None = None, **settings: str) -> AsyncIterator[Stack]:
+async def running_stack(
+    database_url: str, *, sandbox: dict[str, Any] | None = None, **settings: str
+) -> AsyncIterator[Stack]:
     """Starts everything; ends everything."""
     options = {"delivery_first_retry_s": 0.05, "delivery_attempts_max": 8, **(sandbox or {})}
-    async with serve_sandbox(SandboxConfig(**options)) as sandbox_url, joined_stack(database_url, sandbox_url, **settings) as stack:
+    async with (
+        serve_sandbox(SandboxConfig(**options)) as sandbox_url,
+        joined_stack(database_url, sandbox_url, **settings) as stack,
+    ):
         yield stack
 
 
 @asynccontextmanager
-async def joined_stack(database_url: str, sandbox_url: str, secret: str = WEBHOOK_SECRET, **settings: str) -> AsyncIterator[Stack]:
+async def joined_stack(
+    database_url: str, sandbox_url: str, secret: str = WEBHOOK_SECRET, **settings: str
+) -> AsyncIterator[Stack]:
     """All but the sandbox, whose events come here signed with this secret: others may use it too."""
     settings = {"STRIPE_WEBHOOK_SECRET": secret, **settings}
     async with AsyncExitStack() as running:
-        service = await running.enter_async_context(open_service(load_settings(environment(database_url, sandbox_url, **settings))))
+        service = await running.enter_async_context(
+            open_service(load_settings(environment(database_url, sandbox_url, **settings)))
+        )
         config = GatewayConfig(secrets=(secret,), billing=ClientOptions(address=service.address))
         gateway_url = await running.enter_async_context(serve_gateway(config))
         http = await running.enter_async_context(httpx.AsyncClient(timeout=20))

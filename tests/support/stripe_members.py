@@ -1,4 +1,5 @@
-"""The members of Stripe's objects, by name, as its API of 2026 sends them: what a program meets that is given a whole one.
+"""The members of Stripe's objects, by name, as its API of 2026 sends them: what a program meets that is given a whole
+one.
 
 Names alone are Stripe's. Values are invented: nothing unless a test says what.
 """
@@ -54,7 +55,8 @@ NESTED = {
     },
     "charge": {
         "billing_details": "address email name phone tax_id",
-        "outcome": "advice_code network_advice_code network_decline_code network_status reason risk_level risk_score seller_message type",
+        "outcome": "advice_code network_advice_code network_decline_code network_status reason risk_level risk_score "
+        "seller_message type",
     },
     "refund": {"destination_details": "card type"},
     "event": {"request": "id idempotency_key"},
@@ -65,7 +67,11 @@ ERRORS = {
     402: "advice_code code decline_code doc_url message network_decline_code param request_log_url type",
     404: "code doc_url message param request_log_url type",
 }
-ERROR_HEADERS = {400: "Request-Id Stripe-Version", 402: "Request-Id Stripe-Should-Retry Stripe-Version", 404: "Request-Id Stripe-Version"}
+ERROR_HEADERS = {
+    400: "Request-Id Stripe-Version",
+    402: "Request-Id Stripe-Should-Retry Stripe-Version",
+    404: "Request-Id Stripe-Version",
+}
 """Of every such answer; those to a request with an idempotency key have two more."""
 
 
@@ -76,7 +82,8 @@ def members_of(kind):
 
 
 def whole(kind, **values):
-    """An object with all its members, as Stripe sends one; those that are not given are null, as most of a real one are."""
+    """An object with all its members, as Stripe sends one; those that are not given are null, as most of a real one
+    are."""
     unknown = values.keys() - set(MEMBERS[kind].split())
     assert not unknown, f"{kind} has no {unknown}"
     usual = {"object": kind, "metadata": {}, "livemode": False, "created": 1_790_000_000}

@@ -1,4 +1,5 @@
-"""Certificates, and a relay in front of a server: it speaks TLS where the server can't, and answers as no real server would."""
+"""Certificates, and a relay in front of a server: it speaks TLS where the server can't, and answers as no real server
+would."""
 
 import os
 import pwd
@@ -59,12 +60,15 @@ class Authority:
         """(certificate chain, key) as files."""
         made = self._own.issue_cert(*names, **options)
         stem = self.directory / f"{names[0] if names else options['common_name']}-{id(made)}"
-        chain = own_file(stem.with_name(stem.name + ".crt"), b"".join(pem.bytes() for pem in made.cert_chain_pems), 0o644)
+        chain = own_file(
+            stem.with_name(stem.name + ".crt"), b"".join(pem.bytes() for pem in made.cert_chain_pems), 0o644
+        )
         return chain, own_file(stem.with_name(stem.name + ".key"), made.private_key_pem.bytes())
 
 
 class Relay:
-    """In front of a server, it answers the request for TLS: with this certificate, or with a no. `direct_port` begins with TLS."""
+    """In front of a server, it answers the request for TLS: with this certificate, or with a no. `direct_port` begins
+    with TLS."""
 
     def __init__(self, server, certificate=None, client_authority=None):
         self._socket = f"{server.directory}/.s.PGSQL.{server.port}"

@@ -1,4 +1,5 @@
-"""A product whose webhooks the test delivers itself: the sandbox makes the events and never gets round to sending them."""
+"""A product whose webhooks the test delivers itself: the sandbox makes the events and never gets round to sending
+them."""
 
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -34,9 +35,12 @@ class WebhooksWithheld:
         return [event for event in fresh if event["type"] in wanted]
 
     async def paid_checkout(self, account_id, *, card=PENDING_REFUND_CARD, granted=100, **fields):
-        """A checkout that was paid, of an account that was given a few credits; the service knows nothing of the payment."""
+        """A checkout that was paid, of an account that was given a few credits; the service knows nothing of the
+        payment."""
         if granted:
-            await self.wire.do("GrantCredits", account_id=account_id, amount_microcredits=granted * CREDIT, reason="gift")
+            await self.wire.do(
+                "GrantCredits", account_id=account_id, amount_microcredits=granted * CREDIT, reason="gift"
+            )
         made = (await self.wire.do("CreatePurchase", account_id=account_id, package_code="starter")).purchase
         await self.events()
         answer = await self.stack.pay(made.checkout_url, card, **fields)

@@ -111,7 +111,9 @@ class Wire:
     async def deliver(self, event, *, secret=WEBHOOK_SECRET):
         """Hands a signed event to ProcessStripeEvent; answers the outcome's name."""
         payload = event if isinstance(event, bytes) else json.dumps(event).encode()
-        request = stripe_events_pb2.ProcessStripeEventRequest(payload=payload, stripe_signature=signature(payload, secret))
+        request = stripe_events_pb2.ProcessStripeEventRequest(
+            payload=payload, stripe_signature=signature(payload, secret)
+        )
         answer = await self.bytes_call("ProcessStripeEvent", request.SerializeToString())
         return stripe_events_pb2.StripeEventOutcome.Name(answer.outcome).removeprefix("STRIPE_EVENT_OUTCOME_")
 

@@ -1,4 +1,5 @@
-"""The program as it might be next: a copy of it with one migration more, which adds, fills and indexes, as migrations do."""
+"""The program as it might be next: a copy of it with one migration more, which adds, fills and indexes, as migrations
+do."""
 
 import os
 import sqlite3
@@ -29,7 +30,10 @@ def upgrade() -> None:
 STATEMENTS = [
     "ALTER TABLE accounts ADD COLUMN note TEXT",
     "UPDATE accounts SET note = 'older than notes'",
-    "CREATE TABLE notes (account_id TEXT NOT NULL, position {integer} NOT NULL, CONSTRAINT pk_notes PRIMARY KEY (account_id, position)){end}",
+    (
+        "CREATE TABLE notes (account_id TEXT NOT NULL, position {integer} NOT NULL, CONSTRAINT pk_notes PRIMARY KEY "
+        "(account_id, position)){end}"
+    ),
     "INSERT INTO notes (account_id, position) SELECT account_id, version FROM accounts",
     "CREATE INDEX ix_notes_position ON notes (position)",
     "CREATE INDEX ix_transactions_amount ON transactions (amount)",
@@ -69,7 +73,11 @@ class NewerProgram:
 
 def run_migrate(database, environment=None):
     """`billing migrate`: (exit code, all it said)."""
-    env = {name: value for name, value in (environment or os.environ).items() if not name.startswith(("BILLING_", "STRIPE_"))}
+    env = {
+        name: value
+        for name, value in (environment or os.environ).items()
+        if not name.startswith(("BILLING_", "STRIPE_"))
+    }
     done = subprocess.run(
         [sys.executable, "-m", "billing_service.cli", "migrate"],
         env=env | {"DATABASE_URL": database.url},

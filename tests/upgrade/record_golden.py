@@ -1,8 +1,8 @@
 """Records a golden database of this program: `python -m tests.upgrade.record_golden NAME [FOLDER]`.
 
-A golden database is a ledger as a released program left it, on both stores, with every write that was asked of it and its answer.
-Later programs must open, migrate, verify and replay it (`test_golden_databases.py`). Record one for each release, from its own tree,
-on a machine with PostgreSQL's wheel.
+A golden database is a ledger as a released program left it, on both stores, with every write that was asked of it and
+its answer. Later programs must open, migrate, verify and replay it (`test_golden_databases.py`). Record one for each
+release, from its own tree, on a machine with PostgreSQL's wheel.
 """
 
 import asyncio
@@ -41,7 +41,8 @@ class RecordingWire(Wire):
 
 
 async def tell(stack, wire):
-    """A story with purchases, refunds and referrals in every state, debt, expiry, freezing, and events of every outcome."""
+    """A story with purchases, refunds and referrals in every state, debt, expiry, freezing, and events of every
+    outcome."""
     names = await world(stack, wire)
     for number, (rpc, fields, _) in enumerate(REQUESTS):
         await wire.call(rpc, **filled(fields, names), idempotency_key=f"first-{number}")
@@ -84,7 +85,9 @@ async def _purchases(stack, wire):
     await wire.do("Refund", purchase_id=whole.purchase_id, policy=2, reason="whole")
     failing = await _bought(stack, wire, "refunded", number="4000000000005126")
     refund = (await wire.do("Refund", purchase_id=failing.purchase_id, policy=2, reason="fails")).refund
-    await stack.control(f"refunds/{refund.stripe_refund_id}/settle", {"status": "failed", "reason": "lost_or_stolen_card"})
+    await stack.control(
+        f"refunds/{refund.stripe_refund_id}/settle", {"status": "failed", "reason": "lost_or_stolen_card"}
+    )
     await stack.webhooks()
 
 
@@ -108,9 +111,19 @@ async def _spending(wire):
     account = {"account_id": "spender"}
     await wire.do("GrantCredits", **account, amount_microcredits=50 * CREDIT, reason="gift", priority=10)
     await wire.do("GrantCredits", **account, amount_microcredits=30 * CREDIT, reason="ends", expire_time=_soon(3))
-    await wire.do("GrantCredits", **account, amount_microcredits=7 * CREDIT, reason="later", effective_time="2090-01-01T00:00:00Z")
-    spent = await wire.do("DeductCredits", **account, amount_microcredits=20 * CREDIT, description="d\u00fc", metadata={"model": "m"})
-    await wire.do("ReverseDeduction", **account, transaction_id=spent.transaction_id, amount_microcredits=4 * CREDIT, reason="half")
+    await wire.do(
+        "GrantCredits", **account, amount_microcredits=7 * CREDIT, reason="later", effective_time="2090-01-01T00:00:00Z"
+    )
+    spent = await wire.do(
+        "DeductCredits", **account, amount_microcredits=20 * CREDIT, description="d\u00fc", metadata={"model": "m"}
+    )
+    await wire.do(
+        "ReverseDeduction",
+        **account,
+        transaction_id=spent.transaction_id,
+        amount_microcredits=4 * CREDIT,
+        reason="half",
+    )
     await asyncio.sleep(3)
     await wire.do("DeductCredits", **account, amount_microcredits=10**12, mode=2)
     owed = await wire.do("DeductCredits", **account, amount_microcredits=11 * CREDIT, mode=3)
@@ -128,16 +141,38 @@ async def _spending(wire):
 
 
 async def _events(wire):
-    event = {"object": "event", "created": 1_700_000_000, "livemode": False, "pending_webhooks": 1, "api_version": "2024-06-20"}
-    await wire.deliver({**event, "id": "evt_unknown", "type": "product.created", "data": {"object": {"object": "product", "id": "prod_1"}}})
+    event = {
+        "object": "event",
+        "created": 1_700_000_000,
+        "livemode": False,
+        "pending_webhooks": 1,
+        "api_version": "2024-06-20",
+    }
+    await wire.deliver(
+        {
+            **event,
+            "id": "evt_unknown",
+            "type": "product.created",
+            "data": {"object": {"object": "product", "id": "prod_1"}},
+        }
+    )
     pending = await _order(wire, "buyer")
     wrong = {
         "object": "checkout.session", "id": pending.checkout_session_id, "mode": "payment", "status": "complete", "payment_status": "paid",
         "client_reference_id": pending.purchase_id, "metadata": {"purchase_id": pending.purchase_id, "account_id": "buyer"},
         "amount_subtotal": 999, "amount_total": 999, "currency": "usd", "livemode": False, "payment_intent": "pi_wrong",
     }  # fmt: skip
-    await wire.deliver({**event, "id": "evt_quarantined", "type": "checkout.session.completed", "data": {"object": wrong}})
-    early = {"object": "refund", "id": "re_early", "amount": 5, "currency": "usd", "status": "succeeded", "payment_intent": "pi_nobody"}
+    await wire.deliver(
+        {**event, "id": "evt_quarantined", "type": "checkout.session.completed", "data": {"object": wrong}}
+    )
+    early = {
+        "object": "refund",
+        "id": "re_early",
+        "amount": 5,
+        "currency": "usd",
+        "status": "succeeded",
+        "payment_intent": "pi_nobody",
+    }
     await wire.deliver({**event, "id": "evt_waiting", "type": "refund.created", "data": {"object": early}})
 
 

@@ -1,4 +1,5 @@
-"""Ledgers as released programs left them: this program opens, migrates and proves them, and gives every answer again."""
+"""Ledgers as released programs left them: this program opens, migrates and proves them, and gives every answer
+again."""
 
 import asyncio
 import base64
@@ -20,9 +21,11 @@ from tests.upgrade.newer_program import query, run_migrate
 GOLDEN = Path(__file__).with_name("golden")
 NAMES = sorted({path.name.split(".")[0] for path in GOLDEN.iterdir()})
 WHAT_STAYS = {
-    "heads and balances": "SELECT account_id, version, balance, debt, set_aside, last_hash FROM accounts ORDER BY account_id",
+    "heads and balances": "SELECT account_id, version, balance, debt, set_aside, last_hash FROM accounts ORDER BY "
+    "account_id",
     "lots": "SELECT account_id, lot_id, amount, remaining, expire_time_us FROM lots ORDER BY account_id, lot_id",
-    "purchases": "SELECT purchase_id, status, credits, paid_minor, refunded_minor, reversed FROM purchases ORDER BY purchase_id",
+    "purchases": "SELECT purchase_id, status, credits, paid_minor, refunded_minor, reversed FROM purchases ORDER BY "
+    "purchase_id",
     "refunds": "SELECT refund_id, status, amount_minor, reversed, debt FROM refunds ORDER BY refund_id",
     "referrals": "SELECT account_id, state, bonus, referee_taken, referrer_taken FROM referrals ORDER BY account_id",
     "inbox": "SELECT event_id, status, attempt_count FROM stripe_events ORDER BY event_id",
@@ -45,7 +48,14 @@ SINCE_THE_FIRST = {
 }
 """Writes that every recorded ledger has."""
 STATUSES = {
-    "SELECT DISTINCT status FROM purchases": {"PENDING", "AWAITING_FUNDS", "COMPLETED", "FAILED", "EXPIRED", "CANCELED"},
+    "SELECT DISTINCT status FROM purchases": {
+        "PENDING",
+        "AWAITING_FUNDS",
+        "COMPLETED",
+        "FAILED",
+        "EXPIRED",
+        "CANCELED",
+    },
     "SELECT DISTINCT status FROM refunds": {"SUCCEEDED", "FAILED"},
     "SELECT DISTINCT state FROM referrals": {"PENDING", "REWARDED", "CLOSED", "REVERSED"},
     "SELECT DISTINCT status FROM stripe_events": {"PROCESSED", "IGNORED", "QUARANTINED"},
@@ -106,13 +116,18 @@ async def test_a_ledger_of_an_older_program(golden, forker, tmp_path):
     assert ledger_problems(database) == []
     report = await verified(database)
     assert (report.differences, report.accounts) == ([], len(before["heads and balances"]))
-    async with running_process(forker, service_settings(database), tmp_path / "service.log") as service, Wire(service.address) as wire:
+    async with (
+        running_process(forker, service_settings(database), tmp_path / "service.log") as service,
+        Wire(service.address) as wire,
+    ):
         first = list(told(recorded))
         again = await outcomes(*(wire.call(rpc, **fields) for rpc, fields, _ in first))
         for (rpc, fields, answer), repeated in zip(first, again, strict=True):
             assert repeated == answer, (rpc, fields)
         for ids in query(database, "SELECT refund_id, stripe_refund_id FROM refunds"):
-            found = [(await wire.call("GetRefund", refund_id=refund_id)).refund.refund_id for refund_id in ids if refund_id]
+            found = [
+                (await wire.call("GetRefund", refund_id=refund_id)).refund.refund_id for refund_id in ids if refund_id
+            ]
             assert set(found) == {ids[0]}
         assert await service.stop() == 0
     assert {name: query(database, statement) for name, statement in WHAT_STAYS.items()} == before

@@ -1,5 +1,5 @@
-"""Whatever a key was answered, it is answered for ever: after ten thousand other operations, a restart, and a newer program on a newer
-schema."""
+"""Whatever a key was answered, it is answered for ever: after ten thousand other operations, a restart, and a newer
+program on a newer schema."""
 
 import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -31,9 +31,13 @@ async def running_story(database, forker, log):
     """Sandbox, a service in a process and gateway: (what stories are told with, the process)."""
     async with AsyncExitStack() as running:
         sandbox_url = await running.enter_async_context(serve_sandbox(SandboxConfig(delivery_first_retry_s=0.05)))
-        service = await running.enter_async_context(running_process(forker, service_settings(database, sandbox_url), log))
+        service = await running.enter_async_context(
+            running_process(forker, service_settings(database, sandbox_url), log)
+        )
         billing = ClientOptions(address=service.address)
-        gateway_url = await running.enter_async_context(serve_gateway(GatewayConfig(secrets=(WEBHOOK_SECRET,), billing=billing)))
+        gateway_url = await running.enter_async_context(
+            serve_gateway(GatewayConfig(secrets=(WEBHOOK_SECRET,), billing=billing))
+        )
         http = await running.enter_async_context(httpx.AsyncClient(timeout=20))
         client = await running.enter_async_context(AsyncBillingClient(service.address))
         stack = Stack(client, service, sandbox_url, gateway_url, http)
@@ -55,9 +59,23 @@ def cheap_request(number, account, deduction):
     amount = CREDIT + number
     kinds = [
         ("DeductCredits", {"account_id": account, "amount_microcredits": amount, "description": f"d {number} ü"}),
-        ("DeductCredits", {"account_id": account, "amount_microcredits": 10**14, "mode": 2, "metadata": {"n": str(number)}}),
-        ("ReverseDeduction", {"account_id": account, "transaction_id": deduction, "amount_microcredits": amount, "reason": "r"}),
-        ("GrantCredits", {"account_id": account, "amount_microcredits": amount, "reason": "r", "expire_time": "2090-01-01T00:00:00Z"}),
+        (
+            "DeductCredits",
+            {"account_id": account, "amount_microcredits": 10**14, "mode": 2, "metadata": {"n": str(number)}},
+        ),
+        (
+            "ReverseDeduction",
+            {"account_id": account, "transaction_id": deduction, "amount_microcredits": amount, "reason": "r"},
+        ),
+        (
+            "GrantCredits",
+            {
+                "account_id": account,
+                "amount_microcredits": amount,
+                "reason": "r",
+                "expire_time": "2090-01-01T00:00:00Z",
+            },
+        ),
         ("AdjustCredits", {"account_id": account, "amount_microcredits": -number - 1, "reason": "r"}),
         ("CreateAccount", {"account_id": f"new-{number}", "name": f"N {number}", "metadata": {"n": str(number)}}),
         ("SetOverdraftLimit", {"account_id": account, "overdraft_limit_microcredits": amount, "reason": "r"}),
@@ -84,9 +102,16 @@ async def go_on(stack, wire):
     for begun in range(0, OTHERS, AT_ONCE):
         done = await outcomes(
             *(
-                wire.do("GrantCredits", account_id=f"account-{number % ACCOUNTS}", amount_microcredits=number + 1, reason="more")
+                wire.do(
+                    "GrantCredits",
+                    account_id=f"account-{number % ACCOUNTS}",
+                    amount_microcredits=number + 1,
+                    reason="more",
+                )
                 if number % 3
-                else wire.do("DeductCredits", account_id=f"account-{number % ACCOUNTS}", amount_microcredits=number + 1, mode=3)
+                else wire.do(
+                    "DeductCredits", account_id=f"account-{number % ACCOUNTS}", amount_microcredits=number + 1, mode=3
+                )
                 for number in range(begun, begun + AT_ONCE)
             )
         )
@@ -103,7 +128,9 @@ async def repeat(wire, recorded):
 
 
 @pytest.mark.timeout(600 if LONG else 120)
-async def test_every_answer_is_given_again_by_a_newer_program_on_a_newer_schema(database, forker, newer, newer_forker, tmp_path):
+async def test_every_answer_is_given_again_by_a_newer_program_on_a_newer_schema(
+    database, forker, newer, newer_forker, tmp_path
+):
     async with running_story(database, forker, tmp_path / "older.log") as (stack, wire, service):
         recorded = await record(stack, wire)
         assert len(recorded) == 500

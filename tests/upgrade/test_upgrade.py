@@ -1,4 +1,5 @@
-"""This program and a newer one, on this schema and on a newer one, and a migration that is killed at each of its steps."""
+"""This program and a newer one, on this schema and on a newer one, and a migration that is killed at each of its
+steps."""
 
 import asyncio
 import signal
@@ -120,7 +121,9 @@ async def test_a_migration_beside_a_program_that_runs(  # noqa: PLR0917 - fixtur
             await asyncio.to_thread(upgraded, newer, database)
             await journal.until_acknowledged(len(journal.having("ok")) + 200)
             async with (
-                running_process(newer_forker, settings | {"BILLING_LISTEN": "127.0.0.1:0"}, tmp_path / "newer.log") as beside,
+                running_process(
+                    newer_forker, settings | {"BILLING_LISTEN": "127.0.0.1:0"}, tmp_path / "newer.log"
+                ) as beside,
                 grpc.aio.insecure_channel(beside.address, RECONNECT) as channel_beside,
             ):
                 others = Callers(channel_beside, journal, list(GIVEN), "newer")
@@ -137,7 +140,8 @@ async def test_a_migration_beside_a_program_that_runs(  # noqa: PLR0917 - fixtur
 async def older_and_newer(journal):
     """Waits until both have served."""
     async with asyncio.timeout(60):
-        while {attempt.key.partition("-")[0] for attempt in journal.having("ok")} != {"older", "newer"}:  # noqa: ASYNC110 - same
+        # Same.
+        while {attempt.key.partition("-")[0] for attempt in journal.having("ok")} != {"older", "newer"}:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 
 

@@ -17,7 +17,9 @@ from billing_service.storage.rows.access import ApiKeyRow
 
 ID_MAX = 255
 _CALLER = re.compile(r"[a-z0-9._-]{1,64}", re.ASCII)
-_SCOPES: dict[int, Scope] = {number: Scope(name.removeprefix("SCOPE_").lower()) for name, number in scopes_pb2.Scope.items() if number}
+_SCOPES: dict[int, Scope] = {
+    number: Scope(name.removeprefix("SCOPE_").lower()) for name, number in scopes_pb2.Scope.items() if number
+}
 _NUMBERS = {name.removeprefix("SCOPE_").lower(): number for name, number in scopes_pb2.Scope.items()}
 _created = Replies(api_keys_pb2.CreateApiKeyResponse)
 _revoked = Replies(api_keys_pb2.RevokeApiKeyResponse)
@@ -56,12 +58,16 @@ class Access:
         scopes = [_SCOPES[validation.known_value("scopes", number, frozenset(_SCOPES))] for number in request.scopes]
         if not scopes:
             raise invalid_field("scopes", "at least one is required")
-        expires = validation.timestamp_us("expire_time", request.expire_time) if request.HasField("expire_time") else None
+        expires = (
+            validation.timestamp_us("expire_time", request.expire_time) if request.HasField("expire_time") else None
+        )
         keyed = request_of(call, "", request.idempotency_key, request.caller, sorted(set(scopes)), expires)
         command = CreateApiKey(keyed, request.caller, scopes, expires, _encode_created)
         return _created(await create_api_key(self._environment, command))
 
-    async def list_api_keys(self, request: api_keys_pb2.ListApiKeysRequest, call: Call) -> api_keys_pb2.ListApiKeysResponse:
+    async def list_api_keys(
+        self, request: api_keys_pb2.ListApiKeysRequest, call: Call
+    ) -> api_keys_pb2.ListApiKeysResponse:
         del request, call
         return api_keys_pb2.ListApiKeysResponse(api_keys=[_api_key(row) for row in await all_keys(self._environment)])
 
@@ -70,7 +76,9 @@ class Access:
         keyed = request_of(call, "", request.idempotency_key, key_id)
         return _revoked(await revoke_api_key(self._environment, keyed, key_id, _encode_revoked))
 
-    async def list_audit_records(self, request: audit_pb2.ListAuditRecordsRequest, call: Call) -> audit_pb2.ListAuditRecordsResponse:
+    async def list_audit_records(
+        self, request: audit_pb2.ListAuditRecordsRequest, call: Call
+    ) -> audit_pb2.ListAuditRecordsResponse:
         del call
         account_id = validation.account_id(request.account_id) if request.account_id else ""
         size, binding, secret = validation.page_size(request.page_size), ("audit", account_id), self._page_token_secret

@@ -8,7 +8,14 @@ from billing_service.api.pipeline import Call
 from billing_service.api.requests import Replies, request_of
 from billing_service.api.servicers.stripe_events import OUTCOMES
 from billing_service.commands.access.read import EVENTS_NEWEST, kept_events
-from billing_service.commands.accounts.operate import AdjustCredits, GrantCredits, SetLimits, adjust_credits, grant_credits, set_limits
+from billing_service.commands.accounts.operate import (
+    AdjustCredits,
+    GrantCredits,
+    SetLimits,
+    adjust_credits,
+    grant_credits,
+    set_limits,
+)
 from billing_service.commands.accounts.read import all_accounts
 from billing_service.commands.environment import Environment
 from billing_service.domain.ledger.account import Balance
@@ -48,7 +55,9 @@ def _encode_grant(transaction: Transaction, lot_id: str, shown: Balance) -> byte
 
 
 def _encode_adjustment(transaction: Transaction, shown: Balance) -> bytes:
-    return admin_pb2.AdjustCreditsResponse(transaction_id=transaction.transaction_id, balance=translate.balance(shown)).SerializeToString()
+    return admin_pb2.AdjustCreditsResponse(
+        transaction_id=transaction.transaction_id, balance=translate.balance(shown)
+    ).SerializeToString()
 
 
 def _encode_frozen(row: AccountRow) -> bytes:
@@ -101,8 +110,14 @@ class Administration:
         account_id = validation.account_id(request.account_id)
         amount = validation.amount_microcredits(request.amount_microcredits)
         category = Category(validation.known_value("category", request.category, _CATEGORIES) or Category.PROMOTIONAL)
-        expires = validation.timestamp_us("expire_time", request.expire_time) if request.HasField("expire_time") else None
-        effective = validation.timestamp_us("effective_time", request.effective_time) if request.HasField("effective_time") else None
+        expires = (
+            validation.timestamp_us("expire_time", request.expire_time) if request.HasField("expire_time") else None
+        )
+        effective = (
+            validation.timestamp_us("effective_time", request.effective_time)
+            if request.HasField("effective_time")
+            else None
+        )
         priority = request.priority if request.HasField("priority") else PRIORITY_DEFAULT
         if not 0 <= priority <= PRIORITY_MAX:
             raise invalid_field("priority", f"must be from 0 to {PRIORITY_MAX}")
@@ -119,7 +134,11 @@ class Administration:
             raise invalid_field("amount_microcredits", f"must be from 1 to {AMOUNT_MAX}, or its negative")
         reason = reason_of(request.reason)
         keyed = request_of(call, account_id, request.idempotency_key, amount, reason)
-        return _adjusted(await adjust_credits(self._environment, AdjustCredits(keyed, account_id, amount, reason, _encode_adjustment)))
+        return _adjusted(
+            await adjust_credits(
+                self._environment, AdjustCredits(keyed, account_id, amount, reason, _encode_adjustment)
+            )
+        )
 
     async def freeze_account(self, request: admin_pb2.FreezeAccountRequest, call: Call) -> bytes:
         account_id, reason = validation.account_id(request.account_id), reason_of(request.reason)
@@ -145,14 +164,20 @@ class Administration:
         del call
         size, secret = validation.page_size(request.page_size), self._page_token_secret
         # Account ids are the callers' own and may be any Unicode; a token's position is ASCII.
-        after = bytes.fromhex(decode_page_token(secret, request.page_token, ("accounts",))).decode() if request.page_token else ""
+        after = (
+            bytes.fromhex(decode_page_token(secret, request.page_token, ("accounts",))).decode()
+            if request.page_token
+            else ""
+        )
         rows, last = await all_accounts(self._environment, after, size)
         return admin_pb2.ListAccountsResponse(
             accounts=[translate.account(row) for row in rows],
             next_page_token=encode_page_token(secret, last.encode().hex(), ("accounts",)) if last else "",
         )
 
-    async def list_stripe_events(self, request: admin_pb2.ListStripeEventsRequest, call: Call) -> admin_pb2.ListStripeEventsResponse:
+    async def list_stripe_events(
+        self, request: admin_pb2.ListStripeEventsRequest, call: Call
+    ) -> admin_pb2.ListStripeEventsResponse:
         del call
         status = _STATUS_WORDS[validation.known_value("status", request.status, frozenset(_STATUS_WORDS))]
         size, binding, secret = validation.page_size(request.page_size), ("events", status), self._page_token_secret
@@ -161,7 +186,11 @@ class Administration:
             moment, _, event_id = decode_page_token(secret, request.page_token, binding).partition(" ")
             before = (int(moment), event_id)
         page, last = await kept_events(
-            self._environment, EventStatus(status) if status else None, before, size, with_payload=request.include_payload
+            self._environment,
+            EventStatus(status) if status else None,
+            before,
+            size,
+            with_payload=request.include_payload,
         )
         return admin_pb2.ListStripeEventsResponse(
             events=[_event(kept) for kept in page],
@@ -171,11 +200,16 @@ class Administration:
     async def replay_stripe_event(self, request: admin_pb2.ReplayStripeEventRequest, call: Call) -> bytes:
         event_id = validation.identifier("event_id", request.event_id, ID_MAX)
         keyed = request_of(call, "", request.idempotency_key, event_id)
-        return _event_replayed(await replay_event(self._environment, ReplayEvent(keyed, event_id, _encode_event, call.note)))
+        return _event_replayed(
+            await replay_event(self._environment, ReplayEvent(keyed, event_id, _encode_event, call.note))
+        )
 
     async def verify_ledger(self, request: admin_pb2.VerifyLedgerRequest, call: Call) -> admin_pb2.VerifyLedgerResponse:
         del call
-        store, account_id = self._environment.store, validation.account_id(request.account_id) if request.account_id else ""
+        store, account_id = (
+            self._environment.store,
+            validation.account_id(request.account_id) if request.account_id else "",
+        )
         if request.page_size < 0:
             raise invalid_field("page_size", "must not be negative")
         binding, secret, place = ("verification", account_id), self._page_token_secret, START
@@ -187,5 +221,7 @@ class Administration:
         part = await verify_part(store, place, min(request.page_size or PART_TRANSACTIONS_MAX, PART_TRANSACTIONS_MAX))
         found = _verified(part)
         if part.next is not None:
-            found.next_page_token = encode_page_token(secret, f"{part.next.what} {part.next.after.encode().hex()}", binding)
+            found.next_page_token = encode_page_token(
+                secret, f"{part.next.what} {part.next.after.encode().hex()}", binding
+            )
         return found

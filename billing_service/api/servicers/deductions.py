@@ -1,5 +1,5 @@
-"""From one DeductCreditsRequest to the operation that it asks for, and to its outcome among others: what the unary call, the batch and
-the stream have in common."""
+"""From one DeductCreditsRequest to the operation that it asks for, and to its outcome among others: what the unary
+call, the batch and the stream have in common."""
 
 import asyncio
 from typing import Final
@@ -47,7 +47,8 @@ def _encode_deduction(deducted: Deducted, shown: Balance) -> bytes:
 
 
 def deduction_of(request: transactions_pb2.DeductCreditsRequest, caller: str) -> Deduct:
-    """The operation that a request asks for. Its key is one of DeductCredits, whichever RPC brought it. Raises INVALID_FIELD."""
+    """The operation that a request asks for. Its key is one of DeductCredits, whichever RPC brought it. Raises
+    INVALID_FIELD."""
     account_id = validation.account_id(request.account_id)
     if not request.HasField("amount_microcredits"):
         raise invalid_field("cost", "amount_microcredits is required")

@@ -46,9 +46,13 @@ class ManyDeductions:
             await _all_done(begun)
         finally:
             admission.in_flight -= weight
-        return _answer([self._outcomes.encode(each, asked, call) for each, asked in zip(begun, request.deductions, strict=True)])
+        return _answer(
+            [self._outcomes.encode(each, asked, call) for each, asked in zip(begun, request.deductions, strict=True)]
+        )
 
-    def _streamed(self, sequence: int, begun: Begun, request: transactions_pb2.StreamDeductionsRequest | None, call: Call) -> bytes:
+    def _streamed(
+        self, sequence: int, begun: Begun, request: transactions_pb2.StreamDeductionsRequest | None, call: Call
+    ) -> bytes:
         """A StreamDeductionsResponse."""
         outcome = self._outcomes.encode(begun, None if request is None else request.deduction, call)
         return _SEQUENCE_TAG + varint(sequence) + _OUTCOME_TAG + varint(len(outcome)) + outcome

@@ -97,13 +97,19 @@ class RateCards:
         if not request.card_file:
             raise invalid_field("card_file", "is required")
         if len(request.card_file) > CARD_FILE_BYTES_MAX:
-            raise invalid_field("card_file", f"has {len(request.card_file)} bytes; at most {CARD_FILE_BYTES_MAX} are taken: compress it")
+            raise invalid_field(
+                "card_file", f"has {len(request.card_file)} bytes; at most {CARD_FILE_BYTES_MAX} are taken: compress it"
+            )
         # In a thread, so that deductions go on meanwhile.
         sent = await asyncio.to_thread(card_of, request.card_file)
         keyed = request_of(call, "", request.idempotency_key, sent.digest)
-        return _created(await create_rate_card(self._environment, CreateRateCard(keyed, sent.card, sent.card_file, _encode_created)))
+        return _created(
+            await create_rate_card(self._environment, CreateRateCard(keyed, sent.card, sent.card_file, _encode_created))
+        )
 
-    async def list_rate_cards(self, request: rate_cards_pb2.ListRateCardsRequest, call: Call) -> rate_cards_pb2.ListRateCardsResponse:
+    async def list_rate_cards(
+        self, request: rate_cards_pb2.ListRateCardsRequest, call: Call
+    ) -> rate_cards_pb2.ListRateCardsResponse:
         del call
         size, binding, secret = validation.page_size(request.page_size), ("rate cards",), self._page_token_secret
         before = int(decode_page_token(secret, request.page_token, binding)) if request.page_token else BEFORE_ALL
@@ -114,7 +120,9 @@ class RateCards:
             version_in_force=page.version_in_force,
         )
 
-    async def get_rate_card(self, request: rate_cards_pb2.GetRateCardRequest, call: Call) -> rate_cards_pb2.GetRateCardResponse:
+    async def get_rate_card(
+        self, request: rate_cards_pb2.GetRateCardRequest, call: Call
+    ) -> rate_cards_pb2.GetRateCardResponse:
         del call
         version = validation.identifier("version", request.version, VERSION_MAX) if request.version else ""
         row = await rate_card(self._environment, version)

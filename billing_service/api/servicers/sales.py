@@ -62,7 +62,9 @@ def _encode_canceled(kept: Purchase) -> bytes:
 
 
 def _encode_refund(kept: Refund, shown: Balance) -> bytes:
-    return refunds_pb2.RefundResponse(refund=translate.refund(kept), balance=translate.balance(shown)).SerializeToString()
+    return refunds_pb2.RefundResponse(
+        refund=translate.refund(kept), balance=translate.balance(shown)
+    ).SerializeToString()
 
 
 def _encode_referral(kept: Referral) -> bytes:
@@ -88,15 +90,21 @@ class Selling:
         name = validation.text("name", request.name, validation.NAME_MAX)
         code = validation.text("referral_code", request.referral_code)
         metadata = metadata_text(validation.metadata(request.metadata))
-        keyed = request_of(call, account_id, request.idempotency_key, request.email, name, code.strip(" ").upper(), metadata)
-        command = CreateAccount(keyed, account_id, request.email, validation.email, name, code, metadata, _encode_account)
+        keyed = request_of(
+            call, account_id, request.idempotency_key, request.email, name, code.strip(" ").upper(), metadata
+        )
+        command = CreateAccount(
+            keyed, account_id, request.email, validation.email, name, code, metadata, _encode_account
+        )
         return _account_made(await create_account(self._environment, command))
 
     async def update_account(self, request: accounts_pb2.UpdateAccountRequest, call: Call) -> bytes:
         account_id = validation.account_id(request.account_id)
         email = validation.email(request.email) if request.HasField("email") else None
         name = validation.text("name", request.name, validation.NAME_MAX) if request.HasField("name") else None
-        metadata = metadata_text(validation.metadata(request.metadata.entries)) if request.HasField("metadata") else None
+        metadata = (
+            metadata_text(validation.metadata(request.metadata.entries)) if request.HasField("metadata") else None
+        )
         if email is name is metadata is None:
             raise invalid_field("email", "or name or metadata is required: this changes nothing")
         keyed = request_of(call, account_id, request.idempotency_key, email, name, metadata)
@@ -108,7 +116,9 @@ class Selling:
         row = await get_account(self._environment, validation.account_id(request.account_id))
         return accounts_pb2.GetAccountResponse(account=translate.account(row))
 
-    async def list_packages(self, request: purchases_pb2.ListPackagesRequest, call: Call) -> purchases_pb2.ListPackagesResponse:
+    async def list_packages(
+        self, request: purchases_pb2.ListPackagesRequest, call: Call
+    ) -> purchases_pb2.ListPackagesResponse:
         del request, call
         on_sale, custom = self._environment.catalog.on_sale, self._environment.terms.custom_amounts
         return purchases_pb2.ListPackagesResponse(packages=[translate.package(package, custom) for package in on_sale])
@@ -125,7 +135,9 @@ class Selling:
         which = (request.package_code, request.custom_amount_minor)
 
         def request_in(currency: str) -> Request:
-            return request_of(call, account_id, key, *which, request.currency or currency, success_url, cancel_url, metadata)
+            return request_of(
+                call, account_id, key, *which, request.currency or currency, success_url, cancel_url, metadata
+            )
 
         command = CreatePurchase(request_in, account_id, item, success_url, cancel_url, metadata, _encode_purchase)
         return _purchase_made(await create_purchase(self._environment, command))
@@ -146,7 +158,9 @@ class Selling:
 
         return item
 
-    async def get_purchase(self, request: purchases_pb2.GetPurchaseRequest, call: Call) -> purchases_pb2.GetPurchaseResponse:
+    async def get_purchase(
+        self, request: purchases_pb2.GetPurchaseRequest, call: Call
+    ) -> purchases_pb2.GetPurchaseResponse:
         del call
         field = request.WhichOneof("id")
         if field is None:
@@ -155,10 +169,16 @@ class Selling:
         sold = await sold_purchase(self._environment, reference)
         return purchases_pb2.GetPurchaseResponse(purchase=translate.purchase(*sold))
 
-    async def list_purchases(self, request: purchases_pb2.ListPurchasesRequest, call: Call) -> purchases_pb2.ListPurchasesResponse:
+    async def list_purchases(
+        self, request: purchases_pb2.ListPurchasesRequest, call: Call
+    ) -> purchases_pb2.ListPurchasesResponse:
         del call
         account_id = validation.account_id(request.account_id)
-        size, binding, secret = validation.page_size(request.page_size), ("purchases", account_id), self._page_token_secret
+        size, binding, secret = (
+            validation.page_size(request.page_size),
+            ("purchases", account_id),
+            self._page_token_secret,
+        )
         before = decode_page_token(secret, request.page_token, binding) if request.page_token else ""
         page, last = await purchases_of(self._environment, account_id, before, size)
         return purchases_pb2.ListPurchasesResponse(
@@ -177,7 +197,9 @@ class Selling:
         )
         return _purchase_canceled(await cancel_purchase(self._environment, command))
 
-    async def quote_refund(self, request: refunds_pb2.QuoteRefundRequest, call: Call) -> refunds_pb2.QuoteRefundResponse:
+    async def quote_refund(
+        self, request: refunds_pb2.QuoteRefundRequest, call: Call
+    ) -> refunds_pb2.QuoteRefundResponse:
         del call
         purchase_id = validation.identifier("purchase_id", request.purchase_id, ID_MAX)
         quote, currency = await quote_refund(self._environment, purchase_id, _policy(request.policy))
@@ -191,7 +213,11 @@ class Selling:
 
     async def refund(self, request: refunds_pb2.RefundRequest, call: Call) -> bytes:
         purchase_id = validation.identifier("purchase_id", request.purchase_id, ID_MAX)
-        amount = validation.positive("amount_minor", request.amount_minor, 10**15) if request.HasField("amount_minor") else None
+        amount = (
+            validation.positive("amount_minor", request.amount_minor, 10**15)
+            if request.HasField("amount_minor")
+            else None
+        )
         policy = _policy(request.policy)
         reason = validation.text("reason", request.reason)
         key = validation.idempotency_key(request.idempotency_key)
@@ -207,24 +233,35 @@ class Selling:
         kept = await refund_by_id(self._environment, validation.identifier("refund_id", request.refund_id, ID_MAX))
         return refunds_pb2.GetRefundResponse(refund=translate.refund(kept))
 
-    async def list_refunds(self, request: refunds_pb2.ListRefundsRequest, call: Call) -> refunds_pb2.ListRefundsResponse:
+    async def list_refunds(
+        self, request: refunds_pb2.ListRefundsRequest, call: Call
+    ) -> refunds_pb2.ListRefundsResponse:
         del call
         account_id = validation.account_id(request.account_id)
         purchase_id = validation.identifier("purchase_id", request.purchase_id, ID_MAX) if request.purchase_id else ""
-        size, binding, secret = validation.page_size(request.page_size), ("refunds", account_id, purchase_id), self._page_token_secret
+        size, binding, secret = (
+            validation.page_size(request.page_size),
+            ("refunds", account_id, purchase_id),
+            self._page_token_secret,
+        )
         before = decode_page_token(secret, request.page_token, binding) if request.page_token else ""
         page, last = await account_refunds(self._environment, account_id, purchase_id, before, size)
         return refunds_pb2.ListRefundsResponse(
-            refunds=[translate.refund(kept) for kept in page], next_page_token=encode_page_token(secret, last, binding) if last else ""
+            refunds=[translate.refund(kept) for kept in page],
+            next_page_token=encode_page_token(secret, last, binding) if last else "",
         )
 
     async def apply_referral(self, request: referrals_pb2.ApplyReferralRequest, call: Call) -> bytes:
         account_id = validation.account_id(request.account_id)
         code = validation.identifier("referral_code", request.referral_code, ID_MAX)
         keyed = request_of(call, account_id, request.idempotency_key, code.strip(" ").upper())
-        return _referred(await apply_referral(self._environment, ApplyReferral(keyed, account_id, code, _encode_referral)))
+        return _referred(
+            await apply_referral(self._environment, ApplyReferral(keyed, account_id, code, _encode_referral))
+        )
 
-    async def get_referral(self, request: referrals_pb2.GetReferralRequest, call: Call) -> referrals_pb2.GetReferralResponse:
+    async def get_referral(
+        self, request: referrals_pb2.GetReferralRequest, call: Call
+    ) -> referrals_pb2.GetReferralResponse:
         del call
         side = await referral_side(self._environment, validation.account_id(request.account_id))
         return referrals_pb2.GetReferralResponse(

@@ -47,11 +47,17 @@ class Spending:
     async def reverse_deduction(self, request: transactions_pb2.ReverseDeductionRequest, call: Call) -> bytes:
         account_id = validation.account_id(request.account_id)
         transaction_id = validation.identifier("transaction_id", request.transaction_id, 128)
-        amount = validation.amount_microcredits(request.amount_microcredits) if request.HasField("amount_microcredits") else None
+        amount = (
+            validation.amount_microcredits(request.amount_microcredits)
+            if request.HasField("amount_microcredits")
+            else None
+        )
         reason = validation.text("reason", request.reason)
         keyed = request_of(call, account_id, request.idempotency_key, transaction_id, amount, reason)
         return _reversed(
-            await reverse(self._environment, ReverseDeduction(keyed, account_id, transaction_id, amount, reason, _encode_reversal))
+            await reverse(
+                self._environment, ReverseDeduction(keyed, account_id, transaction_id, amount, reason, _encode_reversal)
+            )
         )
 
     async def list_transactions(
@@ -62,7 +68,9 @@ class Spending:
             account_id=validation.account_id(request.account_id),
             kind=validation.known_value("kind", request.kind, _KINDS),
             start_us=validation.timestamp_us("start_time", request.start_time) if request.HasField("start_time") else 0,
-            end_us=validation.timestamp_us("end_time", request.end_time) if request.HasField("end_time") else END_OF_TIME_US,
+            end_us=validation.timestamp_us("end_time", request.end_time)
+            if request.HasField("end_time")
+            else END_OF_TIME_US,
         )
         binding = ("transactions", *query)
         size = validation.page_size(request.page_size)

@@ -15,7 +15,11 @@ ID_MAX = 255
 """Characters of an id of Stripe's."""
 SESSION_PREFIX = "cs_"
 _PREFIX = "STRIPE_EVENT_OUTCOME_"
-OUTCOMES = {Outcome(name.removeprefix(_PREFIX)): number for name, number in stripe_events_pb2.StripeEventOutcome.items() if number}
+OUTCOMES = {
+    Outcome(name.removeprefix(_PREFIX)): number
+    for name, number in stripe_events_pb2.StripeEventOutcome.items()
+    if number
+}
 
 
 class StripeEvents:

@@ -34,7 +34,9 @@ def usage_of_message(message: usage_pb2.Usage, field: str = "usage") -> Usage:
         service_tier=message.service_tier,
         attributes=dict(message.attributes),
         provider_cost_usd=message.provider_cost_usd,
-        occur_time_us=validation.timestamp_us(f"{field}.occur_time", message.occur_time) if message.HasField("occur_time") else None,
+        occur_time_us=validation.timestamp_us(f"{field}.occur_time", message.occur_time)
+        if message.HasField("occur_time")
+        else None,
         field=field,
     )
 
@@ -94,4 +96,6 @@ class Quoting:
         if not request.HasField("usage"):
             raise invalid_field("usage", "is required")
         quote = await quote_usage(self._environment, usage_of_message(request.usage))
-        return usage_pb2.QuoteUsageResponse(price=price_message(quote.price), explanation=explanation_message(quote.explanation))
+        return usage_pb2.QuoteUsageResponse(
+            price=price_message(quote.price), explanation=explanation_message(quote.explanation)
+        )

@@ -26,9 +26,11 @@ from billing_service.domain.refusals.access import scope_missing
 from billing_service.domain.refusals.serving import deadline_too_short, shutting_down
 
 UNANSWERED_MAX: Final = 256
-"""Requests of one stream that wait for their answers: half a batch of the ledger. More would wait here instead of at their sender."""
+"""Requests of one stream that wait for their answers: half a batch of the ledger. More would wait here instead of at
+their sender."""
 IDENTITY_CHECKED_EVERY_S: Final = 2.0
-"""With the time that a key is trusted without a look, a revocation acts within 7 of the 10 seconds that are promised."""
+"""With the time that a key is trusted without a look, a revocation acts within 7 of the 10 seconds that are
+promised."""
 
 Result = TypeVar("Result")
 
@@ -39,12 +41,16 @@ class StreamImplementation(NamedTuple, Generic[Result]):
     begin: Callable[[Any, Call], "asyncio.Future[Result] | Exception"]
     """Takes the decoded request, returns at once and never raises: what is begun goes on though the stream ends."""
     encode: Callable[[int, "asyncio.Future[Result] | Exception", Any, Call], bytes]
-    """The answer to the request of this position, from 1, once it is done; a future that is cancelled took longer than a call may. The
-    request is None where it could not be decoded."""
+    """The answer to the request of this position, from 1, once it is done; a future that is cancelled took longer than
+    a call may. The request is None where it could not be decoded."""
 
 
 def build_stream_handler(
-    method: MethodDescriptor, implementation: StreamImplementation[Any], edge: Edge, *, request_bytes_max: int = REQUEST_BYTES_MAX
+    method: MethodDescriptor,
+    implementation: StreamImplementation[Any],
+    edge: Edge,
+    *,
+    request_bytes_max: int = REQUEST_BYTES_MAX,
 ) -> "grpc.RpcMethodHandler[bytes, bytes]":
     """The handler of one method that streams both ways. ValueError for any other."""
     if not (method.client_streaming and method.server_streaming):
@@ -137,7 +143,8 @@ class _Stream(Generic[Result]):
         """Why no more is read though the caller may have more to say."""
 
     async def run(self) -> None:
-        """Until the caller has half-closed and has all its answers. Raises what else ended the stream, once what was read is answered."""
+        """Until the caller has half-closed and has all its answers. Raises what else ended the stream, once what was
+        read is answered."""
         self._admission.streams.add(self.drain)
         if self._admission.streams_ended:  # while the caller was being identified
             self.drain()
@@ -214,7 +221,8 @@ class _Stream(Generic[Result]):
             if not isinstance(begun, Exception) and not begun.done():
                 await self._done(begun, read_at)
             sequence += 1
-            overdue.watch(self._task, monotonic())  # a caller that does not read its answers must not hold its place for ever
+            # a caller that does not read its answers must not hold its place for ever
+            overdue.watch(self._task, monotonic())
             await write(self._encode(sequence, begun, request, self._call))
             overdue.forget(self._task)
             unanswered.popleft()
@@ -239,7 +247,8 @@ class _Stream(Generic[Result]):
             self._weight -= less
 
     def _leave(self) -> None:
-        """What has no answer goes on, and weighs until it is done: a caller that comes and goes must not pile up work."""
+        """What has no answer goes on, and weighs until it is done: a caller that comes and goes must not pile up
+        work."""
         left = [begun for _, begun, _ in self._unanswered if not isinstance(begun, Exception)]
         self._unanswered.clear()
         pending = len(left)

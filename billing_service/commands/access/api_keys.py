@@ -51,7 +51,12 @@ async def create_api_key(environment: Environment, command: CreateApiKey) -> Ans
 
     def effect(unit: Unit) -> Work[SecretReply]:
         row = yield from add_key(
-            new, environment.api_key_pepper, command.caller, command.scopes, now_us=unit.now_us, expire_time_us=command.expire_time_us
+            new,
+            environment.api_key_pepper,
+            command.caller,
+            command.scopes,
+            now_us=unit.now_us,
+            expire_time_us=command.expire_time_us,
         )
         unit.detail |= {"key_id": row.key_id, "caller": row.caller, "scopes": row.scopes}
         return SecretReply(command.encode(row, new.text), command.encode(row, ""))
@@ -82,7 +87,9 @@ def add_key(
     return row
 
 
-async def create_key_directly(store: Store, clock_us: ClockUs, pepper: bytes, caller: str, scopes: Sequence[Scope]) -> str:
+async def create_key_directly(
+    store: Store, clock_us: ClockUs, pepper: bytes, caller: str, scopes: Sequence[Scope]
+) -> str:
     """Makes a key without a running service: the first one has nobody to ask. Answers its secret."""
     new = make_key(os.urandom(ENTROPY_BYTES))
 
@@ -101,7 +108,9 @@ async def all_keys(environment: Environment) -> list[ApiKeyRow]:
     return await environment.store.read(list_keys)
 
 
-async def revoke_api_key(environment: Environment, request: Request, key_id: str, encode: Callable[[ApiKeyRow], bytes]) -> Answer:
+async def revoke_api_key(
+    environment: Environment, request: Request, key_id: str, encode: Callable[[ApiKeyRow], bytes]
+) -> Answer:
     """Raises API_KEY_NOT_FOUND."""
 
     def effect(unit: Unit) -> Work[bytes]:
@@ -110,7 +119,9 @@ async def revoke_api_key(environment: Environment, request: Request, key_id: str
             raise api_key_not_found(key_id)
         return encode(row)
 
-    return await environment.store.write(lambda: once(environment.sources, request, [], effect, detail={"key_id": key_id}))
+    return await environment.store.write(
+        lambda: once(environment.sources, request, [], effect, detail={"key_id": key_id})
+    )
 
 
 async def find_api_key(store: Store, key_id: str) -> StoredKey | None:

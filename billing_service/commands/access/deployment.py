@@ -10,7 +10,13 @@ from billing_service.commands.access.api_keys import OFFLINE
 from billing_service.domain.deployment import MARK_KEY_BYTES, Deployment, Mode
 from billing_service.domain.ledger.account import Ids
 from billing_service.storage.rows.access import AUDIT, AuditRow
-from billing_service.storage.rows.deployment import claim_deployment, has_accounts, modes_of_checkouts, read_deployment, renew_row
+from billing_service.storage.rows.deployment import (
+    claim_deployment,
+    has_accounts,
+    modes_of_checkouts,
+    read_deployment,
+    renew_row,
+)
 from billing_service.storage.statements import Work
 from billing_service.storage.store import Store
 
@@ -37,7 +43,8 @@ def new_deployment(mode: Mode, clock_us: ClockUs, ids: Ids, random_bytes: Callab
 
 
 async def ensure_deployment(store: Store, new: Deployment) -> Deployment:
-    """The database's deployment: `new` where it has none yet. Safe for processes that start at once. Raises OtherModeError."""
+    """The database's deployment: `new` where it has none yet. Safe for processes that start at once. Raises
+    OtherModeError."""
     found = await store.read(read_deployment)
     if found is None:
         claimed: tuple[Deployment, bool] = await store.write(lambda: _claim(new))
@@ -53,7 +60,9 @@ def _claim(new: Deployment) -> Work[tuple[Deployment, bool]]:
     """Makes the row, unless another process did; answers it, and whether the ledger had accounts before."""
     possible = yield from modes_of_checkouts()
     if new.mode not in possible:
-        raise OtherModeError(_other_mode("the database is older than modes, and its checkouts are of another one", new.mode, possible))
+        raise OtherModeError(
+            _other_mode("the database is older than modes, and its checkouts are of another one", new.mode, possible)
+        )
     had_accounts = yield from has_accounts()
     yield from claim_deployment(new)
     found = yield from read_deployment()
@@ -64,7 +73,11 @@ def _claim(new: Deployment) -> Work[tuple[Deployment, bool]]:
 def _log_first_start(made: Deployment, had_accounts: bool) -> None:
     said = {"deployment_id": made.deployment_id, "mode": made.mode.value}
     if had_accounts:
-        log.warning("ledger_takes_its_mode_for_ever", note="it is older than modes, and this is its first start with one", **said)
+        log.warning(
+            "ledger_takes_its_mode_for_ever",
+            note="it is older than modes, and this is its first start with one",
+            **said,
+        )
     else:
         log.info("deployment_made", **said)
 
@@ -80,7 +93,8 @@ def _other_mode(fault: str, asked: Mode, possible: Iterable[Mode]) -> str:
 async def renew_deployment(
     store: Store, clock_us: ClockUs, ids: Ids, random_bytes: Callable[[int], bytes]
 ) -> tuple[Deployment, Deployment]:
-    """Gives a ledger that was restored for another deployment an id and a key of its own; answers the old one and the new.
+    """Gives a ledger that was restored for another deployment an id and a key of its own; answers the old one and the
+    new.
 
     No service may run on the database: one that does goes on with the old id. Raises NoDeploymentError.
     """
@@ -88,7 +102,9 @@ async def renew_deployment(
     def work() -> Work[tuple[Deployment, Deployment]]:
         old = yield from read_deployment()
         if old is None:
-            raise NoDeploymentError("no service has started on this database yet: its first start gives it an id of its own")
+            raise NoDeploymentError(
+                "no service has started on this database yet: its first start gives it an id of its own"
+            )
         new = new_deployment(old.mode, clock_us, ids, random_bytes)
         yield from renew_row(new)
         detail = orjson.dumps({"old": old.deployment_id, "new": new.deployment_id}).decode()

@@ -18,7 +18,9 @@ async def kept_events(
     return found[:page], (last.receive_time_us, last.event_id) if last else None
 
 
-async def audit_records(environment: Environment, account_id: str, before: str, page: int) -> tuple[list[AuditRow], str]:
+async def audit_records(
+    environment: Environment, account_id: str, before: str, page: int
+) -> tuple[list[AuditRow], str]:
     """A page of the audit log, newest first, of one account or of all, and the id that the next page goes on from."""
     found = await environment.store.read(lambda: list_audit(account_id, before or AUDIT_NEWEST, page + 1))
     return found[:page], found[page - 1].audit_id if len(found) > page else ""

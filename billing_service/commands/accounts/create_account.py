@@ -35,8 +35,8 @@ class CreateAccount:
 
 
 async def create_account(environment: Environment, command: CreateAccount) -> Answer:
-    """Raises ACCOUNT_EXISTS, REFERRAL_CODE_NOT_FOUND, SELF_REFERRAL. A Stripe that does not answer delays nothing but the
-    customer, which the first purchase makes then."""
+    """Raises ACCOUNT_EXISTS, REFERRAL_CODE_NOT_FOUND, SELF_REFERRAL. A Stripe that does not answer delays nothing but
+    the customer, which the first purchase makes then."""
     answer = await environment.store.write(lambda: _create(environment, command))
     if not answer.replayed:
         try:
@@ -49,7 +49,9 @@ async def create_account(environment: Environment, command: CreateAccount) -> An
 def _create(environment: Environment, command: CreateAccount) -> Work[Answer]:
     account_id = command.account_id
     made = yield from ensure_account(account_id, environment.clock_us(), environment.sources.new_referral_code)
-    involved = yield from referral_accounts(account_id, command.referral_code) if command.referral_code else _alone(account_id)
+    involved = (
+        yield from referral_accounts(account_id, command.referral_code) if command.referral_code else _alone(account_id)
+    )
 
     def effect(unit: Unit) -> Work[bytes]:
         command.check_email(command.email)

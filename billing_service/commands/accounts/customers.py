@@ -31,7 +31,9 @@ async def ensure_customer(environment: Environment, account_id: str) -> str:
         return profile.stripe_customer_id
 
     async def settle(profile: Profile, customer_id: str) -> str:
-        return await environment.store.write(lambda: link_customer(environment, account_id, customer_id, profile.contact_version))
+        return await environment.store.write(
+            lambda: link_customer(environment, account_id, customer_id, profile.contact_version)
+        )
 
     async def next_attempt(profile: Profile) -> Profile:
         await environment.store.write(lambda: _change_profile(environment, account_id, _count_attempt))
@@ -54,7 +56,8 @@ async def _create_customer(environment: Environment, profile: Profile) -> str:
         name=profile.name,
         contact_version=profile.contact_version,
         mark=mark,
-        # Deployments may share a Stripe account, account ids and, after a restore, all else that is in the row: not the mark.
+        # Deployments may share a Stripe account, account ids and, after a restore, all else that is in the row: not the
+        # mark.
         idempotency_key=f"customer:{profile.referral_code}:{profile.customer_attempt}:{_said(profile)}:{mark}",
     )
 
@@ -70,8 +73,8 @@ def _said(profile: Profile) -> str:
 
 
 async def send_contact(environment: Environment, account_id: str) -> None:
-    """Brings the account's Stripe customer in step with it, where UpdateAccount left it behind. What fails here is only put off: the
-    repeat of that call, the next purchase and the customer's next event try again."""
+    """Brings the account's Stripe customer in step with it, where UpdateAccount left it behind. What fails here is only
+    put off: the repeat of that call, the next purchase and the customer's next event try again."""
     profile = await environment.store.read(lambda: read_profile(account_id))
     if profile is not None:
         await _send_contact(environment, profile)
@@ -85,7 +88,9 @@ async def _send_contact(environment: Environment, profile: Profile) -> None:
         return Begun(profile) if customer_id and profile.contact_version_sent < version else None
 
     async def ask(_profile: Profile) -> None:
-        await environment.provider.update_customer(customer_id, email=profile.email, name=profile.name, contact_version=version)
+        await environment.provider.update_customer(
+            customer_id, email=profile.email, name=profile.name, contact_version=version
+        )
 
     async def settle(_profile: Profile, _said: None) -> None:
         def note(now: Profile) -> None:
@@ -108,9 +113,12 @@ async def _send_contact(environment: Environment, profile: Profile) -> None:
 
 
 async def _withdraw_address(environment: Environment, profile: Profile) -> None:
-    """Leaves no older address at Stripe, where receipts would go to it. The version stays the older one: the customer is still behind."""
+    """Leaves no older address at Stripe, where receipts would go to it. The version stays the older one: the customer
+    is still behind."""
     try:
-        await environment.provider.update_customer(profile.stripe_customer_id, email="", name=profile.name, contact_version=None)
+        await environment.provider.update_customer(
+            profile.stripe_customer_id, email="", name=profile.name, contact_version=None
+        )
     except (ProviderRefused, ProviderUnavailable) as error:
         log.warning("customer_not_updated", account_id=profile.account_id, error=str(error))
 
@@ -136,12 +144,16 @@ def _change_profile(environment: Environment, account_id: str, change: Callable[
 
 
 def link_customer(environment: Environment, account_id: str, customer_id: str, contact_version: int) -> Work[str]:
-    """Links a customer, made of that version of e-mail and name, to an account that has none; answers the one that it has then."""
+    """Links a customer, made of that version of e-mail and name, to an account that has none; answers the one that it
+    has then."""
     yield from begin(environment.sources, [account_id])
     profile = yield from read_profile(account_id)
     assert profile is not None
     if not profile.stripe_customer_id:
-        if not (yield from claim_customer(customer_id, account_id)) and (yield from whose_customer(customer_id)) != account_id:
+        if (
+            not (yield from claim_customer(customer_id, account_id))
+            and (yield from whose_customer(customer_id)) != account_id
+        ):
             raise ConflictError("another account was linked to the customer meanwhile")
         profile.stripe_customer_id = customer_id
         profile.contact_version_sent = contact_version

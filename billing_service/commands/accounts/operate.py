@@ -1,4 +1,5 @@
-"""What operators do to accounts: grants, adjustments, freezing, overdraft limits. Each leaves a line in the audit log."""
+"""What operators do to accounts: grants, adjustments, freezing, overdraft limits. Each leaves a line in the audit
+log."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -34,7 +35,8 @@ class GrantCredits:
 
 
 async def grant_credits(environment: Environment, command: GrantCredits) -> Answer:
-    """Raises BALANCE_LIMIT_REACHED, and INVALID_FIELD for an expiry that is past or before the credits become effective."""
+    """Raises BALANCE_LIMIT_REACHED, and INVALID_FIELD for an expiry that is past or before the credits become
+    effective."""
 
     def effect(unit: Unit) -> bytes:
         starts = max(unit.now_us, command.effective_time_us or unit.now_us)
@@ -116,7 +118,9 @@ async def set_limits(environment: Environment, command: SetLimits) -> Answer:
     def effect(unit: Unit) -> Work[bytes]:
         account = unit.account(command.account_id)
         account.frozen = account.frozen if command.frozen is None else command.frozen
-        account.overdraft_limit = account.overdraft_limit if command.overdraft_limit is None else command.overdraft_limit
+        account.overdraft_limit = (
+            account.overdraft_limit if command.overdraft_limit is None else command.overdraft_limit
+        )
         account.debt_max = account.debt_max if command.debt_max is None else command.debt_max
         yield from write_limits(account)
         row = yield from read_account(account.account_id)

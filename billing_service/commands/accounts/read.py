@@ -27,7 +27,9 @@ def shown(environment: Environment, row: AccountRow) -> AccountRow:
 async def all_accounts(environment: Environment, after: str, page: int) -> tuple[list[AccountRow], str]:
     """A page of all accounts by id, and the id that the next page goes on from; empty at the end."""
     found = await environment.store.read(lambda: list_accounts(after, page + 1))
-    return [shown(environment, row) for row in found[:page]], found[page - 1].profile.account_id if len(found) > page else ""
+    return [shown(environment, row) for row in found[:page]], found[page - 1].profile.account_id if len(
+        found
+    ) > page else ""
 
 
 class HistoryQuery(NamedTuple):
@@ -50,7 +52,11 @@ async def statement(environment: Environment, query: HistoryQuery, newest: str, 
             if head is None:
                 raise account_not_found(query.account_id)
             start = head
-        return (yield from read_history(query.account_id, start, kind=query.kind, start_us=query.start_us, end_us=query.end_us, page=page))
+        return (
+            yield from read_history(
+                query.account_id, start, kind=query.kind, start_us=query.start_us, end_us=query.end_us, page=page
+            )
+        )
 
     return await environment.store.read(work)
 

@@ -27,7 +27,8 @@ class UpdateAccount:
 
 
 async def update_account(environment: Environment, command: UpdateAccount) -> Answer:
-    """Raises ACCOUNT_NOT_FOUND. A Stripe that does not answer, or refuses the address, delays nothing but the customer."""
+    """Raises ACCOUNT_NOT_FOUND. A Stripe that does not answer, or refuses the address, delays nothing but the
+    customer."""
     answer = await environment.store.write(lambda: _update(environment, command))
     await send_contact(environment, command.account_id)
     return answer

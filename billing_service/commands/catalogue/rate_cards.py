@@ -17,7 +17,14 @@ from billing_service.domain.refusals.catalogue import rate_card_exists, rate_car
 from billing_service.ledger.keys import Answer
 from billing_service.ledger.unit import Request, Unit, once
 from billing_service.storage.rows.access import AUDIT, AuditRow, lock_keys
-from billing_service.storage.rows.rate_cards import RATE_CARDS, RateCardRow, last_position, list_cards, read_card, versions_since
+from billing_service.storage.rows.rate_cards import (
+    RATE_CARDS,
+    RateCardRow,
+    last_position,
+    list_cards,
+    read_card,
+    versions_since,
+)
 from billing_service.storage.statements import Work
 from billing_service.storage.store import Store
 
@@ -44,7 +51,9 @@ async def create_rate_card(environment: Environment, command: CreateRateCard) ->
         if (yield from read_card(card.version)) is not None:
             raise rate_card_exists(card.version)
         position = (yield from last_position()) + 1
-        row = _row(card, command.card_file, position, unit.now_us, in_force_time_us(card.effective_time_us, unit.now_us))
+        row = _row(
+            card, command.card_file, position, unit.now_us, in_force_time_us(card.effective_time_us, unit.now_us)
+        )
         yield from RATE_CARDS.add(row)
         return command.encode(row)
 
@@ -53,8 +62,8 @@ async def create_rate_card(environment: Environment, command: CreateRateCard) ->
 
 
 async def ensure_rate_card(store: Store, clock_us: ClockUs, ids: Ids, built_in: Callable[[], RateCard]) -> None:
-    """Stores the built-in card where there is none yet, so that usage has prices from the first start on. Safe for processes that start
-    at once. It is in force from its own effective time: nothing was priced before."""
+    """Stores the built-in card where there is none yet, so that usage has prices from the first start on. Safe for
+    processes that start at once. It is in force from its own effective time: nothing was priced before."""
     if await store.read(last_position) > 0:
         return
     card = built_in()
@@ -66,7 +75,9 @@ async def ensure_rate_card(store: Store, clock_us: ClockUs, ids: Ids, built_in: 
             return
         now_us = clock_us()
         yield from RATE_CARDS.add(_row(card, card_file, 1, now_us, card.effective_time_us))
-        detail = orjson.dumps({"version": card.version, "source": _source(card), "entry_count": len(card.entries)}).decode()
+        detail = orjson.dumps(
+            {"version": card.version, "source": _source(card), "entry_count": len(card.entries)}
+        ).decode()
         yield from AUDIT.add(AuditRow(ids("aud"), now_us, SERVICE, SERVICE, "CreateRateCardVersion", "", detail))
 
     await store.write(work)
@@ -110,7 +121,9 @@ async def rate_card_page(environment: Environment, before: int, page: int) -> Ca
     def work() -> Work[CardPage]:
         found = yield from list_cards(before, page + 1)
         current = yield from _version_in_force(environment)
-        return CardPage(found[:page], found[page - 1].position if len(found) > page else 0, current.version if current else "")
+        return CardPage(
+            found[:page], found[page - 1].position if len(found) > page else 0, current.version if current else ""
+        )
 
     return await environment.store.read(work)
 

@@ -9,7 +9,13 @@ from billing_service.commands.sale_terms import terms_of
 from billing_service.domain.ledger.account import Account
 from billing_service.domain.ledger.entries import Place, TransactionKind, is_lot
 from billing_service.domain.ledger.lots import Lot
-from billing_service.domain.promotions.bonuses import BonusTaken, claw_back_bonus, make_good, restore_bonus, take_what_is_left
+from billing_service.domain.promotions.bonuses import (
+    BonusTaken,
+    claw_back_bonus,
+    make_good,
+    restore_bonus,
+    take_what_is_left,
+)
 from billing_service.domain.promotions.referrals import Referral, ReferralState, standing_refund_minor, stands
 from billing_service.domain.sales.purchases import Purchase
 from billing_service.domain.sales.reversals import ReferralAtStake
@@ -43,9 +49,11 @@ def minimum_of(environment: Environment, purchase: Purchase, referral: Referral)
     return terms_of(environment, purchase).referral.minimum_purchase_minor or 0
 
 
-def follow_referral(environment: Environment, unit: Unit, purchase: Purchase, purchase_lot: Lot, gone_minor: int) -> Work[BonusTaken]:
-    """Takes both bonuses back when too little stays paid of the purchase that earned them, and restores them when enough does again.
-    Answers what was taken of the buyer now."""
+def follow_referral(
+    environment: Environment, unit: Unit, purchase: Purchase, purchase_lot: Lot, gone_minor: int
+) -> Work[BonusTaken]:
+    """Takes both bonuses back when too little stays paid of the purchase that earned them, and restores them when
+    enough does again. Answers what was taken of the buyer now."""
     noted = yield from note_returns(environment, unit)
     referral = yield from locked_referral(unit, purchase.account_id)
     taken = BonusTaken()
@@ -60,7 +68,9 @@ def follow_referral(environment: Environment, unit: Unit, purchase: Purchase, pu
     return taken
 
 
-def referral_at_stake(environment: Environment, unit: Unit, purchase: Purchase, gone_minor: int) -> Work[ReferralAtStake | None]:
+def referral_at_stake(
+    environment: Environment, unit: Unit, purchase: Purchase, gone_minor: int
+) -> Work[ReferralAtStake | None]:
     """The referral that a refund of this purchase may make fall. No lock is needed to ask."""
     referral = yield from read_referral(purchase.account_id)
     if referral is None or referral.earned_by != purchase.purchase_id or referral.state is ReferralState.REVERSED:
@@ -83,7 +93,9 @@ def _take(unit: Unit, purchase: Purchase, purchase_lot: Lot, referral: Referral)
     if referral.referrer_lot_id:
         referrer = unit.account(referral.referrer_account_id)
         lot = yield from _bonus_lot(referrer, referral.referrer_lot_id)
-        referral.referrer_taken = take_what_is_left(referrer, lot, source_id=purchase_id, now_us=unit.now_us, ids=unit.ids)
+        referral.referrer_taken = take_what_is_left(
+            referrer, lot, source_id=purchase_id, now_us=unit.now_us, ids=unit.ids
+        )
     referral.state = ReferralState.REVERSED
     referral.purchase_id, referral.fallen_purchase_id = "", purchase_id
     yield from REFERRALS.replace(referral)
@@ -141,10 +153,13 @@ def _bonus_lot(account: Account, lot_id: str) -> Work[Lot]:
     return account.known_lot(lot_id)
 
 
-def note_returns(environment: Environment, unit: Unit, noted: Mapping[str, int] = MappingProxyType({})) -> Work[dict[str, int]]:
-    """Notes what came back into bonus lots that had ended, and went on at once: it is taken as well, and where other credits were taken
-    of the buyer in its stead, they are given back. So it does not matter whether a deduction is undone before a bonus ends or after.
-    `noted` and the answer: how many of each account's transactions in this unit were looked at."""
+def note_returns(
+    environment: Environment, unit: Unit, noted: Mapping[str, int] = MappingProxyType({})
+) -> Work[dict[str, int]]:
+    """Notes what came back into bonus lots that had ended, and went on at once: it is taken as well, and where other
+    credits were taken of the buyer in its stead, they are given back. So it does not matter whether a deduction is
+    undone before a bonus ends or after. `noted` and the answer: how many of each account's transactions in this unit
+    were looked at."""
     looked_at = {}
     for account_id, account in unit.accounts.items():
         position = noted.get(account_id, 0)
@@ -172,7 +187,9 @@ def _note_return(environment: Environment, unit: Unit, account: Account, lot: Lo
         yield from set_taken_of_referee(referral, taken=taken.lot, of_purchase=taken.purchase, as_debt=taken.debt)
 
 
-def _make_good(environment: Environment, unit: Unit, account: Account, referral: Referral, amount: int) -> Work[BonusTaken]:
+def _make_good(
+    environment: Environment, unit: Unit, account: Account, referral: Referral, amount: int
+) -> Work[BonusTaken]:
     taken = _taken_of_referee(referral)
     purchase = yield from unit.purchase(referral.account_id, referral.earned_by)
     assert purchase is not None, "a referral that was decided names its purchase"

@@ -9,7 +9,8 @@ from billing_service.storage.statements import Work
 
 
 def book_expired(environment: Environment, unit: Unit) -> Work[int]:
-    """Books every lot of the unit's accounts that has expired; answers for how many accounts. The caller writes the unit."""
+    """Books every lot of the unit's accounts that has expired; answers for how many accounts. The caller writes the
+    unit."""
     booked = 0
     for account in unit.accounts.values():
         yield from fetch_lots_and_heirs(account, [lot.lot_id for lot in account.lots if lot.ended_to and lot.remaining])

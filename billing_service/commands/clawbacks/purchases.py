@@ -1,4 +1,5 @@
-"""Keeps a purchase's credits in step with its money, by the absolute target: any order and repetition of updates ends alike."""
+"""Keeps a purchase's credits in step with its money, by the absolute target: any order and repetition of updates ends
+alike."""
 
 from collections import Counter
 from typing import NamedTuple
@@ -56,7 +57,8 @@ def follow_money(
 ) -> Work[Followed]:
     """Moves what the target of a completed purchase differs from what was taken; answers what was taken now.
 
-    Before completion it only notes the money: the target applies when the credits are granted. The caller writes the unit.
+    Before completion it only notes the money: the target applies when the credits are granted. The caller writes the
+    unit.
     """
     refunds = yield from refunds_of(purchase)
     purchase.refunded_minor = sum(refund.amount_minor for refund in refunds if refund.status.counts)
@@ -79,7 +81,9 @@ def money_gone(purchase: Purchase) -> int:
     return reversed_minor(purchase.paid_minor, purchase.refunded_minor, purchase.disputed_minor)
 
 
-def _take(unit: Unit, purchase: Purchase, lot: Lot, amount: int, *, set_aside: bool, caller: str, description: str) -> Taken:
+def _take(
+    unit: Unit, purchase: Purchase, lot: Lot, amount: int, *, set_aside: bool, caller: str, description: str
+) -> Taken:
     taken = claw_back(
         unit.account(purchase.account_id),
         [lot],
@@ -118,8 +122,9 @@ def _reinstate(environment: Environment, unit: Unit, purchase: Purchase, lot: Lo
 
 
 def make_debt_good(environment: Environment, unit: Unit, account_id: str, reversal: Transaction) -> Work[None]:
-    """After a deduction was undone: credits of a purchase that a clawback found spent, and made debt, are there now. They are taken in the
-    stead of the debt, which is given back. So it does not matter whether a deduction is undone before a clawback or after."""
+    """After a deduction was undone: credits of a purchase that a clawback found spent, and made debt, are there now.
+    They are taken in the stead of the debt, which is given back. So it does not matter whether a deduction is undone
+    before a clawback or after."""
     account = unit.account(account_id)
     returned: Counter[str] = Counter()
     for source, destination, amount in reversal.entries:

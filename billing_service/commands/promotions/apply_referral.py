@@ -6,7 +6,12 @@ from dataclasses import dataclass
 from billing_service.commands.environment import Environment
 from billing_service.domain.promotions.referrals import Referral, ReferralState, normalise_code
 from billing_service.domain.refusals import invalid_field
-from billing_service.domain.refusals.promotions import referral_code_not_found, referral_exists, referral_too_late, self_referral
+from billing_service.domain.refusals.promotions import (
+    referral_code_not_found,
+    referral_exists,
+    referral_too_late,
+    self_referral,
+)
 from billing_service.ledger.keys import Answer
 from billing_service.ledger.unit import Request, Unit, once
 from billing_service.storage.rows.profiles import whose_code
@@ -29,7 +34,8 @@ class ApplyReferral:
 
 
 async def apply_referral(environment: Environment, command: ApplyReferral) -> Answer:
-    """Raises REFERRAL_CODE_NOT_FOUND, INVALID_FIELD where referrals are off, SELF_REFERRAL, REFERRAL_EXISTS, REFERRAL_TOO_LATE."""
+    """Raises REFERRAL_CODE_NOT_FOUND, INVALID_FIELD where referrals are off, SELF_REFERRAL, REFERRAL_EXISTS,
+    REFERRAL_TOO_LATE."""
     return await environment.store.write(lambda: _apply(environment, command))
 
 
@@ -45,7 +51,8 @@ def _apply(environment: Environment, command: ApplyReferral) -> Work[Answer]:
 
 
 def referral_accounts(account_id: str, referral_code: str) -> Work[list[str]]:
-    """The accounts to lock: the referred one, its referrer, and everybody above, so that no circle closes behind our back."""
+    """The accounts to lock: the referred one, its referrer, and everybody above, so that no circle closes behind our
+    back."""
     referrer = yield from _referrer(referral_code)
     above = yield from _ancestors(referrer)
     return [account_id, referrer, *above]
@@ -55,7 +62,9 @@ def bind_referral(environment: Environment, unit: Unit, account_id: str, referra
     """Binds under the locks that `referral_accounts` named."""
     if environment.referrals.minimum_purchase_minor is None:
         currency = environment.catalog.currency
-        raise invalid_field("referral_code", f"referrals are off: the service has no least purchase stated in {currency!r}")
+        raise invalid_field(
+            "referral_code", f"referrals are off: the service has no least purchase stated in {currency!r}"
+        )
     referrer = yield from _referrer(referral_code)
     existing = yield from read_referral(account_id)
     if existing is not None:

@@ -87,7 +87,8 @@ async def _close_checkout(environment: Environment, purchase: Purchase, request:
 
 
 async def _closed(environment: Environment, session_id: str, key: str) -> CheckoutSession | None:
-    """None when the page was open until now, else as it had ended before. Raises ProviderUnavailable, STRIPE_REFUSED."""
+    """None when the page was open until now, else as it had ended before. Raises ProviderUnavailable,
+    STRIPE_REFUSED."""
     try:
         session = await environment.provider.expire_checkout(session_id, key)
     except ProviderRefused as refused:

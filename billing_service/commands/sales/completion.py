@@ -15,7 +15,13 @@ from billing_service.storage.statements import Work
 
 
 def apply_update(
-    environment: Environment, unit: Unit, purchase: Purchase, update: PurchaseUpdate, *, paid_minor: int = 0, net_paid_minor: int = 0
+    environment: Environment,
+    unit: Unit,
+    purchase: Purchase,
+    update: PurchaseUpdate,
+    *,
+    paid_minor: int = 0,
+    net_paid_minor: int = 0,
 ) -> Work[None]:
     """Applies an update to a purchase. The transition into COMPLETED grants its credits, exactly once, because
     COMPLETED is final. `net_paid_minor` is the part of `paid_minor` that was paid for the credits themselves."""
@@ -31,7 +37,9 @@ def apply_update(
 def _complete(environment: Environment, unit: Unit, purchase: Purchase) -> Work[None]:
     account = unit.account(purchase.account_id)
     lot = new_lot(purchase.credits, Category.PAID, now_us=unit.now_us, ids=unit.ids, source_id=purchase.purchase_id)
-    grant(account, lot, Place.SALES, TransactionKind.PURCHASE, now_us=unit.now_us, ids=unit.ids, description=purchase.name)
+    grant(
+        account, lot, Place.SALES, TransactionKind.PURCHASE, now_us=unit.now_us, ids=unit.ids, description=purchase.name
+    )
     purchase.lot_id = lot.lot_id
     purchase.complete_time_us = unit.now_us
     referral = yield from locked_referral(unit, purchase.account_id)
@@ -50,17 +58,22 @@ def _decide_referral(unit: Unit, purchase: Purchase, referral: Referral, policy:
     referral.minimum_minor = policy.minimum_purchase_minor
     due_us = policy.reward_time_us(unit.now_us)
     if outcome.referee_bonus_microcredits:
-        referral.referee_lot_id = _bonus(unit, referral.account_id, outcome.referee_bonus_microcredits, purchase, due_us)
+        referral.referee_lot_id = _bonus(
+            unit, referral.account_id, outcome.referee_bonus_microcredits, purchase, due_us
+        )
         referral.reward_time_us = due_us
     if outcome.referrer_bonus_microcredits:
-        referral.referrer_lot_id = _bonus(unit, referral.referrer_account_id, outcome.referrer_bonus_microcredits, purchase, due_us)
+        referral.referrer_lot_id = _bonus(
+            unit, referral.referrer_account_id, outcome.referrer_bonus_microcredits, purchase, due_us
+        )
         if not referral.referrer_lot_id:
             referral.state = ReferralState.QUALIFIED
     yield from REFERRALS.replace(referral)
 
 
 def _bonus(unit: Unit, account_id: str, amount: int, purchase: Purchase, due_us: int) -> str:
-    """Grants a bonus, spendable from `due_us` on; answers its lot. Empty where the account has no room for it: a bonus stops no sale."""
+    """Grants a bonus, spendable from `due_us` on; answers its lot. Empty where the account has no room for it: a bonus
+    stops no sale."""
     account = unit.account(account_id)
     if not account.has_room(amount):
         return ""

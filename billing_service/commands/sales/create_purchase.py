@@ -1,4 +1,5 @@
-"""CreatePurchase: the row first, then Stripe, then the page's address. A crash between two steps is healed by the same key."""
+"""CreatePurchase: the row first, then Stripe, then the page's address. A crash between two steps is healed by the same
+key."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +15,15 @@ from billing_service.domain.catalogue.packages import PurchaseItem
 from billing_service.domain.deployment import MarkKind
 from billing_service.domain.sales.purchases import Purchase, PurchaseStatus, PurchaseUpdate, may_be_opened, next_status
 from billing_service.ledger.keys import Answer, IdempotencyKey
-from billing_service.ledger.provider_step import Begun, Recorded, as_refusals, give_up_intent, provider_step, record_intent, settle_intent
+from billing_service.ledger.provider_step import (
+    Begun,
+    Recorded,
+    as_refusals,
+    give_up_intent,
+    provider_step,
+    record_intent,
+    settle_intent,
+)
 from billing_service.ledger.unit import Request, Unit, begin
 from billing_service.payments.objects.checkout_session import CheckoutSession
 from billing_service.payments.port import CheckoutOrder, ProviderRefused
@@ -24,7 +33,8 @@ from billing_service.storage.statements import Work
 log = structlog.get_logger(__name__)
 
 CHECKOUT_AHEAD_MIN_US = 40 * 60 * 1_000_000
-"""Stripe opens no page that runs out within 30 minutes of its own clock; the rest is for the difference and the way there."""
+"""Stripe opens no page that runs out within 30 minutes of its own clock; the rest is for the difference and the way
+there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +73,11 @@ async def create_purchase(environment: Environment, command: CreatePurchase) -> 
 
     with as_refusals():
         return await provider_step(
-            begin=begin_purchase, ask=partial(_ask_stripe, environment), settle=settle, give_up=give_up, next_attempt=next_attempt
+            begin=begin_purchase,
+            ask=partial(_ask_stripe, environment),
+            settle=settle,
+            give_up=give_up,
+            next_attempt=next_attempt,
         )
 
 
@@ -73,7 +87,11 @@ def _begin(environment: Environment, command: CreatePurchase) -> Work[Begun[Purc
         purchase = _purchase(environment, unit, command, item)
         yield from PURCHASES.add(purchase)
         yield from claim_reference(purchase.purchase_id, purchase.account_id, purchase.purchase_id)
-        unit.detail |= {"purchase_id": purchase.purchase_id, "package_code": item.package_code, "amount_minor": item.amount_minor}
+        unit.detail |= {
+            "purchase_id": purchase.purchase_id,
+            "package_code": item.package_code,
+            "amount_minor": item.amount_minor,
+        }
         return Recorded(purchase, command.request_in(item.currency), purchase.purchase_id)
 
     def resume(unit: Unit, purchase_id: str) -> Work[Purchase | bytes]:
@@ -91,7 +109,13 @@ def _begin(environment: Environment, command: CreatePurchase) -> Work[Begun[Purc
     key_id = command.request_in("").key.id
     return (
         yield from record_intent(
-            environment.sources, [command.account_id], key_id, start=start, resume=resume, key=key_as_begun, make_missing=True
+            environment.sources,
+            [command.account_id],
+            key_id,
+            start=start,
+            resume=resume,
+            key=key_as_begun,
+            make_missing=True,
         )
     )
 
@@ -134,7 +158,8 @@ def _purchase(environment: Environment, unit: Unit, command: CreatePurchase, ite
 
 
 def _renew(environment: Environment, unit: Unit, purchase: Purchase) -> Work[None]:
-    """Gives a purchase whose page ran out unseen, or would be refused for running out too soon, a new page under a new key."""
+    """Gives a purchase whose page ran out unseen, or would be refused for running out too soon, a new page under a new
+    key."""
     if purchase.status is PurchaseStatus.PENDING and purchase.expire_time_us - unit.now_us >= CHECKOUT_AHEAD_MIN_US:
         return
     purchase.status = PurchaseStatus.PENDING
@@ -160,7 +185,8 @@ async def _ask_stripe(environment: Environment, purchase: Purchase) -> CheckoutS
 
 
 async def _customer(environment: Environment, account_id: str) -> str | None:
-    """The account's customer; None where Stripe refuses its address, which must stop nobody from paying: the page asks for one."""
+    """The account's customer; None where Stripe refuses its address, which must stop nobody from paying: the page asks
+    for one."""
     try:
         return await ensure_customer(environment, account_id)
     except ProviderRefused as refused:
@@ -199,7 +225,8 @@ def _open(environment: Environment, command: CreatePurchase, begun: Purchase, se
         purchase = yield from _purchase_begun(command, begun.purchase_id)
         told = yield from find_purchase(session.session_id)
         if purchase.status is PurchaseStatus.EXPIRED and purchase.attempt and told is None:
-            purchase.status = PurchaseStatus.PENDING  # the page of an earlier attempt, which nobody saw, ran out while Stripe was asked
+            # the page of an earlier attempt, which nobody saw, ran out while Stripe was asked
+            purchase.status = PurchaseStatus.PENDING
         # A page that was paid already stays the purchase's, though this call was resumed with another one.
         purchase.checkout_session_id = purchase.checkout_session_id or session.session_id
         # Called off while Stripe was asked: nobody is sent to the page, which runs out by itself.
@@ -224,7 +251,8 @@ def _give_up(environment: Environment, command: CreatePurchase, begun: Purchase)
 
 
 def _next_attempt(environment: Environment, seen: Purchase) -> Work[None]:
-    """Stripe replays a stored failure for this key: the next try needs another one. Only the first to notice moves on."""
+    """Stripe replays a stored failure for this key: the next try needs another one. Only the first to notice moves
+    on."""
     yield from begin(environment.sources, [seen.account_id])
     purchase = yield from read_purchase(seen.account_id, seen.purchase_id)
     if purchase is not None and purchase.attempt == seen.attempt:

@@ -14,7 +14,8 @@ from billing_service.storage.statements import Work
 NEWEST = "~"
 """Sorts after every purchase id and every refund id."""
 REFUND_PREFIXES = ("ref_", "re_")
-"""Ids of refunds are references of their purchases too. As a purchase's id they are refused: to ask to refund a refund is a mistake."""
+"""Ids of refunds are references of their purchases too. As a purchase's id they are refused: to ask to refund a refund
+is a mistake."""
 
 
 class SoldPurchase(NamedTuple):
@@ -50,7 +51,9 @@ def _find(reference: str) -> Work[Purchase]:
     return purchase
 
 
-async def purchases_of(environment: Environment, account_id: str, before: str, page: int) -> tuple[list[SoldPurchase], str]:
+async def purchases_of(
+    environment: Environment, account_id: str, before: str, page: int
+) -> tuple[list[SoldPurchase], str]:
     """A page of an account's purchases, newest first, and the id that the next page goes on from; empty at the end.
     Raises ACCOUNT_NOT_FOUND."""
 

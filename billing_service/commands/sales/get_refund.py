@@ -19,9 +19,11 @@ async def refund_by_id(environment: Environment, refund_id: str) -> Refund:
     return refund
 
 
-async def account_refunds(environment: Environment, account_id: str, purchase_id: str, before: str, page: int) -> tuple[list[Refund], str]:
-    """A page of an account's refunds, newest first, of one purchase or of all when empty, and the id that the next page goes on from;
-    empty at the end. Raises ACCOUNT_NOT_FOUND, PURCHASE_NOT_FOUND."""
+async def account_refunds(
+    environment: Environment, account_id: str, purchase_id: str, before: str, page: int
+) -> tuple[list[Refund], str]:
+    """A page of an account's refunds, newest first, of one purchase or of all when empty, and the id that the next page
+    goes on from; empty at the end. Raises ACCOUNT_NOT_FOUND, PURCHASE_NOT_FOUND."""
 
     def work() -> Work[list[Refund]]:
         if (yield from read_profile(account_id)) is None:

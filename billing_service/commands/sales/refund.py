@@ -12,7 +12,13 @@ from billing_service.commands.clawbacks.bonuses import referral_at_stake
 from billing_service.commands.clawbacks.purchases import follow_money, money_gone, purchase_accounts, purchase_lot
 from billing_service.commands.environment import Environment
 from billing_service.commands.sales.get_purchase import purchase_by_id
-from billing_service.commands.sales.refund_update import MONEY, apply_refund_update, carries_mark, update_of_ours, update_of_refused
+from billing_service.commands.sales.refund_update import (
+    MONEY,
+    apply_refund_update,
+    carries_mark,
+    update_of_ours,
+    update_of_refused,
+)
 from billing_service.domain.catalogue.currencies import require_step, round_down_to_step
 from billing_service.domain.deployment import MarkKind
 from billing_service.domain.ledger.account import Balance
@@ -27,7 +33,15 @@ from billing_service.domain.sales.reversals import (
     quote_with_debt,
 )
 from billing_service.ledger.keys import Answer
-from billing_service.ledger.provider_step import Begun, Recorded, as_refusals, give_up_intent, provider_step, record_intent, settle_intent
+from billing_service.ledger.provider_step import (
+    Begun,
+    Recorded,
+    as_refusals,
+    give_up_intent,
+    provider_step,
+    record_intent,
+    settle_intent,
+)
 from billing_service.ledger.unit import Request, Unit, begin
 from billing_service.payments.objects.fields import ObjectInvalid
 from billing_service.payments.objects.refund import ProviderRefund
@@ -67,23 +81,29 @@ async def quote_refund(environment: Environment, purchase_id: str, policy: Refun
     def work() -> Work[RefundQuote]:
         accounts = yield from read_accounts([purchase.account_id])
         missed = yield from read_missed(accounts[purchase.account_id])
-        standing = missed.purchases.get(purchase.purchase_id) or (yield from read_purchase(purchase.account_id, purchase.purchase_id))
+        standing = missed.purchases.get(purchase.purchase_id) or (
+            yield from read_purchase(purchase.account_id, purchase.purchase_id)
+        )
         assert standing is not None
-        return (yield from _quote(environment, Unit(environment.ids, accounts, environment.clock_us()), standing, policy))
+        return (
+            yield from _quote(environment, Unit(environment.ids, accounts, environment.clock_us()), standing, policy)
+        )
 
     return await environment.store.read(work), purchase.currency
 
 
 class _Intent(NamedTuple):
-    """A refund whose credits are set aside, and its purchase as it stood then: it may have been paid since the call came."""
+    """A refund whose credits are set aside, and its purchase as it stood then: it may have been paid since the call
+    came."""
 
     purchase: Purchase
     refund: Refund
 
 
 async def refund_purchase(environment: Environment, command: RefundPurchase) -> Answer:
-    """Raises PURCHASE_NOT_FOUND, PURCHASE_NOT_REFUNDABLE, INVALID_FIELD, CREDITS_ALREADY_SPENT; STRIPE_REFUSED, after which nothing is changed
-    and the key is free; STRIPE_UNAVAILABLE, after which the credits stay set aside and the key resumes."""
+    """Raises PURCHASE_NOT_FOUND, PURCHASE_NOT_REFUNDABLE, INVALID_FIELD, CREDITS_ALREADY_SPENT; STRIPE_REFUSED, after
+    which nothing is changed and the key is free; STRIPE_UNAVAILABLE, after which the credits stay set aside and the key
+    resumes."""
     store, seen = environment.store, await purchase_by_id(environment, command.purchase_id)
     request = command.make_request(seen.account_id)
 
@@ -114,7 +134,9 @@ async def refund_purchase(environment: Environment, command: RefundPurchase) -> 
         )
 
 
-def _begin(environment: Environment, command: RefundPurchase, request: Request, seen: Purchase) -> Work[Begun[_Intent] | Answer]:
+def _begin(
+    environment: Environment, command: RefundPurchase, request: Request, seen: Purchase
+) -> Work[Begun[_Intent] | Answer]:
     def start(unit: Unit) -> Work[Recorded[_Intent]]:
         purchase = yield from _purchase_of(seen)
         refund = yield from _set_aside(environment, unit, command, request, purchase)
@@ -131,7 +153,11 @@ def _begin(environment: Environment, command: RefundPurchase, request: Request, 
         return _Intent(purchase, (yield from _read_refund(purchase, refund_id)))
 
     involved = yield from purchase_accounts(seen.account_id)
-    return (yield from record_intent(environment.sources, involved, request.key.id, start=start, resume=resume, key=request.key))
+    return (
+        yield from record_intent(
+            environment.sources, involved, request.key.id, start=start, resume=resume, key=request.key
+        )
+    )
 
 
 def _purchase_of(seen: Purchase | Refund) -> Work[Purchase]:
@@ -141,7 +167,9 @@ def _purchase_of(seen: Purchase | Refund) -> Work[Purchase]:
     return purchase
 
 
-def _set_aside(environment: Environment, unit: Unit, command: RefundPurchase, request: Request, purchase: Purchase) -> Work[Refund]:
+def _set_aside(
+    environment: Environment, unit: Unit, command: RefundPurchase, request: Request, purchase: Purchase
+) -> Work[Refund]:
     quote = yield from _quote(environment, unit, purchase, command.policy)
     if command.amount_minor is not None:
         require_step("amount_minor", command.amount_minor, purchase.currency)
@@ -166,7 +194,9 @@ def _set_aside(environment: Environment, unit: Unit, command: RefundPurchase, re
     )
     yield from REFUNDS.add(refund)
     yield from claim_refund_ids(refund)
-    followed = yield from follow_money(environment, unit, purchase, set_aside=True, caller=request.caller.name, description=command.reason)
+    followed = yield from follow_money(
+        environment, unit, purchase, set_aside=True, caller=request.caller.name, description=command.reason
+    )
     followed.note(refund)
     refund.requires_settlement = refund.reversed > 0
     yield from REFUNDS.replace(refund)
@@ -239,7 +269,9 @@ def _next_attempt(environment: Environment, seen: Refund) -> Work[Refund]:
     return refund
 
 
-def _settle(environment: Environment, command: RefundPurchase, request: Request, begun: Refund, sent: ProviderRefund) -> Work[Answer]:
+def _settle(
+    environment: Environment, command: RefundPurchase, request: Request, begun: Refund, sent: ProviderRefund
+) -> Work[Answer]:
     def effect(unit: Unit) -> Work[bytes]:
         update = update_of_ours(sent, begun.refund_id)
         refund = yield from apply_refund_update(environment, unit, (yield from _purchase_of(begun)), update)

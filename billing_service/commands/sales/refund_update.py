@@ -42,7 +42,8 @@ class RefundUpdate:
 
 
 def update_of(deployment: Deployment, sent: ProviderRefund) -> RefundUpdate:
-    """What an event, or Stripe's own list, says of a refund. Raises ObjectInvalid: what no rule knows is never guessed."""
+    """What an event, or Stripe's own list, says of a refund. Raises ObjectInvalid: what no rule knows is never
+    guessed."""
     sent.require(*MONEY, "status")
     status = _FROM_STRIPE.get(sent.status)
     if status is None:
@@ -52,8 +53,8 @@ def update_of(deployment: Deployment, sent: ProviderRefund) -> RefundUpdate:
 
 
 def update_of_ours(sent: ProviderRefund, refund_id: str) -> RefundUpdate:
-    """What Stripe answered when we began a refund, or lists as the one that we began. In a status that is not known it is promised: its
-    events say what becomes of it."""
+    """What Stripe answered when we began a refund, or lists as the one that we began. In a status that is not known it
+    is promised: its events say what becomes of it."""
     return _update(sent, refund_id, _FROM_STRIPE.get(sent.status, RefundStatus.PENDING), is_ours=True)
 
 
@@ -84,7 +85,13 @@ def apply_refund_update(environment: Environment, unit: Unit, purchase: Purchase
     if named_now or update.status.rank > refund.status.rank:
         refund.status = update.status
     if refund.requires_settlement and refund.status is not RefundStatus.PENDING:
-        settle_set_aside(unit.account(purchase.account_id), refund.reversed, source_id=refund.refund_id, now_us=unit.now_us, ids=unit.ids)
+        settle_set_aside(
+            unit.account(purchase.account_id),
+            refund.reversed,
+            source_id=refund.refund_id,
+            now_us=unit.now_us,
+            ids=unit.ids,
+        )
         refund.requires_settlement = False
     yield from REFUNDS.replace(refund)
     yield from claim_refund_ids(refund)
@@ -93,8 +100,8 @@ def apply_refund_update(environment: Environment, unit: Unit, purchase: Purchase
 
 
 def _find(deployment: Deployment, refunds: list[Refund], update: RefundUpdate) -> Refund | None:
-    """By Stripe's id first: it can't be mistaken. By ours while we have not learned Stripe's; where our refund carries a mark, anything
-    without it that names our id is a stranger's."""
+    """By Stripe's id first: it can't be mistaken. By ours while we have not learned Stripe's; where our refund carries
+    a mark, anything without it that names our id is a stranger's."""
     for refund in refunds:
         if update.stripe_refund_id and refund.stripe_refund_id == update.stripe_refund_id:
             return refund
@@ -103,8 +110,8 @@ def _find(deployment: Deployment, refunds: list[Refund], update: RefundUpdate) -
 
 
 def carries_mark(deployment: Deployment, refund: Refund) -> bool:
-    """Whether a refund that was begun here has this deployment's mark at Stripe: not if an older program began it, or another deployment
-    whose ledger this was."""
+    """Whether a refund that was begun here has this deployment's mark at Stripe: not if an older program began it, or
+    another deployment whose ledger this was."""
     return refund.is_marked and refund.create_time_us >= deployment.create_time_us
 
 

@@ -61,5 +61,6 @@ async def reverse(environment: Environment, command: ReverseDeduction) -> Answer
         return command.encode(reversal, account.show(unit.now_us))
 
     detail = {"transaction_id": command.transaction_id, "amount_microcredits": command.amount, "reason": command.reason}
-    work = lambda: once(environment.sources, command.request, [command.account_id], effect, detail=detail)  # noqa: E731 - run again on conflict
+    # Run again on conflict.
+    work = lambda: once(environment.sources, command.request, [command.account_id], effect, detail=detail)  # noqa: E731
     return await environment.store.write(work)

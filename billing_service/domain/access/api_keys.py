@@ -2,8 +2,8 @@
 
     bill_<key id, 16>_<secret, 32><checksum, 7>      lower-case base32
 
-The checksum lets a typing error or a truncated paste be refused without a look-up, and lets secret scanners recognise a leaked key.
-The secret has 160 random bits, so a fast keyed hash is enough: there is nothing to guess.
+The checksum lets a typing error or a truncated paste be refused without a look-up, and lets secret scanners recognise a
+leaked key. The secret has 160 random bits, so a fast keyed hash is enough: there is nothing to guess.
 """
 
 import base64

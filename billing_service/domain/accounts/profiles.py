@@ -17,6 +17,7 @@ class Profile:
     customer_update_time_us: int = 0
     """Stripe's time of the newest customer event that counts."""
     contact_version: int = 0
-    """How often UpdateAccount changed e-mail or name. The customer at Stripe carries the version that its own come from."""
+    """How often UpdateAccount changed e-mail or name. The customer at Stripe carries the version that its own come
+    from."""
     contact_version_sent: int = 0
     """The version that the customer at Stripe is known to have."""

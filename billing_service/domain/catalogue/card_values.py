@@ -1,4 +1,5 @@
-"""Reads the plain values of a card file piece by piece. What is wrong is written down under its path and answered with a harmless value."""
+"""Reads the plain values of a card file piece by piece. What is wrong is written down under its path and answered with
+a harmless value."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,8 +19,8 @@ class DuplicateNameError(ValueError):
 
 
 def parsed(text: str) -> object:
-    """The values of a JSON text, with every number exact: whole ones are int, others Decimal. Raises ValueError for what is no JSON, and
-    DuplicateNameError."""
+    """The values of a JSON text, with every number exact: whole ones are int, others Decimal. Raises ValueError for
+    what is no JSON, and DuplicateNameError."""
 
     def constant(name: str) -> object:
         raise ValueError(f"{name} is no number of JSON")

@@ -6,7 +6,9 @@ from billing_service.domain.refusals import invalid_field
 
 _CODE = re.compile(r"[a-z]{3}")
 
-ZERO_DECIMAL = frozenset(["bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf"])
+ZERO_DECIMAL = frozenset(
+    ["bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf"]
+)
 THREE_DECIMAL = frozenset(["bhd", "jod", "kwd", "omr", "tnd"])
 WHOLE_UNITS_AS_CENTS = frozenset({"isk", "ugx"})
 """Sent with two decimals that must be zero: they have no cents to sell by."""

@@ -27,7 +27,9 @@ def scaled(value: Decimal | int | str, decimals: int = PRICE_DECIMALS) -> int:
     """
     if isinstance(value, str):
         if _PLAIN.fullmatch(value) is None:
-            raise ValueError(f"must be a decimal number without sign and exponent, such as '0.00000125', not {value[:_DIGITS_MAX]!r}")
+            raise ValueError(
+                f"must be a decimal number without sign and exponent, such as '0.00000125', not {value[:_DIGITS_MAX]!r}"
+            )
         value = Decimal(value)
     elif isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise ValueError("must be a decimal number")  # noqa: TRY004 - for whoever reads a file both are a wrong value
@@ -53,7 +55,8 @@ def scaled(value: Decimal | int | str, decimals: int = PRICE_DECIMALS) -> int:
 def price_e18(value: Decimal | int | str, *, per: int = 1) -> int:
     """A price for `per` units (a power of ten or not) as a whole number of 1e-18 USD for one.
 
-    Raises NotExactError where one unit's price would need more than 18 decimals, ValueError as `scaled` and above a million USD.
+    Raises NotExactError where one unit's price would need more than 18 decimals, ValueError as `scaled` and above a
+    million USD.
     """
     found, lost = divmod(scaled(value), per)
     if lost:

@@ -17,7 +17,8 @@ _HOURS, _SIXTY = 24, 60
 
 
 def moment_us(text: str) -> int:
-    """Microseconds of a text such as `2026-11-30T16:00:00Z`: UTC, whole seconds, years 2000 to 2099. Raises ValueError for any other."""
+    """Microseconds of a text such as `2026-11-30T16:00:00Z`: UTC, whole seconds, years 2000 to 2099. Raises ValueError
+    for any other."""
     found = _MOMENT.fullmatch(text)
     if found is not None:
         year, month, day, hour, minute, second = map(int, found.groups())
@@ -50,7 +51,8 @@ def _date(days: int) -> tuple[int, int, int]:
 
 
 def clock_s(text: str) -> int:
-    """Seconds since midnight of `16:30` or `16:30:05`; `24:00` is the end of the day. Raises ValueError for any other text."""
+    """Seconds since midnight of `16:30` or `16:30:05`; `24:00` is the end of the day. Raises ValueError for any other
+    text."""
     found = _CLOCK.fullmatch(text)
     if found is not None:
         hour, minute, second = (int(part or 0) for part in found.groups())

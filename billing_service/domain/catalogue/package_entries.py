@@ -57,7 +57,9 @@ class _Entry:
     def complain(self, what: str) -> None:
         self._problems.append(f"{self._where}: {what}")
 
-    def text(self, field: str, *, characters_max: int, pattern: re.Pattern[str] | None = None, required: bool = False) -> str:
+    def text(
+        self, field: str, *, characters_max: int, pattern: re.Pattern[str] | None = None, required: bool = False
+    ) -> str:
         value = self._values.get(field, "")
         if not isinstance(value, str):
             self.complain(f"{field} must be text")

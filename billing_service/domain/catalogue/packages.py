@@ -33,7 +33,8 @@ class Package:
     stripe_price_id: str | None = None
 
     def discount_percent(self, custom: "CustomAmounts | None") -> int:
-        """Whole per cent below the list price by which custom amounts are sold, rounded down; 0 at or above it, and where they are not."""
+        """Whole per cent below the list price by which custom amounts are sold, rounded down; 0 at or above it, and
+        where they are not."""
         if custom is None:
             return 0
         at_list_price = self.price_minor * custom.microcredits_per_minor
@@ -42,7 +43,8 @@ class Package:
 
 @dataclass(frozen=True, slots=True)
 class CustomAmounts:
-    """How custom amounts are sold: smallest and largest, both allowed, and what one smallest unit of the currency buys."""
+    """How custom amounts are sold: smallest and largest, both allowed, and what one smallest unit of the currency
+    buys."""
 
     min_minor: int = 100
     max_minor: int = 1_000_000
@@ -50,14 +52,19 @@ class CustomAmounts:
 
     def __post_init__(self) -> None:
         if not 1 <= self.min_minor <= self.max_minor:
-            raise ValueError(f"custom amount limits must satisfy 1 <= min <= max, got {self.min_minor} and {self.max_minor}")
+            raise ValueError(
+                f"custom amount limits must satisfy 1 <= min <= max, got {self.min_minor} and {self.max_minor}"
+            )
         if not 1 <= self.microcredits_per_minor <= AMOUNT_MAX // self.max_minor:
-            raise ValueError(f"{self.microcredits_per_minor} microcredits a unit do not fit custom amounts up to {self.max_minor}")
+            raise ValueError(
+                f"{self.microcredits_per_minor} microcredits a unit do not fit custom amounts up to {self.max_minor}"
+            )
 
 
 @dataclass(frozen=True, slots=True)
 class PurchaseItem:
-    """What one purchase sells, fixed for good when the purchase is made. `package_code` is empty for a custom amount."""
+    """What one purchase sells, fixed for good when the purchase is made. `package_code` is empty for a custom
+    amount."""
 
     package_code: str
     name: str
@@ -103,11 +110,14 @@ class Catalog:
     def custom_item(self, amount_minor: int, custom: CustomAmounts | None) -> PurchaseItem:
         """The snapshot for a purchase of `amount_minor`, at list price.
 
-        Refuses with INVALID_FIELD an amount outside the limits or off the currency's steps, and any amount without `custom`.
+        Refuses with INVALID_FIELD an amount outside the limits or off the currency's steps, and any amount without
+        `custom`.
         """
         field = "custom_amount_minor"
         if custom is None:
-            raise invalid_field(field, f"custom amounts are not sold in {self.currency!r}: the service has no amounts stated in it")
+            raise invalid_field(
+                field, f"custom amounts are not sold in {self.currency!r}: the service has no amounts stated in it"
+            )
         if not custom.min_minor <= amount_minor <= custom.max_minor:
             raise invalid_field(field, f"must be from {custom.min_minor} to {custom.max_minor}")
         require_step(field, amount_minor, self.currency)

@@ -96,7 +96,8 @@ def _column_problems(column: Column, entry: Entry) -> Iterator[str]:
 
 
 def _hours_problems(columns: Sequence[tuple[int, Column]]) -> Iterator[str]:
-    """Of columns with the same tier and attributes, whose hours must not meet and must leave the rest of the week to one."""
+    """Of columns with the same tier and attributes, whose hours must not meet and must leave the rest of the week to
+    one."""
     always = [number for number, column in columns if not column.hours]
     if not always:
         yield f".columns[{columns[0][0]}].hours: no column with the same tier and attributes holds for the rest of the week"

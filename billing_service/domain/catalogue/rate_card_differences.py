@@ -15,7 +15,8 @@ class Difference:
     provider: str
     model: str
     what: str
-    """`output_tokens`, after the service tier, attributes, hours and prompt tier that it is for: `priority above 200000 output_tokens`."""
+    """`output_tokens`, after the service tier, attributes, hours and prompt tier that it is for: `priority above 200000
+    output_tokens`."""
     before: int | str | None
     after: int | str | None
 
@@ -25,16 +26,25 @@ class Difference:
 
 
 def differences(before: RateCard, after: RateCard) -> list[Difference]:
-    """Ordered by provider, model and what differs: prices, aliases and markups, and as one an entry that only one card has."""
+    """Ordered by provider, model and what differs: prices, aliases and markups, and as one an entry that only one card
+    has."""
     shared = _names(before) & _names(after)
     old, new = dict(_statements(before, shared)), dict(_statements(after, shared))
-    return [Difference(*key, old.get(key), new.get(key)) for key in sorted(old.keys() | new.keys()) if old.get(key) != new.get(key)]
+    return [
+        Difference(*key, old.get(key), new.get(key))
+        for key in sorted(old.keys() | new.keys())
+        if old.get(key) != new.get(key)
+    ]
 
 
 def column_words(column: Column) -> str:
     """What a column is for, in words; empty for the standard tier at any hour."""
     return " ".join(
-        [column.service_tier, *(f"{name}={value}" for name, value in column.attributes), *map(hours_words, column.hours)]
+        [
+            column.service_tier,
+            *(f"{name}={value}" for name, value in column.attributes),
+            *map(hours_words, column.hours),
+        ]
     ).strip()
 
 
@@ -48,7 +58,9 @@ def _names(card: RateCard) -> set[tuple[str, str]]:
     return {(entry.provider, entry.model) for entry in card.entries}
 
 
-def _statements(card: RateCard, shared: AbstractSet[tuple[str, str]]) -> Iterator[tuple[tuple[str, str, str], int | str]]:
+def _statements(
+    card: RateCard, shared: AbstractSet[tuple[str, str]]
+) -> Iterator[tuple[tuple[str, str, str], int | str]]:
     yield ("", "", "markup"), f"{card.markup_ppm} ppm"
     for markup in card.markups:
         yield (markup.provider, markup.model, "markup"), f"{markup.markup_ppm} ppm"

@@ -1,4 +1,5 @@
-"""From the text of a card file to a card, or to the list of everything that is wrong with it. `docs/rate-cards.md` shows the format."""
+"""From the text of a card file to a card, or to the list of everything that is wrong with it. `docs/rate-cards.md`
+shows the format."""
 
 from typing import Final
 
@@ -28,7 +29,8 @@ PRICE_NAMES: Final = {"usd": 1, "per_million_usd": 1_000_000}
 
 
 def read_card(text: str) -> RateCard:
-    """The card of a file's text. Raises CardInvalid with every problem, each under its path: `entries[3].columns[0].prices.images.usd`."""
+    """The card of a file's text. Raises CardInvalid with every problem, each under its path:
+    `entries[3].columns[0].prices.images.usd`."""
     try:
         values = parsed(text)
     except DuplicateNameError as error:
@@ -83,7 +85,10 @@ def _markup(values: Values) -> Markup:
 def _alias(values: Values) -> Alias:
     provider = values.text("provider", required=True)
     alias = Alias(
-        provider, values.text("name", required=True), values.text("to_provider") or provider, values.text("to_model", required=True)
+        provider,
+        values.text("name", required=True),
+        values.text("to_provider") or provider,
+        values.text("to_model", required=True),
     )
     values.finish()
     return alias

@@ -21,7 +21,8 @@ def packed(text: str) -> bytes:
 
 
 def unpacked(content: bytes) -> RateCard:
-    """The card of a file, compressed by gzip or as it is. Raises CardInvalid with every problem, each under its path."""
+    """The card of a file, compressed by gzip or as it is. Raises CardInvalid with every problem, each under its
+    path."""
     try:
         return read_card(_file(content).decode("utf-8"))
     except UnicodeDecodeError as error:

@@ -12,7 +12,8 @@ FORMAT: Final = 1
 
 
 def card_text(card: RateCard) -> str:
-    """The card's file. Entries, aliases and markups are in the order of their names, so that equal cards have equal texts."""
+    """The card's file. Entries, aliases and markups are in the order of their names, so that equal cards have equal
+    texts."""
     head: dict[str, Any] = {
         "format": FORMAT,
         "version": card.version,
@@ -49,7 +50,9 @@ def _aliases(card: RateCard) -> Iterator[object]:
 
     for alias in sorted(card.aliases, key=named):
         to_provider = alias.to_provider if alias.to_provider != alias.provider else ""
-        yield _without_empty({"provider": alias.provider, "name": alias.name, "to_provider": to_provider, "to_model": alias.to_model})
+        yield _without_empty(
+            {"provider": alias.provider, "name": alias.name, "to_provider": to_provider, "to_model": alias.to_model}
+        )
 
 
 def _entries(card: RateCard) -> Iterator[object]:
@@ -90,6 +93,9 @@ def _hours(hours: Hours) -> object:
 def _prices(prices: Prices) -> object:
     def ordered() -> Iterable[tuple[str, object]]:
         for measure, price in prices.items():
-            yield measure.word, _without_empty({"usd": decimal_text(price.usd_e18, PRICE_DECIMALS), "fallback": price.fallback})
+            yield (
+                measure.word,
+                _without_empty({"usd": decimal_text(price.usd_e18, PRICE_DECIMALS), "fallback": price.fallback}),
+            )
 
     return dict(ordered())

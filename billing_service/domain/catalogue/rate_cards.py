@@ -1,9 +1,10 @@
-"""Rate cards: what usage costs, as data. A card never guesses: what it has no price for is refused, never billed at another price.
+"""Rate cards: what usage costs, as data. A card never guesses: what it has no price for is refused, never billed at
+another price.
 
-A card has entries of a provider and a pattern of its model names. An entry has columns, one for each service tier, set of attributes and
-hours of the week. A column has prices by measure, and others for prompts above a size. A fall-back, such as the input
-price for cached tokens, is a price like any other. It is noted when the card is made, and never looked for when a call
-is priced.
+A card has entries of a provider and a pattern of its model names. An entry has columns, one for each service tier, set
+of attributes and hours of the week. A column has prices by measure, and others for prompts above a size. A fall-back,
+such as the input price for cached tokens, is a price like any other. It is noted when the card is made, and never
+looked for when a call is priced.
 """
 
 import re
@@ -44,7 +45,8 @@ class UnitPrice:
 
     usd_e18: int
     fallback: str = ""
-    """Whence the price is, where the source has none of its own for this: `input_tokens`, `standard tier`, … Empty: its own."""
+    """Whence the price is, where the source has none of its own for this: `input_tokens`, `standard tier`, … Empty: its
+    own."""
 
 
 Prices = Mapping[Measure, UnitPrice]
@@ -81,13 +83,15 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What one provider's models of a name cost. `model` is literal, or ends in `*` (a dated suffix, or nothing) or `**` (anything)."""
+    """What one provider's models of a name cost. `model` is literal, or ends in `*` (a dated suffix, or nothing) or
+    `**` (anything)."""
 
     provider: str
     model: str
     columns: tuple[Column, ...] = ()
     neutral_attributes: Attributes = ()
-    """Values that are priced like an absent attribute: region=global, speed=standard. A name may be there with several values."""
+    """Values that are priced like an absent attribute: region=global, speed=standard. A name may be there with several
+    values."""
     provider_cost: bool = False
     """The provider says what each call cost, and that is the price. Such an entry is literal and has no columns."""
 
@@ -142,7 +146,8 @@ class Match:
 
 @dataclass(frozen=True)
 class RateCard:
-    """One version of all prices. Cards from files and importers are checked (`rate_card_checks`); one made in code should be."""
+    """One version of all prices. Cards from files and importers are checked (`rate_card_checks`); one made in code
+    should be."""
 
     version: str
     effective_time_us: int
@@ -151,18 +156,21 @@ class RateCard:
     markup_ppm: int = MARKUP_PPM_DEFAULT
     markups: tuple[Markup, ...] = ()
     service_tier_aliases: Mapping[str, str] = field(default_factory=dict)
-    """Other names of service tiers: fast -> priority. Empty, `default` and `standard` are the standard tier in every card."""
+    """Other names of service tiers: fast -> priority. Empty, `default` and `standard` are the standard tier in every
+    card."""
     source: Source = Source()
     _index: "_Index" = field(init=False, repr=False, compare=False)
     _markups: Mapping[tuple[str, str], int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_index", _Index(self.entries, self.aliases))
-        object.__setattr__(self, "_markups", {(markup.provider, markup.model): markup.markup_ppm for markup in self.markups})
+        object.__setattr__(
+            self, "_markups", {(markup.provider, markup.model): markup.markup_ppm for markup in self.markups}
+        )
 
     def find(self, provider: str, model: str) -> Match | None:
-        """The entry for that model of that provider: literal, alias, dated pattern, wide pattern, the longest first. Names are compared
-        character by character; nothing ever matches without the provider."""
+        """The entry for that model of that provider: literal, alias, dated pattern, wide pattern, the longest first.
+        Names are compared character by character; nothing ever matches without the provider."""
         return self._index.find(provider, model)
 
     def markup_of(self, entry: Entry) -> int:
@@ -215,7 +223,8 @@ class _Index:
 
 
 def _undated(model: str) -> Iterator[str]:
-    """The prefixes that `*` may follow in a pattern for the name, the longest first: the name itself, and without a dated suffix."""
+    """The prefixes that `*` may follow in a pattern for the name, the longest first: the name itself, and without a
+    dated suffix."""
     yield model
     prefixes = {model[:-length] for length in _DATED_SUFFIX_LENGTHS if _DATED_SUFFIX.fullmatch(model[-length:])}
     prefixes |= {model[:at] for at, character in enumerate(model) if character == "@" and at + 1 < len(model)}

@@ -32,7 +32,9 @@ class UsageKind(IntEnum):
     """Whatever else a provider counts. Variant: its name."""
 
 
-VARIANTS: Final = MappingProxyType({UsageKind.CACHE_WRITE_TOKENS: ("5m", "30m", "1h", "12h"), UsageKind.SECONDS: ("in", "out")})
+VARIANTS: Final = MappingProxyType(
+    {UsageKind.CACHE_WRITE_TOKENS: ("5m", "30m", "1h", "12h"), UsageKind.SECONDS: ("in", "out")}
+)
 """Kinds of which each line has one of these variants. UNITS takes any name; the other kinds have no variant."""
 
 CACHE_WRITE_DEFAULT: Final = "5m"
@@ -72,7 +74,8 @@ class Measure(NamedTuple):
 
 
 def measure(kind: UsageKind, variant: str = "") -> Measure:
-    """The measure of a kind and a variant; an empty variant of cache writes means 5m. Raises ValueError for a variant that is none."""
+    """The measure of a kind and a variant; an empty variant of cache writes means 5m. Raises ValueError for a variant
+    that is none."""
     if kind is UsageKind.UNITS:
         if UNIT_NAME.fullmatch(variant) is None:
             raise ValueError(f"the name of a unit must match {UNIT_NAME.pattern}, not {variant!r}")

@@ -5,7 +5,15 @@ from typing import NamedTuple, Protocol
 
 from billing_service.domain.ledger.amounts import BALANCE_MAX
 from billing_service.domain.ledger.chain import GENESIS, link
-from billing_service.domain.ledger.entries import MAY_MOVE_NOTHING, Draw, Entry, Place, Transaction, TransactionKind, is_lot
+from billing_service.domain.ledger.entries import (
+    MAY_MOVE_NOTHING,
+    Draw,
+    Entry,
+    Place,
+    Transaction,
+    TransactionKind,
+    is_lot,
+)
 from billing_service.domain.ledger.lots import Category, Lot, burn_down_order
 from billing_service.domain.refusals import balance_limit_reached
 
@@ -49,7 +57,8 @@ class Account:
     debt_max: int = -1
     """What ALLOW_DEBT may bring the debt to; -1: as the settings say."""
     behind: int = 0
-    """How many of its newest transactions are not counted yet in what newer schemas keep of them: a program of an older one wrote them."""
+    """How many of its newest transactions are not counted yet in what newer schemas keep of them: a program of an older
+    one wrote them."""
     lots: list[Lot] = field(default_factory=list)
     """Lots with something left, in burn-down order, and other lots that this unit of work fetched."""
     changed_lots: dict[str, Lot] = field(default_factory=dict)
@@ -94,7 +103,8 @@ class Account:
         self.lots.sort(key=burn_down_order)
 
     def show(self, now_us: int) -> Balance:
-        """The balance as callers see it. Debt is counted against spendable lots in burn-down order, as the next write books it."""
+        """The balance as callers see it. Debt is counted against spendable lots in burn-down order, as the next write
+        books it."""
         owed = self.debt
         by_category = {Category.PROMOTIONAL: 0, Category.PLAN: 0, Category.PAID: 0}
         waiting = self.set_aside
@@ -123,7 +133,9 @@ class Account:
         available = promotional + plan + paid
         if self.frozen:
             return Balance(self.account_id, 0, 0, waiting + available, owed, 0, 0, 0, None, 0, self.version)
-        return Balance(self.account_id, available, 0, waiting, owed, promotional, plan, paid, expiry_us, expiring, self.version)
+        return Balance(
+            self.account_id, available, 0, waiting, owed, promotional, plan, paid, expiry_us, expiring, self.version
+        )
 
 
 class Posting:
@@ -194,7 +206,8 @@ class Posting:
             self.out_of_lot(lot, Place.EXPIRED, lot.remaining)
 
     def end_lot(self, lot: Lot, place: str) -> int:
-        """Takes back what is left of a lot; answers how much. The lot ends now, unless it ran out before: that part is expired."""
+        """Takes back what is left of a lot; answers how much. The lot ends now, unless it ran out before: that part is
+        expired."""
         self.expire_lot(lot)
         taken = lot.remaining
         if taken:
@@ -263,7 +276,9 @@ class Posting:
     ) -> Transaction:
         """Ends the transaction: the account's next version."""
         account = self.account
-        assert self.entries or kind in MAY_MOVE_NOTHING, "a transaction without entries would be an effect without a row"
+        assert self.entries or kind in MAY_MOVE_NOTHING, (
+            "a transaction without entries would be an effect without a row"
+        )
         account.version += 1
         transaction = Transaction(
             transaction_id,

@@ -1,10 +1,11 @@
-"""The hash chain of an account's transactions: a changed, missing, added or reordered row no longer fits its successors.
+"""The hash chain of an account's transactions: a changed, missing, added or reordered row no longer fits its
+successors.
 
     hash = SHA-256( hash of the transaction before | canonical text, UTF-8 )
 
-The canonical text holds every column and every entry, numbers in decimal, each word behind its length in code points, so that no
-two different transactions have the same text. Unicode is taken as it is: two spellings of one word are two words. Vectors in
-tests/domain fix it for ever.
+The canonical text holds every column and every entry, numbers in decimal, each word behind its length in code points,
+so that no two different transactions have the same text. Unicode is taken as it is: two spellings of one word are two
+words. Vectors in tests/domain fix it for ever.
 """
 
 from hashlib import sha256

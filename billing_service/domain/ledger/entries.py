@@ -1,4 +1,5 @@
-"""Double entry: every movement leaves one place and arrives in another, so the whole ledger sums to zero by construction."""
+"""Double entry: every movement leaves one place and arrives in another, so the whole ledger sums to zero by
+construction."""
 
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -8,7 +9,8 @@ from billing_service.domain.ledger.lots import Category
 
 
 class Place:
-    """Where credits can be besides a lot. A lot's place is its id. The first two belong to an account, the rest to the house."""
+    """Where credits can be besides a lot. A lot's place is its id. The first two belong to an account, the rest to the
+    house."""
 
     DEBT = "debt"
     """What the account owes; the only place of an account whose sum goes below zero."""
@@ -51,8 +53,8 @@ class TransactionKind(IntEnum):
 
 
 MAY_MOVE_NOTHING = frozenset({TransactionKind.DEDUCTION, TransactionKind.BONUS_REVERSAL, TransactionKind.GRANT})
-"""Kinds of transactions that may have no entries: a charge that found nothing to take, a bonus that ends with nothing left, and one that
-is due again with nothing to give back. Each is recorded like any other, in the account's chain."""
+"""Kinds of transactions that may have no entries: a charge that found nothing to take, a bonus that ends with nothing
+left, and one that is due again with nothing to give back. Each is recorded like any other, in the account's chain."""
 
 
 class Entry(NamedTuple):

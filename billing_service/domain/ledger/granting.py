@@ -58,7 +58,14 @@ def adjust(account: Account, amount: int, *, now_us: int, ids: Ids, caller: str,
     if amount > 0:
         lot = new_lot(amount, Category.PROMOTIONAL, now_us=now_us, ids=ids)
         return grant(
-            account, lot, Place.ADJUSTMENTS, TransactionKind.ADJUSTMENT, now_us=now_us, ids=ids, caller=caller, description=description
+            account,
+            lot,
+            Place.ADJUSTMENTS,
+            TransactionKind.ADJUSTMENT,
+            now_us=now_us,
+            ids=ids,
+            caller=caller,
+            description=description,
         )
     available = max(account.spendable(now_us) - account.debt, 0)
     if available < -amount:
@@ -70,8 +77,8 @@ def adjust(account: Account, amount: int, *, now_us: int, ids: Ids, caller: str,
 
 
 def expire(account: Account, *, now_us: int, ids: Ids) -> Transaction | None:
-    """Books what ran out; None when nothing did. A lot that was taken back has something only if a program of an older schema put it there:
-    that goes on. The lots that came in the stead of such lots are among the account's."""
+    """Books what ran out; None when nothing did. A lot that was taken back has something only if a program of an older
+    schema put it there: that goes on. The lots that came in the stead of such lots are among the account's."""
     posting = Posting(account, now_us)
     for lot in list(account.lots):
         if lot.ended_to and lot.remaining and lot.has_expired(now_us):

@@ -6,7 +6,8 @@ from enum import IntEnum
 PRIORITY_DEFAULT = 50
 PRIORITY_MAX = 100
 AT_ONCE_US = 0
-"""Effective from the beginning of time: a clock that is set back, or another process's that is behind, holds nothing back."""
+"""Effective from the beginning of time: a clock that is set back, or another process's that is behind, holds nothing
+back."""
 _NEVER = 2**63
 
 
@@ -20,8 +21,8 @@ class Category(IntEnum):
 
 @dataclass(slots=True)
 class Lot:
-    """Credits of one origin. `remaining` changes with every movement; `expired` grows. A lot that is taken back ends: its expiry becomes
-    that moment, never later than it was, and `ended_to` says where to."""
+    """Credits of one origin. `remaining` changes with every movement; `expired` grows. A lot that is taken back ends:
+    its expiry becomes that moment, never later than it was, and `ended_to` says where to."""
 
     lot_id: str
     category: Category
@@ -41,12 +42,16 @@ class Lot:
     expired: int = 0
     """Microcredits that it lost to its expiry."""
     ended_to: str = ""
-    """Where it was taken back to before its time, and where what returns to it goes at once: a place of the house, or the lot that came
-    in its stead. Empty: it was not taken back."""
+    """Where it was taken back to before its time, and where what returns to it goes at once: a place of the house, or
+    the lot that came in its stead. Empty: it was not taken back."""
 
     def spendable(self, now_us: int) -> bool:
         """Whether a deduction may draw on it now. Expiry needs no sweep to take effect."""
-        return self.remaining > 0 and self.effective_time_us <= now_us and (self.expire_time_us is None or self.expire_time_us > now_us)
+        return (
+            self.remaining > 0
+            and self.effective_time_us <= now_us
+            and (self.expire_time_us is None or self.expire_time_us > now_us)
+        )
 
     @property
     def spent(self) -> int:

@@ -17,9 +17,9 @@ class Payment(NamedTuple):
 
 
 def recent_payments(history: Iterable[Transaction], cause: str, wanted: int) -> list[Payment]:
-    """Who paid the last `wanted` microcredits of debt, the last payer first. `history` comes newest first, and is read no further than
-    needed or than the transaction `cause`, whose debt it is. What earlier returns of the same cause gave back is not counted again.
-    Fewer than wanted: the history at hand does not say who paid the rest."""
+    """Who paid the last `wanted` microcredits of debt, the last payer first. `history` comes newest first, and is read
+    no further than needed or than the transaction `cause`, whose debt it is. What earlier returns of the same cause
+    gave back is not counted again. Fewer than wanted: the history at hand does not say who paid the rest."""
     found: list[Payment] = []
     returned: Counter[str] = Counter()
     for transaction in history:
@@ -42,8 +42,8 @@ def recent_payments(history: Iterable[Transaction], cause: str, wanted: int) -> 
 def give_back_debt(
     posting: Posting, source: str, amount: int, payments: Sequence[Payment], unknown: Callable[[int], None], *, ids: Ids
 ) -> None:
-    """Gives back `amount` that once became debt: what is still owed first, then to the lots that paid, whose terms the credits keep.
-    `unknown` takes what no payer is known for, or has no room for."""
+    """Gives back `amount` that once became debt: what is still owed first, then to the lots that paid, whose terms the
+    credits keep. `unknown` takes what no payer is known for, or has no room for."""
     repaid = min(amount, posting.account.debt)
     if repaid:
         posting.repay(source, repaid)
@@ -59,8 +59,9 @@ def give_back_debt(
 
 
 def lot_of_unknown(posting: Posting, amount: int, payments: Sequence[Payment], *, lifetime_us: int, ids: Ids) -> Lot:
-    """An empty lot for what came back and belongs to no lot that is known: promotional, and it ends after `lifetime_us`, or with the lot
-    that paid last where that is sooner. So an expiry is not shaken off by paying debt."""
+    """An empty lot for what came back and belongs to no lot that is known: promotional, and it ends after
+    `lifetime_us`, or with the lot that paid last where that is sooner. So an expiry is not shaken off by paying
+    debt."""
     ends_us = posting.now_us + lifetime_us
     paid_last = posting.account.known_lot(payments[0].lot_id).expire_time_us if payments else None
     return Lot(

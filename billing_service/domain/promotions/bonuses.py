@@ -1,7 +1,8 @@
 """A referral's bonuses: taken back when the referral falls, restored by what was really taken when it stands again.
 
-The one who bought owes all of its bonus: what is left in the bonus lot, then the purchase's credits, then debt. The one who referred gives
-back what is left. A lot that was taken back stays ended; a new one comes in its stead, and what returns to the old one goes on to it.
+The one who bought owes all of its bonus: what is left in the bonus lot, then the purchase's credits, then debt. The one
+who referred gives back what is left. A lot that was taken back stays ended; a new one comes in its stead, and what
+returns to the old one goes on to it.
 """
 
 from collections.abc import Sequence
@@ -14,7 +15,8 @@ from billing_service.domain.ledger.settled_debt import Payment, give_back_debt, 
 
 
 class FallenBonuses:
-    """Which bonus lots were taken back and not filled since, as one account's transactions tell in the order in which they were made."""
+    """Which bonus lots were taken back and not filled since, as one account's transactions tell in the order in which
+    they were made."""
 
     def __init__(self) -> None:
         self._source: dict[str, str] = {}
@@ -31,7 +33,9 @@ class FallenBonuses:
             return
         restored = transaction.source_id if transaction.kind is TransactionKind.GRANT else None
         filled = {destination for _, destination, _ in transaction.entries}
-        self._source = {lot_id: earned for lot_id, earned in self._source.items() if earned != restored and lot_id not in filled}
+        self._source = {
+            lot_id: earned for lot_id, earned in self._source.items() if earned != restored and lot_id not in filled
+        }
 
     def lots(self) -> dict[str, str]:
         """Their ids, each with the purchase that earned it."""
@@ -53,9 +57,11 @@ class BonusTaken(NamedTuple):
         return sum(self)
 
 
-def claw_back_bonus(account: Account, bonus: Lot, purchase_lots: Sequence[Lot], *, source_id: str, now_us: int, ids: Ids) -> BonusTaken:
-    """Takes a bonus back whole: what was spent of it comes from these other lots, and the rest becomes debt. What had expired counts as
-    given back. The transaction may be one without entries: the lot ends all the same."""
+def claw_back_bonus(
+    account: Account, bonus: Lot, purchase_lots: Sequence[Lot], *, source_id: str, now_us: int, ids: Ids
+) -> BonusTaken:
+    """Takes a bonus back whole: what was spent of it comes from these other lots, and the rest becomes debt. What had
+    expired counts as given back. The transaction may be one without entries: the lot ends all the same."""
     posting = Posting(account, now_us)
     spent = bonus.spent
     left = posting.end_lot(bonus, Place.BONUSES)
@@ -93,8 +99,9 @@ def restore_bonus(
     now_us: int,
     ids: Ids,
 ) -> Lot | None:
-    """Gives back what was taken of a bonus whose lot has ended: debt first, then the purchase's credits, and the rest as a new lot, spendable
-    from `due_us` on as was promised. Settled debt whose payers are not known joins the new lot. None when all of it had expired."""
+    """Gives back what was taken of a bonus whose lot has ended: debt first, then the purchase's credits, and the rest
+    as a new lot, spendable from `due_us` on as was promised. Settled debt whose payers are not known joins the new lot.
+    None when all of it had expired."""
     capacity = bonus.amount - bonus.expired
     if capacity == 0:
         return None
@@ -115,7 +122,14 @@ def restore_bonus(
     posting.open_lot(lot)
     posting.succeed(bonus, lot.lot_id)
     if taken.debt:
-        give_back_debt(posting, Place.BONUSES, taken.debt, payments, lambda left: posting.into_lot(lot, Place.BONUSES, left), ids=ids)
+        give_back_debt(
+            posting,
+            Place.BONUSES,
+            taken.debt,
+            payments,
+            lambda left: posting.into_lot(lot, Place.BONUSES, left),
+            ids=ids,
+        )
     if taken.purchase:
         assert purchase_lot is not None, "what was taken of a purchase goes back to it"
         posting.back_into_lot(purchase_lot, Place.BONUSES, taken.purchase, ids)
@@ -127,7 +141,8 @@ def restore_bonus(
 
 
 def _refill(account: Account, bonus: Lot, amount: int, *, source_id: str, now_us: int, ids: Ids) -> Lot:
-    """Gives back a bonus whose lot did not end: a program of an older schema took what was left of it, and nothing else."""
+    """Gives back a bonus whose lot did not end: a program of an older schema took what was left of it, and nothing
+    else."""
     posting = Posting(account, now_us)
     if amount:
         posting.back_into_lot(bonus, Place.BONUSES, amount, ids)
@@ -148,15 +163,17 @@ def make_good(
     now_us: int,
     ids: Ids,
 ) -> BonusTaken:
-    """After `back` microcredits came back into a bonus lot that had ended: less of the bonus was spent, so that much of what was taken in
-    its stead is given back, debt first. Answers what is taken then."""
+    """After `back` microcredits came back into a bonus lot that had ended: less of the bonus was spent, so that much of
+    what was taken in its stead is given back, debt first. Answers what is taken then."""
     debt = min(back, taken.debt)
     purchase = min(back - debt, taken.purchase)
     if debt or purchase:
         posting = Posting(account, now_us)
 
         def unknown(left: int) -> None:
-            posting.into_new_lot(lot_of_unknown(posting, left, payments, lifetime_us=lifetime_us, ids=ids), Place.BONUSES)
+            posting.into_new_lot(
+                lot_of_unknown(posting, left, payments, lifetime_us=lifetime_us, ids=ids), Place.BONUSES
+            )
 
         if debt:
             give_back_debt(posting, Place.BONUSES, debt, payments, unknown, ids=ids)

@@ -22,7 +22,8 @@ def code_from_random(random_bytes: bytes) -> str:
 
 
 def normalise_code(text: str) -> str | None:
-    """The code that a person meant: spaces around it and letter case do not matter. None when no code can look like this."""
+    """The code that a person meant: spaces around it and letter case do not matter. None when no code can look like
+    this."""
     code = text.strip(" ")
     if len(code) != CODE_CHARACTERS or not code.isascii():
         return None
@@ -47,14 +48,21 @@ class ReferralPolicy:
     bonus_microcredits: int = 1_000_000_000
     """What each of the two gets; 0 switches the bonuses off."""
     minimum_purchase_minor: int | None = 1_000
-    """What the first purchase must have cost the customer, at least; None where nobody stated it in the currency: the programme is off."""
+    """What the first purchase must have cost the customer, at least; None where nobody stated it in the currency: the
+    programme is off."""
     rewarded_max: int | None = None
-    """How many referrals one referrer is rewarded for; None: no limit. A bonus that was taken back whole does not count."""
+    """How many referrals one referrer is rewarded for; None: no limit. A bonus that was taken back whole does not
+    count."""
     vesting_delay_us: int = 14 * 86_400 * 1_000_000
     """How long after the purchase the bonuses become spendable."""
 
     def __post_init__(self) -> None:
-        if min(self.bonus_microcredits, self.minimum_purchase_minor or 0, self.rewarded_max or 0, self.vesting_delay_us) < 0:
+        if (
+            min(
+                self.bonus_microcredits, self.minimum_purchase_minor or 0, self.rewarded_max or 0, self.vesting_delay_us
+            )
+            < 0
+        ):
             raise ValueError("the terms of the referral programme can't be negative")
 
     def reward_time_us(self, complete_time_us: int) -> int:
@@ -63,18 +71,22 @@ class ReferralPolicy:
 
 
 def stands(paid_for_credits_minor: int, paid_minor: int, reversed_minor: int, *, minimum_minor: int) -> bool:
-    """Whether enough stays paid of the purchase that earned a referral's bonuses. All money in the currency's smallest unit.
+    """Whether enough stays paid of the purchase that earned a referral's bonuses. All money in the currency's smallest
+    unit.
 
-    What was paid in all may hold tax and shipping; of each part that goes back, the credits' share goes back. A purchase all of whose money
-    went back earns nothing, whatever the minimum.
+    What was paid in all may hold tax and shipping; of each part that goes back, the credits' share goes back. A
+    purchase all of whose money went back earns nothing, whatever the minimum.
     """
     if reversed_minor and reversed_minor >= paid_minor:
         return False
     return paid_for_credits_minor * (paid_minor - reversed_minor) >= minimum_minor * paid_minor
 
 
-def standing_refund_minor(paid_for_credits_minor: int, paid_minor: int, reversed_minor: int, *, minimum_minor: int) -> int:
-    """The largest further refund after which the referral still stands; it stands now. 0 <= answer < what has not gone back."""
+def standing_refund_minor(
+    paid_for_credits_minor: int, paid_minor: int, reversed_minor: int, *, minimum_minor: int
+) -> int:
+    """The largest further refund after which the referral still stands; it stands now. 0 <= answer < what has not gone
+    back."""
     left = paid_minor - reversed_minor
     least = 1 if paid_for_credits_minor == 0 else max(1, -(-minimum_minor * paid_minor // paid_for_credits_minor))
     return max(left - least, 0)
@@ -90,11 +102,11 @@ class ReferralOutcome:
 
 
 def decide_first_purchase(policy: ReferralPolicy, amount_paid_minor: int, rewarded_count: int) -> ReferralOutcome:
-    """The outcome for a first purchase whose credits really cost `amount_paid_minor`, without tax and shipping, of a referrer that has
-    `rewarded_count` bonuses, or has spent of them.
+    """The outcome for a first purchase whose credits really cost `amount_paid_minor`, without tax and shipping, of a
+    referrer that has `rewarded_count` bonuses, or has spent of them.
 
-    REWARDED both get the bonus · QUALIFIED the referrer is at its cap, only the referred account gets it · CLOSED the purchase was too small,
-    or the programme is off.
+    REWARDED both get the bonus · QUALIFIED the referrer is at its cap, only the referred account gets it · CLOSED the
+    purchase was too small, or the programme is off.
     """
     bonus = policy.bonus_microcredits
     if policy.minimum_purchase_minor is None or amount_paid_minor < policy.minimum_purchase_minor:
@@ -124,8 +136,8 @@ class Referral:
     referee_taken_purchase: int = 0
     referee_taken_debt: int = 0
     fallen_purchase_id: str = ""
-    """While REVERSED, what `purchase_id` was, which is empty then: so a program of an older schema, which goes by its own rules, leaves the
-    bonuses alone."""
+    """While REVERSED, what `purchase_id` was, which is empty then: so a program of an older schema, which goes by its
+    own rules, leaves the bonuses alone."""
 
     @property
     def earned_by(self) -> str:

@@ -4,8 +4,9 @@
     ├── Refusal             a business no: nothing was stored, the same key may succeed later
     └── Failure             the machine could not: nothing is promised, the same key finds out
 
-Only this file knows which reasons exist, and `precedence` which comes first where several apply. Each is made in this folder: here what
-every wing needs, else in the file of its wing. `api.status` alone knows which gRPC status each one gets.
+Only this file knows which reasons exist, and `precedence` which comes first where several apply. Each is made in this
+folder: here what every wing needs, else in the file of its wing. `api.status` alone knows which gRPC status each one
+gets.
 """
 
 from collections.abc import Mapping
@@ -62,7 +63,8 @@ class Reason(StrEnum):
     INTERNAL = "INTERNAL"
 
 
-class Refused(Exception):  # noqa: N818 - "refused" and "failure" are the domain's words; neither is an error of the program
+# "refused" and "failure" are the domain's words; neither is an error of the program.
+class Refused(Exception):  # noqa: N818
     """The answer is no: a reason, words for people, and every dynamic value of those words as metadata."""
 
     def __init__(
@@ -91,7 +93,9 @@ class Failure(Refused):
 
 def invalid_field(field: str, description: str) -> Refusal:
     """A request field that is missing, malformed or out of range."""
-    return Refusal(Reason.INVALID_FIELD, f"{field}: {description}", metadata={"field": field}, violations=((field, description),))
+    return Refusal(
+        Reason.INVALID_FIELD, f"{field}: {description}", metadata={"field": field}, violations=((field, description),)
+    )
 
 
 def storage_unavailable(message: str = "the database can't be reached") -> Failure:
@@ -109,7 +113,8 @@ def stripe_unavailable() -> Failure:
 def stripe_key_refused() -> Failure:
     return Failure(
         Reason.STRIPE_KEY_REFUSED,
-        "Stripe refuses the service's API key (STRIPE_SECRET_KEY): its operator must mend it; the same idempotency key resumes this call",
+        "Stripe refuses the service's API key (STRIPE_SECRET_KEY): its operator must mend it; the same idempotency "
+        "key resumes this call",
     )
 
 
@@ -142,7 +147,11 @@ def balance_limit_reached(balance_max: int) -> Refusal:
 def insufficient_credits(*, available: int, required: int, shortfall: int, debt_max: int | None = None) -> Refusal:
     """`debt_max`: what the debt may come to, where the caller asked for debt."""
     words = f"{required} microcredits are required and {available} are available"
-    metadata = {"available_microcredits": available, "required_microcredits": required, "shortfall_microcredits": shortfall}
+    metadata = {
+        "available_microcredits": available,
+        "required_microcredits": required,
+        "shortfall_microcredits": shortfall,
+    }
     if debt_max is not None:
         words += f"; the debt may come to {debt_max}"
         metadata["debt_max_microcredits"] = debt_max

@@ -24,4 +24,6 @@ def signature_invalid() -> Refusal:
 
 
 def stripe_event_not_found(event_id: str) -> Refusal:
-    return Refusal(Reason.STRIPE_EVENT_NOT_FOUND, "there is no such event in the inbox", metadata={"event_id": event_id})
+    return Refusal(
+        Reason.STRIPE_EVENT_NOT_FOUND, "there is no such event in the inbox", metadata={"event_id": event_id}
+    )

@@ -15,7 +15,9 @@ def rate_card_exists(version: str) -> Refusal:
 
 def rate_card_not_found(version: str) -> Refusal:
     """`version`: empty where the card in force was asked for."""
-    return Refusal(Reason.RATE_CARD_NOT_FOUND, f"there is no rate card {version}".strip(), metadata={"rate_card_version": version})
+    return Refusal(
+        Reason.RATE_CARD_NOT_FOUND, f"there is no rate card {version}".strip(), metadata={"rate_card_version": version}
+    )
 
 
 def no_rate_card() -> Refusal:

@@ -1,5 +1,6 @@
-"""Which refusal a caller gets where several apply: the first of this order. The form comes before the key, and the key before anything that
-may change, so that a repeat is answered as its first call was, whatever has become of the ledger since."""
+"""Which refusal a caller gets where several apply: the first of this order. The form comes before the key, and the key
+before anything that may change, so that a repeat is answered as its first call was, whatever has become of the ledger
+since."""
 
 from typing import Final, NamedTuple
 
@@ -7,7 +8,8 @@ from billing_service.domain.refusals import Reason
 
 
 class Stage(NamedTuple):
-    """Reasons that are looked for together. INVALID_FIELD is looked for at three stages, by what it takes to see the fault."""
+    """Reasons that are looked for together. INVALID_FIELD is looked for at three stages, by what it takes to see the
+    fault."""
 
     name: str
     reasons: tuple[Reason, ...]

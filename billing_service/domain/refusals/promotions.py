@@ -7,12 +7,18 @@ CODE_SHOWN_MAX = 64
 
 
 def referral_code_not_found(code: str) -> Refusal:
-    return Refusal(Reason.REFERRAL_CODE_NOT_FOUND, "no account has this referral code", metadata={"referral_code": code[:CODE_SHOWN_MAX]})
+    return Refusal(
+        Reason.REFERRAL_CODE_NOT_FOUND,
+        "no account has this referral code",
+        metadata={"referral_code": code[:CODE_SHOWN_MAX]},
+    )
 
 
 def referral_exists(referrer_account_id: str) -> Refusal:
     return Refusal(
-        Reason.REFERRAL_EXISTS, "the account is bound to a referrer already", metadata={"referrer_account_id": referrer_account_id}
+        Reason.REFERRAL_EXISTS,
+        "the account is bound to a referrer already",
+        metadata={"referrer_account_id": referrer_account_id},
     )
 
 

@@ -29,4 +29,8 @@ def purchase_not_cancelable(purchase_id: str, status: str) -> Refusal:
 
 def credits_already_spent(refundable_minor: int) -> Refusal:
     """`refundable_minor`: the currency's smallest unit."""
-    return Refusal(Reason.CREDITS_ALREADY_SPENT, f"{refundable_minor} can be refunded now", metadata={"refundable_minor": refundable_minor})
+    return Refusal(
+        Reason.CREDITS_ALREADY_SPENT,
+        f"{refundable_minor} can be refunded now",
+        metadata={"refundable_minor": refundable_minor},
+    )

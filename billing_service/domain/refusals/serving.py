@@ -9,7 +9,9 @@ def overloaded() -> Failure:
 
 def shutting_down(then: str = "") -> Failure:
     """`then`: what the caller is to do, where something of the call may have been begun."""
-    return Failure(Reason.SHUTTING_DOWN, f"the service is shutting down; {then}" if then else "the service is shutting down")
+    return Failure(
+        Reason.SHUTTING_DOWN, f"the service is shutting down; {then}" if then else "the service is shutting down"
+    )
 
 
 def deadline_too_short(remaining_min_ms: int) -> Failure:
@@ -27,5 +29,6 @@ def interrupted(what: str) -> Failure:
 
 def outcome_omitted() -> Failure:
     return Failure(
-        Reason.OUTCOME_OMITTED, "the answer has no room for this outcome; repeat this deduction in a smaller batch, with its key"
+        Reason.OUTCOME_OMITTED,
+        "the answer has no room for this outcome; repeat this deduction in a smaller batch, with its key",
     )

@@ -6,7 +6,9 @@ from billing_service.domain.refusals import Reason, Refusal
 
 
 def transaction_not_found(transaction_id: str) -> Refusal:
-    return Refusal(Reason.TRANSACTION_NOT_FOUND, "the account has no such transaction", metadata={"transaction_id": transaction_id})
+    return Refusal(
+        Reason.TRANSACTION_NOT_FOUND, "the account has no such transaction", metadata={"transaction_id": transaction_id}
+    )
 
 
 def transaction_not_reversible() -> Refusal:
@@ -42,8 +44,8 @@ def unknown_model(provider: str, model: str, card_version: str) -> Refusal:
 
 
 def price_missing(named: Mapping[str, str], missing: str) -> Refusal:
-    """`named`: provider, model, model_pattern and rate_card_version. `missing` in the words of a card file: `output_tokens, images`,
-    `service_tier flex`, `attribute region=us`."""
+    """`named`: provider, model, model_pattern and rate_card_version. `missing` in the words of a card file:
+    `output_tokens, images`, `service_tier flex`, `attribute region=us`."""
     return Refusal(
         Reason.PRICE_MISSING,
         f"rate card {named['rate_card_version']} has no price of {named['provider']} {named['model']} for {missing}",

@@ -50,17 +50,20 @@ class TakenSince(NamedTuple):
 
     taken: Taken = Taken()
     unexpired: int = 0
-    """What had expired, came back, and did not expire again at once. A program of an older schema gives back so: it is in the purchase's lot
-    again, or paid a debt."""
+    """What had expired, came back, and did not expire again at once. A program of an older schema gives back so: it is
+    in the purchase's lot again, or paid a debt."""
 
     def after(self, transaction: Transaction) -> "TakenSince":
-        """Once the purchase's next transaction is counted, too. What comes back does so in the order of `Taken.first`."""
+        """Once the purchase's next transaction is counted, too. What comes back does so in the order of
+        `Taken.first`."""
         change = change_of(transaction)
         if isinstance(change, Taken):
             return self._replace(taken=Taken(*map(sum, zip(self.taken, change, strict=True))))
         back = self.taken.first(change)
         left = Taken(self.taken.lots - back.lots, self.taken.expired - back.expired, self.taken.debt - back.debt)
-        again = sum(amount for source, destination, amount in transaction.entries if (source, destination) == _EXPIRED_AGAIN)
+        again = sum(
+            amount for source, destination, amount in transaction.entries if (source, destination) == _EXPIRED_AGAIN
+        )
         return TakenSince(left, self.unexpired + back.expired - again)
 
 
@@ -80,9 +83,9 @@ def claw_back(
     caller: str = "",
     description: str = "",
 ) -> Taken:
-    """Takes `amount` > 0 microcredits of a purchase: from its lots; then from what they lost to their expiry, of which `expired_taken` is
-    gone already; the rest becomes debt, settled at once from other lots. Set aside while Stripe is being asked, else gone; what had expired
-    is gone at once."""
+    """Takes `amount` > 0 microcredits of a purchase: from its lots; then from what they lost to their expiry, of which
+    `expired_taken` is gone already; the rest becomes debt, settled at once from other lots. Set aside while Stripe is
+    being asked, else gone; what had expired is gone at once."""
     posting = Posting(account, now_us)
     destination = Place.SET_ASIDE if set_aside else Place.REVERSED
     left = amount
@@ -101,12 +104,15 @@ def claw_back(
     if set_aside:
         posting.set_aside(amount - expired)
     posting.settle_debt()
-    posting.close(ids("txn"), TransactionKind.PURCHASE_REVERSAL, source_id=source_id, caller=caller, description=description)
+    posting.close(
+        ids("txn"), TransactionKind.PURCHASE_REVERSAL, source_id=source_id, caller=caller, description=description
+    )
     return taken
 
 
 def settle_set_aside(account: Account, amount: int, *, source_id: str, now_us: int, ids: Ids) -> Transaction:
-    """Books that what was set aside for a refund is gone: Stripe agreed, or the refund's end is known and give-back follows."""
+    """Books that what was set aside for a refund is gone: Stripe agreed, or the refund's end is known and give-back
+    follows."""
     assert 0 < amount <= account.set_aside
     posting = Posting(account, now_us)
     posting.set_aside(-amount)
@@ -125,14 +131,16 @@ def reinstate(
     now_us: int,
     ids: Ids,
 ) -> Transaction:
-    """Gives back what reversals of a purchase took: debt first, then to the purchase's lot, and what had expired is expired again. Debt that
-    was settled meanwhile goes to the lots that paid it. Where they are not known it is usable all the same: in the purchase's lot, or in one
-    that ends after `lifetime_us` where that has ended."""
+    """Gives back what reversals of a purchase took: debt first, then to the purchase's lot, and what had expired is
+    expired again. Debt that was settled meanwhile goes to the lots that paid it. Where they are not known it is usable
+    all the same: in the purchase's lot, or in one that ends after `lifetime_us` where that has ended."""
     posting = Posting(account, now_us)
 
     def unknown(left: int) -> None:
         if lot.has_expired(now_us) or lot.ended_to:
-            posting.into_new_lot(lot_of_unknown(posting, left, payments, lifetime_us=lifetime_us, ids=ids), Place.REVERSED)
+            posting.into_new_lot(
+                lot_of_unknown(posting, left, payments, lifetime_us=lifetime_us, ids=ids), Place.REVERSED
+            )
         else:
             posting.back_into_lot(lot, Place.REVERSED, left, ids)
 

@@ -22,7 +22,8 @@ class PurchaseStatus(StrEnum):
 
 
 class PurchaseUpdate(StrEnum):
-    """What can be learned about a purchase: from Stripe, in any order and any number of times, or from our own caller."""
+    """What can be learned about a purchase: from Stripe, in any order and any number of times, or from our own
+    caller."""
 
     PAID = "PAID"
     """The money is there, or none is needed."""
@@ -46,7 +47,14 @@ def _transitions() -> Mapping[tuple[PurchaseStatus, PurchaseUpdate], PurchaseSta
         status.EXPIRED,
         status.CANCELED,
     )
-    columns = (update.PAID, update.FUNDS_PROMISED, update.PAYMENT_FAILED, update.CHECKOUT_REFUSED, update.CHECKOUT_EXPIRED, update.CANCELED)
+    columns = (
+        update.PAID,
+        update.FUNDS_PROMISED,
+        update.PAYMENT_FAILED,
+        update.CHECKOUT_REFUSED,
+        update.CHECKOUT_EXPIRED,
+        update.CANCELED,
+    )
     rows = {
         status.PENDING: (completed, awaiting, failed, failed, expired, canceled),
         expired: (completed, awaiting, failed, expired, expired, canceled),
@@ -55,12 +63,15 @@ def _transitions() -> Mapping[tuple[PurchaseStatus, PurchaseUpdate], PurchaseSta
         failed: (completed, failed, failed, failed, failed, failed),
         completed: (completed,) * len(columns),
     }
-    return MappingProxyType({(before, update): after for before, row in rows.items() for update, after in zip(columns, row, strict=True)})
+    return MappingProxyType(
+        {(before, update): after for before, row in rows.items() for update, after in zip(columns, row, strict=True)}
+    )
 
 
 TRANSITIONS: Final = _transitions()
-"""Total: each status and update. COMPLETED is for good, money that comes late wins over every other end, and the order of Stripe's news does
-not matter. EXPIRED gives way to CANCELED because CancelPurchase closes the checkout, which Stripe may report first."""
+"""Total: each status and update. COMPLETED is for good, money that comes late wins over every other end, and the order
+of Stripe's news does not matter. EXPIRED gives way to CANCELED because CancelPurchase closes the checkout, which Stripe
+may report first."""
 
 
 def next_status(before: PurchaseStatus, update: PurchaseUpdate) -> PurchaseStatus:
@@ -69,7 +80,8 @@ def next_status(before: PurchaseStatus, update: PurchaseUpdate) -> PurchaseStatu
 
 
 def may_be_opened(status: PurchaseStatus) -> bool:
-    """Whether a CreatePurchase that was never answered may still open a page. One that ran out meanwhile was seen by nobody."""
+    """Whether a CreatePurchase that was never answered may still open a page. One that ran out meanwhile was seen by
+    nobody."""
     return status in (PurchaseStatus.PENDING, PurchaseStatus.EXPIRED)
 
 
@@ -80,7 +92,8 @@ def is_cancelable(status: PurchaseStatus) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class PurchaseSnapshot:
-    """What was sold, fixed when the purchase was made. `checkout_session_id` is None until Stripe's answer was stored."""
+    """What was sold, fixed when the purchase was made. `checkout_session_id` is None until Stripe's answer was
+    stored."""
 
     purchase_id: str
     account_id: str
@@ -163,12 +176,18 @@ def checkout_update(report: CheckoutReport) -> PurchaseUpdate | None:
         return PurchaseUpdate.CHECKOUT_EXPIRED
     if report.status != "complete":
         return None
-    return PurchaseUpdate.PAID if report.payment_status in {"paid", "no_payment_required"} else PurchaseUpdate.FUNDS_PROMISED
+    return (
+        PurchaseUpdate.PAID
+        if report.payment_status in {"paid", "no_payment_required"}
+        else PurchaseUpdate.FUNDS_PROMISED
+    )
 
 
 def paid_for_credits_minor(report: CheckoutReport) -> int:
     """What the customer paid for the credits themselves, without tax and shipping; never more than was paid in all."""
-    return max(0, min(report.amount_total_minor or 0, (report.amount_subtotal_minor or 0) - report.amount_discount_minor))
+    return max(
+        0, min(report.amount_total_minor or 0, (report.amount_subtotal_minor or 0) - report.amount_discount_minor)
+    )
 
 
 def check_payment(
@@ -176,7 +195,8 @@ def check_payment(
 ) -> Mismatch | None:
     """None when the reported session is the one that was sold, else everything that differs.
 
-    The total may be lower than the price by a discount where promotion codes are allowed, and higher by tax and shipping alone.
+    The total may be lower than the price by a discount where promotion codes are allowed, and higher by tax and
+    shipping alone.
     """
     expected_actual = [
         ("livemode", livemode_expected, report.livemode),
@@ -188,29 +208,40 @@ def check_payment(
     ]
     if snapshot.checkout_session_id is not None:
         expected_actual.append(("session_id", snapshot.checkout_session_id, report.session_id))
-    differences = [Difference(field, str(expected), str(actual)) for field, expected, actual in expected_actual if expected != actual]
+    differences = [
+        Difference(field, str(expected), str(actual))
+        for field, expected, actual in expected_actual
+        if expected != actual
+    ]
     if report.amount_discount_minor > 0 and not promotion_codes_allowed:
         differences.append(Difference("amount_discount", "0", str(report.amount_discount_minor)))
     lowest_minor = max(0, snapshot.amount_minor - report.amount_discount_minor)
     highest_minor = lowest_minor + report.amount_tax_minor + report.amount_shipping_minor
     if report.amount_total_minor is None or not lowest_minor <= report.amount_total_minor <= highest_minor:
-        differences.append(Difference("amount_total", f"{lowest_minor} to {highest_minor}", str(report.amount_total_minor)))
+        differences.append(
+            Difference("amount_total", f"{lowest_minor} to {highest_minor}", str(report.amount_total_minor))
+        )
     if report.payment_status == "no_payment_required" and report.amount_total_minor != 0:
         differences.append(Difference("payment_status", "paid", report.payment_status))
     return Mismatch(tuple(differences)) if differences else None
 
 
-def check_intent(snapshot: PurchaseSnapshot, report: PaymentReport, *, promotion_codes_allowed: bool) -> Mismatch | None:
+def check_intent(
+    snapshot: PurchaseSnapshot, report: PaymentReport, *, promotion_codes_allowed: bool
+) -> Mismatch | None:
     """None when a payment that succeeded may be the purchase's, else everything that differs.
 
-    A payment knows nothing of taxes and discounts, so it may be higher than the price, and lower where promotion codes are allowed.
+    A payment knows nothing of taxes and discounts, so it may be higher than the price, and lower where promotion codes
+    are allowed.
     """
     expected_actual = [("currency", snapshot.currency, str(report.currency))]
     if report.purchase_id is not None:
         expected_actual.append(("purchase_id", snapshot.purchase_id, report.purchase_id))
     if report.account_id is not None:
         expected_actual.append(("account_id", snapshot.account_id, report.account_id))
-    differences = [Difference(field, expected, actual) for field, expected, actual in expected_actual if expected != actual]
+    differences = [
+        Difference(field, expected, actual) for field, expected, actual in expected_actual if expected != actual
+    ]
     if report.amount_minor is None or (report.amount_minor < snapshot.amount_minor and not promotion_codes_allowed):
         differences.append(Difference("amount", f"{snapshot.amount_minor} or more", str(report.amount_minor)))
     return Mismatch(tuple(differences)) if differences else None
@@ -245,7 +276,8 @@ class Purchase:
     expire_time_us: int
     complete_time_us: int | None
     net_paid_minor: int | None = None
-    """What was paid for the credits themselves, without tax and shipping; None before completion and on rows older than it."""
+    """What was paid for the credits themselves, without tax and shipping; None before completion and on rows older than
+    it."""
     payment_time_us: int | None = None
     """When Stripe first reported the payment's success."""
     reversed_debt: int = 0

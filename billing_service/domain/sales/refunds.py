@@ -14,7 +14,8 @@ class RefundStatus(StrEnum):
 
     @property
     def rank(self) -> int:
-        """An update of a lower rank came late and changes nothing. A refund that succeeded can still fail; one that failed is over."""
+        """An update of a lower rank came late and changes nothing. A refund that succeeded can still fail; one that
+        failed is over."""
         return {RefundStatus.PENDING: 0, RefundStatus.SUCCEEDED: 1}.get(self, 2)
 
     @property
@@ -43,7 +44,8 @@ class Refund:
     reason: str
     create_time_us: int
     is_marked: bool = False
-    """Whether the program that began it marks its object at Stripe; an older one, and a person in the Dashboard, don't."""
+    """Whether the program that began it marks its object at Stripe; an older one, and a person in the Dashboard,
+    don't."""
     expired: int = 0
     """What it took besides `reversed`, and had expired before."""
     bonus: int = 0

@@ -65,14 +65,16 @@ class RefundQuote:
 
 
 def reversed_minor(paid_minor: int, refunds_minor: int, disputes_minor: int) -> int:
-    """Money that counts as gone back: refunds that neither failed nor were canceled, and disputes whose funds are out; at most what was paid."""
+    """Money that counts as gone back: refunds that neither failed nor were canceled, and disputes whose funds are out;
+    at most what was paid."""
     return min(paid_minor, refunds_minor + disputes_minor)
 
 
 def target_credits(credits_microcredits: int, paid_minor: int, reversed_minor: int) -> int:
     """Microcredits to have taken back in total once `reversed_minor` of `paid_minor` went back.
 
-    Rounded up, so that a part refund never leaves the customer a fraction of a microcredit for free; all when all went back; none for a free purchase.
+    Rounded up, so that a part refund never leaves the customer a fraction of a microcredit for free; all when all went
+    back; none for a free purchase.
     """
     if paid_minor == 0:
         return 0
@@ -94,8 +96,8 @@ def quote_amount(purchase: PurchaseReversal, amount_minor: int) -> RefundQuote:
 
 
 def quote_unused_only(purchase: PurchaseReversal) -> RefundQuote:
-    """The largest refund whose credits are all still in the purchase's own lots: it makes no debt, and one unit more would. One that makes a
-    referral fall must leave enough in them for what was spent of the bonus."""
+    """The largest refund whose credits are all still in the purchase's own lots: it makes no debt, and one unit more
+    would. One that makes a referral fall must leave enough in them for what was spent of the bonus."""
     stake = purchase.referral
     if stake is None:
         return _quote_largest(purchase, _coverable_minor(purchase, 0))
@@ -108,7 +110,10 @@ def quote_unused_only(purchase: PurchaseReversal) -> RefundQuote:
 def _coverable_minor(purchase: PurchaseReversal, kept_microcredits: int) -> int:
     """The largest further refund that what is left covers, `kept_microcredits` of it set apart; below 0 for none."""
     reachable = purchase.taken_microcredits + purchase.left_microcredits - kept_microcredits
-    return min(purchase.paid_minor, reachable * purchase.paid_minor // purchase.credits_microcredits) - purchase.reversed_minor
+    return (
+        min(purchase.paid_minor, reachable * purchase.paid_minor // purchase.credits_microcredits)
+        - purchase.reversed_minor
+    )
 
 
 def _quote_largest(purchase: PurchaseReversal, refundable_minor: int) -> RefundQuote:

@@ -29,8 +29,8 @@ class SpendingTerms:
     """How long credits last that come back of debt which lots settled that are not known."""
 
     def debt_bound(self, own_debt_max: int, overdraft_limit: int) -> int:
-        """Microcredits that ALLOW_DEBT may bring one account's debt to. `own_debt_max` is what an operator set for it, -1 for nothing.
-        A higher overdraft limit counts instead: REJECT may go as far."""
+        """Microcredits that ALLOW_DEBT may bring one account's debt to. `own_debt_max` is what an operator set for it,
+        -1 for nothing. A higher overdraft limit counts instead: REJECT may go as far."""
         return max(self.debt_max if own_debt_max < 0 else own_debt_max, overdraft_limit)
 
 
@@ -58,8 +58,8 @@ def deduct(
     description: str = "",
     metadata: str = "",
 ) -> Deducted:
-    """Spends `amount` > 0 microcredits in burn-down order. Raises Refusal and changes nothing when it can't. A deduction that finds
-    nothing to take is a transaction without entries, so that its key is spent like any other."""
+    """Spends `amount` > 0 microcredits in burn-down order. Raises Refusal and changes nothing when it can't. A
+    deduction that finds nothing to take is a transaction without entries, so that its key is spent like any other."""
     if account.frozen:
         raise account_frozen()
     offered = account.spendable(now_us)
@@ -78,7 +78,9 @@ def deduct(
             room = max(bound - still_owed, 0)
             if owed > room:
                 debt_max = bound if allowed else None
-                raise insufficient_credits(available=available, required=amount, shortfall=owed - room, debt_max=debt_max)
+                raise insufficient_credits(
+                    available=available, required=amount, shortfall=owed - room, debt_max=debt_max
+                )
     posting = Posting(account, now_us)
     if account.debt:
         posting.settle_debt()
@@ -87,5 +89,7 @@ def deduct(
     assert taken == amount - owed, "what was counted as spendable is there to be spent"
     if owed:
         posting.borrow(Place.USAGE, owed)
-    transaction = posting.close(ids("txn"), TransactionKind.DEDUCTION, caller=caller, description=description, metadata=metadata)
+    transaction = posting.close(
+        ids("txn"), TransactionKind.DEDUCTION, caller=caller, description=description, metadata=metadata
+    )
     return Deducted(transaction.transaction_id, amount, posting.draws[settled:] if settled else posting.draws)

@@ -38,10 +38,13 @@ class Explanation:
 
     @property
     def fallbacks(self) -> tuple[ExplainedLine, ...]:
-        """Lines whose price is another's, because the card's source had none of its own; none where the provider's own cost is the price."""
+        """Lines whose price is another's, because the card's source had none of its own; none where the provider's own
+        cost is the price."""
         if self.column is None:
             return ()
-        return tuple(explained for explained in self.lines if explained.unit_price is not None and explained.unit_price.fallback)
+        return tuple(
+            explained for explained in self.lines if explained.unit_price is not None and explained.unit_price.fallback
+        )
 
 
 def explain(usage: Usage, card: RateCard, time_us: int) -> Explanation:
@@ -64,5 +67,7 @@ def explain(usage: Usage, card: RateCard, time_us: int) -> Explanation:
         lines=lines,
         markup_ppm=card.markup_of(entry),
         markup_from="entry" if (entry.provider, entry.model) in named else of_provider,
-        price=None if any(line.unit_price is None for line in lines) else price(usage, card, time_us, TimeBasis.RECEIVED),
+        price=None
+        if any(line.unit_price is None for line in lines)
+        else price(usage, card, time_us, TimeBasis.RECEIVED),
     )

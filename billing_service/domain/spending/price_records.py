@@ -17,14 +17,17 @@ class PriceDamagedError(ValueError):
 
 
 def encode_price(price: Price) -> bytes:
-    """UTF-8 JSON with sorted names and without spaces. Costs are not in it: each is quantity x unit price. The amount is, as a check."""
+    """UTF-8 JSON with sorted names and without spaces. Costs are not in it: each is quantity x unit price. The amount
+    is, as a check."""
     values: dict[str, Any] = {
         "format": FORMAT,
         "card": price.rate_card_version,
         "pattern": price.model_pattern,
         "tier": price.service_tier,
         "above": price.prompt_tier,
-        "lines": [[line.measure.kind, line.measure.variant, line.quantity, line.unit_price_usd] for line in price.lines],
+        "lines": [
+            [line.measure.kind, line.measure.variant, line.quantity, line.unit_price_usd] for line in price.lines
+        ],
         "provider_cost": price.provider_cost_usd,
         "markup": price.markup_ppm,
         "time": price.time_basis,

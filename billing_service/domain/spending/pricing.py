@@ -1,6 +1,7 @@
 """What a usage costs by a card: exact until the end, and rounded up once.
 
-One microcredit is 1e-8 USD of list price. Costs are whole numbers of 1e-21 USD, so that thousandths of a second have exact ones too:
+One microcredit is 1e-8 USD of list price. Costs are whole numbers of 1e-21 USD, so that thousandths of a second have
+exact ones too:
 
     amount = ceil(sum of quantity x unit price x (1 + markup))
 """
@@ -62,7 +63,8 @@ class PricedLine:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """Why an amount is what it is: all that it was computed from. Kept with the transaction for ever (`price_records`)."""
+    """Why an amount is what it is: all that it was computed from. Kept with the transaction for ever
+    (`price_records`)."""
 
     rate_card_version: str
     model_pattern: str
@@ -121,7 +123,9 @@ def price(usage: Usage, card: RateCard, time_us: int, time_basis: TimeBasis) -> 
             raise no_price(usage, card, entry, "provider_cost_usd")
     else:
         if usage.provider_cost_e18 is not None:
-            raise invalid_field("usage.provider_cost_usd", f"the rate card has prices of its own for {usage.provider} {usage.model}")
+            raise invalid_field(
+                "usage.provider_cost_usd", f"the rate card has prices of its own for {usage.provider} {usage.model}"
+            )
         column = find_column(usage, card, entry, time_us)
         prompt_tier, prices = column.prices_of(usage.prompt_tokens)
         unpriced = ", ".join(line.measure.word for line in usage.lines if line.measure not in prices)
@@ -139,7 +143,9 @@ def price(usage: Usage, card: RateCard, time_us: int, time_basis: TimeBasis) -> 
         time_basis=time_basis,
     )
     if found.amount_microcredits > AMOUNT_MAX:
-        raise invalid_field("usage.lines", f"cost {found.amount_microcredits} microcredits; one operation moves at most {AMOUNT_MAX}")
+        raise invalid_field(
+            "usage.lines", f"cost {found.amount_microcredits} microcredits; one operation moves at most {AMOUNT_MAX}"
+        )
     return found
 
 
@@ -152,7 +158,8 @@ def find_entry(usage: Usage, card: RateCard) -> Match:
 
 
 def find_column(usage: Usage, card: RateCard, entry: Entry, time_us: int) -> Column:
-    """The column for the usage's tier, attributes and hour. Refuses with PRICE_MISSING, naming what no column is for."""
+    """The column for the usage's tier, attributes and hour. Refuses with PRICE_MISSING, naming what no column is
+    for."""
     tier = card.service_tier(usage.service_tier)
     of_tier = [column for column in entry.columns if column.service_tier == tier]
     if not of_tier:
@@ -172,5 +179,10 @@ def find_column(usage: Usage, card: RateCard, entry: Entry, time_us: int) -> Col
 
 def no_price(usage: Usage, card: RateCard, entry: Entry, missing: str) -> Refusal:
     """PRICE_MISSING, of that entry of that card."""
-    named = {"provider": usage.provider, "model": usage.model, "model_pattern": entry.model, "rate_card_version": card.version}
+    named = {
+        "provider": usage.provider,
+        "model": usage.model,
+        "model_pattern": entry.model,
+        "rate_card_version": card.version,
+    }
     return price_missing(named, missing)

@@ -7,7 +7,12 @@ from typing import NamedTuple
 from billing_service.domain.ledger.account import Account, Ids, Posting
 from billing_service.domain.ledger.entries import Entry, Place, Transaction, TransactionKind
 from billing_service.domain.ledger.settled_debt import Payment, give_back_debt, lot_of_unknown
-from billing_service.domain.refusals.spending import deduction_already_reversed, not_yours, reversal_too_late, transaction_not_reversible
+from billing_service.domain.refusals.spending import (
+    deduction_already_reversed,
+    not_yours,
+    reversal_too_late,
+    transaction_not_reversible,
+)
 from billing_service.domain.spending.deductions import STANDARD_TERMS, SpendingTerms
 
 US_PER_S = 1_000_000
@@ -44,7 +49,8 @@ class DeductionToReverse:
         return debts + [entry for entry in reversed(spent) if entry.source != Place.DEBT]
 
     def wanted(self, amount: int | None) -> int:
-        """Microcredits to give back, `amount` or all that is left. Raises TRANSACTION_NOT_REVERSIBLE, DEDUCTION_ALREADY_REVERSED."""
+        """Microcredits to give back, `amount` or all that is left. Raises TRANSACTION_NOT_REVERSIBLE,
+        DEDUCTION_ALREADY_REVERSED."""
         check_is_deduction(self.transaction)
         reversible = sum(part.amount for part in self.parts()) - self.already_reversed
         wanted = reversible if amount is None else amount
@@ -63,7 +69,8 @@ class Reversed(NamedTuple):
 
     transaction: Transaction
     amount: int
-    """Microcredits of the deduction that were undone. The account's balance grew by less where a lot had been taken back meanwhile."""
+    """Microcredits of the deduction that were undone. The account's balance grew by less where a lot had been taken
+    back meanwhile."""
 
 
 def reverse_deduction(
@@ -78,8 +85,8 @@ def reverse_deduction(
     caller: str = "",
     description: str = "",
 ) -> Reversed:
-    """Gives back `amount` microcredits of a deduction, or all that is left of it when None. The lots it drew must be among
-    the account's lots, and those that paid its debt since, of which `payments` tells."""
+    """Gives back `amount` microcredits of a deduction, or all that is left of it when None. The lots it drew must be
+    among the account's lots, and those that paid its debt since, of which `payments` tells."""
     original, wanted = deduction.transaction, deduction.wanted(amount)
     posting = Posting(account, now_us)
     skip, left = deduction.already_reversed, wanted
@@ -95,13 +102,19 @@ def reverse_deduction(
                 posting.back_into_lot(account.known_lot(part.source), Place.USAGE, back, ids)
     posting.settle_debt()
     transaction = posting.close(
-        ids("txn"), TransactionKind.DEDUCTION_REVERSAL, source_id=original.transaction_id, caller=caller, description=description
+        ids("txn"),
+        TransactionKind.DEDUCTION_REVERSAL,
+        source_id=original.transaction_id,
+        caller=caller,
+        description=description,
     )
     return Reversed(transaction, wanted)
 
 
 def _give_back_debt(posting: Posting, amount: int, payments: Sequence[Payment], terms: SpendingTerms, ids: Ids) -> None:
     def unknown(left: int) -> None:
-        posting.into_new_lot(lot_of_unknown(posting, left, payments, lifetime_us=terms.returned_lifetime_us, ids=ids), Place.USAGE)
+        posting.into_new_lot(
+            lot_of_unknown(posting, left, payments, lifetime_us=terms.returned_lifetime_us, ids=ids), Place.USAGE
+        )
 
     give_back_debt(posting, Place.USAGE, amount, payments, unknown, ids=ids)

@@ -27,7 +27,8 @@ class UsageLine(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """One request to one model of one provider. Made by `usage_of`: lines are above 0, in the order of kinds, each measure once."""
+    """One request to one model of one provider. Made by `usage_of`: lines are above 0, in the order of kinds, each
+    measure once."""
 
     provider: str
     model: str
@@ -57,7 +58,8 @@ def usage_of(
     occur_time_us: int | None = None,
     field: str = "usage",
 ) -> Usage:
-    """The usage that a caller names, each line as kind, variant and quantity. Lines of 0 are dropped, and so are empty attributes.
+    """The usage that a caller names, each line as kind, variant and quantity. Lines of 0 are dropped, and so are empty
+    attributes.
 
     Raises INVALID_FIELD, naming the field under `field`, for a provider or model that is missing or not printable, and
     for an unknown kind or variant. Likewise for a quantity outside 0 to 10^12, a measure that is there twice, and too
@@ -93,7 +95,9 @@ def _lines(lines: Iterable[tuple[int, str, int]], field: str) -> tuple[UsageLine
         if type(quantity) is not int or not 0 <= quantity <= QUANTITY_MAX:
             raise invalid_field(f"{field}[{number}].quantity", f"must be a whole number from 0 to {QUANTITY_MAX}")
         if counted in found:
-            raise invalid_field(f"{field}[{number}].kind", f"{counted.word} is there twice; lines are disjoint, so add them up")
+            raise invalid_field(
+                f"{field}[{number}].kind", f"{counted.word} is there twice; lines are disjoint, so add them up"
+            )
         found[counted] = quantity
     return tuple(UsageLine(counted, found[counted]) for counted in sorted(found) if found[counted])
 

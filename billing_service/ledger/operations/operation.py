@@ -1,5 +1,5 @@
-"""What can be asked of an account through the group commit: a value that decides on its account in memory. Each kind is a file of this
-folder; writer, batch and posting know none of them."""
+"""What can be asked of an account through the group commit: a value that decides on its account in memory. Each kind is
+a file of this folder; writer, batch and posting know none of them."""
 
 from collections.abc import Callable
 from typing import Protocol, TypeVar
@@ -23,11 +23,12 @@ class Operation(Protocol[Decision]):
     def key(self) -> IdempotencyKey: ...
 
     def decide(self, account: Account, now_us: int, ids: Ids, terms: SpendingTerms) -> Decision:
-        """Changes the account in memory: its lots, and at least one transaction. Asks nobody. Raises Refusal, and has changed nothing then."""
+        """Changes the account in memory: its lots, and at least one transaction. Asks nobody. Raises Refusal, and has
+        changed nothing then."""
         ...
 
     @property
     def encode_reply(self) -> Callable[[Decision, Balance], bytes]:
-        """Makes the reply of what was decided and of the balance after it. Called inside of the transaction, since the bytes are stored
-        with the key."""
+        """Makes the reply of what was decided and of the balance after it. Called inside of the transaction, since the
+        bytes are stored with the key."""
         ...

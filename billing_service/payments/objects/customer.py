@@ -9,7 +9,8 @@ from billing_service.payments.objects.fields import Fields, StripeObject
 
 KIND: Final = "customer"
 CONTACT_VERSION_FIELD: Final = "contact_version"
-"""The metadata key that says which of the account's versions of e-mail and name the customer has; absent for the first."""
+"""The metadata key that says which of the account's versions of e-mail and name the customer has; absent for the
+first."""
 _COUNT: Final = re.compile(r"[0-9]{1,15}", re.ASCII)
 
 

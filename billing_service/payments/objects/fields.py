@@ -1,7 +1,7 @@
 """How the fields of Stripe's objects are read. Pure.
 
-A field of another shape than its type promises refuses nothing by itself: it is read as absent, and the object remembers the fault under
-the field's name here. Whoever acts on a field says so with `check` or `require`.
+A field of another shape than its type promises refuses nothing by itself: it is read as absent, and the object
+remembers the fault under the field's name here. Whoever acts on a field says so with `check` or `require`.
 """
 
 from collections.abc import Mapping
@@ -19,13 +19,15 @@ _CURRENCY_LETTERS: Final = 3
 
 
 class ObjectInvalid(ValueError):  # noqa: N818 - a typed "no", like the others
-    """An object of Stripe's lacks what a rule needs. The message names the field and repeats no content. Never to be acted on."""
+    """An object of Stripe's lacks what a rule needs. The message names the field and repeats no content. Never to be
+    acted on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StripeObject:
-    """An object of Stripe's as it was when Stripe sent it. Money is a whole number of the currency's smallest unit, times are microseconds
-    since 1970, statuses are Stripe's own words. Texts are empty, and other values None, where Stripe sent none."""
+    """An object of Stripe's as it was when Stripe sent it. Money is a whole number of the currency's smallest unit,
+    times are microseconds since 1970, statuses are Stripe's own words. Texts are empty, and other values None, where
+    Stripe sent none."""
 
     faults: Mapping[str, str] = field(default_factory=dict)
     """Fields that held something unusable, by their names here, and what is wrong with each."""
@@ -58,7 +60,8 @@ class Fields:
         self.faults: dict[str, str] = {}
 
     def word(self, name: str, sent_as: str | None = None) -> str:
-        """An id, or one of Stripe's own words. Customers may choose the ids of some objects, so any printable text is one."""
+        """An id, or one of Stripe's own words. Customers may choose the ids of some objects, so any printable text is
+        one."""
         value = self._values.get(sent_as or name)
         return "" if value is None else self._word(name, sent_as or name, value)
 
@@ -86,7 +89,13 @@ class Fields:
         value = self._values.get("currency")
         if value is None:
             return None
-        letters = isinstance(value, str) and len(value) == _CURRENCY_LETTERS and value.isascii() and value.isalpha() and value.islower()
+        letters = (
+            isinstance(value, str)
+            and len(value) == _CURRENCY_LETTERS
+            and value.isascii()
+            and value.isalpha()
+            and value.islower()
+        )
         if not letters:
             self._fault("currency", "currency", "is not a lower-case currency code")
             return None
@@ -118,7 +127,8 @@ class Fields:
         return value if isinstance(value, str) else ""
 
     def own_text(self, name: str) -> str | None:
-        """A top-level text that we may have put there ourselves; None where absent or of a shape that we never write."""
+        """A top-level text that we may have put there ourselves; None where absent or of a shape that we never
+        write."""
         return own_text(self._values.get(name))
 
     def metadata_text(self, name: str) -> str | None:

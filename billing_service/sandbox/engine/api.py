@@ -46,7 +46,10 @@ class Api:
 
     async def _respond(self, request: web.Request, route: Route | None) -> web.StreamResponse:
         request_id = new_id("req", 14)
-        headers = {"Request-Id": request_id, "Stripe-Version": request.headers.get("Stripe-Version", stripe.api_version)}
+        headers = {
+            "Request-Id": request_id,
+            "Stripe-Version": request.headers.get("Stripe-Version", stripe.api_version),
+        }
         fault = self._faults.take(request.method, request.path)
         try:
             await strike(fault, "before", asyncio.sleep)
@@ -63,7 +66,8 @@ class Api:
         key = request.headers.get("Idempotency-Key")
         if key is not None and request.method == "POST":
             headers |= {"Idempotency-Key": key, "Original-Request": answer.request_id}
-        if 400 <= answer.status < 500 and answer.status not in {409, 429}:  # noqa: PLR2004 - what asking again can't change
+        # What asking again can't change.
+        if 400 <= answer.status < 500 and answer.status not in {409, 429}:  # noqa: PLR2004
             headers["Stripe-Should-Retry"] = "false"
         return web.Response(status=answer.status, body=answer.body, headers=headers, content_type="application/json")
 
@@ -149,7 +153,9 @@ def _is_legacy(version: str | None) -> bool:
 async def _body(request: web.Request) -> str:
     if request.can_read_body and request.content_type != "application/x-www-form-urlencoded":
         raise ApiError(
-            400, f"Invalid request (check that your POST content type is application/x-www-form-urlencoded): {request.content_type}"
+            400,
+            f"Invalid request (check that your POST content type is application/x-www-form-urlencoded): "
+            f"{request.content_type}",
         )
     try:
         return (await request.read()).decode()

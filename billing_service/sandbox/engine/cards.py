@@ -34,12 +34,18 @@ LOST = Decline("card_declined", "Your card was declined.", "lost_card")
 STOLEN = Decline("card_declined", "Your card was declined.", "stolen_card")
 EXPIRED = Decline("expired_card", "Your card has expired.")
 INCORRECT_CVC = Decline("incorrect_cvc", "Your card's security code is incorrect.")
-PROCESSING_ERROR = Decline("processing_error", "An error occurred while processing your card. Try again in a little bit.")
+PROCESSING_ERROR = Decline(
+    "processing_error", "An error occurred while processing your card. Try again in a little bit."
+)
 NOT_A_TEST_CARD = Decline(
-    "card_declined", "Your card was declined. Your request was in test mode, but used a non test (live) card.", "test_mode_live_card"
+    "card_declined",
+    "Your card was declined. Your request was in test mode, but used a non test (live) card.",
+    "test_mode_live_card",
 )
 AUTHENTICATION_REQUIRED = Decline(
-    "authentication_required", "Your card was declined. This transaction requires authentication.", "authentication_required"
+    "authentication_required",
+    "Your card was declined. This transaction requires authentication.",
+    "authentication_required",
 )
 
 PAYS = Behaviour()
@@ -98,7 +104,9 @@ NUMBERS_BY_TOKEN: dict[str, str] = {
     "refundFail": "4000000000005126",
 }
 
-FAILING_IBANS = frozenset({"AT861904300235473202", "AT051904300235473205", "IT60X0542811101000000123456", "DE62370400440532013001"})
+FAILING_IBANS = frozenset(
+    {"AT861904300235473202", "AT051904300235473205", "IT60X0542811101000000123456", "DE62370400440532013001"}
+)
 FAILING_BANK_ACCOUNTS = frozenset({"000111111116", "000111111113", "000222222227"})
 
 

@@ -70,7 +70,9 @@ async def strike(fault: Fault | None, when: When, sleep: Callable[[float], Await
             raise ApiError(401, "Expired API Key provided: ********")
         case "forbidden":
             raise ApiError(
-                403, "The provided key does not have the required permissions for this endpoint.", code="more_permissions_required"
+                403,
+                "The provided key does not have the required permissions for this endpoint.",
+                code="more_permissions_required",
             )
         case "error":
             raise ApiError(500, "An unknown error occurred", kind="api_error")

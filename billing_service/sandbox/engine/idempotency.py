@@ -36,21 +36,28 @@ class IdempotencyKeys:
         Raises ApiError 400 `idempotency_error` for other parameters or another path, 409 while the key is in use.
         """
         if len(key) > KEY_LENGTH_MAX:
-            raise ApiError(400, f"Idempotency keys can be at most {KEY_LENGTH_MAX} characters.", kind="idempotency_error")
+            raise ApiError(
+                400, f"Idempotency keys can be at most {KEY_LENGTH_MAX} characters.", kind="idempotency_error"
+            )
         entry = self._entries.get(key)
         if entry is None or (entry.answer is not None and entry.created + KEPT_S <= self._sandbox.now()):
             self._entries[key] = _Entry(path, form, self._sandbox.now())
             return None
         if entry.path != path:
             raise _reused(
-                f"Keys for idempotent requests can only be used for the same endpoint they were first used for ('{entry.path}').", key
+                f"Keys for idempotent requests can only be used for the same endpoint they were first used for "
+                f"('{entry.path}').",
+                key,
             )
         if entry.form != form:
-            raise _reused("Keys for idempotent requests can only be used with the same parameters they were first used with.", key)
+            raise _reused(
+                "Keys for idempotent requests can only be used with the same parameters they were first used with.", key
+            )
         if entry.answer is None:
             raise ApiError(
                 409,
-                f"There is currently another in-progress request using this Idempotent Key (that probably means you submitted twice, and the "
+                f"There is currently another in-progress request using this Idempotent Key (that probably means you "
+                f"submitted twice, and the "
                 f"other request is still going through): {key}. Please try again later.",
                 code="idempotency_key_in_use",
             )
@@ -66,5 +73,7 @@ class IdempotencyKeys:
 
 def _reused(message: str, key: str) -> ApiError:
     return ApiError(
-        400, f"{message} Try using a key other than '{key}' if you meant to execute a different request.", kind="idempotency_error"
+        400,
+        f"{message} Try using a key other than '{key}' if you meant to execute a different request.",
+        kind="idempotency_error",
     )

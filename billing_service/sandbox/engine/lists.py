@@ -17,13 +17,19 @@ def page(rows: list[Json], params: Json, url: str, kept: Callable[[Json], bool])
     if not 1 <= limit <= LIMIT_MAX:
         raise invalid(f"This value must be between 1 and {LIMIT_MAX}.", param="limit", code="parameter_invalid_integer")
     if "starting_after" in params and "ending_before" in params:
-        raise invalid("You can specify only one of these parameters: starting_after, ending_before.", param="ending_before")
+        raise invalid(
+            "You can specify only one of these parameters: starting_after, ending_before.", param="ending_before"
+        )
     backwards = "ending_before" in params
     if backwards:
         rows = rows[: _position(rows, params["ending_before"], "ending_before")]
     elif "starting_after" in params:
         rows = rows[_position(rows, params["starting_after"], "starting_after") + 1 :]
-    found = [row for row in rows if kept(row) and ("created" not in params or _created_within(row["created"], params["created"]))]
+    found = [
+        row
+        for row in rows
+        if kept(row) and ("created" not in params or _created_within(row["created"], params["created"]))
+    ]
     chosen = found[-limit:] if backwards else found[:limit]
     return {"object": "list", "data": chosen, "has_more": len(found) > limit, "url": url}
 

@@ -6,10 +6,14 @@ AMOUNT_MAX = 99_999_999
 # Smallest charge in the currency's own smallest unit; currencies that are not listed get the default.
 MINIMUM_CHARGE = {"gbp": 30, "dkk": 250, "hkd": 400, "czk": 1_500, "huf": 17_500}
 MINIMUM_CHARGE |= (
-    dict.fromkeys(("aed", "myr", "pln", "ron"), 200) | dict.fromkeys(("nok", "sek"), 300) | dict.fromkeys(("mxn", "thb"), 1_000)
+    dict.fromkeys(("aed", "myr", "pln", "ron"), 200)
+    | dict.fromkeys(("nok", "sek"), 300)
+    | dict.fromkeys(("mxn", "thb"), 1_000)
 )
 MINIMUM_CHARGE_DEFAULT = 50
-ZERO_DECIMAL = frozenset({"bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf"})
+ZERO_DECIMAL = frozenset(
+    {"bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf"}
+)
 THREE_DECIMAL = frozenset({"bhd", "jod", "kwd", "omr", "tnd"})
 # Written with two decimals that must be zero.
 WHOLE_UNITS_AS_CENTS = frozenset({"isk", "ugx"})
@@ -32,16 +36,24 @@ def check_charge(amount: int, currency: str, param: str = "amount") -> None:
     check_step(amount, currency, param)
     smallest = MINIMUM_CHARGE.get(currency, MINIMUM_CHARGE_DEFAULT)
     if amount < smallest:
-        raise invalid(f"Amount must be at least {shown(smallest, currency)} {currency}", param=param, code="amount_too_small")
+        raise invalid(
+            f"Amount must be at least {shown(smallest, currency)} {currency}", param=param, code="amount_too_small"
+        )
     if amount > AMOUNT_MAX:
-        raise invalid(f"Amount must be no more than {shown(AMOUNT_MAX, currency)}", param=param, code="amount_too_large")
+        raise invalid(
+            f"Amount must be no more than {shown(AMOUNT_MAX, currency)}", param=param, code="amount_too_large"
+        )
 
 
 def check_step(amount: int, currency: str, param: str = "amount") -> None:
     """Raises ApiError for an amount between two that the currency has."""
     step = 10 if currency in THREE_DECIMAL else 100 if currency in WHOLE_UNITS_AS_CENTS else 1
     if amount % step:
-        raise invalid(f"Invalid amount: in {currency} it must be divisible by {step}.", param=param, code="parameter_invalid_integer")
+        raise invalid(
+            f"Invalid amount: in {currency} it must be divisible by {step}.",
+            param=param,
+            code="parameter_invalid_integer",
+        )
 
 
 def shown(amount: int, currency: str) -> str:

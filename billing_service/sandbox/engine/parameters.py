@@ -18,7 +18,9 @@ INTEGER = re.compile(r"^-?\d{1,18}$")
 SDK_OPTIONS = frozenset(RequestOptions.__annotations__)
 
 # Parameters of older API versions that `stripe trigger` still sends.
-LEGACY = frozenset({("SessionCreateParams", "payment_method_types"), ("PaymentIntentCreateParams", "payment_method_types")})
+LEGACY = frozenset(
+    {("SessionCreateParams", "payment_method_types"), ("PaymentIntentCreateParams", "payment_method_types")}
+)
 
 
 # Text that an empty value unsets, although the SDK's types do not say so.
@@ -91,7 +93,9 @@ def _value(hint: Any, raw: Any, param: str) -> Any:
             return {key: _text(item, f"{param}[{key}]") for key, item in items}
         return {key: _value(value_type, item, f"{param}[{key}]") for key, item in items}
     if origin is list:
-        return [_value(get_args(hint)[0], item, f"{param}[{index}]") for index, item in enumerate(_sequence(raw, param))]
+        return [
+            _value(get_args(hint)[0], item, f"{param}[{index}]") for index, item in enumerate(_sequence(raw, param))
+        ]
     return _scalar(hint, _text(raw, param), param)
 
 

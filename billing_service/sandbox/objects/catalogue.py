@@ -21,8 +21,25 @@ from billing_service.sandbox.engine.money import AMOUNT_MAX, currency_of
 from billing_service.sandbox.engine.routes import Call, Route
 from billing_service.sandbox.engine.store import Sandbox, new_id
 
-PRODUCT_PLAIN = ("active", "description", "images", "name", "shippable", "statement_descriptor", "tax_code", "unit_label", "url")
-PRICE_UNPLAYED = ("billing_scheme", "currency_options", "custom_unit_amount", "tiers", "tiers_mode", "transform_quantity")
+PRODUCT_PLAIN = (
+    "active",
+    "description",
+    "images",
+    "name",
+    "shippable",
+    "statement_descriptor",
+    "tax_code",
+    "unit_label",
+    "url",
+)
+PRICE_UNPLAYED = (
+    "billing_scheme",
+    "currency_options",
+    "custom_unit_amount",
+    "tiers",
+    "tiers_mode",
+    "transform_quantity",
+)
 LOOKUP_KEY_LENGTH_MAX = 200
 LOOKUP_KEYS_MAX = 10
 
@@ -72,7 +89,12 @@ def delete_product(sandbox: Sandbox, call: Call) -> Json:
 def list_products(sandbox: Sandbox, call: Call) -> Json:
     plain = matches(call.params, "active", "shippable", "url")
     ids = call.params.get("ids")
-    return page(sandbox.newest_first("product"), call.params, "/v1/products", lambda row: plain(row) and (ids is None or row["id"] in ids))
+    return page(
+        sandbox.newest_first("product"),
+        call.params,
+        "/v1/products",
+        lambda row: plain(row) and (ids is None or row["id"] in ids),
+    )
 
 
 def create_price(sandbox: Sandbox, call: Call) -> Json:
@@ -108,7 +130,10 @@ def list_prices(sandbox: Sandbox, call: Call) -> Json:
     if keys is not None and len(keys) > LOOKUP_KEYS_MAX:
         raise invalid(f"Array lookup_keys exceeded maximum {LOOKUP_KEYS_MAX} allowed elements.", param="lookup_keys")
     return page(
-        sandbox.newest_first("price"), call.params, "/v1/prices", lambda row: plain(row) and (keys is None or row["lookup_key"] in keys)
+        sandbox.newest_first("price"),
+        call.params,
+        "/v1/prices",
+        lambda row: plain(row) and (keys is None or row["lookup_key"] in keys),
     )
 
 
@@ -158,7 +183,10 @@ def _new_price(sandbox: Sandbox, params: Json, before: str = "", after: str = ""
     amount = _unit_amount(params, before, after)
     currency = currency_of(params["currency"], f"{before}currency{after}")
     if "product" not in params and "product_data" not in params:
-        raise invalid("You must specify either `product` or `product_data` when creating a price.", param=f"{before}product{after}")
+        raise invalid(
+            "You must specify either `product` or `product_data` when creating a price.",
+            param=f"{before}product{after}",
+        )
     price_id = new_id("price")
     lookup_key = _claimed_lookup_key(sandbox, params, price_id)
     if "product" in params:
@@ -196,12 +224,17 @@ def _new_price(sandbox: Sandbox, params: Json, before: str = "", after: str = ""
 
 def _unit_amount(params: Json, before: str, after: str) -> int:
     if ("unit_amount" in params) == ("unit_amount_decimal" in params):
-        raise invalid("You must specify exactly one of `unit_amount` or `unit_amount_decimal`.", param=f"{before}unit_amount{after}")
+        raise invalid(
+            "You must specify exactly one of `unit_amount` or `unit_amount_decimal`.",
+            param=f"{before}unit_amount{after}",
+        )
     amount: int | Decimal = params["unit_amount"] if "unit_amount" in params else params["unit_amount_decimal"]
     if amount != int(amount):
         raise not_offered(f"{before}unit_amount_decimal{after}")
     if not 0 <= amount <= AMOUNT_MAX:
-        raise invalid("Invalid non-negative integer", param=f"{before}unit_amount{after}", code="parameter_invalid_integer")
+        raise invalid(
+            "Invalid non-negative integer", param=f"{before}unit_amount{after}", code="parameter_invalid_integer"
+        )
     return int(amount)
 
 

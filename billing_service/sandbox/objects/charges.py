@@ -17,8 +17,13 @@ from billing_service.sandbox.engine.store import Sandbox, new_id
 FEE_PER_MILLE = 29
 FEE_FIXED = 30
 
+# As many of a charge's refunds as Stripe puts into the charge itself.
+_REFUNDS_SHOWN = 10
 
-def new_charge(sandbox: Sandbox, intent: Json, method: Json, *, status: str, decline: Decline | None = None, captured: bool = True) -> Json:
+
+def new_charge(
+    sandbox: Sandbox, intent: Json, method: Json, *, status: str, decline: Decline | None = None, captured: bool = True
+) -> Json:
     """A charge of the whole intent. `status`: succeeded, pending or failed; metadata is the intent's."""
     paid = status == "succeeded"
     amount: int = intent["amount"]
@@ -71,7 +76,15 @@ def book(sandbox: Sandbox, source: Json, kind: str, amount: int) -> str:
         "description": None,
         "exchange_rate": None,
         "fee": fee,
-        "fee_details": [{"amount": fee, "application": None, "currency": source["currency"], "description": "Fees", "type": "stripe_fee"}]
+        "fee_details": [
+            {
+                "amount": fee,
+                "application": None,
+                "currency": source["currency"],
+                "description": "Fees",
+                "type": "stripe_fee",
+            }
+        ]
         if fee
         else [],
         "net": amount - fee,
@@ -86,7 +99,12 @@ def book(sandbox: Sandbox, source: Json, kind: str, amount: int) -> str:
 def refunds_of(sandbox: Sandbox, charge: Json) -> Json:
     """The list that `expand[]=refunds` shows."""
     refunds = [refund for refund in sandbox.newest_first("refund") if refund["charge"] == charge["id"]]
-    return {"object": "list", "data": refunds[:10], "has_more": len(refunds) > 10, "url": f"/v1/charges/{charge['id']}/refunds"}  # noqa: PLR2004 - Stripe's page
+    return {
+        "object": "list",
+        "data": refunds[:_REFUNDS_SHOWN],
+        "has_more": len(refunds) > _REFUNDS_SHOWN,
+        "url": f"/v1/charges/{charge['id']}/refunds",
+    }
 
 
 def retrieve(sandbox: Sandbox, call: Call) -> Json:
@@ -94,7 +112,9 @@ def retrieve(sandbox: Sandbox, call: Call) -> Json:
 
 
 def list_charges(sandbox: Sandbox, call: Call) -> Json:
-    return page(sandbox.newest_first("charge"), call.params, "/v1/charges", matches(call.params, "customer", "payment_intent"))
+    return page(
+        sandbox.newest_first("charge"), call.params, "/v1/charges", matches(call.params, "customer", "payment_intent")
+    )
 
 
 def retrieve_transaction(sandbox: Sandbox, call: Call) -> Json:
@@ -139,7 +159,9 @@ def _outcome(decline: Decline | None) -> Json:
         "reason": decline and (decline.decline_code or decline.code),
         "risk_level": "normal",
         "risk_score": 5,
-        "seller_message": "The bank did not return any further details with this decline." if decline else "Payment complete.",
+        "seller_message": "The bank did not return any further details with this decline."
+        if decline
+        else "Payment complete.",
         "type": "issuer_declined" if decline else "authorized",
     }
 

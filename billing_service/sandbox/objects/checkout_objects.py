@@ -37,7 +37,12 @@ def new_session(sandbox: Sandbox, params: Json, items: list[Json], *, method_typ
             "cancel_url": params.get("cancel_url"),
             "created": sandbox.now(),
             "currency": items[0]["currency"],
-            "custom_text": {"after_submit": None, "shipping_address": None, "submit": None, "terms_of_service_acceptance": None}
+            "custom_text": {
+                "after_submit": None,
+                "shipping_address": None,
+                "submit": None,
+                "terms_of_service_acceptance": None,
+            }
             | params.get("custom_text", {}),
             "customer": customer and customer["id"],
             "customer_details": _known_details(customer, params.get("customer_email")),
@@ -46,7 +51,9 @@ def new_session(sandbox: Sandbox, params: Json, items: list[Json], *, method_typ
             "metadata": metadata.fresh(params),
             "mode": "payment",
             "payment_intent": None,
-            "payment_method_configuration_details": None if "payment_method_types" in params else {"id": "pmc_sandbox", "parent": None},
+            "payment_method_configuration_details": None
+            if "payment_method_types" in params
+            else {"id": "pmc_sandbox", "parent": None},
             "payment_method_types": method_types,
             "payment_status": "unpaid",
             "saved_payment_method_options": {

@@ -1,4 +1,5 @@
-"""The customer's side of a checkout session: paying, and what follows for the session. Also the Stripe CLI's path to it."""
+"""The customer's side of a checkout session: paying, and what follows for the session. Also the Stripe CLI's path to
+it."""
 
 from typing import NotRequired, TypedDict
 

@@ -39,11 +39,31 @@ PLAYED = frozenset(
         "expires_at",
         "line_items",
     }
-) | {"metadata", "mode", "payment_intent_data", "payment_method_collection", "payment_method_options", "success_url", "ui_mode"}
+) | {
+    "metadata",
+    "mode",
+    "payment_intent_data",
+    "payment_method_collection",
+    "payment_method_options",
+    "success_url",
+    "ui_mode",
+}
 # Said at their default, these change nothing.
-HARMLESS = {"automatic_tax": {"enabled": False}, "invoice_creation": {"enabled": False}, "phone_number_collection": {"enabled": False}}
+HARMLESS = {
+    "automatic_tax": {"enabled": False},
+    "invoice_creation": {"enabled": False},
+    "phone_number_collection": {"enabled": False},
+}
 PLAYED_PAYMENT_DATA = frozenset(
-    {"capture_method", "description", "metadata", "receipt_email", "setup_future_usage", "shipping", "statement_descriptor"}
+    {
+        "capture_method",
+        "description",
+        "metadata",
+        "receipt_email",
+        "setup_future_usage",
+        "shipping",
+        "statement_descriptor",
+    }
 ) | {"statement_descriptor_suffix", "transfer_group"}
 
 
@@ -54,13 +74,17 @@ def create(sandbox: Sandbox, call: Call) -> Json:
     _check_customer(sandbox, params)
     email_addresses.check(params, "customer_email")
     if len(params.get("client_reference_id", "")) > CLIENT_REFERENCE_LENGTH_MAX:
-        raise invalid(f"Invalid string: must be at most {CLIENT_REFERENCE_LENGTH_MAX} characters", param="client_reference_id")
+        raise invalid(
+            f"Invalid string: must be at most {CLIENT_REFERENCE_LENGTH_MAX} characters", param="client_reference_id"
+        )
     expires_at = _expiry(sandbox, params)
     metadata.fresh(params)  # refused before anything is made
     metadata.fresh(params.get("payment_intent_data", {}))
     items = _line_items(sandbox, params)
     session = sandbox.add(
-        new_session(sandbox, params, items, method_types=method_types(params, items[0]["currency"]), expires_at=expires_at)
+        new_session(
+            sandbox, params, items, method_types=method_types(params, items[0]["currency"]), expires_at=expires_at
+        )
     )
     sandbox.line_items[session["id"]] = items
     sandbox.payment_data[session["id"]] = params.get("payment_intent_data", {})
@@ -85,7 +109,8 @@ def expire(sandbox: Sandbox, call: Call) -> Json:
     session = sandbox.get("checkout.session", call.id)
     if session["status"] != "open":
         raise invalid(
-            f'Only Checkout Sessions with a status in ["open"] can be expired. This Checkout Session has a status of `{session["status"]}`.'
+            f'Only Checkout Sessions with a status in ["open"] can be expired. This Checkout Session has a status of '
+            f"`{session['status']}`."
         )
     checkout_payment.expire_if_open(sandbox, session)
     return session
@@ -149,9 +174,13 @@ def _expiry(sandbox: Sandbox, params: Json) -> int:
     expires_at: int = params.get("expires_at", now + LIFE_DEFAULT_S)
     # The caller's clock read the second before ours, so one second of grace at both ends.
     if expires_at < now + LIFE_MIN_S - 1:
-        raise invalid("The `expires_at` timestamp must be at least 30 minutes from Checkout Session creation.", param="expires_at")
+        raise invalid(
+            "The `expires_at` timestamp must be at least 30 minutes from Checkout Session creation.", param="expires_at"
+        )
     if expires_at > now + LIFE_DEFAULT_S + 1:
-        raise invalid("The `expires_at` timestamp must be less than 24 hours from Checkout Session creation.", param="expires_at")
+        raise invalid(
+            "The `expires_at` timestamp must be less than 24 hours from Checkout Session creation.", param="expires_at"
+        )
     return expires_at
 
 
@@ -162,9 +191,14 @@ def _line_items(sandbox: Sandbox, params: Json) -> list[Json]:
     if len(sent) > LINE_ITEMS_MAX:
         raise invalid(f"Array line_items exceeded maximum {LINE_ITEMS_MAX} allowed elements.", param="line_items")
     items = [_line_item(sandbox, item, f"line_items[{index}]") for index, item in enumerate(sent)]
-    currencies = sorted({item["currency"] for item in items} | ({params["currency"].lower()} if "currency" in params else set()))
+    currencies = sorted(
+        {item["currency"] for item in items} | ({params["currency"].lower()} if "currency" in params else set())
+    )
     if len(currencies) > 1:
-        raise invalid(f"All prices on a Checkout Session must have the same currency; found {', '.join(currencies)}.", param="line_items")
+        raise invalid(
+            f"All prices on a Checkout Session must have the same currency; found {', '.join(currencies)}.",
+            param="line_items",
+        )
     total = sum(item["amount_total"] for item in items)
     if total > 0:
         check_charge(total, currencies[0], "line_items")
@@ -180,7 +214,11 @@ def _line_item(sandbox: Sandbox, sent: Json, param: str) -> Json:
     if "quantity" not in sent:
         raise invalid("Quantity is required. Add `quantity` to `line_items`.", param=f"{param}[quantity]")
     if sent["quantity"] < 1:
-        raise invalid("This value must be greater than or equal to 1.", param=f"{param}[quantity]", code="parameter_invalid_integer")
+        raise invalid(
+            "This value must be greater than or equal to 1.",
+            param=f"{param}[quantity]",
+            code="parameter_invalid_integer",
+        )
     if "price_data" in sent:
         if "recurring" in sent["price_data"]:
             raise _recurring(f"{param}[price_data][recurring]")
@@ -190,13 +228,17 @@ def _line_item(sandbox: Sandbox, sent: Json, param: str) -> Json:
         if price["type"] == "recurring":
             raise _recurring(f"{param}[price]")
         if not price["active"] or not sandbox.objects["product"][price["product"]]["active"]:
-            raise invalid(f"The price specified is inactive. This field only accepts active prices: {price['id']}", param=f"{param}[price]")
+            raise invalid(
+                f"The price specified is inactive. This field only accepts active prices: {price['id']}",
+                param=f"{param}[price]",
+            )
     return line_item(sandbox, price, sent["quantity"])
 
 
 def _recurring(param: str) -> Exception:
     return invalid(
-        "You specified `payment` mode but passed a recurring price. Either switch to `subscription` mode or use only one-time prices.",
+        "You specified `payment` mode but passed a recurring price. Either switch to `subscription` mode or use only "
+        "one-time prices.",
         param=param,
     )
 

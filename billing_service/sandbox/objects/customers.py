@@ -100,7 +100,12 @@ def _blank(sandbox: Sandbox) -> Json:
         "email": None,
         "invoice_credit_balance": {},
         "invoice_prefix": new_id("", 8)[1:].upper(),
-        "invoice_settings": {"custom_fields": None, "default_payment_method": None, "footer": None, "rendering_options": None},
+        "invoice_settings": {
+            "custom_fields": None,
+            "default_payment_method": None,
+            "footer": None,
+            "rendering_options": None,
+        },
         "livemode": False,
         "metadata": {},
         "name": None,

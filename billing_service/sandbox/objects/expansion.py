@@ -7,7 +7,15 @@ from billing_service.sandbox.objects.checkout_sessions import line_items_url
 
 DEPTH_MAX = 4
 EXPANDABLE = frozenset(
-    {"balance_transaction", "charge", "customer", "default_price", "failure_balance_transaction", "latest_charge", "payment_intent"}
+    {
+        "balance_transaction",
+        "charge",
+        "customer",
+        "default_price",
+        "failure_balance_transaction",
+        "latest_charge",
+        "payment_intent",
+    }
 ) | {"payment_method", "product", "source"}
 
 
@@ -16,7 +24,9 @@ def expanded(sandbox: Sandbox, body: Json, paths: list[str]) -> Json:
     for path in paths:
         names = path.split(".")
         if len(names) > DEPTH_MAX:
-            raise invalid(f"You cannot expand more than {DEPTH_MAX} levels of a property. Property: {path}", param="expand")
+            raise invalid(
+                f"You cannot expand more than {DEPTH_MAX} levels of a property. Property: {path}", param="expand"
+            )
         body = _expand(sandbox, body, names, path)
     return body
 

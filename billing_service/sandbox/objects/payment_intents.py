@@ -29,7 +29,9 @@ PLAIN = (
     "transfer_group",
 )
 METHOD_FILTERS = ("allowed_payment_method_types", "excluded_payment_method_types", "payment_method_types")
-CONFIRMING = frozenset({"confirm", "error_on_requires_action", "expand", "mandate_data", "off_session", "payment_method", "return_url"})
+CONFIRMING = frozenset(
+    {"confirm", "error_on_requires_action", "expand", "mandate_data", "off_session", "payment_method", "return_url"}
+)
 CREATABLE = CONFIRMING | {
     *PLAIN,
     *METHOD_FILTERS,
@@ -51,20 +53,24 @@ def method_types(params: Json, currency: str) -> list[str]:
     if "payment_method_types" in params:
         return list(params["payment_method_types"])
     if "allowed_payment_method_types" in params and "excluded_payment_method_types" in params:
-        raise invalid("You may only specify one of these parameters: allowed_payment_method_types, excluded_payment_method_types.")
+        raise invalid(
+            "You may only specify one of these parameters: allowed_payment_method_types, excluded_payment_method_types."
+        )
     offered = ["card"] + ([DEBITS_BY_CURRENCY[currency]] if currency in DEBITS_BY_CURRENCY else [])
     allowed = params.get("allowed_payment_method_types", offered)
     excluded = params.get("excluded_payment_method_types", [])
     left = [kind for kind in offered if kind in allowed and kind not in excluded]
     if not left:
         raise invalid(
-            f"No payment method types are left; for {currency} there are: {', '.join(offered)}.", param="allowed_payment_method_types"
+            f"No payment method types are left; for {currency} there are: {', '.join(offered)}.",
+            param="allowed_payment_method_types",
         )
     return left
 
 
 def new_intent(sandbox: Sandbox, params: Json) -> Json:
-    """An intent that nothing was tried on yet. `params` are those of the API, already checked; emits payment_intent.created."""
+    """An intent that nothing was tried on yet. `params` are those of the API, already checked; emits
+    payment_intent.created."""
     intent_id = new_id("pi")
     legacy = "payment_method_types" in params
     intent: Json = {
@@ -98,7 +104,12 @@ def new_intent(sandbox: Sandbox, params: Json) -> Json:
         "payment_method": None,
         "payment_method_configuration_details": None if legacy else {"id": "pmc_sandbox", "parent": None},
         "payment_method_options": {
-            "card": {"installments": None, "mandate_options": None, "network": None, "request_three_d_secure": "automatic"}
+            "card": {
+                "installments": None,
+                "mandate_options": None,
+                "network": None,
+                "request_three_d_secure": "automatic",
+            }
         },
         "payment_method_types": method_types(params, params["currency"]),
         "processing": None,
@@ -149,7 +160,10 @@ def update(sandbox: Sandbox, call: Call) -> Json:
     if "customer" in params:
         changes["customer"] = sandbox.customer(params["customer"], param="customer")["id"]
     if "payment_method" in params:
-        changes |= {"payment_method": resolve(sandbox, params["payment_method"])["id"], "status": "requires_confirmation"}
+        changes |= {
+            "payment_method": resolve(sandbox, params["payment_method"])["id"],
+            "status": "requires_confirmation",
+        }
     if "metadata" in params:
         changes["metadata"] = metadata.merged(intent["metadata"], params["metadata"])
     sandbox.update(intent, changes)
@@ -185,7 +199,9 @@ def retrieve(sandbox: Sandbox, call: Call) -> Json:
 
 
 def list_intents(sandbox: Sandbox, call: Call) -> Json:
-    return page(sandbox.newest_first("payment_intent"), call.params, "/v1/payment_intents", matches(call.params, "customer"))
+    return page(
+        sandbox.newest_first("payment_intent"), call.params, "/v1/payment_intents", matches(call.params, "customer")
+    )
 
 
 def _confirm(sandbox: Sandbox, intent: Json, params: Json) -> Json:
@@ -194,14 +210,21 @@ def _confirm(sandbox: Sandbox, intent: Json, params: Json) -> Json:
     method_id = params.get("payment_method") or intent["payment_method"]
     if method_id is None:
         raise invalid(
-            "You cannot confirm this PaymentIntent because it's missing a payment method. You can either update the PaymentIntent with a "
-            "payment method and then confirm it again, or confirm it again directly with a payment method or ConfirmationToken.",
+            "You cannot confirm this PaymentIntent because it's missing a payment method. You can either update the "
+            "PaymentIntent with a "
+            "payment method and then confirm it again, or confirm it again directly with a payment method or "
+            "ConfirmationToken.",
             code="payment_intent_unexpected_state",
         )
     _require_return_url(intent, params)
-    method = resolve(sandbox, intent["payment_method"] if intent["payment_method"] and "payment_method" not in params else method_id)
+    method = resolve(
+        sandbox, intent["payment_method"] if intent["payment_method"] and "payment_method" not in params else method_id
+    )
     if method["customer"] is not None and method["customer"] != intent["customer"]:
-        raise invalid("The PaymentMethod belongs to another Customer; pass that customer in the PaymentIntent.", param="payment_method")
+        raise invalid(
+            "The PaymentMethod belongs to another Customer; pass that customer in the PaymentIntent.",
+            param="payment_method",
+        )
     if params.get("error_on_requires_action") and sandbox.behaviours[method["id"]].authenticates:
         raise invalid("This payment required an authentication action to complete.", code="authentication_required")
     if "return_url" in params:
@@ -213,12 +236,19 @@ def _confirm(sandbox: Sandbox, intent: Json, params: Json) -> Json:
 def _require_return_url(intent: Json, params: Json) -> None:
     """Unrestricted intents may redirect, so Stripe wants to know where to come back to."""
     automatic = intent["automatic_payment_methods"]
-    unrestricted = automatic is not None and automatic["allow_redirects"] == "always" and not intent["allowed_payment_method_types"]
+    unrestricted = (
+        automatic is not None
+        and automatic["allow_redirects"] == "always"
+        and not intent["allowed_payment_method_types"]
+    )
     if unrestricted and "return_url" not in params:
         raise invalid(
-            "This PaymentIntent is configured to accept payment methods enabled in your Dashboard. Because some of these payment methods might "
-            "redirect your customer off of your page, you must provide a `return_url`. If you don't want to accept redirect-based payment "
-            "methods, set `automatic_payment_methods[enabled]` to `true` and `automatic_payment_methods[allow_redirects]` to `never`.",
+            "This PaymentIntent is configured to accept payment methods enabled in your Dashboard. Because some of "
+            "these payment methods might "
+            "redirect your customer off of your page, you must provide a `return_url`. If you don't want to accept "
+            "redirect-based payment "
+            "methods, set `automatic_payment_methods[enabled]` to `true` and "
+            "`automatic_payment_methods[allow_redirects]` to `never`.",
             param="return_url",
         )
 

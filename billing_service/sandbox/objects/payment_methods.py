@@ -57,7 +57,8 @@ def create(sandbox: Sandbox, call: Call) -> Json:
 
 
 def from_card(sandbox: Sandbox, card: Json) -> Json:
-    """A payment method from `number`, `exp_month`, `exp_year`, `cvc`, or a test `token`. Raises ApiError 402 for a bad card."""
+    """A payment method from `number`, `exp_month`, `exp_year`, `cvc`, or a test `token`. Raises ApiError 402 for a bad
+    card."""
     if "token" in card:
         name = card["token"].removeprefix("tok_")
         if name not in NUMBERS_BY_TOKEN:
@@ -90,8 +91,14 @@ def from_bank(sandbox: Sandbox, kind: str, account: Json) -> Json:
     else:
         number = account.get("account_number", "")
         fails = number in FAILING_BANK_ACCOUNTS
-        details = {"account_type": account.get("account_type", "checking"), "bank_name": "STRIPE TEST BANK", "networks": None}
-    return add_bank(sandbox, kind, fails=fails, details=details | {"last4": number[-4:], "fingerprint": _fingerprint(number)})
+        details = {
+            "account_type": account.get("account_type", "checking"),
+            "bank_name": "STRIPE TEST BANK",
+            "networks": None,
+        }
+    return add_bank(
+        sandbox, kind, fails=fails, details=details | {"last4": number[-4:], "fingerprint": _fingerprint(number)}
+    )
 
 
 def add_bank(sandbox: Sandbox, kind: str, *, fails: bool, details: Json) -> Json:
@@ -113,7 +120,9 @@ def resolve(sandbox: Sandbox, method_id: str, param: str = "payment_method") -> 
 
 def attach_to(sandbox: Sandbox, method: Json, customer_id: str) -> Json:
     if method["customer"] not in {None, customer_id}:
-        raise invalid("The payment method you provided has already been attached to a customer.", param="payment_method")
+        raise invalid(
+            "The payment method you provided has already been attached to a customer.", param="payment_method"
+        )
     if method["customer"] is None:
         method["customer"] = customer_id
         sandbox.emit("payment_method.attached", method)
@@ -130,7 +139,10 @@ def attach(sandbox: Sandbox, call: Call) -> Json:
 def detach(sandbox: Sandbox, call: Call) -> Json:
     method = sandbox.get("payment_method", call.id)
     if method["customer"] is None:
-        raise invalid("The payment method you provided is not attached to a customer so detachment is impossible.", param="payment_method")
+        raise invalid(
+            "The payment method you provided is not attached to a customer so detachment is impossible.",
+            param="payment_method",
+        )
     previous = sandbox.update(method, {"customer": None})
     sandbox.emit("payment_method.detached", method, previous=previous)
     return method
@@ -141,7 +153,12 @@ def retrieve(sandbox: Sandbox, call: Call) -> Json:
 
 
 def list_methods(sandbox: Sandbox, call: Call) -> Json:
-    return page(sandbox.newest_first("payment_method"), call.params, "/v1/payment_methods", matches(call.params, "customer", "type"))
+    return page(
+        sandbox.newest_first("payment_method"),
+        call.params,
+        "/v1/payment_methods",
+        matches(call.params, "customer", "type"),
+    )
 
 
 def list_of_customer(sandbox: Sandbox, call: Call) -> Json:
@@ -154,7 +171,9 @@ def billing_details(sent: Json) -> Json:
     address: Json = dict.fromkeys(("city", "country", "line1", "line2", "postal_code", "state"))
     blank: Json = {"address": address, "email": None, "name": None, "phone": None, "tax_id": None}
     return (
-        blank | {name: value if value != "" else None for name, value in sent.items()} | {"address": address | (sent.get("address") or {})}
+        blank
+        | {name: value if value != "" else None for name, value in sent.items()}
+        | {"address": address | (sent.get("address") or {})}
     )
 
 

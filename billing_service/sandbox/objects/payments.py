@@ -10,7 +10,9 @@ AUTHENTICATION_FAILED = Decline(
     "payment_intent_authentication_failure",
     "We are unable to authenticate your payment method. Please choose a different payment method and try again.",
 )
-DEBIT_FAILED = Decline("payment_method_provider_decline", "The customer's bank could not collect this debit.", "insufficient_funds")
+DEBIT_FAILED = Decline(
+    "payment_method_provider_decline", "The customer's bank could not collect this debit.", "insufficient_funds"
+)
 
 
 def confirm(sandbox: Sandbox, intent: Json, method: Json, *, off_session: bool = False) -> None:
@@ -29,7 +31,10 @@ def confirm(sandbox: Sandbox, intent: Json, method: Json, *, off_session: bool =
     if behaviour.authenticates and off_session:
         raise _declined(sandbox, intent, method, AUTHENTICATION_REQUIRED)
     if behaviour.authenticates:
-        redirect = {"return_url": sandbox.return_urls.get(intent["id"]), "url": f"{sandbox.base_url}/_sandbox/authenticate/{intent['id']}"}
+        redirect = {
+            "return_url": sandbox.return_urls.get(intent["id"]),
+            "url": f"{sandbox.base_url}/_sandbox/authenticate/{intent['id']}",
+        }
         intent |= {"status": "requires_action", "next_action": {"type": "redirect_to_url", "redirect_to_url": redirect}}
         sandbox.emit("payment_intent.requires_action", intent)
         return
@@ -53,15 +58,24 @@ def authenticate(sandbox: Sandbox, intent: Json, *, completed: bool) -> None:
 def settle(sandbox: Sandbox, intent: Json, *, succeeded: bool) -> None:
     """A delayed payment arrives, or fails to. Raises ApiError 400 unless the intent is processing."""
     if intent["status"] != "processing":
-        raise invalid(f"This PaymentIntent is {intent['status']}, not processing.", code="payment_intent_unexpected_state")
+        raise invalid(
+            f"This PaymentIntent is {intent['status']}, not processing.", code="payment_intent_unexpected_state"
+        )
     charge = sandbox.get("charge", intent["latest_charge"])
     if succeeded:
         charge |= {"status": "succeeded", "paid": True, "amount_captured": charge["amount"]}
         _succeed(sandbox, intent, charge)
         return
-    charge |= {"status": "failed", "captured": False, "failure_code": DEBIT_FAILED.code, "failure_message": DEBIT_FAILED.message}
+    charge |= {
+        "status": "failed",
+        "captured": False,
+        "failure_code": DEBIT_FAILED.code,
+        "failure_message": DEBIT_FAILED.message,
+    }
     sandbox.emit("charge.failed", charge)
-    _failed(sandbox, intent, sandbox.get("payment_method", intent["payment_method"]), DEBIT_FAILED, charge_id=charge["id"])
+    _failed(
+        sandbox, intent, sandbox.get("payment_method", intent["payment_method"]), DEBIT_FAILED, charge_id=charge["id"]
+    )
     sandbox.intent_changed(intent)
 
 
@@ -151,11 +165,22 @@ def _failed(sandbox: Sandbox, intent: Json, method: Json, decline: Decline, *, c
         reason["charge"] = charge_id
     if decline.decline_code is not None:
         reason |= {"advice_code": "try_again_later", "decline_code": decline.decline_code, "network_decline_code": "01"}
-    error: Json = {"code": decline.code, "doc_url": DOCUMENTATION_URL + decline.code.replace("_", "-"), "message": decline.message}
+    error: Json = {
+        "code": decline.code,
+        "doc_url": DOCUMENTATION_URL + decline.code.replace("_", "-"),
+        "message": decline.message,
+    }
     intent |= {
         "status": "requires_payment_method",
         "payment_method": None,
         "last_payment_error": error | reason | {"type": "card_error"},
     }
     sandbox.emit("payment_intent.payment_failed", intent)
-    return ApiError(402, decline.message, kind="card_error", code=decline.code, param="", details=reason | {"payment_intent": intent})
+    return ApiError(
+        402,
+        decline.message,
+        kind="card_error",
+        code=decline.code,
+        param="",
+        details=reason | {"payment_intent": intent},
+    )

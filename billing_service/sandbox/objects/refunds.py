@@ -66,14 +66,18 @@ def create(sandbox: Sandbox, call: Call) -> Json:
 
 
 def settle(sandbox: Sandbox, refund: Json, status: str, *, reason: str = "unknown") -> None:
-    """What the bank says later: succeeded, failed, canceled, or requires_action. Raises ApiError 400 for a step that can't happen."""
+    """What the bank says later: succeeded, failed, canceled, or requires_action. Raises ApiError 400 for a step that
+    can't happen."""
     if status not in SETTLEABLE.get(refund["status"], frozenset()):
         raise invalid(f"This refund is {refund['status']} and can't become {status}.", param="status")
     changes: Json = {"status": status}
     refund.pop("pending_reason", None)
     charge = sandbox.get("charge", refund["charge"])
     if status == "failed":
-        changes |= {"failure_balance_transaction": book(sandbox, refund, "refund_failure", refund["amount"]), "failure_reason": reason}
+        changes |= {
+            "failure_balance_transaction": book(sandbox, refund, "refund_failure", refund["amount"]),
+            "failure_reason": reason,
+        }
     if status in {"failed", "canceled"}:
         _move(charge, -refund["amount"])
     previous = sandbox.update(refund, changes)
@@ -107,7 +111,9 @@ def retrieve(sandbox: Sandbox, call: Call) -> Json:
 
 
 def list_refunds(sandbox: Sandbox, call: Call) -> Json:
-    return page(sandbox.newest_first("refund"), call.params, "/v1/refunds", matches(call.params, "charge", "payment_intent"))
+    return page(
+        sandbox.newest_first("refund"), call.params, "/v1/refunds", matches(call.params, "charge", "payment_intent")
+    )
 
 
 def _settle_once(sandbox: Sandbox, refund: Json, status: str) -> None:
@@ -122,7 +128,10 @@ def _charge_of(sandbox: Sandbox, params: Json) -> Json:
         intent = sandbox.get("payment_intent", params["payment_intent"], param="payment_intent")
         charge = sandbox.objects["charge"].get(intent["latest_charge"])
         if charge is None or charge["status"] != "succeeded":
-            raise invalid(f"This PaymentIntent ({intent['id']}) does not have a successful charge to refund.", param="payment_intent")
+            raise invalid(
+                f"This PaymentIntent ({intent['id']}) does not have a successful charge to refund.",
+                param="payment_intent",
+            )
         if params.get("charge", charge["id"]) != charge["id"]:
             raise no_such("charge", params["charge"], "charge")
     else:
@@ -138,12 +147,15 @@ def _amount_of(charge: Json, params: Json) -> int:
         raise invalid(f"Charge {charge['id']} has already been refunded.", code="charge_already_refunded")
     amount: int = params.get("amount", left)
     if amount < 1:
-        raise invalid("This value must be greater than or equal to 1.", param="amount", code="parameter_invalid_integer")
+        raise invalid(
+            "This value must be greater than or equal to 1.", param="amount", code="parameter_invalid_integer"
+        )
     currency = charge["currency"]
     check_step(amount, currency)
     if amount > left:
         raise invalid(
-            f"Refund amount ({shown(amount, currency)}) is greater than unrefunded amount on charge ({shown(left, currency)})",
+            f"Refund amount ({shown(amount, currency)}) is greater than unrefunded amount on charge "
+            f"({shown(left, currency)})",
             param="amount",
         )
     return amount
@@ -158,7 +170,10 @@ def _destination(charge: Json) -> Json:
     kind = charge["payment_method_details"]["type"]
     if kind != "card":
         return {"type": kind, kind: {}}
-    return {"card": {"reference_status": "pending", "reference_type": "acquirer_reference_number", "type": "refund"}, "type": "card"}
+    return {
+        "card": {"reference_status": "pending", "reference_type": "acquirer_reference_number", "type": "refund"},
+        "type": "card",
+    }
 
 
 ROUTES = (

@@ -38,7 +38,12 @@ def body(sandbox: Sandbox, session: Json, form: PaymentForm, error: str, *, debi
         email=_email(session, form),
         payment=NOTHING if free else _payment(form, debit),
         button="Complete order" if free else f"Pay {total}",
-        test_cards=joined([render("test_card", number=number, effect=effect.format(**_courses(sandbox))) for number, effect in TEST_CARDS]),
+        test_cards=joined(
+            [
+                render("test_card", number=number, effect=effect.format(**_courses(sandbox)))
+                for number, effect in TEST_CARDS
+            ]
+        ),
     )
 
 
@@ -70,9 +75,18 @@ def _email(session: Json, form: PaymentForm) -> Markup:
 def _payment(form: PaymentForm, debit: str | None) -> Markup:
     card = joined(
         [
-            _field(form, "number", "Card number", inputmode="numeric", autocomplete="cc-number", placeholder="4242 4242 4242 4242"),
+            _field(
+                form,
+                "number",
+                "Card number",
+                inputmode="numeric",
+                autocomplete="cc-number",
+                placeholder="4242 4242 4242 4242",
+            ),
             _field(form, "expiry", "Expiry", inputmode="numeric", autocomplete="cc-exp", placeholder="MM / YY"),
-            _field(form, "cvc", "Security code", inputmode="numeric", autocomplete="cc-csc", placeholder="CVC", value=""),
+            _field(
+                form, "cvc", "Security code", inputmode="numeric", autocomplete="cc-csc", placeholder="CVC", value=""
+            ),
             _field(form, "name", "Name on card", autocomplete="cc-name", placeholder="Full name"),
         ]
     )

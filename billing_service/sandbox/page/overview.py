@@ -41,7 +41,10 @@ class Overview:
         self._sandbox.run_due()
         sections = [
             self._section(
-                "Checkout sessions", "checkout.session", self._session_row, "Create one with your Stripe client; its page opens here."
+                "Checkout sessions",
+                "checkout.session",
+                self._session_row,
+                "Create one with your Stripe client; its page opens here.",
             ),
             self._section("Payments", "payment_intent", self._payment_row, "They appear when a customer pays."),
             self._section("Refunds", "refund", self._refund_row, "They appear when your program refunds a payment."),
@@ -54,7 +57,10 @@ class Overview:
         sent = await request.post()
         if not hmac.compare_digest(str(sent.get("token", "")).encode(), self._token.encode()):
             return message(
-                "This button is out of date", "The sandbox was restarted since. Open its first page again.", tone="bad", status=403
+                "This button is out of date",
+                "The sandbox was restarted since. Open its first page again.",
+                tone="bad",
+                status=403,
             )
         action = self._actions.get(str(sent.get("action")))
         if action is None:
@@ -75,13 +81,27 @@ class Overview:
 
     def _session_row(self, session: Json) -> Markup:
         items = ", ".join(item["description"] for item in self._sandbox.line_items.get(session["id"], []))
-        link = render("overview_link", href=f"/c/pay/{session['id']}", text="open the page") if session["status"] == "open" else NOTHING
+        link = (
+            render("overview_link", href=f"/c/pay/{session['id']}", text="open the page")
+            if session["status"] == "open"
+            else NOTHING
+        )
         buttons = [link, self._button("expire", session, "expire")] if session["status"] == "open" else []
-        return self._row(session, items, _amount(session, "amount_total"), f"{session['status']}, {session['payment_status']}", buttons)
+        return self._row(
+            session,
+            items,
+            _amount(session, "amount_total"),
+            f"{session['status']}, {session['payment_status']}",
+            buttons,
+        )
 
     def _payment_row(self, intent: Json) -> Markup:
         waits = intent["status"] == "processing"
-        buttons = [self._button("arrives", intent, "the money arrives"), self._button("fails", intent, "the debit fails")] if waits else []
+        buttons = (
+            [self._button("arrives", intent, "the money arrives"), self._button("fails", intent, "the debit fails")]
+            if waits
+            else []
+        )
         return self._row(intent, intent.get("description") or "", _amount(intent, "amount"), intent["status"], buttons)
 
     def _refund_row(self, refund: Json) -> Markup:
@@ -96,7 +116,9 @@ class Overview:
         return self._row(event, event["type"], "", status, [self._button("send", event, "send again")])
 
     def _row(self, obj: Json, text: str, amount: str, status: str, buttons: Iterable[Markup]) -> Markup:
-        return render("overview_row", id=obj["id"], text=text, amount=amount, status=status, buttons=joined(list(buttons)))
+        return render(
+            "overview_row", id=obj["id"], text=text, amount=amount, status=status, buttons=joined(list(buttons))
+        )
 
     def _button(self, action: str, obj: Json, text: str) -> Markup:
         return render("overview_button", action=action, id=obj["id"], token=self._token, text=text)

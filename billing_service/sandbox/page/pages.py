@@ -1,4 +1,5 @@
-"""What a person sees in a browser: the checkout page, the 3-D Secure step, and where they land without an application."""
+"""What a person sees in a browser: the checkout page, the 3-D Secure step, and where they land without an
+application."""
 
 from contextlib import suppress
 from urllib.parse import urlencode
@@ -15,7 +16,8 @@ from billing_service.sandbox.page.markup import Markup, asset, joined, render
 from billing_service.sandbox.page.payment_form import FIELDS, PaymentForm, read
 
 SECURITY_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src data:; base-uri 'none'; frame-ancestors 'none'",
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src data:; base-uri "
+    "'none'; frame-ancestors 'none'",
     "Cache-Control": "no-store",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
@@ -92,13 +94,16 @@ class Pages:
         """For when no application runs: what was paid, by the session's id in the query."""
         session = self._sandbox.objects["checkout.session"].get(request.query.get("session_id", ""))
         if session is None or session["status"] != "complete":
-            return message("Thank you", "Your order is placed.", tone="good", link="/", text_of_link="What the sandbox did")
+            return message(
+                "Thank you", "Your order is placed.", tone="good", link="/", text_of_link="What the sandbox did"
+            )
         amount = shown(session["amount_total"], session["currency"])
         items = ", ".join(item["description"] for item in self._sandbox.line_items[session["id"]])
         words = (
             f"{amount} for {items} are paid. The shop learns of it by an event that is on its way."
             if session["payment_status"] != "unpaid"
-            else f"{amount} for {items} are debited from the bank, which takes some business days at Stripe. The shop learns of it by an event."
+            else f"{amount} for {items} are debited from the bank, which takes some business days at Stripe. The "
+            f"shop learns of it by an event."
         )
         return message("Thank you", words, tone="good", link="/", text_of_link="What the sandbox did")
 
@@ -128,9 +133,16 @@ class Pages:
         if form.pays_by_debit and debit is not None:
             method = add_bank(self._sandbox, debit, fails=form.values["course"] == "fails", details={"last4": "6789"})
         else:
-            card = {"number": form.number, "exp_month": form.exp_month, "exp_year": form.exp_year, "cvc": form.values["cvc"]}
+            card = {
+                "number": form.number,
+                "exp_month": form.exp_month,
+                "exp_year": form.exp_year,
+                "cvc": form.values["cvc"],
+            }
             method = from_card(self._sandbox, card)
-        method["billing_details"] = billing_details({"email": form.values["email"] or None, "name": form.values["name"] or None})
+        method["billing_details"] = billing_details(
+            {"email": form.values["email"] or None, "name": form.values["name"] or None}
+        )
         return method
 
     def _onward(self, session: Json) -> web.Response:
@@ -156,13 +168,26 @@ class Pages:
     def _closed(self, session: Json) -> web.Response:
         if session["status"] == "complete":
             return message(
-                "Already paid", "This checkout is complete; nothing more is due.", tone="good", link=checkout_payment.success_url(session)
+                "Already paid",
+                "This checkout is complete; nothing more is due.",
+                tone="good",
+                link=checkout_payment.success_url(session),
             )
         link = checkout_payment.cancel_url(session)
-        return message("This checkout has expired", "Nothing was charged. Start again from the shop.", tone="bad", link=link, status=410)
+        return message(
+            "This checkout has expired",
+            "Nothing was charged. Start again from the shop.",
+            tone="bad",
+            link=link,
+            status=410,
+        )
 
     def _form(self, session: Json, form: PaymentForm, error: str, *, status: int = 200) -> web.Response:
-        return page("Checkout", checkout_page.body(self._sandbox, session, form, error, debit=_debit_name(session)), status=status)
+        return page(
+            "Checkout",
+            checkout_page.body(self._sandbox, session, form, error, debit=_debit_name(session)),
+            status=status,
+        )
 
 
 def _debit_of(session: Json) -> str | None:
@@ -184,13 +209,20 @@ def see_other(url: str) -> web.Response:
 
 def _not_found() -> web.HTTPNotFound:
     body = _document(
-        "Not found", message_body("Nothing here", "This page does not exist. The sandbox forgets everything when it is restarted.")
+        "Not found",
+        message_body("Nothing here", "This page does not exist. The sandbox forgets everything when it is restarted."),
     )
     return web.HTTPNotFound(text=body, content_type="text/html", headers=SECURITY_HEADERS)
 
 
 def message(
-    title: str, text: str, *, tone: str = "plain", link: str | None = None, text_of_link: str = "Return to the shop", status: int = 200
+    title: str,
+    text: str,
+    *,
+    tone: str = "plain",
+    link: str | None = None,
+    text_of_link: str = "Return to the shop",
+    status: int = 200,
 ) -> web.Response:
     """A page that says one thing; `tone` is plain, good or bad."""
     return page(title, message_body(title, text, tone=tone, link=link, text_of_link=text_of_link), status=status)
@@ -204,7 +236,9 @@ def message_body(
 
 
 def page(title: str, body: Markup, *, status: int = 200) -> web.Response:
-    return web.Response(text=_document(title, body), status=status, content_type="text/html", charset="utf-8", headers=SECURITY_HEADERS)
+    return web.Response(
+        text=_document(title, body), status=status, content_type="text/html", charset="utf-8", headers=SECURITY_HEADERS
+    )
 
 
 def _document(title: str, body: Markup) -> Markup:

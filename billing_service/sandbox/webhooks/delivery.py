@@ -31,7 +31,8 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class _Queued:
-    """An event on its way: the stored one, the bytes sent in every attempt, and when (by the loop's clock) it was queued."""
+    """An event on its way: the stored one, the bytes sent in every attempt, and when (by the loop's clock) it was
+    queued."""
 
     event: Json
     payload: bytes

@@ -16,14 +16,18 @@ class AccessSettings(SettingsGroup):
     auth: Literal["keys", "off"] = setting(
         "BILLING_AUTH", "keys", "`keys`: API keys or certificates; `off`: everybody may do everything, on loopback only"
     )
-    tls_callers: TlsCallers = setting("BILLING_TLS_CALLERS", "", "What certificates may do: `name=read+deduct,other=webhook`")
+    tls_callers: TlsCallers = setting(
+        "BILLING_TLS_CALLERS", "", "What certificates may do: `name=read+deduct,other=webhook`"
+    )
     api_key_pepper: StrongSecret | None = setting(
         "BILLING_API_KEY_PEPPER",
         None,
         "Server-side secret for hashing API keys (HMAC-SHA-256), at least 32 characters, identical in every process",
     )
     page_token_secret: StrongSecret | None = setting(
-        "BILLING_PAGE_TOKEN_SECRET", None, "Signs page tokens, 32 characters or more; derived from the pepper when absent"
+        "BILLING_PAGE_TOKEN_SECRET",
+        None,
+        "Signs page tokens, 32 characters or more; derived from the pepper when absent",
     )
 
     @property
@@ -39,7 +43,8 @@ class AccessSettings(SettingsGroup):
         return self.page_token_secret.get_secret_value().encode()
 
     def with_page_token_secret(self) -> Self:
-        """Filled in where absent: from the pepper, else a random one, which one process with one file may use until it restarts."""
+        """Filled in where absent: from the pepper, else a random one, which one process with one file may use until it
+        restarts."""
         if self.page_token_secret is not None:
             return self
         secret = secrets.token_hex(32) if self.api_key_pepper is None else derive_page_token_secret(self.api_key_pepper)

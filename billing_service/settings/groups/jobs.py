@@ -9,10 +9,20 @@ class JobSettings(SettingsGroup):
         "BILLING_EXPIRY_SWEEP_INTERVAL_S", 60.0, "Time between bookings of expired credits", ge=1, le=86_400
     )
     heads_directory: ExistingDirectory | None = setting(
-        "BILLING_HEADS_DIRECTORY", None, "Where the heads of all chains are exported to, for `billing verify --heads`; none when absent"
+        "BILLING_HEADS_DIRECTORY",
+        None,
+        "Where the heads of all chains are exported to, for `billing verify --heads`; none when absent",
     )
-    heads_interval_s: float = setting("BILLING_HEADS_INTERVAL_S", 3600.0, "Time between exports of the heads", ge=1, le=86_400)
+    heads_interval_s: float = setting(
+        "BILLING_HEADS_INTERVAL_S", 3600.0, "Time between exports of the heads", ge=1, le=86_400
+    )
     verify_interval_s: float = setting(
-        "BILLING_VERIFY_INTERVAL_S", 3600.0, "Time between verifications of all balances, in the background; 0: none", ge=0, le=604_800
+        "BILLING_VERIFY_INTERVAL_S",
+        3600.0,
+        "Time between verifications of all balances, in the background; 0: none",
+        ge=0,
+        le=604_800,
     )
-    verify_freeze: bool = setting("BILLING_VERIFY_FREEZE", True, "Freeze an account whose balance the ledger does not prove")
+    verify_freeze: bool = setting(
+        "BILLING_VERIFY_FREEZE", True, "Freeze an account whose balance the ledger does not prove"
+    )

@@ -10,8 +10,12 @@ class ObservationSettings(SettingsGroup):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = setting(
         "BILLING_LOG_LEVEL", "INFO", "Least level that is logged; DEBUG has a line per deduction"
     )
-    log_format: Literal["json", "console"] = setting("BILLING_LOG_FORMAT", "json", "`json`: one object a line; `console`: for people")
-    metrics_address: ListenAddress = setting("BILLING_METRICS_ADDRESS", "", "Address of the Prometheus endpoint, `host:port`; empty: none")
+    log_format: Literal["json", "console"] = setting(
+        "BILLING_LOG_FORMAT", "json", "`json`: one object a line; `console`: for people"
+    )
+    metrics_address: ListenAddress = setting(
+        "BILLING_METRICS_ADDRESS", "", "Address of the Prometheus endpoint, `host:port`; empty: none"
+    )
 
     @property
     def metrics_host_port(self) -> tuple[str, int] | None:

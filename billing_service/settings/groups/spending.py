@@ -5,7 +5,11 @@ from billing_service.settings.groups.setting import SettingsGroup, setting
 
 class SpendingSettings(SettingsGroup):
     debt_max_credits: int = setting(
-        "BILLING_DEBT_MAX_CREDITS", 10_000, "What ALLOW_DEBT may bring an account's debt to, in credits", ge=0, le=1_000_000_000
+        "BILLING_DEBT_MAX_CREDITS",
+        10_000,
+        "What ALLOW_DEBT may bring an account's debt to, in credits",
+        ge=0,
+        le=1_000_000_000,
     )
     returned_credits_lifetime_s: int = setting(
         "BILLING_RETURNED_CREDITS_LIFETIME_S",
@@ -15,7 +19,15 @@ class SpendingSettings(SettingsGroup):
         le=31_536_000,
     )
     reversal_window_s: int = setting(
-        "BILLING_REVERSAL_WINDOW_S", 604_800, "How long a caller may reverse its deductions; `admin` may always", ge=0, le=31_536_000
+        "BILLING_REVERSAL_WINDOW_S",
+        604_800,
+        "How long a caller may reverse its deductions; `admin` may always",
+        ge=0,
+        le=31_536_000,
     )
-    batch_operations_max: int = setting("BILLING_BATCH_OPERATIONS_MAX", 512, "Ledger operations in one transaction", ge=1, le=4096)
-    batch_gather_ms: float = setting("BILLING_BATCH_GATHER_MS", 5.0, "Longest wait for more operations to join a transaction", ge=0, le=10)
+    batch_operations_max: int = setting(
+        "BILLING_BATCH_OPERATIONS_MAX", 512, "Ledger operations in one transaction", ge=1, le=4096
+    )
+    batch_gather_ms: float = setting(
+        "BILLING_BATCH_GATHER_MS", 5.0, "Longest wait for more operations to join a transaction", ge=0, le=10
+    )

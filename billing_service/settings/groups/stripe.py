@@ -19,7 +19,9 @@ class StripeSettings(SettingsGroup):
         "STRIPE_API_KEY", None, "Another name of `STRIPE_SECRET_KEY`, for deployments that use it"
     )
     stripe_webhook_secret: StripeWebhookSecret | None = setting(
-        "STRIPE_WEBHOOK_SECRET", None, "Signing secret of the webhook endpoint; several, separated by commas, while one is being rotated"
+        "STRIPE_WEBHOOK_SECRET",
+        None,
+        "Signing secret of the webhook endpoint; several, separated by commas, while one is being rotated",
     )
     stripe_webhook_secret_credits: StripeWebhookSecret | None = setting(
         "STRIPE_WEBHOOK_SECRET_CREDITS", None, "More signing secrets, for deployments that use this name"
@@ -27,11 +29,17 @@ class StripeSettings(SettingsGroup):
     stripe_api_base: Origin = setting(
         "STRIPE_API_BASE", "https://api.stripe.com", "Where Stripe's API is; the sandbox's address without Stripe"
     )
-    stripe_timeout_s: float = setting("STRIPE_TIMEOUT_S", 10.0, "Time for one request to Stripe; a call may need two", gt=0, le=60)
-    https_proxy: SecretStr | None = setting(
-        "HTTPS_PROXY", None, "Forward proxy to Stripe, `http://user:password@host:port`; also under its names `https_proxy` and `ALL_PROXY`"
+    stripe_timeout_s: float = setting(
+        "STRIPE_TIMEOUT_S", 10.0, "Time for one request to Stripe; a call may need two", gt=0, le=60
     )
-    no_proxy: str = setting("NO_PROXY", "", "Hosts that are reached directly, separated by commas; loopback addresses always are")
+    https_proxy: SecretStr | None = setting(
+        "HTTPS_PROXY",
+        None,
+        "Forward proxy to Stripe, `http://user:password@host:port`; also under its names `https_proxy` and `ALL_PROXY`",
+    )
+    no_proxy: str = setting(
+        "NO_PROXY", "", "Hosts that are reached directly, separated by commas; loopback addresses always are"
+    )
 
     @property
     def stripe_livemode(self) -> bool:
@@ -39,7 +47,8 @@ class StripeSettings(SettingsGroup):
 
     @property
     def mode(self) -> Mode | None:
-        """Whether the money is real, which a database remembers from its first start on. None: the settings name no Stripe."""
+        """Whether the money is real, which a database remembers from its first start on. None: the settings name no
+        Stripe."""
         if not is_stripes_own(self.stripe_api_base):
             return Mode.SANDBOX
         if self.stripe_secret_key is None:
@@ -49,7 +58,9 @@ class StripeSettings(SettingsGroup):
     @property
     def stripe_webhook_secrets(self) -> tuple[str, ...]:
         """The secrets of both names, each once: for the verifier alone."""
-        given = [each.get_secret_value() for each in (self.stripe_webhook_secret, self.stripe_webhook_secret_credits) if each]
+        given = [
+            each.get_secret_value() for each in (self.stripe_webhook_secret, self.stripe_webhook_secret_credits) if each
+        ]
         return distinct_secrets(given)
 
     @property

@@ -26,7 +26,8 @@ _TRUST_FILES: Final = {"sslrootcert": "certificate", "sslcrl": "list of revoked 
 
 
 class CannotConnectError(Exception):
-    """There is no connection to be had. One line for operators, in the server's own words where it has said anything; no secret."""
+    """There is no connection to be had. One line for operators, in the server's own words where it has said anything;
+    no secret."""
 
     def __init__(self, message: str, sqlstate: str | None = None) -> None:
         super().__init__(message)
@@ -35,11 +36,13 @@ class CannotConnectError(Exception):
 
 
 class _NextAddressError(Exception):
-    """Nobody to speak to at this address. Another one may do, as in libpq; a server's refusal of a password is the same everywhere."""
+    """Nobody to speak to at this address. Another one may do, as in libpq; a server's refusal of a password is the same
+    everywhere."""
 
 
 async def connect(server: PostgresServer, *_dsn: Any, **how: Any) -> Any:
-    """An open connection. `how`: what `asyncpg.connect` takes besides; a pool gives it, and an empty DSN. Raises CannotConnectError."""
+    """An open connection. `how`: what `asyncpg.connect` takes besides; a pool gives it, and an empty DSN. Raises
+    CannotConnectError."""
     preferred = server.target_session_attrs
     said: list[str] = []
     for attributes in ("standby", "any") if preferred == "prefer-standby" else (preferred,):
@@ -92,7 +95,8 @@ def _user(server: PostgresServer) -> str:
 
 
 def _tls(server: PostgresServer, address: Address) -> dict[str, Any]:
-    """asyncpg's arguments. It makes its context of libpq's words, but knows nothing of the authorities that the machine trusts."""
+    """asyncpg's arguments. It makes its context of libpq's words, but knows nothing of the authorities that the machine
+    trusts."""
     mode = server.sslmode_at(address)
     if mode == "disable":
         return {"ssl": False}
@@ -103,7 +107,8 @@ def _tls(server: PostgresServer, address: Address) -> dict[str, Any]:
 
 def _has_roots(server: PostgresServer) -> bool:
     given = server.tls.get("sslrootcert") or os.environ.get("PGSSLROOTCERT")
-    return given != SYSTEM_ROOTS if given else Path(os.path.expanduser("~/.postgresql/root.crt")).exists()  # noqa: PTH111 - there may be no home
+    # There may be no home.
+    return given != SYSTEM_ROOTS if given else Path(os.path.expanduser("~/.postgresql/root.crt")).exists()  # noqa: PTH111
 
 
 def _trusting_the_machine(server: PostgresServer) -> ssl.SSLContext:
@@ -112,7 +117,9 @@ def _trusting_the_machine(server: PostgresServer) -> ssl.SSLContext:
     context.maximum_version = _version(server, "max", ssl.TLSVersion.MAXIMUM_SUPPORTED)
     context.set_alpn_protocols(["postgresql"])
     if "sslcert" in server.tls:
-        context.load_cert_chain(server.tls["sslcert"], server.tls.get("sslkey"), lambda: server.tls.get("sslpassword", ""))
+        context.load_cert_chain(
+            server.tls["sslcert"], server.tls.get("sslkey"), lambda: server.tls.get("sslpassword", "")
+        )
     if "sslcrl" in server.tls:
         context.load_verify_locations(server.tls["sslcrl"])
         context.verify_flags |= ssl.VERIFY_CRL_CHECK_CHAIN
@@ -143,7 +150,9 @@ def _words(error: BaseException, server: PostgresServer, address: Address) -> st
     """What went wrong, in one line: the server's words where they are its own, else what they mean here."""
     if isinstance(error, asyncpg.TargetServerAttributeNotMatched):
         return f"the server there is not what target_session_attrs={server.target_session_attrs} asks for"
-    if isinstance(error, _HUNG_UP) or (isinstance(error, ConnectionError) and not error.errno and "rejected" not in str(error)):
+    if isinstance(error, _HUNG_UP) or (
+        isinstance(error, ConnectionError) and not error.errno and "rejected" not in str(error)
+    ):
         may_want_ours = server.sslmode_at(address) != "disable" and "sslcert" not in server.tls
         return f"it closed the connection: is it PostgreSQL?{' Does it want a client certificate (sslcert)?' if may_want_ours else ''}"
     if isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError | asyncpg.InternalClientError):
@@ -154,7 +163,11 @@ def _words(error: BaseException, server: PostgresServer, address: Address) -> st
         return _certificate_words(error, server)
     if isinstance(error, ssl.SSLError):
         reason, unusable = getattr(error, "reason", None), _unusable_file(server)
-        return f"TLS failed: {unusable}{f' ({reason})' if reason else ''}" if unusable else f"TLS failed: {reason or first_line(error)}"
+        return (
+            f"TLS failed: {unusable}{f' ({reason})' if reason else ''}"
+            if unusable
+            else f"TLS failed: {reason or first_line(error)}"
+        )
     if isinstance(error, socket.gaierror):
         return f"the host is unknown: {error.strerror}"
     if "rejected SSL upgrade" in str(error):

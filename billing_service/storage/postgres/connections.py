@@ -1,4 +1,5 @@
-"""Connections to PostgreSQL: asyncpg's pool, with a connection that was used last kept at hand, and plans kept young."""
+"""Connections to PostgreSQL: asyncpg's pool, with a connection that was used last kept at hand, and plans kept
+young."""
 
 import time
 from collections.abc import AsyncIterator, Callable
@@ -14,8 +15,9 @@ from billing_service.storage.store import StaleError
 log = structlog.get_logger(__name__)
 
 PLANS_KEPT_S = 10.0
-"""Plans of prepared statements stay until statistics come in, which takes autovacuum a minute. One that was made while a table was tiny
-reads all of it for every batch, and an import makes a large table of it in that minute. Planning anew takes some milliseconds."""
+"""Plans of prepared statements stay until statistics come in, which takes autovacuum a minute. One that was made while
+a table was tiny reads all of it for every batch, and an import makes a large table of it in that minute. Planning anew
+takes some milliseconds."""
 
 
 PLANNED_MAX = 64
@@ -23,8 +25,8 @@ PLANNED_MAX = 64
 
 
 class Connections:
-    """Hands connections out, each to one unit of work at a time. Taking one out of the pool and giving it back costs three times what the
-    shortest round trip does, so one stays out."""
+    """Hands connections out, each to one unit of work at a time. Taking one out of the pool and giving it back costs
+    three times what the shortest round trip does, so one stays out."""
 
     def __init__(self, pool: Any, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._pool = pool
@@ -38,9 +40,10 @@ class Connections:
         self._closing = False
 
     @asynccontextmanager
-    async def acquire(self, *, timeout: float | None = None) -> AsyncIterator[Any]:  # noqa: ASYNC109 - the pool's own, for what is new
-        """A connection. Whoever gets it gives it back outside of any transaction, or raises what the database raised: then the pool looks
-        after it."""
+    # The pool's own, for what is new.
+    async def acquire(self, *, timeout: float | None = None) -> AsyncIterator[Any]:  # noqa: ASYNC109
+        """A connection. Whoever gets it gives it back outside of any transaction, or raises what the database raised:
+        then the pool looks after it."""
         connection = await self._take(timeout)
         try:
             yield connection
@@ -57,8 +60,8 @@ class Connections:
         await self._give_back(connection)
 
     async def _distrust_all(self) -> None:
-        """A server that did not answer may be gone without a goodbye, and another one in its place. Those that are as old would each cost
-        the next unit the same time, one after the other."""
+        """A server that did not answer may be gone without a goodbye, and another one in its place. Those that are as
+        old would each cost the next unit the same time, one after the other."""
         await self._pool.expire_connections()
         kept, self._kept = self._kept, None
         if kept is not None:

@@ -1,4 +1,5 @@
-"""What a role must be allowed to do, table by table. docs/database.md has the same as GRANTs; tests hold both against the statements."""
+"""What a role must be allowed to do, table by table. docs/database.md has the same as GRANTs; tests hold both against
+the statements."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -55,7 +56,11 @@ async def missing_rights(connection: Any, wanted: Mapping[str, tuple[str, ...]])
             unseen[row["name"]] = None
         else:
             lacking.setdefault(row["name"], []).append(row["privilege"])
-    faults = ["lacks " + "; ".join(f"{', '.join(rights)} on {table}" for table, rights in lacking.items())] if lacking else []
+    faults = (
+        ["lacks " + "; ".join(f"{', '.join(rights)} on {table}" for table, rights in lacking.items())]
+        if lacking
+        else []
+    )
     if unseen:
         faults.append(f"can't see {', '.join(unseen)}: USAGE of the schema or a search_path is missing")
     return f"the role {rows[0]['role']} {' and '.join(faults)}; docs/database.md has the GRANTs"

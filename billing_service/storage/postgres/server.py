@@ -67,8 +67,8 @@ class PostgresServer:
     target_session_attrs: str = "any"
 
     def sslmode_at(self, address: Address) -> str:
-        """The mode in force there. Channel binding, which proves that nobody is in between, is more than the driver can: where it is
-        required, the certificate proves it."""
+        """The mode in force there. Channel binding, which proves that nobody is in between, is more than the driver
+        can: where it is required, the certificate proves it."""
         if address.is_socket:
             return "disable"
         if self.channel_binding_required:
@@ -79,12 +79,15 @@ class PostgresServer:
 
     @property
     def weakness(self) -> str | None:
-        """What is not protected on the way to the first address that is beyond this machine; None when the server proves who it is."""
+        """What is not protected on the way to the first address that is beyond this machine; None when the server
+        proves who it is."""
         for address in self.addresses:
             mode = self.sslmode_at(address)
             if not address.is_local and mode in {"disable", "allow", "prefer"}:
                 return f"sslmode={mode} lets others read and change what goes to {address}; sslmode=verify-full prevents it"
             if not address.is_local and mode == "require":
                 unknown = "whose certificate it is" if "sslrootcert" in self.tls else "who answers"
-                return f"sslmode=require encrypts, and does not find out {unknown} at {address}; sslmode=verify-full does"
+                return (
+                    f"sslmode=require encrypts, and does not find out {unknown} at {address}; sslmode=verify-full does"
+                )
         return None

@@ -1,6 +1,7 @@
 """What a connection to PostgreSQL must be before the ledger uses it: one session of its own, with limits in force.
 
-Limits are set after connecting, not while: poolers such as pgbouncer refuse most settings of a start-up packet, or drop them silently.
+Limits are set after connecting, not while: poolers such as pgbouncer refuse most settings of a start-up packet, or drop
+them silently.
 """
 
 from collections.abc import Awaitable, Callable
@@ -14,7 +15,8 @@ from billing_service.storage.postgres.connect import CannotConnectError, first_l
 log = structlog.get_logger(__name__)
 
 LOCK_TIMEOUT_MS: Final = 500
-"""Transactions take milliseconds; whoever holds a lock for longer is stuck, and must not hold up everybody else's batch."""
+"""Transactions take milliseconds; whoever holds a lock for longer is stuck, and must not hold up everybody else's
+batch."""
 STATEMENT_TIMEOUT_MS: Final = 5_000
 IDLE_IN_TRANSACTION_TIMEOUT_MS: Final = 10_000
 COMMAND_TIMEOUT_S: Final = 6.0
@@ -34,8 +36,9 @@ PLANNING: Final = {
     "enable_mergejoin": "off",
     "jit": "off",
 }
-"""Every hot statement finds its rows by key. Planning each batch anew costs more than running it, and a plan made while a table was
-small would read all of it once it is large. Wishes, not conditions: other databases of this protocol know only some of them."""
+"""Every hot statement finds its rows by key. Planning each batch anew costs more than running it, and a plan made while
+a table was small would read all of it once it is large. Wishes, not conditions: other databases of this protocol know
+only some of them."""
 _UNSAFE: Final = (("fsync", "off"), ("full_page_writes", "off"), ("synchronous_commit", "off"))
 _POOLED: Final = (
     "a pooler hands each transaction to another session (pool_mode=transaction): the ledger needs sessions; "
@@ -57,7 +60,8 @@ async def set_limits(connection: Any) -> None:
 
 
 async def confirm(connection: Any) -> None:
-    """Reads back what durability and everybody's patience rest on. Any level of commit that waits for the disk will do. Raises CannotConnectError."""
+    """Reads back what durability and everybody's patience rest on. Any level of commit that waits for the disk will do.
+    Raises CannotConnectError."""
     names = sorted({name for name, _ in _UNSAFE} | set(LIMITS))
     rows = await connection.fetch("SELECT name, setting FROM pg_settings WHERE name = ANY ($1)", names)
     settings = {row["name"]: row["setting"] for row in rows}
@@ -71,15 +75,17 @@ async def confirm(connection: Any) -> None:
     ]
     if not_in_force:
         raise CannotConnectError(
-            f"what was set is not in force, so something between here and PostgreSQL drops it: {', '.join(not_in_force)}"
+            f"what was set is not in force, so something between here and PostgreSQL drops it: "
+            f"{', '.join(not_in_force)}"
         )
 
 
 async def refuse_shared_session(first: Any, connect: Callable[[], Awaitable[Any]]) -> None:
     """Raises CannotConnectError when a pooler in front of the server lends `first` its session for a transaction only.
 
-    A pooler makes process ids up. Behind one, two connections take turns in transactions, in which neither may ever be given another
-    session than its own, or the other's. Both must prepare nothing by name: what is lost between sessions would be lost here already.
+    A pooler makes process ids up. Behind one, two connections take turns in transactions, in which neither may ever be
+    given another session than its own, or the other's. Both must prepare nothing by name: what is lost between sessions
+    would be lost here already.
     """
     second: Any = None
     try:
@@ -102,7 +108,8 @@ async def refuse_shared_session(first: Any, connect: Callable[[], Awaitable[Any]
 
 
 async def _takes_turns(first: Any, process: int, second: Any) -> bool:
-    """Whether the two share sessions. A pooler that lends the session that was given back last, or first, is seen in any case."""
+    """Whether the two share sessions. A pooler that lends the session that was given back last, or first, is seen in
+    any case."""
     await second.execute("BEGIN")
     others = await second.fetchval("SELECT pg_backend_pid()")
     if others == process:

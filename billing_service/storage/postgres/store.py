@@ -41,12 +41,15 @@ log = structlog.get_logger(__name__)
 
 CONNECTIONS_MAX = 8
 """More transactions at once only queue on locks; the ledger's writer uses one connection at a time."""
-_ALLOCATE = "CREATE TEMPORARY TABLE billing_probe ON COMMIT DROP AS SELECT repeat('x', 1000) FROM generate_series(1, 64)"
+_ALLOCATE = (
+    "CREATE TEMPORARY TABLE billing_probe ON COMMIT DROP AS SELECT repeat('x', 1000) FROM generate_series(1, 64)"
+)
 """Needs pages that no table has yet. Never committed."""
 SEARCH_TIMEOUT_S = 86_400.0
 """No limit to speak of: asyncpg takes its absence for the limit of a call."""
 _SEARCHING = (
-    "SELECT set_config(name, CASE name WHEN 'statement_timeout' THEN '0' ELSE 'on' END, true) FROM pg_settings WHERE name = ANY ($1)"
+    "SELECT set_config(name, CASE name WHEN 'statement_timeout' THEN '0' ELSE 'on' END, true) FROM pg_settings WHERE "
+    "name = ANY ($1)"
 )
 _SEARCHING_SETTINGS = ["statement_timeout", "enable_seqscan", "enable_hashjoin", "enable_mergejoin"]
 """Until the transaction ends, and where the database has them."""
@@ -71,7 +74,9 @@ class PostgresStore:
         return await self.write_by_attempt(lambda _attempt: work())
 
     async def write_by_attempt(self, work: Callable[[int], Work[T]]) -> T:
-        return await self._finish(rerun_on_conflict(lambda number: self._guard(self._transact(partial(work, number))), self.counters))
+        return await self._finish(
+            rerun_on_conflict(lambda number: self._guard(self._transact(partial(work, number))), self.counters)
+        )
 
     async def read(self, work: Callable[[], Work[T]]) -> T:
         return await self._finish(rerun_on_conflict(lambda _number: self._guard(self._look(work)), self.counters))
@@ -113,12 +118,15 @@ class PostgresStore:
     async def _look(self, work: Callable[[], Work[T]]) -> T:
         async with self._pool.acquire() as connection:
             try:
-                return await self._drive(connection, work(), self.read_counters, begin="BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                return await self._drive(
+                    connection, work(), self.read_counters, begin="BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+                )
             finally:
                 await _roll_back(connection)
 
     async def _drive(self, connection: Any, work: Work[T], counters: StoreCounters, *, begin: str) -> T:
-        """Runs a unit in a transaction, which is open when it ends, unless all that it did was one conditional write."""
+        """Runs a unit in a transaction, which is open when it ends, unless all that it did was one conditional
+        write."""
         answer: Any = None
         begun = False
         try:
@@ -138,7 +146,9 @@ class PostgresStore:
                     await connection.execute(begin)
                     begun = True
                 answer = await (
-                    self._execute_together(connection, wanted) if isinstance(wanted, Together) else self._execute(connection, wanted)
+                    self._execute_together(connection, wanted)
+                    if isinstance(wanted, Together)
+                    else self._execute(connection, wanted)
                 )
         except StopIteration as end:
             result: T = end.value
@@ -169,22 +179,33 @@ class PostgresStore:
         if sql is None:
             sql = self._joined[statements] = join_writes([self._compile(statement).sql for statement in statements])
         arguments = [
-            column for call in together.calls for column in self._compile(call.statement).arguments(tuple(zip(*call.values, strict=True)))
+            column
+            for call in together.calls
+            for column in self._compile(call.statement).arguments(tuple(zip(*call.values, strict=True)))
         ]
         return list(await connection.fetchrow(sql, *arguments))
 
     async def _execute_conditional(self, connection: Any, conditional: ConditionalWrite) -> None:
-        """One statement, and so a transaction by itself: its locks, its writes, and its end if a row was not as expected."""
+        """One statement, and so a transaction by itself: its locks, its writes, and its end if a row was not as
+        expected."""
         calls = (conditional.locks, *conditional.calls)
         statements = tuple(call.statement for call in calls)
         sql = self._joined.get(statements)
         if sql is None:
             locks, *texts = [self._compile(statement).sql for statement in statements]
             sql = self._joined[statements] = join_conditional(locks, texts)
-        arguments = [column for call in calls for column in self._compile(call.statement).arguments(tuple(zip(*call.values, strict=True)))]
+        arguments = [
+            column
+            for call in calls
+            for column in self._compile(call.statement).arguments(tuple(zip(*call.values, strict=True)))
+        ]
         try:
             await connection.fetch(sql, *arguments, *(len(call.values) for call in calls))
-        except (asyncpg.DivisionByZeroError, asyncpg.IntegrityConstraintViolationError, asyncpg.LockNotAvailableError) as error:
+        except (
+            asyncpg.DivisionByZeroError,
+            asyncpg.IntegrityConstraintViolationError,
+            asyncpg.LockNotAvailableError,
+        ) as error:
             raise StaleError(error.sqlstate or "") from error
 
     def _compile(self, statement: Statement) -> Compiled:
@@ -249,7 +270,9 @@ async def open_postgres(server: PostgresServer, *, writes: bool = True) -> Postg
     except BaseException as error:
         await pool.close()
         if isinstance(error, failures.POSTGRES_ERRORS) and not isinstance(error, CannotConnectError):
-            raise CannotConnectError(f"the database can't be used: {first_line(error)}", getattr(error, "sqlstate", None)) from error
+            raise CannotConnectError(
+                f"the database can't be used: {first_line(error)}", getattr(error, "sqlstate", None)
+            ) from error
         raise
     return PostgresStore(Connections(pool), connect_timeout_s(server))
 

@@ -1,7 +1,9 @@
-"""URLs of PostgreSQL, as its own library, libpq, reads them: `postgresql://user:password@host:port,host:port/database?word=value&…`.
+"""URLs of PostgreSQL, as its own library, libpq, reads them:
+`postgresql://user:password@host:port,host:port/database?word=value&…`.
 
-What differs is said here. A scheme may be in any case. An `@` in a password need not be encoded, since no host has one. A word that is
-given twice is refused. The database must be named. Without `sslmode`, a server beyond this machine must prove who it is.
+What differs is said here. A scheme may be in any case. An `@` in a password need not be encoded, since no host has one.
+A word that is given twice is refused. The database must be named. Without `sslmode`, a server beyond this machine must
+prove who it is.
 """
 
 import difflib
@@ -14,7 +16,8 @@ from billing_service.storage.postgres.server import SSL_MODES, SYSTEM_ROOTS, Add
 
 PORT: Final = 5432
 PORT_MAX: Final = 65_535
-DEFAULT_HOSTS: Final = ("/run/postgresql", "/tmp", "localhost")  # noqa: S108 - where PostgreSQL's packages and its source put the socket
+# Where PostgreSQL's packages and its source put the socket.
+DEFAULT_HOSTS: Final = ("/run/postgresql", "/tmp", "localhost")  # noqa: S108
 
 _CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
     "sslmode": SSL_MODES,
@@ -88,7 +91,13 @@ def parse_postgres_url(rest: str) -> PostgresServer:
     credentials, hosts, path, query = _parts(rest)
     user, _, password = credentials.partition(":")
     names, ports = _authority(hosts)
-    words = {"user": _decoded(user), "password": _decoded(password), "dbname": _decoded(path), "host": names, "port": ports}
+    words = {
+        "user": _decoded(user),
+        "password": _decoded(password),
+        "dbname": _decoded(path),
+        "host": names,
+        "port": ports,
+    }
     words |= {name: value for name, value in _words(query).items() if value}
     words = {name: value for name, value in words.items() if value}
     _check_values(words)
@@ -121,7 +130,9 @@ def _parts(rest: str) -> tuple[str, str, str, str]:
     """User and password, hosts, path and query, each still encoded."""
     head, slash, tail = rest.partition("/")
     if "@" in tail.partition("?")[0]:
-        raise DatabaseUrlInvalid("has an @ after a /: write / as %2F in user and password, and @ as %40 in the name of the database")
+        raise DatabaseUrlInvalid(
+            "has an @ after a /: write / as %2F in user and password, and @ as %40 in the name of the database"
+        )
     credentials = ""
     first = head.find("@")
     if first >= 0:
@@ -137,7 +148,11 @@ def _decoded(text: str) -> str:
     if _PERCENT.search(text):
         raise DatabaseUrlInvalid("has a % that begins no encoded character: write it as %25")
     try:
-        decoded = _ENCODED.sub(lambda found: chr(int(found[1], 16)), text.encode().decode("latin-1")).encode("latin-1").decode()
+        decoded = (
+            _ENCODED.sub(lambda found: chr(int(found[1], 16)), text.encode().decode("latin-1"))
+            .encode("latin-1")
+            .decode()
+        )
     except UnicodeDecodeError:
         raise DatabaseUrlInvalid("has encoded bytes that are no UTF-8") from None
     if "\0" in decoded:
@@ -146,7 +161,8 @@ def _decoded(text: str) -> str:
 
 
 def _words(query: str) -> dict[str, str]:
-    """The words of the query. A name that nobody knows is shown, unless it may be a part of a password with an & or a ? in it."""
+    """The words of the query. A name that nobody knows is shown, unless it may be a part of a password with an & or a ?
+    in it."""
     words: dict[str, str] = {}
     for item in query.split("&") if query else ():
         raw_name, equals, raw_value = item.partition("=")
@@ -197,7 +213,9 @@ def _authority(hosts: str) -> tuple[str, str]:
     found = [_AUTHORITY.fullmatch(entry) for entry in hosts.split(",")]
     entries = [match for match in found if match is not None]
     if len(entries) < len(found):
-        raise DatabaseUrlInvalid("must have its hosts as host:port, several with commas between them, and IPv6 as [address]:port")
+        raise DatabaseUrlInvalid(
+            "must have its hosts as host:port, several with commas between them, and IPv6 as [address]:port"
+        )
     names = [_decoded(match[1] if match[1] is not None else match[2]) for match in entries]
     return ",".join(names), ",".join(_decoded(match[3] or "") for match in entries)
 
@@ -230,12 +248,19 @@ def _port(number: str) -> int:
 
 def _check_contradictions(server: PostgresServer) -> None:
     modes = {server.sslmode_at(address) for address in server.addresses if not address.is_socket}
-    if server.channel_binding_required and (server.sslmode == "disable" or any(address.is_socket for address in server.addresses)):
-        raise DatabaseUrlInvalid("channel_binding=require needs TLS, which there is none of on a socket and with sslmode=disable")
+    if server.channel_binding_required and (
+        server.sslmode == "disable" or any(address.is_socket for address in server.addresses)
+    ):
+        raise DatabaseUrlInvalid(
+            "channel_binding=require needs TLS, which there is none of on a socket and with sslmode=disable"
+        )
     if server.tls.get("sslrootcert") == SYSTEM_ROOTS and modes - {"verify-full"}:
         raise DatabaseUrlInvalid("sslrootcert=system needs sslmode=verify-full")
     if server.tls.get("sslnegotiation") == "direct" and modes & {"disable", "allow", "prefer"}:
         raise DatabaseUrlInvalid("sslnegotiation=direct needs sslmode=require or a stronger one")
-    versions = [server.tls.get(f"ssl_{which}_protocol_version", default) for which, default in (("min", "TLSv1.2"), ("max", "TLSv1.3"))]
+    versions = [
+        server.tls.get(f"ssl_{which}_protocol_version", default)
+        for which, default in (("min", "TLSv1.2"), ("max", "TLSv1.3"))
+    ]
     if versions[0] > versions[1]:
         raise DatabaseUrlInvalid("ssl_min_protocol_version is above ssl_max_protocol_version")

@@ -70,13 +70,19 @@ KEYS_OF_CALLER = reading(
     select(*api_keys.columns).where(api_keys.c.caller == bindparam("caller")).order_by(api_keys.c.key_id),
     "caller",
 )
-LIST_KEYS = reading("list api keys", select(*api_keys.columns).order_by(api_keys.c.create_time_us.desc(), api_keys.c.key_id))
+LIST_KEYS = reading(
+    "list api keys", select(*api_keys.columns).order_by(api_keys.c.create_time_us.desc(), api_keys.c.key_id)
+)
 COUNT_KEYS = reading("count api keys", select(func.count()).select_from(api_keys))
 REVOKE_KEY = writing(
     "revoke api key",
     update(api_keys)
     .where(api_keys.c.key_id == bindparam("which"))
-    .values(revoke_time_us=func.coalesce(api_keys.c.revoke_time_us, bindparam("now_us", type_=api_keys.c.create_time_us.type))),
+    .values(
+        revoke_time_us=func.coalesce(
+            api_keys.c.revoke_time_us, bindparam("now_us", type_=api_keys.c.create_time_us.type)
+        )
+    ),
     "which",
     "now_us",
 )
@@ -135,5 +141,7 @@ def note_use(key_id: str, when_us: int) -> Work[None]:
 
 def list_audit(account_id: str, before: str, page: int) -> Work[list[AuditRow]]:
     asked = (before, page)
-    rows: Sequence[Sequence[Any]] = yield LIST_AUDIT_OF_ACCOUNT(*asked, account_id) if account_id else LIST_AUDIT(*asked)
+    rows: Sequence[Sequence[Any]] = (
+        yield LIST_AUDIT_OF_ACCOUNT(*asked, account_id) if account_id else LIST_AUDIT(*asked)
+    )
     return [AUDIT.record(row) for row in rows]

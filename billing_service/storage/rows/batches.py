@@ -50,7 +50,12 @@ def _element(keys: FromClause, *, lock: bool) -> Any:
         locked.c.caught_up_version,
     ]
     account_rows = select(
-        *_padded(_ACCOUNT, [locked.c.account_id, locked.c.last_transaction_id], [*account_numbers, seen.c.version], [locked.c.last_hash])
+        *_padded(
+            _ACCOUNT,
+            [locked.c.account_id, locked.c.last_transaction_id],
+            [*account_numbers, seen.c.version],
+            [locked.c.last_hash],
+        )
     ).join_from(locked, seen, seen.c.account_id == locked.c.account_id)
     lot_numbers = [
         lots.c.category,
@@ -62,12 +67,15 @@ def _element(keys: FromClause, *, lock: bool) -> Any:
         lots.c.expire_time_us,
         lots.c.expired,
     ]
-    lot_rows = select(*_padded(_LOT, [lots.c.account_id, lots.c.lot_id, lots.c.source_id, lots.c.ended_to], lot_numbers, [])).where(
-        InList(lots.c.account_id, "list_ids"), lots.c.is_open == literal_column("1")
-    )
+    lot_rows = select(
+        *_padded(_LOT, [lots.c.account_id, lots.c.lot_id, lots.c.source_id, lots.c.ended_to], lot_numbers, [])
+    ).where(InList(lots.c.account_id, "list_ids"), lots.c.is_open == literal_column("1"))
     key_rows = select(
         *_padded(
-            _KEY, [keys.c.account_id, keys.c.idempotency_key, keys.c.scope, keys.c.resource_id], [], [keys.c.fingerprint, keys.c.reply]
+            _KEY,
+            [keys.c.account_id, keys.c.idempotency_key, keys.c.scope, keys.c.resource_id],
+            [],
+            [keys.c.fingerprint, keys.c.reply],
         )
     )
     return union_all(account_rows, lot_rows, key_rows)
@@ -82,8 +90,11 @@ LOCK_BATCH = _reading("lock batch", lock=True)
 READ_BATCH = _reading("read batch", lock=False)
 
 
-def lock_batch(account_ids: Sequence[str], wanted: Sequence[KeyId]) -> Work[tuple[dict[str, Account], dict[KeyId, StoredKey]]]:
-    """The accounts that exist, locked in the order given, with their open lots; and the spent ones of the wanted keys."""
+def lock_batch(
+    account_ids: Sequence[str], wanted: Sequence[KeyId]
+) -> Work[tuple[dict[str, Account], dict[KeyId, StoredKey]]]:
+    """The accounts that exist, locked in the order given, with their open lots; and the spent ones of the wanted
+    keys."""
     found, spent, stale = _sorted_out((yield LOCK_BATCH(account_ids, *zip(*wanted, strict=True))))
     if stale:
         spent = yield from _read_again(found, wanted)
@@ -93,7 +104,9 @@ def lock_batch(account_ids: Sequence[str], wanted: Sequence[KeyId]) -> Work[tupl
     return found, spent
 
 
-def read_batch(account_ids: Sequence[str], wanted: Sequence[KeyId]) -> Work[tuple[dict[str, Account], dict[KeyId, StoredKey]]]:
+def read_batch(
+    account_ids: Sequence[str], wanted: Sequence[KeyId]
+) -> Work[tuple[dict[str, Account], dict[KeyId, StoredKey]]]:
     """The same, of one moment and without a lock."""
     found, spent, _ = _sorted_out((yield UnlockedRead(READ_BATCH(account_ids, *zip(*wanted, strict=True)))))
     order_lots(found)
@@ -123,4 +136,6 @@ def _read_again(found: dict[str, Account], wanted: Sequence[KeyId]) -> Work[dict
     for row in (yield READ_OPEN_LOTS(list(found))):
         found[row[0]].lots.append(lot_of(row[1:]))
     key_accounts, key_values, key_scopes = zip(*wanted, strict=True)
-    return {(row[0], row[1], row[2]): StoredKey(*row[3:6]) for row in (yield FIND(key_accounts, key_values, key_scopes))}
+    return {
+        (row[0], row[1], row[2]): StoredKey(*row[3:6]) for row in (yield FIND(key_accounts, key_values, key_scopes))
+    }

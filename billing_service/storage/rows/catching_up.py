@@ -1,7 +1,8 @@
-"""Counts what a program of an older schema wrote, in the columns that came since. It runs on while this one is deployed, and fills none.
+"""Counts what a program of an older schema wrote, in the columns that came since. It runs on while this one is
+deployed, and fills none.
 
-`accounts.caught_up_version` says how far those columns go. Whoever locks an account catches up first: the entries say what is missing. So no
-decision is made with columns that lag, and nothing has to be searched for.
+`accounts.caught_up_version` says how far those columns go. Whoever locks an account catches up first: the entries say
+what is missing. So no decision is made with columns that lag, and nothing has to be searched for.
 """
 
 from collections import Counter, defaultdict
@@ -36,7 +37,9 @@ from billing_service.storage.statements import Together, Work, writing
 LINKS_A_READ = 500
 SET_CAUGHT_UP = writing(
     "set caught up version",
-    update(accounts).where(accounts.c.account_id == bindparam("which")).values(caught_up_version=bindparam("caught_up_version")),
+    update(accounts)
+    .where(accounts.c.account_id == bindparam("which"))
+    .values(caught_up_version=bindparam("caught_up_version")),
     "which",
     "caught_up_version",
 )
@@ -65,7 +68,8 @@ class Missed(NamedTuple):
 
 
 def lock_accounts(account_ids: Sequence[str]) -> Work[dict[str, Account]]:
-    """Locks the accounts that exist, in order of their ids, until the transaction ends. Then loads their open lots, and catches up."""
+    """Locks the accounts that exist, in order of their ids, until the transaction ends. Then loads their open lots, and
+    catches up."""
     rows = yield LOCK_ACCOUNTS(account_ids)
     found = {row[0]: account_of(row) for row in rows}
     if found:
@@ -145,7 +149,11 @@ def _recount(purchase: Purchase, missed: Sequence[Transaction]) -> int:
     changes = [change_of(transaction) for transaction in missed]
     before = purchase.reversed - sum(change.total if isinstance(change, Taken) else -change for change in changes)
     since = TakenSince(
-        Taken(before - purchase.reversed_expired - purchase.reversed_debt, purchase.reversed_expired, purchase.reversed_debt)
+        Taken(
+            before - purchase.reversed_expired - purchase.reversed_debt,
+            purchase.reversed_expired,
+            purchase.reversed_debt,
+        )
     )
     for transaction in missed:
         since = since.after(transaction)
@@ -154,7 +162,8 @@ def _recount(purchase: Purchase, missed: Sequence[Transaction]) -> int:
 
 
 def _bonus_without_rest(account: Account, reversals: dict[str, list[Transaction]]) -> Work[dict[str, str]]:
-    """The buyer's bonus where nothing was left of it to take, so that no transaction says that it was: its lot, and what earned it."""
+    """The buyer's bonus where nothing was left of it to take, so that no transaction says that it was: its lot, and
+    what earned it."""
     referral = (yield from read_referral(account.account_id)) if reversals else None
     if referral is None or referral.state is not ReferralState.REVERSED or referral.earned_by not in reversals:
         return {}
@@ -162,8 +171,9 @@ def _bonus_without_rest(account: Account, reversals: dict[str, list[Transaction]
 
 
 def _end(account: Account, bonuses: dict[str, str], time_us: int) -> dict[str, Lot]:
-    """Ends bonus lots that were taken back, and whatever came back into lots that had ended: an older program ends none, and lets both be
-    spent. What is in an ended lot goes on when its expiry is booked. Answers the lots that change."""
+    """Ends bonus lots that were taken back, and whatever came back into lots that had ended: an older program ends
+    none, and lets both be spent. What is in an ended lot goes on when its expiry is booked. Answers the lots that
+    change."""
     changed = {}
     for lot in account.lots:
         if lot.lot_id in bonuses and not lot.remaining and not lot.ended_to:

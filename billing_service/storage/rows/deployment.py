@@ -12,7 +12,9 @@ from billing_service.storage.statements import Work, reading, writing
 _ONLY = deployment.c.position == literal_column("1")
 READ = reading(
     "read deployment",
-    select(deployment.c.deployment_id, deployment.c.mark_key, deployment.c.mode, deployment.c.create_time_us).where(_ONLY),
+    select(deployment.c.deployment_id, deployment.c.mark_key, deployment.c.mode, deployment.c.create_time_us).where(
+        _ONLY
+    ),
 )
 CLAIM = writing(
     "claim deployment",
@@ -35,7 +37,11 @@ RENEW = writing(
     "renew deployment",
     update(deployment)
     .where(_ONLY)
-    .values(deployment_id=bindparam("deployment_id"), mark_key=bindparam("mark_key"), create_time_us=bindparam("create_time_us")),
+    .values(
+        deployment_id=bindparam("deployment_id"),
+        mark_key=bindparam("mark_key"),
+        create_time_us=bindparam("create_time_us"),
+    ),
     "deployment_id",
     "mark_key",
     "create_time_us",
@@ -49,7 +55,8 @@ FIND_REFERENCE = reading(
     "beyond",
 )
 ANY_ACCOUNT = reading(
-    "any account", select(accounts.c.account_id).where(accounts.c.account_id > literal_column("''")).limit(literal_column("1"))
+    "any account",
+    select(accounts.c.account_id).where(accounts.c.account_id > literal_column("''")).limit(literal_column("1")),
 )
 
 

@@ -81,7 +81,9 @@ KEEP = writing(
     "receive_time_us",
     "error",
 )
-LOCK = reading("lock event", select(*_COLUMNS).where(events.c.event_id == bindparam("event_id")).with_for_update(), "event_id")
+LOCK = reading(
+    "lock event", select(*_COLUMNS).where(events.c.event_id == bindparam("event_id")).with_for_update(), "event_id"
+)
 READ = reading("read event", select(*_COLUMNS).where(events.c.event_id == bindparam("event_id")), "event_id")
 CLOSE = writing(
     "close event",
@@ -102,19 +104,25 @@ CLOSE = writing(
 )
 WAITING = reading(
     "read waiting events",
-    select(*_COLUMNS).where(events.c.subject == bindparam("subject"), events.c.subject != literal_column("''")).order_by(events.c.event_id),
+    select(*_COLUMNS)
+    .where(events.c.subject == bindparam("subject"), events.c.subject != literal_column("''"))
+    .order_by(events.c.event_id),
     "subject",
 )
 _PAGE = (
     select(
         *(c for c in _COLUMNS if c.name != "payload"),
-        case((bindparam("with_payload", type_=events.c.attempt_count.type) == literal_column("1"), events.c.payload), else_=None).label(
-            "payload"
-        ),
+        case(
+            (bindparam("with_payload", type_=events.c.attempt_count.type) == literal_column("1"), events.c.payload),
+            else_=None,
+        ).label("payload"),
     )
     .where(
         tuple_(events.c.receive_time_us, events.c.event_id)
-        < tuple_(bindparam("before_us", type_=events.c.receive_time_us.type), bindparam("before_id", type_=events.c.event_id.type)),
+        < tuple_(
+            bindparam("before_us", type_=events.c.receive_time_us.type),
+            bindparam("before_id", type_=events.c.event_id.type),
+        ),
     )
     .order_by(events.c.receive_time_us.desc(), events.c.event_id.desc())
     .limit(bindparam("page"))
@@ -133,18 +141,23 @@ LIST_OF_STATUS = reading(
 
 def event_of(row: Sequence[Any]) -> InboxEvent:
     event_id, event_type, subject, status, payload, received, processed, attempts, error = row
-    return InboxEvent(event_id, event_type, subject, EventStatus(status), bytes(payload), received, processed, attempts, error)
+    return InboxEvent(
+        event_id, event_type, subject, EventStatus(status), bytes(payload), received, processed, attempts, error
+    )
 
 
 def claim_event(event_id: str, event_type: str, payload: bytes, now_us: int) -> Work[InboxEvent]:
-    """Puts an event into the inbox, or locks the one that is there. A second delivery waits here until the first has ended."""
+    """Puts an event into the inbox, or locks the one that is there. A second delivery waits here until the first has
+    ended."""
     if (yield CLAIM(event_id, event_type, payload, now_us)) == 1:
         return InboxEvent(event_id, event_type, "", EventStatus.FAILED, payload, now_us, now_us, 0, "")
     rows = yield LOCK(event_id)
     return event_of(rows[0])
 
 
-def keep_event(event_id: str, event_type: str, payload: bytes, now_us: int, *, status: EventStatus, error: str) -> Work[bool]:
+def keep_event(
+    event_id: str, event_type: str, payload: bytes, now_us: int, *, status: EventStatus, error: str
+) -> Work[bool]:
     """Puts an event that has no effect into the inbox, in one statement. False when it is there already."""
     written: int = yield KEEP(event_id, event_type, str(status), payload, now_us, error)
     return written == 1

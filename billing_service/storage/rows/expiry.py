@@ -7,7 +7,11 @@ from billing_service.storage.statements import Work, reading
 
 _EXPIRED_LOTS = (
     select(lots.c.account_id)
-    .where(lots.c.is_open == literal_column("1"), lots.c.expire_time_us.is_not(None), lots.c.expire_time_us <= bindparam("now_us"))
+    .where(
+        lots.c.is_open == literal_column("1"),
+        lots.c.expire_time_us.is_not(None),
+        lots.c.expire_time_us <= bindparam("now_us"),
+    )
     .order_by(lots.c.expire_time_us)
     .limit(bindparam("page"))
     .subquery()

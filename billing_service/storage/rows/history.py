@@ -1,5 +1,5 @@
-"""Rows of history: an account's transactions along their chain, newest first. The chain needs no index of its own, so that
-history costs a deduction nothing."""
+"""Rows of history: an account's transactions along their chain, newest first. The chain needs no index of its own, so
+that history costs a deduction nothing."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -16,8 +16,8 @@ from billing_service.storage.statements import InList, Work, reading, writing
 STEPS_MAX = 5_000
 """Links followed for one page: a filter that matches little ends a page early instead of holding a reader for long."""
 SET_BACK_MAX_US = 2 * 86_400_000_000
-"""The furthest that a clock is thought to be set back. Times along the chain then go back, too: what is older than the period that is
-asked for ends the walk only when it is older by more than this."""
+"""The furthest that a clock is thought to be set back. Times along the chain then go back, too: what is older than the
+period that is asked for ends the walk only when it is older by more than this."""
 
 _COLUMNS = tuple(transactions.columns)
 
@@ -25,7 +25,9 @@ _COLUMNS = tuple(transactions.columns)
 def walk_back() -> Any:
     walked = (
         select(*_COLUMNS, literal_column("1").label("step"))
-        .where(transactions.c.account_id == bindparam("account_id"), transactions.c.transaction_id == bindparam("newest"))
+        .where(
+            transactions.c.account_id == bindparam("account_id"), transactions.c.transaction_id == bindparam("newest")
+        )
         .cte("walked", recursive=True)
     )
     older = select(*_COLUMNS, walked.c.step + literal_column("1")).where(
@@ -48,7 +50,10 @@ PAGE = reading(
     "read statement page",
     select(_WALKED)
     .where(
-        or_(bindparam("kind", type_=transactions.c.kind.type) == literal_column("0"), _WALKED.c.kind == bindparam("kind")),
+        or_(
+            bindparam("kind", type_=transactions.c.kind.type) == literal_column("0"),
+            _WALKED.c.kind == bindparam("kind"),
+        ),
         _WALKED.c.create_time_us >= bindparam("start_us"),
         _WALKED.c.create_time_us < bindparam("end_us"),
     )
@@ -79,21 +84,27 @@ ENTRIES_OF = reading(
 READ_TRANSACTION = reading(
     "read transaction",
     select(*_COLUMNS).where(
-        and_(transactions.c.account_id == bindparam("account_id"), transactions.c.transaction_id == bindparam("transaction_id"))
+        and_(
+            transactions.c.account_id == bindparam("account_id"),
+            transactions.c.transaction_id == bindparam("transaction_id"),
+        )
     ),
     "account_id",
     "transaction_id",
 )
 CATEGORIES = reading(
     "read lot categories",
-    select(lots.c.lot_id, lots.c.category).where(lots.c.account_id == bindparam("account_id"), InList(lots.c.lot_id, "list_lots")),
+    select(lots.c.lot_id, lots.c.category).where(
+        lots.c.account_id == bindparam("account_id"), InList(lots.c.lot_id, "list_lots")
+    ),
     "account_id",
     "list_lots",
 )
 READ_REVERSED = reading(
     "read reversed part",
     select(deduction_reversals.c.reversed).where(
-        deduction_reversals.c.account_id == bindparam("account_id"), deduction_reversals.c.transaction_id == bindparam("transaction_id")
+        deduction_reversals.c.account_id == bindparam("account_id"),
+        deduction_reversals.c.transaction_id == bindparam("transaction_id"),
     ),
     "account_id",
     "transaction_id",
@@ -121,12 +132,16 @@ class HistoryPage(NamedTuple):
     next_id: str
 
 
-def read_history(account_id: str, newest: str, *, kind: int, start_us: int, end_us: int, page: int) -> Work[HistoryPage]:
+def read_history(
+    account_id: str, newest: str, *, kind: int, start_us: int, end_us: int, page: int
+) -> Work[HistoryPage]:
     """A page from the transaction `newest` on, along the chain; kind 0 is every kind."""
     reach_us = max(start_us - SET_BACK_MAX_US, 0)
     rows: Sequence[Sequence[Any]] = yield PAGE(account_id, newest, reach_us, kind, start_us, end_us, page + 1)
     found = [transaction_of(row) for row in rows]
-    assert all(newer.version > older.version for newer, older in pairwise(found)), "a chain is walked from its newest link"
+    assert all(newer.version > older.version for newer, older in pairwise(found)), (
+        "a chain is walked from its newest link"
+    )
     next_id = ""
     if len(found) > page:
         next_id = found[page].transaction_id

@@ -3,7 +3,19 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, FromClause, Text, and_, bindparam, delete, func, literal_column, select, true, update
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Text,
+    and_,
+    bindparam,
+    delete,
+    func,
+    literal_column,
+    select,
+    true,
+    update,
+)
 
 from billing_service.storage.rows.ledger import expect
 from billing_service.storage.schema import idempotency_keys as keys
@@ -13,7 +25,14 @@ KeyId = tuple[str, str, str]
 """Account, key, scope."""
 
 
-_COLUMNS = (keys.c.account_id, keys.c.idempotency_key, keys.c.scope, keys.c.fingerprint, keys.c.reply, keys.c.resource_id)
+_COLUMNS = (
+    keys.c.account_id,
+    keys.c.idempotency_key,
+    keys.c.scope,
+    keys.c.fingerprint,
+    keys.c.reply,
+    keys.c.resource_id,
+)
 
 
 class StoredKey(NamedTuple):
@@ -31,11 +50,14 @@ NAMES = ("list_accounts", "list_keys", "list_scopes")
 
 
 def found_keys() -> FromClause:
-    """The spent ones of the keys named, each looked up by itself, for stores that take rows. `LIMIT` keeps the planner from turning the
-    join round: a plan made while there are few keys would else read all of them, for as long as it is kept."""
+    """The spent ones of the keys named, each looked up by itself, for stores that take rows. `LIMIT` keeps the planner
+    from turning the join round: a plan made while there are few keys would else read all of them, for as long as it is
+    kept."""
     named = given_rows(NAMES, [keys.c.account_id.type, keys.c.idempotency_key.type, keys.c.scope.type])
     one = select(*_COLUMNS).where(
-        keys.c.account_id == named.c.list_accounts, keys.c.idempotency_key == named.c.list_keys, keys.c.scope == named.c.list_scopes
+        keys.c.account_id == named.c.list_accounts,
+        keys.c.idempotency_key == named.c.list_keys,
+        keys.c.scope == named.c.list_scopes,
     )
     found = one.limit(literal_column("1")).lateral("found")
     joined: FromClause = select(found).select_from(named.join(found, true())).subquery("spent")
@@ -43,14 +65,16 @@ def found_keys() -> FromClause:
 
 
 def found_keys_sqlite() -> FromClause:
-    """The same for SQLite: its lists are JSON, whose elements belong together by their place. A key's name alone is not enough to look for:
-    names are an account's own, and where callers number theirs, each account has a `1`."""
+    """The same for SQLite: its lists are JSON, whose elements belong together by their place. A key's name alone is not
+    enough to look for: names are an account's own, and where callers number theirs, each account has a `1`."""
     named = func.json_each(bindparam(NAMES[1], type_=Text)).table_valued("key", "value", name="named")
 
     def beside(name: str) -> ColumnElement[str]:
         return func.json_extract(bindparam(name, type_=Text), literal_column("'$[' || named.key || ']'"))
 
-    which = and_(keys.c.idempotency_key == named.c.value, keys.c.account_id == beside(NAMES[0]), keys.c.scope == beside(NAMES[2]))
+    which = and_(
+        keys.c.idempotency_key == named.c.value, keys.c.account_id == beside(NAMES[0]), keys.c.scope == beside(NAMES[2])
+    )
     joined: FromClause = select(*_COLUMNS).select_from(named.join(keys, which)).subquery("spent")
     return joined
 

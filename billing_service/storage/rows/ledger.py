@@ -59,7 +59,9 @@ def _accounts_named() -> Select[Any]:
 
 
 LOCK_ACCOUNTS = reading("lock accounts", _accounts_named().with_for_update(), "list_ids")
-READ_OPEN_LOTS = reading("read open lots", select(lots.c.account_id, *_LOT).where(InList(lots.c.account_id, "list_ids"), _OPEN), "list_ids")
+READ_OPEN_LOTS = reading(
+    "read open lots", select(lots.c.account_id, *_LOT).where(InList(lots.c.account_id, "list_ids"), _OPEN), "list_ids"
+)
 READ_LOTS = reading(
     "read lots",
     select(*_LOT).where(lots.c.account_id == bindparam("account_id"), InList(lots.c.lot_id, "list_lots")),
@@ -105,7 +107,9 @@ LOCK_UNCHANGED_ACCOUNTS = bulk_lock(accounts, ("account_id",), _EXPECTED)
 UPDATE_LOTS = bulk_update(lots, ("account_id", "lot_id"), ("remaining",))
 UPDATE_LOTS_AND_OPEN_FLAG = bulk_update(lots, ("account_id", "lot_id"), ("remaining", "is_open"))
 """For lots that open or empty: apart, because naming `is_open` makes the store rewrite the index on open lots."""
-REWRITE_LOTS = bulk_update(lots, ("account_id", "lot_id"), ("remaining", "is_open", "expire_time_us", "expired", "ended_to"))
+REWRITE_LOTS = bulk_update(
+    lots, ("account_id", "lot_id"), ("remaining", "is_open", "expire_time_us", "expired", "ended_to")
+)
 """For lots that expire or end."""
 INSERT_LOTS = bulk_insert(lots)
 INSERT_TRANSACTIONS = bulk_insert(transactions)
@@ -134,7 +138,11 @@ def expect(changed: int, expected: int, what: str) -> None:
 
 def write_limits(account: Account) -> Work[None]:
     """Writes an account's limits. Under its lock."""
-    expect((yield SET_LIMITS(account.account_id, int(account.frozen), account.overdraft_limit, account.debt_max)), 1, "set account limits")
+    expect(
+        (yield SET_LIMITS(account.account_id, int(account.frozen), account.overdraft_limit, account.debt_max)),
+        1,
+        "set account limits",
+    )
 
 
 def account_of(row: Sequence[Any]) -> Account:
@@ -142,7 +150,17 @@ def account_of(row: Sequence[Any]) -> Account:
     debt_max, caught_up_version = row[9:_ACCOUNT_COLUMNS]
     behind = version - caught_up_version
     return Account(
-        account_id, version, last_transaction_id, last_hash, balance, debt, set_aside, overdraft_limit, bool(frozen), debt_max, behind
+        account_id,
+        version,
+        last_transaction_id,
+        last_hash,
+        balance,
+        debt,
+        set_aside,
+        overdraft_limit,
+        bool(frozen),
+        debt_max,
+        behind,
     )
 
 
@@ -182,8 +200,8 @@ def fetch_lots(account: Account, lot_ids: Iterable[str]) -> Work[None]:
 
 
 def write_accounts(changed: Sequence[Account], *, beside: Sequence[Call] = ()) -> Work[None]:
-    """Writes what was decided on locked accounts: lots, transactions, entries, and the accounts themselves; and `beside` them
-    other bulk writes of the same unit."""
+    """Writes what was decided on locked accounts: lots, transactions, entries, and the accounts themselves; and
+    `beside` them other bulk writes of the same unit."""
     written = [account for account in changed if account.transactions]
     calls = [*_calls(written), *beside] if written else list(beside)
     if not calls:
@@ -196,8 +214,8 @@ def write_accounts(changed: Sequence[Account], *, beside: Sequence[Call] = ()) -
 
 
 def write_if_unchanged(changed: Sequence[Account], *, beside: Sequence[Call] = ()) -> Work[None]:
-    """Writes what was decided on accounts that nobody locked, all of which changed. Nothing is written unless each is still as it was
-    when it was decided on; the unit then runs again. Its last step."""
+    """Writes what was decided on accounts that nobody locked, all of which changed. Nothing is written unless each is
+    still as it was when it was decided on; the unit then runs again. Its last step."""
     expected = [_expected(account) for account in changed]
     yield ConditionalWrite((*_calls(changed), *beside), LOCK_UNCHANGED_ACCOUNTS.many(expected))
     for account in changed:
@@ -212,7 +230,14 @@ def _calls(written: Sequence[Account]) -> list[Call]:
 def _expected(account: Account) -> Row:
     """The account's row before what was decided, as far as it tells whether anything has changed."""
     first = account.transactions[0]
-    return (account.account_id, first.version - 1, first.previous_id, int(account.frozen), account.overdraft_limit, account.debt_max)
+    return (
+        account.account_id,
+        first.version - 1,
+        first.previous_id,
+        int(account.frozen),
+        account.overdraft_limit,
+        account.debt_max,
+    )
 
 
 def _lot_calls(written: Sequence[Account]) -> Iterator[Call]:
@@ -231,14 +256,27 @@ def _lot_calls(written: Sequence[Account]) -> Iterator[Call]:
                 turned.append((account.account_id, lot.lot_id, lot.remaining, 1 if lot.remaining else 0))
             else:
                 moved.append((account.account_id, lot.lot_id, lot.remaining))
-    for statement, rows in ((INSERT_LOTS, inserted), (UPDATE_LOTS, moved), (UPDATE_LOTS_AND_OPEN_FLAG, turned), (REWRITE_LOTS, rewritten)):
+    for statement, rows in (
+        (INSERT_LOTS, inserted),
+        (UPDATE_LOTS, moved),
+        (UPDATE_LOTS_AND_OPEN_FLAG, turned),
+        (REWRITE_LOTS, rewritten),
+    ):
         if rows:
             yield statement.many(rows)
 
 
 def rewritten_row(account_id: str, lot: Lot) -> Row:
     """A row of REWRITE_LOTS."""
-    return (account_id, lot.lot_id, lot.remaining, 1 if lot.remaining else 0, lot.expire_time_us, lot.expired, lot.ended_to)
+    return (
+        account_id,
+        lot.lot_id,
+        lot.remaining,
+        1 if lot.remaining else 0,
+        lot.expire_time_us,
+        lot.expired,
+        lot.ended_to,
+    )
 
 
 def _history_calls(written: Sequence[Account]) -> Iterator[Call]:
@@ -269,7 +307,8 @@ def _history_calls(written: Sequence[Account]) -> Iterator[Call]:
     if moved:
         yield INSERT_ENTRIES.many(moved)
     yield UPDATE_ACCOUNTS.many(
-        (*_expected(a), a.version, a.last_transaction_id, a.last_hash, a.balance, a.debt, a.set_aside, a.version) for a in written
+        (*_expected(a), a.version, a.last_transaction_id, a.last_hash, a.balance, a.debt, a.set_aside, a.version)
+        for a in written
     )
 
 

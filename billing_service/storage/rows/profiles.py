@@ -16,16 +16,22 @@ PROFILES = RecordTable(profiles, Profile, ("account_id",), {})
 READ_PROFILE = PROFILES.selecting("read profile", profiles.c.account_id == bindparam("account_id"), "account_id")
 CLAIM_CODE = writing(
     "claim referral code",
-    insert(referral_codes).values(referral_code=bindparam("code"), account_id=bindparam("account_id")).on_conflict_do_nothing(),
+    insert(referral_codes)
+    .values(referral_code=bindparam("code"), account_id=bindparam("account_id"))
+    .on_conflict_do_nothing(),
     "code",
     "account_id",
 )
 WHOSE_CODE = reading(
-    "whose referral code", select(referral_codes.c.account_id).where(referral_codes.c.referral_code == bindparam("code")), "code"
+    "whose referral code",
+    select(referral_codes.c.account_id).where(referral_codes.c.referral_code == bindparam("code")),
+    "code",
 )
 CLAIM_CUSTOMER = writing(
     "claim stripe customer",
-    insert(stripe_customers).values(stripe_customer_id=bindparam("customer"), account_id=bindparam("account_id")).on_conflict_do_nothing(),
+    insert(stripe_customers)
+    .values(stripe_customer_id=bindparam("customer"), account_id=bindparam("account_id"))
+    .on_conflict_do_nothing(),
     "customer",
     "account_id",
 )

@@ -14,7 +14,10 @@ from billing_service.storage.statements import Work, reading, writing
 
 PURCHASES = RecordTable(purchases, Purchase, ("account_id", "purchase_id"), {"status": PurchaseStatus})
 REFUNDS = RecordTable(
-    refunds, Refund, ("account_id", "refund_id"), {"status": RefundStatus, "requires_settlement": bool, "is_marked": bool}
+    refunds,
+    Refund,
+    ("account_id", "refund_id"),
+    {"status": RefundStatus, "requires_settlement": bool, "is_marked": bool},
 )
 REFERRALS = RecordTable(referrals, Referral, ("account_id",), {"state": ReferralState})
 
@@ -49,7 +52,9 @@ PAID_UNCOMPLETED = reading(
 )
 COUNT_COMPLETED = reading(
     "count completed purchases",
-    select(func.count()).where(purchases.c.account_id == bindparam("account_id"), purchases.c.status == literal_column("'COMPLETED'")),
+    select(func.count()).where(
+        purchases.c.account_id == bindparam("account_id"), purchases.c.status == literal_column("'COMPLETED'")
+    ),
     "account_id",
 )
 CLAIM_REFERENCE = writing(
@@ -72,7 +77,9 @@ FILL_REFERENCE = writing(
 )
 RELEASE_REFERENCE = writing(
     "release purchase reference",
-    delete(references).where(references.c.reference == bindparam("reference"), references.c.purchase_id == literal_column("''")),
+    delete(references).where(
+        references.c.reference == bindparam("reference"), references.c.purchase_id == literal_column("''")
+    ),
     "reference",
 )
 READ_REFERENCE = reading(
@@ -92,7 +99,9 @@ REFERRALS_OF_REFERRER = reading(
     select(
         referrals.c.state,
         func.count(),
-        func.sum(case((referrals.c.referrer_lot_id != literal_column("''"), referrals.c.bonus), else_=literal_column("0"))),
+        func.sum(
+            case((referrals.c.referrer_lot_id != literal_column("''"), referrals.c.bonus), else_=literal_column("0"))
+        ),
         func.sum(referrals.c.referrer_taken),
     )
     .where(referrals.c.referrer_account_id == bindparam("referrer"))
@@ -112,7 +121,11 @@ SET_REFEREE_TAKEN = writing(
     "set taken of referee",
     update(referrals)
     .where(referrals.c.account_id == bindparam("which"))
-    .values(referee_taken=bindparam("taken"), referee_taken_purchase=bindparam("of_purchase"), referee_taken_debt=bindparam("as_debt")),
+    .values(
+        referee_taken=bindparam("taken"),
+        referee_taken_purchase=bindparam("of_purchase"),
+        referee_taken_debt=bindparam("as_debt"),
+    ),
     "which",
     "taken",
     "of_purchase",
@@ -149,8 +162,8 @@ def claim_reference(reference: str, account_id: str, purchase_id: str) -> Work[b
 
 
 def await_reference(reference: str) -> Work[tuple[str, str] | None]:
-    """Like `find_purchase`. While a reference is not known, whoever binds it waits for this transaction, and so sees what it left to be
-    picked up. Nothing stays of the wait: most references that nobody knows are strangers'."""
+    """Like `find_purchase`. While a reference is not known, whoever binds it waits for this transaction, and so sees
+    what it left to be picked up. Nothing stays of the wait: most references that nobody knows are strangers'."""
     yield CLAIM_REFERENCE(reference, "", "")
     if (yield RELEASE_REFERENCE(reference)) == 1:
         return None

@@ -34,7 +34,10 @@ READ_CARD = RATE_CARDS.selecting("read rate card", rate_cards.c.version == bindp
 _HEADINGS = [column for column in rate_cards.columns if column.name != "card_file"]
 LIST_CARDS = reading(
     "list rate cards",
-    select(*_HEADINGS).where(rate_cards.c.position < bindparam("before")).order_by(rate_cards.c.position.desc()).limit(bindparam("page")),
+    select(*_HEADINGS)
+    .where(rate_cards.c.position < bindparam("before"))
+    .order_by(rate_cards.c.position.desc())
+    .limit(bindparam("page")),
     "before",
     "page",
 )
@@ -48,7 +51,9 @@ LAST_VERSION = reading(
 )
 LATER_VERSIONS = reading(
     "later versions of the rate card",
-    _VERSION.where(rate_cards.c.in_force_time_us > bindparam("since_us")).order_by(rate_cards.c.in_force_time_us, rate_cards.c.position),
+    _VERSION.where(rate_cards.c.in_force_time_us > bindparam("since_us")).order_by(
+        rate_cards.c.in_force_time_us, rate_cards.c.position
+    ),
     "since_us",
 )
 
@@ -65,7 +70,8 @@ def list_cards(before: int, page: int) -> Work[list[RateCardRow]]:
 
 
 def versions_since(since_us: int) -> Work[list[CardVersion]]:
-    """All that may price a usage at that moment or later: the version in force then, and those that begin afterwards."""
+    """All that may price a usage at that moment or later: the version in force then, and those that begin
+    afterwards."""
     before = yield LAST_VERSION(since_us)
     later = yield LATER_VERSIONS(since_us)
     return [CardVersion(*row) for row in (*before, *later)]

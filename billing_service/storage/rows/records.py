@@ -16,7 +16,9 @@ R = TypeVar("R")
 class RecordTable(Generic[R]):
     """One table of records whose columns are the record's fields, in order."""
 
-    def __init__(self, table: Table, record: Callable[..., R], keys: Sequence[str], conversions: dict[str, Callable[[Any], Any]]) -> None:
+    def __init__(
+        self, table: Table, record: Callable[..., R], keys: Sequence[str], conversions: dict[str, Callable[[Any], Any]]
+    ) -> None:
         self.table = table
         self._record = record
         self._names = [column.name for column in table.columns]
@@ -27,7 +29,9 @@ class RecordTable(Generic[R]):
         which = [f"which_{key}" for key in keys]
         others = [name for name in self._names if name not in keys]
         matches = and_(*(table.c[key] == bindparam(f"which_{key}") for key in keys))
-        self._replace = writing(f"replace {table.name}", update(table).where(matches).values(_binds(table, others)), *which, *others)
+        self._replace = writing(
+            f"replace {table.name}", update(table).where(matches).values(_binds(table, others)), *which, *others
+        )
         self._keys = [self._names.index(key) for key in keys]
         self._others = [self._names.index(name) for name in others]
 

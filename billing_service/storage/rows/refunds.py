@@ -1,4 +1,5 @@
-"""Rows of refunds as they are listed and looked up. Both ids of a refund name its purchase among the references, and so find it."""
+"""Rows of refunds as they are listed and looked up. Both ids of a refund name its purchase among the references, and so
+find it."""
 
 from sqlalchemy import bindparam, func, literal_column, select
 
@@ -48,8 +49,8 @@ SUM_PENDING = reading(
 
 
 def claim_refund_ids(refund: Refund) -> Work[None]:
-    """Lets both ids find the refund, as far as they are known. Repeated with each update: an older program that runs beside this one
-    claims none."""
+    """Lets both ids find the refund, as far as they are known. Repeated with each update: an older program that runs
+    beside this one claims none."""
     for reference in (refund.refund_id, refund.stripe_refund_id):
         if reference:
             yield from claim_reference(reference, refund.account_id, refund.purchase_id)

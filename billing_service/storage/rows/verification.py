@@ -14,7 +14,10 @@ from billing_service.storage.statements import Statement, Work, reading, searchi
 
 NEXT_ACCOUNTS = reading(
     "next accounts",
-    select(*accounts.columns).where(accounts.c.account_id > bindparam("after")).order_by(accounts.c.account_id).limit(bindparam("page")),
+    select(*accounts.columns)
+    .where(accounts.c.account_id > bindparam("after"))
+    .order_by(accounts.c.account_id)
+    .limit(bindparam("page")),
     "after",
     "page",
 )
@@ -27,11 +30,19 @@ NEXT_HEADS = reading(
     "after",
     "page",
 )
-ONE_ACCOUNT = reading("one account", select(*accounts.columns).where(accounts.c.account_id == bindparam("account_id")), "account_id")
+ONE_ACCOUNT = reading(
+    "one account", select(*accounts.columns).where(accounts.c.account_id == bindparam("account_id")), "account_id"
+)
 LOTS = reading(
     "read all lots",
     select(
-        lots.c.lot_id, lots.c.remaining, lots.c.expired, lots.c.ended_to, lots.c.source_id, lots.c.category, lots.c.expire_time_us
+        lots.c.lot_id,
+        lots.c.remaining,
+        lots.c.expired,
+        lots.c.ended_to,
+        lots.c.source_id,
+        lots.c.category,
+        lots.c.expire_time_us,
     ).where(lots.c.account_id == bindparam("account_id")),
     "account_id",
 )
@@ -44,7 +55,9 @@ REVERSED_DEDUCTIONS = reading(
 )
 REVERSED_PURCHASES = reading(
     "read reversed purchases",
-    select(purchases.c.purchase_id, purchases.c.reversed, purchases.c.reversed_expired, purchases.c.reversed_debt).where(
+    select(
+        purchases.c.purchase_id, purchases.c.reversed, purchases.c.reversed_expired, purchases.c.reversed_debt
+    ).where(
         purchases.c.account_id == bindparam("account_id"),
         purchases.c.reversed + purchases.c.reversed_expired + purchases.c.reversed_debt > literal_column("0"),
     ),
@@ -70,7 +83,9 @@ COUNTS = searching(
         select(func.coalesce(func.sum(accounts.c.version), literal_column("0"))).scalar_subquery(),
     ),
 )
-TOTAL = searching("count transactions that chains reach", select(func.coalesce(func.sum(accounts.c.version), literal_column("0"))))
+TOTAL = searching(
+    "count transactions that chains reach", select(func.coalesce(func.sum(accounts.c.version), literal_column("0")))
+)
 MISCOUNTED = searching(
     "find accounts with other transactions than their chain's",
     select(_COUNTED.c.account_id, _VERSION, _COUNTED.c.found)
@@ -94,7 +109,8 @@ LOOSE_ENTRIES = searching(
     .select_from(
         entries.outerjoin(
             transactions,
-            (transactions.c.transaction_id == entries.c.transaction_id) & (transactions.c.account_id == entries.c.account_id),
+            (transactions.c.transaction_id == entries.c.transaction_id)
+            & (transactions.c.account_id == entries.c.account_id),
         )
     )
     .where(
@@ -110,7 +126,9 @@ LOOSE_LOTS = searching(
     "find lots without account",
     select(lots.c.account_id, lots.c.lot_id)
     .select_from(lots.outerjoin(accounts, accounts.c.account_id == lots.c.account_id))
-    .where(lots.c.account_id > bindparam("after"), lots.c.account_id <= bindparam("until"), accounts.c.account_id.is_(None))
+    .where(
+        lots.c.account_id > bindparam("after"), lots.c.account_id <= bindparam("until"), accounts.c.account_id.is_(None)
+    )
     .limit(literal_column(str(UNREACHED_MAX))),
     "after",
     "until",
@@ -153,7 +171,9 @@ def stored_account(row: Sequence[Any]) -> Work[StoredAccount]:
         purchase_id: Taken(taken - expired - owed, expired, owed)
         for purchase_id, taken, expired, owed in (yield REVERSED_PURCHASES(account_id))
     }
-    return StoredAccount(account_id, version, last_id, last_hash, balance, debt, set_aside, row[-1], found, given_back, taken_back)
+    return StoredAccount(
+        account_id, version, last_id, last_hash, balance, debt, set_aside, row[-1], found, given_back, taken_back
+    )
 
 
 def next_accounts(after: str, page: int) -> Work[list[Sequence[Any]]]:

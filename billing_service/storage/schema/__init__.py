@@ -3,16 +3,30 @@
 Times are microseconds since 1970 UTC, amounts whole microcredits, flags 0 or 1, JSON is text: plain integers and text
 behave alike on every database. Names of constraints are fixed, for migrations and for reading errors.
 
-Every key of what belongs to an account holds `account_id`, so that it distributes. It also leads, so that an account's rows live together
-on databases that keep rows in ranges; `TIME_LED_KEYS` says where SQLite and PostgreSQL order the same columns otherwise. What must be
-unique across accounts has a small table of its own, keyed by that value.
+Every key of what belongs to an account holds `account_id`, so that it distributes. It also leads, so that an account's
+rows live together on databases that keep rows in ranges; `TIME_LED_KEYS` says where SQLite and PostgreSQL order the
+same columns otherwise. What must be unique across accounts has a small table of its own, keyed by that value.
 """
 
 from billing_service.storage.schema.catalogue import rate_cards
 from billing_service.storage.schema.columns import Bytes, Id, Number, metadata
-from billing_service.storage.schema.ledger import accounts, deduction_reversals, entries, idempotency_keys, lots, transactions
+from billing_service.storage.schema.ledger import (
+    accounts,
+    deduction_reversals,
+    entries,
+    idempotency_keys,
+    lots,
+    transactions,
+)
 from billing_service.storage.schema.people import api_keys, audit_records, profiles, referral_codes, stripe_customers
-from billing_service.storage.schema.sales import deployment, purchase_references, purchases, referrals, refunds, stripe_events
+from billing_service.storage.schema.sales import (
+    deployment,
+    purchase_references,
+    purchases,
+    referrals,
+    refunds,
+    stripe_events,
+)
 
 APPEND_ONLY = ("transactions", "entries", "audit_records", "rate_cards")
 """Triggers refuse to change or delete their rows."""

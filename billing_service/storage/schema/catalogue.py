@@ -19,5 +19,6 @@ rate_cards = Table(
     UniqueConstraint("position"),
     check("position", "position > 0"),
 )
-"""Append-only. `position` counts them in the order of their creation. `card_file`: the card's JSON, compressed by gzip."""
+"""Append-only. `position` counts them in the order of their creation. `card_file`: the card's JSON, compressed by
+gzip."""
 Index("ix_rate_cards_in_force", rate_cards.c.in_force_time_us, rate_cards.c.position, rate_cards.c.version)

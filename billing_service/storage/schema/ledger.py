@@ -29,9 +29,10 @@ accounts = Table(
     check("debt_max", "debt_max >= -1"),
     check("caught_up_version", "caught_up_version >= 0"),
 )
-"""One row an account, locked first by whatever changes the account. Kept short: it is written on every movement. `debt_max` bounds what
-ALLOW_DEBT may bring the debt to; -1: as the settings say. `caught_up_version` is the version as of which `lots.expired`, `lots.ended_to` and
-the parts of `purchases.reversed` are kept: a program of an older schema leaves it behind, and whoever locks the account next catches up."""
+"""One row an account, locked first by whatever changes the account. Kept short: it is written on every movement.
+`debt_max` bounds what ALLOW_DEBT may bring the debt to; -1: as the settings say. `caught_up_version` is the version as
+of which `lots.expired`, `lots.ended_to` and the parts of `purchases.reversed` are kept: a program of an older schema
+leaves it behind, and whoever locks the account next catches up."""
 
 lots = Table(
     "lots",
@@ -56,8 +57,9 @@ lots = Table(
     check("is_open", "is_open = CASE WHEN remaining > 0 THEN 1 ELSE 0 END"),
     check("expired", "expired >= 0"),
 )
-"""`is_open` repeats `remaining > 0` so that an index on open lots changes only when a lot opens or empties. `expired` is what the lot lost
-to its expiry. `ended_to` names the place that a lot was taken back to before its time, and where what returns to it goes at once."""
+"""`is_open` repeats `remaining > 0` so that an index on open lots changes only when a lot opens or empties. `expired`
+is what the lot lost to its expiry. `ended_to` names the place that a lot was taken back to before its time, and where
+what returns to it goes at once."""
 Index("ix_lots_open", lots.c.account_id, sqlite_where=lots.c.is_open == 1, postgresql_where=lots.c.is_open == 1)
 Index(
     "ix_lots_expiry",
@@ -99,7 +101,8 @@ entries = Table(
     check("amount", "amount > 0"),
     check("places", "source <> destination"),
 )
-"""Append-only. One row leaves one place and arrives in another: the ledger sums to zero because no other row can be written."""
+"""Append-only. One row leaves one place and arrives in another: the ledger sums to zero because no other row can be
+written."""
 
 idempotency_keys = Table(
     "idempotency_keys",
@@ -112,8 +115,8 @@ idempotency_keys = Table(
     id_column("resource_id"),
     number_column("create_time_us"),
 )
-"""Written with the effect, in its transaction. `scope` is caller and method. No reply yet: the effect has begun (a purchase or
-refund whose Stripe call is not known to have ended), and `resource_id` says which one to resume."""
+"""Written with the effect, in its transaction. `scope` is caller and method. No reply yet: the effect has begun (a
+purchase or refund whose Stripe call is not known to have ended), and `resource_id` says which one to resume."""
 
 deduction_reversals = Table(
     "deduction_reversals",

@@ -18,11 +18,14 @@ profiles = Table(
     number_column("contact_version", default=0),
     number_column("contact_version_sent", default=0),
 )
-"""What is known about an account and seldom changes. `customer_update_time_us`: Stripe's time of the newest customer event that counts.
-`contact_version` counts UpdateAccount's changes of e-mail and name, `contact_version_sent` is the one that its Stripe customer has."""
+"""What is known about an account and seldom changes. `customer_update_time_us`: Stripe's time of the newest customer
+event that counts. `contact_version` counts UpdateAccount's changes of e-mail and name, `contact_version_sent` is the
+one that its Stripe customer has."""
 
 referral_codes = Table("referral_codes", metadata, id_column("referral_code", key=True), id_column("account_id"))
-stripe_customers = Table("stripe_customers", metadata, id_column("stripe_customer_id", key=True), id_column("account_id"))
+stripe_customers = Table(
+    "stripe_customers", metadata, id_column("stripe_customer_id", key=True), id_column("account_id")
+)
 
 api_keys = Table(
     "api_keys",

@@ -65,7 +65,8 @@ purchase_references = Table(
     id_column("account_id"),
     id_column("purchase_id"),
 )
-"""Every id by which the world names a purchase (pur_, cs_, pi_, re_): its primary key is what makes a grant happen once."""
+"""Every id by which the world names a purchase (pur_, cs_, pi_, re_): its primary key is what makes a grant happen
+once."""
 
 refunds = Table(
     "refunds",
@@ -93,8 +94,9 @@ refunds = Table(
     check("bonus", "bonus >= 0"),
 )
 Index("ix_refunds_purchase", refunds.c.account_id, refunds.c.purchase_id)
-"""`reversed` is what it took of lots and as debt; `requires_settlement`: that still waits in the place `set_aside`. `expired` is what it took
-besides, which had expired before. `bonus`: the buyer's referral bonus that went back beside. `is_marked`: the program that began it marks its object at Stripe."""
+"""`reversed` is what it took of lots and as debt; `requires_settlement`: that still waits in the place `set_aside`.
+`expired` is what it took besides, which had expired before. `bonus`: the buyer's referral bonus that went back beside.
+`is_marked`: the program that began it marks its object at Stripe."""
 
 referrals = Table(
     "referrals",
@@ -117,10 +119,11 @@ referrals = Table(
     check("state", "state IN ('PENDING', 'QUALIFIED', 'REWARDED', 'CLOSED', 'REVERSED')"),
     check("self", "account_id <> referrer_account_id"),
 )
-"""Keyed by the referred account: nobody is referred twice. `minimum_minor`: the least purchase that earned the bonus, NULL on rows older
-than it. `referee_taken` is what was taken back from the bonus lot, or came back into it since; the rest came from the purchase's lot or
-became debt. The lots named are the bonuses' newest: one that was taken back and restored has a lot in its stead. While REVERSED, the
-purchase is in `fallen_purchase_id` and `purchase_id` is empty: a program of an older schema would restore the bonuses by its own rules."""
+"""Keyed by the referred account: nobody is referred twice. `minimum_minor`: the least purchase that earned the bonus,
+NULL on rows older than it. `referee_taken` is what was taken back from the bonus lot, or came back into it since; the
+rest came from the purchase's lot or became debt. The lots named are the bonuses' newest: one that was taken back and
+restored has a lot in its stead. While REVERSED, the purchase is in `fallen_purchase_id` and `purchase_id` is empty: a
+program of an older schema would restore the bonuses by its own rules."""
 Index("ix_referrals_referrer", referrals.c.referrer_account_id)
 
 deployment = Table(
@@ -134,7 +137,8 @@ deployment = Table(
     check("position", "position = 1"),
     check("mode", "mode IN ('sandbox', 'test', 'live')"),
 )
-"""One row: which deployment's ledger this is. `mark_key` makes the marks on its objects at Stripe; `mode` is fixed at its first start."""
+"""One row: which deployment's ledger this is. `mark_key` makes the marks on its objects at Stripe; `mode` is fixed at
+its first start."""
 
 stripe_events = Table(
     "stripe_events",

@@ -48,8 +48,8 @@ async def _nothing_before() -> None:
 
 
 async def open_sqlite(path: Path, before: Callable[[], Awaitable[None]] = _nothing_before) -> SqliteStore:
-    """Opens a migrated database file, after running `before` with the file kept for this process. Raises DatabaseInUseError, what
-    `before` raises, or Failure when the file can't be opened."""
+    """Opens a migrated database file, after running `before` with the file kept for this process. Raises
+    DatabaseInUseError, what `before` raises, or Failure when the file can't be opened."""
     sqlite_versions.check(sqlite3.sqlite_version_info)
     lock = FileLock(path)
     opened: list[aiosqlite.Connection] = []
@@ -59,7 +59,8 @@ async def open_sqlite(path: Path, before: Callable[[], Awaitable[None]] = _nothi
         opened.append(writer)
         await _confirm(writer)
         for _ in range(READERS):
-            opened.append(await _connect(f"file:{quote(str(path))}?mode=ro", (*_PRAGMAS, *_READER_PRAGMAS)))  # noqa: PERF401 - closed on failure
+            # Closed on failure.
+            opened.append(await _connect(f"file:{quote(str(path))}?mode=ro", (*_PRAGMAS, *_READER_PRAGMAS)))  # noqa: PERF401
     except BaseException as error:
         for connection in opened:
             await connection.close()
@@ -71,11 +72,14 @@ async def open_sqlite(path: Path, before: Callable[[], Awaitable[None]] = _nothi
 
 
 async def _connect(uri: str, pragmas: tuple[str, ...]) -> aiosqlite.Connection:
-    connection = aiosqlite.connect(uri, uri=True, isolation_level=None, check_same_thread=False, cached_statements=CACHED_STATEMENTS)
+    connection = aiosqlite.connect(
+        uri, uri=True, isolation_level=None, check_same_thread=False, cached_statements=CACHED_STATEMENTS
+    )
     try:
         await connection
     except BaseException:
-        connection._thread.join()  # noqa: SLF001 - stopped, and not awaited: it must not outlive the loop that it answers to
+        # Stopped, and not awaited: it must not outlive the loop that it answers to.
+        connection._thread.join()  # noqa: SLF001
         raise
     try:
         for pragma in pragmas:
@@ -92,4 +96,6 @@ async def _confirm(writer: aiosqlite.Connection) -> None:
     (synchronous,) = next(iter(await writer.execute_fetchall("PRAGMA synchronous")))
     (healthy,) = next(iter(await writer.execute_fetchall("PRAGMA quick_check(1)")))
     if (mode, synchronous, healthy) != ("wal", 2, "ok"):
-        raise storage_unavailable(f"SQLite is not safe to use: journal_mode={mode} synchronous={synchronous} quick_check={healthy}")
+        raise storage_unavailable(
+            f"SQLite is not safe to use: journal_mode={mode} synchronous={synchronous} quick_check={healthy}"
+        )

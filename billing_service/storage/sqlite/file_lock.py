@@ -19,7 +19,9 @@ class FileLock:
             fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             os.close(self._handle)
-            raise DatabaseInUseError(f"{path} is in use by another process; SQLite serves one, PostgreSQL many") from error
+            raise DatabaseInUseError(
+                f"{path} is in use by another process; SQLite serves one, PostgreSQL many"
+            ) from error
 
     def release(self) -> None:
         os.close(self._handle)

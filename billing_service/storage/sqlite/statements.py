@@ -1,8 +1,9 @@
 """How bulk writes reach SQLite: as a statement repeated for each row, or as one over many rows.
 
-In the service, a repeated statement took a third less than one over as many rows: 13 us a deduction instead of 19, in turns in one process.
-But Python's sqlite3 releases and re-acquires the GIL at each step. For a thread that competes with a busy event loop
-that costs more than the row. So the event loop's own writes are repeated, and a thread's are spread over rows.
+In the service, a repeated statement took a third less than one over as many rows: 13 us a deduction instead of 19, in
+turns in one process. But Python's sqlite3 releases and re-acquires the GIL at each step. For a thread that competes
+with a busy event loop that costs more than the row. So the event loop's own writes are repeated, and a thread's are
+spread over rows.
 """
 
 import re
@@ -78,7 +79,9 @@ class SqliteStatements:
         return Repeated(compiled.sql, [compiled.arguments(row) for row in rows])
 
     def _spread_over(self, statement: Statement, count: int) -> str:
-        text = self._spread[statement, count] = spread_over_rows(self._compile(statement), len(statement.columns), count)
+        text = self._spread[statement, count] = spread_over_rows(
+            self._compile(statement), len(statement.columns), count
+        )
         return text
 
     def _compile(self, statement: Statement) -> Compiled:
@@ -89,7 +92,8 @@ class SqliteStatements:
 
 
 def spread_over_rows(compiled: Compiled, columns: int, count: int) -> str:
-    """The text of a write of one row, for `count` rows whose values follow each other in the order of the statement's columns."""
+    """The text of a write of one row, for `count` rows whose values follow each other in the order of the statement's
+    columns."""
     row = f"({', '.join('?' * columns)})"
     rows = ", ".join([row] * count)
     head, is_insert, _ = compiled.sql.partition(" VALUES ")
@@ -99,7 +103,9 @@ def spread_over_rows(compiled: Compiled, columns: int, count: int) -> str:
     update = _UPDATE.fullmatch(compiled.sql)
     assert update is not None, compiled.sql
     given = iter(compiled.order)
-    changes, keys = (_PLACEHOLDER.sub(lambda _: f"given.column{next(given) + 1}", update[part]) for part in ("changes", "keys"))
+    changes, keys = (
+        _PLACEHOLDER.sub(lambda _: f"given.column{next(given) + 1}", update[part]) for part in ("changes", "keys")
+    )
     # S608: every part comes from the compiler, none from a caller.
     return f"UPDATE {update['table']} SET {changes} FROM (VALUES {rows}) AS given WHERE {keys}"  # noqa: S608
 

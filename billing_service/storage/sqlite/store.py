@@ -1,8 +1,9 @@
 """The embedded store, through aiosqlite: every connection has a thread.
 
-A unit of work runs as one function in its connection's thread: a hop a statement would cost more than the statement. Only a conditional write,
-where all is decided, and the unlocked reads before it run on the event loop; the commit is the thread's.
-`BEGIN IMMEDIATE` takes the write lock before anything is read, so nothing that was read can be stale when it is written.
+A unit of work runs as one function in its connection's thread: a hop a statement would cost more than the statement.
+Only a conditional write, where all is decided, and the unlocked reads before it run on the event loop; the commit is
+the thread's. `BEGIN IMMEDIATE` takes the write lock before anything is read, so nothing that was read can be stale when
+it is written.
 """
 
 import asyncio
@@ -37,7 +38,9 @@ class SqliteStore:
 
     name = "sqlite"
 
-    def __init__(self, path: Path, writer: aiosqlite.Connection, readers: list[aiosqlite.Connection], lock: FileLock) -> None:
+    def __init__(
+        self, path: Path, writer: aiosqlite.Connection, readers: list[aiosqlite.Connection], lock: FileLock
+    ) -> None:
         self._path = path
         self._identity = identity_of(path)
         self.counters = StoreCounters()
@@ -59,7 +62,8 @@ class SqliteStore:
         return await self.write_by_attempt(lambda _attempt: work())
 
     async def write_by_attempt(self, work: Callable[[int], Work[T]]) -> T:
-        attempt = lambda number: self._finish(asyncio.ensure_future(self._in_writer(lambda: work(number))))  # noqa: E731 - short
+        # Short.
+        attempt = lambda number: self._finish(asyncio.ensure_future(self._in_writer(lambda: work(number))))  # noqa: E731
         return await rerun_on_conflict(attempt, self.counters)
 
     async def _in_writer(self, work: Callable[[], Work[T]]) -> T:
@@ -84,8 +88,8 @@ class SqliteStore:
         return ended(unit)
 
     async def _shorten_journal(self) -> None:
-        """Checkpoints while nobody reads, so that the next commit begins the log anew. Reads are short; for the next ones it takes as long
-        as a checkpoint."""
+        """Checkpoints while nobody reads, so that the next commit begins the log anew. Reads are short; for the next
+        ones it takes as long as a checkpoint."""
         taken: list[aiosqlite.Connection] = []
         try:
             while len(taken) < len(self._all_readers):
@@ -292,7 +296,8 @@ def roll_back(raw: sqlite3.Connection) -> None:
 
 def _checkpoint(connection: aiosqlite.Connection) -> None:
     with failures.of_sqlite():
-        connection._conn.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()  # noqa: SLF001 - inside the connection's own thread
+        # Inside the connection's own thread.
+        connection._conn.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()  # noqa: SLF001
 
 
 def identity_of(path: Path) -> tuple[int, int]:

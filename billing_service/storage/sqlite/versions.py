@@ -40,7 +40,8 @@ def check(version: tuple[int, ...]) -> None:
 
 
 def say_guard(version: tuple[int, ...]) -> None:
-    """Says that an affected version is used in the way that is safe. For a service that has begun, and so has its guard in force."""
+    """Says that an affected version is used in the way that is safe. For a service that has begun, and so has its guard
+    in force."""
     major, minor, patch = version[:3]
     if affected((major, minor, patch)):
         log.info(

@@ -1,7 +1,7 @@
 """The write-ahead log of a SQLite database, from outside.
 
-It begins anew at the first commit after a checkpoint of all of it that meets no reader who began before. Reads that overlap without a gap
-would put that off for ever.
+It begins anew at the first commit after a checkpoint of all of it that meets no reader who began before. Reads that
+overlap without a gap would put that off for ever.
 """
 
 from pathlib import Path
@@ -14,7 +14,8 @@ LONGER_BYTES: Final = 4 * 1024 * 1024
 
 
 def wal_bytes(database: Path) -> int:
-    """Size of the log's file. It is cut back to `WAL_BYTES_KEPT` when it begins anew, which a reader that does not end prevents."""
+    """Size of the log's file. It is cut back to `WAL_BYTES_KEPT` when it begins anew, which a reader that does not end
+    prevents."""
     try:
         return database.with_name(database.name + "-wal").stat().st_size
     except FileNotFoundError:
@@ -29,7 +30,8 @@ class WalWatch:
         self._due_bytes = LONG_BYTES
 
     def is_due(self) -> bool:
-        """Whether it is time to let it begin anew. To be asked after each commit: once it has said so, it waits for `LONGER_BYTES`."""
+        """Whether it is time to let it begin anew. To be asked after each commit: once it has said so, it waits for
+        `LONGER_BYTES`."""
         try:
             found = wal_bytes(self._database)
         except OSError:  # what was committed is committed; the next transaction finds out

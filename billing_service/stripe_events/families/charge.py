@@ -28,7 +28,11 @@ def read(envelope: Envelope) -> Charge | NoEffect:
 
 def handle(environment: Environment, _owner: Owner, charge: Charge, _occasion: Occasion, runs: Runs) -> Work[Result]:
     """It takes nothing by itself. It only makes us look for refunds that no event has brought."""
-    return (yield from on_purchase_of(environment, charge.payment_intent_id, partial(_apply_now, environment, charge=charge, runs=runs)))
+    return (
+        yield from on_purchase_of(
+            environment, charge.payment_intent_id, partial(_apply_now, environment, charge=charge, runs=runs)
+        )
+    )
 
 
 def _apply_now(environment: Environment, unit: Unit, purchase: Purchase, charge: Charge, runs: Runs) -> Work[Result]:

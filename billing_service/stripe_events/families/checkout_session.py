@@ -71,16 +71,20 @@ def update_of(session: CheckoutSession, event_type: str) -> PurchaseUpdate | Non
     return update
 
 
-def handle(environment: Environment, owner: Owner, session: CheckoutSession, occasion: Occasion, runs: Runs) -> Work[Result]:
-    """Completes a purchase when the session is paid and is the one that was sold. Only a session with money in it is bound, and with
-    it its payment: whatever came before, it is the authority."""
+def handle(
+    environment: Environment, owner: Owner, session: CheckoutSession, occasion: Occasion, runs: Runs
+) -> Work[Result]:
+    """Completes a purchase when the session is paid and is the one that was sold. Only a session with money in it is
+    bound, and with it its payment: whatever came before, it is the authority."""
     try:
         session.check("purchase_id")
         update = update_of(session, occasion.event_type)
     except ObjectInvalid as fault:
         return quarantined(str(fault))
     return (
-        yield from on_purchase(environment, owner.of_purchase(), partial(_apply, environment, session=session, update=update, runs=runs))
+        yield from on_purchase(
+            environment, owner.of_purchase(), partial(_apply, environment, session=session, update=update, runs=runs)
+        )
     )
 
 
@@ -89,7 +93,13 @@ def _moves_money(session: CheckoutSession, occasion: Occasion) -> bool:
 
 
 def _apply(
-    environment: Environment, unit: Unit, purchase: Purchase, *, session: CheckoutSession, update: PurchaseUpdate | None, runs: Runs
+    environment: Environment,
+    unit: Unit,
+    purchase: Purchase,
+    *,
+    session: CheckoutSession,
+    update: PurchaseUpdate | None,
+    runs: Runs,
 ) -> Work[Result]:
     if update is None:
         return ignored("the customer has not finished")
@@ -105,8 +115,12 @@ def _apply(
         purchase.checkout_session_id = session.session_id
         picked_up = yield from link_payment(environment, unit, purchase, payment_intent_id, runs)
     paid_minor = session.amount_total_minor or 0
-    yield from apply_update(environment, unit, purchase, update, paid_minor=paid_minor, net_paid_minor=paid_for_credits_minor(session))
-    result = PROCESSED._replace(picked_up=picked_up).about({"picked_up": " ".join(event.event_id for event in picked_up)})
+    yield from apply_update(
+        environment, unit, purchase, update, paid_minor=paid_minor, net_paid_minor=paid_for_credits_minor(session)
+    )
+    result = PROCESSED._replace(picked_up=picked_up).about(
+        {"picked_up": " ".join(event.event_id for event in picked_up)}
+    )
     if purchase.status is before or purchase.status is not PurchaseStatus.COMPLETED:
         return result
     completed_after_us = unit.now_us - purchase.create_time_us
@@ -114,7 +128,12 @@ def _apply(
 
 
 def _objection(
-    environment: Environment, purchase: Purchase, session: CheckoutSession, payment_intent_id: str | None, *, has_money: bool
+    environment: Environment,
+    purchase: Purchase,
+    session: CheckoutSession,
+    payment_intent_id: str | None,
+    *,
+    has_money: bool,
 ) -> Work[Result | None]:
     """Why the session must not move the purchase; None when it may."""
     if has_money:
@@ -131,11 +150,18 @@ def _objection(
     paid_by = purchase.payment_intent_id if purchase.status is PurchaseStatus.COMPLETED else ""
     if paid_by and payment_intent_id not in (None, paid_by):
         return quarantined("the purchase has another payment")
-    if (yield from other_purchase(payment_intent_id, purchase)) or (yield from other_purchase(session.session_id, purchase)):
+    if (yield from other_purchase(payment_intent_id, purchase)) or (
+        yield from other_purchase(session.session_id, purchase)
+    ):
         return quarantined("the session or the payment belongs to another purchase")
     return None
 
 
 FAMILY: Final = Family(
-    KIND, (COMPLETED, EXPIRED, ASYNC_PAYMENT_SUCCEEDED, ASYNC_PAYMENT_FAILED), read, ownership.of_checkout, handle, _moves_money
+    KIND,
+    (COMPLETED, EXPIRED, ASYNC_PAYMENT_SUCCEEDED, ASYNC_PAYMENT_FAILED),
+    read,
+    ownership.of_checkout,
+    handle,
+    _moves_money,
 )

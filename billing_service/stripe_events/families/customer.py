@@ -33,8 +33,11 @@ def read(envelope: Envelope) -> ProviderCustomer:
     return replace(customer, deleted=True) if envelope.event_type == DELETED else customer
 
 
-def handle(environment: Environment, owner: Owner, customer: ProviderCustomer, occasion: Occasion, runs: Runs) -> Work[Result]:
-    """Links a new customer, takes over e-mail and name, and forgets one that was deleted: the next purchase makes another.
+def handle(
+    environment: Environment, owner: Owner, customer: ProviderCustomer, occasion: Occasion, runs: Runs
+) -> Work[Result]:
+    """Links a new customer, takes over e-mail and name, and forgets one that was deleted: the next purchase makes
+    another.
 
     The newest event decides e-mail and name, by Stripe's time, unless UpdateAccount changed them since: the customer is
     then updated again. A customer that was deleted is never linked again.
@@ -47,7 +50,9 @@ def handle(environment: Environment, owner: Owner, customer: ProviderCustomer, o
     return result.about(changes_of_customer(before, profile))
 
 
-def _follow(environment: Environment, profile: Profile, customer: ProviderCustomer, occasion: Occasion, runs: Runs) -> Work[Result]:
+def _follow(
+    environment: Environment, profile: Profile, customer: ProviderCustomer, occasion: Occasion, runs: Runs
+) -> Work[Result]:
     if profile.stripe_customer_id not in ("", customer.customer_id):
         return ignored("the account has another customer")
     is_known = (yield from whose_customer(customer.customer_id)) is not None
@@ -70,7 +75,8 @@ def _forget(profile: Profile, customer: ProviderCustomer, *, is_known: bool) -> 
 
 
 def _take_over(profile: Profile, customer: ProviderCustomer, occasion: Occasion, runs: Runs) -> Work[Result]:
-    """E-mail and name of the newest event. Stripe's times are whole seconds: of two events in one second Stripe is asked."""
+    """E-mail and name of the newest event. Stripe's times are whole seconds: of two events in one second Stripe is
+    asked."""
     time_us, is_new = occasion.time_us, occasion.event_type == CREATED
     if time_us is None:
         return quarantined("created is no time")
@@ -122,4 +128,6 @@ def _moves_no_money(_customer: ProviderCustomer, _occasion: Occasion) -> bool:
     return False
 
 
-FAMILY: Final = Family(KIND, (CREATED, "customer.updated", DELETED), read, ownership.of_customer, handle, _moves_no_money)
+FAMILY: Final = Family(
+    KIND, (CREATED, "customer.updated", DELETED), read, ownership.of_customer, handle, _moves_no_money
+)

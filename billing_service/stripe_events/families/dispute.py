@@ -16,7 +16,9 @@ from billing_service.stripe_events.ownership import Owner
 from billing_service.stripe_events.result import Result, quarantined
 from billing_service.stripe_events.runs import Runs
 
-DISPUTED: Final = quarantined("a purchase of ours is disputed: its credits do not follow the dispute, an operator decides")
+DISPUTED: Final = quarantined(
+    "a purchase of ours is disputed: its credits do not follow the dispute, an operator decides"
+)
 
 
 def read(envelope: Envelope) -> Dispute | NoEffect:
@@ -35,7 +37,9 @@ def alarm(_unit: Unit, _purchase: Purchase) -> Work[Result]:
     yield  # an effect is a generator
 
 
-def apply(_environment: Environment, unit: Unit, purchase: Purchase, _object: StripeObject, _runs: Runs) -> Work[Result]:
+def apply(
+    _environment: Environment, unit: Unit, purchase: Purchase, _object: StripeObject, _runs: Runs
+) -> Work[Result]:
     """The same, of an event that waited."""
     return (yield from alarm(unit, purchase))
 

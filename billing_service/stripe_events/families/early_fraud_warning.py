@@ -21,7 +21,9 @@ def read(envelope: Envelope) -> EarlyFraudWarning | NoEffect:
     return NoEffect("it belongs to no payment intent") if warning.payment_intent_id is None else warning
 
 
-def handle(environment: Environment, _owner: Owner, warning: EarlyFraudWarning, _occasion: Occasion, _runs: Runs) -> Work[Result]:
+def handle(
+    environment: Environment, _owner: Owner, warning: EarlyFraudWarning, _occasion: Occasion, _runs: Runs
+) -> Work[Result]:
     """As a dispute: kept and alarmed, and no credits are moved."""
     return (yield from on_purchase_of(environment, warning.payment_intent_id, alarm))
 

@@ -21,7 +21,8 @@ SUCCEEDED: Final = "payment_intent.succeeded"
 
 
 def read(envelope: Envelope) -> PaymentIntent | NoEffect:
-    """A customer whose card was declined may try again on the same page, and a page that was closed cancels its payment."""
+    """A customer whose card was declined may try again on the same page, and a page that was closed cancels its
+    payment."""
     if envelope.event_type != SUCCEEDED:
         return NoEffect("a payment that did not succeed: its checkout says what becomes of the purchase")
     intent = read_payment_intent(envelope.object)
@@ -31,12 +32,20 @@ def read(envelope: Envelope) -> PaymentIntent | NoEffect:
     return intent
 
 
-def handle(environment: Environment, owner: Owner, intent: PaymentIntent, occasion: Occasion, _runs: Runs) -> Work[Result]:
+def handle(
+    environment: Environment, owner: Owner, intent: PaymentIntent, occasion: Occasion, _runs: Runs
+) -> Work[Result]:
     """Notes that the money of a payment that succeeded is there. It neither grants nor binds."""
-    return (yield from on_purchase(environment, owner.of_purchase(), partial(_note, environment, intent=intent, time_us=occasion.time_us)))
+    return (
+        yield from on_purchase(
+            environment, owner.of_purchase(), partial(_note, environment, intent=intent, time_us=occasion.time_us)
+        )
+    )
 
 
-def _note(environment: Environment, unit: Unit, purchase: Purchase, intent: PaymentIntent, time_us: int | None) -> Work[Result]:
+def _note(
+    environment: Environment, unit: Unit, purchase: Purchase, intent: PaymentIntent, time_us: int | None
+) -> Work[Result]:
     if (yield from other_purchase(intent.payment_intent_id, purchase)):
         return quarantined("the payment is another purchase's")
     mismatch = check_intent(
@@ -55,4 +64,6 @@ def _note(environment: Environment, unit: Unit, purchase: Purchase, intent: Paym
     return PROCESSED
 
 
-FAMILY: Final = Family(KIND, (SUCCEEDED, "payment_intent.payment_failed", "payment_intent.canceled"), read, ownership.of_payment, handle)
+FAMILY: Final = Family(
+    KIND, (SUCCEEDED, "payment_intent.payment_failed", "payment_intent.canceled"), read, ownership.of_payment, handle
+)

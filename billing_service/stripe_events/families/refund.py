@@ -20,15 +20,22 @@ from billing_service.stripe_events.runs import Runs
 
 
 def read(envelope: Envelope) -> ProviderRefund | NoEffect:
-    """Refunds begun in the Dashboard name nothing of ours: their payment does. Other faults matter once a purchase knows it."""
+    """Refunds begun in the Dashboard name nothing of ours: their payment does. Other faults matter once a purchase
+    knows it."""
     refund = read_refund(envelope.object)
     refund.check("payment_intent_id")
     return NoEffect("the refund belongs to no payment intent") if refund.payment_intent_id is None else refund
 
 
-def handle(environment: Environment, _owner: Owner, refund: ProviderRefund, _occasion: Occasion, runs: Runs) -> Work[Result]:
+def handle(
+    environment: Environment, _owner: Owner, refund: ProviderRefund, _occasion: Occasion, runs: Runs
+) -> Work[Result]:
     """Each of these events has the whole refund as it was then; the furthest wins."""
-    return (yield from on_purchase_of(environment, refund.payment_intent_id, partial(apply, environment, refund=refund, runs=runs)))
+    return (
+        yield from on_purchase_of(
+            environment, refund.payment_intent_id, partial(apply, environment, refund=refund, runs=runs)
+        )
+    )
 
 
 def apply(environment: Environment, unit: Unit, purchase: Purchase, refund: ProviderRefund, runs: Runs) -> Work[Result]:

@@ -13,7 +13,8 @@ _PORT_MAX = 65_535
 
 
 def confirm_address(address: str) -> None:
-    """Raises ValueError, which repeats nothing of it but `http://` and the like, for what leads nowhere: gRPC would look up its name."""
+    """Raises ValueError, which repeats nothing of it but `http://` and the like, for what leads nowhere: gRPC would
+    look up its name."""
     if not address.isprintable() or " " in address:
         raise ValueError(_FORMS)
     if web := _WEB_SCHEME.match(address):

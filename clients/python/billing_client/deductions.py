@@ -29,7 +29,8 @@ OUTSTANDING_MAX = 256
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deduction:
-    """One deduction. It makes its key when it is made: sent again, by whichever method, the same object has its effect once.
+    """One deduction. It makes its key when it is made: sent again, by whichever method, the same object has its effect
+    once.
 
     The fields are those of `deduct_credits`.
     """
@@ -61,7 +62,12 @@ def result_of(outcome: DeductionOutcome, request: DeductCreditsRequest) -> Deduc
 
 
 def unanswered(
-    request: DeductCreditsRequest, why: Exception | None, known: BillingError | None, *, is_sent: bool, is_uncertain: bool
+    request: DeductCreditsRequest,
+    why: Exception | None,
+    known: BillingError | None,
+    *,
+    is_sent: bool,
+    is_uncertain: bool,
 ) -> BillingError:
     """The error of a deduction on a stream that got no answer: in time, or before `why`, which means `known`.
 
@@ -132,8 +138,12 @@ class BatchRounds:
                 self._results[position] = result
         self._open = list(failures)
         self._uncertain |= {position for position, failure in failures.items() if isinstance(failure, OutcomeUnknown)}
-        self.pause_s = max((pause_s(self._rounds, failure.retry_after_s) for failure in failures.values()), default=None)
-        if self._rounds >= ATTEMPTS_MAX or (self.pause_s is not None and self.pause_s >= self._deadline_s - time.monotonic()):
+        self.pause_s = max(
+            (pause_s(self._rounds, failure.retry_after_s) for failure in failures.values()), default=None
+        )
+        if self._rounds >= ATTEMPTS_MAX or (
+            self.pause_s is not None and self.pause_s >= self._deadline_s - time.monotonic()
+        ):
             self.pause_s = None
 
 

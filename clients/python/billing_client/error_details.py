@@ -107,7 +107,8 @@ def billing_error(failed: FailedCall, request: Message) -> errors.BillingError:
     try:
         details = _read_details(status_pb2.Status.FromString(packed))
     except DecodeError:
-        # Something between us and the service mangled the trailer: the status alone still says what kind of error it is.
+        # Something between us and the service mangled the trailer: the status alone still says what kind of error it
+        # is.
         details = _Details()
     return _error(failed.code(), failed.details(), details, request)
 
@@ -122,8 +123,11 @@ def error_of_status(told: status_pb2.Status, request: Message) -> errors.Billing
 
 
 def _error(status: grpc.StatusCode, message: str | None, details: _Details, request: Message) -> errors.BillingError:
-    """Without a reason the outcome is unknown, whatever the status: proxies, balancers and gRPC itself say any of them."""
-    error_class = CLASS_BY_REASON.get(details.reason) or (CLASS_BY_STATUS[status] if details.reason else errors.OutcomeUnknown)
+    """Without a reason the outcome is unknown, whatever the status: proxies, balancers and gRPC itself say any of
+    them."""
+    error_class = CLASS_BY_REASON.get(details.reason) or (
+        CLASS_BY_STATUS[status] if details.reason else errors.OutcomeUnknown
+    )
     return error_class(
         message or "no message",
         status=status,
@@ -140,7 +144,11 @@ def _read_details(told: status_pb2.Status) -> _Details:
     """DecodeError when a detail is not what it says."""
     details = _Details()
     for detail in told.details:
-        info, bad_request, retry = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest(), error_details_pb2.RetryInfo()
+        info, bad_request, retry = (
+            error_details_pb2.ErrorInfo(),
+            error_details_pb2.BadRequest(),
+            error_details_pb2.RetryInfo(),
+        )
         if detail.Unpack(info) and info.domain == ERROR_DOMAIN:
             details.reason, details.metadata = info.reason, dict(info.metadata)
         elif detail.Unpack(bad_request):

@@ -33,7 +33,9 @@ def pairs_of(headers: Headers) -> Pairs:
         if name in pairs:
             raise ValueError(f"headers: {name} is there twice")
         if isinstance(value, bytes) != name.endswith("-bin"):
-            raise ValueError(f"headers: {name} must be {'bytes' if name.endswith('-bin') else 'text; only names in -bin take bytes'}")
+            raise ValueError(
+                f"headers: {name} must be {'bytes' if name.endswith('-bin') else 'text; only names in -bin take bytes'}"
+            )
         if isinstance(value, str) and not (value.isascii() and value.isprintable()):
             raise ValueError(f"headers: {name} must be printable ASCII")
         pairs[name] = value

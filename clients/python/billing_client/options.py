@@ -20,8 +20,8 @@ KEEPALIVE_TIMEOUT_MS = 20_000
 RECONNECT_BACKOFF_MS = 100
 RECONNECT_BACKOFF_MAX_MS = 2_000
 CONNECT_TIMEOUT_MS = 5_000
-"""For one attempt to connect, handshakes included: gRPC's `min_reconnect_backoff` is that too. A shorter one does not get
-through a slow network or proxy."""
+"""For one attempt to connect, handshakes included: gRPC's `min_reconnect_backoff` is that too. A shorter one does not
+get through a slow network or proxy."""
 RECEIVED_BYTES_MAX = 64 * 1024 * 1024
 """A page of 1,000 Stripe events with their payloads may pass gRPC's own 4 MiB."""
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
@@ -31,9 +31,9 @@ _TRUE, _FALSE = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
 class ClientOptions:
     """Validated when made: ValueError names the option and repeats no secret.
 
-    TLS is used unless the address is a loopback address or a Unix socket; `plaintext=True` says that something else, such
-    as a service mesh, encrypts. With `ca_file` it is always used. Without TLS no forward proxy is used: it would read the
-    API key.
+    TLS is used unless the address is a loopback address or a Unix socket; `plaintext=True` says that something else,
+    such as a service mesh, encrypts. With `ca_file` it is always used. Without TLS no forward proxy is used: it would
+    read the API key.
     """
 
     address: str = ADDRESS_DEFAULT
@@ -64,7 +64,8 @@ class ClientOptions:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> "ClientOptions":
-        """Read BILLING_ADDRESS, BILLING_API_KEY, BILLING_CA_FILE, BILLING_CERTIFICATE_FILE, BILLING_PRIVATE_KEY_FILE, BILLING_PLAINTEXT.
+        """Read BILLING_ADDRESS, BILLING_API_KEY, BILLING_CA_FILE, BILLING_CERTIFICATE_FILE, BILLING_PRIVATE_KEY_FILE,
+        BILLING_PLAINTEXT.
 
         An empty variable counts as absent.
         """

@@ -37,7 +37,9 @@ ATTEMPT_S_MIN: Final = 0.05
 
 REPEATED: Final = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED})
 """UNAVAILABLE is how the service asks for it. CANCELLED from the other side is a shutdown (grpc/grpc#41785)."""
-UNREACHED: Final = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED})
+UNREACHED: Final = frozenset(
+    {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED}
+)
 """How a look at the service's health ends when nobody is there to be called."""
 
 
@@ -50,7 +52,8 @@ def pause_s(failures: int, retry_after_s: float | None) -> float:
     """Seconds before the next attempt: what the service asks for, else growing; spread, so that callers part."""
     if retry_after_s is not None:
         return retry_after_s * random.uniform(1, 1.5)  # noqa: S311 - spreads callers, no more
-    return min(BACKOFF_S * BACKOFF_FACTOR ** (failures - 1), BACKOFF_MAX_S) * random.uniform(0.5, 1)  # noqa: S311 - same
+    # Same.
+    return min(BACKOFF_S * BACKOFF_FACTOR ** (failures - 1), BACKOFF_MAX_S) * random.uniform(0.5, 1)  # noqa: S311
 
 
 def verdict(error: BillingError, *, uncertain: bool) -> BillingError:
@@ -148,5 +151,6 @@ def _attempts_max(request: Message) -> int:
 
 def _is_write(request: Message) -> bool:
     return (
-        isinstance(request, BatchDeductCreditsRequest | ProcessStripeEventRequest) or "idempotency_key" in request.DESCRIPTOR.fields_by_name
+        isinstance(request, BatchDeductCreditsRequest | ProcessStripeEventRequest)
+        or "idempotency_key" in request.DESCRIPTOR.fields_by_name
     )

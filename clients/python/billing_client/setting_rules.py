@@ -29,7 +29,8 @@ GATEWAY_NAMES: Final = frozenset(
     )
 )
 NAMES_IN_SHARED_ENVIRONMENTS: Final = frozenset(
-    {*STRIPE_KEY_NAMES, *WEBHOOK_SECRET_NAMES, *CLIENT_NAMES, *GATEWAY_NAMES} | {"DATABASE_URL", "STRIPE_API_BASE", "STRIPE_TIMEOUT_S"}
+    {*STRIPE_KEY_NAMES, *WEBHOOK_SECRET_NAMES, *CLIENT_NAMES, *GATEWAY_NAMES}
+    | {"DATABASE_URL", "STRIPE_API_BASE", "STRIPE_TIMEOUT_S"}
 )
 """Read by the service or the gateway, which often have one environment."""
 
@@ -80,7 +81,10 @@ def weakness(secret: str) -> str | None:
     letters = re.sub(r"[^a-z0-9]", "", body.lower())
     digits = letters.isdigit() and len(letters) > _DIGITS_MAX
     is_placeholder = body and (
-        _TEMPLATE.fullmatch(body) or _REPEATED.fullmatch(body) or _PHRASES.search(letters) or (_WORDS.fullmatch(letters) and not digits)
+        _TEMPLATE.fullmatch(body)
+        or _REPEATED.fullmatch(body)
+        or _PHRASES.search(letters)
+        or (_WORDS.fullmatch(letters) and not digits)
     )
     return "is a placeholder; put the real secret in its place" if is_placeholder else None
 

@@ -20,17 +20,21 @@ _PRINTABLE_ASCII = frozenset(range(0x20, 0x7F))
 
 
 class SignatureInvalid(Exception):  # noqa: N818 - reads as the statement that it is
-    """The payload is not shown to come from Stripe just now. The text names the cause and repeats nothing of the input."""
+    """The payload is not shown to come from Stripe just now. The text names the cause and repeats nothing of the
+    input."""
 
 
-def verify(payload: bytes, header: str | bytes, secrets: Sequence[str], now_s: int, tolerance_s: int = TOLERANCE_S_DEFAULT) -> None:
-    """Return when `header` signs exactly `payload` with one of `secrets`, within `tolerance_s` of `now_s` in either direction.
+def verify(
+    payload: bytes, header: str | bytes, secrets: Sequence[str], now_s: int, tolerance_s: int = TOLERANCE_S_DEFAULT
+) -> None:
+    """Return when `header` signs exactly `payload` with one of `secrets`, within `tolerance_s` of `now_s` in either
+    direction.
 
-    `now_s` is in seconds since 1970; `tolerance_s` is 1 to 600. Any signature of scheme v1 may fit any secret, so that secrets
-    rotate without loss; other schemes are ignored.
+    `now_s` is in seconds since 1970; `tolerance_s` is 1 to 600. Any signature of scheme v1 may fit any secret, so that
+    secrets rotate without loss; other schemes are ignored.
 
-    Raises SignatureInvalid for whatever the sender did, and ValueError for what the deployment did: no secret, a blank one, or a
-    tolerance out of range.
+    Raises SignatureInvalid for whatever the sender did, and ValueError for what the deployment did: no secret, a blank
+    one, or a tolerance out of range.
     """
     keys = _secret_keys(secrets)
     if not 1 <= tolerance_s <= TOLERANCE_S_MAX:
@@ -50,7 +54,8 @@ def verify(payload: bytes, header: str | bytes, secrets: Sequence[str], now_s: i
 
 def _secret_keys(secrets: Sequence[str]) -> list[bytes]:
     if isinstance(secrets, (str, bytes)):
-        raise ValueError("secrets must be a sequence of strings, not one string")  # noqa: TRY004 - one documented error for bad settings
+        # One documented error for bad settings.
+        raise ValueError("secrets must be a sequence of strings, not one string")  # noqa: TRY004
     if not secrets or not all(secret.strip() for secret in secrets):
         raise ValueError("every webhook secret must be non-empty")
     return [secret.encode() for secret in secrets]
@@ -60,7 +65,8 @@ def _parse(header: str | bytes) -> tuple[bytes, list[bytes]]:
     """The timestamp's own digits, which are part of what was signed, and the v1 signatures."""
     if len(header) > HEADER_BYTES_MAX:
         raise SignatureInvalid("the header is too long")
-    # "replace" makes "?" of what is not ASCII, so such a header is refused here rather than encoded into one that could fit.
+    # "replace" makes "?" of what is not ASCII, so such a header is refused here rather than encoded into one that could
+    # fit.
     raw = header if isinstance(header, bytes) else header.encode("ascii", "replace")
     if (isinstance(header, str) and not header.isascii()) or not _PRINTABLE_ASCII.issuperset(raw):
         raise SignatureInvalid("the header has characters that no signature has")

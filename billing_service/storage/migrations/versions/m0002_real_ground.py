@@ -1,4 +1,5 @@
-"""What real events and deployments need: marks, modes, snapshots of terms, and where credits that were taken back came from."""
+"""What real events and deployments need: marks, modes, snapshots of terms, and where credits that were taken back came
+from."""
 
 from billing_service.storage.migrations.sql_files import run_sql_file
 

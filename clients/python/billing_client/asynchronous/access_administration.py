@@ -1,4 +1,5 @@
-"""Derived by derive_async.py; change its blocking twin instead. What operators do about API keys and Stripe's events, and what the webhook gateway calls."""
+"""Derived by derive_async.py; change its blocking twin instead. What operators do about API keys and Stripe's events,
+and what the webhook gateway calls."""
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
@@ -63,7 +64,9 @@ class ApiKeyMethods(Connection):
         )
         return await self._call(self._admin.CreateApiKey, request, timeout_s, headers)
 
-    async def list_api_keys(self, *, timeout_s: float | None = None, headers: Headers | None = None) -> ListApiKeysResponse:
+    async def list_api_keys(
+        self, *, timeout_s: float | None = None, headers: Headers | None = None
+    ) -> ListApiKeysResponse:
         """Read all API keys, newest first, without their secrets.
 
         Revoked and expired ones are among them.
@@ -155,7 +158,9 @@ class StripeEventMethods(Connection):
             page = await client.list_stripe_events(page_size=10)
             print([event.event_type for event in page.events])
         """
-        request = ListStripeEventsRequest(status=status, include_payload=include_payload, page_size=page_size, page_token=page_token)
+        request = ListStripeEventsRequest(
+            status=status, include_payload=include_payload, page_size=page_size, page_token=page_token
+        )
         return await self._call(self._admin.ListStripeEvents, request, timeout_s, headers)
 
     async def iter_stripe_events(

@@ -1,4 +1,5 @@
-"""Derived by derive_async.py; change its blocking twin instead. What operators do to accounts: grants, corrections, limits, audit and proof."""
+"""Derived by derive_async.py; change its blocking twin instead. What operators do to accounts: grants, corrections,
+limits, audit and proof."""
 
 from collections.abc import AsyncIterator
 from datetime import datetime
@@ -155,7 +156,12 @@ class CreditAdministrationMethods(Connection):
         return await self._call(self._admin.SetOverdraftLimit, request, timeout_s, headers)
 
     async def list_accounts(
-        self, *, page_size: int = 0, page_token: str = "", timeout_s: float | None = None, headers: Headers | None = None
+        self,
+        *,
+        page_size: int = 0,
+        page_token: str = "",
+        timeout_s: float | None = None,
+        headers: Headers | None = None,
     ) -> ListAccountsResponse:
         """Read one page of all accounts, by id. See `iter_accounts`, which reads all pages.
 
@@ -183,7 +189,9 @@ class CreditAdministrationMethods(Connection):
         """
         page_token = ""
         while True:
-            page = await self.list_accounts(page_size=page_size, page_token=page_token, timeout_s=timeout_s, headers=headers)
+            page = await self.list_accounts(
+                page_size=page_size, page_token=page_token, timeout_s=timeout_s, headers=headers
+            )
             for item in page.accounts:
                 yield item
             page_token = page.next_page_token
@@ -246,10 +254,10 @@ class CreditAdministrationMethods(Connection):
     ) -> VerifyLedgerResponse:
         """Recompute balances from the ledger's entries, and read every difference, at most 1,000; none proves them.
 
-        `account_id`: only this one; empty: all, which reads the whole ledger and has the time of one call.
-        `page_size`: in transactions, 1 to 1,000,000: verifies a part, which ends with the account that brings it to as many; 0: everything
-        in one answer. `page_token`: `next_page_token` of the part before. See `iter_verification`.
-        Raises AccountNotFound, InvalidField.
+        `account_id`: only this one; empty: all, which reads the whole ledger and has the time of one call. `page_size`:
+        in transactions, 1 to 1,000,000: verifies a part, which ends with the account that brings it to as many; 0:
+        everything in one answer. `page_token`: `next_page_token` of the part before. See `iter_verification`. Raises
+        AccountNotFound, InvalidField.
 
             proof = await client.verify_ledger(account_id="alice")
             print(proof.transaction_count, "transactions,", len(proof.differences), "differences")
@@ -262,14 +270,17 @@ class CreditAdministrationMethods(Connection):
     ) -> AsyncIterator[VerifyLedgerResponse]:
         """Verify the whole ledger, however long, part by part as they are consumed; `timeout_s` is for each part.
 
-        `page_size`: transactions of a part, 1 to 1,000,000. The first part says how many there are in all (`transaction_total`).
+        `page_size`: transactions of a part, 1 to 1,000,000. The first part says how many there are in all
+        (`transaction_total`).
 
             async for part in client.iter_verification():
                 print(part.transaction_count, "transactions,", len(part.differences), "differences")
         """
         page_token = ""
         while True:
-            page = await self.verify_ledger(page_size=page_size, page_token=page_token, timeout_s=timeout_s, headers=headers)
+            page = await self.verify_ledger(
+                page_size=page_size, page_token=page_token, timeout_s=timeout_s, headers=headers
+            )
             yield page
             page_token = page.next_page_token
             if not page_token:

@@ -51,10 +51,12 @@ class _Sent:
 
 
 class DeductionStream:
-    """Sends deductions one after the other, many before the first is answered. Use it in an `async with`, which waits for all answers.
+    """Sends deductions one after the other, many before the first is answered. Use it in an `async with`, which waits
+    for all answers.
 
-    Belongs to the event loop that runs when it is made. A connection that breaks is made anew, and what has no answer is sent again
-    with the same keys and in the same order: each has its effect once. What is answered UNAVAILABLE is sent again by itself.
+    Belongs to the event loop that runs when it is made. A connection that breaks is made anew, and what has no answer
+    is sent again with the same keys and in the same order: each has its effect once. What is answered UNAVAILABLE is
+    sent again by itself.
     """
 
     def __init__(self, open_call: Callable[[], Awaitable[Call]], *, timeout_s: float, outstanding_max: int) -> None:
@@ -84,16 +86,22 @@ class DeductionStream:
         return len(self._outstanding) + len(self._resting)
 
     async def send(self, deduction: Deduction) -> "asyncio.Future[DeductCreditsResponse]":
-        """Send one; waits only while too many have no answer. The future has its answer, or raises what `deduct_credits` would raise.
+        """Send one; waits only while too many have no answer. The future has its answer, or raises what
+        `deduct_credits` would raise.
 
-        Raises what ended the stream once it has ended, and Failure when there was no room in time: this one was not sent then.
+        Raises what ended the stream once it has ended, and Failure when there was no room in time: this one was not
+        sent then.
         """
         request, due = deduction.request(), self._loop.time() + self._timeout_s
         try:
             async with asyncio.timeout_at(due), self._changed:
-                await self._changed.wait_for(lambda: self._broken is not None or self._closing or self.outstanding < self._outstanding_max)
+                await self._changed.wait_for(
+                    lambda: self._broken is not None or self._closing or self.outstanding < self._outstanding_max
+                )
         except TimeoutError:
-            raise Failure("too many deductions have no answer", rpc="DeductCredits", idempotency_key=request.idempotency_key) from None
+            raise Failure(
+                "too many deductions have no answer", rpc="DeductCredits", idempotency_key=request.idempotency_key
+            ) from None
         if self._broken is not None:
             raise _error(self._broken, request) from self._broken
         if self._closing:
@@ -120,7 +128,9 @@ class DeductionStream:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         if error is None:
             await self.close()
         else:
@@ -148,7 +158,8 @@ class DeductionStream:
                     await self._tell()
                 elif self._outstanding:
                     self._doubt()
-                    await asyncio.sleep(self._backoff_s * random.uniform(0.5, 1))  # noqa: S311 - spreads callers, no more
+                    # Spreads callers, no more.
+                    await asyncio.sleep(self._backoff_s * random.uniform(0.5, 1))  # noqa: S311
                     self._backoff_s = min(self._backoff_s * 2, RECONNECT_BACKOFF_MAX_S)
         finally:
             if self._timer is not None:
@@ -170,7 +181,8 @@ class DeductionStream:
         return bool(self._outstanding)
 
     async def _converse(self) -> None:
-        """Over one connection: sends what has no answer, then what comes. Raises what ended it, and nothing when all is answered."""
+        """Over one connection: sends what has no answer, then what comes. Raises what ended it, and nothing when all is
+        answered."""
         self._unsent = deque(self._outstanding)
         call = await self._open_call()
         writing = self._loop.create_task(self._write(call))
@@ -195,7 +207,8 @@ class DeductionStream:
                     sent.is_sent = True
                     await call.write(StreamDeductionsRequest(deduction=sent.request))
                     if not is_accepted:
-                        # A write that runs into the end of its stream hides the status, so a refused stream is given one to refuse.
+                        # A write that runs into the end of its stream hides the status, so a refused stream is given
+                        # one to refuse.
                         await call.initial_metadata()
                         is_accepted = True
                 if self._is_ending():

@@ -24,7 +24,9 @@ from billing_client.idempotency import key_or_new
 
 
 class PurchaseMethods(Connection):
-    async def list_packages(self, *, timeout_s: float | None = None, headers: Headers | None = None) -> ListPackagesResponse:
+    async def list_packages(
+        self, *, timeout_s: float | None = None, headers: Headers | None = None
+    ) -> ListPackagesResponse:
         """Read what is for sale.
 
         Credits are microcredits, prices the currency's smallest unit.

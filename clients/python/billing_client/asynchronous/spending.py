@@ -29,9 +29,9 @@ class SpendingMethods(Connection):
     ) -> QuoteUsageResponse:
         """Ask what a usage costs by the rate card in force, and why. Nothing moves, and no account is asked.
 
-        `usage`: what one request to one model used, in disjoint lines; no token is in two of them.
-        Raises UnknownModel where the card has no such model of that provider. Raises PriceMissing, whose `missing` names
-        what has no price: a kind, a service tier or an attribute. Raises InvalidField for a usage that can't be.
+        `usage`: what one request to one model used, in disjoint lines; no token is in two of them. Raises UnknownModel
+        where the card has no such model of that provider. Raises PriceMissing, whose `missing` names what has no price:
+        a kind, a service tier or an attribute. Raises InvalidField for a usage that can't be.
 
             lines = [UsageLine(kind=UsageKind.USAGE_KIND_INPUT_TOKENS, quantity=1000)]
             quoted = await client.quote_usage(usage=Usage(provider="openai", model="gpt-5", lines=lines))
@@ -95,7 +95,9 @@ class SpendingMethods(Connection):
         while rounds.pause_s is not None:
             await self._pause(rounds.pause_s)
             try:
-                answer = await self._call(self._billing.BatchDeductCredits, rounds.request(), rounds.remaining_s, headers)
+                answer = await self._call(
+                    self._billing.BatchDeductCredits, rounds.request(), rounds.remaining_s, headers
+                )
             except BillingError as failure:
                 rounds.failed(failure)
             else:

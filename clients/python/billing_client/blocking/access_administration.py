@@ -155,7 +155,9 @@ class StripeEventMethods(Connection):
             page = client.list_stripe_events(page_size=10)
             print([event.event_type for event in page.events])
         """
-        request = ListStripeEventsRequest(status=status, include_payload=include_payload, page_size=page_size, page_token=page_token)
+        request = ListStripeEventsRequest(
+            status=status, include_payload=include_payload, page_size=page_size, page_token=page_token
+        )
         return self._call(self._admin.ListStripeEvents, request, timeout_s, headers)
 
     def iter_stripe_events(

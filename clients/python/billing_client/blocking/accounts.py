@@ -14,7 +14,12 @@ from prepaid.billing.v1.accounts_pb2 import (
     UpdateAccountRequest,
     UpdateAccountResponse,
 )
-from prepaid.billing.v1.referrals_pb2 import ApplyReferralRequest, ApplyReferralResponse, GetReferralRequest, GetReferralResponse
+from prepaid.billing.v1.referrals_pb2 import (
+    ApplyReferralRequest,
+    ApplyReferralResponse,
+    GetReferralRequest,
+    GetReferralResponse,
+)
 from prepaid.billing.v1.transactions_pb2 import (
     TRANSACTION_KIND_UNSPECIFIED,
     ListTransactionsRequest,
@@ -75,11 +80,12 @@ class AccountMethods(Connection):
         timeout_s: float | None = None,
         headers: Headers | None = None,
     ) -> UpdateAccountResponse:
-        """Change what is known of an account, here and at Stripe. None leaves a part as it is; one of the three is wanted.
+        """Change what is known of an account, here and at Stripe. None leaves a part as it is; one of the three is
+        wanted.
 
-        `email`: for receipts, at most 320 characters, such as Stripe takes; empty: none from now on.
-        `name`: at most 256 characters; empty: none from now on.
-        `metadata`: new notes in the place of all that there are, with the limits of `create_account`; empty: none from now on.
+        `email`: for receipts, at most 320 characters, such as Stripe takes; empty: none from now on. `name`: at most
+        256 characters; empty: none from now on. `metadata`: new notes in the place of all that there are, with the
+        limits of `create_account`; empty: none from now on.
 
         Raises AccountNotFound. A change that does not reach Stripe now is sent again by a repeat with the same key or
         by the next purchase.
@@ -96,7 +102,9 @@ class AccountMethods(Connection):
         )
         return self._call(self._billing.UpdateAccount, request, timeout_s, headers)
 
-    def get_account(self, *, account_id: str, timeout_s: float | None = None, headers: Headers | None = None) -> GetAccountResponse:
+    def get_account(
+        self, *, account_id: str, timeout_s: float | None = None, headers: Headers | None = None
+    ) -> GetAccountResponse:
         """Read an account: its profile, referral code, limits, and what it has and owes as last booked.
 
         Raises AccountNotFound.
@@ -106,7 +114,9 @@ class AccountMethods(Connection):
         """
         return self._call(self._billing.GetAccount, GetAccountRequest(account_id=account_id), timeout_s, headers)
 
-    def get_balance(self, *, account_id: str, timeout_s: float | None = None, headers: Headers | None = None) -> GetBalanceResponse:
+    def get_balance(
+        self, *, account_id: str, timeout_s: float | None = None, headers: Headers | None = None
+    ) -> GetBalanceResponse:
         """Read what an account may spend, after every deduction that was acknowledged before this call began.
 
         All amounts are microcredits. `available_microcredits` is what a deduction may spend now.
@@ -205,10 +215,14 @@ class AccountMethods(Connection):
             applied = client.apply_referral(account_id="user-8", referral_code=referral_code)
             print(applied.referral.bonus_microcredits)
         """
-        request = ApplyReferralRequest(account_id=account_id, referral_code=referral_code, idempotency_key=key_or_new(idempotency_key))
+        request = ApplyReferralRequest(
+            account_id=account_id, referral_code=referral_code, idempotency_key=key_or_new(idempotency_key)
+        )
         return self._call(self._billing.ApplyReferral, request, timeout_s, headers)
 
-    def get_referral(self, *, account_id: str, timeout_s: float | None = None, headers: Headers | None = None) -> GetReferralResponse:
+    def get_referral(
+        self, *, account_id: str, timeout_s: float | None = None, headers: Headers | None = None
+    ) -> GetReferralResponse:
         """Read an account's side of the referral programme: its own code, who brought it, and what it earned.
 
         Raises AccountNotFound.

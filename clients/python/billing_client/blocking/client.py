@@ -39,9 +39,9 @@ class BillingClient(
     `page_token`: `next_page_token` of the previous page; empty: the first.
 
     UNAVAILABLE, and every answer that is not the service's own, are repeated with the same key, up to four attempts in
-    all. Every method may raise InvalidField, ApiKeyInvalid, ScopeMissing, Overloaded and ServiceUnreachable (nothing was
-    sent). A write may raise OutcomeUnknown (call again with its key) and IdempotencyKeyReused. `billing_client.errors`
-    has the whole tree.
+    all. Every method may raise InvalidField, ApiKeyInvalid, ScopeMissing, Overloaded and ServiceUnreachable (nothing
+    was sent). A write may raise OutcomeUnknown (call again with its key) and IdempotencyKeyReused.
+    `billing_client.errors` has the whole tree.
 
         with BillingClient("127.0.0.1:50051", headers={"x-team": "search"}) as client:
             read = client.get_balance(account_id="user-1")

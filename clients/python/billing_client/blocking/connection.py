@@ -41,7 +41,8 @@ class _Stubs:
         self.is_closed = False
 
     def reach(self, timeout_s: float) -> None:
-        """Connects, unless an answer came just now. grpc.RpcError when nobody is reached; nothing of a call was sent."""
+        """Connects, unless an answer came just now. grpc.RpcError when nobody is reached; nothing of a call was
+        sent."""
         if time.monotonic() - self.answered_s < ANSWERED_RECENTLY_S:
             return
         try:
@@ -171,5 +172,7 @@ class Connection:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         self.close()

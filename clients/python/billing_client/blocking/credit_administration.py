@@ -155,7 +155,12 @@ class CreditAdministrationMethods(Connection):
         return self._call(self._admin.SetOverdraftLimit, request, timeout_s, headers)
 
     def list_accounts(
-        self, *, page_size: int = 0, page_token: str = "", timeout_s: float | None = None, headers: Headers | None = None
+        self,
+        *,
+        page_size: int = 0,
+        page_token: str = "",
+        timeout_s: float | None = None,
+        headers: Headers | None = None,
     ) -> ListAccountsResponse:
         """Read one page of all accounts, by id. See `iter_accounts`, which reads all pages.
 
@@ -244,10 +249,10 @@ class CreditAdministrationMethods(Connection):
     ) -> VerifyLedgerResponse:
         """Recompute balances from the ledger's entries, and read every difference, at most 1,000; none proves them.
 
-        `account_id`: only this one; empty: all, which reads the whole ledger and has the time of one call.
-        `page_size`: in transactions, 1 to 1,000,000: verifies a part, which ends with the account that brings it to as many; 0: everything
-        in one answer. `page_token`: `next_page_token` of the part before. See `iter_verification`.
-        Raises AccountNotFound, InvalidField.
+        `account_id`: only this one; empty: all, which reads the whole ledger and has the time of one call. `page_size`:
+        in transactions, 1 to 1,000,000: verifies a part, which ends with the account that brings it to as many; 0:
+        everything in one answer. `page_token`: `next_page_token` of the part before. See `iter_verification`. Raises
+        AccountNotFound, InvalidField.
 
             proof = client.verify_ledger(account_id="alice")
             print(proof.transaction_count, "transactions,", len(proof.differences), "differences")
@@ -260,7 +265,8 @@ class CreditAdministrationMethods(Connection):
     ) -> Iterator[VerifyLedgerResponse]:
         """Verify the whole ledger, however long, part by part as they are consumed; `timeout_s` is for each part.
 
-        `page_size`: transactions of a part, 1 to 1,000,000. The first part says how many there are in all (`transaction_total`).
+        `page_size`: transactions of a part, 1 to 1,000,000. The first part says how many there are in all
+        (`transaction_total`).
 
             for part in client.iter_verification():
                 print(part.transaction_count, "transactions,", len(part.differences), "differences")

@@ -1,4 +1,5 @@
-"""A stream of deductions that outlives its connections: the asynchronous one, in a thread with an event loop of its own."""
+"""A stream of deductions that outlives its connections: the asynchronous one, in a thread with an event loop of its
+own."""
 
 import asyncio
 import threading
@@ -16,17 +17,23 @@ from billing_client.options import ClientOptions
 
 
 class DeductionStream:
-    """Sends deductions one after the other, many before the first is answered. Use it in a `with`, which waits for all answers.
+    """Sends deductions one after the other, many before the first is answered. Use it in a `with`, which waits for all
+    answers.
 
-    Safe to share among threads. A connection that breaks is made anew, and what has no answer is sent again with the same keys and
-    in the same order: each has its effect once.
+    Safe to share among threads. A connection that breaks is made anew, and what has no answer is sent again with the
+    same keys and in the same order: each has its effect once.
     """
 
-    def __init__(self, options: ClientOptions, *, timeout_s: float, outstanding_max: int, headers: Headers | None) -> None:
+    def __init__(
+        self, options: ClientOptions, *, timeout_s: float, outstanding_max: int, headers: Headers | None
+    ) -> None:
         started: Future[tuple[asyncio.AbstractEventLoop, asynchronous.DeductionStream]] = Future()
         self._ended: Future[None] = Future()
         self._thread = threading.Thread(
-            target=self._run, args=(options, timeout_s, outstanding_max, headers, started), name="billing-deductions", daemon=True
+            target=self._run,
+            args=(options, timeout_s, outstanding_max, headers, started),
+            name="billing-deductions",
+            daemon=True,
         )
         self._thread.start()
         self._loop, self._stream = started.result()
@@ -37,9 +44,11 @@ class DeductionStream:
         return self._stream.outstanding
 
     def send(self, deduction: Deduction) -> "Future[DeductCreditsResponse]":
-        """Send one; waits only while too many have no answer. The future has its answer, or raises what `deduct_credits` would raise.
+        """Send one; waits only while too many have no answer. The future has its answer, or raises what
+        `deduct_credits` would raise.
 
-        Raises what ended the stream once it has ended, and Failure when there was no room in time: this one was not sent then.
+        Raises what ended the stream once it has ended, and Failure when there was no room in time: this one was not
+        sent then.
         """
         answer: Future[DeductCreditsResponse] = Future()
         answer.set_running_or_notify_cancel()  # it is on its way, and can't be called back
@@ -59,7 +68,9 @@ class DeductionStream:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         self._end(abandon=error is not None)
 
     def _end(self, *, abandon: bool) -> None:
@@ -86,7 +97,9 @@ class DeductionStream:
         async def run() -> None:
             self._leave = asyncio.Event()
             async with DeductionStreamMethods(options) as connection:
-                stream = connection.stream_deductions(timeout_s=timeout_s, outstanding_max=outstanding_max, headers=headers)
+                stream = connection.stream_deductions(
+                    timeout_s=timeout_s, outstanding_max=outstanding_max, headers=headers
+                )
                 started.set_result((asyncio.get_running_loop(), stream))
                 await self._leave.wait()
 

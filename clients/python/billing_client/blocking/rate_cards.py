@@ -29,9 +29,9 @@ class RateCardMethods(Connection):
         """Store a rate card as a new version, which never changes. It prices usage from its `in_force_time` on: its own
         effective time, at the earliest 10 seconds from now.
 
-        `card_file`: JSON in UTF-8, as it is or compressed by gzip; at most 1 MiB, and 16 MiB as JSON.
-        Raises RateCardExists for a version that is there. Raises InvalidField for a card with faults: `violations` names
-        the place of each, at most 10 of them.
+        `card_file`: JSON in UTF-8, as it is or compressed by gzip; at most 1 MiB, and 16 MiB as JSON. Raises
+        RateCardExists for a version that is there. Raises InvalidField for a card with faults: `violations` names the
+        place of each, at most 10 of them.
 
             made = client.create_rate_card_version(card_file=card_file)
             print(made.rate_card.version, made.rate_card.in_force_time.ToDatetime())
@@ -63,7 +63,8 @@ class RateCardMethods(Connection):
         timeout_s: float | None = None,
         headers: Headers | None = None,
     ) -> Iterator[RateCard]:
-        """Read all rate cards without their prices, newest first, page by page as consumed; `timeout_s` is for each page.
+        """Read all rate cards without their prices, newest first, page by page as consumed; `timeout_s` is for each
+        page.
 
         Replaced cards, and cards that are not in force yet, are among them.
 
@@ -72,7 +73,9 @@ class RateCardMethods(Connection):
         """
         page_token = ""
         while True:
-            page = self.list_rate_cards(page_size=page_size, page_token=page_token, timeout_s=timeout_s, headers=headers)
+            page = self.list_rate_cards(
+                page_size=page_size, page_token=page_token, timeout_s=timeout_s, headers=headers
+            )
             yield from page.rate_cards
             page_token = page.next_page_token
             if not page_token:

@@ -40,7 +40,9 @@ class RefundMethods(Connection):
             quote = client.quote_refund(purchase_id=paid_purchase_id)
             print(quote.refundable_minor, quote.currency, quote.debt_microcredits)
         """
-        return self._call(self._billing.QuoteRefund, QuoteRefundRequest(purchase_id=purchase_id, policy=policy), timeout_s, headers)
+        return self._call(
+            self._billing.QuoteRefund, QuoteRefundRequest(purchase_id=purchase_id, policy=policy), timeout_s, headers
+        )
 
     def refund(
         self,
@@ -74,7 +76,9 @@ class RefundMethods(Connection):
         )
         return self._call(self._billing.Refund, request, timeout_s, headers)
 
-    def get_refund(self, *, refund_id: str, timeout_s: float | None = None, headers: Headers | None = None) -> GetRefundResponse:
+    def get_refund(
+        self, *, refund_id: str, timeout_s: float | None = None, headers: Headers | None = None
+    ) -> GetRefundResponse:
         """Read a refund as it is now. What was PENDING in the answer of `refund` may have succeeded or failed since.
 
         `refund_id`: the service's (`ref_…`) or Stripe's (`re_…`).
@@ -103,11 +107,19 @@ class RefundMethods(Connection):
             page = client.list_refunds(account_id="user-1", page_size=10)
             print([refund.amount_minor for refund in page.refunds])
         """
-        request = ListRefundsRequest(account_id=account_id, purchase_id=purchase_id, page_size=page_size, page_token=page_token)
+        request = ListRefundsRequest(
+            account_id=account_id, purchase_id=purchase_id, page_size=page_size, page_token=page_token
+        )
         return self._call(self._billing.ListRefunds, request, timeout_s, headers)
 
     def iter_refunds(
-        self, *, account_id: str, purchase_id: str = "", page_size: int = 0, timeout_s: float | None = None, headers: Headers | None = None
+        self,
+        *,
+        account_id: str,
+        purchase_id: str = "",
+        page_size: int = 0,
+        timeout_s: float | None = None,
+        headers: Headers | None = None,
     ) -> Iterator[Refund]:
         """Read an account's refunds, newest first, page by page as they are consumed; `timeout_s` is for each page.
 

@@ -42,7 +42,8 @@ class BillingError(Exception):
         return f"{self.rpc}: {self.reason or self.status.name}: {self.message}"
 
     def _amount(self, name: str) -> int:
-        """A number that the contract promises with this reason; KeyError or ValueError when the service breaks that promise."""
+        """A number that the contract promises with this reason; KeyError or ValueError when the service breaks that
+        promise."""
         return int(self.metadata[name])
 
 
@@ -55,7 +56,8 @@ class Failure(BillingError):  # noqa: N818 - the domain's word
 
 
 class OutcomeUnknown(Failure):
-    """A write may have had its effect, or not. Call again with `idempotency_key`: it answers with the effect, and never has two."""
+    """A write may have had its effect, or not. Call again with `idempotency_key`: it answers with the effect, and never
+    has two."""
 
 
 class InvalidRequest(Refusal):

@@ -20,11 +20,13 @@ class UnknownModel(InvalidRequest):
 
 
 class PriceMissing(InvalidRequest):
-    """The rate card has the model, and lacks a price that the usage needs: of a kind, a service tier or an attribute."""
+    """The rate card has the model, and lacks a price that the usage needs: of a kind, a service tier or an
+    attribute."""
 
     @property
     def missing(self) -> str:
-        """What has no price, in the words of a card file: `output_tokens`, `service_tier flex`, `attribute region=us`."""
+        """What has no price, in the words of a card file: `output_tokens`, `service_tier flex`, `attribute
+        region=us`."""
         return self.metadata.get("missing", "")
 
 
