@@ -8,7 +8,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from prepaid.billing.v1 import accounts_pb2, purchases_pb2, referrals_pb2, refunds_pb2, transactions_pb2
 
 from billing_service.domain.catalogue.packages import CustomAmounts, Package
-from billing_service.domain.ledger.account import Balance
+from billing_service.domain.ledger.balance import Balance
 from billing_service.domain.ledger.entries import Draw, Transaction
 from billing_service.domain.promotions.referrals import Referral
 from billing_service.domain.sales.purchases import Purchase

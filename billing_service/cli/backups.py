@@ -96,6 +96,10 @@ def restore(
         return
     _show(file, manifest)
     say(f"✓ {_proven(report)}")
+    _say_restored(target, manifest)
+
+
+def _say_restored(target: Path, manifest: "Manifest") -> None:
     say(
         f"✓ restored to {target}; `billing verify --offline --heads` names what is newer than the backup, where "
         f"heads are kept elsewhere"

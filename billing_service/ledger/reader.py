@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
-from billing_service.domain.ledger.account import Balance
+from billing_service.domain.ledger.balance import Balance
 from billing_service.domain.refusals import account_not_found
 from billing_service.ledger.gathering import Gatherer
 from billing_service.storage.rows.ledger import read_accounts

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing_service.domain.ledger.account import Balance
+from billing_service.domain.ledger.balance import Balance
 from tests.domain.ledger_model import (
     LATER_US,
     NOW_US,

@@ -8,7 +8,8 @@ from prepaid.billing.v1.transactions_pb2 import CREDIT_CATEGORY_PAID, CREDIT_CAT
 from billing_service.clock import system_clock_us
 from billing_service.commands.clawbacks import settled_debt
 from billing_service.jobs.expiry import sweep_expired
-from billing_service.storage.rows.ledger import REWRITE_LOTS, read_accounts
+from billing_service.storage.rows.ledger import read_accounts
+from billing_service.storage.rows.ledger_statements import REWRITE_LOTS
 from tests.end_to_end.money import ALLOW_DEBT, WITH_DEBT, deduct, grant, quote, shown, undo
 from tests.support.doubles import DAY_US
 from tests.support.stack import CREDIT, running_stack

@@ -14,7 +14,8 @@ from billing_service.ledger.account_cache import AccountCache
 from billing_service.ledger.keys import Answer
 from billing_service.ledger.writer import LedgerWriter
 from billing_service.storage.rows import batches as batch_rows
-from billing_service.storage.rows.ledger import SET_LIMITS, read_accounts
+from billing_service.storage.rows.ledger import read_accounts
+from billing_service.storage.rows.ledger_statements import SET_LIMITS
 from tests.support.doubles import SECOND_US
 from tests.support.ledger_setup import deduction, give, lock_of_another_program, open_account
 from tests.support.patience import PATIENCE_S

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from billing_service.commands.clawbacks.purchases import money_gone
 from billing_service.domain.ledger.account import Posting
+from billing_service.domain.ledger.ended_lots import back_into_lot
 from billing_service.domain.ledger.entries import Entry, Place, TransactionKind
 from billing_service.domain.ledger.granting import new_lot
 from billing_service.domain.ledger.lots import Category
@@ -15,17 +16,14 @@ from billing_service.domain.sales.refunds import Refund, RefundStatus
 from billing_service.domain.sales.reversals import target_credits
 from billing_service.domain.spending.reversals import DeductionToReverse
 from billing_service.storage.rows.history import already_reversed, read_transaction, set_reversed
-from billing_service.storage.rows.ledger import (
+from billing_service.storage.rows.ledger import account_of, fetch_lots, lot_of, order_lots
+from billing_service.storage.rows.ledger_statements import (
     INSERT_ENTRIES,
     INSERT_LOTS,
     INSERT_TRANSACTIONS,
     LOCK_ACCOUNTS,
     READ_OPEN_LOTS,
     UPDATE_LOTS_AND_OPEN_FLAG,
-    account_of,
-    fetch_lots,
-    lot_of,
-    order_lots,
 )
 from billing_service.storage.rows.purchases import (
     PURCHASES,
@@ -106,7 +104,7 @@ class OlderProgram:
                     if back > repaid:
                         posting.into_new_lot(_new_lot(self._environment, back - repaid), Place.USAGE)
                 elif back:
-                    posting.back_into_lot(account.known_lot(part.source), Place.USAGE, back, self._environment.ids)
+                    back_into_lot(posting, account.known_lot(part.source), Place.USAGE, back, self._environment.ids)
             posting.settle_debt()
             self._close(posting, TransactionKind.DEDUCTION_REVERSAL, transaction_id)
             yield from set_reversed(account_id, transaction_id, before + wanted)
@@ -205,7 +203,7 @@ class OlderProgram:
         if repaid:
             posting.repay(source, repaid)
         if amount > repaid:
-            posting.back_into_lot(lot, source, amount - repaid, self._environment.ids)
+            back_into_lot(posting, lot, source, amount - repaid, self._environment.ids)
         posting.settle_debt()
         self._close(posting, kind, source_id)
 

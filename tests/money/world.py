@@ -24,7 +24,8 @@ from billing_service.ledger.operations.deduct import Deduct
 from billing_service.ledger.unit import Caller, Request, begin
 from billing_service.payments.objects.refund import ProviderRefund
 from billing_service.payments.port import ProviderRefused
-from billing_service.storage.rows.ledger import REWRITE_LOTS, fetch_lots
+from billing_service.storage.rows.ledger import fetch_lots
+from billing_service.storage.rows.ledger_statements import REWRITE_LOTS
 from billing_service.storage.rows.purchases import PURCHASES, claim_reference, read_purchase, refunds_of
 from tests.support.doubles import DEPLOYMENT, FakeClock
 

@@ -5,7 +5,7 @@ from tests.mutants.sabotage import Sabotage
 REFERRALS = "billing_service.domain.promotions.referrals"
 TAKEN = "billing_service.domain.promotions.bonuses"
 QUOTES = "billing_service.domain.sales.reversals"
-ACCOUNT = "billing_service.domain.ledger.account"
+ENDED_LOTS = "billing_service.domain.ledger.ended_lots"
 FOLLOWING = "billing_service.commands.clawbacks.bonuses"
 STANDING = "domain/test_referrals.py"
 TAKING = "domain/test_bonuses.py"
@@ -144,7 +144,7 @@ BONUSES = (
     Sabotage(
         "a bonus that is due again forgets when it was promised for",
         "M6",
-        f"{TAKEN}:restore_bonus.lot",
+        f"{TAKEN}:_successor",
         "due_us if due_us > now_us else AT_ONCE_US",
         "AT_ONCE_US",
         (f"{TAKING}::test_there_and_back_is_where_it_began",),
@@ -152,23 +152,23 @@ BONUSES = (
     Sabotage(
         "a lot that was taken back keeps what returns",
         "M4",
-        f"{ACCOUNT}:Posting.back_into_lot",
+        f"{ENDED_LOTS}:back_into_lot",
         (
             "if lot.ended_to:\n"
-            "    self.entries.append(Entry(source, lot.lot_id, amount))\n"
+            "    posting.entries.append(Entry(source, lot.lot_id, amount))\n"
             "    if is_lot(lot.ended_to):\n"
-            "        self.back_into_lot(self.account.known_lot(lot.ended_to), lot.lot_id, amount, ids)\n"
+            "        back_into_lot(posting, posting.account.known_lot(lot.ended_to), lot.lot_id, amount, ids)\n"
             "    else:\n"
-            "        self.entries.append(Entry(lot.lot_id, lot.ended_to, amount))\n"
+            "        posting.entries.append(Entry(lot.lot_id, lot.ended_to, amount))\n"
             "    return"
         ),
         (
             "if lot.ended_to and not amount:\n"
-            "    self.entries.append(Entry(source, lot.lot_id, amount))\n"
+            "    posting.entries.append(Entry(source, lot.lot_id, amount))\n"
             "    if is_lot(lot.ended_to):\n"
-            "        self.back_into_lot(self.account.known_lot(lot.ended_to), lot.lot_id, amount, ids)\n"
+            "        back_into_lot(posting, posting.account.known_lot(lot.ended_to), lot.lot_id, amount, ids)\n"
             "    else:\n"
-            "        self.entries.append(Entry(lot.lot_id, lot.ended_to, amount))\n"
+            "        posting.entries.append(Entry(lot.lot_id, lot.ended_to, amount))\n"
             "    return"
         ),
         (f"{TAKING}::test_an_ended_lot_keeps_nothing_that_comes_back",),
@@ -176,16 +176,16 @@ BONUSES = (
     Sabotage(
         "a bonus is taken back and its lot goes on",
         "M4",
-        f"{ACCOUNT}:Posting.end_lot",
-        "self.succeed(lot, place)",
+        f"{ENDED_LOTS}:end_lot",
+        "succeed(posting, lot, place)",
         "",
         (f"{TAKING}::test_an_ended_lot_keeps_nothing_that_comes_back",),
     ),
     Sabotage(
         "what is taken back ends later than it did",
         "M4",
-        f"{ACCOUNT}:Posting.end_lot",
-        "not lot.has_expired(self.now_us)",
+        f"{ENDED_LOTS}:end_lot",
+        "not lot.has_expired(posting.now_us)",
         "lot.remaining == 0",
         (f"{TAKING}::test_an_expiry_only_ever_moves_to_now",),
     ),
@@ -200,7 +200,7 @@ BONUSES = (
     Sabotage(
         "nothing follows a lot that was taken back",
         "M4",
-        f"{ACCOUNT}:Posting.back_into_lot",
+        f"{ENDED_LOTS}:back_into_lot",
         "is_lot(lot.ended_to)",
         "is_lot(lot.ended_to) and not amount",
         (f"{TAKING}::test_what_comes_back_to_an_old_lot_goes_to_the_new_one",),

@@ -88,7 +88,7 @@ CALLERS = (
     Sabotage(
         "what an exception says is told",
         "P31",
-        f"{PIPELINE}:Outcome.refuse",
+        "billing_service.api.outcome:Outcome.refuse",
         "call.correlation_id",
         "str(error)",
         ("api/test_pipeline.py::test_nothing_of_a_defect_reaches_the_caller",),
@@ -120,7 +120,7 @@ CALLERS = (
     Sabotage(
         "a cancellation from inside is answered with nothing",
         "P32",
-        f"{PIPELINE}:Outcome.refuse",
+        "billing_service.api.outcome:Outcome.refuse",
         "return await self._interrupt(call, error, seconds, was_overdue=was_overdue)",
         "raise error",
         ("api/test_deadlines.py::test_a_cancellation_from_within_is_answered",),

@@ -7,6 +7,7 @@ SQLITE_STORE = "billing_service.storage.sqlite.store"
 POSTGRES = "billing_service.storage.postgres.store"
 POSTGRES_SESSION = "billing_service.storage.postgres.session"
 LEDGER_ROWS = "billing_service.storage.rows.ledger"
+LEDGER_STATEMENTS = "billing_service.storage.rows.ledger_statements"
 BATCH_ROWS = "billing_service.storage.rows.batches"
 SCHEMA = "billing_service/storage/migrations/sql/0001_initial"
 UNITS = "storage/test_store_units.py"
@@ -27,7 +28,7 @@ STORAGE = (
     Sabotage(
         "accounts read without FOR UPDATE",
         "P8",
-        f"{LEDGER_ROWS}:LOCK_ACCOUNTS",
+        f"{LEDGER_STATEMENTS}:LOCK_ACCOUNTS",
         "_accounts_named().with_for_update",
         "_accounts_named",
         (f"{ALONE}[postgresql]",),
@@ -51,7 +52,7 @@ STORAGE = (
     Sabotage(
         "locks taken in the order asked for",
         "P9",
-        f"{LEDGER_ROWS}:_accounts_named",
+        f"{LEDGER_STATEMENTS}:_accounts_named",
         ('select(*_ACCOUNT).where(InList(accounts.c.account_id, "list_ids")).order_by(accounts.c.account_id)'),
         ('select(*_ACCOUNT).where(InList(accounts.c.account_id, "list_ids")).order_by(accounts.c.account_id.desc())'),
         ("storage/test_store_identity.py::test_accounts_are_locked_in_the_order_of_their_bytes",),
@@ -91,10 +92,10 @@ STORAGE = (
     Sabotage(
         "constraint errors swallowed",
         "P10",
-        f"{SQLITE_STORE}:SqliteStore._drive",
-        "wanted = unit.send(self._execute(raw, wanted))",
+        "billing_service.storage.sqlite.statements:drive",
+        "wanted = unit.send(execute(wanted))",
         (
-            "try:\n    answer = self._execute(raw, wanted)\nexcept sqlite3.IntegrityError:\n    answer = 0\nwanted = "
+            "try:\n    answer = execute(wanted)\nexcept sqlite3.IntegrityError:\n    answer = 0\nwanted = "
             "unit.send(answer)"
         ),
         (f"{UNITS}::test_a_unit_cannot_swallow_a_statements_error[sqlite]",),
@@ -192,13 +193,13 @@ STORAGE = (
         "P18",
         f"{SQLITE_STORE}:SqliteStore._transact",
         (
-            "with self._committed(self._begin_waiting(connection)) as raw:\n    return self._drive(raw, unit, wanted, "
-            "self.counters)"
+            "with self._committed(self._begin_waiting(connection)) as raw:\n    return drive(unit, wanted, "
+            "partial(self._execute, raw), self.counters)"
         ),
         (
             "if connection._conn.in_transaction:\n"
             '    connection._conn.execute("COMMIT")\n'
-            "return self._drive(self._begin_waiting(connection), unit, wanted, self.counters)"
+            "return drive(unit, wanted, partial(self._execute, self._begin_waiting(connection)), self.counters)"
         ),
         (f"{UNITS}::test_reads_hold_all_that_was_acknowledged[sqlite]",),
     ),

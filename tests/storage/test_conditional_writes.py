@@ -10,7 +10,7 @@ import pytest
 from billing_service.domain.refusals import Failure, Reason
 from billing_service.storage.postgres.session import LOCK_TIMEOUT_MS
 from billing_service.storage.rows.keys import INSERT as INSERT_KEYS
-from billing_service.storage.rows.ledger import LOCK_UNCHANGED_ACCOUNTS, UPDATE_ACCOUNTS
+from billing_service.storage.rows.ledger_statements import LOCK_UNCHANGED_ACCOUNTS, UPDATE_ACCOUNTS
 from billing_service.storage.sqlite.statements import ROWS_MAX, SqliteStatements
 from billing_service.storage.statements import ConditionalWrite, Together
 from billing_service.storage.store import ATTEMPTS_MAX

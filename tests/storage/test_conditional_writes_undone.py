@@ -9,7 +9,7 @@ import pytest
 
 from billing_service.domain.refusals import Failure, Reason
 from billing_service.storage.rows.keys import INSERT as INSERT_KEYS
-from billing_service.storage.rows.ledger import (
+from billing_service.storage.rows.ledger_statements import (
     LOCK_UNCHANGED_ACCOUNTS,
     UPDATE_ACCOUNTS,
     UPDATE_LOTS,

@@ -13,7 +13,7 @@ from billing_service.storage.postgres.connections import PLANS_KEPT_S, Connectio
 from billing_service.storage.postgres.session import PLANNING
 from billing_service.storage.postgres.store import open_postgres
 from billing_service.storage.rows import batches as batch_rows
-from billing_service.storage.rows import ledger as ledger_rows
+from billing_service.storage.rows import ledger_statements
 from billing_service.storage.statements import compile_statement, postgresql_dialect
 from billing_service.storage.store import StaleError
 from tests.storage.raw_units import read_unit
@@ -23,7 +23,7 @@ from tests.support.patience import PATIENCE_S
 
 pytestmark = pytest.mark.parametrize("store_name", ["postgresql"])
 
-LOCK = compile_statement(ledger_rows.LOCK_UNCHANGED_ACCOUNTS, postgresql_dialect()).sql
+LOCK = compile_statement(ledger_statements.LOCK_UNCHANGED_ACCOUNTS, postgresql_dialect()).sql
 READ_BATCH = compile_statement(batch_rows.READ_BATCH, postgresql_dialect()).sql
 MANY_ACCOUNTS = """
 INSERT INTO accounts SELECT 'many ' || number, 0, '', '', 0, 0, 0, 0, 0, 0, -1, 0 FROM generate_series(1, 20000) AS number

@@ -88,7 +88,7 @@ async def test_a_checkpoint_that_fails_is_told_and_keeps_no_reader(store, monkey
     def fail(_connection):
         raise storage_unavailable("no disk")
 
-    monkeypatch.setattr(sqlite_store, "_checkpoint", fail)
+    monkeypatch.setattr(sqlite_store, "checkpoint", fail)
     with structlog.testing.capture_logs() as logs:
         await store._shorten_journal()
     assert [(line["event"], line["error"]) for line in logs] == [("wal_not_checkpointed", "no disk")]

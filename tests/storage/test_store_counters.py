@@ -7,7 +7,7 @@ import pytest
 
 from billing_service.domain.refusals import Failure, Reason
 from billing_service.storage.rows.catching_up import lock_accounts
-from billing_service.storage.rows.ledger import INSERT_ACCOUNT
+from billing_service.storage.rows.ledger_statements import INSERT_ACCOUNT
 from billing_service.storage.sqlite import store as sqlite_store
 from billing_service.storage.store import WAITS_MAX, ConflictError
 from tests.support.doubles import START_US

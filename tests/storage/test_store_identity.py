@@ -8,7 +8,8 @@ import pytest
 from billing_service.storage.migrations.versions.m0001_initial import keeps_ranges
 from billing_service.storage.rows.catching_up import lock_accounts
 from billing_service.storage.rows.keys import answer_key, find_keys, free_key, insert_keys
-from billing_service.storage.rows.ledger import INSERT_ACCOUNT, LostUpdateError, read_accounts
+from billing_service.storage.rows.ledger import LostUpdateError, read_accounts
+from billing_service.storage.rows.ledger_statements import INSERT_ACCOUNT
 from billing_service.storage.schema import TIME_LED_KEYS, Id, metadata
 from tests.storage.raw_units import outside, read_unit
 from tests.support.ledger_setup import open_account

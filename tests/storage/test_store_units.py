@@ -13,7 +13,8 @@ from sqlalchemy import text
 from billing_service.domain.refusals import Failure, Reason, Refusal
 from billing_service.domain.spending.deductions import DeductionMode, deduct
 from billing_service.storage.rows.catching_up import lock_accounts
-from billing_service.storage.rows.ledger import INSERT_ACCOUNT, UPDATE_ACCOUNTS, LostUpdateError, expect, write_accounts
+from billing_service.storage.rows.ledger import LostUpdateError, expect, write_accounts
+from billing_service.storage.rows.ledger_statements import INSERT_ACCOUNT, UPDATE_ACCOUNTS
 from billing_service.storage.statements import writing
 from billing_service.storage.store import ATTEMPTS_MAX, BEGIN_AND_COMMIT, ConflictError
 from tests.storage.raw_units import CONSTRAINT_ERRORS, outside, read_unit, write_unit

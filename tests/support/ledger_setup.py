@@ -10,7 +10,8 @@ from billing_service.domain.spending.deductions import DeductionMode
 from billing_service.ledger.keys import IdempotencyKey, fingerprint
 from billing_service.ledger.operations.deduct import Deduct
 from billing_service.storage.rows.catching_up import lock_accounts
-from billing_service.storage.rows.ledger import INSERT_ACCOUNT, SET_LIMITS, write_accounts
+from billing_service.storage.rows.ledger import write_accounts
+from billing_service.storage.rows.ledger_statements import INSERT_ACCOUNT, SET_LIMITS
 from tests.support.databases import connect_to
 
 

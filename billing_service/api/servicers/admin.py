@@ -18,8 +18,8 @@ from billing_service.commands.accounts.operate import (
 )
 from billing_service.commands.accounts.read import all_accounts
 from billing_service.commands.environment import Environment
-from billing_service.domain.ledger.account import Balance
 from billing_service.domain.ledger.amounts import AMOUNT_MAX
+from billing_service.domain.ledger.balance import Balance
 from billing_service.domain.ledger.entries import Transaction
 from billing_service.domain.ledger.lots import PRIORITY_DEFAULT, PRIORITY_MAX, Category
 from billing_service.domain.refusals import invalid_field

@@ -13,7 +13,7 @@ from billing_service.api.pipeline import Call
 from billing_service.api.requests import Replies
 from billing_service.api.status import internal_status, status_of
 from billing_service.commands.sales.create_purchase import metadata_text
-from billing_service.domain.ledger.account import Balance
+from billing_service.domain.ledger.balance import Balance
 from billing_service.domain.refusals import Failure, Reason, Refused, invalid_field, storage_unavailable
 from billing_service.domain.spending.deductions import Deducted, DeductionMode
 from billing_service.ledger.keys import Answer, IdempotencyKey, fingerprint

@@ -20,7 +20,7 @@ from billing_service.commands.sales.get_purchase import purchases_of, sold_purch
 from billing_service.commands.sales.get_refund import account_refunds, refund_by_id
 from billing_service.commands.sales.refund import RefundPolicy, RefundPurchase, quote_refund, refund_purchase
 from billing_service.domain.catalogue.packages import PurchaseItem
-from billing_service.domain.ledger.account import Balance
+from billing_service.domain.ledger.balance import Balance
 from billing_service.domain.promotions.referrals import Referral
 from billing_service.domain.refusals import invalid_field
 from billing_service.domain.sales.purchases import Purchase

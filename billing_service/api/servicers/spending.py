@@ -10,7 +10,7 @@ from billing_service.api.servicers.deductions import deduction_of, reply_of_dedu
 from billing_service.commands.accounts.read import HistoryQuery, statement
 from billing_service.commands.environment import Environment
 from billing_service.commands.spending.reverse_deduction import ReverseDeduction, reverse
-from billing_service.domain.ledger.account import Balance
+from billing_service.domain.ledger.balance import Balance
 from billing_service.domain.spending.reversals import Reversed
 
 _KINDS = frozenset(transactions_pb2.TransactionKind.values())

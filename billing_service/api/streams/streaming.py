@@ -20,7 +20,8 @@ from google.protobuf.message_factory import GetMessageClass
 
 from billing_service.api.admission import weight_of
 from billing_service.api.deadlines import REMAINING_MIN_MS, REMAINING_MIN_S
-from billing_service.api.pipeline import REQUEST_BYTES_MAX, Call, Edge, Outcome, required_scope
+from billing_service.api.outcome import Outcome
+from billing_service.api.pipeline import REQUEST_BYTES_MAX, Call, Edge, required_scope
 from billing_service.domain.refusals import Refused, invalid_field
 from billing_service.domain.refusals.access import scope_missing
 from billing_service.domain.refusals.serving import deadline_too_short, shutting_down

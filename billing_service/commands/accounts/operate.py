@@ -7,7 +7,7 @@ from typing import Any
 
 from billing_service.commands.accounts.read import shown
 from billing_service.commands.environment import Environment
-from billing_service.domain.ledger.account import Balance
+from billing_service.domain.ledger.balance import Balance
 from billing_service.domain.ledger.entries import Place, Transaction, TransactionKind
 from billing_service.domain.ledger.granting import adjust, grant, new_lot
 from billing_service.domain.ledger.lots import Category

@@ -21,7 +21,7 @@ from billing_service.commands.sales.refund_update import (
 )
 from billing_service.domain.catalogue.currencies import require_step, round_down_to_step
 from billing_service.domain.deployment import MarkKind
-from billing_service.domain.ledger.account import Balance
+from billing_service.domain.ledger.balance import Balance
 from billing_service.domain.refusals.sales import credits_already_spent, purchase_not_refundable
 from billing_service.domain.sales.purchases import Purchase, PurchaseStatus
 from billing_service.domain.sales.refunds import Refund, RefundStatus

@@ -7,7 +7,7 @@ from billing_service.commands.clawbacks.bonuses import note_returns
 from billing_service.commands.clawbacks.purchases import make_debt_good
 from billing_service.commands.clawbacks.settled_debt import fetch_lots_and_heirs, payments_of
 from billing_service.commands.environment import Environment
-from billing_service.domain.ledger.account import Balance
+from billing_service.domain.ledger.balance import Balance
 from billing_service.domain.refusals.spending import transaction_not_found
 from billing_service.domain.spending.reversals import DeductionToReverse, Reversed, check_may_reverse, reverse_deduction
 from billing_service.ledger.keys import Answer

@@ -1,9 +1,10 @@
 """An account in memory, locked: what it holds, and how it changes. Everything here is decided, nothing is stored."""
 
-from dataclasses import dataclass, field, replace
-from typing import NamedTuple, Protocol
+from dataclasses import dataclass, field
+from typing import Protocol
 
 from billing_service.domain.ledger.amounts import BALANCE_MAX
+from billing_service.domain.ledger.balance import Balance
 from billing_service.domain.ledger.chain import GENESIS, link
 from billing_service.domain.ledger.entries import (
     MAY_MOVE_NOTHING,
@@ -12,7 +13,6 @@ from billing_service.domain.ledger.entries import (
     Place,
     Transaction,
     TransactionKind,
-    is_lot,
 )
 from billing_service.domain.ledger.lots import Category, Lot, burn_down_order
 from billing_service.domain.refusals import balance_limit_reached
@@ -22,22 +22,6 @@ class Ids(Protocol):
     """Where ids come from: time-ordered, unguessable, injected."""
 
     def __call__(self, prefix: str) -> str: ...
-
-
-class Balance(NamedTuple):
-    """What an account shows at one moment, in microcredits. Categories add up to `available`."""
-
-    account_id: str
-    available: int
-    held: int
-    frozen: int
-    debt: int
-    promotional: int
-    plan: int
-    paid: int
-    next_expiry_us: int | None
-    next_expiry_amount: int
-    version: int
 
 
 @dataclass(slots=True)
@@ -170,23 +154,6 @@ class Posting:
         self.draws.append(Draw(lot.lot_id, lot.category, -amount))
         self.account.balance += amount
 
-    def back_into_lot(self, lot: Lot, source: str, amount: int, ids: Ids) -> None:
-        """Returns `amount` to where it came from. No lot may have more than it was granted. What the lot has no room
-        for, because other credits came back to it, becomes a new lot. That lot is alike in all that decides when it is
-        spent. A lot that was taken back keeps nothing: what returns goes on at once to where the lot was taken to."""
-        if lot.ended_to:
-            self.entries.append(Entry(source, lot.lot_id, amount))
-            if is_lot(lot.ended_to):
-                self.back_into_lot(self.account.known_lot(lot.ended_to), lot.lot_id, amount, ids)
-            else:
-                self.entries.append(Entry(lot.lot_id, lot.ended_to, amount))
-            return
-        room = min(amount, lot.amount - lot.remaining)
-        if room:
-            self.into_lot(lot, source, room)
-        if amount > room:
-            self.into_new_lot(_alike(lot, ids("lot"), amount - room, self.now_us), source)
-
     def into_new_lot(self, lot: Lot, source: str) -> None:
         """Fills an empty lot that the account has not had before."""
         self.open_lot(lot)
@@ -204,25 +171,6 @@ class Posting:
             lot.expired += lot.remaining
             self.account.rewritten |= {lot.lot_id}
             self.out_of_lot(lot, Place.EXPIRED, lot.remaining)
-
-    def end_lot(self, lot: Lot, place: str) -> int:
-        """Takes back what is left of a lot; answers how much. The lot ends now, unless it ran out before: that part is
-        expired."""
-        self.expire_lot(lot)
-        taken = lot.remaining
-        if taken:
-            self.out_of_lot(lot, place, taken)
-        if not lot.has_expired(self.now_us):
-            lot.expire_time_us = self.now_us
-        self.succeed(lot, place)
-        return taken
-
-    def succeed(self, lot: Lot, place: str) -> None:
-        """What returns to the lot from now on goes to `place`."""
-        assert lot.remaining == 0, "a lot that is taken back holds nothing"
-        lot.ended_to = place
-        self.account.changed_lots[lot.lot_id] = lot
-        self.account.rewritten |= {lot.lot_id}
 
     def borrow(self, destination: str, amount: int) -> None:
         """Lets the account owe `amount` more."""
@@ -301,8 +249,3 @@ class Posting:
         account.last_hash = transaction.hash
         account.transactions.append(transaction)
         return transaction
-
-
-def _alike(lot: Lot, lot_id: str, amount: int, now_us: int) -> Lot:
-    """An empty lot that is spent as this one is."""
-    return replace(lot, lot_id=lot_id, amount=amount, remaining=0, expired=0, create_time_us=now_us)

@@ -2,6 +2,7 @@
 
 from billing_service.domain.ledger.account import Account, Ids, Posting
 from billing_service.domain.ledger.amounts import BALANCE_MAX
+from billing_service.domain.ledger.ended_lots import back_into_lot
 from billing_service.domain.ledger.entries import Draw, Place, Transaction, TransactionKind, is_lot
 from billing_service.domain.ledger.lots import AT_ONCE_US, PRIORITY_DEFAULT, Category, Lot
 from billing_service.domain.refusals import balance_limit_reached, insufficient_credits
@@ -100,4 +101,4 @@ def _pass_on(posting: Posting, lot: Lot, ids: Ids) -> None:
     account.balance -= left
     account.changed_lots[lot.lot_id] = lot
     posting.draws.append(Draw(lot.lot_id, lot.category, left))
-    posting.back_into_lot(account.known_lot(lot.ended_to), lot.lot_id, left, ids)
+    back_into_lot(posting, account.known_lot(lot.ended_to), lot.lot_id, left, ids)

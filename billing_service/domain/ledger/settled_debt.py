@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from billing_service.domain.ledger.account import Ids, Posting
+from billing_service.domain.ledger.ended_lots import back_into_lot
 from billing_service.domain.ledger.entries import Place, Transaction, is_lot
 from billing_service.domain.ledger.lots import AT_ONCE_US, PRIORITY_DEFAULT, Category, Lot
 
@@ -52,7 +53,7 @@ def give_back_debt(
         lot = posting.account.known_lot(lot_id)
         part = min(left, paid if lot.ended_to else min(paid, lot.amount - lot.remaining))
         if part:
-            posting.back_into_lot(lot, source, part, ids)
+            back_into_lot(posting, lot, source, part, ids)
             left -= part
     if left:
         unknown(left)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from billing_service.domain.ledger.account import Account, Ids, Posting
+from billing_service.domain.ledger.ended_lots import back_into_lot, end_lot, succeed
 from billing_service.domain.ledger.entries import Place, Transaction, TransactionKind, is_lot
 from billing_service.domain.ledger.lots import AT_ONCE_US, Lot
 from billing_service.domain.ledger.settled_debt import Payment, give_back_debt, lot_of_unknown
@@ -64,7 +65,7 @@ def claw_back_bonus(
     expired counts as given back. The transaction may be one without entries: the lot ends all the same."""
     posting = Posting(account, now_us)
     spent = bonus.spent
-    left = posting.end_lot(bonus, Place.BONUSES)
+    left = end_lot(posting, bonus, Place.BONUSES)
     from_purchase = 0
     for lot in purchase_lots:
         part = 0 if lot.has_expired(now_us) else min(spent - from_purchase, lot.remaining)
@@ -82,7 +83,7 @@ def claw_back_bonus(
 def take_what_is_left(account: Account, bonus: Lot, *, source_id: str, now_us: int, ids: Ids) -> int:
     """Takes back what is left of a bonus, and answers it; what was spent of it is nobody's debt. The lot ends."""
     posting = Posting(account, now_us)
-    left = posting.end_lot(bonus, Place.BONUSES)
+    left = end_lot(posting, bonus, Place.BONUSES)
     posting.close(ids("txn"), TransactionKind.BONUS_REVERSAL, source_id=source_id)
     return left
 
@@ -107,20 +108,10 @@ def restore_bonus(
         return None
     if not bonus.ended_to:
         return _refill(account, bonus, taken.lot, source_id=source_id, now_us=now_us, ids=ids)
-    lot = Lot(
-        lot_id=ids("lot"),
-        category=bonus.category,
-        priority=bonus.priority,
-        amount=capacity,
-        remaining=0,
-        create_time_us=now_us,
-        effective_time_us=due_us if due_us > now_us else AT_ONCE_US,
-        expire_time_us=None,
-        source_id=bonus.source_id,
-    )
+    lot = _successor(bonus, ids("lot"), capacity, due_us=due_us, now_us=now_us)
     posting = Posting(account, now_us)
     posting.open_lot(lot)
-    posting.succeed(bonus, lot.lot_id)
+    succeed(posting, bonus, lot.lot_id)
     if taken.debt:
         give_back_debt(
             posting,
@@ -132,7 +123,7 @@ def restore_bonus(
         )
     if taken.purchase:
         assert purchase_lot is not None, "what was taken of a purchase goes back to it"
-        posting.back_into_lot(purchase_lot, Place.BONUSES, taken.purchase, ids)
+        back_into_lot(posting, purchase_lot, Place.BONUSES, taken.purchase, ids)
     if taken.lot:
         posting.into_lot(lot, Place.BONUSES, taken.lot)
     posting.settle_debt()
@@ -140,12 +131,27 @@ def restore_bonus(
     return lot
 
 
+def _successor(bonus: Lot, lot_id: str, amount: int, *, due_us: int, now_us: int) -> Lot:
+    """The empty lot that comes in the stead of a bonus lot that has ended."""
+    return Lot(
+        lot_id=lot_id,
+        category=bonus.category,
+        priority=bonus.priority,
+        amount=amount,
+        remaining=0,
+        create_time_us=now_us,
+        effective_time_us=due_us if due_us > now_us else AT_ONCE_US,
+        expire_time_us=None,
+        source_id=bonus.source_id,
+    )
+
+
 def _refill(account: Account, bonus: Lot, amount: int, *, source_id: str, now_us: int, ids: Ids) -> Lot:
     """Gives back a bonus whose lot did not end: a program of an older schema took what was left of it, and nothing
     else."""
     posting = Posting(account, now_us)
     if amount:
-        posting.back_into_lot(bonus, Place.BONUSES, amount, ids)
+        back_into_lot(posting, bonus, Place.BONUSES, amount, ids)
     posting.settle_debt()
     posting.close(ids("txn"), TransactionKind.GRANT, source_id=source_id)
     return bonus
@@ -178,7 +184,7 @@ def make_good(
         if debt:
             give_back_debt(posting, Place.BONUSES, debt, payments, unknown, ids=ids)
         if purchase:
-            posting.back_into_lot(purchase_lot, Place.BONUSES, purchase, ids)
+            back_into_lot(posting, purchase_lot, Place.BONUSES, purchase, ids)
         posting.settle_debt()
         posting.close(ids("txn"), TransactionKind.GRANT, source_id=source_id)
     return BonusTaken(taken.lot + back, taken.purchase - purchase, taken.debt - debt)

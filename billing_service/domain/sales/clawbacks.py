@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from billing_service.domain.ledger.account import Account, Ids, Posting
+from billing_service.domain.ledger.ended_lots import back_into_lot
 from billing_service.domain.ledger.entries import Entry, Place, Transaction, TransactionKind
 from billing_service.domain.ledger.lots import Lot
 from billing_service.domain.ledger.settled_debt import Payment, give_back_debt, lot_of_unknown
@@ -142,12 +143,12 @@ def reinstate(
                 lot_of_unknown(posting, left, payments, lifetime_us=lifetime_us, ids=ids), Place.REVERSED
             )
         else:
-            posting.back_into_lot(lot, Place.REVERSED, left, ids)
+            back_into_lot(posting, lot, Place.REVERSED, left, ids)
 
     if back.debt:
         give_back_debt(posting, Place.REVERSED, back.debt, payments, unknown, ids=ids)
     if back.lots:
-        posting.back_into_lot(lot, Place.REVERSED, back.lots, ids)
+        back_into_lot(posting, lot, Place.REVERSED, back.lots, ids)
     if back.expired:
         posting.entries.append(Entry(Place.REVERSED, Place.EXPIRED, back.expired))
     posting.settle_debt()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from billing_service.domain.ledger.account import Account, Ids, Posting
+from billing_service.domain.ledger.ended_lots import back_into_lot
 from billing_service.domain.ledger.entries import Entry, Place, Transaction, TransactionKind
 from billing_service.domain.ledger.settled_debt import Payment, give_back_debt, lot_of_unknown
 from billing_service.domain.refusals.spending import (
@@ -99,7 +100,7 @@ def reverse_deduction(
             if part.source == Place.DEBT:
                 _give_back_debt(posting, back, payments, terms, ids)
             else:
-                posting.back_into_lot(account.known_lot(part.source), Place.USAGE, back, ids)
+                back_into_lot(posting, account.known_lot(part.source), Place.USAGE, back, ids)
     posting.settle_debt()
     transaction = posting.close(
         ids("txn"),

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from billing_service.domain.ledger.account import Account, Balance, Ids
+from billing_service.domain.ledger.account import Account, Ids
+from billing_service.domain.ledger.balance import Balance
 from billing_service.domain.spending.deductions import Deducted, DeductionMode, SpendingTerms, deduct
 from billing_service.ledger.keys import IdempotencyKey
 

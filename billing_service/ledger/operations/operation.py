@@ -4,7 +4,8 @@ a file of this folder; writer, batch and posting know none of them."""
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
-from billing_service.domain.ledger.account import Account, Balance, Ids
+from billing_service.domain.ledger.account import Account, Ids
+from billing_service.domain.ledger.balance import Balance
 from billing_service.domain.spending.deductions import SpendingTerms
 from billing_service.ledger.keys import IdempotencyKey
 

@@ -45,6 +45,12 @@ CREATABLE = CONFIRMING | {
 UPDATABLE = frozenset({*PLAIN, "amount", "customer", "expand", "metadata", "payment_method"})
 CONFIRMABLE_STATES = frozenset({"requires_payment_method", "requires_confirmation"})
 CANCELABLE_STATES = ("requires_payment_method", "requires_capture", "requires_confirmation", "requires_action")
+CARD_OPTIONS = {
+    "installments": None,
+    "mandate_options": None,
+    "network": None,
+    "request_three_d_secure": "automatic",
+}
 DEBITS_BY_CURRENCY = {"usd": "us_bank_account", "eur": "sepa_debit"}
 
 
@@ -103,14 +109,7 @@ def new_intent(sandbox: Sandbox, params: Json) -> Json:
         "on_behalf_of": None,
         "payment_method": None,
         "payment_method_configuration_details": None if legacy else {"id": "pmc_sandbox", "parent": None},
-        "payment_method_options": {
-            "card": {
-                "installments": None,
-                "mandate_options": None,
-                "network": None,
-                "request_three_d_secure": "automatic",
-            }
-        },
+        "payment_method_options": {"card": dict(CARD_OPTIONS)},
         "payment_method_types": method_types(params, params["currency"]),
         "processing": None,
         "review": None,

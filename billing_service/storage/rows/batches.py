@@ -14,7 +14,8 @@ from sqlalchemy import FromClause, alias, cast, literal_column, null, select, un
 from billing_service.domain.ledger.account import Account
 from billing_service.storage.rows.catching_up import catch_up
 from billing_service.storage.rows.keys import FIND, NAMES, KeyId, StoredKey, found_keys, found_keys_sqlite
-from billing_service.storage.rows.ledger import READ_OPEN_LOTS, account_of, lot_of, order_lots
+from billing_service.storage.rows.ledger import account_of, lot_of, order_lots
+from billing_service.storage.rows.ledger_statements import READ_OPEN_LOTS
 from billing_service.storage.schema import Bytes, Id, Number, accounts, lots
 from billing_service.storage.statements import InList, Statement, UnlockedRead, Work, reading
 

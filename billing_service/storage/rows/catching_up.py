@@ -18,17 +18,8 @@ from billing_service.domain.promotions.bonuses import FallenBonuses
 from billing_service.domain.promotions.referrals import ReferralState
 from billing_service.domain.sales.clawbacks import Taken, TakenSince, change_of
 from billing_service.domain.sales.purchases import Purchase
-from billing_service.storage.rows.ledger import (
-    LOCK_ACCOUNTS,
-    READ_OPEN_LOTS,
-    REWRITE_LOTS,
-    account_of,
-    expect,
-    fetch_lots,
-    lot_of,
-    order_lots,
-    rewritten_row,
-)
+from billing_service.storage.rows.ledger import account_of, expect, fetch_lots, lot_of, order_lots, rewritten_row
+from billing_service.storage.rows.ledger_statements import LOCK_ACCOUNTS, READ_OPEN_LOTS, REWRITE_LOTS
 from billing_service.storage.rows.purchases import PURCHASES, find_purchase, read_purchase, read_referral
 from billing_service.storage.rows.verification import links
 from billing_service.storage.schema import accounts, referrals

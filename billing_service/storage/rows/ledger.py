@@ -3,126 +3,28 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Select, and_, bindparam, literal_column, select, update
-from sqlalchemy.dialects.postgresql import insert
-
 from billing_service.domain.ledger.account import Account
-from billing_service.domain.ledger.chain import GENESIS
 from billing_service.domain.ledger.lots import Category, Lot, burn_down_order
-from billing_service.storage.schema import accounts, entries, lots, transactions
+from billing_service.storage.rows.ledger_statements import (
+    ACCOUNT_COLUMNS,
+    INSERT_ENTRIES,
+    INSERT_LOTS,
+    INSERT_TRANSACTIONS,
+    LOCK_UNCHANGED_ACCOUNTS,
+    READ_ACCOUNTS_AND_LOTS,
+    READ_LOTS,
+    REWRITE_LOTS,
+    SET_LIMITS,
+    UPDATE_ACCOUNTS,
+    UPDATE_LOTS,
+    UPDATE_LOTS_AND_OPEN_FLAG,
+)
 from billing_service.storage.statements import (
     Call,
     ConditionalWrite,
-    InList,
     Row,
     Together,
     Work,
-    bulk_insert,
-    bulk_lock,
-    bulk_update,
-    reading,
-    writing,
-)
-
-_ACCOUNT = (
-    accounts.c.account_id,
-    accounts.c.version,
-    accounts.c.last_transaction_id,
-    accounts.c.last_hash,
-    accounts.c.balance,
-    accounts.c.debt,
-    accounts.c.set_aside,
-    accounts.c.overdraft_limit,
-    accounts.c.frozen,
-    accounts.c.debt_max,
-    accounts.c.caught_up_version,
-)
-_ACCOUNT_COLUMNS = len(_ACCOUNT)
-_LOT = (
-    lots.c.lot_id,
-    lots.c.category,
-    lots.c.priority,
-    lots.c.amount,
-    lots.c.remaining,
-    lots.c.create_time_us,
-    lots.c.effective_time_us,
-    lots.c.expire_time_us,
-    lots.c.source_id,
-    lots.c.expired,
-    lots.c.ended_to,
-)
-_OPEN = lots.c.is_open == literal_column("1")
-
-
-def _accounts_named() -> Select[Any]:
-    return select(*_ACCOUNT).where(InList(accounts.c.account_id, "list_ids")).order_by(accounts.c.account_id)
-
-
-LOCK_ACCOUNTS = reading("lock accounts", _accounts_named().with_for_update(), "list_ids")
-READ_OPEN_LOTS = reading(
-    "read open lots", select(lots.c.account_id, *_LOT).where(InList(lots.c.account_id, "list_ids"), _OPEN), "list_ids"
-)
-READ_LOTS = reading(
-    "read lots",
-    select(*_LOT).where(lots.c.account_id == bindparam("account_id"), InList(lots.c.lot_id, "list_lots")),
-    "account_id",
-    "list_lots",
-)
-READ_ACCOUNTS_AND_LOTS = reading(
-    "read accounts and open lots",
-    select(*_ACCOUNT, *_LOT)
-    .select_from(accounts.outerjoin(lots, and_(lots.c.account_id == accounts.c.account_id, _OPEN)))
-    .where(InList(accounts.c.account_id, "list_ids")),
-    "list_ids",
-)
-INSERT_ACCOUNT = writing(
-    "insert account",
-    insert(accounts)
-    .values(
-        account_id=bindparam("account_id"),
-        version=literal_column("0"),
-        last_transaction_id=literal_column("''"),
-        last_hash=bindparam("last_hash", GENESIS),
-        balance=literal_column("0"),
-        debt=literal_column("0"),
-        set_aside=literal_column("0"),
-        overdraft_limit=literal_column("0"),
-        frozen=literal_column("0"),
-        create_time_us=bindparam("create_time_us"),
-    )
-    .on_conflict_do_nothing(),
-    "account_id",
-    "create_time_us",
-)
-_EXPECTED = ("version", "last_transaction_id", "frozen", "overdraft_limit", "debt_max")
-"""The columns that show whether anything of an account has changed. Each movement makes a version and names its
-transaction; limits and freezing do not."""
-UPDATE_ACCOUNTS = bulk_update(
-    accounts,
-    ("account_id",),
-    ("version", "last_transaction_id", "last_hash", "balance", "debt", "set_aside", "caught_up_version"),
-    expected=_EXPECTED,
-)
-LOCK_UNCHANGED_ACCOUNTS = bulk_lock(accounts, ("account_id",), _EXPECTED)
-UPDATE_LOTS = bulk_update(lots, ("account_id", "lot_id"), ("remaining",))
-UPDATE_LOTS_AND_OPEN_FLAG = bulk_update(lots, ("account_id", "lot_id"), ("remaining", "is_open"))
-"""For lots that open or empty: apart, because naming `is_open` makes the store rewrite the index on open lots."""
-REWRITE_LOTS = bulk_update(
-    lots, ("account_id", "lot_id"), ("remaining", "is_open", "expire_time_us", "expired", "ended_to")
-)
-"""For lots that expire or end."""
-INSERT_LOTS = bulk_insert(lots)
-INSERT_TRANSACTIONS = bulk_insert(transactions)
-INSERT_ENTRIES = bulk_insert(entries)
-SET_LIMITS = writing(
-    "set account limits",
-    update(accounts)
-    .where(accounts.c.account_id == bindparam("which"))
-    .values(frozen=bindparam("frozen"), overdraft_limit=bindparam("overdraft_limit"), debt_max=bindparam("debt_max")),
-    "which",
-    "frozen",
-    "overdraft_limit",
-    "debt_max",
 )
 
 
@@ -147,7 +49,7 @@ def write_limits(account: Account) -> Work[None]:
 
 def account_of(row: Sequence[Any]) -> Account:
     account_id, version, last_transaction_id, last_hash, balance, debt, set_aside, overdraft_limit, frozen = row[:9]
-    debt_max, caught_up_version = row[9:_ACCOUNT_COLUMNS]
+    debt_max, caught_up_version = row[9:ACCOUNT_COLUMNS]
     behind = version - caught_up_version
     return Account(
         account_id,
@@ -185,8 +87,8 @@ def read_accounts(account_ids: Sequence[str]) -> Work[dict[str, Account]]:
         account = found.get(row[0])
         if account is None:
             account = found[row[0]] = account_of(row)
-        if row[_ACCOUNT_COLUMNS] is not None:
-            account.lots.append(lot_of(row[_ACCOUNT_COLUMNS:]))
+        if row[ACCOUNT_COLUMNS] is not None:
+            account.lots.append(lot_of(row[ACCOUNT_COLUMNS:]))
     order_lots(found)
     return found
 

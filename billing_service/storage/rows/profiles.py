@@ -7,7 +7,7 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.dialects.postgresql import insert
 
 from billing_service.domain.accounts.profiles import Profile
-from billing_service.storage.rows.ledger import INSERT_ACCOUNT
+from billing_service.storage.rows.ledger_statements import INSERT_ACCOUNT
 from billing_service.storage.rows.records import RecordTable
 from billing_service.storage.schema import accounts, profiles, referral_codes, stripe_customers
 from billing_service.storage.statements import Work, reading, writing

@@ -8,12 +8,26 @@ spread over rows.
 
 import re
 import sqlite3
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import orjson
 
-from billing_service.storage.statements import Call, Compiled, Kind, Statement, compile_statement, sqlite_dialect
+from billing_service.storage.statements import (
+    Call,
+    Compiled,
+    ConditionalWrite,
+    Kind,
+    Statement,
+    Together,
+    UnlockedRead,
+    Work,
+    compile_statement,
+    sqlite_dialect,
+)
+from billing_service.storage.store import BEGIN_AND_COMMIT, StoreCounters
+
+T = TypeVar("T")
 
 ROWS_MAX = 128
 """Rows in one statement: 13 columns each stay far below the 32,766 parameters that SQLite takes."""
@@ -89,6 +103,32 @@ class SqliteStatements:
         if compiled is None:
             compiled = self._compiled[statement] = compile_statement(statement, sqlite_dialect())
         return compiled
+
+
+def drive(
+    unit: Work[T],
+    wanted: Call | Together | UnlockedRead | ConditionalWrite | None,
+    execute: Callable[[Call], Any],
+    counters: StoreCounters,
+) -> T:
+    """Runs the statements of a unit of work inside an open transaction, from `wanted` on or, without it, from its
+    start. Answers the unit's result."""
+    counters.statements += BEGIN_AND_COMMIT
+    try:
+        wanted = next(unit) if wanted is None else wanted
+        while True:
+            assert not isinstance(wanted, ConditionalWrite | UnlockedRead), "a conditional write does nothing else"
+            if isinstance(wanted, Together):
+                counters.statements += len(wanted.calls)
+                wanted = unit.send([execute(call) for call in wanted.calls])
+            else:
+                counters.statements += 1
+                wanted = unit.send(execute(wanted))
+    except StopIteration as end:
+        result: T = end.value
+        return result
+    finally:
+        unit.close()
 
 
 def spread_over_rows(compiled: Compiled, columns: int, count: int) -> str:

@@ -11,6 +11,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,8 +21,8 @@ import structlog
 from billing_service.domain.refusals import Failure, storage_unavailable
 from billing_service.storage import failures
 from billing_service.storage.sqlite.file_lock import FileLock
-from billing_service.storage.sqlite.statements import Repeated, SqliteStatements
-from billing_service.storage.sqlite.wal import WalWatch
+from billing_service.storage.sqlite.statements import Repeated, SqliteStatements, drive
+from billing_service.storage.sqlite.wal import WalWatch, checkpoint
 from billing_service.storage.statements import Call, ConditionalWrite, Together, UnlockedRead, Work, ended
 from billing_service.storage.store import BEGIN_AND_COMMIT, ConflictError, StaleError, StoreCounters, rerun_on_conflict
 
@@ -95,7 +96,7 @@ class SqliteStore:
             while len(taken) < len(self._all_readers):
                 taken.append(await self._readers.get())
             async with self._writing:
-                await self._call(self._writer, _checkpoint)
+                await self._call(self._writer, checkpoint)
         except Failure as failure:  # no caller waits for it; the next transaction meets its own failure
             log.warning("wal_not_checkpointed", error=failure.message)
         finally:
@@ -173,7 +174,7 @@ class SqliteStore:
 
     def _transact(self, connection: aiosqlite.Connection, unit: Work[T], wanted: Call | Together) -> T:
         with self._committed(self._begin_waiting(connection)) as raw:
-            return self._drive(raw, unit, wanted, self.counters)
+            return drive(unit, wanted, partial(self._execute, raw), self.counters)
 
     def _commit(self, connection: aiosqlite.Connection) -> None:
         with self._committed(connection._conn):  # noqa: SLF001 - inside the connection's own thread
@@ -199,30 +200,6 @@ class SqliteStore:
                 roll_back(raw)
         self.counters.commits += 1
 
-    def _drive(
-        self,
-        raw: sqlite3.Connection,
-        unit: Work[T],
-        wanted: Call | Together | UnlockedRead | ConditionalWrite | None,
-        counters: StoreCounters,
-    ) -> T:
-        counters.statements += BEGIN_AND_COMMIT
-        try:
-            wanted = next(unit) if wanted is None else wanted
-            while True:
-                assert not isinstance(wanted, ConditionalWrite | UnlockedRead), "a conditional write does nothing else"
-                if isinstance(wanted, Together):
-                    counters.statements += len(wanted.calls)
-                    wanted = unit.send([self._execute(raw, call) for call in wanted.calls])
-                else:
-                    counters.statements += 1
-                    wanted = unit.send(self._execute(raw, wanted))
-        except StopIteration as end:
-            result: T = end.value
-            return result
-        finally:
-            unit.close()
-
     def _execute(self, raw: sqlite3.Connection, call: Call) -> Any:
         return self._statements.execute(raw, call)
 
@@ -241,7 +218,7 @@ class SqliteStore:
             try:
                 roll_back(raw)
                 raw.execute("BEGIN")
-                return self._drive(raw, work(), None, self.read_counters)
+                return drive(work(), None, partial(self._execute, raw), self.read_counters)
             finally:
                 roll_back(raw)
 
@@ -292,12 +269,6 @@ def roll_back(raw: sqlite3.Connection) -> None:
     """Leaves no transaction open, also when BEGIN took effect and failed. SQLite may have rolled back by itself."""
     if raw.in_transaction:
         raw.execute("ROLLBACK")
-
-
-def _checkpoint(connection: aiosqlite.Connection) -> None:
-    with failures.of_sqlite():
-        # Inside the connection's own thread.
-        connection._conn.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()  # noqa: SLF001
 
 
 def identity_of(path: Path) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""The write-ahead log of a SQLite database, from outside.
+"""The write-ahead log of a SQLite database, watched from outside.
 
 It begins anew at the first commit after a checkpoint of all of it that meets no reader who began before. Reads that
 overlap without a gap would put that off for ever.
@@ -6,6 +6,10 @@ overlap without a gap would put that off for ever.
 
 from pathlib import Path
 from typing import Final
+
+import aiosqlite
+
+from billing_service.storage import failures
 
 LONG_BYTES: Final = 12 * 1024 * 1024
 """From here on, reads wait until it can begin anew."""
@@ -42,3 +46,9 @@ class WalWatch:
             self._due_bytes = found + LONGER_BYTES
             return True
         return False
+
+
+def checkpoint(connection: aiosqlite.Connection) -> None:
+    """Writes what the log holds into the database, as far as no reader needs it. Inside the connection's own thread."""
+    with failures.of_sqlite():
+        connection._conn.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()  # noqa: SLF001 - no public way
