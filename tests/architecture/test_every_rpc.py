@@ -9,10 +9,12 @@ from billing_client import AsyncBillingClient, BillingClient
 from google.protobuf.descriptor_pool import Default
 from prepaid.billing.v1 import scopes_pb2
 
-from tests.end_to_end.refused_requests import OTHER, REFUSED, VALID, bad_fields
-from tests.end_to_end.test_repeated_requests import REQUESTS
+from tests.end_to_end.refused_requests import OTHER, bad_fields
+from tests.end_to_end.requests_refused_by_state import REFUSED
+from tests.end_to_end.valid_requests import VALID
 from tests.security import every_rpc
 from tests.support import fake_service, wire
+from tests.support.repeatable_requests import REQUESTS
 from tests.support.wire import snake_case
 
 ROOT = Path(__file__).parents[2]
@@ -55,12 +57,12 @@ PLACES = {
         RPCS,
         {name for name, method in RPCS.items() if method.GetOptions().Extensions[scopes_pb2.required_scope]},
     ),
-    "tests/end_to_end/refused_requests.py: VALID": (RPCS, VALID),
-    "tests/end_to_end/refused_requests.py: REFUSED or OTHER": (
+    "tests/end_to_end/valid_requests.py: VALID": (RPCS, VALID),
+    "tests/end_to_end: REFUSED of requests_refused_by_state.py or OTHER of refused_requests.py": (
         RPCS.keys() - NOTHING_TO_REFUSE,
         {rpc for rpc, *_ in [*bad_fields(), *OTHER, *REFUSED]},
     ),
-    "tests/end_to_end/test_repeated_requests.py: REQUESTS": (KEYED, {rpc for rpc, *_ in REQUESTS}),
+    "tests/support/repeatable_requests.py: REQUESTS": (KEYED, {rpc for rpc, *_ in REQUESTS}),
     "tests/faults/fault_operations.py": (WRITES, set(struck_by_faults())),
     "tests/security/every_rpc.py: SERVICES": (RPCS, every_rpc.METHODS),
     "tests/support/wire.py: SERVICES": (RPCS, wire.METHODS),

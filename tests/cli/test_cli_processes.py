@@ -1,11 +1,9 @@
-"""`billing serve`, `dev`, `gateway` and `demo` as processes: they start or say why not, drain, and leave nothing
-behind."""
+"""`billing serve` and the commands of operators as processes: they start or say why not, drain, and leave nothing behind."""
 
 import asyncio
 import json
 import os
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -17,13 +15,11 @@ from billing_client import AsyncBillingClient, BillingClient
 from billing_service.sandbox.config import SandboxConfig
 from billing_service.sandbox.run import serve_sandbox
 from tests.cli.cli_running import (
-    FREE_PORTS,
     PEPPER,
     STRIPE_KEY,
     WEBHOOK_SECRET,
     Processes,
     address_in,
-    sandbox_in,
     service_settings,
 )
 
@@ -214,73 +210,6 @@ CUT_NEWEST = (
        last_transaction_id = (SELECT transaction_id FROM transactions WHERE version = 1)""",
     "DELETE FROM transactions WHERE version = 2",
 )
-
-
-@pytest.mark.parametrize(
-    ("setting", "who"),
-    [("SANDBOX_PORT", "the sandbox"), ("GATEWAY_PORT", "the gateway"), ("BILLING_LISTEN", "the service")],
-)
-def test_dev_names_the_port_in_use(processes, tmp_path, setting, who):
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = str(taken.getsockname()[1])
-        value = f"127.0.0.1:{port}" if setting == "BILLING_LISTEN" else port
-        code, said = processes.run("dev", cwd=tmp_path, **FREE_PORTS | {setting: value})
-    assert code == 1
-    assert f"{who} can't listen on 127.0.0.1:{port}: the port is in use" in said
-    assert setting in said.splitlines()[-1]
-
-
-@pytest.mark.parametrize(
-    ("database", "others"),
-    [("var/sandbox.db", {}), ("kept.db", {"DATABASE_URL": "sqlite:///kept.db"})],
-    ids=["the throw-away database", "one of its own"],
-)
-def test_dev_run_twice_says_that_it_runs_and_what_a_second_one_takes(processes, tmp_path, database, others):
-    """Whether the ports are those of the first or not: the line is about the database, and names all that must
-    differ."""
-    first = processes.start("dev", cwd=tmp_path, **FREE_PORTS | others)
-    panel = first.read_until("Ctrl-C")
-    port = sandbox_in(panel).rpartition(":")[2]
-    for ports in ({}, {"SANDBOX_PORT": port, "BILLING_LISTEN": address_in(panel)}):
-        code, said = processes.run("dev", cwd=tmp_path, **FREE_PORTS | others | ports)
-        assert code == 1
-        (line,) = said.splitlines()
-        assert line.startswith(f"already running here: another process has {database}.")
-        assert all(name in line for name in ("DATABASE_URL=", "BILLING_LISTEN", "GATEWAY_PORT", "SANDBOX_PORT"))
-    second = processes.start("dev", cwd=tmp_path, **FREE_PORTS | {"DATABASE_URL": "sqlite:///var/second.db"})
-    second.read_until("Ctrl-C")
-    assert (second.stop(signal.SIGINT), first.stop(signal.SIGINT)) == (0, 0)
-
-
-def test_dev_begins_anew_keeps_logs_off_the_screen_and_stops_on_ctrl_c(processes, tmp_path):
-    for _ in range(2):
-        process = processes.start(
-            "dev", cwd=tmp_path, **FREE_PORTS | {"BILLING_AUTH": "keys", "STRIPE_KEY": STRIPE_KEY}
-        )
-        panel = process.read_until("Ctrl-C")
-        assert panel.startswith("STRIPE_KEY: is not read; did you mean STRIPE_SECRET_KEY?\n")
-        assert STRIPE_KEY not in panel
-        key = next(word for word in panel.split() if word.startswith("bill_"))
-        env = {"BILLING_ADDRESS": address_in(panel), "BILLING_API_KEY": key}
-        assert processes.run("accounts", "list", cwd=tmp_path, **env) == (0, "Accounts: none\n")
-        assert processes.run("purchases", "create", "ada", "--package", "starter", cwd=tmp_path, **env)[0] == 0
-        assert process.stop(signal.SIGINT) == 0
-        assert '"event"' not in process.said
-        assert process.said.endswith("stopped\n")
-        with pytest.raises(httpx.ConnectError):
-            httpx.get(sandbox_in(panel))
-    log = (tmp_path / "var" / "dev.log").read_text()
-    assert log.count('"serving"') >= 2
-    assert key not in log
-
-
-def test_demo_brings_its_own_stack(processes, tmp_path):
-    code, said = processes.run(
-        "demo", "--own", "--sandbox", "http://127.0.0.1:9", cwd=tmp_path, BILLING_ADDRESS="127.0.0.1:9"
-    )
-    assert code == 0, said
-    assert "The whole story" in said
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_programs_are_answered_about_the_database_too(billing, tmp_path):

@@ -69,6 +69,9 @@ def the_rpc(logged, method, **wanted):
     return line
 
 
+ADA = {"account_id": "ada"}
+
+
 async def test_every_write_but_deductions_says_what_it_did(stack, logged):
     client = stack.client
     referrer = (await client.create_account(account_id="referrer")).account
@@ -88,39 +91,29 @@ async def test_every_write_but_deductions_says_what_it_did(stack, logged):
     refund = (await client.refund(purchase_id=bought.purchase_id, amount_minor=100)).refund
     key = (await client.create_api_key(caller="metering", scopes=[1])).api_key
     await client.revoke_api_key(key_id=key.key_id)
-    ada = {"account_id": "ada"}
-    sold = {
-        **ada,
+    sold = ADA | {
         "purchase_id": made.purchase_id,
         "package_code": "starter",
         "amount_minor": made.amount_minor,
         "currency": "usd",
     }
+    reversed_ = {"reversed_transaction_id": spent.transaction_id, "transaction_id": undone.transaction_id}
+    refunded = {"refund_id": refund.refund_id, "purchase_id": bought.purchase_id, "status": "SUCCEEDED"}
     expected = {
         "ApplyReferral": {"referee_account_id": "ada", "referrer_account_id": "referrer", "state": "PENDING"},
-        "UpdateAccount": {**ada, "frozen": False},
-        "GrantCredits": {**ada, "amount_microcredits": 9 * CREDIT, "category": "PROMOTIONAL", "lot_id": granted.lot_id},
-        "ReverseDeduction": {
-            **ada,
-            "reversed_transaction_id": spent.transaction_id,
-            "transaction_id": undone.transaction_id,
-        },
-        "AdjustCredits": {**ada, "amount_microcredits": -CREDIT, "balance_available_microcredits": 8 * CREDIT},
-        "SetOverdraftLimit": {**ada, "overdraft_limit_microcredits": CREDIT},
+        "UpdateAccount": {**ADA, "frozen": False},
+        "GrantCredits": {**ADA, "amount_microcredits": 9 * CREDIT, "category": "PROMOTIONAL", "lot_id": granted.lot_id},
+        "ReverseDeduction": ADA | reversed_,
+        "AdjustCredits": {**ADA, "amount_microcredits": -CREDIT, "balance_available_microcredits": 8 * CREDIT},
+        "SetOverdraftLimit": {**ADA, "overdraft_limit_microcredits": CREDIT},
         "CancelPurchase": {**sold, "status": "CANCELED"},
-        "Refund": {
-            **ada,
-            "refund_id": refund.refund_id,
-            "purchase_id": bought.purchase_id,
-            "status": "SUCCEEDED",
-            "amount_minor": 100,
-        },
+        "Refund": {**ADA, **refunded, "amount_minor": 100},
         "CreateApiKey": {"key_id": key.key_id, "key_caller": "metering", "scopes": "READ"},
         "RevokeApiKey": {"key_id": key.key_id},
     }
     for method, did in expected.items():
         assert the_rpc(logged, method).items() >= {"code": "OK", "caller": "local", **did}.items()
-    assert [line["frozen"] for line in rpcs(logged, "FreezeAccount", **ada)] == [True, False]
+    assert [line["frozen"] for line in rpcs(logged, "FreezeAccount", **ADA)] == [True, False]
     assert (
         the_rpc(logged, "CreatePurchase", purchase_id=made.purchase_id).items() >= {**sold, "status": "PENDING"}.items()
     )

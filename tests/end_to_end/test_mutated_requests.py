@@ -14,7 +14,7 @@ from google.protobuf.message_factory import GetMessageClass
 from google.rpc import error_details_pb2, status_pb2
 
 from tests.end_to_end.field_mutations import TEXTS, Mutation, mutations
-from tests.end_to_end.refused_requests import VALID
+from tests.end_to_end.valid_requests import VALID
 from tests.support.run_length import LONG
 from tests.support.stack import CREDIT, running_stack
 from tests.support.wire import METHODS, WRITES, Wire, request_of, signature

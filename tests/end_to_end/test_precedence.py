@@ -177,16 +177,15 @@ async def test_api_keys(wire, new_account):
 
 
 async def test_deductions_and_their_reversals(database, new_account, monkeypatch):
-    shift, account_id = [0], new_account()
+    shift, account_id, short = [0], new_account(), new_account()
     monkeypatch.setattr("billing_service.bootstrap.system_clock_us", lambda: system_clock_us() + shift[0])
     async with AsyncExitStack() as running:
         stack = await running.enter_async_context(running_stack(database.url, BILLING_AUTH="keys"))
         environment = stack.service.environment
 
         async def caller(name, *scopes):
-            api_key = await create_key_directly(
-                environment.store, environment.clock_us, environment.api_key_pepper, name, scopes
-            )
+            way = (environment.store, environment.clock_us, environment.api_key_pepper)
+            api_key = await create_key_directly(*way, name, scopes)
             return await running.enter_async_context(Wire(stack.service.address, api_key))
 
         operator, reader = await caller("operator", Scope.ADMIN), await caller("reader", Scope.READ)
@@ -197,11 +196,9 @@ async def test_deductions_and_their_reversals(database, new_account, monkeypatch
         old = [(await deduct(each, account_id, 10)).transaction_id for each in (metering, other)]
         shift[0] = WINDOW_US
         new = (await deduct(metering, account_id, 10, idempotency_key=USED)).transaction_id
-        await metering.call(
-            "ReverseDeduction", account_id=account_id, transaction_id=new, amount_microcredits=1, idempotency_key=USED
-        )
+        reversal = {"account_id": account_id, "transaction_id": new, "amount_microcredits": 1}
+        await metering.call("ReverseDeduction", **reversal, idempotency_key=USED)
         await operator.do("FreezeAccount", account_id=account_id, frozen=True, reason="test")
-        short = new_account()
         await grant(operator, short, 1)
         await walk(
             nobody,

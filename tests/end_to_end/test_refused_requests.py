@@ -6,7 +6,9 @@ import pytest
 import pytest_asyncio
 from billing_client.errors import BillingError, InvalidField
 
-from tests.end_to_end.refused_requests import OTHER, REFUSED, VALID, bad_fields
+from tests.end_to_end.refused_requests import OTHER, bad_fields
+from tests.end_to_end.requests_refused_by_state import REFUSED
+from tests.end_to_end.valid_requests import VALID
 from tests.support.stack import CREDIT
 from tests.support.wire import METHODS, WRITES, key, outcomes, row_counts, told
 

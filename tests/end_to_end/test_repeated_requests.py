@@ -1,8 +1,6 @@
 """A key is spent only by an effect, and gives that effect's reply for ever: after later changes, after a restart, under
 another catalogue."""
 
-import base64
-import gzip
 from pathlib import Path
 
 import pytest
@@ -11,7 +9,7 @@ import billing_service.catalogs
 from billing_service.clock import system_clock_us
 from billing_service.commands.access.api_keys import create_key_directly
 from billing_service.domain.access.api_keys import Scope
-from tests.support.rate_card_examples import card_base64, card_file
+from tests.support.repeatable_requests import REQUESTS, SAME_MEANING, filled, unrepeated, world
 from tests.support.stack import CREDIT, running_stack
 from tests.support.wire import METHODS, WRITES, Wire, key, outcomes, row_counts, told
 
@@ -19,181 +17,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 FIVE_TIER = str(Path(billing_service.catalogs.__file__).parent / "five_tier.toml")
 REUSED = ("INVALID_ARGUMENT", "IDEMPOTENCY_KEY_REUSED")
-OTHER_METADATA = {"metadata": {"n": "2"}}
-
-REQUESTS = [
-    (
-        "CreateAccount",
-        {
-            "account_id": "{new}",
-            "email": "a@example.com",
-            "name": "A",
-            "referral_code": "{code}",
-            "metadata": {"n": "1"},
-        },
-        [{"email": "b@example.com"}, {"name": "B"}, {"referral_code": ""}, OTHER_METADATA],
-    ),
-    (
-        "CreatePurchase",
-        {
-            "account_id": "{account}",
-            "package_code": "standard",
-            "success_url": "https://a.example/",
-            "metadata": {"n": "1"},
-        },
-        [
-            {"package_code": "pro"},
-            {"package_code": "gone"},
-            {"currency": "eur"},
-            {"success_url": ""},
-            {"cancel_url": "https://a.example/"},
-            OTHER_METADATA,
-        ],
-    ),
-    (
-        "CreatePurchase",
-        {"account_id": "{account}", "custom_amount_minor": 700_000},
-        [
-            {"custom_amount_minor": 700_001},
-            {"custom_amount_minor": 1},
-            {"package_code": "starter", "custom_amount_minor": None},
-        ],
-    ),
-    ("CancelPurchase", {"purchase_id": "{pending}"}, [{"purchase_id": "{paid}"}]),
-    (
-        "DeductCredits",
-        {"account_id": "{account}", "amount_microcredits": 5 * CREDIT, "description": "d", "metadata": {"n": "1"}},
-        [{"amount_microcredits": 5 * CREDIT + 1}, {"mode": 3}, {"description": ""}, OTHER_METADATA],
-    ),
-    (
-        "ReverseDeduction",
-        {"account_id": "{account}", "transaction_id": "{deduction}", "amount_microcredits": CREDIT},
-        [
-            {"amount_microcredits": 2 * CREDIT},
-            {"amount_microcredits": None},
-            {"transaction_id": "{grant}"},
-            {"reason": "r"},
-        ],
-    ),
-    (
-        "Refund",
-        {"purchase_id": "{paid}", "amount_minor": 100, "reason": "r"},
-        [{"amount_minor": 101}, {"amount_minor": None}, {"policy": 2}, {"reason": ""}, {"purchase_id": "{second}"}],
-    ),
-    ("ApplyReferral", {"account_id": "{referee}", "referral_code": "{code}"}, [{"referral_code": "{other_code}"}]),
-    (
-        "GrantCredits",
-        {
-            "account_id": "{account}",
-            "amount_microcredits": CREDIT,
-            "reason": "r",
-            "expire_time": "2090-01-01T00:00:00Z",
-        },
-        [
-            {"amount_microcredits": 2},
-            {"reason": "s"},
-            {"category": 2},
-            {"priority": 49},
-            {"expire_time": "2091-01-01T00:00:00Z"},
-            {"expire_time": None},
-            {"effective_time": "2089-01-01T00:00:00Z"},
-        ],
-    ),
-    (
-        "AdjustCredits",
-        {"account_id": "{account}", "amount_microcredits": -1, "reason": "r"},
-        [{"amount_microcredits": 1}, {"reason": "s"}],
-    ),
-    ("FreezeAccount", {"account_id": "{referee}", "frozen": True, "reason": "r"}, [{"frozen": False}, {"reason": "s"}]),
-    (
-        "SetOverdraftLimit",
-        {"account_id": "{account}", "overdraft_limit_microcredits": 1, "reason": "r"},
-        [{"overdraft_limit_microcredits": 2}, {"reason": "s"}, {"debt_max_microcredits": -1}],
-    ),
-    (
-        "CreateApiKey",
-        {"caller": "metering", "scopes": [1, 2], "expire_time": "2090-01-01T00:00:00Z"},
-        [{"caller": "other"}, {"scopes": [1]}, {"expire_time": None}],
-    ),
-    ("RevokeApiKey", {"key_id": "{key}"}, [{"key_id": "{other_key}"}]),
-    ("ReplayStripeEvent", {"event_id": "{event}"}, [{"event_id": "{other_event}"}]),
-    (
-        "UpdateAccount",
-        {"account_id": "stranger", "email": "a@example.com", "name": "A", "metadata": {"entries": {"n": "1"}}},
-        [
-            {"email": "b@example.com"},
-            {"email": ""},
-            {"email": None},
-            {"name": "B"},
-            {"name": ""},
-            {"name": None},
-            {"metadata": {"entries": {"n": "2"}}},
-            {"metadata": {}},
-            {"metadata": None},
-        ],
-    ),
-    ("CreateRateCardVersion", {"card_file": card_base64("repeated")}, [{"card_file": card_base64("other")}]),
-]
-SAME_MEANING = [
-    (1, {"currency": "usd"}),
-    (1, {"payment_flow": 1}),
-    (4, {"mode": 1}),
-    (6, {"policy": 1}),
-    (8, {"category": 1}),
-    (8, {"priority": 50}),
-    (12, {"scopes": [2, 1, 2]}),
-    (16, {"card_file": base64.b64encode(gzip.compress(b" " + card_file("repeated"))).decode()}),
-]
-
-
-def filled(fields, names):
-    sent = {
-        name: value.format(**names) if isinstance(value, str) and value.startswith("{") else value
-        for name, value in fields.items()
-    }
-    return {name: value for name, value in sent.items() if value is not None}
-
-
-async def world(stack, wire):
-    """What the placeholders above stand for."""
-    account = "account"
-    paid, second = await stack.buy(account), await stack.buy(account)
-    pending = (await wire.do("CreatePurchase", account_id=account, package_code="starter")).purchase
-    deduction = await wire.do("DeductCredits", account_id=account, amount_microcredits=9 * CREDIT)
-    grant = await wire.do("GrantCredits", account_id="friend", amount_microcredits=1, reason="gift")
-    keys = [
-        (await wire.do("CreateApiKey", caller=f"caller-{number}", scopes=[1])).api_key.key_id for number in range(2)
-    ]
-    await wire.do("CreateAccount", account_id="stranger")
-    await stack.webhooks()
-    events = [event.event_id for event in (await wire.call("ListStripeEvents")).events]
-    codes = [(await wire.call("GetReferral", account_id=name)).referral_code for name in ("friend", "stranger")]
-    return {
-        "new": "new-account",
-        "account": account,
-        "referee": "referee",
-        "paid": paid.purchase_id,
-        "second": second.purchase_id,
-        "pending": pending.purchase_id,
-        "deduction": deduction.transaction_id,
-        "grant": grant.transaction_id,
-        "code": codes[0],
-        "other_code": codes[1],
-        "key": keys[0],
-        "other_key": keys[1],
-        "event": events[-1],
-        "other_event": events[0],
-    }
-
-
-def unrepeated(rpc, answer):
-    """An answer as its repetition must be, but for `replayed`."""
-    if rpc == "CreateApiKey":
-        assert answer.secret
-        answer.secret = ""
-    assert not answer.replayed
-    answer.replayed = True
-    return answer
 
 
 async def repeat(wire, names, first):

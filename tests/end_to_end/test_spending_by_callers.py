@@ -1,43 +1,15 @@
-"""Deductions as callers meet them: modes, debt, overdraft, frozen and expired credits, reversals, statements,
-crowds."""
-
-import os
-import random
+"""Deductions as callers meet them: modes, debt, overdraft, frozen and expired credits, reversals, history."""
 
 import pytest
-from billing_client.errors import BillingError
 from prepaid.billing.v1.transactions_pb2 import TransactionKind
 
 from billing_service.clock import system_clock_us
+from tests.end_to_end.spending import ALLOW_DEBT, REJECT, SHORT, UP_TO_AVAILABLE, deduct, grant, shown
 from tests.support.doubles import DAY_US, START_US
 from tests.support.stack import CREDIT, running_stack
-from tests.support.wire import Wire, key, outcomes, told
+from tests.support.wire import Wire, key, told
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-
-ROUNDS = 200 if os.environ.get("BILLING_LONG_TESTS") == "1" else 20
-REJECT, UP_TO_AVAILABLE, ALLOW_DEBT = 1, 2, 3
-SHORT = ("FAILED_PRECONDITION", "INSUFFICIENT_CREDITS")
-
-
-async def grant(wire, account_id, credits_, **options):
-    return await wire.do(
-        "GrantCredits", account_id=account_id, amount_microcredits=credits_ * CREDIT, reason="gift", **options
-    )
-
-
-async def deduct(wire, account_id, credits_, mode=REJECT, **options):
-    return await wire.do(
-        "DeductCredits", account_id=account_id, amount_microcredits=credits_ * CREDIT, mode=mode, **options
-    )
-
-
-async def shown(wire, account_id):
-    balance = (await wire.call("GetBalance", account_id=account_id)).balance
-    return tuple(
-        amount // CREDIT
-        for amount in (balance.available_microcredits, balance.frozen_microcredits, balance.debt_microcredits)
-    )
 
 
 async def statement(wire, account_id, **options):
@@ -209,63 +181,6 @@ async def test_statements_page_filter_and_carry_words(wire, new_account):
     for other in ({"kind": 3}, {"start_time": "2020-01-01T00:00:00Z"}):
         refused = await wire.error("ListTransactions", account_id=account_id, page_token=first.next_page_token, **other)
         assert told(refused) == ("INVALID_ARGUMENT", "INVALID_FIELD")
-
-
-async def test_fifty_callers_on_thirty_credits(wire, new_account):
-    for number in range(ROUNDS):
-        account_id = new_account()
-        await grant(wire, account_id, 30)
-        ended = await outcomes(*(deduct(wire, account_id, 1) for _ in range(50)))
-        assert [told(end) for end in ended if isinstance(end, BillingError)] == [SHORT] * 20, f"round {number}"
-        balances = [end.balance.available_microcredits // CREDIT for end in ended if not isinstance(end, BillingError)]
-        assert sorted(balances) == list(range(30)), f"round {number}"
-        assert await shown(wire, account_id) == (0, 0, 0), f"round {number}"
-
-
-async def test_a_crowd_of_everything_leaves_a_ledger_that_proves_itself(stack, wire, new_account):
-    chance, accounts = random.Random(11), [new_account("crowd") for _ in range(4)]
-    bought = {account_id: await stack.buy(account_id) for account_id in accounts}
-    spent = {
-        account_id: [(await deduct(wire, account_id, 10)).transaction_id for _ in range(5)] for account_id in accounts
-    }
-
-    def anything(account_id):
-        amount = chance.randrange(1, 60)
-        return chance.choice(
-            [
-                lambda: deduct(wire, account_id, amount, chance.choice((REJECT, UP_TO_AVAILABLE, ALLOW_DEBT))),
-                lambda: deduct(wire, account_id, amount),
-                lambda: grant(wire, account_id, amount, priority=chance.randrange(101)),
-                lambda: wire.do(
-                    "AdjustCredits", account_id=account_id, amount_microcredits=-amount * CREDIT, reason="less"
-                ),
-                lambda: wire.do(
-                    "Refund",
-                    purchase_id=bought[account_id].purchase_id,
-                    amount_minor=amount,
-                    policy=chance.choice((1, 2)),
-                ),
-                lambda: wire.do(
-                    "ReverseDeduction",
-                    account_id=account_id,
-                    transaction_id=chance.choice(spent[account_id]),
-                    amount_microcredits=CREDIT,
-                ),
-                lambda: wire.call("GetBalance", account_id=account_id),
-            ]
-        )()
-
-    ended = await outcomes(*(anything(chance.choice(accounts)) for _ in range(240)))
-    assert {end.status.name for end in ended if isinstance(end, BillingError)} <= {"FAILED_PRECONDITION"}, ended
-    await stack.webhooks()
-    for account_id in accounts:
-        report = await wire.call("VerifyLedger", account_id=account_id)
-        assert (report.account_count, list(report.differences)) == (1, [])
-        rows = await wire.call("ListTransactions", account_id=account_id, page_size=1000)
-        balance = (await wire.call("GetBalance", account_id=account_id)).balance
-        total = balance.available_microcredits + balance.frozen_microcredits - balance.debt_microcredits
-        assert sum(row.amount_microcredits for row in rows.transactions) == total
-        assert balance.account_version == len(rows.transactions)
 
 
 async def test_credits_live_between_their_moments(database, new_account, monkeypatch):

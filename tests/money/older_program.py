@@ -2,7 +2,6 @@
 knows none of the columns that came since. Its rules are repeated here, as far as they differ: it owes what expired,
 ends no lot, and restores bonuses into their lots."""
 
-from collections import Counter
 from dataclasses import replace
 
 from billing_service.commands.clawbacks.purchases import money_gone
@@ -18,12 +17,8 @@ from billing_service.domain.spending.reversals import DeductionToReverse
 from billing_service.storage.rows.history import already_reversed, read_transaction, set_reversed
 from billing_service.storage.rows.ledger import account_of, fetch_lots, lot_of, order_lots
 from billing_service.storage.rows.ledger_statements import (
-    INSERT_ENTRIES,
-    INSERT_LOTS,
-    INSERT_TRANSACTIONS,
     LOCK_ACCOUNTS,
     READ_OPEN_LOTS,
-    UPDATE_LOTS_AND_OPEN_FLAG,
 )
 from billing_service.storage.rows.purchases import (
     PURCHASES,
@@ -33,13 +28,8 @@ from billing_service.storage.rows.purchases import (
     read_referral,
     refunds_of,
 )
-from billing_service.storage.schema import accounts
-from billing_service.storage.statements import Together, bulk_update
+from tests.money.older_rows import _write_accounts
 from tests.money.world import ACCOUNTS
-
-UPDATE_ACCOUNTS = bulk_update(
-    accounts, ("account_id",), ("version", "last_transaction_id", "last_hash", "balance", "debt", "set_aside")
-)
 
 
 class OlderProgram:
@@ -263,41 +253,3 @@ def _fetch(account, lot_ids):
     yield from fetch_lots(account, lot_ids)
     account.lots = [_forgetful(lot) if lot.ended_to or lot.expired else lot for lot in account.lots]
     return [account.known_lot(lot_id) for lot_id in lot_ids]
-
-
-def _write_accounts(changed):
-    """Lots by `remaining` alone, and no version that columns were caught up to."""
-    opened = Counter(lot.lot_id for account in changed for lot in account.new_lots)
-    calls = []
-    for account in changed:
-        calls += [
-            INSERT_LOTS.many([(
-                account.account_id, lot.lot_id, int(lot.category), lot.priority, lot.amount, lot.remaining, int(lot.remaining > 0),
-                lot.create_time_us, lot.effective_time_us, lot.expire_time_us, lot.source_id, 0, "",
-            )])
-            for lot in account.new_lots
-        ]  # fmt: skip
-        calls += [
-            UPDATE_LOTS_AND_OPEN_FLAG.many([(account.account_id, lot.lot_id, lot.remaining, int(lot.remaining > 0))])
-            for lot in account.changed_lots.values()
-            if lot.lot_id not in opened
-        ]
-        for t in account.transactions:
-            calls.append(INSERT_TRANSACTIONS.many([(
-                t.account_id, t.transaction_id, t.version, t.previous_id, int(t.kind), t.amount, t.balance_after, t.create_time_us,
-                t.source_id, t.caller, t.description, t.metadata, t.hash,
-            )]))  # fmt: skip
-            calls.append(
-                INSERT_ENTRIES.many([(t.account_id, t.transaction_id, n, *entry) for n, entry in enumerate(t.entries)])
-            )
-        row = (
-            account.account_id,
-            account.version,
-            account.last_transaction_id,
-            account.last_hash,
-            account.balance,
-            account.debt,
-        )
-        calls.append(UPDATE_ACCOUNTS.many([(*row, account.set_aside)]))
-    for call in calls:
-        yield Together((call,))

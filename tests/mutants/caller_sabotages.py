@@ -229,7 +229,7 @@ CALLERS = (
         "None",
         (
             "settings/test_setting_rules.py::test_placeholders_are_weak",
-            "settings/test_settings.py::test_bad_settings_name_themselves_and_show_no_value",
+            "settings/test_bad_settings.py::test_bad_settings_name_themselves_and_show_no_value",
             "gateway/test_gateway_settings.py::test_weak_settings_are_refused_by_name_without_their_value",
         ),
     ),
@@ -239,7 +239,7 @@ CALLERS = (
         "billing_service.settings.contradictions:_stripe_contradictions",
         "settings.stripe_secret_key != settings.stripe_api_key",
         "False",
-        ("settings/test_settings.py::test_bad_settings_name_themselves_and_show_no_value",),
+        ("settings/test_bad_settings.py::test_bad_settings_name_themselves_and_show_no_value",),
     ),
     Sabotage(
         "webhook secrets under the older name are forgotten",
@@ -255,6 +255,6 @@ CALLERS = (
         "billing_service.settings.values:strong_secret",
         "weak or len(secret) < SECRET_CHARACTERS_MIN or len(set(secret)) < SECRET_DIFFERENT_CHARACTERS_MIN",
         "weak",
-        ("settings/test_settings.py::test_bad_settings_name_themselves_and_show_no_value",),
+        ("settings/test_bad_settings.py::test_bad_settings_name_themselves_and_show_no_value",),
     ),
 )

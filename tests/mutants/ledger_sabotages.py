@@ -99,7 +99,7 @@ LEDGER = (
         f"{STEP}:give_up_intent",
         "yield from free_key(request.key.id)",
         "",
-        ("end_to_end/test_refunds_by_callers.py::test_stripe_refuses_and_nothing_has_changed[sqlite]",),
+        ("end_to_end/test_refunds_and_stripe.py::test_stripe_refuses_and_nothing_has_changed[sqlite]",),
     ),
     Sabotage(
         "a frozen account is told before a key that was used",

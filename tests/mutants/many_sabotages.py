@@ -139,7 +139,7 @@ MANY = (
         f"{STREAMING}:_Stream._read",
         "now >= self._identity_due",
         "now < 0",
-        (f"{EDGE}::test_a_revoked_key_ends_its_stream_once_what_was_read_is_answered",),
+        ("api/test_stream_endings.py::test_a_revoked_key_ends_its_stream_once_what_was_read_is_answered",),
     ),
     Sabotage(
         "a drained stream reads on",
@@ -147,7 +147,7 @@ MANY = (
         f"{STREAMING}:_Stream._read",
         "raw is grpc.aio.EOF or self._end is not None",
         "raw is grpc.aio.EOF",
-        (f"{EDGE}::test_a_drain_answers_what_was_read_and_ends_streams_with_what_to_do",),
+        ("api/test_stream_endings.py::test_a_drain_answers_what_was_read_and_ends_streams_with_what_to_do",),
     ),
     Sabotage(
         "a stream whose caller is being looked up misses the drain",
@@ -155,7 +155,7 @@ MANY = (
         f"{STREAMING}:_Stream.run",
         "self._admission.streams_ended",
         "False",
-        (f"{EDGE}::test_a_stream_whose_caller_is_looked_up_as_streams_are_ended_ends_with_them",),
+        ("api/test_stream_endings.py::test_a_stream_whose_caller_is_looked_up_as_streams_are_ended_ends_with_them",),
     ),
     Sabotage(
         "answers of a stream come as they are done",

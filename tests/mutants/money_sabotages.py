@@ -195,7 +195,7 @@ MONEY = (
         f"{REFUND}:_set_aside.followed",
         "True",
         "False",
-        (f"{REFUNDING}::test_frozen_while_stripe_is_at_it_and_back_when_it_fails[sqlite]",),
+        ("end_to_end/test_refunds_and_stripe.py::test_frozen_while_stripe_is_at_it_and_back_when_it_fails[sqlite]",),
     ),
     Sabotage(
         "credits given back though Stripe's answer is unknown",

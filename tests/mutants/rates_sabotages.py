@@ -267,6 +267,6 @@ RATES = (
         f"{GENAI_NAMES}:Names.is_dated",
         "all(self.find(name + suffix) is model for suffix in SAMPLE_SUFFIXES)",
         "True",
-        ("rate_import/test_genai_import.py::test_a_name_of_exactly_one_spelling_has_no_dated_pattern",),
+        ("rate_import/test_genai_names.py::test_a_name_of_exactly_one_spelling_has_no_dated_pattern",),
     ),
 )

@@ -83,7 +83,7 @@ STRIPE = (
         f"{DELIVERY}:read_delivery",
         'raise Rejected(400, "signature_invalid", str(invalid)) from invalid',
         "str(invalid)",
-        (f"{DELIVERIES}::test_nothing_unsigned_is_forwarded",),
+        ("gateway/test_gateway_refusals.py::test_nothing_unsigned_is_forwarded",),
     ),
     Sabotage(
         "the service trusts the gateway's check",
@@ -125,7 +125,7 @@ STRIPE = (
         f"{DELIVERY}:_read_body",
         "len(body) + len(chunk)",
         "len(chunk)",
-        (f"{DELIVERIES}::test_an_oversized_body_is_refused_in_both_framings",),
+        ("gateway/test_gateway_refusals.py::test_an_oversized_body_is_refused_in_both_framings",),
     ),
     Sabotage(
         "compressed bodies accepted",
@@ -133,7 +133,7 @@ STRIPE = (
         f"{DELIVERY}:read_delivery",
         "_require_uncompressed(request)",
         "",
-        (f"{DELIVERIES}::test_a_compressed_body_is_refused",),
+        ("gateway/test_gateway_refusals.py::test_a_compressed_body_is_refused",),
     ),
     Sabotage(
         "a duplicate has its effect again",

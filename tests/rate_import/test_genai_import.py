@@ -1,34 +1,14 @@
-"""genai-prices' data become a card: what refuses a model, which names lead to it, and what units, steps and variants
-mean."""
+"""genai-prices' data become a card: what refuses a model, and what units, steps and variants mean."""
 
 from datetime import date
 from decimal import Decimal
 
 import pytest
 
-from billing_service.domain.catalogue.rate_cards import Rule
-from billing_service.rate_import.genai_names import Names, clause_fits
 from billing_service.rate_import.genai_prices import import_genai_prices
-from billing_service.rate_import.reports import ODD_SHAPE, Fate, NotImportableError
+from billing_service.rate_import.reports import ODD_SHAPE, Fate
+from tests.rate_import.genai_models import PRICES, UNITS, columns, model, report_of
 from tests.rate_import.price_samples import AS_OF, genai_report, loaded, shown
-
-UNITS = loaded("genai_sample.json")["units"]
-PRICES = {"input_mtok": Decimal(1), "output_mtok": Decimal(2)}
-
-
-def model(name="m", **more):
-    return {"id": name, "match": {"equals": name}, "prices": PRICES} | more
-
-
-def report_of(*models, provider="p", units=UNITS):
-    return genai_report([{"id": provider, "models": list(models)}], units)
-
-
-def columns(*models, name="m"):
-    report = report_of(*models)
-    assert report.outcomes[f"p/{name}"].fate is Fate.IMPORTED, report.outcomes
-    return next(entry for entry in report.card.entries if entry.model == name).columns
-
 
 REFUSED = [
     (model(match={"contains": "mm"}), "no name that a card could have"),
@@ -74,59 +54,6 @@ def test_a_model_that_can_not_be_priced_right_is_refused(values, why):
 def test_a_model_without_prices_is_unpriced_not_free():
     report = report_of(model(prices={}), model("n", prices={"input_mtok": Decimal(0)}))
     assert [report.outcomes[key].fate for key in ("p/m", "p/n")] == [Fate.UNPRICED, Fate.IMPORTED]
-
-
-CLAUSES = [
-    ({"equals": "M"}, "m", True),
-    ({"equals": "m"}, "m2", False),
-    ({"starts_with": "M"}, "m2", True),
-    ({"ends_with": "2"}, "m2", True),
-    ({"contains": "X"}, "axb", True),
-    ({"contains": "X"}, "ab", False),
-    ({"regex": r"^m-\d{4}$"}, "m-2026", True),
-    ({"regex": r"^m-\d{4}$"}, "m-x", False),
-    ({"or": [{"equals": "a"}, {"equals": "b"}]}, "b", True),
-    ({"and": [{"starts_with": "a"}, {"ends_with": "c"}]}, "abc", True),
-    ({"and": [{"starts_with": "a"}, {"ends_with": "c"}]}, "ab", False),
-]
-
-
-@pytest.mark.parametrize(("clause", "text", "fits"), CLAUSES)
-def test_clauses(clause, text, fits):
-    assert clause_fits(clause, text) is fits
-
-
-@pytest.mark.parametrize("clause", [{}, {"equals": "a", "contains": "b"}, "a", {"sounds_like": "a"}])
-def test_clauses_that_are_none(clause):
-    with pytest.raises(NotImportableError):
-        clause_fits(clause, "a")
-
-
-def test_names_lead_to_the_first_model_that_fits():
-    first, second = (
-        model("a", match={"or": [{"equals": "a"}, {"starts_with": "b"}]}),
-        model("b", match={"or": [{"equals": "b"}, {"equals": "c"}]}),
-    )
-    names = Names([first, second])
-    assert (names.find("B"), names.find("c"), names.find("d")) == (first, second, None)
-    report = report_of(first, second)
-    assert report.card.find("p", "c").entry.model == "c"
-    assert report.card.find("p", "b") is None
-
-
-def test_other_names_are_aliases_and_wide_clauses_make_no_wide_patterns():
-    report = report_of(model(match={"or": [{"equals": "m"}, {"equals": "m-latest"}, {"contains": "m"}]}))
-    assert report.card.find("p", "m-latest").rule is Rule.ALIAS
-    assert report.card.find("p", "m-2026-01-31").rule is Rule.DATED
-    assert report.card.find("p", "m-turbo") is None
-    assert report.card.wide_patterns() == []
-
-
-def test_a_name_of_exactly_one_spelling_has_no_dated_pattern():
-    report = report_of(model())
-    assert report.card.find("p", "m-2026-01-31") is None
-    dated = report_of(model(match={"or": [{"equals": "m"}, {"regex": r"^m-\d{4}-\d{2}-\d{2}$"}]}))
-    assert dated.card.find("p", "m-20260131").rule is Rule.DATED
 
 
 def test_fall_backs_by_the_dimensions_of_units():

@@ -3,7 +3,7 @@
 import pytest
 
 from billing_service.settings import SettingsInvalid, load_settings
-from tests.settings.test_settings import GOOD, LIVE
+from tests.settings.settings_examples import GOOD, LIVE
 
 PROXY = "http://user:canary@proxy.example:3128"
 UNUSABLE = [

@@ -19,9 +19,9 @@ from pathlib import Path
 
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
 
-from tests.end_to_end.test_repeated_requests import REQUESTS, filled, world
 from tests.support.databases import migrate_now_apart, postgres_databases
 from tests.support.postgres_tools import run_tool
+from tests.support.repeatable_requests import REQUESTS, filled, world
 from tests.support.stack import CREDIT, running_stack
 from tests.support.wire import WRITES, Wire
 

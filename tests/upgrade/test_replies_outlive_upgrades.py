@@ -11,8 +11,8 @@ from billing_client.options import ClientOptions
 
 from billing_service.sandbox.config import SandboxConfig
 from billing_service.sandbox.run import serve_sandbox
-from tests.end_to_end.test_repeated_requests import REQUESTS, filled, unrepeated, world
 from tests.support.ledger_check import ledger_problems
+from tests.support.repeatable_requests import REQUESTS, filled, unrepeated, world
 from tests.support.run_length import LONG
 from tests.support.service_process import running_process, service_settings
 from tests.support.stack import CREDIT, WEBHOOK_SECRET, Stack
