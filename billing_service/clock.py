@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 from billing_service.domain.ledger.account import Ids
+from billing_service.domain.ledger.chain import SALT_BYTES
 
 ClockUs = Callable[[], int]
 """Microseconds since 1970 UTC."""
@@ -54,6 +55,10 @@ class TimeOrderedIds:
                 self._draw()
             random_bytes = self._drawn.pop()
         return f"{prefix}_{ordered:016x}{random_bytes}"
+
+    def salt(self) -> bytes:
+        """Random bytes that are hashed with a transaction's texts."""
+        return self._random_bytes(SALT_BYTES)
 
     def _draw(self) -> None:
         """Draws random bytes for many ids: asking the system for each costs more than all the rest of an id."""

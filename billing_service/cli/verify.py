@@ -68,6 +68,7 @@ def _verify_in_parts(client: "BillingClient") -> Any:
             whole.account_count += part.account_count
             whole.transaction_count += part.transaction_count
             whole.entry_count += part.entry_count
+            whole.erased_count += part.erased_count
             whole.transaction_total += part.transaction_total
             whole.differences.extend(part.differences[: DIFFERENCES_MAX - len(whole.differences)])
             if part.account_count:
@@ -99,6 +100,7 @@ def _verify_offline(account: str, heads: Path | None) -> Any:
         account_count=found.accounts,
         transaction_count=found.transactions,
         entry_count=found.entries,
+        erased_count=found.erased,
         differences=[LedgerDifference(**difference._asdict()) for difference in found.differences],
     )
 
@@ -125,6 +127,8 @@ def _show(report: Any) -> None:
     counts = (
         f"{report.account_count:,} accounts, {report.transaction_count:,} transactions, {report.entry_count:,} entries"
     )
+    if report.erased_count:
+        counts += f", {report.erased_count:,} transactions with erased texts"
     if not report.differences:
         say(f"✓ the ledger proves every balance: {counts}")
         return

@@ -76,6 +76,7 @@ class AccountCheck:
         self._compare(f"{name} amount", effect, transaction.amount)
         moves_nothing = transaction.kind in MAY_MOVE_NOTHING and transaction.amount == 0
         self._compare(f"{name} entries", expected=True, stored=bool(transaction.entries) or moves_nothing)
+        self._follow_texts(transaction)
         self._newer = transaction
         if transaction.kind is TransactionKind.DEDUCTION_REVERSAL:
             self._given_back[transaction.source_id] += sum(
@@ -85,6 +86,17 @@ class AccountCheck:
         self._purchases.follow(transaction)
         self._report.transactions += 1
         self._report.entries += len(transaction.entries)
+
+    def _follow_texts(self, transaction: Transaction) -> None:
+        """Texts are there or erased, never both; and format 1, which does not hash the newer columns, has none."""
+        name = transaction.transaction_id
+        if transaction.texts_erased:
+            self._report.erased += 1
+        elif transaction.erased_digest:
+            self._compare(f"{name} digest of erased texts", "none", transaction.erased_digest)
+        if transaction.chain_format == 1:
+            newer = transaction.salt + transaction.erased_digest + transaction.price_record
+            self._compare(f"{name} columns that format 1 does not hash", b"", newer)
 
     def _compare_newer(self, older_hash: bytes, older_balance: int) -> None:
         newer = self._newer

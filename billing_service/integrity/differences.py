@@ -22,6 +22,8 @@ class Report:
     accounts: int = 0
     transactions: int = 0
     entries: int = 0
+    erased: int = 0
+    """Transactions whose texts were erased, which is no difference."""
     differences: list[Difference] = field(default_factory=list)
     heads_found: set[str] = field(default_factory=set)
     """Accounts of exported heads that are there."""
@@ -34,6 +36,7 @@ class Report:
         self.accounts += other.accounts
         self.transactions += other.transactions
         self.entries += other.entries
+        self.erased += other.erased
         self.differences = [*self.differences, *other.differences][:DIFFERENCES_MAX]
         self.heads_found |= other.heads_found
 

@@ -20,6 +20,7 @@ from tests.domain.ledger_model import (
     lot,
     lots_of_an_account,
 )
+from tests.support.doubles import CountingIds
 
 FIRST_TO_LAST = [
     lot("lot_9", 1, PAID, priority=0),
@@ -68,7 +69,7 @@ def test_one_microcredit_after_the_other_empties_lots_in_order(lots):
     expected = [each.lot_id for each in usable for _ in range(each.remaining)]
     drawn = []
     for _ in expected:
-        (draw,) = deduct(account, 1, DeductionMode.REJECT, now_us=NOW_US, ids=lambda prefix: prefix).draws
+        (draw,) = deduct(account, 1, DeductionMode.REJECT, now_us=NOW_US, ids=CountingIds()).draws
         drawn.append(draw.lot_id)
     assert drawn == expected
     assert account.spendable(NOW_US) == 0

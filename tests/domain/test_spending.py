@@ -28,12 +28,13 @@ from tests.domain.ledger_model import (
     snapshot,
     usable,
 )
+from tests.support.doubles import CountingIds
 
 REJECT, UP_TO, ALLOW_DEBT = DeductionMode.REJECT, DeductionMode.UP_TO_AVAILABLE, DeductionMode.ALLOW_DEBT
 
 
 def take(account, amount, mode=REJECT, **about):
-    return deduct(account, amount, mode, now_us=NOW_US, ids=lambda prefix: f"{prefix}_new", **about)
+    return deduct(account, amount, mode, now_us=NOW_US, ids=CountingIds(), **about)
 
 
 SHORT = [
@@ -171,7 +172,7 @@ def test_a_transaction_remembers_what_it_was():
     account = account_with(lot("lot_1", 5, PLAN))
     deducted = take(account, 2, caller="web", description="a haiku", metadata='{"n":1}')
     (transaction,) = account.transactions
-    assert deducted.transaction_id == transaction.transaction_id == "txn_new"
+    assert deducted.transaction_id == transaction.transaction_id == CountingIds()("txn")
     assert (transaction.kind, transaction.amount, transaction.balance_after) == (TransactionKind.DEDUCTION, -2, 3)
     assert (transaction.caller, transaction.description, transaction.metadata) == ("web", "a haiku", '{"n":1}')
     assert transaction.create_time_us == NOW_US

@@ -58,6 +58,10 @@ TAMPERINGS = [
     ("column caller", [f"UPDATE transactions SET caller = 'mallory' WHERE {SECOND}"], "hash"),
     ("column description", [f"UPDATE transactions SET description = 'x' WHERE {SECOND}"], "hash"),
     ("column metadata", [f"UPDATE transactions SET metadata = '{{}}' WHERE {SECOND}"], "hash"),
+    ("column chain_format", [f"UPDATE transactions SET chain_format = 1 WHERE {SECOND}"], "hash"),
+    ("column salt", [f"UPDATE transactions SET salt = hash WHERE {SECOND}"], "hash"),
+    ("column erased_digest", [f"UPDATE transactions SET erased_digest = hash WHERE {SECOND}"], "hash"),
+    ("column price_record", [f"UPDATE transactions SET price_record = hash WHERE {SECOND}"], "hash"),
     ("column hash", [(f"UPDATE transactions SET hash = last_hash FROM accounts WHERE "
                       f"transactions.{SECOND.replace(' AND ', ' AND transactions.')}"
                      " AND accounts.account_id = 'beta'")], "hash"),
@@ -74,7 +78,7 @@ TAMPERINGS = [
     ("row added beside the chain", [
         ("INSERT INTO transactions SELECT account_id, 'txn_zzz', 9, previous_id, kind, amount, balance_after, "
          "create_time_us, source_id, "
-        f"caller, description, metadata, hash FROM transactions WHERE {SECOND}")], "transactions"),
+        f"caller, description, metadata, hash, chain_format, salt, erased_digest, price_record FROM transactions WHERE {SECOND}")], "transactions"),
     ("lot raised", ["UPDATE lots SET remaining = remaining + 5 WHERE account_id = 'acme'"], "remaining"),
     ("lot of nobody", [
         ("INSERT INTO lots SELECT 'ghost', 'lot_g', category, priority, 5, 5, 1, create_time_us, effective_time_us, "
@@ -112,7 +116,8 @@ BESIDE = [
     ("transaction of nobody", (
         "INSERT INTO transactions SELECT '{}', 'txn_zzz', 1, '', kind, amount, balance_after, create_time_us, "
         "source_id, "
-        "caller, description, metadata, hash FROM transactions WHERE account_id = 'beta' AND version = 1"), "transactions"),
+        "caller, description, metadata, hash, chain_format, salt, erased_digest, price_record FROM transactions "
+        "WHERE account_id = 'beta' AND version = 1"), "transactions"),
     ("lot of nobody", (
         "INSERT INTO lots SELECT '{}', 'lot_g', category, priority, 5, 5, 1, create_time_us, effective_time_us, "
         "expire_time_us, source_id, 0, '' "

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from billing_service.commands.clawbacks.purchases import money_gone
 from billing_service.domain.ledger.account import Posting
+from billing_service.domain.ledger.chain import link
 from billing_service.domain.ledger.ended_lots import back_into_lot
 from billing_service.domain.ledger.entries import Entry, Place, TransactionKind
 from billing_service.domain.ledger.granting import new_lot
@@ -53,7 +54,12 @@ class OlderProgram:
         return Posting(account, self._environment.clock_us())
 
     def _close(self, posting, kind, source_id=""):
-        posting.close(self._environment.ids("txn"), kind, source_id=source_id)
+        """In the chain's first format, which is the only one that it knows."""
+        account = posting.account
+        before = account.last_hash
+        transaction = posting.close(self._environment.ids, kind, source_id=source_id)
+        transaction.chain_format = 1
+        transaction.hash = account.last_hash = link(before, transaction)
 
     async def sweep(self):
         """Books every lot that has expired."""

@@ -2,15 +2,19 @@
 
 from collections import Counter
 
+from sqlalchemy import Column, MetaData, Table
+
 from billing_service.storage.rows.ledger_statements import (
     INSERT_ENTRIES,
     INSERT_LOTS,
-    INSERT_TRANSACTIONS,
     UPDATE_LOTS_AND_OPEN_FLAG,
 )
-from billing_service.storage.schema import accounts
-from billing_service.storage.statements import Together, bulk_update
+from billing_service.storage.schema import accounts, transactions
+from billing_service.storage.statements import Together, bulk_insert, bulk_update
 
+INSERT_TRANSACTIONS = bulk_insert(
+    Table("transactions", MetaData(), *[Column(each.name, each.type) for each in list(transactions.columns)[:13]])
+)
 UPDATE_ACCOUNTS = bulk_update(
     accounts, ("account_id",), ("version", "last_transaction_id", "last_hash", "balance", "debt", "set_aside")
 )

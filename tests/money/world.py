@@ -11,6 +11,7 @@ from billing_service.commands.sales.completion import apply_update
 from billing_service.commands.sales.refund import RefundPolicy, RefundPurchase, refund_purchase
 from billing_service.commands.sales.refund_update import RefundUpdate, apply_refund_update
 from billing_service.commands.spending.reverse_deduction import ReverseDeduction, reverse
+from billing_service.domain.ledger.chain import SALT_BYTES
 from billing_service.domain.ledger.lots import Category
 from billing_service.domain.promotions.referrals import ReferralPolicy
 from billing_service.domain.refusals import Refusal
@@ -46,6 +47,9 @@ class Ids:
 
     def __call__(self, prefix):
         return f"{prefix}_{next(self._numbers):08d}"
+
+    def salt(self):
+        return next(self._numbers).to_bytes(SALT_BYTES, "big")
 
 
 class Stripe:

@@ -6,6 +6,7 @@ POSTING = "billing_service.ledger.posting"
 WRITER = "billing_service.ledger.writer"
 GATHERING = "billing_service.ledger.gathering"
 KEYS = "billing_service.ledger.keys"
+CHAIN = "billing_service.domain.ledger.chain"
 UNIT = "billing_service.ledger.unit"
 STEP = "billing_service.ledger.provider_step"
 GROUP_COMMIT = "ledger/test_group_commit.py"
@@ -253,15 +254,39 @@ LEDGER = (
     Sabotage(
         "the chain ignores descriptions",
         "P40",
-        "billing_service.domain.ledger.chain:canonical",
-        "f'{t.version},{int(t.kind)},{t.amount},{t.balance_after},{t.create_time_us},{len(t.entries)};{len(t.account_id)}:{t.account_id};{len(t.transaction_id)}:{t.transaction_id};{len(t.previous_id)}:{t.previous_id};{len(t.source_id)}:{t.source_id};{len(t.caller)}:{t.caller};{len(t.description)}:{t.description};{len(t.metadata)}:{t.metadata};{moved}'",
-        "f'{t.version},{int(t.kind)},{t.amount},{t.balance_after},{t.create_time_us},{len(t.entries)};{len(t.account_id)}:{t.account_id};{len(t.transaction_id)}:{t.transaction_id};{len(t.previous_id)}:{t.previous_id};{len(t.source_id)}:{t.source_id};{len(t.caller)}:{t.caller};{len(t.metadata)}:{t.metadata};{moved}'",
+        f"{CHAIN}:texts_digest",
+        "f'{len(t.description)}:{t.description};{len(t.metadata)}:{t.metadata};'",
+        "f'{len(t.metadata)}:{t.metadata};'",
         ("domain/test_chain.py::test_any_change_changes_the_hash",),
+    ),
+    Sabotage(
+        "the chain ignores why a charge is what it is",
+        "P40",
+        f"{CHAIN}:canonical",
+        "sha256(t.price_record).hexdigest() if t.price_record else ''",
+        "''",
+        ("domain/test_chain.py::test_any_change_of_what_format_2_adds_changes_the_hash",),
+    ),
+    Sabotage(
+        "texts are hashed without their salt",
+        "P40",
+        f"{CHAIN}:texts_digest",
+        "t.salt + texts.encode()",
+        "texts.encode()",
+        ("domain/test_chain.py::test_vectors",),
+    ),
+    Sabotage(
+        "a digest of erased texts stands for texts that are there",
+        "P40",
+        f"{CHAIN}:texts_digest",
+        "not (t.salt or t.description or t.metadata)",
+        "t.erased_digest or not (t.salt or t.description or t.metadata)",
+        ("domain/test_chain.py::test_a_digest_beside_texts_stands_for_nothing",),
     ),
     Sabotage(
         "the chain ignores what came before",
         "P40",
-        "billing_service.domain.ledger.chain:link",
+        f"{CHAIN}:link",
         "previous_hash",
         "GENESIS",
         ("domain/test_chain.py::test_the_hash_before_is_part_of_it",),

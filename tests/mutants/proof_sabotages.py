@@ -17,6 +17,26 @@ PROOF = (
         (f"{TAMPERING}[sqlite-column description]",),
     ),
     Sabotage(
+        "verify believes a price record that the first format does not hash",
+        "P40",
+        f"{CHECK}:AccountCheck._follow_texts",
+        "transaction.salt + transaction.erased_digest + transaction.price_record",
+        "transaction.salt + transaction.erased_digest",
+        (
+            "integrity/test_erased_texts.py::test_a_row_of_the_first_format_has_nothing_of_the_second[sqlite-price_record]",
+        ),
+    ),
+    Sabotage(
+        "verify counts erased texts as nothing",
+        "P40",
+        f"{CHECK}:AccountCheck._follow_texts",
+        "self._report.erased += 1",
+        "self._report.erased += 0",
+        (
+            "integrity/test_erased_texts.py::test_erased_texts_are_counted_and_nothing_less_passes_for_them[sqlite-whole]",
+        ),
+    ),
+    Sabotage(
         "verify does not add up entries",
         "P1",
         f"{CHECK}:AccountCheck._follow",

@@ -3,6 +3,7 @@
 from collections import Counter
 
 from billing_service.domain.deployment import MARK_KEY_BYTES, Deployment, Mode
+from billing_service.domain.ledger.chain import SALT_BYTES
 
 START_US = 1_800_000_000_000_000
 """When every test begins: 2027-01-15 08:00 UTC."""
@@ -39,6 +40,11 @@ class CountingIds:
 
     def __init__(self):
         self._counts = Counter()
+        self._salts = 0
+
+    def salt(self):
+        self._salts += 1
+        return self._salts.to_bytes(SALT_BYTES, "big")
 
     def __call__(self, prefix):
         self._counts[prefix] += 1

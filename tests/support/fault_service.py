@@ -22,6 +22,7 @@ from billing_service.commands.environment import Environment, Gathering, Purchas
 from billing_service.domain.access.api_keys import Scope
 from billing_service.domain.catalogue.packages import CustomAmounts
 from billing_service.domain.deployment import MARK_FIELD
+from billing_service.domain.ledger.chain import SALT_BYTES
 from billing_service.domain.promotions.referrals import ReferralPolicy
 from billing_service.domain.refusals import Failure, Reason, Refusal
 from tests.support.doubles import DEPLOYMENT, SECOND_US, START_US, FakeClock
@@ -57,6 +58,9 @@ class TaggedIds:
 
     def __call__(self, prefix):
         return f"{prefix}_{self.tag}{next(self._numbers):04d}"
+
+    def salt(self):
+        return next(self._numbers).to_bytes(SALT_BYTES, "big")
 
 
 class Chance:

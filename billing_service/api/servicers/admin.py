@@ -91,6 +91,7 @@ def _verified(part: Part) -> admin_pb2.VerifyLedgerResponse:
         account_count=report.accounts,
         transaction_count=report.transactions,
         entry_count=report.entries,
+        erased_count=report.erased,
         differences=[
             admin_pb2.LedgerDifference(account_id=d.account_id, subject=d.subject, expected=d.expected, stored=d.stored)
             for d in report.differences

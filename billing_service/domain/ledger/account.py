@@ -19,9 +19,13 @@ from billing_service.domain.refusals import balance_limit_reached
 
 
 class Ids(Protocol):
-    """Where ids come from: time-ordered, unguessable, injected."""
+    """Where ids come from, time-ordered and unguessable, and the salts of texts. Injected."""
 
     def __call__(self, prefix: str) -> str: ...
+
+    def salt(self) -> bytes:
+        """SALT_BYTES random bytes."""
+        ...
 
 
 @dataclass(slots=True)
@@ -214,22 +218,24 @@ class Posting:
 
     def close(
         self,
-        transaction_id: str,
+        ids: Ids,
         kind: TransactionKind,
         *,
         source_id: str = "",
         caller: str = "",
         description: str = "",
         metadata: str = "",
+        price_record: bytes = b"",
     ) -> Transaction:
-        """Ends the transaction: the account's next version."""
+        """Ends the transaction: the account's next version. `price_record` is why a charge is what it is; empty for
+        none."""
         account = self.account
         assert self.entries or kind in MAY_MOVE_NOTHING, (
             "a transaction without entries would be an effect without a row"
         )
         account.version += 1
         transaction = Transaction(
-            transaction_id,
+            ids("txn"),
             account.account_id,
             account.version,
             account.last_transaction_id,
@@ -243,9 +249,11 @@ class Posting:
             metadata,
             self.entries,
             self.draws,
+            salt=ids.salt() if description or metadata else b"",
+            price_record=price_record,
         )
         transaction.hash = link(account.last_hash, transaction)
-        account.last_transaction_id = transaction_id
+        account.last_transaction_id = transaction.transaction_id
         account.last_hash = transaction.hash
         account.transactions.append(transaction)
         return transaction

@@ -97,3 +97,16 @@ class Transaction:
     draws: list[Draw] = field(default_factory=list)
     hash: bytes = b""
     """See `domain.ledger.chain`."""
+    chain_format: int = 2
+    """Which canonical text is hashed: 1 or 2."""
+    salt: bytes = b""
+    """Random bytes that are hashed with description and metadata; empty where there are neither, and in format 1."""
+    erased_digest: bytes = b""
+    """The digest of description and metadata that were erased, with their salt; empty for all other transactions."""
+    price_record: bytes = b""
+    """Why a charge is what it is (`domain.spending.price_records`); empty for none."""
+
+    @property
+    def texts_erased(self) -> bool:
+        """Whether description and metadata were erased."""
+        return bool(self.erased_digest) and not (self.salt or self.description or self.metadata)

@@ -50,7 +50,7 @@ def grant(
     posting = Posting(account, now_us)
     posting.into_new_lot(lot, source)
     posting.settle_debt()
-    return posting.close(ids("txn"), kind, source_id=lot.source_id, caller=caller, description=description)
+    return posting.close(ids, kind, source_id=lot.source_id, caller=caller, description=description)
 
 
 def adjust(account: Account, amount: int, *, now_us: int, ids: Ids, caller: str, description: str) -> Transaction:
@@ -74,7 +74,7 @@ def adjust(account: Account, amount: int, *, now_us: int, ids: Ids, caller: str,
     posting = Posting(account, now_us)
     posting.settle_debt()
     posting.spend(Place.ADJUSTMENTS, -amount)
-    return posting.close(ids("txn"), TransactionKind.ADJUSTMENT, caller=caller, description=description)
+    return posting.close(ids, TransactionKind.ADJUSTMENT, caller=caller, description=description)
 
 
 def expire(account: Account, *, now_us: int, ids: Ids) -> Transaction | None:
@@ -88,7 +88,7 @@ def expire(account: Account, *, now_us: int, ids: Ids) -> Transaction | None:
             posting.expire_lot(lot)
     if not posting.entries:
         return None
-    return posting.close(ids("txn"), TransactionKind.EXPIRY)
+    return posting.close(ids, TransactionKind.EXPIRY)
 
 
 def _pass_on(posting: Posting, lot: Lot, ids: Ids) -> None:

@@ -76,7 +76,7 @@ def claw_back_bonus(
     if owed:
         posting.borrow(Place.BONUSES, owed)
     posting.settle_debt()
-    posting.close(ids("txn"), TransactionKind.BONUS_REVERSAL, source_id=source_id)
+    posting.close(ids, TransactionKind.BONUS_REVERSAL, source_id=source_id)
     return BonusTaken(left, from_purchase, owed)
 
 
@@ -84,7 +84,7 @@ def take_what_is_left(account: Account, bonus: Lot, *, source_id: str, now_us: i
     """Takes back what is left of a bonus, and answers it; what was spent of it is nobody's debt. The lot ends."""
     posting = Posting(account, now_us)
     left = end_lot(posting, bonus, Place.BONUSES)
-    posting.close(ids("txn"), TransactionKind.BONUS_REVERSAL, source_id=source_id)
+    posting.close(ids, TransactionKind.BONUS_REVERSAL, source_id=source_id)
     return left
 
 
@@ -127,7 +127,7 @@ def restore_bonus(
     if taken.lot:
         posting.into_lot(lot, Place.BONUSES, taken.lot)
     posting.settle_debt()
-    posting.close(ids("txn"), TransactionKind.GRANT, source_id=source_id)
+    posting.close(ids, TransactionKind.GRANT, source_id=source_id)
     return lot
 
 
@@ -153,7 +153,7 @@ def _refill(account: Account, bonus: Lot, amount: int, *, source_id: str, now_us
     if amount:
         back_into_lot(posting, bonus, Place.BONUSES, amount, ids)
     posting.settle_debt()
-    posting.close(ids("txn"), TransactionKind.GRANT, source_id=source_id)
+    posting.close(ids, TransactionKind.GRANT, source_id=source_id)
     return bonus
 
 
@@ -186,5 +186,5 @@ def make_good(
         if purchase:
             back_into_lot(posting, purchase_lot, Place.BONUSES, purchase, ids)
         posting.settle_debt()
-        posting.close(ids("txn"), TransactionKind.GRANT, source_id=source_id)
+        posting.close(ids, TransactionKind.GRANT, source_id=source_id)
     return BonusTaken(taken.lot + back, taken.purchase - purchase, taken.debt - debt)

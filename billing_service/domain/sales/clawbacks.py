@@ -105,9 +105,7 @@ def claw_back(
     if set_aside:
         posting.set_aside(amount - expired)
     posting.settle_debt()
-    posting.close(
-        ids("txn"), TransactionKind.PURCHASE_REVERSAL, source_id=source_id, caller=caller, description=description
-    )
+    posting.close(ids, TransactionKind.PURCHASE_REVERSAL, source_id=source_id, caller=caller, description=description)
     return taken
 
 
@@ -118,7 +116,7 @@ def settle_set_aside(account: Account, amount: int, *, source_id: str, now_us: i
     posting = Posting(account, now_us)
     posting.set_aside(-amount)
     posting.entries.append(Entry(Place.SET_ASIDE, Place.REVERSED, amount))
-    return posting.close(ids("txn"), TransactionKind.REFUND_SETTLEMENT, source_id=source_id)
+    return posting.close(ids, TransactionKind.REFUND_SETTLEMENT, source_id=source_id)
 
 
 def reinstate(
@@ -152,4 +150,4 @@ def reinstate(
     if back.expired:
         posting.entries.append(Entry(Place.REVERSED, Place.EXPIRED, back.expired))
     posting.settle_debt()
-    return posting.close(ids("txn"), TransactionKind.PURCHASE_REINSTATEMENT, source_id=source_id)
+    return posting.close(ids, TransactionKind.PURCHASE_REINSTATEMENT, source_id=source_id)

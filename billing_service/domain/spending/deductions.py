@@ -90,6 +90,6 @@ def deduct(
     if owed:
         posting.borrow(Place.USAGE, owed)
     transaction = posting.close(
-        ids("txn"), TransactionKind.DEDUCTION, caller=caller, description=description, metadata=metadata
+        ids, TransactionKind.DEDUCTION, caller=caller, description=description, metadata=metadata
     )
     return Deducted(transaction.transaction_id, amount, posting.draws[settled:] if settled else posting.draws)

@@ -103,7 +103,7 @@ def reverse_deduction(
                 back_into_lot(posting, account.known_lot(part.source), Place.USAGE, back, ids)
     posting.settle_debt()
     transaction = posting.close(
-        ids("txn"),
+        ids,
         TransactionKind.DEDUCTION_REVERSAL,
         source_id=original.transaction_id,
         caller=caller,

@@ -190,7 +190,7 @@ def set_reversed(account_id: str, transaction_id: str, amount: int) -> Work[None
 def transaction_of(row: Sequence[Any]) -> Transaction:
     """From all columns of `transactions`, in their order."""
     account_id, transaction_id, version, previous_id, kind, amount, balance_after, created, source_id, caller = row[:10]
-    description, metadata, digest = row[10:13]
+    description, metadata, digest, chain_format, salt, erased_digest, price_record = row[10:17]
     return Transaction(
         transaction_id=transaction_id,
         account_id=account_id,
@@ -205,4 +205,8 @@ def transaction_of(row: Sequence[Any]) -> Transaction:
         description=description,
         metadata=metadata,
         hash=digest,
+        chain_format=chain_format,
+        salt=salt or b"",
+        erased_digest=erased_digest or b"",
+        price_record=price_record or b"",
     )

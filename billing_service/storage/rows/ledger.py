@@ -198,6 +198,10 @@ def _history_calls(written: Sequence[Account]) -> Iterator[Call]:
             t.description,
             t.metadata,
             t.hash,
+            t.chain_format,
+            t.salt or None,
+            t.erased_digest or None,
+            t.price_record or None,
         )
         for t in decided
     )

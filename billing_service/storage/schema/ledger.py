@@ -84,10 +84,18 @@ transactions = Table(
     text_column("description"),
     text_column("metadata"),
     Column("hash", Bytes, nullable=False),
+    number_column("chain_format", default=1),
+    Column("salt", Bytes, nullable=True),
+    Column("erased_digest", Bytes, nullable=True),
+    Column("price_record", Bytes, nullable=True),
     check("version", "version >= 1"),
     check("kind", "kind BETWEEN 1 AND 10"),
+    check("chain_format", "chain_format >= 1"),
 )
-"""Append-only. An account's history is the chain from accounts.last_transaction_id along previous_id."""
+"""Append-only. An account's history is the chain from accounts.last_transaction_id along previous_id. `chain_format`
+says which canonical text the hash is of (`domain.ledger.chain`): 1 where a program of an older schema wrote the row. A
+row with texts has a `salt`. Where texts were erased, `erased_digest` is what they were hashed to. `price_record` is why
+a charge is what it is."""
 
 entries = Table(
     "entries",

@@ -653,6 +653,7 @@ class VerifyLedgerResponse(_message.Message):
     DIFFERENCES_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     TRANSACTION_TOTAL_FIELD_NUMBER: _builtins.int
+    ERASED_COUNT_FIELD_NUMBER: _builtins.int
     account_count: _builtins.int
     """Accounts recomputed, in this part."""
     transaction_count: _builtins.int
@@ -663,6 +664,8 @@ class VerifyLedgerResponse(_message.Message):
     """For the next part; empty on the last, and when everything is in one answer."""
     transaction_total: _builtins.int
     """Transactions of the whole ledger, counted before the first part; 0 in later parts, and where everything is in one answer."""
+    erased_count: _builtins.int
+    """Transactions, in this part, whose description and metadata were erased. Their digest is kept, and proves the rest of the history."""
     @_builtins.property
     def differences(self) -> _containers.RepeatedCompositeFieldContainer[Global___LedgerDifference]:
         """Every difference, at most 1,000; empty: the ledger proves every balance."""
@@ -676,10 +679,11 @@ class VerifyLedgerResponse(_message.Message):
         differences: _abc.Iterable[Global___LedgerDifference] | None = ...,
         next_page_token: _builtins.str = ...,
         transaction_total: _builtins.int = ...,
+        erased_count: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_count", b"account_count", "differences", b"differences", "entry_count", b"entry_count", "next_page_token", b"next_page_token", "transaction_count", b"transaction_count", "transaction_total", b"transaction_total"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_count", b"account_count", "differences", b"differences", "entry_count", b"entry_count", "erased_count", b"erased_count", "next_page_token", b"next_page_token", "transaction_count", b"transaction_count", "transaction_total", b"transaction_total"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
