@@ -75,6 +75,7 @@ NOT_LOGGED: Final = frozenset(
             "outcomes",
             "deduction",
             "sequence",
+            "account_ids",  # the audit record has them
         ),
         *(
             "held_microcredits",

@@ -34,6 +34,8 @@ class Identity:
     caller: str
     scopes: frozenset[Scope]
     key_id: str = ""
+    account_ids: frozenset[str] = frozenset()
+    """The accounts that its key is bound to; empty: it may act on all."""
 
 
 class Peer(Protocol):
@@ -139,7 +141,7 @@ class CallerAuthenticator:
             self._note_use(key_id, now_us)
         if key.expire_time_us is not None:
             trusted_until = min(trusted_until, self._monotonic() + (key.expire_time_us - now_us) / 1e6)
-        return trusted_until, Identity(key.caller, effective_scopes(key.scopes), key_id)
+        return trusted_until, Identity(key.caller, effective_scopes(key.scopes), key_id, key.account_ids)
 
     async def _look_up(self, key_id: str) -> tuple[float, StoredKey | None]:
         """One look-up for all calls that wait for the same key; it goes on when the first of them hangs up."""

@@ -24,6 +24,7 @@ from prepaid.billing.v1 import scopes_pb2
 from structlog.contextvars import bound_contextvars
 
 from billing_service.api.admission import Admission
+from billing_service.api.bound_keys import for_bound_keys
 from billing_service.api.call_log import HOT_METHODS, SLOW_S
 from billing_service.api.deadlines import REMAINING_MIN_MS, REMAINING_MIN_S, OverdueCalls
 from billing_service.api.identity import Authenticator, Identity
@@ -31,7 +32,7 @@ from billing_service.api.metrics import CallMetrics
 from billing_service.api.outcome import Outcome
 from billing_service.domain.access.api_keys import Scope
 from billing_service.domain.refusals import Refusal, invalid_field
-from billing_service.domain.refusals.access import scope_missing
+from billing_service.domain.refusals.access import account_not_allowed, scope_missing
 from billing_service.domain.refusals.serving import deadline_too_short
 
 REQUEST_BYTES_MAX: Final = 65_536
@@ -45,6 +46,7 @@ class Call:
 
     __slots__ = (
         "_correlation_id",
+        "account_ids",
         "caller",
         "context",
         "deadline",
@@ -66,6 +68,8 @@ class Call:
     """Effective scopes: an admin has all."""
     key_id: str
     """Public id of the API key; empty for certificates and in local mode."""
+    account_ids: frozenset[str]
+    """The accounts that the API key is bound to; empty: it may act on all."""
     edge: "Edge"
     """What its server shares, for methods that answer many questions in one call."""
     deadline: float
@@ -78,6 +82,7 @@ class Call:
         self._correlation_id: str | None = None
         self.caller = ""
         self.key_id = ""
+        self.account_ids = _ALL_ACCOUNTS
         self.request: Message | None = None
         self.did: Mapping[str, object] = _NOTHING
 
@@ -104,6 +109,16 @@ class Call:
         """The id in the caller's W3C `traceparent`; empty without a sane one."""
         return trace_id(self._header(TRACE_HEADER))
 
+    def identify(self, identity: Identity) -> None:
+        """Says who calls."""
+        self.caller, self.scopes, self.key_id = identity.caller, identity.scopes, identity.key_id
+        self.account_ids = identity.account_ids
+
+    def require_account(self, account_id: str) -> None:
+        """Raises ACCOUNT_NOT_ALLOWED where the API key is bound to other accounts."""
+        if self.account_ids and account_id not in self.account_ids:
+            raise account_not_allowed()
+
     def note(self, did: Mapping[str, object]) -> None:
         """What the call did beyond what its answer says, for its line in the log: ids, statuses, amounts, names of
         fields."""
@@ -113,6 +128,7 @@ class Call:
         return next((value for name, value in self.context.invocation_metadata() or () if name == wanted), "")
 
 
+_ALL_ACCOUNTS: Final[frozenset[str]] = frozenset()
 _NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
 
 Implementation: TypeAlias = Callable[[Any, Call], Awaitable[Message | bytes]]
@@ -154,10 +170,11 @@ def build_handler(
     if method.client_streaming or method.server_streaming:
         raise ValueError(f"{method.full_name} is a streaming method")
     scope = required_scope(method)
-    parse = GetMessageClass(method.input_type).FromString
+    parse, bound = GetMessageClass(method.input_type).FromString, for_bound_keys(method, implementation)
 
     def serve(raw: bytes, call: Call, identity: Identity) -> Awaitable[Message | bytes]:
-        call.caller, call.scopes, call.key_id, call.edge = identity.caller, identity.scopes, identity.key_id, edge
+        call.identify(identity)
+        call.edge = edge
         if scope not in identity.scopes:
             raise scope_missing(scope.value)
         if len(raw) > request_bytes_max:
@@ -166,7 +183,7 @@ def build_handler(
             call.request = request = parse(raw)
         except DecodeError:
             raise invalid_field("request", "the bytes are no message of this type, or a string is not UTF-8") from None
-        return implementation(request, call)
+        return (bound if identity.account_ids else implementation)(request, call)
 
     named = serve if method.name in HOT_METHODS else _named(serve)
     return grpc.unary_unary_rpc_method_handler(_compose(named, Outcome(method, edge), edge, response_bytes_max))

@@ -26,6 +26,12 @@ def request_of(call: Call, account_id: str, idempotency_key: str, *meaning: Any)
     return Request(key_of(call, account_id, idempotency_key, *meaning), caller(call))
 
 
+def request_of_found(call: Call, account_id: str, idempotency_key: str, *meaning: Any) -> Request:
+    """The same where the account is that of what the request names. Raises ACCOUNT_NOT_ALLOWED."""
+    call.require_account(account_id)
+    return request_of(call, account_id, idempotency_key, *meaning)
+
+
 class Replies:
     """Turns an answer into the bytes of one response type."""
 

@@ -60,6 +60,7 @@ STATUS_CODES: Final[dict[Reason, grpc.StatusCode]] = {
     Reason.API_KEY_INVALID: grpc.StatusCode.UNAUTHENTICATED,
     Reason.SCOPE_MISSING: grpc.StatusCode.PERMISSION_DENIED,
     Reason.NOT_YOURS: grpc.StatusCode.PERMISSION_DENIED,
+    Reason.ACCOUNT_NOT_ALLOWED: grpc.StatusCode.PERMISSION_DENIED,
     Reason.OVERLOADED: grpc.StatusCode.RESOURCE_EXHAUSTED,
     Reason.STORAGE_UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,
     Reason.STRIPE_UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,

@@ -5,7 +5,7 @@ format or private-use character, no other white space. Lengths count characters 
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Final
 from urllib.parse import urlsplit
@@ -56,6 +56,17 @@ def identifier(field: str, value: str, length_max: int) -> str:
     if len(value) > length_max:
         raise invalid_field(field, f"has {len(value)} characters; at most {length_max} are allowed")
     raise invalid_field(field, "has a character that is not printable")
+
+
+def distinct(field: str, values: Sequence[str], length_max: int, count_max: int) -> list[str]:
+    """At most `count_max` printable ids, each of them once; in their own order, whatever order they came in."""
+    if len(values) > count_max:
+        raise invalid_field(field, f"has {len(values)} ids; at most {count_max} are allowed")
+    for value in values:
+        identifier(field, value, length_max)
+    if len(set(values)) < len(values):
+        raise invalid_field(field, "has an id twice")
+    return sorted(values)
 
 
 def amount_microcredits(

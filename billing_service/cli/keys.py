@@ -30,6 +30,7 @@ KEYS = ListTable(
     Column("expires", gives_way=True),
     Column("revoked", gives_way=True),
     Column("scopes", gives_way=True),
+    Column("accounts", gives_way=True),
 )
 
 _CALLER = re.compile(r"[a-z0-9._-]{1,64}", re.ASCII)
@@ -56,6 +57,10 @@ def create_key(
     expires: Annotated[
         datetime | None, typer.Option(parser=read_future, metavar="TIME", help="2026-12-31, or in 90d.")
     ] = None,
+    accounts: Annotated[
+        list[str] | None,
+        typer.Option("--account", metavar="ACCOUNT", help="Bind the key to this account; once or more, at most 100."),
+    ] = None,
     offline: Annotated[
         bool, typer.Option("--offline", help="Write to the database without the service: for the very first key.")
     ] = False,
@@ -68,15 +73,19 @@ def create_key(
     if not _CALLER.fullmatch(caller):
         fail("CALLER: must be 1 to 64 characters of a-z, 0-9, '-', '_', '.'", code=EXIT_MISCONFIGURED)
     if offline:
-        if expires is not None:
-            fail("--expires: needs the running service", code=EXIT_MISCONFIGURED)
+        if expires is not None or accounts:
+            fail("--expires and --account: need the running service", code=EXIT_MISCONFIGURED)
         secret = _create_offline(caller, scopes)
         key = KeyRecord(key_id=key_id_of(secret) or "", caller=caller, scopes=_wire_scopes(scopes))
         _show_secret(CreateApiKeyResponse(api_key=key, secret=secret), as_json=as_json)
         return
     with connected(address, api_key) as client:
         made = client.create_api_key(
-            caller=caller, scopes=_wire_scopes(scopes), expire_time=expires, idempotency_key=idempotency_key
+            caller=caller,
+            scopes=_wire_scopes(scopes),
+            expire_time=expires,
+            account_ids=accounts or [],
+            idempotency_key=idempotency_key,
         )
         if made.replayed:
             fail(f"this call made key {made.api_key.key_id} before; its secret was shown then and is kept nowhere")
@@ -121,6 +130,7 @@ def _cells(key: KeyRecord) -> tuple[object, ...]:
         shown_time(key.expire_time),
         shown_time(key.revoke_time),
         _scopes(key),
+        " ".join(key.account_ids),
     )
 
 

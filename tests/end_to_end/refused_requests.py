@@ -154,6 +154,10 @@ OTHER = [
     ("CreateApiKey", {"caller": "tester", "scopes": [0]}, "scopes"),
     ("CreateApiKey", {"caller": "tester", "scopes": [7]}, "scopes"),
     ("CreateApiKey", VALID["CreateApiKey"] | {"expire_time": LATE}, "expire_time"),
+    *(
+        ("CreateApiKey", VALID["CreateApiKey"] | {"account_ids": bad}, "account_ids")
+        for bad in (["a", "a"], [f"a{number}" for number in range(101)], [""], ["a\n"], ["a" * 129])
+    ),
     ("RevokeApiKey", {}, "key_id"),
     ("QuoteUsage", {}, "usage"),
     ("QuoteUsage", {"usage": {}}, "usage.provider"),

@@ -9,7 +9,42 @@ HEALTH = "billing_service.api.health"
 RETRIES = "clients/python/billing_client/retries.py"
 MATRIX = "security/test_scope_matrix.py"
 
+BOUND = "billing_service.api.bound_keys"
+BOUND_TESTS = ("security/test_bound_keys.py",)
+
 CALLERS = (
+    Sabotage(
+        "a bound key acts on any account",
+        "M11",
+        f"{PIPELINE}:Call.require_account",
+        "self.account_ids and account_id not in self.account_ids",
+        "not account_id",
+        BOUND_TESTS,
+    ),
+    Sabotage(
+        "a bound key calls what concerns all accounts",
+        "M11",
+        f"{BOUND}:for_bound_keys",
+        "_of_found(implementation) if method.name in OF_WHAT_IS_FOUND else _of_all",
+        "_of_found(implementation)",
+        BOUND_TESTS,
+    ),
+    Sabotage(
+        "a bound key learns which purchases exist",
+        "M11",
+        f"{BOUND}:_of_found.judged",
+        "refusal.reason in _UNKNOWN",
+        "not refusal.reason",
+        BOUND_TESTS,
+    ),
+    Sabotage(
+        "a bound key deducts from any account in a batch",
+        "M11",
+        "billing_service.api.servicers.deductions:deduction_of",
+        "call.require_account(request.account_id)",
+        "",
+        BOUND_TESTS,
+    ),
     Sabotage(
         "scopes not checked",
         "P39",
@@ -32,7 +67,7 @@ CALLERS = (
             "except DecodeError:\n"
             '    raise invalid_field("request", "the bytes are no message of this type, or a string is not '
             'UTF-8") from None\n'
-            "return implementation(request, call)"
+            "return (bound if identity.account_ids else implementation)(request, call)"
         ),
         (
             "async def late() -> Message | bytes:\n"

@@ -101,7 +101,7 @@ REQUESTS = [
     (
         "CreateApiKey",
         {"caller": "metering", "scopes": [1, 2], "expire_time": "2090-01-01T00:00:00Z"},
-        [{"caller": "other"}, {"scopes": [1]}, {"expire_time": None}],
+        [{"caller": "other"}, {"scopes": [1]}, {"expire_time": None}, {"account_ids": ["a"]}],
     ),
     ("RevokeApiKey", {"key_id": "{key}"}, [{"key_id": "{other_key}"}]),
     ("ReplayStripeEvent", {"event_id": "{event}"}, [{"event_id": "{other_event}"}]),

@@ -8,10 +8,10 @@ from billing_service.api import translate, validation
 from billing_service.api.page_tokens import decode_page_token, encode_page_token
 from billing_service.api.pipeline import Call
 from billing_service.api.requests import Replies, request_of
-from billing_service.commands.access.api_keys import CreateApiKey, all_keys, create_api_key, revoke_api_key
+from billing_service.commands.access.api_keys import CreateApiKey, all_keys, create_api_key, list_of, revoke_api_key
 from billing_service.commands.access.read import audit_records
 from billing_service.commands.environment import Environment
-from billing_service.domain.access.api_keys import Scope
+from billing_service.domain.access.api_keys import ACCOUNTS_MAX, Scope
 from billing_service.domain.refusals import invalid_field
 from billing_service.storage.rows.access import ApiKeyRow
 
@@ -34,6 +34,7 @@ def _api_key(row: ApiKeyRow) -> api_keys_pb2.ApiKey:
         expire_time=translate.timestamp(row.expire_time_us),
         revoke_time=translate.timestamp(row.revoke_time_us),
         last_use_time=translate.timestamp(row.last_use_time_us),
+        account_ids=list_of(row.account_ids),
     )
 
 
@@ -61,8 +62,11 @@ class Access:
         expires = (
             validation.timestamp_us("expire_time", request.expire_time) if request.HasField("expire_time") else None
         )
-        keyed = request_of(call, "", request.idempotency_key, request.caller, sorted(set(scopes)), expires)
-        command = CreateApiKey(keyed, request.caller, scopes, expires, _encode_created)
+        account_ids = validation.distinct("account_ids", request.account_ids, validation.ACCOUNT_ID_MAX, ACCOUNTS_MAX)
+        # Unbound, the request means what it meant before there was the field.
+        bound = (account_ids,) if account_ids else ()
+        keyed = request_of(call, "", request.idempotency_key, request.caller, sorted(set(scopes)), expires, *bound)
+        command = CreateApiKey(keyed, request.caller, scopes, expires, account_ids, _encode_created)
         return _created(await create_api_key(self._environment, command))
 
     async def list_api_keys(

@@ -46,9 +46,11 @@ def _encode_deduction(deducted: Deducted, shown: Balance) -> bytes:
     return reply.SerializeToString()
 
 
-def deduction_of(request: transactions_pb2.DeductCreditsRequest, caller: str) -> Deduct:
+def deduction_of(request: transactions_pb2.DeductCreditsRequest, call: Call) -> Deduct:
     """The operation that a request asks for. Its key is one of DeductCredits, whichever RPC brought it. Raises
-    INVALID_FIELD."""
+    ACCOUNT_NOT_ALLOWED, INVALID_FIELD."""
+    caller = call.caller
+    call.require_account(request.account_id)
     account_id = validation.account_id(request.account_id)
     if not request.HasField("amount_microcredits"):
         raise invalid_field("cost", "amount_microcredits is required")

@@ -59,7 +59,7 @@ class ManyDeductions:
 
     def _begin(self, request: transactions_pb2.DeductCreditsRequest, call: Call) -> Begun:
         try:
-            return self._writer.submit(deduction_of(request, call.caller))
+            return self._writer.submit(deduction_of(request, call))
         except Exception as error:  # noqa: BLE001 - a refusal, or a defect that must not touch the neighbours: this one's outcome
             return error
 

@@ -8,7 +8,7 @@ from prepaid.billing.v1 import accounts_pb2, purchases_pb2, referrals_pb2, refun
 from billing_service.api import translate, validation
 from billing_service.api.page_tokens import decode_page_token, encode_page_token
 from billing_service.api.pipeline import Call
-from billing_service.api.requests import Replies, request_of
+from billing_service.api.requests import Replies, request_of, request_of_found
 from billing_service.commands.accounts.create_account import CreateAccount, create_account
 from billing_service.commands.accounts.read import get_account, referral_side
 from billing_service.commands.accounts.update_account import UpdateAccount, update_account
@@ -161,12 +161,12 @@ class Selling:
     async def get_purchase(
         self, request: purchases_pb2.GetPurchaseRequest, call: Call
     ) -> purchases_pb2.GetPurchaseResponse:
-        del call
         field = request.WhichOneof("id")
         if field is None:
             raise invalid_field("id", "purchase_id or checkout_session_id is required")
         reference = validation.identifier(field, getattr(request, field), ID_MAX)
         sold = await sold_purchase(self._environment, reference)
+        call.require_account(sold.purchase.account_id)
         return purchases_pb2.GetPurchaseResponse(purchase=translate.purchase(*sold))
 
     async def list_purchases(
@@ -190,7 +190,7 @@ class Selling:
         purchase_id = validation.identifier("purchase_id", request.purchase_id, ID_MAX)
         key = validation.idempotency_key(request.idempotency_key)
         command = CancelPurchase(
-            lambda account_id: request_of(call, account_id, key, purchase_id),
+            lambda account_id: request_of_found(call, account_id, key, purchase_id),
             purchase_id,
             _encode_canceled,
             partial(follow_checkout, self._environment),
@@ -200,9 +200,8 @@ class Selling:
     async def quote_refund(
         self, request: refunds_pb2.QuoteRefundRequest, call: Call
     ) -> refunds_pb2.QuoteRefundResponse:
-        del call
-        purchase_id = validation.identifier("purchase_id", request.purchase_id, ID_MAX)
-        quote, currency = await quote_refund(self._environment, purchase_id, _policy(request.policy))
+        purchase_id, policy = validation.identifier("purchase_id", request.purchase_id, ID_MAX), _policy(request.policy)
+        quote, currency = await quote_refund(self._environment, purchase_id, policy, call.require_account)
         return refunds_pb2.QuoteRefundResponse(
             refundable_minor=quote.refundable_minor,
             currency=currency,
@@ -223,14 +222,14 @@ class Selling:
         key = validation.idempotency_key(request.idempotency_key)
 
         def keyed(account_id: str) -> Request:
-            return request_of(call, account_id, key, purchase_id, amount, policy.value, reason)
+            return request_of_found(call, account_id, key, purchase_id, amount, policy.value, reason)
 
         command = RefundPurchase(keyed, purchase_id, amount, policy, reason, _encode_refund)
         return _refunded(await refund_purchase(self._environment, command))
 
     async def get_refund(self, request: refunds_pb2.GetRefundRequest, call: Call) -> refunds_pb2.GetRefundResponse:
-        del call
         kept = await refund_by_id(self._environment, validation.identifier("refund_id", request.refund_id, ID_MAX))
+        call.require_account(kept.account_id)
         return refunds_pb2.GetRefundResponse(refund=translate.refund(kept))
 
     async def list_refunds(

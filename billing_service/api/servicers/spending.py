@@ -42,7 +42,7 @@ class Spending:
         return accounts_pb2.GetBalanceResponse(balance=translate.balance(shown))
 
     async def deduct_credits(self, request: transactions_pb2.DeductCreditsRequest, call: Call) -> bytes:
-        return reply_of_deduction(await self._writer.submit(deduction_of(request, call.caller)))
+        return reply_of_deduction(await self._writer.submit(deduction_of(request, call)))
 
     async def reverse_deduction(self, request: transactions_pb2.ReverseDeductionRequest, call: Call) -> bytes:
         account_id = validation.account_id(request.account_id)

@@ -62,7 +62,7 @@ def build_stream_handler(
         identity = edge.authenticator.recognise(call.context) or await edge.authenticator.authenticate(call.context)
         if scope not in identity.scopes:
             raise scope_missing(scope.value)
-        call.caller, call.scopes, call.key_id = identity.caller, identity.scopes, identity.key_id
+        call.identify(identity)
 
     def decode(raw: bytes) -> Any:
         if len(raw) > request_bytes_max:

@@ -41,6 +41,8 @@ class CreateApiKey:
     caller: str
     scopes: Sequence[Scope]
     expire_time_us: int | None
+    account_ids: Sequence[str]
+    """What the key is bound to; none: it may act on all accounts."""
     encode: Callable[[ApiKeyRow, str], bytes]
     """Takes the secret for the answer, and an empty one for what is stored to be replayed."""
 
@@ -55,17 +57,27 @@ async def create_api_key(environment: Environment, command: CreateApiKey) -> Ans
             environment.api_key_pepper,
             command.caller,
             command.scopes,
+            command.account_ids,
             now_us=unit.now_us,
             expire_time_us=command.expire_time_us,
         )
         unit.detail |= {"key_id": row.key_id, "caller": row.caller, "scopes": row.scopes}
+        if command.account_ids:
+            unit.detail["account_ids"] = list(command.account_ids)
         return SecretReply(command.encode(row, new.text), command.encode(row, ""))
 
     return await environment.store.write(lambda: once(environment.sources, command.request, [], effect))
 
 
 def add_key(
-    new: NewKey, pepper: bytes, caller: str, scopes: Sequence[Scope], *, now_us: int, expire_time_us: int | None = None
+    new: NewKey,
+    pepper: bytes,
+    caller: str,
+    scopes: Sequence[Scope],
+    account_ids: Sequence[str] = (),
+    *,
+    now_us: int,
+    expire_time_us: int | None = None,
 ) -> Work[ApiKeyRow]:
     """Keeps a key's hash; keys are to be locked. Raises INVALID_FIELD."""
     if expire_time_us is not None and expire_time_us <= now_us:
@@ -82,6 +94,7 @@ def add_key(
         expire_time_us=expire_time_us,
         revoke_time_us=None,
         last_use_time_us=None,
+        account_ids=list_text(account_ids),
     )
     yield from API_KEYS.add(row)
     return row
@@ -137,4 +150,15 @@ def stored_key(row: ApiKeyRow) -> StoredKey:
         key_hash=bytes(row.secret_hash),
         expire_time_us=row.expire_time_us,
         revoke_time_us=row.revoke_time_us,
+        account_ids=frozenset(list_of(row.account_ids)),
     )
+
+
+def list_text(ids: Sequence[str]) -> str:
+    """Ids as a column keeps them: a JSON list, or nothing where there are none."""
+    return orjson.dumps(list(ids)).decode() if ids else ""
+
+
+def list_of(text: str) -> list[str]:
+    """Ids as a column keeps them."""
+    return orjson.loads(text) if text else []

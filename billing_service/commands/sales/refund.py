@@ -74,9 +74,13 @@ class RefundPurchase:
     encode: Callable[[Refund, Balance], bytes]
 
 
-async def quote_refund(environment: Environment, purchase_id: str, policy: RefundPolicy) -> tuple[RefundQuote, str]:
-    """What a refund would do now, and the currency. Raises PURCHASE_NOT_FOUND, PURCHASE_NOT_REFUNDABLE."""
+async def quote_refund(
+    environment: Environment, purchase_id: str, policy: RefundPolicy, require_account: Callable[[str], None]
+) -> tuple[RefundQuote, str]:
+    """What a refund would do now, and the currency. `require_account` refuses the accounts that the caller may not act
+    on. Raises PURCHASE_NOT_FOUND, PURCHASE_NOT_REFUNDABLE."""
     purchase = await purchase_by_id(environment, purchase_id)
+    require_account(purchase.account_id)
 
     def work() -> Work[RefundQuote]:
         accounts = yield from read_accounts([purchase.account_id])

@@ -18,6 +18,8 @@ from enum import StrEnum
 KEY_ID_BYTES = 10
 SECRET_BYTES = 20
 ENTROPY_BYTES = KEY_ID_BYTES + SECRET_BYTES
+ACCOUNTS_MAX = 100
+"""Accounts that one key may be bound to: they are held in memory for each key in use."""
 
 _KEY = re.compile(r"bill_([a-z2-7]{16})_([a-z2-7]{32})([a-z2-7]{7})", re.ASCII)
 
@@ -60,6 +62,8 @@ class StoredKey:
     key_hash: bytes
     expire_time_us: int | None = None
     revoke_time_us: int | None = None
+    account_ids: frozenset[str] = frozenset()
+    """The accounts that it is bound to; empty: it may act on all."""
 
     def is_live(self, now_us: int) -> bool:
         return self.revoke_time_us is None and (self.expire_time_us is None or now_us < self.expire_time_us)

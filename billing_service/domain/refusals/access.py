@@ -11,6 +11,11 @@ def scope_missing(scope: str) -> Refusal:
     return Refusal(Reason.SCOPE_MISSING, f"the caller lacks the scope {scope!r}", metadata={"scope": scope})
 
 
+def account_not_allowed() -> Refusal:
+    """Names nothing: whether the account, purchase or refund exists is no business of this caller."""
+    return Refusal(Reason.ACCOUNT_NOT_ALLOWED, "the API key is bound to accounts, and this is about none of them")
+
+
 def api_key_not_found(key_id: str) -> Refusal:
     return Refusal(Reason.API_KEY_NOT_FOUND, "there is no such API key", metadata={"key_id": key_id})
 

@@ -18,7 +18,7 @@ class Stage(NamedTuple):
 PRECEDENCE: Final = (
     Stage("time and room to serve the call", (Reason.DEADLINE_TOO_SHORT, Reason.OVERLOADED, Reason.SHUTTING_DOWN)),
     Stage("who calls", (Reason.API_KEY_INVALID,)),
-    Stage("whether that caller may", (Reason.SCOPE_MISSING,)),
+    Stage("whether that caller may", (Reason.SCOPE_MISSING, Reason.ACCOUNT_NOT_ALLOWED)),
     Stage("the form of the fields", (Reason.INVALID_FIELD, Reason.SIGNATURE_INVALID)),
     Stage("what names the account of the key", (Reason.PURCHASE_NOT_FOUND, Reason.REFERRAL_CODE_NOT_FOUND)),
     Stage("the idempotency key", (Reason.IDEMPOTENCY_KEY_REUSED,)),

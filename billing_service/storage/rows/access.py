@@ -28,6 +28,8 @@ class ApiKeyRow:
     expire_time_us: int | None
     revoke_time_us: int | None
     last_use_time_us: int | None
+    account_ids: str
+    """A JSON list of the accounts that it is bound to; empty: bound to none."""
 
 
 @dataclass(slots=True)

@@ -38,7 +38,9 @@ api_keys = Table(
     number_column("expire_time_us", nullable=True),
     number_column("revoke_time_us", nullable=True),
     number_column("last_use_time_us", nullable=True),
+    text_column("account_ids", default=""),
 )
+"""`account_ids`: a JSON list of the accounts that the key is bound to; empty: to none in particular."""
 Index("ix_api_keys_caller", api_keys.c.caller)
 
 audit_records = Table(

@@ -50,6 +50,7 @@ CLASS_BY_REASON: dict[str, type[errors.BillingError]] = {
     "API_KEY_INVALID": errors.ApiKeyInvalid,
     "SCOPE_MISSING": errors.ScopeMissing,
     "NOT_YOURS": errors.NotYours,
+    "ACCOUNT_NOT_ALLOWED": errors.AccountNotAllowed,
     "OVERLOADED": errors.Overloaded,
     "STORAGE_UNAVAILABLE": errors.StorageUnavailable,
     "STRIPE_UNAVAILABLE": errors.StripeUnavailable,

@@ -5,3 +5,5 @@ ALTER TABLE transactions ADD COLUMN salt BYTEA
 ALTER TABLE transactions ADD COLUMN erased_digest BYTEA
 -- next
 ALTER TABLE transactions ADD COLUMN price_record BYTEA
+-- next
+ALTER TABLE api_keys ADD COLUMN account_ids TEXT NOT NULL DEFAULT ''

@@ -5,3 +5,5 @@ ALTER TABLE transactions ADD COLUMN salt BLOB
 ALTER TABLE transactions ADD COLUMN erased_digest BLOB
 -- next
 ALTER TABLE transactions ADD COLUMN price_record BLOB
+-- next
+ALTER TABLE api_keys ADD COLUMN account_ids TEXT NOT NULL DEFAULT ''

@@ -1,4 +1,4 @@
-"""What priced usage needs: salted texts and price records in the ledger."""
+"""What metering needs: salted texts and price records in the ledger, keys bound to accounts."""
 
 from billing_service.storage.migrations.sql_files import run_sql_file
 

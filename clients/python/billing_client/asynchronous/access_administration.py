@@ -42,6 +42,7 @@ class ApiKeyMethods(Connection):
         caller: str,
         scopes: Sequence[Scope.ValueType],
         expire_time: datetime | None = None,
+        account_ids: Sequence[str] = (),
         idempotency_key: str | None = None,
         timeout_s: float | None = None,
         headers: Headers | None = None,
@@ -51,6 +52,8 @@ class ApiKeyMethods(Connection):
         `caller`: the calling service, 1 to 64 of a-z, 0-9, '-', '_', '.'; at most two live keys, for rotation.
         `scopes`: at least one.
         `expire_time`: when it ends by itself, with its zone; None: never.
+        `account_ids`: the accounts that it is bound to, at most 100; none: it may act on all. Calls about others raise
+        AccountNotAllowed.
         Raises InvalidField for a third live key, ValueError for a time without a zone.
 
             made = await client.create_api_key(caller="metering", scopes=[Scope.SCOPE_DEDUCT, Scope.SCOPE_READ])
@@ -60,6 +63,7 @@ class ApiKeyMethods(Connection):
             caller=caller,
             scopes=scopes,
             expire_time=timestamp_of(expire_time),
+            account_ids=account_ids,
             idempotency_key=key_or_new(idempotency_key),
         )
         return await self._call(self._admin.CreateApiKey, request, timeout_s, headers)

@@ -1,4 +1,5 @@
-"""What operators do to accounts: grants, corrections, limits, audit and proof."""
+"""What operators do to accounts: grants, corrections,
+limits, audit and proof."""
 
 from collections.abc import Iterator
 from datetime import datetime

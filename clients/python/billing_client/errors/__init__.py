@@ -12,7 +12,7 @@
     │   │                             SelfReferral · ReferralTooLate · HoldExpired · HoldClosed · SpendLimitReached ·
     │   │                             PurchaseNotCancelable · DeductionAlreadyReversed · TransactionNotReversible ·
     │   │                             StripeRefused · BalanceLimitReached · ReversalTooLate
-    │   └── AccessDenied              ApiKeyInvalid · ScopeMissing · NotYours
+    │   └── AccessDenied              ApiKeyInvalid · ScopeMissing · NotYours · AccountNotAllowed
     └── Failure                       no answer: call again later, a write with the same idempotency key
         ├── Overloaded                the service turned the last attempt away
         ├── DeadlineTooShort          the service did not begin: too little time was left

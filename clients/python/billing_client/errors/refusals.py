@@ -195,3 +195,8 @@ class ScopeMissing(AccessDenied):
 
 class NotYours(AccessDenied):
     """Another caller made the deduction. One with the scope admin may reverse it."""
+
+
+class AccountNotAllowed(AccessDenied):
+    """The API key is bound to accounts, and the call is about none of them. Nothing says whether what it names
+    exists."""

@@ -96,6 +96,8 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """[PERMISSION_DENIED] The caller lacks the scope. Metadata: scope."""
     REASON_NOT_YOURS: _Reason.ValueType  # 52
     """[PERMISSION_DENIED] Another caller made the deduction. A caller with the scope admin may reverse it. Nothing moved, and the key is free."""
+    REASON_ACCOUNT_NOT_ALLOWED: _Reason.ValueType  # 53
+    """[PERMISSION_DENIED] The API key is bound to accounts, and the call is about none of them. Whether what it names exists is not said."""
     REASON_OVERLOADED: _Reason.ValueType  # 60
     """[RESOURCE_EXHAUSTED, with RetryInfo] Too many calls are in flight."""
     REASON_STORAGE_UNAVAILABLE: _Reason.ValueType  # 61
@@ -196,6 +198,8 @@ REASON_SCOPE_MISSING: Reason.ValueType  # 51
 """[PERMISSION_DENIED] The caller lacks the scope. Metadata: scope."""
 REASON_NOT_YOURS: Reason.ValueType  # 52
 """[PERMISSION_DENIED] Another caller made the deduction. A caller with the scope admin may reverse it. Nothing moved, and the key is free."""
+REASON_ACCOUNT_NOT_ALLOWED: Reason.ValueType  # 53
+"""[PERMISSION_DENIED] The API key is bound to accounts, and the call is about none of them. Whether what it names exists is not said."""
 REASON_OVERLOADED: Reason.ValueType  # 60
 """[RESOURCE_EXHAUSTED, with RetryInfo] Too many calls are in flight."""
 REASON_STORAGE_UNAVAILABLE: Reason.ValueType  # 61
