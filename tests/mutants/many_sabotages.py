@@ -16,9 +16,9 @@ MANY = (
     Sabotage(
         "keys of a batch are not those of the unary call",
         "P12",
-        f"{MANY_DEDUCTIONS}:ManyDeductions._begin",
-        "call.caller",
-        'f"{call.caller}/many"',
+        "billing_service.api.servicers.deductions:deduction_of",
+        'f"{caller}/DeductCredits"',
+        'f"{caller}/{call.method}"',
         (f"{STREAMS}::test_a_deduction_is_the_same_by_whichever_rpc_it_is_repeated",),
     ),
     Sabotage(
