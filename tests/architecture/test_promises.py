@@ -10,7 +10,7 @@ import pytest
 TESTS = Path(__file__).parents[1]
 TABLE = (TESTS / "README.md").read_text(encoding="utf-8")
 RULES = {f"M{number}" for number in range(1, TABLE.count("\n| M") + 1)}
-PROMISES = {f"P{number}" for number in range(1, 49)} | {"P30b", "P31b", "P39b", "P49", "P50", "P51", "P54"}
+PROMISES = {f"P{number}" for number in range(1, 49)} | {"P30b", "P31b", "P39b", "P49", "P50", "P51", "P53", "P54"}
 NAMED = re.findall(
     r"`([a-z_/]+\.py)(?:::([\w*]+))?`",
     "\n".join(line.split("|")[4] for line in TABLE.splitlines() if line.startswith(("| P", "| M"))),

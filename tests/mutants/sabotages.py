@@ -16,6 +16,7 @@ from tests.mutants.owner_sabotages import OWNERS
 from tests.mutants.proof_sabotages import PROOF
 from tests.mutants.rates_sabotages import RATES
 from tests.mutants.sales_sabotages import SALES
+from tests.mutants.session_sabotages import SESSION_RULES
 from tests.mutants.storage_sabotages import STORAGE
 from tests.mutants.stored_rates_sabotages import STORED_RATES
 from tests.mutants.stripe_sabotages import STRIPE
@@ -35,6 +36,7 @@ SABOTAGES = (
     *SALES,
     *RATES,
     *STORED_RATES,
+    *SESSION_RULES,
     *CALLERS,
     *CLIENT,
     *MANY,
