@@ -29,7 +29,8 @@ from billing_service.domain.spending.deductions import SpendingTerms
 from billing_service.jobs.key_uses import KeyUses
 from billing_service.jobs.start import start_jobs
 from billing_service.metrics import service_registry
-from billing_service.payments.stripe_provider import StripeProvider
+from billing_service.payments.ports.provider import PaymentProvider
+from billing_service.payments.stripe.provider import StripeProvider
 from billing_service.rate_cards import built_in_card
 from billing_service.settings import Settings
 from billing_service.storage.database_url import SqliteFile
@@ -92,16 +93,16 @@ async def open_service(settings: Settings) -> AsyncIterator[RunningService]:
     async with AsyncExitStack() as closing:
         store = await open_store(settings)
         closing.push_async_callback(store.close)
-        environment = _environment(settings, store, await _deployment(settings, store))
+        deployment, stripe = await _deployment(settings, store), _stripe(settings)
+        closing.push_async_callback(stripe.close)
+        environment = _environment(settings, store, deployment, stripe)
         await ensure_rate_card(store, system_clock_us, environment.ids, built_in_card)
         _tell_what_is_off(settings, environment)
-        closing.push_async_callback(environment.provider.close)
         closing.push_async_callback(environment.writer.close)
         closing.push_async_callback(environment.balances.close)
         uses = KeyUses(store)
-        registry = service_registry(
-            environment, settings.database.path if isinstance(settings.database, SqliteFile) else None
-        )
+        database_file = settings.database.path if isinstance(settings.database, SqliteFile) else None
+        registry = service_registry(environment, stripe.calls, database_file)
         registry.register(start_jobs(settings, environment, uses, closing))
         server = await start_server(
             settings.listen,
@@ -155,8 +156,18 @@ async def _deployment(settings: Settings, store: Store) -> Deployment:
     return await ensure_deployment(store, new_deployment(settings.mode, system_clock_us, TimeOrderedIds(), os.urandom))
 
 
-def _environment(settings: Settings, store: Store, deployment: Deployment) -> Environment:
+def _stripe(settings: Settings) -> StripeProvider:
     key = settings.stripe_secret_key
+    return StripeProvider(
+        key.get_secret_value() if key else "",
+        api_base=settings.stripe_api_base,
+        attempt_timeout_s=settings.stripe_timeout_s,
+        call_timeout_s=settings.stripe_timeout_s * 2,
+        proxy=settings.stripe_proxy,
+    )
+
+
+def _environment(settings: Settings, store: Store, deployment: Deployment, provider: PaymentProvider) -> Environment:
     catalog = load_catalog(settings.catalog_file or DEFAULT)
     spending = SpendingTerms(
         debt_max=settings.debt_max_credits * MICROCREDITS_PER_CREDIT,
@@ -168,13 +179,9 @@ def _environment(settings: Settings, store: Store, deployment: Deployment) -> En
         clock_us=system_clock_us,
         ids=TimeOrderedIds(),
         gathering=Gathering(settings.batch_operations_max, settings.batch_gather_ms / 1_000),
-        provider=StripeProvider(
-            key.get_secret_value() if key else "",
-            api_base=settings.stripe_api_base,
-            attempt_timeout_s=settings.stripe_timeout_s,
-            call_timeout_s=settings.stripe_timeout_s * 2,
-            proxy=settings.stripe_proxy,
-        ),
+        customers=provider,
+        checkouts=provider,
+        refunds=provider,
         deployment=deployment,
         catalog=catalog,
         terms=PurchaseTerms(

@@ -20,7 +20,7 @@ from prometheus_client.registry import Collector
 from billing_service.commands.counters import BOUNDS_S, FAILED, Counters, Durations
 from billing_service.commands.environment import Environment
 from billing_service.ledger.writer import LedgerWriter
-from billing_service.payments.stripe_provider import StripeProvider
+from billing_service.payments.ports.provider import OPERATIONS
 from billing_service.storage.sqlite.wal import wal_bytes
 from billing_service.storage.store import Store
 from billing_service.stripe_events.inbox import OTHER_TYPES, Outcome
@@ -30,27 +30,19 @@ from billing_service.version import program_version
 CONFLICT_CAUSES = ("40001", "40P01", "55P03", "SQLITE_BUSY")
 FAILURE_CODES = ("57014", "TimeoutError")
 """Shown from the start, at zero: Prometheus sees no increase in a counter whose first sample is one."""
-STRIPE_OPERATIONS = (
-    "create_customer",
-    "get_customer",
-    "update_customer",
-    "create_checkout",
-    "get_checkout",
-    "expire_checkout",
-    "create_refund",
-    "list_refunds",
-)
 STRIPE_OUTCOMES = ("ok", "refused", "key_refused", "unavailable")
 
 
-def service_registry(environment: Environment, database: Path | None) -> CollectorRegistry:
-    """All but what server and jobs add of their own. `database` is the file of a SQLite database."""
+def service_registry(
+    environment: Environment, stripe_calls: Counter[tuple[str, str]], database: Path | None
+) -> CollectorRegistry:
+    """All but what server and jobs add of their own. `stripe_calls`: by operation and how they ended. `database` is the
+    file of a SQLite database."""
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     registry.register(BuildMetrics())
     registry.register(LedgerMetrics(environment.store, environment.writer, database))
-    assert isinstance(environment.provider, StripeProvider)
-    registry.register(SalesMetrics(environment.counters, environment.provider.calls))
+    registry.register(SalesMetrics(environment.counters, stripe_calls))
     return registry
 
 
@@ -126,7 +118,7 @@ class SalesMetrics(Collector):
         calls = CounterMetricFamily(
             "billing_stripe_calls", "Calls to Stripe, by how they ended.", labels=("operation", "outcome")
         )
-        for operation in STRIPE_OPERATIONS:
+        for operation in OPERATIONS:
             for outcome in STRIPE_OUTCOMES:
                 calls.add_metric((operation, outcome), self._stripe_calls[operation, outcome])
         yield calls

@@ -1,4 +1,5 @@
-"""What commands are given: stores, clocks, the payment provider and the terms of business. Made once, by bootstrap."""
+"""What commands are given: stores, clocks, what the payment provider can do, and the terms of business. Made once, by
+bootstrap."""
 
 import os
 import time
@@ -17,7 +18,9 @@ from billing_service.domain.spending.deductions import STANDARD_TERMS, SpendingT
 from billing_service.ledger.reader import BalanceReader
 from billing_service.ledger.unit import Sources
 from billing_service.ledger.writer import LedgerWriter
-from billing_service.payments.port import PaymentProvider
+from billing_service.payments.ports.checkouts import Checkouts
+from billing_service.payments.ports.customers import Customers
+from billing_service.payments.ports.refunds import Refunds
 from billing_service.storage.store import Store
 
 
@@ -53,7 +56,9 @@ class Environment:
     clock_us: ClockUs
     ids: Ids
     gathering: Gathering
-    provider: PaymentProvider
+    customers: Customers
+    checkouts: Checkouts
+    refunds: Refunds
     deployment: Deployment
     catalog: Catalog
     terms: PurchaseTerms

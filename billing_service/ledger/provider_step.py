@@ -5,7 +5,7 @@
     transaction 2   settles the intent, or gives it up
 
 A crash in between is resumed by the caller's repeat: transaction 1 finds the intent, and the provider is asked the same
-again. `payments/port.py` says what may be repeated.
+again. `payments/ports/__init__.py` says what may be repeated.
 """
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -15,7 +15,7 @@ from typing import Generic, NamedTuple, TypeVar
 from billing_service.domain.refusals import Failure, stripe_key_refused, stripe_refused, stripe_unavailable
 from billing_service.ledger.keys import Answer, IdempotencyKey
 from billing_service.ledger.unit import Request, Sources, Unit, begin, find_key, record, record_key
-from billing_service.payments.port import ProviderKeyRefused, ProviderRefused, ProviderUnavailable
+from billing_service.payments.ports.outcomes import ProviderKeyRefused, ProviderRefused, ProviderUnavailable
 from billing_service.storage.rows.keys import KeyId, answer_key, find_keys, free_key
 from billing_service.storage.statements import Work
 

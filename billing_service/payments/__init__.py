@@ -1,1 +1,1 @@
-"""The port to a payment provider, and its Stripe adapter: the only place that imports the SDK's client."""
+"""Stripe's objects, the ports to a payment provider by capability, and the adapter that fits them."""

@@ -12,7 +12,7 @@ from billing_service.domain.refusals import Failure
 from billing_service.ledger.provider_step import as_refusals, stripe_failed
 from billing_service.payments.objects.customer import ProviderCustomer
 from billing_service.payments.objects.refund import ProviderRefund
-from billing_service.payments.port import ProviderKeyRefused, ProviderRefused, ProviderUnavailable
+from billing_service.payments.ports.outcomes import ProviderKeyRefused, ProviderRefused, ProviderUnavailable
 from billing_service.storage.statements import Work
 
 T = TypeVar("T")
@@ -96,7 +96,7 @@ class Runs:
 
     async def _ask_for_refunds(self, unknown: _RefundsUnknownError) -> None:
         try:
-            sent = await self.environment.provider.list_refunds(unknown.payment_intent_id)
+            sent = await self.environment.refunds.list_refunds(unknown.payment_intent_id)
         except ProviderRefused as refused:
             self._refunds[unknown.payment_intent_id] = KnownRefunds((), f"{_NO_LIST}: {refused.code}")
             return
@@ -111,4 +111,4 @@ class Runs:
 
     async def _ask_for_customer(self, unknown: _CustomerUnknownError) -> None:
         with as_refusals():
-            self._customers[unknown.customer_id] = await self.environment.provider.get_customer(unknown.customer_id)
+            self._customers[unknown.customer_id] = await self.environment.customers.get_customer(unknown.customer_id)

@@ -115,12 +115,12 @@ async def test_a_payment_that_was_not_asked_for_completes_nothing(database, new_
     async with webhooks_withheld(database.url) as withheld:
         account_id = new_account()
         purchase = await withheld.paid_checkout(account_id, granted=0)
-        stands = withheld.stack.service.environment.provider.get_checkout
+        stands = withheld.stack.service.environment.checkouts.get_checkout
 
         async def changed(session_id):
             return replace(await stands(session_id), account_id="somebody-else")
 
-        withheld.stack.service.environment.provider.get_checkout = changed
+        withheld.stack.service.environment.checkouts.get_checkout = changed
         assert await canceled_in_vain(withheld, purchase) == "PENDING"
         end = await withheld.ends(account_id, purchase)
         assert (end["status"], end["available"], end["statement"]) == (PENDING, 0, 0)

@@ -114,7 +114,7 @@ class FaultRuns:
         self._runs[tag] = what
         self._lasting.ids.begin(tag)
         self._lasting.clock.now_us = START_US
-        self._lasting.provider.refuses = False
+        self._lasting.provider.stripe.refuses = False
         self._lasting.provider.unreachable_calls = 0
         self.tally.runs += 1
         return tag, await self._operation.prepare(self._service, tag)
@@ -163,7 +163,7 @@ class FaultRuns:
         """What Stripe refunded in this run: more than once for one refund is money lost."""
         return [
             sent.amount_minor
-            for sent in self._lasting.provider.refunds
+            for sent in self._lasting.provider.stripe.refunds
             if self._lasting.ids.tag in sent.stripe_refund_id
         ]
 

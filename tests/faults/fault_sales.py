@@ -27,7 +27,7 @@ async def open_checkout(service, tag):
     """A purchase that waits for its customer; answers its id, and its checkout at Stripe."""
     made = (await service.answer("create_purchase", purchase_request(tag))).purchase
     return made.purchase_id, next(
-        found for found in service.provider.checkouts.values() if found.purchase_id == made.purchase_id
+        found for found in service.provider.stripe.checkouts.values() if found.purchase_id == made.purchase_id
     )
 
 
@@ -75,7 +75,7 @@ CALLED_OFF = frozenset(
 
 @operation("create purchase, refused by Stripe", varies=CALLED_OFF)
 async def create_purchase_refused(service, tag):
-    service.provider.refuses = True
+    service.provider.stripe.refuses = True
     return calling("create_purchase", purchase_request(tag))
 
 
@@ -146,7 +146,7 @@ async def list_refunds(service, tag):
 @operation("refund, refused by Stripe", varies=CALLED_OFF)
 async def refund_refused(service, tag):
     call = await refund_purchase(service, tag)
-    service.provider.refuses = True
+    service.provider.stripe.refuses = True
     return call
 
 
@@ -154,7 +154,7 @@ async def refund_refused(service, tag):
 async def refund_event(service, tag):
     await (await apply_referral(service, tag))(service)
     _, checkout = await bought(service, tag)
-    sent = service.provider.send_back(f"pi_{checkout.session_id}", checkout.amount_total_minor)
+    sent = service.provider.stripe.send_back(f"pi_{checkout.session_id}", checkout.amount_total_minor)
     return delivering(tag, "refund.created", refund(sent))
 
 
@@ -165,7 +165,7 @@ async def bonus_taken(service, tag, spent=600):
     _, checkout = await bought(service, tag)
     request = deduction(account_of(tag), spent, key_of(tag, "spent"))
     made = await service.answer("deduct_credits", request)
-    sent = service.provider.send_back(f"pi_{checkout.session_id}", checkout.amount_total_minor)
+    sent = service.provider.stripe.send_back(f"pi_{checkout.session_id}", checkout.amount_total_minor)
     await delivering(tag, "refund.created", refund(sent), "taken")(service)
     return made, sent
 
@@ -197,14 +197,14 @@ async def reverse_settled(service, tag):
 @operation("charge event")
 async def charge_event(service, tag):
     _, checkout = await bought(service, tag)
-    service.provider.send_back(f"pi_{checkout.session_id}", 300)
+    service.provider.stripe.send_back(f"pi_{checkout.session_id}", 300)
     return delivering(tag, "charge.refunded", charge(checkout, 300))
 
 
 @operation("complete purchase, refunded before")
 async def complete_refunded(service, tag):
     _, checkout = await open_checkout(service, tag)
-    sent = service.provider.send_back(f"pi_{checkout.session_id}", 300)
+    sent = service.provider.stripe.send_back(f"pi_{checkout.session_id}", 300)
     await delivering(tag, "refund.created", refund(sent), "early")(service)
     return delivering(tag, "checkout.session.completed", session(checkout))
 

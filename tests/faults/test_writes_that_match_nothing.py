@@ -115,7 +115,7 @@ async def test_a_write_that_matches_nothing_is_never_taken_for_done(fault_databa
     async def prepare():
         tag = f"run{next(numbers):05d}x"
         lasting.ids.begin(tag)
-        lasting.provider.refuses, lasting.provider.unreachable_calls = False, 0
+        lasting.provider.stripe.refuses, lasting.provider.unreachable_calls = False, 0
         call = await ALL_OPERATIONS[name].prepare(service, tag)
         store.used = {}
         return call

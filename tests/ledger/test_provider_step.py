@@ -4,7 +4,7 @@ say."""
 import pytest
 
 from billing_service.ledger.provider_step import Begun, provider_step
-from billing_service.payments.port import ProviderRefused, ProviderUnavailable
+from billing_service.payments.ports.outcomes import ProviderRefused, ProviderUnavailable
 
 REFUSED, UNAVAILABLE, KEPT = (
     ProviderRefused("no", "no"),

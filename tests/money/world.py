@@ -24,7 +24,7 @@ from billing_service.ledger.keys import IdempotencyKey, fingerprint
 from billing_service.ledger.operations.deduct import Deduct
 from billing_service.ledger.unit import Caller, Request, begin
 from billing_service.payments.objects.refund import ProviderRefund
-from billing_service.payments.port import ProviderRefused
+from billing_service.payments.ports.outcomes import ProviderRefused
 from billing_service.storage.rows.ledger import fetch_lots
 from billing_service.storage.rows.ledger_statements import REWRITE_LOTS
 from billing_service.storage.rows.purchases import PURCHASES, claim_reference, read_purchase, refunds_of
@@ -53,7 +53,7 @@ class Ids:
 
 
 class Stripe:
-    """Answers each refund with what the test decided."""
+    """All that this world uses of Stripe: it answers each refund with what the test decided."""
 
     def __init__(self):
         self.status = "succeeded"
@@ -82,7 +82,9 @@ class World:
             clock_us=self.clock,
             ids=ids,
             gathering=Gathering(8, 0),
-            provider=self.stripe,
+            customers=None,
+            checkouts=None,
+            refunds=self.stripe,
             deployment=DEPLOYMENT,
             catalog=None,
             terms=None,

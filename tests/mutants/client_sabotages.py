@@ -86,7 +86,7 @@ CLIENT = (
     Sabotage(
         "the environment decides about the proxy to Stripe's stand-in",
         "P42",
-        "billing_service.payments.stripe_http:Transport.__init__",
+        "billing_service.payments.stripe.http:Transport.__init__",
         "False",
         "True",
         ("payments/test_stripe_proxies.py::test_the_environment_alone_sends_nothing_through_a_proxy",),
@@ -94,7 +94,7 @@ CLIENT = (
     Sabotage(
         "Stripe's client sends in another event loop",
         "P12",
-        "billing_service.payments.stripe_http:Transport._stay_in_one_loop",
+        "billing_service.payments.stripe.http:Transport._stay_in_one_loop",
         "self._loop is not here",
         "self._loop is None",
         ("payments/test_stripe_proxies.py::test_a_second_event_loop_sends_nothing",),

@@ -54,7 +54,7 @@ SALES = (
     Sabotage(
         "the caller's metadata replace ours",
         "P30b",
-        "billing_service.payments.stripe_metadata:with_callers",
+        "billing_service.payments.stripe.metadata:with_callers",
         (
             "fitting = [name for name in sorted(callers) if name not in ours and _is_taken(name, "
             "callers[name])]\n"
@@ -69,7 +69,7 @@ SALES = (
     Sabotage(
         "more metadata than Stripe takes",
         "P30b",
-        "billing_service.payments.stripe_metadata:with_callers.room",
+        "billing_service.payments.stripe.metadata:with_callers.room",
         "PAIRS_MAX - len(ours)",
         "PAIRS_MAX",
         ("payments/test_stripe_metadata.py::test_what_is_sent",),

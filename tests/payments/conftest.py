@@ -3,7 +3,7 @@
 import pytest
 import stripe
 
-from billing_service.payments.stripe_provider import StripeProvider
+from billing_service.payments.stripe.provider import StripeProvider
 from tests.payments.scripted_stripe import scripted_stripe
 from tests.payments.stripe_answers import KEY
 

@@ -1,7 +1,7 @@
 """An order, a refund, and how Stripe answers them."""
 
 from billing_service.domain.deployment import MARK_FIELD
-from billing_service.payments.port import CheckoutOrder
+from billing_service.payments.ports.checkouts import CheckoutOrder
 from tests.payments.scripted_stripe import Reply
 
 KEY = "sk_" + "test_" + "scripted"

@@ -8,9 +8,9 @@ import pytest
 import stripe
 import structlog
 
-from billing_service.payments.port import ProviderKeyRefused, ProviderRefused, ProviderUnavailable
-from billing_service.payments.stripe_errors import EFFECTS
-from billing_service.payments.stripe_provider import StripeProvider
+from billing_service.payments.ports.outcomes import ProviderKeyRefused, ProviderRefused, ProviderUnavailable
+from billing_service.payments.stripe.errors import EFFECTS
+from billing_service.payments.stripe.provider import StripeProvider
 from tests.payments.scripted_stripe import Drop, Hang, Reply
 from tests.payments.stripe_answers import KEY, REFUND, REFUND_ARGUMENTS, error_reply
 from tests.support.stripe_members import ERROR_HEADERS, error_body

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing_service.payments.objects.customer import CONTACT_VERSION_FIELD, read_customer
-from billing_service.payments.stripe_metadata import with_callers
+from billing_service.payments.stripe.metadata import with_callers
 
 OURS = {"purchase_id": "pur_1", "account_id": "acme"}
 NAMES = st.text(max_size=45) | st.sampled_from(["purchase_id", "account_id", "Purchase_id", "a[b]"])

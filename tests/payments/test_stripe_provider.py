@@ -11,7 +11,8 @@ from stripe.params.checkout import SessionCreateParams, SessionExpireParams
 from billing_service.domain.deployment import MARK_FIELD
 from billing_service.payments.objects.customer import CONTACT_VERSION_FIELD
 from billing_service.payments.objects.refund import ProviderRefund
-from billing_service.payments.port import PaymentProvider, ProviderRefused
+from billing_service.payments.ports.outcomes import ProviderRefused
+from billing_service.payments.ports.provider import PaymentProvider
 from tests.payments.scripted_stripe import Drop, Reply
 from tests.payments.stripe_answers import KEY, ORDER, REFUND, REFUND_ARGUMENTS, SESSION, error_reply
 from tests.payments.stripe_parameters import faults, nested
@@ -145,7 +146,7 @@ async def test_the_key_and_the_pinned_version_are_sent_and_no_telemetry(server, 
 
 
 def test_the_sdk_is_not_imported_before_a_provider_is_made():
-    code = "import sys, billing_service.payments.port, billing_service.payments.stripe_provider; sys.exit('stripe' in sys.modules)"
+    code = "import sys, billing_service.payments.ports.provider, billing_service.payments.stripe.provider; sys.exit('stripe' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

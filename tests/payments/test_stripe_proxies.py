@@ -10,8 +10,8 @@ import stripe
 import trustme
 from aiohttp import web
 
-from billing_service.payments.port import ProviderUnavailable
-from billing_service.payments.stripe_provider import StripeProvider
+from billing_service.payments.ports.outcomes import ProviderUnavailable
+from billing_service.payments.stripe.provider import StripeProvider
 from tests.payments.scripted_stripe import Reply, ScriptedStripe, scripted_stripe
 from tests.payments.stripe_answers import KEY
 from tests.support.recording_proxy import NAMES, recording_proxy

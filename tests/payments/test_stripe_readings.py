@@ -4,7 +4,7 @@ import pytest
 from stripe.params import RefundListParams
 
 from billing_service.payments.objects.customer import ProviderCustomer
-from billing_service.payments.port import ProviderUnavailable
+from billing_service.payments.ports.outcomes import ProviderUnavailable
 from tests.payments.scripted_stripe import Reply
 from tests.payments.stripe_answers import REFUND, REFUND_ARGUMENTS, SESSION
 from tests.payments.stripe_parameters import faults

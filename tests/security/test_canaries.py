@@ -8,7 +8,7 @@ import pytest
 import structlog
 
 from billing_service.bootstrap import open_service
-from billing_service.payments.stripe_provider import StripeProvider
+from billing_service.payments.stripe.provider import StripeProvider
 from billing_service.settings import load_settings
 from tests.security.every_rpc import METHODS, call, valid_request
 from tests.support.stack import environment

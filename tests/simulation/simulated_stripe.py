@@ -8,7 +8,7 @@ from billing_service.domain.deployment import MARK_FIELD
 from billing_service.payments.objects.checkout_session import CheckoutSession
 from billing_service.payments.objects.customer import CONTACT_VERSION_FIELD, ProviderCustomer
 from billing_service.payments.objects.refund import ProviderRefund
-from billing_service.payments.port import ProviderRefused
+from billing_service.payments.ports.outcomes import ProviderRefused
 
 CURRENCY = "usd"
 
@@ -61,7 +61,8 @@ class SimulatedStripe:
 
     # What the service asks for.
 
-    def create_customer(self, account_id, email, name, contact_version, mark):
+    def create_customer(self, *, account_id, email, name, contact_version, mark, idempotency_key):
+        del idempotency_key  # the line keeps keys
         customer_id = self._id("cus")
         self.customers[customer_id] = {
             "id": customer_id,
@@ -115,7 +116,11 @@ class SimulatedStripe:
         self.marks[session_id] = order.mark
         return self.sessions[session_id]
 
-    def expire_checkout(self, session_id):
+    def get_checkout(self, session_id):
+        return self.sessions[session_id]
+
+    def expire_checkout(self, session_id, idempotency_key=""):
+        del idempotency_key  # as above
         if self.sessions[session_id].status != "open":
             raise ProviderRefused("checkout_session_not_open", f"the session is {self.sessions[session_id].status}")
         if session_id in self.tries:
@@ -123,7 +128,12 @@ class SimulatedStripe:
         self._change_session(session_id, "checkout.session.expired", status="expired", url="")
         return self.sessions[session_id]
 
-    def create_refund(self, payment_intent_id, amount_minor, status, metadata):
+    def create_refund(self, *, refund_id, purchase_id, account_id, mark, idempotency_key, **sent):
+        del account_id, idempotency_key
+        return self.send_back(**sent, metadata={"refund_id": refund_id, "purchase_id": purchase_id, MARK_FIELD: mark})
+
+    def send_back(self, payment_intent_id, amount_minor, status, metadata):
+        """A refund, whoever begins it."""
         payment = self.payments[payment_intent_id]
         if amount_minor > payment.amount_minor - self.refunded(payment_intent_id):
             raise ProviderRefused("charge_already_refunded", "more than is left")

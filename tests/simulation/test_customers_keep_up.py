@@ -17,12 +17,13 @@ from billing_service.commands.environment import Environment, Gathering
 from billing_service.domain.promotions.referrals import ReferralPolicy
 from billing_service.domain.refusals import Failure
 from billing_service.payments.objects.customer import CONTACT_VERSION_FIELD
-from billing_service.payments.port import ProviderRefused, ProviderUnavailable
+from billing_service.payments.ports.outcomes import ProviderRefused, ProviderUnavailable
 from billing_service.storage.rows.profiles import read_profile
 from billing_service.stripe_events.inbox import process_event
 from tests.simulation.service import CATALOG, TERMS, WEBHOOK_SECRET
 from tests.simulation.simulated_stripe import SimulatedStripe
 from tests.support.doubles import DEPLOYMENT, FakeClock
+from tests.support.provider_line import ProviderLine
 
 STEPS = 60
 LONG = os.environ.get("BILLING_LONG_TESTS") == "1"
@@ -30,16 +31,27 @@ SEEDS = range(1_000) if LONG else (*range(25), 159)
 """159 meets a customer that Stripe changed twice in one second, the second time by a call that was late."""
 
 
-class FickleLine:
+class FickleLine(ProviderLine):
     """A provider whose calls are lost, lose their answers, or are executed much later."""
 
     def __init__(self, stripe, chance):
-        self.stripe, self._chance = stripe, chance
+        super().__init__(stripe)
+        self._chance = chance
         self.reliable = False
         self.delayed = []
         self._made = {}
 
-    def _call(self, perform):
+    async def carry(self, call):
+        def perform():
+            made, said_first = self._made.get(call.key, (None, call.arguments))
+            if call.arguments != said_first:
+                raise ProviderUnavailable("the key was used with other parameters")
+            if made is None:
+                made = call.effect()
+                if call.name == "create_customer":
+                    self._made[call.key] = made, call.arguments
+            return made
+
         if self.reliable:
             return perform()
         match self._chance.choices(("heard", "lost", "unanswered", "late"), (6, 2, 2, 2))[0]:
@@ -50,29 +62,6 @@ class FickleLine:
             case "late":
                 self.delayed.append(perform)
         raise ProviderUnavailable("no answer")
-
-    async def create_customer(self, *, idempotency_key, account_id, email, name, contact_version, mark):
-        said = (account_id, email, name, contact_version, mark)
-
-        def perform():
-            made, said_first = self._made.get(idempotency_key, (None, said))
-            if said != said_first:
-                raise ProviderUnavailable("the key was used with other parameters")
-            if made is None:
-                made = self.stripe.create_customer(*said)
-                self._made[idempotency_key] = made, said
-            return made
-
-        return self._call(perform)
-
-    async def update_customer(self, customer_id, *, email, name, contact_version):
-        self._call(lambda: self.stripe.update_customer(customer_id, email, name, contact_version))
-
-    async def get_customer(self, customer_id):
-        return self._call(lambda: self.stripe.get_customer(customer_id))
-
-    async def create_checkout(self, order):
-        return self._call(lambda: self.stripe.create_checkout(order))
 
     def catch_up(self):
         """Executes the oldest of the calls that are late."""
@@ -95,7 +84,9 @@ class World:
             clock_us=self.clock,
             ids=TimeOrderedIds(self.clock, self.chance.randbytes),
             gathering=Gathering(8, 0),
-            provider=self.line,
+            customers=self.line,
+            checkouts=self.line,
+            refunds=self.line,
             deployment=DEPLOYMENT,
             catalog=CATALOG,
             terms=TERMS,

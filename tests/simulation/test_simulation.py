@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.simulation.run import STEPS, run_seed, workshop
+from tests.simulation.simulated_stripe import SimulatedStripe
+from tests.support.provider_line import takes_every_call
 
 ROOT = Path(__file__).parents[2]
 LONG = os.environ.get("BILLING_LONG_TESTS") == "1"
@@ -109,3 +111,7 @@ def test_the_worlds_are_rough(place):
         if not missing and met == FAULTS and states == STATES:
             return
     raise AssertionError(f"never happened: {missing}, {FAULTS - met}, {STATES - states}")
+
+
+def test_the_simulated_stripe_takes_every_call():
+    takes_every_call(SimulatedStripe)

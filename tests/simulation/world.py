@@ -127,7 +127,7 @@ class Public:
             left = self._stripe.payments[payment_intent_id].amount_minor - self._stripe.refunded(payment_intent_id)
             if left:
                 amount = self._chance.choice([left, left, self._chance.randint(1, left)])
-                self._stripe.create_refund(payment_intent_id, amount, self._chance.choice(["succeeded", "pending"]), {})
+                self._stripe.send_back(payment_intent_id, amount, self._chance.choice(["succeeded", "pending"]), {})
 
     def _customer(self):
         for customer_id in self._some(list(self._stripe.customers)):

@@ -34,19 +34,12 @@ class World:
         self.environment, self.provider, self.store = self.service.environment, self.service.provider, store
         self._tags = (f"t{number}" for number in itertools.count(1))
         self._events = itertools.count(1)
-        self.asked = []
-        """What Stripe was asked for."""
-        for name in ("get_customer", "list_refunds"):
-            self._note_calls(name)
 
-    def _note_calls(self, name):
-        call = getattr(self.provider, name)
-
-        async def noted(about):
-            self.asked.append((name, about))
-            return await call(about)
-
-        setattr(self.provider, name, noted)
+    @property
+    def asked(self):
+        """What Stripe was asked for, as (name, id)."""
+        reads = ("get_customer", "list_refunds")
+        return [(name, *arguments.values()) for name, arguments in self.provider.asked if name in reads]
 
     async def deliver(self, event):
         """Hands over an event, signed now; answers the outcome's name, and keeps in `did` what the log is told of
@@ -124,7 +117,7 @@ class World:
 
     def stands(self, customer_id, email="", name="", *, deleted=False):
         """What Stripe says of a customer when it is asked."""
-        self.provider.customers[customer_id] = ProviderCustomer(customer_id, email, name, deleted)
+        self.provider.stripe.customers[customer_id] = ProviderCustomer(customer_id, email, name, deleted)
 
     async def profile(self, account_id):
         kept = await self.store.read(lambda: read_profile(account_id))
@@ -247,7 +240,7 @@ class Page:
     def list_at_stripe(self, *refunds):
         """What Stripe says when it is asked for the payment's refunds."""
         for sent in refunds:
-            self.world.provider.refunds.insert(0, read_refund(sent))
+            self.world.provider.stripe.refunds.insert(0, read_refund(sent))
 
     async def stands(self):
         """What is stored of the purchase and its account, without what depends on when it was stored."""

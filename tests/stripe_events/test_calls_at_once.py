@@ -7,7 +7,7 @@ import pytest
 from prepaid.billing.v1 import purchases_pb2, refunds_pb2
 
 from billing_service.domain.refusals import Refusal
-from billing_service.payments.port import ProviderRefused
+from billing_service.payments.ports.outcomes import ProviderRefused
 
 ANOTHER = pytest.mark.parametrize("another", [False, True], ids=["the key is free", "the key was spent again"])
 

@@ -3,7 +3,7 @@
 import pytest
 
 from billing_service.domain.refusals import Failure
-from billing_service.payments.port import ProviderRefused, ProviderUnavailable
+from billing_service.payments.ports.outcomes import ProviderRefused, ProviderUnavailable
 from tests.stripe_events.event_world import NOW_S
 
 US_PER_S = 1_000_000

@@ -14,7 +14,7 @@ from billing_service.payments.objects.dispute import read_dispute
 from billing_service.payments.objects.early_fraud_warning import read_early_fraud_warning
 from billing_service.payments.objects.payment_intent import read_payment_intent
 from billing_service.payments.objects.refund import read_refund
-from billing_service.payments.port import ProviderUnavailable
+from billing_service.payments.ports.outcomes import ProviderUnavailable
 from billing_service.stripe_events.family import Occasion
 from billing_service.stripe_events.ownership import Owner, Whose
 from billing_service.stripe_events.registry import FAMILIES
@@ -128,7 +128,7 @@ async def test_a_refund_of_ours_that_stripe_lists_without_its_money_is_not_settl
 
     async def lost(**asked):
         made = await create(**asked)
-        world.provider.refunds[0] = replace(made, **{field: None})
+        world.provider.stripe.refunds[0] = replace(made, **{field: None})
         raise ProviderUnavailable("the answer was lost")
 
     monkeypatch.setattr(world.provider, "create_refund", lost)
@@ -137,7 +137,7 @@ async def test_a_refund_of_ours_that_stripe_lists_without_its_money_is_not_settl
         with pytest.raises(Failure):
             await world.service.answer("refund", request)
     assert [state for _, _, state in (await page.stands())["refunds"]] == ["PENDING"]
-    world.provider.refunds[0] = replace(world.provider.refunds[0], amount_minor=300, currency="usd")
+    world.provider.stripe.refunds[0] = replace(world.provider.stripe.refunds[0], amount_minor=300, currency="usd")
     made = (await world.service.answer("refund", request)).refund
     assert made.status == refunds_pb2.REFUND_STATUS_SUCCEEDED
     assert (await page.stands())["available"] == CREDITS - 300

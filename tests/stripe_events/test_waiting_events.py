@@ -9,7 +9,7 @@ from prepaid.billing.v1 import refunds_pb2
 
 from billing_service.domain.refusals import Failure, balance_limit_reached, storage_unavailable
 from billing_service.domain.sales.purchases import PurchaseStatus
-from billing_service.payments.port import ProviderKeyRefused, ProviderRefused, ProviderUnavailable
+from billing_service.payments.ports.outcomes import ProviderKeyRefused, ProviderRefused, ProviderUnavailable
 from billing_service.stripe_events.families import refund as refunds
 from billing_service.stripe_events.registry import BY_TYPE
 from tests.stripe_events.event_world import CREDITS, PRICE_MINOR

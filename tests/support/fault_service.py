@@ -102,7 +102,9 @@ class FaultService:
             clock_us=self.clock,
             ids=self.ids,
             gathering=Gathering(64, 0),
-            provider=self.provider,
+            customers=self.provider,
+            checkouts=self.provider,
+            refunds=self.provider,
             deployment=DEPLOYMENT,
             catalog=load_catalog(),
             terms=PurchaseTerms(

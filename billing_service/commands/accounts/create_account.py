@@ -12,7 +12,7 @@ from billing_service.commands.promotions.apply_referral import bind_referral, re
 from billing_service.domain.refusals.access import account_exists
 from billing_service.ledger.keys import Answer
 from billing_service.ledger.unit import Request, Unit, once
-from billing_service.payments.port import ProviderRefused, ProviderUnavailable
+from billing_service.payments.ports.outcomes import ProviderRefused, ProviderUnavailable
 from billing_service.storage.rows.profiles import PROFILES, AccountRow, ensure_account, read_account
 from billing_service.storage.statements import Work
 

@@ -11,7 +11,7 @@ from billing_service.domain.accounts.profiles import Profile
 from billing_service.domain.deployment import MarkKind
 from billing_service.ledger.provider_step import Begun, provider_step
 from billing_service.ledger.unit import begin
-from billing_service.payments.port import ProviderRefused, ProviderUnavailable
+from billing_service.payments.ports.outcomes import ProviderRefused, ProviderUnavailable
 from billing_service.storage.rows.profiles import PROFILES, claim_customer, read_profile, whose_customer
 from billing_service.storage.statements import Work
 from billing_service.storage.store import ConflictError
@@ -50,7 +50,7 @@ async def ensure_customer(environment: Environment, account_id: str) -> str:
 
 async def _create_customer(environment: Environment, profile: Profile) -> str:
     mark = environment.deployment.mark(MarkKind.CUSTOMER, profile.account_id)
-    return await environment.provider.create_customer(
+    return await environment.customers.create_customer(
         account_id=profile.account_id,
         email=profile.email,
         name=profile.name,
@@ -88,7 +88,7 @@ async def _send_contact(environment: Environment, profile: Profile) -> None:
         return Begun(profile) if customer_id and profile.contact_version_sent < version else None
 
     async def ask(_profile: Profile) -> None:
-        await environment.provider.update_customer(
+        await environment.customers.update_customer(
             customer_id, email=profile.email, name=profile.name, contact_version=version
         )
 
@@ -116,7 +116,7 @@ async def _withdraw_address(environment: Environment, profile: Profile) -> None:
     """Leaves no older address at Stripe, where receipts would go to it. The version stays the older one: the customer
     is still behind."""
     try:
-        await environment.provider.update_customer(
+        await environment.customers.update_customer(
             profile.stripe_customer_id, email="", name=profile.name, contact_version=None
         )
     except (ProviderRefused, ProviderUnavailable) as error:

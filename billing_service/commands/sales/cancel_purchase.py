@@ -15,7 +15,7 @@ from billing_service.ledger.keys import Answer
 from billing_service.ledger.provider_step import as_refusals, stripe_failed
 from billing_service.ledger.unit import Request, Unit, earlier_answer, once
 from billing_service.payments.objects.checkout_session import CheckoutSession
-from billing_service.payments.port import ProviderRefused, ProviderUnavailable
+from billing_service.payments.ports.outcomes import ProviderRefused, ProviderUnavailable
 from billing_service.storage.rows.purchases import read_purchase
 from billing_service.storage.statements import Work
 
@@ -90,10 +90,10 @@ async def _closed(environment: Environment, session_id: str, key: str) -> Checko
     """None when the page was open until now, else as it had ended before. Raises ProviderUnavailable,
     STRIPE_REFUSED."""
     try:
-        session = await environment.provider.expire_checkout(session_id, key)
+        session = await environment.checkouts.expire_checkout(session_id, key)
     except ProviderRefused as refused:
         try:
-            session = await environment.provider.get_checkout(session_id)
+            session = await environment.checkouts.get_checkout(session_id)
         except ProviderRefused as unknown:
             raise stripe_refused(unknown.code) from unknown
         if session.status == "open":

@@ -26,7 +26,8 @@ from billing_service.ledger.provider_step import (
 )
 from billing_service.ledger.unit import Request, Unit, begin
 from billing_service.payments.objects.checkout_session import CheckoutSession
-from billing_service.payments.port import CheckoutOrder, ProviderRefused
+from billing_service.payments.ports.checkouts import CheckoutOrder
+from billing_service.payments.ports.outcomes import ProviderRefused
 from billing_service.storage.rows.purchases import PURCHASES, claim_reference, find_purchase, read_purchase
 from billing_service.storage.statements import Work
 
@@ -173,7 +174,7 @@ async def _ask_stripe(environment: Environment, purchase: Purchase) -> CheckoutS
     """Opens the checkout; once more with a new customer when Stripe knows the account's no longer."""
     customer_id = await _customer(environment, purchase.account_id)
     try:
-        return await environment.provider.create_checkout(_order(environment, purchase, customer_id))
+        return await environment.checkouts.create_checkout(_order(environment, purchase, customer_id))
     except ProviderRefused as refused:
         if customer_id is None or (refused.code, refused.param) != ("resource_missing", "customer"):
             raise
@@ -181,7 +182,7 @@ async def _ask_stripe(environment: Environment, purchase: Purchase) -> CheckoutS
     log.warning("customer_missing_at_stripe", account_id=purchase.account_id, customer_id=gone)
     await environment.store.write(lambda: forget_customer(environment, purchase.account_id, gone))
     customer_id = await _customer(environment, purchase.account_id)
-    return await environment.provider.create_checkout(_order(environment, purchase, customer_id))
+    return await environment.checkouts.create_checkout(_order(environment, purchase, customer_id))
 
 
 async def _customer(environment: Environment, account_id: str) -> str | None:

@@ -45,7 +45,8 @@ from billing_service.ledger.provider_step import (
 from billing_service.ledger.unit import Request, Unit, begin
 from billing_service.payments.objects.fields import ObjectInvalid
 from billing_service.payments.objects.refund import ProviderRefund
-from billing_service.payments.port import PaymentProvider, ProviderRefused, ProviderUnavailable
+from billing_service.payments.ports.outcomes import ProviderRefused, ProviderUnavailable
+from billing_service.payments.ports.refunds import Refunds
 from billing_service.storage.rows.catching_up import read_missed
 from billing_service.storage.rows.ledger import read_accounts
 from billing_service.storage.rows.purchases import REFUNDS, read_purchase, refunds_of
@@ -134,7 +135,7 @@ async def refund_purchase(environment: Environment, command: RefundPurchase) -> 
             give_up=give_up,
             next_attempt=next_attempt,
             # Stripe forgets keys after a day: only its list of refunds is sure.
-            find_made=partial(_find_made, environment.provider),
+            find_made=partial(_find_made, environment.refunds),
         )
 
 
@@ -230,9 +231,9 @@ def _quote(environment: Environment, unit: Unit, purchase: Purchase, policy: Ref
     return quote if whole_minor == quote.refundable_minor else quote_amount(standing, whole_minor)
 
 
-async def _find_made(provider: PaymentProvider, intent: _Intent) -> ProviderRefund | None:
+async def _find_made(refunds: Refunds, intent: _Intent) -> ProviderRefund | None:
     try:
-        listed = await provider.list_refunds(intent.purchase.payment_intent_id)
+        listed = await refunds.list_refunds(intent.purchase.payment_intent_id)
     except ProviderRefused as refused:
         # No word about the refund itself: giving its credits back on account of this would give them away.
         raise ProviderUnavailable(f"list_refunds: {refused.code}") from refused
@@ -247,7 +248,7 @@ async def _find_made(provider: PaymentProvider, intent: _Intent) -> ProviderRefu
 
 async def _send(environment: Environment, intent: _Intent) -> ProviderRefund:
     deployment, (purchase, refund) = environment.deployment, intent
-    return await environment.provider.create_refund(
+    return await environment.refunds.create_refund(
         refund_id=refund.refund_id,
         purchase_id=purchase.purchase_id,
         account_id=purchase.account_id,

@@ -13,7 +13,7 @@ from typing import Final
 import stripe
 import structlog
 
-from billing_service.payments.port import ProviderKeyRefused, ProviderRefused, ProviderUnavailable
+from billing_service.payments.ports.outcomes import ProviderKeyRefused, ProviderRefused, ProviderUnavailable
 
 log = structlog.get_logger(__name__)
 

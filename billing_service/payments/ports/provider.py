@@ -1,0 +1,19 @@
+"""A payment provider with every capability. Only who puts the service together needs all of them."""
+
+from typing import Final, Protocol
+
+from billing_service.payments.ports.checkouts import Checkouts
+from billing_service.payments.ports.customers import Customers
+from billing_service.payments.ports.refunds import Refunds
+
+CAPABILITIES: Final = (Customers, Checkouts, Refunds)
+OPERATIONS: Final = tuple(name for capability in CAPABILITIES for name in vars(capability) if not name.startswith("_"))
+"""Names of all calls."""
+
+
+class PaymentProvider(Customers, Checkouts, Refunds, Protocol):
+    """All capabilities over one connection."""
+
+    async def close(self) -> None:
+        """Closes connections; no call may follow."""
+        ...

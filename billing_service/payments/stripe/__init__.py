@@ -1,0 +1,1 @@
+"""The adapter to Stripe, a file for each capability. Only this package imports the SDK's client."""

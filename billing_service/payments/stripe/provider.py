@@ -1,0 +1,9 @@
+"""The Stripe adapter: every capability of the port over one client."""
+
+from billing_service.payments.stripe.checkouts import StripeCheckouts
+from billing_service.payments.stripe.customers import StripeCustomers
+from billing_service.payments.stripe.refunds import StripeRefunds
+
+
+class StripeProvider(StripeCustomers, StripeCheckouts, StripeRefunds):
+    """Fits `ports.provider.PaymentProvider`."""
