@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 from billing_client import BillingClient, RefundPolicy, RefundStatus
-from prepaid.billing.v1.refunds_pb2 import Refund
+from prepaid.billing.v1.refunds_pb2 import QuoteRefundResponse, Refund
 
 from billing_service.cli.amounts import read_money, shown_credits, shown_money
 from billing_service.cli.connection import AsJson, IdempotencyKey, calls_service
@@ -46,12 +46,14 @@ def refund(
     """Give money back for a purchase."""
     purchase = find_purchase(client, purchase_id)
     policy = RefundPolicy.Value("REFUND_POLICY_WITH_DEBT" if with_debt else "REFUND_POLICY_UNUSED_ONLY")
+    amount_minor = None if amount is None else read_money(amount, purchase.currency)
     if quote:
-        _quote(client, purchase.purchase_id, policy, as_json=as_json)
+        offer = client.quote_refund(purchase_id=purchase.purchase_id, amount_minor=amount_minor, policy=policy)
+        _show_quote(purchase.purchase_id, offer, as_json=as_json)
         return
     answer = client.refund(
         purchase_id=purchase.purchase_id,
-        amount_minor=None if amount is None else read_money(amount, purchase.currency),
+        amount_minor=amount_minor,
         policy=policy,
         reason=reason,
         idempotency_key=idempotency_key,
@@ -62,8 +64,7 @@ def refund(
         _show(answer.refund, available_now=shown_credits(answer.balance.available_microcredits))
 
 
-def _quote(client: BillingClient, purchase_id: str, policy: RefundPolicy.ValueType, *, as_json: bool) -> None:
-    offer = client.quote_refund(purchase_id=purchase_id, policy=policy)
+def _show_quote(purchase_id: str, offer: QuoteRefundResponse, *, as_json: bool) -> None:
     if as_json:
         show_json(offer)
         return

@@ -7,10 +7,13 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from billing_service.domain.refusals import Refusal
 from billing_service.domain.sales.reversals import (
     PurchaseReversal,
     ReferralAtStake,
+    RefundPolicy,
     RefundQuote,
+    quote,
     quote_amount,
     quote_unused_only,
     quote_with_debt,
@@ -245,3 +248,44 @@ def test_the_largest_refund_is_the_largest_whatever_is_at_stake(purchase, data):
         assert is_covered(data.draw(st.integers(1, quote.refundable_minor)))
     if quote.refundable_minor < at_stake.remaining_minor:
         assert not is_covered(data.draw(st.integers(quote.refundable_minor + 1, at_stake.remaining_minor)))
+
+
+UNUSED, DEBT = RefundPolicy.UNUSED_ONLY, RefundPolicy.WITH_DEBT
+WHOLE = PurchaseReversal(10_000, 1_000, 0, 0, 10_000)
+SPENT = PurchaseReversal(10_000, 1_000, 0, 0, 4_000)
+PART_BACK = PurchaseReversal(10_000, 1_000, 300, 3_000, 1_000)
+NONE_LEFT = PurchaseReversal(10_000, 1_000, 0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("purchase", "policy", "amount_minor", "currency", "answer"),
+    [
+        (WHOLE, UNUSED, 1_001, "usd", "INVALID_FIELD"),
+        (WHOLE, DEBT, 1_001, "usd", "INVALID_FIELD"),
+        (NONE_LEFT, UNUSED, 1_001, "usd", "INVALID_FIELD"),
+        (PART_BACK, UNUSED, 701, "usd", "INVALID_FIELD"),
+        (PART_BACK, DEBT, 701, "usd", "INVALID_FIELD"),
+        (WHOLE, UNUSED, 105, "kwd", "INVALID_FIELD"),
+        (NONE_LEFT, UNUSED, 1, "usd", "CREDITS_ALREADY_SPENT"),
+        (SPENT, UNUSED, 401, "usd", "CREDITS_ALREADY_SPENT"),
+        (PART_BACK, UNUSED, 101, "usd", "CREDITS_ALREADY_SPENT"),
+        (PART_BACK, UNUSED, 700, "usd", "CREDITS_ALREADY_SPENT"),
+        (NONE_LEFT, UNUSED, None, "usd", (0, 0, 0)),
+        (WHOLE, UNUSED, None, "usd", (1_000, 10_000, 0)),
+        (WHOLE, UNUSED, 1, "usd", (1, 10, 0)),
+        (SPENT, UNUSED, 400, "usd", (400, 4_000, 0)),
+        (SPENT, DEBT, 1_000, "usd", (1_000, 10_000, 6_000)),
+        (PART_BACK, UNUSED, 100, "usd", (100, 1_000, 0)),
+        (PART_BACK, DEBT, 700, "usd", (700, 7_000, 6_000)),
+        (PurchaseReversal(10_000, 1_005, 0, 0, 10_000), DEBT, None, "kwd", (1_000, 9_951, 0)),
+    ],
+)
+def test_a_quote_of_an_amount(purchase, policy, amount_minor, currency, answer):
+    if isinstance(answer, str):
+        with pytest.raises(Refusal) as refused:
+            quote(purchase, policy, amount_minor, currency)
+        assert refused.value.reason == answer
+        if answer == "INVALID_FIELD":
+            assert refused.value.metadata == {"field": "amount_minor"}
+    else:
+        assert quote(purchase, policy, amount_minor, currency) == RefundQuote(*answer)

@@ -113,8 +113,10 @@ OTHER = [
     ("QuoteRefund", VALID["QuoteRefund"] | {"policy": 3}, "policy"),
     ("Refund", {"amount_minor": 1}, "purchase_id"),
     *(
-        ("Refund", {"purchase_id": "{paid}", "amount_minor": bad}, "amount_minor")
-        for bad in (0, -1, TOO_MUCH, INT64_MIN)
+        (rpc, {"purchase_id": "{paid}", "amount_minor": bad, "policy": policy}, "amount_minor")
+        for rpc in ("QuoteRefund", "Refund")
+        for policy in (1, 2)
+        for bad in (0, -1, 1001, 10**15, TOO_MUCH, INT64_MIN)
     ),
     ("Refund", VALID["Refund"] | {"policy": -1}, "policy"),
     ("ListRefunds", ACCOUNT | {"purchase_id": "p" * 256}, "purchase_id"),

@@ -66,12 +66,6 @@ REFUSED = [
     ("CancelPurchase", {"purchase_id": "{paid}"}, "FAILED_PRECONDITION", "PURCHASE_NOT_CANCELABLE"),
     ("QuoteRefund", {"purchase_id": "{pending}"}, "FAILED_PRECONDITION", "PURCHASE_NOT_REFUNDABLE"),
     ("Refund", {"purchase_id": "{pending}"}, "FAILED_PRECONDITION", "PURCHASE_NOT_REFUNDABLE"),
-    (
-        "Refund",
-        {"purchase_id": "{paid}", "amount_minor": 1001, "policy": 2},
-        "FAILED_PRECONDITION",
-        "CREDITS_ALREADY_SPENT",
-    ),
     ("DeductCredits", ACCOUNT | {"amount_microcredits": 10**15}, "FAILED_PRECONDITION", "INSUFFICIENT_CREDITS"),
     (
         "AdjustCredits",

@@ -20,7 +20,7 @@ USED = "used"
 """A key that another request of the same method has spent."""
 TOO_LONG = "x" * 2001
 WINDOW_US = 8 * 86_400_000_000
-WITH_DEBT = 2
+UNUSED_ONLY = 1
 
 
 def in_order(reasons):
@@ -95,15 +95,17 @@ async def test_refunds(stack, wire, new_account):
     account_id = new_account()
     bought, refunded = [await stack.buy(account_id) for _ in range(2)]
     pending = (await wire.do("CreatePurchase", account_id=account_id, package_code="starter")).purchase
+    await wire.do("DeductCredits", account_id=account_id, amount_microcredits=CREDIT)
     await wire.call("Refund", purchase_id=refunded.purchase_id, idempotency_key=USED)
     await walk(
         wire,
         "Refund",
         {"purchase_id": "pur_none", "policy": 99, "amount_minor": 10**9, "idempotency_key": USED},
-        ("INVALID_FIELD", {"policy": WITH_DEBT}),
+        ("INVALID_FIELD", {"policy": UNUSED_ONLY}),
         ("PURCHASE_NOT_FOUND", {"purchase_id": pending.purchase_id}),
         ("IDEMPOTENCY_KEY_REUSED", {"idempotency_key": key()}),
         ("PURCHASE_NOT_REFUNDABLE", {"purchase_id": bought.purchase_id}),
+        ("INVALID_FIELD", {"amount_minor": bought.paid_minor}),
         ("CREDITS_ALREADY_SPENT", {"amount_minor": 1}),
     )
 

@@ -18,9 +18,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
         (1000, 1, 1, 0),
         (999, 2, 1, 1),
         (300, 701, 1, 700),
-        (300, 1001, WITH_DEBT, 1000),
-        (0, 1001, 1, 1000),
-        (0, 10**15, WITH_DEBT, 1000),
+        (300, 1000, 1, 700),
     ],
 )
 async def test_more_than_is_refundable_is_refused_with_what_would_be(
@@ -31,6 +29,9 @@ async def test_more_than_is_refundable_is_refused_with_what_would_be(
     if spent:
         await spend(wire, account_id, spent)
     wanted = {} if asked is None else {"amount_minor": asked}
+    if wanted:
+        quoted = await wire.error("QuoteRefund", purchase_id=bought.purchase_id, policy=policy, **wanted)
+        assert (told(quoted)[1], quoted.metadata) == ("CREDITS_ALREADY_SPENT", {"refundable_minor": str(refundable)})
     before = (await wire.call("GetBalance", account_id=account_id)).balance
     refused = await wire.error(
         "Refund", purchase_id=bought.purchase_id, policy=policy, idempotency_key="again", **wanted
@@ -44,6 +45,55 @@ async def test_more_than_is_refundable_is_refused_with_what_would_be(
             "Refund", purchase_id=bought.purchase_id, policy=policy, amount_minor=refundable, idempotency_key="again"
         )  # a refusal spends no key
         assert (kept.refund.amount_minor, kept.replayed) == (refundable, False)
+
+
+@pytest.mark.parametrize(
+    ("spent", "returned", "asked", "policy"),
+    [(0, 0, 1001, 1), (0, 0, 10**15, WITH_DEBT), (300, 0, 1001, 1), (1000, 0, 1001, 1), (0, 400, 601, 1)],
+)
+async def test_more_than_was_paid_and_is_not_back_is_a_wrong_amount(
+    *, stack, wire, new_account, spent, returned, asked, policy
+):
+    """Whatever was spent: no credits that come back would make it right."""
+    account_id = new_account()
+    bought = await stack.buy(account_id)
+    if spent:
+        await spend(wire, account_id, spent)
+    if returned:
+        await wire.do("Refund", purchase_id=bought.purchase_id, amount_minor=returned)
+    before = await balance(wire, account_id)
+    wanted = {"purchase_id": bought.purchase_id, "policy": policy, "amount_minor": asked}
+    for rpc, fields in (("QuoteRefund", {}), ("Refund", {"idempotency_key": "again"})):
+        refused = await wire.error(rpc, **wanted, **fields)
+        assert told(refused) == ("INVALID_ARGUMENT", "INVALID_FIELD"), rpc
+        assert refused.metadata == {"field": "amount_minor"}
+        assert str(1000 - returned) in refused.message
+    assert await balance(wire, account_id) == before
+    assert await wire.call("Refund", **wanted | {"amount_minor": 1, "policy": WITH_DEBT, "idempotency_key": "again"})
+
+
+@pytest.mark.parametrize(
+    ("spent", "asked", "policy", "taken", "debt"),
+    [(0, 1, 1, 1, 0), (0, 1000, 1, 1000, 0), (300, 700, 1, 700, 0), (300, 1000, WITH_DEBT, 1000, 300)],
+)
+async def test_a_part_is_quoted_as_it_is_refunded(*, stack, wire, new_account, spent, asked, policy, taken, debt):
+    account_id = new_account()
+    bought = await stack.buy(account_id)
+    if spent:
+        await spend(wire, account_id, spent)
+    wanted = {"purchase_id": bought.purchase_id, "policy": policy, "amount_minor": asked}
+    quote = await wire.call("QuoteRefund", **wanted)
+    assert (quote.refundable_minor, quote.reversed_microcredits, quote.debt_microcredits) == (
+        asked,
+        taken * CREDIT,
+        debt * CREDIT,
+    )
+    refund = (await wire.do("Refund", **wanted)).refund
+    assert (refund.amount_minor, refund.reversed_microcredits, refund.debt_microcredits) == (
+        asked,
+        quote.reversed_microcredits,
+        quote.debt_microcredits,
+    )
 
 
 async def test_what_went_back_in_full_is_not_refundable_again(stack, wire, new_account):
@@ -140,7 +190,7 @@ async def test_refunds_at_once_never_pass_what_was_paid(*, stack, wire, new_acco
     done = [end.refund.amount_minor for end in ended if not isinstance(end, Exception)]
     assert done == [asked] * accepted
     assert {told(end)[1] for end in ended if isinstance(end, Exception)} <= {
-        "CREDITS_ALREADY_SPENT",
+        "INVALID_FIELD",
         "PURCHASE_NOT_REFUNDABLE",
     }
     rest = bought.paid_minor - sum(done)

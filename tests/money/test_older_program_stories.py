@@ -3,7 +3,8 @@ undone by this program, on both stores."""
 
 import pytest
 
-from billing_service.commands.sales.refund import RefundPolicy, quote_refund
+from billing_service.commands.sales.refund import quote_refund
+from billing_service.domain.sales.reversals import RefundPolicy
 from billing_service.domain.spending.deductions import DeductionMode
 from billing_service.integrity.verify import verify_ledger
 from billing_service.storage.rows.catching_up import lock_accounts

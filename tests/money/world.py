@@ -8,7 +8,7 @@ from billing_service.commands.clawbacks.purchases import follow_money, purchase_
 from billing_service.commands.environment import Environment, Gathering
 from billing_service.commands.promotions.apply_referral import ApplyReferral, apply_referral
 from billing_service.commands.sales.completion import apply_update
-from billing_service.commands.sales.refund import RefundPolicy, RefundPurchase, refund_purchase
+from billing_service.commands.sales.refund import RefundPurchase, refund_purchase
 from billing_service.commands.sales.refund_update import RefundUpdate, apply_refund_update
 from billing_service.commands.spending.reverse_deduction import ReverseDeduction, reverse
 from billing_service.domain.ledger.chain import SALT_BYTES
@@ -17,6 +17,7 @@ from billing_service.domain.promotions.referrals import ReferralPolicy
 from billing_service.domain.refusals import Refusal
 from billing_service.domain.sales.purchases import Purchase, PurchaseStatus, PurchaseUpdate
 from billing_service.domain.sales.refunds import RefundStatus
+from billing_service.domain.sales.reversals import RefundPolicy
 from billing_service.domain.sales.terms import SaleTerms
 from billing_service.domain.spending.deductions import DeductionMode, SpendingTerms
 from billing_service.jobs.expiry import sweep_expired

@@ -95,9 +95,9 @@ SALES = (
     Sabotage(
         "quotes of refunds are not rounded to the step",
         "P4",
-        "billing_service.commands.sales.refund:_quote.whole_minor",
-        "round_down_to_step(quote.refundable_minor, purchase.currency)",
-        "quote.refundable_minor",
+        "billing_service.domain.sales.reversals:quote.whole_minor",
+        "round_down_to_step(allowed.refundable_minor, currency)",
+        "allowed.refundable_minor",
         (f"{CURRENCIES}::test_refunds_go_in_the_currencys_steps[sqlite-kwd-3070-10-333-2040]",),
     ),
     Sabotage(
@@ -111,10 +111,18 @@ SALES = (
     Sabotage(
         "an amount off the step reaches Stripe",
         "P3",
-        "billing_service.commands.sales.refund:_set_aside",
-        'require_step("amount_minor", command.amount_minor, purchase.currency)',
+        "billing_service.domain.sales.reversals:quote",
+        'require_step("amount_minor", amount_minor, currency)',
         "pass",
         (f"{CURRENCIES}::test_refunds_go_in_the_currencys_steps[sqlite-kwd-3070-10-333-2040]",),
+    ),
+    Sabotage(
+        "more than was paid counts as spent",
+        "P4",
+        "billing_service.domain.sales.reversals:quote",
+        "amount_minor > purchase.remaining_minor",
+        "amount_minor > purchase.paid_minor",
+        ("domain/test_reversals.py::test_a_quote_of_an_amount",),
     ),
     Sabotage(
         "amounts in dollars count in every currency",

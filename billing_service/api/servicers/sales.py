@@ -18,19 +18,22 @@ from billing_service.commands.sales.cancel_purchase import CancelPurchase, cance
 from billing_service.commands.sales.create_purchase import CreatePurchase, create_purchase, metadata_text
 from billing_service.commands.sales.get_purchase import purchases_of, sold_purchase
 from billing_service.commands.sales.get_refund import account_refunds, refund_by_id
-from billing_service.commands.sales.refund import RefundPolicy, RefundPurchase, quote_refund, refund_purchase
+from billing_service.commands.sales.refund import RefundPurchase, quote_refund, refund_purchase
 from billing_service.domain.catalogue.packages import PurchaseItem
 from billing_service.domain.ledger.balance import Balance
 from billing_service.domain.promotions.referrals import Referral
 from billing_service.domain.refusals import invalid_field
 from billing_service.domain.sales.purchases import Purchase
 from billing_service.domain.sales.refunds import Refund
+from billing_service.domain.sales.reversals import RefundPolicy
 from billing_service.ledger.unit import Request
 from billing_service.storage.rows.profiles import AccountRow
 from billing_service.stripe_events.follow import follow_checkout
 
 ID_MAX = 255
 """Characters of an id of ours or of Stripe's."""
+AMOUNT_MINOR_MAX = 10**15
+"""Of money, in the currency's smallest unit: no purchase was ever larger."""
 _FLOWS = frozenset({purchases_pb2.PAYMENT_FLOW_UNSPECIFIED, purchases_pb2.PAYMENT_FLOW_CHECKOUT})
 _POLICIES = {
     refunds_pb2.REFUND_POLICY_UNSPECIFIED: RefundPolicy.UNUSED_ONLY,
@@ -69,6 +72,13 @@ def _encode_refund(kept: Refund, shown: Balance) -> bytes:
 
 def _encode_referral(kept: Referral) -> bytes:
     return referrals_pb2.ApplyReferralResponse(referral=translate.referral(kept)).SerializeToString()
+
+
+def _refund_amount(request: refunds_pb2.QuoteRefundRequest | refunds_pb2.RefundRequest) -> int | None:
+    """None: all that the policy allows."""
+    if not request.HasField("amount_minor"):
+        return None
+    return validation.positive("amount_minor", request.amount_minor, AMOUNT_MINOR_MAX)
 
 
 def _policy(value: int) -> RefundPolicy:
@@ -201,7 +211,9 @@ class Selling:
         self, request: refunds_pb2.QuoteRefundRequest, call: Call
     ) -> refunds_pb2.QuoteRefundResponse:
         purchase_id, policy = validation.identifier("purchase_id", request.purchase_id, ID_MAX), _policy(request.policy)
-        quote, currency = await quote_refund(self._environment, purchase_id, policy, call.require_account)
+        quote, currency = await quote_refund(
+            self._environment, purchase_id, policy, _refund_amount(request), call.require_account
+        )
         return refunds_pb2.QuoteRefundResponse(
             refundable_minor=quote.refundable_minor,
             currency=currency,
@@ -212,11 +224,7 @@ class Selling:
 
     async def refund(self, request: refunds_pb2.RefundRequest, call: Call) -> bytes:
         purchase_id = validation.identifier("purchase_id", request.purchase_id, ID_MAX)
-        amount = (
-            validation.positive("amount_minor", request.amount_minor, 10**15)
-            if request.HasField("amount_minor")
-            else None
-        )
+        amount = _refund_amount(request)
         policy = _policy(request.policy)
         reason = validation.text("reason", request.reason)
         key = validation.idempotency_key(request.idempotency_key)

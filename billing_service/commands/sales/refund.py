@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import partial
 from typing import NamedTuple
 
@@ -19,19 +18,12 @@ from billing_service.commands.sales.refund_update import (
     update_of_ours,
     update_of_refused,
 )
-from billing_service.domain.catalogue.currencies import require_step, round_down_to_step
 from billing_service.domain.deployment import MarkKind
 from billing_service.domain.ledger.balance import Balance
-from billing_service.domain.refusals.sales import credits_already_spent, purchase_not_refundable
+from billing_service.domain.refusals.sales import credits_already_spent, purchase_all_refunded, purchase_not_refundable
 from billing_service.domain.sales.purchases import Purchase, PurchaseStatus
 from billing_service.domain.sales.refunds import Refund, RefundStatus
-from billing_service.domain.sales.reversals import (
-    PurchaseReversal,
-    RefundQuote,
-    quote_amount,
-    quote_unused_only,
-    quote_with_debt,
-)
+from billing_service.domain.sales.reversals import PurchaseReversal, RefundPolicy, RefundQuote, quote
 from billing_service.ledger.keys import Answer
 from billing_service.ledger.provider_step import (
     Begun,
@@ -56,13 +48,6 @@ from billing_service.storage.statements import Work
 log = structlog.get_logger(__name__)
 
 
-class RefundPolicy(StrEnum):
-    """What to do about credits that were spent already."""
-
-    UNUSED_ONLY = "UNUSED_ONLY"
-    WITH_DEBT = "WITH_DEBT"
-
-
 @dataclass(frozen=True, slots=True)
 class RefundPurchase:
     """A valid request. The key is the account's, which the purchase names."""
@@ -76,10 +61,14 @@ class RefundPurchase:
 
 
 async def quote_refund(
-    environment: Environment, purchase_id: str, policy: RefundPolicy, require_account: Callable[[str], None]
+    environment: Environment,
+    purchase_id: str,
+    policy: RefundPolicy,
+    amount_minor: int | None,
+    require_account: Callable[[str], None],
 ) -> tuple[RefundQuote, str]:
     """What a refund would do now, and the currency. `require_account` refuses the accounts that the caller may not act
-    on. Raises PURCHASE_NOT_FOUND, PURCHASE_NOT_REFUNDABLE."""
+    on. Raises what `refund_purchase` raises before it asks Stripe."""
     purchase = await purchase_by_id(environment, purchase_id)
     require_account(purchase.account_id)
 
@@ -90,9 +79,8 @@ async def quote_refund(
             yield from read_purchase(purchase.account_id, purchase.purchase_id)
         )
         assert standing is not None
-        return (
-            yield from _quote(environment, Unit(environment.ids, accounts, environment.clock_us()), standing, policy)
-        )
+        unit = Unit(environment.ids, accounts, environment.clock_us())
+        return (yield from _quote(environment, unit, standing, policy, amount_minor))
 
     return await environment.store.read(work), purchase.currency
 
@@ -175,17 +163,14 @@ def _purchase_of(seen: Purchase | Refund) -> Work[Purchase]:
 def _set_aside(
     environment: Environment, unit: Unit, command: RefundPurchase, request: Request, purchase: Purchase
 ) -> Work[Refund]:
-    quote = yield from _quote(environment, unit, purchase, command.policy)
-    if command.amount_minor is not None:
-        require_step("amount_minor", command.amount_minor, purchase.currency)
-    amount = quote.refundable_minor if command.amount_minor is None else command.amount_minor
-    if amount > quote.refundable_minor or amount == 0:
-        raise credits_already_spent(quote.refundable_minor)
+    quoted = yield from _quote(environment, unit, purchase, command.policy, command.amount_minor)
+    if not quoted.refundable_minor:
+        raise credits_already_spent(0)
     refund = Refund(
         account_id=purchase.account_id,
         refund_id=unit.ids("ref"),
         purchase_id=purchase.purchase_id,
-        amount_minor=amount,
+        amount_minor=quoted.refundable_minor,
         currency=purchase.currency,
         status=RefundStatus.PENDING,
         attempt=0,
@@ -208,12 +193,14 @@ def _set_aside(
     return refund
 
 
-def _quote(environment: Environment, unit: Unit, purchase: Purchase, policy: RefundPolicy) -> Work[RefundQuote]:
+def _quote(
+    environment: Environment, unit: Unit, purchase: Purchase, policy: RefundPolicy, amount_minor: int | None
+) -> Work[RefundQuote]:
     if purchase.status is not PurchaseStatus.COMPLETED or purchase.paid_minor == 0:
         raise purchase_not_refundable(purchase.purchase_id, purchase.status.value, "the purchase is not paid")
     gone = money_gone(purchase)
     if gone == purchase.paid_minor:
-        raise purchase_not_refundable(purchase.purchase_id, purchase.status.value, "all its money went back already")
+        raise purchase_all_refunded(purchase.purchase_id, purchase.status.value, (yield from _waiting_refund(purchase)))
     lot = yield from purchase_lot(unit, purchase)
     run_out = lot.remaining if lot.has_expired(unit.now_us) else 0
     standing = PurchaseReversal(
@@ -225,10 +212,13 @@ def _quote(environment: Environment, unit: Unit, purchase: Purchase, policy: Ref
         expired_microcredits=lot.expired + run_out - purchase.reversed_expired,
         referral=(yield from referral_at_stake(environment, unit, purchase, gone)),
     )
-    quote = quote_with_debt(standing) if policy is RefundPolicy.WITH_DEBT else quote_unused_only(standing)
-    # Stripe refunds in the currency's steps: what does not make one stays, with its credits.
-    whole_minor = round_down_to_step(quote.refundable_minor, purchase.currency)
-    return quote if whole_minor == quote.refundable_minor else quote_amount(standing, whole_minor)
+    return quote(standing, policy, amount_minor, purchase.currency)
+
+
+def _waiting_refund(purchase: Purchase) -> Work[str]:
+    """Id of the newest refund of which Stripe has said nothing; empty for none."""
+    refunds = yield from refunds_of(purchase)
+    return max((refund.refund_id for refund in refunds if refund.is_unsent), default="")
 
 
 async def _find_made(refunds: Refunds, intent: _Intent) -> ProviderRefund | None:

@@ -19,6 +19,17 @@ def purchase_not_refundable(purchase_id: str, status: str, why: str) -> Refusal:
     return Refusal(Reason.PURCHASE_NOT_REFUNDABLE, why, metadata={"purchase_id": purchase_id, "status": status})
 
 
+def purchase_all_refunded(purchase_id: str, status: str, waiting_refund_id: str) -> Refusal:
+    """`waiting_refund_id`: a refund of which Stripe has said nothing yet; empty for none."""
+    if not waiting_refund_id:
+        return purchase_not_refundable(purchase_id, status, "all its money went back already, or is on its way")
+    return Refusal(
+        Reason.PURCHASE_NOT_REFUNDABLE,
+        f"refund {waiting_refund_id} waits for Stripe: repeat its request with its own key",
+        metadata={"purchase_id": purchase_id, "status": status, "refund_id": waiting_refund_id},
+    )
+
+
 def purchase_not_cancelable(purchase_id: str, status: str) -> Refusal:
     return Refusal(
         Reason.PURCHASE_NOT_CANCELABLE,

@@ -52,6 +52,11 @@ class Refund:
     """The buyer's referral bonus that it took back beside."""
 
     @property
+    def is_unsent(self) -> bool:
+        """Whether Stripe has said nothing of it: its credits are set aside until its request is repeated."""
+        return self.status is RefundStatus.PENDING and not self.stripe_refund_id
+
+    @property
     def taken(self) -> int:
         """Credits of the purchase that it took, in microcredits."""
         return self.reversed + self.expired

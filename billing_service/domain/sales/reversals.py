@@ -5,6 +5,18 @@ A target depends on how much money went back in total, not on which event report
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
+
+from billing_service.domain.catalogue.currencies import require_step, round_down_to_step
+from billing_service.domain.refusals import invalid_field
+from billing_service.domain.refusals.sales import credits_already_spent
+
+
+class RefundPolicy(StrEnum):
+    """What to do about credits that were spent already."""
+
+    UNUSED_ONLY = "UNUSED_ONLY"
+    WITH_DEBT = "WITH_DEBT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +91,27 @@ def target_credits(credits_microcredits: int, paid_minor: int, reversed_minor: i
     if paid_minor == 0:
         return 0
     return -(-credits_microcredits * reversed_minor // paid_minor)
+
+
+def quote(purchase: PurchaseReversal, policy: RefundPolicy, amount_minor: int | None, currency: str) -> RefundQuote:
+    """What a refund of `amount_minor`, above 0, would do; None: of all that the policy allows, in steps that Stripe
+    takes, which may be 0.
+
+    Raises INVALID_FIELD for an amount off these steps and for more than was paid and has not gone back, and
+    CREDITS_ALREADY_SPENT for more than the policy allows.
+    """
+    allowed = quote_with_debt(purchase) if policy is RefundPolicy.WITH_DEBT else quote_unused_only(purchase)
+    # What does not make a step stays, with its credits.
+    whole_minor = round_down_to_step(allowed.refundable_minor, currency)
+    if amount_minor is None:
+        return allowed if whole_minor == allowed.refundable_minor else quote_amount(purchase, whole_minor)
+    require_step("amount_minor", amount_minor, currency)
+    if amount_minor > purchase.remaining_minor:
+        left = f"no more than {purchase.remaining_minor}: all else that was paid went back, or is on its way"
+        raise invalid_field("amount_minor", left)
+    if amount_minor > whole_minor:
+        raise credits_already_spent(whole_minor)
+    return quote_amount(purchase, amount_minor)
 
 
 def quote_amount(purchase: PurchaseReversal, amount_minor: int) -> RefundQuote:

@@ -26,6 +26,7 @@ class RefundMethods(Connection):
         self,
         *,
         purchase_id: str,
+        amount_minor: int | None = None,
         policy: RefundPolicy.ValueType = REFUND_POLICY_UNUSED_ONLY,
         timeout_s: float | None = None,
         headers: Headers | None = None,
@@ -33,16 +34,16 @@ class RefundMethods(Connection):
         """Read what a refund would do now, without doing it.
 
         `purchase_id`: `pur_…`.
+        `amount_minor`: what it would give back, in the currency's smallest unit; None is all that the policy allows.
         `policy`: UNUSED_ONLY gives back what the unspent credits are worth; WITH_DEBT all, and what was spent becomes
         debt. Amounts: money in the currency's smallest unit, credits in microcredits.
-        Raises PurchaseNotFound, PurchaseNotRefundable.
+        Raises PurchaseNotFound, PurchaseNotRefundable and, with `amount_minor`, InvalidField and CreditsAlreadySpent.
 
             quote = client.quote_refund(purchase_id=paid_purchase_id)
             print(quote.refundable_minor, quote.currency, quote.debt_microcredits)
         """
-        return self._call(
-            self._billing.QuoteRefund, QuoteRefundRequest(purchase_id=purchase_id, policy=policy), timeout_s, headers
-        )
+        request = QuoteRefundRequest(purchase_id=purchase_id, amount_minor=amount_minor, policy=policy)
+        return self._call(self._billing.QuoteRefund, request, timeout_s, headers)
 
     def refund(
         self,
@@ -61,8 +62,8 @@ class RefundMethods(Connection):
         `amount_minor`: in the currency's smallest unit; None is all that the policy allows.
         `policy`: as for `quote_refund`.
         `reason`: at most 500 characters.
-        Raises PurchaseNotFound, PurchaseNotRefundable, CreditsAlreadySpent (with `refundable_minor`), StripeRefused,
-        StripeUnavailable (call again with the same key, which resumes it).
+        Raises PurchaseNotFound, PurchaseNotRefundable, InvalidField, CreditsAlreadySpent (with `refundable_minor`),
+        StripeRefused, StripeUnavailable (call again with the same key, which resumes it).
 
             given = client.refund(purchase_id=paid_purchase_id, amount_minor=100, idempotency_key="complaint-5")
             print(RefundStatus.Name(given.refund.status), given.balance.available_microcredits)

@@ -65,7 +65,9 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     REASON_ACCOUNT_FROZEN: _Reason.ValueType  # 31
     """[FAILED_PRECONDITION] An operator froze the account."""
     REASON_PURCHASE_NOT_REFUNDABLE: _Reason.ValueType  # 32
-    """[FAILED_PRECONDITION] The purchase is not completed, or its money went back already."""
+    """[FAILED_PRECONDITION] The purchase is not completed, or all its money went back or is on its way. Metadata: refund_id of a refund that
+    Stripe has not confirmed; repeat its request with its own key.
+    """
     REASON_CREDITS_ALREADY_SPENT: _Reason.ValueType  # 33
     """[FAILED_PRECONDITION] The credits that this refund would take back are spent. Metadata: refundable_minor."""
     REASON_SELF_REFERRAL: _Reason.ValueType  # 34
@@ -167,7 +169,9 @@ REASON_INSUFFICIENT_CREDITS: Reason.ValueType  # 30
 REASON_ACCOUNT_FROZEN: Reason.ValueType  # 31
 """[FAILED_PRECONDITION] An operator froze the account."""
 REASON_PURCHASE_NOT_REFUNDABLE: Reason.ValueType  # 32
-"""[FAILED_PRECONDITION] The purchase is not completed, or its money went back already."""
+"""[FAILED_PRECONDITION] The purchase is not completed, or all its money went back or is on its way. Metadata: refund_id of a refund that
+Stripe has not confirmed; repeat its request with its own key.
+"""
 REASON_CREDITS_ALREADY_SPENT: Reason.ValueType  # 33
 """[FAILED_PRECONDITION] The credits that this refund would take back are spent. Metadata: refundable_minor."""
 REASON_SELF_REFERRAL: Reason.ValueType  # 34

@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from prepaid.billing.v1 import accounts_pb2 as prepaid_dot_billing_dot_v1_dot_accounts__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n prepaid/billing/v1/refunds.proto\x12\x12prepaid.billing.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!prepaid/billing/v1/accounts.proto\"\xcf\x02\n\x06Refund\x12\x11\n\trefund_id\x18\x01 \x01(\t\x12\x13\n\x0bpurchase_id\x18\x02 \x01(\t\x12\x14\n\x0c\x61mount_minor\x18\x03 \x01(\x03\x12\x10\n\x08\x63urrency\x18\x04 \x01(\t\x12\x1d\n\x15reversed_microcredits\x18\x05 \x01(\x03\x12\x19\n\x11\x64\x65\x62t_microcredits\x18\x06 \x01(\x03\x12\x30\n\x06status\x18\x07 \x01(\x0e\x32 .prepaid.billing.v1.RefundStatus\x12\x18\n\x10stripe_refund_id\x18\x08 \x01(\t\x12\x0e\n\x06reason\x18\t \x01(\t\x12/\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\naccount_id\x18\x0b \x01(\t\x12\x1a\n\x12\x62onus_microcredits\x18\x0c \x01(\x03\"d\n\x12ListRefundsRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x13\n\x0bpurchase_id\x18\x02 \x01(\t\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"[\n\x13ListRefundsResponse\x12+\n\x07refunds\x18\x01 \x03(\x0b\x32\x1a.prepaid.billing.v1.Refund\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"%\n\x10GetRefundRequest\x12\x11\n\trefund_id\x18\x01 \x01(\t\"?\n\x11GetRefundResponse\x12*\n\x06refund\x18\x01 \x01(\x0b\x32\x1a.prepaid.billing.v1.Refund\"[\n\x12QuoteRefundRequest\x12\x13\n\x0bpurchase_id\x18\x01 \x01(\t\x12\x30\n\x06policy\x18\x02 \x01(\x0e\x32 .prepaid.billing.v1.RefundPolicy\"\x97\x01\n\x13QuoteRefundResponse\x12\x18\n\x10refundable_minor\x18\x01 \x01(\x03\x12\x10\n\x08\x63urrency\x18\x02 \x01(\t\x12\x1d\n\x15reversed_microcredits\x18\x03 \x01(\x03\x12\x19\n\x11\x64\x65\x62t_microcredits\x18\x04 \x01(\x03\x12\x1a\n\x12\x62onus_microcredits\x18\x05 \x01(\x03\"\xab\x01\n\rRefundRequest\x12\x13\n\x0bpurchase_id\x18\x01 \x01(\t\x12\x19\n\x0c\x61mount_minor\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\x30\n\x06policy\x18\x03 \x01(\x0e\x32 .prepaid.billing.v1.RefundPolicy\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x05 \x01(\tB\x0f\n\r_amount_minor\"|\n\x0eRefundResponse\x12*\n\x06refund\x18\x01 \x01(\x0b\x32\x1a.prepaid.billing.v1.Refund\x12,\n\x07\x62\x61lance\x18\x02 \x01(\x0b\x32\x1b.prepaid.billing.v1.Balance\x12\x10\n\x08replayed\x18\x03 \x01(\x08*i\n\x0cRefundPolicy\x12\x1d\n\x19REFUND_POLICY_UNSPECIFIED\x10\x00\x12\x1d\n\x19REFUND_POLICY_UNUSED_ONLY\x10\x01\x12\x1b\n\x17REFUND_POLICY_WITH_DEBT\x10\x02*\x9b\x01\n\x0cRefundStatus\x12\x1d\n\x19REFUND_STATUS_UNSPECIFIED\x10\x00\x12\x19\n\x15REFUND_STATUS_PENDING\x10\x01\x12\x1b\n\x17REFUND_STATUS_SUCCEEDED\x10\x02\x12\x18\n\x14REFUND_STATUS_FAILED\x10\x03\x12\x1a\n\x16REFUND_STATUS_CANCELED\x10\x04\x42Q\n\x12prepaid.billing.v1P\x01Z$prepaid.example/billing/v1;billingv1\xaa\x02\x12Prepaid.Billing.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n prepaid/billing/v1/refunds.proto\x12\x12prepaid.billing.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!prepaid/billing/v1/accounts.proto\"\xcf\x02\n\x06Refund\x12\x11\n\trefund_id\x18\x01 \x01(\t\x12\x13\n\x0bpurchase_id\x18\x02 \x01(\t\x12\x14\n\x0c\x61mount_minor\x18\x03 \x01(\x03\x12\x10\n\x08\x63urrency\x18\x04 \x01(\t\x12\x1d\n\x15reversed_microcredits\x18\x05 \x01(\x03\x12\x19\n\x11\x64\x65\x62t_microcredits\x18\x06 \x01(\x03\x12\x30\n\x06status\x18\x07 \x01(\x0e\x32 .prepaid.billing.v1.RefundStatus\x12\x18\n\x10stripe_refund_id\x18\x08 \x01(\t\x12\x0e\n\x06reason\x18\t \x01(\t\x12/\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\naccount_id\x18\x0b \x01(\t\x12\x1a\n\x12\x62onus_microcredits\x18\x0c \x01(\x03\"d\n\x12ListRefundsRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x13\n\x0bpurchase_id\x18\x02 \x01(\t\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"[\n\x13ListRefundsResponse\x12+\n\x07refunds\x18\x01 \x03(\x0b\x32\x1a.prepaid.billing.v1.Refund\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"%\n\x10GetRefundRequest\x12\x11\n\trefund_id\x18\x01 \x01(\t\"?\n\x11GetRefundResponse\x12*\n\x06refund\x18\x01 \x01(\x0b\x32\x1a.prepaid.billing.v1.Refund\"\x87\x01\n\x12QuoteRefundRequest\x12\x13\n\x0bpurchase_id\x18\x01 \x01(\t\x12\x30\n\x06policy\x18\x02 \x01(\x0e\x32 .prepaid.billing.v1.RefundPolicy\x12\x19\n\x0c\x61mount_minor\x18\x03 \x01(\x03H\x00\x88\x01\x01\x42\x0f\n\r_amount_minor\"\x97\x01\n\x13QuoteRefundResponse\x12\x18\n\x10refundable_minor\x18\x01 \x01(\x03\x12\x10\n\x08\x63urrency\x18\x02 \x01(\t\x12\x1d\n\x15reversed_microcredits\x18\x03 \x01(\x03\x12\x19\n\x11\x64\x65\x62t_microcredits\x18\x04 \x01(\x03\x12\x1a\n\x12\x62onus_microcredits\x18\x05 \x01(\x03\"\xab\x01\n\rRefundRequest\x12\x13\n\x0bpurchase_id\x18\x01 \x01(\t\x12\x19\n\x0c\x61mount_minor\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\x30\n\x06policy\x18\x03 \x01(\x0e\x32 .prepaid.billing.v1.RefundPolicy\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x05 \x01(\tB\x0f\n\r_amount_minor\"|\n\x0eRefundResponse\x12*\n\x06refund\x18\x01 \x01(\x0b\x32\x1a.prepaid.billing.v1.Refund\x12,\n\x07\x62\x61lance\x18\x02 \x01(\x0b\x32\x1b.prepaid.billing.v1.Balance\x12\x10\n\x08replayed\x18\x03 \x01(\x08*i\n\x0cRefundPolicy\x12\x1d\n\x19REFUND_POLICY_UNSPECIFIED\x10\x00\x12\x1d\n\x19REFUND_POLICY_UNUSED_ONLY\x10\x01\x12\x1b\n\x17REFUND_POLICY_WITH_DEBT\x10\x02*\x9b\x01\n\x0cRefundStatus\x12\x1d\n\x19REFUND_STATUS_UNSPECIFIED\x10\x00\x12\x19\n\x15REFUND_STATUS_PENDING\x10\x01\x12\x1b\n\x17REFUND_STATUS_SUCCEEDED\x10\x02\x12\x18\n\x14REFUND_STATUS_FAILED\x10\x03\x12\x1a\n\x16REFUND_STATUS_CANCELED\x10\x04\x42Q\n\x12prepaid.billing.v1P\x01Z$prepaid.example/billing/v1;billingv1\xaa\x02\x12Prepaid.Billing.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,10 +34,10 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'prepaid.billing.v1.refunds_
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\022prepaid.billing.v1P\001Z$prepaid.example/billing/v1;billingv1\252\002\022Prepaid.Billing.V1'
-  _globals['_REFUNDPOLICY']._serialized_start=1308
-  _globals['_REFUNDPOLICY']._serialized_end=1413
-  _globals['_REFUNDSTATUS']._serialized_start=1416
-  _globals['_REFUNDSTATUS']._serialized_end=1571
+  _globals['_REFUNDPOLICY']._serialized_start=1353
+  _globals['_REFUNDPOLICY']._serialized_end=1458
+  _globals['_REFUNDSTATUS']._serialized_start=1461
+  _globals['_REFUNDSTATUS']._serialized_end=1616
   _globals['_REFUND']._serialized_start=125
   _globals['_REFUND']._serialized_end=460
   _globals['_LISTREFUNDSREQUEST']._serialized_start=462
@@ -48,12 +48,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETREFUNDREQUEST']._serialized_end=694
   _globals['_GETREFUNDRESPONSE']._serialized_start=696
   _globals['_GETREFUNDRESPONSE']._serialized_end=759
-  _globals['_QUOTEREFUNDREQUEST']._serialized_start=761
-  _globals['_QUOTEREFUNDREQUEST']._serialized_end=852
-  _globals['_QUOTEREFUNDRESPONSE']._serialized_start=855
-  _globals['_QUOTEREFUNDRESPONSE']._serialized_end=1006
-  _globals['_REFUNDREQUEST']._serialized_start=1009
-  _globals['_REFUNDREQUEST']._serialized_end=1180
-  _globals['_REFUNDRESPONSE']._serialized_start=1182
-  _globals['_REFUNDRESPONSE']._serialized_end=1306
+  _globals['_QUOTEREFUNDREQUEST']._serialized_start=762
+  _globals['_QUOTEREFUNDREQUEST']._serialized_end=897
+  _globals['_QUOTEREFUNDRESPONSE']._serialized_start=900
+  _globals['_QUOTEREFUNDRESPONSE']._serialized_end=1051
+  _globals['_REFUNDREQUEST']._serialized_start=1054
+  _globals['_REFUNDREQUEST']._serialized_end=1225
+  _globals['_REFUNDRESPONSE']._serialized_start=1227
+  _globals['_REFUNDRESPONSE']._serialized_end=1351
 # @@protoc_insertion_point(module_scope)

@@ -265,21 +265,27 @@ class QuoteRefundRequest(_message.Message):
 
     PURCHASE_ID_FIELD_NUMBER: _builtins.int
     POLICY_FIELD_NUMBER: _builtins.int
+    AMOUNT_MINOR_FIELD_NUMBER: _builtins.int
     purchase_id: _builtins.str
-    """Required."""
+    """Required. NOT_FOUND (PURCHASE_NOT_FOUND), FAILED_PRECONDITION (PURCHASE_NOT_REFUNDABLE)."""
     policy: Global___RefundPolicy.ValueType
     """What to do about spent credits."""
+    amount_minor: _builtins.int
+    """Money that the refund would give back, with the range and the refusals of RefundRequest.amount_minor; absent: all that the policy allows."""
     def __init__(
         self,
         *,
         purchase_id: _builtins.str = ...,
         policy: Global___RefundPolicy.ValueType = ...,
+        amount_minor: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_amount_minor", b"_amount_minor", "amount_minor", b"amount_minor"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["policy", b"policy", "purchase_id", b"purchase_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_amount_minor", b"_amount_minor", "amount_minor", b"amount_minor", "policy", b"policy", "purchase_id", b"purchase_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__amount_minor: _TypeAlias = _typing.Literal["amount_minor"]  # noqa: Y015
+    _WhichOneofArgType__amount_minor: _TypeAlias = _typing.Literal["_amount_minor", b"_amount_minor"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__amount_minor) -> _WhichOneofReturnType__amount_minor | None: ...
 
 Global___QuoteRefundRequest: _TypeAlias = QuoteRefundRequest  # noqa: Y015
 
@@ -295,8 +301,8 @@ class QuoteRefundResponse(_message.Message):
     DEBT_MICROCREDITS_FIELD_NUMBER: _builtins.int
     BONUS_MICROCREDITS_FIELD_NUMBER: _builtins.int
     refundable_minor: _builtins.int
-    """The most that a refund of this policy gives back now, in the currency's smallest unit; 0 or more. Rounded down to a step that Stripe
-    takes: 10 in currencies with three decimals, 100 in isk and ugx.
+    """Money that the refund would give back now, in the currency's smallest unit: the amount that was asked for, or the most that the policy
+    allows, 0 or more. The most is rounded down to a step that Stripe takes: 10 in currencies with three decimals, 100 in isk and ugx.
     """
     currency: _builtins.str
     """Lower-case ISO 4217 code."""
@@ -339,8 +345,9 @@ class RefundRequest(_message.Message):
     purchase_id: _builtins.str
     """Required. NOT_FOUND (PURCHASE_NOT_FOUND), FAILED_PRECONDITION (PURCHASE_NOT_REFUNDABLE)."""
     amount_minor: _builtins.int
-    """Money to give back in the currency's smallest unit; absent: all that the policy allows. More: FAILED_PRECONDITION (CREDITS_ALREADY_SPENT).
-    An amount off Stripe's steps, 10 in currencies with three decimals, 100 in isk and ugx: INVALID_ARGUMENT (INVALID_FIELD).
+    """Money to give back in the currency's smallest unit, 1 to 10^15; absent: all that the policy allows. More than that: FAILED_PRECONDITION
+    (CREDITS_ALREADY_SPENT). More than was paid and is neither back nor on its way: INVALID_ARGUMENT (INVALID_FIELD). So is an amount off
+    Stripe's steps, 10 in currencies with three decimals, 100 in isk and ugx.
     """
     policy: Global___RefundPolicy.ValueType
     """What to do about spent credits."""
