@@ -1,6 +1,8 @@
 """Bounds every connection in time and number. aiohttp itself waits for a body for ever.
 
-opened ──► RECEIVING ──► HANDLING ──► IDLE ──► RECEIVING …      each phase has its deadline; past it the connection is cut
+    opened ──► RECEIVING ──► HANDLING ──► IDLE ──► RECEIVING …
+
+Each phase has its deadline; past it the connection is cut.
 """
 
 import asyncio

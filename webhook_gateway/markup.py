@@ -9,14 +9,23 @@ from aiohttp import web
 
 STYLE = """
 :root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
-body { margin: 0; min-height: 100vh; display: grid; grid-template-columns: minmax(0, 1fr); place-items: center; background: #f5f6fa; color: #1a1f36; }
-main { box-sizing: border-box; width: min(32rem, calc(100% - 2rem)); padding: 2.4rem 2rem; border: 1px solid #dfe3ec; border-radius: 14px; background: #fff; }
+body {
+  margin: 0; min-height: 100vh; display: grid; grid-template-columns: minmax(0, 1fr); place-items: center;
+  background: #f5f6fa; color: #1a1f36;
+}
+main {
+  box-sizing: border-box; width: min(32rem, calc(100% - 2rem)); padding: 2.4rem 2rem;
+  border: 1px solid #dfe3ec; border-radius: 14px; background: #fff;
+}
 h1 { margin: 0 0 .8rem; font-size: 1.4rem; }
 p { margin: .5rem 0; overflow-wrap: anywhere; }
 dl { display: grid; grid-template-columns: auto 1fr; gap: .3rem 1.2rem; margin: 1.2rem 0; }
 dt { color: #5b6478; }
 dd { margin: 0; font-weight: 600; font-variant-numeric: tabular-nums; }
-pre { padding: .7rem .9rem; border-radius: 8px; background: #eef0f5; font-size: .85rem; white-space: pre-wrap; overflow-wrap: anywhere; }
+pre {
+  padding: .7rem .9rem; border-radius: 8px; background: #eef0f5; font-size: .85rem;
+  white-space: pre-wrap; overflow-wrap: anywhere;
+}
 @media (prefers-color-scheme: dark) {
   body { background: #11131a; color: #e8eaf2; }
   main { border-color: #2c3040; background: #1a1d27; }

@@ -1,4 +1,5 @@
-"""Calls of API keys that are bound to accounts: refused unless they are about one of those, before anything is looked up.
+"""Calls of API keys that are bound to accounts: refused unless they are about one of those, before anything is
+looked up.
 
 A method whose request has an `account_id` is judged by it. Whatever names no account and is not listed here is refused.
 """

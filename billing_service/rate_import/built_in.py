@@ -1,6 +1,6 @@
 """Makes the card that comes with the service: today's common models, from litellm's price map.
 
-    python -m billing_service.rate_import.built_in    # where litellm is installed: pip install 'prepaid-billing[rates-litellm]'
+    python -m billing_service.rate_import.built_in    # needs litellm: pip install 'prepaid-billing[rates-litellm]'
 
 Prices change every week. The built-in card lets a fresh service price usage; a deployment imports its own.
 """
@@ -54,7 +54,7 @@ MODELS: Final = {
     "moonshot": "kimi-k2.5 kimi-k2.6 kimi-k2.7-code kimi-k3 kimi-k3.1-pro",
     "perplexity": "sonar sonar-pro sonar-reasoning-pro sonar-deep-research",
     "voyage": "voyage-3.5 voyage-3.5-lite voyage-4 voyage-4-large voyage-4-lite voyage-code-4 rerank-2.5 rerank-3",
-}  # fmt: skip
+}
 """Names without a date. Of each, dated names are priced as the name itself where litellm has no other price of them."""
 OTHER_PROVIDERS: Final = {
     "google": "gemini",

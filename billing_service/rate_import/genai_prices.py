@@ -28,7 +28,20 @@ from billing_service.rate_import.price_lists import (
 from billing_service.rate_import.reports import ODD_SHAPE, ODD_SHAPES, Fate, ImportReport, NotImportableError, Outcome
 
 MODEL_KEYS: Final = frozenset({"match", "prices", "price_variants", "id"})
-IGNORED_MODEL_KEYS: Final = frozenset({"name", "description", "context_window", "price_comments", "deprecated", "removed", "collapse", "prices_checked", "price_discrepancies", "custom_docs"})  # fmt: skip
+IGNORED_MODEL_KEYS: Final = frozenset(
+    {
+        "name",
+        "description",
+        "context_window",
+        "price_comments",
+        "deprecated",
+        "removed",
+        "collapse",
+        "prices_checked",
+        "price_discrepancies",
+        "custom_docs",
+    }
+)
 """Words about a model, none of which is a price."""
 LEAST_SECONDS: Final = {("groq", "whisper-large-v3"), ("groq", "whisper-large-v3-turbo")}
 """Models of which at least ten seconds are billed, by a rule in the library's code and not in its data."""

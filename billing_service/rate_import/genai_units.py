@@ -59,10 +59,15 @@ WITHOUT_THRESHOLDS: Final = frozenset({to.units("input_video_tokens"), to.units(
 """They would count for the size of a prompt, and units do not."""
 OWN_UNITS: Final = MappingProxyType(
     {
-        "input_tokens": to.INPUT, "cache_read_tokens": to.CACHED, "cache_write_tokens": to.WRITTEN_5M, "output_tokens": to.OUTPUT,
-        "cache_write_5m_tokens": to.WRITTEN_5M, "cache_write_1h_tokens": to.WRITTEN_1H, "output_reasoning_tokens": to.REASONING,
+        "input_tokens": to.INPUT,
+        "cache_read_tokens": to.CACHED,
+        "cache_write_tokens": to.WRITTEN_5M,
+        "output_tokens": to.OUTPUT,
+        "cache_write_5m_tokens": to.WRITTEN_5M,
+        "cache_write_1h_tokens": to.WRITTEN_1H,
+        "output_reasoning_tokens": to.REASONING,
     }
-)  # fmt: skip
+)
 """Units whose price is a measure's own although the measure's unit is more special."""
 
 

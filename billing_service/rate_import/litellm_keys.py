@@ -62,10 +62,17 @@ UNIT_KEYS: Final[Mapping[str, Measure]] = MappingProxyType(
 
 MODE_KEYS: Final = frozenset(
     {
-        "input_cost_per_second", "output_cost_per_second", "input_cost_per_image", "output_cost_per_image",
-        "input_cost_per_pixel", "output_cost_per_pixel", "input_cost_per_video_per_second", "search_context_cost_per_query", "google_maps_grounding_cost_per_query",
+        "input_cost_per_second",
+        "output_cost_per_second",
+        "input_cost_per_image",
+        "output_cost_per_image",
+        "input_cost_per_pixel",
+        "output_cost_per_pixel",
+        "input_cost_per_video_per_second",
+        "search_context_cost_per_query",
+        "google_maps_grounding_cost_per_query",
     }
-)  # fmt: skip
+)
 """Prices whose measure depends on the rest of the entry: `litellm_units`."""
 RESOLUTION_KEY: Final = re.compile(r"output_cost_per_(image|second)_([0-9][0-9.]*[kKp]?)", re.ASCII)
 """Prices by the size of what was made: an attribute `resolution`."""
@@ -106,7 +113,8 @@ REFUSING: Final = MappingProxyType(
 
 _SPEAKS_OF_PRICES: Final = re.compile(r"cost|price|pricing|multiplier|uplift|_fee|dbu|surcharge|discount")
 _TOKEN_KEY: Final = re.compile(
-    rf"({'|'.join(sorted(TOKEN_KEYS, key=len, reverse=True))})(?:_above_([0-9]+)(k?)_tokens)?(?:_({'|'.join((*TIERS, DECISIONS))}|batches))?",
+    rf"({'|'.join(sorted(TOKEN_KEYS, key=len, reverse=True))})"
+    rf"(?:_above_([0-9]+)(k?)_tokens)?(?:_({'|'.join((*TIERS, DECISIONS))}|batches))?",
     re.ASCII,
 )
 _LONG_PROMPT_KEY: Final = re.compile(r"(.+)_above_[0-9]+k?_tokens", re.ASCII)

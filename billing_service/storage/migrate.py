@@ -35,7 +35,8 @@ _APPLICATION_NAME = "prepaid-billing migrate"
 _HOLDER = f"""
 SELECT held.pid, activity.application_name, activity.backend_start AT TIME ZONE 'UTC'
 FROM pg_locks AS held LEFT JOIN pg_stat_activity AS activity USING (pid)
-WHERE held.locktype = 'advisory' AND held.granted AND held.classid = 0 AND held.objid = {_LOCK_NUMBER} AND held.objsubid = 1
+WHERE held.locktype = 'advisory' AND held.granted
+AND held.classid = 0 AND held.objid = {_LOCK_NUMBER} AND held.objsubid = 1
 AND held.database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """  # noqa: S608 - a number of our own
 LOCK_WAIT_S = 30.0

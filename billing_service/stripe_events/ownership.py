@@ -4,14 +4,16 @@ Our Stripe account is shared: other products, other deployments of this service 
 there. Such an object may name one of our account ids, or carry the metadata of one of ours. So no id in metadata is
 believed by itself:
 
-    in our tables   an object whose id at Stripe we know is ours, with a mark or without; a refund and a charge are their payment's.
-    our mark        an object that carries this deployment's mark is ours, and the mark proves the id of ours that it names.
+    in our tables   an object whose id at Stripe we know is ours, with a mark or without; a refund and a charge are
+                    their payment's.
+    our mark        an object that carries this deployment's mark is ours, and the mark proves the id of ours that it
+                    names.
     before marks    an unmarked payment or charge that names a purchase older than this deployment's marks is ours.
 
 How an event is handled:
 
     claim = read_claim(envelope)                                    # never fails, whatever shape the object has
-    owner = yield from family.owner(environment.deployment, claim)  # in the transaction of the effect: `effect.effect_of`
+    owner = yield from family.owner(environment.deployment, claim)  # in the effect's transaction: `effect.effect_of`
 
 FOREIGN is ignored: kept, answered, and nothing else. LOST is ours, but the ledger does not know it: a backup older than
 it was restored. What says that its money moved is quarantined. UNDECIDED is a refund without a mark, or a dispute, of a

@@ -1,4 +1,5 @@
-"""What ends a stream at the edge: its caller is no longer known, or the service drains. What was read is answered first."""
+"""What ends a stream at the edge: its caller is no longer known, or the service drains. What was read is answered
+first."""
 
 import asyncio
 

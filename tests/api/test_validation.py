@@ -138,8 +138,21 @@ def test_metadata():
     assert validation.metadata(good) == good
 
 
-BAD_URLS = ["example.com", "ftp://x", "javascript:alert(1)", "http://", "https://user:pw@host/", "http://a b", "http://a\n", "http://h:0/",
-            "http://h:99999/", "http://[::1", "//host/path", "https://evil.example\\@good.example/", "https://h/" + "x" * 2048]  # fmt: skip
+BAD_URLS = [
+    "example.com",
+    "ftp://x",
+    "javascript:alert(1)",
+    "http://",
+    "https://user:pw@host/",
+    "http://a b",
+    "http://a\n",
+    "http://h:0/",
+    "http://h:99999/",
+    "http://[::1",
+    "//host/path",
+    "https://evil.example\\@good.example/",
+    "https://h/" + "x" * 2048,
+]
 
 
 @pytest.mark.parametrize("value", BAD_URLS)
@@ -202,8 +215,17 @@ def test_page_tokens_come_back_and_are_opaque():
     assert token.replace("-", "").replace("_", "").isalnum()
 
 
-@pytest.mark.parametrize("binding", [("ListTransactions", "acct-2", 3), ("ListPurchases", "acct-1", 3), ("ListTransactions", "acct-1", "3"),
-                                     ("ListTransactions", "acct-13"), ("ListTransactions", "acct-1"), ()])  # fmt: skip
+@pytest.mark.parametrize(
+    "binding",
+    [
+        ("ListTransactions", "acct-2", 3),
+        ("ListPurchases", "acct-1", 3),
+        ("ListTransactions", "acct-1", "3"),
+        ("ListTransactions", "acct-13"),
+        ("ListTransactions", "acct-1"),
+        (),
+    ],
+)
 def test_a_page_token_is_good_for_its_own_request_alone(binding):
     token = encode_page_token(SECRET, "41", BINDING)
     assert refusal_of(decode_page_token, SECRET, token, binding)[0] == "page_token"

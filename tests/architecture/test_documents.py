@@ -118,7 +118,8 @@ def test_the_commands_that_are_shown_exist(document):
 
 
 def test_what_counts_as_a_command_that_is_shown():
-    text = "the `billing keys list` of\n```sh\nA=b .run/bin/billing balance alice   # billing service\n```\nand no billing serve"
+    shell = "```sh\nA=b .run/bin/billing balance alice   # billing service\n```"
+    text = f"the `billing keys list` of\n{shell}\nand no billing serve"
     assert shown_commands(text) == {("keys", "list"), ("balance", "alice"), ("service", "")}
 
 

@@ -1,4 +1,5 @@
-"""`billing serve` and the commands of operators as processes: they start or say why not, drain, and leave nothing behind."""
+"""`billing serve` and the commands of operators as processes: they start or say why not, drain, and leave nothing
+behind."""
 
 import asyncio
 import json

@@ -1,4 +1,5 @@
-"""`billing dev` and `billing demo` as processes: they name what is in their way, begin anew, and leave nothing behind."""
+"""`billing dev` and `billing demo` as processes: they name what is in their way, begin anew, and leave nothing
+behind."""
 
 import signal
 import socket

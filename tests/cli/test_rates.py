@@ -63,41 +63,86 @@ def test_many_problems_are_counted(billing, tmp_path):
 
 def test_check_says_what_a_card_has(billing, card):
     result = billing("rates", "check", card, "--json")
-    assert (result.exit_code, told(result)) == (0, {
-        "version": "hand-1", "source": "by hand", "effective_time": "2026-11-30T00:00:00Z", "markup_ppm": 150_000, "entries": 9, "aliases": 2,
-        "columns": 12, "prices": 26, "fallbacks": 1, "provider_costs": 1, "wide_patterns": ["openai ft:gpt**", "openai ft:gpt-5**"],
-    })  # fmt: skip
+    assert (result.exit_code, told(result)) == (
+        0,
+        {
+            "version": "hand-1",
+            "source": "by hand",
+            "effective_time": "2026-11-30T00:00:00Z",
+            "markup_ppm": 150_000,
+            "entries": 9,
+            "aliases": 2,
+            "columns": 12,
+            "prices": 26,
+            "fallbacks": 1,
+            "provider_costs": 1,
+            "wide_patterns": ["openai ft:gpt**", "openai ft:gpt-5**"],
+        },
+    )
     shown = billing("rates", "check", card).stdout
     assert "15 %" in shown
     assert "wide: openai ft:gpt** prices any model" in shown
 
 
 EXPLAINED = [
-    (["--provider", "openai", "--model", "gpt-7", "--input-tokens", "1"], 1, ("UNKNOWN_MODEL: rate card hand-1 has no "
-                                                                             "model 'gpt-7' of provider 'openai'")),
+    (
+        ["--provider", "openai", "--model", "gpt-7", "--input-tokens", "1"],
+        1,
+        ("UNKNOWN_MODEL: rate card hand-1 has no model 'gpt-7' of provider 'openai'"),
+    ),
     (["--provider", "openai", "--model", "gpt-7"], 1, "of openai it has gpt-5*, gpt-5-mini, gpt-5-nano*"),
-    (["--provider", "opnai", "--model", "gpt-5", "--input-tokens", "1"], 1, ("the card has the providers anthropic, "
-                                                                            "deepseek, openai, openrouter")),
-    (["--provider", "openai", "--model", "gpt-5", "--input-tokens", "1", "--service-tier", "flex"], 1, ("gpt-5* has "
-                                                                                                       "prices for: "
-                                                                                                       "the standard "
-                                                                                                       "tier, priority")),
-    (["--provider", "openai", "--model", "gpt-5", "--cached-input-tokens", "1"], 1, ("PRICE_MISSING: no price for "
-                                                                                    "cached_input_tokens")),
-    (["--provider", "openai", "--model", "gpt-5", "--line", "smell=1"], 2, ("--line smell=1: 'smell' is no kind of "
-                                                                           "usage")),
-    (["--provider", "openai", "--model", "gpt-5", "--line", "images=many"], 2, ("--line images=many: must be a whole "
-                                                                               "number of at least 0")),
-    (["--provider", "openai", "--model", "gpt-5", "--line", "images=-1"], 2, ("--line images=-1: must be a whole "
-                                                                             "number of at least 0")),
-    (["--provider", "openai", "--model", "gpt-5", "--line", f"images={'9' * 30}"], 2, ("must be a whole number of at "
-                                                                                      "least 0")),
+    (
+        ["--provider", "opnai", "--model", "gpt-5", "--input-tokens", "1"],
+        1,
+        ("the card has the providers anthropic, deepseek, openai, openrouter"),
+    ),
+    (
+        ["--provider", "openai", "--model", "gpt-5", "--input-tokens", "1", "--service-tier", "flex"],
+        1,
+        ("gpt-5* has prices for: the standard tier, priority"),
+    ),
+    (
+        ["--provider", "openai", "--model", "gpt-5", "--cached-input-tokens", "1"],
+        1,
+        ("PRICE_MISSING: no price for cached_input_tokens"),
+    ),
+    (
+        ["--provider", "openai", "--model", "gpt-5", "--line", "smell=1"],
+        2,
+        ("--line smell=1: 'smell' is no kind of usage"),
+    ),
+    (
+        ["--provider", "openai", "--model", "gpt-5", "--line", "images=many"],
+        2,
+        ("--line images=many: must be a whole number of at least 0"),
+    ),
+    (
+        ["--provider", "openai", "--model", "gpt-5", "--line", "images=-1"],
+        2,
+        ("--line images=-1: must be a whole number of at least 0"),
+    ),
+    (
+        ["--provider", "openai", "--model", "gpt-5", "--line", f"images={'9' * 30}"],
+        2,
+        ("must be a whole number of at least 0"),
+    ),
     (["--provider", "openai", "--model", "gpt-5", "--line", "images"], 2, "--line images: must be NAME=VALUE"),
-    (["--provider", "openai", "--model", "gpt-5", "--input-tokens", "1", "--attribute", "=x"], 2, ("--attribute =x: "
-                                                                                                  "must be NAME=VALUE")),
-    (["--provider", "openai", "--model", "gpt-5", "--input-tokens", "1", "--line", "input_tokens=1"], 1, "INVALID_FIELD: usage.lines[1].kind: input_tokens is there twice"),
-    (["--provider", "openai", "--model", "gpt-5", "--input-tokens", "1", "--provider-cost-usd", "1"], 1, "INVALID_FIELD: usage.provider_cost_usd"),
-]  # fmt: skip
+    (
+        ["--provider", "openai", "--model", "gpt-5", "--input-tokens", "1", "--attribute", "=x"],
+        2,
+        ("--attribute =x: must be NAME=VALUE"),
+    ),
+    (
+        ["--provider", "openai", "--model", "gpt-5", "--input-tokens", "1", "--line", "input_tokens=1"],
+        1,
+        "INVALID_FIELD: usage.lines[1].kind: input_tokens is there twice",
+    ),
+    (
+        ["--provider", "openai", "--model", "gpt-5", "--input-tokens", "1", "--provider-cost-usd", "1"],
+        1,
+        "INVALID_FIELD: usage.provider_cost_usd",
+    ),
+]
 
 
 @pytest.mark.parametrize(("options", "code", "line"), EXPLAINED)
@@ -152,9 +197,24 @@ def test_explain_shows_entry_column_tier_prices_and_amount(billing, card):
 
 def test_explain_goes_by_the_hour(billing, card):
     costs = [
-        told(billing("rates", "explain", card, "--provider", "deepseek", "--model", "deepseek-chat", "--input-tokens", "1000", "--at", at, "--json"))["amount_microcredits"]
+        told(
+            billing(
+                "rates",
+                "explain",
+                card,
+                "--provider",
+                "deepseek",
+                "--model",
+                "deepseek-chat",
+                "--input-tokens",
+                "1000",
+                "--at",
+                at,
+                "--json",
+            )
+        )["amount_microcredits"]
         for at in ("2026-11-30T00:30:00Z", "2026-11-30T12:00:00Z")
-    ]  # fmt: skip
+    ]
     assert costs == [17_250, 34_500]
 
 

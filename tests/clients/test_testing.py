@@ -126,8 +126,12 @@ import pytest
 seen = []
 
 @pytest.mark.parametrize("number", range(30))
-def test_each_has_an_account_of_its_own(prepaid_billing_shared_client, prepaid_billing_shared_service, prepaid_billing_account_id, number):
-    spent = prepaid_billing_shared_client.grant_credits(account_id=prepaid_billing_account_id, amount_microcredits=5, reason="test")
+def test_each_has_an_account_of_its_own(
+    prepaid_billing_shared_client, prepaid_billing_shared_service, prepaid_billing_account_id, number
+):
+    spent = prepaid_billing_shared_client.grant_credits(
+        account_id=prepaid_billing_account_id, amount_microcredits=5, reason="test"
+    )
     assert spent.balance.available_microcredits == 5
     seen.append((prepaid_billing_shared_service.address, prepaid_billing_account_id))
     assert len({address for address, _ in seen}) == 1

@@ -18,12 +18,19 @@ GOOD = {
             "model": "m",
             "neutral_attributes": {"region": ["global"]},
             "columns": [
-                {"prices": {"input_tokens": {"usd": "1"}, "output_tokens": {"usd": "2", "fallback": "x"}}, "prompt_tiers": [{"above_tokens": 5, "prices": {"input_tokens": {"usd": "3"}}}]},
-                {"hours": [{"days": ["mon"], "from": "00:00", "until": "12:00"}], "attributes": {}, "prices": {"input_tokens": {"usd": "1"}}},
+                {
+                    "prices": {"input_tokens": {"usd": "1"}, "output_tokens": {"usd": "2", "fallback": "x"}},
+                    "prompt_tiers": [{"above_tokens": 5, "prices": {"input_tokens": {"usd": "3"}}}],
+                },
+                {
+                    "hours": [{"days": ["mon"], "from": "00:00", "until": "12:00"}],
+                    "attributes": {},
+                    "prices": {"input_tokens": {"usd": "1"}},
+                },
             ],
         }
     ],
-}  # fmt: skip
+}
 COLUMN, HOURS, PRICE = "entries.0.columns.0", "entries.0.columns.1.hours.0", "entries.0.columns.0.prices.input_tokens"
 
 FAULTS = [
@@ -53,8 +60,11 @@ FAULTS = [
     ("aliases.0.to_model", "n", "aliases[0]: no entry is 'p' 'n'"),
     ("aliases.0.to_provider", "q", "aliases[0]: no entry is 'q' 'm'"),
     ("aliases.0.name", "m", "aliases[0]: an entry has this name itself"),
-    ("aliases.1", {"provider": "p", "name": "other", "to_model": "m"}, ("aliases[1]: 'p other' is there before, at "
-                                                                       "aliases[0]")),
+    (
+        "aliases.1",
+        {"provider": "p", "name": "other", "to_model": "m"},
+        ("aliases[1]: 'p other' is there before, at aliases[0]"),
+    ),
     ("aliases.0.model", "m", "aliases[0].model: is no field here"),
     ("entries", {}, "entries: must be a list"),
     ("entries.0", 7, "entries[0]: must be an object"),
@@ -73,22 +83,41 @@ FAULTS = [
     (f"{COLUMN}.prices", {}, "entries[0].columns[0].prices: at least one is needed"),
     (f"{COLUMN}.prices.tokens", {"usd": "1"}, "entries[0].columns[0].prices.tokens: 'tokens' is no kind of usage"),
     (f"{COLUMN}.prices.units", {"usd": "1"}, "entries[0].columns[0].prices.units: the name of a unit must match"),
-    (f"{COLUMN}.prices.cache_write_tokens:2h", {"usd": "1"}, ("prices.cache_write_tokens:2h: the variant of "
-                                                             "cache_write_tokens must be one of")),
-    (f"{COLUMN}.service_tier", "standard", ("entries[0].columns[0].service_tier: the standard tier is written by "
-                                           "leaving it out")),
-    (f"{COLUMN}.attributes", {"region": "global"}, ("entries[0].columns[0].attributes.region: 'global' is neutral in "
-                                                   "this entry")),
+    (
+        f"{COLUMN}.prices.cache_write_tokens:2h",
+        {"usd": "1"},
+        ("prices.cache_write_tokens:2h: the variant of cache_write_tokens must be one of"),
+    ),
+    (
+        f"{COLUMN}.service_tier",
+        "standard",
+        ("entries[0].columns[0].service_tier: the standard tier is written by leaving it out"),
+    ),
+    (
+        f"{COLUMN}.attributes",
+        {"region": "global"},
+        ("entries[0].columns[0].attributes.region: 'global' is neutral in this entry"),
+    ),
     (f"{COLUMN}.attributes", {"region": ""}, "entries[0].columns[0].attributes.region: must not be empty"),
     (f"{COLUMN}.tier", "x", "entries[0].columns[0].tier: is no field here"),
     (f"{COLUMN}.prompt_tiers.0.above_tokens", 0, "prompt_tiers[0].above_tokens: must be from 1"),
-    (f"{COLUMN}.prompt_tiers.1", {"above_tokens": 5, "prices": {"images": {"usd": "1"}}}, "prompt_tiers[1].above_tokens: must be above 5"),
+    (
+        f"{COLUMN}.prompt_tiers.1",
+        {"above_tokens": 5, "prices": {"images": {"usd": "1"}}},
+        "prompt_tiers[1].above_tokens: must be above 5",
+    ),
     (f"{COLUMN}.prices", {"images": {"usd": "1"}}, "columns[0].prompt_tiers: no price here is for tokens of a prompt"),
-    (f"{COLUMN}.service_tier", "flex", ("entries[0].columns[1].hours: no column with the same tier and attributes "
-                                       "holds for the rest of the week")),
+    (
+        f"{COLUMN}.service_tier",
+        "flex",
+        ("entries[0].columns[1].hours: no column with the same tier and attributes holds for the rest of the week"),
+    ),
     ("entries.0.columns.1.hours", [], "entries[0].columns[1]: the same tier, attributes and hours as columns[0]"),
-    ("entries.0.columns.1.hours.1", {"from": "11:59:59", "until": "13:00"}, ("entries[0].columns[1].hours[1]: meets "
-                                                                            "columns[1].hours[0]")),
+    (
+        "entries.0.columns.1.hours.1",
+        {"from": "11:59:59", "until": "13:00"},
+        ("entries[0].columns[1].hours[1]: meets columns[1].hours[0]"),
+    ),
     (f"{HOURS}.until", "00:00", "entries[0].columns[1].hours[0].until: must be later than from"),
     (f"{HOURS}.until", "25:00", "entries[0].columns[1].hours[0].until: must be a time of day"),
     (f"{HOURS}.from", GONE, "entries[0].columns[1].hours[0].from: is missing"),
@@ -108,7 +137,7 @@ FAULTS = [
     (PRICE, {"usd": True}, "prices.input_tokens.usd: must be a decimal number"),
     (PRICE, {"usd": None}, "prices.input_tokens.usd: must be a decimal number"),
     (PRICE, {"usd": "1", "fallback": 1}, "prices.input_tokens.fallback: must be text"),
-]  # fmt: skip
+]
 
 MORE_FOLLOWS = {
     "entries",

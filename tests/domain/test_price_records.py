@@ -12,15 +12,55 @@ from billing_service.domain.spending.pricing import Price, PricedLine, TimeBasis
 from tests.support.rate_card_examples import MEASURES
 
 K = UsageKind
-PLAIN = Price("2026-11-30", "gpt-5*", "", 0, (PricedLine(Measure(K.INPUT_TOKENS), 7, 25 * 10**10), PricedLine(Measure(K.OUTPUT_TOKENS), 1, 2 * 10**12)), None, 150_000, TimeBasis.OCCURRED)  # fmt: skip
-LARGE = Price("v€", "claude", "batch", 200_000, (PricedLine(Measure(K.CACHE_WRITE_TOKENS, "1h"), 10**12, 1), PricedLine(Measure(K.SECONDS, "in"), 1, 10**14), PricedLine(Measure(K.UNITS, "web_searches"), 3, 10**16)), None, 0, TimeBasis.RECEIVED)  # fmt: skip
-BY_PROVIDER = Price("v", "auto", "priority", 0, (PricedLine(Measure(K.INPUT_TOKENS), 5, 0),), 12_345_678_900_000_000, 100_000, TimeBasis.RECEIVED)  # fmt: skip
+PLAIN = Price(
+    "2026-11-30",
+    "gpt-5*",
+    "",
+    0,
+    (PricedLine(Measure(K.INPUT_TOKENS), 7, 25 * 10**10), PricedLine(Measure(K.OUTPUT_TOKENS), 1, 2 * 10**12)),
+    None,
+    150_000,
+    TimeBasis.OCCURRED,
+)
+LARGE = Price(
+    "v€",
+    "claude",
+    "batch",
+    200_000,
+    (
+        PricedLine(Measure(K.CACHE_WRITE_TOKENS, "1h"), 10**12, 1),
+        PricedLine(Measure(K.SECONDS, "in"), 1, 10**14),
+        PricedLine(Measure(K.UNITS, "web_searches"), 3, 10**16),
+    ),
+    None,
+    0,
+    TimeBasis.RECEIVED,
+)
+BY_PROVIDER = Price(
+    "v",
+    "auto",
+    "priority",
+    0,
+    (PricedLine(Measure(K.INPUT_TOKENS), 5, 0),),
+    12_345_678_900_000_000,
+    100_000,
+    TimeBasis.RECEIVED,
+)
 
 KEPT = [
-    (PLAIN, b'{"above":0,"amount":432,"card":"2026-11-30","format":1,"lines":[[1,"",7,"0.00000025"],[4,"",1,"0.000002"]],"markup":150000,"pattern":"gpt-5*","provider_cost":"","tier":"","time":1}'),
-    (LARGE, b'{"above":200000,"amount":3000110,"card":"v\xe2\x82\xac","format":1,"lines":[[3,"1h",1000000000000,"0.000000000000000001"],[13,"in",1,"0.0001"],[15,"web_searches",3,"0.01"]],"markup":0,"pattern":"claude","provider_cost":"","tier":"batch","time":2}'),
-    (BY_PROVIDER, b'{"above":0,"amount":1358025,"card":"v","format":1,"lines":[[1,"",5,"0"]],"markup":100000,"pattern":"auto","provider_cost":"0.0123456789","tier":"priority","time":2}'),
-]  # fmt: skip
+    (
+        PLAIN,
+        b'{"above":0,"amount":432,"card":"2026-11-30","format":1,"lines":[[1,"",7,"0.00000025"],[4,"",1,"0.000002"]],"markup":150000,"pattern":"gpt-5*","provider_cost":"","tier":"","time":1}',
+    ),
+    (
+        LARGE,
+        b'{"above":200000,"amount":3000110,"card":"v\xe2\x82\xac","format":1,"lines":[[3,"1h",1000000000000,"0.000000000000000001"],[13,"in",1,"0.0001"],[15,"web_searches",3,"0.01"]],"markup":0,"pattern":"claude","provider_cost":"","tier":"batch","time":2}',
+    ),
+    (
+        BY_PROVIDER,
+        b'{"above":0,"amount":1358025,"card":"v","format":1,"lines":[[1,"",5,"0"]],"markup":100000,"pattern":"auto","provider_cost":"0.0123456789","tier":"priority","time":2}',
+    ),
+]
 """Kept for ever: what an earlier program wrote is read by every later one."""
 
 
@@ -69,7 +109,17 @@ def test_what_is_no_record(record):
 LINES = st.lists(
     st.builds(PricedLine, st.sampled_from(MEASURES), st.integers(1, 10**12), st.integers(0, 10**24)), max_size=5
 ).map(tuple)
-PRICES = st.builds(Price, st.text(max_size=5), st.text(max_size=5), st.text(max_size=5), st.integers(0, 10**12), LINES, st.none() | st.integers(1, 10**21), st.integers(0, 10**8), st.sampled_from(TimeBasis))  # fmt: skip
+PRICES = st.builds(
+    Price,
+    st.text(max_size=5),
+    st.text(max_size=5),
+    st.text(max_size=5),
+    st.integers(0, 10**12),
+    LINES,
+    st.none() | st.integers(1, 10**21),
+    st.integers(0, 10**8),
+    st.sampled_from(TimeBasis),
+)
 
 
 @given(PRICES)

@@ -22,20 +22,28 @@ REFUSED = [
     ({"provider": "azure", "model": "gpt-5"}, "UNKNOWN_MODEL", None),
     ({"provider": "openai", "model": "gpt-7"}, "UNKNOWN_MODEL", None),
     ({"provider": "openai", "model": "gpt-5-mini", "lines": [(K.IMAGES, "", 1)]}, "PRICE_MISSING", "images"),
-    ({"provider": "openai", "model": "gpt-5", "lines": [(2, "", 1), (5, "", 1), (1, "", 1)]}, "PRICE_MISSING", "cached_input_tokens, reasoning_tokens"),
+    (
+        {"provider": "openai", "model": "gpt-5", "lines": [(2, "", 1), (5, "", 1), (1, "", 1)]},
+        "PRICE_MISSING",
+        "cached_input_tokens, reasoning_tokens",
+    ),
     ({"provider": "openai", "model": "gpt-5", "service_tier": "flex"}, "PRICE_MISSING", "service_tier flex"),
     ({"provider": "openai", "model": "gpt-5-mini", "service_tier": "fast"}, "PRICE_MISSING", "service_tier fast"),
     ({**SONNET, "attributes": {"region": "eu"}}, "PRICE_MISSING", "attribute region=eu"),
     ({**SONNET, "attributes": {"color": "us", "region": "us"}}, "PRICE_MISSING", "attribute color=us"),
     ({**SONNET, "attributes": {"speed": "fast"}}, "PRICE_MISSING", "attribute speed=fast"),
-    ({**SONNET, "attributes": {"region": "us", "speed": "fast"}, "service_tier": "batch"}, "PRICE_MISSING", "service_tier batch"),
+    (
+        {**SONNET, "attributes": {"region": "us", "speed": "fast"}, "service_tier": "batch"},
+        "PRICE_MISSING",
+        "service_tier batch",
+    ),
     ({**SONNET, "lines": [(3, "1h", 500_001)]}, "PRICE_MISSING", "cache_write_tokens:1h"),
     ({**SONNET, "lines": [(3, "30m", 1)]}, "PRICE_MISSING", "cache_write_tokens:30m"),
     ({**SONNET, "lines": [(1, "", 200_001), (15, "web_searches", 1)]}, "PRICE_MISSING", "units:web_searches"),
     ({"provider": "openrouter", "model": "auto"}, "PRICE_MISSING", "provider_cost_usd"),
     ({"provider": "openai", "model": "gpt-5", "provider_cost_usd": "0.1"}, "INVALID_FIELD", None),
     ({"provider": "openai", "model": "whisper-1", "lines": [(12, "", 10**12)]}, "INVALID_FIELD", None),
-]  # fmt: skip
+]
 
 
 def priced(card=None, at=MONDAY, lines=((K.INPUT_TOKENS, "", 1),), **more):
@@ -82,8 +90,22 @@ PRICED = [
     ("openai", "whisper-1", [(13, "in", 1)], {}, "11.5", 12),
     ("openai", "whisper-1", [(13, "in", 1_500), (12, "", 1)], {}, "4617250", 4_617_250),
     ("openai", "whisper-1", [(14, "", 10**12)], {}, "0", 0),
-    ("anthropic", "claude-sonnet-4-5-20250929", [(1, "", 300), (3, "", 60), (3, "1h", 40), (4, "", 500)], {}, "975150", 975_150),
-    ("anthropic", "claude-sonnet-4-5", [(1, "", 1)], {"attributes": {"region": "global", "speed": "standard"}}, "330", 330),
+    (
+        "anthropic",
+        "claude-sonnet-4-5-20250929",
+        [(1, "", 300), (3, "", 60), (3, "1h", 40), (4, "", 500)],
+        {},
+        "975150",
+        975_150,
+    ),
+    (
+        "anthropic",
+        "claude-sonnet-4-5",
+        [(1, "", 1)],
+        {"attributes": {"region": "global", "speed": "standard"}},
+        "330",
+        330,
+    ),
     ("anthropic", "claude-sonnet-4-5", [(1, "", 1)], {"attributes": {"region": "us"}}, "363", 363),
     ("anthropic", "claude-sonnet-4-5", [(1, "", 1)], {"attributes": {"region": "us", "speed": "standard"}}, "363", 363),
     ("anthropic", "claude-sonnet-4-5", [(1, "", 1)], {"attributes": {"region": "us", "speed": "fast"}}, "726", 726),
@@ -91,7 +113,7 @@ PRICED = [
     ("anthropic", "claude-sonnet-4-5", [(1, "", 200_001)], {}, "132000660", 132_000_660),
     ("openrouter", "auto", [(1, "", 10**12)], {"provider_cost_usd": "0.0123456789"}, "1419753.0735", 1_419_754),
     ("openrouter", "auto", [], {"provider_cost_usd": "0.000000000000000001"}, "0.000000000115", 1),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("row", PRICED, ids=str)
@@ -112,8 +134,10 @@ def test_a_price_says_all_that_it_was_computed_from():
         0,
     )
     assert [(line.measure.word, line.quantity, line.unit_price_usd, line.cost_usd) for line in found.lines] == [
-        ("input_tokens", 300, "0.000003", "0.0009"), ("cache_write_tokens:1h", 40, "0.000006", "0.00024"), ("units:web_searches", 2, "0.01", "0.02"),
-    ]  # fmt: skip
+        ("input_tokens", 300, "0.000003", "0.0009"),
+        ("cache_write_tokens:1h", 40, "0.000006", "0.00024"),
+        ("units:web_searches", 2, "0.01", "0.02"),
+    ]
     assert (found.markup_ppm, found.provider_cost_usd, found.time_basis) == (100_000, "", TimeBasis.RECEIVED)
     above = priced(**SONNET, lines=[(1, "", 600_000)])
     assert above.prompt_tier == 500_000
@@ -162,9 +186,14 @@ def test_what_is_no_prompt_reaches_no_threshold(kind):
 
 NIGHT = Hours(0, 3_600, (0, 1, 2, 3, 4))
 HOURLY = [
-    ("2026-11-30T00:00:00Z", 15), ("2026-11-30T00:59:59Z", 15), ("2026-11-30T01:00:00Z", 30), ("2026-11-29T23:59:59Z", 15),
-    ("2026-11-28T12:00:00Z", 15), ("2026-11-27T23:59:59Z", 30), ("2026-11-27T00:30:00Z", 15),
-]  # fmt: skip
+    ("2026-11-30T00:00:00Z", 15),
+    ("2026-11-30T00:59:59Z", 15),
+    ("2026-11-30T01:00:00Z", 30),
+    ("2026-11-29T23:59:59Z", 15),
+    ("2026-11-28T12:00:00Z", 15),
+    ("2026-11-27T23:59:59Z", 30),
+    ("2026-11-27T00:30:00Z", 15),
+]
 
 
 @pytest.mark.parametrize(("at", "cost"), HOURLY)

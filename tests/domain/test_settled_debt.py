@@ -112,15 +112,42 @@ def transaction(name, *entries, source_id="", kind=TransactionKind.GRANT):
 PAID_DEBT = [
     # history, newest first; wanted: found
     ([], 5, []),
-    ([transaction("t2", ("grants", "lot_b", 9), ("lot_b", "debt", 4)), transaction("t1", ("lot_a", "debt", 3))], 5, [("lot_b", 4), ("lot_a", 3)]),
+    (
+        [transaction("t2", ("grants", "lot_b", 9), ("lot_b", "debt", 4)), transaction("t1", ("lot_a", "debt", 3))],
+        5,
+        [("lot_b", 4), ("lot_a", 3)],
+    ),
     ([transaction("t2", ("lot_b", "debt", 4)), transaction("t1", ("lot_a", "debt", 3))], 4, [("lot_b", 4)]),
     ([transaction("t2", ("lot_a", "debt", 1), ("lot_b", "debt", 2))], 9, [("lot_b", 2), ("lot_a", 1)]),
     ([transaction("t2", ("usage", "debt", 4)), transaction("t1", ("lot_a", "debt", 3))], 5, [("lot_a", 3)]),
-    ([transaction("t3", ("lot_c", "debt", 1)), transaction("cause", ("debt", "usage", 9)), transaction("t1", ("lot_a", "debt", 9))], 9, [("lot_c", 1)]),
-    ([transaction("t2", ("usage", "lot_a", 2), source_id="cause"), transaction("t1", ("lot_a", "debt", 3))], 9, [("lot_a", 1)]),
-    ([transaction("t2", ("usage", "lot_a", 2), source_id="other"), transaction("t1", ("lot_a", "debt", 3))], 9, [("lot_a", 3)]),
-    ([transaction("t2", ("usage", "lot_a", 5), ("lot_a", "lot_b", 5), source_id="cause"), transaction("t1", ("lot_b", "debt", 3))], 9, [("lot_b", 3)]),
-]  # fmt: skip
+    (
+        [
+            transaction("t3", ("lot_c", "debt", 1)),
+            transaction("cause", ("debt", "usage", 9)),
+            transaction("t1", ("lot_a", "debt", 9)),
+        ],
+        9,
+        [("lot_c", 1)],
+    ),
+    (
+        [transaction("t2", ("usage", "lot_a", 2), source_id="cause"), transaction("t1", ("lot_a", "debt", 3))],
+        9,
+        [("lot_a", 1)],
+    ),
+    (
+        [transaction("t2", ("usage", "lot_a", 2), source_id="other"), transaction("t1", ("lot_a", "debt", 3))],
+        9,
+        [("lot_a", 3)],
+    ),
+    (
+        [
+            transaction("t2", ("usage", "lot_a", 5), ("lot_a", "lot_b", 5), source_id="cause"),
+            transaction("t1", ("lot_b", "debt", 3)),
+        ],
+        9,
+        [("lot_b", 3)],
+    ),
+]
 
 
 @pytest.mark.parametrize(("history", "wanted", "found"), PAID_DEBT)

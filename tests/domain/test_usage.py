@@ -10,10 +10,22 @@ K = UsageKind
 GOOD = {"provider": "openai", "model": "gpt-5", "lines": [(K.INPUT_TOKENS, "", 1)]}
 
 WIRE = {
-    "INPUT_TOKENS": 1, "CACHED_INPUT_TOKENS": 2, "CACHE_WRITE_TOKENS": 3, "OUTPUT_TOKENS": 4, "REASONING_TOKENS": 5, "INPUT_AUDIO_TOKENS": 6,
-    "CACHED_AUDIO_TOKENS": 7, "OUTPUT_AUDIO_TOKENS": 8, "INPUT_IMAGE_TOKENS": 9, "CACHED_IMAGE_TOKENS": 10, "OUTPUT_IMAGE_TOKENS": 11,
-    "IMAGES": 12, "SECONDS": 13, "REQUESTS": 14, "UNITS": 15,
-}  # fmt: skip
+    "INPUT_TOKENS": 1,
+    "CACHED_INPUT_TOKENS": 2,
+    "CACHE_WRITE_TOKENS": 3,
+    "OUTPUT_TOKENS": 4,
+    "REASONING_TOKENS": 5,
+    "INPUT_AUDIO_TOKENS": 6,
+    "CACHED_AUDIO_TOKENS": 7,
+    "OUTPUT_AUDIO_TOKENS": 8,
+    "INPUT_IMAGE_TOKENS": 9,
+    "CACHED_IMAGE_TOKENS": 10,
+    "OUTPUT_IMAGE_TOKENS": 11,
+    "IMAGES": 12,
+    "SECONDS": 13,
+    "REQUESTS": 14,
+    "UNITS": 15,
+}
 IN_THE_PROMPT = {1, 2, 3, 6, 7, 9, 10}
 VARIANT_OF_ALL = {K.CACHE_WRITE_TOKENS: "1h", K.SECONDS: "in", K.UNITS: "pages"}
 
@@ -56,7 +68,7 @@ REFUSED = [
     ({"provider_cost_usd": "1e-3"}, "usage.provider_cost_usd", "without sign and exponent"),
     ({"provider_cost_usd": "NaN"}, "usage.provider_cost_usd", "decimal number"),
     ({"provider_cost_usd": "\u0661"}, "usage.provider_cost_usd", "decimal number"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("change", "field", "words"), REFUSED)

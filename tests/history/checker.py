@@ -6,7 +6,8 @@ Rules, lettered as violations report them; `after(v)` is the balance that the st
     a   versions of an account are distinct and gapless, and each key has at most one
     b   after(v) = after(v-1) + delta(v), and an answer says what the statement says
     c   what was answered before another was invoked has the lower version
-    d   a read is a real (version, balance), no older than what was answered before it and no newer than what was invoked after it
+    d   a read is a real (version, balance), no older than what was answered before it and no newer than what was
+        invoked after it
     e   a refusal for lack of funds was true at a version inside its window; what was not refused was covered
     f   an unknown outcome had its effect once, after its invocation, or never; a refused one never
     g   a replay is the original answer, and there is only one original
@@ -181,7 +182,8 @@ class _AccountCheck:
         keys: dict[str, Posted] = {}
         for before, posted in zip([Posted(0, "", 0, 0), *self._posted], self._posted, strict=False):
             if before.version + 1 == posted.version and before.balance + posted.delta != posted.balance:
-                words = f"version {posted.version} moves {posted.delta:+} from {before.balance}, and yet leaves {posted.balance}: an update was lost"
+                moves = f"version {posted.version} moves {posted.delta:+} from {before.balance}"
+                words = f"{moves}, and yet leaves {posted.balance}: an update was lost"
                 yield self._say("b", words, *self._calls.get(posted.key, ()))
             if posted.balance < 0 and not self._may_owe:
                 yield self._say(

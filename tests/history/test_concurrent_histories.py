@@ -33,7 +33,10 @@ NO_STRIPE = "http://127.0.0.1:9"
 
 _BALANCES = "SELECT account_id, version, balance FROM accounts"
 _names = ", ".join(f"'{name}'" for name in sorted(HOUSE))
-_GIVEN = f"SELECT coalesce(sum(CASE WHEN source IN ({_names}) THEN amount ELSE -amount END), 0) FROM entries WHERE source IN ({_names}) OR destination IN ({_names})"
+_GIVEN = (
+    f"SELECT coalesce(sum(CASE WHEN source IN ({_names}) THEN amount ELSE -amount END), 0) FROM entries "
+    f"WHERE source IN ({_names}) OR destination IN ({_names})"
+)
 
 
 def _read_sqlite(path):

@@ -28,8 +28,18 @@ def blob(database, value):
 
 
 ERASED_TEXTS = Transaction(
-    "", "", 1, "", TransactionKind.DEDUCTION, 0, 0, 0, description="a name", metadata='{"a":"b"}', salt=(1).to_bytes(16, "big")
-)  # fmt: skip
+    "",
+    "",
+    1,
+    "",
+    TransactionKind.DEDUCTION,
+    0,
+    0,
+    0,
+    description="a name",
+    metadata='{"a":"b"}',
+    salt=(1).to_bytes(16, "big"),
+)
 """As far as their digest goes."""
 GONE = "salt = NULL, description = '', metadata = ''"
 ERASURES = {
@@ -38,8 +48,11 @@ ERASURES = {
     "a text left": ("salt = NULL, metadata = '', erased_digest = {digest}", "hash"),
     "no digest left": (GONE, "hash"),
     "a digest, and nothing erased": ("erased_digest = {digest}", "digest of erased texts"),
-    "another text for the erased one": (GONE.replace("''", "'x'", 1) + ", erased_digest = {digest}", "digest of erased texts"),
-}  # fmt: skip
+    "another text for the erased one": (
+        GONE.replace("''", "'x'", 1) + ", erased_digest = {digest}",
+        "digest of erased texts",
+    ),
+}
 
 
 @pytest.mark.parametrize(("change", "subject"), ERASURES.values(), ids=ERASURES)

@@ -9,7 +9,10 @@ _ENTRIES = (
     "SELECT e.account_id, e.source, e.destination, e.amount FROM entries e"
     " JOIN transactions t ON t.transaction_id = e.transaction_id AND t.account_id = e.account_id"
 )
-_PURCHASES = "SELECT purchase_id, account_id, credits, paid_minor, net_paid_minor, disputed_minor, status, reversed FROM purchases"
+_PURCHASES = (
+    "SELECT purchase_id, account_id, credits, paid_minor, net_paid_minor, disputed_minor, status, reversed "
+    "FROM purchases"
+)
 _GONE = (
     "SELECT purchase_id, sum(amount_minor) FROM refunds WHERE status IN ('PENDING', 'SUCCEEDED') GROUP BY purchase_id"
 )

@@ -116,9 +116,20 @@ class OlderProgram:
             if not 0 < amount_minor <= purchase.paid_minor - money_gone(purchase):
                 return
             refund = Refund(
-                account_id, self._environment.ids("ref"), purchase_id, amount_minor, "usd", RefundStatus.PENDING, 0, True, 0, 0,
-                self._environment.ids("re"), "", self._environment.clock_us(),
-            )  # fmt: skip
+                account_id,
+                self._environment.ids("ref"),
+                purchase_id,
+                amount_minor,
+                "usd",
+                RefundStatus.PENDING,
+                0,
+                True,
+                0,
+                0,
+                self._environment.ids("re"),
+                "",
+                self._environment.clock_us(),
+            )
             yield from REFUNDS.add(refund)
             refund.reversed, refund.debt = yield from self._follow_money(found, purchase, set_aside=True)
             refund.requires_settlement = refund.reversed > 0

@@ -1,4 +1,5 @@
-"""Rows as a program of the first schema writes them: lots by `remaining` alone, and none of the columns that came since."""
+"""Rows as a program of the first schema writes them: lots by `remaining` alone, and none of the columns that came
+since."""
 
 from collections import Counter
 
@@ -26,22 +27,54 @@ def _write_accounts(changed):
     calls = []
     for account in changed:
         calls += [
-            INSERT_LOTS.many([(
-                account.account_id, lot.lot_id, int(lot.category), lot.priority, lot.amount, lot.remaining, int(lot.remaining > 0),
-                lot.create_time_us, lot.effective_time_us, lot.expire_time_us, lot.source_id, 0, "",
-            )])
+            INSERT_LOTS.many(
+                [
+                    (
+                        account.account_id,
+                        lot.lot_id,
+                        int(lot.category),
+                        lot.priority,
+                        lot.amount,
+                        lot.remaining,
+                        int(lot.remaining > 0),
+                        lot.create_time_us,
+                        lot.effective_time_us,
+                        lot.expire_time_us,
+                        lot.source_id,
+                        0,
+                        "",
+                    )
+                ]
+            )
             for lot in account.new_lots
-        ]  # fmt: skip
+        ]
         calls += [
             UPDATE_LOTS_AND_OPEN_FLAG.many([(account.account_id, lot.lot_id, lot.remaining, int(lot.remaining > 0))])
             for lot in account.changed_lots.values()
             if lot.lot_id not in opened
         ]
         for t in account.transactions:
-            calls.append(INSERT_TRANSACTIONS.many([(
-                t.account_id, t.transaction_id, t.version, t.previous_id, int(t.kind), t.amount, t.balance_after, t.create_time_us,
-                t.source_id, t.caller, t.description, t.metadata, t.hash,
-            )]))  # fmt: skip
+            calls.append(
+                INSERT_TRANSACTIONS.many(
+                    [
+                        (
+                            t.account_id,
+                            t.transaction_id,
+                            t.version,
+                            t.previous_id,
+                            int(t.kind),
+                            t.amount,
+                            t.balance_after,
+                            t.create_time_us,
+                            t.source_id,
+                            t.caller,
+                            t.description,
+                            t.metadata,
+                            t.hash,
+                        )
+                    ]
+                )
+            )
             calls.append(
                 INSERT_ENTRIES.many([(t.account_id, t.transaction_id, n, *entry) for n, entry in enumerate(t.entries)])
             )

@@ -151,9 +151,32 @@ class World:
     async def buy(self, account_id, sold, paid_minor, net_minor, lasts_us):
         purchase_id = self.environment.ids("pur")
         row = Purchase(
-            account_id, purchase_id, "", "", "", sold, net_minor or 1, "usd", PurchaseStatus.PENDING, 0, "", "", f"pi_{purchase_id}",
-            0, 0, 0, 0, "", "", "", "", self.clock(), 0, None, terms=TERMS,
-        )  # fmt: skip
+            account_id,
+            purchase_id,
+            "",
+            "",
+            "",
+            sold,
+            net_minor or 1,
+            "usd",
+            PurchaseStatus.PENDING,
+            0,
+            "",
+            "",
+            f"pi_{purchase_id}",
+            0,
+            0,
+            0,
+            0,
+            "",
+            "",
+            "",
+            "",
+            self.clock(),
+            0,
+            None,
+            terms=TERMS,
+        )
 
         def pay():
             unit = yield from begin(self.environment.sources, (yield from purchase_accounts(account_id)))

@@ -229,8 +229,8 @@ BONUSES = (
         "False",
         (
             (
-                "money/test_verified.py::test_tampering_with_what_was_taken_back_shows[sqlite-a lot that was taken back is "
-                "open again]"
+                "money/test_verified.py::test_tampering_with_what_was_taken_back_shows"
+                "[sqlite-a lot that was taken back is open again]"
             ),
         ),
     ),

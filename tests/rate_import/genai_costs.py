@@ -16,7 +16,18 @@ from genai_prices import Usage, calc_price
 warnings.simplefilter("error")
 
 SUMS = {
-    "input_tokens": ("input_tokens", "cached_input_tokens", "cache_write_tokens:5m", "cache_write_tokens:30m", "cache_write_tokens:1h", "input_audio_tokens", "cached_audio_tokens", "input_image_tokens", "cached_image_tokens", "units:input_video_tokens"),
+    "input_tokens": (
+        "input_tokens",
+        "cached_input_tokens",
+        "cache_write_tokens:5m",
+        "cache_write_tokens:30m",
+        "cache_write_tokens:1h",
+        "input_audio_tokens",
+        "cached_audio_tokens",
+        "input_image_tokens",
+        "cached_image_tokens",
+        "units:input_video_tokens",
+    ),
     "cache_read_tokens": ("cached_input_tokens", "cached_audio_tokens", "cached_image_tokens"),
     "cache_write_tokens": ("cache_write_tokens:5m", "cache_write_tokens:30m", "cache_write_tokens:1h"),
     "cache_write_5m_tokens": ("cache_write_tokens:5m",),
@@ -26,7 +37,14 @@ SUMS = {
     "input_image_tokens": ("input_image_tokens", "cached_image_tokens"),
     "cache_image_read_tokens": ("cached_image_tokens",),
     "input_video_tokens": ("units:input_video_tokens",),
-    "output_tokens": ("output_tokens", "reasoning_tokens", "output_audio_tokens", "output_image_tokens", "units:output_video_tokens", "units:citation_tokens"),
+    "output_tokens": (
+        "output_tokens",
+        "reasoning_tokens",
+        "output_audio_tokens",
+        "output_image_tokens",
+        "units:output_video_tokens",
+        "units:citation_tokens",
+    ),
     "output_reasoning_tokens": ("reasoning_tokens",),
     "output_audio_tokens": ("output_audio_tokens",),
     "output_image_tokens": ("output_image_tokens",),
@@ -42,7 +60,7 @@ SUMS = {
     "social_searches": ("units:social_searches",),
     "storage_searches": ("units:file_searches",),
     "code_executions": ("units:code_executions",),
-}  # fmt: skip
+}
 """Each usage key of the library as the sum of our disjoint lines."""
 
 

@@ -22,8 +22,18 @@ from litellm.types.utils import (
 
 litellm.suppress_debug_info = True
 
-PROMPT = ("input_tokens", "cached_input_tokens", "cache_write_tokens:5m", "cache_write_tokens:30m", "cache_write_tokens:1h", "cache_write_tokens:12h",
-          "input_audio_tokens", "cached_audio_tokens", "input_image_tokens", "cached_image_tokens")  # fmt: skip
+PROMPT = (
+    "input_tokens",
+    "cached_input_tokens",
+    "cache_write_tokens:5m",
+    "cache_write_tokens:30m",
+    "cache_write_tokens:1h",
+    "cache_write_tokens:12h",
+    "input_audio_tokens",
+    "cached_audio_tokens",
+    "input_image_tokens",
+    "cached_image_tokens",
+)
 COMPLETION = ("output_tokens", "reasoning_tokens", "output_audio_tokens", "output_image_tokens")
 
 

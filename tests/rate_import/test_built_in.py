@@ -96,12 +96,23 @@ def test_it_prices_as_litellm_does():
 EXAMPLES = [
     ("openai", "gpt-5", {"input_tokens": 1_000, "output_tokens": 500}, 718_750),
     ("openai", "gpt-5-mini", {"input_tokens": 7, "output_tokens": 1}, 432),
-    ("anthropic", "claude-sonnet-4-5", {"input_tokens": 300, "cached_input_tokens": 600, "cache_write_tokens:5m": 60, "cache_write_tokens:1h": 40, "output_tokens": 500}, 1_040_175),
+    (
+        "anthropic",
+        "claude-sonnet-4-5",
+        {
+            "input_tokens": 300,
+            "cached_input_tokens": 600,
+            "cache_write_tokens:5m": 60,
+            "cache_write_tokens:1h": 40,
+            "output_tokens": 500,
+        },
+        1_040_175,
+    ),
     ("gemini", "gemini-2.5-pro", {"input_tokens": 200_000, "output_tokens": 1_000}, 29_900_000),
     ("gemini", "gemini-2.5-pro", {"input_tokens": 200_001, "output_tokens": 1_000}, 59_225_288),
     ("google", "gemini-2.5-pro", {"input_tokens": 200_001, "output_tokens": 1_000}, 59_225_288),
     ("openai", "whisper-1", {"seconds:in": 100_000}, 1_150_000),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("provider", "model", "lines", "amount"), EXAMPLES)

@@ -21,26 +21,50 @@ REFUSED = [
     (model(prices={"input_mtok": "1"}), "input_mtok is no price"),
     (model(prices={"input_mtok": Decimal(-1)}), "input_mtok is no price"),
     (model(prices={"input_mtok": {"base": Decimal(1)}}), "input_mtok is no price"),
-    (model(prices={"input_mtok": {"base": Decimal(1), "tiers": [{"start": 0, "price": Decimal(2)}]}}), ("without a "
-                                                                                                       "threshold "
-                                                                                                       "above 0")),
+    (
+        model(prices={"input_mtok": {"base": Decimal(1), "tiers": [{"start": 0, "price": Decimal(2)}]}}),
+        ("without a threshold above 0"),
+    ),
     (model(prices=[]), "its prices are no prices"),
     (model(prices=7), "its prices are no prices"),
-    (model(prices=[{"prices": PRICES}, {"constraint": {"moon": "full"}, "prices": PRICES}]), ("a condition that this "
-                                                                                             "importer does not know")),
+    (
+        model(prices=[{"prices": PRICES}, {"constraint": {"moon": "full"}, "prices": PRICES}]),
+        ("a condition that this importer does not know"),
+    ),
     (model(prices=[{"prices": PRICES}, {"constraint": {"start_date": "soon"}, "prices": PRICES}]), ODD_SHAPE),
-    (model(prices=[{"prices": PRICES}, {"constraint": {"start_time": "01:00:00+02:00", "end_time": "02:00:00+02:00"}, "prices": PRICES}]), "hours that are not in UTC"),
-    (model(prices=[{"prices": PRICES}, {"constraint": {"start_time": "01:00:00Z", "end_time": "02:00:00Z"}, "prices": PRICES}], price_variants=[{"when": {"service_tier": "flex"}, "prices": PRICES}]), "at once"),
-    (model(price_variants=[{"when": {"service_tier": "batch", "processing": None}, "prices": PRICES}]), ("a context "
-                                                                                                        "that this "
-                                                                                                        "importer does not know")),
-    (model(price_variants=[{"when": {"service_tier": ""}, "prices": PRICES}]), ("a context that this importer does "
-                                                                               "not know")),
-    (model(prices={"input_mtok": {"base": 1, "tiers": [{"start": 10**12 + 1, "price": 2}]}}), ("a price above more "
-                                                                                              "than 1000000000000 "
-                                                                                              "tokens")),
+    (
+        model(
+            prices=[
+                {"prices": PRICES},
+                {"constraint": {"start_time": "01:00:00+02:00", "end_time": "02:00:00+02:00"}, "prices": PRICES},
+            ]
+        ),
+        "hours that are not in UTC",
+    ),
+    (
+        model(
+            prices=[
+                {"prices": PRICES},
+                {"constraint": {"start_time": "01:00:00Z", "end_time": "02:00:00Z"}, "prices": PRICES},
+            ],
+            price_variants=[{"when": {"service_tier": "flex"}, "prices": PRICES}],
+        ),
+        "at once",
+    ),
+    (
+        model(price_variants=[{"when": {"service_tier": "batch", "processing": None}, "prices": PRICES}]),
+        ("a context that this importer does not know"),
+    ),
+    (
+        model(price_variants=[{"when": {"service_tier": ""}, "prices": PRICES}]),
+        ("a context that this importer does not know"),
+    ),
+    (
+        model(prices={"input_mtok": {"base": 1, "tiers": [{"start": 10**12 + 1, "price": 2}]}}),
+        ("a price above more than 1000000000000 tokens"),
+    ),
     (model(prices={"audio_hours": Decimal("0.04")}), "has more than 18 decimals"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("values", "why"), REFUSED)
@@ -70,14 +94,20 @@ def test_fall_backs_by_the_dimensions_of_units():
         )
     )
     assert shown(column.prices) == {
-        "input_tokens": ("0.000001", ""), "cached_input_tokens": ("0.0000001", ""),
-        "cache_write_tokens:5m": ("0.0000015", ""), "cache_write_tokens:30m": ("0.0000015", "cache_write_tokens:5m"),
+        "input_tokens": ("0.000001", ""),
+        "cached_input_tokens": ("0.0000001", ""),
+        "cache_write_tokens:5m": ("0.0000015", ""),
+        "cache_write_tokens:30m": ("0.0000015", "cache_write_tokens:5m"),
         "cache_write_tokens:1h": ("0.0000015", "cache_write_tokens:5m"),
-        "output_tokens": ("0.000002", ""), "reasoning_tokens": ("0.000002", "output_tokens"),
-        "input_audio_tokens": ("0.000004", ""), "cached_audio_tokens": ("0.0000004", ""),
-        "output_audio_tokens": ("0.000002", "output_tokens"), "input_image_tokens": ("0.000001", "input_tokens"),
-        "cached_image_tokens": ("0.0000001", "cached_input_tokens"), "output_image_tokens": ("0.000002", "output_tokens"),
-    }  # fmt: skip
+        "output_tokens": ("0.000002", ""),
+        "reasoning_tokens": ("0.000002", "output_tokens"),
+        "input_audio_tokens": ("0.000004", ""),
+        "cached_audio_tokens": ("0.0000004", ""),
+        "output_audio_tokens": ("0.000002", "output_tokens"),
+        "input_image_tokens": ("0.000001", "input_tokens"),
+        "cached_image_tokens": ("0.0000001", "cached_input_tokens"),
+        "output_image_tokens": ("0.000002", "output_tokens"),
+    }
 
 
 COUNTED = [

@@ -23,13 +23,18 @@ def column(entry, key="p/m", tier="", **attributes):
 
 def test_every_fall_back_is_in_the_card_and_says_so():
     assert shown(column(TOKENS).prices) == {
-        "input_tokens": ("0.000001", ""), "output_tokens": ("0.000002", ""),
-        "cached_input_tokens": ("0.000001", "input_tokens"), "reasoning_tokens": ("0.000002", "output_tokens"),
+        "input_tokens": ("0.000001", ""),
+        "output_tokens": ("0.000002", ""),
+        "cached_input_tokens": ("0.000001", "input_tokens"),
+        "reasoning_tokens": ("0.000002", "output_tokens"),
         **{f"cache_write_tokens:{life}": ("0.000001", "input_tokens") for life in ("5m", "30m", "1h", "12h")},
-        "input_audio_tokens": ("0.000001", "input_tokens"), "input_image_tokens": ("0.000001", "input_tokens"),
-        "cached_audio_tokens": ("0.000001", "input_tokens"), "cached_image_tokens": ("0.000001", "input_tokens"),
-        "output_audio_tokens": ("0.000002", "output_tokens"), "output_image_tokens": ("0.000002", "output_tokens"),
-    }  # fmt: skip
+        "input_audio_tokens": ("0.000001", "input_tokens"),
+        "input_image_tokens": ("0.000001", "input_tokens"),
+        "cached_audio_tokens": ("0.000001", "input_tokens"),
+        "cached_image_tokens": ("0.000001", "input_tokens"),
+        "output_audio_tokens": ("0.000002", "output_tokens"),
+        "output_image_tokens": ("0.000002", "output_tokens"),
+    }
 
 
 def test_output_without_a_price_is_no_output_for_nothing():
@@ -50,12 +55,20 @@ WRITES = {
 def test_writes_by_their_lifetime():
     prices = shown(column(WRITES).prices)
     assert [prices[f"cache_write_tokens:{life}"] for life in ("5m", "30m", "1h", "12h")] == [
-        ("0.000003", ""), ("0.000003", "cache_write_tokens:5m"), ("0.000004", ""), ("0.000003", "cache_write_tokens:5m"),
-    ]  # fmt: skip
+        ("0.000003", ""),
+        ("0.000003", "cache_write_tokens:5m"),
+        ("0.000004", ""),
+        ("0.000003", "cache_write_tokens:5m"),
+    ]
 
 
-LONG = {**WRITES, "input_cost_per_token_above_200k_tokens": Decimal("0.00001"), "output_cost_per_token_above_200k_tokens": Decimal("0.00002"),
-        "cache_creation_input_token_cost_above_1hr_above_200k_tokens": Decimal("0.00004"), "output_cost_per_token_above_300_tokens": 1}  # fmt: skip
+LONG = {
+    **WRITES,
+    "input_cost_per_token_above_200k_tokens": Decimal("0.00001"),
+    "output_cost_per_token_above_200k_tokens": Decimal("0.00002"),
+    "cache_creation_input_token_cost_above_1hr_above_200k_tokens": Decimal("0.00004"),
+    "output_cost_per_token_above_300_tokens": 1,
+}
 
 
 def test_thresholds_and_what_keeps_its_price_above_them():
@@ -102,10 +115,16 @@ def test_a_batch_has_its_own_prices_and_none_that_litellm_would_make_up():
         },
         tier="batch",
     )
-    assert {word: price for word, price in shown(found.prices).items() if not word.startswith(("cache_", "input_i", "input_a"))} == {
-        "input_tokens": ("0.0000004", ""), "cached_input_tokens": ("0.0000005", "standard tier"),
-        "cached_audio_tokens": ("0.0000005", "standard tier"), "cached_image_tokens": ("0.0000005", "standard tier"),
-    }  # fmt: skip
+    assert {
+        word: price
+        for word, price in shown(found.prices).items()
+        if not word.startswith(("cache_", "input_i", "input_a"))
+    } == {
+        "input_tokens": ("0.0000004", ""),
+        "cached_input_tokens": ("0.0000005", "standard tier"),
+        "cached_audio_tokens": ("0.0000005", "standard tier"),
+        "cached_image_tokens": ("0.0000005", "standard tier"),
+    }
 
 
 def test_prices_by_region_and_speed_are_multiplied_exactly():
@@ -143,7 +162,16 @@ def test_multipliers(key, attribute, neutral):
     assert neutral in litellm_report({"p/m": entry}).card.entries[0].neutral_attributes
 
 
-RANGES = [{"range": [0, 32_000], "input_cost_per_token": 1, "output_cost_per_token": 2}, {"range": [32_000, Decimal("64000.0")], "input_cost_per_token": 3, "output_cost_per_token": 4, "cache_read_input_token_cost": Decimal("0.5"), "output_cost_per_reasoning_token": 9}]  # fmt: skip
+RANGES = [
+    {"range": [0, 32_000], "input_cost_per_token": 1, "output_cost_per_token": 2},
+    {
+        "range": [32_000, Decimal("64000.0")],
+        "input_cost_per_token": 3,
+        "output_cost_per_token": 4,
+        "cache_read_input_token_cost": Decimal("0.5"),
+        "output_cost_per_reasoning_token": 9,
+    },
+]
 
 
 def test_ranges_of_the_prompt():
@@ -165,8 +193,11 @@ OFF_PEAK = [
     ({"windows": [{"hours_utc": "10:00-00:00", "weekdays": ["mon", "Tuesday"]}]}, [(36_000, 86_400, [0, 1])]),
     ({"windows": [{"hours_utc": "22:00-02:00", "weekdays": [1]}]}, [(0, 7_200, [0]), (79_200, 86_400, [0])]),
     # Monday in Shanghai begins on Sunday at 16:00 UTC.
-    ({"weekday_timezone": "Asia/Shanghai", "windows": [{"hours_utc": "00:00-00:00", "weekdays": [1]}]}, [(0, 57_600, [0]), (57_600, 86_400, [6])]),
-]  # fmt: skip
+    (
+        {"weekday_timezone": "Asia/Shanghai", "windows": [{"hours_utc": "00:00-00:00", "weekdays": [1]}]},
+        [(0, 57_600, [0]), (57_600, 86_400, [6])],
+    ),
+]
 
 
 @pytest.mark.parametrize(("block", "windows"), OFF_PEAK)
@@ -185,29 +216,94 @@ def test_off_peak_hours(block, windows):
 
 
 UNITS = [
-    ({"input_cost_per_query": Decimal("0.002"), "input_cost_per_token": 0, "output_cost_per_token": 0}, {"units:queries": "0.002"}),
-    ({"mode": "audio_transcription", "input_cost_per_second": Decimal("0.0001"), "output_cost_per_second": 0}, {"seconds:in": "0.0001"}),
-    ({"mode": "audio_transcription", "input_cost_per_second": Decimal("0.0001"), "output_cost_per_second": Decimal("0.0002")}, {"seconds:in": "0.0002"}),
+    (
+        {"input_cost_per_query": Decimal("0.002"), "input_cost_per_token": 0, "output_cost_per_token": 0},
+        {"units:queries": "0.002"},
+    ),
+    (
+        {"mode": "audio_transcription", "input_cost_per_second": Decimal("0.0001"), "output_cost_per_second": 0},
+        {"seconds:in": "0.0001"},
+    ),
+    (
+        {
+            "mode": "audio_transcription",
+            "input_cost_per_second": Decimal("0.0001"),
+            "output_cost_per_second": Decimal("0.0002"),
+        },
+        {"seconds:in": "0.0002"},
+    ),
     ({"mode": "video_generation", "output_cost_per_second": Decimal("0.1")}, {"seconds:out": "0.1"}),
     ({"mode": "video_generation", "output_cost_per_video_per_second": Decimal("0.1")}, {"seconds:out": "0.1"}),
     ({"mode": "image_generation", "input_cost_per_image": Decimal("0.009")}, {"images": "0.009"}),
-    ({"mode": "image_generation", "input_cost_per_image": Decimal("0.001"), "output_cost_per_image": Decimal("0.04")}, {"images": "0.04", "units:input_images": "0.001"}),
+    (
+        {
+            "mode": "image_generation",
+            "input_cost_per_image": Decimal("0.001"),
+            "output_cost_per_image": Decimal("0.04"),
+        },
+        {"images": "0.04", "units:input_images": "0.001"},
+    ),
     ({"mode": "embedding", "input_cost_per_image": Decimal("0.0001")}, {"units:input_images": "0.0001"}),
-    ({"mode": "video_generation", "input_cost_per_image": 1, "output_cost_per_second": 2, "provider_specific_entry": {"minimax_free_input_images": 2}}, {"seconds:out": "2"}),
-    ({"mode": "image_generation", "input_cost_per_pixel": Decimal("0.00000001"), "output_cost_per_pixel": 0}, {"units:pixels": "0.00000001"}),
+    (
+        {
+            "mode": "video_generation",
+            "input_cost_per_image": 1,
+            "output_cost_per_second": 2,
+            "provider_specific_entry": {"minimax_free_input_images": 2},
+        },
+        {"seconds:out": "2"},
+    ),
+    (
+        {"mode": "image_generation", "input_cost_per_pixel": Decimal("0.00000001"), "output_cost_per_pixel": 0},
+        {"units:pixels": "0.00000001"},
+    ),
     ({"input_cost_per_character": Decimal("0.000015")}, {"units:input_characters": "0.000015"}),
-    ({"ocr_cost_per_page": Decimal("0.002"), "annotation_cost_per_page": Decimal("0.003")}, {"units:pages": "0.002", "units:annotated_pages": "0.003"}),
+    (
+        {"ocr_cost_per_page": Decimal("0.002"), "annotation_cost_per_page": Decimal("0.003")},
+        {"units:pages": "0.002", "units:annotated_pages": "0.003"},
+    ),
     ({"ocr_cost_per_page": Decimal("0.002")}, {"units:pages": "0.002", "units:annotated_pages": "0.002"}),
     ({"ocr_cost_per_credit": Decimal("0.015")}, {"units:credits": "0.015"}),
     ({"input_cost_per_request": Decimal("0.005")}, {"requests": "0.005"}),
     ({"input_cost_per_text_message": Decimal("0.004")}, {"units:text_messages": "0.004"}),
     ({"code_interpreter_cost_per_session": Decimal("0.033")}, {"units:code_interpreter_sessions": "0.033"}),
-    ({"input_cost_per_video_per_second": Decimal("0.0007"), "input_cost_per_audio_per_second": Decimal("0.00014")}, {"units:input_video_milliseconds": "0.0000007", "seconds:in": "0.00014"}),
-    ({"search_context_cost_per_query": dict.fromkeys(["search_context_size_low", "search_context_size_high"], Decimal("0.01"))}, {"units:web_searches": "0.01"}),
-    ({"search_context_cost_per_query": {"search_context_size_low": Decimal("0.005"), "search_context_size_high": Decimal("0.012")}}, {"units:web_searches_low": "0.005", "units:web_searches_high": "0.012"}),
-    ({"litellm_provider": "gemini", "search_context_cost_per_query": {"search_context_size_medium": Decimal("0.035")}}, {"units:web_search_prompts": "0.035"}),
-    ({"litellm_provider": "gemini", "web_search_billing_unit": "per_query", "google_maps_grounding_cost_per_query": Decimal("0.014")}, {"units:map_queries": "0.014"}),
-]  # fmt: skip
+    (
+        {"input_cost_per_video_per_second": Decimal("0.0007"), "input_cost_per_audio_per_second": Decimal("0.00014")},
+        {"units:input_video_milliseconds": "0.0000007", "seconds:in": "0.00014"},
+    ),
+    (
+        {
+            "search_context_cost_per_query": dict.fromkeys(
+                ["search_context_size_low", "search_context_size_high"], Decimal("0.01")
+            )
+        },
+        {"units:web_searches": "0.01"},
+    ),
+    (
+        {
+            "search_context_cost_per_query": {
+                "search_context_size_low": Decimal("0.005"),
+                "search_context_size_high": Decimal("0.012"),
+            }
+        },
+        {"units:web_searches_low": "0.005", "units:web_searches_high": "0.012"},
+    ),
+    (
+        {
+            "litellm_provider": "gemini",
+            "search_context_cost_per_query": {"search_context_size_medium": Decimal("0.035")},
+        },
+        {"units:web_search_prompts": "0.035"},
+    ),
+    (
+        {
+            "litellm_provider": "gemini",
+            "web_search_billing_unit": "per_query",
+            "google_maps_grounding_cost_per_query": Decimal("0.014"),
+        },
+        {"units:map_queries": "0.014"},
+    ),
+]
 
 
 @pytest.mark.parametrize(("entry", "prices"), UNITS)

@@ -32,36 +32,67 @@ REFUSED = [
     ({**TOKENS, "input_cost_per_token": Decimal("NaN")}, "input_cost_per_token is no number"),
     ({**TOKENS, "input_cost_per_token": Decimal(-1)}, "input_cost_per_token is below zero"),
     ({**TOKENS, "fedramp_uplift_multiplier": "1.1"}, "fedramp_uplift_multiplier is no number"),
-    ({**TOKENS, "search_context_cost_per_query": {"search_context_size_huge": 1}}, ("other sizes than low, medium and "
-                                                                                   "high")),
+    (
+        {**TOKENS, "search_context_cost_per_query": {"search_context_size_huge": 1}},
+        ("other sizes than low, medium and high"),
+    ),
     ({**TOKENS, "search_context_cost_per_query": {}}, "other sizes than low, medium and high"),
     ({**TOKENS, "tiered_pricing": []}, "tiered_pricing has no ranges"),
     ({**TOKENS, "tiered_pricing": [{"max_results_range": [1, 2], "input_cost_per_query": 1}]}, "number of results"),
     ({**TOKENS, "tiered_pricing": [{"range": [5, 9], "input_cost_per_token": 1}]}, "do not follow each other"),
-    ({**TOKENS, "tiered_pricing": [{"range": [0, 9], "input_cost_per_token": 1}, {"range": [8, 10], "input_cost_per_token": 1}]}, "do not follow each other"),
-    ({**TOKENS, "tiered_pricing": [{"range": [0, 9], "input_cost_per_token": 1, "input_cost_per_query": 1}]}, "key of a range"),
-    ({**TOKENS, "input_cost_per_token_priority": 1, "tiered_pricing": [{"range": [0, 9], "input_cost_per_token": 1}]}, "at once"),
+    (
+        {
+            **TOKENS,
+            "tiered_pricing": [
+                {"range": [0, 9], "input_cost_per_token": 1},
+                {"range": [8, 10], "input_cost_per_token": 1},
+            ],
+        },
+        "do not follow each other",
+    ),
+    (
+        {**TOKENS, "tiered_pricing": [{"range": [0, 9], "input_cost_per_token": 1, "input_cost_per_query": 1}]},
+        "key of a range",
+    ),
+    (
+        {
+            **TOKENS,
+            "input_cost_per_token_priority": 1,
+            "tiered_pricing": [{"range": [0, 9], "input_cost_per_token": 1}],
+        },
+        "at once",
+    ),
     ({**TOKENS, "off_peak_pricing": {"input_cost_per_token": 1}}, "off_peak_pricing has no hours"),
     ({**TOKENS, "off_peak_pricing": {"hours_utc": "7-9"}}, "has the hours '7-9'"),
     ({**TOKENS, "off_peak_pricing": {"windows": "x"}}, "windows that are no list"),
-    ({**TOKENS, "off_peak_pricing": {"windows": [{"hours_utc": "01:00-02:00", "weekdays": [8]}]}}, ("has the weekdays "
-                                                                                                   "[8]")),
-    ({**TOKENS, "off_peak_pricing": {"windows": [{"hours_utc": "01:00-02:00", "holidays": True}]}}, ("a window that "
-                                                                                                    "this importer "
-                                                                                                    "does not know")),
-    ({**TOKENS, "off_peak_pricing": {"hours_utc": "01:00-02:00", "weekday_timezone": "Mars/Base"}}, ("no time zone "
-                                                                                                    "here")),
-    ({**TOKENS, "off_peak_pricing": {"hours_utc": "01:00-02:00", "weekday_timezone": "Europe/Paris"}}, ("where clocks "
-                                                                                                       "change")),
+    (
+        {**TOKENS, "off_peak_pricing": {"windows": [{"hours_utc": "01:00-02:00", "weekdays": [8]}]}},
+        ("has the weekdays [8]"),
+    ),
+    (
+        {**TOKENS, "off_peak_pricing": {"windows": [{"hours_utc": "01:00-02:00", "holidays": True}]}},
+        ("a window that this importer does not know"),
+    ),
+    (
+        {**TOKENS, "off_peak_pricing": {"hours_utc": "01:00-02:00", "weekday_timezone": "Mars/Base"}},
+        ("no time zone here"),
+    ),
+    (
+        {**TOKENS, "off_peak_pricing": {"hours_utc": "01:00-02:00", "weekday_timezone": "Europe/Paris"}},
+        ("where clocks change"),
+    ),
     ({**TOKENS, "off_peak_pricing": {"hours_utc": "01:00-02:00", "input_cost_per_smell": 1}}, "key of off-peak prices"),
     ({**TOKENS, "off_peak_pricing": {"hours_utc": "01:00-02:00"}, "input_cost_per_token_above_9_tokens": 1}, "at once"),
     ({"litellm_provider": "p", "input_cost_per_token": Decimal("8.900000000000001E-7")}, "has more than 18 decimals"),
     ({"litellm_provider": "p", "input_cost_per_token_priority": 1}, "no price at the standard tier"),
-    ({"litellm_provider": "p", "mode": "image_generation", "input_cost_per_pixel": 1, "output_cost_per_pixel": 1}, "pixels of what is shown and of what is made"),
+    (
+        {"litellm_provider": "p", "mode": "image_generation", "input_cost_per_pixel": 1, "output_cost_per_pixel": 1},
+        "pixels of what is shown and of what is made",
+    ),
     (TOKENS | {"litellm_provider": "p" * 257}, "its name is none that a card takes literally"),
     (TOKENS | {"input_cost_per_token_above_9999999999k_tokens": 1}, "a price above more than 1000000000000 tokens"),
     ({"alias_of": "nobody"}, "an alias of a model that is not in the card"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("entry", "why"), REFUSED)
@@ -170,4 +201,10 @@ def test_every_model_of_the_sample_has_one_fate():
 def test_every_key_of_the_sample_is_in_the_tables():
     keys = {key for entry in loaded("litellm_sample.json").values() for key in entry}
     words = {"alias_of", "litellm_provider", "mode"}
-    assert sorted(key for key in keys - words if not litellm_keys.is_known(key)) == ["input_cost_per_audio_per_second_above_128k_tokens", "input_cost_per_character_above_128k_tokens", "input_cost_per_image_above_128k_tokens", "input_cost_per_video_per_second_above_128k_tokens", "output_cost_per_character_above_128k_tokens"]  # fmt: skip
+    assert sorted(key for key in keys - words if not litellm_keys.is_known(key)) == [
+        "input_cost_per_audio_per_second_above_128k_tokens",
+        "input_cost_per_character_above_128k_tokens",
+        "input_cost_per_image_above_128k_tokens",
+        "input_cost_per_video_per_second_above_128k_tokens",
+        "output_cost_per_character_above_128k_tokens",
+    ]

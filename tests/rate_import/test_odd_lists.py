@@ -12,8 +12,35 @@ from tests.rate_import.price_samples import TOKENS, genai_report, litellm_report
 
 UNITS = loaded("genai_sample.json")["units"]
 
-VALUES = st.recursive(st.none() | st.booleans() | st.integers(-1, 10) | st.decimals(places=3) | st.text(max_size=3), lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["range", "hours_utc", "windows", "us", "input_cost_per_token", "search_context_size_low"]), inner, max_size=2), max_leaves=4)  # fmt: skip
-KEYS = st.sampled_from(["alias_of", "litellm_provider", "mode", *litellm_keys.TOKEN_KEYS, "input_cost_per_token_above_0_tokens", "input_cost_per_token_above_5_tokens", "input_cost_per_token_above_9999999999k_tokens", "input_cost_per_token_batches", *litellm_keys.UNIT_KEYS, *litellm_keys.MODE_KEYS, *litellm_keys.MULTIPLIERS, *litellm_keys.OTHER_KEYS, *litellm_keys.IGNORED])  # fmt: skip
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-1, 10) | st.decimals(places=3) | st.text(max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(
+            st.sampled_from(["range", "hours_utc", "windows", "us", "input_cost_per_token", "search_context_size_low"]),
+            inner,
+            max_size=2,
+        )
+    ),
+    max_leaves=4,
+)
+KEYS = st.sampled_from(
+    [
+        "alias_of",
+        "litellm_provider",
+        "mode",
+        *litellm_keys.TOKEN_KEYS,
+        "input_cost_per_token_above_0_tokens",
+        "input_cost_per_token_above_5_tokens",
+        "input_cost_per_token_above_9999999999k_tokens",
+        "input_cost_per_token_batches",
+        *litellm_keys.UNIT_KEYS,
+        *litellm_keys.MODE_KEYS,
+        *litellm_keys.MULTIPLIERS,
+        *litellm_keys.OTHER_KEYS,
+        *litellm_keys.IGNORED,
+    ]
+)
 
 
 NAMES = ["", "a", "b", "p/b", "p/", "p/a", "c*", "é b", "\u200b", "n" * 257, "fireworks-ai-x"]
@@ -35,9 +62,43 @@ def test_no_map_of_litellm_makes_the_importer_fail(price_map):
     assert set(report.outcomes) == set(price_map)
 
 
-CLAUSE_VALUES = st.recursive(st.none() | st.integers(-1, 9) | st.decimals(places=2) | st.text(max_size=3), lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["equals", "or", "base", "tiers", "start", "price", "prices", "constraint", "start_date", "when", "input_mtok", "output_mtok"]), inner, max_size=3), max_leaves=5)  # fmt: skip
+CLAUSE_VALUES = st.recursive(
+    st.none() | st.integers(-1, 9) | st.decimals(places=2) | st.text(max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    "equals",
+                    "or",
+                    "base",
+                    "tiers",
+                    "start",
+                    "price",
+                    "prices",
+                    "constraint",
+                    "start_date",
+                    "when",
+                    "input_mtok",
+                    "output_mtok",
+                ]
+            ),
+            inner,
+            max_size=3,
+        )
+    ),
+    max_leaves=5,
+)
 MODEL_NAMES = ["m", "M", "n*", "o", "m-2099-12-31", "", "\u200b", "n" * 257]
-STEPS = st.fixed_dictionaries({"base": st.just(1), "tiers": st.lists(st.fixed_dictionaries({"start": st.sampled_from([0, 1, 9, 10**12, 10**13]), "price": st.integers(0, 9)}), max_size=3)})  # fmt: skip
+STEPS = st.fixed_dictionaries(
+    {
+        "base": st.just(1),
+        "tiers": st.lists(
+            st.fixed_dictionaries({"start": st.sampled_from([0, 1, 9, 10**12, 10**13]), "price": st.integers(0, 9)}),
+            max_size=3,
+        ),
+    }
+)
 PRICED = st.dictionaries(
     st.sampled_from(["input_mtok", "output_mtok", "requests_kcount"]),
     STEPS | st.integers(0, 9) | CLAUSE_VALUES,

@@ -90,17 +90,52 @@ SESSION_REFUSALS: list[tuple[str, dict[str, Any], str, str | None]] = [
     ("no mode", {"mode": None}, "mode", "parameter_missing"),
     ("unknown mode", {"mode": "x"}, "mode", None),
     ("subscriptions are not played", {"mode": "subscription"}, "mode=subscription", "not_offered_by_sandbox"),
-    ("legacy parameter at the pinned version", {"payment_method_types": ["card"]}, "payment_method_types", "parameter_unknown"),
+    (
+        "legacy parameter at the pinned version",
+        {"payment_method_types": ["card"]},
+        "payment_method_types",
+        "parameter_unknown",
+    ),
     ("unknown parameter", {"sucess_url": "https://x.example"}, "sucess_url", "parameter_unknown"),
-    ("unknown nested parameter", {"payment_intent_data": {"meta": "x"}}, "payment_intent_data[meta]", "parameter_unknown"),
-    ("float amount", {"line_items": [{"price_data": PRICE["price_data"] | {"unit_amount": 9.99}, "quantity": 1}]}, "line_items[0][price_data][unit_amount]", "parameter_invalid_integer"),  # type: ignore[operator]
-    ("no currency", {"line_items": [{"price_data": {"unit_amount": 999, "product_data": {"name": "x"}}, "quantity": 1}]}, "line_items[0][price_data][currency]", "parameter_missing"),
+    (
+        "unknown nested parameter",
+        {"payment_intent_data": {"meta": "x"}},
+        "payment_intent_data[meta]",
+        "parameter_unknown",
+    ),
+    (
+        "float amount",
+        {"line_items": [{"price_data": PRICE["price_data"] | {"unit_amount": 9.99}, "quantity": 1}]},
+        "line_items[0][price_data][unit_amount]",
+        "parameter_invalid_integer",
+    ),  # type: ignore[operator]
+    (
+        "no currency",
+        {"line_items": [{"price_data": {"unit_amount": 999, "product_data": {"name": "x"}}, "quantity": 1}]},
+        "line_items[0][price_data][currency]",
+        "parameter_missing",
+    ),
     ("no line items", {"line_items": None}, "line_items", "parameter_missing"),
     ("no quantity", {"line_items": [{"price_data": PRICE["price_data"]}]}, "line_items[0][quantity]", None),
-    ("no such price", {"line_items": [{"price": "price_none", "quantity": 1}]}, "line_items[0][price]", "resource_missing"),
+    (
+        "no such price",
+        {"line_items": [{"price": "price_none", "quantity": 1}]},
+        "line_items[0][price]",
+        "resource_missing",
+    ),
     ("price and price_data", {"line_items": [PRICE | {"price": "price_none"}]}, "line_items[0]", None),
-    ("too cheap", {"line_items": [{"price_data": PRICE["price_data"] | {"unit_amount": 49}, "quantity": 1}]}, "line_items", "amount_too_small"),  # type: ignore[operator]
-    ("negative", {"line_items": [{"price_data": PRICE["price_data"] | {"unit_amount": -1}, "quantity": 1}]}, "line_items[0][price_data][unit_amount]", "parameter_invalid_integer"),  # type: ignore[operator]
+    (
+        "too cheap",
+        {"line_items": [{"price_data": PRICE["price_data"] | {"unit_amount": 49}, "quantity": 1}]},
+        "line_items",
+        "amount_too_small",
+    ),  # type: ignore[operator]
+    (
+        "negative",
+        {"line_items": [{"price_data": PRICE["price_data"] | {"unit_amount": -1}, "quantity": 1}]},
+        "line_items[0][price_data][unit_amount]",
+        "parameter_invalid_integer",
+    ),  # type: ignore[operator]
     ("no success_url", {"success_url": None}, "success_url", "parameter_missing"),
     ("bad url", {"cancel_url": "javascript:alert(1)"}, "cancel_url", "url_invalid"),
     ("no such customer", {"customer": "cus_none"}, "customer", "resource_missing"),
@@ -113,7 +148,7 @@ SESSION_REFUSALS: list[tuple[str, dict[str, Any], str, str | None]] = [
     ("no method left", {"allowed_payment_method_types": ["klarna"]}, "allowed_payment_method_types", None),
     ("unknown method", {"allowed_payment_method_types": ["cowries"]}, "allowed_payment_method_types[0]", None),
     ("discounts are not played", {"discounts": [{"coupon": "x"}]}, "discounts", "not_offered_by_sandbox"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(
@@ -207,20 +242,48 @@ async def test_inactive_and_recurring_prices_are_refused(sandbox: Running) -> No
         ("POST", "/v1/payment_intents", "amount=100&currency=dollar", 400, "invalid_currency", "currency"),
         ("POST", "/v1/payment_intents", "amount=100", 400, "parameter_missing", "currency"),
         ("POST", "/v1/payment_intents", "amount=100&currency=usd&off_session=true", 400, None, "off_session"),
-        ("POST", "/v1/payment_intents", "amount=100&currency=usd&payment_method=pm_none", 404, "resource_missing", "payment_method"),
+        (
+            "POST",
+            "/v1/payment_intents",
+            "amount=100&currency=usd&payment_method=pm_none",
+            404,
+            "resource_missing",
+            "payment_method",
+        ),
         ("POST", "/v1/prices", "currency=usd&unit_amount=5", 400, None, "product"),
         ("POST", "/v1/prices", "currency=usd&product=prod_none&unit_amount=5", 404, "resource_missing", "product"),
         ("POST", "/v1/prices", "currency=usd&product=prod_none", 400, None, "unit_amount"),
         ("POST", "/v1/payment_methods", "", 400, "parameter_missing", "type"),
         ("POST", "/v1/payment_methods", "type=card&card[token]=tok_none", 404, "resource_missing", "card[token]"),
-        ("POST", "/v1/payment_methods", "type=card&card[number]=4242424242424241&card[exp_month]=1&card[exp_year]=2040", 402, "incorrect_number", "number"),
-        ("POST", "/v1/payment_methods", "type=card&card[number]=4242424242424242&card[exp_month]=13&card[exp_year]=2040", 402, "invalid_expiry_month", "exp_month"),
-        ("POST", "/v1/payment_methods", "type=card&card[number]=4242424242424242&card[exp_month]=1&card[exp_year]=2001", 402, "invalid_expiry_year", "exp_year"),
+        (
+            "POST",
+            "/v1/payment_methods",
+            "type=card&card[number]=4242424242424241&card[exp_month]=1&card[exp_year]=2040",
+            402,
+            "incorrect_number",
+            "number",
+        ),
+        (
+            "POST",
+            "/v1/payment_methods",
+            "type=card&card[number]=4242424242424242&card[exp_month]=13&card[exp_year]=2040",
+            402,
+            "invalid_expiry_month",
+            "exp_month",
+        ),
+        (
+            "POST",
+            "/v1/payment_methods",
+            "type=card&card[number]=4242424242424242&card[exp_month]=1&card[exp_year]=2001",
+            402,
+            "invalid_expiry_year",
+            "exp_year",
+        ),
         ("POST", "/v1/payment_pages/cs_none/confirm", "", 404, "resource_missing", "id"),
         ("GET", "/v1/unicorns", "", 404, None, None),
         ("PUT", "/v1/customers", "", 404, None, None),
     ],
-)  # fmt: skip
+)
 async def test_request_that_is_refused(
     sandbox: Running, *, method: str, path: str, form: str, status: int, code: str | None, param: str | None
 ) -> None:

@@ -58,9 +58,19 @@ async def trigger(cli: Path, home: Path, event: str, url: str) -> tuple[int, str
         "STRIPE_CLI_TELEMETRY_OPTOUT": "1",
     }
     process = await asyncio.create_subprocess_exec(
-        cli, "trigger", event, "--api-key", KEY, "--api-base", url,
-        env=environment, cwd=home, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-    )  # fmt: skip
+        cli,
+        "trigger",
+        event,
+        "--api-key",
+        KEY,
+        "--api-base",
+        url,
+        env=environment,
+        cwd=home,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
     output, _ = await asyncio.wait_for(process.communicate(), PATIENCE_S)
     assert process.returncode is not None
     return process.returncode, output.decode()
@@ -111,9 +121,19 @@ async def listen(cli: Path, home: Path, arguments: list[str]) -> str:
         "STRIPE_CLI_TELEMETRY_OPTOUT": "1",
     }
     process = await asyncio.create_subprocess_exec(
-        cli, *arguments, "--skip-update", "--api-key", KEY, "--api-base", "http://127.0.0.1:9",
-        env=environment, cwd=home, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-    )  # fmt: skip
+        cli,
+        *arguments,
+        "--skip-update",
+        "--api-key",
+        KEY,
+        "--api-base",
+        "http://127.0.0.1:9",
+        env=environment,
+        cwd=home,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
     output, _ = await asyncio.wait_for(process.communicate(), PATIENCE_S)
     return output.decode()
 

@@ -1,4 +1,5 @@
-"""A key that is bound to accounts acts on those alone, whatever RPC is called, and learns of no other whether it exists."""
+"""A key that is bound to accounts acts on those alone, whatever RPC is called, and learns of no other whether it
+exists."""
 
 from contextlib import asynccontextmanager
 
@@ -24,7 +25,8 @@ EVERY_SCOPE = [number for number in scopes_pb2.Scope.values() if number]
 
 @asynccontextmanager
 async def bound_service(database):
-    """The service with keys required, the ids of what two accounts have, and the secret of a key bound to one of them."""
+    """The service with keys required, the ids of what two accounts have, and the secret of a key bound to one of
+    them."""
     async with serve_sandbox(SandboxConfig()) as sandbox_url:
         ids = {}
         async with joined_stack(database.url, sandbox_url) as stack:

@@ -4,7 +4,10 @@ from tests.simulation.model_account import ModelTaken, expect
 from tests.simulation.service import BONUS_PURCHASE_MIN_MINOR
 from tests.simulation.witness import GONE
 
-_PURCHASES = "SELECT purchase_id, account_id, status, checkout_session_id, payment_intent_id, paid_minor, refunded_minor FROM purchases"
+_PURCHASES = (
+    "SELECT purchase_id, account_id, status, checkout_session_id, payment_intent_id, paid_minor, refunded_minor "
+    "FROM purchases"
+)
 _REFUNDS = "SELECT stripe_refund_id, purchase_id, amount_minor, status, refund_id FROM refunds"
 _EVENTS = "SELECT event_id, event_type, status, subject, error FROM stripe_events"
 _REFERRALS = (

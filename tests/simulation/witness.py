@@ -4,7 +4,10 @@ from collections import defaultdict
 
 from tests.simulation.model_account import Line, ModelAccount, ModelTaken, expect
 
-_ACCOUNTS = "SELECT account_id, version, last_transaction_id, balance, debt, set_aside, frozen, overdraft_limit, debt_max FROM accounts"
+_ACCOUNTS = (
+    "SELECT account_id, version, last_transaction_id, balance, debt, set_aside, frozen, overdraft_limit, debt_max "
+    "FROM accounts"
+)
 _TRANSACTION = (
     "SELECT transaction_id, version, kind, amount, balance_after, create_time_us, source_id, description, previous_id"
     " FROM transactions WHERE transaction_id = ? AND account_id = ?"

@@ -118,8 +118,8 @@ async def test_which_host_is_taken(own_postgres, own_standby, attributes, among_
     for hosts, expected in ((f"127.0.0.1:{own_standby.tls_port},{primary}", among_both), (primary, of_the_primary)):
         url = f"postgresql://postgres:{PASSWORD}@{hosts}{asked}"
         if expected is None:
-            words = f"the database can't be reached: {primary}: the server there is not what target_session_attrs={attributes} asks for"
-            assert await refusal(url) == words
+            why = f"the server there is not what target_session_attrs={attributes} asks for"
+            assert await refusal(url) == f"the database can't be reached: {primary}: {why}"
         else:
             assert await look(url, "SELECT pg_is_in_recovery()") == (True, expected == "standby")
 
@@ -151,7 +151,8 @@ async def test_keepalives(own_postgres, options, expected):
 
 async def test_names_and_options_reach_the_server(own_postgres):
     url = own_postgres.url(application_name="shop & co", options="-c search_path=billing -c work_mem=1MB")
-    asked = "SELECT concat_ws('/', current_setting('application_name'), current_setting('search_path'), current_setting('work_mem'))"
+    settings = ", ".join(f"current_setting('{name}')" for name in ("application_name", "search_path", "work_mem"))
+    asked = f"SELECT concat_ws('/', {settings})"
     assert await look(url, asked) == (True, "shop & co/billing/1MB")
     assert await look(own_postgres.url(), "SHOW application_name") == (True, "prepaid-billing")
     words = await refusal(own_postgres.url(options="-c no_such=1"))

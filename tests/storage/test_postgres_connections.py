@@ -26,7 +26,8 @@ pytestmark = pytest.mark.parametrize("store_name", ["postgresql"])
 LOCK = compile_statement(ledger_statements.LOCK_UNCHANGED_ACCOUNTS, postgresql_dialect()).sql
 READ_BATCH = compile_statement(batch_rows.READ_BATCH, postgresql_dialect()).sql
 MANY_ACCOUNTS = """
-INSERT INTO accounts SELECT 'many ' || number, 0, '', '', 0, 0, 0, 0, 0, 0, -1, 0 FROM generate_series(1, 20000) AS number
+INSERT INTO accounts SELECT 'many ' || number, 0, '', '', 0, 0, 0, 0, 0, 0, -1, 0
+FROM generate_series(1, 20000) AS number
 """
 
 

@@ -29,7 +29,8 @@ FILTERED = {
 many."""
 MANY = """
 INSERT INTO accounts SELECT number::text, 0, '', '', 0, 0, 0, 0, 0, 0, -1, 0 FROM generate_series(1, 20000) AS number;
-INSERT INTO lots SELECT number::text, number::text, 1, 0, 1, 1, 1, 0, 0, NULL, '', 0, '' FROM generate_series(1, 20000) AS number;
+INSERT INTO lots SELECT number::text, number::text, 1, 0, 1, 1, 1, 0, 0, NULL, '', 0, ''
+FROM generate_series(1, 20000) AS number;
 ANALYZE accounts, lots
 """
 

@@ -4,8 +4,8 @@ Time that a rule speaks of is a fake clock, which the test moves. Where real tim
 other programs' locks), a test waits for what happened and not for a while. A bound on real time is one of two kinds:
 
 - `PATIENCE_S`, for what must come: only what never comes reaches it, however busy the machine is.
-- a bound of its own, for "soon": many times what it takes, and well below what it would take if the rule were broken. Its reason stands
-  beside it.
+- a bound of its own, for "soon": many times what it takes, and well below what it would take if the rule were broken.
+  Its reason is written with it.
 """
 
 PATIENCE_S = 30.0

@@ -7,42 +7,44 @@ Names alone are Stripe's. Values are invented: nothing unless a test says what.
 MEMBERS = {
     "checkout.session": """
         id object adaptive_pricing after_expiration allow_promotion_codes amount_subtotal amount_total automatic_tax
-        billing_address_collection branding_settings cancel_url client_reference_id client_secret collected_information consent
-        consent_collection created currency currency_conversion custom_fields custom_text customer customer_account
-        customer_creation customer_details customer_email discounts expires_at integration_identifier invoice invoice_creation
-        livemode locale metadata mode origin_context payment_intent payment_link payment_method_collection
-        payment_method_configuration_details payment_method_options payment_method_types payment_status permissions
-        phone_number_collection recovered_from saved_payment_method_options setup_intent shipping_address_collection shipping_cost
-        shipping_options status submit_type subscription success_url total_details ui_mode url wallet_options""",
+        billing_address_collection branding_settings cancel_url client_reference_id client_secret
+        collected_information consent consent_collection created currency currency_conversion custom_fields
+        custom_text customer customer_account customer_creation customer_details customer_email discounts expires_at
+        integration_identifier invoice invoice_creation livemode locale metadata mode origin_context payment_intent
+        payment_link payment_method_collection payment_method_configuration_details payment_method_options
+        payment_method_types payment_status permissions phone_number_collection recovered_from
+        saved_payment_method_options setup_intent shipping_address_collection shipping_cost shipping_options status
+        submit_type subscription success_url total_details ui_mode url wallet_options""",
     "customer": """
-        id object address balance created currency customer_account default_source delinquent description discount email
-        invoice_credit_balance invoice_prefix invoice_settings livemode metadata name next_invoice_sequence phone
-        preferred_locales shipping tax tax_exempt test_clock""",
+        id object address balance created currency customer_account default_source delinquent description discount
+        email invoice_credit_balance invoice_prefix invoice_settings livemode metadata name next_invoice_sequence
+        phone preferred_locales shipping tax tax_exempt test_clock""",
     "payment_intent": """
         id object amount amount_capturable amount_details amount_received application application_fee_amount
-        automatic_payment_methods canceled_at cancellation_reason capture_method client_secret confirmation_method created currency
-        customer description excluded_payment_method_types last_payment_error latest_charge livemode metadata next_action
-        on_behalf_of payment_method payment_method_configuration_details payment_method_options payment_method_types processing
-        receipt_email review setup_future_usage shipping source statement_descriptor statement_descriptor_suffix status
-        transfer_data transfer_group""",
+        automatic_payment_methods canceled_at cancellation_reason capture_method client_secret confirmation_method
+        created currency customer description excluded_payment_method_types last_payment_error latest_charge livemode
+        metadata next_action on_behalf_of payment_method payment_method_configuration_details payment_method_options
+        payment_method_types processing receipt_email review setup_future_usage shipping source statement_descriptor
+        statement_descriptor_suffix status transfer_data transfer_group""",
     "charge": """
-        id object amount amount_captured amount_refunded application application_fee application_fee_amount balance_transaction
-        billing_details calculated_statement_descriptor captured created currency customer description destination dispute disputed
-        failure_balance_transaction failure_code failure_message fraud_details livemode metadata on_behalf_of order outcome paid
-        payment_intent payment_method payment_method_details radar_options receipt_email receipt_number receipt_url refunded review
-        shipping source source_transfer statement_descriptor statement_descriptor_suffix status transfer_data transfer_group""",
+        id object amount amount_captured amount_refunded application application_fee application_fee_amount
+        balance_transaction billing_details calculated_statement_descriptor captured created currency customer
+        description destination dispute disputed failure_balance_transaction failure_code failure_message
+        fraud_details livemode metadata on_behalf_of order outcome paid payment_intent payment_method
+        payment_method_details radar_options receipt_email receipt_number receipt_url refunded review shipping source
+        source_transfer statement_descriptor statement_descriptor_suffix status transfer_data transfer_group""",
     "refund": """
-        id object amount balance_transaction charge created currency destination_details metadata payment_intent reason
-        receipt_number source_transfer_reversal status transfer_reversal""",
+        id object amount balance_transaction charge created currency destination_details metadata payment_intent
+        reason receipt_number source_transfer_reversal status transfer_reversal""",
     "dispute": """
-        id object amount balance_transactions charge created currency enhanced_eligibility_types evidence evidence_details
-        is_charge_refundable livemode metadata payment_intent payment_method_details reason status""",
+        id object amount balance_transactions charge created currency enhanced_eligibility_types evidence
+        evidence_details is_charge_refundable livemode metadata payment_intent payment_method_details reason status""",
     "product": """
-        id object active created default_price description images livemode marketing_features metadata name package_dimensions
-        shippable statement_descriptor tax_code type unit_label updated url""",
+        id object active created default_price description images livemode marketing_features metadata name
+        package_dimensions shippable statement_descriptor tax_code type unit_label updated url""",
     "price": """
-        id object active billing_scheme created currency custom_unit_amount livemode lookup_key metadata nickname product recurring
-        tax_behavior tiers_mode transform_quantity type unit_amount unit_amount_decimal""",
+        id object active billing_scheme created currency custom_unit_amount livemode lookup_key metadata nickname
+        product recurring tax_behavior tiers_mode transform_quantity type unit_amount unit_amount_decimal""",
     "balance_transaction": """
         id object amount available_on balance_type created currency description exchange_rate fee fee_details net
         reporting_category source status type""",

@@ -158,10 +158,19 @@ async def _events(wire):
     )
     pending = await _order(wire, "buyer")
     wrong = {
-        "object": "checkout.session", "id": pending.checkout_session_id, "mode": "payment", "status": "complete", "payment_status": "paid",
-        "client_reference_id": pending.purchase_id, "metadata": {"purchase_id": pending.purchase_id, "account_id": "buyer"},
-        "amount_subtotal": 999, "amount_total": 999, "currency": "usd", "livemode": False, "payment_intent": "pi_wrong",
-    }  # fmt: skip
+        "object": "checkout.session",
+        "id": pending.checkout_session_id,
+        "mode": "payment",
+        "status": "complete",
+        "payment_status": "paid",
+        "client_reference_id": pending.purchase_id,
+        "metadata": {"purchase_id": pending.purchase_id, "account_id": "buyer"},
+        "amount_subtotal": 999,
+        "amount_total": 999,
+        "currency": "usd",
+        "livemode": False,
+        "payment_intent": "pi_wrong",
+    }
     await wire.deliver(
         {**event, "id": "evt_quarantined", "type": "checkout.session.completed", "data": {"object": wrong}}
     )

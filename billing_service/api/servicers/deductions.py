@@ -23,6 +23,9 @@ log = structlog.get_logger(__name__)
 
 DEDUCTED_TAG: Final = bytes([transactions_pb2.DeductionOutcome.DEDUCTED_FIELD_NUMBER << 3 | 2])
 REFUSED_TAG: Final = bytes([transactions_pb2.DeductionOutcome.REFUSED_FIELD_NUMBER << 3 | 2])
+OVERDUE: Final = (
+    "the deduction took longer than the service allows; the same idempotency key finds out what became of it"
+)
 
 _MODES = {
     transactions_pb2.DEDUCTION_MODE_UNSPECIFIED: DeductionMode.REJECT,
@@ -84,8 +87,7 @@ class Outcomes:
         try:
             reply = reply_of_deduction(begun.result())
         except asyncio.CancelledError:
-            overdue = "the deduction took longer than the service allows; the same idempotency key finds out what became of it"
-            return self._refuse(storage_unavailable(overdue), request, call)
+            return self._refuse(storage_unavailable(OVERDUE), request, call)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this deduction's alone
             return self._refuse(error, request, call)
         return DEDUCTED_TAG + varint(len(reply)) + reply

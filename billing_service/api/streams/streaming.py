@@ -1,6 +1,7 @@
 """What every stream of requests passes through: the steps of a unary call, some of them for each request on it.
 
-    errors → counts and log → deadline → admission → identity and scope → (size and decoding → implementation → answer) for each request
+    errors → counts and log → deadline → admission → identity and scope
+        → for each request: size and decoding → implementation → answer
 
 One task reads and one writes, however many requests wait. A task for each request would cost more than the ledger does,
 and so would an await beyond reading it and writing its answer. Answers leave in the order of the requests. A stream

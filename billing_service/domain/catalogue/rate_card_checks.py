@@ -100,7 +100,8 @@ def _hours_problems(columns: Sequence[tuple[int, Column]]) -> Iterator[str]:
     one."""
     always = [number for number, column in columns if not column.hours]
     if not always:
-        yield f".columns[{columns[0][0]}].hours: no column with the same tier and attributes holds for the rest of the week"
+        rest = "no column with the same tier and attributes holds for the rest of the week"
+        yield f".columns[{columns[0][0]}].hours: {rest}"
     for number in always[1:]:
         yield f".columns[{number}]: the same tier, attributes and hours as columns[{always[0]}]"
     windows = [(number, place, hours) for number, column in columns for place, hours in enumerate(column.hours)]

@@ -2,9 +2,10 @@
 
 REFUSED        Stripe looked at the request and said no: nothing happened.
 UNKNOWN        no answer, or one that says nothing about the effect.
-KEY_REFUSED    our key is wrong, or may not do this. That says nothing about the purchase, which may go on once it is right.
-DEFECT         the key came before with other parameters. The first call with that key may have had its effect: a refund may
-               be out. So the effect was not refused, and nothing may be given back. A person has to look.
+KEY_REFUSED    our key is wrong, or may not do this. That says nothing about the purchase, which may go on once it is
+               right.
+DEFECT         the key came before with other parameters. The first call with that key may have had its effect: a refund
+               may be out. So the effect was not refused, and nothing may be given back. A person has to look.
 """
 
 from enum import Enum, auto

@@ -135,7 +135,10 @@ def _scalar(hint: Any, text: str, param: str) -> Any:
     if hint in {Decimal, float}:
         return _decimal(text, param)
     if text == "":
-        message = f"You passed an empty string for '{param}'. We assume empty values are an attempt to unset a field; however '{param}' cannot be unset."
+        message = (
+            f"You passed an empty string for '{param}'. We assume empty values are an attempt to unset a field; "
+            f"however '{param}' cannot be unset."
+        )
         raise _Mismatch(invalid(message, param=param, code="parameter_invalid_empty"))
     return text
 

@@ -154,7 +154,8 @@ def _words(error: BaseException, server: PostgresServer, address: Address) -> st
         isinstance(error, ConnectionError) and not error.errno and "rejected" not in str(error)
     ):
         may_want_ours = server.sslmode_at(address) != "disable" and "sslcert" not in server.tls
-        return f"it closed the connection: is it PostgreSQL?{' Does it want a client certificate (sslcert)?' if may_want_ours else ''}"
+        ours = " Does it want a client certificate (sslcert)?" if may_want_ours else ""
+        return f"it closed the connection: is it PostgreSQL?{ours}"
     if isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError | asyncpg.InternalClientError):
         return first_line(error)
     if isinstance(error, TimeoutError):
@@ -171,7 +172,10 @@ def _words(error: BaseException, server: PostgresServer, address: Address) -> st
     if isinstance(error, socket.gaierror):
         return f"the host is unknown: {error.strerror}"
     if "rejected SSL upgrade" in str(error):
-        return "it refused TLS, so it has none or is no PostgreSQL; sslmode=disable goes without, and lets others read and change all"
+        return (
+            "it refused TLS, so it has none or is no PostgreSQL; sslmode=disable goes without, and lets others read "
+            "and change all"
+        )
     if isinstance(error, FileNotFoundError) and not address.is_socket:
         return "a file that DATABASE_URL names is not there"
     return os.strerror(error.errno) if isinstance(error, OSError) and error.errno else first_line(error)

@@ -84,7 +84,8 @@ class PostgresServer:
         for address in self.addresses:
             mode = self.sslmode_at(address)
             if not address.is_local and mode in {"disable", "allow", "prefer"}:
-                return f"sslmode={mode} lets others read and change what goes to {address}; sslmode=verify-full prevents it"
+                seen = f"lets others read and change what goes to {address}"
+                return f"sslmode={mode} {seen}; sslmode=verify-full prevents it"
             if not address.is_local and mode == "require":
                 unknown = "whose certificate it is" if "sslrootcert" in self.tls else "who answers"
                 return (

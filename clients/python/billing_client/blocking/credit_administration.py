@@ -54,7 +54,9 @@ class CreditAdministrationMethods(Connection):
         Raises BalanceLimitReached, ValueError for a time without a zone.
 
             until = datetime.now(UTC) + timedelta(days=30)
-            given = client.grant_credits(account_id="user-1", amount_microcredits=5_000_000, reason="welcome", expire_time=until)
+            given = client.grant_credits(
+                account_id="user-1", amount_microcredits=5_000_000, reason="welcome", expire_time=until
+            )
             print(given.lot_id, given.balance.promotional_microcredits)
         """
         request = GrantCreditsRequest(
@@ -85,7 +87,7 @@ class CreditAdministrationMethods(Connection):
         `reason`: for history and audit log, 1 to 500 characters.
         Raises AccountNotFound, InsufficientCredits, BalanceLimitReached.
 
-            adjusted = client.adjust_credits(account_id="user-1", amount_microcredits=-1_000, reason="counted twice")
+            adjusted = client.adjust_credits(account_id="user-1", amount_microcredits=-1_000, reason="late")
             print(adjusted.transaction_id, adjusted.balance.available_microcredits)
         """
         request = AdjustCreditsRequest(
@@ -143,7 +145,9 @@ class CreditAdministrationMethods(Connection):
         `reason`: for the audit log, 1 to 500 characters.
         Raises AccountNotFound.
 
-            limited = client.set_overdraft_limit(account_id="user-1", overdraft_limit_microcredits=2_000_000, reason="terms")
+            limited = client.set_overdraft_limit(
+                account_id="user-1", overdraft_limit_microcredits=2_000_000, reason="terms"
+            )
             print(limited.account.overdraft_limit_microcredits)
         """
         request = SetOverdraftLimitRequest(

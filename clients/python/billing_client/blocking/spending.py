@@ -60,7 +60,9 @@ class SpendingMethods(Connection):
         `metadata`: as for `create_account`. Both are kept in the history.
         Raises InsufficientCredits (with the amounts), AccountNotFound, AccountFrozen.
 
-            spent = client.deduct_credits(account_id="user-1", amount_microcredits=250_000, idempotency_key="answer-17")
+            spent = client.deduct_credits(
+                account_id="user-1", amount_microcredits=250_000, idempotency_key="answer-17"
+            )
             print(spent.transaction_id, spent.balance.available_microcredits)
         """
         request = DeductCreditsRequest(
@@ -123,7 +125,9 @@ class SpendingMethods(Connection):
         ReversalTooLate.
 
             spent = client.deduct_credits(account_id="user-1", amount_microcredits=250_000)
-            back = client.reverse_deduction(account_id="user-1", transaction_id=spent.transaction_id, reason="timed out")
+            back = client.reverse_deduction(
+                account_id="user-1", transaction_id=spent.transaction_id, reason="timed out"
+            )
             print(back.reversed_microcredits)
         """
         request = ReverseDeductionRequest(

@@ -1,23 +1,24 @@
 """What a call raises: one class per meaning.
 
-    BillingError                      every error of a call
-    ├── Refusal                       the answer is no and nothing moved; the same key may succeed once the cause is gone
-    │   ├── InvalidRequest            InvalidField · IdempotencyKeyReused · UnknownPackage · UnknownModel · PriceMissing ·
-    │   │                             SignatureRejected
-    │   ├── NotFound                  AccountNotFound · PurchaseNotFound · HoldNotFound · ReferralCodeNotFound ·
-    │   │                             TransactionNotFound · StripeEventNotFound · ApiKeyNotFound · RefundNotFound ·
-    │   │                             RateCardNotFound
-    │   ├── AlreadyExists             AccountExists · ReferralExists · RateCardExists
-    │   ├── PreconditionFailed        InsufficientCredits · AccountFrozen · PurchaseNotRefundable · CreditsAlreadySpent ·
-    │   │                             SelfReferral · ReferralTooLate · HoldExpired · HoldClosed · SpendLimitReached ·
-    │   │                             PurchaseNotCancelable · DeductionAlreadyReversed · TransactionNotReversible ·
-    │   │                             StripeRefused · BalanceLimitReached · ReversalTooLate
-    │   └── AccessDenied              ApiKeyInvalid · ScopeMissing · NotYours · AccountNotAllowed
-    └── Failure                       no answer: call again later, a write with the same idempotency key
-        ├── Overloaded                the service turned the last attempt away
-        ├── DeadlineTooShort          the service did not begin: too little time was left
-        ├── ServiceUnreachable        no connection came about, and nothing was sent
-        └── OutcomeUnknown            a write may have had its effect, or not; the same key finds out, and never does it twice
+    BillingError                  every error of a call
+    ├── Refusal                   the answer is no and nothing moved; the same key may succeed once the cause is gone
+    │   ├── InvalidRequest        InvalidField · IdempotencyKeyReused · UnknownPackage · UnknownModel · PriceMissing ·
+    │   │                         SignatureRejected
+    │   ├── NotFound              AccountNotFound · PurchaseNotFound · HoldNotFound · ReferralCodeNotFound ·
+    │   │                         TransactionNotFound · StripeEventNotFound · ApiKeyNotFound · RefundNotFound ·
+    │   │                         RateCardNotFound
+    │   ├── AlreadyExists         AccountExists · ReferralExists · RateCardExists
+    │   ├── PreconditionFailed    InsufficientCredits · AccountFrozen · PurchaseNotRefundable · CreditsAlreadySpent ·
+    │   │                         SelfReferral · ReferralTooLate · HoldExpired · HoldClosed · SpendLimitReached ·
+    │   │                         PurchaseNotCancelable · DeductionAlreadyReversed · TransactionNotReversible ·
+    │   │                         StripeRefused · BalanceLimitReached · ReversalTooLate
+    │   └── AccessDenied          ApiKeyInvalid · ScopeMissing · NotYours · AccountNotAllowed
+    └── Failure                   no answer: call again later, a write with the same idempotency key
+        ├── Overloaded            the service turned the last attempt away
+        ├── DeadlineTooShort      the service did not begin: too little time was left
+        ├── ServiceUnreachable    no connection came about, and nothing was sent
+        └── OutcomeUnknown        a write may have had its effect, or not; the same key finds out, and never does it
+            │                     twice
             └── StorageUnavailable · StripeUnavailable (of which StripeKeyRefused) · Conflict · ShuttingDown ·
                 OutcomeOmitted · ServiceDefect
 
