@@ -235,7 +235,7 @@ RATES = (
         f"{LITELLM_COLUMNS}:without_zeros",
         "not zeros",
         "zeros",
-        (f"{IMPORTED}::test_what_is_counted_otherwise",),
+        ("rate_import/test_litellm_units.py::test_what_is_counted_otherwise",),
     ),
     Sabotage(
         "prices are multiplied by a rounded product",

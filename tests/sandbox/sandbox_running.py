@@ -11,6 +11,7 @@ from aiohttp import web
 
 TEST_KEY = "sk_" + "test_" + "sandbox"
 SECRET = "whsec_" + "sandbox"
+LIVE_KEY = "sk_" + "live_" + "0000000000000000abcd"
 SUCCESS = "https://shop.example/ok?sid={CHECKOUT_SESSION_ID}"
 CANCEL = "https://shop.example/no"
 

@@ -1,6 +1,7 @@
 """How the stores find rows: by a key, however many there are. None but a search reads a table to its end."""
 
 import importlib
+import inspect
 import json
 import pkgutil
 import sqlite3
@@ -15,7 +16,7 @@ from tests.support.databases import connect_to
 
 FEW_ROWS = {"api_keys", "ix_api_keys_caller"}
 """There is a limit to them."""
-POSTGRES_ALONE = {"ledger.LOCK_UNCHANGED_ACCOUNTS"}
+POSTGRES_ALONE = {"ledger_statements.LOCK_UNCHANGED_ACCOUNTS"}
 UNPLANNED = {"access.LOCK_KEYS"}
 """It locks a table."""
 FILTERED = {
@@ -36,12 +37,13 @@ ANALYZE accounts, lots
 
 
 def _statements():
+    """Each under the module that makes it; others import it."""
     modules = [importlib.import_module(each.name) for each in pkgutil.iter_modules(rows.__path__, f"{rows.__name__}.")]
     return {
         f"{module.__name__.rpartition('.')[2]}.{name}": each
         for module in modules
         for name, each in vars(module).items()
-        if isinstance(each, Statement)
+        if isinstance(each, Statement) and f"\n{name} = " in inspect.getsource(module)
     }
 
 
