@@ -29,7 +29,7 @@ from billing_service.storage.rows.purchases import (
     read_referral,
     refunds_of,
 )
-from tests.money.older_rows import _write_accounts
+from tests.money.older_rows import write_accounts
 from tests.money.world import ACCOUNTS
 
 
@@ -46,7 +46,7 @@ class OlderProgram:
                 found[row[0]].lots.append(_forgetful(lot_of(row[1:])))
             order_lots(found)
             yield from effect(found)
-            yield from _write_accounts([account for account in found.values() if account.transactions])
+            yield from write_accounts([account for account in found.values() if account.transactions])
 
         await self._environment.store.write(work)
 

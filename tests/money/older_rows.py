@@ -1,8 +1,6 @@
 """Rows as a program of the first schema writes them: lots by `remaining` alone, and none of the columns that came
 since."""
 
-from collections import Counter
-
 from sqlalchemy import Column, MetaData, Table
 
 from billing_service.storage.rows.ledger_statements import (
@@ -21,71 +19,59 @@ UPDATE_ACCOUNTS = bulk_update(
 )
 
 
-def _write_accounts(changed):
+LOT = (
+    "lot_id",
+    "category",
+    "priority",
+    "amount",
+    "remaining",
+    "is_open",
+    "create_time_us",
+    "effective_time_us",
+    "expire_time_us",
+    "source_id",
+)
+TRANSACTION = (
+    "account_id",
+    "transaction_id",
+    "version",
+    "previous_id",
+    "kind",
+    "amount",
+    "balance_after",
+    "create_time_us",
+    "source_id",
+    "caller",
+    "description",
+    "metadata",
+    "hash",
+)
+ACCOUNT = ("account_id", "version", "last_transaction_id", "last_hash", "balance", "debt", "set_aside")
+
+
+def write_accounts(changed):
     """Lots by `remaining` alone, and no version that columns were caught up to."""
-    opened = Counter(lot.lot_id for account in changed for lot in account.new_lots)
-    calls = []
     for account in changed:
-        calls += [
-            INSERT_LOTS.many(
-                [
-                    (
-                        account.account_id,
-                        lot.lot_id,
-                        int(lot.category),
-                        lot.priority,
-                        lot.amount,
-                        lot.remaining,
-                        int(lot.remaining > 0),
-                        lot.create_time_us,
-                        lot.effective_time_us,
-                        lot.expire_time_us,
-                        lot.source_id,
-                        0,
-                        "",
-                    )
-                ]
-            )
-            for lot in account.new_lots
-        ]
-        calls += [
-            UPDATE_LOTS_AND_OPEN_FLAG.many([(account.account_id, lot.lot_id, lot.remaining, int(lot.remaining > 0))])
-            for lot in account.changed_lots.values()
-            if lot.lot_id not in opened
-        ]
-        for t in account.transactions:
-            calls.append(
-                INSERT_TRANSACTIONS.many(
-                    [
-                        (
-                            t.account_id,
-                            t.transaction_id,
-                            t.version,
-                            t.previous_id,
-                            int(t.kind),
-                            t.amount,
-                            t.balance_after,
-                            t.create_time_us,
-                            t.source_id,
-                            t.caller,
-                            t.description,
-                            t.metadata,
-                            t.hash,
-                        )
-                    ]
-                )
-            )
-            calls.append(
-                INSERT_ENTRIES.many([(t.account_id, t.transaction_id, n, *entry) for n, entry in enumerate(t.entries)])
-            )
-        row = (
-            account.account_id,
-            account.version,
-            account.last_transaction_id,
-            account.last_hash,
-            account.balance,
-            account.debt,
-        )
-        calls.append(UPDATE_ACCOUNTS.many([(*row, account.set_aside)]))
-    for call in calls:
-        yield Together((call,))
+        opened = {lot.lot_id for lot in account.new_lots}
+        for lot in account.new_lots:
+            yield _one(INSERT_LOTS, account.account_id, *_lot(lot), 0, "")
+        for lot in account.changed_lots.values():
+            if lot.lot_id not in opened:
+                row = (account.account_id, lot.lot_id, lot.remaining, int(lot.remaining > 0))
+                yield _one(UPDATE_LOTS_AND_OPEN_FLAG, *row)
+        for transaction in account.transactions:
+            row = [getattr(transaction, name) for name in TRANSACTION]
+            yield _one(INSERT_TRANSACTIONS, *(int(value) if value is transaction.kind else value for value in row))
+            moved = enumerate(transaction.entries)
+            entries = [(account.account_id, transaction.transaction_id, number, *entry) for number, entry in moved]
+            yield Together((INSERT_ENTRIES.many(entries),))
+        yield _one(UPDATE_ACCOUNTS, *(getattr(account, name) for name in ACCOUNT))
+
+
+def _one(statement, *row):
+    return Together((statement.many([row]),))
+
+
+def _lot(lot):
+    shown = {"is_open": int(lot.remaining > 0), "category": int(lot.category)}
+    return [shown[name] if name in shown else getattr(lot, name) for name in LOT]
