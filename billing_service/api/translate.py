@@ -9,7 +9,7 @@ from prepaid.billing.v1 import accounts_pb2, purchases_pb2, referrals_pb2, refun
 
 from billing_service.domain.catalogue.packages import CustomAmounts, Package
 from billing_service.domain.ledger.balance import Balance
-from billing_service.domain.ledger.entries import Draw, Transaction
+from billing_service.domain.ledger.entries import Draw, Transaction, moved_of_lots
 from billing_service.domain.promotions.referrals import Referral
 from billing_service.domain.sales.purchases import Purchase
 from billing_service.domain.sales.refunds import Refund
@@ -89,12 +89,9 @@ def account(row: AccountRow) -> accounts_pb2.Account:
 
 def transaction(posted: Transaction, categories: dict[str, int]) -> transactions_pb2.Transaction:
     """A transaction read from the ledger, with the category of each lot that it touched."""
-    touched = []
-    for source, destination, amount in posted.entries:
-        if source in categories:
-            touched.append(_draw(source, categories[source], amount))
-        if destination in categories:
-            touched.append(_draw(destination, categories[destination], -amount))
+    touched = [
+        _draw(lot_id, categories[lot_id], amount) for entry in posted.entries for lot_id, amount in moved_of_lots(entry)
+    ]
     return transactions_pb2.Transaction(
         transaction_id=posted.transaction_id,
         account_id=posted.account_id,

@@ -85,4 +85,4 @@ class Environment:
     @property
     def sources(self) -> Sources:
         """What a unit of work may use of it."""
-        return Sources(self.clock_us, self.ids, self.random_bytes)
+        return Sources(self.clock_us, self.ids, self.random_bytes, self.spending)

@@ -5,9 +5,17 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from billing_service.domain.ledger.chain import GENESIS, link
-from billing_service.domain.ledger.entries import MAY_MOVE_NOTHING, Place, Transaction, TransactionKind, is_lot
+from billing_service.domain.ledger.entries import (
+    MAY_MOVE_NOTHING,
+    Place,
+    Transaction,
+    TransactionKind,
+    is_lot,
+    lot_held,
+)
 from billing_service.integrity.differences import Report
 from billing_service.integrity.heads import Head
+from billing_service.integrity.holds_check import HoldsCheck
 from billing_service.integrity.lots_check import LotsCheck
 from billing_service.integrity.purchases_check import PurchasesCheck
 from billing_service.storage.rows.verification import StoredAccount
@@ -29,6 +37,7 @@ class AccountCheck:
         self._given_back: dict[str, int] = defaultdict(int)
         """By deduction."""
         self._lots = LotsCheck(stored.caught_up_version, stored.version)
+        self._holds = HoldsCheck()
         self._purchases = PurchasesCheck(stored.caught_up_version)
         self.next_id = stored.last_id
         """The link to go on with."""
@@ -83,6 +92,7 @@ class AccountCheck:
                 entry.amount for entry in transaction.entries if entry.source == Place.USAGE
             )
         self._lots.follow(transaction)
+        self._holds.follow(transaction)
         self._purchases.follow(transaction)
         self._report.transactions += 1
         self._report.entries += len(transaction.entries)
@@ -119,6 +129,8 @@ class AccountCheck:
             self._compare(f"lot {place} remaining", places.get(place, 0), "none" if lot is None else lot.remaining)
         for subject, expected, found in self._lots.compared(stored.lots, self._purchases.unexpired()):
             self._compare(subject, expected, found)
+        for subject, expected, found in self._holds.compared(stored, places):
+            self._compare(subject, expected, found)
         self._compare("debt", -places[Place.DEBT], stored.debt)
         self._compare("set aside", places[Place.SET_ASIDE], stored.set_aside)
         self._compare("balance", sum(moved for place, moved in places.items() if _held(place)), stored.balance)
@@ -135,4 +147,4 @@ class AccountCheck:
 
 
 def _held(place: str) -> bool:
-    return place == Place.DEBT or is_lot(place)
+    return place == Place.DEBT or is_lot(place) or bool(lot_held(place))

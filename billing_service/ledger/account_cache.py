@@ -9,12 +9,15 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from billing_service.domain.ledger.account import Account
+from billing_service.domain.ledger.holds import Hold, HoldState, Leg
 from billing_service.domain.ledger.lots import Category, Lot
 
 ACCOUNTS_MAX = 16_384
 """Nine tenths of a kilobyte each, with one lot."""
 LOTS_MAX = 8
 """An account of more lots is read each time: it would fill the memory of many."""
+HOLDS_MAX = 16
+"""Open holds that are kept with an account. Others are read when they are named."""
 BYPASS_S = 1.0
 """How long an account is not cached after another writer changed it: each use of a stale one would cost an attempt."""
 
@@ -97,10 +100,12 @@ def _packed(account: Account) -> Memory:
                 lot.source_id,
                 lot.expired,
                 lot.ended_to,
+                lot.held,
             )
             for lot in account.lots
         ]
     )
+    holds = _packed_holds(account.holds.values()) if account.holds else ()
     return (
         account.version,
         account.last_transaction_id,
@@ -111,12 +116,54 @@ def _packed(account: Account) -> Memory:
         account.overdraft_limit,
         account.frozen,
         account.debt_max,
+        account.held,
+        account.holds_open,
+        account.holds_end_us,
+        account.last_time_us,
         lots,
+        holds,
     )
 
 
+def _packed_holds(holds: Iterable[Hold]) -> Memory:
+    opened = [hold for hold in holds if hold.is_open]
+    return tuple(
+        [
+            (
+                *(hold.hold_id, hold.amount, hold.captured, hold.released, hold.expiry_capture),
+                *(hold.create_time_us, hold.expire_time_us, hold.caller, hold.description, hold.metadata),
+                tuple([(leg.lot_id, int(leg.category), leg.amount, leg.captured, leg.returned) for leg in hold.legs]),
+            )
+            for hold in opened[-HOLDS_MAX:]
+        ]
+    )
+
+
+def _unpacked_holds(packed: Memory) -> dict[str, Hold]:
+    holds = {}
+    for hold_id, amount, captured, released, expiry_capture, created, expires, *about, legs in packed:
+        drawn = [Leg(lot_id, _CATEGORIES[category], *moved) for lot_id, category, *moved in legs]
+        holds[hold_id] = Hold(
+            hold_id,
+            HoldState.OPEN,
+            amount,
+            captured,
+            released,
+            expiry_capture,
+            late_captured=False,
+            create_time_us=created,
+            expire_time_us=expires,
+            caller=about[0],
+            description=about[1],
+            metadata=about[2],
+            legs=drawn,
+        )
+    return holds
+
+
 def _unpacked(account_id: str, memory: Memory) -> Account:
-    version, last_transaction_id, last_hash, balance, debt, set_aside, overdraft_limit, frozen, debt_max, lots = memory
+    version, last_transaction_id, last_hash, balance, debt, set_aside, overdraft_limit, frozen, debt_max, *rest = memory
+    held, holds_open, holds_end_us, last_time_us, lots, holds = rest
     recalled = [Lot(lot_id, _CATEGORIES[category], *rest) for lot_id, category, *rest in lots]
     return Account(
         account_id,
@@ -129,5 +176,10 @@ def _unpacked(account_id: str, memory: Memory) -> Account:
         overdraft_limit,
         frozen,
         debt_max,
+        held=held,
+        holds_open=holds_open,
+        holds_end_us=holds_end_us,
+        last_time_us=last_time_us,
         lots=recalled,
+        holds=_unpacked_holds(holds) if holds else {},
     )

@@ -1,5 +1,6 @@
 """Idempotency: what makes a request the same request."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, NamedTuple
@@ -8,6 +9,7 @@ import orjson
 
 from billing_service.domain.refusals import key_reused
 from billing_service.storage.rows.keys import KeyId, StoredKey
+from billing_service.storage.statements import Row
 
 _FINGERPRINT_BYTES = 16
 
@@ -26,8 +28,10 @@ class IdempotencyKey:
     account_id: str
     value: str
     scope: str
-    """`caller/method`."""
+    """`caller/method`. The methods that charge share one: what was charged by one is not charged again by another."""
     fingerprint: bytes
+    charged_by_other: Callable[[bytes], str] | None = None
+    """Of a reply that is kept: the transaction that another method of the same scope made, empty if it was this one."""
 
     @property
     def id(self) -> KeyId:
@@ -36,7 +40,8 @@ class IdempotencyKey:
     def check(self, stored: StoredKey) -> StoredKey:
         """Raises IDEMPOTENCY_KEY_REUSED when the key was spent by a request that says something else."""
         if stored.fingerprint != self.fingerprint:
-            raise key_reused(self.value)
+            other = self.charged_by_other
+            raise key_reused(self.value, "" if other is None or stored.reply is None else other(stored.reply))
         return stored
 
     def replay(self, stored: StoredKey) -> Answer | None:
@@ -44,6 +49,11 @@ class IdempotencyKey:
         Raises IDEMPOTENCY_KEY_REUSED."""
         reply = self.check(stored).reply
         return None if reply is None else Answer(reply, replayed=True)
+
+
+def key_row(key: IdempotencyKey, reply: bytes | None, resource_id: str, now_us: int) -> Row:
+    """A row of idempotency keys."""
+    return (key.account_id, key.value, key.scope, key.fingerprint, reply, resource_id, now_us)
 
 
 def fingerprint(*fields: Any) -> bytes:

@@ -4,12 +4,15 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from billing_service.domain.ledger.account import Account, Ids
+from billing_service.domain.ledger.holds import book_ended_holds
 from billing_service.domain.refusals import Refusal, account_not_found
 from billing_service.domain.spending.deductions import SpendingTerms
 from billing_service.ledger.account_cache import AccountCache
-from billing_service.ledger.keys import Answer, IdempotencyKey
+from billing_service.ledger.keys import Answer, key_row
 from billing_service.ledger.operations.operation import Operation
+from billing_service.ledger.returned_bonuses import note_returns
 from billing_service.storage.rows.batches import lock_batch, read_batch
+from billing_service.storage.rows.hold_reading import fetch_holds
 from billing_service.storage.rows.keys import INSERT as INSERT_KEYS
 from billing_service.storage.rows.keys import KeyId, StoredKey
 from billing_service.storage.rows.ledger import write_accounts, write_if_unchanged
@@ -60,12 +63,16 @@ def post_batch(
             raise StaleError("an older program wrote")
         accounts.update(read)
     batch = _Batch(accounts, spent, judgement)
+    if batch.needs_holds(operations):
+        yield from batch.fetch_holds(operations, unlocked=True)
     outcomes = [batch.post(operation) for operation in operations]
     if batch.unmoved & expected:
         raise StaleError("an answer from memory")
     moved = [account for account in accounts.values() if account.transactions]
+    if any(account.has_passed_on for account in moved):
+        raise StaleError("credits came back into a lot that was taken back")
     if moved:
-        yield from write_if_unchanged(moved, beside=[INSERT_KEYS.many(batch.keys)])
+        yield from write_if_unchanged(moved, beside=[INSERT_KEYS.many(batch.keys)] if batch.keys else [])
     return Posted(outcomes, moved)
 
 
@@ -75,23 +82,54 @@ def _post_locked(
     accounts, spent = yield from lock_batch(account_ids, [operation.key.id for operation in operations])
     cache.compare(accounts.values())
     batch = _Batch(accounts, spent, judgement)
-    outcomes = [batch.post(operation) for operation in operations]
+    if batch.needs_holds(operations):
+        yield from batch.fetch_holds(operations, unlocked=False)
+    outcomes = []
+    for operation in operations:
+        outcomes.append(batch.post(operation))
+        account = accounts.get(operation.account_id)
+        if account is not None and account.has_passed_on:
+            yield from batch.note_returns(account)
     moved = [account for account in accounts.values() if account.transactions]
     yield from write_accounts(moved, beside=[INSERT_KEYS.many(batch.keys)] if batch.keys else [])
     return Posted(outcomes, moved)
 
 
 class _Batch:
-    """Operations decided one after the other on accounts that are locked."""
+    """Operations decided one after the other on accounts that are locked, or as they were read."""
 
     def __init__(self, accounts: dict[str, Account], spent: dict[KeyId, StoredKey], judgement: Judgement) -> None:
         self._accounts = accounts
         self._spent = spent
         clock_us, self._ids, self._terms = judgement
-        self._now_us = clock_us()
+        self._clock_us = clock_us()
+        self._noted: dict[str, int] = {}
         self.keys: list[Row] = []
         self.unmoved: set[str] = set()
         """Accounts of operations that were refused or replayed."""
+
+    def needs_holds(self, operations: Sequence[Operation[Any]]) -> bool:
+        """Whether holds are to be fetched, or ended ones booked, before anything is decided."""
+        return any(operation.hold_id for operation in operations) or any(
+            account.has_ended_holds(account.moment(self._clock_us)) for account in self._accounts.values()
+        )
+
+    def fetch_holds(self, operations: Sequence[Operation[Any]], *, unlocked: bool) -> Work[None]:
+        """Fetches the holds that operations name, and books those that have ended."""
+        named = [(operation.account_id, operation.hold_id) for operation in operations if operation.hold_id]
+        yield from fetch_holds(self._accounts, named, self._clock_us, unlocked=unlocked)
+        for account in self._accounts.values():
+            book_ended_holds(account, now_us=account.moment(self._clock_us), ids=self._ids)
+            if account.has_passed_on and not unlocked:
+                yield from self.note_returns(account)
+
+    def note_returns(self, account: Account) -> Work[None]:
+        """See `ledger.returned_bonuses`. Under the account's lock."""
+        since = self._noted.get(account.account_id, 0)
+        now_us = account.moment(self._clock_us)
+        self._noted[account.account_id] = yield from note_returns(
+            account, since, now_us=now_us, ids=self._ids, terms=self._terms
+        )
 
     def post(self, operation: Operation[Any]) -> Outcome:
         keys = len(self.keys)
@@ -113,12 +151,9 @@ class _Batch:
         account = self._accounts.get(operation.account_id)
         if account is None:
             raise account_not_found(operation.account_id)
-        decision = operation.decide(account, self._now_us, self._ids, self._terms)
-        reply = operation.encode_reply(decision, account.show(self._now_us))
-        self.keys.append(key_row(key, reply, "", self._now_us))
+        now_us = account.moment(self._clock_us)
+        decision = operation.decide(account, now_us, self._ids, self._terms)
+        reply = operation.encode_reply(decision, account.show(now_us))
+        self.keys.append(key_row(key, reply, "", now_us))
         self._spent[key.id] = StoredKey(key.fingerprint, reply, "")
         return Answer(reply, replayed=False)
-
-
-def key_row(key: IdempotencyKey, reply: bytes | None, resource_id: str, now_us: int) -> Row:
-    return (key.account_id, key.value, key.scope, key.fingerprint, reply, resource_id, now_us)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from billing_service.domain.ledger.balance import Balance
 from billing_service.domain.refusals import account_not_found
 from billing_service.ledger.gathering import Gatherer
-from billing_service.storage.rows.ledger import read_accounts
+from billing_service.storage.rows.hold_reading import read_present_accounts
 from billing_service.storage.store import Store
 
 
@@ -26,7 +26,7 @@ class BalanceReader:
         await self._gatherer.close()
 
     async def _read(self, account_ids: Sequence[str]) -> Sequence[Balance | Exception]:
-        accounts = await self._store.read(lambda: read_accounts(sorted(set(account_ids))))
-        now_us = self._clock_us()
-        shown = {account_id: account.show(now_us) for account_id, account in accounts.items()}
+        clock_us = self._clock_us()
+        accounts = await self._store.read(lambda: read_present_accounts(sorted(set(account_ids)), clock_us))
+        shown = {account_id: account.show(account.moment(clock_us)) for account_id, account in accounts.items()}
         return [shown.get(account_id) or account_not_found(account_id) for account_id in account_ids]

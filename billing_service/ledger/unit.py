@@ -13,13 +13,16 @@ from typing import Any, NamedTuple
 import orjson
 
 from billing_service.domain.ledger.account import Account, Ids
+from billing_service.domain.ledger.holds import book_ended_holds
 from billing_service.domain.promotions.referrals import CODE_RANDOM_BYTES, code_from_random
 from billing_service.domain.refusals import account_not_found
 from billing_service.domain.sales.purchases import Purchase
-from billing_service.ledger.keys import Answer, IdempotencyKey
-from billing_service.ledger.posting import key_row
+from billing_service.domain.spending.deductions import STANDARD_TERMS, SpendingTerms
+from billing_service.ledger.keys import Answer, IdempotencyKey, key_row
+from billing_service.ledger.returned_bonuses import note_returns
 from billing_service.storage.rows.access import AUDIT, AuditRow, lock_keys
 from billing_service.storage.rows.catching_up import lock_accounts
+from billing_service.storage.rows.hold_reading import fetch_holds
 from billing_service.storage.rows.keys import StoredKey, find_keys, insert_keys
 from billing_service.storage.rows.ledger import write_accounts
 from billing_service.storage.rows.profiles import ensure_account
@@ -33,6 +36,7 @@ class Sources(NamedTuple):
     clock_us: Callable[[], int]
     ids: Ids
     random_bytes: Callable[[int], bytes]
+    terms: SpendingTerms = STANDARD_TERMS
 
     def new_referral_code(self) -> str:
         return code_from_random(self.random_bytes(CODE_RANDOM_BYTES))
@@ -65,6 +69,9 @@ class Unit:
     now_us: int
     detail: dict[str, Any] = field(default_factory=dict)
     """What an effect adds to its audit record, by field."""
+    terms: SpendingTerms = STANDARD_TERMS
+    _noted: dict[str, int] = field(default_factory=dict)
+    """By account, how many of its transactions in this unit `note_returns` has looked at."""
     _changed_purchases: dict[tuple[str, str], Purchase] = field(default_factory=dict)
 
     def account(self, account_id: str) -> Account:
@@ -83,6 +90,13 @@ class Unit:
         """Notes that a purchase of a locked account was changed. However often that is, its row is written once."""
         known = self._changed_purchases.setdefault((purchase.account_id, purchase.purchase_id), purchase)
         assert known is purchase, "a unit has one record of a purchase"
+
+    def note_returns(self) -> Work[None]:
+        """Notes what came back into bonus lots that were taken back, since it was last asked to."""
+        for account_id, account in self.accounts.items():
+            self._noted[account_id] = yield from note_returns(
+                account, self._noted.get(account_id, 0), now_us=self.now_us, ids=self.ids, terms=self.terms
+            )
 
     def write(self) -> Work[None]:
         """Writes what was decided on its accounts and purchases."""
@@ -106,13 +120,22 @@ its own."""
 
 
 def begin(sources: Sources, account_ids: Sequence[str], *, make_missing: bool = False) -> Work[Unit]:
-    """Locks accounts in order of their ids; with `make_missing`, makes those that are not there."""
+    """Locks accounts in order of their ids; with `make_missing`, makes those that are not there. Then books the holds
+    that have ended, so that nothing is decided on credits that came back or were captured."""
     ordered = sorted(set(account_ids))
     if make_missing:
         for account_id in ordered:
             yield from ensure_account(account_id, sources.clock_us(), sources.new_referral_code)
     accounts = (yield from lock_accounts(ordered)) if ordered else {}
-    return Unit(sources.ids, accounts, sources.clock_us())
+    clock_us = sources.clock_us()
+    now_us = max([clock_us, *(account.last_time_us for account in accounts.values())])
+    unit = Unit(sources.ids, accounts, now_us, terms=sources.terms)
+    if any(account.has_ended_holds(now_us) for account in accounts.values()):
+        yield from fetch_holds(accounts, (), now_us)
+        for account in accounts.values():
+            book_ended_holds(account, now_us=now_us, ids=sources.ids)
+        yield from unit.note_returns()
+    return unit
 
 
 def once(

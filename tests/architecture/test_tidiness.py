@@ -134,12 +134,13 @@ def migrations():
 
 @pytest.mark.parametrize("name", migrations())
 def test_each_migration_is_written_for_both_stores(name):
-    """The same tables, columns, constraints and indexes; only types, key order and triggers are each store's own."""
+    """The same tables, columns, constraints and indexes; only types, key order, triggers and how an older constraint is
+    changed are each store's own."""
 
     def shape(dialect):
         text = (SQL / f"{name}.{dialect}.sql").read_text(encoding="utf-8")
         columns = re.findall(r"^  ([a-z_]+) (?:TEXT|INTEGER|BIGINT|BLOB|BYTEA)\b.*?(NOT NULL)?,?$", text, re.MULTILINE)
-        names = re.findall(r"CREATE (?:TABLE|INDEX) (\w+)|CONSTRAINT (\w+)", text)
+        names = re.findall(r"CREATE (?:TABLE|INDEX) (\w+)|(?<!DROP )(?<!TABLE transactions ADD )CONSTRAINT (\w+)", text)
         return columns, sorted(chain.from_iterable(names))
 
     assert shape("sqlite") == shape("postgresql")

@@ -6,8 +6,8 @@ import pytest
 from prepaid.billing.v1.transactions_pb2 import CREDIT_CATEGORY_PAID, CREDIT_CATEGORY_PROMOTIONAL
 
 from billing_service.clock import system_clock_us
-from billing_service.commands.clawbacks import settled_debt
 from billing_service.jobs.expiry import sweep_expired
+from billing_service.ledger import settled_debt
 from billing_service.storage.rows.ledger import read_accounts
 from billing_service.storage.rows.ledger_statements import REWRITE_LOTS
 from tests.end_to_end.money import ALLOW_DEBT, WITH_DEBT, deduct, grant, quote, shown, undo
@@ -125,7 +125,7 @@ async def run_out(stack, account_id, *, swept):
 
     def end():
         (lot,) = (yield from read_accounts([account_id]))[account_id].lots
-        yield REWRITE_LOTS.many([(account_id, lot.lot_id, lot.remaining, 1, environment.clock_us() - 1, 0, "")])
+        yield REWRITE_LOTS.many([(account_id, lot.lot_id, lot.remaining, 1, environment.clock_us() - 1, 0, "", 0)])
 
     await environment.store.write(end)
     if swept:

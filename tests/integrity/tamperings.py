@@ -70,7 +70,7 @@ TAMPERINGS = [
             (
                 "INSERT INTO transactions SELECT account_id, 'txn_zzz', 9, previous_id, kind, amount, balance_after, "
                 "create_time_us, source_id, caller, description, metadata, hash, chain_format, salt, erased_digest, "
-                f"price_record FROM transactions WHERE {SECOND}"
+                f"price_record, effective_time_us FROM transactions WHERE {SECOND}"
             )
         ],
         "transactions",
@@ -81,7 +81,7 @@ TAMPERINGS = [
         [
             (
                 "INSERT INTO lots SELECT 'ghost', 'lot_g', category, priority, 5, 5, 1, create_time_us, "
-                "effective_time_us, expire_time_us, source_id, 0, '' FROM lots WHERE account_id = 'beta'"
+                "effective_time_us, expire_time_us, source_id, 0, '', 0 FROM lots WHERE account_id = 'beta'"
             )
         ],
         "account of lot lot_g",

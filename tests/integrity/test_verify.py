@@ -60,7 +60,8 @@ BESIDE = [
         (
             "INSERT INTO transactions SELECT '{}', 'txn_zzz', 1, '', kind, amount, balance_after, create_time_us, "
             "source_id, "
-            "caller, description, metadata, hash, chain_format, salt, erased_digest, price_record FROM transactions "
+            "caller, description, metadata, hash, chain_format, salt, erased_digest, price_record, "
+            "effective_time_us FROM transactions "
             "WHERE account_id = 'beta' AND version = 1"
         ),
         "transactions",
@@ -69,7 +70,7 @@ BESIDE = [
         "lot of nobody",
         (
             "INSERT INTO lots SELECT '{}', 'lot_g', category, priority, 5, 5, 1, create_time_us, effective_time_us, "
-            "expire_time_us, source_id, 0, '' "
+            "expire_time_us, source_id, 0, '', 0 "
             "FROM lots WHERE account_id = 'beta'"
         ),
         "account of lot lot_g",

@@ -6,14 +6,14 @@ from sqlalchemy import Column, MetaData, Table
 from billing_service.storage.rows.ledger_statements import (
     INSERT_ENTRIES,
     INSERT_LOTS,
-    UPDATE_LOTS_AND_OPEN_FLAG,
 )
-from billing_service.storage.schema import accounts, transactions
+from billing_service.storage.schema import accounts, lots, transactions
 from billing_service.storage.statements import Together, bulk_insert, bulk_update
 
 INSERT_TRANSACTIONS = bulk_insert(
     Table("transactions", MetaData(), *[Column(each.name, each.type) for each in list(transactions.columns)[:13]])
 )
+UPDATE_LOTS_AND_OPEN_FLAG = bulk_update(lots, ("account_id", "lot_id"), ("remaining", "is_open"))
 UPDATE_ACCOUNTS = bulk_update(
     accounts, ("account_id",), ("version", "last_transaction_id", "last_hash", "balance", "debt", "set_aside")
 )
@@ -54,7 +54,7 @@ def write_accounts(changed):
     for account in changed:
         opened = {lot.lot_id for lot in account.new_lots}
         for lot in account.new_lots:
-            yield _one(INSERT_LOTS, account.account_id, *_lot(lot), 0, "")
+            yield _one(INSERT_LOTS, account.account_id, *_lot(lot), 0, "", 0)
         for lot in account.changed_lots.values():
             if lot.lot_id not in opened:
                 row = (account.account_id, lot.lot_id, lot.remaining, int(lot.remaining > 0))

@@ -191,7 +191,7 @@ class World:
                 lot = unit.account(account_id).known_lot(row.lot_id)
                 ends_us = self.clock() + lasts_us
                 yield REWRITE_LOTS.many(
-                    [(account_id, lot.lot_id, lot.remaining, 1 if lot.remaining else 0, ends_us, 0, "")]
+                    [(account_id, lot.lot_id, lot.remaining, 1 if lot.remaining else 0, ends_us, 0, "", 0)]
                 )
 
         await self.environment.store.write(pay)

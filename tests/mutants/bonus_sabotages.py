@@ -155,6 +155,7 @@ BONUSES = (
         f"{ENDED_LOTS}:back_into_lot",
         (
             "if lot.ended_to:\n"
+            "    posting.account.has_passed_on = True\n"
             "    posting.entries.append(Entry(source, lot.lot_id, amount))\n"
             "    if is_lot(lot.ended_to):\n"
             "        back_into_lot(posting, posting.account.known_lot(lot.ended_to), lot.lot_id, amount, ids)\n"
@@ -209,7 +210,7 @@ BONUSES = (
         "a deduction undone after the fall frees nothing that was taken in its stead",
         "M4",
         "billing_service.commands.spending.reverse_deduction:reverse.effect",
-        "yield from note_returns(environment, unit)",
+        "yield from unit.note_returns()",
         "",
         (f"{RULES}::test_a_bonus_parked_outside_of_its_lot_does_not_survive[sqlite-1000-400-500-0-False]",),
     ),
@@ -217,8 +218,8 @@ BONUSES = (
         "what came back before a bonus is due again is forgotten",
         "M4",
         f"{FOLLOWING}:follow_referral",
-        "noted = yield from note_returns(environment, unit)",
-        "noted: dict[str, int] = {}",
+        ("yield from unit.note_returns()\nreferral = yield from locked_referral(unit, purchase.account_id)"),
+        "referral = yield from locked_referral(unit, purchase.account_id)",
         ("money/test_stories.py::test_a_refund_that_comes_to_nothing_changes_nothing[sqlite-3-ends-vested-refused]",),
     ),
     Sabotage(

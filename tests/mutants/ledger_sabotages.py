@@ -19,7 +19,7 @@ LEDGER = (
         "a deduction's key is not stored",
         "P12",
         f"{POSTING}:post_batch",
-        "write_if_unchanged(moved, beside=[INSERT_KEYS.many(batch.keys)])",
+        "write_if_unchanged(moved, beside=[INSERT_KEYS.many(batch.keys)] if batch.keys else [])",
         "write_if_unchanged(moved)",
         (f"{GROUP_COMMIT}::test_a_replay_is_the_original_for_ever[sqlite]",),
     ),
@@ -27,7 +27,7 @@ LEDGER = (
         "a deduction's key is stored in a transaction of its own",
         "P12",
         f"{POSTING}:post_batch",
-        "yield from write_if_unchanged(moved, beside=[INSERT_KEYS.many(batch.keys)])",
+        "yield from write_if_unchanged(moved, beside=[INSERT_KEYS.many(batch.keys)] if batch.keys else [])",
         (
             "from sqlalchemy import text\n"
             "\n"

@@ -29,8 +29,8 @@ MONEY = (
         "a deduction of nothing spends no key",
         "M2",
         "billing_service.ledger.posting:_Batch._post",
-        'self.keys.append(key_row(key, reply, "", self._now_us))',
-        ('if account.transactions[-1].entries:\n    self.keys.append(key_row(key, reply, "", self._now_us))'),
+        'self.keys.append(key_row(key, reply, "", now_us))',
+        ('if account.transactions[-1].entries:\n    self.keys.append(key_row(key, reply, "", now_us))'),
         ("ledger/test_group_commit.py::test_nothing_to_take_is_a_deduction_of_nothing",),
     ),
     Sabotage(

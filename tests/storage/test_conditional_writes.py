@@ -19,6 +19,7 @@ from tests.support.ledger_setup import lock_of_another_program, open_account
 
 STATE = "SELECT (SELECT sum(version) FROM accounts), (SELECT count(*) FROM idempotency_keys)"
 SEVERAL = 150
+NO_HOLDS = (0, 0, None, 0)
 
 pytestmark = pytest.mark.unchecked_ledger
 """Versions are made here without a transaction."""
@@ -34,7 +35,7 @@ def conditional(expectations, keys, *, runs=None):
     def work():
         if runs is not None:
             runs.append(None)
-        accounts = [(*row, row[1] + 1, f"txn_{row[0]}", b"x", 0, 0, 0, row[1] + 1) for row in expectations]
+        accounts = [(*row, row[1] + 1, f"txn_{row[0]}", b"x", 0, 0, 0, row[1] + 1, *NO_HOLDS) for row in expectations]
         spent = [("acme", key, "tests/ConditionalWrite", b"f", b"reply", "", 1) for key in keys]
         answer = yield ConditionalWrite(
             (UPDATE_ACCOUNTS.many(accounts), INSERT_KEYS.many(spent)), LOCK_UNCHANGED_ACCOUNTS.many(expectations)
@@ -144,7 +145,10 @@ async def test_none_begins_once_the_store_is_closed(store, names):
 @pytest.mark.parametrize("form", ["spread", "repeated"])
 def test_sqlite_finds_updated_rows_by_their_key(database, form):
     """And does not read the whole table for each batch, nor make an index of it."""
-    call, statements = UPDATE_ACCOUNTS.many([(*expected("acme"), 1, "t", b"x", 0, 0, 0, 1)] * 40), SqliteStatements()
+    call, statements = (
+        UPDATE_ACCOUNTS.many([(*expected("acme"), 1, "t", b"x", 0, 0, 0, 1, *NO_HOLDS)] * 40),
+        SqliteStatements(),
+    )
     text, values = (
         statements.spread(call)[0]
         if form == "spread"

@@ -40,7 +40,7 @@ def conditional(name, *beside):
 
     def work():
         expected = (name, 0, "", 0, 0, -1)
-        moved = UPDATE_ACCOUNTS.many([(*expected, 1, f"txn_{name}", b"x", 0, 0, 0, 1)])
+        moved = UPDATE_ACCOUNTS.many([(*expected, 1, f"txn_{name}", b"x", 0, 0, 0, 1, 0, 0, None, 0)])
         yield ConditionalWrite((moved, *beside), LOCK_UNCHANGED_ACCOUNTS.many([expected]))
         return "done"
 
@@ -56,8 +56,8 @@ async def accounts(store, clock, ids):
 @pytest.mark.parametrize(
     "lots",
     [
-        UPDATE_LOTS.many([(NAMES[0], "lot_nowhere", 1)]),
-        UPDATE_LOTS_AND_OPEN_FLAG.many([(NAMES[0], "lot_nowhere", 0, 0)]),
+        UPDATE_LOTS.many([(NAMES[0], "lot_nowhere", 1, 0)]),
+        UPDATE_LOTS_AND_OPEN_FLAG.many([(NAMES[0], "lot_nowhere", 0, 0, 0)]),
     ],
 )
 async def test_a_write_that_finds_no_row_stops_all(store, database, lots):

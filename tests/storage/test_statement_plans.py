@@ -29,8 +29,9 @@ FILTERED = {
 """Pages of what has something in common: whatever has not must not be looked at, there may be a million times as
 many."""
 MANY = """
-INSERT INTO accounts SELECT number::text, 0, '', '', 0, 0, 0, 0, 0, 0, -1, 0 FROM generate_series(1, 20000) AS number;
-INSERT INTO lots SELECT number::text, number::text, 1, 0, 1, 1, 1, 0, 0, NULL, '', 0, ''
+INSERT INTO accounts SELECT number::text, 0, '', '', 0, 0, 0, 0, 0, 0, -1, 0, 0, 0, NULL, 0
+FROM generate_series(1, 20000) AS number;
+INSERT INTO lots SELECT number::text, number::text, 1, 0, 1, 1, 1, 0, 0, NULL, '', 0, '', 0
 FROM generate_series(1, 20000) AS number;
 ANALYZE accounts, lots
 """

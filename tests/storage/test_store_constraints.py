@@ -105,7 +105,7 @@ NONSENSE = [
     ("lots", {"effective_time_us": "NULL"}),
     ("transactions", {"version": "0"}),
     ("transactions", {"kind": "0"}),
-    ("transactions", {"kind": "11"}),
+    ("transactions", {"kind": "13"}),
     ("entries", {"amount": "0"}),
     ("entries", {"amount": "-1"}),
     ("entries", {"destination": "'grants'"}),

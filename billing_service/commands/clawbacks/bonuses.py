@@ -1,32 +1,25 @@
 """Lets the bonuses of a referral follow the money of the purchase that earned them."""
 
-from collections.abc import Mapping
-from types import MappingProxyType
-
-from billing_service.commands.clawbacks.settled_debt import fetch_lots_and_heirs, payments_of
 from billing_service.commands.environment import Environment
 from billing_service.commands.sale_terms import terms_of
 from billing_service.domain.ledger.account import Account
-from billing_service.domain.ledger.entries import Place, TransactionKind, is_lot
 from billing_service.domain.ledger.lots import Lot
 from billing_service.domain.promotions.bonuses import (
     BonusTaken,
     claw_back_bonus,
-    make_good,
     restore_bonus,
     take_what_is_left,
 )
 from billing_service.domain.promotions.referrals import Referral, ReferralState, standing_refund_minor, stands
 from billing_service.domain.sales.purchases import Purchase
 from billing_service.domain.sales.reversals import ReferralAtStake
+from billing_service.ledger.returned_bonuses import taken_of_referee
+from billing_service.ledger.settled_debt import payments_of
 from billing_service.ledger.unit import Unit
 from billing_service.storage.rows.ledger import fetch_lots
 from billing_service.storage.rows.purchases import (
     REFERRALS,
-    find_purchase,
     read_referral,
-    set_taken_of_referee,
-    set_taken_of_referrer,
 )
 from billing_service.storage.statements import Work
 from billing_service.storage.store import ConflictError
@@ -54,7 +47,7 @@ def follow_referral(
 ) -> Work[BonusTaken]:
     """Takes both bonuses back when too little stays paid of the purchase that earned them, and restores them when
     enough does again. Answers what was taken of the buyer now."""
-    noted = yield from note_returns(environment, unit)
+    yield from unit.note_returns()
     referral = yield from locked_referral(unit, purchase.account_id)
     taken = BonusTaken()
     if referral is not None and referral.earned_by == purchase.purchase_id and referral.state in _DECIDED:
@@ -64,7 +57,7 @@ def follow_referral(
             yield from _restore(unit, purchase_lot, referral)
         elif not is_due and referral.state is not ReferralState.REVERSED:
             taken = yield from _take(unit, purchase, purchase_lot, referral)
-    yield from note_returns(environment, unit, noted)
+    yield from unit.note_returns()
     return taken
 
 
@@ -104,7 +97,7 @@ def _take(unit: Unit, purchase: Purchase, purchase_lot: Lot, referral: Referral)
 
 def _restore(unit: Unit, purchase_lot: Lot, referral: Referral) -> Work[None]:
     if referral.referee_lot_id:
-        referee, taken = unit.account(referral.account_id), _taken_of_referee(referral)
+        referee, taken = unit.account(referral.account_id), taken_of_referee(referral)
         referral.referee_lot_id = yield from _restore_side(
             unit, referral, referee, referral.referee_lot_id, taken=taken, purchase_lot=purchase_lot
         )
@@ -144,65 +137,6 @@ def _restore_side(
     return lot_id if restored is None else restored.lot_id
 
 
-def _taken_of_referee(referral: Referral) -> BonusTaken:
-    return BonusTaken(referral.referee_taken, referral.referee_taken_purchase, referral.referee_taken_debt)
-
-
 def _bonus_lot(account: Account, lot_id: str) -> Work[Lot]:
     yield from fetch_lots(account, [lot_id])
     return account.known_lot(lot_id)
-
-
-def note_returns(
-    environment: Environment, unit: Unit, noted: Mapping[str, int] = MappingProxyType({})
-) -> Work[dict[str, int]]:
-    """Notes what came back into bonus lots that had ended, and went on at once: it is taken as well, and where other
-    credits were taken of the buyer in its stead, they are given back. So it does not matter whether a deduction is
-    undone before a bonus ends or after. `noted` and the answer: how many of each account's transactions in this unit
-    were looked at."""
-    looked_at = {}
-    for account_id, account in unit.accounts.items():
-        position = noted.get(account_id, 0)
-        while position < len(account.transactions):
-            transaction = account.transactions[position]
-            position += 1
-            if transaction.kind is TransactionKind.BONUS_REVERSAL:
-                continue
-            for source, place, amount in transaction.entries:
-                if place == Place.BONUSES and is_lot(source):
-                    yield from _note_return(environment, unit, account, account.known_lot(source), amount)
-        looked_at[account_id] = position
-    return looked_at
-
-
-def _note_return(environment: Environment, unit: Unit, account: Account, lot: Lot, amount: int) -> Work[None]:
-    earned_by = yield from find_purchase(lot.source_id)
-    referral = (yield from read_referral(earned_by[0])) if earned_by else None
-    if referral is None:
-        return
-    if lot.lot_id == referral.referrer_lot_id:
-        yield from set_taken_of_referrer(referral, referral.referrer_taken + amount)
-    elif lot.lot_id == referral.referee_lot_id:
-        taken = yield from _make_good(environment, unit, account, referral, amount)
-        yield from set_taken_of_referee(referral, taken=taken.lot, of_purchase=taken.purchase, as_debt=taken.debt)
-
-
-def _make_good(
-    environment: Environment, unit: Unit, account: Account, referral: Referral, amount: int
-) -> Work[BonusTaken]:
-    taken = _taken_of_referee(referral)
-    purchase = yield from unit.purchase(referral.account_id, referral.earned_by)
-    assert purchase is not None, "a referral that was decided names its purchase"
-    yield from fetch_lots_and_heirs(account, [purchase.lot_id])
-    payments = yield from payments_of(account, min(amount, taken.debt), referral.earned_by)
-    return make_good(
-        account,
-        amount,
-        taken,
-        purchase_lot=account.known_lot(purchase.lot_id),
-        payments=payments,
-        lifetime_us=environment.spending.returned_lifetime_us,
-        source_id=referral.earned_by,
-        now_us=unit.now_us,
-        ids=unit.ids,
-    )

@@ -1,14 +1,12 @@
 """Books what ran out. What an older program put back into lots that had ended goes on, and counts as taken back."""
 
-from billing_service.commands.clawbacks.bonuses import note_returns
-from billing_service.commands.clawbacks.settled_debt import fetch_lots_and_heirs
-from billing_service.commands.environment import Environment
 from billing_service.domain.ledger.granting import expire
+from billing_service.ledger.settled_debt import fetch_lots_and_heirs
 from billing_service.ledger.unit import Unit
 from billing_service.storage.statements import Work
 
 
-def book_expired(environment: Environment, unit: Unit) -> Work[int]:
+def book_expired(unit: Unit) -> Work[int]:
     """Books every lot of the unit's accounts that has expired; answers for how many accounts. The caller writes the
     unit."""
     booked = 0
@@ -16,5 +14,5 @@ def book_expired(environment: Environment, unit: Unit) -> Work[int]:
         yield from fetch_lots_and_heirs(account, [lot.lot_id for lot in account.lots if lot.ended_to and lot.remaining])
         if expire(account, now_us=unit.now_us, ids=unit.ids):
             booked += 1
-    yield from note_returns(environment, unit)
+    yield from unit.note_returns()
     return booked

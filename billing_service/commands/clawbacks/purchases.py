@@ -5,7 +5,6 @@ from collections import Counter
 from typing import NamedTuple
 
 from billing_service.commands.clawbacks.bonuses import follow_referral
-from billing_service.commands.clawbacks.settled_debt import payments_of
 from billing_service.commands.environment import Environment
 from billing_service.domain.ledger.entries import Place, Transaction, is_lot
 from billing_service.domain.ledger.lots import Lot
@@ -14,6 +13,7 @@ from billing_service.domain.sales.clawbacks import Taken, claw_back, reinstate
 from billing_service.domain.sales.purchases import Purchase
 from billing_service.domain.sales.refunds import Refund
 from billing_service.domain.sales.reversals import reversed_minor, target_credits
+from billing_service.ledger.settled_debt import payments_of
 from billing_service.ledger.unit import Unit
 from billing_service.storage.rows.ledger import fetch_lots
 from billing_service.storage.rows.purchases import read_referral, refunds_of

@@ -40,7 +40,7 @@ from billing_service.payments.objects.refund import ProviderRefund
 from billing_service.payments.ports.outcomes import ProviderRefused, ProviderUnavailable
 from billing_service.payments.ports.refunds import Refunds
 from billing_service.storage.rows.catching_up import read_missed
-from billing_service.storage.rows.ledger import read_accounts
+from billing_service.storage.rows.hold_reading import read_present_accounts
 from billing_service.storage.rows.purchases import REFUNDS, read_purchase, refunds_of
 from billing_service.storage.rows.refunds import claim_refund_ids
 from billing_service.storage.statements import Work
@@ -73,13 +73,14 @@ async def quote_refund(
     require_account(purchase.account_id)
 
     def work() -> Work[RefundQuote]:
-        accounts = yield from read_accounts([purchase.account_id])
+        now_us = environment.clock_us()
+        accounts = yield from read_present_accounts([purchase.account_id], now_us)
         missed = yield from read_missed(accounts[purchase.account_id])
         standing = missed.purchases.get(purchase.purchase_id) or (
             yield from read_purchase(purchase.account_id, purchase.purchase_id)
         )
         assert standing is not None
-        unit = Unit(environment.ids, accounts, environment.clock_us())
+        unit = Unit(environment.ids, accounts, now_us)
         return (yield from _quote(environment, unit, standing, policy, amount_minor))
 
     return await environment.store.read(work), purchase.currency

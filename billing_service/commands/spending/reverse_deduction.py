@@ -3,14 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from billing_service.commands.clawbacks.bonuses import note_returns
 from billing_service.commands.clawbacks.purchases import make_debt_good
-from billing_service.commands.clawbacks.settled_debt import fetch_lots_and_heirs, payments_of
 from billing_service.commands.environment import Environment
 from billing_service.domain.ledger.balance import Balance
 from billing_service.domain.refusals.spending import transaction_not_found
 from billing_service.domain.spending.reversals import DeductionToReverse, Reversed, check_may_reverse, reverse_deduction
 from billing_service.ledger.keys import Answer
+from billing_service.ledger.settled_debt import fetch_lots_and_heirs, payments_of
 from billing_service.ledger.unit import Request, Unit, once
 from billing_service.storage.rows.history import already_reversed, read_transaction, set_reversed
 from billing_service.storage.statements import Work
@@ -57,7 +56,7 @@ async def reverse(environment: Environment, command: ReverseDeduction) -> Answer
         )
         yield from set_reversed(command.account_id, command.transaction_id, before + reversal.amount)
         yield from make_debt_good(environment, unit, command.account_id, reversal.transaction)
-        yield from note_returns(environment, unit)
+        yield from unit.note_returns()
         return command.encode(reversal, account.show(unit.now_us))
 
     detail = {"transaction_id": command.transaction_id, "amount_microcredits": command.amount, "reason": command.reason}

@@ -1,7 +1,7 @@
 """An account in memory, locked: what it holds, and how it changes. Everything here is decided, nothing is stored."""
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from billing_service.domain.ledger.amounts import BALANCE_MAX
 from billing_service.domain.ledger.balance import Balance
@@ -16,6 +16,9 @@ from billing_service.domain.ledger.entries import (
 )
 from billing_service.domain.ledger.lots import Category, Lot, burn_down_order
 from billing_service.domain.refusals import balance_limit_reached
+
+if TYPE_CHECKING:
+    from billing_service.domain.ledger.holds import Hold
 
 
 class Ids(Protocol):
@@ -47,6 +50,13 @@ class Account:
     behind: int = 0
     """How many of its newest transactions are not counted yet in what newer schemas keep of them: a program of an older
     one wrote them."""
+    held: int = 0
+    """What its open holds reserve: part of the balance, and of no lot's `remaining`."""
+    holds_open: int = 0
+    holds_end_us: int | None = None
+    """No open hold ends before. None: there is none."""
+    last_time_us: int = 0
+    """When its last transaction was made."""
     lots: list[Lot] = field(default_factory=list)
     """Lots with something left, in burn-down order, and other lots that this unit of work fetched."""
     changed_lots: dict[str, Lot] = field(default_factory=dict)
@@ -56,7 +66,22 @@ class Account:
     empty_before: set[str] = field(default_factory=set)
     """Lots that had nothing left when something came back into them."""
     rewritten: frozenset[str] = frozenset()
-    """Lots of which more than `remaining` changed."""
+    """Lots of which more than what they have left changed."""
+    holds: "dict[str, Hold]" = field(default_factory=dict)
+    """Those that this unit of work fetched or made, by id."""
+    new_holds: "dict[str, Hold]" = field(default_factory=dict)
+    changed_holds: "dict[str, Hold]" = field(default_factory=dict)
+    has_passed_on: bool = False
+    """Whether something came back into a lot that was taken back, and went on at once."""
+
+    def moment(self, clock_us: int) -> int:
+        """The time of what happens to it now: never before its last transaction, whichever process's clock made that.
+        So what one process saw end has ended for all."""
+        return max(clock_us, self.last_time_us)
+
+    def has_ended_holds(self, now_us: int) -> bool:
+        """Whether a hold may have ended that is not booked yet."""
+        return self.holds_end_us is not None and self.holds_end_us <= now_us
 
     def spendable(self, now_us: int) -> int:
         """Microcredits that lots offer now, debt not counted."""
@@ -74,7 +99,8 @@ class Account:
         """What was decided is written now."""
         self.transactions = []
         self.rewritten = frozenset()
-        for decided in (self.new_lots, self.changed_lots, self.empty_before):
+        self.has_passed_on = False
+        for decided in (self.new_lots, self.changed_lots, self.empty_before, self.new_holds, self.changed_holds):
             decided.clear()
 
     def lot(self, lot_id: str) -> Lot | None:
@@ -120,20 +146,32 @@ class Account:
         promotional, plan, paid = by_category.values()
         available = promotional + plan + paid
         if self.frozen:
-            return Balance(self.account_id, 0, 0, waiting + available, owed, 0, 0, 0, None, 0, self.version)
+            return Balance(self.account_id, 0, self.held, waiting + available, owed, 0, 0, 0, None, 0, self.version)
         return Balance(
-            self.account_id, available, 0, waiting, owed, promotional, plan, paid, expiry_us, expiring, self.version
+            account_id=self.account_id,
+            available=available,
+            held=self.held,
+            frozen=waiting,
+            debt=owed,
+            promotional=promotional,
+            plan=plan,
+            paid=paid,
+            next_expiry_us=expiry_us,
+            next_expiry_amount=expiring,
+            version=self.version,
         )
 
 
 class Posting:
     """Builds one transaction of one account: moves credits between places and keeps the account's state in step."""
 
-    __slots__ = ("account", "draws", "entries", "now_us", "start_balance")
+    __slots__ = ("account", "draws", "effective_us", "entries", "now_us", "start_balance")
 
-    def __init__(self, account: Account, now_us: int) -> None:
+    def __init__(self, account: Account, now_us: int, *, effective_us: int | None = None) -> None:
+        """`effective_us`: as of when it counts, where that is before now."""
         self.account = account
         self.now_us = now_us
+        self.effective_us = now_us if effective_us is None else effective_us
         self.entries: list[Entry] = []
         self.draws: list[Draw] = []
         self.start_balance = account.balance
@@ -198,7 +236,7 @@ class Posting:
         for lot in self.account.lots:
             if left == 0:
                 break
-            if lot.spendable(self.now_us):
+            if lot.spendable(self.effective_us):
                 part = min(left, lot.remaining)
                 self.out_of_lot(lot, destination, part)
                 left -= part
@@ -249,11 +287,13 @@ class Posting:
             metadata,
             self.entries,
             self.draws,
+            effective_time_us=0 if self.effective_us == self.now_us else self.effective_us,
             salt=ids.salt() if description or metadata else b"",
             price_record=price_record,
         )
         transaction.hash = link(account.last_hash, transaction)
         account.last_transaction_id = transaction.transaction_id
         account.last_hash = transaction.hash
+        account.last_time_us = self.now_us
         account.transactions.append(transaction)
         return transaction

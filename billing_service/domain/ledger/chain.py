@@ -8,7 +8,8 @@ so that no two different transactions have the same text. Unicode is taken as it
 words. Vectors in tests/domain fix both formats for ever.
 
 Format 1 holds description and metadata themselves, so that erasing either breaks the chain. Format 2 holds their
-salted digest instead, and the digest of the price record. A digest alone proves nothing of an erased text: whoever
+salted digest instead, the digest of the price record, and behind the entries the time as of which the transaction
+counts, where it has one. A digest alone proves nothing of an erased text: whoever
 guesses the text still lacks the salt.
 """
 
@@ -35,7 +36,8 @@ def canonical(transaction: Transaction) -> str:
         return f"{columns}{len(t.description)}:{t.description};{len(t.metadata)}:{t.metadata};{moved}"
     texts = texts_digest(t).hex()
     price = sha256(t.price_record).hexdigest() if t.price_record else ""
-    return f"{t.chain_format};{columns}{len(texts)}:{texts};{len(price)}:{price};{moved}"
+    effective = f"@{t.effective_time_us};" if t.effective_time_us else ""
+    return f"{t.chain_format};{columns}{len(texts)}:{texts};{len(price)}:{price};{moved}{effective}"
 
 
 def texts_digest(transaction: Transaction) -> bytes:

@@ -12,13 +12,14 @@ def back_into_lot(posting: Posting, lot: Lot, source: str, amount: int, ids: Ids
     for, because other credits came back to it, becomes a new lot. That lot is alike in all that decides when it is
     spent. A lot that was taken back keeps nothing: what returns goes on at once to where the lot was taken to."""
     if lot.ended_to:
+        posting.account.has_passed_on = True
         posting.entries.append(Entry(source, lot.lot_id, amount))
         if is_lot(lot.ended_to):
             back_into_lot(posting, posting.account.known_lot(lot.ended_to), lot.lot_id, amount, ids)
         else:
             posting.entries.append(Entry(lot.lot_id, lot.ended_to, amount))
         return
-    room = min(amount, lot.amount - lot.remaining)
+    room = min(amount, lot.room)
     if room:
         posting.into_lot(lot, source, room)
     if amount > room:
@@ -48,4 +49,4 @@ def succeed(posting: Posting, lot: Lot, place: str) -> None:
 
 def _alike(lot: Lot, lot_id: str, amount: int, now_us: int) -> Lot:
     """An empty lot that is spent as this one is."""
-    return replace(lot, lot_id=lot_id, amount=amount, remaining=0, expired=0, create_time_us=now_us)
+    return replace(lot, lot_id=lot_id, amount=amount, remaining=0, expired=0, held=0, create_time_us=now_us)

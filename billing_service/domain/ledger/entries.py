@@ -37,6 +37,19 @@ def is_lot(place: str) -> bool:
     return place.startswith("lot_")
 
 
+_HELD = "held:"
+
+
+def held_place(lot_id: str) -> str:
+    """Where credits of a lot are while holds reserve them. It belongs to the account, as the lot does."""
+    return _HELD + lot_id
+
+
+def lot_held(place: str) -> str:
+    """The lot of a place where holds keep credits; empty for any other place."""
+    return place[len(_HELD) :] if place.startswith(_HELD) else ""
+
+
 class TransactionKind(IntEnum):
     """What a transaction was. The numbers are the wire's."""
 
@@ -50,11 +63,22 @@ class TransactionKind(IntEnum):
     BONUS_REVERSAL = 8
     EXPIRY = 9
     ADJUSTMENT = 10
+    HOLD = 11
+    HOLD_RELEASE = 12
 
 
-MAY_MOVE_NOTHING = frozenset({TransactionKind.DEDUCTION, TransactionKind.BONUS_REVERSAL, TransactionKind.GRANT})
+MAY_MOVE_NOTHING = frozenset(
+    {
+        TransactionKind.DEDUCTION,
+        TransactionKind.BONUS_REVERSAL,
+        TransactionKind.GRANT,
+        TransactionKind.HOLD,
+        TransactionKind.HOLD_RELEASE,
+    }
+)
 """Kinds of transactions that may have no entries: a charge that found nothing to take, a bonus that ends with nothing
-left, and one that is due again with nothing to give back. Each is recorded like any other, in the account's chain."""
+left, one that is due again with nothing to give back, a hold that only lasts longer, and one that ends with nothing
+left. Each is recorded like any other, in the account's chain."""
 
 
 class Entry(NamedTuple):
@@ -63,6 +87,17 @@ class Entry(NamedTuple):
     source: str
     destination: str
     amount: int
+
+
+def moved_of_lots(entry: Entry) -> list[tuple[str, int]]:
+    """What left a lot (positive) or came into it (negative), by lot. What a hold reserves has left its lot; captured
+    later, it is drawn from there once more."""
+    source, destination, amount = entry
+    if lot_held(destination):
+        return [(source, amount)]
+    from_lot = lot_held(source) or (source if is_lot(source) else "")
+    moved = [(from_lot, amount)] if from_lot and from_lot != destination else []
+    return [*moved, (destination, -amount)] if is_lot(destination) else moved
 
 
 class Draw(NamedTuple):
@@ -95,6 +130,9 @@ class Transaction:
     """JSON object; empty for none."""
     entries: list[Entry] = field(default_factory=list)
     draws: list[Draw] = field(default_factory=list)
+    effective_time_us: int = 0
+    """As of when it counts, where that is before it was made: the end of a hold that was booked later. 0: when it was
+    made."""
     hash: bytes = b""
     """See `domain.ledger.chain`."""
     chain_format: int = 2

@@ -31,7 +31,7 @@ class Lot:
     amount: int
     """Microcredits that it was granted with."""
     remaining: int
-    """Microcredits left; never below zero."""
+    """Microcredits left and not held; never below zero."""
     create_time_us: int
     effective_time_us: int
     """Spendable from this moment; AT_ONCE_US unless it lay ahead when the lot was made."""
@@ -44,6 +44,8 @@ class Lot:
     ended_to: str = ""
     """Where it was taken back to before its time, and where what returns to it goes at once: a place of the house, or
     the lot that came in its stead. Empty: it was not taken back."""
+    held: int = 0
+    """Microcredits that open holds reserve; not part of `remaining`."""
 
     def spendable(self, now_us: int) -> bool:
         """Whether a deduction may draw on it now. Expiry needs no sweep to take effect."""
@@ -54,8 +56,14 @@ class Lot:
         )
 
     @property
+    def room(self) -> int:
+        """Microcredits that may come back into it: no lot has more than it was granted."""
+        return max(self.amount - self.remaining - self.held, 0)
+
+    @property
     def spent(self) -> int:
-        """Microcredits that it gave and did not get back, those that expired not counted."""
+        """Microcredits that it gave and did not get back, those that expired not counted. What is held counts as
+        given."""
         return self.amount - self.remaining - self.expired
 
     def has_expired(self, now_us: int) -> bool:

@@ -51,7 +51,7 @@ def give_back_debt(
     left = amount - repaid
     for lot_id, paid in payments:
         lot = posting.account.known_lot(lot_id)
-        part = min(left, paid if lot.ended_to else min(paid, lot.amount - lot.remaining))
+        part = min(left, paid if lot.ended_to else min(paid, lot.room))
         if part:
             back_into_lot(posting, lot, source, part, ids)
             left -= part

@@ -42,6 +42,7 @@ class Reason(StrEnum):
     REFERRAL_TOO_LATE = "REFERRAL_TOO_LATE"
     HOLD_EXPIRED = "HOLD_EXPIRED"
     HOLD_CLOSED = "HOLD_CLOSED"
+    TOO_MANY_HOLDS = "TOO_MANY_HOLDS"
     SPEND_LIMIT_REACHED = "SPEND_LIMIT_REACHED"
     PURCHASE_NOT_CANCELABLE = "PURCHASE_NOT_CANCELABLE"
     DEDUCTION_ALREADY_REVERSED = "DEDUCTION_ALREADY_REVERSED"
@@ -123,11 +124,15 @@ def account_not_found(account_id: str) -> Refusal:
     return Refusal(Reason.ACCOUNT_NOT_FOUND, "there is no such account", metadata={"account_id": account_id})
 
 
-def key_reused(idempotency_key: str) -> Refusal:
+def key_reused(idempotency_key: str, transaction_id: str = "") -> Refusal:
+    """`transaction_id`: of the charge that the key made by another method."""
+    metadata = {"idempotency_key": idempotency_key}
+    if transaction_id:
+        metadata["transaction_id"] = transaction_id
     return Refusal(
         Reason.IDEMPOTENCY_KEY_REUSED,
         "the idempotency key was spent by a request that says something else",
-        metadata={"idempotency_key": idempotency_key},
+        metadata=metadata,
     )
 
 

@@ -46,6 +46,7 @@ PRECEDENCE: Final = (
             Reason.ACCOUNT_FROZEN,
             Reason.HOLD_CLOSED,
             Reason.HOLD_EXPIRED,
+            Reason.TOO_MANY_HOLDS,
             Reason.PURCHASE_NOT_REFUNDABLE,
             Reason.PURCHASE_NOT_CANCELABLE,
             Reason.TRANSACTION_NOT_REVERSIBLE,

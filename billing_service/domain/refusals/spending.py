@@ -1,4 +1,4 @@
-"""Refusals of deductions, of their reversals and of prices. Amounts are microcredits."""
+"""Refusals of deductions, of their reversals, of holds and of prices. Amounts are microcredits."""
 
 from collections.abc import Mapping
 
@@ -50,4 +50,29 @@ def price_missing(named: Mapping[str, str], missing: str) -> Refusal:
         Reason.PRICE_MISSING,
         f"rate card {named['rate_card_version']} has no price of {named['provider']} {named['model']} for {missing}",
         metadata={**named, "missing": missing},
+    )
+
+
+def hold_not_found(hold_id: str) -> Refusal:
+    return Refusal(Reason.HOLD_NOT_FOUND, "the account has no such hold", metadata={"hold_id": hold_id})
+
+
+def hold_closed(hold_id: str, state: str) -> Refusal:
+    """`state`: what the hold ended as, in the wire's words without their prefix."""
+    return Refusal(
+        Reason.HOLD_CLOSED,
+        f"the hold has ended already: it is {state}",
+        metadata={"hold_id": hold_id, "state": state},
+    )
+
+
+def hold_expired(hold_id: str) -> Refusal:
+    return Refusal(Reason.HOLD_EXPIRED, "the hold's time is up", metadata={"hold_id": hold_id})
+
+
+def too_many_holds(open_max: int) -> Refusal:
+    return Refusal(
+        Reason.TOO_MANY_HOLDS,
+        f"the account has {open_max} open holds already; capture or release some",
+        metadata={"open_holds_max": open_max},
     )

@@ -27,6 +27,8 @@ class SpendingTerms:
     """How long a caller that may deduct may reverse what it deducted."""
     returned_lifetime_us: int = 30 * 86_400 * 1_000_000
     """How long credits last that come back of debt which lots settled that are not known."""
+    late_capture_us: int = 15 * 60 * 1_000_000
+    """How long after its expiry a hold may still be captured, once, as an ordinary charge."""
 
     def debt_bound(self, own_debt_max: int, overdraft_limit: int) -> int:
         """Microcredits that ALLOW_DEBT may bring one account's debt to. `own_debt_max` is what an operator set for it,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 from billing_service.domain.ledger.account import Account, Ids
 from billing_service.domain.ledger.balance import Balance
@@ -13,6 +14,7 @@ from billing_service.ledger.keys import IdempotencyKey
 class Deduct:
     """Spends credits of one account."""
 
+    hold_id: ClassVar[str] = ""
     account_id: str
     amount: int
     mode: DeductionMode

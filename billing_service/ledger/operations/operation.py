@@ -23,6 +23,11 @@ class Operation(Protocol[Decision]):
     @property
     def key(self) -> IdempotencyKey: ...
 
+    @property
+    def hold_id(self) -> str:
+        """The hold that it decides on, which posting fetches into the account beforehand; empty for none."""
+        ...
+
     def decide(self, account: Account, now_us: int, ids: Ids, terms: SpendingTerms) -> Decision:
         """Changes the account in memory: its lots, and at least one transaction. Asks nobody. Raises Refusal, and has
         changed nothing then."""

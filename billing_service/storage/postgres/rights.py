@@ -19,6 +19,7 @@ SERVING: Final[Mapping[str, tuple[str, ...]]] = {
     "deduction_reversals": _CHANGED,
     "deployment": _CHANGED,
     "entries": _ADDED,
+    "holds": _CHANGED,
     "idempotency_keys": _FREED,
     "lots": _CHANGED,
     "profiles": _CHANGED,

@@ -24,13 +24,13 @@ _NO_TEXT = literal_column("''", type_=Id)
 
 
 def _padded(kind: int, texts: Sequence[Any], numbers: Sequence[Any], blobs: Sequence[Any]) -> list[Any]:
-    """Columns of one kind of row: 4 texts, 9 numbers, 2 blobs."""
+    """Columns of one kind of row: 4 texts, 13 numbers, 2 blobs."""
     return [
         literal_column(str(kind)),
         *texts,
         *[_NO_TEXT] * (4 - len(texts)),
         *numbers,
-        *[cast(null(), Number)] * (9 - len(numbers)),
+        *[cast(null(), Number)] * (13 - len(numbers)),
         *blobs,
         *[cast(null(), Bytes)] * (2 - len(blobs)),
     ]
@@ -49,6 +49,10 @@ def _element(keys: FromClause, *, lock: bool) -> Any:
         locked.c.frozen,
         locked.c.debt_max,
         locked.c.caught_up_version,
+        locked.c.held,
+        locked.c.holds_open,
+        locked.c.holds_end_us,
+        locked.c.last_time_us,
     ]
     account_rows = select(
         *_padded(
@@ -67,6 +71,7 @@ def _element(keys: FromClause, *, lock: bool) -> Any:
         lots.c.effective_time_us,
         lots.c.expire_time_us,
         lots.c.expired,
+        lots.c.held,
     ]
     lot_rows = select(
         *_padded(_LOT, [lots.c.account_id, lots.c.lot_id, lots.c.source_id, lots.c.ended_to], lot_numbers, [])
@@ -121,13 +126,13 @@ def _sorted_out(rows: Sequence[Sequence[Any]]) -> tuple[dict[str, Account], dict
     stale = False
     for row in rows:
         if row[0] == _ACCOUNT:
-            version, *limits, seen_version = row[5:14]
+            version, *state, seen_version = row[5:18]
             stale = stale or version != seen_version
-            found[row[1]] = account_of((row[1], version, row[2], row[14], *limits))
+            found[row[1]] = account_of((row[1], version, row[2], row[18], *state))
         elif row[0] == _LOT:
-            found[row[1]].lots.append(lot_of((row[2], *row[5:12], row[3], row[12], row[4])))
+            found[row[1]].lots.append(lot_of((row[2], *row[5:12], row[3], row[12], row[4], row[13])))
         else:
-            spent[row[1], row[2], row[3]] = StoredKey(row[14], row[15], row[4])
+            spent[row[1], row[2], row[3]] = StoredKey(row[18], row[19], row[4])
     return found, spent, stale
 
 

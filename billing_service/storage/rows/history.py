@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import and_, bindparam, literal_column, or_, select
 from sqlalchemy.dialects.postgresql import insert
 
-from billing_service.domain.ledger.entries import Entry, Transaction, TransactionKind
+from billing_service.domain.ledger.entries import Entry, Transaction, TransactionKind, is_lot, lot_held
 from billing_service.storage.rows.ledger import expect
 from billing_service.storage.schema import accounts, deduction_reversals, entries, lots, transactions
 from billing_service.storage.statements import InList, Work, reading, writing
@@ -151,7 +151,13 @@ def read_history(
         if last and last[0][-1] >= STEPS_MAX:
             next_id = last[0][3]
     yield from attach_entries(account_id, found)
-    lot_ids = {place for t in found for entry in t.entries for place in entry[:2] if place.startswith("lot_")}
+    lot_ids = {
+        lot_held(place) or place
+        for t in found
+        for entry in t.entries
+        for place in entry[:2]
+        if is_lot(place) or lot_held(place)
+    }
     categories = dict((yield CATEGORIES(account_id, sorted(lot_ids)))) if lot_ids else {}
     return HistoryPage(found, categories, next_id)
 
@@ -190,7 +196,7 @@ def set_reversed(account_id: str, transaction_id: str, amount: int) -> Work[None
 def transaction_of(row: Sequence[Any]) -> Transaction:
     """From all columns of `transactions`, in their order."""
     account_id, transaction_id, version, previous_id, kind, amount, balance_after, created, source_id, caller = row[:10]
-    description, metadata, digest, chain_format, salt, erased_digest, price_record = row[10:17]
+    description, metadata, digest, chain_format, salt, erased_digest, price_record, effective_us = row[10:18]
     return Transaction(
         transaction_id=transaction_id,
         account_id=account_id,
@@ -209,4 +215,5 @@ def transaction_of(row: Sequence[Any]) -> Transaction:
         salt=salt or b"",
         erased_digest=erased_digest or b"",
         price_record=price_record or b"",
+        effective_time_us=effective_us,
     )

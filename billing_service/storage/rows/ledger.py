@@ -5,6 +5,7 @@ from typing import Any
 
 from billing_service.domain.ledger.account import Account
 from billing_service.domain.ledger.lots import Category, Lot, burn_down_order
+from billing_service.storage.rows.holds import hold_calls
 from billing_service.storage.rows.ledger_statements import (
     ACCOUNT_COLUMNS,
     INSERT_ENTRIES,
@@ -49,7 +50,7 @@ def write_limits(account: Account) -> Work[None]:
 
 def account_of(row: Sequence[Any]) -> Account:
     account_id, version, last_transaction_id, last_hash, balance, debt, set_aside, overdraft_limit, frozen = row[:9]
-    debt_max, caught_up_version = row[9:ACCOUNT_COLUMNS]
+    debt_max, caught_up_version, *holding = row[9:ACCOUNT_COLUMNS]
     behind = version - caught_up_version
     return Account(
         account_id,
@@ -63,6 +64,7 @@ def account_of(row: Sequence[Any]) -> Account:
         bool(frozen),
         debt_max,
         behind,
+        *holding,
     )
 
 
@@ -126,7 +128,8 @@ def write_if_unchanged(changed: Sequence[Account], *, beside: Sequence[Call] = (
 
 def _calls(written: Sequence[Account]) -> list[Call]:
     assert not any(account.behind for account in written), "what an older program wrote is counted first"
-    return [*_lot_calls(written), *_history_calls(written)]
+    holding = [account for account in written if account.new_holds or account.changed_holds]
+    return [*_lot_calls(written), *_history_calls(written), *(hold_calls(holding) if holding else ())]
 
 
 def _expected(account: Account) -> Row:
@@ -155,9 +158,9 @@ def _lot_calls(written: Sequence[Account]) -> Iterator[Call]:
             if lot.lot_id in account.rewritten:
                 rewritten.append(rewritten_row(account.account_id, lot))
             elif lot.remaining == 0 or lot.lot_id in account.empty_before:
-                turned.append((account.account_id, lot.lot_id, lot.remaining, 1 if lot.remaining else 0))
+                turned.append((account.account_id, lot.lot_id, lot.remaining, 1 if lot.remaining else 0, lot.held))
             else:
-                moved.append((account.account_id, lot.lot_id, lot.remaining))
+                moved.append((account.account_id, lot.lot_id, lot.remaining, lot.held))
     for statement, rows in (
         (INSERT_LOTS, inserted),
         (UPDATE_LOTS, moved),
@@ -178,6 +181,7 @@ def rewritten_row(account_id: str, lot: Lot) -> Row:
         lot.expire_time_us,
         lot.expired,
         lot.ended_to,
+        lot.held,
     )
 
 
@@ -202,6 +206,7 @@ def _history_calls(written: Sequence[Account]) -> Iterator[Call]:
             t.salt or None,
             t.erased_digest or None,
             t.price_record or None,
+            t.effective_time_us,
         )
         for t in decided
     )
@@ -213,7 +218,20 @@ def _history_calls(written: Sequence[Account]) -> Iterator[Call]:
     if moved:
         yield INSERT_ENTRIES.many(moved)
     yield UPDATE_ACCOUNTS.many(
-        (*_expected(a), a.version, a.last_transaction_id, a.last_hash, a.balance, a.debt, a.set_aside, a.version)
+        (
+            *_expected(a),
+            a.version,
+            a.last_transaction_id,
+            a.last_hash,
+            a.balance,
+            a.debt,
+            a.set_aside,
+            a.version,
+            a.held,
+            a.holds_open,
+            a.holds_end_us,
+            a.last_time_us,
+        )
         for a in written
     )
 
@@ -233,4 +251,5 @@ def _lot_row(account_id: str, lot: Lot) -> Row:
         lot.source_id,
         lot.expired,
         lot.ended_to,
+        lot.held,
     )

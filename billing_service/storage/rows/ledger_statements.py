@@ -21,9 +21,13 @@ _ACCOUNT = (
     accounts.c.frozen,
     accounts.c.debt_max,
     accounts.c.caught_up_version,
+    accounts.c.held,
+    accounts.c.holds_open,
+    accounts.c.holds_end_us,
+    accounts.c.last_time_us,
 )
 ACCOUNT_COLUMNS = len(_ACCOUNT)
-_LOT = (
+LOT = (
     lots.c.lot_id,
     lots.c.category,
     lots.c.priority,
@@ -35,6 +39,7 @@ _LOT = (
     lots.c.source_id,
     lots.c.expired,
     lots.c.ended_to,
+    lots.c.held,
 )
 _OPEN = lots.c.is_open == literal_column("1")
 
@@ -45,17 +50,17 @@ def _accounts_named() -> Select[Any]:
 
 LOCK_ACCOUNTS = reading("lock accounts", _accounts_named().with_for_update(), "list_ids")
 READ_OPEN_LOTS = reading(
-    "read open lots", select(lots.c.account_id, *_LOT).where(InList(lots.c.account_id, "list_ids"), _OPEN), "list_ids"
+    "read open lots", select(lots.c.account_id, *LOT).where(InList(lots.c.account_id, "list_ids"), _OPEN), "list_ids"
 )
 READ_LOTS = reading(
     "read lots",
-    select(*_LOT).where(lots.c.account_id == bindparam("account_id"), InList(lots.c.lot_id, "list_lots")),
+    select(*LOT).where(lots.c.account_id == bindparam("account_id"), InList(lots.c.lot_id, "list_lots")),
     "account_id",
     "list_lots",
 )
 READ_ACCOUNTS_AND_LOTS = reading(
     "read accounts and open lots",
-    select(*_ACCOUNT, *_LOT)
+    select(*_ACCOUNT, *LOT)
     .select_from(accounts.outerjoin(lots, and_(lots.c.account_id == accounts.c.account_id, _OPEN)))
     .where(InList(accounts.c.account_id, "list_ids")),
     "list_ids",
@@ -85,15 +90,18 @@ transaction; limits and freezing do not."""
 UPDATE_ACCOUNTS = bulk_update(
     accounts,
     ("account_id",),
-    ("version", "last_transaction_id", "last_hash", "balance", "debt", "set_aside", "caught_up_version"),
+    (
+        *("version", "last_transaction_id", "last_hash", "balance", "debt", "set_aside", "caught_up_version"),
+        *("held", "holds_open", "holds_end_us", "last_time_us"),
+    ),
     expected=_EXPECTED,
 )
 LOCK_UNCHANGED_ACCOUNTS = bulk_lock(accounts, ("account_id",), _EXPECTED)
-UPDATE_LOTS = bulk_update(lots, ("account_id", "lot_id"), ("remaining",))
-UPDATE_LOTS_AND_OPEN_FLAG = bulk_update(lots, ("account_id", "lot_id"), ("remaining", "is_open"))
+UPDATE_LOTS = bulk_update(lots, ("account_id", "lot_id"), ("remaining", "held"))
+UPDATE_LOTS_AND_OPEN_FLAG = bulk_update(lots, ("account_id", "lot_id"), ("remaining", "is_open", "held"))
 """For lots that open or empty: apart, because naming `is_open` makes the store rewrite the index on open lots."""
 REWRITE_LOTS = bulk_update(
-    lots, ("account_id", "lot_id"), ("remaining", "is_open", "expire_time_us", "expired", "ended_to")
+    lots, ("account_id", "lot_id"), ("remaining", "is_open", "expire_time_us", "expired", "ended_to", "held")
 )
 """For lots that expire or end."""
 INSERT_LOTS = bulk_insert(lots)

@@ -7,14 +7,29 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, bindparam, func, literal_column, select
 
 from billing_service.domain.ledger.entries import Transaction
+from billing_service.domain.ledger.holds import Hold
 from billing_service.domain.sales.clawbacks import Taken
 from billing_service.storage.rows.history import attach_entries, transaction_of, walk_back
-from billing_service.storage.schema import accounts, deduction_reversals, entries, lots, purchases, transactions
+from billing_service.storage.rows.holds import hold_of
+from billing_service.storage.schema import accounts, deduction_reversals, entries, holds, lots, purchases, transactions
 from billing_service.storage.statements import Statement, Work, reading, searching
 
+_STORED = (
+    accounts.c.account_id,
+    accounts.c.version,
+    accounts.c.last_transaction_id,
+    accounts.c.last_hash,
+    accounts.c.balance,
+    accounts.c.debt,
+    accounts.c.set_aside,
+    accounts.c.caught_up_version,
+    accounts.c.held,
+    accounts.c.holds_open,
+    accounts.c.holds_end_us,
+)
 NEXT_ACCOUNTS = reading(
     "next accounts",
-    select(*accounts.columns)
+    select(*_STORED)
     .where(accounts.c.account_id > bindparam("after"))
     .order_by(accounts.c.account_id)
     .limit(bindparam("page")),
@@ -31,7 +46,7 @@ NEXT_HEADS = reading(
     "page",
 )
 ONE_ACCOUNT = reading(
-    "one account", select(*accounts.columns).where(accounts.c.account_id == bindparam("account_id")), "account_id"
+    "one account", select(*_STORED).where(accounts.c.account_id == bindparam("account_id")), "account_id"
 )
 LOTS = reading(
     "read all lots",
@@ -43,7 +58,15 @@ LOTS = reading(
         lots.c.source_id,
         lots.c.category,
         lots.c.expire_time_us,
+        lots.c.held,
     ).where(lots.c.account_id == bindparam("account_id")),
+    "account_id",
+)
+HOLDS = reading(
+    "read all holds",
+    select(
+        *[column for column in holds.columns if column is not holds.c.account_id],
+    ).where(holds.c.account_id == bindparam("account_id")),
     "account_id",
 )
 REVERSED_DEDUCTIONS = reading(
@@ -144,6 +167,7 @@ class StoredLot(NamedTuple):
     source_id: str
     category: int
     expire_time_us: int | None
+    held: int
 
 
 class StoredAccount(NamedTuple):
@@ -157,23 +181,26 @@ class StoredAccount(NamedTuple):
     debt: int
     set_aside: int
     caught_up_version: int
+    held: int
+    holds_open: int
+    holds_end_us: int | None
     lots: dict[str, StoredLot]
     reversed_deductions: dict[str, int]
     reversed_purchases: dict[str, Taken]
+    holds: dict[str, Hold]
 
 
 def stored_account(row: Sequence[Any]) -> Work[StoredAccount]:
-    """From all columns of `accounts`, and what belongs to them."""
-    account_id, version, last_id, last_hash, balance, debt, set_aside = row[:7]
+    """What belongs to an account, whose own row this is."""
+    account_id = row[0]
     found = {lot_id: StoredLot(*rest) for lot_id, *rest in (yield LOTS(account_id))}
     given_back = dict((yield REVERSED_DEDUCTIONS(account_id)))
     taken_back = {
         purchase_id: Taken(taken - expired - owed, expired, owed)
         for purchase_id, taken, expired, owed in (yield REVERSED_PURCHASES(account_id))
     }
-    return StoredAccount(
-        account_id, version, last_id, last_hash, balance, debt, set_aside, row[-1], found, given_back, taken_back
-    )
+    held = {hold.hold_id: hold for hold in map(hold_of, (yield HOLDS(account_id)))}
+    return StoredAccount(*(*row, found, given_back, taken_back, held))
 
 
 def next_accounts(after: str, page: int) -> Work[list[Sequence[Any]]]:

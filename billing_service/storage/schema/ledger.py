@@ -20,6 +20,10 @@ accounts = Table(
     number_column("create_time_us"),
     number_column("debt_max", default=-1),
     number_column("caught_up_version", default=0),
+    number_column("held", default=0),
+    number_column("holds_open", default=0),
+    number_column("holds_end_us", nullable=True),
+    number_column("last_time_us", default=0),
     check("version", "version >= 0"),
     check("balance", f"balance >= -debt AND balance <= {BALANCE_MAX}"),
     check("debt", f"debt >= 0 AND debt <= {BALANCE_MAX}"),
@@ -28,11 +32,21 @@ accounts = Table(
     check("frozen", "frozen IN (0, 1)"),
     check("debt_max", "debt_max >= -1"),
     check("caught_up_version", "caught_up_version >= 0"),
+    check("held", "held >= 0"),
+    check("holds_open", "holds_open >= 0"),
 )
 """One row an account, locked first by whatever changes the account. Kept short: it is written on every movement.
 `debt_max` bounds what ALLOW_DEBT may bring the debt to; -1: as the settings say. `caught_up_version` is the version as
 of which `lots.expired`, `lots.ended_to` and the parts of `purchases.reversed` are kept: a program of an older schema
-leaves it behind, and whoever locks the account next catches up."""
+leaves it behind, and whoever locks the account next catches up. `held` is what its open holds reserve, `holds_open` how
+many there are. No open hold ends before `holds_end_us`; null: there is none. `last_time_us` is when its last
+transaction was made, and none is made before it."""
+Index(
+    "ix_accounts_holds_end",
+    accounts.c.holds_end_us,
+    sqlite_where=accounts.c.holds_end_us.is_not(None),
+    postgresql_where=accounts.c.holds_end_us.is_not(None),
+)
 
 lots = Table(
     "lots",
@@ -50,16 +64,18 @@ lots = Table(
     id_column("source_id"),
     number_column("expired", default=0),
     id_column("ended_to", default=""),
+    number_column("held", default=0),
     check("category", "category IN (1, 2, 3)"),
     check("priority", "priority BETWEEN 0 AND 100"),
     check("amount", "amount > 0"),
     check("remaining", "remaining >= 0 AND remaining <= amount"),
     check("is_open", "is_open = CASE WHEN remaining > 0 THEN 1 ELSE 0 END"),
     check("expired", "expired >= 0"),
+    check("held", "held >= 0"),
 )
 """`is_open` repeats `remaining > 0` so that an index on open lots changes only when a lot opens or empties. `expired`
 is what the lot lost to its expiry. `ended_to` names the place that a lot was taken back to before its time, and where
-what returns to it goes at once."""
+what returns to it goes at once. `held` is what open holds reserve of it: it has left `remaining`."""
 Index("ix_lots_open", lots.c.account_id, sqlite_where=lots.c.is_open == 1, postgresql_where=lots.c.is_open == 1)
 Index(
     "ix_lots_expiry",
@@ -88,8 +104,9 @@ transactions = Table(
     Column("salt", Bytes, nullable=True),
     Column("erased_digest", Bytes, nullable=True),
     Column("price_record", Bytes, nullable=True),
+    number_column("effective_time_us", default=0),
     check("version", "version >= 1"),
-    check("kind", "kind BETWEEN 1 AND 10"),
+    check("kind", "kind BETWEEN 1 AND 12"),
     check("chain_format", "chain_format >= 1"),
 )
 """Append-only. An account's history is the chain from accounts.last_transaction_id along previous_id. `chain_format`
@@ -135,3 +152,29 @@ deduction_reversals = Table(
     check("reversed", "reversed > 0"),
 )
 """How much of a deduction was given back so far."""
+
+holds = Table(
+    "holds",
+    metadata,
+    id_column("account_id", key=True),
+    id_column("hold_id", key=True),
+    number_column("state"),
+    number_column("amount"),
+    number_column("captured"),
+    number_column("released"),
+    number_column("expiry_capture"),
+    number_column("late_captured"),
+    number_column("create_time_us"),
+    number_column("expire_time_us"),
+    id_column("caller"),
+    text_column("description"),
+    text_column("metadata"),
+    text_column("legs"),
+    check("state", "state BETWEEN 1 AND 4"),
+    check("amounts", "captured >= 0 AND released >= 0 AND captured + released <= amount"),
+    check("closed", "state = 1 OR captured + released = amount"),
+    check("expiry_capture", "expiry_capture >= 0 AND expiry_capture <= amount"),
+    check("late_captured", "late_captured IN (0, 1)"),
+)
+"""One row a hold, its lots packed in `legs`: JSON, a list of (lot, category, amount, captured, returned) each."""
+Index("ix_holds_ends", holds.c.account_id, holds.c.state, holds.c.expire_time_us)

@@ -7,3 +7,48 @@ ALTER TABLE transactions ADD COLUMN erased_digest BLOB
 ALTER TABLE transactions ADD COLUMN price_record BLOB
 -- next
 ALTER TABLE api_keys ADD COLUMN account_ids TEXT NOT NULL DEFAULT ''
+-- next
+ALTER TABLE accounts ADD COLUMN held INTEGER NOT NULL DEFAULT 0 CONSTRAINT ck_accounts_held CHECK (held >= 0)
+-- next
+ALTER TABLE accounts ADD COLUMN holds_open INTEGER NOT NULL DEFAULT 0 CONSTRAINT ck_accounts_holds_open CHECK (holds_open >= 0)
+-- next
+ALTER TABLE accounts ADD COLUMN holds_end_us INTEGER
+-- next
+ALTER TABLE accounts ADD COLUMN last_time_us INTEGER NOT NULL DEFAULT 0
+-- next
+CREATE INDEX ix_accounts_holds_end ON accounts (holds_end_us) WHERE holds_end_us IS NOT NULL
+-- next
+ALTER TABLE lots ADD COLUMN held INTEGER NOT NULL DEFAULT 0 CONSTRAINT ck_lots_held CHECK (held >= 0)
+-- next
+ALTER TABLE transactions ADD COLUMN effective_time_us INTEGER NOT NULL DEFAULT 0
+-- next
+PRAGMA writable_schema = ON
+-- next
+UPDATE sqlite_schema SET sql = replace(sql, 'CHECK (kind BETWEEN 1 AND 10)', 'CHECK (kind BETWEEN 1 AND 12)') WHERE name = 'transactions'
+-- next
+PRAGMA writable_schema = RESET
+-- next
+CREATE TABLE holds (
+  account_id TEXT NOT NULL,
+  hold_id TEXT NOT NULL,
+  state INTEGER NOT NULL,
+  amount INTEGER NOT NULL,
+  captured INTEGER NOT NULL,
+  released INTEGER NOT NULL,
+  expiry_capture INTEGER NOT NULL,
+  late_captured INTEGER NOT NULL,
+  create_time_us INTEGER NOT NULL,
+  expire_time_us INTEGER NOT NULL,
+  caller TEXT NOT NULL,
+  description TEXT NOT NULL,
+  metadata TEXT NOT NULL,
+  legs TEXT NOT NULL,
+  CONSTRAINT pk_holds PRIMARY KEY (account_id, hold_id),
+  CONSTRAINT ck_holds_state CHECK (state BETWEEN 1 AND 4),
+  CONSTRAINT ck_holds_amounts CHECK (captured >= 0 AND released >= 0 AND captured + released <= amount),
+  CONSTRAINT ck_holds_closed CHECK (state = 1 OR captured + released = amount),
+  CONSTRAINT ck_holds_expiry_capture CHECK (expiry_capture >= 0 AND expiry_capture <= amount),
+  CONSTRAINT ck_holds_late_captured CHECK (late_captured IN (0, 1))
+) STRICT, WITHOUT ROWID
+-- next
+CREATE INDEX ix_holds_ends ON holds (account_id, state, expire_time_us)

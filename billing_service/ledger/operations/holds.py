@@ -1,0 +1,116 @@
+"""Holds, their captures, releases and extensions, as operations of the group commit."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from billing_service.domain.ledger.account import Account, Ids
+from billing_service.domain.ledger.balance import Balance
+from billing_service.domain.ledger.holds import Hold
+from billing_service.domain.refusals.spending import hold_not_found
+from billing_service.domain.spending.captures import Captured, OverHold, capture_hold
+from billing_service.domain.spending.deductions import SpendingTerms
+from billing_service.domain.spending.holds import (
+    Author,
+    HoldChanged,
+    HoldTerms,
+    extend_hold,
+    hold_credits,
+    release_hold,
+)
+from billing_service.ledger.keys import IdempotencyKey
+
+
+@dataclass(slots=True, frozen=True)
+class HoldCredits:
+    """Reserves credits of one account."""
+
+    hold_id: ClassVar[str] = ""
+    account_id: str
+    asked: HoldTerms
+    key: IdempotencyKey
+    author: Author
+    encode_reply: Callable[[HoldChanged, Balance], bytes]
+
+    def decide(self, account: Account, now_us: int, ids: Ids, terms: SpendingTerms) -> HoldChanged:
+        """See `Operation`."""
+        del terms
+        return hold_credits(account, self.asked, self.author, now_us=now_us, ids=ids)
+
+
+@dataclass(slots=True, frozen=True)
+class CaptureHold:
+    """Charges what was used of a hold."""
+
+    account_id: str
+    hold_id: str
+    amount: int
+    final: bool
+    over_hold: OverHold
+    key: IdempotencyKey
+    author: Author
+    encode_reply: Callable[[Captured, Balance], bytes]
+
+    def decide(self, account: Account, now_us: int, ids: Ids, terms: SpendingTerms) -> Captured:
+        """See `Operation`."""
+        hold = _named(account, self.hold_id)
+        return capture_hold(
+            account,
+            hold,
+            self.amount,
+            self.over_hold,
+            self.author,
+            final=self.final,
+            now_us=now_us,
+            ids=ids,
+            terms=terms,
+        )
+
+
+@dataclass(slots=True, frozen=True)
+class ReleaseHold:
+    """Gives back what is left of a hold."""
+
+    account_id: str
+    hold_id: str
+    key: IdempotencyKey
+    author: Author
+    encode_reply: Callable[[HoldChanged, Balance], bytes]
+
+    def decide(self, account: Account, now_us: int, ids: Ids, terms: SpendingTerms) -> HoldChanged:
+        """See `Operation`."""
+        del terms
+        return release_hold(account, _named(account, self.hold_id), self.author, now_us=now_us, ids=ids)
+
+
+@dataclass(slots=True, frozen=True)
+class ExtendHold:
+    """Reserves more, or for longer."""
+
+    account_id: str
+    hold_id: str
+    additional: int
+    lifetime_us: int
+    key: IdempotencyKey
+    author: Author
+    encode_reply: Callable[[HoldChanged, Balance], bytes]
+
+    def decide(self, account: Account, now_us: int, ids: Ids, terms: SpendingTerms) -> HoldChanged:
+        """See `Operation`."""
+        del terms
+        return extend_hold(
+            account,
+            _named(account, self.hold_id),
+            self.additional,
+            self.lifetime_us,
+            self.author,
+            now_us=now_us,
+            ids=ids,
+        )
+
+
+def _named(account: Account, hold_id: str) -> Hold:
+    hold = account.holds.get(hold_id)
+    if hold is None:
+        raise hold_not_found(hold_id)
+    return hold
