@@ -10,7 +10,9 @@ from billing_service.integrity.progress import Progress, unheard
 from billing_service.storage.rows.verification import (
     COUNTS,
     ENTRIES_END,
+    EVENTS_END,
     LOOSE_ENTRIES,
+    LOOSE_EVENTS,
     LOOSE_LOTS,
     LOTS_END,
     MISCOUNTED,
@@ -84,8 +86,16 @@ def _loose_lots(after: str, until: str) -> Work[Report]:
     return report
 
 
+def _loose_events(after: str, until: str) -> Work[Report]:
+    report = Report()
+    for account_id, event_id, version, reached in (yield LOOSE_EVENTS(after, until)):
+        report.compare(account_id, f"version that event {event_id} belongs to", f"at most {reached}", version)
+    return report
+
+
 SEARCHES: Final[Mapping[str, tuple[Statement, Callable[[str, str], Work[Report]]]]] = {
     "entries": (ENTRIES_END, _loose_entries),
     "lots": (LOTS_END, _loose_lots),
+    "events": (EVENTS_END, _loose_events),
 }
 """Where a range of rows ends, and what finds the loose ones in it."""

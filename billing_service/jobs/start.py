@@ -13,6 +13,7 @@ from billing_service.jobs.heads import HeadsExport
 from billing_service.jobs.key_uses import KeyUses
 from billing_service.jobs.loops import Loop
 from billing_service.jobs.metrics import JobMetrics
+from billing_service.jobs.outbox import forget_old_events
 from billing_service.jobs.paid_purchases import PaidPurchases
 from billing_service.jobs.verification import Verification
 from billing_service.settings import Settings
@@ -20,6 +21,7 @@ from billing_service.settings import Settings
 log = structlog.get_logger(__name__)
 
 KEY_USE_INTERVAL_S = 30.0
+OLD_EVENTS_INTERVAL_S = 3_600.0
 PAID_PURCHASES_INTERVAL_S = 60.0
 
 
@@ -30,6 +32,7 @@ def start_jobs(settings: Settings, environment: Environment, uses: KeyUses, clos
         Loop("expiry", partial(_sweep, environment, UnhurriedClock(system_clock_us)), settings.expiry_sweep_interval_s),
         Loop("key uses", uses.write, KEY_USE_INTERVAL_S),
         Loop("paid purchases", paid.run, PAID_PURCHASES_INTERVAL_S),
+        Loop("old events", partial(_forget, environment, UnhurriedClock(system_clock_us)), OLD_EVENTS_INTERVAL_S),
     ]
     heads = verification = None
     if settings.heads_directory is not None:
@@ -43,6 +46,11 @@ def start_jobs(settings: Settings, environment: Environment, uses: KeyUses, clos
     if verification is not None:
         closing.callback(verification.stop)  # first of all: the loop waits for the walk under way
     return JobMetrics(loops, paid, verification, heads, settings.heads_interval_s)
+
+
+async def _forget(environment: Environment, clock_us: ClockUs) -> None:
+    """By a clock that does not leap, as above all that is forgotten too early is gone."""
+    await forget_old_events(environment.store, clock_us)
 
 
 async def _sweep(environment: Environment, clock_us: ClockUs) -> None:

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from billing_service.domain.ledger.account import Account, Ids
 from billing_service.domain.ledger.holds import book_ended_holds
+from billing_service.domain.ledger.thresholds import tell_crossings
 from billing_service.domain.refusals import Refusal, account_not_found
 from billing_service.domain.spending.deductions import SpendingTerms
 from billing_service.ledger.account_cache import AccountCache
@@ -71,6 +72,7 @@ def post_batch(
     moved = [account for account in accounts.values() if account.transactions]
     if any(account.has_passed_on for account in moved):
         raise StaleError("credits came back into a lot that was taken back")
+    tell_crossings(moved, judgement.ids)
     if moved:
         yield from write_if_unchanged(moved, beside=[INSERT_KEYS.many(batch.keys)] if batch.keys else [])
     return Posted(outcomes, moved)
@@ -91,6 +93,7 @@ def _post_locked(
         if account is not None and account.has_passed_on:
             yield from batch.note_returns(account)
     moved = [account for account in accounts.values() if account.transactions]
+    tell_crossings(moved, judgement.ids)
     yield from write_accounts(moved, beside=[INSERT_KEYS.many(batch.keys)] if batch.keys else [])
     return Posted(outcomes, moved)
 

@@ -13,13 +13,16 @@ from typing import Any, NamedTuple
 import orjson
 
 from billing_service.domain.ledger.account import Account, Ids
+from billing_service.domain.ledger.events import BusinessEvent, EventKind
 from billing_service.domain.ledger.holds import book_ended_holds
+from billing_service.domain.ledger.thresholds import tell_crossings
 from billing_service.domain.promotions.referrals import CODE_RANDOM_BYTES, code_from_random
 from billing_service.domain.refusals import account_not_found
 from billing_service.domain.sales.purchases import Purchase
 from billing_service.domain.spending.deductions import STANDARD_TERMS, SpendingTerms
 from billing_service.ledger.keys import Answer, IdempotencyKey, key_row
 from billing_service.ledger.returned_bonuses import note_returns
+from billing_service.storage.rows import outbox
 from billing_service.storage.rows.access import AUDIT, AuditRow, lock_keys
 from billing_service.storage.rows.catching_up import lock_accounts
 from billing_service.storage.rows.hold_reading import fetch_holds
@@ -73,6 +76,7 @@ class Unit:
     _noted: dict[str, int] = field(default_factory=dict)
     """By account, how many of its transactions in this unit `note_returns` has looked at."""
     _changed_purchases: dict[tuple[str, str], Purchase] = field(default_factory=dict)
+    _events: list[tuple[str, BusinessEvent]] = field(default_factory=list)
 
     def account(self, account_id: str) -> Account:
         """A locked account. Raises ACCOUNT_NOT_FOUND."""
@@ -98,9 +102,17 @@ class Unit:
                 account, self._noted.get(account_id, 0), now_us=self.now_us, ids=self.ids, terms=self.terms
             )
 
+    def tell(self, account_id: str, kind: EventKind, subject_id: str, detail: Mapping[str, str | int]) -> None:
+        """Notes a business event of a locked account, which is written with what was decided on it."""
+        self._events.append((account_id, BusinessEvent(self.ids("evt"), kind, self.now_us, subject_id, detail)))
+
     def write(self) -> Work[None]:
-        """Writes what was decided on its accounts and purchases."""
-        yield from write_accounts(list(self.accounts.values()))
+        """Writes what was decided on its accounts and purchases, and their business events."""
+        tell_crossings(self.accounts.values(), self.ids)
+        rows = [outbox.row_of(self.account(account_id), event) for account_id, event in self._events]
+        told = [outbox.INSERT.many(rows)] if rows else []
+        yield from write_accounts(list(self.accounts.values()), beside=told)
+        self._events.clear()
         for purchase in self._changed_purchases.values():
             yield from PURCHASES.replace(purchase)
 

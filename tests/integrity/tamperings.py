@@ -125,4 +125,9 @@ TAMPERINGS = [
         ],
         "version",
     ),
+    (
+        "event ahead of its account",
+        ["INSERT INTO outbox VALUES ('acme', 'evt_g', 99, 3, 1, 'txn_g', '{}')"],
+        "version that event evt_g belongs to",
+    ),
 ]

@@ -75,6 +75,11 @@ BESIDE = [
         ),
         "account of lot lot_g",
     ),
+    (
+        "event of nobody",
+        "INSERT INTO outbox VALUES ('{}', 'evt_g', 1, 3, 1, 'txn_g', '')",
+        "version that event evt_g belongs to",
+    ),
 ]
 
 
@@ -94,9 +99,9 @@ async def test_what_no_account_has_shows_wherever_it_lies(books, database, besid
     assert [(each.account_id, each.subject) for each in report.differences] == [(nobody, subject)]
 
 
-@pytest.mark.parametrize(("rows", "reads"), [(0, 1 + 8 + 3), (1, 1 + 4 + 2), (6, 1 + 2 + 1), (7, 3)])
+@pytest.mark.parametrize(("rows", "reads"), [(0, 1 + 8 + 3 + 1), (1, 1 + 4 + 2 + 1), (6, 1 + 2 + 1 + 1), (7, 4)])
 async def test_a_search_is_made_of_short_reads_where_a_long_one_would_keep_the_journal(books, monkeypatch, rows, reads):
-    """The count, what belongs to seven transactions, and the lots of two accounts."""
+    """The count, what belongs to seven transactions, the lots of two accounts, and no event."""
     monkeypatch.setattr(unreached, "ROWS_A_READ", rows)
     seen = [report async for report in unreached.unreached(books)]
     assert [each.differences for each in seen] == [[]] * (reads if books.name == "sqlite" else 3)

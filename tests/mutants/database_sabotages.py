@@ -164,7 +164,8 @@ DATABASES = (
             "{'accounts': _CHANGED, 'alembic_version': _SEEN, 'api_keys': _CHANGED, 'audit_records': _ADDED, "
             "'deduction_reversals': _CHANGED, 'deployment': _CHANGED, 'entries': _ADDED, 'holds': _CHANGED, "
             "'idempotency_keys': "
-            "_FREED, 'lots': _CHANGED, 'profiles': _CHANGED, 'purchase_references': _FREED, 'purchases': "
+            "_FREED, 'lots': _CHANGED, 'outbox': _KEPT_A_WHILE, 'profiles': _CHANGED, "
+            "'purchase_references': _FREED, 'purchases': "
             "_CHANGED, 'rate_cards': _ADDED, 'referral_codes': _ADDED, 'referrals': _CHANGED, 'refunds': _CHANGED, "
             "'stripe_customers': _ADDED, 'stripe_events': _CHANGED, 'transactions': _ADDED}"
         ),
@@ -172,7 +173,8 @@ DATABASES = (
             "{'accounts': _CHANGED, 'alembic_version': _SEEN, 'api_keys': _CHANGED, 'audit_records': _ADDED, "
             "'deduction_reversals': _CHANGED, 'deployment': _CHANGED, 'entries': _ADDED, 'holds': _CHANGED, "
             "'idempotency_keys': "
-            "_CHANGED, 'lots': _CHANGED, 'profiles': _CHANGED, 'purchase_references': _FREED, 'purchases': "
+            "_CHANGED, 'lots': _CHANGED, 'outbox': _KEPT_A_WHILE, 'profiles': _CHANGED, "
+            "'purchase_references': _FREED, 'purchases': "
             "_CHANGED, 'rate_cards': _ADDED, 'referral_codes': _ADDED, 'referrals': _CHANGED, 'refunds': _CHANGED, "
             "'stripe_customers': _ADDED, 'stripe_events': _CHANGED, 'transactions': _ADDED}"
         ),

@@ -65,6 +65,14 @@ PROOF = (
         (f"{TAMPERING}[sqlite-row added beside the chain]",),
     ),
     Sabotage(
+        "verify overlooks events ahead of their account",
+        "P40",
+        f"{UNREACHED}:_loose_events",
+        'report.compare(account_id, f"version that event {event_id} belongs to", f"at most {reached}", version)',
+        "report.compare(account_id, event_id, 0, 0)",
+        (f"{TAMPERING}[sqlite-event ahead of its account]",),
+    ),
+    Sabotage(
         "verify overlooks loose entries",
         "P40",
         f"{UNREACHED}:_loose_entries",

@@ -12,6 +12,7 @@ from tests.mutants.ledger_sabotages import LEDGER
 from tests.mutants.many_sabotages import MANY
 from tests.mutants.money_sabotages import MONEY
 from tests.mutants.operator_sabotages import OPERATORS
+from tests.mutants.outbox_sabotages import OUTBOX
 from tests.mutants.owner_sabotages import OWNERS
 from tests.mutants.proof_sabotages import PROOF
 from tests.mutants.rates_sabotages import RATES
@@ -32,6 +33,7 @@ SABOTAGES = (
     *CLAWBACKS,
     *STRIPE,
     *EVENTS,
+    *OUTBOX,
     *OWNERS,
     *SALES,
     *RATES,

@@ -46,6 +46,7 @@ TABLES = [
     "api_keys",
     "audit_records",
     "rate_cards",
+    "outbox",
 ]
 
 

@@ -5,6 +5,7 @@ from billing_service.commands.clawbacks.purchases import follow_money
 from billing_service.commands.environment import Environment
 from billing_service.commands.sale_terms import terms_of
 from billing_service.domain.ledger.entries import Place, TransactionKind
+from billing_service.domain.ledger.events import EventKind
 from billing_service.domain.ledger.granting import grant, new_lot
 from billing_service.domain.ledger.lots import Category
 from billing_service.domain.promotions.referrals import Referral, ReferralPolicy, ReferralState, decide_first_purchase
@@ -42,6 +43,12 @@ def _complete(environment: Environment, unit: Unit, purchase: Purchase) -> Work[
     )
     purchase.lot_id = lot.lot_id
     purchase.complete_time_us = unit.now_us
+    detail: dict[str, str | int] = {
+        "credits_microcredits": purchase.credits,
+        "paid_minor": purchase.paid_minor,
+        "currency": purchase.currency,
+    }
+    unit.tell(purchase.account_id, EventKind.PURCHASE_COMPLETED, purchase.purchase_id, detail)
     referral = yield from locked_referral(unit, purchase.account_id)
     if referral is not None and referral.state is ReferralState.PENDING:
         yield from _decide_referral(unit, purchase, referral, terms_of(environment, purchase).referral)

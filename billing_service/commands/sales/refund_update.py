@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from billing_service.commands.clawbacks.purchases import follow_money
 from billing_service.commands.environment import Environment
 from billing_service.domain.deployment import Deployment, MarkKind
+from billing_service.domain.ledger.events import EventKind
 from billing_service.domain.sales.clawbacks import settle_set_aside
 from billing_service.domain.sales.purchases import Purchase
 from billing_service.domain.sales.refunds import Refund, RefundStatus
@@ -78,8 +79,10 @@ def apply_refund_update(environment: Environment, unit: Unit, purchase: Purchase
         yield from claim_refund_ids(refund)
         (yield from follow_money(environment, unit, purchase)).note(refund)
         yield from REFUNDS.replace(refund)
+        _tell_if_settled(unit, refund, RefundStatus.PENDING)
         return refund
     # Stripe made a refund that we had given up before Stripe named it: Stripe's word contradicts ours.
+    before = refund.status
     named_now = bool(update.stripe_refund_id) and not refund.stripe_refund_id
     refund.stripe_refund_id = refund.stripe_refund_id or update.stripe_refund_id
     if named_now or update.status.rank > refund.status.rank:
@@ -96,7 +99,20 @@ def apply_refund_update(environment: Environment, unit: Unit, purchase: Purchase
     yield from REFUNDS.replace(refund)
     yield from claim_refund_ids(refund)
     yield from follow_money(environment, unit, purchase)
+    _tell_if_settled(unit, refund, before)
     return refund
+
+
+def _tell_if_settled(unit: Unit, refund: Refund, before: RefundStatus) -> None:
+    if refund.status in (RefundStatus.PENDING, before):
+        return
+    detail: dict[str, str | int] = {
+        "purchase_id": refund.purchase_id,
+        "amount_minor": refund.amount_minor,
+        "currency": refund.currency,
+        "status": refund.status.value,
+    }
+    unit.tell(refund.account_id, EventKind.REFUND_SETTLED, refund.refund_id, detail)
 
 
 def _find(deployment: Deployment, refunds: list[Refund], update: RefundUpdate) -> Refund | None:

@@ -14,6 +14,7 @@ from billing_service.domain.ledger.entries import (
     Transaction,
     TransactionKind,
 )
+from billing_service.domain.ledger.events import BusinessEvent
 from billing_service.domain.ledger.lots import Category, Lot, burn_down_order
 from billing_service.domain.refusals import balance_limit_reached
 
@@ -63,6 +64,8 @@ class Account:
     new_lots: list[Lot] = field(default_factory=list)
     transactions: list[Transaction] = field(default_factory=list)
     """Decided and not yet written."""
+    events: list[BusinessEvent] = field(default_factory=list)
+    """Of thresholds that what was decided crosses; not yet written."""
     empty_before: set[str] = field(default_factory=set)
     """Lots that had nothing left when something came back into them."""
     rewritten: frozenset[str] = frozenset()
@@ -98,6 +101,7 @@ class Account:
     def forget_decided(self) -> None:
         """What was decided is written now."""
         self.transactions = []
+        self.events = []
         self.rewritten = frozenset()
         self.has_passed_on = False
         for decided in (self.new_lots, self.changed_lots, self.empty_before, self.new_holds, self.changed_holds):

@@ -10,6 +10,7 @@ _SEEN: Final = ("SELECT",)
 _ADDED: Final = ("SELECT", "INSERT")
 _CHANGED: Final = ("SELECT", "INSERT", "UPDATE")
 _FREED: Final = ("SELECT", "INSERT", "UPDATE", "DELETE")
+_KEPT_A_WHILE: Final = ("SELECT", "INSERT", "DELETE")
 
 SERVING: Final[Mapping[str, tuple[str, ...]]] = {
     "accounts": _CHANGED,
@@ -22,6 +23,7 @@ SERVING: Final[Mapping[str, tuple[str, ...]]] = {
     "holds": _CHANGED,
     "idempotency_keys": _FREED,
     "lots": _CHANGED,
+    "outbox": _KEPT_A_WHILE,
     "profiles": _CHANGED,
     "purchase_references": _FREED,
     "purchases": _CHANGED,

@@ -5,6 +5,7 @@ from typing import Any
 
 from billing_service.domain.ledger.account import Account
 from billing_service.domain.ledger.lots import Category, Lot, burn_down_order
+from billing_service.storage.rows import outbox
 from billing_service.storage.rows.holds import hold_calls
 from billing_service.storage.rows.ledger_statements import (
     ACCOUNT_COLUMNS,
@@ -129,7 +130,9 @@ def write_if_unchanged(changed: Sequence[Account], *, beside: Sequence[Call] = (
 def _calls(written: Sequence[Account]) -> list[Call]:
     assert not any(account.behind for account in written), "what an older program wrote is counted first"
     holding = [account for account in written if account.new_holds or account.changed_holds]
-    return [*_lot_calls(written), *_history_calls(written), *(hold_calls(holding) if holding else ())]
+    calls = [*_lot_calls(written), *_history_calls(written), *(hold_calls(holding) if holding else ())]
+    told = [outbox.row_of(account, event) for account in written for event in account.events]
+    return [*calls, outbox.INSERT.many(told)] if told else calls
 
 
 def _expected(account: Account) -> Row:

@@ -11,7 +11,16 @@ from billing_service.domain.ledger.holds import Hold
 from billing_service.domain.sales.clawbacks import Taken
 from billing_service.storage.rows.history import attach_entries, transaction_of, walk_back
 from billing_service.storage.rows.holds import hold_of
-from billing_service.storage.schema import accounts, deduction_reversals, entries, holds, lots, purchases, transactions
+from billing_service.storage.schema import (
+    accounts,
+    deduction_reversals,
+    entries,
+    holds,
+    lots,
+    outbox,
+    purchases,
+    transactions,
+)
 from billing_service.storage.statements import Statement, Work, reading, searching
 
 _STORED = (
@@ -151,6 +160,20 @@ LOOSE_LOTS = searching(
     .select_from(lots.outerjoin(accounts, accounts.c.account_id == lots.c.account_id))
     .where(
         lots.c.account_id > bindparam("after"), lots.c.account_id <= bindparam("until"), accounts.c.account_id.is_(None)
+    )
+    .limit(literal_column(str(UNREACHED_MAX))),
+    "after",
+    "until",
+)
+EVENTS_END = _range_end("find where a range of events ends", outbox.c.account_id)
+LOOSE_EVENTS = searching(
+    "find events ahead of their account",
+    select(outbox.c.account_id, outbox.c.event_id, outbox.c.account_version, _VERSION)
+    .select_from(outbox.outerjoin(accounts, accounts.c.account_id == outbox.c.account_id))
+    .where(
+        outbox.c.account_id > bindparam("after"),
+        outbox.c.account_id <= bindparam("until"),
+        outbox.c.account_version > _VERSION,
     )
     .limit(literal_column(str(UNREACHED_MAX))),
     "after",

@@ -17,6 +17,7 @@ from billing_service.storage.schema.ledger import (
     holds,
     idempotency_keys,
     lots,
+    outbox,
     transactions,
 )
 from billing_service.storage.schema.people import api_keys, audit_records, profiles, referral_codes, stripe_customers
@@ -57,6 +58,7 @@ __all__ = [
     "idempotency_keys",
     "lots",
     "metadata",
+    "outbox",
     "profiles",
     "purchase_references",
     "purchases",

@@ -143,6 +143,22 @@ idempotency_keys = Table(
 """Written with the effect, in its transaction. `scope` is caller and method. No reply yet: the effect has begun (a
 purchase or refund whose Stripe call is not known to have ended), and `resource_id` says which one to resume."""
 
+outbox = Table(
+    "outbox",
+    metadata,
+    id_column("account_id", key=True),
+    id_column("event_id", key=True),
+    number_column("account_version"),
+    number_column("kind"),
+    number_column("create_time_us"),
+    id_column("subject_id"),
+    text_column("detail"),
+    check("kind", "kind >= 1"),
+)
+"""Business events, written in the transaction of their cause and kept for 90 days. Deductions have none: their
+transactions are their events."""
+Index("ix_outbox_created", outbox.c.create_time_us)
+
 deduction_reversals = Table(
     "deduction_reversals",
     metadata,

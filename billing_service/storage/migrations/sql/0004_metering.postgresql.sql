@@ -50,3 +50,17 @@ CREATE TABLE holds (
 )
 -- next
 CREATE INDEX ix_holds_ends ON holds (account_id, state, expire_time_us)
+-- next
+CREATE TABLE outbox (
+  account_id TEXT COLLATE "C" NOT NULL,
+  event_id TEXT COLLATE "C" NOT NULL,
+  account_version BIGINT NOT NULL,
+  kind BIGINT NOT NULL,
+  create_time_us BIGINT NOT NULL,
+  subject_id TEXT COLLATE "C" NOT NULL,
+  detail TEXT NOT NULL,
+  CONSTRAINT pk_outbox PRIMARY KEY (account_id, event_id),
+  CONSTRAINT ck_outbox_kind CHECK (kind >= 1)
+)
+-- next
+CREATE INDEX ix_outbox_created ON outbox (create_time_us)

@@ -52,3 +52,17 @@ CREATE TABLE holds (
 ) STRICT, WITHOUT ROWID
 -- next
 CREATE INDEX ix_holds_ends ON holds (account_id, state, expire_time_us)
+-- next
+CREATE TABLE outbox (
+  account_id TEXT NOT NULL,
+  event_id TEXT NOT NULL,
+  account_version INTEGER NOT NULL,
+  kind INTEGER NOT NULL,
+  create_time_us INTEGER NOT NULL,
+  subject_id TEXT NOT NULL,
+  detail TEXT NOT NULL,
+  CONSTRAINT pk_outbox PRIMARY KEY (account_id, event_id),
+  CONSTRAINT ck_outbox_kind CHECK (kind >= 1)
+) STRICT, WITHOUT ROWID
+-- next
+CREATE INDEX ix_outbox_created ON outbox (create_time_us)

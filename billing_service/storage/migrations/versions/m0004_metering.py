@@ -1,4 +1,4 @@
-"""What metering needs: salted texts and price records in the ledger, keys bound to accounts, and holds."""
+"""What metering needs: salted texts and price records, keys bound to accounts, holds, business events."""
 
 from billing_service.storage.migrations.sql_files import run_sql_file
 

@@ -1,0 +1,27 @@
+"""Business events: facts of an account that are no transactions, or that others wait for."""
+
+from collections.abc import Mapping
+from enum import IntEnum
+from typing import NamedTuple
+
+
+class EventKind(IntEnum):
+    """What happened. The numbers are stored."""
+
+    PURCHASE_COMPLETED = 1
+    REFUND_SETTLED = 2
+    """At Stripe, whichever way."""
+    DEBT = 3
+    """The account owed nothing, and owes something now."""
+
+
+class BusinessEvent(NamedTuple):
+    """One event of one account."""
+
+    event_id: str
+    kind: EventKind
+    create_time_us: int
+    subject_id: str
+    """The purchase, refund or transaction that it is about."""
+    detail: Mapping[str, str | int]
+    """Amounts, currencies and states; nobody's words."""

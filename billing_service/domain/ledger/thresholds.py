@@ -1,0 +1,25 @@
+"""Thresholds that an account crosses by what was decided on it: what others wait to be told."""
+
+from collections.abc import Iterable
+
+from billing_service.domain.ledger.account import Account, Ids
+from billing_service.domain.ledger.entries import Place
+from billing_service.domain.ledger.events import BusinessEvent, EventKind
+
+
+def tell_crossings(accounts: Iterable[Account], ids: Ids) -> None:
+    """Adds an event to each account for each threshold that it crossed since it was last written."""
+    for account in accounts:
+        if account.debt and account.transactions and not _debt_before(account):
+            detail = {"debt_microcredits": account.debt}
+            last = account.transactions[-1]
+            event = BusinessEvent(ids("evt"), EventKind.DEBT, last.create_time_us, last.transaction_id, detail)
+            account.events.append(event)
+
+
+def _debt_before(account: Account) -> int:
+    """What it owed before the decided transactions."""
+    moved = [entry for transaction in account.transactions for entry in transaction.entries]
+    borrowed = sum(entry.amount for entry in moved if entry.source == Place.DEBT)
+    settled = sum(entry.amount for entry in moved if entry.destination == Place.DEBT)
+    return account.debt - borrowed + settled
