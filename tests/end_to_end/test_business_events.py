@@ -4,25 +4,32 @@ import json
 from functools import partial
 
 import pytest
+from sqlalchemy import text
 
 from billing_service.domain.ledger.events import EventKind
 from billing_service.jobs.outbox import RETENTION_US, forget_old_events
 from billing_service.storage.rows import outbox
+from billing_service.storage.statements import reading
 from tests.end_to_end.money import ALLOW_DEBT, deduct, grant, undo
-from tests.storage.raw_units import read_unit
 from tests.support.stack import CREDIT
 from tests.support.wire import key
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
+async def read(stack, sql):
+    def work():
+        return (yield reading("raw", text(sql))())
+
+    return await stack.service.environment.store.read(work)
+
+
 async def events(stack, account_id):
     """(kind, version, subject, detail) of each, in order."""
-    rows = await stack.service.environment.store.read(
-        read_unit(
-            "SELECT kind, account_version, subject_id, detail FROM outbox "
-            f"WHERE account_id = '{account_id}' ORDER BY account_version, event_id"
-        )
+    rows = await read(
+        stack,
+        "SELECT kind, account_version, subject_id, detail FROM outbox "
+        f"WHERE account_id = '{account_id}' ORDER BY account_version, event_id",
     )
     return [(EventKind(kind), version, subject, json.loads(detail)) for kind, version, subject, detail in rows]
 
@@ -33,9 +40,7 @@ async def test_a_purchase_is_told_once_however_often_it_is_delivered(stack, new_
     detail = {"credits_microcredits": 1_000 * CREDIT, "paid_minor": 1_000, "currency": "usd"}
     told = [(EventKind.PURCHASE_COMPLETED, 1, bought.purchase_id, detail)]
     assert await events(stack, account_id) == told
-    for event in await stack.service.environment.store.read(
-        read_unit("SELECT event_id FROM stripe_events ORDER BY receive_time_us DESC LIMIT 9")
-    ):
+    for event in await read(stack, "SELECT event_id FROM stripe_events ORDER BY receive_time_us DESC LIMIT 9"):
         await stack.control("webhooks/redeliver", {"event": event[0]})
     await stack.webhooks()
     assert await events(stack, account_id) == told
