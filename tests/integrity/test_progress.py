@@ -54,7 +54,7 @@ async def test_a_verification_counts_up_to_all_transactions(books, monkeypatch):
     counts = [done for done, _ in heard.of("transactions followed")]
     assert counts == sorted(counts)
     assert len(counts) > 3, "a long history is told of while it is followed"
-    assert heard.steps == ["transactions followed", "entries searched", "lots searched"]
+    assert heard.steps == ["transactions followed", "entries searched", "lots searched", "events searched"]
 
 
 async def test_one_account_has_its_own_total(books):
