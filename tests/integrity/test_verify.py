@@ -104,7 +104,7 @@ async def test_a_search_is_made_of_short_reads_where_a_long_one_would_keep_the_j
     """The count, what belongs to seven transactions, the lots of two accounts, and no event."""
     monkeypatch.setattr(unreached, "ROWS_A_READ", rows)
     seen = [report async for report in unreached.unreached(books)]
-    assert [each.differences for each in seen] == [[]] * (reads if books.name == "sqlite" else 3)
+    assert [each.differences for each in seen] == [[]] * (reads if books.name == "sqlite" else 4)
 
 
 async def test_clean_books_have_no_difference(books):
