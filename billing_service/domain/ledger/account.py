@@ -151,19 +151,9 @@ class Account:
         available = promotional + plan + paid
         if self.frozen:
             return Balance(self.account_id, 0, self.held, waiting + available, owed, 0, 0, 0, None, 0, self.version)
-        return Balance(
-            account_id=self.account_id,
-            available=available,
-            held=self.held,
-            frozen=waiting,
-            debt=owed,
-            promotional=promotional,
-            plan=plan,
-            paid=paid,
-            next_expiry_us=expiry_us,
-            next_expiry_amount=expiring,
-            version=self.version,
-        )
+        kinds = (promotional, plan, paid)
+        expiring_next = (expiry_us, expiring)
+        return Balance(self.account_id, available, self.held, waiting, owed, *kinds, *expiring_next, self.version)
 
 
 class Posting:
