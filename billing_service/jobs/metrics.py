@@ -8,7 +8,7 @@ from prometheus_client.registry import Collector
 
 from billing_service.jobs.heads import HeadsExport
 from billing_service.jobs.loops import Loop
-from billing_service.jobs.paid_purchases import PaidPurchases
+from billing_service.jobs.overdue import Overdue
 from billing_service.jobs.verification import Verification
 
 US_PER_S = 1_000_000
@@ -20,13 +20,13 @@ class JobMetrics(Collector):
     def __init__(
         self,
         loops: Sequence[Loop],
-        paid: PaidPurchases,
+        overdue: Sequence[Overdue],
         verification: Verification | None,
         heads: HeadsExport | None,
         heads_interval_s: float,
     ) -> None:
         self._loops = loops
-        self._paid = paid
+        self._overdue = overdue
         self._verification = verification
         self._heads = heads
         self._heads_interval_s = heads_interval_s
@@ -39,11 +39,8 @@ class JobMetrics(Collector):
             runs.add_metric((loop.name, "ok"), loop.runs)
             runs.add_metric((loop.name, "failed"), loop.failures)
         yield runs
-        yield _gauge(
-            "billing_purchases_paid_uncompleted",
-            "Purchases paid over ten minutes ago whose credits never came; 1000 means 1000 or more.",
-            self._paid.waiting,
-        )
+        for job in self._overdue:
+            yield _gauge(job.kind.metric, job.kind.description, job.waiting)
         yield from self._of_verification()
         yield from self._of_heads()
 

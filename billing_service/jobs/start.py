@@ -14,7 +14,7 @@ from billing_service.jobs.key_uses import KeyUses
 from billing_service.jobs.loops import Loop
 from billing_service.jobs.metrics import JobMetrics
 from billing_service.jobs.outbox import forget_old_events
-from billing_service.jobs.paid_purchases import PaidPurchases
+from billing_service.jobs.overdue import KINDS, Overdue
 from billing_service.jobs.verification import Verification
 from billing_service.settings import Settings
 
@@ -22,17 +22,17 @@ log = structlog.get_logger(__name__)
 
 KEY_USE_INTERVAL_S = 30.0
 OLD_EVENTS_INTERVAL_S = 3_600.0
-PAID_PURCHASES_INTERVAL_S = 60.0
+OVERDUE_INTERVAL_S = 60.0
 
 
 def start_jobs(settings: Settings, environment: Environment, uses: KeyUses, closing: AsyncExitStack) -> JobMetrics:
     """Starts the loops; `closing` ends them. Answers their figures."""
-    paid = PaidPurchases(environment.store, system_clock_us)
+    overdue = [Overdue(environment.store, system_clock_us, kind) for kind in KINDS]
     loops = [
         Loop("expiry", partial(_sweep, environment, UnhurriedClock(system_clock_us)), settings.expiry_sweep_interval_s),
         Loop("key uses", uses.write, KEY_USE_INTERVAL_S),
-        Loop("paid purchases", paid.run, PAID_PURCHASES_INTERVAL_S),
         Loop("old events", partial(_forget, environment, UnhurriedClock(system_clock_us)), OLD_EVENTS_INTERVAL_S),
+        *(Loop(job.kind.loop, job.run, OVERDUE_INTERVAL_S) for job in overdue),
     ]
     heads = verification = None
     if settings.heads_directory is not None:
@@ -45,7 +45,7 @@ def start_jobs(settings: Settings, environment: Environment, uses: KeyUses, clos
         closing.push_async_callback(loop.stop)
     if verification is not None:
         closing.callback(verification.stop)  # first of all: the loop waits for the walk under way
-    return JobMetrics(loops, paid, verification, heads, settings.heads_interval_s)
+    return JobMetrics(loops, overdue, verification, heads, settings.heads_interval_s)
 
 
 async def _forget(environment: Environment, clock_us: ClockUs) -> None:

@@ -104,6 +104,26 @@ async def test_a_refund_resumed_after_stripe_forgot_the_key_is_not_made_again(fr
     assert await stack.available(account_id) == 600
 
 
+async def test_another_key_is_refused_by_the_refund_that_waits_for_stripe(frail, new_account):
+    stack, wire = frail
+    account_id = new_account()
+    bought = await stack.buy(account_id)
+    begun = {"purchase_id": bought.purchase_id, "idempotency_key": "k"}
+    await broken(stack, {"kind": "error", "when": "before", "count": 30}, "/v1/refunds")
+    assert await wire.refusal("Refund", **begun) == DOWN
+    await mended(stack)
+    (waiting,) = (await wire.call("ListRefunds", account_id=account_id)).refunds
+    for rpc, fields in (("QuoteRefund", {}), ("Refund", {"idempotency_key": "another"})):
+        refused = await wire.error(rpc, purchase_id=bought.purchase_id, **fields)
+        assert told(refused) == ("FAILED_PRECONDITION", "PURCHASE_NOT_REFUNDABLE"), rpc
+        assert refused.metadata["refund_id"] == waiting.refund_id
+        assert waiting.refund_id in refused.message
+        assert "its own key" in refused.message
+    assert (await resumed(wire, "Refund", begun)).refund.refund_id == waiting.refund_id
+    refused = await wire.error("QuoteRefund", purchase_id=bought.purchase_id)
+    assert refused.metadata.keys() == {"purchase_id", "status"}
+
+
 async def test_a_purchase_is_resumed_whatever_stripe_does(frail, new_account, database):
     stack, wire = frail
     for number, fault in enumerate(FAULTS, 1):

@@ -12,7 +12,6 @@ from billing_service.domain.refusals import Failure, Reason, Refusal, storage_un
 from billing_service.integrity import verify
 from billing_service.jobs import verification
 from billing_service.jobs.metrics import JobMetrics
-from billing_service.jobs.paid_purchases import PaidPurchases
 from billing_service.jobs.verification import ACTOR, Verification
 from billing_service.ledger.keys import IdempotencyKey
 from billing_service.ledger.unit import Caller, Request
@@ -90,7 +89,7 @@ async def let_go(environment, number=1):
 
 def sample(job, name):
     registry = CollectorRegistry()
-    registry.register(JobMetrics([], PaidPurchases(None, None), job, None, 0))
+    registry.register(JobMetrics([], [], job, None, 0))
     return registry.get_sample_value(name)
 
 

@@ -98,7 +98,7 @@ async def test_credits_that_came_late(withheld, database, tmp_path):
 
 async def test_money_without_credits(withheld, monkeypatch, tmp_path):
     """As at an endpoint that lacks checkout.session.*: the payment is told, and nothing else."""
-    monkeypatch.setattr("billing_service.jobs.start.PAID_PURCHASES_INTERVAL_S", 0.05)
+    monkeypatch.setattr("billing_service.jobs.start.OVERDUE_INTERVAL_S", 0.05)
     async with withheld() as (running, stripe):
         before = running.scrape()
         purchase = await stripe.paid_checkout("alice", granted=0)
@@ -110,6 +110,28 @@ async def test_money_without_credits(withheld, monkeypatch, tmp_path):
             await running.wire.do("CancelPurchase", purchase_id=purchase.purchase_id)
         assert (await stripe.ends("alice", purchase))["available"] == 1_000
         await until(lambda: running.sample("billing_purchases_paid_uncompleted{}") == 0)
+
+
+async def test_a_refund_that_nobody_repeats(withheld, database, monkeypatch, tmp_path):
+    monkeypatch.setattr("billing_service.jobs.start.OVERDUE_INTERVAL_S", 0.05)
+    async with withheld() as (running, stripe):
+        before = running.scrape()
+        purchase, event = await paid(stripe)
+        assert await stripe.wire.deliver(event) == "PROCESSED"
+        wanted = {"purchase_id": purchase.purchase_id, "idempotency_key": "k"}
+        fault = {"kind": "error", "when": "before", "count": 30, "method": "POST", "path_prefix": "/v1/refunds"}
+        await running.stack.control("faults", fault)
+        with pytest.raises(BillingError):
+            await running.wire.call("Refund", **wanted)
+        with closing(sqlite3.connect(database.path)) as connection:
+            connection.execute("PRAGMA wal_autocheckpoint=0")
+            connection.execute("UPDATE refunds SET create_time_us = create_time_us - ?", (LATE_S * 1_000_000,))
+            connection.commit()
+        await until(lambda: running.sample("billing_refunds_unsent{}") == 1)
+        check(tmp_path, before, running.scrape(), fired=["BillingRefundUnsent"])
+        await running.stack.http.delete(f"{running.stack.sandbox_url}/_sandbox/faults")
+        assert await running.wire.call("Refund", **wanted)
+        await until(lambda: running.sample("billing_refunds_unsent{}") == 0)
 
 
 @pytest.mark.parametrize("kind", ["charge.dispute.created", "radar.early_fraud_warning.created"])

@@ -242,9 +242,25 @@ EVENTS = (
     Sabotage(
         "money without credits goes unnoticed",
         "P5",
-        "billing_service.jobs.paid_purchases:PaidPurchases.run",
+        "billing_service.jobs.overdue:Overdue.run",
         "self.waiting = len(found)",
         "",
         (f"{TOLD}::test_money_without_credits_is_seen_after_a_while[sqlite]",),
+    ),
+    Sabotage(
+        "a refund that waits for Stripe is called done",
+        "P4",
+        "billing_service.commands.sales.refund:_waiting_refund",
+        "refund.is_unsent",
+        "False",
+        ("end_to_end/test_stripe_is_down.py::test_another_key_is_refused_by_the_refund_that_waits_for_stripe[sqlite]",),
+    ),
+    Sabotage(
+        "a refund of which Stripe has spoken counts as unsent",
+        "P4",
+        "billing_service.storage.rows.refunds:UNSENT_REFUNDS",
+        """refunds.c.stripe_refund_id == literal_column("''")""",
+        "refunds.c.refund_id != literal_column(\"''\")",
+        ("stripe_events/test_unsent_refunds.py::test_a_refund_that_nobody_repeats_is_seen_after_a_while[sqlite]",),
     ),
 )

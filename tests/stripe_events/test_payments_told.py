@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from billing_service.domain.sales.purchases import PurchaseStatus
-from billing_service.jobs import paid_purchases
-from billing_service.jobs.paid_purchases import PaidPurchases
+from billing_service.jobs import overdue
+from billing_service.jobs.overdue import KINDS, Overdue
 from tests.stripe_events.event_world import CREDITS, NOW_S, PRICE_MINOR
 
 PAID, SUCCEEDED = "checkout.session.completed", "payment_intent.succeeded"
@@ -120,7 +120,8 @@ async def test_a_session_wins_over_the_payment_that_an_older_program_had_bound(w
 
 
 async def test_money_without_credits_is_seen_after_a_while(world, monkeypatch):
-    job = PaidPurchases(world.store, world.service.clock)
+    [kind] = [kind for kind in KINDS if kind.loop == "paid purchases"]
+    job = Overdue(world.store, world.service.clock, kind)
     said = world.said
     paid, pending, completed = [await world.open_page() for _ in range(3)]
     for page in (paid, completed):
@@ -137,7 +138,7 @@ async def test_money_without_credits_is_seen_after_a_while(world, monkeypatch):
         assert await world.deliver(world.event(PAID, page.session())) == "PROCESSED"
     await job.run()
     assert job.waiting == 0
-    monkeypatch.setattr(paid_purchases, "COUNTED_MAX", 2)
+    monkeypatch.setattr(overdue, "COUNTED_MAX", 2)
     for _ in range(3):
         await world.deliver(world.event(SUCCEEDED, (await world.open_page()).payment()))
     world.service.clock.advance_s(601)

@@ -47,6 +47,20 @@ SUM_PENDING = reading(
     "list_purchases",
 )
 
+UNSENT_REFUNDS = reading(
+    "list unsent refunds",
+    select(refunds.c.refund_id)
+    .where(
+        refunds.c.status == literal_column("'PENDING'"),
+        refunds.c.stripe_refund_id == literal_column("''"),
+        refunds.c.create_time_us < bindparam("before_us"),
+    )
+    .order_by(refunds.c.create_time_us)
+    .limit(bindparam("page")),
+    "before_us",
+    "page",
+)
+
 
 def claim_refund_ids(refund: Refund) -> Work[None]:
     """Lets both ids find the refund, as far as they are known. Repeated with each update: an older program that runs
@@ -54,6 +68,12 @@ def claim_refund_ids(refund: Refund) -> Work[None]:
     for reference in (refund.refund_id, refund.stripe_refund_id):
         if reference:
             yield from claim_reference(reference, refund.account_id, refund.purchase_id)
+
+
+def unsent_refunds(before_us: int, page: int) -> Work[list[str]]:
+    """Ids of refunds that began before a time and of which Stripe has said nothing, the oldest first."""
+    rows = yield UNSENT_REFUNDS(before_us, page)
+    return [row[0] for row in rows]
 
 
 def find_refund(refund_id: str) -> Work[Refund | None]:

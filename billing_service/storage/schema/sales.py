@@ -1,6 +1,6 @@
 """Tables of what is sold and what Stripe reports: purchases, refunds, referrals, the inbox."""
 
-from sqlalchemy import Column, Index, Table
+from sqlalchemy import Column, Index, Table, literal_column
 
 from billing_service.storage.schema.columns import Bytes, Number, check, id_column, metadata, number_column, text_column
 
@@ -94,6 +94,8 @@ refunds = Table(
     check("bonus", "bonus >= 0"),
 )
 Index("ix_refunds_purchase", refunds.c.account_id, refunds.c.purchase_id)
+_UNSENT = (refunds.c.status == literal_column("'PENDING'")) & (refunds.c.stripe_refund_id == literal_column("''"))
+Index("ix_refunds_unsent", refunds.c.create_time_us, sqlite_where=_UNSENT, postgresql_where=_UNSENT)
 """`reversed` is what it took of lots and as debt; `requires_settlement`: that still waits in the place `set_aside`.
 `expired` is what it took besides, which had expired before. `bonus`: the buyer's referral bonus that went back beside.
 `is_marked`: the program that began it marks its object at Stripe."""

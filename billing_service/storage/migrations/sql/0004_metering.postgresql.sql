@@ -64,3 +64,5 @@ CREATE TABLE outbox (
 )
 -- next
 CREATE INDEX ix_outbox_created ON outbox (create_time_us)
+-- next
+CREATE INDEX ix_refunds_unsent ON refunds (create_time_us) WHERE status = 'PENDING' AND stripe_refund_id = ''
