@@ -13,6 +13,7 @@ from billing_service.domain.ledger.entries import Draw, Transaction, moved_of_lo
 from billing_service.domain.promotions.referrals import Referral
 from billing_service.domain.sales.purchases import Purchase
 from billing_service.domain.sales.refunds import Refund
+from billing_service.domain.spending.receipts import charge_of
 from billing_service.storage.rows.profiles import AccountRow
 
 US_PER_S = 1_000_000
@@ -92,6 +93,7 @@ def transaction(posted: Transaction, categories: dict[str, int]) -> transactions
     touched = [
         _draw(lot_id, categories[lot_id], amount) for entry in posted.entries for lot_id, amount in moved_of_lots(entry)
     ]
+    charge = charge_of(posted)
     return transactions_pb2.Transaction(
         transaction_id=posted.transaction_id,
         account_id=posted.account_id,
@@ -104,6 +106,9 @@ def transaction(posted: Transaction, categories: dict[str, int]) -> transactions
         metadata=metadata(posted.metadata),
         source_id=posted.source_id,
         create_time=timestamp(posted.create_time_us),
+        charge_microcredits=charge.amount if charge else 0,
+        uncollected_microcredits=charge.uncollected if charge else 0,
+        priced=charge is not None and charge.priced is not None,
     )
 
 

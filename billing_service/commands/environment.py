@@ -80,7 +80,13 @@ class Environment:
         )
         object.__setattr__(self, "writer", writer)
         object.__setattr__(self, "balances", BalanceReader(self.store, self.clock_us, **bounds))
-        object.__setattr__(self, "rate_cards", RateCardCache(self.store, self.clock_us, monotonic=how.monotonic))
+        rate_cards = RateCardCache(
+            self.store,
+            self.clock_us,
+            usage_age_max_us=self.spending.usage_age_max_us,
+            monotonic=how.monotonic,
+        )
+        object.__setattr__(self, "rate_cards", rate_cards)
 
     @property
     def sources(self) -> Sources:

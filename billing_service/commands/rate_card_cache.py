@@ -23,9 +23,8 @@ from billing_service.storage.store import Store
 VERSIONS_FRESH_S: Final = 5.0
 """How long the list of versions is believed without a look. Half of `NOTICE_US`: the rest is for a slow commit and for
 clocks that differ."""
-CHOICE_US: Final = 2 * OCCUR_WINDOW_US
-"""How far back versions are known: as far as a usage may choose its price, and as much again, for a clock that is set
-back."""
+SET_BACK_US: Final = OCCUR_WINDOW_US
+"""How much further back versions are known than a usage may choose its price: for a clock that is set back."""
 CARDS_MAX: Final = 4
 """Cards in memory. Usage of the last day is priced by one or two; the card of all of litellm's map takes 27 MB."""
 
@@ -45,9 +44,18 @@ class CardAtTime(NamedTuple):
 class RateCardCache:
     """The card in force at a moment, for any number of callers at once."""
 
-    def __init__(self, store: Store, clock_us: ClockUs, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock_us: ClockUs,
+        *,
+        usage_age_max_us: int = OCCUR_WINDOW_US,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`usage_age_max_us`: how long ago a usage may have been whose own time chooses its price."""
         self._store = store
         self._clock_us = clock_us
+        self._usage_age_max_us = usage_age_max_us
         self._monotonic = monotonic
         self._versions: Sequence[CardVersion] = ()
         self._fresh_until = float("-inf")
@@ -63,16 +71,28 @@ class RateCardCache:
             if self._refresh is None:
                 self._refresh = asyncio.ensure_future(self._read_versions())
             await asyncio.shield(self._refresh)
-        time_us, basis = pricing_time(occur_time_us, self._clock_us())
+        found, time_us, basis = self._choose(occur_time_us)
+        return CardAtTime(await self._card(found.version), time_us, basis)
+
+    def at_hand(self, occur_time_us: int | None) -> CardAtTime | None:
+        """The same without waiting; None where something must be read first."""
+        if self._monotonic() >= self._fresh_until:
+            return None
+        found, time_us, basis = self._choose(occur_time_us)
+        card = self._cards.get(found.version)
+        return None if card is None else CardAtTime(card, time_us, basis)
+
+    def _choose(self, occur_time_us: int | None) -> tuple[CardVersion, int, TimeBasis]:
+        time_us, basis = pricing_time(occur_time_us, self._clock_us(), self._usage_age_max_us)
         found = version_in_force(self._versions, time_us)
         if found is None:
             raise no_rate_card()
-        return CardAtTime(await self._card(found.version), time_us, basis)
+        return found, time_us, basis
 
     async def _read_versions(self) -> None:
         fresh_until = self._monotonic() + VERSIONS_FRESH_S  # from before the read: what it returns may be that old
         try:
-            since_us = self._clock_us() - CHOICE_US
+            since_us = self._clock_us() - self._usage_age_max_us - SET_BACK_US
             self._versions = await self._store.read(lambda: versions_since(since_us))
             self._fresh_until = fresh_until
         finally:

@@ -13,6 +13,8 @@ from billing_service.domain.ledger.entries import (
     is_lot,
     lot_held,
 )
+from billing_service.domain.spending.price_records import PriceDamagedError
+from billing_service.domain.spending.receipts import charge_of
 from billing_service.integrity.differences import Report
 from billing_service.integrity.heads import Head
 from billing_service.integrity.holds_check import HoldsCheck
@@ -86,6 +88,8 @@ class AccountCheck:
         moves_nothing = transaction.kind in MAY_MOVE_NOTHING and transaction.amount == 0
         self._compare(f"{name} entries", expected=True, stored=bool(transaction.entries) or moves_nothing)
         self._follow_texts(transaction)
+        if transaction.price_record:
+            self._follow_record(transaction)
         self._newer = transaction
         if transaction.kind is TransactionKind.DEDUCTION_REVERSAL:
             self._given_back[transaction.source_id] += sum(
@@ -107,6 +111,19 @@ class AccountCheck:
         if transaction.chain_format == 1:
             newer = transaction.salt + transaction.erased_digest + transaction.price_record
             self._compare(f"{name} columns that format 1 does not hash", b"", newer)
+
+    def _follow_record(self, transaction: Transaction) -> None:
+        """A record of a price belongs to a charge, its amount follows from its lines, and no more was charged."""
+        name = transaction.transaction_id
+        try:
+            charge = charge_of(transaction)
+        except PriceDamagedError as damage:
+            self._compare(f"{name} price record", "a price", str(damage))
+            return
+        if charge is None:
+            self._compare(f"{name} price record", b"", transaction.price_record)
+        elif charge.uncollected < 0:
+            self._compare(f"{name} charged", f"at most {charge.amount}", charge.charged)
 
     def _compare_newer(self, older_hash: bytes, older_balance: int) -> None:
         newer = self._newer

@@ -109,6 +109,7 @@ def arguments_for(method) -> dict:
         "GetPurchase": {"purchase_id": "pur_1"},
         "BatchDeductCredits": {"deductions": []},
         "QuoteUsage": {"usage": billing_client.Usage()},
+        "DeductCredits": {"account_id": "x", "amount_microcredits": 1},
     }.get(method.name, {})
 
 

@@ -7,8 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing_service.domain.catalogue.usage_kinds import Measure, UsageKind
-from billing_service.domain.spending.price_records import PriceDamagedError, decode_price, encode_price
+from billing_service.domain.spending.price_records import (
+    ChargeRecord,
+    PriceDamagedError,
+    PricedUsage,
+    decode_record,
+    encode_asked,
+    encode_price,
+)
 from billing_service.domain.spending.pricing import Price, PricedLine, TimeBasis
+from billing_service.domain.spending.usage import Measurement, Usage, UsageLine
 from tests.support.rate_card_examples import MEASURES
 
 K = UsageKind
@@ -47,27 +55,54 @@ BY_PROVIDER = Price(
     TimeBasis.RECEIVED,
 )
 
+
+def with_usage(price, provider="openai", model="gpt-5", **about):
+    """The price with the usage that it is of."""
+    lines = tuple(UsageLine(line.measure, line.quantity) for line in price.lines)
+    return PricedUsage(Usage(provider, model, lines, provider_cost_e18=price.provider_cost_e18, **about), price)
+
+
 KEPT = [
     (
-        PLAIN,
-        b'{"above":0,"amount":432,"card":"2026-11-30","format":1,"lines":[[1,"",7,"0.00000025"],[4,"",1,"0.000002"]],"markup":150000,"pattern":"gpt-5*","provider_cost":"","tier":"","time":1}',
+        with_usage(PLAIN, request_id='a "b"', occur_time_us=1_800_000_000_000_000),
+        (
+            b'{"above":0,"amount":432,"attributes":[],"card":"2026-11-30","format":1,'
+            b'"lines":[[1,"",7,"0.00000025"],[4,"",1,"0.000002"]],"markup":150000,"measurement":1,"model":"gpt-5",'
+            b'"occurred":1800000000000000,"pattern":"gpt-5*","provider":"openai","provider_cost":"",'
+            b'"request":"a \\"b\\"","service_tier":"","tier":"","time":1}'
+        ),
     ),
     (
-        LARGE,
-        b'{"above":200000,"amount":3000110,"card":"v\xe2\x82\xac","format":1,"lines":[[3,"1h",1000000000000,"0.000000000000000001"],[13,"in",1,"0.0001"],[15,"web_searches",3,"0.01"]],"markup":0,"pattern":"claude","provider_cost":"","tier":"batch","time":2}',
+        with_usage(LARGE, attributes=(("region", "us"), ("speed", "€")), measurement=Measurement.ESTIMATED),
+        (
+            b'{"above":200000,"amount":3000110,"attributes":[["region","us"],["speed","\xe2\x82\xac"]],'
+            b'"card":"v\xe2\x82\xac","format":1,"lines":[[3,"1h",1000000000000,"0.000000000000000001"],'
+            b'[13,"in",1,"0.0001"],[15,"web_searches",3,"0.01"]],"markup":0,"measurement":2,"model":"gpt-5",'
+            b'"occurred":null,"pattern":"claude","provider":"openai","provider_cost":"","request":"","service_tier":"",'
+            b'"tier":"batch","time":2}'
+        ),
     ),
     (
-        BY_PROVIDER,
-        b'{"above":0,"amount":1358025,"card":"v","format":1,"lines":[[1,"",5,"0"]],"markup":100000,"pattern":"auto","provider_cost":"0.0123456789","tier":"priority","time":2}',
+        with_usage(BY_PROVIDER, "openrouter", "auto", service_tier="fast"),
+        (
+            b'{"above":0,"amount":1358025,"attributes":[],"card":"v","format":1,"lines":[[1,"",5,"0"]],"markup":100000,'
+            b'"measurement":1,"model":"auto","occurred":null,"pattern":"auto","provider":"openrouter",'
+            b'"provider_cost":"0.0123456789","request":"","service_tier":"fast","tier":"priority","time":2}'
+        ),
     ),
 ]
 """Kept for ever: what an earlier program wrote is read by every later one."""
 
 
-@pytest.mark.parametrize(("price", "record"), KEPT, ids=["plain", "large", "by the provider"])
-def test_records_that_were_written_once(price, record):
-    assert encode_price(price) == record
-    assert decode_price(record) == price
+@pytest.mark.parametrize(("priced", "record"), KEPT, ids=["plain", "large", "by the provider"])
+def test_records_that_were_written_once(priced, record):
+    assert encode_price(priced) == record
+    assert decode_record(record) == ChargeRecord(priced.price.amount_microcredits, priced)
+
+
+def test_a_plain_amount_of_which_less_was_taken():
+    assert encode_asked(10**15) == b'{"asked":1000000000000000,"format":1}'
+    assert decode_record(b'{"asked":7,"format":1}') == ChargeRecord(7, None)
 
 
 DAMAGE = [
@@ -89,21 +124,36 @@ DAMAGE = [
     (b'"time":1', b'"time":1 '),
     (b"{", b""),
     (b'"lines":[', b'"lines":[1,'),
+    (b'"measurement":1', b'"measurement":0'),
+    (b'"provider":"openai",', b""),
+    (b'"attributes":[]', b'"attributes":[["a"]]'),
+    (b'"amount":432', b'"amount":432,"asked":432'),
 ]
 
 
 @pytest.mark.parametrize(("part", "other"), DAMAGE, ids=str)
 def test_damage_shows(part, other):
-    record = encode_price(PLAIN)
+    record = encode_price(with_usage(PLAIN))
     assert part in record
     with pytest.raises(PriceDamagedError):
-        decode_price(record.replace(part, other, 1))
+        decode_record(record.replace(part, other, 1))
 
 
-@pytest.mark.parametrize("record", [b"", b"[]", b"null", b"{}", b"\xff", b'{"format":1}'])
+NO_AMOUNTS = [
+    b'{"asked":0,"format":1}',
+    b'{"asked":-1,"format":1}',
+    b'{"asked":true,"format":1}',
+    b'{"asked":1.0,"format":1}',
+    b'{"asked":1000000000000001,"format":1}',
+    b'{"asked":1,"format":1} ',
+    b'{"asked":1,"format":2}',
+]
+
+
+@pytest.mark.parametrize("record", [b"", b"[]", b"null", b"{}", b"\xff", b'{"format":1}', *NO_AMOUNTS])
 def test_what_is_no_record(record):
     with pytest.raises(PriceDamagedError):
-        decode_price(record)
+        decode_record(record)
 
 
 LINES = st.lists(
@@ -122,14 +172,19 @@ PRICES = st.builds(
 )
 
 
-@given(PRICES)
-def test_every_price_is_read_as_it_was_written(price):
-    record = encode_price(price)
-    assert decode_price(record) == price
-    assert json.loads(record)["amount"] == price.amount_microcredits
+@given(PRICES, st.text(max_size=5), st.text(max_size=5), st.none() | st.integers(0, 2**62))
+def test_every_price_is_read_as_it_was_written(price, word, name, occurred_us):
+    priced = with_usage(
+        price, name, word, service_tier=name, request_id=word, attributes=((word, name),), occur_time_us=occurred_us
+    )
+    record = encode_price(priced)
+    assert decode_record(record) == ChargeRecord(price.amount_microcredits, priced)
+    values = json.loads(record)
+    assert values["amount"] == price.amount_microcredits
+    assert json.dumps(values, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode() == record
 
 
 @given(st.binary(max_size=40))
 def test_garbage_is_never_a_price(record):
     with pytest.raises(PriceDamagedError):
-        decode_price(record)
+        decode_record(record)

@@ -57,6 +57,13 @@ OTHER = [
     ("BatchDeductCredits", {}, "deductions"),
     ("BatchDeductCredits", {"deductions": [{}] * 1001}, "deductions"),
     ("DeductCredits", ACCOUNT, "cost"),
+    ("DeductCredits", ACCOUNT | {"usage": {}}, "usage.provider"),
+    ("DeductCredits", ACCOUNT | {"usage": {"provider": "openai", "model": "gpt-5"}}, "usage.lines"),
+    (
+        "DeductCredits",
+        ACCOUNT | {"usage": {"provider": "openai", "model": "m", "lines": [{"kind": 1, "quantity": -1}]}},
+        "usage.lines[0].quantity",
+    ),
     ("DeductCredits", VALID["DeductCredits"] | {"mode": 4}, "mode"),
     ("DeductCredits", VALID["DeductCredits"] | {"mode": -1}, "mode"),
     ("DeductCredits", VALID["DeductCredits"] | {"description": "d" * 501}, "description"),

@@ -5,34 +5,35 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import pytest_asyncio
-from billing_client import Usage, UsageKind, UsageLine
+from billing_client import UsageKind
 from billing_client.errors import InvalidField, PriceMissing, UnknownModel
 from google.protobuf.timestamp_pb2 import Timestamp
 from prepaid.billing.v1 import usage_pb2
 
-from billing_service.clock import system_clock_us
-from billing_service.domain.catalogue.rate_card_packing import packed
-from billing_service.domain.catalogue.rate_card_text import card_text
 from billing_service.domain.catalogue.usage_kinds import UsageKind as DomainKind
 from billing_service.domain.spending.pricing import TimeBasis
+from billing_service.domain.spending.usage import Measurement
 from billing_service.rate_cards import built_in_card
-from billing_service.storage.rows.rate_cards import RATE_CARDS, RateCardRow
-from tests.support.rate_card_examples import by_hand, card_file
+from tests.support.priced_stack import (
+    CACHED,
+    GPT,
+    IMAGES,
+    INPUT,
+    ONE,
+    OUTPUT,
+    REASONING,
+    SECONDS,
+    SONNET,
+    UNITS,
+    WRITTEN,
+    put_card_by_hand,
+    usage,
+)
+from tests.support.rate_card_examples import card_file
 from tests.support.stack import running_stack
 from tests.support.wire import Wire, row_counts
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-
-SONNET = {"provider": "anthropic", "model": "claude-sonnet-4-5-20250929"}
-GPT = {"provider": "openai", "model": "gpt-5"}
-INPUT, CACHED, WRITTEN, OUTPUT, REASONING, IMAGES, SECONDS, UNITS = 1, 2, 3, 4, 5, 12, 13, 15
-ONE = [(INPUT, "", 1)]
-
-
-def usage(lines=ONE, **fields):
-    return Usage(
-        lines=[UsageLine(kind=kind, variant=variant, quantity=quantity) for kind, variant, quantity in lines], **fields
-    )
 
 
 def moment(ago_s):
@@ -44,13 +45,7 @@ def moment(ago_s):
 @pytest_asyncio.fixture(loop_scope="session")
 async def priced(database):
     """A service whose card in force is the one written by hand, since yesterday; answers its client."""
-    card, now_us = by_hand(), system_clock_us()
-    row = RateCardRow(
-        card.version, 1, 0, 0, now_us, "by hand", card.markup_ppm, len(card.entries), packed(card_text(card))
-    )
-    store = await database.open()
-    await store.write(lambda: RATE_CARDS.add(row))
-    await store.close()
+    await put_card_by_hand(database)
     async with running_stack(database.url) as stack:
         yield stack.client
 
@@ -113,6 +108,9 @@ IMPOSSIBLE = [
     ),
     (usage(**GPT, occur_time=Timestamp(seconds=1)), "usage.occur_time"),
     (usage([(IMAGES, "", 10**12)], provider="openai", model="whisper-1"), "usage.lines"),
+    (usage(**GPT, request_id="r" * 257), "usage.request_id"),
+    (usage(**GPT, request_id="a\nb"), "usage.request_id"),
+    (usage(**GPT, measurement=3), "usage.measurement"),
 ]
 
 
@@ -208,7 +206,11 @@ async def test_the_built_in_card_prices_at_once_and_a_card_to_come_not_yet(stack
 
 @pytest.mark.parametrize(
     ("wire_enum", "prefix", "domain"),
-    [(UsageKind, "USAGE_KIND_", DomainKind), (usage_pb2.TimeBasis, "TIME_BASIS_", TimeBasis)],
+    [
+        (UsageKind, "USAGE_KIND_", DomainKind),
+        (usage_pb2.TimeBasis, "TIME_BASIS_", TimeBasis),
+        (usage_pb2.Measurement, "MEASUREMENT_", Measurement),
+    ],
 )
 async def test_the_numbers_of_the_wire_are_those_of_stored_prices(wire_enum, prefix, domain):
     assert {name.removeprefix(prefix): number for name, number in wire_enum.items() if number} == {

@@ -123,8 +123,8 @@ LEDGER = (
         "the fingerprint ignores the amount",
         "P14",
         "billing_service.api.servicers.deductions:deduction_of.key",
-        "fingerprint(account_id, amount, mode.value, description, metadata)",
-        "fingerprint(account_id, mode.value, description, metadata)",
+        "usage.meaning if usage else amount",
+        "0",
         (f"{REPEATED}::test_the_original_reply_for_ever_and_no_other_use[sqlite]",),
     ),
     Sabotage(

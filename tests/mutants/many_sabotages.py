@@ -32,16 +32,14 @@ MANY = (
     Sabotage(
         "a batch stops at its first refusal",
         "P15",
-        f"{MANY_DEDUCTIONS}:ManyDeductions.batch_deduct_credits",
-        ("begun = [self._begin(deduction, call) for deduction in request.deductions]\nawait _all_done(begun)"),
+        f"{MANY_DEDUCTIONS}:ManyDeductions._begin_all",
+        "begun.append(one.answer if isinstance(one, Late) else one)",
         (
-            "begun: list[Begun] = []\n"
-            "for deduction in request.deductions:\n"
-            "    begun.append(self._begin(deduction, call))\n"
-            "    await _all_done(begun)\n"
-            "    if isinstance(begun[-1], Exception) or begun[-1].exception():\n"
-            "        begun += [begun[-1]] * (count - len(begun))\n"
-            "        break"
+            "begun.append(one.answer if isinstance(one, Late) else one)\n"
+            "await _all_done(begun)\n"
+            "if isinstance(begun[-1], Exception) or begun[-1].exception():\n"
+            "    begun += [begun[-1]] * (len(deductions) - len(begun))\n"
+            "    break"
         ),
         (WORLDS,),
     ),
@@ -56,17 +54,17 @@ MANY = (
     Sabotage(
         "a batch is begun from its end",
         "P12",
-        f"{MANY_DEDUCTIONS}:ManyDeductions.batch_deduct_credits.begun",
-        "[self._begin(deduction, call) for deduction in request.deductions]",
-        "[self._begin(deduction, call) for deduction in reversed(request.deductions)][::-1]",
+        f"{MANY_DEDUCTIONS}:ManyDeductions._begin_all",
+        "deductions",
+        "list(reversed(deductions))",
         (WORLDS,),
     ),
     Sabotage(
         "a batch that is called off goes on",
         "P12",
-        f"{MANY_DEDUCTIONS}:_all_done",
-        "not future.cancel()",
-        "future.done()",
+        f"{MANY_DEDUCTIONS}:_take_back",
+        "not each.cancel()",
+        "each.done()",
         (f"{STREAMS}::test_a_batch_that_is_called_off_takes_back_what_has_not_begun_and_no_more",),
     ),
     Sabotage(

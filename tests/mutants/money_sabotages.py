@@ -20,9 +20,9 @@ MONEY = (
     Sabotage(
         "no guard against overdraft",
         "P2",
-        f"{SPENDING}:deduct",
-        "owed > room",
-        "owed > room + BALANCE_MAX",
+        f"{SPENDING}:_check_may_owe",
+        "shortfall > 0",
+        "shortfall > BALANCE_MAX",
         (f"{DEDUCTING}::test_short_of_credits",),
     ),
     Sabotage(
@@ -80,9 +80,9 @@ MONEY = (
     Sabotage(
         "debt without end",
         "M1",
-        f"{SPENDING}:deduct.room",
+        f"{SPENDING}:_check_may_owe.shortfall",
         "max(bound - still_owed, 0)",
-        "max(bound - still_owed, 0) if mode is DeductionMode.REJECT else owed",
+        "(max(bound - still_owed, 0) if mode is DeductionMode.REJECT else amount)",
         (f"{DEDUCTING}::test_debt_has_an_end", f"{RULES}::test_a_debt_that_is_allowed_has_a_bound[sqlite]"),
     ),
     Sabotage(

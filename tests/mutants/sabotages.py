@@ -14,6 +14,7 @@ from tests.mutants.money_sabotages import MONEY
 from tests.mutants.operator_sabotages import OPERATORS
 from tests.mutants.outbox_sabotages import OUTBOX
 from tests.mutants.owner_sabotages import OWNERS
+from tests.mutants.priced_sabotages import PRICED_DEDUCTIONS
 from tests.mutants.proof_sabotages import PROOF
 from tests.mutants.rates_sabotages import RATES
 from tests.mutants.sales_sabotages import SALES
@@ -38,6 +39,7 @@ SABOTAGES = (
     *SALES,
     *RATES,
     *STORED_RATES,
+    *PRICED_DEDUCTIONS,
     *SESSION_RULES,
     *CALLERS,
     *CLIENT,

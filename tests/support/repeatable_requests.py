@@ -9,6 +9,11 @@ from tests.support.stack import CREDIT
 
 OTHER_METADATA = {"metadata": {"n": "2"}}
 
+USAGE = {
+    "provider": "openai",
+    "model": "gpt-5",
+    "lines": [{"kind": 1, "quantity": 1_000}, {"kind": 4, "quantity": 10}],
+}
 REQUESTS = [
     (
         "CreateAccount",
@@ -121,6 +126,15 @@ REQUESTS = [
         ],
     ),
     ("CreateRateCardVersion", {"card_file": card_base64("repeated")}, [{"card_file": card_base64("other")}]),
+    (
+        "DeductCredits",
+        {"account_id": "{account}", "usage": USAGE},
+        [
+            {"usage": USAGE | {"request_id": "r"}},
+            {"usage": USAGE | {"lines": USAGE["lines"][:1]}},
+            {"usage": None, "amount_microcredits": 1},
+        ],
+    ),
 ]
 SAME_MEANING = [
     (1, {"currency": "usd"}),
@@ -131,6 +145,7 @@ SAME_MEANING = [
     (8, {"priority": 50}),
     (12, {"scopes": [2, 1, 2]}),
     (16, {"card_file": base64.b64encode(gzip.compress(b" " + card_file("repeated"))).decode()}),
+    (17, {"usage": USAGE | {"lines": [{"kind": 5}, *USAGE["lines"][::-1]], "measurement": 1}}),
 ]
 
 

@@ -4,7 +4,7 @@ import sqlite3
 
 from tests.support.databases import connect_to, run_apart
 
-TRIGGERS = ("transactions", "entries")
+TRIGGERS = ("transactions", "entries", "rate_cards")
 
 
 def tamper(database, *statements):

@@ -2,6 +2,8 @@
 call, the batch and the stream have in common."""
 
 import asyncio
+from dataclasses import replace
+from functools import partial
 from typing import Final
 
 import structlog
@@ -9,13 +11,21 @@ from prepaid.billing.v1 import transactions_pb2
 
 from billing_service.api import translate, validation
 from billing_service.api.call_log import REFUSALS_LOGGED_PER_S, Thinned, read_fields, readers_of, said_of
+from billing_service.api.late import Late, begin_late
 from billing_service.api.pipeline import Call
 from billing_service.api.requests import Replies
+from billing_service.api.servicers.usage import price_message, usage_of_message
 from billing_service.api.status import internal_status, status_of
+from billing_service.commands.environment import Environment
 from billing_service.commands.sales.create_purchase import metadata_text
+from billing_service.commands.spending.price_usage import Cost, price_at_hand, price_usage
+from billing_service.domain.catalogue.packages import Catalog
 from billing_service.domain.ledger.balance import Balance
-from billing_service.domain.refusals import Failure, Reason, Refused, invalid_field, storage_unavailable
+from billing_service.domain.refusals import Failure, Reason, Refusal, Refused, invalid_field, storage_unavailable
+from billing_service.domain.spending.affordable import advice
 from billing_service.domain.spending.deductions import Deducted, DeductionMode
+from billing_service.domain.spending.price_records import encode_price
+from billing_service.domain.spending.usage import Usage
 from billing_service.ledger.keys import Answer, IdempotencyKey, fingerprint
 from billing_service.ledger.operations.deduct import Deduct
 
@@ -35,6 +45,8 @@ _MODES = {
 }
 reply_of_deduction: Final = Replies(transactions_pb2.DeductCreditsResponse)
 
+PRICE_TAG: Final = bytes([transactions_pb2.DeductCreditsResponse.PRICE_FIELD_NUMBER << 3 | 2])
+
 Begun = asyncio.Future[Answer] | Exception
 """A deduction that was submitted, or why it was not."""
 
@@ -43,21 +55,31 @@ def _encode_deduction(deducted: Deducted, shown: Balance) -> bytes:
     reply = transactions_pb2.DeductCreditsResponse()
     reply.transaction_id = deducted.transaction_id
     reply.deducted_microcredits = deducted.amount
+    reply.uncollected_microcredits = deducted.uncollected
     translate.put_balance(reply.balance, shown)
     for lot_id, category, amount in deducted.draws:
         reply.draws.add(lot_id=lot_id, category=category, amount_microcredits=amount)
     return reply.SerializeToString()
 
 
+def _encode_priced(price: bytes, deducted: Deducted, shown: Balance) -> bytes:
+    """`price`: the reply's field with its tag. Fields of a message may be in any order."""
+    return _encode_deduction(deducted, shown) + price
+
+
 def deduction_of(request: transactions_pb2.DeductCreditsRequest, call: Call) -> Deduct:
-    """The operation that a request asks for. Its key is one of DeductCredits, whichever RPC brought it. Raises
-    ACCOUNT_NOT_ALLOWED, INVALID_FIELD."""
+    """The operation that a request asks for; where it has a usage, without its price yet (`priced`). Its key is one of
+    DeductCredits, whichever RPC brought it. Raises ACCOUNT_NOT_ALLOWED, INVALID_FIELD."""
     caller = call.caller
     call.require_account(request.account_id)
     account_id = validation.account_id(request.account_id)
-    if not request.HasField("amount_microcredits"):
-        raise invalid_field("cost", "amount_microcredits is required")
-    amount = validation.amount_microcredits(request.amount_microcredits)
+    amount, usage = 0, None
+    if request.HasField("amount_microcredits"):
+        amount = validation.amount_microcredits(request.amount_microcredits)
+    elif request.HasField("usage"):
+        usage = usage_of_message(request.usage)
+    else:
+        raise invalid_field("cost", "amount_microcredits or usage is required")
     mode = _MODES.get(request.mode)
     if mode is None:
         raise invalid_field("mode", "is a value that this service does not know")
@@ -67,9 +89,49 @@ def deduction_of(request: transactions_pb2.DeductCreditsRequest, call: Call) -> 
         account_id,
         validation.idempotency_key(request.idempotency_key),
         f"{caller}/DeductCredits",
-        fingerprint(account_id, amount, mode.value, description, metadata),
+        fingerprint(account_id, usage.meaning if usage else amount, mode.value, description, metadata),
     )
-    return Deduct(account_id, amount, mode, key, caller, description, metadata, _encode_deduction)
+    return Deduct(account_id, amount, mode, key, caller, description, metadata, _encode_deduction, usage)
+
+
+def priced(operation: Deduct, cost: Cost, catalog: Catalog) -> Deduct:
+    """The operation of a usage whose cost is known."""
+    if isinstance(cost, Refusal):
+        return replace(operation, unpriced=cost)
+    price = price_message(cost.price).SerializeToString()
+    return replace(
+        operation,
+        amount=cost.price.amount_microcredits,
+        encode_reply=partial(_encode_priced, PRICE_TAG + varint(len(price)) + price),
+        price_record=encode_price(cost),
+        advise=partial(advice, cost.price, catalog),
+    )
+
+
+class Deductions:
+    """Begins deductions: unary, of a batch or of a stream."""
+
+    def __init__(self, environment: Environment) -> None:
+        self._writer = environment.writer
+        self._cards = environment.rate_cards
+        self._catalog = environment.catalog
+
+    def begin(
+        self, request: transactions_pb2.DeductCreditsRequest, call: Call
+    ) -> asyncio.Future[Answer] | Late[Answer]:
+        """Submits what a request asks for; late, where the rate card must be read first. Raises ACCOUNT_NOT_ALLOWED,
+        INVALID_FIELD, SHUTTING_DOWN."""
+        operation = deduction_of(request, call)
+        if operation.usage is None:
+            return self._writer.submit(operation)
+        cost = price_at_hand(self._cards, operation.usage)
+        if cost is None:
+            return begin_late(self._submit_late(operation, operation.usage))
+        return self._writer.submit(priced(operation, cost, self._catalog))
+
+    async def _submit_late(self, operation: Deduct, usage: Usage) -> asyncio.Future[Answer]:
+        cost = await price_usage(self._cards, usage)
+        return self._writer.submit(priced(operation, cost, self._catalog))
 
 
 class Outcomes:

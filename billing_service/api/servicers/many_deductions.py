@@ -8,9 +8,10 @@ from typing import Final
 from prepaid.billing.v1 import transactions_pb2
 
 from billing_service.api.admission import weight_of
+from billing_service.api.late import Late
 from billing_service.api.message_sizes import BY_METHOD
 from billing_service.api.pipeline import Call
-from billing_service.api.servicers.deductions import Begun, Outcomes, deduction_of, refused_bytes, varint
+from billing_service.api.servicers.deductions import Begun, Deductions, Outcomes, refused_bytes, varint
 from billing_service.api.streams.streaming import StreamImplementation
 from billing_service.commands.environment import Environment
 from billing_service.domain.refusals import invalid_field
@@ -29,7 +30,7 @@ class ManyDeductions:
     """Methods of BillingService."""
 
     def __init__(self, environment: Environment) -> None:
-        self._writer = environment.writer
+        self._deductions = Deductions(environment)
         self._outcomes = Outcomes()
         self.stream_deductions: StreamImplementation[Answer] = StreamImplementation(
             lambda request, call: self._begin(request.deduction, call), self._streamed
@@ -41,14 +42,28 @@ class ManyDeductions:
             raise invalid_field("deductions", f"{count} deductions; from 1 to {DEDUCTIONS_MAX} are taken")
         admission, weight = call.edge.admission, weight_of(count) - 1  # the call itself counts already
         admission.take_more(weight)
+        begun: list[Begun] = []
         try:
-            begun = [self._begin(deduction, call) for deduction in request.deductions]
+            await self._begin_all(request.deductions, begun, call)
             await _all_done(begun)
+        except asyncio.CancelledError:
+            _take_back(begun)
+            raise
         finally:
             admission.in_flight -= weight
         return _answer(
             [self._outcomes.encode(each, asked, call) for each, asked in zip(begun, request.deductions, strict=True)]
         )
+
+    async def _begin_all(
+        self, deductions: Sequence[transactions_pb2.DeductCreditsRequest], begun: list[Begun], call: Call
+    ) -> None:
+        """Adds to `begun` in their order. What is late is submitted before the next is begun."""
+        for deduction in deductions:
+            one = self._begin(deduction, call)
+            begun.append(one.answer if isinstance(one, Late) else one)
+            if isinstance(one, Late):
+                await one.submitted.wait()
 
     def _streamed(
         self, sequence: int, begun: Begun, request: transactions_pb2.StreamDeductionsRequest | None, call: Call
@@ -57,25 +72,24 @@ class ManyDeductions:
         outcome = self._outcomes.encode(begun, None if request is None else request.deduction, call)
         return _SEQUENCE_TAG + varint(sequence) + _OUTCOME_TAG + varint(len(outcome)) + outcome
 
-    def _begin(self, request: transactions_pb2.DeductCreditsRequest, call: Call) -> Begun:
+    def _begin(self, request: transactions_pb2.DeductCreditsRequest, call: Call) -> Begun | Late[Answer]:
         try:
-            return self._writer.submit(deduction_of(request, call))
+            return self._deductions.begin(request, call)
         except Exception as error:  # noqa: BLE001 - a refusal, or a defect that must not touch the neighbours: this one's outcome
             return error
 
 
 async def _all_done(begun: Sequence[Begun]) -> None:
-    """Waits for all. Cancelled, it takes back what has not begun, as the unary call does; what has begun goes on."""
-    futures = [each for each in begun if isinstance(each, asyncio.Future)]
-    try:
-        for future in futures:
-            if not future.done():
-                await asyncio.wait((future,))
-    except asyncio.CancelledError:
-        for future in futures:
-            if not future.cancel() and not future.cancelled():
-                future.exception()  # looked at, or asyncio would report it as forgotten
-        raise
+    for each in begun:
+        if isinstance(each, asyncio.Future) and not each.done():
+            await asyncio.wait((each,))
+
+
+def _take_back(begun: Sequence[Begun]) -> None:
+    """Takes back what has not begun, as the unary call does; what has begun goes on."""
+    for each in begun:
+        if isinstance(each, asyncio.Future) and not each.cancel() and not each.cancelled():
+            each.exception()  # looked at, or asyncio would report it as forgotten
 
 
 def _answer(outcomes: Sequence[bytes]) -> bytes:

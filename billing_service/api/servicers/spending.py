@@ -3,10 +3,11 @@
 from prepaid.billing.v1 import accounts_pb2, transactions_pb2
 
 from billing_service.api import translate, validation
+from billing_service.api.late import Late
 from billing_service.api.page_tokens import decode_page_token, encode_page_token
 from billing_service.api.pipeline import Call
 from billing_service.api.requests import Replies, request_of
-from billing_service.api.servicers.deductions import deduction_of, reply_of_deduction
+from billing_service.api.servicers.deductions import Deductions, reply_of_deduction
 from billing_service.commands.accounts.read import HistoryQuery, statement
 from billing_service.commands.environment import Environment
 from billing_service.commands.spending.reverse_deduction import ReverseDeduction, reverse
@@ -33,7 +34,7 @@ class Spending:
 
     def __init__(self, environment: Environment, page_token_secret: bytes) -> None:
         self._environment = environment
-        self._writer = environment.writer
+        self._deductions = Deductions(environment)
         self._page_token_secret = page_token_secret
 
     async def get_balance(self, request: accounts_pb2.GetBalanceRequest, call: Call) -> accounts_pb2.GetBalanceResponse:
@@ -42,7 +43,8 @@ class Spending:
         return accounts_pb2.GetBalanceResponse(balance=translate.balance(shown))
 
     async def deduct_credits(self, request: transactions_pb2.DeductCreditsRequest, call: Call) -> bytes:
-        return reply_of_deduction(await self._writer.submit(deduction_of(request, call)))
+        begun = self._deductions.begin(request, call)
+        return reply_of_deduction(await (begun.answer if isinstance(begun, Late) else begun))
 
     async def reverse_deduction(self, request: transactions_pb2.ReverseDeductionRequest, call: Call) -> bytes:
         account_id = validation.account_id(request.account_id)

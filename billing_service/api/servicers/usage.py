@@ -15,7 +15,7 @@ from billing_service.domain.catalogue.usage_kinds import UsageKind
 from billing_service.domain.refusals import invalid_field
 from billing_service.domain.spending.explanations import Explanation
 from billing_service.domain.spending.pricing import Price, TimeBasis
-from billing_service.domain.spending.usage import Usage, usage_of
+from billing_service.domain.spending.usage import Measurement, Usage, usage_of
 
 _KINDS: Final = MappingProxyType({kind: usage_pb2.UsageKind.Value(f"USAGE_KIND_{kind.name}") for kind in UsageKind})
 _TIMES: Final = MappingProxyType({basis: usage_pb2.TimeBasis.Value(f"TIME_BASIS_{basis.name}") for basis in TimeBasis})
@@ -37,6 +37,8 @@ def usage_of_message(message: usage_pb2.Usage, field: str = "usage") -> Usage:
         occur_time_us=validation.timestamp_us(f"{field}.occur_time", message.occur_time)
         if message.HasField("occur_time")
         else None,
+        request_id=message.request_id,
+        measurement=message.measurement or Measurement.MEASURED,
         field=field,
     )
 

@@ -21,6 +21,7 @@ from google.protobuf.message_factory import GetMessageClass
 
 from billing_service.api.admission import weight_of
 from billing_service.api.deadlines import REMAINING_MIN_MS, REMAINING_MIN_S
+from billing_service.api.late import Late
 from billing_service.api.outcome import Outcome
 from billing_service.api.pipeline import REQUEST_BYTES_MAX, Call, Edge, required_scope
 from billing_service.domain.refusals import Refused, invalid_field
@@ -40,8 +41,9 @@ Result = TypeVar("Result")
 class StreamImplementation(NamedTuple, Generic[Result]):
     """What a stream does with each request."""
 
-    begin: Callable[[Any, Call], "asyncio.Future[Result] | Exception"]
-    """Takes the decoded request, returns at once and never raises: what is begun goes on though the stream ends."""
+    begin: Callable[[Any, Call], "asyncio.Future[Result] | Late[Result] | Exception"]
+    """Takes the decoded request, returns at once and never raises: what is begun goes on though the stream ends. After
+    what is late, nothing is read until it was submitted."""
     encode: Callable[[int, "asyncio.Future[Result] | Exception", Any, Call], bytes]
     """The answer to the request of this position, from 1, once it is done; a future that is cancelled took longer than
     a call may. The request is None where it could not be decoded."""
@@ -184,18 +186,21 @@ class _Stream(Generic[Result]):
                 if now >= self._identity_due:
                     await self._identify(self._call)
                     self._identity_due = now + IDENTITY_CHECKED_EVERY_S
-                self._take(raw, now)
+                submitted = self._take(raw, now)
+                if submitted is not None:
+                    await submitted.wait()
         except Exception as error:  # noqa: BLE001 - raised again by `run`: it is the stream's end
             self._stop(error)
         finally:
             self._reading = False
             _wake(self._waiting_writer)
 
-    def _take(self, raw: bytes, now: float) -> None:
+    def _take(self, raw: bytes, now: float) -> asyncio.Event | None:
+        """Begins a request. Answers what to wait for before the next, so that they take effect in their order."""
         unanswered, admission = self._unanswered, self._admission
         more = weight_of(len(unanswered) + 1) - self._weight
         begun: asyncio.Future[Result] | Exception
-        request = None
+        request = submitted = None
         try:
             if more > 0:
                 if admission.in_flight >= admission.in_flight_max:
@@ -203,12 +208,14 @@ class _Stream(Generic[Result]):
                 admission.in_flight += more
                 self._weight += more
             request = self._decode(raw)
-            begun = self._begin(request, self._call)
+            one = self._begin(request, self._call)
+            begun, submitted = one if isinstance(one, Late) else (one, None)
         except Refused as refused:
             begun = refused
         unanswered.append((now, begun, request))
         if len(unanswered) == 1:
             _wake(self._waiting_writer)
+        return submitted
 
     async def _write(self) -> None:
         unanswered, write, overdue, sequence = self._unanswered, self._call.context.write, self._call.edge.overdue, 0

@@ -87,6 +87,11 @@ class Catalog:
         """Active packages by display order, then code."""
         return tuple(sorted((p for p in self.packages.values() if p.active), key=lambda p: (p.display_order, p.code)))
 
+    def cheapest_covering(self, microcredits: int) -> Package | None:
+        """The active package of the lowest price that holds as many credits; of equal ones the first on sale."""
+        covering = [package for package in self.on_sale if package.credits_microcredits >= microcredits]
+        return min(covering, key=lambda package: package.price_minor, default=None)
+
     def require_currency(self, requested: str) -> None:
         """Refuses with INVALID_FIELD every currency but the catalogue's; empty means the catalogue's."""
         if requested not in ("", self.currency):

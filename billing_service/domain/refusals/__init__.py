@@ -11,6 +11,7 @@ gets.
 
 from collections.abc import Mapping
 from enum import StrEnum
+from types import MappingProxyType
 
 
 class Reason(StrEnum):
@@ -150,10 +151,18 @@ def balance_limit_reached(balance_max: int) -> Refusal:
     )
 
 
-def insufficient_credits(*, available: int, required: int, shortfall: int, debt_max: int | None = None) -> Refusal:
-    """`debt_max`: what the debt may come to, where the caller asked for debt."""
+def insufficient_credits(
+    *,
+    available: int,
+    required: int,
+    shortfall: int,
+    debt_max: int | None = None,
+    more: Mapping[str, str | int] = MappingProxyType({}),
+) -> Refusal:
+    """`debt_max`: what the debt may come to, where the caller asked for debt. `more`: of a priced call, what would
+    help."""
     words = f"{required} microcredits are required and {available} are available"
-    metadata = {
+    metadata: dict[str, str | int] = {
         "available_microcredits": available,
         "required_microcredits": required,
         "shortfall_microcredits": shortfall,
@@ -161,6 +170,7 @@ def insufficient_credits(*, available: int, required: int, shortfall: int, debt_
     if debt_max is not None:
         words += f"; the debt may come to {debt_max}"
         metadata["debt_max_microcredits"] = debt_max
+    metadata.update(more)
     return Refusal(Reason.INSUFFICIENT_CREDITS, words, metadata=metadata)
 
 

@@ -1,12 +1,16 @@
 """Deductions. Their reversal is in `domain.spending.reversals`."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 from billing_service.domain.ledger.account import Account, Ids, Posting
 from billing_service.domain.ledger.amounts import MICROCREDITS_PER_CREDIT
 from billing_service.domain.ledger.entries import Draw, Place, TransactionKind
 from billing_service.domain.refusals import account_frozen, insufficient_credits
+from billing_service.domain.spending.price_records import encode_asked
+from billing_service.domain.spending.pricing import OCCUR_WINDOW_US
 
 
 class DeductionMode(IntEnum):
@@ -30,6 +34,9 @@ class SpendingTerms:
     late_capture_us: int = 15 * 60 * 1_000_000
     """How long after its expiry a hold may still be captured, once, as an ordinary charge."""
 
+    usage_age_max_us: int = OCCUR_WINDOW_US
+    """How long ago a usage may have been whose own time chooses its price; older usage costs what it costs now."""
+
     def debt_bound(self, own_debt_max: int, overdraft_limit: int) -> int:
         """Microcredits that ALLOW_DEBT may bring one account's debt to. `own_debt_max` is what an operator set for it,
         -1 for nothing. A higher overdraft limit counts instead: REJECT may go as far."""
@@ -46,6 +53,17 @@ class Deducted:
     transaction_id: str
     amount: int
     draws: list[Draw]
+    uncollected: int = 0
+    """Microcredits that were asked for and not taken: of UP_TO_AVAILABLE."""
+
+
+class Short(NamedTuple):
+    """How short an account is of what a deduction asks for, in microcredits."""
+
+    affordable: int
+    """What the deduction could take, overdraft or allowed debt included."""
+    needed: int
+    """What must be granted before all of it can be taken: the shortfall, and debt beyond its bound."""
 
 
 def deduct(
@@ -53,6 +71,8 @@ def deduct(
     amount: int,
     mode: DeductionMode,
     *,
+    price_record: bytes = b"",
+    advise: Callable[[Short], Mapping[str, str | int]] | None = None,
     now_us: int,
     ids: Ids,
     terms: SpendingTerms = STANDARD_TERMS,
@@ -60,29 +80,21 @@ def deduct(
     description: str = "",
     metadata: str = "",
 ) -> Deducted:
-    """Spends `amount` > 0 microcredits in burn-down order. Raises Refusal and changes nothing when it can't. A
-    deduction that finds nothing to take is a transaction without entries, so that its key is spent like any other."""
+    """Spends `amount` microcredits in burn-down order: above 0, or a price of 0. Raises Refusal and changes nothing
+    when it can't; `advise` says what INSUFFICIENT_CREDITS says besides. A deduction that finds nothing to take is a
+    transaction without entries, so that its key is spent like any other. `price_record` is kept with it. A plain amount
+    of which less is taken gets one that says what was asked for."""
     if account.frozen:
         raise account_frozen()
     offered = account.spendable(now_us)
-    available = offered - account.debt
-    if available >= amount:
-        owed = 0
-    else:
-        available = max(available, 0)
-        owed = amount - available
+    available = max(offered - account.debt, 0)
+    asked, owed = amount, 0
+    if available < amount:
         if mode is DeductionMode.UP_TO_AVAILABLE:
-            amount, owed = available, 0
+            amount = available
         else:
-            still_owed = max(account.debt - offered, 0)
-            allowed = mode is DeductionMode.ALLOW_DEBT
-            bound = terms.debt_bound(account.debt_max, account.overdraft_limit) if allowed else account.overdraft_limit
-            room = max(bound - still_owed, 0)
-            if owed > room:
-                debt_max = bound if allowed else None
-                raise insufficient_credits(
-                    available=available, required=amount, shortfall=owed - room, debt_max=debt_max
-                )
+            owed = amount - available
+            _check_may_owe(account, amount, offered, mode, terms, advise)
     posting = Posting(account, now_us)
     if account.debt:
         posting.settle_debt()
@@ -92,6 +104,37 @@ def deduct(
     if owed:
         posting.borrow(Place.USAGE, owed)
     transaction = posting.close(
-        ids, TransactionKind.DEDUCTION, caller=caller, description=description, metadata=metadata
+        ids,
+        TransactionKind.DEDUCTION,
+        caller=caller,
+        description=description,
+        metadata=metadata,
+        price_record=price_record or (encode_asked(asked) if amount < asked else b""),
     )
-    return Deducted(transaction.transaction_id, amount, posting.draws[settled:] if settled else posting.draws)
+    draws = posting.draws[settled:] if settled else posting.draws
+    return Deducted(transaction.transaction_id, amount, draws, asked - amount)
+
+
+def _check_may_owe(  # noqa: PLR0917 - all of one deduction
+    account: Account,
+    amount: int,
+    offered: int,
+    mode: DeductionMode,
+    terms: SpendingTerms,
+    advise: Callable[[Short], Mapping[str, str | int]] | None,
+) -> None:
+    """Refuses with INSUFFICIENT_CREDITS what would bring the debt beyond its bound. `offered`: by lots, debt not
+    counted."""
+    available, still_owed = max(offered - account.debt, 0), max(account.debt - offered, 0)
+    allowed = mode is DeductionMode.ALLOW_DEBT
+    bound = terms.debt_bound(account.debt_max, account.overdraft_limit) if allowed else account.overdraft_limit
+    shortfall = amount - available - max(bound - still_owed, 0)
+    if shortfall > 0:
+        short = Short(amount - shortfall, shortfall + max(still_owed - bound, 0))
+        raise insufficient_credits(
+            available=available,
+            required=amount,
+            shortfall=shortfall,
+            debt_max=bound if allowed else None,
+            more=advise(short) if advise else {},
+        )

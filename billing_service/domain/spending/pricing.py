@@ -79,10 +79,14 @@ class Price:
     time_basis: TimeBasis
 
     @property
+    def cost_e21(self) -> int:
+        """The sum before markup, in 1e-21 USD."""
+        return sum([line.cost_e21 for line in self.lines]) + (self.provider_cost_e18 or 0) * _E21_PER_E18
+
+    @property
     def _exact_units(self) -> int:
         """The sum with its markup, in microcredits with EXACT_DECIMALS decimals."""
-        cost_e21 = sum(line.cost_e21 for line in self.lines) + (self.provider_cost_e18 or 0) * _E21_PER_E18
-        return cost_e21 * (PPM + self.markup_ppm)
+        return self.cost_e21 * (PPM + self.markup_ppm)
 
     @property
     def exact_total(self) -> str:
@@ -98,6 +102,11 @@ class Price:
     def provider_cost_usd(self) -> str:
         """Decimal text of USD; empty where the card's prices decided."""
         return "" if self.provider_cost_e18 is None else decimal_text(self.provider_cost_e18, PRICE_DECIMALS)
+
+
+def cost_max_e21(amount_microcredits: int, markup_ppm: int) -> int:
+    """The highest cost before markup, in 1e-21 USD, that is charged with at most so much; rounded down."""
+    return amount_microcredits * PPM * _E21_PER_MICROCREDIT // (PPM + markup_ppm)
 
 
 def pricing_time(occur_time_us: int | None, now_us: int, window_us: int = OCCUR_WINDOW_US) -> tuple[int, TimeBasis]:

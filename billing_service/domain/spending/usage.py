@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Final, NamedTuple
 
 from billing_service.domain.catalogue.exact_decimals import scaled
@@ -16,6 +17,15 @@ ATTRIBUTES_MAX: Final = 16
 PROVIDER_COST_USD_MAX: Final = 1_000
 PROVIDER_COST_DECIMALS: Final = 18
 USAGE_EMPTY: Final = "USAGE_EMPTY: a usage needs a line with a quantity above 0, or the provider's own cost"
+
+
+class Measurement(IntEnum):
+    """How sure the quantities are. The numbers are the wire's."""
+
+    MEASURED = 1
+    """The provider counted them."""
+    ESTIMATED = 2
+    """The caller estimated them, because the provider sent no usage."""
 
 
 class UsageLine(NamedTuple):
@@ -40,6 +50,19 @@ class Usage:
     """What the provider says that the request cost, in 1e-18 USD."""
     occur_time_us: int | None = None
     """When the request was made; chooses the price, and nothing else."""
+    request_id: str = ""
+    """The caller's or the provider's name of the request. Evidence: it chooses nothing, and is no key."""
+    measurement: Measurement = Measurement.MEASURED
+
+    @property
+    def meaning(self) -> tuple[object, ...]:
+        """What makes it the same usage again, as plain values."""
+        lines = [[line.measure.kind, line.measure.variant, line.quantity] for line in self.lines]
+        return (
+            *(self.provider, self.model, self.service_tier, self.attributes, lines, self.request_id, self.measurement),
+            None if self.provider_cost_e18 is None else str(self.provider_cost_e18),
+            self.occur_time_us,
+        )
 
     @property
     def prompt_tokens(self) -> int:
@@ -56,6 +79,8 @@ def usage_of(
     attributes: Mapping[str, str] | None = None,
     provider_cost_usd: str = "",
     occur_time_us: int | None = None,
+    request_id: str = "",
+    measurement: int = Measurement.MEASURED,
     field: str = "usage",
 ) -> Usage:
     """The usage that a caller names, each line as kind, variant and quantity. Lines of 0 are dropped, and so are empty
@@ -64,13 +89,22 @@ def usage_of(
     Raises INVALID_FIELD, naming the field under `field`, for a provider or model that is missing or not printable, and
     for an unknown kind or variant. Likewise for a quantity outside 0 to 10^12, a measure that is there twice, and too
     many lines or attributes. Likewise for a provider's cost outside 0 to 1,000 USD (both excluded) or with more than 18
-    decimals, and for a usage in which nothing was used.
+    decimals, and for a usage in which nothing was used, and for an unknown measurement.
     """
     for name, value in (("provider", provider), ("model", model)):
         if not value:
             raise invalid_field(f"{field}.{name}", "is required")
-    for name, value in (("provider", provider), ("model", model), ("service_tier", service_tier)):
+    for name, value in (
+        ("provider", provider),
+        ("model", model),
+        ("service_tier", service_tier),
+        ("request_id", request_id),
+    ):
         _check_name(f"{field}.{name}", value)
+    try:
+        measured = Measurement(measurement)
+    except ValueError:
+        raise invalid_field(f"{field}.measurement", "is a value that this service does not know") from None
     kept = _lines(lines, f"{field}.lines")
     cost_e18 = _provider_cost(provider_cost_usd, f"{field}.provider_cost_usd") if provider_cost_usd else None
     if not kept and cost_e18 is None:
@@ -83,6 +117,8 @@ def usage_of(
         attributes=_attributes(attributes or {}, f"{field}.attributes"),
         provider_cost_e18=cost_e18,
         occur_time_us=occur_time_us,
+        request_id=request_id,
+        measurement=measured,
     )
 
 

@@ -25,6 +25,13 @@ class SpendingSettings(SettingsGroup):
         ge=0,
         le=31_536_000,
     )
+    usage_age_max_s: int = setting(
+        "BILLING_USAGE_AGE_MAX_S",
+        86_400,
+        "How long ago a usage may have been whose own time chooses its price; older usage costs what it costs now",
+        ge=0,
+        le=2_592_000,
+    )
     batch_operations_max: int = setting(
         "BILLING_BATCH_OPERATIONS_MAX", 512, "Ledger operations in one transaction", ge=1, le=4096
     )

@@ -16,6 +16,7 @@ from prepaid.billing.v1.transactions_pb2 import (
     DeductionMode,
     DeductionOutcome,
 )
+from prepaid.billing.v1.usage_pb2 import Usage
 
 from billing_client.deadlines import timeout_s_of
 from billing_client.error_details import error_of_status
@@ -36,17 +37,22 @@ class Deduction:
     """
 
     account_id: str
-    amount_microcredits: int
+    amount_microcredits: int | None = None
+    usage: Usage | None = None
     mode: DeductionMode.ValueType = DEDUCTION_MODE_REJECT
     description: str = ""
     metadata: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     idempotency_key: str = field(default_factory=new_idempotency_key)
 
     def request(self) -> DeductCreditsRequest:
-        """What goes over the wire. TypeError or ValueError for what can't be meant, such as a float."""
+        """What goes over the wire. TypeError or ValueError for what can't be meant, such as a float, or an amount and a
+        usage at once."""
+        if (self.amount_microcredits is None) == (self.usage is None):
+            raise TypeError("a deduction takes either amount_microcredits or usage")
         return DeductCreditsRequest(
             account_id=self.account_id,
-            amount_microcredits=self.amount_microcredits,
+            amount_microcredits=self.amount_microcredits,  # type: ignore[arg-type]  # None leaves it out
+            usage=self.usage,
             mode=self.mode,
             description=self.description,
             metadata=self.metadata,

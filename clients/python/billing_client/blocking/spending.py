@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 
 from prepaid.billing.v1.transactions_pb2 import (
     DEDUCTION_MODE_REJECT,
-    DeductCreditsRequest,
     DeductCreditsResponse,
     DeductionMode,
     ReverseDeductionRequest,
@@ -43,7 +42,8 @@ class SpendingMethods(Connection):
         self,
         *,
         account_id: str,
-        amount_microcredits: int,
+        amount_microcredits: int | None = None,
+        usage: Usage | None = None,
         mode: DeductionMode.ValueType = DEDUCTION_MODE_REJECT,
         description: str = "",
         metadata: Mapping[str, str] | None = None,
@@ -51,29 +51,35 @@ class SpendingMethods(Connection):
         timeout_s: float | None = None,
         headers: Headers | None = None,
     ) -> DeductCreditsResponse:
-        """Spend credits, in burn-down order. The deduction is on disk when this returns.
+        """Spend credits, in burn-down order: an amount, or what a usage costs. The deduction is on disk when this
+        returns.
 
         `amount_microcredits`: 1 to 10^15; 1 credit is 1,000,000.
+        `usage`: what one request to one model used, in disjoint lines, in place of an amount. The rate card prices it,
+        and the answer's `price` says why. Set its `occur_time` once, before the first attempt.
         `mode`: when funds are short, REJECT refuses (the default, after the overdraft limit is used), UP_TO_AVAILABLE
         takes what is there, ALLOW_DEBT records the rest as debt.
         `description`: at most 500 characters.
         `metadata`: as for `create_account`. Both are kept in the history.
-        Raises InsufficientCredits (with the amounts), AccountNotFound, AccountFrozen.
+        Raises InsufficientCredits (with the amounts; of a usage also how many output tokens are affordable, and which
+        package covers what is short), AccountNotFound, AccountFrozen. Raises UnknownModel and PriceMissing for a usage
+        that has no price, and TypeError unless there is either an amount or a usage.
 
             spent = client.deduct_credits(
                 account_id="user-1", amount_microcredits=250_000, idempotency_key="answer-17"
             )
             print(spent.transaction_id, spent.balance.available_microcredits)
         """
-        request = DeductCreditsRequest(
+        deduction = Deduction(
             account_id=account_id,
             amount_microcredits=amount_microcredits,
+            usage=usage,
             mode=mode,
             description=description,
-            metadata=metadata,
+            metadata=metadata or {},
             idempotency_key=key_or_new(idempotency_key),
         )
-        return self._call(self._billing.DeductCredits, request, timeout_s, headers)
+        return self._call(self._billing.DeductCredits, deduction.request(), timeout_s, headers)
 
     def batch_deduct_credits(
         self, *, deductions: Sequence[Deduction], timeout_s: float | None = None, headers: Headers | None = None

@@ -102,6 +102,17 @@ class InsufficientCredits(PreconditionFailed):
         """What a deduction with ALLOW_DEBT may bring the debt to; None for every other call."""
         return self._amount("debt_max_microcredits") if "debt_max_microcredits" in self.metadata else None
 
+    @property
+    def affordable_output_tokens(self) -> int | None:
+        """How many output tokens the usage could have, all other lines as they are; None where a plain amount was asked
+        for, or output tokens cost nothing."""
+        return self._amount("affordable_output_tokens") if "affordable_output_tokens" in self.metadata else None
+
+    @property
+    def package_code(self) -> str | None:
+        """The cheapest package that covers what is short of a usage's price; None where there is none."""
+        return self.metadata.get("package_code")
+
 
 class AccountFrozen(PreconditionFailed):
     """An operator froze the account."""

@@ -11,6 +11,7 @@ from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.rpc import status_pb2 as _status_pb2
 from prepaid.billing.v1 import accounts_pb2 as _accounts_pb2
+from prepaid.billing.v1 import usage_pb2 as _usage_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -205,6 +206,9 @@ class Transaction(_message.Message):
     METADATA_FIELD_NUMBER: _builtins.int
     SOURCE_ID_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
+    CHARGE_MICROCREDITS_FIELD_NUMBER: _builtins.int
+    UNCOLLECTED_MICROCREDITS_FIELD_NUMBER: _builtins.int
+    PRICED_FIELD_NUMBER: _builtins.int
     transaction_id: _builtins.str
     """`txn_…`, sortable by time."""
     account_id: _builtins.str
@@ -221,6 +225,12 @@ class Transaction(_message.Message):
     """The caller's own words; may be empty."""
     source_id: _builtins.str
     """The purchase, refund, referral or deduction that caused it; may be empty."""
+    charge_microcredits: _builtins.int
+    """Of a charge: what all of it would have cost, in microcredits; 0 for every other kind. Less what was taken, it is uncollected_microcredits."""
+    uncollected_microcredits: _builtins.int
+    """Of a charge: microcredits that were asked for and not taken."""
+    priced: _builtins.bool
+    """Whether it charged a usage by a rate card: GetReceipt then shows each line and its price."""
     @_builtins.property
     def draws(self) -> _containers.RepeatedCompositeFieldContainer[Global___Draw]:
         """The lots it touched; none for a deduction of 0."""
@@ -247,10 +257,13 @@ class Transaction(_message.Message):
         metadata: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         source_id: _builtins.str = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
+        charge_microcredits: _builtins.int = ...,
+        uncollected_microcredits: _builtins.int = ...,
+        priced: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "account_version", b"account_version", "amount_microcredits", b"amount_microcredits", "balance_after_microcredits", b"balance_after_microcredits", "create_time", b"create_time", "description", b"description", "draws", b"draws", "kind", b"kind", "metadata", b"metadata", "source_id", b"source_id", "transaction_id", b"transaction_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "account_version", b"account_version", "amount_microcredits", b"amount_microcredits", "balance_after_microcredits", b"balance_after_microcredits", "charge_microcredits", b"charge_microcredits", "create_time", b"create_time", "description", b"description", "draws", b"draws", "kind", b"kind", "metadata", b"metadata", "priced", b"priced", "source_id", b"source_id", "transaction_id", b"transaction_id", "uncollected_microcredits", b"uncollected_microcredits"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -284,6 +297,7 @@ class DeductCreditsRequest(_message.Message):
 
     ACCOUNT_ID_FIELD_NUMBER: _builtins.int
     AMOUNT_MICROCREDITS_FIELD_NUMBER: _builtins.int
+    USAGE_FIELD_NUMBER: _builtins.int
     MODE_FIELD_NUMBER: _builtins.int
     IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
     DESCRIPTION_FIELD_NUMBER: _builtins.int
@@ -299,6 +313,14 @@ class DeductCreditsRequest(_message.Message):
     description: _builtins.str
     """Optional words for the history, at most 500 characters."""
     @_builtins.property
+    def usage(self) -> _usage_pb2.Usage:
+        """What one request to a model used. It is priced by the rate card in force at its occur_time, and costs 0 to
+        1,000,000,000,000,000 microcredits. Without a price: INVALID_ARGUMENT (UNKNOWN_MODEL, PRICE_MISSING), and nothing moves.
+        INSUFFICIENT_CREDITS then says `affordable_output_tokens` (rounded down, all other lines as they are) and `package_code` (the cheapest
+        package that covers what is short), each where there is one.
+        """
+
+    @_builtins.property
     def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Optional notes for the history. See Account.metadata."""
 
@@ -307,16 +329,17 @@ class DeductCreditsRequest(_message.Message):
         *,
         account_id: _builtins.str = ...,
         amount_microcredits: _builtins.int = ...,
+        usage: _usage_pb2.Usage | None = ...,
         mode: Global___DeductionMode.ValueType = ...,
         idempotency_key: _builtins.str = ...,
         description: _builtins.str = ...,
         metadata: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["amount_microcredits", b"amount_microcredits", "cost", b"cost"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amount_microcredits", b"amount_microcredits", "cost", b"cost", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "amount_microcredits", b"amount_microcredits", "cost", b"cost", "description", b"description", "idempotency_key", b"idempotency_key", "metadata", b"metadata", "mode", b"mode"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "amount_microcredits", b"amount_microcredits", "cost", b"cost", "description", b"description", "idempotency_key", b"idempotency_key", "metadata", b"metadata", "mode", b"mode", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_cost: _TypeAlias = _typing.Literal["amount_microcredits"]  # noqa: Y015
+    _WhichOneofReturnType_cost: _TypeAlias = _typing.Literal["amount_microcredits", "usage"]  # noqa: Y015
     _WhichOneofArgType_cost: _TypeAlias = _typing.Literal["cost", b"cost"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_cost) -> _WhichOneofReturnType_cost | None: ...
 
@@ -332,13 +355,21 @@ class DeductCreditsResponse(_message.Message):
     DEDUCTED_MICROCREDITS_FIELD_NUMBER: _builtins.int
     BALANCE_FIELD_NUMBER: _builtins.int
     DRAWS_FIELD_NUMBER: _builtins.int
+    PRICE_FIELD_NUMBER: _builtins.int
     REPLAYED_FIELD_NUMBER: _builtins.int
+    UNCOLLECTED_MICROCREDITS_FIELD_NUMBER: _builtins.int
     transaction_id: _builtins.str
-    """`txn_…`. A deduction of 0 has one too, where UP_TO_AVAILABLE found nothing to take. Its key is recorded: a repeat takes nothing."""
+    """`txn_…`. A deduction of 0 has one too: UP_TO_AVAILABLE found nothing to take, or the price is 0. Its key is recorded: a repeat takes
+    nothing.
+    """
     deducted_microcredits: _builtins.int
-    """Microcredits taken, debt included; 0 where UP_TO_AVAILABLE found nothing."""
+    """Microcredits taken, debt included; 0 where UP_TO_AVAILABLE found nothing, or the price is 0."""
     replayed: _builtins.bool
     """Whether this is the answer to an earlier request of the same key."""
+    uncollected_microcredits: _builtins.int
+    """Microcredits that were asked for and not taken: price or amount, less deducted_microcredits. Above 0 of UP_TO_AVAILABLE alone. The
+    transaction keeps it: what could not be charged is a figure in the history, never a silent gift.
+    """
     @_builtins.property
     def balance(self) -> _accounts_pb2.Balance:
         """The balance right after this deduction."""
@@ -347,6 +378,10 @@ class DeductCreditsResponse(_message.Message):
     def draws(self) -> _containers.RepeatedCompositeFieldContainer[Global___Draw]:
         """The lots drawn, in burn-down order. What became debt has no draw."""
 
+    @_builtins.property
+    def price(self) -> _usage_pb2.Price:
+        """Of a usage: what it costs and why. The transaction keeps it for ever, see GetReceipt. Absent where the request named an amount."""
+
     def __init__(
         self,
         *,
@@ -354,11 +389,13 @@ class DeductCreditsResponse(_message.Message):
         deducted_microcredits: _builtins.int = ...,
         balance: _accounts_pb2.Balance | None = ...,
         draws: _abc.Iterable[Global___Draw] | None = ...,
+        price: _usage_pb2.Price | None = ...,
         replayed: _builtins.bool = ...,
+        uncollected_microcredits: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["balance", b"balance"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["balance", b"balance", "price", b"price"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["balance", b"balance", "deducted_microcredits", b"deducted_microcredits", "draws", b"draws", "replayed", b"replayed", "transaction_id", b"transaction_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["balance", b"balance", "deducted_microcredits", b"deducted_microcredits", "draws", b"draws", "price", b"price", "replayed", b"replayed", "transaction_id", b"transaction_id", "uncollected_microcredits", b"uncollected_microcredits"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

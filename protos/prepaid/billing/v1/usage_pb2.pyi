@@ -96,6 +96,30 @@ USAGE_KIND_UNITS: UsageKind.ValueType  # 15
 """Anything else. Variant: its name, such as `web_searches` or `pages`; 1 to 64 characters of a-z, 0-9 and '_', a letter first."""
 Global___UsageKind: _TypeAlias = UsageKind  # noqa: Y015
 
+class _Measurement:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _MeasurementEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Measurement.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    MEASUREMENT_UNSPECIFIED: _Measurement.ValueType  # 0
+    """The same as MEASURED."""
+    MEASUREMENT_MEASURED: _Measurement.ValueType  # 1
+    """The provider counted them."""
+    MEASUREMENT_ESTIMATED: _Measurement.ValueType  # 2
+    """The caller estimated them, because the provider sent no usage."""
+
+class Measurement(_Measurement, metaclass=_MeasurementEnumTypeWrapper):
+    """How sure the quantities of a usage are."""
+
+MEASUREMENT_UNSPECIFIED: Measurement.ValueType  # 0
+"""The same as MEASURED."""
+MEASUREMENT_MEASURED: Measurement.ValueType  # 1
+"""The provider counted them."""
+MEASUREMENT_ESTIMATED: Measurement.ValueType  # 2
+"""The caller estimated them, because the provider sent no usage."""
+Global___Measurement: _TypeAlias = Measurement  # noqa: Y015
+
 class _TimeBasis:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -107,7 +131,7 @@ class _TimeBasisEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TimeBasis.V
     TIME_BASIS_OCCURRED: _TimeBasis.ValueType  # 1
     """The caller's occur_time."""
     TIME_BASIS_RECEIVED: _TimeBasis.ValueType  # 2
-    """The service's clock: occur_time was absent, in the future, or more than 24 hours ago."""
+    """The service's clock: occur_time was absent, in the future, or longer ago than the service lets a usage choose its price (24 hours by default)."""
 
 class TimeBasis(_TimeBasis, metaclass=_TimeBasisEnumTypeWrapper):
     """Whose time chose a price."""
@@ -117,7 +141,7 @@ TIME_BASIS_UNSPECIFIED: TimeBasis.ValueType  # 0
 TIME_BASIS_OCCURRED: TimeBasis.ValueType  # 1
 """The caller's occur_time."""
 TIME_BASIS_RECEIVED: TimeBasis.ValueType  # 2
-"""The service's clock: occur_time was absent, in the future, or more than 24 hours ago."""
+"""The service's clock: occur_time was absent, in the future, or longer ago than the service lets a usage choose its price (24 hours by default)."""
 Global___TimeBasis: _TypeAlias = TimeBasis  # noqa: Y015
 
 class _ModelMatch:
@@ -241,6 +265,8 @@ class Usage(_message.Message):
     SERVICE_TIER_FIELD_NUMBER: _builtins.int
     ATTRIBUTES_FIELD_NUMBER: _builtins.int
     LINES_FIELD_NUMBER: _builtins.int
+    MEASUREMENT_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
     OCCUR_TIME_FIELD_NUMBER: _builtins.int
     PROVIDER_COST_USD_FIELD_NUMBER: _builtins.int
     provider: _builtins.str
@@ -250,6 +276,12 @@ class Usage(_message.Message):
     service_tier: _builtins.str
     """Of the provider's reply, at most 256 characters. Empty, `default` and `standard` are the standard tier. A tier that the card does not
     price: INVALID_ARGUMENT (PRICE_MISSING), never the standard price.
+    """
+    measurement: Global___Measurement.ValueType
+    """How sure the quantities are. Unspecified: MEASURED. It changes no price, and is kept with the charge."""
+    request_id: _builtins.str
+    """Optional, at most 256 printable characters: the provider's or your own name of the request, kept with the charge and shown on its
+    receipt. Evidence alone: it is no idempotency key, and two charges may have the same. It is never erased, so put no personal data in it.
     """
     provider_cost_usd: _builtins.str
     """What the provider says that the request cost: decimal text of USD, above 0 and at most 1,000, with at most 18 decimals. Only where the
@@ -269,8 +301,8 @@ class Usage(_message.Message):
 
     @_builtins.property
     def occur_time(self) -> _timestamp_pb2.Timestamp:
-        """When the request was made. It chooses the price and nothing else, and only where it is at most 24 hours ago. Absent, in the future or
-        older: the price of now.
+        """When the request was made. It chooses the price and nothing else, and only where it is at most 24 hours ago (BILLING_USAGE_AGE_MAX_S).
+        Absent, in the future or older: the price of now. Set it once, before the first attempt: it is part of what a repeat must say again.
         """
 
     def __init__(
@@ -281,12 +313,14 @@ class Usage(_message.Message):
         service_tier: _builtins.str = ...,
         attributes: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         lines: _abc.Iterable[Global___UsageLine] | None = ...,
+        measurement: Global___Measurement.ValueType = ...,
+        request_id: _builtins.str = ...,
         occur_time: _timestamp_pb2.Timestamp | None = ...,
         provider_cost_usd: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["occur_time", b"occur_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attributes", b"attributes", "lines", b"lines", "model", b"model", "occur_time", b"occur_time", "provider", b"provider", "provider_cost_usd", b"provider_cost_usd", "service_tier", b"service_tier"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attributes", b"attributes", "lines", b"lines", "measurement", b"measurement", "model", b"model", "occur_time", b"occur_time", "provider", b"provider", "provider_cost_usd", b"provider_cost_usd", "request_id", b"request_id", "service_tier", b"service_tier"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
