@@ -174,6 +174,7 @@ def _environment(settings: Settings, store: Store, deployment: Deployment, provi
         reversal_window_us=settings.reversal_window_s * 1_000_000,
         usage_age_max_us=settings.usage_age_max_s * 1_000_000,
         returned_lifetime_us=settings.returned_credits_lifetime_s * 1_000_000,
+        late_capture_us=settings.late_capture_s * 1_000_000,
     )
     return Environment(
         store=store,

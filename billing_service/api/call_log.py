@@ -25,7 +25,12 @@ from billing_service.domain.refusals import Failure, Reason, Refused
 if TYPE_CHECKING:
     from billing_service.api.pipeline import Call
 
-HOT_METHODS: Final = frozenset({"DeductCredits", "BatchDeductCredits", "StreamDeductions", "GetBalance", "QuoteUsage"})
+HOT_METHODS: Final = frozenset(
+    {
+        *("DeductCredits", "BatchDeductCredits", "StreamDeductions", "GetBalance", "QuoteUsage"),
+        *("HoldCredits", "CaptureHold", "ReleaseHold", "ExtendHold"),
+    }
+)
 SLOW_S: Final = 1.0
 """A call that took as long is logged whatever its method: a deduction takes some milliseconds."""
 REFUSALS_LOGGED_PER_S: Final = 20
@@ -33,17 +38,15 @@ REFUSALS_LOGGED_PER_S: Final = 20
 
 LOGGED: Final = frozenset(
     {
-        *("account_id", "purchase_id", "transaction_id", "lot_id", "refund_id", "event_id", "key_id", "package_code"),
+        *("account_id", "purchase_id", "transaction_id", "lot_id", "refund_id", "hold_id", "event_id"),
+        *("key_id", "package_code"),
         *("checkout_session_id", "payment_intent_id", "stripe_refund_id", "stripe_customer_id"),
         *("referrer_account_id", "referee_account_id", "caller", "scopes", "event_type"),
-        *("outcome", "status", "state", "mode", "policy", "kind", "category", "payment_flow", "currency"),
-        *(
-            "amount_microcredits",
-            "deducted_microcredits",
-            "reversed_microcredits",
-            "debt_microcredits",
-            "available_microcredits",
-        ),
+        *("outcome", "status", "state", "mode", "policy", "over_hold", "final", "kind", "category"),
+        *("payment_flow", "currency"),
+        *("amount_microcredits", "deducted_microcredits", "captured_microcredits", "released_microcredits"),
+        *("uncollected_microcredits", "additional_microcredits", "minimum_microcredits"),
+        *("expiry_capture_microcredits", "reversed_microcredits", "debt_microcredits", "available_microcredits"),
         *("credits_microcredits", "bonus_microcredits", "overdraft_limit_microcredits", "debt_max_microcredits"),
         *("amount_minor", "custom_amount_minor", "paid_minor", "refunded_minor", "refund_pending_minor"),
         *("frozen", "priority", "expire_time", "effective_time", "reward_time", "replayed"),
@@ -71,6 +74,8 @@ NOT_LOGGED: Final = frozenset(
             "attempt_count",
             "balance_microcredits",
             "draws",
+            "ttl",
+            "server_time",
             "deductions",
             "outcomes",
             "deduction",
@@ -89,7 +94,7 @@ NOT_LOGGED: Final = frozenset(
 )
 """Fields of writes that it has not. A field in neither is not logged; a test asks where it belongs."""
 NESTED: Final[Mapping[str, str]] = {
-    **dict.fromkeys(("account", "purchase", "refund", "referral", "api_key", "event", "rate_card"), ""),
+    **dict.fromkeys(("account", "purchase", "refund", "referral", "hold", "api_key", "event", "rate_card"), ""),
     "balance": "balance_",
 }
 """Messages whose fields count as the answer's own, with what goes before their names."""
@@ -97,6 +102,9 @@ _RENAMED: Final = {
     "ReverseDeductionRequest.transaction_id": "reversed_transaction_id",  # the answer's is the new one
     "CreateApiKeyRequest.caller": "key_caller",  # `caller` is who calls
     "ApiKey.caller": "key_caller",
+    "Hold.amount_microcredits": "hold_microcredits",  # the request's is what this call asked for
+    "Hold.captured_microcredits": "hold_captured_microcredits",
+    "Hold.expiry_capture_microcredits": "hold_expiry_capture_microcredits",
 }
 _DETAILS_NOT_LOGGED: Final = frozenset({"event", "idempotency_key", "referral_code"})
 """Of the details of a refusal."""

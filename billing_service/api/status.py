@@ -62,6 +62,7 @@ STATUS_CODES: Final[dict[Reason, grpc.StatusCode]] = {
     Reason.NOT_YOURS: grpc.StatusCode.PERMISSION_DENIED,
     Reason.ACCOUNT_NOT_ALLOWED: grpc.StatusCode.PERMISSION_DENIED,
     Reason.OVERLOADED: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    Reason.TOO_MANY_HOLDS: grpc.StatusCode.RESOURCE_EXHAUSTED,
     Reason.STORAGE_UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,
     Reason.STRIPE_UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,
     Reason.STRIPE_KEY_REFUSED: grpc.StatusCode.UNAVAILABLE,

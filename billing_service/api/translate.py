@@ -109,6 +109,7 @@ def transaction(posted: Transaction, categories: dict[str, int]) -> transactions
         charge_microcredits=charge.amount if charge else 0,
         uncollected_microcredits=charge.uncollected if charge else 0,
         priced=charge is not None and charge.priced is not None,
+        effective_time=timestamp(posted.effective_time_us or None),
     )
 
 

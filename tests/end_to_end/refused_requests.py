@@ -47,6 +47,8 @@ def bad_fields():
     for rpc, amounts in (
         ("DeductCredits", (0, -1, TOO_MUCH, INT64_MAX, INT64_MIN)),
         ("GrantCredits", (0, -1, TOO_MUCH, INT64_MAX, INT64_MIN)),
+        ("HoldCredits", (0, -1, TOO_MUCH, INT64_MAX, INT64_MIN)),
+        ("CaptureHold", (-1, TOO_MUCH, INT64_MAX, INT64_MIN)),
         ("ReverseDeduction", (0, -1, TOO_MUCH, INT64_MIN)),
         ("AdjustCredits", (0, TOO_MUCH, -TOO_MUCH, INT64_MAX, INT64_MIN)),
     ):
@@ -70,7 +72,40 @@ OTHER = [
     ("DeductCredits", VALID["DeductCredits"] | {"description": "\x08"}, "description"),
     ("ReverseDeduction", ACCOUNT, "transaction_id"),
     ("ReverseDeduction", ACCOUNT | {"transaction_id": "t" * 129}, "transaction_id"),
-    ("ListTransactions", ACCOUNT | {"kind": 11}, "kind"),
+    ("HoldCredits", ACCOUNT, "cost"),
+    *(("HoldCredits", VALID["HoldCredits"] | {"mode": bad}, "mode") for bad in (3, -1)),
+    *(
+        ("HoldCredits", VALID["HoldCredits"] | {"minimum_microcredits": bad, "mode": mode}, "minimum_microcredits")
+        for bad, mode in ((1, 1), (2, 2), (-1, 2), (INT64_MIN, 2))
+    ),
+    *(
+        (rpc, VALID[rpc] | {"ttl": bad}, "ttl")
+        for rpc in ("HoldCredits", "ExtendHold")
+        for bad in ("0s", "0.999s", "86400.000001s", "-1s", "315576000000s")
+    ),
+    *(
+        ("HoldCredits", VALID["HoldCredits"] | {"expiry_capture_microcredits": bad}, "expiry_capture_microcredits")
+        for bad in (-1, 2, INT64_MIN)
+    ),
+    *(
+        (rpc, VALID[rpc] | {"description": bad}, "description")
+        for rpc in ("HoldCredits", "CaptureHold", "ReleaseHold")
+        for bad in ("d" * 501, "\x08")
+    ),
+    *(
+        (rpc, VALID[rpc] | {"hold_id": bad}, "hold_id")
+        for rpc in ("CaptureHold", "ReleaseHold", "ExtendHold", "GetHold")
+        for bad in ("", "h" * 129, "h\n")
+    ),
+    ("CaptureHold", ACCOUNT | {"hold_id": "{hold}"}, "cost"),
+    ("CaptureHold", VALID["CaptureHold"] | {"amount_microcredits": 0, "final": False}, "amount_microcredits"),
+    *(("CaptureHold", VALID["CaptureHold"] | {"over_hold": bad}, "over_hold") for bad in (5, -1)),
+    ("ExtendHold", ACCOUNT | {"hold_id": "{hold}"}, "additional_microcredits"),
+    *(
+        ("ExtendHold", VALID["ExtendHold"] | {"additional_microcredits": bad}, "additional_microcredits")
+        for bad in (-1, TOO_MUCH, INT64_MIN)
+    ),
+    ("ListTransactions", ACCOUNT | {"kind": 13}, "kind"),
     ("ListTransactions", ACCOUNT | {"start_time": EARLY}, "start_time"),
     ("ListTransactions", ACCOUNT | {"end_time": EARLY}, "end_time"),
     ("CreateAccount", VALID["CreateAccount"] | {"email": "no at sign"}, "email"),

@@ -22,6 +22,18 @@ REFUSED = [
         (rpc, VALID[rpc] | NOBODY, "NOT_FOUND", "ACCOUNT_NOT_FOUND")
         for rpc in ("ReverseDeduction", "AdjustCredits", "FreezeAccount")
     ),
+    *(
+        (rpc, VALID[rpc] | NOBODY, "NOT_FOUND", "ACCOUNT_NOT_FOUND")
+        for rpc in ("HoldCredits", "CaptureHold", "ReleaseHold", "ExtendHold", "GetHold", "ListHolds")
+    ),
+    *(
+        (rpc, VALID[rpc] | {"hold_id": "hold_none"}, "NOT_FOUND", "HOLD_NOT_FOUND")
+        for rpc in ("CaptureHold", "ReleaseHold", "ExtendHold", "GetHold")
+    ),
+    *(
+        (rpc, VALID[rpc] | {"hold_id": "{closed}"}, "FAILED_PRECONDITION", "HOLD_CLOSED")
+        for rpc in ("CaptureHold", "ReleaseHold", "ExtendHold")
+    ),
     ("SetOverdraftLimit", VALID["SetOverdraftLimit"] | NOBODY, "NOT_FOUND", "ACCOUNT_NOT_FOUND"),
     ("UpdateAccount", VALID["UpdateAccount"] | NOBODY, "NOT_FOUND", "ACCOUNT_NOT_FOUND"),
     ("CreatePurchase", {"account_id": "{free}", "package_code": "gold"}, "INVALID_ARGUMENT", "UNKNOWN_PACKAGE"),

@@ -26,6 +26,9 @@ async def world(stack, wire, new_account):
         refunded = await stack.client.refund(purchase_id=given_back.purchase_id, amount_minor=1)
         pending = await stack.client.create_purchase(account_id=payer, package_code="starter")
         deduction = await stack.client.deduct_credits(account_id=payer, amount_microcredits=5 * CREDIT)
+        held = await wire.do("HoldCredits", account_id=payer, amount_microcredits=5 * CREDIT)
+        closed = await wire.do("HoldCredits", account_id=payer, amount_microcredits=CREDIT)
+        await wire.do("ReleaseHold", account_id=payer, hold_id=closed.hold.hold_id)
         grant = await wire.do("GrantCredits", account_id=other, amount_microcredits=CREDIT, reason="gift")
         moved = await wire.do("GrantCredits", account_id=payer, amount_microcredits=CREDIT, reason="gift")
         await wire.do("AdjustCredits", account_id=other, amount_microcredits=CREDIT, reason="more")
@@ -41,6 +44,8 @@ async def world(stack, wire, new_account):
             "pending": pending.purchase.purchase_id,
             "refund": refunded.refund.refund_id,
             "deduction": deduction.transaction_id,
+            "hold": held.hold.hold_id,
+            "closed": closed.hold.hold_id,
             "grant": moved.transaction_id,
             "code": (await wire.call("GetReferral", account_id=other)).referral_code,
             "event": next(event.event_id for event in events if event.event_type == "checkout.session.completed"),
@@ -92,12 +97,16 @@ async def test_refusals_have_their_own_status_and_reason(wire, world, stored):
 
 async def test_the_tables_know_every_rpc():
     assert VALID.keys() == METHODS.keys()
-    assert len(WRITES) == 16
+    assert len(WRITES) == 20
     writing = {
         "Create",
         "Update",
         "Cancel",
         "Deduct",
+        "Hold",
+        "Capture",
+        "Release",
+        "Extend",
         "Reverse",
         "Refund",
         "Apply",
@@ -125,6 +134,8 @@ async def test_a_valid_request_of_the_table_is_valid(wire, world):
         "GetRefund",
         "GetReferral",
         "GetCheckoutStatus",
+        "GetHold",
+        "ListHolds",
     ):
         await wire.call(rpc, **filled(VALID[rpc], world))
     for rpc in ("ListAccounts", "ListStripeEvents", "ListApiKeys", "ListAuditRecords", "VerifyLedger"):
@@ -132,6 +143,9 @@ async def test_a_valid_request_of_the_table_is_valid(wire, world):
     for rpc in (
         "UpdateAccount",
         "DeductCredits",
+        "HoldCredits",
+        "ExtendHold",
+        "CaptureHold",
         "GrantCredits",
         "AdjustCredits",
         "FreezeAccount",

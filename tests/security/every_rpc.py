@@ -51,7 +51,7 @@ def required_scope(name):
     return scopes_pb2.Scope.Name(number).removeprefix("SCOPE_").lower()
 
 
-def valid_request(name, **fields):  # noqa: C901 - a table would hide more than it shows
+def valid_request(name, **fields):  # noqa: C901, PLR0912 - a table would hide more than it shows
     """A request in which every field that must be there is there; ids of things that are not name nothing that
     exists."""
     request = request_class(name)()
@@ -71,6 +71,8 @@ def valid_request(name, **fields):  # noqa: C901 - a table would hide more than 
             request.scopes.append("SCOPE_READ")
         case "ReverseDeduction":
             request.ClearField("amount_microcredits")
+        case "ExtendHold":
+            request.additional_microcredits = CREDIT
         case "CreateAccount":
             request.ClearField("referral_code")
         case "BatchDeductCredits":

@@ -160,6 +160,8 @@ def told(message):
     replayed = bool(getattr(message, "replayed", False))
     if "replayed" in message.DESCRIPTOR.fields_by_name:
         message.ClearField("replayed")
+    if "server_time" in message.DESCRIPTOR.fields_by_name:
+        message.ClearField("server_time")  # the time of its sending, which is no part of what was done
     if "secret" in message.DESCRIPTOR.fields_by_name:
         message.ClearField("secret")  # said once, by design
     return Told(renamed(text_format.MessageToString(message)), replayed)

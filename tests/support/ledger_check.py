@@ -1,5 +1,6 @@
 """An independent check that a stored ledger is consistent. Reads by plain SQL, knows nothing of the code under test."""
 
+import json
 import sqlite3
 from collections import defaultdict
 from contextlib import closing
@@ -7,15 +8,17 @@ from contextlib import closing
 from tests.support.databases import connect_to, run_apart
 
 HOUSE = {"sales", "grants", "bonuses", "adjustments", "usage", "expired", "reversed"}
-GRANT, DEDUCTION, DEDUCTION_REVERSAL, BONUS_REVERSAL = 2, 3, 4, 8
-MAY_MOVE_NOTHING = (GRANT, DEDUCTION, BONUS_REVERSAL)
+GRANT, DEDUCTION, DEDUCTION_REVERSAL, BONUS_REVERSAL, HOLD, HOLD_RELEASE = 2, 3, 4, 8, 11, 12
+MAY_MOVE_NOTHING = (GRANT, DEDUCTION, BONUS_REVERSAL, HOLD, HOLD_RELEASE)
+OPEN_HOLD = 1
 TABLES = {
-    "accounts": "account_id, version, last_transaction_id, balance, debt, set_aside",
-    "lots": "account_id, lot_id, amount, remaining, expired, ended_to",
+    "accounts": "account_id, version, last_transaction_id, balance, debt, set_aside, held, holds_open",
+    "lots": "account_id, lot_id, amount, remaining, expired, ended_to, held",
     "transactions": "account_id, transaction_id, version, previous_id, kind, amount, balance_after, source_id",
     "entries": "account_id, transaction_id, position, source, destination, amount",
     "idempotency_keys": "account_id, reply, resource_id",
     "deduction_reversals": "account_id, transaction_id, reversed",
+    "holds": "account_id, hold_id, state, amount, captured, released, legs",
 }
 
 
@@ -47,7 +50,7 @@ async def _read_postgres(url):
 def _problems(rows):
     by_account = {account[0]: _AccountCheck(account) for account in rows["accounts"]}
     found = []
-    for table in ("lots", "transactions", "entries", "idempotency_keys", "deduction_reversals"):
+    for table in ("lots", "transactions", "entries", "idempotency_keys", "deduction_reversals", "holds"):
         for row in rows[table]:
             if row[0] in by_account:
                 getattr(by_account[row[0]], table).append(row[1:])
@@ -60,7 +63,8 @@ def _problems(rows):
 
 class _AccountCheck:
     def __init__(self, row):
-        _, self.version, self.last_id, self.balance, self.debt, self.set_aside = row
+        _, self.version, self.last_id, self.balance, self.debt, self.set_aside, self.held, self.holds_open = row
+        self.holds = []
         self.lots, self.transactions, self.entries, self.idempotency_keys, self.deduction_reversals = [], [], [], [], []
 
     def problems(self):
@@ -68,6 +72,7 @@ class _AccountCheck:
         yield from self._places()
         yield from self._ended()
         yield from self._reversals()
+        yield from self._holds()
         for reply, resource_id in self.idempotency_keys:
             if reply is None and not resource_id:
                 yield "a key is spent without a reply or a resource"
@@ -105,7 +110,12 @@ class _AccountCheck:
                 yield f"{place} is stored as {expected}, entries say {sums[place]}"
         if sum(sums.values()):
             yield f"the ledger adds up to {sum(sums.values())}"
-        if self.balance != sum(lot[2] for lot in self.lots) - self.debt:
+        for lot_id, *_, held in self.lots:
+            if sums[f"held:{lot_id}"] != held:
+                yield f"{lot_id}: {held} are held, entries say {sums[f'held:{lot_id}']}"
+        if self.held != sum(lot[5] for lot in self.lots):
+            yield f"{self.held} are held, lots say {sum(lot[5] for lot in self.lots)}"
+        if self.balance != sum(lot[2] + lot[5] for lot in self.lots) - self.debt:
             yield "the balance is not what lots hold less what is owed"
 
     def _ended(self):
@@ -114,7 +124,7 @@ class _AccountCheck:
             if destination == "expired":
                 lost[source] += amount
         names = {lot[0] for lot in self.lots}
-        for lot_id, amount, remaining, expired, ended_to in self.lots:
+        for lot_id, amount, remaining, expired, ended_to, _ in self.lots:
             if expired != lost[lot_id]:
                 yield f"{lot_id}: {expired} are stored as expired, entries say {lost[lot_id]}"
             if remaining + expired > amount:
@@ -130,7 +140,7 @@ class _AccountCheck:
         moving = {each[0] for each in self.transactions if each[3] not in MAY_MOVE_NOTHING or each[4]}
         if not moving <= movements.keys() <= {transaction[0] for transaction in self.transactions}:
             yield "transactions and entries do not belong together"
-        own = {*lots, "debt"}
+        own = {*lots, *(f"held:{lot}" for lot in lots), "debt"}
         for transaction_id, _, _, _, amount, _, _ in self._in_order():
             entries = movements[transaction_id]
             if [entry[0] for entry in entries] != list(range(len(entries))):
@@ -145,8 +155,38 @@ class _AccountCheck:
             if effect != amount:
                 yield f"{transaction_id}: the amount is {amount}, entries say {effect}"
             yield from (
-                f"{transaction_id}: {lot} is outside its bounds" for lot in lots if not 0 <= sums[lot] <= lots[lot]
+                f"{transaction_id}: {lot} is outside its bounds"
+                for lot in lots
+                if not self._within(sums, lot, lots[lot])
             )
+
+    @staticmethod
+    def _within(sums, lot, amount):
+        left, held = sums[lot], sums[f"held:{lot}"]
+        return left >= 0 and held >= 0 and left + held <= amount
+
+    def _holds(self):
+        """What a hold's transactions moved under it, to usage and back, by lot, is what its row says."""
+        source_of = {transaction[0]: transaction[6] for transaction in self.transactions}
+        moved = defaultdict(lambda: defaultdict(lambda: [0, 0, 0]))
+        for transaction_id, _, source, destination, amount in self.entries:
+            hold_id = source_of[transaction_id]
+            if destination.startswith("held:"):
+                moved[hold_id][destination[5:]][0] += amount
+            elif source.startswith("held:"):
+                moved[hold_id][source[5:]][1 if destination == "usage" else 2] += amount
+        if moved.keys() - {hold[0] for hold in self.holds}:
+            yield f"entries are of unknown holds {moved.keys()}"
+        if self.holds_open != sum(hold[1] == OPEN_HOLD for hold in self.holds):
+            yield f"{self.holds_open} holds are open, by the account"
+        for hold_id, state, amount, captured, released, legs in self.holds:
+            stored = {lot_id: amounts for lot_id, _, *amounts in json.loads(legs)}
+            if stored != moved[hold_id]:
+                yield f"{hold_id}: legs are {stored}, entries say {dict(moved[hold_id])}"
+            if [amount, captured, released] != [sum(leg[n] for leg in stored.values()) for n in range(3)]:
+                yield f"{hold_id}: {amount}, {captured} and {released} are not the sums of its legs"
+            if state != OPEN_HOLD and captured + released != amount:
+                yield f"{hold_id}: it is closed and something is left"
 
     def _reversals(self):
         spent, returned = defaultdict(int), defaultdict(int)

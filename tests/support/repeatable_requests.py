@@ -135,8 +135,61 @@ REQUESTS = [
             {"usage": None, "amount_microcredits": 1},
         ],
     ),
+    (
+        "HoldCredits",
+        {
+            "account_id": "{account}",
+            "amount_microcredits": 5 * CREDIT,
+            "mode": 2,
+            "minimum_microcredits": 2,
+            "expiry_capture_microcredits": 1,
+            "description": "d",
+            "metadata": {"n": "1"},
+        },
+        [
+            {"amount_microcredits": 6 * CREDIT},
+            {"mode": 1, "minimum_microcredits": None},
+            {"minimum_microcredits": 3},
+            {"ttl": "601s"},
+            {"expiry_capture_microcredits": None},
+            {"description": ""},
+            OTHER_METADATA,
+        ],
+    ),
+    (
+        "CaptureHold",
+        {
+            "account_id": "{account}",
+            "hold_id": "{hold}",
+            "amount_microcredits": CREDIT,
+            "final": False,
+            "over_hold": 2,
+            "description": "d",
+            "metadata": {"n": "1"},
+        },
+        [
+            {"hold_id": "{other_hold}"},
+            {"amount_microcredits": 2 * CREDIT},
+            {"final": None},
+            {"final": True},
+            {"over_hold": 3},
+            {"description": ""},
+            OTHER_METADATA,
+        ],
+    ),
+    (
+        "ExtendHold",
+        {"account_id": "{account}", "hold_id": "{hold}", "additional_microcredits": CREDIT, "ttl": "700s"},
+        [{"hold_id": "{other_hold}"}, {"additional_microcredits": None}, {"ttl": "701s"}, {"ttl": None}],
+    ),
+    (
+        "ReleaseHold",
+        {"account_id": "{account}", "hold_id": "{hold}", "description": "d"},
+        [{"hold_id": "{other_hold}"}, {"description": ""}],
+    ),
 ]
 SAME_MEANING = [
+    (18, {"ttl": "600s"}),
     (1, {"currency": "usd"}),
     (1, {"payment_flow": 1}),
     (4, {"mode": 1}),
@@ -164,6 +217,10 @@ async def world(stack, wire):
     pending = (await wire.do("CreatePurchase", account_id=account, package_code="starter")).purchase
     deduction = await wire.do("DeductCredits", account_id=account, amount_microcredits=9 * CREDIT)
     grant = await wire.do("GrantCredits", account_id="friend", amount_microcredits=1, reason="gift")
+    holds = [
+        (await wire.do("HoldCredits", account_id=account, amount_microcredits=9 * CREDIT)).hold.hold_id
+        for _ in range(2)
+    ]
     keys = [
         (await wire.do("CreateApiKey", caller=f"caller-{number}", scopes=[1])).api_key.key_id for number in range(2)
     ]
@@ -182,6 +239,8 @@ async def world(stack, wire):
         "grant": grant.transaction_id,
         "code": codes[0],
         "other_code": codes[1],
+        "hold": holds[0],
+        "other_hold": holds[1],
         "key": keys[0],
         "other_key": keys[1],
         "event": events[-1],
@@ -190,10 +249,18 @@ async def world(stack, wire):
 
 
 def unrepeated(rpc, answer):
-    """An answer as its repetition must be, but for `replayed`."""
+    """An answer as its repetition must be, `replayed` included, and but for the time at which it was sent."""
     if rpc == "CreateApiKey":
         assert answer.secret
         answer.secret = ""
     assert not answer.replayed
     answer.replayed = True
+    return timeless(answer)
+
+
+def timeless(answer):
+    """An answer without the time at which it was sent."""
+    if "server_time" in answer.DESCRIPTOR.fields_by_name:
+        assert answer.HasField("server_time")
+        answer.ClearField("server_time")
     return answer

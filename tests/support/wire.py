@@ -35,6 +35,7 @@ TABLES = [
     "lots",
     "transactions",
     "entries",
+    "holds",
     "idempotency_keys",
     "deduction_reversals",
     "purchases",

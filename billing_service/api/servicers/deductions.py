@@ -14,6 +14,7 @@ from billing_service.api.call_log import REFUSALS_LOGGED_PER_S, Thinned, read_fi
 from billing_service.api.late import Late, begin_late
 from billing_service.api.pipeline import Call
 from billing_service.api.requests import Replies
+from billing_service.api.servicers.holds import captured_by_key
 from billing_service.api.servicers.usage import price_message, usage_of_message
 from billing_service.api.status import internal_status, status_of
 from billing_service.commands.environment import Environment
@@ -90,6 +91,7 @@ def deduction_of(request: transactions_pb2.DeductCreditsRequest, call: Call) -> 
         validation.idempotency_key(request.idempotency_key),
         f"{caller}/DeductCredits",
         fingerprint(account_id, usage.meaning if usage else amount, mode.value, description, metadata),
+        captured_by_key,
     )
     return Deduct(account_id, amount, mode, key, caller, description, metadata, _encode_deduction, usage)
 

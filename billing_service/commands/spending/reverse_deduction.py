@@ -41,7 +41,7 @@ async def reverse(environment: Environment, command: ReverseDeduction) -> Answer
             check_may_reverse(original, caller.name, now_us=unit.now_us, terms=environment.spending)
         before = yield from already_reversed(command.account_id, command.transaction_id)
         deduction = DeductionToReverse(original, before)
-        yield from fetch_lots_and_heirs(account, [entry.source for entry in original.entries])
+        yield from fetch_lots_and_heirs(account, [part.source for part in deduction.parts()])
         payments = yield from payments_of(account, deduction.debt_part(command.amount), original.transaction_id)
         reversal = reverse_deduction(
             account,

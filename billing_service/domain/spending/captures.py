@@ -10,6 +10,7 @@ from billing_service.domain.refusals import account_frozen, insufficient_credits
 from billing_service.domain.refusals.spending import hold_closed, hold_expired
 from billing_service.domain.spending.deductions import STANDARD_TERMS, SpendingTerms
 from billing_service.domain.spending.holds import Author, check_open, close_posting, end_hold
+from billing_service.domain.spending.price_records import encode_asked
 
 
 class OverHold(IntEnum):
@@ -66,7 +67,8 @@ def capture_hold(
     note_hold(account, hold)
     charged = of_legs + above.from_lots + above.owed
     kind = TransactionKind.DEDUCTION if amount else TransactionKind.HOLD_RELEASE
-    done = close_posting(posting, hold, kind, author, ids)
+    record = encode_asked(amount) if charged < amount else b""
+    done = close_posting(posting, hold, kind, author, ids, price_record=record)
     return Captured(done.transaction_id, charged, amount - charged, hold, _draws_of_usage(posting))
 
 
@@ -101,7 +103,8 @@ def _capture_late(
     hold.late_captured = True
     note_hold(account, hold)
     charged = part.from_lots + part.owed
-    done = close_posting(posting, hold, TransactionKind.DEDUCTION, author, ids)
+    record = encode_asked(amount) if charged < amount else b""
+    done = close_posting(posting, hold, TransactionKind.DEDUCTION, author, ids, price_record=record)
     return Captured(done.transaction_id, charged, amount - charged, hold, _draws_of_usage(posting))
 
 

@@ -168,8 +168,10 @@ def end_hold(posting: Posting, hold: Hold, ids: Ids) -> None:
     note_hold(posting.account, hold)
 
 
-def close_posting(posting: Posting, hold: Hold, kind: TransactionKind, author: Author, ids: Ids) -> HoldChanged:
-    """Ends the hold's transaction."""
+def close_posting(
+    posting: Posting, hold: Hold, kind: TransactionKind, author: Author, ids: Ids, *, price_record: bytes = b""
+) -> HoldChanged:
+    """Ends the hold's transaction. `price_record` is why a charge is what it is; empty for none."""
     transaction = posting.close(
         ids,
         kind,
@@ -177,5 +179,6 @@ def close_posting(posting: Posting, hold: Hold, kind: TransactionKind, author: A
         caller=author.caller,
         description=author.description,
         metadata=author.metadata,
+        price_record=price_record,
     )
     return HoldChanged(transaction.transaction_id, hold)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from billing_service.domain.ledger.account import Account, Ids, Posting
 from billing_service.domain.ledger.ended_lots import back_into_lot
-from billing_service.domain.ledger.entries import Entry, Place, Transaction, TransactionKind
+from billing_service.domain.ledger.entries import Entry, Place, Transaction, TransactionKind, lot_held
 from billing_service.domain.ledger.settled_debt import Payment, give_back_debt, lot_of_unknown
 from billing_service.domain.refusals.spending import (
     deduction_already_reversed,
@@ -44,8 +44,13 @@ class DeductionToReverse:
     already_reversed: int
 
     def parts(self) -> list[Entry]:
-        """What went to USAGE, in the order in which it comes back: debt first, then lots, last drawn first."""
-        spent = [entry for entry in self.transaction.entries if entry.destination == Place.USAGE]
+        """What went to USAGE, in the order in which it comes back: debt first, then lots, last drawn first. What was
+        captured of a hold comes back to its lot."""
+        spent = [
+            entry._replace(source=lot_held(entry.source) or entry.source)
+            for entry in self.transaction.entries
+            if entry.destination == Place.USAGE
+        ]
         debts = [entry for entry in spent if entry.source == Place.DEBT]
         return debts + [entry for entry in reversed(spent) if entry.source != Place.DEBT]
 

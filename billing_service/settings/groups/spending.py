@@ -32,6 +32,13 @@ class SpendingSettings(SettingsGroup):
         ge=0,
         le=2_592_000,
     )
+    late_capture_s: int = setting(
+        "BILLING_LATE_CAPTURE_S",
+        900,
+        "How long after its end a hold may still be captured, once, as an ordinary charge",
+        ge=0,
+        le=86_400,
+    )
     batch_operations_max: int = setting(
         "BILLING_BATCH_OPERATIONS_MAX", 512, "Ledger operations in one transaction", ge=1, le=4096
     )

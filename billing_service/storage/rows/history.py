@@ -19,6 +19,8 @@ SET_BACK_MAX_US = 2 * 86_400_000_000
 """The furthest that a clock is thought to be set back. Times along the chain then go back, too: what is older than the
 period that is asked for ends the walk only when it is older by more than this."""
 
+ASKED_BY_NAME = (TransactionKind.HOLD, TransactionKind.HOLD_RELEASE)
+"""Kinds that a history has only where it is asked for them: they spend nothing."""
 _COLUMNS = tuple(transactions.columns)
 
 
@@ -51,7 +53,10 @@ PAGE = reading(
     select(_WALKED)
     .where(
         or_(
-            bindparam("kind", type_=transactions.c.kind.type) == literal_column("0"),
+            and_(
+                bindparam("kind", type_=transactions.c.kind.type) == literal_column("0"),
+                _WALKED.c.kind.not_in([literal_column(str(int(kind))) for kind in ASKED_BY_NAME]),
+            ),
             _WALKED.c.kind == bindparam("kind"),
         ),
         _WALKED.c.create_time_us >= bindparam("start_us"),
@@ -135,7 +140,8 @@ class HistoryPage(NamedTuple):
 def read_history(
     account_id: str, newest: str, *, kind: int, start_us: int, end_us: int, page: int
 ) -> Work[HistoryPage]:
-    """A page from the transaction `newest` on, along the chain; kind 0 is every kind."""
+    """A page from the transaction `newest` on, along the chain; kind 0 is every kind but those of
+    ASKED_BY_NAME."""
     reach_us = max(start_us - SET_BACK_MAX_US, 0)
     rows: Sequence[Sequence[Any]] = yield PAGE(account_id, newest, reach_us, kind, start_us, end_us, page + 1)
     found = [transaction_of(row) for row in rows]

@@ -25,10 +25,10 @@ def fetch_holds(
     clock_us: int,
     *,
     unlocked: bool = False,
-    page: int = ENDED_HOLDS_MAX,
+    page: int | None = None,
 ) -> Work[None]:
     """Adds to accounts in memory the holds that are named and exist, those that have ended and are not booked, at most
-    `page` of them, and the lots that they drew on.
+    `page` of them (ENDED_HOLDS_MAX when None), and the lots that they drew on.
 
     Without a lock an account may have changed since it was read or cached. Raises StaleError then: what was fetched
     would belong to another moment.
@@ -39,7 +39,7 @@ def fetch_holds(
     for account in due:
         account.holds_end_us = account.holds_end_us if account.holds_open else None
     if ends:
-        yield from _fetch_ended(reading, ends, clock_us, page)
+        yield from _fetch_ended(reading, ends, clock_us, ENDED_HOLDS_MAX if page is None else page)
     names = [(account_id, hold_id) for account_id, hold_id in named if account_id in accounts]
     missing = sorted({name for name in names if name[1] not in accounts[name[0]].holds})
     if missing:

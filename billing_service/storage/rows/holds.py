@@ -11,8 +11,10 @@ from billing_service.domain.ledger.holds import Hold, HoldState, Leg
 from billing_service.domain.ledger.lots import Category
 from billing_service.storage.rows.ledger_statements import LOT
 from billing_service.storage.schema import accounts, holds, lots
-from billing_service.storage.statements import Call, InList, Row, bulk_insert, bulk_update, reading
+from billing_service.storage.statements import Call, InList, Row, Work, bulk_insert, bulk_update, reading
 
+_AFTER_ALL = "hold_~"
+"""Comes after every id of a hold."""
 ENDED_HOLDS_MAX = 200
 """Ended holds that one unit of work books: each is a few rows. Whoever comes next books the next ones."""
 
@@ -63,6 +65,25 @@ READ_DRAWN_LOTS = reading(
     "list_ids",
     "list_lots",
 )
+_OLDER = (holds.c.account_id == bindparam("account_id"), holds.c.hold_id < bindparam("before"))
+LIST_HOLDS = reading(
+    "list holds",
+    select(*_HOLD).where(*_OLDER).order_by(holds.c.hold_id.desc()).limit(bindparam("page")),
+    "account_id",
+    "before",
+    "page",
+)
+LIST_OPEN_HOLDS = reading(
+    "list open holds",
+    select(*_HOLD)
+    .where(*_OLDER, _OPEN, holds.c.expire_time_us > bindparam("now_us"))
+    .order_by(holds.c.hold_id.desc())
+    .limit(bindparam("page")),
+    "account_id",
+    "before",
+    "now_us",
+    "page",
+)
 INSERT_HOLDS = bulk_insert(holds)
 UPDATE_HOLDS = bulk_update(
     holds,
@@ -90,6 +111,17 @@ def hold_of(row: Sequence[Any]) -> Hold:
         metadata=metadata,
         legs=[Leg(lot_id, Category(category), *amounts) for lot_id, category, *amounts in orjson.loads(legs)],
     )
+
+
+def list_holds(account_id: str, before: str, page: int, *, open_after_us: int | None) -> Work[list[Hold]]:
+    """An account's holds, newest first, of those before `before`, or all when empty. With `open_after_us`, those that
+    are open and end after it."""
+    last = before or _AFTER_ALL
+    if open_after_us is None:
+        rows = yield LIST_HOLDS(account_id, last, page)
+    else:
+        rows = yield LIST_OPEN_HOLDS(account_id, last, open_after_us, page)
+    return [hold_of(row) for row in rows]
 
 
 def hold_calls(written: Sequence[Account]) -> Iterator[Call]:

@@ -4,7 +4,14 @@ from prepaid.billing.v1.admin_pb2 import StripeEventStatus
 from prepaid.billing.v1.purchases_pb2 import PaymentFlow, PurchaseStatus
 from prepaid.billing.v1.refunds_pb2 import RefundPolicy, RefundStatus
 from prepaid.billing.v1.scopes_pb2 import Scope
-from prepaid.billing.v1.transactions_pb2 import CreditCategory, DeductionMode, TransactionKind
+from prepaid.billing.v1.transactions_pb2 import (
+    CreditCategory,
+    DeductionMode,
+    HoldMode,
+    HoldState,
+    OverHold,
+    TransactionKind,
+)
 from prepaid.billing.v1.usage_pb2 import Usage, UsageKind, UsageLine
 
 from billing_client.asynchronous.client import AsyncBillingClient
@@ -24,6 +31,9 @@ __all__ = [
     "CreditCategory",
     "Deduction",
     "DeductionMode",
+    "HoldMode",
+    "HoldState",
+    "OverHold",
     "PaymentFlow",
     "PurchaseStatus",
     "RefundPolicy",

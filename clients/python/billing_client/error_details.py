@@ -40,6 +40,7 @@ CLASS_BY_REASON: dict[str, type[errors.BillingError]] = {
     "REFERRAL_TOO_LATE": errors.ReferralTooLate,
     "HOLD_EXPIRED": errors.HoldExpired,
     "HOLD_CLOSED": errors.HoldClosed,
+    "TOO_MANY_HOLDS": errors.TooManyHolds,
     "SPEND_LIMIT_REACHED": errors.SpendLimitReached,
     "PURCHASE_NOT_CANCELABLE": errors.PurchaseNotCancelable,
     "DEDUCTION_ALREADY_REVERSED": errors.DeductionAlreadyReversed,

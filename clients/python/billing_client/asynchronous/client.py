@@ -6,6 +6,7 @@ from typing import Self
 from billing_client.asynchronous.access_administration import ApiKeyMethods, StripeEventMethods
 from billing_client.asynchronous.accounts import AccountMethods
 from billing_client.asynchronous.credit_administration import CreditAdministrationMethods
+from billing_client.asynchronous.holds import HoldMethods
 from billing_client.asynchronous.purchases import PurchaseMethods
 from billing_client.asynchronous.rate_cards import RateCardMethods
 from billing_client.asynchronous.refunds import RefundMethods
@@ -18,6 +19,7 @@ from billing_client.options import ADDRESS_DEFAULT, ClientOptions
 class AsyncBillingClient(
     AccountMethods,
     SpendingMethods,
+    HoldMethods,
     DeductionStreamMethods,
     PurchaseMethods,
     RefundMethods,

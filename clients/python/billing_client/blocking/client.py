@@ -6,6 +6,7 @@ from typing import Self
 from billing_client.blocking.access_administration import ApiKeyMethods, StripeEventMethods
 from billing_client.blocking.accounts import AccountMethods
 from billing_client.blocking.credit_administration import CreditAdministrationMethods
+from billing_client.blocking.holds import HoldMethods
 from billing_client.blocking.purchases import PurchaseMethods
 from billing_client.blocking.rate_cards import RateCardMethods
 from billing_client.blocking.refunds import RefundMethods
@@ -18,6 +19,7 @@ from billing_client.options import ADDRESS_DEFAULT, ClientOptions
 class BillingClient(
     AccountMethods,
     SpendingMethods,
+    HoldMethods,
     DeductionStreamMethods,
     PurchaseMethods,
     RefundMethods,

@@ -9,9 +9,9 @@
     │   │                         RateCardNotFound
     │   ├── AlreadyExists         AccountExists · ReferralExists · RateCardExists
     │   ├── PreconditionFailed    InsufficientCredits · AccountFrozen · PurchaseNotRefundable · CreditsAlreadySpent ·
-    │   │                         SelfReferral · ReferralTooLate · HoldExpired · HoldClosed · SpendLimitReached ·
-    │   │                         PurchaseNotCancelable · DeductionAlreadyReversed · TransactionNotReversible ·
-    │   │                         StripeRefused · BalanceLimitReached · ReversalTooLate
+    │   │                         SelfReferral · ReferralTooLate · HoldExpired · HoldClosed · TooManyHolds ·
+    │   │                         SpendLimitReached · PurchaseNotCancelable · DeductionAlreadyReversed ·
+    │   │                         TransactionNotReversible · StripeRefused · BalanceLimitReached · ReversalTooLate
     │   └── AccessDenied          ApiKeyInvalid · ScopeMissing · NotYours · AccountNotAllowed
     └── Failure                   no answer: call again later, a write with the same idempotency key
         ├── Overloaded            the service turned the last attempt away

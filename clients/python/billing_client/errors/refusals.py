@@ -10,6 +10,11 @@ class InvalidField(InvalidRequest):
 class IdempotencyKeyReused(InvalidRequest):
     """The key was spent by a request that says something else."""
 
+    @property
+    def transaction_id(self) -> str:
+        """Of a charge, the transaction by which another method charged the usage already; empty otherwise."""
+        return self.metadata.get("transaction_id", "")
+
 
 class UnknownPackage(InvalidRequest):
     """No active package of that code."""
@@ -140,11 +145,24 @@ class ReferralTooLate(PreconditionFailed):
 
 
 class HoldExpired(PreconditionFailed):
-    """The hold ran out."""
+    """The hold's time is up, and nothing is reserved any more."""
 
 
 class HoldClosed(PreconditionFailed):
-    """The hold was captured or released."""
+    """The hold was captured or released, or captured late."""
+
+    @property
+    def state(self) -> str:
+        """What it ended as: `CAPTURED`, `RELEASED` or `EXPIRED`."""
+        return self.metadata["state"]
+
+
+class TooManyHolds(PreconditionFailed):
+    """The account has as many open holds as it may have."""
+
+    @property
+    def open_holds_max(self) -> int:
+        return self._amount("open_holds_max")
 
 
 class SpendLimitReached(PreconditionFailed):

@@ -106,6 +106,36 @@ class BillingServiceStub(object):
                 request_serializer=prepaid_dot_billing_dot_v1_dot_transactions__pb2.StreamDeductionsRequest.SerializeToString,
                 response_deserializer=prepaid_dot_billing_dot_v1_dot_transactions__pb2.StreamDeductionsResponse.FromString,
                 _registered_method=True)
+        self.HoldCredits = channel.unary_unary(
+                '/prepaid.billing.v1.BillingService/HoldCredits',
+                request_serializer=prepaid_dot_billing_dot_v1_dot_transactions__pb2.HoldCreditsRequest.SerializeToString,
+                response_deserializer=prepaid_dot_billing_dot_v1_dot_transactions__pb2.HoldCreditsResponse.FromString,
+                _registered_method=True)
+        self.CaptureHold = channel.unary_unary(
+                '/prepaid.billing.v1.BillingService/CaptureHold',
+                request_serializer=prepaid_dot_billing_dot_v1_dot_transactions__pb2.CaptureHoldRequest.SerializeToString,
+                response_deserializer=prepaid_dot_billing_dot_v1_dot_transactions__pb2.CaptureHoldResponse.FromString,
+                _registered_method=True)
+        self.ReleaseHold = channel.unary_unary(
+                '/prepaid.billing.v1.BillingService/ReleaseHold',
+                request_serializer=prepaid_dot_billing_dot_v1_dot_transactions__pb2.ReleaseHoldRequest.SerializeToString,
+                response_deserializer=prepaid_dot_billing_dot_v1_dot_transactions__pb2.ReleaseHoldResponse.FromString,
+                _registered_method=True)
+        self.ExtendHold = channel.unary_unary(
+                '/prepaid.billing.v1.BillingService/ExtendHold',
+                request_serializer=prepaid_dot_billing_dot_v1_dot_transactions__pb2.ExtendHoldRequest.SerializeToString,
+                response_deserializer=prepaid_dot_billing_dot_v1_dot_transactions__pb2.ExtendHoldResponse.FromString,
+                _registered_method=True)
+        self.GetHold = channel.unary_unary(
+                '/prepaid.billing.v1.BillingService/GetHold',
+                request_serializer=prepaid_dot_billing_dot_v1_dot_transactions__pb2.GetHoldRequest.SerializeToString,
+                response_deserializer=prepaid_dot_billing_dot_v1_dot_transactions__pb2.GetHoldResponse.FromString,
+                _registered_method=True)
+        self.ListHolds = channel.unary_unary(
+                '/prepaid.billing.v1.BillingService/ListHolds',
+                request_serializer=prepaid_dot_billing_dot_v1_dot_transactions__pb2.ListHoldsRequest.SerializeToString,
+                response_deserializer=prepaid_dot_billing_dot_v1_dot_transactions__pb2.ListHoldsResponse.FromString,
+                _registered_method=True)
         self.QuoteUsage = channel.unary_unary(
                 '/prepaid.billing.v1.BillingService/QuoteUsage',
                 request_serializer=prepaid_dot_billing_dot_v1_dot_usage__pb2.QuoteUsageRequest.SerializeToString,
@@ -254,6 +284,48 @@ class BillingServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def HoldCredits(self, request, context):
+        """Reserves credits before their use. Durable when it answers.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CaptureHold(self, request, context):
+        """Charges what was used of a hold, in part or finally. Durable when it answers.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReleaseHold(self, request, context):
+        """Ends a hold: what is left returns to its lots. Durable when it answers.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExtendHold(self, request, context):
+        """Lets a hold reserve more, or live longer. Durable when it answers.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetHold(self, request, context):
+        """Reads a hold.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListHolds(self, request, context):
+        """Reads an account's holds, newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def QuoteUsage(self, request, context):
         """Says what a usage costs by the rate card in force, and why, without moving anything.
         """
@@ -377,6 +449,36 @@ def add_BillingServiceServicer_to_server(servicer, server):
                     servicer.StreamDeductions,
                     request_deserializer=prepaid_dot_billing_dot_v1_dot_transactions__pb2.StreamDeductionsRequest.FromString,
                     response_serializer=prepaid_dot_billing_dot_v1_dot_transactions__pb2.StreamDeductionsResponse.SerializeToString,
+            ),
+            'HoldCredits': grpc.unary_unary_rpc_method_handler(
+                    servicer.HoldCredits,
+                    request_deserializer=prepaid_dot_billing_dot_v1_dot_transactions__pb2.HoldCreditsRequest.FromString,
+                    response_serializer=prepaid_dot_billing_dot_v1_dot_transactions__pb2.HoldCreditsResponse.SerializeToString,
+            ),
+            'CaptureHold': grpc.unary_unary_rpc_method_handler(
+                    servicer.CaptureHold,
+                    request_deserializer=prepaid_dot_billing_dot_v1_dot_transactions__pb2.CaptureHoldRequest.FromString,
+                    response_serializer=prepaid_dot_billing_dot_v1_dot_transactions__pb2.CaptureHoldResponse.SerializeToString,
+            ),
+            'ReleaseHold': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReleaseHold,
+                    request_deserializer=prepaid_dot_billing_dot_v1_dot_transactions__pb2.ReleaseHoldRequest.FromString,
+                    response_serializer=prepaid_dot_billing_dot_v1_dot_transactions__pb2.ReleaseHoldResponse.SerializeToString,
+            ),
+            'ExtendHold': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExtendHold,
+                    request_deserializer=prepaid_dot_billing_dot_v1_dot_transactions__pb2.ExtendHoldRequest.FromString,
+                    response_serializer=prepaid_dot_billing_dot_v1_dot_transactions__pb2.ExtendHoldResponse.SerializeToString,
+            ),
+            'GetHold': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetHold,
+                    request_deserializer=prepaid_dot_billing_dot_v1_dot_transactions__pb2.GetHoldRequest.FromString,
+                    response_serializer=prepaid_dot_billing_dot_v1_dot_transactions__pb2.GetHoldResponse.SerializeToString,
+            ),
+            'ListHolds': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListHolds,
+                    request_deserializer=prepaid_dot_billing_dot_v1_dot_transactions__pb2.ListHoldsRequest.FromString,
+                    response_serializer=prepaid_dot_billing_dot_v1_dot_transactions__pb2.ListHoldsResponse.SerializeToString,
             ),
             'QuoteUsage': grpc.unary_unary_rpc_method_handler(
                     servicer.QuoteUsage,
@@ -772,6 +874,168 @@ class BillingService(object):
             '/prepaid.billing.v1.BillingService/StreamDeductions',
             prepaid_dot_billing_dot_v1_dot_transactions__pb2.StreamDeductionsRequest.SerializeToString,
             prepaid_dot_billing_dot_v1_dot_transactions__pb2.StreamDeductionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def HoldCredits(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/prepaid.billing.v1.BillingService/HoldCredits',
+            prepaid_dot_billing_dot_v1_dot_transactions__pb2.HoldCreditsRequest.SerializeToString,
+            prepaid_dot_billing_dot_v1_dot_transactions__pb2.HoldCreditsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CaptureHold(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/prepaid.billing.v1.BillingService/CaptureHold',
+            prepaid_dot_billing_dot_v1_dot_transactions__pb2.CaptureHoldRequest.SerializeToString,
+            prepaid_dot_billing_dot_v1_dot_transactions__pb2.CaptureHoldResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReleaseHold(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/prepaid.billing.v1.BillingService/ReleaseHold',
+            prepaid_dot_billing_dot_v1_dot_transactions__pb2.ReleaseHoldRequest.SerializeToString,
+            prepaid_dot_billing_dot_v1_dot_transactions__pb2.ReleaseHoldResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExtendHold(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/prepaid.billing.v1.BillingService/ExtendHold',
+            prepaid_dot_billing_dot_v1_dot_transactions__pb2.ExtendHoldRequest.SerializeToString,
+            prepaid_dot_billing_dot_v1_dot_transactions__pb2.ExtendHoldResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetHold(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/prepaid.billing.v1.BillingService/GetHold',
+            prepaid_dot_billing_dot_v1_dot_transactions__pb2.GetHoldRequest.SerializeToString,
+            prepaid_dot_billing_dot_v1_dot_transactions__pb2.GetHoldResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListHolds(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/prepaid.billing.v1.BillingService/ListHolds',
+            prepaid_dot_billing_dot_v1_dot_transactions__pb2.ListHoldsRequest.SerializeToString,
+            prepaid_dot_billing_dot_v1_dot_transactions__pb2.ListHoldsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -79,6 +79,18 @@ class BillingServiceStub:
 
     However the stream ends, repeat the requests that have no answer, with the same keys. If the caller vanishes, what it sent is applied.
     """
+    HoldCredits: _grpc.UnaryUnaryMultiCallable[_transactions_pb2.HoldCreditsRequest, _transactions_pb2.HoldCreditsResponse]
+    """Reserves credits before their use. Durable when it answers."""
+    CaptureHold: _grpc.UnaryUnaryMultiCallable[_transactions_pb2.CaptureHoldRequest, _transactions_pb2.CaptureHoldResponse]
+    """Charges what was used of a hold, in part or finally. Durable when it answers."""
+    ReleaseHold: _grpc.UnaryUnaryMultiCallable[_transactions_pb2.ReleaseHoldRequest, _transactions_pb2.ReleaseHoldResponse]
+    """Ends a hold: what is left returns to its lots. Durable when it answers."""
+    ExtendHold: _grpc.UnaryUnaryMultiCallable[_transactions_pb2.ExtendHoldRequest, _transactions_pb2.ExtendHoldResponse]
+    """Lets a hold reserve more, or live longer. Durable when it answers."""
+    GetHold: _grpc.UnaryUnaryMultiCallable[_transactions_pb2.GetHoldRequest, _transactions_pb2.GetHoldResponse]
+    """Reads a hold."""
+    ListHolds: _grpc.UnaryUnaryMultiCallable[_transactions_pb2.ListHoldsRequest, _transactions_pb2.ListHoldsResponse]
+    """Reads an account's holds, newest first."""
     QuoteUsage: _grpc.UnaryUnaryMultiCallable[_usage_pb2.QuoteUsageRequest, _usage_pb2.QuoteUsageResponse]
     """Says what a usage costs by the rate card in force, and why, without moving anything."""
     ReverseDeduction: _grpc.UnaryUnaryMultiCallable[_transactions_pb2.ReverseDeductionRequest, _transactions_pb2.ReverseDeductionResponse]
@@ -142,6 +154,18 @@ class BillingServiceAsyncStub(BillingServiceStub):
 
     However the stream ends, repeat the requests that have no answer, with the same keys. If the caller vanishes, what it sent is applied.
     """
+    HoldCredits: _aio.UnaryUnaryMultiCallable[_transactions_pb2.HoldCreditsRequest, _transactions_pb2.HoldCreditsResponse]  # type: ignore[assignment]
+    """Reserves credits before their use. Durable when it answers."""
+    CaptureHold: _aio.UnaryUnaryMultiCallable[_transactions_pb2.CaptureHoldRequest, _transactions_pb2.CaptureHoldResponse]  # type: ignore[assignment]
+    """Charges what was used of a hold, in part or finally. Durable when it answers."""
+    ReleaseHold: _aio.UnaryUnaryMultiCallable[_transactions_pb2.ReleaseHoldRequest, _transactions_pb2.ReleaseHoldResponse]  # type: ignore[assignment]
+    """Ends a hold: what is left returns to its lots. Durable when it answers."""
+    ExtendHold: _aio.UnaryUnaryMultiCallable[_transactions_pb2.ExtendHoldRequest, _transactions_pb2.ExtendHoldResponse]  # type: ignore[assignment]
+    """Lets a hold reserve more, or live longer. Durable when it answers."""
+    GetHold: _aio.UnaryUnaryMultiCallable[_transactions_pb2.GetHoldRequest, _transactions_pb2.GetHoldResponse]  # type: ignore[assignment]
+    """Reads a hold."""
+    ListHolds: _aio.UnaryUnaryMultiCallable[_transactions_pb2.ListHoldsRequest, _transactions_pb2.ListHoldsResponse]  # type: ignore[assignment]
+    """Reads an account's holds, newest first."""
     QuoteUsage: _aio.UnaryUnaryMultiCallable[_usage_pb2.QuoteUsageRequest, _usage_pb2.QuoteUsageResponse]  # type: ignore[assignment]
     """Says what a usage costs by the rate card in force, and why, without moving anything."""
     ReverseDeduction: _aio.UnaryUnaryMultiCallable[_transactions_pb2.ReverseDeductionRequest, _transactions_pb2.ReverseDeductionResponse]  # type: ignore[assignment]
@@ -280,6 +304,54 @@ class BillingServiceServicer(metaclass=_abc_1.ABCMeta):
 
         However the stream ends, repeat the requests that have no answer, with the same keys. If the caller vanishes, what it sent is applied.
         """
+
+    @_abc_1.abstractmethod
+    def HoldCredits(
+        self,
+        request: _transactions_pb2.HoldCreditsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_transactions_pb2.HoldCreditsResponse, _abc.Awaitable[_transactions_pb2.HoldCreditsResponse]]:
+        """Reserves credits before their use. Durable when it answers."""
+
+    @_abc_1.abstractmethod
+    def CaptureHold(
+        self,
+        request: _transactions_pb2.CaptureHoldRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_transactions_pb2.CaptureHoldResponse, _abc.Awaitable[_transactions_pb2.CaptureHoldResponse]]:
+        """Charges what was used of a hold, in part or finally. Durable when it answers."""
+
+    @_abc_1.abstractmethod
+    def ReleaseHold(
+        self,
+        request: _transactions_pb2.ReleaseHoldRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_transactions_pb2.ReleaseHoldResponse, _abc.Awaitable[_transactions_pb2.ReleaseHoldResponse]]:
+        """Ends a hold: what is left returns to its lots. Durable when it answers."""
+
+    @_abc_1.abstractmethod
+    def ExtendHold(
+        self,
+        request: _transactions_pb2.ExtendHoldRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_transactions_pb2.ExtendHoldResponse, _abc.Awaitable[_transactions_pb2.ExtendHoldResponse]]:
+        """Lets a hold reserve more, or live longer. Durable when it answers."""
+
+    @_abc_1.abstractmethod
+    def GetHold(
+        self,
+        request: _transactions_pb2.GetHoldRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_transactions_pb2.GetHoldResponse, _abc.Awaitable[_transactions_pb2.GetHoldResponse]]:
+        """Reads a hold."""
+
+    @_abc_1.abstractmethod
+    def ListHolds(
+        self,
+        request: _transactions_pb2.ListHoldsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_transactions_pb2.ListHoldsResponse, _abc.Awaitable[_transactions_pb2.ListHoldsResponse]]:
+        """Reads an account's holds, newest first."""
 
     @_abc_1.abstractmethod
     def QuoteUsage(

@@ -41,7 +41,7 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     REASON_PURCHASE_NOT_FOUND: _Reason.ValueType  # 11
     """[NOT_FOUND] No such purchase."""
     REASON_HOLD_NOT_FOUND: _Reason.ValueType  # 12
-    """[NOT_FOUND] No such hold."""
+    """[NOT_FOUND] The account has no such hold. Metadata: hold_id."""
     REASON_REFERRAL_CODE_NOT_FOUND: _Reason.ValueType  # 13
     """[NOT_FOUND] No account has that referral code."""
     REASON_TRANSACTION_NOT_FOUND: _Reason.ValueType  # 14
@@ -75,9 +75,9 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     REASON_REFERRAL_TOO_LATE: _Reason.ValueType  # 35
     """[FAILED_PRECONDITION] A referral must be applied before the account's first completed purchase."""
     REASON_HOLD_EXPIRED: _Reason.ValueType  # 36
-    """[FAILED_PRECONDITION] The hold ran out."""
+    """[FAILED_PRECONDITION] The hold's time is up, and the time for a late capture too. Metadata: hold_id."""
     REASON_HOLD_CLOSED: _Reason.ValueType  # 37
-    """[FAILED_PRECONDITION] The hold was captured or released."""
+    """[FAILED_PRECONDITION] The hold was captured or released, or captured late. Metadata: hold_id, state."""
     REASON_SPEND_LIMIT_REACHED: _Reason.ValueType  # 38
     """[FAILED_PRECONDITION] The account's spend limit for the window is reached."""
     REASON_PURCHASE_NOT_CANCELABLE: _Reason.ValueType  # 39
@@ -112,6 +112,8 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """[UNAVAILABLE, with RetryInfo] The service is shutting down; another process answers."""
     REASON_DEADLINE_TOO_SHORT: _Reason.ValueType  # 65
     """[DEADLINE_EXCEEDED] The caller's deadline was too near to begin. Nothing moved."""
+    REASON_TOO_MANY_HOLDS: _Reason.ValueType  # 68
+    """[RESOURCE_EXHAUSTED] The account has 10,000 open holds. Metadata: open_holds_max."""
     REASON_OUTCOME_OMITTED: _Reason.ValueType  # 66
     """[RESOURCE_EXHAUSTED, with RetryInfo] The response of a batch had no room for this outcome. Send that deduction again with the same key."""
     REASON_STRIPE_KEY_REFUSED: _Reason.ValueType  # 67
@@ -145,7 +147,7 @@ REASON_ACCOUNT_NOT_FOUND: Reason.ValueType  # 10
 REASON_PURCHASE_NOT_FOUND: Reason.ValueType  # 11
 """[NOT_FOUND] No such purchase."""
 REASON_HOLD_NOT_FOUND: Reason.ValueType  # 12
-"""[NOT_FOUND] No such hold."""
+"""[NOT_FOUND] The account has no such hold. Metadata: hold_id."""
 REASON_REFERRAL_CODE_NOT_FOUND: Reason.ValueType  # 13
 """[NOT_FOUND] No account has that referral code."""
 REASON_TRANSACTION_NOT_FOUND: Reason.ValueType  # 14
@@ -179,9 +181,9 @@ REASON_SELF_REFERRAL: Reason.ValueType  # 34
 REASON_REFERRAL_TOO_LATE: Reason.ValueType  # 35
 """[FAILED_PRECONDITION] A referral must be applied before the account's first completed purchase."""
 REASON_HOLD_EXPIRED: Reason.ValueType  # 36
-"""[FAILED_PRECONDITION] The hold ran out."""
+"""[FAILED_PRECONDITION] The hold's time is up, and the time for a late capture too. Metadata: hold_id."""
 REASON_HOLD_CLOSED: Reason.ValueType  # 37
-"""[FAILED_PRECONDITION] The hold was captured or released."""
+"""[FAILED_PRECONDITION] The hold was captured or released, or captured late. Metadata: hold_id, state."""
 REASON_SPEND_LIMIT_REACHED: Reason.ValueType  # 38
 """[FAILED_PRECONDITION] The account's spend limit for the window is reached."""
 REASON_PURCHASE_NOT_CANCELABLE: Reason.ValueType  # 39
@@ -216,6 +218,8 @@ REASON_SHUTTING_DOWN: Reason.ValueType  # 64
 """[UNAVAILABLE, with RetryInfo] The service is shutting down; another process answers."""
 REASON_DEADLINE_TOO_SHORT: Reason.ValueType  # 65
 """[DEADLINE_EXCEEDED] The caller's deadline was too near to begin. Nothing moved."""
+REASON_TOO_MANY_HOLDS: Reason.ValueType  # 68
+"""[RESOURCE_EXHAUSTED] The account has 10,000 open holds. Metadata: open_holds_max."""
 REASON_OUTCOME_OMITTED: Reason.ValueType  # 66
 """[RESOURCE_EXHAUSTED, with RetryInfo] The response of a batch had no room for this outcome. Send that deduction again with the same key."""
 REASON_STRIPE_KEY_REFUSED: Reason.ValueType  # 67

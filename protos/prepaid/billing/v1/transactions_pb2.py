@@ -22,13 +22,14 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 from prepaid.billing.v1 import accounts_pb2 as prepaid_dot_billing_dot_v1_dot_accounts__pb2
 from prepaid.billing.v1 import usage_pb2 as prepaid_dot_billing_dot_v1_dot_usage__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%prepaid/billing/v1/transactions.proto\x12\x12prepaid.billing.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a!prepaid/billing/v1/accounts.proto\x1a\x1eprepaid/billing/v1/usage.proto\"i\n\x04\x44raw\x12\x0e\n\x06lot_id\x18\x01 \x01(\t\x12\x34\n\x08\x63\x61tegory\x18\x02 \x01(\x0e\x32\".prepaid.billing.v1.CreditCategory\x12\x1b\n\x13\x61mount_microcredits\x18\x03 \x01(\x03\"\x89\x04\n\x0bTransaction\x12\x16\n\x0etransaction_id\x18\x01 \x01(\t\x12\x12\n\naccount_id\x18\x02 \x01(\t\x12\x17\n\x0f\x61\x63\x63ount_version\x18\x03 \x01(\x03\x12\x31\n\x04kind\x18\x04 \x01(\x0e\x32#.prepaid.billing.v1.TransactionKind\x12\x1b\n\x13\x61mount_microcredits\x18\x05 \x01(\x03\x12\"\n\x1a\x62\x61lance_after_microcredits\x18\x06 \x01(\x03\x12\'\n\x05\x64raws\x18\x07 \x03(\x0b\x32\x18.prepaid.billing.v1.Draw\x12\x13\n\x0b\x64\x65scription\x18\x08 \x01(\t\x12?\n\x08metadata\x18\t \x03(\x0b\x32-.prepaid.billing.v1.Transaction.MetadataEntry\x12\x11\n\tsource_id\x18\n \x01(\t\x12/\n\x0b\x63reate_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1b\n\x13\x63harge_microcredits\x18\x0c \x01(\x03\x12 \n\x18uncollected_microcredits\x18\r \x01(\x03\x12\x0e\n\x06priced\x18\x0e \x01(\x08\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xd7\x02\n\x14\x44\x65\x64uctCreditsRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x1d\n\x13\x61mount_microcredits\x18\x02 \x01(\x03H\x00\x12*\n\x05usage\x18\x03 \x01(\x0b\x32\x19.prepaid.billing.v1.UsageH\x00\x12/\n\x04mode\x18\x04 \x01(\x0e\x32!.prepaid.billing.v1.DeductionMode\x12\x17\n\x0fidempotency_key\x18\x05 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x06 \x01(\t\x12H\n\x08metadata\x18\x07 \x03(\x0b\x32\x36.prepaid.billing.v1.DeductCreditsRequest.MetadataEntry\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x06\n\x04\x63ost\"\x83\x02\n\x15\x44\x65\x64uctCreditsResponse\x12\x16\n\x0etransaction_id\x18\x01 \x01(\t\x12\x1d\n\x15\x64\x65\x64ucted_microcredits\x18\x02 \x01(\x03\x12,\n\x07\x62\x61lance\x18\x03 \x01(\x0b\x32\x1b.prepaid.billing.v1.Balance\x12\'\n\x05\x64raws\x18\x04 \x03(\x0b\x32\x18.prepaid.billing.v1.Draw\x12(\n\x05price\x18\x05 \x01(\x0b\x32\x19.prepaid.billing.v1.Price\x12\x10\n\x08replayed\x18\x06 \x01(\x08\x12 \n\x18uncollected_microcredits\x18\x07 \x01(\x03\"Y\n\x19\x42\x61tchDeductCreditsRequest\x12<\n\ndeductions\x18\x01 \x03(\x0b\x32(.prepaid.billing.v1.DeductCreditsRequest\"\x83\x01\n\x10\x44\x65\x64uctionOutcome\x12=\n\x08\x64\x65\x64ucted\x18\x01 \x01(\x0b\x32).prepaid.billing.v1.DeductCreditsResponseH\x00\x12%\n\x07refused\x18\x02 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\t\n\x07outcome\"T\n\x1a\x42\x61tchDeductCreditsResponse\x12\x36\n\x08outcomes\x18\x01 \x03(\x0b\x32$.prepaid.billing.v1.DeductionOutcome\"V\n\x17StreamDeductionsRequest\x12;\n\tdeduction\x18\x01 \x01(\x0b\x32(.prepaid.billing.v1.DeductCreditsRequest\"c\n\x18StreamDeductionsResponse\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\x35\n\x07outcome\x18\x02 \x01(\x0b\x32$.prepaid.billing.v1.DeductionOutcome\"\xa8\x01\n\x17ReverseDeductionRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x16\n\x0etransaction_id\x18\x02 \x01(\t\x12 \n\x13\x61mount_microcredits\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x05 \x01(\tB\x16\n\x14_amount_microcredits\"\xba\x01\n\x18ReverseDeductionResponse\x12\x16\n\x0etransaction_id\x18\x01 \x01(\t\x12\x1d\n\x15reversed_microcredits\x18\x02 \x01(\x03\x12,\n\x07\x62\x61lance\x18\x03 \x01(\x0b\x32\x1b.prepaid.billing.v1.Balance\x12\'\n\x05\x64raws\x18\x04 \x03(\x0b\x32\x18.prepaid.billing.v1.Draw\x12\x10\n\x08replayed\x18\x05 \x01(\x08\"\xe5\x01\n\x17ListTransactionsRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x31\n\x04kind\x18\x04 \x01(\x0e\x32#.prepaid.billing.v1.TransactionKind\x12.\n\nstart_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"j\n\x18ListTransactionsResponse\x12\x35\n\x0ctransactions\x18\x01 \x03(\x0b\x32\x1f.prepaid.billing.v1.Transaction\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*\x86\x01\n\x0e\x43reditCategory\x12\x1f\n\x1b\x43REDIT_CATEGORY_UNSPECIFIED\x10\x00\x12\x1f\n\x1b\x43REDIT_CATEGORY_PROMOTIONAL\x10\x01\x12\x18\n\x14\x43REDIT_CATEGORY_PLAN\x10\x02\x12\x18\n\x14\x43REDIT_CATEGORY_PAID\x10\x03*\x97\x03\n\x0fTransactionKind\x12 \n\x1cTRANSACTION_KIND_UNSPECIFIED\x10\x00\x12\x1d\n\x19TRANSACTION_KIND_PURCHASE\x10\x01\x12\x1a\n\x16TRANSACTION_KIND_GRANT\x10\x02\x12\x1e\n\x1aTRANSACTION_KIND_DEDUCTION\x10\x03\x12\'\n#TRANSACTION_KIND_DEDUCTION_REVERSAL\x10\x04\x12&\n\"TRANSACTION_KIND_PURCHASE_REVERSAL\x10\x05\x12+\n\'TRANSACTION_KIND_PURCHASE_REINSTATEMENT\x10\x06\x12&\n\"TRANSACTION_KIND_REFUND_SETTLEMENT\x10\x07\x12#\n\x1fTRANSACTION_KIND_BONUS_REVERSAL\x10\x08\x12\x1b\n\x17TRANSACTION_KIND_EXPIRY\x10\t\x12\x1f\n\x1bTRANSACTION_KIND_ADJUSTMENT\x10\n*\x8d\x01\n\rDeductionMode\x12\x1e\n\x1a\x44\x45\x44UCTION_MODE_UNSPECIFIED\x10\x00\x12\x19\n\x15\x44\x45\x44UCTION_MODE_REJECT\x10\x01\x12\"\n\x1e\x44\x45\x44UCTION_MODE_UP_TO_AVAILABLE\x10\x02\x12\x1d\n\x19\x44\x45\x44UCTION_MODE_ALLOW_DEBT\x10\x03\x42Q\n\x12prepaid.billing.v1P\x01Z$prepaid.example/billing/v1;billingv1\xaa\x02\x12Prepaid.Billing.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%prepaid/billing/v1/transactions.proto\x12\x12prepaid.billing.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a!prepaid/billing/v1/accounts.proto\x1a\x1eprepaid/billing/v1/usage.proto\"i\n\x04\x44raw\x12\x0e\n\x06lot_id\x18\x01 \x01(\t\x12\x34\n\x08\x63\x61tegory\x18\x02 \x01(\x0e\x32\".prepaid.billing.v1.CreditCategory\x12\x1b\n\x13\x61mount_microcredits\x18\x03 \x01(\x03\"\xbd\x04\n\x0bTransaction\x12\x16\n\x0etransaction_id\x18\x01 \x01(\t\x12\x12\n\naccount_id\x18\x02 \x01(\t\x12\x17\n\x0f\x61\x63\x63ount_version\x18\x03 \x01(\x03\x12\x31\n\x04kind\x18\x04 \x01(\x0e\x32#.prepaid.billing.v1.TransactionKind\x12\x1b\n\x13\x61mount_microcredits\x18\x05 \x01(\x03\x12\"\n\x1a\x62\x61lance_after_microcredits\x18\x06 \x01(\x03\x12\'\n\x05\x64raws\x18\x07 \x03(\x0b\x32\x18.prepaid.billing.v1.Draw\x12\x13\n\x0b\x64\x65scription\x18\x08 \x01(\t\x12?\n\x08metadata\x18\t \x03(\x0b\x32-.prepaid.billing.v1.Transaction.MetadataEntry\x12\x11\n\tsource_id\x18\n \x01(\t\x12/\n\x0b\x63reate_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1b\n\x13\x63harge_microcredits\x18\x0c \x01(\x03\x12 \n\x18uncollected_microcredits\x18\r \x01(\x03\x12\x0e\n\x06priced\x18\x0e \x01(\x08\x12\x32\n\x0e\x65\x66\x66\x65\x63tive_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xd7\x02\n\x14\x44\x65\x64uctCreditsRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x1d\n\x13\x61mount_microcredits\x18\x02 \x01(\x03H\x00\x12*\n\x05usage\x18\x03 \x01(\x0b\x32\x19.prepaid.billing.v1.UsageH\x00\x12/\n\x04mode\x18\x04 \x01(\x0e\x32!.prepaid.billing.v1.DeductionMode\x12\x17\n\x0fidempotency_key\x18\x05 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x06 \x01(\t\x12H\n\x08metadata\x18\x07 \x03(\x0b\x32\x36.prepaid.billing.v1.DeductCreditsRequest.MetadataEntry\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x06\n\x04\x63ost\"\x83\x02\n\x15\x44\x65\x64uctCreditsResponse\x12\x16\n\x0etransaction_id\x18\x01 \x01(\t\x12\x1d\n\x15\x64\x65\x64ucted_microcredits\x18\x02 \x01(\x03\x12,\n\x07\x62\x61lance\x18\x03 \x01(\x0b\x32\x1b.prepaid.billing.v1.Balance\x12\'\n\x05\x64raws\x18\x04 \x03(\x0b\x32\x18.prepaid.billing.v1.Draw\x12(\n\x05price\x18\x05 \x01(\x0b\x32\x19.prepaid.billing.v1.Price\x12\x10\n\x08replayed\x18\x06 \x01(\x08\x12 \n\x18uncollected_microcredits\x18\x07 \x01(\x03\"Y\n\x19\x42\x61tchDeductCreditsRequest\x12<\n\ndeductions\x18\x01 \x03(\x0b\x32(.prepaid.billing.v1.DeductCreditsRequest\"\x83\x01\n\x10\x44\x65\x64uctionOutcome\x12=\n\x08\x64\x65\x64ucted\x18\x01 \x01(\x0b\x32).prepaid.billing.v1.DeductCreditsResponseH\x00\x12%\n\x07refused\x18\x02 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\t\n\x07outcome\"T\n\x1a\x42\x61tchDeductCreditsResponse\x12\x36\n\x08outcomes\x18\x01 \x03(\x0b\x32$.prepaid.billing.v1.DeductionOutcome\"V\n\x17StreamDeductionsRequest\x12;\n\tdeduction\x18\x01 \x01(\x0b\x32(.prepaid.billing.v1.DeductCreditsRequest\"c\n\x18StreamDeductionsResponse\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\x35\n\x07outcome\x18\x02 \x01(\x0b\x32$.prepaid.billing.v1.DeductionOutcome\"\xa8\x01\n\x17ReverseDeductionRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x16\n\x0etransaction_id\x18\x02 \x01(\t\x12 \n\x13\x61mount_microcredits\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x05 \x01(\tB\x16\n\x14_amount_microcredits\"\xba\x01\n\x18ReverseDeductionResponse\x12\x16\n\x0etransaction_id\x18\x01 \x01(\t\x12\x1d\n\x15reversed_microcredits\x18\x02 \x01(\x03\x12,\n\x07\x62\x61lance\x18\x03 \x01(\x0b\x32\x1b.prepaid.billing.v1.Balance\x12\'\n\x05\x64raws\x18\x04 \x03(\x0b\x32\x18.prepaid.billing.v1.Draw\x12\x10\n\x08replayed\x18\x05 \x01(\x08\"\xe4\x03\n\x04Hold\x12\x0f\n\x07hold_id\x18\x01 \x01(\t\x12\x12\n\naccount_id\x18\x02 \x01(\t\x12\x1b\n\x13\x61mount_microcredits\x18\x03 \x01(\x03\x12\x1d\n\x15\x63\x61ptured_microcredits\x18\x04 \x01(\x03\x12\x1d\n\x15released_microcredits\x18\x05 \x01(\x03\x12,\n\x05state\x18\x06 \x01(\x0e\x32\x1d.prepaid.billing.v1.HoldState\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x05\x64raws\x18\t \x03(\x0b\x32\x18.prepaid.billing.v1.Draw\x12#\n\x1b\x65xpiry_capture_microcredits\x18\n \x01(\x03\x12\x13\n\x0b\x64\x65scription\x18\x0b \x01(\t\x12\x38\n\x08metadata\x18\x0c \x03(\x0b\x32&.prepaid.billing.v1.Hold.MetadataEntry\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x8d\x03\n\x12HoldCreditsRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x1d\n\x13\x61mount_microcredits\x18\x02 \x01(\x03H\x00\x12*\n\x04mode\x18\x04 \x01(\x0e\x32\x1c.prepaid.billing.v1.HoldMode\x12\x1c\n\x14minimum_microcredits\x18\x05 \x01(\x03\x12&\n\x03ttl\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12#\n\x1b\x65xpiry_capture_microcredits\x18\x07 \x01(\x03\x12\x13\n\x0b\x64\x65scription\x18\t \x01(\t\x12\x46\n\x08metadata\x18\n \x03(\x0b\x32\x34.prepaid.billing.v1.HoldCreditsRequest.MetadataEntry\x12\x17\n\x0fidempotency_key\x18\x0b \x01(\t\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x06\n\x04\x63ost\"\xc6\x01\n\x13HoldCreditsResponse\x12\x16\n\x0etransaction_id\x18\x01 \x01(\t\x12&\n\x04hold\x18\x02 \x01(\x0b\x32\x18.prepaid.billing.v1.Hold\x12,\n\x07\x62\x61lance\x18\x03 \x01(\x0b\x32\x1b.prepaid.billing.v1.Balance\x12/\n\x0bserver_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08replayed\x18\x05 \x01(\x08\"\xd6\x02\n\x12\x43\x61ptureHoldRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x0f\n\x07hold_id\x18\x02 \x01(\t\x12\x1d\n\x13\x61mount_microcredits\x18\x03 \x01(\x03H\x00\x12\x12\n\x05\x66inal\x18\x05 \x01(\x08H\x01\x88\x01\x01\x12/\n\tover_hold\x18\x06 \x01(\x0e\x32\x1c.prepaid.billing.v1.OverHold\x12\x13\n\x0b\x64\x65scription\x18\x07 \x01(\t\x12\x46\n\x08metadata\x18\x08 \x03(\x0b\x32\x34.prepaid.billing.v1.CaptureHoldRequest.MetadataEntry\x12\x17\n\x0fidempotency_key\x18\t \x01(\t\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x06\n\x04\x63ostB\x08\n\x06_final\"\xff\x01\n\x13\x43\x61ptureHoldResponse\x12\x16\n\x0etransaction_id\x18\x01 \x01(\t\x12\x1d\n\x15\x63\x61ptured_microcredits\x18\x02 \x01(\x03\x12,\n\x07\x62\x61lance\x18\x03 \x01(\x0b\x32\x1b.prepaid.billing.v1.Balance\x12\'\n\x05\x64raws\x18\x04 \x03(\x0b\x32\x18.prepaid.billing.v1.Draw\x12\x10\n\x08replayed\x18\x06 \x01(\x08\x12 \n\x18uncollected_microcredits\x18\x07 \x01(\x03\x12&\n\x04hold\x18\n \x01(\x0b\x32\x18.prepaid.billing.v1.Hold\"g\n\x12ReleaseHoldRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x0f\n\x07hold_id\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x04 \x01(\t\"\x95\x01\n\x13ReleaseHoldResponse\x12\x16\n\x0etransaction_id\x18\x01 \x01(\t\x12&\n\x04hold\x18\x02 \x01(\x0b\x32\x18.prepaid.billing.v1.Hold\x12,\n\x07\x62\x61lance\x18\x03 \x01(\x0b\x32\x1b.prepaid.billing.v1.Balance\x12\x10\n\x08replayed\x18\x04 \x01(\x08\"\x9a\x01\n\x11\x45xtendHoldRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x0f\n\x07hold_id\x18\x02 \x01(\t\x12\x1f\n\x17\x61\x64\x64itional_microcredits\x18\x03 \x01(\x03\x12&\n\x03ttl\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x17\n\x0fidempotency_key\x18\x05 \x01(\t\"\xc5\x01\n\x12\x45xtendHoldResponse\x12\x16\n\x0etransaction_id\x18\x01 \x01(\t\x12&\n\x04hold\x18\x02 \x01(\x0b\x32\x18.prepaid.billing.v1.Hold\x12,\n\x07\x62\x61lance\x18\x03 \x01(\x0b\x32\x1b.prepaid.billing.v1.Balance\x12/\n\x0bserver_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08replayed\x18\x05 \x01(\x08\"5\n\x0eGetHoldRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x0f\n\x07hold_id\x18\x02 \x01(\t\"9\n\x0fGetHoldResponse\x12&\n\x04hold\x18\x01 \x01(\x0b\x32\x18.prepaid.billing.v1.Hold\"`\n\x10ListHoldsRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x11\n\topen_only\x18\x04 \x01(\x08\"U\n\x11ListHoldsResponse\x12\'\n\x05holds\x18\x01 \x03(\x0b\x32\x18.prepaid.billing.v1.Hold\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xe5\x01\n\x17ListTransactionsRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x31\n\x04kind\x18\x04 \x01(\x0e\x32#.prepaid.billing.v1.TransactionKind\x12.\n\nstart_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"j\n\x18ListTransactionsResponse\x12\x35\n\x0ctransactions\x18\x01 \x03(\x0b\x32\x1f.prepaid.billing.v1.Transaction\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*\x86\x01\n\x0e\x43reditCategory\x12\x1f\n\x1b\x43REDIT_CATEGORY_UNSPECIFIED\x10\x00\x12\x1f\n\x1b\x43REDIT_CATEGORY_PROMOTIONAL\x10\x01\x12\x18\n\x14\x43REDIT_CATEGORY_PLAN\x10\x02\x12\x18\n\x14\x43REDIT_CATEGORY_PAID\x10\x03*\xd5\x03\n\x0fTransactionKind\x12 \n\x1cTRANSACTION_KIND_UNSPECIFIED\x10\x00\x12\x1d\n\x19TRANSACTION_KIND_PURCHASE\x10\x01\x12\x1a\n\x16TRANSACTION_KIND_GRANT\x10\x02\x12\x1e\n\x1aTRANSACTION_KIND_DEDUCTION\x10\x03\x12\'\n#TRANSACTION_KIND_DEDUCTION_REVERSAL\x10\x04\x12&\n\"TRANSACTION_KIND_PURCHASE_REVERSAL\x10\x05\x12+\n\'TRANSACTION_KIND_PURCHASE_REINSTATEMENT\x10\x06\x12&\n\"TRANSACTION_KIND_REFUND_SETTLEMENT\x10\x07\x12#\n\x1fTRANSACTION_KIND_BONUS_REVERSAL\x10\x08\x12\x1b\n\x17TRANSACTION_KIND_EXPIRY\x10\t\x12\x1f\n\x1bTRANSACTION_KIND_ADJUSTMENT\x10\n\x12\x19\n\x15TRANSACTION_KIND_HOLD\x10\x0b\x12!\n\x1dTRANSACTION_KIND_HOLD_RELEASE\x10\x0c*\x8d\x01\n\rDeductionMode\x12\x1e\n\x1a\x44\x45\x44UCTION_MODE_UNSPECIFIED\x10\x00\x12\x19\n\x15\x44\x45\x44UCTION_MODE_REJECT\x10\x01\x12\"\n\x1e\x44\x45\x44UCTION_MODE_UP_TO_AVAILABLE\x10\x02\x12\x1d\n\x19\x44\x45\x44UCTION_MODE_ALLOW_DEBT\x10\x03*\x86\x01\n\tHoldState\x12\x1a\n\x16HOLD_STATE_UNSPECIFIED\x10\x00\x12\x13\n\x0fHOLD_STATE_OPEN\x10\x01\x12\x17\n\x13HOLD_STATE_CAPTURED\x10\x02\x12\x17\n\x13HOLD_STATE_RELEASED\x10\x03\x12\x16\n\x12HOLD_STATE_EXPIRED\x10\x04*Z\n\x08HoldMode\x12\x19\n\x15HOLD_MODE_UNSPECIFIED\x10\x00\x12\x14\n\x10HOLD_MODE_REJECT\x10\x01\x12\x1d\n\x19HOLD_MODE_UP_TO_AVAILABLE\x10\x02*\x8d\x01\n\x08OverHold\x12\x19\n\x15OVER_HOLD_UNSPECIFIED\x10\x00\x12\x14\n\x10OVER_HOLD_REJECT\x10\x01\x12\x18\n\x14OVER_HOLD_UP_TO_HOLD\x10\x02\x12\x1c\n\x18OVER_HOLD_FROM_AVAILABLE\x10\x03\x12\x18\n\x14OVER_HOLD_ALLOW_DEBT\x10\x04\x42Q\n\x12prepaid.billing.v1P\x01Z$prepaid.example/billing/v1;billingv1\xaa\x02\x12Prepaid.Billing.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,40 +41,84 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TRANSACTION_METADATAENTRY']._serialized_options = b'8\001'
   _globals['_DEDUCTCREDITSREQUEST_METADATAENTRY']._loaded_options = None
   _globals['_DEDUCTCREDITSREQUEST_METADATAENTRY']._serialized_options = b'8\001'
-  _globals['_CREDITCATEGORY']._serialized_start=2626
-  _globals['_CREDITCATEGORY']._serialized_end=2760
-  _globals['_TRANSACTIONKIND']._serialized_start=2763
-  _globals['_TRANSACTIONKIND']._serialized_end=3170
-  _globals['_DEDUCTIONMODE']._serialized_start=3173
-  _globals['_DEDUCTIONMODE']._serialized_end=3314
-  _globals['_DRAW']._serialized_start=186
-  _globals['_DRAW']._serialized_end=291
-  _globals['_TRANSACTION']._serialized_start=294
-  _globals['_TRANSACTION']._serialized_end=815
-  _globals['_TRANSACTION_METADATAENTRY']._serialized_start=768
-  _globals['_TRANSACTION_METADATAENTRY']._serialized_end=815
-  _globals['_DEDUCTCREDITSREQUEST']._serialized_start=818
-  _globals['_DEDUCTCREDITSREQUEST']._serialized_end=1161
-  _globals['_DEDUCTCREDITSREQUEST_METADATAENTRY']._serialized_start=768
-  _globals['_DEDUCTCREDITSREQUEST_METADATAENTRY']._serialized_end=815
-  _globals['_DEDUCTCREDITSRESPONSE']._serialized_start=1164
-  _globals['_DEDUCTCREDITSRESPONSE']._serialized_end=1423
-  _globals['_BATCHDEDUCTCREDITSREQUEST']._serialized_start=1425
-  _globals['_BATCHDEDUCTCREDITSREQUEST']._serialized_end=1514
-  _globals['_DEDUCTIONOUTCOME']._serialized_start=1517
-  _globals['_DEDUCTIONOUTCOME']._serialized_end=1648
-  _globals['_BATCHDEDUCTCREDITSRESPONSE']._serialized_start=1650
-  _globals['_BATCHDEDUCTCREDITSRESPONSE']._serialized_end=1734
-  _globals['_STREAMDEDUCTIONSREQUEST']._serialized_start=1736
-  _globals['_STREAMDEDUCTIONSREQUEST']._serialized_end=1822
-  _globals['_STREAMDEDUCTIONSRESPONSE']._serialized_start=1824
-  _globals['_STREAMDEDUCTIONSRESPONSE']._serialized_end=1923
-  _globals['_REVERSEDEDUCTIONREQUEST']._serialized_start=1926
-  _globals['_REVERSEDEDUCTIONREQUEST']._serialized_end=2094
-  _globals['_REVERSEDEDUCTIONRESPONSE']._serialized_start=2097
-  _globals['_REVERSEDEDUCTIONRESPONSE']._serialized_end=2283
-  _globals['_LISTTRANSACTIONSREQUEST']._serialized_start=2286
-  _globals['_LISTTRANSACTIONSREQUEST']._serialized_end=2515
-  _globals['_LISTTRANSACTIONSRESPONSE']._serialized_start=2517
-  _globals['_LISTTRANSACTIONSRESPONSE']._serialized_end=2623
+  _globals['_HOLD_METADATAENTRY']._loaded_options = None
+  _globals['_HOLD_METADATAENTRY']._serialized_options = b'8\001'
+  _globals['_HOLDCREDITSREQUEST_METADATAENTRY']._loaded_options = None
+  _globals['_HOLDCREDITSREQUEST_METADATAENTRY']._serialized_options = b'8\001'
+  _globals['_CAPTUREHOLDREQUEST_METADATAENTRY']._loaded_options = None
+  _globals['_CAPTUREHOLDREQUEST_METADATAENTRY']._serialized_options = b'8\001'
+  _globals['_CREDITCATEGORY']._serialized_start=5314
+  _globals['_CREDITCATEGORY']._serialized_end=5448
+  _globals['_TRANSACTIONKIND']._serialized_start=5451
+  _globals['_TRANSACTIONKIND']._serialized_end=5920
+  _globals['_DEDUCTIONMODE']._serialized_start=5923
+  _globals['_DEDUCTIONMODE']._serialized_end=6064
+  _globals['_HOLDSTATE']._serialized_start=6067
+  _globals['_HOLDSTATE']._serialized_end=6201
+  _globals['_HOLDMODE']._serialized_start=6203
+  _globals['_HOLDMODE']._serialized_end=6293
+  _globals['_OVERHOLD']._serialized_start=6296
+  _globals['_OVERHOLD']._serialized_end=6437
+  _globals['_DRAW']._serialized_start=218
+  _globals['_DRAW']._serialized_end=323
+  _globals['_TRANSACTION']._serialized_start=326
+  _globals['_TRANSACTION']._serialized_end=899
+  _globals['_TRANSACTION_METADATAENTRY']._serialized_start=852
+  _globals['_TRANSACTION_METADATAENTRY']._serialized_end=899
+  _globals['_DEDUCTCREDITSREQUEST']._serialized_start=902
+  _globals['_DEDUCTCREDITSREQUEST']._serialized_end=1245
+  _globals['_DEDUCTCREDITSREQUEST_METADATAENTRY']._serialized_start=852
+  _globals['_DEDUCTCREDITSREQUEST_METADATAENTRY']._serialized_end=899
+  _globals['_DEDUCTCREDITSRESPONSE']._serialized_start=1248
+  _globals['_DEDUCTCREDITSRESPONSE']._serialized_end=1507
+  _globals['_BATCHDEDUCTCREDITSREQUEST']._serialized_start=1509
+  _globals['_BATCHDEDUCTCREDITSREQUEST']._serialized_end=1598
+  _globals['_DEDUCTIONOUTCOME']._serialized_start=1601
+  _globals['_DEDUCTIONOUTCOME']._serialized_end=1732
+  _globals['_BATCHDEDUCTCREDITSRESPONSE']._serialized_start=1734
+  _globals['_BATCHDEDUCTCREDITSRESPONSE']._serialized_end=1818
+  _globals['_STREAMDEDUCTIONSREQUEST']._serialized_start=1820
+  _globals['_STREAMDEDUCTIONSREQUEST']._serialized_end=1906
+  _globals['_STREAMDEDUCTIONSRESPONSE']._serialized_start=1908
+  _globals['_STREAMDEDUCTIONSRESPONSE']._serialized_end=2007
+  _globals['_REVERSEDEDUCTIONREQUEST']._serialized_start=2010
+  _globals['_REVERSEDEDUCTIONREQUEST']._serialized_end=2178
+  _globals['_REVERSEDEDUCTIONRESPONSE']._serialized_start=2181
+  _globals['_REVERSEDEDUCTIONRESPONSE']._serialized_end=2367
+  _globals['_HOLD']._serialized_start=2370
+  _globals['_HOLD']._serialized_end=2854
+  _globals['_HOLD_METADATAENTRY']._serialized_start=852
+  _globals['_HOLD_METADATAENTRY']._serialized_end=899
+  _globals['_HOLDCREDITSREQUEST']._serialized_start=2857
+  _globals['_HOLDCREDITSREQUEST']._serialized_end=3254
+  _globals['_HOLDCREDITSREQUEST_METADATAENTRY']._serialized_start=852
+  _globals['_HOLDCREDITSREQUEST_METADATAENTRY']._serialized_end=899
+  _globals['_HOLDCREDITSRESPONSE']._serialized_start=3257
+  _globals['_HOLDCREDITSRESPONSE']._serialized_end=3455
+  _globals['_CAPTUREHOLDREQUEST']._serialized_start=3458
+  _globals['_CAPTUREHOLDREQUEST']._serialized_end=3800
+  _globals['_CAPTUREHOLDREQUEST_METADATAENTRY']._serialized_start=852
+  _globals['_CAPTUREHOLDREQUEST_METADATAENTRY']._serialized_end=899
+  _globals['_CAPTUREHOLDRESPONSE']._serialized_start=3803
+  _globals['_CAPTUREHOLDRESPONSE']._serialized_end=4058
+  _globals['_RELEASEHOLDREQUEST']._serialized_start=4060
+  _globals['_RELEASEHOLDREQUEST']._serialized_end=4163
+  _globals['_RELEASEHOLDRESPONSE']._serialized_start=4166
+  _globals['_RELEASEHOLDRESPONSE']._serialized_end=4315
+  _globals['_EXTENDHOLDREQUEST']._serialized_start=4318
+  _globals['_EXTENDHOLDREQUEST']._serialized_end=4472
+  _globals['_EXTENDHOLDRESPONSE']._serialized_start=4475
+  _globals['_EXTENDHOLDRESPONSE']._serialized_end=4672
+  _globals['_GETHOLDREQUEST']._serialized_start=4674
+  _globals['_GETHOLDREQUEST']._serialized_end=4727
+  _globals['_GETHOLDRESPONSE']._serialized_start=4729
+  _globals['_GETHOLDRESPONSE']._serialized_end=4786
+  _globals['_LISTHOLDSREQUEST']._serialized_start=4788
+  _globals['_LISTHOLDSREQUEST']._serialized_end=4884
+  _globals['_LISTHOLDSRESPONSE']._serialized_start=4886
+  _globals['_LISTHOLDSRESPONSE']._serialized_end=4971
+  _globals['_LISTTRANSACTIONSREQUEST']._serialized_start=4974
+  _globals['_LISTTRANSACTIONSREQUEST']._serialized_end=5203
+  _globals['_LISTTRANSACTIONSRESPONSE']._serialized_start=5205
+  _globals['_LISTTRANSACTIONSRESPONSE']._serialized_end=5311
 # @@protoc_insertion_point(module_scope)

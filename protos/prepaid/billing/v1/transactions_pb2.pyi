@@ -5,6 +5,7 @@ The ledger: deductions, their reversal, and histories."""
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
@@ -79,6 +80,10 @@ class _TransactionKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Trans
     """Credits expired."""
     TRANSACTION_KIND_ADJUSTMENT: _TransactionKind.ValueType  # 10
     """An operator adjusted the balance."""
+    TRANSACTION_KIND_HOLD: _TransactionKind.ValueType  # 11
+    """Credits were reserved by a hold, or a hold was extended. The balance stays as it is."""
+    TRANSACTION_KIND_HOLD_RELEASE: _TransactionKind.ValueType  # 12
+    """A hold ended, and what it reserved and did not capture was given back. Below 0 where credits of it expired meanwhile."""
 
 class TransactionKind(_TransactionKind, metaclass=_TransactionKindEnumTypeWrapper):
     """What a ledger transaction was."""
@@ -105,6 +110,10 @@ TRANSACTION_KIND_EXPIRY: TransactionKind.ValueType  # 9
 """Credits expired."""
 TRANSACTION_KIND_ADJUSTMENT: TransactionKind.ValueType  # 10
 """An operator adjusted the balance."""
+TRANSACTION_KIND_HOLD: TransactionKind.ValueType  # 11
+"""Credits were reserved by a hold, or a hold was extended. The balance stays as it is."""
+TRANSACTION_KIND_HOLD_RELEASE: TransactionKind.ValueType  # 12
+"""A hold ended, and what it reserved and did not capture was given back. Below 0 where credits of it expired meanwhile."""
 Global___TransactionKind: _TypeAlias = TransactionKind  # noqa: Y015
 
 class _DeductionMode:
@@ -138,6 +147,94 @@ DEDUCTION_MODE_ALLOW_DEBT: DeductionMode.ValueType  # 3
 moves.
 """
 Global___DeductionMode: _TypeAlias = DeductionMode  # noqa: Y015
+
+class _HoldState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _HoldStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_HoldState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    HOLD_STATE_UNSPECIFIED: _HoldState.ValueType  # 0
+    """Never sent by the service."""
+    HOLD_STATE_OPEN: _HoldState.ValueType  # 1
+    """It reserves credits, and may be captured, extended and released."""
+    HOLD_STATE_CAPTURED: _HoldState.ValueType  # 2
+    """Closed. Something of it was captured, and the rest was released."""
+    HOLD_STATE_RELEASED: _HoldState.ValueType  # 3
+    """Closed. Nothing of it was captured."""
+    HOLD_STATE_EXPIRED: _HoldState.ValueType  # 4
+    """Its time is up. Something of it may have been captured."""
+
+class HoldState(_HoldState, metaclass=_HoldStateEnumTypeWrapper):
+    """What has become of a hold."""
+
+HOLD_STATE_UNSPECIFIED: HoldState.ValueType  # 0
+"""Never sent by the service."""
+HOLD_STATE_OPEN: HoldState.ValueType  # 1
+"""It reserves credits, and may be captured, extended and released."""
+HOLD_STATE_CAPTURED: HoldState.ValueType  # 2
+"""Closed. Something of it was captured, and the rest was released."""
+HOLD_STATE_RELEASED: HoldState.ValueType  # 3
+"""Closed. Nothing of it was captured."""
+HOLD_STATE_EXPIRED: HoldState.ValueType  # 4
+"""Its time is up. Something of it may have been captured."""
+Global___HoldState: _TypeAlias = HoldState  # noqa: Y015
+
+class _HoldMode:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _HoldModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_HoldMode.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    HOLD_MODE_UNSPECIFIED: _HoldMode.ValueType  # 0
+    """The same as REJECT."""
+    HOLD_MODE_REJECT: _HoldMode.ValueType  # 1
+    """Refuse with INSUFFICIENT_CREDITS; nothing moves."""
+    HOLD_MODE_UP_TO_AVAILABLE: _HoldMode.ValueType  # 2
+    """Reserve what is available, minimum_microcredits at least; less is refused with INSUFFICIENT_CREDITS."""
+
+class HoldMode(_HoldMode, metaclass=_HoldModeEnumTypeWrapper):
+    """What happens when less is available than a hold asks for."""
+
+HOLD_MODE_UNSPECIFIED: HoldMode.ValueType  # 0
+"""The same as REJECT."""
+HOLD_MODE_REJECT: HoldMode.ValueType  # 1
+"""Refuse with INSUFFICIENT_CREDITS; nothing moves."""
+HOLD_MODE_UP_TO_AVAILABLE: HoldMode.ValueType  # 2
+"""Reserve what is available, minimum_microcredits at least; less is refused with INSUFFICIENT_CREDITS."""
+Global___HoldMode: _TypeAlias = HoldMode  # noqa: Y015
+
+class _OverHold:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _OverHoldEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_OverHold.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    OVER_HOLD_UNSPECIFIED: _OverHold.ValueType  # 0
+    """The same as REJECT."""
+    OVER_HOLD_REJECT: _OverHold.ValueType  # 1
+    """Refuse with INSUFFICIENT_CREDITS; the hold stays as it is."""
+    OVER_HOLD_UP_TO_HOLD: _OverHold.ValueType  # 2
+    """Charge what is left of the hold. What is above it is uncollected."""
+    OVER_HOLD_FROM_AVAILABLE: _OverHold.ValueType  # 3
+    """Charge what is above the hold to what is available, the overdraft limit included. Refuse with INSUFFICIENT_CREDITS where that is less."""
+    OVER_HOLD_ALLOW_DEBT: _OverHold.ValueType  # 4
+    """Charge what is above the hold to what is available, then record debt up to Account.debt_max_microcredits. The rest is uncollected."""
+
+class OverHold(_OverHold, metaclass=_OverHoldEnumTypeWrapper):
+    """What happens when a capture asks for more than is left of its hold."""
+
+OVER_HOLD_UNSPECIFIED: OverHold.ValueType  # 0
+"""The same as REJECT."""
+OVER_HOLD_REJECT: OverHold.ValueType  # 1
+"""Refuse with INSUFFICIENT_CREDITS; the hold stays as it is."""
+OVER_HOLD_UP_TO_HOLD: OverHold.ValueType  # 2
+"""Charge what is left of the hold. What is above it is uncollected."""
+OVER_HOLD_FROM_AVAILABLE: OverHold.ValueType  # 3
+"""Charge what is above the hold to what is available, the overdraft limit included. Refuse with INSUFFICIENT_CREDITS where that is less."""
+OVER_HOLD_ALLOW_DEBT: OverHold.ValueType  # 4
+"""Charge what is above the hold to what is available, then record debt up to Account.debt_max_microcredits. The rest is uncollected."""
+Global___OverHold: _TypeAlias = OverHold  # noqa: Y015
 
 @_typing.final
 class Draw(_message.Message):
@@ -209,6 +306,7 @@ class Transaction(_message.Message):
     CHARGE_MICROCREDITS_FIELD_NUMBER: _builtins.int
     UNCOLLECTED_MICROCREDITS_FIELD_NUMBER: _builtins.int
     PRICED_FIELD_NUMBER: _builtins.int
+    EFFECTIVE_TIME_FIELD_NUMBER: _builtins.int
     transaction_id: _builtins.str
     """`txn_…`, sortable by time."""
     account_id: _builtins.str
@@ -224,7 +322,7 @@ class Transaction(_message.Message):
     description: _builtins.str
     """The caller's own words; may be empty."""
     source_id: _builtins.str
-    """The purchase, refund, referral or deduction that caused it; may be empty."""
+    """The purchase, refund, referral, deduction or hold that caused it; may be empty."""
     charge_microcredits: _builtins.int
     """Of a charge: what all of it would have cost, in microcredits; 0 for every other kind. Less what was taken, it is uncollected_microcredits."""
     uncollected_microcredits: _builtins.int
@@ -243,6 +341,10 @@ class Transaction(_message.Message):
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it was committed."""
 
+    @_builtins.property
+    def effective_time(self) -> _timestamp_pb2.Timestamp:
+        """As of when it counts, where that is before create_time: the end of a hold that was booked later. Absent: create_time."""
+
     def __init__(
         self,
         *,
@@ -260,10 +362,11 @@ class Transaction(_message.Message):
         charge_microcredits: _builtins.int = ...,
         uncollected_microcredits: _builtins.int = ...,
         priced: _builtins.bool = ...,
+        effective_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "effective_time", b"effective_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "account_version", b"account_version", "amount_microcredits", b"amount_microcredits", "balance_after_microcredits", b"balance_after_microcredits", "charge_microcredits", b"charge_microcredits", "create_time", b"create_time", "description", b"description", "draws", b"draws", "kind", b"kind", "metadata", b"metadata", "priced", b"priced", "source_id", b"source_id", "transaction_id", b"transaction_id", "uncollected_microcredits", b"uncollected_microcredits"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "account_version", b"account_version", "amount_microcredits", b"amount_microcredits", "balance_after_microcredits", b"balance_after_microcredits", "charge_microcredits", b"charge_microcredits", "create_time", b"create_time", "description", b"description", "draws", b"draws", "effective_time", b"effective_time", "kind", b"kind", "metadata", b"metadata", "priced", b"priced", "source_id", b"source_id", "transaction_id", b"transaction_id", "uncollected_microcredits", b"uncollected_microcredits"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -627,6 +730,636 @@ class ReverseDeductionResponse(_message.Message):
 Global___ReverseDeductionResponse: _TypeAlias = ReverseDeductionResponse  # noqa: Y015
 
 @_typing.final
+class Hold(_message.Message):
+    """Credits that are reserved: no deduction can spend them. captured + released + what is left = amount, always."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class MetadataEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    HOLD_ID_FIELD_NUMBER: _builtins.int
+    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    AMOUNT_MICROCREDITS_FIELD_NUMBER: _builtins.int
+    CAPTURED_MICROCREDITS_FIELD_NUMBER: _builtins.int
+    RELEASED_MICROCREDITS_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    DRAWS_FIELD_NUMBER: _builtins.int
+    EXPIRY_CAPTURE_MICROCREDITS_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
+    METADATA_FIELD_NUMBER: _builtins.int
+    hold_id: _builtins.str
+    """`hold_…`, sortable by time."""
+    account_id: _builtins.str
+    """The account."""
+    amount_microcredits: _builtins.int
+    """What it reserved in all, extensions included, in microcredits."""
+    captured_microcredits: _builtins.int
+    """What was captured of the reserved credits, in microcredits. What a capture charged above the hold is not part of it."""
+    released_microcredits: _builtins.int
+    """What was given back of the reserved credits, in microcredits. Credits that expired meanwhile count as given back, and are gone."""
+    state: Global___HoldState.ValueType
+    """What has become of it. A hold whose time is up is EXPIRED from that moment on, whether or not that was booked."""
+    expiry_capture_microcredits: _builtins.int
+    """What is captured in all when its time is up, in microcredits; the rest is then released. 0 to amount_microcredits."""
+    description: _builtins.str
+    """The caller's own words; may be empty."""
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was made."""
+
+    @_builtins.property
+    def expire_time(self) -> _timestamp_pb2.Timestamp:
+        """When its time is up: at most 24 hours after create_time."""
+
+    @_builtins.property
+    def draws(self) -> _containers.RepeatedCompositeFieldContainer[Global___Draw]:
+        """The lots that it reserved of, in burn-down order, with what it reserved of each. At most 100."""
+
+    @_builtins.property
+    def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """The caller's own notes."""
+
+    def __init__(
+        self,
+        *,
+        hold_id: _builtins.str = ...,
+        account_id: _builtins.str = ...,
+        amount_microcredits: _builtins.int = ...,
+        captured_microcredits: _builtins.int = ...,
+        released_microcredits: _builtins.int = ...,
+        state: Global___HoldState.ValueType = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+        expire_time: _timestamp_pb2.Timestamp | None = ...,
+        draws: _abc.Iterable[Global___Draw] | None = ...,
+        expiry_capture_microcredits: _builtins.int = ...,
+        description: _builtins.str = ...,
+        metadata: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "expire_time", b"expire_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "amount_microcredits", b"amount_microcredits", "captured_microcredits", b"captured_microcredits", "create_time", b"create_time", "description", b"description", "draws", b"draws", "expire_time", b"expire_time", "expiry_capture_microcredits", b"expiry_capture_microcredits", "hold_id", b"hold_id", "metadata", b"metadata", "released_microcredits", b"released_microcredits", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Hold: _TypeAlias = Hold  # noqa: Y015
+
+@_typing.final
+class HoldCreditsRequest(_message.Message):
+    """Reserves credits before their use: of lots alone, in burn-down order, neither overdraft nor debt. Refused while debt stands
+    (INSUFFICIENT_CREDITS) or the account is frozen (ACCOUNT_FROZEN). An account has at most 10,000 open holds (TOO_MANY_HOLDS).
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class MetadataEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    AMOUNT_MICROCREDITS_FIELD_NUMBER: _builtins.int
+    MODE_FIELD_NUMBER: _builtins.int
+    MINIMUM_MICROCREDITS_FIELD_NUMBER: _builtins.int
+    TTL_FIELD_NUMBER: _builtins.int
+    EXPIRY_CAPTURE_MICROCREDITS_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
+    METADATA_FIELD_NUMBER: _builtins.int
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
+    account_id: _builtins.str
+    """Required. NOT_FOUND (ACCOUNT_NOT_FOUND) when there is none."""
+    amount_microcredits: _builtins.int
+    """1 to 1,000,000,000,000,000 microcredits. One hold draws on at most 100 lots; what more lots have takes another hold."""
+    mode: Global___HoldMode.ValueType
+    """What to do when less is available."""
+    minimum_microcredits: _builtins.int
+    """With UP_TO_AVAILABLE, the least to reserve, 1 to the amount, in microcredits; 0 means 1. With REJECT it must be 0."""
+    expiry_capture_microcredits: _builtins.int
+    """What is captured when the time is up, in microcredits, 0 to the amount; less where less was reserved. 0: all is released then."""
+    description: _builtins.str
+    """Optional words for the history, at most 500 characters."""
+    idempotency_key: _builtins.str
+    """Required, 1 to 255 printable characters."""
+    @_builtins.property
+    def ttl(self) -> _duration_pb2.Duration:
+        """How long the hold lives: whole or fractional seconds, 1 s to 24 h. Absent: 10 minutes."""
+
+    @_builtins.property
+    def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """Optional notes for the history. See Account.metadata."""
+
+    def __init__(
+        self,
+        *,
+        account_id: _builtins.str = ...,
+        amount_microcredits: _builtins.int = ...,
+        mode: Global___HoldMode.ValueType = ...,
+        minimum_microcredits: _builtins.int = ...,
+        ttl: _duration_pb2.Duration | None = ...,
+        expiry_capture_microcredits: _builtins.int = ...,
+        description: _builtins.str = ...,
+        metadata: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        idempotency_key: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amount_microcredits", b"amount_microcredits", "cost", b"cost", "ttl", b"ttl"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "amount_microcredits", b"amount_microcredits", "cost", b"cost", "description", b"description", "expiry_capture_microcredits", b"expiry_capture_microcredits", "idempotency_key", b"idempotency_key", "metadata", b"metadata", "minimum_microcredits", b"minimum_microcredits", "mode", b"mode", "ttl", b"ttl"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_cost: _TypeAlias = _typing.Literal["amount_microcredits"]  # noqa: Y015
+    _WhichOneofArgType_cost: _TypeAlias = _typing.Literal["cost", b"cost"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_cost) -> _WhichOneofReturnType_cost | None: ...
+
+Global___HoldCreditsRequest: _TypeAlias = HoldCreditsRequest  # noqa: Y015
+
+@_typing.final
+class HoldCreditsResponse(_message.Message):
+    """Answer of HoldCredits: the hold is on disk when this arrives."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TRANSACTION_ID_FIELD_NUMBER: _builtins.int
+    HOLD_FIELD_NUMBER: _builtins.int
+    BALANCE_FIELD_NUMBER: _builtins.int
+    SERVER_TIME_FIELD_NUMBER: _builtins.int
+    REPLAYED_FIELD_NUMBER: _builtins.int
+    transaction_id: _builtins.str
+    """The transaction that reserved the credits (`txn_…`)."""
+    replayed: _builtins.bool
+    """Whether this is the answer to an earlier request of the same key."""
+    @_builtins.property
+    def hold(self) -> Global___Hold:
+        """The hold as it was made. A replay repeats it as it was: if server_time is not before its expire_time, it has ended since."""
+
+    @_builtins.property
+    def balance(self) -> _accounts_pb2.Balance:
+        """The balance right after."""
+
+    @_builtins.property
+    def server_time(self) -> _timestamp_pb2.Timestamp:
+        """The service's time when it sent this, also of a replay."""
+
+    def __init__(
+        self,
+        *,
+        transaction_id: _builtins.str = ...,
+        hold: Global___Hold | None = ...,
+        balance: _accounts_pb2.Balance | None = ...,
+        server_time: _timestamp_pb2.Timestamp | None = ...,
+        replayed: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["balance", b"balance", "hold", b"hold", "server_time", b"server_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["balance", b"balance", "hold", b"hold", "replayed", b"replayed", "server_time", b"server_time", "transaction_id", b"transaction_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HoldCreditsResponse: _TypeAlias = HoldCreditsResponse  # noqa: Y015
+
+@_typing.final
+class CaptureHoldRequest(_message.Message):
+    """Charges what was used of a hold. Captures are drawn from the hold's lots in burn-down order, and charge also while debt stands or the
+    account is frozen. A hold of another account or none: NOT_FOUND (HOLD_NOT_FOUND). A closed one: FAILED_PRECONDITION (HOLD_CLOSED).
+
+    After its expire_time a hold can still be captured once, for 15 minutes (BILLING_LATE_CAPTURE_S). This late capture is an ordinary charge
+    to what is available, and leaves the hold's figures as they are. REJECT: at most what the hold did not capture, else INSUFFICIENT_CREDITS.
+    UP_TO_HOLD: as much of that as is available. FROM_AVAILABLE and ALLOW_DEBT: as above, with nothing left of the hold. A second late
+    capture: HOLD_CLOSED. Later: HOLD_EXPIRED.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class MetadataEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    HOLD_ID_FIELD_NUMBER: _builtins.int
+    AMOUNT_MICROCREDITS_FIELD_NUMBER: _builtins.int
+    FINAL_FIELD_NUMBER: _builtins.int
+    OVER_HOLD_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
+    METADATA_FIELD_NUMBER: _builtins.int
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
+    account_id: _builtins.str
+    """Required. NOT_FOUND (ACCOUNT_NOT_FOUND) when there is none."""
+    hold_id: _builtins.str
+    """Required: the hold (`hold_…`)."""
+    amount_microcredits: _builtins.int
+    """0 to 1,000,000,000,000,000 microcredits. 0 needs a final capture, and is a release."""
+    final: _builtins.bool
+    """Whether the hold ends with this capture, and the rest is released in the same transaction. Absent: true."""
+    over_hold: Global___OverHold.ValueType
+    """What to do when more was used than is left of the hold."""
+    description: _builtins.str
+    """Optional words for the history, at most 500 characters."""
+    idempotency_key: _builtins.str
+    """Required, 1 to 255 printable characters. It is one of the keys of DeductCredits: a usage that was charged there with the same key is not
+    charged again. It is refused with IDEMPOTENCY_KEY_REUSED, whose metadata has that transaction_id.
+    """
+    @_builtins.property
+    def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """Optional notes for the history. See Account.metadata."""
+
+    def __init__(
+        self,
+        *,
+        account_id: _builtins.str = ...,
+        hold_id: _builtins.str = ...,
+        amount_microcredits: _builtins.int = ...,
+        final: _builtins.bool | None = ...,
+        over_hold: Global___OverHold.ValueType = ...,
+        description: _builtins.str = ...,
+        metadata: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        idempotency_key: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_final", b"_final", "amount_microcredits", b"amount_microcredits", "cost", b"cost", "final", b"final"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_final", b"_final", "account_id", b"account_id", "amount_microcredits", b"amount_microcredits", "cost", b"cost", "description", b"description", "final", b"final", "hold_id", b"hold_id", "idempotency_key", b"idempotency_key", "metadata", b"metadata", "over_hold", b"over_hold"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__final: _TypeAlias = _typing.Literal["final"]  # noqa: Y015
+    _WhichOneofArgType__final: _TypeAlias = _typing.Literal["_final", b"_final"]  # noqa: Y015
+    _WhichOneofReturnType_cost: _TypeAlias = _typing.Literal["amount_microcredits"]  # noqa: Y015
+    _WhichOneofArgType_cost: _TypeAlias = _typing.Literal["cost", b"cost"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__final) -> _WhichOneofReturnType__final | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_cost) -> _WhichOneofReturnType_cost | None: ...
+
+Global___CaptureHoldRequest: _TypeAlias = CaptureHoldRequest  # noqa: Y015
+
+@_typing.final
+class CaptureHoldResponse(_message.Message):
+    """Answer of CaptureHold: the charge is on disk when this arrives."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TRANSACTION_ID_FIELD_NUMBER: _builtins.int
+    CAPTURED_MICROCREDITS_FIELD_NUMBER: _builtins.int
+    BALANCE_FIELD_NUMBER: _builtins.int
+    DRAWS_FIELD_NUMBER: _builtins.int
+    REPLAYED_FIELD_NUMBER: _builtins.int
+    UNCOLLECTED_MICROCREDITS_FIELD_NUMBER: _builtins.int
+    HOLD_FIELD_NUMBER: _builtins.int
+    transaction_id: _builtins.str
+    """The transaction that charged (`txn_…`): a deduction whose source is the hold. ReverseDeduction undoes it."""
+    captured_microcredits: _builtins.int
+    """Microcredits charged: of the hold, of what was available, and as debt."""
+    replayed: _builtins.bool
+    """Whether this is the answer to an earlier request of the same key."""
+    uncollected_microcredits: _builtins.int
+    """Microcredits that were used and could not be charged; 0 where all was."""
+    @_builtins.property
+    def balance(self) -> _accounts_pb2.Balance:
+        """The balance right after."""
+
+    @_builtins.property
+    def draws(self) -> _containers.RepeatedCompositeFieldContainer[Global___Draw]:
+        """The lots charged. What became debt has no draw."""
+
+    @_builtins.property
+    def hold(self) -> Global___Hold:
+        """The hold right after."""
+
+    def __init__(
+        self,
+        *,
+        transaction_id: _builtins.str = ...,
+        captured_microcredits: _builtins.int = ...,
+        balance: _accounts_pb2.Balance | None = ...,
+        draws: _abc.Iterable[Global___Draw] | None = ...,
+        replayed: _builtins.bool = ...,
+        uncollected_microcredits: _builtins.int = ...,
+        hold: Global___Hold | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["balance", b"balance", "hold", b"hold"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["balance", b"balance", "captured_microcredits", b"captured_microcredits", "draws", b"draws", "hold", b"hold", "replayed", b"replayed", "transaction_id", b"transaction_id", "uncollected_microcredits", b"uncollected_microcredits"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CaptureHoldResponse: _TypeAlias = CaptureHoldResponse  # noqa: Y015
+
+@_typing.final
+class ReleaseHoldRequest(_message.Message):
+    """Ends a hold: what is left returns to its lots, the one drawn first last. It settles debt at once. What returns to a lot that expired or
+    was taken back meanwhile is gone.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    HOLD_ID_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
+    account_id: _builtins.str
+    """Required. NOT_FOUND (ACCOUNT_NOT_FOUND) when there is none."""
+    hold_id: _builtins.str
+    """Required. NOT_FOUND (HOLD_NOT_FOUND), FAILED_PRECONDITION (HOLD_CLOSED, HOLD_EXPIRED)."""
+    description: _builtins.str
+    """Optional words for the history, at most 500 characters."""
+    idempotency_key: _builtins.str
+    """Required, 1 to 255 printable characters."""
+    def __init__(
+        self,
+        *,
+        account_id: _builtins.str = ...,
+        hold_id: _builtins.str = ...,
+        description: _builtins.str = ...,
+        idempotency_key: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "description", b"description", "hold_id", b"hold_id", "idempotency_key", b"idempotency_key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReleaseHoldRequest: _TypeAlias = ReleaseHoldRequest  # noqa: Y015
+
+@_typing.final
+class ReleaseHoldResponse(_message.Message):
+    """Answer of ReleaseHold."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TRANSACTION_ID_FIELD_NUMBER: _builtins.int
+    HOLD_FIELD_NUMBER: _builtins.int
+    BALANCE_FIELD_NUMBER: _builtins.int
+    REPLAYED_FIELD_NUMBER: _builtins.int
+    transaction_id: _builtins.str
+    """The transaction that gave the credits back (`txn_…`)."""
+    replayed: _builtins.bool
+    """Whether this is the answer to an earlier request of the same key."""
+    @_builtins.property
+    def hold(self) -> Global___Hold:
+        """The hold right after."""
+
+    @_builtins.property
+    def balance(self) -> _accounts_pb2.Balance:
+        """The balance right after."""
+
+    def __init__(
+        self,
+        *,
+        transaction_id: _builtins.str = ...,
+        hold: Global___Hold | None = ...,
+        balance: _accounts_pb2.Balance | None = ...,
+        replayed: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["balance", b"balance", "hold", b"hold"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["balance", b"balance", "hold", b"hold", "replayed", b"replayed", "transaction_id", b"transaction_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReleaseHoldResponse: _TypeAlias = ReleaseHoldResponse  # noqa: Y015
+
+@_typing.final
+class ExtendHoldRequest(_message.Message):
+    """Reserves more, or for longer. Refused while debt stands (INSUFFICIENT_CREDITS) or the account is frozen (ACCOUNT_FROZEN)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    HOLD_ID_FIELD_NUMBER: _builtins.int
+    ADDITIONAL_MICROCREDITS_FIELD_NUMBER: _builtins.int
+    TTL_FIELD_NUMBER: _builtins.int
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
+    account_id: _builtins.str
+    """Required. NOT_FOUND (ACCOUNT_NOT_FOUND) when there is none."""
+    hold_id: _builtins.str
+    """Required. NOT_FOUND (HOLD_NOT_FOUND), FAILED_PRECONDITION (HOLD_CLOSED, HOLD_EXPIRED)."""
+    additional_microcredits: _builtins.int
+    """Microcredits to reserve more, 0 to 1,000,000,000,000,000: all of it, or INSUFFICIENT_CREDITS. This or ttl is required."""
+    idempotency_key: _builtins.str
+    """Required, 1 to 255 printable characters."""
+    @_builtins.property
+    def ttl(self) -> _duration_pb2.Duration:
+        """How long the hold lives from now, 1 s to 24 h, where that is longer. Beyond create_time + 24 h: INVALID_ARGUMENT (INVALID_FIELD)."""
+
+    def __init__(
+        self,
+        *,
+        account_id: _builtins.str = ...,
+        hold_id: _builtins.str = ...,
+        additional_microcredits: _builtins.int = ...,
+        ttl: _duration_pb2.Duration | None = ...,
+        idempotency_key: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["ttl", b"ttl"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "additional_microcredits", b"additional_microcredits", "hold_id", b"hold_id", "idempotency_key", b"idempotency_key", "ttl", b"ttl"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExtendHoldRequest: _TypeAlias = ExtendHoldRequest  # noqa: Y015
+
+@_typing.final
+class ExtendHoldResponse(_message.Message):
+    """Answer of ExtendHold."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TRANSACTION_ID_FIELD_NUMBER: _builtins.int
+    HOLD_FIELD_NUMBER: _builtins.int
+    BALANCE_FIELD_NUMBER: _builtins.int
+    SERVER_TIME_FIELD_NUMBER: _builtins.int
+    REPLAYED_FIELD_NUMBER: _builtins.int
+    transaction_id: _builtins.str
+    """The transaction of the extension (`txn_…`)."""
+    replayed: _builtins.bool
+    """Whether this is the answer to an earlier request of the same key."""
+    @_builtins.property
+    def hold(self) -> Global___Hold:
+        """The hold right after. See HoldCreditsResponse.hold."""
+
+    @_builtins.property
+    def balance(self) -> _accounts_pb2.Balance:
+        """The balance right after."""
+
+    @_builtins.property
+    def server_time(self) -> _timestamp_pb2.Timestamp:
+        """The service's time when it sent this, also of a replay."""
+
+    def __init__(
+        self,
+        *,
+        transaction_id: _builtins.str = ...,
+        hold: Global___Hold | None = ...,
+        balance: _accounts_pb2.Balance | None = ...,
+        server_time: _timestamp_pb2.Timestamp | None = ...,
+        replayed: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["balance", b"balance", "hold", b"hold", "server_time", b"server_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["balance", b"balance", "hold", b"hold", "replayed", b"replayed", "server_time", b"server_time", "transaction_id", b"transaction_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExtendHoldResponse: _TypeAlias = ExtendHoldResponse  # noqa: Y015
+
+@_typing.final
+class GetHoldRequest(_message.Message):
+    """Asks for one hold."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    HOLD_ID_FIELD_NUMBER: _builtins.int
+    account_id: _builtins.str
+    """Required. NOT_FOUND (ACCOUNT_NOT_FOUND) when there is none."""
+    hold_id: _builtins.str
+    """Required. NOT_FOUND (HOLD_NOT_FOUND)."""
+    def __init__(
+        self,
+        *,
+        account_id: _builtins.str = ...,
+        hold_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "hold_id", b"hold_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetHoldRequest: _TypeAlias = GetHoldRequest  # noqa: Y015
+
+@_typing.final
+class GetHoldResponse(_message.Message):
+    """Answer of GetHold."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOLD_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def hold(self) -> Global___Hold:
+        """The hold as it is now."""
+
+    def __init__(
+        self,
+        *,
+        hold: Global___Hold | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["hold", b"hold"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hold", b"hold"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetHoldResponse: _TypeAlias = GetHoldResponse  # noqa: Y015
+
+@_typing.final
+class ListHoldsRequest(_message.Message):
+    """Asks for a page of an account's holds, newest first."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    OPEN_ONLY_FIELD_NUMBER: _builtins.int
+    account_id: _builtins.str
+    """Required. NOT_FOUND (ACCOUNT_NOT_FOUND) when there is none."""
+    page_size: _builtins.int
+    """Holds a page: 1 to 1,000; 0 means 50; more is cut to 1,000; negative is refused."""
+    page_token: _builtins.str
+    """From the previous page; the other fields must be the same. Empty: the newest."""
+    open_only: _builtins.bool
+    """Only holds that are open now."""
+    def __init__(
+        self,
+        *,
+        account_id: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+        open_only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "open_only", b"open_only", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListHoldsRequest: _TypeAlias = ListHoldsRequest  # noqa: Y015
+
+@_typing.final
+class ListHoldsResponse(_message.Message):
+    """A page of an account's holds."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOLDS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """For the next page; empty on the last."""
+    @_builtins.property
+    def holds(self) -> _containers.RepeatedCompositeFieldContainer[Global___Hold]:
+        """Newest first."""
+
+    def __init__(
+        self,
+        *,
+        holds: _abc.Iterable[Global___Hold] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["holds", b"holds", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListHoldsResponse: _TypeAlias = ListHoldsResponse  # noqa: Y015
+
+@_typing.final
 class ListTransactionsRequest(_message.Message):
     """Asks for a page of an account's history, newest first."""
 
@@ -645,7 +1378,7 @@ class ListTransactionsRequest(_message.Message):
     page_token: _builtins.str
     """From the previous page; the other fields must be the same. Empty: the newest."""
     kind: Global___TransactionKind.ValueType
-    """Only this kind; unspecified: every kind."""
+    """Only this kind; unspecified: every kind but HOLD and HOLD_RELEASE, which spend nothing."""
     @_builtins.property
     def start_time(self) -> _timestamp_pb2.Timestamp:
         """Only at or after this time."""
