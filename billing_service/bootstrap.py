@@ -26,6 +26,7 @@ from billing_service.domain.deployment import Deployment
 from billing_service.domain.ledger.amounts import MICROCREDITS_PER_CREDIT
 from billing_service.domain.promotions.referrals import ReferralPolicy
 from billing_service.domain.spending.deductions import SpendingTerms
+from billing_service.domain.spending.outcome_policies import parse_policies
 from billing_service.jobs.key_uses import KeyUses
 from billing_service.jobs.start import start_jobs
 from billing_service.metrics import service_registry
@@ -100,6 +101,7 @@ async def open_service(settings: Settings) -> AsyncIterator[RunningService]:
         _tell_what_is_off(settings, environment)
         closing.push_async_callback(environment.writer.close)
         closing.push_async_callback(environment.balances.close)
+        closing.push_async_callback(environment.ticks.close)
         uses = KeyUses(store)
         database_file = settings.database.path if isinstance(settings.database, SqliteFile) else None
         registry = service_registry(environment, stripe.calls, database_file)
@@ -203,6 +205,7 @@ def _environment(settings: Settings, store: Store, deployment: Deployment, provi
         webhook_secrets=settings.stripe_webhook_secrets,
         api_key_pepper=_pepper(settings),
         spending=spending,
+        outcome_policies=parse_policies(settings.outcome_policies),
     )
 
 

@@ -20,6 +20,8 @@ from billing_service.api.identity import Authenticator
 from billing_service.api.message_sizes import BY_METHOD, ORDINARY, RECEIVE_BYTES_MAX, SEND_BYTES_MAX
 from billing_service.api.metrics import CallMetrics, HealthMetrics
 from billing_service.api.pipeline import Edge, Implementation, build_handler
+from billing_service.api.streams.session_stream import SessionImplementation
+from billing_service.api.streams.sessions import build_session_handler
 from billing_service.api.streams.streaming import StreamImplementation, build_stream_handler
 from billing_service.api.tls import TlsFiles, server_credentials
 
@@ -48,7 +50,7 @@ class Service:
     """A service of the protos and what implements it, by method name."""
 
     descriptor: ServiceDescriptor
-    implementations: Mapping[str, Implementation | StreamImplementation[Any]]
+    implementations: Mapping[str, Implementation | StreamImplementation[Any] | SessionImplementation]
 
     @classmethod
     def of(cls, descriptor: ServiceDescriptor, servicer: object) -> "Service":
@@ -186,9 +188,13 @@ def _generic_handler(service: Service, edge: Edge) -> grpc.GenericRpcHandler:
 
 
 def _handler(
-    method: MethodDescriptor, implementation: Implementation | StreamImplementation[Any], edge: Edge
+    method: MethodDescriptor,
+    implementation: Implementation | StreamImplementation[Any] | SessionImplementation,
+    edge: Edge,
 ) -> "grpc.RpcMethodHandler[bytes, bytes]":
     sizes = BY_METHOD.get(method.name, ORDINARY)
+    if isinstance(implementation, SessionImplementation):
+        return build_session_handler(method, implementation, edge)
     if isinstance(implementation, StreamImplementation):
         return build_stream_handler(method, implementation, edge, request_bytes_max=sizes.request_bytes_max)
     return build_handler(

@@ -11,6 +11,7 @@ from billing_service.api.servicers.holds import Holding
 from billing_service.api.servicers.many_deductions import ManyDeductions
 from billing_service.api.servicers.rate_cards import RateCards
 from billing_service.api.servicers.sales import Selling
+from billing_service.api.servicers.sessions import Metering
 from billing_service.api.servicers.spending import Spending
 from billing_service.api.servicers.stripe_events import StripeEvents
 from billing_service.api.servicers.usage import Quoting
@@ -26,7 +27,12 @@ def services_of(environment: Environment, page_token_secret: bytes) -> list[Serv
     holding = Holding(environment, page_token_secret)
     accounts, access = Administration(environment, page_token_secret), Access(environment, page_token_secret)
     return [
-        Service.of(billing, _Joined(spending, ManyDeductions(environment), holding, Quoting(environment), selling)),
+        Service.of(
+            billing,
+            _Joined(
+                spending, ManyDeductions(environment), holding, Quoting(environment), Metering(environment), selling
+            ),
+        ),
         Service.of(events, StripeEvents(environment)),
         Service.of(admin, _Joined(accounts, access, RateCards(environment, page_token_secret))),
     ]

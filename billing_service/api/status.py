@@ -50,6 +50,8 @@ STATUS_CODES: Final[dict[Reason, grpc.StatusCode]] = {
     Reason.REFERRAL_TOO_LATE: grpc.StatusCode.FAILED_PRECONDITION,
     Reason.HOLD_EXPIRED: grpc.StatusCode.FAILED_PRECONDITION,
     Reason.HOLD_CLOSED: grpc.StatusCode.FAILED_PRECONDITION,
+    Reason.HOLD_OWNED: grpc.StatusCode.FAILED_PRECONDITION,
+    Reason.SESSION_TAKEN_OVER: grpc.StatusCode.ABORTED,
     Reason.SPEND_LIMIT_REACHED: grpc.StatusCode.FAILED_PRECONDITION,
     Reason.PURCHASE_NOT_CANCELABLE: grpc.StatusCode.FAILED_PRECONDITION,
     Reason.DEDUCTION_ALREADY_REVERSED: grpc.StatusCode.FAILED_PRECONDITION,

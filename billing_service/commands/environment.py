@@ -15,7 +15,9 @@ from billing_service.domain.deployment import Deployment
 from billing_service.domain.ledger.account import Ids
 from billing_service.domain.promotions.referrals import ReferralPolicy
 from billing_service.domain.spending.deductions import STANDARD_TERMS, SpendingTerms
+from billing_service.domain.spending.outcome_policies import DEFAULT_POLICIES, OutcomePolicies
 from billing_service.ledger.reader import BalanceReader
+from billing_service.ledger.ticks import TickWriter
 from billing_service.ledger.unit import Sources
 from billing_service.ledger.writer import LedgerWriter
 from billing_service.payments.ports.checkouts import Checkouts
@@ -66,10 +68,12 @@ class Environment:
     webhook_secrets: tuple[str, ...] = field(repr=False)
     api_key_pepper: bytes = field(repr=False)
     spending: SpendingTerms = STANDARD_TERMS
+    outcome_policies: OutcomePolicies = DEFAULT_POLICIES
     random_bytes: Callable[[int], bytes] = field(default=os.urandom)
     counters: Counters = field(default_factory=Counters)
     writer: LedgerWriter = field(init=False)
     balances: BalanceReader = field(init=False)
+    ticks: TickWriter = field(init=False)
     rate_cards: RateCardCache = field(init=False)
 
     def __post_init__(self) -> None:
@@ -87,6 +91,7 @@ class Environment:
             monotonic=how.monotonic,
         )
         object.__setattr__(self, "rate_cards", rate_cards)
+        object.__setattr__(self, "ticks", TickWriter(self.store, **bounds))
 
     @property
     def sources(self) -> Sources:

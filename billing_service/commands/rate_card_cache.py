@@ -89,6 +89,10 @@ class RateCardCache:
             raise no_rate_card()
         return found, time_us, basis
 
+    async def of_version(self, version: str) -> RateCard:
+        """One card, in force or not. Raises CardDamagedError where there is none, STORAGE_UNAVAILABLE."""
+        return await self._card(version)
+
     async def _read_versions(self) -> None:
         fresh_until = self._monotonic() + VERSIONS_FRESH_S  # from before the read: what it returns may be that old
         try:

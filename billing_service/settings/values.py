@@ -10,6 +10,7 @@ from pydantic import AfterValidator, SecretStr
 
 from billing_service.domain.access.api_keys import Scope
 from billing_service.domain.catalogue.currencies import is_currency_code
+from billing_service.domain.spending.outcome_policies import parse_policies
 from billing_service.storage.database_url import PostgresServer, parse_database_url
 from billing_service.storage.postgres.server import SYSTEM_ROOTS
 from billing_service.storage.postgres.url import FILES
@@ -140,6 +141,11 @@ def tls_callers(value: str) -> str:
     return ",".join(entries)
 
 
+def outcome_policies(value: str) -> str:
+    parse_policies(value)
+    return value
+
+
 ListenAddress = Annotated[str, AfterValidator(listen_address)]
 Origin = Annotated[str, AfterValidator(http_origin)]
 UrlPath = Annotated[str, AfterValidator(url_path)]
@@ -151,3 +157,4 @@ DatabaseUrl = Annotated[SecretStr, AfterValidator(database_url)]
 StripeSecretKey = Annotated[SecretStr, AfterValidator(stripe_secret_key)]
 StripeWebhookSecret = Annotated[SecretStr, AfterValidator(webhook_secrets)]
 TlsCallers = Annotated[str, AfterValidator(tls_callers)]
+OutcomePoliciesText = Annotated[str, AfterValidator(outcome_policies)]

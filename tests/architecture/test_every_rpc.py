@@ -28,8 +28,9 @@ RPCS = {method.name: method for service in SERVICES for method in service.method
 KEYED = {name for name, method in RPCS.items() if "idempotency_key" in method.input_type.fields_by_name}
 WRITES = KEYED | {"BatchDeductCredits", "ProcessStripeEvent"}
 """A deduction on a stream is done by the same unit as one in a batch."""
-NOTHING_TO_REFUSE = {"ListPackages", "ListApiKeys", "StreamDeductions"}
-"""The first two have no field; a stream answers each deduction as `end_to_end/test_streams_of_deductions.py` says."""
+NOTHING_TO_REFUSE = {"ListPackages", "ListApiKeys", "StreamDeductions", "MeterSession"}
+"""The first two have no field; a stream answers each deduction as `end_to_end/test_streams_of_deductions.py` says,
+and a session as `end_to_end/test_sessions_refused.py`."""
 DELIVERED = {"deliver", "delivering"}
 """What the operations of the faults call ProcessStripeEvent by."""
 

@@ -63,7 +63,7 @@ def test_a_sequence_out_of_range_is_refused(sequence):
 @pytest.mark.parametrize("outcome", [Ended.COMPLETE, Ended.CUT, Ended.EMPTY])
 def test_a_charge_without_any_usage_is_refused(outcome):
     with pytest.raises(Refusal, match="USAGE_EMPTY"):
-        closing(session(), None, outcome, Measurement.MEASURED, OutcomePolicies())
+        closing(session(), None, outcome, OutcomePolicies())
 
 
 @pytest.mark.parametrize(("last", "sequence", "news"), [(0, 1, True), (4, 5, True), (4, 4, False), (4, 3, False)])
@@ -177,11 +177,12 @@ EXPECTED = used(READ, (K.OUTPUT_TOKENS, "", 99))
 @pytest.mark.parametrize("outcome", list(Ended))
 @pytest.mark.parametrize(("named", "ticked"), [(WHOLE, TICKED), (None, TICKED), (None, None)])
 def test_a_close_charges_by_the_policy_of_its_outcome(outcome, named, ticked):
-    found = closing(session(usage=ticked, estimate=EXPECTED), named, outcome, Measurement.MEASURED, OutcomePolicies())
+    found = closing(session(usage=ticked, estimate=EXPECTED), named, outcome, OutcomePolicies())
     known = named or ticked or EXPECTED
     charge = OutcomePolicies().charge_of("p", "m", outcome)
     assert found.charge is charge
-    assert found.usage == {Charge.RELEASE: None, Charge.INPUT: used(READ), Charge.STREAMED: known}[charge]
+    wanted = {Charge.RELEASE: None, Charge.INPUT: used(READ), Charge.STREAMED: known}[charge]
+    assert found.usage == (wanted and replace(wanted, measurement=found.measurement))
     assert (found.measurement is Measurement.ESTIMATED) is (
         named is None
         or outcome in {Ended.TIMED_OUT, Ended.CUT, Ended.ENDED_EARLY, Ended.CANCELED, Ended.COMPLETE_WITHOUT_USAGE}
@@ -189,17 +190,17 @@ def test_a_close_charges_by_the_policy_of_its_outcome(outcome, named, ticked):
 
 
 def test_a_release_needs_no_usage_and_an_entry_for_all_models_holds_without_one():
-    nothing = closing(session(), None, Ended.REFUSED, Measurement.MEASURED, OutcomePolicies())
+    nothing = closing(session(), None, Ended.REFUSED, OutcomePolicies())
     assert (nothing.usage, nothing.charge) == (None, Charge.RELEASE)
-    free = closing(session(), None, Ended.CUT, Measurement.MEASURED, parse_policies("*/* cut release"))
+    free = closing(session(), None, Ended.CUT, parse_policies("*/* cut release"))
     assert (free.usage, free.charge) == (None, Charge.RELEASE)
 
 
 def test_a_policy_of_the_model_holds():
     policies = parse_policies("p/m* cut charge_input")
-    assert closing(session(), WHOLE, Ended.CUT, Measurement.MEASURED, policies).usage == used(READ)
-    other = replace(WHOLE, model="n")
-    assert closing(session(), other, Ended.CUT, Measurement.MEASURED, policies).usage == other
+    assert closing(session(), WHOLE, Ended.CUT, policies).usage == used(READ, measurement=Measurement.ESTIMATED)
+    other = replace(WHOLE, model="n", measurement=Measurement.ESTIMATED)
+    assert closing(session(), other, Ended.CUT, policies).usage == other
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ VALID = {
     "ExtendHold": ACCOUNT | {"hold_id": "{hold}", "additional_microcredits": 1},
     "GetHold": ACCOUNT | {"hold_id": "{hold}"},
     "ListHolds": ACCOUNT,
+    "MeterSession": {"open": ACCOUNT | {"slice_microcredits": 1, "idempotency_key": "session"}},
     "ReverseDeduction": ACCOUNT | {"transaction_id": "{deduction}"},
     "QuoteUsage": {"usage": {"provider": "openai", "model": "gpt-5", "lines": [{"kind": 1, "quantity": 1}]}},
     "QuoteRefund": {"purchase_id": "{paid}"},

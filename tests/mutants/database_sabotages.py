@@ -167,6 +167,7 @@ DATABASES = (
             "_FREED, 'lots': _CHANGED, 'outbox': _KEPT_A_WHILE, 'profiles': _CHANGED, "
             "'purchase_references': _FREED, 'purchases': "
             "_CHANGED, 'rate_cards': _ADDED, 'referral_codes': _ADDED, 'referrals': _CHANGED, 'refunds': _CHANGED, "
+            "'sessions': _CHANGED, "
             "'stripe_customers': _ADDED, 'stripe_events': _CHANGED, 'transactions': _ADDED}"
         ),
         (
@@ -176,6 +177,7 @@ DATABASES = (
             "_CHANGED, 'lots': _CHANGED, 'outbox': _KEPT_A_WHILE, 'profiles': _CHANGED, "
             "'purchase_references': _FREED, 'purchases': "
             "_CHANGED, 'rate_cards': _ADDED, 'referral_codes': _ADDED, 'referrals': _CHANGED, 'refunds': _CHANGED, "
+            "'sessions': _CHANGED, "
             "'stripe_customers': _ADDED, 'stripe_events': _CHANGED, 'transactions': _ADDED}"
         ),
         ("storage/test_rights_that_are_needed.py",),

@@ -100,7 +100,7 @@ SESSION_RULES = (
     Sabotage(
         "a wide policy comes before an exact one",
         "P53",
-        f"{POLICIES}:outcome_policies",
+        f"{POLICIES}:parse_policies",
         "sorted(entries, key=lambda entry: entry.rank, reverse=True)",
         "sorted(entries, key=lambda entry: entry.rank)",
         (f"{TABLE}::test_the_most_exact_entry_decides",),

@@ -79,6 +79,10 @@ def valid_request(name, **fields):  # noqa: C901, PLR0912 - a table would hide m
             request.deductions.append(valid_request("DeductCredits"))
         case "StreamDeductions":
             request.deduction.CopyFrom(valid_request("DeductCredits"))
+        case "MeterSession":
+            deduction = valid_request("DeductCredits")
+            request.open.account_id, request.open.idempotency_key = deduction.account_id, deduction.idempotency_key
+            request.open.slice_microcredits = CREDIT
     for field, value in fields.items():
         setattr(request, field, value)
     return request

@@ -65,6 +65,8 @@ def about(name, ids):
         request.deductions[0].account_id = ids["account_id"]
     if name == "StreamDeductions":
         request.deduction.account_id = ids["account_id"]
+    if name == "MeterSession":
+        request.open.account_id = ids["account_id"]
     return request
 
 

@@ -54,15 +54,21 @@ def text_fields(name):
 
 
 def within(name, deduction):
-    """A deduction, or bytes in its place, as the one of a batch or of a stream."""
+    """A deduction, or bytes in its place, as the one of a batch or of a stream; of a session its opening."""
     raw = deduction if isinstance(deduction, bytes) else deduction.SerializeToString()
-    (field,) = METHODS[name].input_type.fields
+    field = METHODS[name].input_type.fields[0]
     return bytes([field.number << 3 | 2]) + _VarintBytes(len(raw)) + raw
 
 
 def hostile_requests(name):
     if name in ("BatchDeductCredits", "StreamDeductions"):
         yield from ((field, within(name, deduction)) for field, deduction in hostile_requests("DeductCredits"))
+    if name == "MeterSession":
+        for text in HOSTILE:
+            for field in ("account_id", "description", "idempotency_key"):
+                request = valid_request(name)
+                setattr(request.open, field, text)
+                yield field, request
     for field in text_fields(name):
         for text in HOSTILE:
             request = valid_request(name)

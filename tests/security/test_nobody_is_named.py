@@ -4,7 +4,7 @@ and no metric."""
 import json
 
 from google.protobuf.descriptor import FieldDescriptor
-from prepaid.billing.v1 import transactions_pb2
+from prepaid.billing.v1 import sessions_pb2, transactions_pb2
 
 from tests.security.every_rpc import METHODS, call, valid_request
 from tests.security.secret_canaries import deliver_signed, found, metrics, running_product, stored
@@ -64,6 +64,8 @@ def in_words(request, words):
         in_words(request.deductions[0], words)
     if isinstance(request, transactions_pb2.StreamDeductionsRequest):
         in_words(request.deduction, words)
+    if isinstance(request, sessions_pb2.MeterSessionRequest):
+        in_words(request.open, words)
     return request
 
 

@@ -46,6 +46,7 @@ TABLES = [
     "stripe_events",
     "api_keys",
     "audit_records",
+    "sessions",
     "rate_cards",
     "outbox",
 ]

@@ -82,10 +82,10 @@ def build_stream_handler(
         await call.context.send_initial_metadata(())  # a caller may wait for this before its first request
         await _Stream(call, task, implementation, decode, identify).run()
 
-    return grpc.stream_stream_rpc_method_handler(_compose(serve, Outcome(method, edge), edge))
+    return grpc.stream_stream_rpc_method_handler(compose(serve, Outcome(method, edge), edge))
 
 
-def _compose(
+def compose(
     serve: Callable[[Call, "asyncio.Task[Any]"], Awaitable[None]], outcome: Outcome, edge: Edge
 ) -> Callable[[object, Any], Awaitable[None]]:
     admission, overdue, counts = edge.admission, edge.overdue, outcome.counts

@@ -4,11 +4,15 @@ is no longer spendable; nothing but the hold's own capture, release, extension a
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Final
 
 from billing_service.domain.ledger.account import Account, Ids, Posting
 from billing_service.domain.ledger.ended_lots import back_into_lot
 from billing_service.domain.ledger.entries import Draw, Entry, Place, Transaction, TransactionKind, held_place
 from billing_service.domain.ledger.lots import Category, Lot, burn_down_order
+
+SESSION_PREFIX: Final = "ses"
+"""What the ids of holds begin with that belong to sessions."""
 
 
 class HoldState(IntEnum):
@@ -59,10 +63,17 @@ class Hold:
     metadata: str
     legs: list[Leg]
     """In burn-down order."""
+    acknowledged: int | None = None
+    """Of a session, where it was read: microcredits that its ticks have told, which its end captures."""
 
     @property
     def left(self) -> int:
         return self.amount - self.captured - self.released
+
+    @property
+    def is_session(self) -> bool:
+        """Whether it has an owner, who alone captures it."""
+        return self.hold_id.startswith(SESSION_PREFIX)
 
     @property
     def is_open(self) -> bool:
@@ -184,7 +195,8 @@ def book_ended_holds(account: Account, *, now_us: int, ids: Ids) -> list[Transac
 
 def _book_end(account: Account, hold: Hold, *, now_us: int, ids: Ids) -> Transaction:
     posting = Posting(account, now_us, effective_us=hold.expire_time_us)
-    more = min(max(hold.expiry_capture - hold.captured, 0), hold.left)
+    told = hold.expiry_capture if hold.acknowledged is None else hold.acknowledged
+    more = min(max(told - hold.captured, 0), hold.left)
     capture_legs(posting, hold, more)
     return_legs(posting, hold, ids)
     close_hold(account, hold, HoldState.EXPIRED)

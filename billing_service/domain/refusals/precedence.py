@@ -53,7 +53,10 @@ PRECEDENCE: Final = (
         ),
     ),
     Stage("fields against that state", (Reason.INVALID_FIELD,)),
-    Stage("whose it is", (Reason.NOT_YOURS, Reason.REFERRAL_EXISTS)),
+    Stage(
+        "whose it is",
+        (Reason.NOT_YOURS, Reason.HOLD_OWNED, Reason.SESSION_TAKEN_OVER, Reason.REFERRAL_EXISTS),
+    ),
     Stage("what it leads to", (Reason.SELF_REFERRAL,)),
     Stage("the time that has passed", (Reason.REVERSAL_TOO_LATE, Reason.REFERRAL_TOO_LATE)),
     Stage(

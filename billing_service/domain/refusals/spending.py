@@ -76,3 +76,13 @@ def too_many_holds(open_max: int) -> Refusal:
         f"the account has {open_max} open holds already; capture or release some",
         metadata={"open_holds_max": open_max},
     )
+
+
+def hold_owned(hold_id: str) -> Refusal:
+    return Refusal(
+        Reason.HOLD_OWNED, "the hold belongs to a session, and this is not its owner", metadata={"hold_id": hold_id}
+    )
+
+
+def session_taken_over(session_id: str) -> Refusal:
+    return Refusal(Reason.SESSION_TAKEN_OVER, "another stream resumed the session", metadata={"session_id": session_id})

@@ -46,10 +46,12 @@ def capture_hold(
     now_us: int,
     ids: Ids,
     terms: SpendingTerms = STANDARD_TERMS,
+    price_record: bytes = b"",
 ) -> Captured:
     """Charges `amount` microcredits of a hold: from its legs, and what is above them as `over_hold` says. A final
     capture gives back the rest; of 0 it is a release. Raises HOLD_CLOSED, HOLD_EXPIRED, ACCOUNT_FROZEN for what is
-    above the hold, INSUFFICIENT_CREDITS, and has changed nothing then."""
+    above the hold, INSUFFICIENT_CREDITS, and has changed nothing then. `price_record` is kept with what is captured
+    in time: a late capture is of a part of the price."""
     if hold.state is HoldState.EXPIRED:
         return _capture_late(account, hold, amount, over_hold, author, now_us=now_us, ids=ids, terms=terms)
     check_open(hold)
@@ -67,7 +69,7 @@ def capture_hold(
     note_hold(account, hold)
     charged = of_legs + above.from_lots + above.owed
     kind = TransactionKind.DEDUCTION if amount else TransactionKind.HOLD_RELEASE
-    record = encode_asked(amount) if charged < amount else b""
+    record = price_record or (encode_asked(amount) if charged < amount else b"")
     done = close_posting(posting, hold, kind, author, ids, price_record=record)
     return Captured(done.transaction_id, charged, amount - charged, hold, _draws_of_usage(posting))
 

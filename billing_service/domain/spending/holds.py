@@ -45,6 +45,8 @@ class HoldTerms:
     """UP_TO_AVAILABLE takes no less; at least 1."""
     lifetime_us: int
     expiry_capture: int
+    prefix: str = "hold"
+    """What its id begins with: SESSION_PREFIX for a session's."""
 
 
 class HoldChanged(NamedTuple):
@@ -69,7 +71,7 @@ def hold_credits(account: Account, terms: HoldTerms, author: Author, *, now_us: 
     if available < wanted:
         raise insufficient_credits(available=available, required=least, shortfall=least - available)
     hold = Hold(
-        hold_id=ids("hold"),
+        hold_id=ids(terms.prefix),
         state=HoldState.OPEN,
         amount=0,
         captured=0,

@@ -5,14 +5,14 @@ Providers bill a prompt once they have read it, and what they streamed until it 
 for a caller that got nothing at all the prompt is not charged either.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum, StrEnum
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from billing_service.domain.catalogue.usage_kinds import PROMPT_KINDS, Measure, UsageKind
-from billing_service.domain.spending.usage import Usage
+from billing_service.domain.spending.usage import Measurement, Usage
 
 
 class GenerationOutcome(IntEnum):
@@ -73,15 +73,6 @@ DEFAULT_CHARGES: Final[Mapping[GenerationOutcome, Charge]] = MappingProxyType(
         GenerationOutcome.RETRIED: Charge.STREAMED,
     }
 )
-
-
-class Measurement(IntEnum):
-    """Who counted a usage. The numbers are the wire's."""
-
-    MEASURED = 1
-    """The provider."""
-    ESTIMATED = 2
-    """The caller, or the service from what was acknowledged."""
 
 
 ESTIMATED_OUTCOMES: Final = frozenset(
@@ -159,41 +150,40 @@ class OutcomePolicies(NamedTuple):
         return DEFAULT_CHARGES[outcome]
 
 
-def outcome_policies(entries: Iterable[PolicyEntry]) -> OutcomePolicies:
-    """A table of these entries. Raises ValueError for two that are for the same, or for an outcome whose usage nobody
-    may leave uncharged."""
-    ordered = sorted(entries, key=lambda entry: entry.rank, reverse=True)
-    seen = set()
-    for entry in ordered:
-        named = (entry.provider, entry.model, entry.outcome)
-        if named in seen:
-            raise ValueError(f"{entry.provider}/{entry.model} has two policies for {entry.outcome.name.lower()}")
-        if entry.outcome is GenerationOutcome.COMPLETE and entry.charge is not Charge.STREAMED:
-            raise ValueError("a complete call is charged for its usage; no policy may say otherwise")
-        seen.add(named)
-    return OutcomePolicies(tuple(ordered))
+DEFAULT_POLICIES: Final = OutcomePolicies()
 
 
 def parse_policies(text: str) -> OutcomePolicies:
     """The table that a setting says: `PROVIDER/MODEL OUTCOME CHARGE`, entries separated by commas, as in
-    `anthropic/claude-* empty release, */* filtered charge_streamed`. Raises ValueError, naming the entry."""
-    return outcome_policies(_entry(part.strip()) for part in text.split(",") if part.strip())
+    `anthropic/claude-* empty release, */* filtered charge_streamed`. Raises ValueError, which counts entries from 1 and
+    quotes none."""
+    numbered = enumerate(filter(None, (part.strip() for part in text.split(","))), 1)
+    entries = [_entry(part, f"entry {number}") for number, part in numbered]
+    seen: dict[tuple[str, str, GenerationOutcome], int] = {}
+    for number, entry in enumerate(entries, 1):
+        named = (entry.provider, entry.model, entry.outcome)
+        if named in seen:
+            raise ValueError(f"entry {number} is for the same as entry {seen[named]}")
+        if entry.outcome is GenerationOutcome.COMPLETE and entry.charge is not Charge.STREAMED:
+            raise ValueError(f"entry {number}: a complete call is charged for its usage")
+        seen[named] = number
+    return OutcomePolicies(tuple(sorted(entries, key=lambda entry: entry.rank, reverse=True)))
 
 
-def _entry(text: str) -> PolicyEntry:
+def _entry(text: str, called: str) -> PolicyEntry:
     try:
         named, ended, charged = text.split()
     except ValueError:
-        raise ValueError(f"{text!r} is not PROVIDER/MODEL OUTCOME CHARGE") from None
+        raise ValueError(f"{called} is not PROVIDER/MODEL OUTCOME CHARGE") from None
     provider, _, model = named.partition("/")
     if not (provider and model):
-        raise ValueError(f"{named!r} is not PROVIDER/MODEL")
+        raise ValueError(f"{called} does not begin with PROVIDER/MODEL")
     if "*" in model[:-1] or ("*" in provider and provider != "*"):
-        raise ValueError(f"{named!r} has a * that is not at the model's end")
+        raise ValueError(f"{called} has a * that is not at the model's end")
     outcomes = {outcome.name.lower(): outcome for outcome in GenerationOutcome}
     charges = {charge.value: charge for charge in Charge}
     if ended not in outcomes:
-        raise ValueError(f"{ended!r} is no outcome; there are {', '.join(outcomes)}")
+        raise ValueError(f"{called} names no outcome; there are {', '.join(outcomes)}")
     if charged not in charges:
-        raise ValueError(f"{charged!r} is no charge; there are {', '.join(charges)}")
+        raise ValueError(f"{called} names no charge; there are {', '.join(charges)}")
     return PolicyEntry(provider, model, outcomes[ended], charges[charged])

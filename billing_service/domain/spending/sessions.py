@@ -13,16 +13,17 @@ from billing_service.domain.spending.outcome_policies import (
     WRITTEN_TOKENS,
     Charge,
     GenerationOutcome,
-    Measurement,
     OutcomePolicies,
     input_of,
     is_input,
     measured,
 )
-from billing_service.domain.spending.usage import USAGE_EMPTY, Usage, UsageLine
+from billing_service.domain.spending.usage import USAGE_EMPTY, Measurement, Usage, UsageLine
 
 STOP_BEFORE_END_US: Final = 60 * 1_000_000
 """How long before its hold must end a session is stopped: its owner still closes it, and nothing of it is late."""
+LIFETIME_US: Final = (24 * 3_600 - 10) * 1_000_000
+"""Of a session: a hold lives 24 hours at most, and the last prolongation takes its time."""
 SEQUENCE_MAX: Final = 2**53
 """Of ticks: callers in languages whose only number is a double count exactly up to here."""
 
@@ -178,7 +179,6 @@ def closing(
     session: Session,
     usage: Usage | None,
     outcome: GenerationOutcome,
-    stated: Measurement,
     policies: OutcomePolicies,
 ) -> Closing:
     """What the close of a session charges. The usage that the close names is final, and may be lower than what was
@@ -188,11 +188,12 @@ def closing(
     """
     known = usage or session.usage or session.estimate
     charge = policies.charge_of(known.provider if known else "", known.model if known else "", outcome)
-    measurement = measured(outcome, stated) if usage is not None else Measurement.ESTIMATED
+    measurement = Measurement.ESTIMATED if usage is None else measured(outcome, usage.measurement)
     if charge is Charge.RELEASE:
         return Closing(None, charge, measurement)
     if known is None:
         raise invalid_field("close.usage", USAGE_EMPTY)
+    known = replace(known, measurement=measurement)
     return Closing(input_of(known) if charge is Charge.INPUT else known, charge, measurement)
 
 

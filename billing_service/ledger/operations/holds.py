@@ -7,7 +7,7 @@ from typing import ClassVar
 from billing_service.domain.ledger.account import Account, Ids
 from billing_service.domain.ledger.balance import Balance
 from billing_service.domain.ledger.holds import Hold
-from billing_service.domain.refusals.spending import hold_not_found
+from billing_service.domain.refusals.spending import hold_not_found, hold_owned
 from billing_service.domain.spending.captures import Captured, OverHold, capture_hold
 from billing_service.domain.spending.deductions import SpendingTerms
 from billing_service.domain.spending.holds import (
@@ -113,4 +113,6 @@ def _named(account: Account, hold_id: str) -> Hold:
     hold = account.holds.get(hold_id)
     if hold is None:
         raise hold_not_found(hold_id)
+    if hold.is_session:
+        raise hold_owned(hold_id)
     return hold

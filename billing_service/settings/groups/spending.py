@@ -1,6 +1,7 @@
 """Bounds of deductions, and how many share a transaction."""
 
 from billing_service.settings.groups.setting import SettingsGroup, setting
+from billing_service.settings.values import OutcomePoliciesText
 
 
 class SpendingSettings(SettingsGroup):
@@ -38,6 +39,11 @@ class SpendingSettings(SettingsGroup):
         "How long after its end a hold may still be captured, once, as an ordinary charge",
         ge=0,
         le=86_400,
+    )
+    outcome_policies: OutcomePoliciesText = setting(
+        "BILLING_OUTCOME_POLICIES",
+        "",
+        "What broken model calls cost, where not the default: `PROVIDER/MODEL OUTCOME CHARGE`, …",
     )
     batch_operations_max: int = setting(
         "BILLING_BATCH_OPERATIONS_MAX", 512, "Ledger operations in one transaction", ge=1, le=4096

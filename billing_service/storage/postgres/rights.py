@@ -31,6 +31,7 @@ SERVING: Final[Mapping[str, tuple[str, ...]]] = {
     "referral_codes": _ADDED,
     "referrals": _CHANGED,
     "refunds": _CHANGED,
+    "sessions": _CHANGED,
     "stripe_customers": _ADDED,
     "stripe_events": _CHANGED,
     "transactions": _ADDED,

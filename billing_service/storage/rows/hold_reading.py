@@ -9,6 +9,7 @@ from billing_service.domain.ledger.entries import is_lot
 from billing_service.domain.ledger.holds import count_ended_holds, ended_holds, lots_of
 from billing_service.storage.rows.holds import ENDED_HOLDS_MAX, READ_DRAWN_LOTS, READ_ENDED_HOLDS, READ_HOLDS, hold_of
 from billing_service.storage.rows.ledger import lot_of, read_accounts
+from billing_service.storage.rows.session_charges import read_charges
 from billing_service.storage.statements import Call, UnlockedRead, Work
 from billing_service.storage.store import StaleError
 
@@ -55,6 +56,17 @@ def fetch_holds(
         ended = ended_holds(account, account.moment(clock_us))
         wanted.setdefault(account.account_id, set()).update(lots_of(ended))
     yield from _fetch_lots(reading, wanted)
+    named_ids = {hold_id for _, hold_id in names}
+    sessions = [
+        (account.account_id, hold)
+        for account in accounts.values()
+        for hold in account.holds.values()
+        if hold.is_session and hold.is_open
+        if hold.hold_id in named_ids or hold.expire_time_us <= account.moment(clock_us)
+    ]
+    if sessions:
+        for row in (yield from reading.rows(read_charges(sessions))):
+            accounts[row[0]].holds[row[2]].acknowledged = row[3]
 
 
 def read_present_accounts(account_ids: Sequence[str], clock_us: int) -> Work[dict[str, Account]]:

@@ -10,6 +10,7 @@ from billing_service.domain.ledger.account import Account
 from billing_service.domain.ledger.holds import Hold, HoldState, Leg
 from billing_service.domain.ledger.lots import Category
 from billing_service.storage.rows.ledger_statements import LOT
+from billing_service.storage.rows.session_charges import close_sessions
 from billing_service.storage.schema import accounts, holds, lots
 from billing_service.storage.statements import Call, InList, Row, Work, bulk_insert, bulk_update, reading
 
@@ -132,6 +133,14 @@ def hold_calls(written: Sequence[Account]) -> Iterator[Call]:
     changed = [_changed(account.account_id, hold) for account in written for hold in account.changed_holds.values()]
     if changed:
         yield UPDATE_HOLDS.many(changed)
+    ended = [
+        (account.account_id, hold)
+        for account in written
+        for hold in account.changed_holds.values()
+        if hold.acknowledged is not None and not hold.is_open
+    ]
+    if ended:
+        yield close_sessions(ended)
 
 
 def _inserted(account_id: str, hold: Hold) -> Row:

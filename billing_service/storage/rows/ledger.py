@@ -21,6 +21,7 @@ from billing_service.storage.rows.ledger_statements import (
     UPDATE_LOTS,
     UPDATE_LOTS_AND_OPEN_FLAG,
 )
+from billing_service.storage.rows.session_charges import CLOSE as CLOSE_SESSIONS
 from billing_service.storage.statements import (
     Call,
     ConditionalWrite,
@@ -28,6 +29,7 @@ from billing_service.storage.statements import (
     Together,
     Work,
 )
+from billing_service.storage.store import StaleError
 
 
 class LostUpdateError(AssertionError):
@@ -113,6 +115,8 @@ def write_accounts(changed: Sequence[Account], *, beside: Sequence[Call] = ()) -
         return
     counts = yield Together(tuple(calls))
     for call, count in zip(calls, counts, strict=True):
+        if call.statement is CLOSE_SESSIONS and count < len(call.values):
+            raise StaleError("a session went on meanwhile")
         expect(count, len(call.values), call.statement.name)
     for account in written:
         account.forget_decided()

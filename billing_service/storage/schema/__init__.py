@@ -29,6 +29,7 @@ from billing_service.storage.schema.sales import (
     refunds,
     stripe_events,
 )
+from billing_service.storage.schema.sessions import sessions
 
 APPEND_ONLY = ("transactions", "entries", "audit_records", "rate_cards")
 """Triggers refuse to change or delete their rows."""
@@ -66,6 +67,7 @@ __all__ = [
     "referral_codes",
     "referrals",
     "refunds",
+    "sessions",
     "stripe_customers",
     "stripe_events",
     "transactions",

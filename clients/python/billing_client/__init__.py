@@ -4,6 +4,7 @@ from prepaid.billing.v1.admin_pb2 import StripeEventStatus
 from prepaid.billing.v1.purchases_pb2 import PaymentFlow, PurchaseStatus
 from prepaid.billing.v1.refunds_pb2 import RefundPolicy, RefundStatus
 from prepaid.billing.v1.scopes_pb2 import Scope
+from prepaid.billing.v1.sessions_pb2 import GenerationOutcome, StopReason
 from prepaid.billing.v1.transactions_pb2 import (
     CreditCategory,
     DeductionMode,
@@ -31,6 +32,7 @@ __all__ = [
     "CreditCategory",
     "Deduction",
     "DeductionMode",
+    "GenerationOutcome",
     "HoldMode",
     "HoldState",
     "OverHold",
@@ -39,6 +41,7 @@ __all__ = [
     "RefundPolicy",
     "RefundStatus",
     "Scope",
+    "StopReason",
     "StripeEventStatus",
     "TransactionKind",
     "Usage",

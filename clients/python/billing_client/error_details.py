@@ -41,6 +41,8 @@ CLASS_BY_REASON: dict[str, type[errors.BillingError]] = {
     "HOLD_EXPIRED": errors.HoldExpired,
     "HOLD_CLOSED": errors.HoldClosed,
     "TOO_MANY_HOLDS": errors.TooManyHolds,
+    "HOLD_OWNED": errors.HoldOwned,
+    "SESSION_TAKEN_OVER": errors.SessionTakenOver,
     "SPEND_LIMIT_REACHED": errors.SpendLimitReached,
     "PURCHASE_NOT_CANCELABLE": errors.PurchaseNotCancelable,
     "DEDUCTION_ALREADY_REVERSED": errors.DeductionAlreadyReversed,

@@ -66,3 +66,26 @@ CREATE TABLE outbox (
 CREATE INDEX ix_outbox_created ON outbox (create_time_us)
 -- next
 CREATE INDEX ix_refunds_unsent ON refunds (create_time_us) WHERE status = 'PENDING' AND stripe_refund_id = ''
+-- next
+CREATE TABLE sessions (
+  account_id TEXT COLLATE "C" NOT NULL,
+  session_id TEXT COLLATE "C" NOT NULL,
+  token_hash BYTEA NOT NULL,
+  epoch BIGINT NOT NULL,
+  closed BIGINT NOT NULL,
+  sequence BIGINT NOT NULL,
+  charged BIGINT NOT NULL,
+  usage TEXT NOT NULL,
+  estimate TEXT NOT NULL,
+  rate_card_version TEXT COLLATE "C" NOT NULL,
+  slice BIGINT NOT NULL,
+  grace_us BIGINT NOT NULL,
+  usage_key TEXT NOT NULL,
+  CONSTRAINT pk_sessions PRIMARY KEY (account_id, session_id),
+  CONSTRAINT ck_sessions_epoch CHECK (epoch >= 1),
+  CONSTRAINT ck_sessions_closed CHECK (closed IN (0, 1)),
+  CONSTRAINT ck_sessions_sequence CHECK (sequence >= 0),
+  CONSTRAINT ck_sessions_charged CHECK (charged >= 0),
+  CONSTRAINT ck_sessions_slice CHECK (slice >= 1),
+  CONSTRAINT ck_sessions_grace_us CHECK (grace_us >= 1)
+)

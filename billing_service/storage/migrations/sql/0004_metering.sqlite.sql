@@ -68,3 +68,26 @@ CREATE TABLE outbox (
 CREATE INDEX ix_outbox_created ON outbox (create_time_us)
 -- next
 CREATE INDEX ix_refunds_unsent ON refunds (create_time_us) WHERE status = 'PENDING' AND stripe_refund_id = ''
+-- next
+CREATE TABLE sessions (
+  account_id TEXT NOT NULL,
+  session_id TEXT NOT NULL,
+  token_hash BLOB NOT NULL,
+  epoch INTEGER NOT NULL,
+  closed INTEGER NOT NULL,
+  sequence INTEGER NOT NULL,
+  charged INTEGER NOT NULL,
+  usage TEXT NOT NULL,
+  estimate TEXT NOT NULL,
+  rate_card_version TEXT NOT NULL,
+  slice INTEGER NOT NULL,
+  grace_us INTEGER NOT NULL,
+  usage_key TEXT NOT NULL,
+  CONSTRAINT pk_sessions PRIMARY KEY (account_id, session_id),
+  CONSTRAINT ck_sessions_epoch CHECK (epoch >= 1),
+  CONSTRAINT ck_sessions_closed CHECK (closed IN (0, 1)),
+  CONSTRAINT ck_sessions_sequence CHECK (sequence >= 0),
+  CONSTRAINT ck_sessions_charged CHECK (charged >= 0),
+  CONSTRAINT ck_sessions_slice CHECK (slice >= 1),
+  CONSTRAINT ck_sessions_grace_us CHECK (grace_us >= 1)
+) STRICT, WITHOUT ROWID

@@ -165,6 +165,14 @@ class TooManyHolds(PreconditionFailed):
         return self._amount("open_holds_max")
 
 
+class HoldOwned(PreconditionFailed):
+    """The hold belongs to a session, which its owner alone captures, extends and releases."""
+
+
+class SessionTakenOver(PreconditionFailed):
+    """Another stream resumed the session. What was acknowledged stays, and the other stream closes it."""
+
+
 class SpendLimitReached(PreconditionFailed):
     """The account's spend limit for the window is reached."""
 

@@ -7,6 +7,7 @@ from prepaid.billing.v1 import accounts_pb2 as prepaid_dot_billing_dot_v1_dot_ac
 from prepaid.billing.v1 import purchases_pb2 as prepaid_dot_billing_dot_v1_dot_purchases__pb2
 from prepaid.billing.v1 import referrals_pb2 as prepaid_dot_billing_dot_v1_dot_referrals__pb2
 from prepaid.billing.v1 import refunds_pb2 as prepaid_dot_billing_dot_v1_dot_refunds__pb2
+from prepaid.billing.v1 import sessions_pb2 as prepaid_dot_billing_dot_v1_dot_sessions__pb2
 from prepaid.billing.v1 import transactions_pb2 as prepaid_dot_billing_dot_v1_dot_transactions__pb2
 from prepaid.billing.v1 import usage_pb2 as prepaid_dot_billing_dot_v1_dot_usage__pb2
 
@@ -135,6 +136,11 @@ class BillingServiceStub(object):
                 '/prepaid.billing.v1.BillingService/ListHolds',
                 request_serializer=prepaid_dot_billing_dot_v1_dot_transactions__pb2.ListHoldsRequest.SerializeToString,
                 response_deserializer=prepaid_dot_billing_dot_v1_dot_transactions__pb2.ListHoldsResponse.FromString,
+                _registered_method=True)
+        self.MeterSession = channel.stream_stream(
+                '/prepaid.billing.v1.BillingService/MeterSession',
+                request_serializer=prepaid_dot_billing_dot_v1_dot_sessions__pb2.MeterSessionRequest.SerializeToString,
+                response_deserializer=prepaid_dot_billing_dot_v1_dot_sessions__pb2.MeterSessionResponse.FromString,
                 _registered_method=True)
         self.QuoteUsage = channel.unary_unary(
                 '/prepaid.billing.v1.BillingService/QuoteUsage',
@@ -326,6 +332,17 @@ class BillingServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def MeterSession(self, request_iterator, context):
+        """Meters one streamed model call. The stream opens a session with a hold, or resumes one, and ticks the usage as it grows. The service
+        acknowledges each tick once it is durable, and says when little is left (LOW) and when to stop (STOP). The close charges the session.
+
+        A stream that breaks loses nothing: any process resumes the session with its token. After the grace what was acknowledged is charged and the
+        rest of the hold is released. At a shutdown the service answers what it has read, and ends with UNAVAILABLE (SHUTTING_DOWN).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def QuoteUsage(self, request, context):
         """Says what a usage costs by the rate card in force, and why, without moving anything.
         """
@@ -479,6 +496,11 @@ def add_BillingServiceServicer_to_server(servicer, server):
                     servicer.ListHolds,
                     request_deserializer=prepaid_dot_billing_dot_v1_dot_transactions__pb2.ListHoldsRequest.FromString,
                     response_serializer=prepaid_dot_billing_dot_v1_dot_transactions__pb2.ListHoldsResponse.SerializeToString,
+            ),
+            'MeterSession': grpc.stream_stream_rpc_method_handler(
+                    servicer.MeterSession,
+                    request_deserializer=prepaid_dot_billing_dot_v1_dot_sessions__pb2.MeterSessionRequest.FromString,
+                    response_serializer=prepaid_dot_billing_dot_v1_dot_sessions__pb2.MeterSessionResponse.SerializeToString,
             ),
             'QuoteUsage': grpc.unary_unary_rpc_method_handler(
                     servicer.QuoteUsage,
@@ -1036,6 +1058,33 @@ class BillingService(object):
             '/prepaid.billing.v1.BillingService/ListHolds',
             prepaid_dot_billing_dot_v1_dot_transactions__pb2.ListHoldsRequest.SerializeToString,
             prepaid_dot_billing_dot_v1_dot_transactions__pb2.ListHoldsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def MeterSession(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/prepaid.billing.v1.BillingService/MeterSession',
+            prepaid_dot_billing_dot_v1_dot_sessions__pb2.MeterSessionRequest.SerializeToString,
+            prepaid_dot_billing_dot_v1_dot_sessions__pb2.MeterSessionResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -9,6 +9,7 @@ from prepaid.billing.v1 import accounts_pb2 as _accounts_pb2
 from prepaid.billing.v1 import purchases_pb2 as _purchases_pb2
 from prepaid.billing.v1 import referrals_pb2 as _referrals_pb2
 from prepaid.billing.v1 import refunds_pb2 as _refunds_pb2
+from prepaid.billing.v1 import sessions_pb2 as _sessions_pb2
 from prepaid.billing.v1 import transactions_pb2 as _transactions_pb2
 from prepaid.billing.v1 import usage_pb2 as _usage_pb2
 import abc as _abc_1
@@ -91,6 +92,13 @@ class BillingServiceStub:
     """Reads a hold."""
     ListHolds: _grpc.UnaryUnaryMultiCallable[_transactions_pb2.ListHoldsRequest, _transactions_pb2.ListHoldsResponse]
     """Reads an account's holds, newest first."""
+    MeterSession: _grpc.StreamStreamMultiCallable[_sessions_pb2.MeterSessionRequest, _sessions_pb2.MeterSessionResponse]
+    """Meters one streamed model call. The stream opens a session with a hold, or resumes one, and ticks the usage as it grows. The service
+    acknowledges each tick once it is durable, and says when little is left (LOW) and when to stop (STOP). The close charges the session.
+
+    A stream that breaks loses nothing: any process resumes the session with its token. After the grace what was acknowledged is charged and the
+    rest of the hold is released. At a shutdown the service answers what it has read, and ends with UNAVAILABLE (SHUTTING_DOWN).
+    """
     QuoteUsage: _grpc.UnaryUnaryMultiCallable[_usage_pb2.QuoteUsageRequest, _usage_pb2.QuoteUsageResponse]
     """Says what a usage costs by the rate card in force, and why, without moving anything."""
     ReverseDeduction: _grpc.UnaryUnaryMultiCallable[_transactions_pb2.ReverseDeductionRequest, _transactions_pb2.ReverseDeductionResponse]
@@ -166,6 +174,13 @@ class BillingServiceAsyncStub(BillingServiceStub):
     """Reads a hold."""
     ListHolds: _aio.UnaryUnaryMultiCallable[_transactions_pb2.ListHoldsRequest, _transactions_pb2.ListHoldsResponse]  # type: ignore[assignment]
     """Reads an account's holds, newest first."""
+    MeterSession: _aio.StreamStreamMultiCallable[_sessions_pb2.MeterSessionRequest, _sessions_pb2.MeterSessionResponse]  # type: ignore[assignment]
+    """Meters one streamed model call. The stream opens a session with a hold, or resumes one, and ticks the usage as it grows. The service
+    acknowledges each tick once it is durable, and says when little is left (LOW) and when to stop (STOP). The close charges the session.
+
+    A stream that breaks loses nothing: any process resumes the session with its token. After the grace what was acknowledged is charged and the
+    rest of the hold is released. At a shutdown the service answers what it has read, and ends with UNAVAILABLE (SHUTTING_DOWN).
+    """
     QuoteUsage: _aio.UnaryUnaryMultiCallable[_usage_pb2.QuoteUsageRequest, _usage_pb2.QuoteUsageResponse]  # type: ignore[assignment]
     """Says what a usage costs by the rate card in force, and why, without moving anything."""
     ReverseDeduction: _aio.UnaryUnaryMultiCallable[_transactions_pb2.ReverseDeductionRequest, _transactions_pb2.ReverseDeductionResponse]  # type: ignore[assignment]
@@ -352,6 +367,19 @@ class BillingServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_transactions_pb2.ListHoldsResponse, _abc.Awaitable[_transactions_pb2.ListHoldsResponse]]:
         """Reads an account's holds, newest first."""
+
+    @_abc_1.abstractmethod
+    def MeterSession(
+        self,
+        request_iterator: _MaybeAsyncIterator[_sessions_pb2.MeterSessionRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_sessions_pb2.MeterSessionResponse], _abc.AsyncIterator[_sessions_pb2.MeterSessionResponse]]:
+        """Meters one streamed model call. The stream opens a session with a hold, or resumes one, and ticks the usage as it grows. The service
+        acknowledges each tick once it is durable, and says when little is left (LOW) and when to stop (STOP). The close charges the session.
+
+        A stream that breaks loses nothing: any process resumes the session with its token. After the grace what was acknowledged is charged and the
+        rest of the hold is released. At a shutdown the service answers what it has read, and ends with UNAVAILABLE (SHUTTING_DOWN).
+        """
 
     @_abc_1.abstractmethod
     def QuoteUsage(

@@ -92,6 +92,10 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """[FAILED_PRECONDITION] The balance would pass the largest that an account may have. Metadata: balance_max_microcredits."""
     REASON_REVERSAL_TOO_LATE: _Reason.ValueType  # 44
     """[FAILED_PRECONDITION] The deduction is older than a caller without the scope admin may reverse. Metadata: reversal_window_s."""
+    REASON_HOLD_OWNED: _Reason.ValueType  # 90
+    """[FAILED_PRECONDITION] The hold belongs to a session, which its owner alone captures, extends and releases. Metadata: hold_id."""
+    REASON_SESSION_TAKEN_OVER: _Reason.ValueType  # 91
+    """[ABORTED] Another stream resumed the session. What was acknowledged stays. Metadata: session_id."""
     REASON_API_KEY_INVALID: _Reason.ValueType  # 50
     """[UNAUTHENTICATED] The API key is missing, malformed, unknown, expired or revoked; one text for all of them."""
     REASON_SCOPE_MISSING: _Reason.ValueType  # 51
@@ -198,6 +202,10 @@ REASON_BALANCE_LIMIT_REACHED: Reason.ValueType  # 43
 """[FAILED_PRECONDITION] The balance would pass the largest that an account may have. Metadata: balance_max_microcredits."""
 REASON_REVERSAL_TOO_LATE: Reason.ValueType  # 44
 """[FAILED_PRECONDITION] The deduction is older than a caller without the scope admin may reverse. Metadata: reversal_window_s."""
+REASON_HOLD_OWNED: Reason.ValueType  # 90
+"""[FAILED_PRECONDITION] The hold belongs to a session, which its owner alone captures, extends and releases. Metadata: hold_id."""
+REASON_SESSION_TAKEN_OVER: Reason.ValueType  # 91
+"""[ABORTED] Another stream resumed the session. What was acknowledged stays. Metadata: session_id."""
 REASON_API_KEY_INVALID: Reason.ValueType  # 50
 """[UNAUTHENTICATED] The API key is missing, malformed, unknown, expired or revoked; one text for all of them."""
 REASON_SCOPE_MISSING: Reason.ValueType  # 51

@@ -1,0 +1,168 @@
+"""What sessions cost, and how they are charged: prices of usage, growth of holds, closes."""
+
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from billing_service.commands.environment import Environment
+from billing_service.commands.spending.sessions import Owned
+from billing_service.domain.catalogue.rate_cards import RateCard
+from billing_service.domain.ledger.account import Account
+from billing_service.domain.ledger.balance import Balance
+from billing_service.domain.refusals import Reason, Refusal
+from billing_service.domain.spending.captures import Captured
+from billing_service.domain.spending.outcome_policies import Charge, GenerationOutcome
+from billing_service.domain.spending.price_records import PricedUsage, encode_price
+from billing_service.domain.spending.pricing import Price, TimeBasis, price, pricing_time
+from billing_service.domain.spending.sessions import Room, closing, missing_for_close, unpriced_charge
+from billing_service.domain.spending.usage import Measurement, Usage
+from billing_service.ledger.keys import Answer, IdempotencyKey, fingerprint
+from billing_service.ledger.operations.sessions import CloseSession, GrowSession
+from billing_service.storage.rows.hold_reading import read_present_accounts
+
+UNPRICED: Final = frozenset({Reason.UNKNOWN_MODEL, Reason.PRICE_MISSING})
+MODEL: Final = "model"
+"""What is missing of a card that has no such model."""
+NO_GROWTH: Final = frozenset(
+    {Reason.INSUFFICIENT_CREDITS, Reason.ACCOUNT_FROZEN, Reason.HOLD_EXPIRED, Reason.HOLD_CLOSED}
+)
+"""Why a hold that a close wants to grow may not: what the hold has is charged then, and no less."""
+
+
+class Priced(NamedTuple):
+    """What a usage costs a session."""
+
+    price: Price | None
+    missing: str = ""
+    """What the card has no price for; then there is no price."""
+
+    @property
+    def amount(self) -> int | None:
+        return None if self.price is None else self.price.amount_microcredits
+
+
+async def price_of(environment: Environment, owned: Owned, usage: Usage) -> Priced:
+    """What a usage costs the session: by the card of its opening, at the time of its opening or of the usage. A model
+    that the card lacks is priced by the card in force. Raises INVALID_FIELD."""
+    now_us, window_us = environment.clock_us(), environment.spending.usage_age_max_us
+    time_us, basis = pricing_time(usage.occur_time_us, now_us, window_us)
+    if basis is TimeBasis.RECEIVED:
+        time_us = owned.session.open_time_us  # one price from the first tick to the close
+    found = _price_by(owned.card, usage, time_us, basis)
+    if found.price is None and found.missing == MODEL:
+        current = (await environment.rate_cards.for_usage(usage.occur_time_us)).card
+        return _price_by(current, usage, time_us, basis)
+    return found
+
+
+def _price_by(card: RateCard, usage: Usage, time_us: int, basis: TimeBasis) -> Priced:
+    try:
+        return Priced(price(usage, card, time_us, basis))
+    except Refusal as refusal:
+        if refusal.reason not in UNPRICED:
+            raise
+        return Priced(None, refusal.metadata.get("missing", MODEL))
+
+
+async def rooms_of(environment: Environment, account_ids: list[str]) -> dict[str, Room]:
+    """What accounts let their sessions grow by now, in a fixed number of statements."""
+    clock_us = environment.clock_us()
+    accounts = await environment.store.read(lambda: read_present_accounts(account_ids, clock_us))
+    return {account_id: _room(account, clock_us) for account_id, account in accounts.items()}
+
+
+def _room(account: Account, clock_us: int) -> Room:
+    spendable = account.spendable(account.moment(clock_us))
+    return Room(max(spendable - account.debt, 0), account.frozen)
+
+
+async def grow(environment: Environment, owned: Owned, additional: int, lifetime_us: int) -> None:
+    """Lets the hold reserve more, or live longer. Raises what ExtendHold raises."""
+    owned.growths += 1
+    session = owned.session
+    operation = GrowSession(
+        session.account_id,
+        session.session_id,
+        additional,
+        lifetime_us,
+        IdempotencyKey(
+            session.account_id,
+            f"{session.session_id}/{session.epoch}/{owned.growths}",
+            f"{owned.author.caller}/MeterSession",
+            fingerprint(additional, lifetime_us),
+        ),
+        owned.author,
+        lambda changed, _: str(changed.hold.expire_time_us).encode(),
+    )
+    answer = await environment.writer.submit(operation)
+    owned.session.held += additional
+    owned.session.expire_time_us = int(answer.reply)
+
+
+class Close(NamedTuple):
+    """What a close charges, decided before it is submitted."""
+
+    amount: int
+    priced: PricedUsage | None
+    charge: Charge
+    measurement: Measurement
+    missing: str
+
+
+async def decide_close(
+    environment: Environment,
+    owned: Owned,
+    usage: Usage | None,
+    outcome: GenerationOutcome,
+) -> Close:
+    """What closing the session costs. Never refused for want of a price: what was acknowledged last is charged then.
+    Raises INVALID_FIELD."""
+    session = owned.session
+    found = closing(session, usage, outcome, environment.outcome_policies)
+    if found.usage is None:
+        return Close(0, None, found.charge, found.measurement, "")
+    priced = await price_of(environment, owned, found.usage)
+    if priced.price is None:
+        return Close(unpriced_charge(session, found.charge), None, found.charge, Measurement.ESTIMATED, priced.missing)
+    return Close(
+        priced.price.amount_microcredits, PricedUsage(found.usage, priced.price), found.charge, found.measurement, ""
+    )
+
+
+async def close_session(
+    environment: Environment,
+    owned: Owned,
+    close: Close,
+    encode_reply: Callable[[Captured, Balance], bytes],
+    *,
+    charged_by_other: Callable[[bytes], str],
+) -> Answer:
+    """Charges the session, once: a repeat is answered as the first close was. The hold grows by what it lacks, as far
+    as the account has it. Raises IDEMPOTENCY_KEY_REUSED where the key charged something else, ACCOUNT_FROZEN and
+    HOLD_CLOSED for a late close, HOLD_EXPIRED."""
+    session = owned.session
+    if owned.ended is None and close.amount > session.held:
+        rooms = await rooms_of(environment, [session.account_id])
+        more = missing_for_close(session, close.amount, rooms[session.account_id])
+        if more:
+            try:
+                await grow(environment, owned, more, 0)
+            except Refusal as refusal:
+                if refusal.reason not in NO_GROWTH:
+                    raise
+    return await environment.writer.submit(
+        CloseSession(
+            session.account_id,
+            session.session_id,
+            close.amount,
+            encode_price(close.priced) if close.priced else b"",
+            IdempotencyKey(
+                session.account_id,
+                owned.usage_key,
+                f"{owned.author.caller}/DeductCredits",
+                fingerprint("session", session.account_id, session.session_id),
+                charged_by_other,
+            ),
+            owned.author,
+            encode_reply,
+        )
+    )

@@ -1,0 +1,76 @@
+"""What a session asks of its hold, as operations of the group commit. Its owner alone asks."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from billing_service.domain.ledger.account import Account, Ids
+from billing_service.domain.ledger.balance import Balance
+from billing_service.domain.ledger.holds import Hold, HoldState
+from billing_service.domain.refusals.spending import hold_not_found
+from billing_service.domain.spending.captures import Captured, OverHold, capture_hold
+from billing_service.domain.spending.deductions import SpendingTerms
+from billing_service.domain.spending.holds import Author, HoldChanged, extend_hold
+from billing_service.domain.spending.sessions import late_charge
+from billing_service.ledger.keys import IdempotencyKey
+
+
+@dataclass(slots=True, frozen=True)
+class GrowSession:
+    """Lets the hold of a session reserve more, or live longer."""
+
+    account_id: str
+    hold_id: str
+    additional: int
+    lifetime_us: int
+    key: IdempotencyKey
+    author: Author
+    encode_reply: Callable[[HoldChanged, Balance], bytes]
+
+    def decide(self, account: Account, now_us: int, ids: Ids, terms: SpendingTerms) -> HoldChanged:
+        """See `Operation`."""
+        del terms
+        hold = _of_session(account, self.hold_id)
+        return extend_hold(account, hold, self.additional, self.lifetime_us, self.author, now_us=now_us, ids=ids)
+
+
+@dataclass(slots=True, frozen=True)
+class CloseSession:
+    """Charges a session, once and finally. After its hold's expiry `amount` is still what it costs in all: what the
+    expiry captured is counted."""
+
+    account_id: str
+    hold_id: str
+    amount: int
+    price_record: bytes
+    """Of a priced usage; empty for an amount without a price."""
+    key: IdempotencyKey
+    author: Author
+    encode_reply: Callable[[Captured, Balance], bytes]
+
+    def decide(self, account: Account, now_us: int, ids: Ids, terms: SpendingTerms) -> Captured:
+        """See `Operation`."""
+        hold = _of_session(account, self.hold_id)
+        amount, before = self.amount, 0
+        if hold.state is HoldState.EXPIRED:
+            before = hold.captured
+            amount = max(late_charge(amount, before), 0)
+        charged = capture_hold(
+            account,
+            hold,
+            amount,
+            OverHold.UP_TO_HOLD,
+            self.author,
+            final=True,
+            now_us=now_us,
+            ids=ids,
+            terms=terms,
+            price_record=self.price_record if amount else b"",
+        )
+        return charged._replace(amount=charged.amount + min(before, self.amount))
+
+
+def _of_session(account: Account, hold_id: str) -> Hold:
+    hold = account.holds.get(hold_id)
+    if hold is None or not hold.is_session:
+        raise hold_not_found(hold_id)
+    return hold

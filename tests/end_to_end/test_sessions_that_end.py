@@ -1,0 +1,106 @@
+"""Sessions whose owner is gone: the hold's end charges what was acknowledged, and a late close is absolute."""
+
+import asyncio
+
+import pytest
+import pytest_asyncio
+from billing_client.errors import HoldExpired
+from google.protobuf.duration_pb2 import Duration
+
+from tests.end_to_end.leaping_clock import LeapingClock
+from tests.end_to_end.test_batches_of_deductions import left, rich
+from tests.support.doubles import SECOND_US
+from tests.support.metered import Metered, cost, tokens
+from tests.support.patience import PATIENCE_S
+from tests.support.stack import CREDIT, running_stack
+from tests.support.wire import Wire
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+GRACE_S = 600
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    return LeapingClock().rule(monkeypatch)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def running(database, clock):
+    """A connection to a service whose clock the test moves, and the ledger's writer."""
+    assert clock.off_us == 0
+    async with running_stack(database.url, BILLING_LOG_LEVEL="ERROR") as stack, Wire(stack.service.address) as raw:
+        yield raw, stack.service.environment.writer
+        assert not (await stack.client.verify_ledger()).differences
+
+
+@pytest.fixture
+def wire(running):
+    return running[0]
+
+
+async def abandoned(wire, account_id, *usages, **fields):
+    """What was opened, of a session whose stream broke after its ticks were acknowledged."""
+    session = Metered(wire)
+    opened = await session.open(account_id, grace=Duration(seconds=GRACE_S), **fields)
+    for sequence, usage in enumerate(usages, 1):
+        await session.tick(sequence, usage)
+    session.cut()
+    return opened
+
+
+async def test_what_was_acknowledged_is_charged_when_the_grace_is_over(wire, clock, new_account):
+    account_id = await rich(wire, new_account(), 10)
+    opened = await abandoned(wire, account_id, tokens(500), tokens(500, 20))
+    clock.off_us += (GRACE_S - 60) * SECOND_US
+    assert (await wire.call("GetBalance", account_id=account_id)).balance.held_microcredits == CREDIT
+    clock.off_us += 120 * SECOND_US
+    shown = (await wire.call("GetBalance", account_id=account_id)).balance
+    assert (shown.available_microcredits, shown.held_microcredits) == (10 * CREDIT - cost(500, 20), 0)
+    await wire.do("DeductCredits", account_id=account_id, amount_microcredits=1)
+    assert await left(wire, account_id) == 10 * CREDIT - cost(500, 20) - 1
+    late = Metered(wire)
+    what, _ = await late.resume(account_id, opened)
+    assert what == "opened"
+    with pytest.raises(HoldExpired):
+        await late.tick(9, tokens(900))
+
+
+LATE = [((500, 900), cost(500, 900)), ((500, 20), cost(500, 20))]
+
+
+@pytest.mark.parametrize(("used", "charged"), LATE)
+async def test_a_late_close_charges_the_difference(wire, clock, new_account, used, charged):
+    account_id = await rich(wire, new_account(), 10)
+    opened = await abandoned(wire, account_id, tokens(500, 20), slice_microcredits=2 * CREDIT)
+    clock.off_us += (GRACE_S + 60) * SECOND_US
+    late = Metered(wire)
+    await late.resume(account_id, opened)
+    closed = await late.close(usage=tokens(*used))
+    assert closed.charged_microcredits == charged
+    assert await left(wire, account_id) == 10 * CREDIT - charged
+    again = Metered(wire)
+    await again.resume(account_id, opened)
+    assert await again.close(usage=tokens(9)) == closed, "it was closed, and says so"
+    assert await left(wire, account_id) == 10 * CREDIT - charged
+
+
+async def test_a_living_session_outlives_its_grace_and_is_stopped_after_a_day(running, clock, new_account):
+    wire, writer = running
+    account_id = await rich(wire, new_account(), 10)
+    session = Metered(wire)
+    opened = await session.open(account_id, grace=Duration(seconds=3_600))
+    end_us, sequence = opened.end_time.ToMicroseconds(), 0
+    while clock() < end_us - 3_600 * SECOND_US:
+        clock.off_us += 1_800 * SECOND_US
+        before = writer.operations
+        async with asyncio.timeout(PATIENCE_S):
+            while writer.operations == before:
+                sequence += 1
+                await session.tick(sequence, tokens(10))
+        await wire.do("GrantCredits", account_id=account_id, amount_microcredits=1, reason="behind it")
+        await wire.do("DeductCredits", account_id=account_id, amount_microcredits=1)
+    clock.off_us += end_us - clock() - 30 * SECOND_US
+    assert (await session.told("stop"))[0].reason == 3
+    assert (await session.close()).charged_microcredits == cost(10)
+    assert await left(wire, account_id) == 10 * CREDIT - cost(10)
