@@ -78,6 +78,7 @@ NOT_LOGGED: Final = frozenset(
             "server_time",
             "deductions",
             "outcomes",
+            *("operations", "operation", "usage", "price"),
             "deduction",
             "sequence",
             "account_ids",  # the audit record has them

@@ -140,7 +140,7 @@ def begin(sources: Sources, account_ids: Sequence[str], *, make_missing: bool = 
             yield from ensure_account(account_id, sources.clock_us(), sources.new_referral_code)
     accounts = (yield from lock_accounts(ordered)) if ordered else {}
     clock_us = sources.clock_us()
-    now_us = max([clock_us, *(account.last_time_us for account in accounts.values())])
+    now_us = max([clock_us, *(account.moment(clock_us) for account in accounts.values())])
     unit = Unit(sources.ids, accounts, now_us, terms=sources.terms)
     if any(account.has_ended_holds(now_us) for account in accounts.values()):
         yield from fetch_holds(accounts, (), now_us)

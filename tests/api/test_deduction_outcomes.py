@@ -14,8 +14,11 @@ from prometheus_client import CollectorRegistry
 
 from billing_service.api import call_log
 from billing_service.api.admission import Admission
+from billing_service.api.call_log import readers_of
 from billing_service.api.metrics import CallMetrics
-from billing_service.api.servicers.deductions import Outcomes, varint
+from billing_service.api.servicers.deductions import reply_of_deduction, varint
+from billing_service.api.servicers.operations import Kind
+from billing_service.api.servicers.outcomes import Outcomes
 from billing_service.api.status import status_of
 from billing_service.domain.refusals import Failure, Reason, Refusal, invalid_field
 from billing_service.ledger.keys import Answer
@@ -27,6 +30,9 @@ REQUEST = transactions_pb2.DeductCreditsRequest(
     description="canary",
     idempotency_key="canary",
     metadata={"canary": "a"},
+)
+KINDS = SimpleNamespace(
+    of=lambda request: Kind(lambda *_: None, reply_of_deduction, b"\x0a", readers_of(request.DESCRIPTOR))
 )
 SHORT = Refusal(
     Reason.INSUFFICIENT_CREDITS, "short", metadata={"shortfall_microcredits": 5, "idempotency_key": "canary"}
@@ -62,7 +68,7 @@ async def done(result):
 async def test_a_deduction_that_happened(call, size, replayed):
     reply = transactions_pb2.DeductCreditsResponse(transaction_id="t" * size)
     outcome = transactions_pb2.DeductionOutcome.FromString(
-        Outcomes().encode(await done(Answer(reply.SerializeToString(), replayed=replayed)), REQUEST, call)
+        Outcomes(KINDS).encode(await done(Answer(reply.SerializeToString(), replayed=replayed)), REQUEST, call)
     )
     reply.replayed = replayed
     assert (outcome.deducted, outcome.HasField("deducted")) == (reply, True)
@@ -80,7 +86,7 @@ async def test_a_deduction_that_happened(call, size, replayed):
 async def test_a_no_carries_the_unary_calls_status_and_is_counted(call, refused):
     ((_, expected),) = status_of(refused).trailing_metadata
     for begun in (refused, await done(refused)):
-        outcome = transactions_pb2.DeductionOutcome.FromString(Outcomes().encode(begun, REQUEST, call))
+        outcome = transactions_pb2.DeductionOutcome.FromString(Outcomes(KINDS).encode(begun, REQUEST, call))
         assert outcome.refused.SerializeToString() == expected
     assert call.edge.metrics.refusals == {refused.reason: 2}
 
@@ -88,7 +94,7 @@ async def test_a_no_carries_the_unary_calls_status_and_is_counted(call, refused)
 async def test_a_defect_is_told_by_its_id_alone_and_logged_whole(call):
     defect = RuntimeError("canary-hunter2")
     with structlog.testing.capture_logs() as lines:
-        raw = Outcomes().encode(await done(defect), REQUEST, call)
+        raw = Outcomes(KINDS).encode(await done(defect), REQUEST, call)
     outcome = transactions_pb2.DeductionOutcome.FromString(raw)
     assert (outcome.refused.code, b"hunter2" in raw, b"id-1" in raw) == (grpc.StatusCode.INTERNAL.value[0], False, True)
     assert [(line["log_level"], line["exc_info"]) for line in lines] == [("error", defect)]
@@ -97,7 +103,7 @@ async def test_a_defect_is_told_by_its_id_alone_and_logged_whole(call):
 async def test_one_that_was_cancelled_took_too_long(call):
     future = asyncio.get_running_loop().create_future()
     future.cancel()
-    outcome = transactions_pb2.DeductionOutcome.FromString(Outcomes().encode(future, REQUEST, call))
+    outcome = transactions_pb2.DeductionOutcome.FromString(Outcomes(KINDS).encode(future, REQUEST, call))
     assert outcome.refused.code == grpc.StatusCode.UNAVAILABLE.value[0]
     assert call.edge.metrics.refusals == {Reason.STORAGE_UNAVAILABLE: 1}
 
@@ -105,7 +111,7 @@ async def test_one_that_was_cancelled_took_too_long(call):
 async def test_what_failed_is_logged_once_a_second_for_each_reason_and_what_was_refused_twenty_times(call, monkeypatch):
     now = [100.0]
     monkeypatch.setattr(call_log, "monotonic", lambda: now[0])
-    outcomes = Outcomes()
+    outcomes = Outcomes(KINDS)
     with structlog.testing.capture_logs() as lines:
         for _ in range(3):
             for _ in range(50):
@@ -129,8 +135,8 @@ async def test_what_failed_is_logged_once_a_second_for_each_reason_and_what_was_
 )
 async def test_a_line_of_one_that_was_refused_names_its_account_and_its_call_and_nobodys_words(call, error):
     with structlog.testing.capture_logs() as lines:
-        Outcomes().encode(await done(error), REQUEST, call)
-        Outcomes().encode(error, None, call)
+        Outcomes(KINDS).encode(await done(error), REQUEST, call)
+        Outcomes(KINDS).encode(error, None, call)
     line, undecoded = lines
     assert (line["mode"], line["amount_microcredits"], line["caller"]) == ("ALLOW_DEBT", 7, "metering")
     assert {(each["method"], each["correlation_id"]) for each in lines} == {("BatchDeductCredits", "id-1")}

@@ -58,6 +58,8 @@ def bad_fields():
 OTHER = [
     ("BatchDeductCredits", {}, "deductions"),
     ("BatchDeductCredits", {"deductions": [{}] * 1001}, "deductions"),
+    ("BatchDeductCredits", {"operations": [{}] * 1001}, "operations"),
+    ("BatchDeductCredits", {"operations": [{}], "deductions": [{}]}, "operations"),
     ("DeductCredits", ACCOUNT, "cost"),
     ("DeductCredits", ACCOUNT | {"usage": {}}, "usage.provider"),
     ("DeductCredits", ACCOUNT | {"usage": {"provider": "openai", "model": "gpt-5"}}, "usage.lines"),

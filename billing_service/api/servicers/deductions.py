@@ -10,19 +10,18 @@ import structlog
 from prepaid.billing.v1 import transactions_pb2
 
 from billing_service.api import translate, validation
-from billing_service.api.call_log import REFUSALS_LOGGED_PER_S, Thinned, read_fields, readers_of, said_of
 from billing_service.api.late import Late, begin_late
 from billing_service.api.pipeline import Call
 from billing_service.api.requests import Replies
 from billing_service.api.servicers.holds import captured_by_key
 from billing_service.api.servicers.usage import price_message, usage_of_message
-from billing_service.api.status import internal_status, status_of
+from billing_service.api.status import status_of
 from billing_service.commands.environment import Environment
 from billing_service.commands.sales.create_purchase import metadata_text
 from billing_service.commands.spending.price_usage import Cost, price_at_hand, price_usage
 from billing_service.domain.catalogue.packages import Catalog
 from billing_service.domain.ledger.balance import Balance
-from billing_service.domain.refusals import Failure, Reason, Refusal, Refused, invalid_field, storage_unavailable
+from billing_service.domain.refusals import Refusal, Refused, invalid_field
 from billing_service.domain.spending.affordable import advice
 from billing_service.domain.spending.deductions import Deducted, DeductionMode
 from billing_service.domain.spending.price_records import encode_price
@@ -134,50 +133,6 @@ class Deductions:
     async def _submit_late(self, operation: Deduct, usage: Usage) -> asyncio.Future[Answer]:
         cost = await price_usage(self._cards, usage)
         return self._writer.submit(priced(operation, cost, self._catalog))
-
-
-class Outcomes:
-    """Encodes the outcome of each of many deductions, as bytes of a DeductionOutcome. Counts and logs what a unary call
-    would have."""
-
-    def __init__(self) -> None:
-        self._refusals, self._failures = Thinned(REFUSALS_LOGGED_PER_S), Thinned(1)
-        self._asked = readers_of(transactions_pb2.DeductCreditsRequest.DESCRIPTOR)
-
-    def encode(self, begun: Begun, request: transactions_pb2.DeductCreditsRequest | None, call: Call) -> bytes:
-        """The outcome of what was begun and is done, or could not be begun."""
-        if isinstance(begun, Exception):
-            return self._refuse(begun, request, call)
-        try:
-            reply = reply_of_deduction(begun.result())
-        except asyncio.CancelledError:
-            return self._refuse(storage_unavailable(OVERDUE), request, call)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is this deduction's alone
-            return self._refuse(error, request, call)
-        return DEDUCTED_TAG + varint(len(reply)) + reply
-
-    def _refuse(self, error: Exception, request: transactions_pb2.DeductCreditsRequest | None, call: Call) -> bytes:
-        if not isinstance(error, Refused):
-            return self._internal(error, request, call)
-        call.edge.metrics.refusals[error.reason] += 1
-        is_failure = isinstance(error, Failure)
-        thinned = self._failures.take(error.reason) if is_failure else self._refusals.take("refused")
-        if thinned is not None:
-            write, event = (log.warning, "deduction_failed") if is_failure else (log.info, "deduction_refused")
-            write(event, **(self._about(request, call) | said_of(error) | thinned))
-        return refused_bytes(error)
-
-    def _internal(self, error: Exception, request: transactions_pb2.DeductCreditsRequest | None, call: Call) -> bytes:
-        call.edge.metrics.refusals[Reason.INTERNAL] += 1
-        thinned = self._failures.take(Reason.INTERNAL)
-        if thinned is not None:
-            log.error("deduction_failed", **(self._about(request, call) | thinned), exc_info=error)
-        ((_, status),) = internal_status(call.correlation_id).trailing_metadata
-        return REFUSED_TAG + varint(len(status)) + status
-
-    def _about(self, request: transactions_pb2.DeductCreditsRequest | None, call: Call) -> dict[str, object]:
-        asked = {} if request is None else read_fields(self._asked, request)
-        return {"method": call.method, **asked, "caller": call.caller, "correlation_id": call.correlation_id}
 
 
 def refused_bytes(refused: Refused) -> bytes:

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from billing_service.domain.ledger.holds import Hold
 
 
+CLOCKS_APART_MAX_US = 300 * 1_000_000
+"""How far the clocks of two processes may be apart."""
+
+
 class Ids(Protocol):
     """Where ids come from, time-ordered and unguessable, and the salts of texts. Injected."""
 
@@ -78,9 +82,10 @@ class Account:
     """Whether something came back into a lot that was taken back, and went on at once."""
 
     def moment(self, clock_us: int) -> int:
-        """The time of what happens to it now: never before its last transaction, whichever process's clock made that.
-        So what one process saw end has ended for all."""
-        return max(clock_us, self.last_time_us)
+        """The time of what happens to it now: not before its last transaction, which the clock of another process may
+        have made. So what one process saw end has ended for all. A time further ahead was a clock's mistake, which must
+        not bind the account once it is mended."""
+        return self.last_time_us if 0 < self.last_time_us - clock_us <= CLOCKS_APART_MAX_US else clock_us
 
     def has_ended_holds(self, now_us: int) -> bool:
         """Whether a hold may have ended that is not booked yet."""

@@ -12,16 +12,22 @@ from prepaid.billing.v1.transactions_pb2 import (
     BatchDeductCreditsRequest,
     BatchDeductCreditsResponse,
     DeductCreditsRequest,
-    DeductCreditsResponse,
     DeductionMode,
-    DeductionOutcome,
 )
 from prepaid.billing.v1.usage_pb2 import Usage
 
 from billing_client.deadlines import timeout_s_of
-from billing_client.error_details import error_of_status
 from billing_client.errors import BillingError, Failure, OutcomeUnknown, Refusal, ServiceUnreachable
 from billing_client.idempotency import new_idempotency_key
+from billing_client.operations import (
+    HoldRequest,
+    OperationRequest,
+    OperationResponse,
+    operation_of,
+    result_of,
+    rpc_of,
+    with_key,
+)
 from billing_client.retries import ATTEMPTS_MAX, is_worth_repeating, pause_s, verdict
 
 OUTSTANDING_MAX = 256
@@ -60,15 +66,13 @@ class Deduction:
         )
 
 
-def result_of(outcome: DeductionOutcome, request: DeductCreditsRequest) -> DeductCreditsResponse | BillingError:
-    """The answer, or the error that `deduct_credits` would have raised."""
-    if outcome.HasField("deducted"):
-        return outcome.deducted
-    return error_of_status(outcome.refused, request)
+def request_of(asked: Deduction | HoldRequest) -> OperationRequest:
+    """What goes over the wire, with a key."""
+    return asked.request() if isinstance(asked, Deduction) else with_key(asked)
 
 
 def unanswered(
-    request: DeductCreditsRequest,
+    request: OperationRequest,
     why: Exception | None,
     known: BillingError | None,
     *,
@@ -87,7 +91,7 @@ def unanswered(
     return error_class(
         words if is_sent else f"nothing was sent, {words}",
         status=grpc.StatusCode.DEADLINE_EXCEEDED if why is None else grpc.StatusCode.UNKNOWN,
-        rpc="DeductCredits",
+        rpc=rpc_of(request),
         idempotency_key=request.idempotency_key,
     )
 
@@ -95,11 +99,17 @@ def unanswered(
 class BatchRounds:
     """The rounds of one batch: what was answered UNAVAILABLE goes into the next one, with the same keys."""
 
-    def __init__(self, deductions: Sequence[Deduction], timeout_s: float | None) -> None:
-        """ValueError unless `timeout_s` is above 0; TypeError or ValueError for deductions that can't be meant."""
-        self._requests = [deduction.request() for deduction in deductions]
+    def __init__(
+        self, deductions: Sequence[Deduction], operations: Sequence[Deduction | HoldRequest], timeout_s: float | None
+    ) -> None:
+        """ValueError unless `timeout_s` is above 0; TypeError or ValueError for deductions that can't be meant, or that
+        come beside operations."""
+        if deductions and operations:
+            raise TypeError("a batch takes either deductions or operations")
+        self._of_kinds = bool(operations)
+        self._requests = [request_of(each) for each in operations or deductions]
         self._deadline_s = time.monotonic() + timeout_s_of(BatchDeductCreditsRequest(), timeout_s)
-        self._results: dict[int, DeductCreditsResponse | BillingError] = {}
+        self._results: dict[int, OperationResponse | BillingError] = {}
         self._open = list(range(len(self._requests)))
         """Positions of those that the next round asks for."""
         self._uncertain: set[int] = set()
@@ -114,7 +124,11 @@ class BatchRounds:
 
     def request(self) -> BatchDeductCreditsRequest:
         """The next round's."""
-        return BatchDeductCreditsRequest(deductions=[self._requests[position] for position in self._open])
+        asked = [self._requests[position] for position in self._open]
+        if self._of_kinds:
+            return BatchDeductCreditsRequest(operations=[operation_of(request) for request in asked])
+        deductions = [request for request in asked if isinstance(request, DeductCreditsRequest)]
+        return BatchDeductCreditsRequest(deductions=deductions)
 
     def answered(self, answer: BatchDeductCreditsResponse) -> None:
         """ValueError when the service did not answer each of them."""
@@ -128,11 +142,11 @@ class BatchRounds:
         self._rounds = ATTEMPTS_MAX
         self._take([_of_one(error, self._requests[position]) for position in self._open])
 
-    def results(self) -> list[DeductCreditsResponse | BillingError]:
+    def results(self) -> list[OperationResponse | BillingError]:
         """What became of each, in their order."""
         return [self._results[position] for position in range(len(self._requests))]
 
-    def _take(self, results: list[DeductCreditsResponse | BillingError]) -> None:
+    def _take(self, results: Sequence[OperationResponse | BillingError]) -> None:
         self._rounds += 1
         failures: dict[int, BillingError] = {}
         for position, result in zip(self._open, results, strict=True):
@@ -153,9 +167,9 @@ class BatchRounds:
             self.pause_s = None
 
 
-def _of_one(error: BillingError, request: DeductCreditsRequest) -> BillingError:
-    """What a failure of a whole round is to one deduction in it."""
+def _of_one(error: BillingError, request: OperationRequest) -> BillingError:
+    """What a failure of a whole round is to one of those in it."""
     own = copy(error)
     own.__cause__ = error.__cause__
-    own.rpc, own.idempotency_key = "DeductCredits", request.idempotency_key
+    own.rpc, own.idempotency_key = rpc_of(request), request.idempotency_key
     return own

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self, TypeAlias
+from typing import Any, Self, TypeAlias, overload
 
 import grpc
 from prepaid.billing.v1.transactions_pb2 import (
@@ -16,9 +16,10 @@ from prepaid.billing.v1.transactions_pb2 import (
     StreamDeductionsResponse,
 )
 
-from billing_client.deductions import OUTSTANDING_MAX, Deduction, result_of, unanswered
+from billing_client.deductions import OUTSTANDING_MAX, Deduction, request_of, unanswered
 from billing_client.error_details import billing_error
 from billing_client.errors import BillingError, Failure, OutcomeUnknown
+from billing_client.operations import HoldRequest, OperationRequest, OperationResponse, result_of, rpc_of, streamed
 from billing_client.retries import ATTEMPTS_MAX, is_worth_repeating, pause_s, verdict
 
 RECONNECT_BACKOFF_S = 0.05
@@ -31,8 +32,8 @@ Call: TypeAlias = "grpc.aio.StreamStreamCall[StreamDeductionsRequest, StreamDedu
 
 @dataclass(slots=True, eq=False)
 class _Sent:
-    request: DeductCreditsRequest
-    answer: "asyncio.Future[DeductCreditsResponse]"
+    request: OperationRequest
+    answer: "asyncio.Future[Any]"
     due: float
     """When it is given up, in the event loop's time."""
     is_sent: bool = False
@@ -85,14 +86,20 @@ class DeductionStream:
         """Deductions that were sent and have no answer yet."""
         return len(self._outstanding) + len(self._resting)
 
-    async def send(self, deduction: Deduction) -> "asyncio.Future[DeductCreditsResponse]":
-        """Send one; waits only while too many have no answer. The future has its answer, or raises what
-        `deduct_credits` would raise.
+    @overload
+    async def send(self, deduction: Deduction) -> "asyncio.Future[DeductCreditsResponse]": ...
+
+    @overload
+    async def send(self, deduction: HoldRequest) -> "asyncio.Future[OperationResponse]": ...
+
+    async def send(self, deduction: Deduction | HoldRequest) -> "asyncio.Future[Any]":
+        """Send one deduction, or one request of a hold, such as CaptureHoldRequest; waits only while too many have no
+        answer. The future has its answer, or raises what its own method would raise.
 
         Raises what ended the stream once it has ended, and Failure when there was no room in time: this one was not
         sent then.
         """
-        request, due = deduction.request(), self._loop.time() + self._timeout_s
+        request, due = request_of(deduction), self._loop.time() + self._timeout_s
         try:
             async with asyncio.timeout_at(due), self._changed:
                 await self._changed.wait_for(
@@ -100,7 +107,7 @@ class DeductionStream:
                 )
         except TimeoutError:
             raise Failure(
-                "too many deductions have no answer", rpc="DeductCredits", idempotency_key=request.idempotency_key
+                "too many deductions have no answer", rpc=rpc_of(request), idempotency_key=request.idempotency_key
             ) from None
         if self._broken is not None:
             raise _error(self._broken, request) from self._broken
@@ -205,7 +212,7 @@ class DeductionStream:
                 while self._unsent:
                     sent = self._unsent.popleft()
                     sent.is_sent = True
-                    await call.write(StreamDeductionsRequest(deduction=sent.request))
+                    await call.write(streamed(sent.request))
                     if not is_accepted:
                         # A write that runs into the end of its stream hides the status, so a refused stream is given
                         # one to refuse.
@@ -283,7 +290,7 @@ def _is_broken(ended: Exception) -> bool:
     return isinstance(ended, grpc.aio.AioRpcError) and is_worth_repeating(billing_error(ended, DeductCreditsRequest()))
 
 
-def _error(why: Exception, request: DeductCreditsRequest) -> BillingError:
+def _error(why: Exception, request: OperationRequest) -> BillingError:
     if isinstance(why, grpc.aio.AioRpcError):
         return billing_error(why, request)
-    return Failure(f"the stream has ended: {why}", rpc="DeductCredits", idempotency_key=request.idempotency_key)
+    return Failure(f"the stream has ended: {why}", rpc=rpc_of(request), idempotency_key=request.idempotency_key)

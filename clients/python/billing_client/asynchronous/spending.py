@@ -1,6 +1,7 @@
 """Derived by derive_async.py; change its blocking twin instead. Spending credits, and giving back what was spent."""
 
 from collections.abc import Mapping, Sequence
+from typing import overload
 
 from prepaid.billing.v1.transactions_pb2 import (
     DEDUCTION_MODE_REJECT,
@@ -16,6 +17,7 @@ from billing_client.deductions import BatchRounds, Deduction
 from billing_client.errors import BillingError
 from billing_client.headers import Headers
 from billing_client.idempotency import key_or_new
+from billing_client.operations import HoldRequest, OperationResponse
 
 
 class SpendingMethods(Connection):
@@ -81,16 +83,37 @@ class SpendingMethods(Connection):
         )
         return await self._call(self._billing.DeductCredits, deduction.request(), timeout_s, headers)
 
+    @overload
     async def batch_deduct_credits(
         self, *, deductions: Sequence[Deduction], timeout_s: float | None = None, headers: Headers | None = None
-    ) -> list[DeductCreditsResponse | BillingError]:
+    ) -> list[DeductCreditsResponse | BillingError]: ...
+
+    @overload
+    async def batch_deduct_credits(
+        self,
+        *,
+        operations: Sequence[Deduction | HoldRequest],
+        timeout_s: float | None = None,
+        headers: Headers | None = None,
+    ) -> list[OperationResponse | BillingError]: ...
+
+    async def batch_deduct_credits(
+        self,
+        *,
+        deductions: Sequence[Deduction] = (),
+        operations: Sequence[Deduction | HoldRequest] = (),
+        timeout_s: float | None = None,
+        headers: Headers | None = None,
+    ) -> Sequence[OperationResponse | BillingError]:
         """Spend credits up to 1,000 times in one call; each deduction succeeds or is refused alone. On disk when this
         returns.
 
         `deductions`: 1 to 1,000, together at most 1 MiB. Those of one account take effect in this order.
-        Answers in their order: the answer of each, or the error that `deduct_credits` would have raised for it. Those
+        `operations`: in their place, deductions and requests of holds in any mixture: HoldCreditsRequest,
+        CaptureHoldRequest, ReleaseHoldRequest, ExtendHoldRequest. A request without a key is given one.
+        Answers in their order: the answer of each, or the error that its own method would have raised for it. Those
         that are answered UNAVAILABLE are sent again within the time. Raises only when nothing is known of any of
-        them, such as OutcomeUnknown, ServiceUnreachable, Overloaded; call again with the same deductions, which have
+        them, such as OutcomeUnknown, ServiceUnreachable, Overloaded; call again with the same values, which have
         kept their keys.
 
             deductions = [Deduction(account_id="user-1", amount_microcredits=1_000) for _ in range(3)]
@@ -99,7 +122,7 @@ class SpendingMethods(Connection):
                 if isinstance(result, BillingError):
                     print(deduction.idempotency_key, result.reason)
         """
-        rounds = BatchRounds(deductions, timeout_s)
+        rounds = BatchRounds(deductions, operations, timeout_s)
         while rounds.pause_s is not None:
             await self._pause(rounds.pause_s)
             try:

@@ -3,9 +3,10 @@ own."""
 
 import asyncio
 import threading
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from types import TracebackType
-from typing import Self
+from typing import Any, Self, overload
 
 from prepaid.billing.v1.transactions_pb2 import DeductCreditsResponse
 
@@ -13,6 +14,7 @@ from billing_client.asynchronous import deduction_stream as asynchronous
 from billing_client.asynchronous.streams import DeductionStreamMethods
 from billing_client.deductions import Deduction
 from billing_client.headers import Headers
+from billing_client.operations import HoldRequest, OperationResponse
 from billing_client.options import ClientOptions
 
 
@@ -43,14 +45,20 @@ class DeductionStream:
         """Deductions that were sent and have no answer yet."""
         return self._stream.outstanding
 
-    def send(self, deduction: Deduction) -> "Future[DeductCreditsResponse]":
-        """Send one; waits only while too many have no answer. The future has its answer, or raises what
-        `deduct_credits` would raise.
+    @overload
+    def send(self, deduction: Deduction) -> "Future[DeductCreditsResponse]": ...
+
+    @overload
+    def send(self, deduction: HoldRequest) -> "Future[OperationResponse]": ...
+
+    def send(self, deduction: Deduction | HoldRequest) -> "Future[Any]":
+        """Send one deduction, or one request of a hold, such as CaptureHoldRequest; waits only while too many have no
+        answer. The future has its answer, or raises what its own method would raise.
 
         Raises what ended the stream once it has ended, and Failure when there was no room in time: this one was not
         sent then.
         """
-        answer: Future[DeductCreditsResponse] = Future()
+        answer: Future[Any] = Future()
         answer.set_running_or_notify_cancel()  # it is on its way, and can't be called back
         if self._ended.done():
             raise ValueError("the stream is closed")
@@ -82,8 +90,9 @@ class DeductionStream:
                 self._loop.call_soon_threadsafe(self._leave.set)
         self._thread.join()
 
-    async def _send(self, deduction: Deduction, answer: "Future[DeductCreditsResponse]") -> None:
-        sent = await self._stream.send(deduction)
+    async def _send(self, deduction: Deduction | HoldRequest, answer: "Future[Any]") -> None:
+        send: Callable[[Any], Awaitable[asyncio.Future[Any]]] = self._stream.send
+        sent = await send(deduction)
         sent.add_done_callback(lambda done: _pass_on(done, answer))
 
     def _run(
@@ -111,7 +120,7 @@ class DeductionStream:
             started.set_exception(failure)
 
 
-def _pass_on(done: "asyncio.Future[DeductCreditsResponse]", answer: "Future[DeductCreditsResponse]") -> None:
+def _pass_on(done: "asyncio.Future[Any]", answer: "Future[Any]") -> None:
     error = done.exception()
     if error is None:
         answer.set_result(done.result())

@@ -505,12 +505,65 @@ class DeductCreditsResponse(_message.Message):
 Global___DeductCreditsResponse: _TypeAlias = DeductCreditsResponse  # noqa: Y015
 
 @_typing.final
+class SpendingOperation(_message.Message):
+    """One operation among several. Each has its own key, which is a key of the RPC of its name."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEDUCT_FIELD_NUMBER: _builtins.int
+    HOLD_FIELD_NUMBER: _builtins.int
+    CAPTURE_FIELD_NUMBER: _builtins.int
+    RELEASE_FIELD_NUMBER: _builtins.int
+    EXTEND_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def deduct(self) -> Global___DeductCreditsRequest:
+        """As with DeductCredits."""
+
+    @_builtins.property
+    def hold(self) -> Global___HoldCreditsRequest:
+        """As with HoldCredits."""
+
+    @_builtins.property
+    def capture(self) -> Global___CaptureHoldRequest:
+        """As with CaptureHold."""
+
+    @_builtins.property
+    def release(self) -> Global___ReleaseHoldRequest:
+        """As with ReleaseHold."""
+
+    @_builtins.property
+    def extend(self) -> Global___ExtendHoldRequest:
+        """As with ExtendHold."""
+
+    def __init__(
+        self,
+        *,
+        deduct: Global___DeductCreditsRequest | None = ...,
+        hold: Global___HoldCreditsRequest | None = ...,
+        capture: Global___CaptureHoldRequest | None = ...,
+        release: Global___ReleaseHoldRequest | None = ...,
+        extend: Global___ExtendHoldRequest | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["capture", b"capture", "deduct", b"deduct", "extend", b"extend", "hold", b"hold", "operation", b"operation", "release", b"release"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["capture", b"capture", "deduct", b"deduct", "extend", b"extend", "hold", b"hold", "operation", b"operation", "release", b"release"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_operation: _TypeAlias = _typing.Literal["deduct", "hold", "capture", "release", "extend"]  # noqa: Y015
+    _WhichOneofArgType_operation: _TypeAlias = _typing.Literal["operation", b"operation"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_operation) -> _WhichOneofReturnType_operation | None: ...
+
+Global___SpendingOperation: _TypeAlias = SpendingOperation  # noqa: Y015
+
+@_typing.final
 class BatchDeductCreditsRequest(_message.Message):
-    """Many deductions in one call. Not atomic: each deduction has its own key and succeeds or is refused by itself, as with DeductCredits."""
+    """Many deductions, or operations of several kinds, in one call. Not atomic: each has its own key and succeeds or is refused by itself, as
+    with the RPC of its kind. Exactly one of deductions and operations has any; else INVALID_ARGUMENT (INVALID_FIELD), and nothing was begun.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
     DEDUCTIONS_FIELD_NUMBER: _builtins.int
+    OPERATIONS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def deductions(self) -> _containers.RepeatedCompositeFieldContainer[Global___DeductCreditsRequest]:
         """Required, 1 to 1,000, together at most 1 MiB. None or more: INVALID_ARGUMENT (INVALID_FIELD), and nothing was begun. Each is a request
@@ -518,14 +571,21 @@ class BatchDeductCreditsRequest(_message.Message):
         batch, the second is the replay. Deductions of one account take effect in this order. Different accounts have no order.
         """
 
+    @_builtins.property
+    def operations(self) -> _containers.RepeatedCompositeFieldContainer[Global___SpendingOperation]:
+        """1 to 1,000, together at most 1 MiB. Operations of one account take effect in this order, whatever their kinds. Different accounts have
+        no order.
+        """
+
     def __init__(
         self,
         *,
         deductions: _abc.Iterable[Global___DeductCreditsRequest] | None = ...,
+        operations: _abc.Iterable[Global___SpendingOperation] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["deductions", b"deductions"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deductions", b"deductions", "operations", b"operations"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -533,12 +593,16 @@ Global___BatchDeductCreditsRequest: _TypeAlias = BatchDeductCreditsRequest  # no
 
 @_typing.final
 class DeductionOutcome(_message.Message):
-    """What became of one deduction among several."""
+    """What became of one deduction, or of one operation, among several."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     DEDUCTED_FIELD_NUMBER: _builtins.int
     REFUSED_FIELD_NUMBER: _builtins.int
+    HELD_FIELD_NUMBER: _builtins.int
+    CAPTURED_FIELD_NUMBER: _builtins.int
+    RELEASED_FIELD_NUMBER: _builtins.int
+    EXTENDED_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def deducted(self) -> Global___DeductCreditsResponse:
         """The answer that DeductCredits would have given: the deduction is on disk."""
@@ -547,17 +611,37 @@ class DeductionOutcome(_message.Message):
     def refused(self) -> _status_pb2.Status:
         """The status that DeductCredits would have ended with: the code of a gRPC status (never OK), and the same details, ErrorInfo first."""
 
+    @_builtins.property
+    def held(self) -> Global___HoldCreditsResponse:
+        """The answer that HoldCredits would have given: the hold is on disk."""
+
+    @_builtins.property
+    def captured(self) -> Global___CaptureHoldResponse:
+        """The answer that CaptureHold would have given: the charge is on disk."""
+
+    @_builtins.property
+    def released(self) -> Global___ReleaseHoldResponse:
+        """The answer that ReleaseHold would have given."""
+
+    @_builtins.property
+    def extended(self) -> Global___ExtendHoldResponse:
+        """The answer that ExtendHold would have given."""
+
     def __init__(
         self,
         *,
         deducted: Global___DeductCreditsResponse | None = ...,
         refused: _status_pb2.Status | None = ...,
+        held: Global___HoldCreditsResponse | None = ...,
+        captured: Global___CaptureHoldResponse | None = ...,
+        released: Global___ReleaseHoldResponse | None = ...,
+        extended: Global___ExtendHoldResponse | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["deducted", b"deducted", "outcome", b"outcome", "refused", b"refused"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["captured", b"captured", "deducted", b"deducted", "extended", b"extended", "held", b"held", "outcome", b"outcome", "refused", b"refused", "released", b"released"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["deducted", b"deducted", "outcome", b"outcome", "refused", b"refused"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["captured", b"captured", "deducted", b"deducted", "extended", b"extended", "held", b"held", "outcome", b"outcome", "refused", b"refused", "released", b"released"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_outcome: _TypeAlias = _typing.Literal["deducted", "refused"]  # noqa: Y015
+    _WhichOneofReturnType_outcome: _TypeAlias = _typing.Literal["deducted", "refused", "held", "captured", "released", "extended"]  # noqa: Y015
     _WhichOneofArgType_outcome: _TypeAlias = _typing.Literal["outcome", b"outcome"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_outcome) -> _WhichOneofReturnType_outcome | None: ...
 
@@ -572,8 +656,8 @@ class BatchDeductCreditsResponse(_message.Message):
     OUTCOMES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def outcomes(self) -> _containers.RepeatedCompositeFieldContainer[Global___DeductionOutcome]:
-        """As many as deductions were sent, in their order. An outcome that would push the response past 4 MiB is replaced by `refused` with reason
-        OUTCOME_OMITTED. Send that deduction again with the same key to learn its outcome.
+        """As many as deductions or operations were sent, in their order. An outcome that would push the response past 4 MiB is replaced by `refused` with reason
+        OUTCOME_OMITTED. Send that one again with the same key to learn its outcome.
         """
 
     def __init__(
@@ -596,18 +680,24 @@ class StreamDeductionsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     DEDUCTION_FIELD_NUMBER: _builtins.int
+    OPERATION_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def deduction(self) -> Global___DeductCreditsRequest:
-        """Required, at most 64 KiB. A request of DeductCredits, and its key is a key of DeductCredits. See BatchDeductCreditsRequest."""
+        """At most 64 KiB. A request of DeductCredits, and its key is a key of DeductCredits. See BatchDeductCreditsRequest."""
+
+    @_builtins.property
+    def operation(self) -> Global___SpendingOperation:
+        """In the place of deduction: an operation of any kind. With both, or without either: INVALID_ARGUMENT (INVALID_FIELD)."""
 
     def __init__(
         self,
         *,
         deduction: Global___DeductCreditsRequest | None = ...,
+        operation: Global___SpendingOperation | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["deduction", b"deduction"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["deduction", b"deduction", "operation", b"operation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["deduction", b"deduction"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deduction", b"deduction", "operation", b"operation"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
