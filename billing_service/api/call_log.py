@@ -50,6 +50,7 @@ LOGGED: Final = frozenset(
         *("credits_microcredits", "bonus_microcredits", "overdraft_limit_microcredits", "debt_max_microcredits"),
         *("amount_minor", "custom_amount_minor", "paid_minor", "refunded_minor", "refund_pending_minor"),
         *("frozen", "priority", "expire_time", "effective_time", "reward_time", "replayed"),
+        *("provider", "model", "rate_card_version"),
         *("version", "in_force_time", "source", "markup_ppm", "entry_count"),
     }
 )
@@ -91,11 +92,17 @@ NOT_LOGGED: Final = frozenset(
             "paid_microcredits",
         ),
         *("next_expiry_time", "next_expiry_microcredits", "card_file"),
+        # of usage and price, what its receipt has; the caller's words for a request may be anything
+        *("request_id", "service_tier", "attributes", "lines", "measurement", "occur_time", "provider_cost_usd"),
+        *("model_pattern", "prompt_tier", "exact_total", "time_basis"),
     }
 )
 """Fields of writes that it has not. A field in neither is not logged; a test asks where it belongs."""
 NESTED: Final[Mapping[str, str]] = {
-    **dict.fromkeys(("account", "purchase", "refund", "referral", "hold", "api_key", "event", "rate_card"), ""),
+    **dict.fromkeys(
+        ("account", "purchase", "refund", "referral", "hold", "api_key", "event", "rate_card", "usage"), ""
+    ),
+    "price": "price_",
     "balance": "balance_",
 }
 """Messages whose fields count as the answer's own, with what goes before their names."""

@@ -10,6 +10,7 @@ from billing_service.api.servicers.admin import Administration
 from billing_service.api.servicers.holds import Holding
 from billing_service.api.servicers.many_deductions import ManyDeductions
 from billing_service.api.servicers.rate_cards import RateCards
+from billing_service.api.servicers.receipts import Receipts
 from billing_service.api.servicers.sales import Selling
 from billing_service.api.servicers.sessions import Metering
 from billing_service.api.servicers.spending import Spending
@@ -26,13 +27,9 @@ def services_of(environment: Environment, page_token_secret: bytes) -> list[Serv
     spending, selling = Spending(environment, page_token_secret), Selling(environment, page_token_secret)
     holding = Holding(environment, page_token_secret)
     accounts, access = Administration(environment, page_token_secret), Access(environment, page_token_secret)
+    usage = Quoting(environment), Receipts(environment), Metering(environment)
     return [
-        Service.of(
-            billing,
-            _Joined(
-                spending, ManyDeductions(environment), holding, Quoting(environment), Metering(environment), selling
-            ),
-        ),
+        Service.of(billing, _Joined(spending, ManyDeductions(environment), holding, *usage, selling)),
         Service.of(events, StripeEvents(environment)),
         Service.of(admin, _Joined(accounts, access, RateCards(environment, page_token_secret))),
     ]

@@ -20,6 +20,7 @@ from billing_service.cli import (
     rate_import,
     rate_quote,
     rates,
+    receipts,
     refunds,
     serve,
     stored_rates,
@@ -57,6 +58,7 @@ def _app() -> typer.Typer:
     spending = (
         accounts.balance,
         accounts.transactions,
+        receipts.receipt,
         accounts.referral,
         purchases.packages,
         refunds.refund,

@@ -33,7 +33,7 @@ READS |= {
     "ListAuditRecords",
     "VerifyLedger",
 }
-READS |= {"GetHold", "ListHolds", "GetCheckoutStatus", "ListRateCards", "GetRateCard", "QuoteUsage"}
+READS |= {"GetHold", "ListHolds", "GetCheckoutStatus", "ListRateCards", "GetRateCard", "QuoteUsage", "GetReceipt"}
 
 
 def leaves(message):

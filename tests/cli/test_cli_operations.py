@@ -5,7 +5,7 @@ import re
 
 import httpx
 import pytest
-from billing_client import BillingClient
+from billing_client import BillingClient, Usage, UsageKind, UsageLine
 
 REFUSED = [
     (["balance", "nobody"], "ACCOUNT_NOT_FOUND", "billing accounts list"),
@@ -135,6 +135,31 @@ def test_refunds_are_shown_as_they_stand(operate, buy, dev_stack, account):
     assert json.loads(operate("refunds", "list", account, "--json")) == listed
     assert operate("refunds", "list", code=2) == "give ACCOUNT or --purchase\n"
     assert operate("refund", ids[0], code=1).startswith("PURCHASE_NOT_FOUND")
+
+
+def test_a_receipt_says_why(operate, dev_stack, account):
+    operate("grant", account, "10", "--reason", "start")
+    lines = [UsageLine(kind=UsageKind.USAGE_KIND_INPUT_TOKENS, quantity=1_000)]
+    usage = Usage(provider="openai", model="gpt-5", lines=lines, request_id="req-7")
+    with BillingClient(dev_stack[0]) as client:
+        plain = client.deduct_credits(account_id=account, amount_microcredits=3_000_000).transaction_id
+        spent = client.deduct_credits(account_id=account, usage=usage)
+    operate("reverse", account, spent.transaction_id, "--amount", "0.1")
+    assert "TRANSACTION_NOT_FOUND" in operate("receipt", account, "txn_nothing", code=1)
+    shown = operate("receipt", account, spent.transaction_id)
+    for part in (
+        r"request\s+req-7",
+        r"model\s+openai gpt-5",
+        r"markup\s+15 ?%",
+        r"exact microcredits\s+143750",
+        r"charged\s+0\.14375 credits",
+        r"input_tokens\s+1000\s+0\.00000125\s+0\.00125",
+        r"given back\s+0\.1",
+    ):
+        assert re.search(part, shown), (part, shown)
+    found = json.loads(operate("receipt", account, spent.transaction_id, "--json"))
+    assert (found["price"]["exact_total"], found["amount_microcredits"]) == ("143750", "143750")
+    assert "model" not in operate("receipt", account, plain)
 
 
 def test_a_deduction_is_given_back(operate, dev_stack, account):

@@ -206,6 +206,8 @@ OTHER = [
     ),
     ("RevokeApiKey", {}, "key_id"),
     ("QuoteUsage", {}, "usage"),
+    ("GetReceipt", ACCOUNT, "transaction_id"),
+    ("GetReceipt", {"transaction_id": "txn_1"}, "account_id"),
     ("QuoteUsage", {"usage": {}}, "usage.provider"),
     ("QuoteUsage", {"usage": {"provider": "openai", "model": "gpt-5"}}, "usage.lines"),
     *(

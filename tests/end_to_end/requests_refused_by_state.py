@@ -61,6 +61,9 @@ REFUSED = [
         "INVALID_ARGUMENT",
         "PRICE_MISSING",
     ),
+    ("GetReceipt", VALID["GetReceipt"] | NOBODY, "NOT_FOUND", "ACCOUNT_NOT_FOUND"),
+    ("GetReceipt", VALID["GetReceipt"] | {"transaction_id": "txn_none"}, "NOT_FOUND", "TRANSACTION_NOT_FOUND"),
+    ("GetReceipt", VALID["GetReceipt"] | {"transaction_id": "{grant}"}, "INVALID_ARGUMENT", "INVALID_FIELD"),
     (
         "CreateRateCardVersion",
         {"card_file": card_base64(built_in_card().version)},

@@ -26,6 +26,7 @@ VALID = {
     "MeterSession": {"open": ACCOUNT | {"slice_microcredits": 1, "idempotency_key": "session"}},
     "ReverseDeduction": ACCOUNT | {"transaction_id": "{deduction}"},
     "QuoteUsage": {"usage": {"provider": "openai", "model": "gpt-5", "lines": [{"kind": 1, "quantity": 1}]}},
+    "GetReceipt": ACCOUNT | {"transaction_id": "{deduction}"},
     "QuoteRefund": {"purchase_id": "{paid}"},
     "Refund": {"purchase_id": "{paid}", "amount_minor": 1},
     "ListRefunds": ACCOUNT | {"purchase_id": "{paid}"},

@@ -14,6 +14,7 @@ from prepaid.billing.v1.transactions_pb2 import (
     DeductCreditsRequest,
     ReverseDeductionRequest,
 )
+from prepaid.billing.v1.usage_pb2 import Usage, UsageLine
 
 from billing_service.jobs.expiry import sweep_expired
 from tests.support.doubles import SECOND_US
@@ -125,6 +126,26 @@ async def deduct_nothing(service, tag):
     request = deduction(account_of(tag), 40, key_of(tag))
     request.mode = DEDUCTION_MODE_UP_TO_AVAILABLE
     return calling("deduct_credits", request)
+
+
+# Its card is read before its transaction begins: who hangs up until then has begun nothing.
+@operation(
+    "deduct a usage",
+    also=frozenset({"clean"}),
+    varies=frozenset({"rate_cards.position", "rate_cards.card_file"}),
+)
+async def deduct_usage(service, tag):
+    await granted(service, account_of(tag))
+    card = rate_cards_pb2.CreateRateCardVersionRequest(
+        card_file=card_file(f"card-{tag}"), idempotency_key=key_of(tag, "card")
+    )
+    await service.answer("create_rate_card_version", card)
+    service.clock.advance_s(11)
+    usage = Usage(provider="openai", model="gpt-5-nano", lines=[UsageLine(kind=1, quantity=2)])
+    return calling(
+        "deduct_credits",
+        DeductCreditsRequest(account_id=account_of(tag), usage=usage, idempotency_key=key_of(tag)),
+    )
 
 
 @operation("deduct, refused")

@@ -8,6 +8,7 @@ SPENDING = "billing_service.domain.spending.deductions"
 AFFORDABLE = "billing_service.domain.spending.affordable"
 CHECK = "billing_service.integrity.account_check"
 PRICED = "end_to_end/test_priced_deductions.py"
+RECEIPTS = "end_to_end/test_receipts.py"
 HELPS = "domain/test_affordable.py"
 PROVEN = "integrity/test_records_of_prices.py::test_a_record_is_proven"
 
@@ -77,6 +78,22 @@ PRICED_DEDUCTIONS = (
         "if transaction.price_record: self._follow_record(transaction)",
         "pass",
         (f"{PROVEN}[sqlite-no price]",),
+    ),
+    Sabotage(
+        "a receipt forgets what could not be collected",
+        "M24",
+        "billing_service.domain.spending.receipts:charge_of",
+        "Charge(charged, amount, priced)",
+        "Charge(charged, charged, priced)",
+        (f"{RECEIPTS}::test_receipts_add_up_to_the_usage_of_the_ledger[sqlite-0]",),
+    ),
+    Sabotage(
+        "a receipt counts what came back of others",
+        "M24",
+        "billing_service.storage.rows.history:REVERSALS",
+        "transactions.c.source_id == bindparam('transaction_id')",
+        "transactions.c.source_id != bindparam('transaction_id')",
+        (f"{RECEIPTS}::test_reversals_are_on_the_receipt_and_change_nothing_else[sqlite]",),
     ),
     Sabotage(
         "one token more than is affordable",

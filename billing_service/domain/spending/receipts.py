@@ -1,9 +1,10 @@
 """What a charge was, computed from its transaction alone: no rate card is asked, so a receipt stays the same for
 ever."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from billing_service.domain.ledger.entries import Place, Transaction, TransactionKind
+from billing_service.domain.ledger.entries import Place, Transaction, TransactionKind, is_lot, lot_held
 from billing_service.domain.spending.price_records import PricedUsage, decode_record
 
 
@@ -21,6 +22,45 @@ class Charge(NamedTuple):
     def uncollected(self) -> int:
         """What could not be taken."""
         return self.amount - self.charged
+
+
+class Reversal(NamedTuple):
+    """What gave back a part of a charge."""
+
+    transaction_id: str
+    amount: int
+    """Microcredits of the charge, above 0."""
+    create_time_us: int
+
+
+class Receipt(NamedTuple):
+    """Why a charge is what it is."""
+
+    transaction: Transaction
+    charge: Charge
+    reversed: int
+    """Microcredits that all reversals together gave back."""
+    reversals: Sequence[Reversal]
+    """Oldest first; perhaps not all of very many."""
+
+    @property
+    def balance_before(self) -> int:
+        """Microcredits, less debt."""
+        return self.transaction.balance_after - self.transaction.amount
+
+    @property
+    def draws(self) -> list[tuple[str, int]]:
+        """Each lot that the charge drew, and how many microcredits. Debt that was settled on the way is no part of
+        it."""
+        charged = [entry for entry in self.transaction.entries if entry.destination == Place.USAGE]
+        drawn = [(lot_held(entry.source) or entry.source, entry.amount) for entry in charged]
+        return [(lot_id, amount) for lot_id, amount in drawn if is_lot(lot_id)]
+
+
+def reversal_of(transaction: Transaction) -> Reversal:
+    """What a reversal with its entries gave back."""
+    given_back = sum([entry.amount for entry in transaction.entries if entry.source == Place.USAGE])
+    return Reversal(transaction.transaction_id, given_back, transaction.create_time_us)
 
 
 def charge_of(transaction: Transaction) -> Charge | None:

@@ -1,7 +1,7 @@
 """Rows of history: an account's transactions along their chain, newest first. The chain needs no index of its own, so
 that history costs a deduction nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -105,6 +105,21 @@ CATEGORIES = reading(
     "account_id",
     "list_lots",
 )
+REVERSALS_MAX = 1_000
+"""Reversals of one deduction that are listed."""
+REVERSALS = reading(
+    "read reversals",
+    select(*_COLUMNS)
+    .where(
+        transactions.c.account_id == bindparam("account_id"),
+        transactions.c.source_id == bindparam("transaction_id"),
+        transactions.c.kind == literal_column(str(int(TransactionKind.DEDUCTION_REVERSAL))),
+    )
+    .order_by(transactions.c.version)
+    .limit(literal_column(str(REVERSALS_MAX))),
+    "account_id",
+    "transaction_id",
+)
 READ_REVERSED = reading(
     "read reversed part",
     select(deduction_reversals.c.reversed).where(
@@ -164,8 +179,14 @@ def read_history(
         for place in entry[:2]
         if is_lot(place) or lot_held(place)
     }
-    categories = dict((yield CATEGORIES(account_id, sorted(lot_ids)))) if lot_ids else {}
+    categories = yield from lot_categories(account_id, lot_ids)
     return HistoryPage(found, categories, next_id)
+
+
+def lot_categories(account_id: str, lot_ids: Iterable[str]) -> Work[dict[str, int]]:
+    """The category of each lot of an account, as its number."""
+    named = sorted(set(lot_ids))
+    return dict((yield CATEGORIES(account_id, named))) if named else {}
 
 
 def attach_entries(account_id: str, found: list[Transaction]) -> Work[None]:
@@ -187,6 +208,14 @@ def read_transaction(account_id: str, transaction_id: str) -> Work[Transaction |
         return None
     found = transaction_of(rows[0])
     yield from attach_entries(account_id, [found])
+    return found
+
+
+def read_reversals(account_id: str, transaction_id: str) -> Work[list[Transaction]]:
+    """The reversals of a deduction with their entries, oldest first, at most REVERSALS_MAX."""
+    rows = yield REVERSALS(account_id, transaction_id)
+    found = [transaction_of(row) for row in rows]
+    yield from attach_entries(account_id, found)
     return found
 
 

@@ -1,8 +1,9 @@
 """Tables of the ledger: accounts, lots, transactions, entries, keys."""
 
-from sqlalchemy import Column, Index, Table
+from sqlalchemy import Column, Index, Table, literal_column
 
 from billing_service.domain.ledger.amounts import BALANCE_MAX
+from billing_service.domain.ledger.entries import TransactionKind
 from billing_service.storage.schema.columns import Bytes, Number, check, id_column, metadata, number_column, text_column
 
 accounts = Table(
@@ -113,6 +114,15 @@ transactions = Table(
 says which canonical text the hash is of (`domain.ledger.chain`): 1 where a program of an older schema wrote the row. A
 row with texts has a `salt`. Where texts were erased, `erased_digest` is what they were hashed to. `price_record` is why
 a charge is what it is."""
+_IS_REVERSAL = transactions.c.kind == literal_column(str(int(TransactionKind.DEDUCTION_REVERSAL)))
+Index(
+    "ix_transactions_reversals",
+    transactions.c.account_id,
+    transactions.c.source_id,
+    sqlite_where=_IS_REVERSAL,
+    postgresql_where=_IS_REVERSAL,
+)
+"""Reversals of one deduction. No other transaction is in it."""
 
 entries = Table(
     "entries",

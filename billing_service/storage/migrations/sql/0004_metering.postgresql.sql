@@ -89,3 +89,5 @@ CREATE TABLE sessions (
   CONSTRAINT ck_sessions_slice CHECK (slice >= 1),
   CONSTRAINT ck_sessions_grace_us CHECK (grace_us >= 1)
 )
+-- next
+CREATE INDEX ix_transactions_reversals ON transactions (account_id, source_id) WHERE kind = 4

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import overload
 
+from prepaid.billing.v1.receipts_pb2 import GetReceiptRequest, GetReceiptResponse
 from prepaid.billing.v1.transactions_pb2 import (
     DEDUCTION_MODE_REJECT,
     DeductCreditsResponse,
@@ -134,6 +135,26 @@ class SpendingMethods(Connection):
             else:
                 rounds.answered(answer)
         return rounds.results()
+
+    async def get_receipt(
+        self,
+        *,
+        account_id: str,
+        transaction_id: str,
+        timeout_s: float | None = None,
+        headers: Headers | None = None,
+    ) -> GetReceiptResponse:
+        """Ask why a charge is what it is: each line with its price, what was drawn, and what came back.
+
+        `transaction_id`: a deduction's. The receipt is the same for ever, but for reversals that are made later.
+        Raises AccountNotFound, TransactionNotFound, and InvalidField for a transaction that charged nothing.
+
+            spent = await client.deduct_credits(account_id="user-1", amount_microcredits=250_000)
+            answer = await client.get_receipt(account_id="user-1", transaction_id=spent.transaction_id)
+            print(answer.receipt.amount_microcredits, answer.receipt.uncollected_microcredits)
+        """
+        request = GetReceiptRequest(account_id=account_id, transaction_id=transaction_id)
+        return await self._call(self._billing.GetReceipt, request, timeout_s, headers)
 
     async def reverse_deduction(
         self,

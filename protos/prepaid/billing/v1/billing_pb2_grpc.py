@@ -5,6 +5,7 @@ import warnings
 
 from prepaid.billing.v1 import accounts_pb2 as prepaid_dot_billing_dot_v1_dot_accounts__pb2
 from prepaid.billing.v1 import purchases_pb2 as prepaid_dot_billing_dot_v1_dot_purchases__pb2
+from prepaid.billing.v1 import receipts_pb2 as prepaid_dot_billing_dot_v1_dot_receipts__pb2
 from prepaid.billing.v1 import referrals_pb2 as prepaid_dot_billing_dot_v1_dot_referrals__pb2
 from prepaid.billing.v1 import refunds_pb2 as prepaid_dot_billing_dot_v1_dot_refunds__pb2
 from prepaid.billing.v1 import sessions_pb2 as prepaid_dot_billing_dot_v1_dot_sessions__pb2
@@ -146,6 +147,11 @@ class BillingServiceStub(object):
                 '/prepaid.billing.v1.BillingService/QuoteUsage',
                 request_serializer=prepaid_dot_billing_dot_v1_dot_usage__pb2.QuoteUsageRequest.SerializeToString,
                 response_deserializer=prepaid_dot_billing_dot_v1_dot_usage__pb2.QuoteUsageResponse.FromString,
+                _registered_method=True)
+        self.GetReceipt = channel.unary_unary(
+                '/prepaid.billing.v1.BillingService/GetReceipt',
+                request_serializer=prepaid_dot_billing_dot_v1_dot_receipts__pb2.GetReceiptRequest.SerializeToString,
+                response_deserializer=prepaid_dot_billing_dot_v1_dot_receipts__pb2.GetReceiptResponse.FromString,
                 _registered_method=True)
         self.ReverseDeduction = channel.unary_unary(
                 '/prepaid.billing.v1.BillingService/ReverseDeduction',
@@ -350,6 +356,13 @@ class BillingServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetReceipt(self, request, context):
+        """Says why a charge is what it is, for ever: each line with its price, what was drawn, and what came back.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ReverseDeduction(self, request, context):
         """Undoes a deduction, whole or in part: the caller's own of the last days, or, with the scope admin, any.
         """
@@ -506,6 +519,11 @@ def add_BillingServiceServicer_to_server(servicer, server):
                     servicer.QuoteUsage,
                     request_deserializer=prepaid_dot_billing_dot_v1_dot_usage__pb2.QuoteUsageRequest.FromString,
                     response_serializer=prepaid_dot_billing_dot_v1_dot_usage__pb2.QuoteUsageResponse.SerializeToString,
+            ),
+            'GetReceipt': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetReceipt,
+                    request_deserializer=prepaid_dot_billing_dot_v1_dot_receipts__pb2.GetReceiptRequest.FromString,
+                    response_serializer=prepaid_dot_billing_dot_v1_dot_receipts__pb2.GetReceiptResponse.SerializeToString,
             ),
             'ReverseDeduction': grpc.unary_unary_rpc_method_handler(
                     servicer.ReverseDeduction,
@@ -1112,6 +1130,33 @@ class BillingService(object):
             '/prepaid.billing.v1.BillingService/QuoteUsage',
             prepaid_dot_billing_dot_v1_dot_usage__pb2.QuoteUsageRequest.SerializeToString,
             prepaid_dot_billing_dot_v1_dot_usage__pb2.QuoteUsageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetReceipt(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/prepaid.billing.v1.BillingService/GetReceipt',
+            prepaid_dot_billing_dot_v1_dot_receipts__pb2.GetReceiptRequest.SerializeToString,
+            prepaid_dot_billing_dot_v1_dot_receipts__pb2.GetReceiptResponse.FromString,
             options,
             channel_credentials,
             insecure,

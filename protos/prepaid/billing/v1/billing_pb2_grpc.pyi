@@ -7,6 +7,7 @@ from collections import abc as _abc
 from grpc import aio as _aio
 from prepaid.billing.v1 import accounts_pb2 as _accounts_pb2
 from prepaid.billing.v1 import purchases_pb2 as _purchases_pb2
+from prepaid.billing.v1 import receipts_pb2 as _receipts_pb2
 from prepaid.billing.v1 import referrals_pb2 as _referrals_pb2
 from prepaid.billing.v1 import refunds_pb2 as _refunds_pb2
 from prepaid.billing.v1 import sessions_pb2 as _sessions_pb2
@@ -101,6 +102,8 @@ class BillingServiceStub:
     """
     QuoteUsage: _grpc.UnaryUnaryMultiCallable[_usage_pb2.QuoteUsageRequest, _usage_pb2.QuoteUsageResponse]
     """Says what a usage costs by the rate card in force, and why, without moving anything."""
+    GetReceipt: _grpc.UnaryUnaryMultiCallable[_receipts_pb2.GetReceiptRequest, _receipts_pb2.GetReceiptResponse]
+    """Says why a charge is what it is, for ever: each line with its price, what was drawn, and what came back."""
     ReverseDeduction: _grpc.UnaryUnaryMultiCallable[_transactions_pb2.ReverseDeductionRequest, _transactions_pb2.ReverseDeductionResponse]
     """Undoes a deduction, whole or in part: the caller's own of the last days, or, with the scope admin, any."""
     QuoteRefund: _grpc.UnaryUnaryMultiCallable[_refunds_pb2.QuoteRefundRequest, _refunds_pb2.QuoteRefundResponse]
@@ -183,6 +186,8 @@ class BillingServiceAsyncStub(BillingServiceStub):
     """
     QuoteUsage: _aio.UnaryUnaryMultiCallable[_usage_pb2.QuoteUsageRequest, _usage_pb2.QuoteUsageResponse]  # type: ignore[assignment]
     """Says what a usage costs by the rate card in force, and why, without moving anything."""
+    GetReceipt: _aio.UnaryUnaryMultiCallable[_receipts_pb2.GetReceiptRequest, _receipts_pb2.GetReceiptResponse]  # type: ignore[assignment]
+    """Says why a charge is what it is, for ever: each line with its price, what was drawn, and what came back."""
     ReverseDeduction: _aio.UnaryUnaryMultiCallable[_transactions_pb2.ReverseDeductionRequest, _transactions_pb2.ReverseDeductionResponse]  # type: ignore[assignment]
     """Undoes a deduction, whole or in part: the caller's own of the last days, or, with the scope admin, any."""
     QuoteRefund: _aio.UnaryUnaryMultiCallable[_refunds_pb2.QuoteRefundRequest, _refunds_pb2.QuoteRefundResponse]  # type: ignore[assignment]
@@ -388,6 +393,14 @@ class BillingServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_usage_pb2.QuoteUsageResponse, _abc.Awaitable[_usage_pb2.QuoteUsageResponse]]:
         """Says what a usage costs by the rate card in force, and why, without moving anything."""
+
+    @_abc_1.abstractmethod
+    def GetReceipt(
+        self,
+        request: _receipts_pb2.GetReceiptRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_receipts_pb2.GetReceiptResponse, _abc.Awaitable[_receipts_pb2.GetReceiptResponse]]:
+        """Says why a charge is what it is, for ever: each line with its price, what was drawn, and what came back."""
 
     @_abc_1.abstractmethod
     def ReverseDeduction(
