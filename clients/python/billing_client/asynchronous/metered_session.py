@@ -80,13 +80,13 @@ class MeteredSession:
         self._check()
         self._sequence += 1
         self._last_tick = SessionTick(sequence=self._sequence, usage=usage)
-        self._acknowledged.clear()
         await self._send(MeterSessionRequest(tick=self._last_tick))
 
     async def flush(self) -> None:
         """Wait until the last tick is durable. Raises what ended the session."""
         while self._last_tick is not None and self.acknowledged_sequence < self._last_tick.sequence:
             self._check()
+            self._acknowledged.clear()
             await self._acknowledged.wait()
         self._check()
 
@@ -168,7 +168,7 @@ class MeteredSession:
                     opened.set_result(None)
                 await self._read()
             except grpc.RpcError as failed:
-                error = billing_error(failed, self._opening)
+                error = _error_of(failed, self._opening)
             except BillingError as said:
                 error = said
             else:
@@ -252,4 +252,10 @@ async def _status_of(call: Call, opening: OpenSession) -> BillingError:
     """What ended a stream that has no more to say."""
     details = await call.trailing_metadata()
     failed = grpc.aio.AioRpcError(await call.code(), await call.initial_metadata(), details, await call.details())
-    return billing_error(failed, opening)
+    return _error_of(failed, opening)
+
+
+def _error_of(failed: grpc.RpcError, opening: OpenSession) -> BillingError:
+    error = billing_error(failed, MeterSessionRequest())
+    error.idempotency_key = opening.idempotency_key
+    return error
