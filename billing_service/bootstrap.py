@@ -4,8 +4,8 @@ import gc
 import os
 import sqlite3
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -122,7 +122,6 @@ async def open_service(settings: Settings) -> AsyncIterator[RunningService]:
         if settings.metrics_host_port is not None:
             metrics = MetricsServer(registry, *settings.metrics_host_port)
             closing.callback(metrics.close)
-        _spare_the_collector(closing)
         address = f"{settings.listen.rpartition(':')[0]}:{server.port}"
         _tell_what_serves(address, environment)
         yield RunningService(address, environment, server)
@@ -143,14 +142,20 @@ def _tell_what_serves(address: str, environment: Environment) -> None:
     )
 
 
-def _spare_the_collector(closing: AsyncExitStack) -> None:
-    """What lives as long as the service need not be looked through again: pauses of 50 ms and more in the middle of
-    calls. And what lives as long as a call is seldom looked through when it is seldom looked."""
+@contextmanager
+def collector_spared() -> Iterator[None]:
+    """For a process that is the service, once it runs. What lives as long as the service need not be looked through
+    again: pauses of 50 ms and more in the middle of calls. And what lives as long as a call is seldom looked through
+    when it is seldom looked. A program that has the service inside keeps its own collector."""
+    thresholds = gc.get_threshold()
     gc.collect()
-    closing.callback(gc.unfreeze)
     gc.freeze()
-    closing.callback(gc.set_threshold, *gc.get_threshold())
     gc.set_threshold(YOUNG_OBJECTS_MAX)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*thresholds)
+        gc.unfreeze()
 
 
 async def _deployment(settings: Settings, store: Store) -> Deployment:

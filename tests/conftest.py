@@ -1,5 +1,6 @@
 """What every test may use: a fresh database on each store, a clock that stands still, ids that count."""
 
+import gc
 import os
 import shutil
 from contextlib import ExitStack
@@ -34,6 +35,13 @@ def pytest_configure(config):
     config.addinivalue_line(
         "markers", "unchecked_ledger: writes what no ledger holds; the check after the test is left out"
     )
+
+
+def pytest_collection_finish():
+    """What was imported and collected lives as long as the process: a million objects, which each full collection of
+    garbage would look through again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

@@ -43,11 +43,12 @@ def serve(
 
 
 async def _serve(settings: "Settings", stop: Stop) -> None:
-    from billing_service.bootstrap import open_service
+    from billing_service.bootstrap import collector_spared, open_service
 
     async with open_service(settings) as running:
-        stop.cut_off = lambda: running.server.stop(at_once=True)
-        await stop.asked.wait()
+        with collector_spared():
+            stop.cut_off = lambda: running.server.stop(at_once=True)
+            await stop.asked.wait()
 
 
 def _uvloop() -> Any:

@@ -65,8 +65,9 @@ REFUSED_URLS = [
 ]
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def _collect_what_was_left():
+    """While this module's warnings are ignored: those that leave it are of other tests."""
     yield
     gc.collect()
 

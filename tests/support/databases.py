@@ -71,20 +71,25 @@ async def execute_on(url, *statements):
 
 
 class PostgresDatabases:
-    """Makes and drops databases on one server."""
+    """Makes and drops databases on one server. The next copy of the template is made while a test has the one before,
+    and a database is dropped while the next test runs."""
 
     def __init__(self, admin_url):
         self.admin_url = admin_url
         self._prefix = f"billing_test_{os.getpid()}"
         self._made = 0
         self._template = None
+        self._next = None
+        self._strategy = None
+        self._errands = ThreadPoolExecutor(1)
+        self._drops = []
 
     def url(self, name):
         return urlunsplit(urlsplit(self.admin_url)._replace(path=f"/{name}"))
 
     def empty(self):
         """A database without a schema; answers its URL."""
-        return self._create("template0")
+        return self._create("template0").result()
 
     def migrated(self):
         """A copy of the migrated template; answers its URL."""
@@ -92,24 +97,45 @@ class PostgresDatabases:
             url = self.empty()
             migrate_now_apart(url)
             self._template = urlsplit(url).path[1:]
-        return self._create(self._template)
+            self._next = self._create(self._template)
+        made, self._next = self._next, self._create(self._template)
+        return made.result()
 
     def copied(self, url):
         """A copy of a database that nobody has open; answers its URL."""
-        return self._create(urlsplit(url).path[1:])
+        return self._create(urlsplit(url).path[1:]).result()
 
     def _create(self, template):
         self._made += 1
-        name = f"{self._prefix}_{self._made}"
-        run_apart(execute_on(self.admin_url, f"CREATE DATABASE {name} TEMPLATE {template}"))
+        return self._errands.submit(self._created, f"{self._prefix}_{self._made}", template)
+
+    def _created(self, name, template):
+        if self._strategy is None:
+            self._strategy = asyncio.run(_quickest_strategy(self.admin_url))
+        asyncio.run(execute_on(self.admin_url, f"CREATE DATABASE {name} TEMPLATE {template}{self._strategy}"))
         return self.url(name)
 
     def drop(self, url):
-        run_apart(execute_on(self.admin_url, f"DROP DATABASE IF EXISTS {urlsplit(url).path[1:]} WITH (FORCE)"))
+        """Soon; `close` raises what failed."""
+        statement = f"DROP DATABASE IF EXISTS {urlsplit(url).path[1:]} WITH (FORCE)"
+        self._drops.append(self._errands.submit(asyncio.run, execute_on(self.admin_url, statement)))
 
     def close(self):
         if self._template is not None:
+            self.drop(self._next.result())
             self.drop(self.url(self._template))
+        self._errands.shutdown()
+        for drop in self._drops:
+            drop.result()
+
+
+async def _quickest_strategy(url):
+    """From 15 on, PostgreSQL would write a copy to its log, page by page, which takes twice as long as its files."""
+    connection = await connect_to(url)
+    try:
+        return " STRATEGY FILE_COPY" if connection.get_server_version().major >= 15 else ""
+    finally:
+        await connection.close()
 
 
 def migrate_now_apart(url):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import NamedTuple
 
 import orjson
@@ -66,8 +67,7 @@ async def ensure_rate_card(store: Store, clock_us: ClockUs, ids: Ids, built_in: 
     processes that start at once. It is in force from its own effective time: nothing was priced before."""
     if await store.read(last_position) > 0:
         return
-    card = built_in()
-    card_file = packed(card_text(card))
+    card, card_file = built_in(), _file_of(built_in)
 
     def work() -> Work[None]:
         yield from lock_keys()
@@ -81,6 +81,12 @@ async def ensure_rate_card(store: Store, clock_us: ClockUs, ids: Ids, built_in: 
         yield from AUDIT.add(AuditRow(ids("aud"), now_us, SERVICE, SERVICE, "CreateRateCardVersion", "", detail))
 
     await store.write(work)
+
+
+@cache
+def _file_of(built_in: Callable[[], RateCard]) -> bytes:
+    """Packing takes 80 ms, once a process: a program's tests start the service often."""
+    return packed(card_text(built_in()))
 
 
 def _row(card: RateCard, card_file: bytes, position: int, now_us: int, in_force_us: int) -> RateCardRow:

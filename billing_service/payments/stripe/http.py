@@ -8,11 +8,18 @@ In a second event loop its client sends, and then reports a broken connection.
 import asyncio
 import ssl
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 import stripe
+
+
+@cache
+def _authorities(file: str) -> ssl.SSLContext:
+    """Those of the SDK. Reading them takes 25 ms, once a process."""
+    return ssl.create_default_context(cafile=file)
 
 
 class WrongLoopError(RuntimeError):
@@ -29,7 +36,7 @@ class Transport(stripe.HTTPClient):
         them."""
         super().__init__()
         self._client = httpx.AsyncClient(
-            verify=ssl.create_default_context(cafile=stripe.ca_bundle_path),
+            verify=_authorities(stripe.ca_bundle_path),
             timeout=timeout_s,
             proxy=proxy,
             trust_env=False,
