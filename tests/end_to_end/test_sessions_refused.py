@@ -177,3 +177,18 @@ async def test_a_usage_that_a_session_charged_is_not_charged_again(wire, new_acc
     await session.open(other, idempotency_key="once")
     with pytest.raises(IdempotencyKeyReused):
         await session.close(usage=tokens(10))
+
+
+async def test_the_hold_of_a_session_is_its_owner_s(wire, new_account):
+    account_id = await rich(wire, new_account())
+    session = Metered(wire)
+    opened = await session.open(account_id)
+    held = {"account_id": account_id, "hold_id": opened.session_id, "idempotency_key": "k"}
+    owned = ("FAILED_PRECONDITION", "HOLD_OWNED")
+    assert await wire.refusal("CaptureHold", **held, amount_microcredits=1) == owned
+    assert await wire.refusal("ReleaseHold", **held) == owned
+    assert await wire.refusal("ExtendHold", **held, additional_microcredits=1) == owned
+    read = await wire.call("GetHold", account_id=account_id, hold_id=opened.session_id)
+    assert read.hold.amount_microcredits == CREDIT
+    assert opened.token not in str(read)
+    assert (await session.close(usage=tokens(10))).hold.captured_microcredits == cost(10)

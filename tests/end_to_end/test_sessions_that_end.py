@@ -66,7 +66,7 @@ async def test_what_was_acknowledged_is_charged_when_the_grace_is_over(wire, clo
         await late.tick(9, tokens(900))
 
 
-LATE = [((500, 900), cost(500, 900)), ((500, 20), cost(500, 20))]
+LATE = [((500, 900), cost(500, 900)), ((500, 20), cost(500, 20)), ((500, 1), cost(500, 1)), ((1, 0), cost(1))]
 
 
 @pytest.mark.parametrize(("used", "charged"), LATE)

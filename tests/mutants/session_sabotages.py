@@ -6,6 +6,10 @@ SESSIONS = "billing_service.domain.spending.sessions"
 POLICIES = "billing_service.domain.spending.outcome_policies"
 TESTS = "domain/test_sessions.py"
 WHOLE = f"{TESTS}::test_nothing_is_lost_and_nothing_is_taken_twice"
+ROWS = "billing_service.storage.rows.sessions"
+CHARGES = "billing_service.commands.spending.session_charges"
+STORED = "storage/test_session_rows.py"
+ENDED = "end_to_end/test_sessions_that_end.py"
 TABLE = "domain/test_outcome_policies.py"
 
 SESSION_RULES = (
@@ -96,6 +100,70 @@ SESSION_RULES = (
         "PROMPT_KINDS | {UsageKind.REQUESTS}",
         "PROMPT_KINDS | {UsageKind.REQUESTS, UsageKind.REASONING_TOKENS}",
         (f"{TABLE}::test_every_measure_is_input_or_not",),
+    ),
+    Sabotage(
+        "a former owner's ticks count",
+        "P53",
+        f"{ROWS}:TICK",
+        "('epoch', 'closed')",
+        "('closed',)",
+        (f"{STORED}::test_a_tick_of_a_former_owner_is_not_written_and_stops_no_other",),
+    ),
+    Sabotage(
+        "a tick is acknowledged after its session's end",
+        "P53",
+        f"{ROWS}:Owner.has",
+        "self.epoch == tick.epoch and self.sequence >= tick.sequence and not self.closed",
+        "self.epoch == tick.epoch",
+        (f"{STORED}::test_a_session_closes_with_what_was_read_or_not_at_all",),
+    ),
+    Sabotage(
+        "a session closes though it went on after it was read",
+        "P53",
+        "billing_service.storage.rows.session_charges:CLOSE",
+        "('closed', 'charged')",
+        "('closed',)",
+        (f"{STORED}::test_a_session_closes_with_what_was_read_or_not_at_all",),
+    ),
+    Sabotage(
+        "an expiry takes nothing of what was acknowledged",
+        "P53",
+        "billing_service.domain.ledger.holds:_book_end",
+        "hold.expiry_capture if hold.acknowledged is None else hold.acknowledged",
+        "hold.expiry_capture",
+        (f"{ENDED}::test_what_was_acknowledged_is_charged_when_the_grace_is_over",),
+    ),
+    Sabotage(
+        "a late close gives nothing back",
+        "P53",
+        f"{CHARGES}:close_session",
+        "close.amount < owned.captured and not owned.closed_late",
+        "False",
+        (f"{ENDED}::test_a_late_close_charges_the_difference",),
+    ),
+    Sabotage(
+        "whoever knows a session's hold captures it",
+        "P53",
+        "billing_service.ledger.operations.holds:_named",
+        "hold.is_session",
+        "False",
+        ("end_to_end/test_sessions_refused.py::test_the_hold_of_a_session_is_its_owner_s",),
+    ),
+    Sabotage(
+        "any token opens a session",
+        "P53",
+        "billing_service.commands.spending.sessions:resume_session",
+        "compare_digest(found.token_hash, _digest(token))",
+        "compare_digest(found.token_hash, found.token_hash)",
+        ("end_to_end/test_sessions_refused.py::test_who_has_no_token_owns_nothing",),
+    ),
+    Sabotage(
+        "a stream that was taken over goes on",
+        "P53",
+        "billing_service.commands.spending.sessions:_take_over",
+        "found._replace(epoch=found.epoch + 1, token_hash=_digest(token))",
+        "found",
+        ("end_to_end/test_sessions_refused.py::test_a_second_owner_ends_the_first",),
     ),
     Sabotage(
         "a wide policy comes before an exact one",

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from billing_service.commands.environment import Environment
+from billing_service.commands.spending.reverse_deduction import ReverseDeduction, reverse
 from billing_service.commands.spending.sessions import Owned
 from billing_service.domain.catalogue.rate_cards import RateCard
 from billing_service.domain.ledger.account import Account
@@ -13,10 +14,11 @@ from billing_service.domain.spending.captures import Captured
 from billing_service.domain.spending.outcome_policies import Charge, GenerationOutcome
 from billing_service.domain.spending.price_records import PricedUsage, encode_price
 from billing_service.domain.spending.pricing import Price, TimeBasis, price, pricing_time
-from billing_service.domain.spending.sessions import Room, closing, missing_for_close, unpriced_charge
+from billing_service.domain.spending.sessions import Room, closing, late_charge, missing_for_close, unpriced_charge
 from billing_service.domain.spending.usage import Measurement, Usage
 from billing_service.ledger.keys import Answer, IdempotencyKey, fingerprint
 from billing_service.ledger.operations.sessions import CloseSession, GrowSession
+from billing_service.ledger.unit import Caller, Request
 from billing_service.storage.rows.hold_reading import read_present_accounts
 
 UNPRICED: Final = frozenset({Reason.UNKNOWN_MODEL, Reason.PRICE_MISSING})
@@ -149,6 +151,8 @@ async def close_session(
             except Refusal as refusal:
                 if refusal.reason not in NO_GROWTH:
                     raise
+    if close.amount < owned.captured and not owned.closed_late:
+        await _give_back(environment, owned, -late_charge(close.amount, owned.captured))
     return await environment.writer.submit(
         CloseSession(
             session.account_id,
@@ -165,4 +169,28 @@ async def close_session(
             owned.author,
             encode_reply,
         )
+    )
+
+
+async def _give_back(environment: Environment, owned: Owned, amount: int) -> None:
+    """Undoes what a hold's expiry charged beyond what the session costs. The token has proved whose it is."""
+    session, caller = owned.session, owned.author.caller
+    await reverse(
+        environment,
+        ReverseDeduction(
+            Request(
+                IdempotencyKey(
+                    session.account_id,
+                    f"{session.session_id}/late",
+                    f"{caller}/MeterSession",
+                    fingerprint("late", session.session_id),
+                ),
+                Caller(caller, "", "MeterSession", is_admin=True),
+            ),
+            session.account_id,
+            owned.end_transaction_id,
+            amount,
+            "closed after its end",
+            lambda reversed_, _: reversed_.transaction.transaction_id.encode(),
+        ),
     )

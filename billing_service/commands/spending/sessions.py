@@ -20,6 +20,7 @@ from billing_service.domain.spending.usage import Usage
 from billing_service.domain.spending.usage_records import decode_usage, encode_usage
 from billing_service.ledger.keys import IdempotencyKey
 from billing_service.ledger.operations.holds import HoldCredits
+from billing_service.ledger.unit import begin
 from billing_service.storage.rows.hold_reading import read_present_accounts
 from billing_service.storage.rows.sessions import StoredSession, insert_session, read_session, take_over
 from billing_service.storage.statements import Work
@@ -52,6 +53,10 @@ class Owned:
     grace_us: int
     card: RateCard
     token: str = field(repr=False)
+    captured: int = 0
+    """What its hold's expiry charged, by `end_transaction_id`."""
+    end_transaction_id: str = ""
+    closed_late: bool = False
     ended: HoldState | None = None
     """What its hold ended as. An expired one can be closed late."""
     growths: int = 0
@@ -86,7 +91,7 @@ async def open_session(environment: Environment, asked: OpenSession) -> Owned:
     def unit() -> Work[StoredSession | None]:
         row = (
             *(asked.account_id, session_id, _digest(token), 1, 0, 0, 0, "", encode_usage(asked.estimate)),
-            *(card.version, step, asked.grace_us, asked.usage_key),
+            *(card.version, step, asked.grace_us, asked.usage_key, ""),
         )
         found = yield from read_session(asked.account_id, session_id)
         if found is None:
@@ -94,6 +99,8 @@ async def open_session(environment: Environment, asked: OpenSession) -> Owned:
             found = yield from read_session(asked.account_id, session_id)
         elif _is_open(environment, found):
             found = yield from _take_over(asked.account_id, session_id, found, token)
+        else:
+            found = yield from _booked(environment, asked.account_id, session_id)
         return found
 
     return await _owned(environment, asked.account_id, session_id, await environment.store.write(unit), token)
@@ -111,8 +118,8 @@ async def resume_session(environment: Environment, account_id: str, session_id: 
         if not compare_digest(found.token_hash, _digest(token)):
             raise hold_owned(session_id)
         if _is_open(environment, found):
-            found = yield from _take_over(account_id, session_id, found, fresh)
-        return found
+            return (yield from _take_over(account_id, session_id, found, fresh))
+        return (yield from _booked(environment, account_id, session_id))
 
     stored = await environment.store.write(unit)
     taken = stored is not None and _is_open(environment, stored)
@@ -121,6 +128,13 @@ async def resume_session(environment: Environment, account_id: str, session_id: 
 
 def _is_open(environment: Environment, stored: StoredSession) -> bool:
     return not stored.closed and stored.state is HoldState.OPEN and environment.clock_us() < stored.expire_time_us
+
+
+def _booked(environment: Environment, account_id: str, session_id: str) -> Work[StoredSession | None]:
+    """The session once the end of its hold is booked: whoever locks the account does that."""
+    unit = yield from begin(environment.sources, [account_id])
+    yield from unit.write()
+    return (yield from read_session(account_id, session_id))
 
 
 def _ended_as(state: HoldState) -> HoldState:
@@ -161,6 +175,9 @@ async def _owned(
         stored.grace_us,
         card,
         token,
+        captured=stored.captured,
+        end_transaction_id=stored.end_transaction_id,
+        closed_late=stored.late_captured,
         ended=None if _is_open(environment, stored) else _ended_as(stored.state),
     )
 

@@ -65,6 +65,8 @@ class Hold:
     """In burn-down order."""
     acknowledged: int | None = None
     """Of a session, where it was read: microcredits that its ticks have told, which its end captures."""
+    end_transaction_id: str = ""
+    """What its expiry was charged by, where that is booked now."""
 
     @property
     def left(self) -> int:
@@ -201,7 +203,7 @@ def _book_end(account: Account, hold: Hold, *, now_us: int, ids: Ids) -> Transac
     return_legs(posting, hold, ids)
     close_hold(account, hold, HoldState.EXPIRED)
     note_hold(account, hold)
-    return posting.close(
+    booked = posting.close(
         ids,
         TransactionKind.DEDUCTION if more else TransactionKind.HOLD_RELEASE,
         source_id=hold.hold_id,
@@ -209,6 +211,8 @@ def _book_end(account: Account, hold: Hold, *, now_us: int, ids: Ids) -> Transac
         description=hold.description,
         metadata=hold.metadata,
     )
+    hold.end_transaction_id = booked.transaction_id if more else ""
+    return booked
 
 
 def count_ended_holds(account: Account, now_us: int) -> None:

@@ -16,7 +16,9 @@ READ_CHARGES = reading(
     "list_ids",
     "list_sessions",
 )
-CLOSE = bulk_update(sessions, ("account_id", "session_id"), ("closed",), expected=("closed", "charged"))
+CLOSE = bulk_update(
+    sessions, ("account_id", "session_id"), ("closed", "end_transaction_id"), expected=("closed", "charged")
+)
 
 
 def read_charges(wanted: Iterable[tuple[str, Hold]]) -> Call:
@@ -27,4 +29,6 @@ def read_charges(wanted: Iterable[tuple[str, Hold]]) -> Call:
 
 def close_sessions(ended: Sequence[tuple[str, Hold]]) -> Call:
     """Closes the sessions of holds that have ended, where nothing was acknowledged since it was read."""
-    return CLOSE.many([(account_id, hold.hold_id, 0, hold.acknowledged, 1) for account_id, hold in ended])
+    return CLOSE.many(
+        [(account_id, hold.hold_id, 0, hold.acknowledged, 1, hold.end_transaction_id) for account_id, hold in ended]
+    )

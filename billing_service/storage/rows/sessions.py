@@ -25,12 +25,14 @@ class StoredSession(NamedTuple):
     slice: int
     grace_us: int
     usage_key: str
+    end_transaction_id: str
     held: int
     captured: int
     state: HoldState
     open_time_us: int
     expire_time_us: int
     caller: str
+    late_captured: bool
 
 
 class TickRow(NamedTuple):
@@ -63,6 +65,7 @@ _HELD = (
     holds.c.create_time_us,
     holds.c.expire_time_us,
     holds.c.caller,
+    holds.c.late_captured,
 )
 INSERT = bulk_insert(sessions)
 READ = reading(
@@ -107,7 +110,9 @@ def read_session(account_id: str, session_id: str) -> Work[StoredSession | None]
     """A session with its hold, as of one moment."""
     for row in (yield READ(account_id, session_id)):
         found = StoredSession._make(row)
-        return found._replace(closed=bool(found.closed), state=HoldState(found.state))
+        return found._replace(
+            closed=bool(found.closed), late_captured=bool(found.late_captured), state=HoldState(found.state)
+        )
     return None
 
 

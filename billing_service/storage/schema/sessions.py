@@ -20,6 +20,7 @@ sessions = Table(
     number_column("slice"),
     number_column("grace_us"),
     text_column("usage_key"),
+    id_column("end_transaction_id"),
     check("epoch", "epoch >= 1"),
     check("closed", "closed IN (0, 1)"),
     check("sequence", "sequence >= 0"),
@@ -30,4 +31,4 @@ sessions = Table(
 """One row a session, whose id is its hold's. `charged` is the highest price that was acknowledged: what the end of the
 hold captures, in microcredits. Only the owner of the newest `epoch` writes it. `closed` is written with the hold's end,
 and only where `charged` is as it was read: no acknowledgement is lost between the two. `usage_key` is the key under
-which the close charges."""
+which the close charges. `end_transaction_id` is what the expiry of its hold charged it by; empty for nothing."""

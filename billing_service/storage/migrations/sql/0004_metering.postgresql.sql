@@ -81,6 +81,7 @@ CREATE TABLE sessions (
   slice BIGINT NOT NULL,
   grace_us BIGINT NOT NULL,
   usage_key TEXT NOT NULL,
+  end_transaction_id TEXT COLLATE "C" NOT NULL,
   CONSTRAINT pk_sessions PRIMARY KEY (account_id, session_id),
   CONSTRAINT ck_sessions_epoch CHECK (epoch >= 1),
   CONSTRAINT ck_sessions_closed CHECK (closed IN (0, 1)),

@@ -83,6 +83,7 @@ CREATE TABLE sessions (
   slice INTEGER NOT NULL,
   grace_us INTEGER NOT NULL,
   usage_key TEXT NOT NULL,
+  end_transaction_id TEXT NOT NULL,
   CONSTRAINT pk_sessions PRIMARY KEY (account_id, session_id),
   CONSTRAINT ck_sessions_epoch CHECK (epoch >= 1),
   CONSTRAINT ck_sessions_closed CHECK (closed IN (0, 1)),
