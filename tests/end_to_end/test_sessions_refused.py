@@ -159,7 +159,8 @@ async def test_a_second_owner_ends_the_first(wire, new_account):
         await second.told("closed")
     with pytest.raises(HoldOwned):
         what, _ = await Metered(wire).resume(account_id, resumed)
-    assert (await third.close()).charged_microcredits == cost(500)
+    assert (await third.tick(4, tokens(600))).sequence == 4
+    assert (await third.close()).charged_microcredits == cost(600)
     with pytest.raises(IdempotencyKeyReused):
         await Metered(wire).open(account_id, **fields | {"slice_microcredits": 7})
 

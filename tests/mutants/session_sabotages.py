@@ -158,7 +158,7 @@ SESSION_RULES = (
         ("end_to_end/test_sessions_refused.py::test_who_has_no_token_owns_nothing",),
     ),
     Sabotage(
-        "a stream that was taken over goes on",
+        "a new owner has the former one's epoch",
         "P53",
         "billing_service.commands.spending.sessions:_take_over",
         "found._replace(epoch=found.epoch + 1, token_hash=_digest(token))",
