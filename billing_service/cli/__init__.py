@@ -14,6 +14,7 @@ from billing_service.cli import (
     deployment,
     dev,
     events,
+    holds,
     keys,
     purchases,
     rate_compare,
@@ -73,6 +74,7 @@ def _app() -> typer.Typer:
     app.add_typer(accounts.accounts, name="accounts", rich_help_panel=SPENDING)
     app.add_typer(purchases.purchases, name="purchases", rich_help_panel=SPENDING)
     app.add_typer(refunds.refunds, name="refunds", rich_help_panel=SPENDING)
+    app.add_typer(holds.holds, name="holds", rich_help_panel=SPENDING)
     rates.rates.command("compare")(rate_compare.compare_cards)
     rates.rates.command("import")(rate_import.import_card)
     rates.rates.command("quote")(rate_quote.quote_price)

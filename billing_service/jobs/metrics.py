@@ -8,6 +8,7 @@ from prometheus_client.registry import Collector
 
 from billing_service.jobs.heads import HeadsExport
 from billing_service.jobs.loops import Loop
+from billing_service.jobs.open_holds import OpenHolds
 from billing_service.jobs.overdue import Overdue
 from billing_service.jobs.verification import Verification
 
@@ -24,12 +25,15 @@ class JobMetrics(Collector):
         verification: Verification | None,
         heads: HeadsExport | None,
         heads_interval_s: float,
+        *,
+        open_holds: OpenHolds | None = None,
     ) -> None:
         self._loops = loops
         self._overdue = overdue
         self._verification = verification
         self._heads = heads
         self._heads_interval_s = heads_interval_s
+        self._open_holds = open_holds
 
     def collect(self) -> Iterator[Metric]:
         runs = CounterMetricFamily(
@@ -41,6 +45,9 @@ class JobMetrics(Collector):
         yield runs
         for job in self._overdue:
             yield _gauge(job.kind.metric, job.kind.description, job.waiting)
+        if self._open_holds is not None:
+            yield _gauge("billing_holds_open", "Open holds of all accounts.", self._open_holds.count)
+            yield _gauge("billing_holds_microcredits", "What they reserve.", self._open_holds.microcredits)
         yield from self._of_verification()
         yield from self._of_heads()
 

@@ -1,5 +1,5 @@
 """Looks for what waits too long for something that may never come: credits of a purchase that was paid, and Stripe's
-word on a refund."""
+word on a refund, and the booking of holds that have ended."""
 
 from collections.abc import Callable
 from typing import Final, NamedTuple
@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 import structlog
 
 from billing_service.clock import ClockUs
+from billing_service.storage.rows.expiry import accounts_with_ended_holds
 from billing_service.storage.rows.purchases import paid_uncompleted
 from billing_service.storage.rows.refunds import unsent_refunds
 from billing_service.storage.statements import Work
@@ -50,6 +51,15 @@ KINDS: Final = (
         "Refunds begun over ten minutes ago of which Stripe has said nothing; 1000 means 1000 or more.",
         "refunds_not_confirmed_by_stripe",
         "refunds",
+    ),
+    Kind(
+        "ended holds",
+        # The sweep of expired credits books them, where no caller touches the account.
+        accounts_with_ended_holds,
+        "billing_holds_unbooked_accounts",
+        "Accounts with holds that ended over ten minutes ago and are not booked; 1000 means 1000 or more.",
+        "ended_holds_not_booked",
+        "accounts",
     ),
 )
 

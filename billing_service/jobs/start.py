@@ -13,6 +13,7 @@ from billing_service.jobs.heads import HeadsExport
 from billing_service.jobs.key_uses import KeyUses
 from billing_service.jobs.loops import Loop
 from billing_service.jobs.metrics import JobMetrics
+from billing_service.jobs.open_holds import OpenHolds
 from billing_service.jobs.outbox import forget_old_events
 from billing_service.jobs.overdue import KINDS, Overdue
 from billing_service.jobs.verification import Verification
@@ -34,6 +35,8 @@ def start_jobs(settings: Settings, environment: Environment, uses: KeyUses, clos
         Loop("old events", partial(_forget, environment, UnhurriedClock(system_clock_us)), OLD_EVENTS_INTERVAL_S),
         *(Loop(job.kind.loop, job.run, OVERDUE_INTERVAL_S) for job in overdue),
     ]
+    open_holds = OpenHolds(environment.store)
+    loops.append(Loop("open holds", open_holds.run, OVERDUE_INTERVAL_S))
     heads = verification = None
     if settings.heads_directory is not None:
         heads = HeadsExport(environment.store, settings.heads_directory, system_clock_us)
@@ -45,7 +48,7 @@ def start_jobs(settings: Settings, environment: Environment, uses: KeyUses, clos
         closing.push_async_callback(loop.stop)
     if verification is not None:
         closing.callback(verification.stop)  # first of all: the loop waits for the walk under way
-    return JobMetrics(loops, overdue, verification, heads, settings.heads_interval_s)
+    return JobMetrics(loops, overdue, verification, heads, settings.heads_interval_s, open_holds=open_holds)
 
 
 async def _forget(environment: Environment, clock_us: ClockUs) -> None:

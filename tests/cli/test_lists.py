@@ -19,6 +19,7 @@ LISTS = {
     "transactions": ("{account}",),
     "purchases list": ("{account}",),
     "refunds list": ("{account}",),
+    "holds list": ("{account}",),
     "packages": (),
     "events list": (),
     "audit": ("--account", "{account}"),
@@ -56,7 +57,7 @@ def test_every_command_answers_programs_too(name):
 
 
 @pytest.fixture
-def filled(operate, buy):
+def filled(operate, buy, dev_stack):
     """The name of an account with two and more of everything; made once."""
     name = "filled"
     if name in [account["account_id"] for account in json.loads(operate("accounts", "list", "--all", "--json"))]:
@@ -64,6 +65,8 @@ def filled(operate, buy):
     for number in range(2):
         purchase = buy(name, "--package", "starter")
         operate("refund", purchase, "--amount", "1")
+        with BillingClient(dev_stack[0], plaintext=True) as client:
+            client.hold_credits(account_id=name, amount_microcredits=1_000_000)
         operate("keys", "create", f"caller-{number}", "--scope", "read")
         Path(f"card-{number}.json").write_bytes(card_file(f"card-{number}"))
         operate("rates", "create", f"card-{number}.json")

@@ -109,8 +109,10 @@ def check_account(account):
     sums = replayed(account.transactions)
     assert sum(sums.values()) == 0
     for each in account.lots:
-        assert 0 <= each.remaining <= each.amount, f"{each.lot_id} is outside its bounds"
+        assert min(each.remaining, each.held) >= 0, f"{each.lot_id} is outside its bounds"
+        assert each.remaining + each.held <= each.amount, f"{each.lot_id} is outside its bounds"
         assert sums[each.lot_id] == each.remaining
+        assert sums[f"held:{each.lot_id}"] == each.held
         assert each.expired == sum(
             amount
             for t in account.transactions
@@ -120,7 +122,8 @@ def check_account(account):
         assert not each.ended_to or each.remaining == 0
     assert sums[Place.DEBT] == -account.debt <= 0
     assert sums[Place.SET_ASIDE] == account.set_aside >= 0
-    assert account.balance == sum(each.remaining for each in account.lots) - account.debt
+    assert account.held == sum(each.held for each in account.lots)
+    assert account.balance == sum(each.remaining + each.held for each in account.lots) - account.debt
     running, previous = 0, ""
     for version, transaction in enumerate(account.transactions, 1):
         assert (transaction.version, transaction.previous_id) == (version, previous)
@@ -151,9 +154,15 @@ def check_transaction(transaction):
     effect, lots = 0, defaultdict(int)
     for source, destination, amount in transaction.entries:
         effect += amount * ((destination not in house) - (source not in house))
-        lots[source] += amount
-        lots[destination] -= amount
+        drawn_from = source.removeprefix("held:")
+        if destination != f"held:{drawn_from}" and drawn_from == destination:
+            lots[destination] -= amount  # what a hold gives back
+            continue
+        lots[drawn_from] += amount
+        if not destination.startswith("held:"):
+            lots[destination] -= amount
     may_be_empty = (TransactionKind.DEDUCTION, TransactionKind.BONUS_REVERSAL, TransactionKind.GRANT)
+    may_be_empty += (TransactionKind.HOLD, TransactionKind.HOLD_RELEASE)
     assert transaction.entries or (transaction.kind in may_be_empty and transaction.amount == 0)
     assert transaction.amount == effect
     drawn = defaultdict(int)
@@ -177,6 +186,7 @@ def check_shown(account, now_us):
     unexpired = sum(
         each.remaining for each in account.lots if each.expire_time_us is None or each.expire_time_us > now_us
     )
+    assert shown.held == account.held
     assert shown.available + shown.frozen - shown.debt == unexpired - account.debt + account.set_aside
     return shown
 

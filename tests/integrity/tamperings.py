@@ -110,6 +110,21 @@ TAMPERINGS = [
         [f"UPDATE transactions SET previous_id = {NEWEST_ID} WHERE {SECOND}"],
         "transaction before the first",
     ),
+    ("column effective_time_us", [f"UPDATE transactions SET effective_time_us = 1 WHERE {SECOND}"], "hash"),
+    ("hold raised", ["UPDATE lots SET held = held + 5 WHERE account_id = 'acme'"], "held"),
+    ("held invented", ["UPDATE accounts SET held = 5 WHERE account_id = 'acme'"], "held"),
+    ("open holds invented", ["UPDATE accounts SET holds_open = 1 WHERE account_id = 'acme'"], "open holds"),
+    (
+        "hold invented",
+        [
+            (
+                "INSERT INTO holds (account_id, hold_id, state, amount, captured, released, expiry_capture, "
+                "late_captured, create_time_us, expire_time_us, caller, description, metadata, legs) "
+                "VALUES ('acme', 'hold_x', 2, 5, 5, 0, 0, 0, 1, 2, '', '', '', '[[\"lot_x\",3,5,5,0]]')"
+            )
+        ],
+        "hold hold_x legs",
+    ),
     (
         "deduction marked reversed",
         [(f"INSERT INTO deduction_reversals SELECT 'acme', transaction_id, 5 FROM transactions WHERE {SECOND}")],

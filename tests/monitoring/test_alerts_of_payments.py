@@ -235,3 +235,24 @@ async def test_senders_that_never_end(withheld, tmp_path):
                 assert await reader.read() == b""
             writer.close()
         check(tmp_path, before, running.scrape(), fired=["WebhookConnectionsCut"])
+
+
+async def test_ended_holds_that_nobody_books(withheld, database, monkeypatch, tmp_path):
+    monkeypatch.setattr("billing_service.jobs.start.OVERDUE_INTERVAL_S", 0.05)
+    async with withheld(BILLING_EXPIRY_SWEEP_INTERVAL_S="86400") as (running, stripe):
+        before = running.scrape()
+        await running.wire.do("GrantCredits", account_id="ann", amount_microcredits=10, reason="gift")
+        await running.wire.do("HoldCredits", account_id="ann", amount_microcredits=7)
+        await until(lambda: running.sample("billing_holds_microcredits{}") == 7)
+        assert running.sample("billing_holds_open{}") == 1
+        with closing(sqlite3.connect(database.path)) as connection:
+            connection.execute("PRAGMA wal_autocheckpoint=0")
+            moved = (2 * LATE_S * 1_000_000,)
+            connection.execute("UPDATE holds SET expire_time_us = expire_time_us - ?", moved)
+            connection.execute("UPDATE accounts SET holds_end_us = holds_end_us - ?", moved)
+            connection.commit()
+        await until(lambda: running.sample("billing_holds_unbooked_accounts{}") == 1)
+        check(tmp_path, before, running.scrape(), fired=["BillingHoldsUnbooked"])
+        await running.wire.do("GrantCredits", account_id="ann", amount_microcredits=1, reason="gift")
+        await until(lambda: running.sample("billing_holds_unbooked_accounts{}") == 0)
+        assert stripe is not None

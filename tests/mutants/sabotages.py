@@ -7,6 +7,7 @@ from tests.mutants.client_sabotages import CLIENT
 from tests.mutants.conditional_write_sabotages import CONDITIONAL_WRITES
 from tests.mutants.database_sabotages import DATABASES
 from tests.mutants.event_sabotages import EVENTS
+from tests.mutants.hold_sabotages import HOLD_SABOTAGES
 from tests.mutants.keeping_sabotages import KEEPING
 from tests.mutants.ledger_sabotages import LEDGER
 from tests.mutants.many_sabotages import MANY
@@ -40,6 +41,7 @@ SABOTAGES = (
     *RATES,
     *STORED_RATES,
     *PRICED_DEDUCTIONS,
+    *HOLD_SABOTAGES,
     *SESSION_RULES,
     *CALLERS,
     *CLIENT,

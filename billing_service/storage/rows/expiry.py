@@ -1,11 +1,11 @@
 """Finds lots that have expired and still have something left, and accounts whose holds have ended, by the indexes on
 their ends."""
 
-from sqlalchemy import bindparam, literal_column, select, update
+from sqlalchemy import bindparam, func, literal_column, select, update
 
 from billing_service.storage.rows.ledger import expect
 from billing_service.storage.schema import accounts, lots
-from billing_service.storage.statements import Work, reading, writing
+from billing_service.storage.statements import Work, reading, searching, writing
 
 _EXPIRED_LOTS = (
     select(lots.c.account_id)
@@ -43,6 +43,21 @@ SET_HOLDS_END = writing(
     "which",
     "holds_end_us",
 )
+
+
+HELD = searching(
+    "sum open holds",
+    select(
+        func.coalesce(func.sum(accounts.c.holds_open), literal_column("0")),
+        func.coalesce(func.sum(accounts.c.held), literal_column("0")),
+    ).where(accounts.c.holds_end_us.is_not(None)),
+)
+
+
+def held_in_all() -> Work[tuple[int, int]]:
+    """How many holds are open, and what they reserve, in microcredits."""
+    ((opened, held),) = yield HELD()
+    return int(opened), int(held)
 
 
 def accounts_with_ended_holds(now_us: int, page: int) -> Work[list[str]]:
