@@ -74,12 +74,12 @@ class RateCardCache:
         found, time_us, basis = self._choose(occur_time_us)
         return CardAtTime(await self._card(found.version), time_us, basis)
 
-    def at_hand(self, occur_time_us: int | None) -> CardAtTime | None:
-        """The same without waiting; None where something must be read first."""
+    def at_hand(self, occur_time_us: int | None, version: str = "") -> CardAtTime | None:
+        """The same without waiting, or another card by its version; None where something must be read first."""
         if self._monotonic() >= self._fresh_until:
             return None
         found, time_us, basis = self._choose(occur_time_us)
-        card = self._cards.get(found.version)
+        card = self._cards.get(version or found.version)
         return None if card is None else CardAtTime(card, time_us, basis)
 
     def _choose(self, occur_time_us: int | None) -> tuple[CardVersion, int, TimeBasis]:

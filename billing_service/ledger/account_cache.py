@@ -132,6 +132,7 @@ def _packed_holds(holds: Iterable[Hold]) -> Memory:
             (
                 *(hold.hold_id, hold.amount, hold.captured, hold.released, hold.expiry_capture),
                 *(hold.create_time_us, hold.expire_time_us, hold.caller, hold.description, hold.metadata),
+                hold.rate_card_version,
                 tuple([(leg.lot_id, int(leg.category), leg.amount, leg.captured, leg.returned) for leg in hold.legs]),
             )
             for hold in opened[-HOLDS_MAX:]
@@ -157,6 +158,7 @@ def _unpacked_holds(packed: Memory) -> dict[str, Hold]:
             description=about[1],
             metadata=about[2],
             legs=drawn,
+            rate_card_version=about[3],
         )
     return holds
 

@@ -23,4 +23,4 @@ def test_an_operator_looks_for_holds_and_gives_one_back(operate, account, dev_st
     assert "released" in said
     assert "9" in said.splitlines()[-1], "available now"
     assert operate("holds", "list", account, "--open") == f"Open holds of {account}: none\n"
-    assert "HOLD_CLOSED" in operate("holds", "release", account, held.hold_id, code=4)
+    assert "HOLD_CLOSED" in operate("holds", "release", account, held.hold_id, code=1)

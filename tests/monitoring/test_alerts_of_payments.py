@@ -243,8 +243,6 @@ async def test_ended_holds_that_nobody_books(withheld, database, monkeypatch, tm
         before = running.scrape()
         await running.wire.do("GrantCredits", account_id="ann", amount_microcredits=10, reason="gift")
         await running.wire.do("HoldCredits", account_id="ann", amount_microcredits=7)
-        await until(lambda: running.sample("billing_holds_microcredits{}") == 7)
-        assert running.sample("billing_holds_open{}") == 1
         with closing(sqlite3.connect(database.path)) as connection:
             connection.execute("PRAGMA wal_autocheckpoint=0")
             moved = (2 * LATE_S * 1_000_000,)

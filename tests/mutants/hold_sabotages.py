@@ -29,7 +29,7 @@ HOLD_SABOTAGES = (
         "an ended hold gives everything back",
         "M19",
         f"{HOLDS}:_book_end",
-        "min(max(hold.expiry_capture - hold.captured, 0), hold.left)",
+        "min(max(told - hold.captured, 0), hold.left)",
         "0",
         (f"{ENDED}::test_what_an_ended_hold_reserved_is_there_again_at_once[sqlite-False]",),
     ),

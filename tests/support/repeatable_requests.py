@@ -148,6 +148,7 @@ REQUESTS = [
         },
         [
             {"amount_microcredits": 6 * CREDIT},
+            {"amount_microcredits": None, "usage": USAGE},
             {"mode": 1, "minimum_microcredits": None},
             {"minimum_microcredits": 3},
             {"ttl": "601s"},
@@ -170,6 +171,7 @@ REQUESTS = [
         [
             {"hold_id": "{other_hold}"},
             {"amount_microcredits": 2 * CREDIT},
+            {"amount_microcredits": None, "usage": USAGE},
             {"final": None},
             {"final": True},
             {"over_hold": 3},

@@ -10,12 +10,10 @@ from google.protobuf.message import Message
 from prepaid.billing.v1 import transactions_pb2
 
 from billing_service.api import translate, validation
-from billing_service.api.page_tokens import decode_page_token, encode_page_token
 from billing_service.api.pipeline import Call
 from billing_service.api.requests import Replies
-from billing_service.commands.environment import Environment
+from billing_service.api.servicers.usage import usage_of_message
 from billing_service.commands.sales.create_purchase import metadata_text
-from billing_service.commands.spending.read_holds import holds_of, one_hold
 from billing_service.domain.ledger.amounts import AMOUNT_MAX
 from billing_service.domain.ledger.balance import Balance
 from billing_service.domain.ledger.holds import Hold
@@ -67,6 +65,7 @@ def _put_hold(message: transactions_pb2.Hold, hold: Hold, account_id: str) -> No
         message.draws.add(lot_id=leg.lot_id, category=category, amount_microcredits=leg.amount)
     message.expiry_capture_microcredits = hold.expiry_capture
     message.description = hold.description
+    message.rate_card_version = hold.rate_card_version
     if hold.metadata:
         message.metadata.update(translate.metadata(hold.metadata) or {})
 
@@ -109,11 +108,15 @@ def _encode_captured(captured: Captured, shown: Balance) -> bytes:
 
 
 def hold_of(request: transactions_pb2.HoldCreditsRequest, call: Call) -> operations.HoldCredits:
-    """Raises ACCOUNT_NOT_ALLOWED, INVALID_FIELD."""
-    account_id = _account_of(request, call)
-    if not request.HasField("amount_microcredits"):
-        raise invalid_field("cost", "amount_microcredits is required")
-    amount = validation.amount_microcredits(request.amount_microcredits)
+    """Where it has a usage, without its price yet. Raises ACCOUNT_NOT_ALLOWED, INVALID_FIELD."""
+    account_id = account_of(request, call)
+    amount, usage = AMOUNT_MAX, None
+    if request.HasField("amount_microcredits"):
+        amount = validation.amount_microcredits(request.amount_microcredits)
+    elif request.HasField("usage"):
+        usage = usage_of_message(request.usage)
+    else:
+        raise invalid_field("cost", "amount_microcredits or usage is required")
     mode = _MODES.get(request.mode)
     if mode is None:
         raise invalid_field("mode", "is a value that this service does not know")
@@ -122,31 +125,35 @@ def hold_of(request: transactions_pb2.HoldCreditsRequest, call: Call) -> operati
     lifetime_us = _lifetime_us(request.ttl) if request.HasField("ttl") else LIFETIME_DEFAULT_US
     capture = _between("expiry_capture_microcredits", request.expiry_capture_microcredits, 0, amount)
     author = _author(request, call)
-    key = _key(request, call, "HoldCredits", amount, mode.value, minimum, lifetime_us, capture, *_words(author))
+    cost = usage.meaning if usage else amount
+    key = _key(request, call, "HoldCredits", cost, mode.value, minimum, lifetime_us, capture, *_words(author))
     asked = HoldTerms(amount, mode, minimum, lifetime_us, capture)
-    return operations.HoldCredits(account_id, asked, key, author, _encode_held)
+    return operations.HoldCredits(account_id, asked, key, author, _encode_held, usage)
 
 
 def capture_of(request: transactions_pb2.CaptureHoldRequest, call: Call) -> operations.CaptureHold:
-    """Its key is one of DeductCredits, as every charge's is. Raises ACCOUNT_NOT_ALLOWED, INVALID_FIELD."""
-    account_id = _account_of(request, call)
+    """Its key is one of DeductCredits, as every charge's is. Where it has a usage, without its price yet. Raises
+    ACCOUNT_NOT_ALLOWED, INVALID_FIELD."""
+    account_id = account_of(request, call)
     hold_id = validation.identifier("hold_id", request.hold_id, HOLD_ID_MAX)
-    if not request.HasField("amount_microcredits"):
-        raise invalid_field("cost", "amount_microcredits is required")
+    usage = usage_of_message(request.usage) if request.HasField("usage") else None
+    if usage is None and not request.HasField("amount_microcredits"):
+        raise invalid_field("cost", "amount_microcredits or usage is required")
     final = request.final or not request.HasField("final")
-    amount = _between("amount_microcredits", request.amount_microcredits, 0 if final else 1, AMOUNT_MAX)
+    least = 0 if final or usage else 1
+    amount = _between("amount_microcredits", request.amount_microcredits, least, AMOUNT_MAX)
     over_hold = _OVER_HOLD.get(request.over_hold)
     if over_hold is None:
         raise invalid_field("over_hold", "is a value that this service does not know")
     author = _author(request, call)
-    meaning = ("CaptureHold", hold_id, amount, final, over_hold.value, *_words(author))
+    meaning = ("CaptureHold", hold_id, usage.meaning if usage else amount, final, over_hold.value, *_words(author))
     key = _key(request, call, "DeductCredits", *meaning, charged_by_other=_deducted)
-    return operations.CaptureHold(account_id, hold_id, amount, final, over_hold, key, author, _encode_captured)
+    return operations.CaptureHold(account_id, hold_id, amount, final, over_hold, key, author, _encode_captured, usage)
 
 
 def release_of(request: transactions_pb2.ReleaseHoldRequest, call: Call) -> operations.ReleaseHold:
     """Raises ACCOUNT_NOT_ALLOWED, INVALID_FIELD."""
-    account_id = _account_of(request, call)
+    account_id = account_of(request, call)
     hold_id = validation.identifier("hold_id", request.hold_id, HOLD_ID_MAX)
     author = Author(call.caller, validation.text("description", request.description))
     key = _key(request, call, "ReleaseHold", hold_id, author.description)
@@ -155,7 +162,7 @@ def release_of(request: transactions_pb2.ReleaseHoldRequest, call: Call) -> oper
 
 def extension_of(request: transactions_pb2.ExtendHoldRequest, call: Call) -> operations.ExtendHold:
     """Raises ACCOUNT_NOT_ALLOWED, INVALID_FIELD."""
-    account_id = _account_of(request, call)
+    account_id = account_of(request, call)
     hold_id = validation.identifier("hold_id", request.hold_id, HOLD_ID_MAX)
     additional = _between("additional_microcredits", request.additional_microcredits, 0, AMOUNT_MAX)
     lifetime_us = _lifetime_us(request.ttl) if request.HasField("ttl") else 0
@@ -179,7 +186,8 @@ def _deducted(reply: bytes) -> str:
     return "" if kept.HasField("hold") else kept.transaction_id
 
 
-def _account_of(request: Any, call: Call) -> str:
+def account_of(request: Any, call: Call) -> str:
+    """The account that a request names. Raises ACCOUNT_NOT_ALLOWED, INVALID_FIELD."""
     call.require_account(request.account_id)
     return validation.account_id(request.account_id)
 
@@ -215,48 +223,3 @@ def _lifetime_us(ttl: Duration) -> int:
     if not _LIFETIME_MIN_US <= lifetime_us <= HOLD_LIFETIME_MAX_US:
         raise invalid_field("ttl", "must be from 1 s to 24 h")
     return lifetime_us
-
-
-class Holding:
-    """Methods of BillingService."""
-
-    def __init__(self, environment: Environment, page_token_secret: bytes) -> None:
-        self._environment = environment
-        self._writer = environment.writer
-        self._page_token_secret = page_token_secret
-        self._held = TimedReplies(transactions_pb2.HoldCreditsResponse, environment.clock_us)
-        self._extended = TimedReplies(transactions_pb2.ExtendHoldResponse, environment.clock_us)
-        self._captured = Replies(transactions_pb2.CaptureHoldResponse)
-        self._released = Replies(transactions_pb2.ReleaseHoldResponse)
-
-    async def hold_credits(self, request: transactions_pb2.HoldCreditsRequest, call: Call) -> bytes:
-        return self._held(await self._writer.submit(hold_of(request, call)))
-
-    async def capture_hold(self, request: transactions_pb2.CaptureHoldRequest, call: Call) -> bytes:
-        return self._captured(await self._writer.submit(capture_of(request, call)))
-
-    async def release_hold(self, request: transactions_pb2.ReleaseHoldRequest, call: Call) -> bytes:
-        return self._released(await self._writer.submit(release_of(request, call)))
-
-    async def extend_hold(self, request: transactions_pb2.ExtendHoldRequest, call: Call) -> bytes:
-        return self._extended(await self._writer.submit(extension_of(request, call)))
-
-    async def get_hold(self, request: transactions_pb2.GetHoldRequest, call: Call) -> transactions_pb2.GetHoldResponse:
-        account_id = _account_of(request, call)
-        hold_id = validation.identifier("hold_id", request.hold_id, HOLD_ID_MAX)
-        hold = await one_hold(self._environment, account_id, hold_id)
-        return transactions_pb2.GetHoldResponse(hold=hold_message(hold, account_id))
-
-    async def list_holds(
-        self, request: transactions_pb2.ListHoldsRequest, call: Call
-    ) -> transactions_pb2.ListHoldsResponse:
-        account_id = _account_of(request, call)
-        size = validation.page_size(request.page_size)
-        binding = ("holds", account_id, int(request.open_only))
-        secret, token = self._page_token_secret, request.page_token
-        before = decode_page_token(secret, token, binding) if token else ""
-        page = await holds_of(self._environment, account_id, before, size, open_only=request.open_only)
-        return transactions_pb2.ListHoldsResponse(
-            holds=[hold_message(hold, account_id) for hold in page.holds],
-            next_page_token=encode_page_token(secret, page.next_before, binding) if page.next_before else "",
-        )

@@ -15,6 +15,7 @@ from billing_service.api.pipeline import Call
 from billing_service.api.servicers.deductions import Begun, refused_bytes, varint
 from billing_service.api.servicers.operations import Kinds, asked_of, streamed_of
 from billing_service.api.servicers.outcomes import Outcomes
+from billing_service.api.servicers.priced_holds import PricedHolds
 from billing_service.api.streams.streaming import StreamImplementation
 from billing_service.commands.environment import Environment
 from billing_service.domain.refusals import Refusal, invalid_field
@@ -32,8 +33,8 @@ _OUTCOME_TAG = bytes([transactions_pb2.StreamDeductionsResponse.OUTCOME_FIELD_NU
 class ManyDeductions:
     """Methods of BillingService."""
 
-    def __init__(self, environment: Environment) -> None:
-        self._kinds = Kinds(environment)
+    def __init__(self, environment: Environment, priced: PricedHolds) -> None:
+        self._kinds = Kinds(environment, priced)
         self._outcomes = Outcomes(self._kinds)
         self.stream_deductions: StreamImplementation[Answer] = StreamImplementation(
             self._begin_streamed, self._streamed

@@ -14,6 +14,7 @@ from billing_service.api.pipeline import Call
 from billing_service.api.requests import Replies
 from billing_service.api.servicers import holds
 from billing_service.api.servicers.deductions import Deductions, reply_of_deduction
+from billing_service.api.servicers.priced_holds import PricedHolds
 from billing_service.commands.environment import Environment
 from billing_service.domain.refusals import invalid_field
 from billing_service.ledger.keys import Answer
@@ -36,7 +37,7 @@ class Kind(NamedTuple):
 class Kinds:
     """Every kind, by the class of its request."""
 
-    def __init__(self, environment: Environment) -> None:
+    def __init__(self, environment: Environment, priced: PricedHolds) -> None:
         writer, deductions, clock_us = environment.writer, Deductions(environment), environment.clock_us
 
         def submits(operation_of: Callable[[Any, Call], Any]) -> Callable[[Any, Call], Begun]:
@@ -50,8 +51,8 @@ class Kinds:
             request: Kind(begin, reply, bytes([_OUTCOME[field].number << 3 | 2]), readers_of(request.DESCRIPTOR))
             for request, begin, reply, field in (
                 (transactions_pb2.DeductCreditsRequest, deductions.begin, reply_of_deduction, "deducted"),
-                (transactions_pb2.HoldCreditsRequest, submits(holds.hold_of), held, "held"),
-                (transactions_pb2.CaptureHoldRequest, submits(holds.capture_of), captured, "captured"),
+                (transactions_pb2.HoldCreditsRequest, priced.hold, held, "held"),
+                (transactions_pb2.CaptureHoldRequest, priced.capture, captured, "captured"),
                 (transactions_pb2.ReleaseHoldRequest, submits(holds.release_of), released, "released"),
                 (transactions_pb2.ExtendHoldRequest, submits(holds.extension_of), extended, "extended"),
             )

@@ -15,13 +15,24 @@ Cost = PricedUsage | Refusal
 repeat is answered as its first call was, whatever became of the card since."""
 
 
-def price_at_hand(cards: RateCardCache, usage: Usage) -> Cost | None:
-    """The cost by a card in memory; None where a card or the list of them must be read first."""
+def price_at_hand(cards: RateCardCache, usage: Usage, version: str = "") -> Cost | None:
+    """The cost by a card in memory, the one in force or the one of a version; None where a card or the list of them
+    must be read first."""
     try:
-        found = cards.at_hand(usage.occur_time_us)
+        found = cards.at_hand(usage.occur_time_us, version)
         if found is None:
             return None
         card, time_us, time_basis = found
+        return PricedUsage(usage, price(usage, card, time_us, time_basis))
+    except Refusal as refusal:
+        return refusal
+
+
+async def price_by_version(cards: RateCardCache, usage: Usage, version: str) -> Cost:
+    """The cost by one card, in force or not. Raises CardDamagedError, STORAGE_UNAVAILABLE."""
+    try:
+        _, time_us, time_basis = await cards.for_usage(usage.occur_time_us)
+        card = await cards.of_version(version)
         return PricedUsage(usage, price(usage, card, time_us, time_basis))
     except Refusal as refusal:
         return refusal

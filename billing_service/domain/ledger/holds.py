@@ -63,6 +63,8 @@ class Hold:
     metadata: str
     legs: list[Leg]
     """In burn-down order."""
+    rate_card_version: str = ""
+    """The card that prices what is captured; empty where the hold was made of an amount."""
     acknowledged: int | None = None
     """Of a session, where it was read: microcredits that its ticks have told, which its end captures."""
     end_transaction_id: str = ""

@@ -50,10 +50,12 @@ def capture_hold(
 ) -> Captured:
     """Charges `amount` microcredits of a hold: from its legs, and what is above them as `over_hold` says. A final
     capture gives back the rest; of 0 it is a release. Raises HOLD_CLOSED, HOLD_EXPIRED, ACCOUNT_FROZEN for what is
-    above the hold, INSUFFICIENT_CREDITS, and has changed nothing then. `price_record` is kept with what is captured
-    in time: a late capture is of a part of the price."""
+    above the hold, INSUFFICIENT_CREDITS, and has changed nothing then. `price_record` is why
+    a usage costs `amount`."""
     if hold.state is HoldState.EXPIRED:
-        return _capture_late(account, hold, amount, over_hold, author, now_us=now_us, ids=ids, terms=terms)
+        return _capture_late(
+            account, hold, amount, over_hold, author, now_us=now_us, ids=ids, terms=terms, price_record=price_record
+        )
     check_open(hold)
     of_legs = min(amount, hold.left)
     above = _Part()
@@ -68,7 +70,7 @@ def capture_hold(
         end_hold(posting, hold, ids)
     note_hold(account, hold)
     charged = of_legs + above.from_lots + above.owed
-    kind = TransactionKind.DEDUCTION if amount else TransactionKind.HOLD_RELEASE
+    kind = TransactionKind.DEDUCTION if amount or price_record else TransactionKind.HOLD_RELEASE
     record = price_record or (encode_asked(amount) if charged < amount else b"")
     done = close_posting(posting, hold, kind, author, ids, price_record=record)
     return Captured(done.transaction_id, charged, amount - charged, hold, _draws_of_usage(posting))
@@ -84,6 +86,7 @@ def _capture_late(
     now_us: int,
     ids: Ids,
     terms: SpendingTerms,
+    price_record: bytes,
 ) -> Captured:
     """A capture of a hold that has expired: an ordinary charge that is linked to it, once. The hold's own figures do
     not change."""
@@ -105,7 +108,7 @@ def _capture_late(
     hold.late_captured = True
     note_hold(account, hold)
     charged = part.from_lots + part.owed
-    record = encode_asked(amount) if charged < amount else b""
+    record = price_record or (encode_asked(amount) if charged < amount else b"")
     done = close_posting(posting, hold, TransactionKind.DEDUCTION, author, ids, price_record=record)
     return Captured(done.transaction_id, charged, amount - charged, hold, _draws_of_usage(posting))
 

@@ -45,6 +45,8 @@ class HoldTerms:
     """UP_TO_AVAILABLE takes no less; at least 1."""
     lifetime_us: int
     expiry_capture: int
+    rate_card_version: str = ""
+    """The card that `amount` was priced by; empty where the caller named it."""
     prefix: str = "hold"
     """What its id begins with: SESSION_PREFIX for a session's."""
 
@@ -84,6 +86,7 @@ def hold_credits(account: Account, terms: HoldTerms, author: Author, *, now_us: 
         description=author.description,
         metadata=author.metadata,
         legs=[],
+        rate_card_version=terms.rate_card_version,
     )
     posting = Posting(account, now_us)
     _reserve(posting, hold, wanted)

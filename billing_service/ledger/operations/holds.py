@@ -7,6 +7,7 @@ from typing import ClassVar
 from billing_service.domain.ledger.account import Account, Ids
 from billing_service.domain.ledger.balance import Balance
 from billing_service.domain.ledger.holds import Hold
+from billing_service.domain.refusals import Refusal
 from billing_service.domain.refusals.spending import hold_not_found, hold_owned
 from billing_service.domain.spending.captures import Captured, OverHold, capture_hold
 from billing_service.domain.spending.deductions import SpendingTerms
@@ -18,6 +19,7 @@ from billing_service.domain.spending.holds import (
     hold_credits,
     release_hold,
 )
+from billing_service.domain.spending.usage import Usage
 from billing_service.ledger.keys import IdempotencyKey
 
 
@@ -31,10 +33,16 @@ class HoldCredits:
     key: IdempotencyKey
     author: Author
     encode_reply: Callable[[HoldChanged, Balance], bytes]
+    usage: Usage | None = None
+    """What is to be priced before this is submitted; None where the caller named the amount."""
+    unpriced: Refusal | None = None
+    """Of a usage without a price: why it has none. Then there is nothing to hold."""
 
     def decide(self, account: Account, now_us: int, ids: Ids, terms: SpendingTerms) -> HoldChanged:
         """See `Operation`."""
         del terms
+        if self.unpriced is not None:
+            raise self.unpriced
         return hold_credits(account, self.asked, self.author, now_us=now_us, ids=ids)
 
 
@@ -50,20 +58,28 @@ class CaptureHold:
     key: IdempotencyKey
     author: Author
     encode_reply: Callable[[Captured, Balance], bytes]
+    usage: Usage | None = None
+    """What is to be priced before this is submitted; None where the caller named the amount."""
+    price_record: bytes = b""
+    """Of a priced usage: why it costs `amount`."""
+    takes_all: bool = False
+    """Of a usage without a price: all that is left of the hold is charged in its stead."""
 
     def decide(self, account: Account, now_us: int, ids: Ids, terms: SpendingTerms) -> Captured:
         """See `Operation`."""
         hold = _named(account, self.hold_id)
+        whole = hold.left if hold.is_open else hold.amount - hold.captured
         return capture_hold(
             account,
             hold,
-            self.amount,
+            whole if self.takes_all else self.amount,
             self.over_hold,
             self.author,
             final=self.final,
             now_us=now_us,
             ids=ids,
             terms=terms,
+            price_record=self.price_record,
         )
 
 

@@ -64,7 +64,8 @@ class CloseSession:
             now_us=now_us,
             ids=ids,
             terms=terms,
-            price_record=self.price_record if amount else b"",
+            # A late capture is of a part of the price.
+            price_record=self.price_record if amount and hold.is_open else b"",
         )
         return charged._replace(amount=charged.amount + min(before, self.amount))
 

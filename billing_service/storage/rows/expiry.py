@@ -5,7 +5,7 @@ from sqlalchemy import bindparam, func, literal_column, select, update
 
 from billing_service.storage.rows.ledger import expect
 from billing_service.storage.schema import accounts, lots
-from billing_service.storage.statements import Work, reading, searching, writing
+from billing_service.storage.statements import Work, reading, writing
 
 _EXPIRED_LOTS = (
     select(lots.c.account_id)
@@ -45,12 +45,12 @@ SET_HOLDS_END = writing(
 )
 
 
-HELD = searching(
+HELD = reading(
     "sum open holds",
     select(
         func.coalesce(func.sum(accounts.c.holds_open), literal_column("0")),
         func.coalesce(func.sum(accounts.c.held), literal_column("0")),
-    ).where(accounts.c.holds_end_us.is_not(None)),
+    ).where(accounts.c.holds_end_us > literal_column("0")),
 )
 
 

@@ -85,6 +85,14 @@ LIST_OPEN_HOLDS = reading(
     "now_us",
     "page",
 )
+READ_RATE_CARD_VERSION = reading(
+    "read rate card version of hold",
+    select(holds.c.rate_card_version).where(
+        holds.c.account_id == bindparam("account_id"), holds.c.hold_id == bindparam("hold_id")
+    ),
+    "account_id",
+    "hold_id",
+)
 INSERT_HOLDS = bulk_insert(holds)
 UPDATE_HOLDS = bulk_update(
     holds,
@@ -96,7 +104,7 @@ UPDATE_HOLDS = bulk_update(
 def hold_of(row: Sequence[Any]) -> Hold:
     """From all columns of `holds` but the account."""
     hold_id, state, amount, captured, released, expiry_capture, late_captured, created, expires = row[:9]
-    caller, description, metadata, legs = row[9:]
+    caller, description, metadata, legs, rate_card_version = row[9:]
     return Hold(
         hold_id,
         HoldState(state),
@@ -111,7 +119,14 @@ def hold_of(row: Sequence[Any]) -> Hold:
         description=description,
         metadata=metadata,
         legs=[Leg(lot_id, Category(category), *amounts) for lot_id, category, *amounts in orjson.loads(legs)],
+        rate_card_version=rate_card_version,
     )
+
+
+def rate_card_version_of(account_id: str, hold_id: str) -> Work[str]:
+    """The card that a hold is priced by; empty for none, and for no such hold."""
+    rows = yield READ_RATE_CARD_VERSION(account_id, hold_id)
+    return rows[0][0] if rows else ""
 
 
 def list_holds(account_id: str, before: str, page: int, *, open_after_us: int | None) -> Work[list[Hold]]:
@@ -159,6 +174,7 @@ def _inserted(account_id: str, hold: Hold) -> Row:
         hold.description,
         hold.metadata,
         _packed(hold.legs),
+        hold.rate_card_version,
     )
 
 

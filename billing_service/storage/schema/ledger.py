@@ -196,6 +196,7 @@ holds = Table(
     text_column("description"),
     text_column("metadata"),
     text_column("legs"),
+    id_column("rate_card_version", default=""),
     check("state", "state BETWEEN 1 AND 4"),
     check("amounts", "captured >= 0 AND released >= 0 AND captured + released <= amount"),
     check("closed", "state = 1 OR captured + released = amount"),

@@ -6,6 +6,7 @@ from typing import TypeVar
 import grpc
 from google.protobuf.duration_pb2 import Duration
 from prepaid.billing.v1.transactions_pb2 import ExtendHoldResponse, HoldCreditsResponse
+from prepaid.billing.v1.usage_pb2 import Usage
 
 from billing_client.errors import HoldExpired
 
@@ -19,6 +20,12 @@ def duration_of(time: timedelta | None) -> Duration | None:
     duration = Duration()
     duration.FromTimedelta(time)
     return duration
+
+
+def check_cost(amount_microcredits: int | None, usage: Usage | None) -> None:
+    """TypeError unless it is one of the two."""
+    if (amount_microcredits is None) == (usage is None):
+        raise TypeError("a hold and its capture take either amount_microcredits or usage")
 
 
 def still_held(answer: Answer, idempotency_key: str) -> Answer:

@@ -43,6 +43,7 @@ CREATE TABLE holds (
   description TEXT NOT NULL,
   metadata TEXT NOT NULL,
   legs TEXT NOT NULL,
+  rate_card_version TEXT NOT NULL DEFAULT '',
   CONSTRAINT pk_holds PRIMARY KEY (account_id, hold_id),
   CONSTRAINT ck_holds_state CHECK (state BETWEEN 1 AND 4),
   CONSTRAINT ck_holds_amounts CHECK (captured >= 0 AND released >= 0 AND captured + released <= amount),

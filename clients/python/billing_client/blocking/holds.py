@@ -22,10 +22,11 @@ from prepaid.billing.v1.transactions_pb2 import (
     ReleaseHoldRequest,
     ReleaseHoldResponse,
 )
+from prepaid.billing.v1.usage_pb2 import Usage
 
 from billing_client.blocking.connection import Connection
 from billing_client.headers import Headers
-from billing_client.holds import duration_of, still_held
+from billing_client.holds import check_cost, duration_of, still_held
 from billing_client.idempotency import key_or_new
 
 
@@ -34,7 +35,8 @@ class HoldMethods(Connection):
         self,
         *,
         account_id: str,
-        amount_microcredits: int,
+        amount_microcredits: int | None = None,
+        usage: Usage | None = None,
         mode: HoldMode.ValueType = HOLD_MODE_REJECT,
         minimum_microcredits: int = 0,
         ttl: timedelta | None = None,
@@ -47,21 +49,24 @@ class HoldMethods(Connection):
     ) -> HoldCreditsResponse:
         """Reserve credits before a model call, so that nothing else spends them. The hold is on disk when this returns.
 
-        `amount_microcredits`: 1 to 10^15; 1 credit is 1,000,000.
+        `amount_microcredits`: 1 to 10^15; 1 credit is 1,000,000. Or `usage`: an estimate, whose price is reserved.
         `mode`: when less is available, REJECT refuses (the default), UP_TO_AVAILABLE reserves what is there, at least
         `minimum_microcredits` (0 means 1).
         `ttl`: how long the hold lives, 1 s to 24 h; None is 10 minutes.
         `expiry_capture_microcredits`: what is charged when that time is up; the rest is released then.
         `description`, `metadata`: as for `deduct_credits`.
-        Raises InsufficientCredits (with the amounts), AccountNotFound, AccountFrozen, TooManyHolds. Raises HoldExpired
+        Raises InsufficientCredits (with the amounts), AccountNotFound, AccountFrozen, TooManyHolds; UnknownModel and
+        PriceMissing of a usage. Raises HoldExpired
         where an earlier request of this key made the hold, and it has ended since: run nothing on it.
 
             held = client.hold_credits(account_id="user-1", amount_microcredits=500_000)
             print(held.hold.hold_id, held.balance.held_microcredits)
         """
+        check_cost(amount_microcredits, usage)
         request = HoldCreditsRequest(
             account_id=account_id,
-            amount_microcredits=amount_microcredits,
+            amount_microcredits=amount_microcredits,  # type: ignore[arg-type]  # None leaves it out
+            usage=usage,
             mode=mode,
             minimum_microcredits=minimum_microcredits,
             ttl=duration_of(ttl),
@@ -78,7 +83,8 @@ class HoldMethods(Connection):
         *,
         account_id: str,
         hold_id: str,
-        amount_microcredits: int,
+        amount_microcredits: int | None = None,
+        usage: Usage | None = None,
         final: bool = True,
         over_hold: OverHold.ValueType = OVER_HOLD_REJECT,
         description: str = "",
@@ -90,7 +96,8 @@ class HoldMethods(Connection):
         """Charge what was used of a hold. A final capture gives back the rest. On disk when this returns.
 
         `hold_id`: `hold_…`, of this account.
-        `amount_microcredits`: 0 to 10^15. 0 needs a final capture, and is a release.
+        `amount_microcredits`: 0 to 10^15. 0 needs a final capture, and is a release. Or `usage`: what was used. It is
+        priced by the card of the hold. Where no card has its price, all of the hold is charged.
         `final`: False leaves the hold open for more captures.
         `over_hold`: when more was used than is left, REJECT refuses (the default), UP_TO_HOLD charges what is left,
         FROM_AVAILABLE charges the rest to what is available, ALLOW_DEBT also records debt.
@@ -105,10 +112,12 @@ class HoldMethods(Connection):
             )
             print(charged.captured_microcredits, charged.balance.available_microcredits)
         """
+        check_cost(amount_microcredits, usage)
         request = CaptureHoldRequest(
             account_id=account_id,
             hold_id=hold_id,
-            amount_microcredits=amount_microcredits,
+            amount_microcredits=amount_microcredits,  # type: ignore[arg-type]  # None leaves it out
+            usage=usage,
             final=final,
             over_hold=over_hold,
             description=description,

@@ -857,6 +857,7 @@ class Hold(_message.Message):
     EXPIRY_CAPTURE_MICROCREDITS_FIELD_NUMBER: _builtins.int
     DESCRIPTION_FIELD_NUMBER: _builtins.int
     METADATA_FIELD_NUMBER: _builtins.int
+    RATE_CARD_VERSION_FIELD_NUMBER: _builtins.int
     hold_id: _builtins.str
     """`hold_…`, sortable by time."""
     account_id: _builtins.str
@@ -873,6 +874,8 @@ class Hold(_message.Message):
     """What is captured in all when its time is up, in microcredits; the rest is then released. 0 to amount_microcredits."""
     description: _builtins.str
     """The caller's own words; may be empty."""
+    rate_card_version: _builtins.str
+    """The rate card that prices what is captured of it; empty where it was made of an amount."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it was made."""
@@ -904,10 +907,11 @@ class Hold(_message.Message):
         expiry_capture_microcredits: _builtins.int = ...,
         description: _builtins.str = ...,
         metadata: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        rate_card_version: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "expire_time", b"expire_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "amount_microcredits", b"amount_microcredits", "captured_microcredits", b"captured_microcredits", "create_time", b"create_time", "description", b"description", "draws", b"draws", "expire_time", b"expire_time", "expiry_capture_microcredits", b"expiry_capture_microcredits", "hold_id", b"hold_id", "metadata", b"metadata", "released_microcredits", b"released_microcredits", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "amount_microcredits", b"amount_microcredits", "captured_microcredits", b"captured_microcredits", "create_time", b"create_time", "description", b"description", "draws", b"draws", "expire_time", b"expire_time", "expiry_capture_microcredits", b"expiry_capture_microcredits", "hold_id", b"hold_id", "metadata", b"metadata", "rate_card_version", b"rate_card_version", "released_microcredits", b"released_microcredits", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -943,6 +947,7 @@ class HoldCreditsRequest(_message.Message):
 
     ACCOUNT_ID_FIELD_NUMBER: _builtins.int
     AMOUNT_MICROCREDITS_FIELD_NUMBER: _builtins.int
+    USAGE_FIELD_NUMBER: _builtins.int
     MODE_FIELD_NUMBER: _builtins.int
     MINIMUM_MICROCREDITS_FIELD_NUMBER: _builtins.int
     TTL_FIELD_NUMBER: _builtins.int
@@ -965,6 +970,12 @@ class HoldCreditsRequest(_message.Message):
     idempotency_key: _builtins.str
     """Required, 1 to 255 printable characters."""
     @_builtins.property
+    def usage(self) -> _usage_pb2.Usage:
+        """An estimate of what will be used: its price is reserved, 0 too. As with DeductCreditsRequest.usage, it is refused with UNKNOWN_MODEL
+        or PRICE_MISSING where the card in force has no price. What is captured of the hold is then priced by the same card.
+        """
+
+    @_builtins.property
     def ttl(self) -> _duration_pb2.Duration:
         """How long the hold lives: whole or fractional seconds, 1 s to 24 h. Absent: 10 minutes."""
 
@@ -977,6 +988,7 @@ class HoldCreditsRequest(_message.Message):
         *,
         account_id: _builtins.str = ...,
         amount_microcredits: _builtins.int = ...,
+        usage: _usage_pb2.Usage | None = ...,
         mode: Global___HoldMode.ValueType = ...,
         minimum_microcredits: _builtins.int = ...,
         ttl: _duration_pb2.Duration | None = ...,
@@ -985,11 +997,11 @@ class HoldCreditsRequest(_message.Message):
         metadata: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         idempotency_key: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["amount_microcredits", b"amount_microcredits", "cost", b"cost", "ttl", b"ttl"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amount_microcredits", b"amount_microcredits", "cost", b"cost", "ttl", b"ttl", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "amount_microcredits", b"amount_microcredits", "cost", b"cost", "description", b"description", "expiry_capture_microcredits", b"expiry_capture_microcredits", "idempotency_key", b"idempotency_key", "metadata", b"metadata", "minimum_microcredits", b"minimum_microcredits", "mode", b"mode", "ttl", b"ttl"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "amount_microcredits", b"amount_microcredits", "cost", b"cost", "description", b"description", "expiry_capture_microcredits", b"expiry_capture_microcredits", "idempotency_key", b"idempotency_key", "metadata", b"metadata", "minimum_microcredits", b"minimum_microcredits", "mode", b"mode", "ttl", b"ttl", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_cost: _TypeAlias = _typing.Literal["amount_microcredits"]  # noqa: Y015
+    _WhichOneofReturnType_cost: _TypeAlias = _typing.Literal["amount_microcredits", "usage"]  # noqa: Y015
     _WhichOneofArgType_cost: _TypeAlias = _typing.Literal["cost", b"cost"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_cost) -> _WhichOneofReturnType_cost | None: ...
 
@@ -1006,6 +1018,7 @@ class HoldCreditsResponse(_message.Message):
     BALANCE_FIELD_NUMBER: _builtins.int
     SERVER_TIME_FIELD_NUMBER: _builtins.int
     REPLAYED_FIELD_NUMBER: _builtins.int
+    PRICE_FIELD_NUMBER: _builtins.int
     transaction_id: _builtins.str
     """The transaction that reserved the credits (`txn_…`)."""
     replayed: _builtins.bool
@@ -1022,6 +1035,10 @@ class HoldCreditsResponse(_message.Message):
     def server_time(self) -> _timestamp_pb2.Timestamp:
         """The service's time when it sent this, also of a replay."""
 
+    @_builtins.property
+    def price(self) -> _usage_pb2.Price:
+        """Of a usage: its price, which was asked for; absent for an amount."""
+
     def __init__(
         self,
         *,
@@ -1030,10 +1047,11 @@ class HoldCreditsResponse(_message.Message):
         balance: _accounts_pb2.Balance | None = ...,
         server_time: _timestamp_pb2.Timestamp | None = ...,
         replayed: _builtins.bool = ...,
+        price: _usage_pb2.Price | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["balance", b"balance", "hold", b"hold", "server_time", b"server_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["balance", b"balance", "hold", b"hold", "price", b"price", "server_time", b"server_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["balance", b"balance", "hold", b"hold", "replayed", b"replayed", "server_time", b"server_time", "transaction_id", b"transaction_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["balance", b"balance", "hold", b"hold", "price", b"price", "replayed", b"replayed", "server_time", b"server_time", "transaction_id", b"transaction_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1075,6 +1093,7 @@ class CaptureHoldRequest(_message.Message):
     ACCOUNT_ID_FIELD_NUMBER: _builtins.int
     HOLD_ID_FIELD_NUMBER: _builtins.int
     AMOUNT_MICROCREDITS_FIELD_NUMBER: _builtins.int
+    USAGE_FIELD_NUMBER: _builtins.int
     FINAL_FIELD_NUMBER: _builtins.int
     OVER_HOLD_FIELD_NUMBER: _builtins.int
     DESCRIPTION_FIELD_NUMBER: _builtins.int
@@ -1097,6 +1116,12 @@ class CaptureHoldRequest(_message.Message):
     charged again. It is refused with IDEMPOTENCY_KEY_REUSED, whose metadata has that transaction_id.
     """
     @_builtins.property
+    def usage(self) -> _usage_pb2.Usage:
+        """What was used. It is priced by the card that the hold was made by; a model that this card lacks, and a hold of an amount, by the card
+        in force. A usage that happened is never refused for want of a price: where no card has it, all that is left of the hold is charged.
+        """
+
+    @_builtins.property
     def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Optional notes for the history. See Account.metadata."""
 
@@ -1106,19 +1131,20 @@ class CaptureHoldRequest(_message.Message):
         account_id: _builtins.str = ...,
         hold_id: _builtins.str = ...,
         amount_microcredits: _builtins.int = ...,
+        usage: _usage_pb2.Usage | None = ...,
         final: _builtins.bool | None = ...,
         over_hold: Global___OverHold.ValueType = ...,
         description: _builtins.str = ...,
         metadata: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         idempotency_key: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_final", b"_final", "amount_microcredits", b"amount_microcredits", "cost", b"cost", "final", b"final"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_final", b"_final", "amount_microcredits", b"amount_microcredits", "cost", b"cost", "final", b"final", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_final", b"_final", "account_id", b"account_id", "amount_microcredits", b"amount_microcredits", "cost", b"cost", "description", b"description", "final", b"final", "hold_id", b"hold_id", "idempotency_key", b"idempotency_key", "metadata", b"metadata", "over_hold", b"over_hold"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_final", b"_final", "account_id", b"account_id", "amount_microcredits", b"amount_microcredits", "cost", b"cost", "description", b"description", "final", b"final", "hold_id", b"hold_id", "idempotency_key", b"idempotency_key", "metadata", b"metadata", "over_hold", b"over_hold", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__final: _TypeAlias = _typing.Literal["final"]  # noqa: Y015
     _WhichOneofArgType__final: _TypeAlias = _typing.Literal["_final", b"_final"]  # noqa: Y015
-    _WhichOneofReturnType_cost: _TypeAlias = _typing.Literal["amount_microcredits"]  # noqa: Y015
+    _WhichOneofReturnType_cost: _TypeAlias = _typing.Literal["amount_microcredits", "usage"]  # noqa: Y015
     _WhichOneofArgType_cost: _TypeAlias = _typing.Literal["cost", b"cost"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__final) -> _WhichOneofReturnType__final | None: ...
@@ -1137,8 +1163,10 @@ class CaptureHoldResponse(_message.Message):
     CAPTURED_MICROCREDITS_FIELD_NUMBER: _builtins.int
     BALANCE_FIELD_NUMBER: _builtins.int
     DRAWS_FIELD_NUMBER: _builtins.int
+    PRICE_FIELD_NUMBER: _builtins.int
     REPLAYED_FIELD_NUMBER: _builtins.int
     UNCOLLECTED_MICROCREDITS_FIELD_NUMBER: _builtins.int
+    PRICE_MISSING_FIELD_NUMBER: _builtins.int
     HOLD_FIELD_NUMBER: _builtins.int
     transaction_id: _builtins.str
     """The transaction that charged (`txn_…`): a deduction whose source is the hold. ReverseDeduction undoes it."""
@@ -1148,6 +1176,8 @@ class CaptureHoldResponse(_message.Message):
     """Whether this is the answer to an earlier request of the same key."""
     uncollected_microcredits: _builtins.int
     """Microcredits that were used and could not be charged; 0 where all was."""
+    price_missing: _builtins.str
+    """Of a usage without a price, what the card lacks: `output_tokens`, `service_tier flex`, or the model. Empty otherwise."""
     @_builtins.property
     def balance(self) -> _accounts_pb2.Balance:
         """The balance right after."""
@@ -1155,6 +1185,10 @@ class CaptureHoldResponse(_message.Message):
     @_builtins.property
     def draws(self) -> _containers.RepeatedCompositeFieldContainer[Global___Draw]:
         """The lots charged. What became debt has no draw."""
+
+    @_builtins.property
+    def price(self) -> _usage_pb2.Price:
+        """Of a usage that has a price: its price. It is more than was captured where uncollected_microcredits is not 0."""
 
     @_builtins.property
     def hold(self) -> Global___Hold:
@@ -1167,13 +1201,15 @@ class CaptureHoldResponse(_message.Message):
         captured_microcredits: _builtins.int = ...,
         balance: _accounts_pb2.Balance | None = ...,
         draws: _abc.Iterable[Global___Draw] | None = ...,
+        price: _usage_pb2.Price | None = ...,
         replayed: _builtins.bool = ...,
         uncollected_microcredits: _builtins.int = ...,
+        price_missing: _builtins.str = ...,
         hold: Global___Hold | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["balance", b"balance", "hold", b"hold"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["balance", b"balance", "hold", b"hold", "price", b"price"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["balance", b"balance", "captured_microcredits", b"captured_microcredits", "draws", b"draws", "hold", b"hold", "replayed", b"replayed", "transaction_id", b"transaction_id", "uncollected_microcredits", b"uncollected_microcredits"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["balance", b"balance", "captured_microcredits", b"captured_microcredits", "draws", b"draws", "hold", b"hold", "price", b"price", "price_missing", b"price_missing", "replayed", b"replayed", "transaction_id", b"transaction_id", "uncollected_microcredits", b"uncollected_microcredits"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
