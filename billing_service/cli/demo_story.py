@@ -13,6 +13,7 @@ from prepaid.billing.v1.purchases_pb2 import PURCHASE_STATUS_COMPLETED, Purchase
 from prepaid.billing.v1.referrals_pb2 import REFERRAL_STATE_REVERSED, REFERRAL_STATE_REWARDED, Referral
 
 from billing_service.cli.amounts import shown_credits, shown_money
+from billing_service.cli.demo_session import stream_until_the_end
 from billing_service.cli.display import console, plain, shown_enum
 from billing_service.cli.times import shown_time
 
@@ -38,13 +39,15 @@ class Story:
         self._http = http
         self._sandbox_url = sandbox_url
         tag = secrets.token_hex(3)
-        self._ada, self._ben = f"ada-{tag}", f"ben-{tag}"
+        self._ada, self._ben, self._cyd = f"ada-{tag}", f"ben-{tag}", f"cyd-{tag}"
 
     async def tell(self) -> None:
         """Raises StoryFailedError, BillingError, httpx.HTTPError."""
         await self._meet()
         purchase = await self._buy()
         await self._spend()
+        _chapter("Cyd streams an answer until the money ends")
+        await stream_until_the_end(self._client, self._cyd, _check, _done)
         await self._refund(purchase)
         await self._refund_in_dashboard()
         await self._look_back()

@@ -42,7 +42,7 @@ class Shown:
 
 
 def test_the_first_example_meets_no_missing_account_and_may_be_run_again(service):
-    (example,) = blocks(README, "python")
+    example, _ = blocks(README, "python")
     assert example.count("127.0.0.1:50051") == 1
     shown, here = Shown(), example.replace("127.0.0.1:50051", service.address)
     for _ in range(2):
@@ -51,6 +51,15 @@ def test_the_first_example_meets_no_missing_account_and_may_be_run_again(service
         client.grant_credits(account_id="alice", amount_microcredits=5_000_000, reason="test")
     shown.run(here)
     assert shown.said == ["missing: 3000000", "missing: 3000000", "left: 2000000"]
+
+
+def test_the_example_of_a_session_charges_what_was_streamed(service):
+    _, example = blocks(README, "python")
+    with service.client() as client:
+        client.grant_credits(account_id="alice", amount_microcredits=5_000_000, reason="test")
+    shown = Shown()
+    shown.run(example.replace("127.0.0.1:50051", service.address))
+    assert shown.said == ["charged: 120750"]
 
 
 async def test_the_examples_of_the_client_follow_each_other(service, monkeypatch):
