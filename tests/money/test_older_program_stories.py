@@ -59,7 +59,7 @@ async def test_what_the_older_sweep_expired_is_no_debt(*, world, older, proven, 
     world.clock.now_us += 6
     await (older if swept_by == "older" else world).sweep()
     _, purchase_id = world.purchases[0]
-    quote, _ = await quote_refund(world.environment, purchase_id, RefundPolicy.WITH_DEBT)
+    quote, _ = await quote_refund(world.environment, purchase_id, RefundPolicy.WITH_DEBT, None, lambda _: None)
     assert (quote.refundable_minor, quote.reversed_microcredits, quote.debt_microcredits) == (9, 10, 5)
     await world.dispute(0, 9)
     assert await parts(world, 0) == (10, 5, 5)

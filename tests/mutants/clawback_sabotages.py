@@ -138,12 +138,15 @@ CLAWBACKS = (
         (f"{BACK}::test_what_comes_back_is_what_was_taken_debt_first",),
     ),
     Sabotage(
-        "settled debt comes back into a lot that has expired",
+        "settled debt of an unknown payer comes back without end",
         "M8",
         f"{TAKING}:reinstate.unknown",
-        "lot.has_expired(now_us) or lot.ended_to",
-        "lot.ended_to",
-        (f"{BACK}::test_settled_debt_of_an_unknown_payer_is_usable",),
+        (
+            "posting.into_new_lot("
+            "lot_of_unknown(posting, left, payments, lifetime_us=lifetime_us, ids=ids), Place.REVERSED)"
+        ),
+        "back_into_lot(posting, lot, Place.REVERSED, left, ids)",
+        (f"{BACK}::test_settled_debt_of_an_unknown_payer_ends_before_long",),
     ),
     Sabotage(
         "a purchase forgets what it owed",

@@ -131,17 +131,12 @@ def reinstate(
     ids: Ids,
 ) -> Transaction:
     """Gives back what reversals of a purchase took: debt first, then to the purchase's lot, and what had expired is
-    expired again. Debt that was settled meanwhile goes to the lots that paid it. Where they are not known it is usable
-    all the same: in the purchase's lot, or in one that ends after `lifetime_us` where that has ended."""
+    expired again. Debt that was settled meanwhile goes to the lots that paid it. What no payer is known for goes to a
+    promotional lot that ends after `lifetime_us`: the purchase's lot may have no end, and the payer's may have had."""
     posting = Posting(account, now_us)
 
     def unknown(left: int) -> None:
-        if lot.has_expired(now_us) or lot.ended_to:
-            posting.into_new_lot(
-                lot_of_unknown(posting, left, payments, lifetime_us=lifetime_us, ids=ids), Place.REVERSED
-            )
-        else:
-            back_into_lot(posting, lot, Place.REVERSED, left, ids)
+        posting.into_new_lot(lot_of_unknown(posting, left, payments, lifetime_us=lifetime_us, ids=ids), Place.REVERSED)
 
     if back.debt:
         give_back_debt(posting, Place.REVERSED, back.debt, payments, unknown, ids=ids)
