@@ -17,7 +17,7 @@ ANY_ORDER = "stripe_events/test_any_order.py"
 WAITING = "stripe_events/test_waiting_events.py"
 TOLD = "stripe_events/test_payments_told.py"
 PEOPLE = "stripe_events/test_customers_told.py"
-TOO_LATE = "end_to_end/test_canceled_too_late.py"
+TOO_LATE = "end_to_end/test_cancel_purchase.py"
 UNUSABLE = (f"{WAITING}::test_an_unusable_refund_is_kept_for_a_person_once_its_payment_is_known",)
 
 EVENTS = (

@@ -6,7 +6,7 @@ GET_PURCHASE = "billing_service.commands.sales.get_purchase"
 REFUND_NEWS = "billing_service.commands.sales.refund_update"
 REFUND_ROWS = "billing_service.storage.rows.refunds"
 MIGRATION = "billing_service/storage/migrations/sql/0002_real_ground.sqlite.sql"
-LISTED = "end_to_end/test_refunds_listed.py"
+LISTED = "end_to_end/test_get_refund.py"
 
 BACKUP = "billing_service.integrity.backup"
 PARTS = "billing_service.integrity.verify_parts"

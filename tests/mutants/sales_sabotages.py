@@ -7,7 +7,7 @@ CHECKOUTS = "billing_service.stripe_events.families.checkout_session"
 CREATE = "billing_service.commands.sales.create_purchase"
 TERMS = "end_to_end/test_terms_of_a_sale.py"
 CURRENCIES = "end_to_end/test_other_currencies.py"
-UPDATES = "end_to_end/test_account_updates.py"
+UPDATES = "end_to_end/test_update_account.py"
 RESUMED = (f"{TERMS}::test_a_resumed_purchase_says_to_stripe_what_it_said_first[sqlite]",)
 
 SALES = (
@@ -81,7 +81,7 @@ SALES = (
         'refused.code != "email_invalid"',
         "refused.code",
         (
-            "end_to_end/test_customers_at_stripe.py::test_an_older_account_with_an_address_that_stripe_refuses_buys_all_the_same[sqlite-a@b]",
+            "end_to_end/test_customers.py::test_an_older_account_with_an_address_that_stripe_refuses_buys_all_the_same[sqlite-a@b]",
         ),
     ),
     Sabotage(

@@ -58,7 +58,7 @@ STORED_RATES = (
         "billing_service.commands.spending.quote_usage:quote_usage",
         "usage.occur_time_us",
         "None",
-        ("end_to_end/test_quoted_usage.py::test_the_time_of_the_call_chooses_the_price_within_a_day",),
+        ("end_to_end/test_quote_usage.py::test_the_time_of_the_call_chooses_the_price_within_a_day",),
     ),
     Sabotage(
         "a card replaces another of its version",
@@ -66,6 +66,6 @@ STORED_RATES = (
         "billing_service.commands.catalogue.rate_cards:create_rate_card.effect",
         "(yield from read_card(card.version)) is not None",
         "False",
-        ("end_to_end/test_stored_rate_cards.py::test_a_version_never_changes",),
+        ("end_to_end/test_rate_cards.py::test_a_version_never_changes",),
     ),
 )
