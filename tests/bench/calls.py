@@ -5,9 +5,19 @@ import time
 from collections.abc import Callable, Iterator
 from random import Random
 
-from prepaid.billing.v1 import accounts_pb2, transactions_pb2
+from prepaid.billing.v1 import accounts_pb2, transactions_pb2, usage_pb2
 
 AMOUNT_MICROCREDITS = 1_000
+USAGE = usage_pb2.Usage(
+    provider="openai",
+    model="gpt-5",
+    lines=[
+        usage_pb2.UsageLine(kind=usage_pb2.USAGE_KIND_INPUT_TOKENS, quantity=1_000),
+        usage_pb2.UsageLine(kind=usage_pb2.USAGE_KIND_CACHED_INPUT_TOKENS, quantity=4_000),
+        usage_pb2.UsageLine(kind=usage_pb2.USAGE_KIND_OUTPUT_TOKENS, quantity=500),
+    ],
+)
+"""A call of a model in three lines, which the built-in card prices."""
 PREFIX_BYTES = 5
 """Of each gRPC message: a flag and its length."""
 _KEY_BYTES = 36
@@ -40,29 +50,33 @@ def random_keys(random: Random) -> Iterator[bytes]:
 KEYS: dict[str, Callable[[Random], Iterator[bytes]]] = {"time-ordered": time_ordered_keys, "random": random_keys}
 
 
-def _deductions(accounts: int, keys: Iterator[bytes], random: Random, before: Callable[[int], bytes]) -> Encode:
-    """Deductions of AMOUNT_MICROCREDITS over this many accounts in random order, each with a key of its own and
-    `before` its length."""
+def _deductions(
+    accounts: int, keys: Iterator[bytes], random: Random, before: Callable[[int], bytes], *, priced: bool
+) -> Encode:
+    """Deductions of AMOUNT_MICROCREDITS, or of USAGE where they are `priced`, over this many accounts in random order.
+    Each has a key of its own and `before` its length."""
     prefixes = []
     for index in range(accounts):
-        request = transactions_pb2.DeductCreditsRequest(
-            account_id=account_id(index), amount_microcredits=AMOUNT_MICROCREDITS
-        )
+        request = transactions_pb2.DeductCreditsRequest(account_id=account_id(index))
+        if priced:
+            request.usage.CopyFrom(USAGE)
+        else:
+            request.amount_microcredits = AMOUNT_MICROCREDITS
         fixed = request.SerializeToString() + _KEY_TAG
         prefixes.append(before(len(fixed) + _KEY_BYTES) + fixed)
     order = _order(prefixes, random)
     return lambda: next(order) + next(keys)
 
 
-def deduct_credits(accounts: int, keys: Iterator[bytes], random: Random) -> Encode:
+def deduct_credits(accounts: int, keys: Iterator[bytes], random: Random, *, priced: bool = False) -> Encode:
     """DeductCredits, each call with a key of its own."""
-    return _deductions(accounts, keys, random, _length_prefix)
+    return _deductions(accounts, keys, random, _length_prefix, priced=priced)
 
 
-def batch_deduct_credits(accounts: int, keys: Iterator[bytes], random: Random) -> Encode:
+def batch_deduct_credits(accounts: int, keys: Iterator[bytes], random: Random, *, priced: bool = False) -> Encode:
     """BatchDeductCredits of ITEMS deductions."""
     tag = bytes([transactions_pb2.BatchDeductCreditsRequest.DEDUCTIONS_FIELD_NUMBER << 3 | 2])
-    deduction = _deductions(accounts, keys, random, lambda length: tag + bytes([length]))  # shorter than 128 bytes
+    deduction = _deductions(accounts, keys, random, lambda length: tag + _short(length), priced=priced)
 
     def encode() -> bytes:
         request = b"".join([deduction() for _ in range(ITEMS["BatchDeductCredits"])])
@@ -74,18 +88,20 @@ def batch_deduct_credits(accounts: int, keys: Iterator[bytes], random: Random) -
 def stream_deductions(accounts: int, keys: Iterator[bytes], random: Random) -> Encode:
     """The next request of a stream."""
     tag = bytes([transactions_pb2.StreamDeductionsRequest.DEDUCTION_FIELD_NUMBER << 3 | 2])
-    return _deductions(accounts, keys, random, lambda length: _length_prefix(length + 2) + tag + bytes([length]))
+    before = lambda length: _length_prefix(length + 2) + tag + _short(length)  # noqa: E731 - for one call
+    return _deductions(accounts, keys, random, before, priced=False)
 
 
-def get_balance(accounts: int, _keys: Iterator[bytes], random: Random) -> Encode:
+def get_balance(accounts: int, _keys: Iterator[bytes], random: Random, *, priced: bool = False) -> Encode:
     """GetBalance over this many accounts in random order."""
+    assert not priced, "a balance has no price"
     requests = (
         accounts_pb2.GetBalanceRequest(account_id=account_id(index)).SerializeToString() for index in range(accounts)
     )
     return _order([_length_prefix(len(request)) + request for request in requests], random).__next__
 
 
-METHODS: dict[str, Callable[[int, Iterator[bytes], Random], Encode]] = {
+METHODS: dict[str, Callable[..., Encode]] = {
     "DeductCredits": deduct_credits,
     "BatchDeductCredits": batch_deduct_credits,
     "GetBalance": get_balance,
@@ -110,6 +126,12 @@ def request_headers(authority: str, method: str, authorization: str | None) -> l
         ("content-type", "application/grpc"),
     ]
     return headers if authorization is None else [*headers, ("authorization", authorization)]
+
+
+def _short(length: int) -> bytes:
+    """The length of a message inside of another."""
+    assert length < 128, "one byte says it"
+    return bytes([length])
 
 
 def _length_prefix(message_bytes: int) -> bytes:

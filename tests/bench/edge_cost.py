@@ -85,7 +85,7 @@ async def _answer(_request: Any, _call: Any) -> bytes:
 
 
 async def _validate(request: Any, call: Any) -> bytes:
-    deduction_of(request, call.caller)
+    deduction_of(request, call)
     return REPLY
 
 

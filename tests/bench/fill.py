@@ -8,6 +8,7 @@ from random import Random
 
 from prepaid.billing.v1 import transactions_pb2
 
+from billing_service.api.pipeline import Call
 from billing_service.api.servicers.deductions import deduction_of
 from billing_service.clock import TimeOrderedIds, system_clock_us
 from billing_service.domain.refusals import Refusal
@@ -20,7 +21,8 @@ from billing_service.storage.postgres.connect import connect
 from billing_service.storage.store import Store
 from tests.bench import calls
 
-CALLER = "local"
+CALL = Call("DeductCredits", None)
+CALL.caller = "local"
 """As whom a service without authentication knows everybody."""
 DEDUCTIONS_A_TRANSACTION = 20_000
 
@@ -43,7 +45,7 @@ async def fill(store: Store, accounts: int, transactions: int) -> None:
 
 
 def _operation(request: bytes) -> Deduct:
-    return deduction_of(transactions_pb2.DeductCreditsRequest.FromString(request[calls.PREFIX_BYTES :]), CALLER)
+    return deduction_of(transactions_pb2.DeductCreditsRequest.FromString(request[calls.PREFIX_BYTES :]), CALL)
 
 
 async def settle(database_url: str) -> None:

@@ -44,6 +44,8 @@ class Measurement:
     accounts: int = ACCOUNTS
     streams: int = 0
     """Streams at a time, each with `in_flight` requests without an answer; 0 for unary calls."""
+    priced: bool = False
+    """Deductions are of a usage, and not of an amount."""
 
 
 _COMPARED = (targets.NOOP, *targets.SERVICES)
@@ -53,7 +55,9 @@ PLAN = (
     Measurement("deduct 64", 64, CONTESTANTS),
     Measurement("deduct 256", 256, CONTESTANTS),
     Measurement("deduct hot 64", 64, targets.SERVICES, accounts=1),
+    Measurement("priced 64", 64, targets.SERVICES, priced=True),
     Measurement("batch 8", 8, _COMPARED, method="BatchDeductCredits"),
+    Measurement("priced batch 8", 8, targets.SERVICES, method="BatchDeductCredits", priced=True),
     Measurement("stream 8 x 64", 64, _COMPARED, streams=8),
     Measurement("balance 64", 64, _COMPARED, method="GetBalance"),
 )
@@ -76,6 +80,8 @@ def measure(server: servers.Server, measurement: Measurement, measured_s: float)
     }
     generator_module = "tests.bench.stream_load" if measurement.streams else "tests.bench.load"
     command = [sys.executable, "-m", generator_module, *(str(part) for option in options.items() for part in option)]
+    if measurement.priced:
+        command.append("--priced")
     resident: list[int] = []
     generator = subprocess.Popen(command, cwd=servers.ROOT, stdout=subprocess.PIPE, start_new_session=True)
     try:

@@ -77,6 +77,13 @@ def _batch(turn: Round, store: str) -> float | None:
     )
 
 
+def _priced(measurement: str, plain: str) -> Callable[[Round, str], float | None]:
+    """Deductions of a usage as a share of deductions of an amount, in the same round."""
+    return lambda turn, store: _ratio(
+        _figure(turn, measurement, store, "items_per_second"), _figure(turn, plain, store, "items_per_second")
+    )
+
+
 def _full_to_empty(measurement: str) -> Callable[[Round, str], float | None]:
     """None too where the full ledger isn't as full as the row says."""
 
@@ -111,6 +118,22 @@ TARGETS = (
     Target("p50 at 1 in flight, to the no-op's", "x", 3, 2, True, to_noop("deduct 1", "p50_ms")),
     Target("one hot account to 10,000 accounts, 64 in flight", "%", 0.90, 1.00, False, _hot),
     Target("BatchDeductCredits of 100, items a second to calls a second at 64 in flight", "x", 3, 8, False, _batch),
+    Target(
+        "a usage of three lines to an amount, unary, 64 in flight",
+        "%",
+        0.90,
+        1.00,
+        False,
+        _priced("priced 64", "deduct 64"),
+    ),
+    Target(
+        "a usage of three lines to an amount, batches of 100",
+        "%",
+        0.70,
+        0.90,
+        False,
+        _priced("priced batch 8", "batch 8"),
+    ),
     Target(
         "StreamDeductions, 8 x 64, to the no-op stream",
         "%",
