@@ -25,7 +25,7 @@ PRICED_DEDUCTIONS = (
         "a repeat needs a price of its own",
         "M13",
         f"{SERVICER}:priced",
-        "return replace(operation, unpriced=cost)",
+        "operation.unpriced = cost",
         "raise cost",
         (f"{PRICED}::test_a_repeat_is_answered_when_the_card_is_gone[sqlite]",),
     ),

@@ -27,7 +27,7 @@ RATES = (
     Sabotage(
         "each line is rounded up",
         "P54",
-        f"{PRICING}:Price.cost_e21",
+        f"{PRICING}:Price.__post_init__.cost_e21",
         "line.cost_e21",
         "-(-line.cost_e21 // 10**13) * 10**13",
         (f"{PRICED}::test_a_price_is_exact_and_rounded_up_once",),

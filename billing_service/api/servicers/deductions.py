@@ -2,7 +2,6 @@
 call, the batch and the stream have in common."""
 
 import asyncio
-from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -96,17 +95,16 @@ def deduction_of(request: transactions_pb2.DeductCreditsRequest, call: Call) -> 
 
 
 def priced(operation: Deduct, cost: Cost, catalog: Catalog) -> Deduct:
-    """The operation of a usage whose cost is known."""
+    """The operation of a usage, given its cost. It is nobody's yet but the caller's."""
     if isinstance(cost, Refusal):
-        return replace(operation, unpriced=cost)
+        operation.unpriced = cost
+        return operation
     price = price_message(cost.price).SerializeToString()
-    return replace(
-        operation,
-        amount=cost.price.amount_microcredits,
-        encode_reply=partial(_encode_priced, PRICE_TAG + varint(len(price)) + price),
-        price_record=encode_price(cost),
-        advise=partial(advice, cost.price, catalog),
-    )
+    operation.amount = cost.price.amount_microcredits
+    operation.encode_reply = partial(_encode_priced, PRICE_TAG + varint(len(price)) + price)
+    operation.price_record = encode_price(cost)
+    operation.advise = partial(advice, cost.price, catalog)
+    return operation
 
 
 class Deductions:

@@ -44,27 +44,25 @@ def usage_of_message(message: usage_pb2.Usage, field: str = "usage") -> Usage:
 
 
 def price_message(price: Price) -> usage_pb2.Price:
-    return usage_pb2.Price(
-        rate_card_version=price.rate_card_version,
-        model_pattern=price.model_pattern,
-        service_tier=price.service_tier,
-        prompt_tier=price.prompt_tier,
-        lines=[
-            usage_pb2.PriceLine(
-                kind=_KINDS[line.measure.kind],
-                variant=line.measure.variant,
-                quantity=line.quantity,
-                unit_price_usd=line.unit_price_usd,
-                cost_usd=line.cost_usd,
-            )
-            for line in price.lines
-        ],
-        provider_cost_usd=price.provider_cost_usd,
-        markup_ppm=price.markup_ppm,
-        exact_total=price.exact_total,
-        amount_microcredits=price.amount_microcredits,
-        time_basis=_TIMES[price.time_basis],
-    )
+    message = usage_pb2.Price()
+    message.rate_card_version = price.rate_card_version
+    message.model_pattern = price.model_pattern
+    message.service_tier = price.service_tier
+    message.prompt_tier = price.prompt_tier
+    for line in price.lines:
+        added = message.lines.add()
+        added.kind = _KINDS[line.measure.kind]
+        if line.measure.variant:
+            added.variant = line.measure.variant
+        added.quantity = line.quantity
+        added.unit_price_usd = line.unit_price_usd
+        added.cost_usd = line.cost_usd
+    message.provider_cost_usd = price.provider_cost_usd
+    message.markup_ppm = price.markup_ppm
+    message.exact_total = price.exact_total
+    message.amount_microcredits = price.amount_microcredits
+    message.time_basis = _TIMES[price.time_basis]
+    return message
 
 
 def explanation_message(explanation: Explanation) -> usage_pb2.PriceExplanation:

@@ -2,6 +2,7 @@
 
 import re
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final
 
 PRICE_DECIMALS: Final = 18
@@ -10,6 +11,7 @@ USD_PER_UNIT_MAX: Final = 1_000_000
 """No provider asks that much for one of anything; more is a mistake in the unit."""
 
 _PRICE_POWER: Final[int] = 10**PRICE_DECIMALS
+_POWERS: Final = tuple([10**decimals for decimals in range(41)])
 _PLAIN: Final = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,40})?", re.ASCII)
 _DIGITS_MAX: Final = 60
 """Digits before the point. No sum of money has as many, and an exponent in a file could ask for a billion."""
@@ -68,7 +70,12 @@ def price_e18(value: Decimal | int | str, *, per: int = 1) -> int:
 
 def decimal_text(value: int, decimals: int) -> str:
     """`value` / 10^decimals as the shortest plain decimal: `0.00000125`, `3`, `0`. `value` must be at least 0."""
-    power: int = 10**decimals
-    whole, part = divmod(value, power)
+    whole, part = divmod(value, _POWERS[decimals])
     shown = f"{part:0{decimals}d}".rstrip("0") if part else ""
     return f"{whole}.{shown}" if shown else str(whole)
+
+
+@lru_cache(maxsize=4_096)
+def price_text(usd_e18: int) -> str:
+    """A price of 1e-18 USD as decimal text. A card has few prices, and each is written with every call."""
+    return decimal_text(usd_e18, PRICE_DECIMALS)

@@ -6,11 +6,11 @@ exact ones too:
     amount = ceil(sum of quantity x unit price x (1 + markup))
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Final
+from typing import Final, NamedTuple
 
-from billing_service.domain.catalogue.exact_decimals import PRICE_DECIMALS, decimal_text
+from billing_service.domain.catalogue.exact_decimals import PRICE_DECIMALS, decimal_text, price_text
 from billing_service.domain.catalogue.rate_cards import Column, Entry, Match, RateCard
 from billing_service.domain.catalogue.usage_kinds import THOUSANDTHS, Measure
 from billing_service.domain.ledger.amounts import AMOUNT_MAX
@@ -37,8 +37,7 @@ class TimeBasis(IntEnum):
     """The service's clock: the caller named no time, one of the future, or one too long ago."""
 
 
-@dataclass(frozen=True, slots=True)
-class PricedLine:
+class PricedLine(NamedTuple):
     """One line with its price. Costs are quantity x unit price, not rounded."""
 
     measure: Measure
@@ -53,7 +52,7 @@ class PricedLine:
     @property
     def unit_price_usd(self) -> str:
         """Decimal text of USD for one unit; for a whole second, where seconds are counted."""
-        return decimal_text(self.unit_price_e18, PRICE_DECIMALS)
+        return price_text(self.unit_price_e18)
 
     @property
     def cost_usd(self) -> str:
@@ -77,11 +76,12 @@ class Price:
     """Where this is the price, lines cost 0: they are evidence."""
     markup_ppm: int
     time_basis: TimeBasis
+    cost_e21: int = field(init=False, repr=False, compare=False)
+    """The sum before markup, in 1e-21 USD."""
 
-    @property
-    def cost_e21(self) -> int:
-        """The sum before markup, in 1e-21 USD."""
-        return sum([line.cost_e21 for line in self.lines]) + (self.provider_cost_e18 or 0) * _E21_PER_E18
+    def __post_init__(self) -> None:
+        cost_e21 = sum([line.cost_e21 for line in self.lines]) + (self.provider_cost_e18 or 0) * _E21_PER_E18
+        object.__setattr__(self, "cost_e21", cost_e21)
 
     @property
     def _exact_units(self) -> int:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from billing_service.domain.catalogue.exact_decimals import scaled
@@ -127,7 +128,7 @@ def _lines(lines: Iterable[tuple[int, str, int]], field: str) -> tuple[UsageLine
     for number, (kind, variant, quantity) in enumerate(lines):
         if number >= LINES_MAX:
             raise invalid_field(field, f"has more than {LINES_MAX} lines")
-        counted = _measure(kind, variant, f"{field}[{number}]")
+        counted = _measure(kind, variant, field, number)
         if type(quantity) is not int or not 0 <= quantity <= QUANTITY_MAX:
             raise invalid_field(f"{field}[{number}].quantity", f"must be a whole number from 0 to {QUANTITY_MAX}")
         if counted in found:
@@ -138,15 +139,22 @@ def _lines(lines: Iterable[tuple[int, str, int]], field: str) -> tuple[UsageLine
     return tuple(UsageLine(counted, found[counted]) for counted in sorted(found) if found[counted])
 
 
-def _measure(kind: int, variant: str, field: str) -> Measure:
+def _measure(kind: int, variant: str, field: str, number: int) -> Measure:
     try:
-        known = UsageKind(kind)
-    except ValueError:
-        raise invalid_field(f"{field}.kind", f"{kind} is no kind of usage") from None
-    try:
-        return measure(known, variant)
+        return _known_measure(kind, variant)
     except ValueError as error:
-        raise invalid_field(f"{field}.variant", str(error)) from None
+        if kind not in _KIND_NUMBERS:
+            raise invalid_field(f"{field}[{number}].kind", f"{kind} is no kind of usage") from None
+        raise invalid_field(f"{field}[{number}].variant", str(error)) from None
+
+
+_KIND_NUMBERS: Final = frozenset(int(kind) for kind in UsageKind)
+
+
+@lru_cache(maxsize=4_096)
+def _known_measure(kind: int, variant: str) -> Measure:
+    """Raises ValueError. Calls name the same few measures again and again; a fault is never kept."""
+    return measure(UsageKind(kind), variant)
 
 
 def _attributes(attributes: Mapping[str, str], field: str) -> tuple[tuple[str, str], ...]:

@@ -12,7 +12,7 @@ from billing_service.domain.spending.usage import Usage
 from billing_service.ledger.keys import IdempotencyKey
 
 
-@dataclass(slots=True, frozen=True)
+@dataclass(slots=True)
 class Deduct:
     """Spends credits of one account."""
 
