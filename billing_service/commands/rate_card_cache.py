@@ -6,6 +6,7 @@ process prices by a list that is older than five. So no process prices by a card
 """
 
 import asyncio
+import gc
 import time
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
@@ -124,6 +125,7 @@ class RateCardCache:
         finally:
             del self._loads[version]
         self._cards[version] = card
+        gc.freeze()  # the built-in card has 27,000 objects that live on: no collection looks through them again
         while len(self._cards) > CARDS_MAX:
             del self._cards[next(iter(self._cards))]
         return card

@@ -50,7 +50,8 @@ def test_the_first_example_meets_no_missing_account_and_may_be_run_again(service
     with service.client() as client:
         client.grant_credits(account_id="alice", amount_microcredits=5_000_000, reason="test")
     shown.run(here)
-    assert shown.said == ["missing: 3000000", "missing: 3000000", "left: 2000000"]
+    missing = "missing: 3000000"
+    assert shown.said == [missing, missing, "left: 2000000", "a model call cost: 718750"]
 
 
 def test_the_example_of_a_session_charges_what_was_streamed(service):

@@ -21,7 +21,7 @@ from billing_service.commands.spending.price_usage import Cost, price_at_hand, p
 from billing_service.domain.catalogue.packages import Catalog
 from billing_service.domain.ledger.balance import Balance
 from billing_service.domain.refusals import Refusal, Refused, invalid_field
-from billing_service.domain.spending.affordable import advice
+from billing_service.domain.spending.affordable import advice_on
 from billing_service.domain.spending.deductions import Deducted, DeductionMode
 from billing_service.domain.spending.price_records import encode_price
 from billing_service.domain.spending.usage import Usage
@@ -102,8 +102,9 @@ def priced(operation: Deduct, cost: Cost, catalog: Catalog) -> Deduct:
     price = price_message(cost.price).SerializeToString()
     operation.amount = cost.price.amount_microcredits
     operation.encode_reply = partial(_encode_priced, PRICE_TAG + varint(len(price)) + price)
-    operation.price_record = encode_price(cost)
-    operation.advise = partial(advice, cost.price, catalog)
+    operation.price_record = record = encode_price(cost)
+    operation.advise = partial(advice_on, record, catalog)
+    operation.usage = None
     return operation
 
 

@@ -3,6 +3,7 @@
 from billing_service.domain.catalogue.packages import Catalog
 from billing_service.domain.catalogue.usage_kinds import THOUSANDTHS, UsageKind
 from billing_service.domain.spending.deductions import Short
+from billing_service.domain.spending.price_records import decode_record
 from billing_service.domain.spending.pricing import Price, cost_max_e21
 
 
@@ -14,6 +15,13 @@ def affordable_output_tokens(price: Price, budget: int) -> int | None:
         return None
     others_e21 = price.cost_e21 - output.cost_e21
     return max(cost_max_e21(budget, price.markup_ppm) - others_e21, 0) // (output.unit_price_e18 * THOUSANDTHS)
+
+
+def advice_on(price_record: bytes, catalog: Catalog | None, short: Short) -> dict[str, str | int]:
+    """The advice for a priced usage, from its record: only who is short needs the price again."""
+    priced = decode_record(price_record).priced
+    assert priced is not None, "the record is of a usage"
+    return advice(priced.price, catalog, short)
 
 
 def advice(price: Price, catalog: Catalog | None, short: Short) -> dict[str, str | int]:
