@@ -42,7 +42,7 @@ LOGGED: Final = frozenset(
         *("key_id", "package_code"),
         *("checkout_session_id", "payment_intent_id", "stripe_refund_id", "stripe_customer_id"),
         *("referrer_account_id", "referee_account_id", "caller", "scopes", "event_type"),
-        *("outcome", "status", "state", "mode", "policy", "over_hold", "final", "kind", "category"),
+        *("outcome", "status", "state", "mode", "policy", "over_hold", "final", "kind", "price_missing", "category"),
         *("payment_flow", "currency"),
         *("amount_microcredits", "deducted_microcredits", "captured_microcredits", "released_microcredits"),
         *("uncollected_microcredits", "additional_microcredits", "minimum_microcredits"),
@@ -79,7 +79,7 @@ NOT_LOGGED: Final = frozenset(
             "server_time",
             "deductions",
             "outcomes",
-            *("operations", "operation", "usage", "price"),
+            *("operations", "operation"),
             "deduction",
             "sequence",
             "account_ids",  # the audit record has them

@@ -16,8 +16,12 @@ ACCOUNTS_A_TRANSACTION = 100
 
 async def sweep_expired(environment: Environment) -> int:
     """Books every hold that has ended and every lot that has expired; answers for how many accounts."""
-    held = await _sweep(environment, accounts_with_ended_holds, _booking_of_holds)
-    return held + await _sweep(environment, expired_accounts, _booking_of_lots)
+    return await sweep_ended_holds(environment) + await _sweep(environment, expired_accounts, _booking_of_lots)
+
+
+async def sweep_ended_holds(environment: Environment) -> int:
+    """Books every hold that has ended; answers for how many accounts."""
+    return await _sweep(environment, accounts_with_ended_holds, _booking_of_holds)
 
 
 async def _sweep(

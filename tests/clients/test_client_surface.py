@@ -117,6 +117,8 @@ def arguments_for(method) -> dict:
         "BatchDeductCredits": {"deductions": []},
         "QuoteUsage": {"usage": billing_client.Usage()},
         "DeductCredits": {"account_id": "x", "amount_microcredits": 1},
+        "HoldCredits": {"account_id": "x", "amount_microcredits": 1},
+        "CaptureHold": {"account_id": "x", "hold_id": "hold_1", "amount_microcredits": 1},
     }.get(method.name, {})
 
 

@@ -7,6 +7,7 @@ import pytest
 import pytest_asyncio
 from billing_client import AsyncBillingClient
 from billing_client.errors import HoldExpired
+from prepaid.billing.v1.transactions_pb2 import TRANSACTION_KIND_HOLD_RELEASE
 
 from billing_service.clock import system_clock_us
 from billing_service.jobs.expiry import sweep_expired
@@ -138,10 +139,27 @@ async def test_a_lot_that_ran_out_under_a_hold_is_gone_when_the_hold_ends(produc
     else:
         shift[0] = 10 * MINUTE_US
     assert await sums(wire, account_id) == (10, 0, 0, 0)
+    if how == "release":
+        kept = await wire.call("ListTransactions", account_id=account_id, kind=TRANSACTION_KIND_HOLD_RELEASE)
+        assert [line.amount_microcredits // CREDIT for line in kept.transactions] == [-60], "it ran out at once"
     state, amount, captured, released = await figures(wire, account_id, held)
     expected = {"release": (RELEASED, 0), "capture": (CAPTURED, 20), "expire": (EXPIRED, 0)}[how]
     assert (state, captured) == expected
     assert amount == captured + released
+
+
+async def test_what_ran_out_under_a_hold_pays_what_is_owed_first(product, new_account, shift):
+    """As it would have, had the hold ended before its lot: a debt is never of credits that merely expired."""
+    _, wire = product
+    account_id = new_account()
+    ends = (datetime.now(UTC) + timedelta(minutes=5)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    await grant(wire, account_id, 100, expire_time=ends)
+    held = await hold(wire, account_id, 60)
+    await deduct(wire, account_id, 50, 3)
+    assert await sums(wire, account_id) == (0, 60, 0, 10)
+    shift[0] = 6 * MINUTE_US
+    await release(wire, account_id, held)
+    assert await sums(wire, account_id) == (0, 0, 0, 0)
 
 
 @pytest.mark.parametrize(

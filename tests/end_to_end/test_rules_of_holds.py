@@ -159,6 +159,8 @@ async def test_a_dispute_makes_debt_of_what_is_held_and_its_release_pays(stack, 
     assert await refused(capture(wire, account_id, held, 6_001, FROM_AVAILABLE)) == SHORT
     await release(wire, account_id, held)
     assert await sums(wire, account_id) == (0, 0, 0, 4_000)
+    booked = (await wire.call("GetAccount", account_id=account_id)).account
+    assert booked.debt_microcredits == 4_000 * CREDIT, "in the same transaction"
     await stack.webhooks()
 
 

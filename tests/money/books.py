@@ -32,7 +32,8 @@ class Books:
     expired: int = 0
     """Less what clawbacks took of that."""
     left: int = 0
-    """In lots, expired or not."""
+    """In lots and held, expired or not."""
+    held: int = 0
     debt: int = 0
     kept: int = 0
     """What the money that was kept is worth in credits."""
@@ -46,10 +47,10 @@ def read_books(path):
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
         books = defaultdict(Books)
         _read_entries(books, connection.execute(_ENTRIES).fetchall())
-        for account_id, debt in connection.execute("SELECT account_id, debt FROM accounts").fetchall():
-            books[account_id].debt = debt
+        for account_id, debt, held in connection.execute("SELECT account_id, debt, held FROM accounts").fetchall():
+            books[account_id].debt, books[account_id].held = debt, held
         for account_id, left in connection.execute(
-            "SELECT account_id, sum(remaining) FROM lots GROUP BY account_id"
+            "SELECT account_id, sum(remaining + held) FROM lots GROUP BY account_id"
         ).fetchall():
             books[account_id].left = left
         paid = _read_purchases(books, connection)

@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from billing_service.domain.spending.captures import OverHold
 from billing_service.domain.spending.deductions import DeductionMode
 from billing_service.integrity.verify import verify_ledger
 from billing_service.storage.sqlite.connections import open_sqlite
@@ -106,6 +107,30 @@ class MoneyMachine(RuleBasedStateMachine):
     def deduct(self, account_id, amount, mode):
         self.both("deduct", account_id, amount, mode)
 
+    @rule(
+        account_id=st.sampled_from(ACCOUNTS), amount=AMOUNTS, us=st.integers(1, 9), capture=st.sampled_from([0, 0, 3])
+    )
+    def hold(self, account_id, amount, us, capture):
+        self.both("hold", account_id, amount, us, min(capture, amount))
+
+    @precondition(lambda self: self.swept.world.holds)
+    @rule(data=st.data(), amount=st.integers(0, 25), over=st.sampled_from(OverHold), final=st.booleans())
+    def capture(self, data, amount, over, final):
+        self.both("capture", self._hold(data), amount, over, final or not amount)
+
+    @precondition(lambda self: self.swept.world.holds)
+    @rule(data=st.data(), more=st.sampled_from([None, None, 0, 5]), us=st.integers(1, 9))
+    def release_or_extend(self, data, more, us):
+        if more is None:
+            self.both("release", self._hold(data))
+        else:
+            self.both("extend", self._hold(data), more, us)
+
+    def _hold(self, data):
+        """The newest more often."""
+        holds = len(self.swept.world.holds)
+        return holds - 1 - data.draw(st.integers(0, min(holds - 1, 3)))
+
     @precondition(lambda self: self.swept.world.deductions)
     @rule(data=st.data(), amount=st.none() | AMOUNTS)
     def reverse(self, data, amount):
@@ -167,6 +192,7 @@ class MoneyMachine(RuleBasedStateMachine):
     def time_passes(self, us, sweeps):
         for ledger in self.ledgers:
             ledger.world.clock.now_us += us
+            ledger.do("book_holds")
         if sweeps:
             self.swept.do("sweep")
 
@@ -187,7 +213,7 @@ class MoneyMachine(RuleBasedStateMachine):
                 assert books.used + books.left + books.expired == entitled, (
                     f"{account_id} lost credits, or found some: {books}"
                 )
-                assert books.debt <= books.used, f"{account_id} owes more than it used: {books}"
+                assert books.debt <= books.used + books.held, f"{account_id} owes more than it used or holds: {books}"
 
     @invariant()
     def the_sweep_decides_nothing(self):

@@ -20,9 +20,11 @@ from billing_service.domain.sales.refunds import RefundStatus
 from billing_service.domain.sales.reversals import RefundPolicy
 from billing_service.domain.sales.terms import SaleTerms
 from billing_service.domain.spending.deductions import DeductionMode, SpendingTerms
-from billing_service.jobs.expiry import sweep_expired
+from billing_service.domain.spending.holds import Author, HoldMode, HoldTerms
+from billing_service.jobs.expiry import sweep_ended_holds, sweep_expired
 from billing_service.ledger.keys import IdempotencyKey, fingerprint
 from billing_service.ledger.operations.deduct import Deduct
+from billing_service.ledger.operations.holds import CaptureHold, ExtendHold, HoldCredits, ReleaseHold
 from billing_service.ledger.unit import Caller, Request, begin
 from billing_service.payments.objects.refund import ProviderRefund
 from billing_service.payments.ports.outcomes import ProviderRefused
@@ -70,13 +72,17 @@ class Stripe:
         return []
 
 
+AUTHOR = Author("ops")
+
+
 class World:
     """A ledger of three accounts: one referred the two others."""
 
     def __init__(self, store):
         self.clock, self.stripe, self._keys = FakeClock(), Stripe(), count(1)
-        self.deductions, self.purchases = [], []
-        """(account, transaction id) and (account, purchase id), in the order in which they were made."""
+        self.deductions, self.purchases, self.holds = [], [], []
+        """(account, transaction id), (account, purchase id) and (account, hold id), in the order in which they were
+        made."""
         ids, codes = Ids(), count()
         self.environment = Environment(
             store=store,
@@ -141,6 +147,37 @@ class World:
             Deduct(account_id, amount, DeductionMode(mode), key, "ops", "", "", encode)
         )
         self.deductions.append((account_id, made[-1]))
+
+    async def hold(self, account_id, amount, lasts_us, expiry_capture):
+        key, made = self._request(account_id, "HoldCredits").key, []
+        asked = HoldTerms(amount, HoldMode.UP_TO_AVAILABLE, 1, lasts_us, expiry_capture)
+        encode = lambda changed, _shown: made.append(changed.hold.hold_id) or b""  # noqa: E731
+        await self.environment.writer.submit(HoldCredits(account_id, asked, key, AUTHOR, encode))
+        self.holds.append((account_id, made[-1]))
+
+    async def capture(self, number, amount, over_hold, final):
+        account_id, hold_id = self.holds[number]
+        key, made = self._request(account_id, "CaptureHold").key, []
+        encode = lambda captured, _shown: made.append(captured) or b""  # noqa: E731
+        operation = CaptureHold(account_id, hold_id, amount, final, over_hold, key, AUTHOR, encode)
+        await self.environment.writer.submit(operation)
+        if made[-1].amount:
+            self.deductions.append((account_id, made[-1].transaction_id))
+
+    async def release(self, number):
+        account_id, hold_id = self.holds[number]
+        key = self._request(account_id, "ReleaseHold").key
+        await self.environment.writer.submit(ReleaseHold(account_id, hold_id, key, AUTHOR, lambda *_: b""))
+
+    async def extend(self, number, more, lasts_us):
+        account_id, hold_id = self.holds[number]
+        key = self._request(account_id, "ExtendHold").key
+        operation = ExtendHold(account_id, hold_id, more, lasts_us, key, AUTHOR, lambda *_: b"")
+        await self.environment.writer.submit(operation)
+
+    async def book_holds(self):
+        """A reader does not make good what a bonus lot that was taken back sends on; whoever books does."""
+        await sweep_ended_holds(self.environment)
 
     async def reverse(self, number, amount):
         account_id, transaction_id = self.deductions[number]
