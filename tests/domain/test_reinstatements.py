@@ -5,7 +5,7 @@ import pytest
 from billing_service.domain.ledger.entries import TransactionKind
 from billing_service.domain.sales.clawbacks import Taken
 from tests.domain.ledger_model import LATER_US, NOW_US, PAID, PROMOTIONAL, SOON_US, account_with, check_account, granted
-from tests.domain.sales_model import LIFETIME_US, Sale, spend, undo
+from tests.domain.sales_model import LIFETIME_US, Sale, payments_of, spend, undo
 
 
 @pytest.mark.parametrize("spent", [0, 1, 40, 99, 100])
@@ -64,7 +64,7 @@ def test_debt_that_was_settled_goes_back_to_who_paid_it(ids):
 
 @pytest.mark.parametrize("ends_us", [None, SOON_US])
 def test_settled_debt_of_an_unknown_payer_ends_before_long(ids, monkeypatch, ends_us):
-    """The payer's lot may have had an end, so a purchase's lot without one does not take what comes back."""
+    """Credits with an end may have paid it: they do not become the purchase's, which has none."""
     monkeypatch.setattr("tests.domain.sales_model.recent_payments", lambda *_: [])
     account = account_with()
     sale = Sale(account, 40, ids=ids, expire_time_us=ends_us)
@@ -73,9 +73,28 @@ def test_settled_debt_of_an_unknown_payer_ends_before_long(ids, monkeypatch, end
     granted(account, 40, ids=ids)
     sale.give_back(40, now_us=LATER_US)
     assert account.show(LATER_US).available == 40
-    assert sale.lot.remaining == 0
     (made,) = [each for each in account.lots if each.remaining]
     assert (made.category, made.expire_time_us, made.source_id) == (PROMOTIONAL, LATER_US + LIFETIME_US, "")
+    check_account(account)
+
+
+@pytest.mark.parametrize("known", [1, 2])
+def test_what_an_unknown_payer_gets_back_ends_with_the_known_payers(ids, monkeypatch, known):
+    """The newest of them has no end, or is the only one."""
+    account = account_with()
+    sale = Sale(account, 40, ids=ids)
+    spend(account, 40, ids=ids)
+    sale.take(40)
+    granted(account, 20, ids=ids)
+    trial, bought = (
+        granted(account, 10, PROMOTIONAL, ids=ids, expire_time_us=LATER_US + 7),
+        granted(account, 10, PAID, ids=ids),
+    )
+    every = payments_of(account, 40, "pur_1")
+    monkeypatch.setattr("tests.domain.sales_model.recent_payments", lambda *_: every[:known])
+    sale.give_back(40, now_us=LATER_US)
+    (made,) = [each for each in account.lots if each.remaining and each not in (trial, bought)]
+    assert made.expire_time_us == LATER_US + (LIFETIME_US if known == 1 else 7)
     check_account(account)
 
 

@@ -14,6 +14,7 @@ LOOKUP = "billing_service.stripe_events.lookup"
 UPDATE = "billing_service.commands.sales.refund_update"
 CANCEL = "billing_service.commands.sales.cancel_purchase"
 ANY_ORDER = "stripe_events/test_any_order.py"
+TOOK = "stripe_events/test_what_refunds_took.py"
 WAITING = "stripe_events/test_waiting_events.py"
 TOLD = "stripe_events/test_payments_told.py"
 PEOPLE = "stripe_events/test_customers_told.py"
@@ -254,6 +255,22 @@ EVENTS = (
         "refund.is_unsent",
         "False",
         ("end_to_end/test_stripe_is_down.py::test_another_key_is_refused_by_the_refund_that_waits_for_stripe[sqlite]",),
+    ),
+    Sabotage(
+        "refunds before the credits do not say what they took",
+        "P4",
+        "billing_service.commands.sales.completion:_follow_refunds",
+        "(yield from follow_money(environment, unit, purchase, refunds=counting[:number])).note(refund)",
+        "yield from follow_money(environment, unit, purchase, refunds=counting[:number])",
+        (f"{TOOK}::test_refunds_before_the_credits_say_what_they_took[sqlite]",),
+    ),
+    Sabotage(
+        "a refund that was given up says what it took first",
+        "P4",
+        "billing_service.commands.sales.refund_update:apply_refund_update",
+        "refund.status.counts and not before.counts",
+        "False",
+        (f"{TOOK}::test_a_refund_that_stripe_made_after_it_was_given_up_says_what_it_took[sqlite]",),
     ),
     Sabotage(
         "a refund of which Stripe has spoken counts as unsent",

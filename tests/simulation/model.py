@@ -138,7 +138,8 @@ class Model:
         owed = min(amount, taken.debt)
         taken.debt -= owed
         taken.lot -= amount - owed
-        account.give_back_debt(owed, line.source_id, line, partial(account.refill, lot, line=line))
+        lifetime_us = self._spending.returned_lifetime_us
+        account.give_back_debt(owed, line.source_id, line, partial(account.fill_unknown, line, lifetime_us=lifetime_us))
         account.refill(lot, amount - owed, line)
         account.settle(line.now_us)
 

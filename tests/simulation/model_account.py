@@ -159,27 +159,26 @@ class ModelAccount:
         self.lots[lot_id] = ModelLot(lot_id, amount, created_us=line.now_us, left=amount, **about)
         return lot_id
 
-    def fill_unknown(self, line, amount, lifetime_us):
-        """For what came back of settled debt and belongs to nobody known: it ends before long, and no later than who
-        paid last."""
-        cause = line.source_id
-        paid = self._payers(cause, 1)
-        ends_us = min([line.now_us + lifetime_us, *(self.lots[lot_id].expires_us for lot_id, _ in paid[:1])])
-        self.fill(line, amount, category=1, expires_us=ends_us)
+    def fill_unknown(self, line, amount, payers, lifetime_us):
+        """For what came back of settled debt and belongs to nobody known: it ends before long, and no later than any of
+        the payers that are known."""
+        ends_us = [lot.expires_us for lot_id, _ in payers if not (lot := self.lots[lot_id]).ended_to]
+        self.fill(line, amount, category=1, expires_us=min([line.now_us + lifetime_us, *ends_us]))
 
     def give_back_debt(self, amount, cause, line, unknown):
         """What once became debt: still owed, or back to those that paid, or to nobody that is known."""
         repaid = min(amount, self.debt)
         self.debt -= repaid
         left = amount - repaid
-        for lot_id, paid in self._payers(cause, left):
+        payers = self._payers(cause, left)
+        for lot_id, paid in payers:
             lot = self.lots[lot_id]
             part = min(left, paid if lot.ended_to else min(paid, lot.amount - lot.left))
             if part:
                 self.refill(lot, part, line)
             left -= part
         if left:
-            unknown(left)
+            unknown(left, payers)
 
     def _payers(self, cause, wanted):
         """The last payer first: what each paid and was not given back for the same cause."""

@@ -1,6 +1,8 @@
 """What the model knows of a referral's bonuses: taken back whole of the buyer, as far as left of the referrer, and
 restored."""
 
+from functools import partial
+
 from tests.simulation.model_account import ModelBonus, ModelLot, ModelTaken, expect
 
 PROMOTIONAL = 1
@@ -42,7 +44,7 @@ def _restore(account, line, bonus):
     lot = ModelLot("", bonus.lot.amount, PROMOTIONAL, line.now_us, effective_us=due_us)
     bonus.lot.ended_to, bonus.lot, taken, bonus.taken = lot, lot, bonus.taken, None
 
-    def joins(amount):
+    def joins(amount, _payers):
         lot.left += amount
 
     account.give_back_debt(taken.debt, line.source_id, line, joins)
@@ -60,6 +62,6 @@ def _make_good(account, line, bonus, lifetime_us):
     debt = min(good, bonus.taken.debt)
     bonus.taken.debt -= debt
     bonus.taken.purchase -= good - debt
-    account.give_back_debt(debt, line.source_id, line, lambda left: account.fill_unknown(line, left, lifetime_us))
+    account.give_back_debt(debt, line.source_id, line, partial(account.fill_unknown, line, lifetime_us=lifetime_us))
     if good > debt:
         account.refill(account.lots[account.purchase_lots[line.source_id]], good - debt, line)

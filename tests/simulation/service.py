@@ -109,6 +109,7 @@ class ServiceProcess:
             correlation_id="",
             edge=self._edge,
             note=lambda _did: None,
+            require_account=lambda _account_id: None,
         )
         return asyncio.ensure_future(self._methods[method](request, call))
 

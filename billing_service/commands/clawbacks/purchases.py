@@ -2,6 +2,7 @@
 alike."""
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from billing_service.commands.clawbacks.bonuses import follow_referral
@@ -51,16 +52,19 @@ def follow_money(
     unit: Unit,
     purchase: Purchase,
     *,
+    refunds: Sequence[Refund] | None = None,
     set_aside: bool = False,
     caller: str = "",
     description: str = "",
 ) -> Work[Followed]:
-    """Moves what the target of a completed purchase differs from what was taken; answers what was taken now.
+    """Moves what the target of a completed purchase differs from what was taken; answers what was taken now. `refunds`:
+    those that are followed; None: all.
 
     Before completion it only notes the money: the target applies when the credits are granted. The caller writes the
     unit.
     """
-    refunds = yield from refunds_of(purchase)
+    if refunds is None:
+        refunds = yield from refunds_of(purchase)
     purchase.refunded_minor = sum(refund.amount_minor for refund in refunds if refund.status.counts)
     taken, bonus = Taken(), BonusTaken()
     if purchase.lot_id:

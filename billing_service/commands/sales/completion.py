@@ -11,7 +11,7 @@ from billing_service.domain.ledger.lots import Category
 from billing_service.domain.promotions.referrals import Referral, ReferralPolicy, ReferralState, decide_first_purchase
 from billing_service.domain.sales.purchases import Purchase, PurchaseStatus, PurchaseUpdate, next_status
 from billing_service.ledger.unit import Unit
-from billing_service.storage.rows.purchases import REFERRALS, count_rewards
+from billing_service.storage.rows.purchases import REFERRALS, REFUNDS, count_rewards, refunds_of
 from billing_service.storage.statements import Work
 
 
@@ -52,7 +52,19 @@ def _complete(environment: Environment, unit: Unit, purchase: Purchase) -> Work[
     referral = yield from locked_referral(unit, purchase.account_id)
     if referral is not None and referral.state is ReferralState.PENDING:
         yield from _decide_referral(unit, purchase, referral, terms_of(environment, purchase).referral)
-    yield from follow_money(environment, unit, purchase)
+    yield from _follow_refunds(environment, unit, purchase)
+
+
+def _follow_refunds(environment: Environment, unit: Unit, purchase: Purchase) -> Work[None]:
+    """Takes back what refunds took of the money before the credits were there: one after the other, so that each says
+    what it took."""
+    refunds = yield from refunds_of(purchase)
+    counting = sorted((refund for refund in refunds if refund.status.counts), key=lambda refund: refund.refund_id)
+    if not counting:
+        yield from follow_money(environment, unit, purchase, refunds=())
+    for number, refund in enumerate(counting, 1):
+        (yield from follow_money(environment, unit, purchase, refunds=counting[:number])).note(refund)
+        yield from REFUNDS.replace(refund)
 
 
 def _decide_referral(unit: Unit, purchase: Purchase, referral: Referral, policy: ReferralPolicy) -> Work[None]:

@@ -98,7 +98,10 @@ def apply_refund_update(environment: Environment, unit: Unit, purchase: Purchase
         refund.requires_settlement = False
     yield from REFUNDS.replace(refund)
     yield from claim_refund_ids(refund)
-    yield from follow_money(environment, unit, purchase)
+    followed = yield from follow_money(environment, unit, purchase)
+    if refund.status.counts and not before.counts:  # its credits came back when it was given up
+        followed.note(refund)
+        yield from REFUNDS.replace(refund)
     _tell_if_settled(unit, refund, before)
     return refund
 

@@ -61,10 +61,11 @@ def give_back_debt(
 
 def lot_of_unknown(posting: Posting, amount: int, payments: Sequence[Payment], *, lifetime_us: int, ids: Ids) -> Lot:
     """An empty lot for what came back and belongs to no lot that is known: promotional, and it ends after
-    `lifetime_us`, or with the lot that paid last where that is sooner. So an expiry is not shaken off by paying
-    debt."""
-    ends_us = posting.now_us + lifetime_us
-    paid_last = posting.account.known_lot(payments[0].lot_id).expire_time_us if payments else None
+    `lifetime_us`, or with the first of the known payers to end where that is sooner. So an expiry is not shaken off by
+    paying debt."""
+    payers = (posting.account.known_lot(payment.lot_id) for payment in payments)
+    # A lot that was taken back says nothing of how long credits last: its end is when that was.
+    ends_us = [payer.expire_time_us for payer in payers if payer.expire_time_us is not None and not payer.ended_to]
     return Lot(
         lot_id=ids("lot"),
         category=Category.PROMOTIONAL,
@@ -73,5 +74,5 @@ def lot_of_unknown(posting: Posting, amount: int, payments: Sequence[Payment], *
         remaining=0,
         create_time_us=posting.now_us,
         effective_time_us=AT_ONCE_US,
-        expire_time_us=ends_us if paid_last is None else min(ends_us, paid_last),
+        expire_time_us=min([posting.now_us + lifetime_us, *ends_us]),
     )
