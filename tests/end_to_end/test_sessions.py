@@ -67,6 +67,17 @@ async def test_a_session_takes_what_the_account_has_and_never_more(wire, new_acc
     assert await left(wire, account_id) == 0
 
 
+async def test_what_is_acknowledged_is_held_at_once(wire, new_account):
+    account_id = await rich(wire, new_account())
+    session = Metered(wire)
+    await session.open(account_id, slice_microcredits=CREDIT)
+    for sequence in range(1, 11):
+        answer = await session.tick(sequence, tokens(0, sequence * 5_000))
+        held = (await balance(wire, account_id)).held_microcredits
+        assert held >= answer.charged_microcredits == cost(0, sequence * 5_000)
+    await session.close()
+
+
 async def test_a_frozen_account_s_sessions_are_stopped(wire, new_account):
     account_id = await rich(wire, new_account())
     session = Metered(wire)

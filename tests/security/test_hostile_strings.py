@@ -60,7 +60,7 @@ def within(name, deduction):
     return bytes([field.number << 3 | 2]) + _VarintBytes(len(raw)) + raw
 
 
-def hostile_requests(name):
+def hostile_requests(name):  # noqa: C901 - a branch for each shape of field
     if name in ("BatchDeductCredits", "StreamDeductions"):
         yield from ((field, within(name, deduction)) for field, deduction in hostile_requests("DeductCredits"))
     if name == "MeterSession":
@@ -75,6 +75,8 @@ def hostile_requests(name):
             if field.message_type:
                 getattr(request, field.name)[text] = "value"
                 getattr(request, field.name)["name"] = text
+            elif field.is_repeated:
+                getattr(request, field.name).append(text)
             else:
                 setattr(request, field.name, text.encode() if field.type == FieldDescriptor.TYPE_BYTES else text)
             yield field.name, request

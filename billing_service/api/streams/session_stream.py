@@ -18,7 +18,7 @@ from prepaid.billing.v1 import sessions_pb2, usage_pb2
 from billing_service.api.pipeline import REQUEST_BYTES_MAX, Call
 from billing_service.api.streams.rooms import Rooms
 from billing_service.api.streams.session_upkeep import Upkeep
-from billing_service.api.streams.streaming import IDENTITY_CHECKED_EVERY_S
+from billing_service.api.streams.streaming import IDENTITY_CHECKED_EVERY_S, wake
 from billing_service.commands.environment import Environment
 from billing_service.commands.spending.session_charges import price_of
 from billing_service.commands.spending.sessions import Owned
@@ -139,11 +139,11 @@ class SessionStream:
     def _stop_reading(self, why: BaseException) -> None:
         if self._end is None:
             self._end = why
-        _wake(self._waiting_writer)
+        wake(self._waiting_writer)
 
     def _send(self, message: bytes | _Tick) -> None:
         self._outgoing.append(message)
-        _wake(self._waiting_writer)
+        wake(self._waiting_writer)
 
     async def _read(self) -> None:
         try:
@@ -163,7 +163,7 @@ class SessionStream:
             self._stop_reading(error)
         finally:
             self._reading = False
-            _wake(self._waiting_writer)
+            wake(self._waiting_writer)
 
     async def _next(self) -> sessions_pb2.MeterSessionRequest | None:
         raw = await self._call.context.read()
@@ -262,12 +262,14 @@ class SessionStream:
                 if message.written is not None:
                     self._check_owner(message, await message.written)
                     self._unanswered -= 1
+                    assert self._upkeep is not None
+                    await self._upkeep.cover(message.row.charged)
                 message = self._acknowledged(message)
             overdue.watch(self._task, monotonic())
             await write(message)
             overdue.forget(self._task)
             outgoing.popleft()
-            _wake(self._waiting_reader)
+            wake(self._waiting_reader)
 
     def _check_owner(self, tick: _Tick, owner: Owner | None) -> None:
         if owner is not None and owner.has(tick.row):
@@ -293,8 +295,3 @@ class SessionStream:
 
 _RELEASES: Final = sessions_pb2.GENERATION_OUTCOME_REFUSED
 """Of a session that is closed: the stored answer is what it was, whatever is asked."""
-
-
-def _wake(waiting: "asyncio.Future[None] | None") -> None:
-    if waiting is not None and not waiting.done():
-        waiting.set_result(None)

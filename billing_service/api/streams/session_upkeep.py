@@ -77,6 +77,12 @@ class Upkeep:
         if self._task is not None:
             await asyncio.wait((self._task,))
 
+    async def cover(self, charged: int) -> None:
+        """Waits until the hold has that, or can't have it: what is acknowledged is charged also where this process dies
+        right after."""
+        if charged > self._owned.session.held:
+            await self.wait()
+
     def cancel(self) -> None:
         """Asks no more; what the ledger was asked for happens."""
         if self._task is not None:

@@ -169,7 +169,7 @@ class _Stream(Generic[Result]):
     def _stop(self, why: BaseException) -> None:
         if self._end is None:
             self._end = why
-        _wake(self._waiting_writer)
+        wake(self._waiting_writer)
 
     async def _read(self) -> None:
         read, unanswered = self._call.context.read, self._unanswered
@@ -193,7 +193,7 @@ class _Stream(Generic[Result]):
             self._stop(error)
         finally:
             self._reading = False
-            _wake(self._waiting_writer)
+            wake(self._waiting_writer)
 
     def _take(self, raw: bytes, now: float) -> asyncio.Event | None:
         """Begins a request. Answers what to wait for before the next, so that they take effect in their order."""
@@ -214,7 +214,7 @@ class _Stream(Generic[Result]):
             begun = refused
         unanswered.append((now, begun, request))
         if len(unanswered) == 1:
-            _wake(self._waiting_writer)
+            wake(self._waiting_writer)
         return submitted
 
     async def _write(self) -> None:
@@ -236,14 +236,14 @@ class _Stream(Generic[Result]):
             overdue.forget(self._task)
             unanswered.popleft()
             self._lighten(len(unanswered))
-            _wake(self._waiting_reader)
+            wake(self._waiting_reader)
 
     async def _done(self, begun: "asyncio.Future[Result]", read_at: float) -> None:
         """Waits for the oldest; what takes longer than a call may is cancelled, which it survives if it has begun."""
         loop = asyncio.get_running_loop()
         timer = loop.call_at(read_at + self._call.edge.overdue.limit_s, begun.cancel)
         waiting: asyncio.Future[None] = loop.create_future()
-        begun.add_done_callback(lambda _: _wake(waiting))
+        begun.add_done_callback(lambda _: wake(waiting))
         try:
             await waiting
         finally:
@@ -274,6 +274,6 @@ class _Stream(Generic[Result]):
             begun.add_done_callback(done)
 
 
-def _wake(waiting: "asyncio.Future[None] | None") -> None:
+def wake(waiting: "asyncio.Future[None] | None") -> None:
     if waiting is not None and not waiting.done():
         waiting.set_result(None)

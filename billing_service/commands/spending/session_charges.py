@@ -9,6 +9,7 @@ from billing_service.commands.spending.sessions import Owned
 from billing_service.domain.catalogue.rate_cards import RateCard
 from billing_service.domain.ledger.account import Account
 from billing_service.domain.ledger.balance import Balance
+from billing_service.domain.ledger.holds import HoldState
 from billing_service.domain.refusals import Reason, Refusal
 from billing_service.domain.spending.captures import Captured
 from billing_service.domain.spending.outcome_policies import Charge, GenerationOutcome
@@ -151,7 +152,7 @@ async def close_session(
             except Refusal as refusal:
                 if refusal.reason not in NO_GROWTH:
                     raise
-    if close.amount < owned.captured and not owned.closed_late:
+    if owned.ended is HoldState.EXPIRED and close.amount < owned.captured and not owned.closed_late:
         await _give_back(environment, owned, -late_charge(close.amount, owned.captured))
     return await environment.writer.submit(
         CloseSession(
