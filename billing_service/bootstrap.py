@@ -27,6 +27,7 @@ from billing_service.domain.ledger.amounts import MICROCREDITS_PER_CREDIT
 from billing_service.domain.promotions.referrals import ReferralPolicy
 from billing_service.domain.spending.deductions import SpendingTerms
 from billing_service.domain.spending.outcome_policies import parse_policies
+from billing_service.domain.spending.windows import Windows
 from billing_service.jobs.key_uses import KeyUses
 from billing_service.jobs.start import start_jobs
 from billing_service.metrics import service_registry
@@ -34,6 +35,7 @@ from billing_service.payments.ports.provider import PaymentProvider
 from billing_service.payments.stripe.provider import StripeProvider
 from billing_service.rate_cards import built_in_card
 from billing_service.settings import Settings
+from billing_service.settings.values import zone_of
 from billing_service.storage.database_url import SqliteFile
 from billing_service.storage.migrate import check_schema, migrate
 from billing_service.storage.postgres.store import open_postgres
@@ -182,6 +184,7 @@ def _environment(settings: Settings, store: Store, deployment: Deployment, provi
         usage_age_max_us=settings.usage_age_max_s * 1_000_000,
         returned_lifetime_us=settings.returned_credits_lifetime_s * 1_000_000,
         late_capture_us=settings.late_capture_s * 1_000_000,
+        windows=Windows(zone_of(settings.time_zone)),
     )
     return Environment(
         store=store,

@@ -36,6 +36,8 @@ class Identity:
     key_id: str = ""
     account_ids: frozenset[str] = frozenset()
     """The accounts that its key is bound to; empty: it may act on all."""
+    spender_ids: tuple[str, ...] = ()
+    """The spenders that all its charges count for."""
 
 
 class Peer(Protocol):
@@ -141,7 +143,9 @@ class CallerAuthenticator:
             self._note_use(key_id, now_us)
         if key.expire_time_us is not None:
             trusted_until = min(trusted_until, self._monotonic() + (key.expire_time_us - now_us) / 1e6)
-        return trusted_until, Identity(key.caller, effective_scopes(key.scopes), key_id, key.account_ids)
+        return trusted_until, Identity(
+            key.caller, effective_scopes(key.scopes), key_id, key.account_ids, key.spender_ids
+        )
 
     async def _look_up(self, key_id: str) -> tuple[float, StoredKey | None]:
         """One look-up for all calls that wait for the same key; it goes on when the first of them hangs up."""

@@ -56,6 +56,7 @@ class Call:
         "method",
         "request",
         "scopes",
+        "spender_ids",
     )
 
     request: Message | None
@@ -70,6 +71,8 @@ class Call:
     """Public id of the API key; empty for certificates and in local mode."""
     account_ids: frozenset[str]
     """The accounts that the API key is bound to; empty: it may act on all."""
+    spender_ids: tuple[str, ...]
+    """The spenders that the API key is bound to."""
     edge: "Edge"
     """What its server shares, for methods that answer many questions in one call."""
     deadline: float
@@ -83,6 +86,7 @@ class Call:
         self.caller = ""
         self.key_id = ""
         self.account_ids = _ALL_ACCOUNTS
+        self.spender_ids = ()
         self.request: Message | None = None
         self.did: Mapping[str, object] = _NOTHING
 
@@ -112,7 +116,7 @@ class Call:
     def identify(self, identity: Identity) -> None:
         """Says who calls."""
         self.caller, self.scopes, self.key_id = identity.caller, identity.scopes, identity.key_id
-        self.account_ids = identity.account_ids
+        self.account_ids, self.spender_ids = identity.account_ids, identity.spender_ids
 
     def require_account(self, account_id: str) -> None:
         """Raises ACCOUNT_NOT_ALLOWED where the API key is bound to other accounts."""

@@ -8,6 +8,7 @@ from billing_service.api.server import Service
 from billing_service.api.servicers.access import Access
 from billing_service.api.servicers.admin import Administration
 from billing_service.api.servicers.hold_methods import Holding
+from billing_service.api.servicers.limits import Limiting
 from billing_service.api.servicers.many_deductions import ManyDeductions
 from billing_service.api.servicers.priced_holds import PricedHolds
 from billing_service.api.servicers.rate_cards import RateCards
@@ -27,11 +28,12 @@ def services_of(environment: Environment, page_token_secret: bytes) -> list[Serv
     events = stripe_events_pb2.DESCRIPTOR.services_by_name["StripeEventService"]
     spending, selling = Spending(environment, page_token_secret), Selling(environment, page_token_secret)
     priced = PricedHolds(environment)
+    charging = spending, ManyDeductions(environment, priced)
     holding = Holding(environment, priced, page_token_secret)
     accounts, access = Administration(environment, page_token_secret), Access(environment, page_token_secret)
     usage = Quoting(environment), Receipts(environment), Metering(environment)
     return [
-        Service.of(billing, _Joined(spending, ManyDeductions(environment, priced), holding, *usage, selling)),
+        Service.of(billing, _Joined(*charging, holding, *usage, Limiting(environment), selling)),
         Service.of(events, StripeEvents(environment)),
         Service.of(admin, _Joined(accounts, access, RateCards(environment, page_token_secret))),
     ]

@@ -13,8 +13,10 @@ from urllib.parse import urlsplit
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from billing_service.domain.refusals import invalid_field
+from billing_service.domain.spending.limits import SPENDERS_MAX
 
 ACCOUNT_ID_MAX: Final = 128
+SPENDER_ID_MAX: Final = 128
 IDEMPOTENCY_KEY_MAX: Final = 255
 AMOUNT_MICROCREDITS_MAX: Final = 1_000_000_000_000_000
 TEXT_MAX: Final = 500
@@ -67,6 +69,21 @@ def distinct(field: str, values: Sequence[str], length_max: int, count_max: int)
     if len(set(values)) < len(values):
         raise invalid_field(field, "has an id twice")
     return sorted(values)
+
+
+def spenders(bound: Sequence[str], sent: Sequence[str]) -> tuple[str, ...]:
+    """Those that the API key is bound to, and then those sent: at most 4 in all, all different."""
+    if not sent:
+        return tuple(bound)
+    for value in sent:
+        identifier("spender_ids", value, SPENDER_ID_MAX)
+    named = (*bound, *sent)
+    if len(named) > SPENDERS_MAX:
+        words = f"come to {len(named)} with those of the API key; at most {SPENDERS_MAX} are allowed"
+        raise invalid_field("spender_ids", words)
+    if len(set(named)) < len(named):
+        raise invalid_field("spender_ids", "has a spender twice, or one that the API key is bound to")
+    return named
 
 
 def amount_microcredits(

@@ -31,6 +31,7 @@ KEYS = ListTable(
     Column("revoked", gives_way=True),
     Column("scopes", gives_way=True),
     Column("accounts", gives_way=True),
+    Column("spenders", gives_way=True),
 )
 
 _CALLER = re.compile(r"[a-z0-9._-]{1,64}", re.ASCII)
@@ -61,6 +62,10 @@ def create_key(
         list[str] | None,
         typer.Option("--account", metavar="ACCOUNT", help="Bind the key to this account; once or more, at most 100."),
     ] = None,
+    spenders: Annotated[
+        list[str] | None,
+        typer.Option("--spender", metavar="SPENDER", help="Count its charges for this spender too; at most 4."),
+    ] = None,
     offline: Annotated[
         bool, typer.Option("--offline", help="Write to the database without the service: for the very first key.")
     ] = False,
@@ -73,8 +78,8 @@ def create_key(
     if not _CALLER.fullmatch(caller):
         fail("CALLER: must be 1 to 64 characters of a-z, 0-9, '-', '_', '.'", code=EXIT_MISCONFIGURED)
     if offline:
-        if expires is not None or accounts:
-            fail("--expires and --account: need the running service", code=EXIT_MISCONFIGURED)
+        if expires is not None or accounts or spenders:
+            fail("--expires, --account and --spender: need the running service", code=EXIT_MISCONFIGURED)
         secret = _create_offline(caller, scopes)
         key = KeyRecord(key_id=key_id_of(secret) or "", caller=caller, scopes=_wire_scopes(scopes))
         _show_secret(CreateApiKeyResponse(api_key=key, secret=secret), as_json=as_json)
@@ -85,6 +90,7 @@ def create_key(
             scopes=_wire_scopes(scopes),
             expire_time=expires,
             account_ids=accounts or [],
+            spender_ids=spenders or [],
             idempotency_key=idempotency_key,
         )
         if made.replayed:
@@ -131,6 +137,7 @@ def _cells(key: KeyRecord) -> tuple[object, ...]:
         shown_time(key.revoke_time),
         _scopes(key),
         " ".join(key.account_ids),
+        " ".join(key.spender_ids),
     )
 
 

@@ -5,12 +5,13 @@ so a stale account costs a second try and never correctness. No refusal and no r
 """
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from billing_service.domain.ledger.account import Account
 from billing_service.domain.ledger.holds import Hold, HoldState, Leg
 from billing_service.domain.ledger.lots import Category, Lot
+from billing_service.domain.ledger.spend_limits import SpendLimit
 
 ACCOUNTS_MAX = 16_384
 """Nine tenths of a kilobyte each, with one lot."""
@@ -18,6 +19,8 @@ LOTS_MAX = 8
 """An account of more lots is read each time: it would fill the memory of many."""
 HOLDS_MAX = 16
 """Open holds that are kept with an account. Others are read when they are named."""
+SPENDERS_MAX = 32
+"""Spenders whose limits are kept with an account, those known to have none included."""
 BYPASS_S = 1.0
 """How long an account is not cached after another writer changed it: each use of a stale one would cost an attempt."""
 
@@ -120,8 +123,10 @@ def _packed(account: Account) -> Memory:
         account.holds_open,
         account.holds_end_us,
         account.last_time_us,
+        account.limits_version,
         lots,
         holds,
+        _packed_limits(account.limits) if account.limits else (),
     )
 
 
@@ -134,6 +139,7 @@ def _packed_holds(holds: Iterable[Hold]) -> Memory:
                 *(hold.create_time_us, hold.expire_time_us, hold.caller, hold.description, hold.metadata),
                 hold.rate_card_version,
                 tuple([(leg.lot_id, int(leg.category), leg.amount, leg.captured, leg.returned) for leg in hold.legs]),
+                hold.spender_ids,
             )
             for hold in opened[-HOLDS_MAX:]
         ]
@@ -142,7 +148,7 @@ def _packed_holds(holds: Iterable[Hold]) -> Memory:
 
 def _unpacked_holds(packed: Memory) -> dict[str, Hold]:
     holds = {}
-    for hold_id, amount, captured, released, expiry_capture, created, expires, *about, legs in packed:
+    for hold_id, amount, captured, released, expiry_capture, created, expires, *about, legs, spender_ids in packed:
         drawn = [Leg(lot_id, _CATEGORIES[category], *moved) for lot_id, category, *moved in legs]
         holds[hold_id] = Hold(
             hold_id,
@@ -159,13 +165,30 @@ def _unpacked_holds(packed: Memory) -> dict[str, Hold]:
             metadata=about[2],
             legs=drawn,
             rate_card_version=about[3],
+            spender_ids=spender_ids,
         )
     return holds
 
 
+def _packed_limits(limits: Mapping[str, Sequence[SpendLimit]]) -> Memory:
+    """None of them where there are too many: they are read again when they are named."""
+    if len(limits) > SPENDERS_MAX:
+        return ()
+    return tuple(
+        [
+            (spender_id, tuple([(e.window, e.amount_max, e.used, e.window_start_us, e.set_time_us) for e in of_one]))
+            for spender_id, of_one in limits.items()
+        ]
+    )
+
+
+def _unpacked_limits(packed: Memory) -> dict[str, list[SpendLimit]]:
+    return {spender_id: [SpendLimit(spender_id, *values) for values in of_one] for spender_id, of_one in packed}
+
+
 def _unpacked(account_id: str, memory: Memory) -> Account:
     version, last_transaction_id, last_hash, balance, debt, set_aside, overdraft_limit, frozen, debt_max, *rest = memory
-    held, holds_open, holds_end_us, last_time_us, lots, holds = rest
+    held, holds_open, holds_end_us, last_time_us, limits_version, lots, holds, limits = rest
     recalled = [Lot(lot_id, _CATEGORIES[category], *rest) for lot_id, category, *rest in lots]
     return Account(
         account_id,
@@ -182,6 +205,8 @@ def _unpacked(account_id: str, memory: Memory) -> Account:
         holds_open=holds_open,
         holds_end_us=holds_end_us,
         last_time_us=last_time_us,
+        limits_version=limits_version,
         lots=recalled,
         holds=_unpacked_holds(holds) if holds else {},
+        limits=_unpacked_limits(limits) if limits else {},
     )

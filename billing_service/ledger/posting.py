@@ -8,6 +8,7 @@ from billing_service.domain.ledger.holds import book_ended_holds
 from billing_service.domain.ledger.thresholds import tell_crossings
 from billing_service.domain.refusals import Refusal, account_not_found
 from billing_service.domain.spending.deductions import SpendingTerms
+from billing_service.domain.spending.limits import count_decided
 from billing_service.ledger.account_cache import AccountCache
 from billing_service.ledger.keys import Answer, key_row
 from billing_service.ledger.operations.operation import Operation
@@ -17,6 +18,7 @@ from billing_service.storage.rows.hold_reading import fetch_holds
 from billing_service.storage.rows.keys import INSERT as INSERT_KEYS
 from billing_service.storage.rows.keys import KeyId, StoredKey
 from billing_service.storage.rows.ledger import write_accounts, write_if_unchanged
+from billing_service.storage.rows.spend_limits import fetch_limits, missing_limits
 from billing_service.storage.statements import Row, Work
 from billing_service.storage.store import StaleError
 
@@ -64,8 +66,7 @@ def post_batch(
             raise StaleError("an older program wrote")
         accounts.update(read)
     batch = _Batch(accounts, spent, judgement)
-    if batch.needs_holds(operations):
-        yield from batch.fetch_holds(operations, unlocked=True)
+    yield from batch.fetch(operations, unlocked=True)
     outcomes = [batch.post(operation) for operation in operations]
     if batch.unmoved & expected:
         raise StaleError("an answer from memory")
@@ -84,8 +85,7 @@ def _post_locked(
     accounts, spent = yield from lock_batch(account_ids, [operation.key.id for operation in operations])
     cache.compare(accounts.values())
     batch = _Batch(accounts, spent, judgement)
-    if batch.needs_holds(operations):
-        yield from batch.fetch_holds(operations, unlocked=False)
+    yield from batch.fetch(operations, unlocked=False)
     outcomes = []
     for operation in operations:
         outcomes.append(batch.post(operation))
@@ -111,20 +111,27 @@ class _Batch:
         self.unmoved: set[str] = set()
         """Accounts of operations that were refused or replayed."""
 
-    def needs_holds(self, operations: Sequence[Operation[Any]]) -> bool:
-        """Whether holds are to be fetched, or ended ones booked, before anything is decided."""
+    def fetch(self, operations: Sequence[Operation[Any]], *, unlocked: bool) -> Work[None]:
+        """Fetches what operations name besides their accounts: holds, and the limits that they count at. Books the
+        holds that have ended, before anything is decided."""
+        needs_holds = self._needs_holds(operations)
+        if needs_holds:
+            named = [(operation.account_id, operation.hold_id) for operation in operations if operation.hold_id]
+            yield from fetch_holds(self._accounts, named, self._clock_us, unlocked=unlocked)
+        missing = missing_limits(self._accounts, ((each.account_id, each.spender_ids) for each in operations))
+        if missing:
+            yield from fetch_limits(self._accounts, missing, unlocked=unlocked)
+        for account in self._accounts.values() if needs_holds else ():
+            book_ended_holds(account, now_us=account.moment(self._clock_us), ids=self._ids)
+            count_decided(account, (), self._terms.windows)
+            if account.has_passed_on and not unlocked:
+                yield from self.note_returns(account)
+
+    def _needs_holds(self, operations: Sequence[Operation[Any]]) -> bool:
+        """Whether holds are to be fetched, or ended ones booked."""
         return any(operation.hold_id for operation in operations) or any(
             account.has_ended_holds(account.moment(self._clock_us)) for account in self._accounts.values()
         )
-
-    def fetch_holds(self, operations: Sequence[Operation[Any]], *, unlocked: bool) -> Work[None]:
-        """Fetches the holds that operations name, and books those that have ended."""
-        named = [(operation.account_id, operation.hold_id) for operation in operations if operation.hold_id]
-        yield from fetch_holds(self._accounts, named, self._clock_us, unlocked=unlocked)
-        for account in self._accounts.values():
-            book_ended_holds(account, now_us=account.moment(self._clock_us), ids=self._ids)
-            if account.has_passed_on and not unlocked:
-                yield from self.note_returns(account)
 
     def note_returns(self, account: Account) -> Work[None]:
         """See `ledger.returned_bonuses`. Under the account's lock."""
@@ -156,6 +163,8 @@ class _Batch:
             raise account_not_found(operation.account_id)
         now_us = account.moment(self._clock_us)
         decision = operation.decide(account, now_us, self._ids, self._terms)
+        if account.limits_version:
+            count_decided(account, operation.spender_ids, self._terms.windows)
         reply = operation.encode_reply(decision, account.show(now_us))
         self.keys.append(key_row(key, reply, "", now_us))
         self._spent[key.id] = StoredKey(key.fingerprint, reply, "")

@@ -20,6 +20,7 @@ from billing_service.domain.promotions.referrals import CODE_RANDOM_BYTES, code_
 from billing_service.domain.refusals import account_not_found
 from billing_service.domain.sales.purchases import Purchase
 from billing_service.domain.spending.deductions import STANDARD_TERMS, SpendingTerms
+from billing_service.domain.spending.limits import count_decided
 from billing_service.ledger.keys import Answer, IdempotencyKey, key_row
 from billing_service.ledger.returned_bonuses import note_returns
 from billing_service.storage.rows import outbox
@@ -30,6 +31,7 @@ from billing_service.storage.rows.keys import StoredKey, find_keys, insert_keys
 from billing_service.storage.rows.ledger import write_accounts
 from billing_service.storage.rows.profiles import ensure_account
 from billing_service.storage.rows.purchases import PURCHASES, read_purchase
+from billing_service.storage.rows.spend_limits import fetch_limits, missing_limits
 from billing_service.storage.statements import Work
 
 
@@ -108,6 +110,8 @@ class Unit:
 
     def write(self) -> Work[None]:
         """Writes what was decided on its accounts and purchases, and their business events."""
+        for account in self.accounts.values():
+            count_decided(account, (), self.terms.windows)
         tell_crossings(self.accounts.values(), self.ids)
         rows = [outbox.row_of(self.account(account_id), event) for account_id, event in self._events]
         told = [outbox.INSERT.many(rows)] if rows else []
@@ -144,6 +148,9 @@ def begin(sources: Sources, account_ids: Sequence[str], *, make_missing: bool = 
     unit = Unit(sources.ids, accounts, now_us, terms=sources.terms)
     if any(account.has_ended_holds(now_us) for account in accounts.values()):
         yield from fetch_holds(accounts, (), now_us)
+        missing = missing_limits(accounts, ())
+        if missing:
+            yield from fetch_limits(accounts, missing)
         for account in accounts.values():
             book_ended_holds(account, now_us=now_us, ids=sources.ids)
         yield from unit.note_returns()

@@ -1,9 +1,11 @@
 """What one value of a setting must be. No message contains a value: it may be a secret in the wrong place."""
 
 import re
+from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Annotated, Final
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from billing_client.setting_rules import check_webhook_secrets, split_secrets, weakness
 from pydantic import AfterValidator, SecretStr
@@ -146,9 +148,24 @@ def outcome_policies(value: str) -> str:
     return value
 
 
+def time_zone(value: str) -> str:
+    """A zone of the system's time zone database. UTC needs none."""
+    try:
+        zone_of(value)
+    except (KeyError, ValueError, OSError):
+        raise ValueError("must be an IANA time zone that this machine knows, such as Europe/Berlin") from None
+    return value
+
+
+def zone_of(name: str) -> tzinfo:
+    """ZoneInfoNotFoundError, ValueError or OSError where the machine does not know it."""
+    return UTC if name == "UTC" else ZoneInfo(name)
+
+
 ListenAddress = Annotated[str, AfterValidator(listen_address)]
 Origin = Annotated[str, AfterValidator(http_origin)]
 UrlPath = Annotated[str, AfterValidator(url_path)]
+TimeZone = Annotated[str, AfterValidator(time_zone)]
 Currency = Annotated[str, AfterValidator(currency_code)]
 ExistingFile = Annotated[Path, AfterValidator(existing_file)]
 ExistingDirectory = Annotated[Path, AfterValidator(existing_directory)]

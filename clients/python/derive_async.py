@@ -13,6 +13,7 @@ PACKAGE = Path(__file__).parent / "billing_client"
 DERIVED = (
     "accounts.py",
     "spending.py",
+    "spend_limits.py",
     "holds.py",
     "purchases.py",
     "refunds.py",

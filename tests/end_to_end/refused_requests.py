@@ -200,6 +200,17 @@ OTHER = [
     ("CreateApiKey", {"caller": "tester", "scopes": [0]}, "scopes"),
     ("CreateApiKey", {"caller": "tester", "scopes": [7]}, "scopes"),
     ("CreateApiKey", VALID["CreateApiKey"] | {"expire_time": LATE}, "expire_time"),
+    *(("SetSpendLimit", VALID["SetSpendLimit"] | {"window": bad}, "window") for bad in (0, 4, -1)),
+    *(
+        ("SetSpendLimit", VALID["SetSpendLimit"] | {"limit_microcredits": bad}, "limit_microcredits")
+        for bad in (-1, TOO_MUCH, INT64_MIN)
+    ),
+    *(("SetSpendLimit", VALID["SetSpendLimit"] | {"spender_id": bad}, "spender_id") for bad in ("s" * 129, "s\n")),
+    *(
+        (rpc, VALID[rpc] | {"spender_ids": bad}, "spender_ids")
+        for rpc in ("DeductCredits", "HoldCredits", "CreateApiKey")
+        for bad in (["a", "a"], ["a", "b", "c", "d", "e"], [""], ["a\n"], ["a" * 129])
+    ),
     *(
         ("CreateApiKey", VALID["CreateApiKey"] | {"account_ids": bad}, "account_ids")
         for bad in (["a", "a"], [f"a{number}" for number in range(101)], [""], ["a\n"], ["a" * 129])

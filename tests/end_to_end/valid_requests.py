@@ -24,6 +24,7 @@ VALID = {
     "GetHold": ACCOUNT | {"hold_id": "{hold}"},
     "ListHolds": ACCOUNT,
     "MeterSession": {"open": ACCOUNT | {"slice_microcredits": 1, "idempotency_key": "session"}},
+    "SetSpendLimit": ACCOUNT | {"window": 1, "limit_microcredits": 10**15},
     "ReverseDeduction": ACCOUNT | {"transaction_id": "{deduction}"},
     "QuoteUsage": {"usage": {"provider": "openai", "model": "gpt-5", "lines": [{"kind": 1, "quantity": 1}]}},
     "GetReceipt": ACCOUNT | {"transaction_id": "{deduction}"},

@@ -164,20 +164,22 @@ DATABASES = (
             "{'accounts': _CHANGED, 'alembic_version': _SEEN, 'api_keys': _CHANGED, 'audit_records': _ADDED, "
             "'deduction_reversals': _CHANGED, 'deployment': _CHANGED, 'entries': _ADDED, 'holds': _CHANGED, "
             "'idempotency_keys': "
-            "_FREED, 'lots': _CHANGED, 'outbox': _KEPT_A_WHILE, 'profiles': _CHANGED, "
+            "_FREED, 'limited_charges': _ADDED, "
+            "'lots': _CHANGED, 'outbox': _KEPT_A_WHILE, 'profiles': _CHANGED, "
             "'purchase_references': _FREED, 'purchases': "
             "_CHANGED, 'rate_cards': _ADDED, 'referral_codes': _ADDED, 'referrals': _CHANGED, 'refunds': _CHANGED, "
-            "'sessions': _CHANGED, "
+            "'sessions': _CHANGED, 'spend_limits': _FREED, "
             "'stripe_customers': _ADDED, 'stripe_events': _CHANGED, 'transactions': _ADDED}"
         ),
         (
             "{'accounts': _CHANGED, 'alembic_version': _SEEN, 'api_keys': _CHANGED, 'audit_records': _ADDED, "
             "'deduction_reversals': _CHANGED, 'deployment': _CHANGED, 'entries': _ADDED, 'holds': _CHANGED, "
             "'idempotency_keys': "
-            "_CHANGED, 'lots': _CHANGED, 'outbox': _KEPT_A_WHILE, 'profiles': _CHANGED, "
+            "_CHANGED, 'limited_charges': _ADDED, "
+            "'lots': _CHANGED, 'outbox': _KEPT_A_WHILE, 'profiles': _CHANGED, "
             "'purchase_references': _FREED, 'purchases': "
             "_CHANGED, 'rate_cards': _ADDED, 'referral_codes': _ADDED, 'referrals': _CHANGED, 'refunds': _CHANGED, "
-            "'sessions': _CHANGED, "
+            "'sessions': _CHANGED, 'spend_limits': _FREED, "
             "'stripe_customers': _ADDED, 'stripe_events': _CHANGED, 'transactions': _ADDED}"
         ),
         ("storage/test_rights_that_are_needed.py",),

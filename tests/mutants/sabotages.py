@@ -10,6 +10,7 @@ from tests.mutants.event_sabotages import EVENTS
 from tests.mutants.hold_sabotages import HOLD_SABOTAGES
 from tests.mutants.keeping_sabotages import KEEPING
 from tests.mutants.ledger_sabotages import LEDGER
+from tests.mutants.limit_sabotages import LIMITING
 from tests.mutants.many_sabotages import MANY
 from tests.mutants.money_sabotages import MONEY
 from tests.mutants.operator_sabotages import OPERATORS
@@ -31,6 +32,7 @@ SABOTAGES = (
     *DATABASES,
     *LEDGER,
     *MONEY,
+    *LIMITING,
     *BONUSES,
     *CLAWBACKS,
     *STRIPE,

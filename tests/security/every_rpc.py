@@ -73,6 +73,8 @@ def valid_request(name, **fields):  # noqa: C901, PLR0912 - a table would hide m
             request.ClearField("amount_microcredits")
         case "ExtendHold":
             request.additional_microcredits = CREDIT
+        case "SetSpendLimit":
+            request.window = "SPEND_WINDOW_DAY"
         case "CreateAccount":
             request.ClearField("referral_code")
         case "BatchDeductCredits":

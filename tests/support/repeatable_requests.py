@@ -104,9 +104,14 @@ REQUESTS = [
         [{"overdraft_limit_microcredits": 2}, {"reason": "s"}, {"debt_max_microcredits": -1}],
     ),
     (
+        "SetSpendLimit",
+        {"account_id": "{referee}", "spender_id": "s", "window": 1, "limit_microcredits": 5},
+        [{"spender_id": ""}, {"window": 2}, {"limit_microcredits": 6}, {"limit_microcredits": None}],
+    ),
+    (
         "CreateApiKey",
         {"caller": "metering", "scopes": [1, 2], "expire_time": "2090-01-01T00:00:00Z"},
-        [{"caller": "other"}, {"scopes": [1]}, {"expire_time": None}, {"account_ids": ["a"]}],
+        [{"caller": "other"}, {"scopes": [1]}, {"expire_time": None}, {"account_ids": ["a"]}, {"spender_ids": ["a"]}],
     ),
     ("RevokeApiKey", {"key_id": "{key}"}, [{"key_id": "{other_key}"}]),
     ("ReplayStripeEvent", {"event_id": "{event}"}, [{"event_id": "{other_event}"}]),

@@ -49,6 +49,8 @@ TABLES = [
     "sessions",
     "rate_cards",
     "outbox",
+    "spend_limits",
+    "limited_charges",
 ]
 
 

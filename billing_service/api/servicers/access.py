@@ -35,6 +35,7 @@ def _api_key(row: ApiKeyRow) -> api_keys_pb2.ApiKey:
         revoke_time=translate.timestamp(row.revoke_time_us),
         last_use_time=translate.timestamp(row.last_use_time_us),
         account_ids=list_of(row.account_ids),
+        spender_ids=list_of(row.spender_ids),
     )
 
 
@@ -63,10 +64,11 @@ class Access:
             validation.timestamp_us("expire_time", request.expire_time) if request.HasField("expire_time") else None
         )
         account_ids = validation.distinct("account_ids", request.account_ids, validation.ACCOUNT_ID_MAX, ACCOUNTS_MAX)
-        # Unbound, the request means what it meant before there was the field.
-        bound = (account_ids,) if account_ids else ()
+        spender_ids = validation.spenders((), request.spender_ids)
+        # Unbound, the request means what it meant before there were the fields.
+        bound = (account_ids, spender_ids) if spender_ids else (account_ids,) if account_ids else ()
         keyed = request_of(call, "", request.idempotency_key, request.caller, sorted(set(scopes)), expires, *bound)
-        command = CreateApiKey(keyed, request.caller, scopes, expires, account_ids, _encode_created)
+        command = CreateApiKey(keyed, request.caller, scopes, expires, account_ids, spender_ids, _encode_created)
         return _created(await create_api_key(self._environment, command))
 
     async def list_api_keys(

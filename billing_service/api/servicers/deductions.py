@@ -84,14 +84,18 @@ def deduction_of(request: transactions_pb2.DeductCreditsRequest, call: Call) -> 
         raise invalid_field("mode", "is a value that this service does not know")
     description = validation.text("description", request.description) if request.description else ""
     metadata = metadata_text(validation.metadata(request.metadata)) if request.metadata else ""
+    spender_ids = validation.spenders(call.spender_ids, request.spender_ids)
+    # Without spenders, the request means what it meant before there was the field.
+    sent = (list(request.spender_ids),) if request.spender_ids else ()
     key = IdempotencyKey(
         account_id,
         validation.idempotency_key(request.idempotency_key),
         f"{caller}/DeductCredits",
-        fingerprint(account_id, usage.meaning if usage else amount, mode.value, description, metadata),
+        fingerprint(account_id, usage.meaning if usage else amount, mode.value, description, metadata, *sent),
         captured_by_key,
     )
-    return Deduct(account_id, amount, mode, key, caller, description, metadata, _encode_deduction, usage)
+    words = (caller, description, metadata)
+    return Deduct(account_id, amount, mode, key, *words, _encode_deduction, usage, spender_ids=spender_ids)
 
 
 def priced(operation: Deduct, cost: Cost, catalog: Catalog) -> Deduct:

@@ -66,6 +66,7 @@ def _put_hold(message: transactions_pb2.Hold, hold: Hold, account_id: str) -> No
     message.expiry_capture_microcredits = hold.expiry_capture
     message.description = hold.description
     message.rate_card_version = hold.rate_card_version
+    message.spender_ids.extend(hold.spender_ids)
     if hold.metadata:
         message.metadata.update(translate.metadata(hold.metadata) or {})
 
@@ -125,9 +126,11 @@ def hold_of(request: transactions_pb2.HoldCreditsRequest, call: Call) -> operati
     lifetime_us = _lifetime_us(request.ttl) if request.HasField("ttl") else LIFETIME_DEFAULT_US
     capture = _between("expiry_capture_microcredits", request.expiry_capture_microcredits, 0, amount)
     author = _author(request, call)
+    spender_ids = validation.spenders(call.spender_ids, request.spender_ids)
+    sent = (list(request.spender_ids),) if request.spender_ids else ()
     cost = usage.meaning if usage else amount
-    key = _key(request, call, "HoldCredits", cost, mode.value, minimum, lifetime_us, capture, *_words(author))
-    asked = HoldTerms(amount, mode, minimum, lifetime_us, capture)
+    key = _key(request, call, "HoldCredits", cost, mode.value, minimum, lifetime_us, capture, *_words(author), *sent)
+    asked = HoldTerms(amount, mode, minimum, lifetime_us, capture, spender_ids=spender_ids)
     return operations.HoldCredits(account_id, asked, key, author, _encode_held, usage)
 
 

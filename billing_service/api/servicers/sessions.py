@@ -97,8 +97,9 @@ def _open_of(request: sessions_pb2.OpenSession, call: Call) -> OpenSession:
     key = key_of(
         call, account_id, request.idempotency_key, encode_usage(estimate), step, grace_us, description, metadata
     )
+    author = Author(call.caller, description, metadata)
     return OpenSession(
-        account_id, estimate, step, grace_us, Author(call.caller, description, metadata), key, request.idempotency_key
+        account_id, estimate, step, grace_us, author, key, request.idempotency_key, spender_ids=call.spender_ids
     )
 
 

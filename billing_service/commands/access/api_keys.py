@@ -43,6 +43,8 @@ class CreateApiKey:
     expire_time_us: int | None
     account_ids: Sequence[str]
     """What the key is bound to; none: it may act on all accounts."""
+    spender_ids: Sequence[str]
+    """Whom its charges count for, in this order."""
     encode: Callable[[ApiKeyRow, str], bytes]
     """Takes the secret for the answer, and an empty one for what is stored to be replayed."""
 
@@ -57,13 +59,16 @@ async def create_api_key(environment: Environment, command: CreateApiKey) -> Ans
             environment.api_key_pepper,
             command.caller,
             command.scopes,
-            command.account_ids,
+            account_ids=command.account_ids,
+            spender_ids=command.spender_ids,
             now_us=unit.now_us,
             expire_time_us=command.expire_time_us,
         )
         unit.detail |= {"key_id": row.key_id, "caller": row.caller, "scopes": row.scopes}
         if command.account_ids:
             unit.detail["account_ids"] = list(command.account_ids)
+        if command.spender_ids:
+            unit.detail["spender_ids"] = list(command.spender_ids)
         return SecretReply(command.encode(row, new.text), command.encode(row, ""))
 
     return await environment.store.write(lambda: once(environment.sources, command.request, [], effect))
@@ -74,8 +79,9 @@ def add_key(
     pepper: bytes,
     caller: str,
     scopes: Sequence[Scope],
-    account_ids: Sequence[str] = (),
     *,
+    account_ids: Sequence[str] = (),
+    spender_ids: Sequence[str] = (),
     now_us: int,
     expire_time_us: int | None = None,
 ) -> Work[ApiKeyRow]:
@@ -95,6 +101,7 @@ def add_key(
         revoke_time_us=None,
         last_use_time_us=None,
         account_ids=list_text(account_ids),
+        spender_ids=list_text(spender_ids),
     )
     yield from API_KEYS.add(row)
     return row
@@ -151,6 +158,7 @@ def stored_key(row: ApiKeyRow) -> StoredKey:
         expire_time_us=row.expire_time_us,
         revoke_time_us=row.revoke_time_us,
         account_ids=frozenset(list_of(row.account_ids)),
+        spender_ids=tuple(list_of(row.spender_ids)),
     )
 
 

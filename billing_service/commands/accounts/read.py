@@ -3,20 +3,29 @@
 from typing import NamedTuple
 
 from billing_service.commands.environment import Environment
+from billing_service.domain.ledger.spend_limits import SpendLimit
 from billing_service.domain.promotions.referrals import Referral, ReferralState
 from billing_service.domain.refusals import account_not_found
+from billing_service.domain.spending.limits import Standing, standing
 from billing_service.storage.rows.history import HistoryPage, newest_transaction, read_history
 from billing_service.storage.rows.profiles import AccountRow, list_accounts, read_account, read_profile
 from billing_service.storage.rows.purchases import read_referral, referrals_by_state
+from billing_service.storage.rows.spend_limits import all_limits
 from billing_service.storage.statements import Work
 
 
-async def get_account(environment: Environment, account_id: str) -> AccountRow:
-    """Raises ACCOUNT_NOT_FOUND."""
-    row = await environment.store.read(lambda: read_account(account_id))
-    if row is None:
-        raise account_not_found(account_id)
-    return shown(environment, row)
+async def get_account(environment: Environment, account_id: str) -> tuple[AccountRow, list[Standing]]:
+    """An account and its spend limits. Raises ACCOUNT_NOT_FOUND."""
+
+    def work() -> Work[tuple[AccountRow, list[SpendLimit]]]:
+        row = yield from read_account(account_id)
+        if row is None:
+            raise account_not_found(account_id)
+        return row, (yield from all_limits(account_id))
+
+    row, limits = await environment.store.read(work)
+    now_us = environment.clock_us()
+    return shown(environment, row), [standing(limit, environment.spending.windows, now_us) for limit in limits]
 
 
 def shown(environment: Environment, row: AccountRow) -> AccountRow:

@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from billing_service.commands.clawbacks.purchases import make_debt_good
 from billing_service.commands.environment import Environment
 from billing_service.domain.ledger.balance import Balance
+from billing_service.domain.ledger.entries import Transaction
 from billing_service.domain.refusals.spending import transaction_not_found
+from billing_service.domain.spending.limits import give_back
 from billing_service.domain.spending.reversals import DeductionToReverse, Reversed, check_may_reverse, reverse_deduction
 from billing_service.ledger.keys import Answer
 from billing_service.ledger.settled_debt import fetch_lots_and_heirs, payments_of
 from billing_service.ledger.unit import Request, Unit, once
 from billing_service.storage.rows.history import already_reversed, read_transaction, set_reversed
+from billing_service.storage.rows.spend_limits import fetch_limits, limited_charge, missing_limits
 from billing_service.storage.statements import Work
 
 
@@ -55,6 +58,7 @@ async def reverse(environment: Environment, command: ReverseDeduction) -> Answer
             description=command.reason,
         )
         yield from set_reversed(command.account_id, command.transaction_id, before + reversal.amount)
+        yield from _give_back_limits(unit, original, reversal.amount)
         yield from make_debt_good(environment, unit, command.account_id, reversal.transaction)
         yield from unit.note_returns()
         return command.encode(reversal, account.show(unit.now_us))
@@ -63,3 +67,16 @@ async def reverse(environment: Environment, command: ReverseDeduction) -> Answer
     # Run again on conflict.
     work = lambda: once(environment.sources, command.request, [command.account_id], effect, detail=detail)  # noqa: E731
     return await environment.store.write(work)
+
+
+def _give_back_limits(unit: Unit, original: Transaction, amount: int) -> Work[None]:
+    """Takes what was undone off the limits that the charge counted at."""
+    account = unit.account(original.account_id)
+    if not account.limits_version:
+        return
+    charge = yield from limited_charge(original.account_id, original.transaction_id)
+    spender_ids, counted_us = (charge.spender_ids, charge.count_time_us) if charge else ((), original.create_time_us)
+    missing = missing_limits(unit.accounts, [(original.account_id, spender_ids)])
+    if missing:
+        yield from fetch_limits(unit.accounts, missing)
+    give_back(account, spender_ids, amount, unit.terms.windows, counted_us=counted_us, now_us=unit.now_us)

@@ -41,6 +41,8 @@ class OpenSession:
     author: Author
     key: IdempotencyKey
     usage_key: str
+    spender_ids: tuple[str, ...] = ()
+    """Whom its charges count for besides the account: those of the API key."""
 
 
 @dataclass(slots=True)
@@ -79,6 +81,7 @@ async def open_session(environment: Environment, asked: OpenSession) -> Owned:
             lifetime_us=asked.grace_us,
             expiry_capture=0,
             prefix=SESSION_PREFIX,
+            spender_ids=asked.spender_ids,
         ),
         asked.key,
         asked.author,

@@ -64,6 +64,8 @@ class StoredKey:
     revoke_time_us: int | None = None
     account_ids: frozenset[str] = frozenset()
     """The accounts that it is bound to; empty: it may act on all."""
+    spender_ids: tuple[str, ...] = ()
+    """The spenders that all its charges count for."""
 
     def is_live(self, now_us: int) -> bool:
         return self.revoke_time_us is None and (self.expire_time_us is None or now_us < self.expire_time_us)

@@ -16,6 +16,7 @@ from billing_service.domain.ledger.entries import (
 )
 from billing_service.domain.ledger.events import BusinessEvent
 from billing_service.domain.ledger.lots import Category, Lot, burn_down_order
+from billing_service.domain.ledger.spend_limits import LimitedCharge, SpendLimit
 from billing_service.domain.refusals import balance_limit_reached
 
 if TYPE_CHECKING:
@@ -62,6 +63,8 @@ class Account:
     """No open hold ends before. None: there is none."""
     last_time_us: int = 0
     """When its last transaction was made."""
+    limits_version: int = 0
+    """Counts changes of its spend limits; 0: it never had one."""
     lots: list[Lot] = field(default_factory=list)
     """Lots with something left, in burn-down order, and other lots that this unit of work fetched."""
     changed_lots: dict[str, Lot] = field(default_factory=dict)
@@ -78,6 +81,13 @@ class Account:
     """Those that this unit of work fetched or made, by id."""
     new_holds: "dict[str, Hold]" = field(default_factory=dict)
     changed_holds: "dict[str, Hold]" = field(default_factory=dict)
+    limits: dict[str, list[SpendLimit]] = field(default_factory=dict)
+    """By spender, in order of their windows; an empty list where a spender is known to have none."""
+    changed_limits: dict[tuple[str, int], SpendLimit] = field(default_factory=dict)
+    limited_charges: list[LimitedCharge] = field(default_factory=list)
+    """Decided and not yet written."""
+    counted_at_limits: int = 0
+    """How many of the decided transactions are."""
     has_passed_on: bool = False
     """Whether something came back into a lot that was taken back, and went on at once."""
 
@@ -107,10 +117,14 @@ class Account:
         """What was decided is written now."""
         self.transactions = []
         self.events = []
+        self.limited_charges = []
+        self.counted_at_limits = 0
         self.rewritten = frozenset()
         self.has_passed_on = False
-        for decided in (self.new_lots, self.changed_lots, self.empty_before, self.new_holds, self.changed_holds):
-            decided.clear()
+        for lots in (self.new_lots, self.changed_lots, self.empty_before):
+            lots.clear()
+        for beside in (self.new_holds, self.changed_holds, self.changed_limits):
+            beside.clear()
 
     def lot(self, lot_id: str) -> Lot | None:
         return next((lot for lot in self.lots if lot.lot_id == lot_id), None)

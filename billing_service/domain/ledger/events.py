@@ -13,6 +13,8 @@ class EventKind(IntEnum):
     """At Stripe, whichever way."""
     DEBT = 3
     """The account owed nothing, and owes something now."""
+    SPEND_LIMIT_CHANGED = 4
+    """Set, changed, or removed, where the detail has no limit."""
 
 
 class BusinessEvent(NamedTuple):
@@ -22,6 +24,6 @@ class BusinessEvent(NamedTuple):
     kind: EventKind
     create_time_us: int
     subject_id: str
-    """The purchase, refund or transaction that it is about."""
+    """The purchase, refund, transaction or spender that it is about."""
     detail: Mapping[str, str | int]
     """Amounts, currencies and states; nobody's words."""

@@ -69,6 +69,8 @@ class Hold:
     """Of a session, where it was read: microcredits that its ticks have told, which its end captures."""
     end_transaction_id: str = ""
     """What its expiry was charged by, where that is booked now."""
+    spender_ids: tuple[str, ...] = ()
+    """Whom its charges count for besides the account."""
 
     @property
     def left(self) -> int:

@@ -18,7 +18,7 @@ class Stage(NamedTuple):
 PRECEDENCE: Final = (
     Stage("time and room to serve the call", (Reason.DEADLINE_TOO_SHORT, Reason.OVERLOADED, Reason.SHUTTING_DOWN)),
     Stage("who calls", (Reason.API_KEY_INVALID,)),
-    Stage("whether that caller may", (Reason.SCOPE_MISSING, Reason.ACCOUNT_NOT_ALLOWED)),
+    Stage("whether that caller may", (Reason.SCOPE_MISSING, Reason.ACCOUNT_NOT_ALLOWED, Reason.SPENDER_NOT_ALLOWED)),
     Stage("the form of the fields", (Reason.INVALID_FIELD, Reason.SIGNATURE_INVALID)),
     Stage("what names the account of the key", (Reason.PURCHASE_NOT_FOUND, Reason.REFERRAL_CODE_NOT_FOUND)),
     Stage("the idempotency key", (Reason.IDEMPOTENCY_KEY_REUSED,)),
@@ -47,6 +47,7 @@ PRECEDENCE: Final = (
             Reason.HOLD_CLOSED,
             Reason.HOLD_EXPIRED,
             Reason.TOO_MANY_HOLDS,
+            Reason.TOO_MANY_SPEND_LIMITS,
             Reason.PURCHASE_NOT_REFUNDABLE,
             Reason.PURCHASE_NOT_CANCELABLE,
             Reason.TRANSACTION_NOT_REVERSIBLE,
@@ -62,8 +63,8 @@ PRECEDENCE: Final = (
     Stage(
         "amounts against what is there",
         (
-            Reason.INSUFFICIENT_CREDITS,
             Reason.SPEND_LIMIT_REACHED,
+            Reason.INSUFFICIENT_CREDITS,
             Reason.CREDITS_ALREADY_SPENT,
             Reason.DEDUCTION_ALREADY_REVERSED,
             Reason.BALANCE_LIMIT_REACHED,

@@ -10,6 +10,7 @@ from billing_service.domain.refusals import account_frozen, insufficient_credits
 from billing_service.domain.refusals.spending import hold_closed, hold_expired
 from billing_service.domain.spending.deductions import STANDARD_TERMS, SpendingTerms
 from billing_service.domain.spending.holds import Author, check_open, close_posting, end_hold
+from billing_service.domain.spending.limits import check_limits, room
 from billing_service.domain.spending.price_records import encode_asked
 
 
@@ -62,6 +63,8 @@ def capture_hold(
     if amount > of_legs and over_hold is not OverHold.UP_TO_HOLD:
         if over_hold is OverHold.REJECT:
             raise insufficient_credits(available=of_legs, required=amount, shortfall=amount - of_legs)
+        if over_hold is OverHold.FROM_AVAILABLE:
+            check_limits(account, hold.spender_ids, amount - of_legs, terms.windows, now_us)
         above = _from_available(account, amount - of_legs, over_hold, of_legs=of_legs, now_us=now_us, terms=terms)
     posting = Posting(account, now_us)
     capture_legs(posting, hold, of_legs)
@@ -100,8 +103,11 @@ def _capture_late(
     if over_hold is OverHold.REJECT and amount > uncaptured:
         raise insufficient_credits(available=uncaptured, required=amount, shortfall=amount - uncaptured)
     if over_hold is OverHold.UP_TO_HOLD:
-        part = _Part(min(amount, uncaptured, max(account.spendable(now_us) - account.debt, 0)))
+        at_most = room(account, hold.spender_ids, min(amount, uncaptured), terms.windows, now_us)
+        part = _Part(min(at_most, max(account.spendable(now_us) - account.debt, 0)))
     else:
+        if over_hold is not OverHold.ALLOW_DEBT:
+            check_limits(account, hold.spender_ids, amount, terms.windows, now_us)
         part = _from_available(account, amount, over_hold, of_legs=0, now_us=now_us, terms=terms)
     posting = Posting(account, now_us)
     _charge(posting, part)

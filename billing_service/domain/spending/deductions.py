@@ -1,7 +1,7 @@
 """Deductions. Their reversal is in `domain.spending.reversals`."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -9,8 +9,10 @@ from billing_service.domain.ledger.account import Account, Ids, Posting
 from billing_service.domain.ledger.amounts import MICROCREDITS_PER_CREDIT
 from billing_service.domain.ledger.entries import Draw, Place, TransactionKind
 from billing_service.domain.refusals import account_frozen, insufficient_credits
+from billing_service.domain.spending.limits import check_limits, room
 from billing_service.domain.spending.price_records import encode_asked
 from billing_service.domain.spending.pricing import OCCUR_WINDOW_US
+from billing_service.domain.spending.windows import Windows
 
 
 class DeductionMode(IntEnum):
@@ -36,6 +38,9 @@ class SpendingTerms:
 
     usage_age_max_us: int = OCCUR_WINDOW_US
     """How long ago a usage may have been whose own time chooses its price; older usage costs what it costs now."""
+
+    windows: Windows = field(default_factory=Windows)
+    """Edges of the windows of spend limits."""
 
     def debt_bound(self, own_debt_max: int, overdraft_limit: int) -> int:
         """Microcredits that ALLOW_DEBT may bring one account's debt to. `own_debt_max` is what an operator set for it,
@@ -79,6 +84,7 @@ def deduct(
     caller: str = "",
     description: str = "",
     metadata: str = "",
+    spender_ids: Sequence[str] = (),
 ) -> Deducted:
     """Spends `amount` microcredits in burn-down order: above 0, or a price of 0. Raises Refusal and changes nothing
     when it can't; `advise` says what INSUFFICIENT_CREDITS says besides. A deduction that finds nothing to take is a
@@ -89,6 +95,11 @@ def deduct(
     offered = account.spendable(now_us)
     available = max(offered - account.debt, 0)
     asked, owed = amount, 0
+    if account.limits_version:
+        if mode is DeductionMode.REJECT:
+            check_limits(account, spender_ids, amount, terms.windows, now_us)
+        elif mode is DeductionMode.UP_TO_AVAILABLE:
+            amount = room(account, spender_ids, amount, terms.windows, now_us)
     if available < amount:
         if mode is DeductionMode.UP_TO_AVAILABLE:
             amount = available

@@ -10,6 +10,8 @@ from billing_service.domain.ledger.entries import TransactionKind
 from billing_service.domain.ledger.holds import Hold, HoldState, add_hold, close_hold, note_hold, reserve, return_legs
 from billing_service.domain.refusals import account_frozen, insufficient_credits, invalid_field
 from billing_service.domain.refusals.spending import hold_closed, hold_expired, too_many_holds
+from billing_service.domain.spending.limits import check_limits, room
+from billing_service.domain.spending.windows import UTC_WINDOWS, Windows
 
 HOLD_LIFETIME_MAX_US = 24 * 3_600 * 1_000_000
 """From its creation, whatever is extended: else a hold would shield credits from their expiry and from clawbacks."""
@@ -49,6 +51,8 @@ class HoldTerms:
     """The card that `amount` was priced by; empty where the caller named it."""
     prefix: str = "hold"
     """What its id begins with: SESSION_PREFIX for a session's."""
+    spender_ids: tuple[str, ...] = ()
+    """Whom it counts for besides the account."""
 
 
 class HoldChanged(NamedTuple):
@@ -58,15 +62,21 @@ class HoldChanged(NamedTuple):
     hold: Hold
 
 
-def hold_credits(account: Account, terms: HoldTerms, author: Author, *, now_us: int, ids: Ids) -> HoldChanged:
+def hold_credits(
+    account: Account, terms: HoldTerms, author: Author, *, now_us: int, ids: Ids, windows: Windows
+) -> HoldChanged:
     """Reserves credits of spendable lots, in burn-down order: neither overdraft nor debt. Raises ACCOUNT_FROZEN,
-    TOO_MANY_HOLDS and INSUFFICIENT_CREDITS, and has changed nothing then."""
+    TOO_MANY_HOLDS, SPEND_LIMIT_REACHED and INSUFFICIENT_CREDITS, and has changed nothing then."""
     if account.frozen:
         raise account_frozen()
     if account.holds_open >= OPEN_HOLDS_MAX:
         raise too_many_holds(OPEN_HOLDS_MAX)
     wanted = terms.amount
     available = _holdable(account, now_us)
+    if account.limits_version:
+        least = terms.amount if terms.mode is HoldMode.REJECT else terms.minimum
+        check_limits(account, terms.spender_ids, least, windows, now_us)
+        wanted = room(account, terms.spender_ids, wanted, windows, now_us)
     if available < wanted and terms.mode is HoldMode.UP_TO_AVAILABLE and available >= terms.minimum:
         wanted = available
     least = terms.amount if terms.mode is HoldMode.REJECT else terms.minimum
@@ -87,6 +97,7 @@ def hold_credits(account: Account, terms: HoldTerms, author: Author, *, now_us: 
         metadata=author.metadata,
         legs=[],
         rate_card_version=terms.rate_card_version,
+        spender_ids=terms.spender_ids,
     )
     posting = Posting(account, now_us)
     _reserve(posting, hold, wanted)
@@ -103,16 +114,18 @@ def extend_hold(
     *,
     now_us: int,
     ids: Ids,
+    windows: Windows = UTC_WINDOWS,
 ) -> HoldChanged:
     """Reserves `additional` >= 0 microcredits more, all or nothing, and lets the hold live until now + `lifetime_us`
-    where that is later. Raises ACCOUNT_FROZEN, HOLD_CLOSED, HOLD_EXPIRED, INVALID_FIELD and INSUFFICIENT_CREDITS, and
-    has changed nothing then."""
+    where that is later. Raises ACCOUNT_FROZEN, HOLD_CLOSED, HOLD_EXPIRED, INVALID_FIELD, SPEND_LIMIT_REACHED and
+    INSUFFICIENT_CREDITS, and has changed nothing then."""
     if account.frozen:
         raise account_frozen()
     check_open(hold)
     end_us = max(hold.expire_time_us, now_us + lifetime_us)
     if lifetime_us and now_us + lifetime_us > hold.create_time_us + HOLD_LIFETIME_MAX_US:
         raise invalid_field("ttl", "must end within 24 hours of the hold's creation")
+    check_limits(account, hold.spender_ids, additional, windows, now_us)
     available = _holdable(account, now_us, hold)
     if available < additional or _owes(account, now_us):
         raise insufficient_credits(available=available, required=additional, shortfall=max(additional - available, 0))

@@ -31,6 +31,8 @@ class Deduct:
     """Of a priced usage: why it costs `amount`."""
     advise: Callable[[Short], Mapping[str, str | int]] | None = None
     """Of a priced usage: what helps an account that is short of it."""
+    spender_ids: tuple[str, ...] = ()
+    """Whom it charges for besides the account."""
     unpriced: Refusal | None = None
     """Of a usage without a price: why it has none. Then there is nothing to deduct."""
 
@@ -50,4 +52,5 @@ class Deduct:
             caller=self.caller,
             description=self.description,
             metadata=self.metadata,
+            spender_ids=self.spender_ids,
         )

@@ -38,18 +38,23 @@ class HoldCredits:
     unpriced: Refusal | None = None
     """Of a usage without a price: why it has none. Then there is nothing to hold."""
 
+    @property
+    def spender_ids(self) -> tuple[str, ...]:
+        """See `Operation`."""
+        return self.asked.spender_ids
+
     def decide(self, account: Account, now_us: int, ids: Ids, terms: SpendingTerms) -> HoldChanged:
         """See `Operation`."""
-        del terms
         if self.unpriced is not None:
             raise self.unpriced
-        return hold_credits(account, self.asked, self.author, now_us=now_us, ids=ids)
+        return hold_credits(account, self.asked, self.author, now_us=now_us, ids=ids, windows=terms.windows)
 
 
 @dataclass(slots=True, frozen=True)
 class CaptureHold:
     """Charges what was used of a hold."""
 
+    spender_ids: ClassVar[tuple[str, ...]] = ()
     account_id: str
     hold_id: str
     amount: int
@@ -87,6 +92,7 @@ class CaptureHold:
 class ReleaseHold:
     """Gives back what is left of a hold."""
 
+    spender_ids: ClassVar[tuple[str, ...]] = ()
     account_id: str
     hold_id: str
     key: IdempotencyKey
@@ -103,6 +109,7 @@ class ReleaseHold:
 class ExtendHold:
     """Reserves more, or for longer."""
 
+    spender_ids: ClassVar[tuple[str, ...]] = ()
     account_id: str
     hold_id: str
     additional: int
@@ -113,7 +120,6 @@ class ExtendHold:
 
     def decide(self, account: Account, now_us: int, ids: Ids, terms: SpendingTerms) -> HoldChanged:
         """See `Operation`."""
-        del terms
         return extend_hold(
             account,
             _named(account, self.hold_id),
@@ -122,6 +128,7 @@ class ExtendHold:
             self.author,
             now_us=now_us,
             ids=ids,
+            windows=terms.windows,
         )
 
 

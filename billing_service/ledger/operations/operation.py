@@ -1,7 +1,7 @@
 """What can be asked of an account through the group commit: a value that decides on its account in memory. Each kind is
 a file of this folder; writer, batch and posting know none of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 
 from billing_service.domain.ledger.account import Account, Ids
@@ -26,6 +26,11 @@ class Operation(Protocol[Decision]):
     @property
     def hold_id(self) -> str:
         """The hold that it decides on, which posting fetches into the account beforehand; empty for none."""
+        ...
+
+    @property
+    def spender_ids(self) -> Sequence[str]:
+        """Whom it charges for besides the account. Posting fetches their limits beforehand."""
         ...
 
     def decide(self, account: Account, now_us: int, ids: Ids, terms: SpendingTerms) -> Decision:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 from billing_service.domain.ledger.account import Account, Ids
 from billing_service.domain.ledger.balance import Balance
@@ -18,6 +19,8 @@ from billing_service.ledger.keys import IdempotencyKey
 class GrowSession:
     """Lets the hold of a session reserve more, or live longer."""
 
+    spender_ids: ClassVar[tuple[str, ...]] = ()
+    """Those of the session's hold."""
     account_id: str
     hold_id: str
     additional: int
@@ -28,9 +31,17 @@ class GrowSession:
 
     def decide(self, account: Account, now_us: int, ids: Ids, terms: SpendingTerms) -> HoldChanged:
         """See `Operation`."""
-        del terms
         hold = _of_session(account, self.hold_id)
-        return extend_hold(account, hold, self.additional, self.lifetime_us, self.author, now_us=now_us, ids=ids)
+        return extend_hold(
+            account,
+            hold,
+            self.additional,
+            self.lifetime_us,
+            self.author,
+            now_us=now_us,
+            ids=ids,
+            windows=terms.windows,
+        )
 
 
 @dataclass(slots=True, frozen=True)
@@ -38,6 +49,8 @@ class CloseSession:
     """Charges a session, once and finally. After its hold's expiry `amount` is still what it costs in all: what the
     expiry captured is counted."""
 
+    spender_ids: ClassVar[tuple[str, ...]] = ()
+    """Those of the session's hold."""
     account_id: str
     hold_id: str
     amount: int

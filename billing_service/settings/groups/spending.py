@@ -1,7 +1,7 @@
 """Bounds of deductions, and how many share a transaction."""
 
 from billing_service.settings.groups.setting import SettingsGroup, setting
-from billing_service.settings.values import OutcomePoliciesText
+from billing_service.settings.values import OutcomePoliciesText, TimeZone
 
 
 class SpendingSettings(SettingsGroup):
@@ -44,6 +44,11 @@ class SpendingSettings(SettingsGroup):
         "BILLING_OUTCOME_POLICIES",
         "",
         "What broken model calls cost, where not the default: `PROVIDER/MODEL OUTCOME CHARGE`, …",
+    )
+    time_zone: TimeZone = setting(
+        "BILLING_TIME_ZONE",
+        "UTC",
+        "IANA zone in which the days and months of spend limits begin, such as `Europe/Berlin`",
     )
     batch_operations_max: int = setting(
         "BILLING_BATCH_OPERATIONS_MAX", 512, "Ledger operations in one transaction", ge=1, le=4096

@@ -30,6 +30,8 @@ class ApiKeyRow:
     last_use_time_us: int | None
     account_ids: str
     """A JSON list of the accounts that it is bound to; empty: bound to none."""
+    spender_ids: str
+    """The same of the spenders that its charges count for, in their order."""
 
 
 @dataclass(slots=True)

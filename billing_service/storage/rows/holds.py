@@ -104,7 +104,7 @@ UPDATE_HOLDS = bulk_update(
 def hold_of(row: Sequence[Any]) -> Hold:
     """From all columns of `holds` but the account."""
     hold_id, state, amount, captured, released, expiry_capture, late_captured, created, expires = row[:9]
-    caller, description, metadata, legs, rate_card_version = row[9:]
+    caller, description, metadata, legs, rate_card_version, spender_ids = row[9:]
     return Hold(
         hold_id,
         HoldState(state),
@@ -120,6 +120,7 @@ def hold_of(row: Sequence[Any]) -> Hold:
         metadata=metadata,
         legs=[Leg(lot_id, Category(category), *amounts) for lot_id, category, *amounts in orjson.loads(legs)],
         rate_card_version=rate_card_version,
+        spender_ids=tuple(orjson.loads(spender_ids)) if spender_ids else (),
     )
 
 
@@ -175,6 +176,7 @@ def _inserted(account_id: str, hold: Hold) -> Row:
         hold.metadata,
         _packed(hold.legs),
         hold.rate_card_version,
+        orjson.dumps(hold.spender_ids).decode() if hold.spender_ids else "",
     )
 
 

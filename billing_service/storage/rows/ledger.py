@@ -21,6 +21,7 @@ from billing_service.storage.rows.ledger_statements import (
     UPDATE_LOTS,
     UPDATE_LOTS_AND_OPEN_FLAG,
 )
+from billing_service.storage.rows.limit_counters import limit_calls
 from billing_service.storage.rows.session_charges import CLOSE as CLOSE_SESSIONS
 from billing_service.storage.statements import (
     Call,
@@ -135,6 +136,9 @@ def _calls(written: Sequence[Account]) -> list[Call]:
     assert not any(account.behind for account in written), "what an older program wrote is counted first"
     holding = [account for account in written if account.new_holds or account.changed_holds]
     calls = [*_lot_calls(written), *_history_calls(written), *(hold_calls(holding) if holding else ())]
+    limited = [account for account in written if account.changed_limits or account.limited_charges]
+    if limited:
+        calls += limit_calls(limited)
     told = [outbox.row_of(account, event) for account in written for event in account.events]
     return [*calls, outbox.INSERT.many(told)] if told else calls
 
@@ -149,6 +153,7 @@ def _expected(account: Account) -> Row:
         int(account.frozen),
         account.overdraft_limit,
         account.debt_max,
+        account.limits_version,
     )
 
 

@@ -25,6 +25,7 @@ _ACCOUNT = (
     accounts.c.holds_open,
     accounts.c.holds_end_us,
     accounts.c.last_time_us,
+    accounts.c.limits_version,
 )
 ACCOUNT_COLUMNS = len(_ACCOUNT)
 LOT = (
@@ -84,7 +85,7 @@ INSERT_ACCOUNT = writing(
     "account_id",
     "create_time_us",
 )
-_EXPECTED = ("version", "last_transaction_id", "frozen", "overdraft_limit", "debt_max")
+_EXPECTED = ("version", "last_transaction_id", "frozen", "overdraft_limit", "debt_max", "limits_version")
 """The columns that show whether anything of an account has changed. Each movement makes a version and names its
 transaction; limits and freezing do not."""
 UPDATE_ACCOUNTS = bulk_update(

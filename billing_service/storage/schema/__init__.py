@@ -16,8 +16,10 @@ from billing_service.storage.schema.ledger import (
     entries,
     holds,
     idempotency_keys,
+    limited_charges,
     lots,
     outbox,
+    spend_limits,
     transactions,
 )
 from billing_service.storage.schema.people import api_keys, audit_records, profiles, referral_codes, stripe_customers
@@ -57,6 +59,7 @@ __all__ = [
     "entries",
     "holds",
     "idempotency_keys",
+    "limited_charges",
     "lots",
     "metadata",
     "outbox",
@@ -68,6 +71,7 @@ __all__ = [
     "referrals",
     "refunds",
     "sessions",
+    "spend_limits",
     "stripe_customers",
     "stripe_events",
     "transactions",

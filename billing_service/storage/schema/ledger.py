@@ -25,6 +25,7 @@ accounts = Table(
     number_column("holds_open", default=0),
     number_column("holds_end_us", nullable=True),
     number_column("last_time_us", default=0),
+    number_column("limits_version", default=0),
     check("version", "version >= 0"),
     check("balance", f"balance >= -debt AND balance <= {BALANCE_MAX}"),
     check("debt", f"debt >= 0 AND debt <= {BALANCE_MAX}"),
@@ -153,6 +154,35 @@ idempotency_keys = Table(
 """Written with the effect, in its transaction. `scope` is caller and method. No reply yet: the effect has begun (a
 purchase or refund whose Stripe call is not known to have ended), and `resource_id` says which one to resume."""
 
+spend_limits = Table(
+    "spend_limits",
+    metadata,
+    id_column("account_id", key=True),
+    id_column("spender_id", key=True),
+    Column("spend_window", Number, primary_key=True),
+    number_column("amount_max"),
+    number_column("used"),
+    number_column("window_start_us"),
+    number_column("set_time_us"),
+    check("spend_window", "spend_window IN (1, 2, 3)"),
+    check("amount_max", "amount_max >= 0"),
+    check("used", "used >= 0"),
+)
+"""What a spender may charge to an account in a window, and what it has charged. An empty spender is the account itself.
+Written with the charge, under `accounts.limits_version`, which counts their changes."""
+
+limited_charges = Table(
+    "limited_charges",
+    metadata,
+    id_column("account_id", key=True),
+    id_column("transaction_id", key=True),
+    text_column("spender_ids"),
+    number_column("count_time_us"),
+)
+"""The spenders with limits that a charge counted for, as a JSON list, and when it counted: a capture counted with its
+hold. So a reversal gives back where the charge counted. Charges that counted for the account alone, when they were
+made, have no row."""
+
 outbox = Table(
     "outbox",
     metadata,
@@ -197,11 +227,13 @@ holds = Table(
     text_column("metadata"),
     text_column("legs"),
     id_column("rate_card_version", default=""),
+    text_column("spender_ids", default=""),
     check("state", "state BETWEEN 1 AND 4"),
     check("amounts", "captured >= 0 AND released >= 0 AND captured + released <= amount"),
     check("closed", "state = 1 OR captured + released = amount"),
     check("expiry_capture", "expiry_capture >= 0 AND expiry_capture <= amount"),
     check("late_captured", "late_captured IN (0, 1)"),
 )
-"""One row a hold, its lots packed in `legs`: JSON, a list of (lot, category, amount, captured, returned) each."""
+"""One row a hold, its lots packed in `legs`: JSON, a list of (lot, category, amount, captured, returned) each.
+`spender_ids`: a JSON list, or nothing."""
 Index("ix_holds_ends", holds.c.account_id, holds.c.state, holds.c.expire_time_us)

@@ -39,8 +39,10 @@ api_keys = Table(
     number_column("revoke_time_us", nullable=True),
     number_column("last_use_time_us", nullable=True),
     text_column("account_ids", default=""),
+    text_column("spender_ids", default=""),
 )
-"""`account_ids`: a JSON list of the accounts that the key is bound to; empty: to none in particular."""
+"""`account_ids` and `spender_ids`: JSON lists of the accounts and spenders that the key is bound to; empty: to none in
+particular."""
 Index("ix_api_keys_caller", api_keys.c.caller)
 
 audit_records = Table(

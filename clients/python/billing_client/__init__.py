@@ -5,6 +5,7 @@ from prepaid.billing.v1.purchases_pb2 import PaymentFlow, PurchaseStatus
 from prepaid.billing.v1.refunds_pb2 import RefundPolicy, RefundStatus
 from prepaid.billing.v1.scopes_pb2 import Scope
 from prepaid.billing.v1.sessions_pb2 import GenerationOutcome, StopReason
+from prepaid.billing.v1.spend_limits_pb2 import SpendWindow
 from prepaid.billing.v1.transactions_pb2 import (
     CreditCategory,
     DeductionMode,
@@ -41,6 +42,7 @@ __all__ = [
     "RefundPolicy",
     "RefundStatus",
     "Scope",
+    "SpendWindow",
     "StopReason",
     "StripeEventStatus",
     "TransactionKind",

@@ -48,6 +48,7 @@ class Deduction:
     mode: DeductionMode.ValueType = DEDUCTION_MODE_REJECT
     description: str = ""
     metadata: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    spender_ids: Sequence[str] = ()
     idempotency_key: str = field(default_factory=new_idempotency_key)
 
     def request(self) -> DeductCreditsRequest:
@@ -62,6 +63,7 @@ class Deduction:
             mode=self.mode,
             description=self.description,
             metadata=self.metadata,
+            spender_ids=self.spender_ids,
             idempotency_key=self.idempotency_key,
         )
 

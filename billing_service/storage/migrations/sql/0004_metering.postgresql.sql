@@ -8,6 +8,8 @@ ALTER TABLE transactions ADD COLUMN price_record BYTEA
 -- next
 ALTER TABLE api_keys ADD COLUMN account_ids TEXT NOT NULL DEFAULT ''
 -- next
+ALTER TABLE api_keys ADD COLUMN spender_ids TEXT NOT NULL DEFAULT ''
+-- next
 ALTER TABLE accounts ADD COLUMN held BIGINT NOT NULL DEFAULT 0 CONSTRAINT ck_accounts_held CHECK (held >= 0)
 -- next
 ALTER TABLE accounts ADD COLUMN holds_open BIGINT NOT NULL DEFAULT 0 CONSTRAINT ck_accounts_holds_open CHECK (holds_open >= 0)
@@ -93,3 +95,29 @@ CREATE TABLE sessions (
 )
 -- next
 CREATE INDEX ix_transactions_reversals ON transactions (account_id, source_id) WHERE kind = 4
+-- next
+ALTER TABLE accounts ADD COLUMN limits_version BIGINT NOT NULL DEFAULT 0
+-- next
+ALTER TABLE holds ADD COLUMN spender_ids TEXT NOT NULL DEFAULT ''
+-- next
+CREATE TABLE spend_limits (
+  account_id TEXT COLLATE "C" NOT NULL,
+  spender_id TEXT COLLATE "C" NOT NULL,
+  spend_window BIGINT NOT NULL,
+  amount_max BIGINT NOT NULL,
+  used BIGINT NOT NULL,
+  window_start_us BIGINT NOT NULL,
+  set_time_us BIGINT NOT NULL,
+  CONSTRAINT pk_spend_limits PRIMARY KEY (account_id, spender_id, spend_window),
+  CONSTRAINT ck_spend_limits_spend_window CHECK (spend_window IN (1, 2, 3)),
+  CONSTRAINT ck_spend_limits_amount_max CHECK (amount_max >= 0),
+  CONSTRAINT ck_spend_limits_used CHECK (used >= 0)
+)
+-- next
+CREATE TABLE limited_charges (
+  account_id TEXT COLLATE "C" NOT NULL,
+  transaction_id TEXT COLLATE "C" NOT NULL,
+  spender_ids TEXT NOT NULL,
+  count_time_us BIGINT NOT NULL,
+  CONSTRAINT pk_limited_charges PRIMARY KEY (account_id, transaction_id)
+)

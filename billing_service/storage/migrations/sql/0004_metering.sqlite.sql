@@ -8,6 +8,8 @@ ALTER TABLE transactions ADD COLUMN price_record BLOB
 -- next
 ALTER TABLE api_keys ADD COLUMN account_ids TEXT NOT NULL DEFAULT ''
 -- next
+ALTER TABLE api_keys ADD COLUMN spender_ids TEXT NOT NULL DEFAULT ''
+-- next
 ALTER TABLE accounts ADD COLUMN held INTEGER NOT NULL DEFAULT 0 CONSTRAINT ck_accounts_held CHECK (held >= 0)
 -- next
 ALTER TABLE accounts ADD COLUMN holds_open INTEGER NOT NULL DEFAULT 0 CONSTRAINT ck_accounts_holds_open CHECK (holds_open >= 0)
@@ -95,3 +97,29 @@ CREATE TABLE sessions (
 ) STRICT, WITHOUT ROWID
 -- next
 CREATE INDEX ix_transactions_reversals ON transactions (account_id, source_id) WHERE kind = 4
+-- next
+ALTER TABLE accounts ADD COLUMN limits_version INTEGER NOT NULL DEFAULT 0
+-- next
+ALTER TABLE holds ADD COLUMN spender_ids TEXT NOT NULL DEFAULT ''
+-- next
+CREATE TABLE spend_limits (
+  account_id TEXT NOT NULL,
+  spender_id TEXT NOT NULL,
+  spend_window INTEGER NOT NULL,
+  amount_max INTEGER NOT NULL,
+  used INTEGER NOT NULL,
+  window_start_us INTEGER NOT NULL,
+  set_time_us INTEGER NOT NULL,
+  CONSTRAINT pk_spend_limits PRIMARY KEY (account_id, spender_id, spend_window),
+  CONSTRAINT ck_spend_limits_spend_window CHECK (spend_window IN (1, 2, 3)),
+  CONSTRAINT ck_spend_limits_amount_max CHECK (amount_max >= 0),
+  CONSTRAINT ck_spend_limits_used CHECK (used >= 0)
+) STRICT, WITHOUT ROWID
+-- next
+CREATE TABLE limited_charges (
+  account_id TEXT NOT NULL,
+  transaction_id TEXT NOT NULL,
+  spender_ids TEXT NOT NULL,
+  count_time_us INTEGER NOT NULL,
+  CONSTRAINT pk_limited_charges PRIMARY KEY (account_id, transaction_id)
+) STRICT, WITHOUT ROWID

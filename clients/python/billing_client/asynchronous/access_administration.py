@@ -43,6 +43,7 @@ class ApiKeyMethods(Connection):
         scopes: Sequence[Scope.ValueType],
         expire_time: datetime | None = None,
         account_ids: Sequence[str] = (),
+        spender_ids: Sequence[str] = (),
         idempotency_key: str | None = None,
         timeout_s: float | None = None,
         headers: Headers | None = None,
@@ -54,6 +55,7 @@ class ApiKeyMethods(Connection):
         `expire_time`: when it ends by itself, with its zone; None: never.
         `account_ids`: the accounts that it is bound to, at most 100; none: it may act on all. Calls about others raise
         AccountNotAllowed.
+        `spender_ids`: whom its charges count for besides the account, at most 4. Such a key sets no limits.
         Raises InvalidField for a third live key, ValueError for a time without a zone.
 
             made = await client.create_api_key(caller="metering", scopes=[Scope.SCOPE_DEDUCT, Scope.SCOPE_READ])
@@ -64,6 +66,7 @@ class ApiKeyMethods(Connection):
             scopes=scopes,
             expire_time=timestamp_of(expire_time),
             account_ids=account_ids,
+            spender_ids=spender_ids,
             idempotency_key=key_or_new(idempotency_key),
         )
         return await self._call(self._admin.CreateApiKey, request, timeout_s, headers)

@@ -10,6 +10,7 @@ from billing_client.asynchronous.holds import HoldMethods
 from billing_client.asynchronous.purchases import PurchaseMethods
 from billing_client.asynchronous.rate_cards import RateCardMethods
 from billing_client.asynchronous.refunds import RefundMethods
+from billing_client.asynchronous.spend_limits import SpendLimitMethods
 from billing_client.asynchronous.spending import SpendingMethods
 from billing_client.asynchronous.streams import DeductionStreamMethods
 from billing_client.headers import Headers
@@ -19,6 +20,7 @@ from billing_client.options import ADDRESS_DEFAULT, ClientOptions
 class AsyncBillingClient(
     AccountMethods,
     SpendingMethods,
+    SpendLimitMethods,
     HoldMethods,
     DeductionStreamMethods,
     PurchaseMethods,

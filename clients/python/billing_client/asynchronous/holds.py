@@ -1,6 +1,6 @@
 """Derived by derive_async.py; change its blocking twin instead. Reserving credits, and charging what was used."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import timedelta
 
 from prepaid.billing.v1.transactions_pb2 import (
@@ -43,6 +43,7 @@ class HoldMethods(Connection):
         expiry_capture_microcredits: int = 0,
         description: str = "",
         metadata: Mapping[str, str] | None = None,
+        spender_ids: Sequence[str] = (),
         idempotency_key: str | None = None,
         timeout_s: float | None = None,
         headers: Headers | None = None,
@@ -54,7 +55,7 @@ class HoldMethods(Connection):
         `minimum_microcredits` (0 means 1).
         `ttl`: how long the hold lives, 1 s to 24 h; None is 10 minutes.
         `expiry_capture_microcredits`: what is charged when that time is up; the rest is released then.
-        `description`, `metadata`: as for `deduct_credits`.
+        `description`, `metadata`, `spender_ids`: as for `deduct_credits`.
         Raises InsufficientCredits (with the amounts), AccountNotFound, AccountFrozen, TooManyHolds; UnknownModel and
         PriceMissing of a usage. Raises HoldExpired
         where an earlier request of this key made the hold, and it has ended since: run nothing on it.
@@ -73,6 +74,7 @@ class HoldMethods(Connection):
             expiry_capture_microcredits=expiry_capture_microcredits,
             description=description,
             metadata=metadata,
+            spender_ids=spender_ids,
             idempotency_key=key_or_new(idempotency_key),
         )
         answer = await self._call(self._billing.HoldCredits, request, timeout_s, headers)

@@ -10,6 +10,7 @@ from billing_client.blocking.holds import HoldMethods
 from billing_client.blocking.purchases import PurchaseMethods
 from billing_client.blocking.rate_cards import RateCardMethods
 from billing_client.blocking.refunds import RefundMethods
+from billing_client.blocking.spend_limits import SpendLimitMethods
 from billing_client.blocking.spending import SpendingMethods
 from billing_client.blocking.streams import DeductionStreamMethods
 from billing_client.headers import Headers
@@ -19,6 +20,7 @@ from billing_client.options import ADDRESS_DEFAULT, ClientOptions
 class BillingClient(
     AccountMethods,
     SpendingMethods,
+    SpendLimitMethods,
     HoldMethods,
     DeductionStreamMethods,
     PurchaseMethods,

@@ -50,6 +50,7 @@ class SpendingMethods(Connection):
         mode: DeductionMode.ValueType = DEDUCTION_MODE_REJECT,
         description: str = "",
         metadata: Mapping[str, str] | None = None,
+        spender_ids: Sequence[str] = (),
         idempotency_key: str | None = None,
         timeout_s: float | None = None,
         headers: Headers | None = None,
@@ -64,6 +65,8 @@ class SpendingMethods(Connection):
         takes what is there, ALLOW_DEBT records the rest as debt.
         `description`: at most 500 characters.
         `metadata`: as for `create_account`. Both are kept in the history.
+        `spender_ids`: whom it charges for besides the account, at most 4; see `set_spend_limit`. Raises
+        SpendLimitReached where one has no room.
         Raises InsufficientCredits (with the amounts; of a usage also how many output tokens are affordable, and which
         package covers what is short), AccountNotFound, AccountFrozen. Raises UnknownModel and PriceMissing for a usage
         that has no price, and TypeError unless there is either an amount or a usage.
@@ -80,6 +83,7 @@ class SpendingMethods(Connection):
             mode=mode,
             description=description,
             metadata=metadata or {},
+            spender_ids=spender_ids,
             idempotency_key=key_or_new(idempotency_key),
         )
         return self._call(self._billing.DeductCredits, deduction.request(), timeout_s, headers)

@@ -10,9 +10,11 @@
     │   ├── AlreadyExists         AccountExists · ReferralExists · RateCardExists
     │   ├── PreconditionFailed    InsufficientCredits · AccountFrozen · PurchaseNotRefundable · CreditsAlreadySpent ·
     │   │                         SelfReferral · ReferralTooLate · HoldExpired · HoldClosed · TooManyHolds ·
-    │   │                         SpendLimitReached · PurchaseNotCancelable · DeductionAlreadyReversed ·
-    │   │                         TransactionNotReversible · StripeRefused · BalanceLimitReached · ReversalTooLate
-    │   └── AccessDenied          ApiKeyInvalid · ScopeMissing · NotYours · AccountNotAllowed
+    │   │                         TooManySpendLimits · SpendLimitReached · PurchaseNotCancelable ·
+    │   │                         DeductionAlreadyReversed · TransactionNotReversible · StripeRefused ·
+    │   │                         BalanceLimitReached · ReversalTooLate
+    │   └── AccessDenied          ApiKeyInvalid · ScopeMissing · NotYours · AccountNotAllowed ·
+    │                             SpenderNotAllowed
     └── Failure                   no answer: call again later, a write with the same idempotency key
         ├── Overloaded            the service turned the last attempt away
         ├── DeadlineTooShort      the service did not begin: too little time was left

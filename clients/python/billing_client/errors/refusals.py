@@ -1,5 +1,7 @@
 """Every way in which the answer is no."""
 
+from datetime import datetime
+
 from billing_client.errors.families import AccessDenied, AlreadyExists, InvalidRequest, NotFound, PreconditionFailed
 
 
@@ -174,7 +176,27 @@ class SessionTakenOver(PreconditionFailed):
 
 
 class SpendLimitReached(PreconditionFailed):
-    """The account's spend limit for the window is reached."""
+    """A spend limit of the account or of a spender has no room."""
+
+    @property
+    def spender_id(self) -> str:
+        """Whose limit it is; empty for the account itself."""
+        return self.metadata.get("spender_id", "")
+
+    @property
+    def window(self) -> str:
+        """DAY, MONTH or NONE."""
+        return self.metadata["window"]
+
+    @property
+    def left_microcredits(self) -> int:
+        return self._amount("left_microcredits")
+
+    @property
+    def reset_time(self) -> datetime | None:
+        """When the window ends; None for a limit whose window never does."""
+        text = self.metadata.get("reset_time")
+        return datetime.fromisoformat(text) if text else None
 
 
 class PurchaseNotCancelable(PreconditionFailed):
@@ -237,3 +259,11 @@ class NotYours(AccessDenied):
 class AccountNotAllowed(AccessDenied):
     """The API key is bound to accounts, and the call is about none of them. Nothing says whether what it names
     exists."""
+
+
+class SpenderNotAllowed(AccessDenied):
+    """The API key is bound to spenders, and so sets no limits."""
+
+
+class TooManySpendLimits(PreconditionFailed):
+    """The account has as many spend limits as it may have: remove one."""

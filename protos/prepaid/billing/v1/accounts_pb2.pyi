@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from prepaid.billing.v1 import spend_limits_pb2 as _spend_limits_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -425,18 +426,24 @@ class GetAccountResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     ACCOUNT_FIELD_NUMBER: _builtins.int
+    SPEND_LIMITS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def account(self) -> Global___Account:
         """The account as it is now."""
+
+    @_builtins.property
+    def spend_limits(self) -> _containers.RepeatedCompositeFieldContainer[_spend_limits_pb2.SpendLimit]:
+        """Its spend limits and those of its spenders, at most 1,000, in order of spenders and windows."""
 
     def __init__(
         self,
         *,
         account: Global___Account | None = ...,
+        spend_limits: _abc.Iterable[_spend_limits_pb2.SpendLimit] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["account", b"account"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "spend_limits", b"spend_limits"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

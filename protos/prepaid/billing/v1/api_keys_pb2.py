@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from prepaid.billing.v1 import scopes_pb2 as prepaid_dot_billing_dot_v1_dot_scopes__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!prepaid/billing/v1/api_keys.proto\x12\x12prepaid.billing.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fprepaid/billing/v1/scopes.proto\"\xae\x02\n\x06\x41piKey\x12\x0e\n\x06key_id\x18\x01 \x01(\t\x12\x0e\n\x06\x63\x61ller\x18\x02 \x01(\t\x12)\n\x06scopes\x18\x03 \x03(\x0e\x32\x19.prepaid.billing.v1.Scope\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0brevoke_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rlast_use_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0b\x61\x63\x63ount_ids\x18\x08 \x03(\t\"\xaf\x01\n\x13\x43reateApiKeyRequest\x12\x0e\n\x06\x63\x61ller\x18\x01 \x01(\t\x12)\n\x06scopes\x18\x02 \x03(\x0e\x32\x19.prepaid.billing.v1.Scope\x12/\n\x0b\x65xpire_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0fidempotency_key\x18\x04 \x01(\t\x12\x13\n\x0b\x61\x63\x63ount_ids\x18\x05 \x03(\t\"e\n\x14\x43reateApiKeyResponse\x12+\n\x07\x61pi_key\x18\x01 \x01(\x0b\x32\x1a.prepaid.billing.v1.ApiKey\x12\x0e\n\x06secret\x18\x02 \x01(\t\x12\x10\n\x08replayed\x18\x03 \x01(\x08\"\x14\n\x12ListApiKeysRequest\"C\n\x13ListApiKeysResponse\x12,\n\x08\x61pi_keys\x18\x01 \x03(\x0b\x32\x1a.prepaid.billing.v1.ApiKey\">\n\x13RevokeApiKeyRequest\x12\x0e\n\x06key_id\x18\x01 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x02 \x01(\t\"U\n\x14RevokeApiKeyResponse\x12+\n\x07\x61pi_key\x18\x01 \x01(\x0b\x32\x1a.prepaid.billing.v1.ApiKey\x12\x10\n\x08replayed\x18\x02 \x01(\x08\x42Q\n\x12prepaid.billing.v1P\x01Z$prepaid.example/billing/v1;billingv1\xaa\x02\x12Prepaid.Billing.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!prepaid/billing/v1/api_keys.proto\x12\x12prepaid.billing.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fprepaid/billing/v1/scopes.proto\"\xc3\x02\n\x06\x41piKey\x12\x0e\n\x06key_id\x18\x01 \x01(\t\x12\x0e\n\x06\x63\x61ller\x18\x02 \x01(\t\x12)\n\x06scopes\x18\x03 \x03(\x0e\x32\x19.prepaid.billing.v1.Scope\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0brevoke_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rlast_use_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0b\x61\x63\x63ount_ids\x18\x08 \x03(\t\x12\x13\n\x0bspender_ids\x18\t \x03(\t\"\xc4\x01\n\x13\x43reateApiKeyRequest\x12\x0e\n\x06\x63\x61ller\x18\x01 \x01(\t\x12)\n\x06scopes\x18\x02 \x03(\x0e\x32\x19.prepaid.billing.v1.Scope\x12/\n\x0b\x65xpire_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0fidempotency_key\x18\x04 \x01(\t\x12\x13\n\x0b\x61\x63\x63ount_ids\x18\x05 \x03(\t\x12\x13\n\x0bspender_ids\x18\x06 \x03(\t\"e\n\x14\x43reateApiKeyResponse\x12+\n\x07\x61pi_key\x18\x01 \x01(\x0b\x32\x1a.prepaid.billing.v1.ApiKey\x12\x0e\n\x06secret\x18\x02 \x01(\t\x12\x10\n\x08replayed\x18\x03 \x01(\x08\"\x14\n\x12ListApiKeysRequest\"C\n\x13ListApiKeysResponse\x12,\n\x08\x61pi_keys\x18\x01 \x03(\x0b\x32\x1a.prepaid.billing.v1.ApiKey\">\n\x13RevokeApiKeyRequest\x12\x0e\n\x06key_id\x18\x01 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x02 \x01(\t\"U\n\x14RevokeApiKeyResponse\x12+\n\x07\x61pi_key\x18\x01 \x01(\x0b\x32\x1a.prepaid.billing.v1.ApiKey\x12\x10\n\x08replayed\x18\x02 \x01(\x08\x42Q\n\x12prepaid.billing.v1P\x01Z$prepaid.example/billing/v1;billingv1\xaa\x02\x12Prepaid.Billing.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,17 +35,17 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\022prepaid.billing.v1P\001Z$prepaid.example/billing/v1;billingv1\252\002\022Prepaid.Billing.V1'
   _globals['_APIKEY']._serialized_start=124
-  _globals['_APIKEY']._serialized_end=426
-  _globals['_CREATEAPIKEYREQUEST']._serialized_start=429
-  _globals['_CREATEAPIKEYREQUEST']._serialized_end=604
-  _globals['_CREATEAPIKEYRESPONSE']._serialized_start=606
-  _globals['_CREATEAPIKEYRESPONSE']._serialized_end=707
-  _globals['_LISTAPIKEYSREQUEST']._serialized_start=709
-  _globals['_LISTAPIKEYSREQUEST']._serialized_end=729
-  _globals['_LISTAPIKEYSRESPONSE']._serialized_start=731
-  _globals['_LISTAPIKEYSRESPONSE']._serialized_end=798
-  _globals['_REVOKEAPIKEYREQUEST']._serialized_start=800
-  _globals['_REVOKEAPIKEYREQUEST']._serialized_end=862
-  _globals['_REVOKEAPIKEYRESPONSE']._serialized_start=864
-  _globals['_REVOKEAPIKEYRESPONSE']._serialized_end=949
+  _globals['_APIKEY']._serialized_end=447
+  _globals['_CREATEAPIKEYREQUEST']._serialized_start=450
+  _globals['_CREATEAPIKEYREQUEST']._serialized_end=646
+  _globals['_CREATEAPIKEYRESPONSE']._serialized_start=648
+  _globals['_CREATEAPIKEYRESPONSE']._serialized_end=749
+  _globals['_LISTAPIKEYSREQUEST']._serialized_start=751
+  _globals['_LISTAPIKEYSREQUEST']._serialized_end=771
+  _globals['_LISTAPIKEYSRESPONSE']._serialized_start=773
+  _globals['_LISTAPIKEYSRESPONSE']._serialized_end=840
+  _globals['_REVOKEAPIKEYREQUEST']._serialized_start=842
+  _globals['_REVOKEAPIKEYREQUEST']._serialized_end=904
+  _globals['_REVOKEAPIKEYRESPONSE']._serialized_start=906
+  _globals['_REVOKEAPIKEYRESPONSE']._serialized_end=991
 # @@protoc_insertion_point(module_scope)

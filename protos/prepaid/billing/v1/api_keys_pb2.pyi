@@ -34,6 +34,7 @@ class ApiKey(_message.Message):
     REVOKE_TIME_FIELD_NUMBER: _builtins.int
     LAST_USE_TIME_FIELD_NUMBER: _builtins.int
     ACCOUNT_IDS_FIELD_NUMBER: _builtins.int
+    SPENDER_IDS_FIELD_NUMBER: _builtins.int
     key_id: _builtins.str
     """Public part of the key."""
     caller: _builtins.str
@@ -62,6 +63,10 @@ class ApiKey(_message.Message):
     def account_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The accounts that it is bound to, in order of their ids; none: it may act on all. See CreateApiKeyRequest.account_ids."""
 
+    @_builtins.property
+    def spender_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The spenders that its charges count for, in this order. See CreateApiKeyRequest.spender_ids."""
+
     def __init__(
         self,
         *,
@@ -73,10 +78,11 @@ class ApiKey(_message.Message):
         revoke_time: _timestamp_pb2.Timestamp | None = ...,
         last_use_time: _timestamp_pb2.Timestamp | None = ...,
         account_ids: _abc.Iterable[_builtins.str] | None = ...,
+        spender_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "expire_time", b"expire_time", "last_use_time", b"last_use_time", "revoke_time", b"revoke_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_ids", b"account_ids", "caller", b"caller", "create_time", b"create_time", "expire_time", b"expire_time", "key_id", b"key_id", "last_use_time", b"last_use_time", "revoke_time", b"revoke_time", "scopes", b"scopes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_ids", b"account_ids", "caller", b"caller", "create_time", b"create_time", "expire_time", b"expire_time", "key_id", b"key_id", "last_use_time", b"last_use_time", "revoke_time", b"revoke_time", "scopes", b"scopes", "spender_ids", b"spender_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -93,6 +99,7 @@ class CreateApiKeyRequest(_message.Message):
     EXPIRE_TIME_FIELD_NUMBER: _builtins.int
     IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
     ACCOUNT_IDS_FIELD_NUMBER: _builtins.int
+    SPENDER_IDS_FIELD_NUMBER: _builtins.int
     caller: _builtins.str
     """Required: name of the calling service, 1 to 64 characters of a-z, 0-9, '-', '_', '.'. A third live key of one caller is INVALID_FIELD."""
     idempotency_key: _builtins.str
@@ -111,6 +118,12 @@ class CreateApiKeyRequest(_message.Message):
         account is PERMISSION_DENIED (ACCOUNT_NOT_ALLOWED), before it is looked up, and so is a call that concerns all accounts.
         """
 
+    @_builtins.property
+    def spender_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The spenders that the key is bound to, at most 4, each once. The service adds them to every deduction and hold of the key, first. Such a
+        key sets no limits.
+        """
+
     def __init__(
         self,
         *,
@@ -119,10 +132,11 @@ class CreateApiKeyRequest(_message.Message):
         expire_time: _timestamp_pb2.Timestamp | None = ...,
         idempotency_key: _builtins.str = ...,
         account_ids: _abc.Iterable[_builtins.str] | None = ...,
+        spender_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_ids", b"account_ids", "caller", b"caller", "expire_time", b"expire_time", "idempotency_key", b"idempotency_key", "scopes", b"scopes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_ids", b"account_ids", "caller", b"caller", "expire_time", b"expire_time", "idempotency_key", b"idempotency_key", "scopes", b"scopes", "spender_ids", b"spender_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -9,6 +9,7 @@ from prepaid.billing.v1 import receipts_pb2 as prepaid_dot_billing_dot_v1_dot_re
 from prepaid.billing.v1 import referrals_pb2 as prepaid_dot_billing_dot_v1_dot_referrals__pb2
 from prepaid.billing.v1 import refunds_pb2 as prepaid_dot_billing_dot_v1_dot_refunds__pb2
 from prepaid.billing.v1 import sessions_pb2 as prepaid_dot_billing_dot_v1_dot_sessions__pb2
+from prepaid.billing.v1 import spend_limits_pb2 as prepaid_dot_billing_dot_v1_dot_spend__limits__pb2
 from prepaid.billing.v1 import transactions_pb2 as prepaid_dot_billing_dot_v1_dot_transactions__pb2
 from prepaid.billing.v1 import usage_pb2 as prepaid_dot_billing_dot_v1_dot_usage__pb2
 
@@ -142,6 +143,11 @@ class BillingServiceStub(object):
                 '/prepaid.billing.v1.BillingService/MeterSession',
                 request_serializer=prepaid_dot_billing_dot_v1_dot_sessions__pb2.MeterSessionRequest.SerializeToString,
                 response_deserializer=prepaid_dot_billing_dot_v1_dot_sessions__pb2.MeterSessionResponse.FromString,
+                _registered_method=True)
+        self.SetSpendLimit = channel.unary_unary(
+                '/prepaid.billing.v1.BillingService/SetSpendLimit',
+                request_serializer=prepaid_dot_billing_dot_v1_dot_spend__limits__pb2.SetSpendLimitRequest.SerializeToString,
+                response_deserializer=prepaid_dot_billing_dot_v1_dot_spend__limits__pb2.SetSpendLimitResponse.FromString,
                 _registered_method=True)
         self.QuoteUsage = channel.unary_unary(
                 '/prepaid.billing.v1.BillingService/QuoteUsage',
@@ -349,6 +355,13 @@ class BillingServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SetSpendLimit(self, request, context):
+        """Limits what an account, or a spender of it, may charge in a day, in a month or in all. Deductions and holds name their spenders.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def QuoteUsage(self, request, context):
         """Says what a usage costs by the rate card in force, and why, without moving anything.
         """
@@ -514,6 +527,11 @@ def add_BillingServiceServicer_to_server(servicer, server):
                     servicer.MeterSession,
                     request_deserializer=prepaid_dot_billing_dot_v1_dot_sessions__pb2.MeterSessionRequest.FromString,
                     response_serializer=prepaid_dot_billing_dot_v1_dot_sessions__pb2.MeterSessionResponse.SerializeToString,
+            ),
+            'SetSpendLimit': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetSpendLimit,
+                    request_deserializer=prepaid_dot_billing_dot_v1_dot_spend__limits__pb2.SetSpendLimitRequest.FromString,
+                    response_serializer=prepaid_dot_billing_dot_v1_dot_spend__limits__pb2.SetSpendLimitResponse.SerializeToString,
             ),
             'QuoteUsage': grpc.unary_unary_rpc_method_handler(
                     servicer.QuoteUsage,
@@ -1103,6 +1121,33 @@ class BillingService(object):
             '/prepaid.billing.v1.BillingService/MeterSession',
             prepaid_dot_billing_dot_v1_dot_sessions__pb2.MeterSessionRequest.SerializeToString,
             prepaid_dot_billing_dot_v1_dot_sessions__pb2.MeterSessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetSpendLimit(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/prepaid.billing.v1.BillingService/SetSpendLimit',
+            prepaid_dot_billing_dot_v1_dot_spend__limits__pb2.SetSpendLimitRequest.SerializeToString,
+            prepaid_dot_billing_dot_v1_dot_spend__limits__pb2.SetSpendLimitResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -11,6 +11,7 @@ from prepaid.billing.v1 import receipts_pb2 as _receipts_pb2
 from prepaid.billing.v1 import referrals_pb2 as _referrals_pb2
 from prepaid.billing.v1 import refunds_pb2 as _refunds_pb2
 from prepaid.billing.v1 import sessions_pb2 as _sessions_pb2
+from prepaid.billing.v1 import spend_limits_pb2 as _spend_limits_pb2
 from prepaid.billing.v1 import transactions_pb2 as _transactions_pb2
 from prepaid.billing.v1 import usage_pb2 as _usage_pb2
 import abc as _abc_1
@@ -100,6 +101,8 @@ class BillingServiceStub:
     A stream that breaks loses nothing: any process resumes the session with its token. After the grace what was acknowledged is charged and the
     rest of the hold is released. At a shutdown the service answers what it has read, and ends with UNAVAILABLE (SHUTTING_DOWN).
     """
+    SetSpendLimit: _grpc.UnaryUnaryMultiCallable[_spend_limits_pb2.SetSpendLimitRequest, _spend_limits_pb2.SetSpendLimitResponse]
+    """Limits what an account, or a spender of it, may charge in a day, in a month or in all. Deductions and holds name their spenders."""
     QuoteUsage: _grpc.UnaryUnaryMultiCallable[_usage_pb2.QuoteUsageRequest, _usage_pb2.QuoteUsageResponse]
     """Says what a usage costs by the rate card in force, and why, without moving anything."""
     GetReceipt: _grpc.UnaryUnaryMultiCallable[_receipts_pb2.GetReceiptRequest, _receipts_pb2.GetReceiptResponse]
@@ -184,6 +187,8 @@ class BillingServiceAsyncStub(BillingServiceStub):
     A stream that breaks loses nothing: any process resumes the session with its token. After the grace what was acknowledged is charged and the
     rest of the hold is released. At a shutdown the service answers what it has read, and ends with UNAVAILABLE (SHUTTING_DOWN).
     """
+    SetSpendLimit: _aio.UnaryUnaryMultiCallable[_spend_limits_pb2.SetSpendLimitRequest, _spend_limits_pb2.SetSpendLimitResponse]  # type: ignore[assignment]
+    """Limits what an account, or a spender of it, may charge in a day, in a month or in all. Deductions and holds name their spenders."""
     QuoteUsage: _aio.UnaryUnaryMultiCallable[_usage_pb2.QuoteUsageRequest, _usage_pb2.QuoteUsageResponse]  # type: ignore[assignment]
     """Says what a usage costs by the rate card in force, and why, without moving anything."""
     GetReceipt: _aio.UnaryUnaryMultiCallable[_receipts_pb2.GetReceiptRequest, _receipts_pb2.GetReceiptResponse]  # type: ignore[assignment]
@@ -385,6 +390,14 @@ class BillingServiceServicer(metaclass=_abc_1.ABCMeta):
         A stream that breaks loses nothing: any process resumes the session with its token. After the grace what was acknowledged is charged and the
         rest of the hold is released. At a shutdown the service answers what it has read, and ends with UNAVAILABLE (SHUTTING_DOWN).
         """
+
+    @_abc_1.abstractmethod
+    def SetSpendLimit(
+        self,
+        request: _spend_limits_pb2.SetSpendLimitRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_spend_limits_pb2.SetSpendLimitResponse, _abc.Awaitable[_spend_limits_pb2.SetSpendLimitResponse]]:
+        """Limits what an account, or a spender of it, may charge in a day, in a month or in all. Deductions and holds name their spenders."""
 
     @_abc_1.abstractmethod
     def QuoteUsage(

@@ -79,7 +79,9 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     REASON_HOLD_CLOSED: _Reason.ValueType  # 37
     """[FAILED_PRECONDITION] The hold was captured or released, or captured late. Metadata: hold_id, state."""
     REASON_SPEND_LIMIT_REACHED: _Reason.ValueType  # 38
-    """[FAILED_PRECONDITION] The account's spend limit for the window is reached."""
+    """[FAILED_PRECONDITION] A spend limit has no room. Metadata: spender_id (empty: the account itself), window (DAY, MONTH, NONE),
+    left_microcredits, reset_time (RFC 3339, when the window ends; absent for NONE).
+    """
     REASON_PURCHASE_NOT_CANCELABLE: _Reason.ValueType  # 39
     """[FAILED_PRECONDITION] The purchase was paid, failed, expired or canceled already."""
     REASON_DEDUCTION_ALREADY_REVERSED: _Reason.ValueType  # 40
@@ -104,6 +106,8 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """[PERMISSION_DENIED] Another caller made the deduction. A caller with the scope admin may reverse it. Nothing moved, and the key is free."""
     REASON_ACCOUNT_NOT_ALLOWED: _Reason.ValueType  # 53
     """[PERMISSION_DENIED] The API key is bound to accounts, and the call is about none of them. Whether what it names exists is not said."""
+    REASON_SPENDER_NOT_ALLOWED: _Reason.ValueType  # 54
+    """[PERMISSION_DENIED] The API key is bound to spenders, and so sets no limits."""
     REASON_OVERLOADED: _Reason.ValueType  # 60
     """[RESOURCE_EXHAUSTED, with RetryInfo] Too many calls are in flight."""
     REASON_STORAGE_UNAVAILABLE: _Reason.ValueType  # 61
@@ -118,6 +122,8 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """[DEADLINE_EXCEEDED] The caller's deadline was too near to begin. Nothing moved."""
     REASON_TOO_MANY_HOLDS: _Reason.ValueType  # 68
     """[RESOURCE_EXHAUSTED] The account has 10,000 open holds. Metadata: open_holds_max."""
+    REASON_TOO_MANY_SPEND_LIMITS: _Reason.ValueType  # 69
+    """[RESOURCE_EXHAUSTED] The account has as many spend limits as it may have. Remove one. Metadata: spend_limits_max."""
     REASON_OUTCOME_OMITTED: _Reason.ValueType  # 66
     """[RESOURCE_EXHAUSTED, with RetryInfo] The response of a batch had no room for this outcome. Send that deduction again with the same key."""
     REASON_STRIPE_KEY_REFUSED: _Reason.ValueType  # 67
@@ -189,7 +195,9 @@ REASON_HOLD_EXPIRED: Reason.ValueType  # 36
 REASON_HOLD_CLOSED: Reason.ValueType  # 37
 """[FAILED_PRECONDITION] The hold was captured or released, or captured late. Metadata: hold_id, state."""
 REASON_SPEND_LIMIT_REACHED: Reason.ValueType  # 38
-"""[FAILED_PRECONDITION] The account's spend limit for the window is reached."""
+"""[FAILED_PRECONDITION] A spend limit has no room. Metadata: spender_id (empty: the account itself), window (DAY, MONTH, NONE),
+left_microcredits, reset_time (RFC 3339, when the window ends; absent for NONE).
+"""
 REASON_PURCHASE_NOT_CANCELABLE: Reason.ValueType  # 39
 """[FAILED_PRECONDITION] The purchase was paid, failed, expired or canceled already."""
 REASON_DEDUCTION_ALREADY_REVERSED: Reason.ValueType  # 40
@@ -214,6 +222,8 @@ REASON_NOT_YOURS: Reason.ValueType  # 52
 """[PERMISSION_DENIED] Another caller made the deduction. A caller with the scope admin may reverse it. Nothing moved, and the key is free."""
 REASON_ACCOUNT_NOT_ALLOWED: Reason.ValueType  # 53
 """[PERMISSION_DENIED] The API key is bound to accounts, and the call is about none of them. Whether what it names exists is not said."""
+REASON_SPENDER_NOT_ALLOWED: Reason.ValueType  # 54
+"""[PERMISSION_DENIED] The API key is bound to spenders, and so sets no limits."""
 REASON_OVERLOADED: Reason.ValueType  # 60
 """[RESOURCE_EXHAUSTED, with RetryInfo] Too many calls are in flight."""
 REASON_STORAGE_UNAVAILABLE: Reason.ValueType  # 61
@@ -228,6 +238,8 @@ REASON_DEADLINE_TOO_SHORT: Reason.ValueType  # 65
 """[DEADLINE_EXCEEDED] The caller's deadline was too near to begin. Nothing moved."""
 REASON_TOO_MANY_HOLDS: Reason.ValueType  # 68
 """[RESOURCE_EXHAUSTED] The account has 10,000 open holds. Metadata: open_holds_max."""
+REASON_TOO_MANY_SPEND_LIMITS: Reason.ValueType  # 69
+"""[RESOURCE_EXHAUSTED] The account has as many spend limits as it may have. Remove one. Metadata: spend_limits_max."""
 REASON_OUTCOME_OMITTED: Reason.ValueType  # 66
 """[RESOURCE_EXHAUSTED, with RetryInfo] The response of a batch had no room for this outcome. Send that deduction again with the same key."""
 REASON_STRIPE_KEY_REFUSED: Reason.ValueType  # 67

@@ -405,6 +405,7 @@ class DeductCreditsRequest(_message.Message):
     IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
     DESCRIPTION_FIELD_NUMBER: _builtins.int
     METADATA_FIELD_NUMBER: _builtins.int
+    SPENDER_IDS_FIELD_NUMBER: _builtins.int
     account_id: _builtins.str
     """Required. NOT_FOUND (ACCOUNT_NOT_FOUND) when there is none."""
     amount_microcredits: _builtins.int
@@ -427,6 +428,14 @@ class DeductCreditsRequest(_message.Message):
     def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Optional notes for the history. See Account.metadata."""
 
+    @_builtins.property
+    def spender_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Whom it charges for besides the account, such as team, member and agent: at most 4, those that the API key is bound to included. They
+        must differ, each of 1 to 128 printable characters. All limits must have room: SPEND_LIMIT_REACHED names the first that has none, the
+        account's first, then the key's spenders and these in order, of each day, month, none. UP_TO_AVAILABLE takes at most what has room.
+        ALLOW_DEBT charges all, and may go past a limit.
+        """
+
     def __init__(
         self,
         *,
@@ -437,10 +446,11 @@ class DeductCreditsRequest(_message.Message):
         idempotency_key: _builtins.str = ...,
         description: _builtins.str = ...,
         metadata: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        spender_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["amount_microcredits", b"amount_microcredits", "cost", b"cost", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "amount_microcredits", b"amount_microcredits", "cost", b"cost", "description", b"description", "idempotency_key", b"idempotency_key", "metadata", b"metadata", "mode", b"mode", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "amount_microcredits", b"amount_microcredits", "cost", b"cost", "description", b"description", "idempotency_key", b"idempotency_key", "metadata", b"metadata", "mode", b"mode", "spender_ids", b"spender_ids", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_cost: _TypeAlias = _typing.Literal["amount_microcredits", "usage"]  # noqa: Y015
     _WhichOneofArgType_cost: _TypeAlias = _typing.Literal["cost", b"cost"]  # noqa: Y015
@@ -858,6 +868,7 @@ class Hold(_message.Message):
     DESCRIPTION_FIELD_NUMBER: _builtins.int
     METADATA_FIELD_NUMBER: _builtins.int
     RATE_CARD_VERSION_FIELD_NUMBER: _builtins.int
+    SPENDER_IDS_FIELD_NUMBER: _builtins.int
     hold_id: _builtins.str
     """`hold_…`, sortable by time."""
     account_id: _builtins.str
@@ -892,6 +903,10 @@ class Hold(_message.Message):
     def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """The caller's own notes."""
 
+    @_builtins.property
+    def spender_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Whom it counts for besides the account."""
+
     def __init__(
         self,
         *,
@@ -908,10 +923,11 @@ class Hold(_message.Message):
         description: _builtins.str = ...,
         metadata: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         rate_card_version: _builtins.str = ...,
+        spender_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "expire_time", b"expire_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "amount_microcredits", b"amount_microcredits", "captured_microcredits", b"captured_microcredits", "create_time", b"create_time", "description", b"description", "draws", b"draws", "expire_time", b"expire_time", "expiry_capture_microcredits", b"expiry_capture_microcredits", "hold_id", b"hold_id", "metadata", b"metadata", "rate_card_version", b"rate_card_version", "released_microcredits", b"released_microcredits", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "amount_microcredits", b"amount_microcredits", "captured_microcredits", b"captured_microcredits", "create_time", b"create_time", "description", b"description", "draws", b"draws", "expire_time", b"expire_time", "expiry_capture_microcredits", b"expiry_capture_microcredits", "hold_id", b"hold_id", "metadata", b"metadata", "rate_card_version", b"rate_card_version", "released_microcredits", b"released_microcredits", "spender_ids", b"spender_ids", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -955,6 +971,7 @@ class HoldCreditsRequest(_message.Message):
     DESCRIPTION_FIELD_NUMBER: _builtins.int
     METADATA_FIELD_NUMBER: _builtins.int
     IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
+    SPENDER_IDS_FIELD_NUMBER: _builtins.int
     account_id: _builtins.str
     """Required. NOT_FOUND (ACCOUNT_NOT_FOUND) when there is none."""
     amount_microcredits: _builtins.int
@@ -983,6 +1000,12 @@ class HoldCreditsRequest(_message.Message):
     def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Optional notes for the history. See Account.metadata."""
 
+    @_builtins.property
+    def spender_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Whom it counts for besides the account. See DeductCreditsRequest.spender_ids. A hold counts whole, when it is made. What is released is
+        taken off in that window.
+        """
+
     def __init__(
         self,
         *,
@@ -996,10 +1019,11 @@ class HoldCreditsRequest(_message.Message):
         description: _builtins.str = ...,
         metadata: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         idempotency_key: _builtins.str = ...,
+        spender_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["amount_microcredits", b"amount_microcredits", "cost", b"cost", "ttl", b"ttl", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "amount_microcredits", b"amount_microcredits", "cost", b"cost", "description", b"description", "expiry_capture_microcredits", b"expiry_capture_microcredits", "idempotency_key", b"idempotency_key", "metadata", b"metadata", "minimum_microcredits", b"minimum_microcredits", "mode", b"mode", "ttl", b"ttl", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "amount_microcredits", b"amount_microcredits", "cost", b"cost", "description", b"description", "expiry_capture_microcredits", b"expiry_capture_microcredits", "idempotency_key", b"idempotency_key", "metadata", b"metadata", "minimum_microcredits", b"minimum_microcredits", "mode", b"mode", "spender_ids", b"spender_ids", "ttl", b"ttl", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_cost: _TypeAlias = _typing.Literal["amount_microcredits", "usage"]  # noqa: Y015
     _WhichOneofArgType_cost: _TypeAlias = _typing.Literal["cost", b"cost"]  # noqa: Y015
