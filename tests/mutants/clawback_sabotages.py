@@ -70,13 +70,13 @@ CLAWBACKS = (
             "reversal_window_us=settings.reversal_window_s * 1000000, "
             "usage_age_max_us=settings.usage_age_max_s * 1000000, "
             "returned_lifetime_us=settings.returned_credits_lifetime_s * 1000000, "
-            "late_capture_us=settings.late_capture_s * 1000000)"
+            "late_capture_us=settings.late_capture_s * 1000000, windows=Windows(zone_of(settings.time_zone)))"
         ),
         (
             "SpendingTerms(debt_max=settings.debt_max_credits * MICROCREDITS_PER_CREDIT, "
             "reversal_window_us=settings.reversal_window_s * 1000000, "
             "usage_age_max_us=settings.usage_age_max_s * 1000000, "
-            "late_capture_us=settings.late_capture_s * 1000000)"
+            "late_capture_us=settings.late_capture_s * 1000000, windows=Windows(zone_of(settings.time_zone)))"
         ),
         (f"{RULES}::test_how_long_such_credits_last_is_a_setting[sqlite]",),
     ),

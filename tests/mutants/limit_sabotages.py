@@ -35,9 +35,9 @@ LIMITING = (
     Sabotage(
         "what is taken up to the room goes past it",
         "M25",
-        "billing_service.domain.spending.deductions:deduct",
-        "amount = room(account, spender_ids, amount, terms.windows, now_us)",
-        "",
+        "billing_service.domain.spending.deductions:_let_through",
+        "room(account, spender_ids, amount, windows, now_us) if mode is DeductionMode.UP_TO_AVAILABLE else amount",
+        "amount",
         (MODEL,),
     ),
     Sabotage(

@@ -25,8 +25,8 @@ pytestmark = pytest.mark.unchecked_ledger
 """Versions are made here without a transaction."""
 
 
-def expected(name, version=0, last="", frozen=0, overdraft_limit=0, *, debt_max=-1):
-    return (name, version, last, frozen, overdraft_limit, debt_max)
+def expected(name, version=0, last="", frozen=0, overdraft_limit=0, *, debt_max=-1, limits_version=0):
+    return (name, version, last, frozen, overdraft_limit, debt_max, limits_version)
 
 
 def conditional(expectations, keys, *, runs=None):
@@ -65,7 +65,15 @@ async def test_it_is_one_transaction(store, database, names):
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"version": 1}, {"last": "txn_other"}, {"frozen": 1}, {"overdraft_limit": 5}, {"debt_max": 5}, {"name": "nobody"}],
+    [
+        {"version": 1},
+        {"last": "txn_other"},
+        {"frozen": 1},
+        {"overdraft_limit": 5},
+        {"debt_max": 5},
+        {"limits_version": 5},
+        {"name": "nobody"},
+    ],
     ids=lambda wrong: next(iter(wrong)),
 )
 async def test_one_row_that_is_not_as_expected_stops_all_and_runs_the_unit_again(store, database, names, wrong):

@@ -1,7 +1,7 @@
 """An account in memory, locked: what it holds, and how it changes. Everything here is decided, nothing is stored."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from billing_service.domain.ledger.amounts import BALANCE_MAX
 from billing_service.domain.ledger.balance import Balance
@@ -15,6 +15,7 @@ from billing_service.domain.ledger.entries import (
     TransactionKind,
 )
 from billing_service.domain.ledger.events import BusinessEvent
+from billing_service.domain.ledger.ids import Ids as Ids  # noqa: PLC0414 - whoever has accounts has it too
 from billing_service.domain.ledger.lots import Category, Lot, burn_down_order
 from billing_service.domain.ledger.spend_limits import LimitedCharge, SpendLimit
 from billing_service.domain.refusals import balance_limit_reached
@@ -25,16 +26,6 @@ if TYPE_CHECKING:
 
 CLOCKS_APART_MAX_US = 300 * 1_000_000
 """How far the clocks of two processes may be apart."""
-
-
-class Ids(Protocol):
-    """Where ids come from, time-ordered and unguessable, and the salts of texts. Injected."""
-
-    def __call__(self, prefix: str) -> str: ...
-
-    def salt(self) -> bytes:
-        """SALT_BYTES random bytes."""
-        ...
 
 
 @dataclass(slots=True)
@@ -54,17 +45,14 @@ class Account:
     debt_max: int = -1
     """What ALLOW_DEBT may bring the debt to; -1: as the settings say."""
     behind: int = 0
-    """How many of its newest transactions are not counted yet in what newer schemas keep of them: a program of an older
-    one wrote them."""
+    """How many of its newest transactions an older program wrote, uncounted in what newer schemas keep of them."""
     held: int = 0
     """What its open holds reserve: part of the balance, and of no lot's `remaining`."""
     holds_open: int = 0
     holds_end_us: int | None = None
     """No open hold ends before. None: there is none."""
-    last_time_us: int = 0
-    """When its last transaction was made."""
-    limits_version: int = 0
-    """Counts changes of its spend limits; 0: it never had one."""
+    last_time_us: int = 0  # of its last transaction
+    limits_version: int = 0  # counts changes of its spend limits; 0: it never had one
     lots: list[Lot] = field(default_factory=list)
     """Lots with something left, in burn-down order, and other lots that this unit of work fetched."""
     changed_lots: dict[str, Lot] = field(default_factory=dict)
@@ -85,9 +73,8 @@ class Account:
     """By spender, in order of their windows; an empty list where a spender is known to have none."""
     changed_limits: dict[tuple[str, int], SpendLimit] = field(default_factory=dict)
     limited_charges: list[LimitedCharge] = field(default_factory=list)
-    """Decided and not yet written."""
     counted_at_limits: int = 0
-    """How many of the decided transactions are."""
+    """How many of the decided transactions are counted."""
     has_passed_on: bool = False
     """Whether something came back into a lot that was taken back, and went on at once."""
 

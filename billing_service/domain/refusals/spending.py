@@ -1,7 +1,6 @@
 """Refusals of deductions, of their reversals, of holds and of prices. Amounts are microcredits."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
 
 from billing_service.domain.refusals import Reason, Refusal
 
@@ -89,9 +88,9 @@ def session_taken_over(session_id: str) -> Refusal:
     return Refusal(Reason.SESSION_TAKEN_OVER, "another stream resumed the session", metadata={"session_id": session_id})
 
 
-def spend_limit_reached(spender_id: str, window: str, left: int, reset_us: int | None) -> Refusal:
-    """`spender_id`: empty for the account itself. `reset_us`: when the window ends; None for one that never does."""
-    reset = {} if reset_us is None else {"reset_time": _second(reset_us)}
+def spend_limit_reached(spender_id: str, window: str, left: int, reset_time: str) -> Refusal:
+    """`spender_id`: empty for the account itself. `reset_time`: when the window ends, RFC 3339; empty for never."""
+    reset = {"reset_time": reset_time} if reset_time else {}
     whose = f"of spender {spender_id!r}" if spender_id else "of the account"
     return Refusal(
         Reason.SPEND_LIMIT_REACHED,
@@ -110,8 +109,3 @@ def too_many_spend_limits(limits_max: int) -> Refusal:
 
 def spender_not_allowed() -> Refusal:
     return Refusal(Reason.SPENDER_NOT_ALLOWED, "the API key is bound to spenders, and sets no limits")
-
-
-def _second(time_us: int) -> str:
-    """RFC 3339; windows begin at whole seconds."""
-    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=time_us)).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -96,10 +96,7 @@ def deduct(
     available = max(offered - account.debt, 0)
     asked, owed = amount, 0
     if account.limits_version:
-        if mode is DeductionMode.REJECT:
-            check_limits(account, spender_ids, amount, terms.windows, now_us)
-        elif mode is DeductionMode.UP_TO_AVAILABLE:
-            amount = room(account, spender_ids, amount, terms.windows, now_us)
+        amount = _let_through(account, spender_ids, amount, mode, terms.windows, now_us)
     if available < amount:
         if mode is DeductionMode.UP_TO_AVAILABLE:
             amount = available
@@ -124,6 +121,15 @@ def deduct(
     )
     draws = posting.draws[settled:] if settled else posting.draws
     return Deducted(transaction.transaction_id, amount, draws, asked - amount)
+
+
+def _let_through(  # noqa: PLR0917 - all of one deduction
+    account: Account, spender_ids: Sequence[str], amount: int, mode: DeductionMode, windows: Windows, now_us: int
+) -> int:
+    """What spend limits let through of `amount`. Raises SPEND_LIMIT_REACHED."""
+    if mode is DeductionMode.REJECT:
+        check_limits(account, spender_ids, amount, windows, now_us)
+    return room(account, spender_ids, amount, windows, now_us) if mode is DeductionMode.UP_TO_AVAILABLE else amount
 
 
 def _check_may_owe(  # noqa: PLR0917 - all of one deduction

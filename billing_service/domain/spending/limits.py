@@ -7,7 +7,7 @@ from billing_service.domain.ledger.account import Account
 from billing_service.domain.ledger.entries import Place, Transaction, TransactionKind, lot_held
 from billing_service.domain.ledger.spend_limits import ACCOUNT_ITSELF, LimitedCharge, SpendLimit
 from billing_service.domain.refusals.spending import spend_limit_reached
-from billing_service.domain.spending.windows import SpendWindow, Windows
+from billing_service.domain.spending.windows import SpendWindow, Windows, shown_time
 
 SPENDERS_MAX = 4
 """Spenders that one charge may name, those of its API key included."""
@@ -41,7 +41,7 @@ def check_limits(account: Account, spender_ids: Sequence[str], amount: int, wind
         stands = standing(limit, windows, now_us)
         if amount and stands.left < amount:
             window = SpendWindow(limit.window).name
-            raise spend_limit_reached(limit.spender_id, window, stands.left, stands.reset_us)
+            raise spend_limit_reached(limit.spender_id, window, stands.left, shown_time(stands.reset_us))
 
 
 def room(account: Account, spender_ids: Sequence[str], amount: int, windows: Windows, now_us: int) -> int:

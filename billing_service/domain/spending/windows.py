@@ -56,4 +56,9 @@ def _bounds(window: SpendWindow, day: date) -> tuple[date, date]:
     return first, (first + timedelta(days=31)).replace(day=1)
 
 
+def shown_time(time_us: int | None) -> str:
+    """RFC 3339, to the second, at which windows begin; empty for None."""
+    return "" if time_us is None else (_EPOCH + timedelta(microseconds=time_us)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 UTC_WINDOWS: Final = Windows()
