@@ -36,7 +36,7 @@ HOLD_SABOTAGES = (
     Sabotage(
         "who touches an account books no ended hold",
         "M19",
-        "billing_service.ledger.posting:_Batch.fetch_holds",
+        "billing_service.ledger.posting:_Batch.fetch",
         "book_ended_holds(account, now_us=account.moment(self._clock_us), ids=self._ids)",
         "",
         (f"{ENDED}::test_what_an_ended_hold_reserved_is_there_again_at_once[sqlite-False]",),
