@@ -22,7 +22,7 @@ from tests.end_to_end.holding import (
 )
 from tests.end_to_end.money import deduct, grant, undo
 from tests.support.stack import CREDIT
-from tests.support.wire import row_counts, told
+from tests.support.wire import key, row_counts, told
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -152,6 +152,10 @@ async def test_a_dispute_makes_debt_of_what_is_held_and_its_release_pays(stack, 
     held = await hold(wire, account_id, 10_000)
     quoted = await wire.call("QuoteRefund", purchase_id=bought.purchase_id, policy=1)
     assert quoted.refundable_minor == 0, "what is held is not refundable"
+    for amount in ({}, {"amount_minor": 1_000}):
+        short = await wire.error("Refund", purchase_id=bought.purchase_id, policy=1, idempotency_key=key(), **amount)
+        assert short.reason == "CREDITS_ALREADY_SPENT"
+        assert dict(short.metadata) == {"refundable_minor": "0", "held_microcredits": str(10_000 * CREDIT)}
     await wire.do("Refund", purchase_id=bought.purchase_id, policy=2)
     assert await sums(wire, account_id) == (0, 10_000, 0, 10_000)
     assert await refused(extend(wire, account_id, held, ttl="3600s")) == SHORT, "while debt stands"

@@ -166,7 +166,7 @@ def _set_aside(
 ) -> Work[Refund]:
     quoted = yield from _quote(environment, unit, purchase, command.policy, command.amount_minor)
     if not quoted.refundable_minor:
-        raise credits_already_spent(0)
+        raise credits_already_spent(0, unit.account(purchase.account_id).known_lot(purchase.lot_id).held)
     refund = Refund(
         account_id=purchase.account_id,
         refund_id=unit.ids("ref"),
@@ -212,6 +212,7 @@ def _quote(
         left_microcredits=lot.remaining - run_out,
         expired_microcredits=lot.expired + run_out - purchase.reversed_expired,
         referral=(yield from referral_at_stake(environment, unit, purchase, gone)),
+        held_microcredits=lot.held,
     )
     return quote(standing, policy, amount_minor, purchase.currency)
 

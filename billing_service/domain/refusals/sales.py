@@ -38,10 +38,10 @@ def purchase_not_cancelable(purchase_id: str, status: str) -> Refusal:
     )
 
 
-def credits_already_spent(refundable_minor: int) -> Refusal:
-    """`refundable_minor`: the currency's smallest unit."""
-    return Refusal(
-        Reason.CREDITS_ALREADY_SPENT,
-        f"{refundable_minor} can be refunded now",
-        metadata={"refundable_minor": refundable_minor},
-    )
+def credits_already_spent(refundable_minor: int, held_microcredits: int = 0) -> Refusal:
+    """`refundable_minor`: the currency's smallest unit. `held_microcredits`: what open holds reserve of the purchase's
+    credits; more may be refunded once they end."""
+    metadata = {"refundable_minor": refundable_minor}
+    if held_microcredits:
+        metadata["held_microcredits"] = held_microcredits
+    return Refusal(Reason.CREDITS_ALREADY_SPENT, f"{refundable_minor} can be refunded now", metadata=metadata)

@@ -50,6 +50,8 @@ class PurchaseReversal:
     """What its lots lost to their expiry, less what was taken back of that. Not refundable, and never a debt."""
     referral: ReferralAtStake | None = None
     """The referral that stands by this purchase; None when there is none, or it has fallen."""
+    held_microcredits: int = 0
+    """What open holds reserve of its lots. Not refundable while they are open."""
 
     def __post_init__(self) -> None:
         assert self.credits_microcredits > 0
@@ -110,7 +112,7 @@ def quote(purchase: PurchaseReversal, policy: RefundPolicy, amount_minor: int | 
         left = f"no more than {purchase.remaining_minor}: all else that was paid went back, or is on its way"
         raise invalid_field("amount_minor", left)
     if amount_minor > whole_minor:
-        raise credits_already_spent(whole_minor)
+        raise credits_already_spent(whole_minor, purchase.held_microcredits)
     return quote_amount(purchase, amount_minor)
 
 

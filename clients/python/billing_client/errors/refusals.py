@@ -130,12 +130,17 @@ class PurchaseNotRefundable(PreconditionFailed):
 
 
 class CreditsAlreadySpent(PreconditionFailed):
-    """The credits that this refund would take back are spent."""
+    """The credits that this refund would take back are spent, or held."""
 
     @property
     def refundable_minor(self) -> int:
         """What can still be refunded, in the currency's smallest unit."""
         return self._amount("refundable_minor")
+
+    @property
+    def held_microcredits(self) -> int:
+        """What open holds reserve of the purchase's credits: more may be refunded once they end."""
+        return int(self.metadata.get("held_microcredits", 0))
 
 
 class SelfReferral(PreconditionFailed):

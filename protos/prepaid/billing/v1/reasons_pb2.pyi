@@ -69,7 +69,9 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     Stripe has not confirmed; repeat its request with its own key.
     """
     REASON_CREDITS_ALREADY_SPENT: _Reason.ValueType  # 33
-    """[FAILED_PRECONDITION] The credits that this refund would take back are spent. Metadata: refundable_minor."""
+    """[FAILED_PRECONDITION] The credits that this refund would take back are spent or held. Metadata: refundable_minor, and held_microcredits
+    where open holds reserve some of them: more may be refunded once these end.
+    """
     REASON_SELF_REFERRAL: _Reason.ValueType  # 34
     """[FAILED_PRECONDITION] An account can't refer itself, nor one that referred it, directly or through others."""
     REASON_REFERRAL_TOO_LATE: _Reason.ValueType  # 35
@@ -185,7 +187,9 @@ REASON_PURCHASE_NOT_REFUNDABLE: Reason.ValueType  # 32
 Stripe has not confirmed; repeat its request with its own key.
 """
 REASON_CREDITS_ALREADY_SPENT: Reason.ValueType  # 33
-"""[FAILED_PRECONDITION] The credits that this refund would take back are spent. Metadata: refundable_minor."""
+"""[FAILED_PRECONDITION] The credits that this refund would take back are spent or held. Metadata: refundable_minor, and held_microcredits
+where open holds reserve some of them: more may be refunded once these end.
+"""
 REASON_SELF_REFERRAL: Reason.ValueType  # 34
 """[FAILED_PRECONDITION] An account can't refer itself, nor one that referred it, directly or through others."""
 REASON_REFERRAL_TOO_LATE: Reason.ValueType  # 35
