@@ -32,7 +32,12 @@ def statements():
     for module in pkgutil.walk_packages(storage.__path__, f"{storage.__name__}."):
         if ".migrations." not in module.name:
             importlib.import_module(module.name)
-    return [found for found in gc.get_objects() if isinstance(found, Statement) and not found.name.startswith("test")]
+    gc.unfreeze()  # what was frozen is listed nowhere
+    try:
+        objects = gc.get_objects()
+    finally:
+        gc.freeze()
+    return [found for found in objects if isinstance(found, Statement) and not found.name.startswith("test")]
 
 
 def needed(sql):
