@@ -175,8 +175,13 @@ def streamed(sequence: int, begun: "asyncio.Future[Any] | Exception", _request: 
 
 
 def echo() -> StreamImplementation[str]:
-    """Answers each request of a stream at once, with its account id."""
-    return StreamImplementation(lambda request, _call: done(request.deduction.account_id), streamed)
+    """Answers each request of a stream at once: a deduction with its account id, any other with nothing."""
+
+    def account_of(request: Any) -> str:
+        deducts = "deduction" in request.DESCRIPTOR.fields_by_name
+        return request.deduction.account_id if deducts else ""
+
+    return StreamImplementation(lambda request, _call: done(account_of(request)), streamed)
 
 
 async def ready() -> None:
