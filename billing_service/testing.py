@@ -10,6 +10,7 @@ buy.
 
 import asyncio
 import secrets
+import sys
 import threading
 from collections.abc import AsyncIterator, Iterator, Mapping
 from concurrent.futures import Future
@@ -19,6 +20,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
 
+import structlog
 from billing_client.asynchronous.client import AsyncBillingClient
 from billing_client.blocking.client import BillingClient
 
@@ -58,6 +60,8 @@ async def running_billing_service_async(
     by the names that they have in the environment. The environment itself is not read. Raises SettingsInvalid, and
     whatever keeps the service from starting.
     """
+    if not structlog.is_configured():  # its own default is standard output, which is the caller's
+        structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     with _database_file(database) as file:
         chosen = {
             "DATABASE_URL": f"sqlite:///{file}",

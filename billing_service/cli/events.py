@@ -26,7 +26,7 @@ EVENTS = ListTable(
     Column("status"),
     Column("tries", is_number=True, gives_way=True),
     Column("event", gives_way=True),
-    Column("error", gives_way=True),
+    Column("reason", gives_way=True),
 )
 AUDIT = ListTable(
     Column("time"),
@@ -146,6 +146,6 @@ def _show(event: StripeEvent) -> None:
             ("received", shown_time(event.receive_time)),
             ("last tried", shown_time(event.process_time)),
             ("tries", event.attempt_count),
-            ("error", event.error),
+            ("reason", event.error),
         ],
     )

@@ -188,13 +188,18 @@ class _FileTurn:
 
     def __init__(self, path: Path) -> None:
         self._path = path.with_name(path.name + ".migrate.lock")
+        self._handle = -1
+        self._is_folder = path.is_dir()
 
     def __enter__(self) -> None:
+        if self._is_folder:  # no database: whoever opens it is told so, and nothing is left in its folder
+            return
         self._handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         fcntl.flock(self._handle, fcntl.LOCK_EX)
 
     def __exit__(self, *_: object) -> None:
-        os.close(self._handle)
+        if self._handle >= 0:
+            os.close(self._handle)
 
 
 def _config(connection: Connection) -> Config:

@@ -169,6 +169,8 @@ def test_files_that_cannot_be_used(billing, tmp_path, command, prepare, words):
     code, said = run(billing, command, f"sqlite:///{path}", **COMMANDS[command])
     assert (code, len(said)) == (1, 1), said
     assert any(word in said[0] for word in words.split("|")), said
+    if prepare is Path.mkdir:
+        assert list(path.parent.iterdir()) == [path], "no lock is left of what is no database"
 
 
 @pytest.mark.parametrize(

@@ -165,3 +165,12 @@ def test_an_account_id_fits_whatever_the_test_is_called():
     made = prepaid_billing_account_id.__wrapped__(node)
     assert len(made) <= 128
     assert made.startswith("test-gr--e-a-b-xxx")
+
+
+def test_a_bare_script_has_its_standard_output_for_itself():
+    script = (
+        "from billing_service.testing import running_billing_service\nwith running_billing_service(): print('mine')"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert ran.stdout == "mine\n"
+    assert "serving" in ran.stderr

@@ -1,4 +1,10 @@
-"""CancelPurchase: closes the checkout at Stripe first, so that nobody pays for a purchase that was called off."""
+"""CancelPurchase: closes the checkout at Stripe first, so that nobody pays for a purchase that was called off.
+
+This is no step of `ledger/provider_step.py`. That step records its intent before Stripe is asked; a cancellation that
+was recorded first would stand although the page was paid meanwhile. So nothing is recorded before Stripe has closed the
+page, and a crash between the two leaves an open purchase, whose cancellation is asked for again. Stripe's "no" is no
+refusal either: it means that the page has ended, and how it ended is applied as an event would be.
+"""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass

@@ -14,6 +14,9 @@ class FileLock:
 
     def __init__(self, path: Path) -> None:
         self.path = path.with_name(path.name + ".lock")
+        self._handle = -1
+        if path.is_dir():  # no database: whoever opens it is told so, and nothing is left in its folder
+            return
         self._handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -24,4 +27,5 @@ class FileLock:
             ) from error
 
     def release(self) -> None:
-        os.close(self._handle)
+        if self._handle >= 0:
+            os.close(self._handle)
