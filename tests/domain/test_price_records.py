@@ -150,7 +150,11 @@ NO_AMOUNTS = [
 ]
 
 
-@pytest.mark.parametrize("record", [b"", b"[]", b"null", b"{}", b"\xff", b'{"format":1}', *NO_AMOUNTS])
+@pytest.mark.parametrize(
+    "record",
+    [b"", b"[]", b"null", b"{}", b"\xff", b'{"format":1}', b"[" * 100_000, *NO_AMOUNTS],
+    ids=lambda record: record[:40],
+)
 def test_what_is_no_record(record):
     with pytest.raises(PriceDamagedError):
         decode_record(record)

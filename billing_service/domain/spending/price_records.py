@@ -84,7 +84,7 @@ def decode_record(record: bytes) -> ChargeRecord:
         else:
             priced = _priced(values)
             found, again = ChargeRecord(values["amount"], priced), encode_price(priced)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise PriceDamagedError(f"no price of format {FORMAT}: {error!r}") from None
     if again != record:
         raise PriceDamagedError("the amount does not follow from the lines")
