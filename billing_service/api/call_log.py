@@ -45,7 +45,7 @@ LOGGED: Final = frozenset(
         *("outcome", "status", "state", "mode", "policy", "over_hold", "final", "kind", "price_missing", "category"),
         *("payment_flow", "currency"),
         *("amount_microcredits", "deducted_microcredits", "captured_microcredits", "released_microcredits"),
-        *("uncollected_microcredits", "additional_microcredits", "minimum_microcredits"),
+        *("price_missing", "uncollected_microcredits", "additional_microcredits", "minimum_microcredits"),
         *("expiry_capture_microcredits", "reversed_microcredits", "debt_microcredits", "available_microcredits"),
         *("credits_microcredits", "bonus_microcredits", "overdraft_limit_microcredits", "debt_max_microcredits"),
         *("amount_minor", "custom_amount_minor", "paid_minor", "refunded_minor", "refund_pending_minor"),

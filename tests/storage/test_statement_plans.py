@@ -97,7 +97,8 @@ def test_all_that_is_stored_is_read_and_written_by_these():
     assert len(STATEMENTS) > 60
     assert {*POSTGRES_ALONE, *UNPLANNED, *FILTERED} <= STATEMENTS.keys()
     assert {name for name, each in STATEMENTS.items() if each.searches} == {
-        f"verification.{name}" for name in ("COUNTS", "TOTAL", "MISCOUNTED", "LOOSE_ENTRIES", "LOOSE_LOTS")
+        f"verification.{name}"
+        for name in ("COUNTS", "TOTAL", "MISCOUNTED", "LOOSE_ENTRIES", "LOOSE_LOTS", "LOOSE_EVENTS")
     }, "searches are for verification: they take as long as they take, and no call waits for one"
 
 
