@@ -135,8 +135,7 @@ async def filled(stack, wire, rpc, payer):  # noqa: C901 - a case for each word 
                     await wire.do("DeductCredits", account_id=payer, amount_microcredits=CREDIT)
                 ).transaction_id
             case "hold":
-                held = await wire.do("HoldCredits", account_id=payer, amount_microcredits=CREDIT)
-                world["hold"] = held.hold.hold_id
+                world["hold"] = (await wire.do("HoldCredits", account_id=payer, amount_microcredits=1)).hold.hold_id
             case "code":
                 await wire.do("GrantCredits", account_id=f"{rpc}-friend", amount_microcredits=CREDIT, reason="gift")
                 world["code"] = (await wire.call("GetReferral", account_id=f"{rpc}-friend")).referral_code
