@@ -183,3 +183,16 @@ async def test_many_sessions_of_one_account_never_take_more_than_it_has(wire, ne
     assert charged + after.available_microcredits == 20 * CREDIT
     assert (after.held_microcredits, after.debt_microcredits) == (0, 0)
     assert after.available_microcredits == 0 or not any(each[1] for each in done)
+
+
+async def test_a_spend_limit_stops_a_session_and_refuses_no_close(wire, new_account):
+    account_id = await rich(wire, new_account())
+    limit = {"window": "SPEND_WINDOW_DAY", "limit_microcredits": 2 * CREDIT}
+    await wire.do("SetSpendLimit", account_id=account_id, **limit)
+    session = Metered(wire)
+    await session.open(account_id, slice_microcredits=CREDIT)
+    await session.send(tick={"sequence": 1, "usage": tokens(0, 3_000)})
+    assert (await session.told("stop"))[0].reason == 1
+    closed = await session.close()
+    assert closed.charged_microcredits == 2 * CREDIT
+    assert closed.uncollected_microcredits == cost(0, 3_000) - 2 * CREDIT

@@ -124,6 +124,8 @@ class Upkeep:
                 self._prolong_from = monotonic() + PROLONGED_AGAIN_S
             if refusal.reason is Reason.INSUFFICIENT_CREDITS:
                 self.room = Room(int(refusal.metadata["available_microcredits"]) if more else 0)
+            elif refusal.reason is Reason.SPEND_LIMIT_REACHED:
+                self.room = Room(int(refusal.metadata["left_microcredits"]) if more else 0)
             elif refusal.reason is Reason.ACCOUNT_FROZEN:
                 self.room = Room(0, frozen=True)
             else:

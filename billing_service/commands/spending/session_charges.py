@@ -26,7 +26,13 @@ UNPRICED: Final = frozenset({Reason.UNKNOWN_MODEL, Reason.PRICE_MISSING})
 MODEL: Final = "model"
 """What is missing of a card that has no such model."""
 NO_GROWTH: Final = frozenset(
-    {Reason.INSUFFICIENT_CREDITS, Reason.ACCOUNT_FROZEN, Reason.HOLD_EXPIRED, Reason.HOLD_CLOSED}
+    {
+        Reason.INSUFFICIENT_CREDITS,
+        Reason.SPEND_LIMIT_REACHED,
+        Reason.ACCOUNT_FROZEN,
+        Reason.HOLD_EXPIRED,
+        Reason.HOLD_CLOSED,
+    }
 )
 """Why a hold that a close wants to grow may not: what the hold has is charged then, and no less."""
 
