@@ -88,5 +88,5 @@ async def test_a_row_of_the_first_format_has_nothing_of_the_second(books, databa
     )
     assert (await verify_ledger(books)).differences == []
     tamper(database, f"UPDATE transactions SET {column} = hash WHERE account_id = 'older'")
-    (difference,) = (await verify_ledger(books)).differences
-    assert difference.subject.endswith("columns that format 1 does not hash")
+    differences = (await verify_ledger(books)).differences
+    assert any(difference.subject.endswith("columns that format 1 does not hash") for difference in differences)

@@ -14,7 +14,7 @@ from tests.security.every_rpc import METHODS, call, valid_request
 from tests.support.stack import environment
 
 CANARY = "canary-hunter2"
-STATEMENTS_RUN_BY = ("_drive", "_read_unlocked", "_run_repeated")
+STATEMENTS_RUN_BY = ("_drive", "_execute", "_read_unlocked", "_run_repeated")
 
 
 def free_address():
