@@ -9,10 +9,10 @@
     │   │                         RateCardNotFound
     │   ├── AlreadyExists         AccountExists · ReferralExists · RateCardExists
     │   ├── PreconditionFailed    InsufficientCredits · AccountFrozen · PurchaseNotRefundable · CreditsAlreadySpent ·
-    │   │                         SelfReferral · ReferralTooLate · HoldExpired · HoldClosed · TooManyHolds ·
-    │   │                         TooManySpendLimits · SpendLimitReached · PurchaseNotCancelable ·
-    │   │                         DeductionAlreadyReversed · TransactionNotReversible · StripeRefused ·
-    │   │                         BalanceLimitReached · ReversalTooLate
+    │   │                         SelfReferral · ReferralTooLate · HoldExpired · HoldClosed · HoldOwned ·
+    │   │                         SessionTakenOver · TooManyHolds · TooManySpendLimits · SpendLimitReached ·
+    │   │                         PurchaseNotCancelable · DeductionAlreadyReversed · TransactionNotReversible ·
+    │   │                         StripeRefused · BalanceLimitReached · ReversalTooLate
     │   └── AccessDenied          ApiKeyInvalid · ScopeMissing · NotYours · AccountNotAllowed ·
     │                             SpenderNotAllowed
     └── Failure                   no answer: call again later, a write with the same idempotency key
