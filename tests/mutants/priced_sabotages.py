@@ -85,7 +85,7 @@ PRICED_DEDUCTIONS = (
         "billing_service.domain.spending.receipts:charge_of",
         "Charge(charged, amount, priced)",
         "Charge(charged, charged, priced)",
-        (f"{RECEIPTS}::test_receipts_add_up_to_the_usage_of_the_ledger[sqlite-0]",),
+        (f"{RECEIPTS}::test_a_receipt_of_a_plain_amount_has_no_lines[sqlite]",),
     ),
     Sabotage(
         "a receipt counts what came back of others",
