@@ -16,6 +16,7 @@ from billing_service.domain.spending.holds import (
     hold_credits,
     release_hold,
 )
+from billing_service.domain.spending.windows import UTC_WINDOWS
 from tests.domain.ledger_model import snapshot
 from tests.domain.test_account_machine import AMOUNTS, AccountMachine
 
@@ -55,7 +56,7 @@ class HoldMachine(AccountMachine):
     def hold(self, amount, mode, lasts, capture):
         offered = self.account.show(self.now_us).available
         asked = HoldTerms(amount, mode, 1, lasts, min(capture, amount))
-        made = self._decided(lambda: hold_credits(self.account, asked, AUTHOR, **self.about))
+        made = self._decided(lambda: hold_credits(self.account, asked, AUTHOR, windows=UTC_WINDOWS, **self.about))
         if made is not None:
             assert made.hold.amount == min(amount, offered)
             assert self.account.show(self.now_us).available == offered - made.hold.amount
