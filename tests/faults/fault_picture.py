@@ -10,7 +10,7 @@ from tests.support.databases import connect_to, run_apart
 from tests.support.fault_service import TAG, renamed
 
 BYSTANDER = "bystander"
-FROM_CHANCE = {"hash", "last_hash", "fingerprint", "secret_hash", "referral_code", "key_id"}
+FROM_CHANCE = {"hash", "salt", "last_hash", "fingerprint", "secret_hash", "referral_code", "key_id"}
 FROM_TRIES = {"attempt", "customer_attempt", "attempt_count"}
 """How often something was tried is no effect."""
 

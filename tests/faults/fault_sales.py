@@ -60,6 +60,7 @@ async def create_purchase(service, tag):
 
 CALLED_OFF = frozenset(
     {
+        "outbox",
         "purchases",
         "purchase_references",
         "audit_records",

@@ -71,6 +71,8 @@ def valid_request(name, **fields):  # noqa: C901, PLR0912 - a table would hide m
             request.scopes.append("SCOPE_READ")
         case "ReverseDeduction":
             request.ClearField("amount_microcredits")
+        case "DeductCredits" | "HoldCredits" | "CaptureHold":
+            request.amount_microcredits = CREDIT
         case "ExtendHold":
             request.additional_microcredits = CREDIT
         case "SetSpendLimit":
