@@ -23,6 +23,7 @@ CELLS = {
     "state": ["captured", "open", "released"],
     "category": ["promotional", "paid", "plan"],
     "accounts": ["a" * 40, "", "acme, beta"],
+    "spenders": ["s" * 40, "", "team-a, team-b"],
     "kind": ["purchase_reinstatement", "grant", "deduction"],
     "status": ["awaiting_funds", "quarantined", "pending"],
     "type": ["checkout.session.async_payment_succeeded", "customer.updated", "charge.refunded"],
