@@ -54,11 +54,15 @@ class Call:
         "edge",
         "key_id",
         "method",
+        "peer",
         "request",
         "scopes",
         "spender_ids",
     )
 
+    peer: str
+    """Where the call came from, such as `ipv4:127.0.0.1:40718`. Read at the start: what goes on after its caller has
+    gone must not ask gRPC about a call that is no more, which can end the process."""
     request: Message | None
     """Decoded; None before that, and for a stream."""
     did: Mapping[str, object]
@@ -82,6 +86,7 @@ class Call:
     def __init__(self, method: str, context: Any) -> None:
         self.method = method
         self.context = context
+        self.peer = str(context.peer())
         self._correlation_id: str | None = None
         self.caller = ""
         self.key_id = ""
@@ -94,11 +99,6 @@ class Call:
     def remaining_s(self) -> float:
         """Seconds left, 0 when there are none."""
         return max(0.0, self.deadline - monotonic())
-
-    @property
-    def peer(self) -> str:
-        """Where the call came from, such as `ipv4:127.0.0.1:40718`."""
-        return str(self.context.peer())
 
     @property
     def correlation_id(self) -> str:
