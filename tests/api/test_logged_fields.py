@@ -143,7 +143,17 @@ def test_two_fields_of_one_name_never_hide_each_other():
         "overdraft_limit_microcredits",
         "debt_max_microcredits",
     }
-    same |= {"amount_minor", "event_id", "key_caller", "scopes", "expire_time", "key_id", "transaction_id", "hold_id"}
+    same |= {
+        "amount_minor",
+        "event_id",
+        "key_caller",
+        "scopes",
+        "spender_ids",
+        "expire_time",
+        "key_id",
+        "transaction_id",
+        "hold_id",
+    }
     shared = {}
     for method in WRITES:
         both = readers_of(method.input_type).keys() & readers_of(method.output_type).keys()
