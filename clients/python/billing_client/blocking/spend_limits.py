@@ -27,7 +27,10 @@ class SpendLimitMethods(Connection):
         Raises AccountNotFound, TooManySpendLimits, SpenderNotAllowed.
 
             limited = client.set_spend_limit(
-                account_id="user-1", spender_id="agent-7", window=SPEND_WINDOW_DAY, limit_microcredits=5_000_000
+                account_id="user-1",
+                spender_id="agent-7",
+                window=SpendWindow.SPEND_WINDOW_DAY,
+                limit_microcredits=5_000_000,
             )
             print([(limit.window, limit.left_microcredits) for limit in limited.spend_limits])
         """
