@@ -110,6 +110,8 @@ class ServiceProcess:
             edge=self._edge,
             note=lambda _did: None,
             require_account=lambda _account_id: None,
+            spender_ids=(),
+            account_ids=frozenset(),
         )
         return asyncio.ensure_future(self._methods[method](request, call))
 

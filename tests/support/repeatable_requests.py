@@ -157,6 +157,7 @@ REQUESTS = [
             {"mode": 1, "minimum_microcredits": None},
             {"minimum_microcredits": 3},
             {"ttl": "601s"},
+            {"spender_ids": ["a"]},
             {"expiry_capture_microcredits": None},
             {"description": ""},
             OTHER_METADATA,
