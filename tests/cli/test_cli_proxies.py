@@ -44,6 +44,10 @@ CALLS = (
     ("events", "show", "{event}"),
     ("events", "replay", "{event}"),
     ("audit",),
+    ("receipt", "{account}", "{transaction}"),
+    ("holds", "list", "{account}"),
+    ("holds", "show", "{account}", "hold_none"),
+    ("holds", "release", "{account}", "hold_none"),
     ("verify",),
     ("keys", "create", "metering", "--scope", "deduct"),
     ("keys", "list"),
@@ -75,6 +79,9 @@ REFUSED = {
     "refund": "PURCHASE_NOT_REFUNDABLE",
     "refunds show": "REFUND_NOT_FOUND",
     "reverse": "TRANSACTION_NOT_REVERSIBLE",
+    "receipt": "INVALID_FIELD",
+    "holds show": "HOLD_NOT_FOUND",
+    "holds release": "HOLD_NOT_FOUND",
 }
 """Nobody paid or spent here; the service says so."""
 NAMED = {"transaction": r"txn_\w+", "purchase": r"pur_\w+", "event": r"evt_\w+", "key": r"(?<=bill_)[a-z0-9]+"}

@@ -56,7 +56,13 @@ REQUESTS = [
     (
         "DeductCredits",
         {"account_id": "{account}", "amount_microcredits": 5 * CREDIT, "description": "d", "metadata": {"n": "1"}},
-        [{"amount_microcredits": 5 * CREDIT + 1}, {"mode": 3}, {"description": ""}, OTHER_METADATA],
+        [
+            {"amount_microcredits": 5 * CREDIT + 1},
+            {"mode": 3},
+            {"spender_ids": ["a"]},
+            {"description": ""},
+            OTHER_METADATA,
+        ],
     ),
     (
         "ReverseDeduction",
@@ -197,16 +203,16 @@ REQUESTS = [
     ),
 ]
 SAME_MEANING = [
-    (18, {"ttl": "600s"}),
+    (19, {"ttl": "600s"}),
     (1, {"currency": "usd"}),
     (1, {"payment_flow": 1}),
     (4, {"mode": 1}),
     (6, {"policy": 1}),
     (8, {"category": 1}),
     (8, {"priority": 50}),
-    (12, {"scopes": [2, 1, 2]}),
-    (16, {"card_file": base64.b64encode(gzip.compress(b" " + card_file("repeated"))).decode()}),
-    (17, {"usage": USAGE | {"lines": [{"kind": 5}, *USAGE["lines"][::-1]], "measurement": 1}}),
+    (13, {"scopes": [2, 1, 2]}),
+    (17, {"card_file": base64.b64encode(gzip.compress(b" " + card_file("repeated"))).decode()}),
+    (18, {"usage": USAGE | {"lines": [{"kind": 5}, *USAGE["lines"][::-1]], "measurement": 1}}),
 ]
 
 
