@@ -39,7 +39,7 @@ def conditional(name, *beside):
     """A unit that makes an account's first version, and does something beside."""
 
     def work():
-        expected = (name, 0, "", 0, 0, -1)
+        expected = (name, 0, "", 0, 0, -1, 0)
         moved = UPDATE_ACCOUNTS.many([(*expected, 1, f"txn_{name}", b"x", 0, 0, 0, 1, 0, 0, None, 0)])
         yield ConditionalWrite((moved, *beside), LOCK_UNCHANGED_ACCOUNTS.many([expected]))
         return "done"
@@ -74,7 +74,8 @@ async def test_rows_that_are_only_held_are_compared_too(store, database):
 
     def work():
         yield ConditionalWrite(
-            (spent("k"),), LOCK_UNCHANGED_ACCOUNTS.many([(NAMES[0], 0, "", 0, 0, -1), (NAMES[1], 0, "", 1, 0, -1)])
+            (spent("k"),),
+            LOCK_UNCHANGED_ACCOUNTS.many([(NAMES[0], 0, "", 0, 0, -1, 0), (NAMES[1], 0, "", 1, 0, -1, 0)]),
         )
 
     with pytest.raises(Failure) as caught:
