@@ -23,7 +23,8 @@ PROTOS = Path(__file__).parents[2] / "protos" / "prepaid" / "billing" / "v1"
 STATUS_OF_REASON = {
     reason: status
     for status, reason in re.findall(
-        r"// \[([A-Z_]+).*\n  REASON_(\w+) = ", (PROTOS / "reasons.proto").read_text(encoding="utf-8")
+        r"// \[([A-Z_]+).*\n(?:  // (?!\[).*\n)*  REASON_(\w+) = ",
+        (PROTOS / "reasons.proto").read_text(encoding="utf-8"),
     )
 }
 REFUSALS = {"INVALID_ARGUMENT", "NOT_FOUND", "ALREADY_EXISTS", "FAILED_PRECONDITION"}
