@@ -240,8 +240,10 @@ def _message_forms(field, request):
     value = getattr(request, field.name)
     first, *others = (value or [GetMessageClass(field.message_type)()]) if field.is_repeated else [value]
     rest = b"".join(delimited(field.number, other.SerializeToString()) for other in others)
+    # to write into a message that is absent is to send it, which may be another choice of a oneof
+    is_there = bool(value) if field.is_repeated else request.HasField(field.name)
     for inner in mutations(first):
         label = f"{inner.field} {inner.form}".strip()
-        yield label, delimited(field.number, inner.raw) + rest, inner.malformed, inner.harmless
+        yield label, delimited(field.number, inner.raw) + rest, inner.malformed, inner.harmless and is_there
     if field.is_repeated:
         yield "a thousand", delimited(field.number, first.SerializeToString()) * 1000, False, False
