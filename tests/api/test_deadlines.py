@@ -6,8 +6,11 @@ import time
 
 import grpc
 import pytest
+from google.protobuf.message_factory import GetMessageClass
 
+from billing_service.api.call_log import HOT_METHODS
 from billing_service.api.deadlines import OverdueCalls
+from billing_service.api.requests import caller
 from billing_service.api.server import ServerLimits
 from tests.api.edge_server import (
     ANSWER,
@@ -21,6 +24,8 @@ from tests.api.edge_server import (
     refused,
     sample,
 )
+
+STREAMS = {method.name for method in BILLING.methods if method.client_streaming}
 
 
 @pytest.mark.parametrize("timeout_s", [0.001, 0.005, 0.019])
@@ -145,3 +150,28 @@ async def test_a_caller_that_hangs_up_leaves_nothing_behind(caplog):
         gate.open.set()
         assert (await edge.stub.DeductCredits(REQUEST, timeout=TIMEOUT_S)).transaction_id == "txn_1"
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+class Ended:
+    """The context of a call that has ended: grpcio's own would kill the process."""
+
+    def peer(self):
+        raise AssertionError("asked for its peer after its end")
+
+
+@pytest.mark.parametrize(
+    "name", [method.name for method in BILLING.methods if method.name not in HOT_METHODS | STREAMS], ids=str
+)
+async def test_a_write_may_name_its_caller_after_the_call_has_ended(name):
+    ended, method = [], BILLING.methods_by_name[name]
+
+    async def implementation(_request, call):
+        ended.append((call, str(call.context.peer())))
+        return GetMessageClass(method.output_type)()
+
+    async with edge_server({name: implementation}) as edge:
+        await getattr(edge.stub, name)(GetMessageClass(method.input_type)())
+    ((call, peer),) = ended
+    call.context = Ended()
+    assert caller(call).peer == peer
+    assert peer.startswith("ipv4:127.0.0.1:")
