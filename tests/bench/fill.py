@@ -5,6 +5,7 @@ import sqlite3
 from contextlib import closing
 from itertools import islice
 from random import Random
+from types import SimpleNamespace
 
 from prepaid.billing.v1 import transactions_pb2
 
@@ -21,7 +22,7 @@ from billing_service.storage.postgres.connect import connect
 from billing_service.storage.store import Store
 from tests.bench import calls
 
-CALL = Call("DeductCredits", None)
+CALL = Call("DeductCredits", SimpleNamespace(peer=lambda: "memory"))
 CALL.caller = "local"
 """As whom a service without authentication knows everybody."""
 DEDUCTIONS_A_TRANSACTION = 20_000
