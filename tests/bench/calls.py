@@ -27,9 +27,25 @@ Encode = Callable[[], bytes]
 """Makes the next request: its gRPC message with the five bytes of length before it."""
 
 
+SPENDERS = ("tenant", "project", "user")
+"""Whom a deduction at limits is for. With the account itself they are four levels, each of which has a limit."""
+
+
 def account_id(index: int) -> str:
     """The id of the account of this number, the same for whoever seeds and whoever calls."""
     return f"bench-{index:06d}"
+
+
+def limited_account_id(index: int) -> str:
+    """The same of accounts with spend limits."""
+    return f"limited-{index:06d}"
+
+
+def shuffled_accounts(accounts: int, random: Random) -> Iterator[str]:
+    """Ids of accounts, each once in a random order, and so again."""
+    ids = [account_id(index) for index in range(accounts)]
+    random.shuffle(ids)
+    return itertools.cycle(ids)
 
 
 def time_ordered_keys(random: Random) -> Iterator[bytes]:
@@ -51,13 +67,22 @@ KEYS: dict[str, Callable[[Random], Iterator[bytes]]] = {"time-ordered": time_ord
 
 
 def _deductions(
-    accounts: int, keys: Iterator[bytes], random: Random, before: Callable[[int], bytes], *, priced: bool
+    accounts: int,
+    keys: Iterator[bytes],
+    random: Random,
+    before: Callable[[int], bytes],
+    *,
+    priced: bool = False,
+    limited: bool = False,
 ) -> Encode:
     """Deductions of AMOUNT_MICROCREDITS, or of USAGE where they are `priced`, over this many accounts in random order.
-    Each has a key of its own and `before` its length."""
+    Each has a key of its own and `before` its length. `limited` ones are for spenders, on accounts with limits."""
     prefixes = []
     for index in range(accounts):
         request = transactions_pb2.DeductCreditsRequest(account_id=account_id(index))
+        if limited:
+            request.account_id = limited_account_id(index)
+            request.spender_ids.extend(SPENDERS)
         if priced:
             request.usage.CopyFrom(USAGE)
         else:
@@ -68,19 +93,19 @@ def _deductions(
     return lambda: next(order) + next(keys)
 
 
-def deduct_credits(accounts: int, keys: Iterator[bytes], random: Random, *, priced: bool = False) -> Encode:
-    """DeductCredits, each call with a key of its own."""
-    return _deductions(accounts, keys, random, _length_prefix, priced=priced)
+def deduct_credits(accounts: int, keys: Iterator[bytes], random: Random, **kind: bool) -> Encode:
+    """DeductCredits, each call with a key of its own. For `priced` and `limited`, see `_deductions`."""
+    return _deductions(accounts, keys, random, length_prefix, **kind)
 
 
-def batch_deduct_credits(accounts: int, keys: Iterator[bytes], random: Random, *, priced: bool = False) -> Encode:
+def batch_deduct_credits(accounts: int, keys: Iterator[bytes], random: Random, **kind: bool) -> Encode:
     """BatchDeductCredits of ITEMS deductions."""
     tag = bytes([transactions_pb2.BatchDeductCreditsRequest.DEDUCTIONS_FIELD_NUMBER << 3 | 2])
-    deduction = _deductions(accounts, keys, random, lambda length: tag + _short(length), priced=priced)
+    deduction = _deductions(accounts, keys, random, lambda length: tag + _short(length), **kind)
 
     def encode() -> bytes:
         request = b"".join([deduction() for _ in range(ITEMS["BatchDeductCredits"])])
-        return _length_prefix(len(request)) + request
+        return length_prefix(len(request)) + request
 
     return encode
 
@@ -88,17 +113,17 @@ def batch_deduct_credits(accounts: int, keys: Iterator[bytes], random: Random, *
 def stream_deductions(accounts: int, keys: Iterator[bytes], random: Random) -> Encode:
     """The next request of a stream."""
     tag = bytes([transactions_pb2.StreamDeductionsRequest.DEDUCTION_FIELD_NUMBER << 3 | 2])
-    before = lambda length: _length_prefix(length + 2) + tag + _short(length)  # noqa: E731 - for one call
-    return _deductions(accounts, keys, random, before, priced=False)
+    before = lambda length: length_prefix(length + 2) + tag + _short(length)  # noqa: E731 - for one call
+    return _deductions(accounts, keys, random, before)
 
 
-def get_balance(accounts: int, _keys: Iterator[bytes], random: Random, *, priced: bool = False) -> Encode:
+def get_balance(accounts: int, _keys: Iterator[bytes], random: Random, **kind: bool) -> Encode:
     """GetBalance over this many accounts in random order."""
-    assert not priced, "a balance has no price"
+    assert not any(kind.values()), "a balance is neither priced nor limited"
     requests = (
         accounts_pb2.GetBalanceRequest(account_id=account_id(index)).SerializeToString() for index in range(accounts)
     )
-    return _order([_length_prefix(len(request)) + request for request in requests], random).__next__
+    return _order([length_prefix(len(request)) + request for request in requests], random).__next__
 
 
 METHODS: dict[str, Callable[..., Encode]] = {
@@ -134,7 +159,7 @@ def _short(length: int) -> bytes:
     return bytes([length])
 
 
-def _length_prefix(message_bytes: int) -> bytes:
+def length_prefix(message_bytes: int) -> bytes:
     return b"\0" + message_bytes.to_bytes(4, "big")
 
 

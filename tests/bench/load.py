@@ -35,6 +35,8 @@ class Load:
     accounts: int = 10_000
     priced: bool = False
     """Deductions are of a usage, and not of an amount."""
+    limited: bool = False
+    """Deductions are for spenders, on accounts with spend limits."""
     keys: str = "time-ordered"
     warm_up_s: float = 0.5
     measured_s: float = 2.0
@@ -124,7 +126,8 @@ class ClosedLoop:
         self._connection = connection
         self._load = load
         encoder = calls.METHODS[load.method]
-        self._encode = encoder(load.accounts, calls.KEYS[load.keys](random), random, priced=load.priced)
+        kind = {"priced": load.priced, "limited": load.limited}
+        self._encode = encoder(load.accounts, calls.KEYS[load.keys](random), random, **kind)
         block = http2.header_block(calls.request_headers(connection.authority, load.method, load.authorization))
         self._headers_start = http2.frame(http2.HEADERS, http2.END_HEADERS, 0, block)[:5]
         self._block = block
@@ -236,6 +239,7 @@ def _arguments() -> Load:
     parser.add_argument("--in-flight", type=int, default=Load.in_flight)
     parser.add_argument("--accounts", type=int, default=Load.accounts, help="1: one hot account")
     parser.add_argument("--priced", action="store_true", help="deduct what a usage costs")
+    parser.add_argument("--limited", action="store_true", help="deduct for spenders, on accounts with spend limits")
     parser.add_argument("--keys", choices=sorted(calls.KEYS), default=Load.keys)
     parser.add_argument("--warm-up-s", type=float, default=Load.warm_up_s)
     parser.add_argument("--measured-s", type=float, default=Load.measured_s)

@@ -27,6 +27,8 @@ from tests.bench import edge_cost, ledger_size, servers, targets
 from tests.support.loopback import exempt_loopback
 
 ACCOUNTS = 10_000
+LIMITED_ACCOUNTS = 5_000
+"""With spend limits. A service keeps 16,384 accounts in memory: these and the others fit."""
 SAMPLE_S = 0.05
 NAIVE_SQLITE, NAIVE_POSTGRESQL = targets.NAIVE["SQLite"], targets.NAIVE["PostgreSQL"]
 CONTESTANTS = (targets.NOOP, *targets.SERVICES, NAIVE_SQLITE, NAIVE_POSTGRESQL)
@@ -44,8 +46,10 @@ class Measurement:
     accounts: int = ACCOUNTS
     streams: int = 0
     """Streams at a time, each with `in_flight` requests without an answer; 0 for unary calls."""
-    priced: bool = False
-    """Deductions are of a usage, and not of an amount."""
+    generator: str = "load"
+    """The module of this folder that makes the load."""
+    flags: Sequence[str] = ()
+    """More options of the generator."""
 
 
 _COMPARED = (targets.NOOP, *targets.SERVICES)
@@ -55,10 +59,23 @@ PLAN = (
     Measurement("deduct 64", 64, CONTESTANTS),
     Measurement("deduct 256", 256, CONTESTANTS),
     Measurement("deduct hot 64", 64, targets.SERVICES, accounts=1),
-    Measurement("priced 64", 64, targets.SERVICES, priced=True),
+    Measurement("priced 64", 64, targets.SERVICES, flags=["--priced"]),
+    Measurement("limited 64", 64, targets.SERVICES, accounts=LIMITED_ACCOUNTS, flags=["--limited"]),
+    Measurement("hold and capture 64", 64, targets.SERVICES, generator="pair_load", method=""),
     Measurement("batch 8", 8, _COMPARED, method="BatchDeductCredits"),
-    Measurement("priced batch 8", 8, targets.SERVICES, method="BatchDeductCredits", priced=True),
-    Measurement("stream 8 x 64", 64, _COMPARED, streams=8),
+    Measurement("priced batch 8", 8, targets.SERVICES, method="BatchDeductCredits", flags=["--priced"]),
+    Measurement("stream 8 x 64", 64, _COMPARED, generator="stream_load", method="", streams=8),
+    Measurement("ticks 8 x 64", 64, targets.SERVICES, generator="session_load", method="", accounts=0, streams=8),
+    Measurement(
+        "stop 64",
+        1,
+        targets.SERVICES,
+        generator="session_load",
+        method="",
+        accounts=0,
+        streams=64,
+        flags=["--until-stop"],
+    ),
     Measurement("balance 64", 64, _COMPARED, method="GetBalance"),
 )
 
@@ -73,15 +90,14 @@ def measure(server: servers.Server, measurement: Measurement, measured_s: float)
     before = _ledger_counters(server)
     options = {
         "--port": server.port,
-        **({"--streams": measurement.streams} if measurement.streams else {"--method": measurement.method}),
         "--in-flight": measurement.in_flight,
-        "--accounts": measurement.accounts,
         "--measured-s": measured_s,
+        **({"--streams": measurement.streams} if measurement.streams else {}),
+        **({"--method": measurement.method} if measurement.method else {}),
+        **({"--accounts": measurement.accounts} if measurement.accounts else {}),
     }
-    generator_module = "tests.bench.stream_load" if measurement.streams else "tests.bench.load"
-    command = [sys.executable, "-m", generator_module, *(str(part) for option in options.items() for part in option)]
-    if measurement.priced:
-        command.append("--priced")
+    said = [str(part) for option in options.items() for part in option]
+    command = [sys.executable, "-m", f"tests.bench.{measurement.generator}", *said, *measurement.flags]
     resident: list[int] = []
     generator = subprocess.Popen(command, cwd=servers.ROOT, stdout=subprocess.PIPE, start_new_session=True)
     try:
@@ -128,7 +144,7 @@ def databases(chosen: Sequence[str], work: Path, stack: ExitStack) -> Databases:
         return create(name)
 
     urls = {store: new(store, "service") for store in targets.SERVICES if store in chosen}
-    servers.seed(ACCOUNTS, *urls.values())
+    servers.seed(ACCOUNTS, *urls.values(), limited=LIMITED_ACCOUNTS)
     drivers = {"SQLite": ("sqlite:", "sqlite+aiosqlite:"), "PostgreSQL": ("postgresql:", "postgresql+asyncpg:")}
     naive = {
         name: new(store, "naive").replace(*drivers[store], 1) for store, name in targets.NAIVE.items() if name in chosen

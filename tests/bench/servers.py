@@ -90,10 +90,11 @@ def service(name: str, database_url: str, work: Path, **settings: str) -> Iterat
         yield Server(name, process, port, metrics_port, start_s=time.perf_counter() - begin_s)
 
 
-def seed(accounts: int, *database_urls: str, transactions: int = 0) -> None:
+def seed(accounts: int, *database_urls: str, transactions: int = 0, limited: int = 0) -> None:
     """Makes the accounts of `calls.account_id`, each with plenty of credits, in databases that need not be migrated
-    yet; and gives them a history of so many deductions. All databases at once. Raises CalledProcessError."""
-    options = ["--accounts", str(accounts), "--transactions", str(transactions)]
+    yet; and gives them a history of so many deductions. Besides them come `limited` accounts with spend limits. All
+    databases at once. Raises CalledProcessError."""
+    options = ["--accounts", str(accounts), "--transactions", str(transactions), "--limited", str(limited)]
     running: list[subprocess.Popen[bytes]] = []
     try:
         for url in database_urls:

@@ -65,20 +65,8 @@ def _within(measurement: str, numerator: str, denominator: str) -> Callable[[Rou
     )
 
 
-def _hot(turn: Round, store: str) -> float | None:
-    return _ratio(
-        _figure(turn, "deduct hot 64", store, "calls_per_second"), _figure(turn, "deduct 64", store, "calls_per_second")
-    )
-
-
-def _batch(turn: Round, store: str) -> float | None:
-    return _ratio(
-        _figure(turn, "batch 8", store, "items_per_second"), _figure(turn, "deduct 64", store, "calls_per_second")
-    )
-
-
-def _priced(measurement: str, plain: str) -> Callable[[Round, str], float | None]:
-    """Deductions of a usage as a share of deductions of an amount, in the same round."""
+def _share(measurement: str, plain: str) -> Callable[[Round, str], float | None]:
+    """Items a second of one load as a share of those of another, in the same round."""
     return lambda turn, store: _ratio(
         _figure(turn, measurement, store, "items_per_second"), _figure(turn, plain, store, "items_per_second")
     )
@@ -116,15 +104,24 @@ TARGETS = (
     SHARE_256,
     Target("p99 at 64 in flight, to the no-op's", "x", 3, 1.8, True, to_noop("deduct 64", "p99_ms")),
     Target("p50 at 1 in flight, to the no-op's", "x", 3, 2, True, to_noop("deduct 1", "p50_ms")),
-    Target("one hot account to 10,000 accounts, 64 in flight", "%", 0.90, 1.00, False, _hot),
-    Target("BatchDeductCredits of 100, items a second to calls a second at 64 in flight", "x", 3, 8, False, _batch),
+    Target(
+        "one hot account to 10,000 accounts, 64 in flight", "%", 0.90, 1.00, False, _share("deduct hot 64", "deduct 64")
+    ),
+    Target(
+        "BatchDeductCredits of 100, items a second to calls a second at 64 in flight",
+        "x",
+        3,
+        8,
+        False,
+        _share("batch 8", "deduct 64"),
+    ),
     Target(
         "a usage of three lines to an amount, unary, 64 in flight",
         "%",
         0.90,
         1.00,
         False,
-        _priced("priced 64", "deduct 64"),
+        _share("priced 64", "deduct 64"),
     ),
     Target(
         "a usage of three lines to an amount, batches of 100",
@@ -132,8 +129,17 @@ TARGETS = (
         0.70,
         0.90,
         False,
-        _priced("priced batch 8", "batch 8"),
+        _share("priced batch 8", "batch 8"),
     ),
+    Target(
+        "holds with their captures, pairs a second to deductions a second at 64 in flight",
+        "%",
+        0.45,
+        0.50,
+        False,
+        _share("hold and capture 64", "deduct 64"),
+    ),
+    Target("four spend limits to none, unary, 64 in flight", "%", 0.77, 0.90, False, _share("limited 64", "deduct 64")),
     Target(
         "StreamDeductions, 8 x 64, to the no-op stream",
         "%",
@@ -141,6 +147,22 @@ TARGETS = (
         0.60,
         False,
         to_noop("stream 8 x 64", "calls_per_second"),
+    ),
+    Target(
+        "ticks of sessions to StreamDeductions, 8 x 64",
+        "%",
+        0.80,
+        1.00,
+        False,
+        _share("ticks 8 x 64", "stream 8 x 64"),
+    ),
+    Target(
+        "STOP after the tick that passes the end of the credit, p99, 64 sessions",
+        "ms",
+        50,
+        10,
+        True,
+        _plain("stop 64", "p99_ms"),
     ),
     Target(
         f"to the same service over TigerBeetle behind gRPC, 64 in flight (recorded, not measured here: "

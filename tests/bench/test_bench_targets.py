@@ -111,3 +111,14 @@ def test_the_tables_name_every_target_and_count_failures() -> None:
         assert text.count(f"| {target.name} |") == 2
     assert "| start to serving, migrated database | SQLite | 1.5 s | 2 s | 1 s | good |" in text
     assert "| deduct 64 | SQLite | 5 | 5 to 5 | 1.00 | 2.00 | 2.00 | 3 | 20% |" in text
+
+
+@pytest.mark.parametrize(("rate", "verdict"), [(44, "NOT met"), (45, "good"), (49, "good"), (50, "goal met")])
+def test_a_load_is_compared_with_another_of_its_own_round(rate: float, verdict: str) -> None:
+    turn = {
+        "hold and capture 64": {"SQLite": outcome(rate, items_per_second=rate)},
+        "deduct 64": {"SQLite": outcome(100, items_per_second=100)},
+    }
+    found = row([turn], "holds with their captures")
+    assert (found["shown"], found["verdict"]) == (f"{rate}%", verdict)
+    assert row([turn], "four spend limits")["verdict"] == "not measured"
