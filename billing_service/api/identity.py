@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from billing_service.domain.access.api_keys import Scope, StoredKey, effective_scopes, hash_key, key_id_of
+from billing_service.domain.access.api_keys import ApiKey, Scope, effective_scopes, hash_key, key_id_of
 from billing_service.domain.refusals.access import api_key_invalid
 
 CACHE_S = 5.0
@@ -83,7 +83,7 @@ class CallerAuthenticator:
         self,
         *,
         pepper: bytes,
-        find_api_key: Callable[[str], Awaitable[StoredKey | None]],
+        find_api_key: Callable[[str], Awaitable[ApiKey | None]],
         note_use: Callable[[str, int], None],
         now_us: Callable[[], int],
         certificate_callers: Mapping[str, frozenset[Scope]] | None = None,
@@ -101,8 +101,8 @@ class CallerAuthenticator:
             for name, scopes in (certificate_callers or {}).items()
         }
         self._recognised: dict[str, tuple[float, Identity]] = {}
-        self._found: dict[str, tuple[float, StoredKey | None]] = {}
-        self._lookups: dict[str, asyncio.Task[tuple[float, StoredKey | None]]] = {}
+        self._found: dict[str, tuple[float, ApiKey | None]] = {}
+        self._lookups: dict[str, asyncio.Task[tuple[float, ApiKey | None]]] = {}
         self._noted_us: dict[str, int] = {}
 
     def recognise(self, peer: Peer) -> Identity | None:
@@ -134,7 +134,7 @@ class CallerAuthenticator:
         # An unknown id is looked up, remembered, hashed and compared like a known one: the time taken does not reveal
         # which ids exist.
         trusted_until, key = await self._look_up(key_id)
-        matches = hmac.compare_digest(hash_key(self._pepper, text), _NO_HASH if key is None else key.key_hash)
+        matches = hmac.compare_digest(hash_key(self._pepper, text), _NO_HASH if key is None else key.secret_hash)
         now_us = self._now_us()
         if key is None or not matches or not key.is_live(now_us):
             raise api_key_invalid()
@@ -144,10 +144,10 @@ class CallerAuthenticator:
         if key.expire_time_us is not None:
             trusted_until = min(trusted_until, self._monotonic() + (key.expire_time_us - now_us) / 1e6)
         return trusted_until, Identity(
-            key.caller, effective_scopes(key.scopes), key_id, key.account_ids, key.spender_ids
+            key.caller, effective_scopes(key.scopes), key_id, frozenset(key.account_ids), key.spender_ids
         )
 
-    async def _look_up(self, key_id: str) -> tuple[float, StoredKey | None]:
+    async def _look_up(self, key_id: str) -> tuple[float, ApiKey | None]:
         """One look-up for all calls that wait for the same key; it goes on when the first of them hangs up."""
         found = self._found.get(key_id)
         if found is not None and found[0] > self._monotonic():
@@ -158,7 +158,7 @@ class CallerAuthenticator:
             self._lookups[key_id] = lookup
         return await asyncio.shield(lookup)
 
-    async def _read_key(self, key_id: str) -> tuple[float, StoredKey | None]:
+    async def _read_key(self, key_id: str) -> tuple[float, ApiKey | None]:
         trusted_until = self._monotonic() + CACHE_S  # from before the read: what it returns may be that old
         try:
             found = (trusted_until, await self._find_key(key_id))

@@ -7,6 +7,7 @@ import orjson
 from google.protobuf.timestamp_pb2 import Timestamp
 from prepaid.billing.v1 import accounts_pb2, purchases_pb2, referrals_pb2, refunds_pb2, transactions_pb2
 
+from billing_service.domain.accounts.profiles import StoredAccount
 from billing_service.domain.catalogue.packages import CustomAmounts, Package
 from billing_service.domain.ledger.balance import Balance
 from billing_service.domain.ledger.entries import Draw, Transaction, moved_of_lots
@@ -14,7 +15,6 @@ from billing_service.domain.promotions.referrals import Referral
 from billing_service.domain.sales.purchases import Purchase
 from billing_service.domain.sales.refunds import Refund
 from billing_service.domain.spending.receipts import charge_of
-from billing_service.storage.rows.profiles import AccountRow
 
 US_PER_S = 1_000_000
 
@@ -69,7 +69,7 @@ def _draw(lot_id: str, category: int, amount: int) -> transactions_pb2.Draw:
     return transactions_pb2.Draw(lot_id=lot_id, category=shown, amount_microcredits=amount)
 
 
-def account(row: AccountRow) -> accounts_pb2.Account:
+def account(row: StoredAccount) -> accounts_pb2.Account:
     profile = row.profile
     return accounts_pb2.Account(
         account_id=profile.account_id,

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from billing_service.domain.access.audit import AuditRecord
 from billing_service.domain.ledger.account import Account, Ids
 from billing_service.domain.ledger.events import BusinessEvent, EventKind
 from billing_service.domain.ledger.holds import book_ended_holds
@@ -24,7 +25,7 @@ from billing_service.domain.spending.limits import count_decided
 from billing_service.ledger.keys import Answer, IdempotencyKey, key_row
 from billing_service.ledger.returned_bonuses import note_returns
 from billing_service.storage.rows import outbox
-from billing_service.storage.rows.access import AUDIT, AuditRow, lock_keys
+from billing_service.storage.rows.access import AUDIT, lock_keys
 from billing_service.storage.rows.catching_up import lock_accounts
 from billing_service.storage.rows.hold_reading import fetch_holds
 from billing_service.storage.rows.keys import StoredKey, find_keys, insert_keys
@@ -211,7 +212,7 @@ def audit(unit: Unit, caller: Caller, account_id: str, detail: Mapping[str, Any]
     """Who did what, when, from where."""
     text = orjson.dumps({**detail, **unit.detail}).decode()
     yield from AUDIT.add(
-        AuditRow(unit.ids("aud"), unit.now_us, caller.name, caller.peer, caller.method, account_id, text)
+        AuditRecord(unit.ids("aud"), unit.now_us, caller.name, caller.peer, caller.method, account_id, text)
     )
 
 

@@ -3,10 +3,10 @@
 import structlog
 
 from billing_service.commands.environment import Environment
+from billing_service.domain.inbox import EventStatus
 from billing_service.domain.refusals import Refusal
 from billing_service.domain.sales.purchases import Purchase
 from billing_service.payments.objects.checkout_session import CheckoutSession
-from billing_service.storage.rows.events import EventStatus
 from billing_service.storage.rows.purchases import read_purchase
 from billing_service.storage.statements import Work
 from billing_service.stripe_events.families import checkout_session

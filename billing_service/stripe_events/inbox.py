@@ -12,13 +12,12 @@ from billing_client.stripe_signature import SignatureInvalid, verify
 from billing_service.commands.accounts.customers import send_contact
 from billing_service.commands.counters import FAILED
 from billing_service.commands.environment import Environment
+from billing_service.domain.inbox import EventStatus, InboxEvent
 from billing_service.domain.refusals import Refusal, Refused, invalid_field
 from billing_service.domain.refusals.access import signature_invalid, stripe_event_not_found
 from billing_service.ledger.keys import Answer
 from billing_service.ledger.unit import Request, Unit, earlier_answer, once
 from billing_service.storage.rows.events import (
-    EventStatus,
-    InboxEvent,
     claim_event,
     close_event,
     keep_event,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from billing_service.storage.rows.events import EventStatus
+from billing_service.domain.inbox import EventStatus
 
 Did = Mapping[str, object]
 """What an event is about and what it changed, as fields of a log line: ids, statuses, amounts and names of fields. No

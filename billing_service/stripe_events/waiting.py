@@ -5,11 +5,12 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from billing_service.commands.environment import Environment
+from billing_service.domain.inbox import InboxEvent
 from billing_service.domain.refusals import Failure, Refusal
 from billing_service.domain.sales.purchases import Purchase
 from billing_service.ledger.unit import Unit
 from billing_service.payments.objects.fields import ObjectInvalid
-from billing_service.storage.rows.events import InboxEvent, close_event, waiting_events
+from billing_service.storage.rows.events import close_event, waiting_events
 from billing_service.storage.rows.ledger import LostUpdateError
 from billing_service.storage.statements import Work
 from billing_service.storage.store import ConflictError

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from billing_service.api.identity import CallerAuthenticator, Identity
-from billing_service.domain.access.api_keys import ENTROPY_BYTES, NewKey, Scope, StoredKey, hash_key, make_key
+from billing_service.domain.access.api_keys import ENTROPY_BYTES, ApiKey, NewKey, Scope, hash_key, make_key
 from billing_service.domain.refusals import Reason, Refusal
 from billing_service.domain.refusals.access import api_key_invalid
 from tests.api.edge_server import ADMIN, BILLING, STRIPE_EVENTS
@@ -24,7 +24,7 @@ class KeyRing:
     """Keys, a clock and counters in place of a database."""
 
     def __init__(self) -> None:
-        self.keys: dict[str, StoredKey] = {}
+        self.keys: dict[str, ApiKey] = {}
         self.now_us = NOW_US
         self.monotonic = 1000.0
         self.lookups: list[str] = []
@@ -34,14 +34,14 @@ class KeyRing:
 
     def add(self, n: int, caller: str, *scopes: Scope, **fields) -> NewKey:
         key = key_number(n)
-        self.keys[key.key_id] = StoredKey(key.key_id, caller, frozenset(scopes), hash_key(PEPPER, key.text), **fields)
+        self.keys[key.key_id] = ApiKey(key.key_id, caller, frozenset(scopes), hash_key(PEPPER, key.text), 0, **fields)
         return key
 
     def pass_time(self, seconds: float) -> None:
         self.monotonic += seconds
         self.now_us += round(seconds * 1e6)
 
-    async def find(self, key_id: str) -> StoredKey | None:
+    async def find(self, key_id: str) -> ApiKey | None:
         self.lookups.append(key_id)
         if self.gate is not None:
             await self.gate.wait()

@@ -48,6 +48,7 @@ def test_every_contract_is_kept():
         ("billing_service.storage", "asyncpg"),
         ("webhook_gateway", "billing_client"),
         ("billing_service.ledger", "billing_service.domain"),
+        ("billing_service.commands", "billing_service.storage"),
     ],
 )
 def test_a_broken_contract_is_seen(tmp_path, source, forbidden):

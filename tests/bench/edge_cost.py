@@ -25,7 +25,7 @@ from billing_service.api.deadlines import OverdueCalls
 from billing_service.api.identity import Authenticator, CallerAuthenticator, LocalAuthenticator
 from billing_service.api.metrics import CallMetrics
 from billing_service.api.servicers.deductions import deduction_of
-from billing_service.domain.access.api_keys import ENTROPY_BYTES, Scope, StoredKey, hash_key, make_key
+from billing_service.domain.access.api_keys import ENTROPY_BYTES, ApiKey, Scope, hash_key, make_key
 from tests.bench import calls
 
 CALLS, ROUNDS = 10_000, 7
@@ -107,9 +107,9 @@ def _handler(authenticator: Authenticator, implementation: pipeline.Implementati
 def _key_ring() -> tuple[Authenticator, Context]:
     """An authenticator that knows one API key, and a call that brings it."""
     pepper, key = bytes(32), make_key(bytes(ENTROPY_BYTES))
-    stored = StoredKey(key.key_id, "bench", frozenset({Scope.DEDUCT}), hash_key(pepper, key.text))
+    stored = ApiKey(key.key_id, "bench", frozenset({Scope.DEDUCT}), hash_key(pepper, key.text), 0)
 
-    async def find(_key_id: str) -> StoredKey:
+    async def find(_key_id: str) -> ApiKey:
         return stored
 
     # its clock stands still, so that the key is recognised to the end

@@ -10,10 +10,10 @@ from billing_service.commands.rate_card_cache import CARDS_MAX, VERSIONS_FRESH_S
 from billing_service.domain.catalogue.rate_card_files import read_card
 from billing_service.domain.catalogue.rate_card_packing import packed
 from billing_service.domain.catalogue.rate_card_text import card_text
-from billing_service.domain.catalogue.rate_card_versions import NOTICE_US, in_force_time_us
+from billing_service.domain.catalogue.rate_card_versions import NOTICE_US, StoredCard, in_force_time_us
 from billing_service.domain.refusals import Failure, Reason, Refusal, storage_unavailable
 from billing_service.domain.spending.pricing import OCCUR_WINDOW_US, TimeBasis
-from billing_service.storage.rows.rate_cards import RATE_CARDS, RateCardRow, last_position
+from billing_service.storage.rows.rate_cards import RATE_CARDS, last_position
 from tests.support.doubles import SECOND_US, START_US, FakeClock, FakeMonotonic
 from tests.support.rate_card_examples import BY_HAND
 
@@ -27,7 +27,7 @@ async def create(store, version, in_force_us, content=None):
         position = (yield from last_position()) + 1
         card_file = packed(text_of(version)) if content is None else content
         yield from RATE_CARDS.add(
-            RateCardRow(version, position, in_force_us, in_force_us, START_US, "by hand", 0, 1, card_file)
+            StoredCard(version, position, in_force_us, in_force_us, START_US, "by hand", 0, 1, card_file)
         )
 
     await store.write(work)

@@ -10,7 +10,8 @@ from prepaid.billing.v1 import transactions_pb2
 
 from billing_service.domain.catalogue.rate_card_packing import packed
 from billing_service.domain.catalogue.rate_card_text import card_text
-from billing_service.storage.rows.rate_cards import RATE_CARDS, RateCardRow
+from billing_service.domain.catalogue.rate_card_versions import StoredCard
+from billing_service.storage.rows.rate_cards import RATE_CARDS
 from tests.support.priced_stack import GPT, IMAGES, INPUT, ONE, OUTPUT, give, put_card_by_hand, usage
 from tests.support.rate_card_examples import by_hand
 from tests.support.stack import CREDIT, running_stack
@@ -38,7 +39,7 @@ async def dearer(stack):
     card = by_hand()
     made = replace(card, version="dearer", markup_ppm=10 * card.markup_ppm)
     columns = (made.version, 2, 1, 1, 1, "by hand", made.markup_ppm, len(made.entries))
-    row = RateCardRow(*columns, packed(card_text(made)))
+    row = StoredCard(*columns, packed(card_text(made)))
     environment = stack.service.environment
     await environment.store.write(lambda: RATE_CARDS.add(row))
     environment.rate_cards._fresh_until = float("-inf")

@@ -6,7 +6,8 @@ from contextlib import closing
 
 import pytest
 
-from billing_service.storage.rows.access import AUDIT, AuditRow
+from billing_service.domain.access.audit import AuditRecord
+from billing_service.storage.rows.access import AUDIT
 from billing_service.storage.sqlite.connections import WAL_BYTES_KEPT
 from tests.monitoring.alert_rules import check
 from tests.support.stack import CREDIT
@@ -26,7 +27,7 @@ async def test_a_reader_that_does_not_end(watched, database, tmp_path):
 
         async def spend():
             """A deduction, and a record that is long enough to get somewhere."""
-            record = AuditRow(f"aud_{len(sizes):04}", 0, "tests", "", "Fill", "alice", "x" * ROUND_CHARACTERS)
+            record = AuditRecord(f"aud_{len(sizes):04}", 0, "tests", "", "Fill", "alice", "x" * ROUND_CHARACTERS)
             await store.write(lambda: AUDIT.add(record))
             await client.deduct_credits(account_id="alice", amount_microcredits=CREDIT)
             sizes.append(running.sample(SERIES))

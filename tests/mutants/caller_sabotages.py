@@ -92,8 +92,8 @@ CALLERS = (
         "API keys compared with ==",
         "P39",
         f"{IDENTITY}:CallerAuthenticator._identity_of_key.matches",
-        "hmac.compare_digest(hash_key(self._pepper, text), _NO_HASH if key is None else key.key_hash)",
-        "key is not None and hash_key(self._pepper, text) == key.key_hash",
+        "hmac.compare_digest(hash_key(self._pepper, text), _NO_HASH if key is None else key.secret_hash)",
+        "key is not None and hash_key(self._pepper, text) == key.secret_hash",
         ("security/test_secret_comparison.py::test_a_key_s_hash_is_compared_in_constant_time_known_or_not",),
     ),
     Sabotage(
@@ -107,7 +107,7 @@ CALLERS = (
     Sabotage(
         "revoked keys accepted",
         "P39",
-        f"{API_KEYS}:StoredKey.is_live",
+        f"{API_KEYS}:ApiKey.is_live",
         "self.revoke_time_us is None and (self.expire_time_us is None or now_us < self.expire_time_us)",
         "self.expire_time_us is None or now_us < self.expire_time_us",
         ("api/test_identity.py",),

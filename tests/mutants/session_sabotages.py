@@ -112,7 +112,7 @@ SESSION_RULES = (
     Sabotage(
         "a tick is acknowledged after its session's end",
         "P53",
-        f"{ROWS}:Owner.has",
+        f"{SESSIONS}:Owner.has",
         "self.epoch == tick.epoch and self.sequence >= tick.sequence and not self.closed",
         "self.epoch == tick.epoch",
         (f"{STORED}::test_a_session_closes_with_what_was_read_or_not_at_all",),

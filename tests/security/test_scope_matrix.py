@@ -4,6 +4,7 @@ exists."""
 import asyncio
 import time
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 
 import grpc
@@ -94,8 +95,7 @@ async def test_whoever_is_not_recognised_hears_the_same_whatever_exists(database
 def expire(key_id):
     """A key that ended long ago."""
     row = yield from read_key(key_id)
-    row.expire_time_us = 1
-    yield from API_KEYS.replace(row)
+    yield from API_KEYS.replace(replace(row, expire_time_us=1))
 
 
 def spliced(known, other):

@@ -8,7 +8,7 @@ import pytest
 from billing_client.stripe_signature import SignatureInvalid, verify
 
 from billing_service.api.identity import CallerAuthenticator
-from billing_service.domain.access.api_keys import ENTROPY_BYTES, Scope, StoredKey, hash_key, make_key
+from billing_service.domain.access.api_keys import ENTROPY_BYTES, ApiKey, Scope, hash_key, make_key
 from billing_service.domain.deployment import MarkKind
 from billing_service.domain.refusals import Reason, Refusal
 from tests.support.doubles import DEPLOYMENT
@@ -73,7 +73,7 @@ async def test_a_key_s_hash_is_compared_in_constant_time_known_or_not(compared, 
     hashed = hash_key(PEPPER, key.text if kept == "right" else other.text)
 
     async def find_api_key(key_id):
-        return None if kept == "nothing" else StoredKey(key_id, "web", frozenset({Scope.READ}), hashed)
+        return None if kept == "nothing" else ApiKey(key_id, "web", frozenset({Scope.READ}), hashed, 0)
 
     authenticator = CallerAuthenticator(
         pepper=PEPPER, find_api_key=find_api_key, note_use=lambda *_: None, now_us=lambda: 1

@@ -5,7 +5,8 @@ import asyncio
 
 import pytest
 
-from billing_service.storage.rows.events import EventStatus, claim_event, close_event, waiting_events
+from billing_service.domain.inbox import EventStatus
+from billing_service.storage.rows.events import claim_event, close_event, waiting_events
 from billing_service.storage.rows.purchases import CLAIM_REFERENCE, await_reference, claim_reference, find_purchase
 from billing_service.storage.statements import Kind, compile_statement, postgresql_dialect
 from tests.support.databases import connect_to

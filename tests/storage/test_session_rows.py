@@ -3,9 +3,10 @@
 import pytest
 
 from billing_service.domain.ledger.holds import Hold, HoldState
+from billing_service.domain.spending.sessions import Owner, Tick
 from billing_service.ledger.ticks import TickWriter
 from billing_service.storage.rows.session_charges import close_sessions, read_charges
-from billing_service.storage.rows.sessions import Owner, TickRow, insert_session, take_over, write_ticks
+from billing_service.storage.rows.sessions import insert_session, take_over, write_ticks
 
 IDS = ["ses_1", "ses_2", "ses_3"]
 
@@ -18,7 +19,7 @@ def hold(session_id, acknowledged):
 
 
 def tick(session_id, sequence, epoch=1, charged=50):
-    return TickRow("a", session_id, epoch, sequence, charged, f"usage {sequence}")
+    return Tick("a", session_id, epoch, sequence, charged, f"usage {sequence}")
 
 
 @pytest.fixture

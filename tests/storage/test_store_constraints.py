@@ -5,8 +5,9 @@ import sqlite3
 import asyncpg
 import pytest
 
+from billing_service.domain.catalogue.rate_card_versions import StoredCard
 from billing_service.domain.ledger.amounts import BALANCE_MAX
-from billing_service.storage.rows.rate_cards import RATE_CARDS, RateCardRow
+from billing_service.storage.rows.rate_cards import RATE_CARDS
 from billing_service.storage.schema import APPEND_ONLY
 from tests.storage.raw_units import CONSTRAINT_ERRORS, outside, read_unit, write_unit
 from tests.support.ledger_setup import open_account
@@ -192,7 +193,7 @@ async def test_history_is_never_changed(store, clock, ids, table, statement):
             "VALUES ('aud_1', 1, 'ops', '', 'GrantCredits', 'acme', '')"
         )
     )
-    await store.write(lambda: RATE_CARDS.add(RateCardRow("v", 1, 1, 1, 1, "by hand", 1, 1, b"card")))
+    await store.write(lambda: RATE_CARDS.add(StoredCard("v", 1, 1, 1, 1, "by hand", 1, 1, b"card")))
     everything = read_unit(f"SELECT * FROM {table}")
     before = await store.read(everything)
     assert len(before) == 1

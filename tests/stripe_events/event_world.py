@@ -9,9 +9,10 @@ from dataclasses import asdict, dataclass, replace
 from prepaid.billing.v1 import purchases_pb2
 
 from billing_service.domain.deployment import MARK_FIELD, MarkKind
+from billing_service.domain.inbox import EventStatus
 from billing_service.payments.objects.customer import ProviderCustomer
 from billing_service.payments.objects.refund import read_refund
-from billing_service.storage.rows.events import EventStatus, list_events
+from billing_service.storage.rows.events import list_events
 from billing_service.storage.rows.ledger import fetch_lots, read_accounts
 from billing_service.storage.rows.profiles import PROFILES, ensure_account, read_profile
 from billing_service.storage.rows.purchases import PURCHASES, claim_reference, read_purchase, refunds_of

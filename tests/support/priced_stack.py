@@ -6,7 +6,8 @@ from prepaid.billing.v1.usage_pb2 import Usage, UsageLine
 from billing_service.clock import system_clock_us
 from billing_service.domain.catalogue.rate_card_packing import packed
 from billing_service.domain.catalogue.rate_card_text import card_text
-from billing_service.storage.rows.rate_cards import RATE_CARDS, RateCardRow
+from billing_service.domain.catalogue.rate_card_versions import StoredCard
+from billing_service.storage.rows.rate_cards import RATE_CARDS
 from tests.support.rate_card_examples import by_hand
 
 SONNET = {"provider": "anthropic", "model": "claude-sonnet-4-5-20250929"}
@@ -26,7 +27,7 @@ def usage(lines=ONE, **fields):
 async def put_card_by_hand(database):
     """The card is in force since ever."""
     card = by_hand()
-    row = RateCardRow(
+    row = StoredCard(
         *(card.version, 1, 0, 0, system_clock_us(), "by hand", card.markup_ppm, len(card.entries)),
         packed(card_text(card)),
     )

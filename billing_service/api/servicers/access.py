@@ -8,12 +8,11 @@ from billing_service.api import translate, validation
 from billing_service.api.page_tokens import decode_page_token, encode_page_token
 from billing_service.api.pipeline import Call
 from billing_service.api.requests import Replies, request_of
-from billing_service.commands.access.api_keys import CreateApiKey, all_keys, create_api_key, list_of, revoke_api_key
+from billing_service.commands.access.api_keys import CreateApiKey, all_keys, create_api_key, revoke_api_key
 from billing_service.commands.access.read import audit_records
 from billing_service.commands.environment import Environment
-from billing_service.domain.access.api_keys import ACCOUNTS_MAX, Scope
+from billing_service.domain.access.api_keys import ACCOUNTS_MAX, ApiKey, Scope
 from billing_service.domain.refusals import invalid_field
-from billing_service.storage.rows.access import ApiKeyRow
 
 ID_MAX = 255
 _CALLER = re.compile(r"[a-z0-9._-]{1,64}", re.ASCII)
@@ -25,26 +24,26 @@ _created = Replies(api_keys_pb2.CreateApiKeyResponse)
 _revoked = Replies(api_keys_pb2.RevokeApiKeyResponse)
 
 
-def _api_key(row: ApiKeyRow) -> api_keys_pb2.ApiKey:
+def _api_key(key: ApiKey) -> api_keys_pb2.ApiKey:
     return api_keys_pb2.ApiKey(
-        key_id=row.key_id,
-        caller=row.caller,
-        scopes=[_NUMBERS[word] for word in row.scopes.split()],
-        create_time=translate.timestamp(row.create_time_us),
-        expire_time=translate.timestamp(row.expire_time_us),
-        revoke_time=translate.timestamp(row.revoke_time_us),
-        last_use_time=translate.timestamp(row.last_use_time_us),
-        account_ids=list_of(row.account_ids),
-        spender_ids=list_of(row.spender_ids),
+        key_id=key.key_id,
+        caller=key.caller,
+        scopes=[_NUMBERS[scope] for scope in sorted(key.scopes)],
+        create_time=translate.timestamp(key.create_time_us),
+        expire_time=translate.timestamp(key.expire_time_us),
+        revoke_time=translate.timestamp(key.revoke_time_us),
+        last_use_time=translate.timestamp(key.last_use_time_us),
+        account_ids=key.account_ids,
+        spender_ids=key.spender_ids,
     )
 
 
-def _encode_created(row: ApiKeyRow, secret: str) -> bytes:
-    return api_keys_pb2.CreateApiKeyResponse(api_key=_api_key(row), secret=secret).SerializeToString()
+def _encode_created(key: ApiKey, secret: str) -> bytes:
+    return api_keys_pb2.CreateApiKeyResponse(api_key=_api_key(key), secret=secret).SerializeToString()
 
 
-def _encode_revoked(row: ApiKeyRow) -> bytes:
-    return api_keys_pb2.RevokeApiKeyResponse(api_key=_api_key(row)).SerializeToString()
+def _encode_revoked(key: ApiKey) -> bytes:
+    return api_keys_pb2.RevokeApiKeyResponse(api_key=_api_key(key)).SerializeToString()
 
 
 class Access:
@@ -75,7 +74,7 @@ class Access:
         self, request: api_keys_pb2.ListApiKeysRequest, call: Call
     ) -> api_keys_pb2.ListApiKeysResponse:
         del request, call
-        return api_keys_pb2.ListApiKeysResponse(api_keys=[_api_key(row) for row in await all_keys(self._environment)])
+        return api_keys_pb2.ListApiKeysResponse(api_keys=[_api_key(key) for key in await all_keys(self._environment)])
 
     async def revoke_api_key(self, request: api_keys_pb2.RevokeApiKeyRequest, call: Call) -> bytes:
         key_id = validation.identifier("key_id", request.key_id, ID_MAX)

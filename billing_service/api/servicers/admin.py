@@ -18,6 +18,8 @@ from billing_service.commands.accounts.operate import (
 )
 from billing_service.commands.accounts.read import all_accounts
 from billing_service.commands.environment import Environment
+from billing_service.domain.accounts.profiles import StoredAccount
+from billing_service.domain.inbox import EventStatus, InboxEvent
 from billing_service.domain.ledger.amounts import AMOUNT_MAX
 from billing_service.domain.ledger.balance import Balance
 from billing_service.domain.ledger.entries import Transaction
@@ -25,8 +27,6 @@ from billing_service.domain.ledger.lots import PRIORITY_DEFAULT, PRIORITY_MAX, C
 from billing_service.domain.refusals import invalid_field
 from billing_service.integrity.verify import verify_ledger
 from billing_service.integrity.verify_parts import START, Part, Place, verify_part
-from billing_service.storage.rows.events import EventStatus, InboxEvent
-from billing_service.storage.rows.profiles import AccountRow
 from billing_service.stripe_events.inbox import Outcome, ReplayEvent, replay_event
 
 ID_MAX = 255
@@ -60,11 +60,11 @@ def _encode_adjustment(transaction: Transaction, shown: Balance) -> bytes:
     ).SerializeToString()
 
 
-def _encode_frozen(row: AccountRow) -> bytes:
+def _encode_frozen(row: StoredAccount) -> bytes:
     return admin_pb2.FreezeAccountResponse(account=translate.account(row)).SerializeToString()
 
 
-def _encode_limited(row: AccountRow) -> bytes:
+def _encode_limited(row: StoredAccount) -> bytes:
     return admin_pb2.SetOverdraftLimitResponse(account=translate.account(row)).SerializeToString()
 
 

@@ -16,6 +16,7 @@ from billing_service.api.servicers.holds import capture_of, hold_of
 from billing_service.api.servicers.usage import price_message
 from billing_service.commands.environment import Environment
 from billing_service.commands.spending.price_usage import Cost, price_at_hand, price_by_version, price_usage
+from billing_service.commands.spending.read_holds import rate_card_version
 from billing_service.domain.ledger.balance import Balance
 from billing_service.domain.refusals import Reason, Refusal
 from billing_service.domain.spending.captures import Captured
@@ -24,7 +25,6 @@ from billing_service.domain.spending.price_records import encode_price
 from billing_service.domain.spending.usage import Usage
 from billing_service.ledger.keys import Answer
 from billing_service.ledger.operations.holds import CaptureHold, HoldCredits
-from billing_service.storage.rows.holds import rate_card_version_of
 
 VERSIONS_MAX: Final = 16_384
 """Holds whose cards are remembered. Others are read when they are captured."""
@@ -40,9 +40,9 @@ class PricedHolds:
     """Begins holds and captures: unary, of a batch or of a stream."""
 
     def __init__(self, environment: Environment) -> None:
+        self._environment = environment
         self._writer = environment.writer
         self._cards = environment.rate_cards
-        self._store = environment.store
         self._versions: OrderedDict[str, str] = OrderedDict()
         """Of holds that were made here of usage, the card."""
 
@@ -100,7 +100,7 @@ class PricedHolds:
         lacks, and the card in force may have."""
         version = self._version_here(operation.hold_id)
         if version is None:
-            version = await self._store.read(lambda: rate_card_version_of(operation.account_id, operation.hold_id))
+            version = await rate_card_version(self._environment, operation.account_id, operation.hold_id)
         cost = await price_by_version(self._cards, usage, version) if version else await price_usage(self._cards, usage)
         if version and _lacks_model(cost):
             cost = await price_usage(self._cards, usage)

@@ -15,10 +15,10 @@ from billing_service.commands.environment import Environment
 from billing_service.domain.catalogue.rate_card_checks import CardInvalid
 from billing_service.domain.catalogue.rate_card_packing import packed, unpacked
 from billing_service.domain.catalogue.rate_card_text import card_text
+from billing_service.domain.catalogue.rate_card_versions import StoredCard
 from billing_service.domain.catalogue.rate_cards import RateCard
 from billing_service.domain.refusals import Refusal, invalid_field
 from billing_service.domain.refusals.catalogue import card_file_invalid
-from billing_service.storage.rows.rate_cards import BEFORE_ALL, RateCardRow
 
 CARD_FILE_BYTES_MAX: Final = 1_048_576
 """As it is sent."""
@@ -69,7 +69,7 @@ def card_invalid(invalid: CardInvalid) -> Refusal:
     return card_file_invalid(f"{first}; and {more} more" if more else first, violations, len(invalid.problems))
 
 
-def _shown(row: RateCardRow) -> rate_cards_pb2.RateCard:
+def _shown(row: StoredCard) -> rate_cards_pb2.RateCard:
     return rate_cards_pb2.RateCard(
         version=row.version,
         effective_time=translate.timestamp(row.effective_time_us),
@@ -81,7 +81,7 @@ def _shown(row: RateCardRow) -> rate_cards_pb2.RateCard:
     )
 
 
-def _encode_created(row: RateCardRow) -> bytes:
+def _encode_created(row: StoredCard) -> bytes:
     return rate_cards_pb2.CreateRateCardVersionResponse(rate_card=_shown(row)).SerializeToString()
 
 
@@ -112,7 +112,7 @@ class RateCards:
     ) -> rate_cards_pb2.ListRateCardsResponse:
         del call
         size, binding, secret = validation.page_size(request.page_size), ("rate cards",), self._page_token_secret
-        before = int(decode_page_token(secret, request.page_token, binding)) if request.page_token else BEFORE_ALL
+        before = int(decode_page_token(secret, request.page_token, binding)) if request.page_token else None
         page = await rate_card_page(self._environment, before, size)
         return rate_cards_pb2.ListRateCardsResponse(
             rate_cards=[_shown(row) for row in page.cards],

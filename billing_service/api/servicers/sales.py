@@ -20,6 +20,7 @@ from billing_service.commands.sales.create_purchase import CreatePurchase, creat
 from billing_service.commands.sales.get_purchase import purchases_of, sold_purchase
 from billing_service.commands.sales.get_refund import account_refunds, refund_by_id
 from billing_service.commands.sales.refund import RefundPurchase, quote_refund, refund_purchase
+from billing_service.domain.accounts.profiles import StoredAccount
 from billing_service.domain.catalogue.packages import PurchaseItem
 from billing_service.domain.ledger.balance import Balance
 from billing_service.domain.promotions.referrals import Referral
@@ -28,7 +29,6 @@ from billing_service.domain.sales.purchases import Purchase
 from billing_service.domain.sales.refunds import Refund
 from billing_service.domain.sales.reversals import RefundPolicy
 from billing_service.ledger.unit import Request
-from billing_service.storage.rows.profiles import AccountRow
 from billing_service.stripe_events.follow import follow_checkout
 
 ID_MAX = 255
@@ -49,11 +49,11 @@ _refunded = Replies(refunds_pb2.RefundResponse)
 _referred = Replies(referrals_pb2.ApplyReferralResponse)
 
 
-def _encode_account(row: AccountRow) -> bytes:
+def _encode_account(row: StoredAccount) -> bytes:
     return accounts_pb2.CreateAccountResponse(account=translate.account(row)).SerializeToString()
 
 
-def _encode_updated(row: AccountRow) -> bytes:
+def _encode_updated(row: StoredAccount) -> bytes:
     return accounts_pb2.UpdateAccountResponse(account=translate.account(row)).SerializeToString()
 
 

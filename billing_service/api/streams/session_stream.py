@@ -26,10 +26,9 @@ from billing_service.domain.ledger.holds import HoldState
 from billing_service.domain.refusals import invalid_field
 from billing_service.domain.refusals.serving import shutting_down
 from billing_service.domain.refusals.spending import hold_closed, hold_expired, session_taken_over
-from billing_service.domain.spending.sessions import Room, acknowledge, is_news, take_tick
+from billing_service.domain.spending.sessions import Owner, Room, Tick, acknowledge, is_news, take_tick
 from billing_service.domain.spending.usage import Usage
 from billing_service.domain.spending.usage_records import encode_usage
-from billing_service.storage.rows.sessions import Owner, TickRow
 
 UNANSWERED_MAX: Final = 256
 """Ticks of one stream that are not acknowledged yet. More would wait here instead of at their sender."""
@@ -57,7 +56,7 @@ class SessionImplementation:
 class _Tick(NamedTuple):
     """A tick that was read and is on its way."""
 
-    row: TickRow
+    row: Tick
     written: "asyncio.Future[Owner | None] | None"
     """None where it was no news."""
     missing: str
@@ -226,9 +225,9 @@ class SessionStream:
         self._send(_Tick(row, self._environment.ticks.submit(row), priced.missing))
         self._upkeep.settle()
 
-    def _row(self, owned: Owned) -> TickRow:
+    def _row(self, owned: Owned) -> Tick:
         session = owned.session
-        return TickRow(
+        return Tick(
             session.account_id,
             session.session_id,
             session.epoch,

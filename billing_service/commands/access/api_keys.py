@@ -8,7 +8,8 @@ import orjson
 
 from billing_service.clock import ClockUs, TimeOrderedIds
 from billing_service.commands.environment import Environment
-from billing_service.domain.access.api_keys import ENTROPY_BYTES, NewKey, Scope, StoredKey, hash_key, make_key
+from billing_service.domain.access.api_keys import ENTROPY_BYTES, ApiKey, NewKey, Scope, hash_key, make_key, scopes_text
+from billing_service.domain.access.audit import AuditRecord
 from billing_service.domain.refusals import invalid_field
 from billing_service.domain.refusals.access import api_key_not_found
 from billing_service.ledger.keys import Answer
@@ -16,8 +17,6 @@ from billing_service.ledger.unit import Request, SecretReply, Unit, once
 from billing_service.storage.rows.access import (
     API_KEYS,
     AUDIT,
-    ApiKeyRow,
-    AuditRow,
     keys_of_caller,
     list_keys,
     lock_keys,
@@ -45,7 +44,7 @@ class CreateApiKey:
     """What the key is bound to; none: it may act on all accounts."""
     spender_ids: Sequence[str]
     """Whom its charges count for, in this order."""
-    encode: Callable[[ApiKeyRow, str], bytes]
+    encode: Callable[[ApiKey, str], bytes]
     """Takes the secret for the answer, and an empty one for what is stored to be replayed."""
 
 
@@ -64,7 +63,7 @@ async def create_api_key(environment: Environment, command: CreateApiKey) -> Ans
             now_us=unit.now_us,
             expire_time_us=command.expire_time_us,
         )
-        unit.detail |= {"key_id": row.key_id, "caller": row.caller, "scopes": row.scopes}
+        unit.detail |= {"key_id": row.key_id, "caller": row.caller, "scopes": scopes_text(row.scopes)}
         if command.account_ids:
             unit.detail["account_ids"] = list(command.account_ids)
         if command.spender_ids:
@@ -84,24 +83,22 @@ def add_key(
     spender_ids: Sequence[str] = (),
     now_us: int,
     expire_time_us: int | None = None,
-) -> Work[ApiKeyRow]:
+) -> Work[ApiKey]:
     """Keeps a key's hash; keys are to be locked. Raises INVALID_FIELD."""
     if expire_time_us is not None and expire_time_us <= now_us:
         raise invalid_field("expire_time", "must be in the future")
-    live = [row for row in (yield from keys_of_caller(caller)) if stored_key(row).is_live(now_us)]
+    live = [row for row in (yield from keys_of_caller(caller)) if row.is_live(now_us)]
     if len(live) >= LIVE_KEYS_MAX:
         raise invalid_field("caller", f"has {len(live)} live keys already; revoke one first")
-    row = ApiKeyRow(
+    row = ApiKey(
         key_id=new.key_id,
         caller=caller,
-        scopes=" ".join(sorted(set(scopes))),
+        scopes=frozenset(scopes),
         secret_hash=hash_key(pepper, new.text),
         create_time_us=now_us,
         expire_time_us=expire_time_us,
-        revoke_time_us=None,
-        last_use_time_us=None,
-        account_ids=list_text(account_ids),
-        spender_ids=list_text(spender_ids),
+        account_ids=tuple(account_ids),
+        spender_ids=tuple(spender_ids),
     )
     yield from API_KEYS.add(row)
     return row
@@ -116,20 +113,20 @@ async def create_key_directly(
     def work() -> Work[None]:
         yield from lock_keys()
         row = yield from add_key(new, pepper, caller, scopes, now_us=clock_us())
-        detail = orjson.dumps({"key_id": row.key_id, "caller": row.caller, "scopes": row.scopes}).decode()
+        detail = orjson.dumps({"key_id": row.key_id, "caller": row.caller, "scopes": scopes_text(row.scopes)}).decode()
         audit_id = TimeOrderedIds(clock_us)("aud")
-        yield from AUDIT.add(AuditRow(audit_id, clock_us(), OFFLINE, OFFLINE, "CreateApiKey", "", detail))
+        yield from AUDIT.add(AuditRecord(audit_id, clock_us(), OFFLINE, OFFLINE, "CreateApiKey", "", detail))
 
     await store.write(work)
     return new.text
 
 
-async def all_keys(environment: Environment) -> list[ApiKeyRow]:
+async def all_keys(environment: Environment) -> list[ApiKey]:
     return await environment.store.read(list_keys)
 
 
 async def revoke_api_key(
-    environment: Environment, request: Request, key_id: str, encode: Callable[[ApiKeyRow], bytes]
+    environment: Environment, request: Request, key_id: str, encode: Callable[[ApiKey], bytes]
 ) -> Answer:
     """Raises API_KEY_NOT_FOUND."""
 
@@ -144,29 +141,5 @@ async def revoke_api_key(
     )
 
 
-async def find_api_key(store: Store, key_id: str) -> StoredKey | None:
-    row = await store.read(lambda: read_key(key_id))
-    return None if row is None else stored_key(row)
-
-
-def stored_key(row: ApiKeyRow) -> StoredKey:
-    return StoredKey(
-        key_id=row.key_id,
-        caller=row.caller,
-        scopes=frozenset(Scope(word) for word in row.scopes.split()),
-        key_hash=bytes(row.secret_hash),
-        expire_time_us=row.expire_time_us,
-        revoke_time_us=row.revoke_time_us,
-        account_ids=frozenset(list_of(row.account_ids)),
-        spender_ids=tuple(list_of(row.spender_ids)),
-    )
-
-
-def list_text(ids: Sequence[str]) -> str:
-    """Ids as a column keeps them: a JSON list, or nothing where there are none."""
-    return orjson.dumps(list(ids)).decode() if ids else ""
-
-
-def list_of(text: str) -> list[str]:
-    """Ids as a column keeps them."""
-    return orjson.loads(text) if text else []
+async def find_api_key(store: Store, key_id: str) -> ApiKey | None:
+    return await store.read(lambda: read_key(key_id))

@@ -7,9 +7,10 @@ import structlog
 
 from billing_service.clock import ClockUs
 from billing_service.commands.access.api_keys import OFFLINE
+from billing_service.domain.access.audit import AuditRecord
 from billing_service.domain.deployment import MARK_KEY_BYTES, Deployment, Mode
 from billing_service.domain.ledger.account import Ids
-from billing_service.storage.rows.access import AUDIT, AuditRow
+from billing_service.storage.rows.access import AUDIT
 from billing_service.storage.rows.deployment import (
     claim_deployment,
     has_accounts,
@@ -108,7 +109,9 @@ async def renew_deployment(
         new = new_deployment(old.mode, clock_us, ids, random_bytes)
         yield from renew_row(new)
         detail = orjson.dumps({"old": old.deployment_id, "new": new.deployment_id}).decode()
-        yield from AUDIT.add(AuditRow(ids("aud"), new.create_time_us, OFFLINE, OFFLINE, "RenewDeployment", "", detail))
+        yield from AUDIT.add(
+            AuditRecord(ids("aud"), new.create_time_us, OFFLINE, OFFLINE, "RenewDeployment", "", detail)
+        )
         return old, new
 
     return await store.write(work)

@@ -1,8 +1,10 @@
 """Reads of the inbox and of the audit log."""
 
 from billing_service.commands.environment import Environment
-from billing_service.storage.rows.access import AuditRow, list_audit
-from billing_service.storage.rows.events import EventStatus, InboxEvent, list_events
+from billing_service.domain.access.audit import AuditRecord
+from billing_service.domain.inbox import EventStatus, InboxEvent
+from billing_service.storage.rows.access import list_audit
+from billing_service.storage.rows.events import list_events
 
 EVENTS_NEWEST = (2**62, "")
 """Before every event in a list that begins with the newest."""
@@ -20,7 +22,7 @@ async def kept_events(
 
 async def audit_records(
     environment: Environment, account_id: str, before: str, page: int
-) -> tuple[list[AuditRow], str]:
+) -> tuple[list[AuditRecord], str]:
     """A page of the audit log, newest first, of one account or of all, and the id that the next page goes on from."""
     found = await environment.store.read(lambda: list_audit(account_id, before or AUDIT_NEWEST, page + 1))
     return found[:page], found[page - 1].audit_id if len(found) > page else ""

@@ -9,11 +9,12 @@ from billing_service.commands.accounts.customers import ensure_customer
 from billing_service.commands.accounts.read import shown
 from billing_service.commands.environment import Environment
 from billing_service.commands.promotions.apply_referral import bind_referral, referral_accounts
+from billing_service.domain.accounts.profiles import StoredAccount
 from billing_service.domain.refusals.access import account_exists
 from billing_service.ledger.keys import Answer
 from billing_service.ledger.unit import Request, Unit, once
 from billing_service.payments.ports.outcomes import ProviderRefused, ProviderUnavailable
-from billing_service.storage.rows.profiles import PROFILES, AccountRow, ensure_account, read_account
+from billing_service.storage.rows.profiles import PROFILES, ensure_account, read_account
 from billing_service.storage.statements import Work
 
 log = structlog.get_logger(__name__)
@@ -31,7 +32,7 @@ class CreateAccount:
     name: str
     referral_code: str
     metadata: str
-    encode: Callable[[AccountRow], bytes]
+    encode: Callable[[StoredAccount], bytes]
 
 
 async def create_account(environment: Environment, command: CreateAccount) -> Answer:

@@ -7,6 +7,7 @@ from typing import Any
 
 from billing_service.commands.accounts.read import shown
 from billing_service.commands.environment import Environment
+from billing_service.domain.accounts.profiles import StoredAccount
 from billing_service.domain.ledger.balance import Balance
 from billing_service.domain.ledger.entries import Place, Transaction, TransactionKind
 from billing_service.domain.ledger.granting import adjust, grant, new_lot
@@ -15,7 +16,7 @@ from billing_service.domain.refusals import invalid_field
 from billing_service.ledger.keys import Answer
 from billing_service.ledger.unit import Effect, Request, Unit, once
 from billing_service.storage.rows.ledger import write_limits
-from billing_service.storage.rows.profiles import AccountRow, read_account
+from billing_service.storage.rows.profiles import read_account
 from billing_service.storage.statements import Work
 
 
@@ -109,7 +110,7 @@ class SetLimits:
     debt_max: int | None
     """-1: as the settings say."""
     reason: str
-    encode: Callable[[AccountRow], bytes]
+    encode: Callable[[StoredAccount], bytes]
 
 
 async def set_limits(environment: Environment, command: SetLimits) -> Answer:

@@ -3,21 +3,22 @@
 from typing import NamedTuple
 
 from billing_service.commands.environment import Environment
+from billing_service.domain.accounts.profiles import StoredAccount
 from billing_service.domain.ledger.spend_limits import SpendLimit
 from billing_service.domain.promotions.referrals import Referral, ReferralState
 from billing_service.domain.refusals import account_not_found
 from billing_service.domain.spending.limits import Standing, standing
 from billing_service.storage.rows.history import HistoryPage, newest_transaction, read_history
-from billing_service.storage.rows.profiles import AccountRow, list_accounts, read_account, read_profile
+from billing_service.storage.rows.profiles import list_accounts, read_account, read_profile
 from billing_service.storage.rows.purchases import read_referral, referrals_by_state
 from billing_service.storage.rows.spend_limits import all_limits
 from billing_service.storage.statements import Work
 
 
-async def get_account(environment: Environment, account_id: str) -> tuple[AccountRow, list[Standing]]:
+async def get_account(environment: Environment, account_id: str) -> tuple[StoredAccount, list[Standing]]:
     """An account and its spend limits. Raises ACCOUNT_NOT_FOUND."""
 
-    def work() -> Work[tuple[AccountRow, list[SpendLimit]]]:
+    def work() -> Work[tuple[StoredAccount, list[SpendLimit]]]:
         row = yield from read_account(account_id)
         if row is None:
             raise account_not_found(account_id)
@@ -28,12 +29,12 @@ async def get_account(environment: Environment, account_id: str) -> tuple[Accoun
     return shown(environment, row), [standing(limit, environment.spending.windows, now_us) for limit in limits]
 
 
-def shown(environment: Environment, row: AccountRow) -> AccountRow:
+def shown(environment: Environment, row: StoredAccount) -> StoredAccount:
     """The account with the limits that it really has."""
     return row._replace(debt_max=environment.spending.debt_bound(row.debt_max, row.overdraft_limit))
 
 
-async def all_accounts(environment: Environment, after: str, page: int) -> tuple[list[AccountRow], str]:
+async def all_accounts(environment: Environment, after: str, page: int) -> tuple[list[StoredAccount], str]:
     """A page of all accounts by id, and the id that the next page goes on from; empty at the end."""
     found = await environment.store.read(lambda: list_accounts(after, page + 1))
     return [shown(environment, row) for row in found[:page]], found[page - 1].profile.account_id if len(

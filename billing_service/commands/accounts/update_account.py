@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from billing_service.commands.accounts.customers import send_contact
 from billing_service.commands.accounts.read import shown
 from billing_service.commands.environment import Environment
-from billing_service.domain.accounts.profiles import Profile
+from billing_service.domain.accounts.profiles import Profile, StoredAccount
 from billing_service.ledger.keys import Answer
 from billing_service.ledger.unit import Request, Unit, once
-from billing_service.storage.rows.profiles import PROFILES, AccountRow, read_account, read_profile
+from billing_service.storage.rows.profiles import PROFILES, read_account, read_profile
 from billing_service.storage.statements import Work
 
 
@@ -23,7 +23,7 @@ class UpdateAccount:
     email: str | None
     name: str | None
     metadata: str | None
-    encode: Callable[[AccountRow], bytes]
+    encode: Callable[[StoredAccount], bytes]
 
 
 async def update_account(environment: Environment, command: UpdateAccount) -> Answer:

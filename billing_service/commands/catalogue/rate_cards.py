@@ -9,18 +9,23 @@ import orjson
 
 from billing_service.clock import ClockUs
 from billing_service.commands.environment import Environment
+from billing_service.domain.access.audit import AuditRecord
 from billing_service.domain.catalogue.rate_card_packing import packed
 from billing_service.domain.catalogue.rate_card_text import card_text
-from billing_service.domain.catalogue.rate_card_versions import CardVersion, in_force_time_us, version_in_force
+from billing_service.domain.catalogue.rate_card_versions import (
+    CardVersion,
+    StoredCard,
+    in_force_time_us,
+    version_in_force,
+)
 from billing_service.domain.catalogue.rate_cards import RateCard
 from billing_service.domain.ledger.account import Ids
 from billing_service.domain.refusals.catalogue import rate_card_exists, rate_card_not_found
 from billing_service.ledger.keys import Answer
 from billing_service.ledger.unit import Request, Unit, once
-from billing_service.storage.rows.access import AUDIT, AuditRow, lock_keys
+from billing_service.storage.rows.access import AUDIT, lock_keys
 from billing_service.storage.rows.rate_cards import (
     RATE_CARDS,
-    RateCardRow,
     last_position,
     list_cards,
     read_card,
@@ -41,7 +46,7 @@ class CreateRateCard:
     card: RateCard
     card_file: bytes
     """Compressed by gzip."""
-    encode: Callable[[RateCardRow], bytes]
+    encode: Callable[[StoredCard], bytes]
 
 
 async def create_rate_card(environment: Environment, command: CreateRateCard) -> Answer:
@@ -78,7 +83,7 @@ async def ensure_rate_card(store: Store, clock_us: ClockUs, ids: Ids, built_in: 
         detail = orjson.dumps(
             {"version": card.version, "source": _source(card), "entry_count": len(card.entries)}
         ).decode()
-        yield from AUDIT.add(AuditRow(ids("aud"), now_us, SERVICE, SERVICE, "CreateRateCardVersion", "", detail))
+        yield from AUDIT.add(AuditRecord(ids("aud"), now_us, SERVICE, SERVICE, "CreateRateCardVersion", "", detail))
 
     await store.write(work)
 
@@ -89,8 +94,8 @@ def _file_of(built_in: Callable[[], RateCard]) -> bytes:
     return packed(card_text(built_in()))
 
 
-def _row(card: RateCard, card_file: bytes, position: int, now_us: int, in_force_us: int) -> RateCardRow:
-    return RateCardRow(
+def _row(card: RateCard, card_file: bytes, position: int, now_us: int, in_force_us: int) -> StoredCard:
+    return StoredCard(
         version=card.version,
         position=position,
         effective_time_us=card.effective_time_us,
@@ -115,14 +120,14 @@ def _version_in_force(environment: Environment) -> Work[CardVersion | None]:
 class CardPage(NamedTuple):
     """A page of all cards, without their files, newest first."""
 
-    cards: list[RateCardRow]
+    cards: list[StoredCard]
     last: int
     """The position that the next page goes on from; 0 at the end."""
     version_in_force: str
 
 
-async def rate_card_page(environment: Environment, before: int, page: int) -> CardPage:
-    """The cards created before that position."""
+async def rate_card_page(environment: Environment, before: int | None, page: int) -> CardPage:
+    """The cards created before that position, or the newest."""
 
     def work() -> Work[CardPage]:
         found = yield from list_cards(before, page + 1)
@@ -134,10 +139,10 @@ async def rate_card_page(environment: Environment, before: int, page: int) -> Ca
     return await environment.store.read(work)
 
 
-async def rate_card(environment: Environment, version: str) -> RateCardRow:
+async def rate_card(environment: Environment, version: str) -> StoredCard:
     """One card with its file; the one in force now where `version` is empty. Raises RATE_CARD_NOT_FOUND."""
 
-    def work() -> Work[RateCardRow]:
+    def work() -> Work[StoredCard]:
         wanted = version
         if not wanted:
             current = yield from _version_in_force(environment)

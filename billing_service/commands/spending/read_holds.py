@@ -9,7 +9,7 @@ from billing_service.domain.ledger.holds import Hold, count_ended_holds
 from billing_service.domain.refusals import account_not_found
 from billing_service.domain.refusals.spending import hold_not_found
 from billing_service.storage.rows.hold_reading import fetch_holds
-from billing_service.storage.rows.holds import list_holds
+from billing_service.storage.rows.holds import list_holds, rate_card_version_of
 from billing_service.storage.rows.ledger import read_accounts
 from billing_service.storage.statements import Work
 
@@ -48,6 +48,11 @@ async def holds_of(environment: Environment, account_id: str, before: str, page:
         return HoldsPage(list(account.holds.values()), found[page - 1].hold_id if len(found) > page else "")
 
     return await environment.store.read(work)
+
+
+async def rate_card_version(environment: Environment, account_id: str, hold_id: str) -> str:
+    """The card that a hold is priced by; empty for none, and for no such hold."""
+    return await environment.store.read(lambda: rate_card_version_of(account_id, hold_id))
 
 
 def _account(account_id: str) -> Work[Account]:

@@ -35,6 +35,11 @@ class Scope(StrEnum):
     ADMIN = "admin"
 
 
+def scopes_text(scopes: Iterable[Scope]) -> str:
+    """Scopes as they are kept and audited: words in the order of the alphabet, with spaces between."""
+    return " ".join(sorted(set(scopes)))
+
+
 def effective_scopes(granted: Iterable[Scope]) -> frozenset[Scope]:
     """The granted scopes and all that they imply."""
     scopes = frozenset(granted)
@@ -53,16 +58,19 @@ class NewKey:
 
 
 @dataclass(frozen=True, slots=True)
-class StoredKey:
-    """What is kept of a key. Times are microseconds since 1970, UTC."""
+class ApiKey:
+    """What is kept of a key: never its secret. Times are microseconds since 1970, UTC."""
 
     key_id: str
     caller: str
     scopes: frozenset[Scope]
-    key_hash: bytes
+    secret_hash: bytes
+    """Of the whole key; see hash_key."""
+    create_time_us: int
     expire_time_us: int | None = None
     revoke_time_us: int | None = None
-    account_ids: frozenset[str] = frozenset()
+    last_use_time_us: int | None = None
+    account_ids: tuple[str, ...] = ()
     """The accounts that it is bound to; empty: it may act on all."""
     spender_ids: tuple[str, ...] = ()
     """The spenders that all its charges count for."""

@@ -1,6 +1,7 @@
 """The profile of an account: what is known of its owner."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
 @dataclass(slots=True)
@@ -21,3 +22,17 @@ class Profile:
     from."""
     contact_version_sent: int = 0
     """The version that the customer at Stripe is known to have."""
+
+
+class StoredAccount(NamedTuple):
+    """An account with its profile. Amounts in microcredits, as last booked; times in microseconds."""
+
+    profile: Profile
+    version: int
+    frozen: bool
+    overdraft_limit: int
+    create_time_us: int
+    debt_max: int
+    """As it is kept: -1 where only the settings say."""
+    balance: int
+    debt: int

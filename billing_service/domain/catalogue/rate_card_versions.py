@@ -19,6 +19,23 @@ class CardVersion:
     in_force_time_us: int
 
 
+@dataclass(slots=True)
+class StoredCard:
+    """A rate card as it is kept. Times in microseconds since 1970."""
+
+    version: str
+    position: int
+    """As in CardVersion."""
+    effective_time_us: int
+    in_force_time_us: int
+    create_time_us: int
+    source: str
+    markup_ppm: int
+    entry_count: int
+    card_file: bytes
+    """Compressed by gzip; empty where a list was asked for."""
+
+
 def in_force_time_us(effective_time_us: int, now_us: int) -> int:
     """From when a card prices usage that is created now: never in the past, where usage was priced by another card
     already."""

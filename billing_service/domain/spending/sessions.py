@@ -60,6 +60,30 @@ class Acknowledged(NamedTuple):
     """What the session may still cost: of the hold, and of what the hold can grow by now."""
 
 
+class Tick(NamedTuple):
+    """What one tick makes durable. Ticks of an account's session are in the order of epoch and sequence."""
+
+    account_id: str
+    session_id: str
+    epoch: int
+    sequence: int
+    charged: int
+    usage: str
+    """As it is kept (`usage_records`)."""
+
+
+class Owner(NamedTuple):
+    """Whose a session is now, and up to which tick."""
+
+    epoch: int
+    closed: bool
+    sequence: int
+
+    def has(self, tick: Tick) -> bool:
+        """Whether a tick is durable: it is its owner's, and counts when the session ends."""
+        return self.epoch == tick.epoch and self.sequence >= tick.sequence and not self.closed
+
+
 @dataclass(slots=True)
 class Session:
     """One session as of its last acknowledged tick."""

@@ -1,54 +1,43 @@
 """Rows of API keys and of the audit log."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
+import orjson
 from sqlalchemy import Executable, bindparam, func, select, update
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ClauseElement
 
+from billing_service.domain.access.api_keys import ApiKey, Scope, scopes_text
+from billing_service.domain.access.audit import AuditRecord
 from billing_service.storage.rows.ledger import expect
 from billing_service.storage.rows.records import RecordTable
 from billing_service.storage.schema import api_keys, audit_records
 from billing_service.storage.statements import Work, reading, writing
 
 
-@dataclass(slots=True)
-class ApiKeyRow:
-    """An API key as it is kept: never its secret."""
-
-    key_id: str
-    caller: str
-    scopes: str
-    """Space-separated."""
-    secret_hash: bytes
-    create_time_us: int
-    expire_time_us: int | None
-    revoke_time_us: int | None
-    last_use_time_us: int | None
-    account_ids: str
-    """A JSON list of the accounts that it is bound to; empty: bound to none."""
-    spender_ids: str
-    """The same of the spenders that its charges count for, in their order."""
+def _scopes(text: str) -> frozenset[Scope]:
+    return frozenset(Scope(word) for word in text.split())
 
 
-@dataclass(slots=True)
-class AuditRow:
-    """One line of the audit log."""
-
-    audit_id: str
-    create_time_us: int
-    caller: str
-    peer: str
-    method: str
-    account_id: str
-    detail: str
+def _ids(text: str) -> tuple[str, ...]:
+    return tuple(orjson.loads(text)) if text else ()
 
 
-API_KEYS = RecordTable(api_keys, ApiKeyRow, ("key_id",), {})
-AUDIT = RecordTable(audit_records, AuditRow, ("audit_id",), {})
+def _ids_text(ids: Sequence[str]) -> str:
+    """A JSON list, or nothing where there are none."""
+    return orjson.dumps(list(ids)).decode() if ids else ""
+
+
+API_KEYS = RecordTable(
+    api_keys,
+    ApiKey,
+    ("key_id",),
+    {"scopes": _scopes, "secret_hash": bytes, "account_ids": _ids, "spender_ids": _ids},
+    {"scopes": scopes_text, "account_ids": _ids_text, "spender_ids": _ids_text},
+)
+AUDIT = RecordTable(audit_records, AuditRecord, ("audit_id",), {})
 READ_KEY = API_KEYS.selecting("read api key", api_keys.c.key_id == bindparam("key_id"), "key_id")
 
 
@@ -112,7 +101,7 @@ LIST_AUDIT_OF_ACCOUNT = reading(
 )
 
 
-def read_key(key_id: str) -> Work[ApiKeyRow | None]:
+def read_key(key_id: str) -> Work[ApiKey | None]:
     rows = yield READ_KEY(key_id)
     return API_KEYS.record(rows[0]) if rows else None
 
@@ -122,17 +111,17 @@ def lock_keys() -> Work[None]:
     yield LOCK_KEYS()
 
 
-def keys_of_caller(caller: str) -> Work[list[ApiKeyRow]]:
+def keys_of_caller(caller: str) -> Work[list[ApiKey]]:
     rows = yield KEYS_OF_CALLER(caller)
     return [API_KEYS.record(row) for row in rows]
 
 
-def list_keys() -> Work[list[ApiKeyRow]]:
+def list_keys() -> Work[list[ApiKey]]:
     rows = yield LIST_KEYS()
     return [API_KEYS.record(row) for row in rows]
 
 
-def revoke_key(key_id: str, now_us: int) -> Work[ApiKeyRow | None]:
+def revoke_key(key_id: str, now_us: int) -> Work[ApiKey | None]:
     """Revokes a key, keeping an earlier time; None when there is none."""
     if (yield REVOKE_KEY(key_id, now_us)) == 0:
         return None
@@ -143,7 +132,7 @@ def note_use(key_id: str, when_us: int) -> Work[None]:
     expect((yield NOTE_USE(key_id, when_us)), 1, "note api key use")
 
 
-def list_audit(account_id: str, before: str, page: int) -> Work[list[AuditRow]]:
+def list_audit(account_id: str, before: str, page: int) -> Work[list[AuditRecord]]:
     asked = (before, page)
     rows: Sequence[Sequence[Any]] = (
         yield LIST_AUDIT_OF_ACCOUNT(*asked, account_id) if account_id else LIST_AUDIT(*asked)

@@ -1,42 +1,15 @@
 """Rows of the inbox of Stripe's events."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import bindparam, case, literal_column, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
+from billing_service.domain.inbox import EventStatus, InboxEvent
 from billing_service.storage.rows.ledger import expect
 from billing_service.storage.schema import stripe_events as events
 from billing_service.storage.statements import Work, reading, writing
-
-
-class EventStatus(StrEnum):
-    """State of an event; the wire's names without their prefix."""
-
-    PROCESSED = "PROCESSED"
-    IGNORED = "IGNORED"
-    QUARANTINED = "QUARANTINED"
-    FAILED = "FAILED"
-
-
-@dataclass(slots=True)
-class InboxEvent:
-    """One event as it is kept."""
-
-    event_id: str
-    event_type: str
-    subject: str
-    """The PaymentIntent that it waits for; empty when it does not wait."""
-    status: EventStatus
-    payload: bytes
-    receive_time_us: int
-    process_time_us: int
-    attempt_count: int
-    error: str
-
 
 _COLUMNS = tuple(events.columns)
 CLAIM = writing(

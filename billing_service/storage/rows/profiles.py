@@ -1,12 +1,12 @@
 """Rows about accounts that the ledger does not need: profiles, referral codes, Stripe customers."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import bindparam, select
 from sqlalchemy.dialects.postgresql import insert
 
-from billing_service.domain.accounts.profiles import Profile
+from billing_service.domain.accounts.profiles import Profile, StoredAccount
 from billing_service.storage.rows.ledger_statements import INSERT_ACCOUNT
 from billing_service.storage.rows.records import RecordTable
 from billing_service.storage.schema import accounts, profiles, referral_codes, stripe_customers
@@ -70,20 +70,6 @@ _CODES_TRIED_MAX = 8
 _PROFILE_COLUMNS = len(profiles.columns)
 
 
-class AccountRow(NamedTuple):
-    """An account with its profile. Amounts in microcredits, as last booked; times in microseconds."""
-
-    profile: Profile
-    version: int
-    frozen: bool
-    overdraft_limit: int
-    create_time_us: int
-    debt_max: int
-    """As it is kept: -1 where only the settings say."""
-    balance: int
-    debt: int
-
-
 def ensure_account(account_id: str, now_us: int, new_code: Callable[[], str]) -> Work[Profile | None]:
     """Makes the account when it is missing; answers its new profile, or None when it was there."""
     if (yield INSERT_ACCOUNT(account_id, now_us)) == 0:
@@ -102,17 +88,17 @@ def read_profile(account_id: str) -> Work[Profile | None]:
     return PROFILES.record(rows[0]) if rows else None
 
 
-def read_account(account_id: str) -> Work[AccountRow | None]:
+def read_account(account_id: str) -> Work[StoredAccount | None]:
     rows = yield READ_ACCOUNT(account_id)
     return account_row(rows[0]) if rows else None
 
 
-def account_row(row: Sequence[Any]) -> AccountRow:
+def account_row(row: Sequence[Any]) -> StoredAccount:
     version, frozen, *others = row[_PROFILE_COLUMNS:]
-    return AccountRow(PROFILES.record(row[:_PROFILE_COLUMNS]), version, bool(frozen), *others)
+    return StoredAccount(PROFILES.record(row[:_PROFILE_COLUMNS]), version, bool(frozen), *others)
 
 
-def list_accounts(after: str, page: int) -> Work[list[AccountRow]]:
+def list_accounts(after: str, page: int) -> Work[list[StoredAccount]]:
     rows = yield LIST_ACCOUNTS(after, page)
     return [account_row(row) for row in rows]
 

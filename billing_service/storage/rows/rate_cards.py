@@ -1,35 +1,17 @@
 """Rows of rate cards."""
 
-from dataclasses import dataclass
-
 from sqlalchemy import bindparam, literal_column, select
 
-from billing_service.domain.catalogue.rate_card_versions import CardVersion
+from billing_service.domain.catalogue.rate_card_versions import CardVersion, StoredCard
 from billing_service.storage.rows.records import RecordTable
 from billing_service.storage.schema import rate_cards
 from billing_service.storage.statements import Work, reading
 
-BEFORE_ALL = 2**62
+_BEFORE_ALL = 2**62
 """The position before a list that begins with the newest."""
 
 
-@dataclass(slots=True)
-class RateCardRow:
-    """A rate card as it is kept."""
-
-    version: str
-    position: int
-    effective_time_us: int
-    in_force_time_us: int
-    create_time_us: int
-    source: str
-    markup_ppm: int
-    entry_count: int
-    card_file: bytes
-    """Compressed by gzip; empty where a list was asked for."""
-
-
-RATE_CARDS = RecordTable(rate_cards, RateCardRow, ("version",), {"card_file": bytes})
+RATE_CARDS = RecordTable(rate_cards, StoredCard, ("version",), {"card_file": bytes})
 READ_CARD = RATE_CARDS.selecting("read rate card", rate_cards.c.version == bindparam("version"), "version")
 _HEADINGS = [column for column in rate_cards.columns if column.name != "card_file"]
 LIST_CARDS = reading(
@@ -58,14 +40,14 @@ LATER_VERSIONS = reading(
 )
 
 
-def read_card(version: str) -> Work[RateCardRow | None]:
+def read_card(version: str) -> Work[StoredCard | None]:
     rows = yield READ_CARD(version)
     return RATE_CARDS.record(rows[0]) if rows else None
 
 
-def list_cards(before: int, page: int) -> Work[list[RateCardRow]]:
-    """Without their files, the newest first."""
-    rows = yield LIST_CARDS(before, page)
+def list_cards(before: int | None, page: int) -> Work[list[StoredCard]]:
+    """Without their files, the newest first: those before a position, or all."""
+    rows = yield LIST_CARDS(_BEFORE_ALL if before is None else before, page)
     return [RATE_CARDS.record((*row, b"")) for row in rows]
 
 
@@ -79,5 +61,5 @@ def versions_since(since_us: int) -> Work[list[CardVersion]]:
 
 def last_position() -> Work[int]:
     """Of the card created last; 0 where there is none."""
-    last = yield from list_cards(BEFORE_ALL, 1)
+    last = yield from list_cards(None, 1)
     return last[0].position if last else 0

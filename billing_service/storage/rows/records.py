@@ -17,14 +17,21 @@ class RecordTable(Generic[R]):
     """One table of records whose columns are the record's fields, in order."""
 
     def __init__(
-        self, table: Table, record: Callable[..., R], keys: Sequence[str], conversions: dict[str, Callable[[Any], Any]]
+        self,
+        table: Table,
+        record: Callable[..., R],
+        keys: Sequence[str],
+        conversions: dict[str, Callable[[Any], Any]],
+        columns: dict[str, Callable[[Any], Any]] | None = None,
     ) -> None:
+        """`conversions` make a field of a column; `columns` make a column of a field that is no plain value."""
         self.table = table
         self._record = record
         self._names = [column.name for column in table.columns]
         fields = [field.name for field in dataclasses.fields(record)]  # type: ignore[arg-type]
         assert fields == self._names, (table.name, fields, self._names)
         self._conversions = [(self._names.index(name), convert) for name, convert in conversions.items()]
+        self._columns = columns or {}
         self._insert = writing(f"insert {table.name}", insert(table).values(_binds(table, self._names)), *self._names)
         which = [f"which_{key}" for key in keys]
         others = [name for name in self._names if name not in keys]
@@ -56,7 +63,7 @@ class RecordTable(Generic[R]):
         expect(changed, 1, f"replace {self.table.name}")
 
     def _values(self, record: R) -> list[Any]:
-        return [_plain(getattr(record, name)) for name in self._names]
+        return [self._columns.get(name, _plain)(getattr(record, name)) for name in self._names]
 
 
 def _plain(value: Any) -> Any:

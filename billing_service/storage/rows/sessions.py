@@ -6,6 +6,7 @@ from typing import NamedTuple
 from sqlalchemy import bindparam, select, update
 
 from billing_service.domain.ledger.holds import HoldState
+from billing_service.domain.spending.sessions import Owner, Tick
 from billing_service.storage.rows.ledger import expect
 from billing_service.storage.schema import holds, sessions
 from billing_service.storage.statements import InList, Row, Work, bulk_insert, bulk_update, reading, writing
@@ -33,29 +34,6 @@ class StoredSession(NamedTuple):
     expire_time_us: int
     caller: str
     late_captured: bool
-
-
-class TickRow(NamedTuple):
-    """What one tick writes."""
-
-    account_id: str
-    session_id: str
-    epoch: int
-    sequence: int
-    charged: int
-    usage: str
-
-
-class Owner(NamedTuple):
-    """Whose a session is now, and up to which tick."""
-
-    epoch: int
-    closed: bool
-    sequence: int
-
-    def has(self, tick: TickRow) -> bool:
-        """Whether a tick is durable: it is its owner's, and counts when the session ends."""
-        return self.epoch == tick.epoch and self.sequence >= tick.sequence and not self.closed
 
 
 _HELD = (
@@ -126,7 +104,7 @@ def take_over(account_id: str, session_id: str, epoch: int, token_hash: bytes) -
     return bool((yield TAKE_OVER(account_id, session_id, epoch, epoch + 1, token_hash)) == 1)
 
 
-def write_ticks(ticks: Sequence[TickRow]) -> Work[list[Owner | None]]:
+def write_ticks(ticks: Sequence[Tick]) -> Work[list[Owner | None]]:
     """Writes the ticks of owners, at most one a session, and leaves the others alone; answers whose each session was.
     One statement, however many they are, and another where one was refused."""
     written = [(t.account_id, t.session_id, t.epoch, 0, t.sequence, t.charged, t.usage) for t in ticks]

@@ -4,10 +4,10 @@ from functools import partial
 from typing import Final
 
 from billing_service.commands.environment import Environment
+from billing_service.domain.inbox import EventStatus
 from billing_service.domain.sales.purchases import Purchase
 from billing_service.ledger.unit import Unit
 from billing_service.payments.objects.charge import KIND, Charge, read_charge
-from billing_service.storage.rows.events import EventStatus
 from billing_service.storage.statements import Work
 from billing_service.stripe_events import ownership
 from billing_service.stripe_events.envelope import Envelope
