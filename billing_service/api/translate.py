@@ -5,7 +5,14 @@ from typing import Any
 
 import orjson
 from google.protobuf.timestamp_pb2 import Timestamp
-from prepaid.billing.v1 import accounts_pb2, purchases_pb2, referrals_pb2, refunds_pb2, transactions_pb2
+from prepaid.billing.v1 import (
+    accounts_pb2,
+    purchases_pb2,
+    referrals_pb2,
+    refunds_pb2,
+    spend_limits_pb2,
+    transactions_pb2,
+)
 
 from billing_service.domain.accounts.profiles import StoredAccount
 from billing_service.domain.catalogue.packages import CustomAmounts, Package
@@ -14,6 +21,7 @@ from billing_service.domain.ledger.entries import Draw, Transaction, moved_of_lo
 from billing_service.domain.promotions.referrals import Referral
 from billing_service.domain.sales.purchases import Purchase
 from billing_service.domain.sales.refunds import Refund
+from billing_service.domain.spending.limits import Standing
 from billing_service.domain.spending.receipts import charge_of
 
 US_PER_S = 1_000_000
@@ -110,6 +118,23 @@ def transaction(posted: Transaction, categories: dict[str, int]) -> transactions
         uncollected_microcredits=charge.uncollected if charge else 0,
         priced=charge is not None and charge.priced is not None,
         effective_time=timestamp(posted.effective_time_us or None),
+    )
+
+
+def spend_limits(limits: Iterable[Standing]) -> list[spend_limits_pb2.SpendLimit]:
+    return [spend_limit(each) for each in limits]
+
+
+def spend_limit(stands: Standing) -> spend_limits_pb2.SpendLimit:
+    """A limit as it stands."""
+    window: Any = stands.limit.window
+    return spend_limits_pb2.SpendLimit(
+        spender_id=stands.limit.spender_id,
+        window=window,
+        limit_microcredits=stands.limit.amount_max,
+        used_microcredits=stands.used,
+        left_microcredits=stands.left,
+        reset_time=timestamp(stands.reset_us),
     )
 
 

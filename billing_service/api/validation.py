@@ -71,18 +71,18 @@ def distinct(field: str, values: Sequence[str], length_max: int, count_max: int)
     return sorted(values)
 
 
-def spenders(bound: Sequence[str], sent: Sequence[str]) -> tuple[str, ...]:
+def spenders(bound: Sequence[str], sent: Sequence[str], field: str = "spender_ids") -> tuple[str, ...]:
     """Those that the API key is bound to, and then those sent: at most 4 in all, all different."""
     if not sent:
         return tuple(bound)
     for value in sent:
-        identifier("spender_ids", value, SPENDER_ID_MAX)
+        identifier(field, value, SPENDER_ID_MAX)
     named = (*bound, *sent)
     if len(named) > SPENDERS_MAX:
         words = f"come to {len(named)} with those of the API key; at most {SPENDERS_MAX} are allowed"
-        raise invalid_field("spender_ids", words)
+        raise invalid_field(field, words)
     if len(set(named)) < len(named):
-        raise invalid_field("spender_ids", "has a spender twice, or one that the API key is bound to")
+        raise invalid_field(field, "has a spender twice, or one that the API key is bound to")
     return named
 
 

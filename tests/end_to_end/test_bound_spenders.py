@@ -2,10 +2,14 @@
 
 from contextlib import AsyncExitStack
 
+import pytest
+from billing_client.errors import InvalidField
+
 from billing_service.clock import system_clock_us
 from billing_service.commands.access.api_keys import create_key_directly
 from billing_service.domain.access.api_keys import Scope
 from tests.end_to_end.money import deduct, grant
+from tests.support.metered import Metered, tokens
 from tests.support.stack import CREDIT, PEPPER, running_stack
 from tests.support.wire import Wire, key
 
@@ -34,3 +38,13 @@ async def test_a_bound_key_counts_for_its_spenders_first(database, new_account):
                 wrong = await agent.error(rpc, **more, spender_ids=sent)
                 assert (wrong.reason, wrong.metadata["field"]) == ("INVALID_FIELD", "spender_ids")
         await deduct(operator, account_id, 2)
+        with pytest.raises(InvalidField):
+            await Metered(agent).open(account_id, spender_ids=["agent"])
+        session = Metered(agent)
+        opened = await session.open(account_id, slice_microcredits=CREDIT, spender_ids=["tool"])
+        hold = (await operator.call("GetHold", account_id=account_id, hold_id=opened.session_id)).hold
+        assert list(hold.spender_ids) == ["team", "agent", "tool"]
+        await session.send(tick={"sequence": 1, "usage": tokens(0, 2_000)})
+        stop, _ = await session.told("stop")
+        assert (stop.reason, stop.spend_limit.spender_id) == (4, "agent")
+        assert (await session.close()).charged_microcredits == CREDIT

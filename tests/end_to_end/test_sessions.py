@@ -192,7 +192,7 @@ async def test_a_spend_limit_stops_a_session_and_refuses_no_close(wire, new_acco
     session = Metered(wire)
     await session.open(account_id, slice_microcredits=CREDIT)
     await session.send(tick={"sequence": 1, "usage": tokens(0, 3_000)})
-    assert (await session.told("stop"))[0].reason == 1
+    assert (await session.told("stop"))[0].reason == 4
     closed = await session.close()
     assert closed.charged_microcredits == 2 * CREDIT
     assert closed.uncollected_microcredits == cost(0, 3_000) - 2 * CREDIT

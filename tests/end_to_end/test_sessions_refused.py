@@ -40,6 +40,10 @@ OPENINGS = [
     ({"estimate": tokens(1, model="gpt-6")}, UnknownModel, ""),
     ({"estimate": tokens(1, **FLEX)}, PriceMissing, ""),
     ({"account_id": "nobody"}, AccountNotFound, ""),
+    ({"spender_ids": ["a", "a"]}, InvalidField, "open.spender_ids"),
+    ({"spender_ids": ["a", ""]}, InvalidField, "open.spender_ids"),
+    ({"spender_ids": ["x" * 129]}, InvalidField, "open.spender_ids"),
+    ({"spender_ids": ["a", "b", "c", "d", "e"]}, InvalidField, "open.spender_ids"),
     ({"slice_microcredits": 1}, None, ""),
 ]
 

@@ -11,6 +11,7 @@ CHARGES = "billing_service.commands.spending.session_charges"
 STORED = "storage/test_session_rows.py"
 ENDED = "end_to_end/test_sessions_that_end.py"
 TABLE = "domain/test_outcome_policies.py"
+LIMITED = "end_to_end/test_limits_of_sessions.py"
 
 SESSION_RULES = (
     Sabotage(
@@ -52,6 +53,38 @@ SESSION_RULES = (
         "room.frozen",
         "False",
         (f"{TESTS}::test_an_owner_is_stopped_once",),
+    ),
+    Sabotage(
+        "a limit that stops a session is called a want of credits",
+        "M25",
+        f"{SESSIONS}:tell_stop",
+        "StopReason.CREDITS_EXHAUSTED if room.limit is None else StopReason.SPEND_LIMIT_REACHED",
+        "StopReason.CREDITS_EXHAUSTED",
+        (f"{LIMITED}::test_the_limit_that_stops_a_session_is_named",),
+    ),
+    Sabotage(
+        "a session's room knows no limits",
+        "M25",
+        f"{SESSIONS}:room_of",
+        "limit is None or limit.left >= available",
+        "limit is not None or limit is None",
+        (f"{LIMITED}::test_what_a_session_holds_counts_for_each_of_its_spenders",),
+    ),
+    Sabotage(
+        "any limit is named, not the tightest",
+        "M25",
+        "billing_service.domain.spending.limits:tightest",
+        "min(standings, key=lambda stands: stands.left, default=None)",
+        "next(iter(standings), None)",
+        (f"{LIMITED}::test_the_limit_that_stops_a_session_is_named",),
+    ),
+    Sabotage(
+        "a session counts for its key's spenders alone",
+        "M25",
+        "billing_service.api.servicers.sessions:_open_of",
+        "validation.spenders(call.spender_ids, request.spender_ids, 'open.spender_ids')",
+        "call.spender_ids",
+        (f"{LIMITED}::test_what_a_session_holds_counts_for_each_of_its_spenders",),
     ),
     Sabotage(
         "a hold grows by a slice, whatever outran it",

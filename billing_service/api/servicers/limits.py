@@ -1,7 +1,7 @@
 """BillingService, spend limits."""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from prepaid.billing.v1 import spend_limits_pb2
 
@@ -19,25 +19,8 @@ _WINDOWS: Final = frozenset(int(window) for window in SpendWindow)
 _limit_set: Final = Replies(spend_limits_pb2.SetSpendLimitResponse)
 
 
-def limit_messages(limits: Sequence[Standing]) -> list[spend_limits_pb2.SpendLimit]:
-    """The wire's limits."""
-    return [_limit_message(each) for each in limits]
-
-
-def _limit_message(stands: Standing) -> spend_limits_pb2.SpendLimit:
-    window: Any = stands.limit.window
-    return spend_limits_pb2.SpendLimit(
-        spender_id=stands.limit.spender_id,
-        window=window,
-        limit_microcredits=stands.limit.amount_max,
-        used_microcredits=stands.used,
-        left_microcredits=stands.left,
-        reset_time=translate.timestamp(stands.reset_us),
-    )
-
-
 def _encode_set(limits: Sequence[Standing]) -> bytes:
-    return spend_limits_pb2.SetSpendLimitResponse(spend_limits=limit_messages(limits)).SerializeToString()
+    return spend_limits_pb2.SetSpendLimitResponse(spend_limits=translate.spend_limits(limits)).SerializeToString()
 
 
 class Limiting:

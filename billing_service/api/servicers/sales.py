@@ -9,7 +9,6 @@ from billing_service.api import translate, validation
 from billing_service.api.page_tokens import decode_page_token, encode_page_token
 from billing_service.api.pipeline import Call
 from billing_service.api.requests import Replies, request_of, request_of_found
-from billing_service.api.servicers.limits import limit_messages
 from billing_service.commands.accounts.create_account import CreateAccount, create_account
 from billing_service.commands.accounts.read import get_account, referral_side
 from billing_service.commands.accounts.update_account import UpdateAccount, update_account
@@ -125,7 +124,9 @@ class Selling:
     async def get_account(self, request: accounts_pb2.GetAccountRequest, call: Call) -> accounts_pb2.GetAccountResponse:
         del call
         row, limits = await get_account(self._environment, validation.account_id(request.account_id))
-        return accounts_pb2.GetAccountResponse(account=translate.account(row), spend_limits=limit_messages(limits))
+        return accounts_pb2.GetAccountResponse(
+            account=translate.account(row), spend_limits=translate.spend_limits(limits)
+        )
 
     async def list_packages(
         self, request: purchases_pb2.ListPackagesRequest, call: Call

@@ -47,7 +47,7 @@ class Metering:
             opened=_opened,
             usage_of=usage_of_message,
             close=self._close,
-            rooms=Rooms(lambda account_ids: rooms_of(environment, account_ids)),
+            rooms=Rooms(lambda payers: rooms_of(environment, payers)),
         )
 
     async def _begin(self, request: sessions_pb2.MeterSessionRequest, call: Call) -> Owned:
@@ -94,13 +94,12 @@ def _open_of(request: sessions_pb2.OpenSession, call: Call) -> OpenSession:
     grace_us = _grace_us(request.grace) if request.HasField("grace") else GRACE_DEFAULT_US
     description = validation.text("open.description", request.description) if request.description else ""
     metadata = metadata_text(validation.metadata(request.metadata)) if request.metadata else ""
-    key = key_of(
-        call, account_id, request.idempotency_key, encode_usage(estimate), step, grace_us, description, metadata
-    )
+    spender_ids = validation.spenders(call.spender_ids, request.spender_ids, "open.spender_ids")
+    meaning = (encode_usage(estimate), step, grace_us, description, metadata)
+    sent = (list(request.spender_ids),) if request.spender_ids else ()
+    key = key_of(call, account_id, request.idempotency_key, *meaning, *sent)
     author = Author(call.caller, description, metadata)
-    return OpenSession(
-        account_id, estimate, step, grace_us, author, key, request.idempotency_key, spender_ids=call.spender_ids
-    )
+    return OpenSession(account_id, estimate, step, grace_us, author, key, request.idempotency_key, spender_ids)
 
 
 def _grace_us(grace: Duration) -> int:

@@ -2,11 +2,12 @@
 accounts in one read, for as long as a session of theirs lives here."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import Final, Protocol
 
 import structlog
 
+from billing_service.commands.spending.session_charges import Payer
 from billing_service.domain.refusals import Refused, account_not_found
 from billing_service.domain.spending.sessions import Room
 
@@ -20,7 +21,7 @@ class Watcher(Protocol):
     """A session's stream."""
 
     @property
-    def account_id(self) -> str: ...
+    def payer(self) -> Payer: ...
 
     @property
     def session_id(self) -> str: ...
@@ -33,24 +34,24 @@ class Watcher(Protocol):
 class Rooms:
     """The accounts of the sessions that live in this process."""
 
-    def __init__(self, read: Callable[[list[str]], Awaitable[dict[str, Room]]]) -> None:
+    def __init__(self, read: Callable[[Collection[Payer]], Awaitable[dict[Payer, Room]]]) -> None:
         self._read = read
-        self._watchers: dict[str, dict[str, Watcher]] = {}
-        """By account, then by session."""
+        self._watchers: dict[tuple[str, str], Watcher] = {}
+        """By account and session."""
         self._task: asyncio.Task[None] | None = None
 
-    async def look(self, account_id: str) -> Room:
-        """What an account has now. Raises ACCOUNT_NOT_FOUND."""
-        found = await self._read([account_id])
-        if account_id not in found:
-            raise account_not_found(account_id)
-        return found[account_id]
+    async def look(self, payer: Payer) -> Room:
+        """What an account has now for these spenders. Raises ACCOUNT_NOT_FOUND."""
+        found = await self._read([payer])
+        if payer not in found:
+            raise account_not_found(payer[0])
+        return found[payer]
 
     def join(self, watcher: Watcher) -> None:
         """Tells the stream what its account has, from now on. A former stream of the session ends."""
-        sessions = self._watchers.setdefault(watcher.account_id, {})
-        former = sessions.get(watcher.session_id)
-        sessions[watcher.session_id] = watcher
+        name = _name(watcher)
+        former = self._watchers.get(name)
+        self._watchers[name] = watcher
         if former is not None:
             former.end_taken_over()
         if self._task is None or self._task.done():
@@ -58,11 +59,8 @@ class Rooms:
 
     def leave(self, watcher: Watcher) -> None:
         """Tells it no more."""
-        sessions = self._watchers.get(watcher.account_id, {})
-        if sessions.get(watcher.session_id) is watcher:
-            del sessions[watcher.session_id]
-            if not sessions:
-                del self._watchers[watcher.account_id]
+        if self._watchers.get(_name(watcher)) is watcher:
+            del self._watchers[_name(watcher)]
 
     async def _look_again(self) -> None:
         while self._watchers:
@@ -70,10 +68,15 @@ class Rooms:
             if not self._watchers:
                 return
             try:
-                found = await self._read(sorted(self._watchers))
+                found = await self._read({watcher.payer for watcher in self._watchers.values()})
             except Refused as failure:  # the next look tries again; ticks and growth say what is wrong
                 log.warning("rooms_not_read", reason=failure.reason)
                 continue
-            for account_id, room in found.items():
-                for watcher in tuple(self._watchers.get(account_id, {}).values()):
+            for watcher in tuple(self._watchers.values()):
+                room = found.get(watcher.payer)
+                if room is not None:
                     watcher.see(room)
+
+
+def _name(watcher: Watcher) -> tuple[str, str]:
+    return watcher.payer[0], watcher.session_id

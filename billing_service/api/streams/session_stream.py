@@ -20,7 +20,7 @@ from billing_service.api.streams.rooms import Rooms
 from billing_service.api.streams.session_upkeep import Upkeep
 from billing_service.api.streams.streaming import IDENTITY_CHECKED_EVERY_S, wake
 from billing_service.commands.environment import Environment
-from billing_service.commands.spending.session_charges import price_of
+from billing_service.commands.spending.session_charges import Payer, payer_of, price_of
 from billing_service.commands.spending.sessions import Owned
 from billing_service.domain.ledger.holds import HoldState
 from billing_service.domain.refusals import invalid_field
@@ -117,9 +117,9 @@ class SessionStream:
         self._stop_reading(session_taken_over(self._owned.session.session_id))
 
     @property
-    def account_id(self) -> str:
+    def payer(self) -> Payer:
         assert self._owned is not None
-        return self._owned.session.account_id
+        return payer_of(self._owned.session)
 
     @property
     def session_id(self) -> str:
@@ -184,7 +184,7 @@ class SessionStream:
             raise invalid_field("request", "the first one opens or resumes a session")
         self._owned = owned = await self._implementation.begin(request, self._call)
         rooms = self._implementation.rooms
-        room = await rooms.look(owned.session.account_id)
+        room = await rooms.look(payer_of(owned.session))
         if owned.ended in (HoldState.CAPTURED, HoldState.RELEASED):
             self._send(await self._implementation.close(owned, sessions_pb2.CloseSession(outcome=_RELEASES)))
             self._reading = False

@@ -12,9 +12,10 @@ from typing import Final
 
 from prepaid.billing.v1 import sessions_pb2
 
+from billing_service.api import translate
 from billing_service.api.streams.rooms import Rooms
 from billing_service.commands.environment import Environment
-from billing_service.commands.spending.session_charges import grow
+from billing_service.commands.spending.session_charges import grow, payer_of
 from billing_service.commands.spending.sessions import Owned
 from billing_service.domain.refusals import Reason, Refusal
 from billing_service.domain.spending.sessions import (
@@ -112,26 +113,32 @@ class Upkeep:
     async def _ask(self) -> None:
         lifetime_us = self._prolongation()
         if not self.room.growth:
-            self.room = await self._rooms.look(self._owned.session.account_id)
-            self._looked_at = monotonic()
+            await self._look()
         more = growth(self._owned.session, self.room)
         if not (more or lifetime_us):
             return
         try:
             await grow(self._environment, self._owned, more, lifetime_us)
         except Refusal as refusal:
-            if lifetime_us:  # refused while debt stands or the account is frozen
+            if not more:  # refused while debt stands or the account is frozen
                 self._prolong_from = monotonic() + PROLONGED_AGAIN_S
             if refusal.reason is Reason.INSUFFICIENT_CREDITS:
                 self.room = Room(int(refusal.metadata["available_microcredits"]) if more else 0)
             elif refusal.reason is Reason.SPEND_LIMIT_REACHED:
-                self.room = Room(int(refusal.metadata["left_microcredits"]) if more else 0)
+                await self._look()  # somebody else took the room since the last look
             elif refusal.reason is Reason.ACCOUNT_FROZEN:
                 self.room = Room(0, frozen=True)
             else:
                 raise
         else:
-            self.room = self.room._replace(extendable=max(self.room.extendable - more, 0))
+            if self.room.limit is not None:
+                await self._look()  # a STOP says how the limit stands
+            else:
+                self.room = self.room._replace(extendable=max(self.room.extendable - more, 0))
+        self._looked_at = monotonic()
+
+    async def _look(self) -> None:
+        self.room = await self._rooms.look(payer_of(self._owned.session))
         self._looked_at = monotonic()
 
     def _tell(self) -> None:
@@ -142,4 +149,6 @@ class Upkeep:
         reason = tell_stop(session, self.room, self._environment.clock_us())
         if reason is not None:
             stop = sessions_pb2.SessionStop(reason=_STOPS[reason])
+            if reason is StopReason.SPEND_LIMIT_REACHED and self.room.limit is not None:
+                stop.spend_limit.CopyFrom(translate.spend_limit(self.room.limit))
             self._send(sessions_pb2.MeterSessionResponse(stop=stop).SerializeToString())

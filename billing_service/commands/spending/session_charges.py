@@ -1,6 +1,6 @@
 """What sessions cost, and how they are charged: prices of usage, growth of holds, closes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final, NamedTuple
 
 from billing_service.commands.environment import Environment
@@ -15,12 +15,22 @@ from billing_service.domain.spending.captures import Captured
 from billing_service.domain.spending.outcome_policies import Charge, GenerationOutcome
 from billing_service.domain.spending.price_records import PricedUsage, encode_price
 from billing_service.domain.spending.pricing import Price, TimeBasis, price, pricing_time
-from billing_service.domain.spending.sessions import Room, closing, late_charge, missing_for_close, unpriced_charge
+from billing_service.domain.spending.sessions import (
+    Room,
+    Session,
+    closing,
+    late_charge,
+    missing_for_close,
+    room_of,
+    unpriced_charge,
+)
 from billing_service.domain.spending.usage import Measurement, Usage
 from billing_service.ledger.keys import Answer, IdempotencyKey, fingerprint
 from billing_service.ledger.operations.sessions import CloseSession, GrowSession
 from billing_service.ledger.unit import Caller, Request
 from billing_service.storage.rows.hold_reading import read_present_accounts
+from billing_service.storage.rows.spend_limits import fetch_limits, missing_limits
+from billing_service.storage.statements import Work
 
 UNPRICED: Final = frozenset({Reason.UNKNOWN_MODEL, Reason.PRICE_MISSING})
 MODEL: Final = "model"
@@ -72,16 +82,31 @@ def _price_by(card: RateCard, usage: Usage, time_us: int, basis: TimeBasis) -> P
         return Priced(None, refusal.metadata.get("missing", MODEL))
 
 
-async def rooms_of(environment: Environment, account_ids: list[str]) -> dict[str, Room]:
-    """What accounts let their sessions grow by now, in a fixed number of statements."""
-    clock_us = environment.clock_us()
-    accounts = await environment.store.read(lambda: read_present_accounts(account_ids, clock_us))
-    return {account_id: _room(account, clock_us) for account_id, account in accounts.items()}
+Payer = tuple[str, tuple[str, ...]]
+"""Who pays for a session: its account, and the spenders that it counts for."""
 
 
-def _room(account: Account, clock_us: int) -> Room:
-    spendable = account.spendable(account.moment(clock_us))
-    return Room(max(spendable - account.debt, 0), account.frozen)
+def payer_of(session: Session) -> Payer:
+    return session.account_id, session.spender_ids
+
+
+async def rooms_of(environment: Environment, payers: Collection[Payer]) -> dict[Payer, Room]:
+    """What accounts let their sessions grow by now, in a fixed number of statements; nothing of unknown accounts."""
+    clock_us, windows = environment.clock_us(), environment.spending.windows
+
+    def work() -> Work[dict[str, Account]]:
+        accounts = yield from read_present_accounts(sorted({account_id for account_id, _ in payers}), clock_us)
+        missing = missing_limits(accounts, payers)
+        if missing:
+            yield from fetch_limits(accounts, missing)
+        return accounts
+
+    accounts = await environment.store.read(work)
+    return {
+        (account_id, spender_ids): room_of(account, spender_ids, windows, account.moment(clock_us))
+        for account_id, spender_ids in payers
+        if (account := accounts.get(account_id)) is not None
+    }
 
 
 async def grow(environment: Environment, owned: Owned, additional: int, lifetime_us: int) -> None:
@@ -150,8 +175,8 @@ async def close_session(
     HOLD_CLOSED for a late close, HOLD_EXPIRED."""
     session = owned.session
     if owned.ended is None and close.amount > session.held:
-        rooms = await rooms_of(environment, [session.account_id])
-        more = missing_for_close(session, close.amount, rooms[session.account_id])
+        payer = payer_of(session)
+        more = missing_for_close(session, close.amount, (await rooms_of(environment, [payer]))[payer])
         if more:
             try:
                 await grow(environment, owned, more, 0)

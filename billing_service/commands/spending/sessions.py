@@ -42,7 +42,7 @@ class OpenSession:
     key: IdempotencyKey
     usage_key: str
     spender_ids: tuple[str, ...] = ()
-    """Whom its charges count for besides the account: those of the API key."""
+    """Whom it charges for besides the account: those of the API key first."""
 
 
 @dataclass(slots=True)
@@ -164,6 +164,7 @@ async def _owned(
         open_time_us=stored.open_time_us,
         expire_time_us=stored.expire_time_us,
         end_time_us=stored.open_time_us + LIFETIME_US,
+        spender_ids=stored.spender_ids,
         estimate=decode_usage(stored.estimate),
         epoch=stored.epoch,
         sequence=stored.sequence,

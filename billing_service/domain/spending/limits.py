@@ -49,6 +49,12 @@ def room(account: Account, spender_ids: Sequence[str], amount: int, windows: Win
     return min([amount, *(standing(limit, windows, now_us).left for limit in _named(account, spender_ids))])
 
 
+def tightest(account: Account, spender_ids: Sequence[str], windows: Windows, now_us: int) -> Standing | None:
+    """The limit that has the least room; of several, the one that is named first. None where there is no limit."""
+    standings = [standing(limit, windows, now_us) for limit in _named(account, spender_ids)]
+    return min(standings, key=lambda stands: stands.left, default=None)
+
+
 def count_decided(account: Account, spender_ids: Sequence[str], windows: Windows) -> None:
     """Counts the transactions that were decided and are not counted yet. What comes under a hold counts whole with it;
     what it gives back is taken off in the window of the hold. A reversal is no matter of this: see `give_back`."""

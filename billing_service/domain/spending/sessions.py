@@ -4,11 +4,14 @@ while the usage grows, and what was acknowledged is captured when the hold ends,
 Everything here is decided and nothing is stored. Amounts are microcredits.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Final, NamedTuple
 
+from billing_service.domain.ledger.account import Account
 from billing_service.domain.refusals import invalid_field
+from billing_service.domain.spending.limits import Standing, tightest
 from billing_service.domain.spending.outcome_policies import (
     WRITTEN_TOKENS,
     Charge,
@@ -19,6 +22,7 @@ from billing_service.domain.spending.outcome_policies import (
     measured,
 )
 from billing_service.domain.spending.usage import USAGE_EMPTY, Measurement, Usage, UsageLine
+from billing_service.domain.spending.windows import Windows
 
 STOP_BEFORE_END_US: Final = 60 * 1_000_000
 """How long before its hold must end a session is stopped: its owner still closes it, and nothing of it is late."""
@@ -36,18 +40,31 @@ class StopReason(IntEnum):
     ACCOUNT_FROZEN = 2
     TIME_UP = 3
     """The session's hold can't be prolonged further."""
+    SPEND_LIMIT_REACHED = 4
+    """The account has more, and a spend limit has no room for it."""
 
 
 class Room(NamedTuple):
     """What the account lets a session's hold grow by."""
 
     extendable: int
-    """Available credits that an extension may reserve now; 0 where debt stands."""
+    """Available credits that an extension may reserve now, as far as spend limits have room; 0 where debt stands."""
     frozen: bool = False
+    limit: Standing | None = None
+    """The spend limit that has less room than the account has credits."""
 
     @property
     def growth(self) -> int:
         return 0 if self.frozen else self.extendable
+
+
+def room_of(account: Account, spender_ids: Sequence[str], windows: Windows, now_us: int) -> Room:
+    """What the account lets a hold of these spenders grow by now."""
+    available = max(account.spendable(now_us) - account.debt, 0)
+    limit = tightest(account, spender_ids, windows, now_us)
+    if limit is None or limit.left >= available:
+        return Room(available, account.frozen)
+    return Room(limit.left, account.frozen, limit)
 
 
 class Acknowledged(NamedTuple):
@@ -102,6 +119,8 @@ class Session:
     """When the hold ends unless it is prolonged."""
     end_time_us: int
     """When the hold ends in any case."""
+    spender_ids: tuple[str, ...] = ()
+    """Whom it charges for besides the account."""
     estimate: Usage | None = None
     """What the owner expected to use."""
     epoch: int = 1
@@ -178,7 +197,7 @@ def tell_stop(session: Session, room: Room, now_us: int) -> StopReason | None:
     if room.frozen:
         session.stopped = StopReason.ACCOUNT_FROZEN
     elif session.charged and left(session, room) == 0:
-        session.stopped = StopReason.CREDITS_EXHAUSTED
+        session.stopped = StopReason.CREDITS_EXHAUSTED if room.limit is None else StopReason.SPEND_LIMIT_REACHED
     elif now_us >= session.end_time_us - STOP_BEFORE_END_US:
         session.stopped = StopReason.TIME_UP
     return session.stopped

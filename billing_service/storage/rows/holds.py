@@ -120,8 +120,13 @@ def hold_of(row: Sequence[Any]) -> Hold:
         metadata=metadata,
         legs=[Leg(lot_id, Category(category), *amounts) for lot_id, category, *amounts in orjson.loads(legs)],
         rate_card_version=rate_card_version,
-        spender_ids=tuple(orjson.loads(spender_ids)) if spender_ids else (),
+        spender_ids=spenders_of(spender_ids),
     )
+
+
+def spenders_of(text: str) -> tuple[str, ...]:
+    """From the column of a hold."""
+    return tuple(orjson.loads(text)) if text else ()
 
 
 def rate_card_version_of(account_id: str, hold_id: str) -> Work[str]:

@@ -7,6 +7,7 @@ from sqlalchemy import bindparam, select, update
 
 from billing_service.domain.ledger.holds import HoldState
 from billing_service.domain.spending.sessions import Owner, Tick
+from billing_service.storage.rows.holds import spenders_of
 from billing_service.storage.rows.ledger import expect
 from billing_service.storage.schema import holds, sessions
 from billing_service.storage.statements import InList, Row, Work, bulk_insert, bulk_update, reading, writing
@@ -34,6 +35,7 @@ class StoredSession(NamedTuple):
     expire_time_us: int
     caller: str
     late_captured: bool
+    spender_ids: tuple[str, ...]
 
 
 _HELD = (
@@ -44,6 +46,7 @@ _HELD = (
     holds.c.expire_time_us,
     holds.c.caller,
     holds.c.late_captured,
+    holds.c.spender_ids,
 )
 INSERT = bulk_insert(sessions)
 READ = reading(
@@ -89,7 +92,10 @@ def read_session(account_id: str, session_id: str) -> Work[StoredSession | None]
     for row in (yield READ(account_id, session_id)):
         found = StoredSession._make(row)
         return found._replace(
-            closed=bool(found.closed), late_captured=bool(found.late_captured), state=HoldState(found.state)
+            closed=bool(found.closed),
+            late_captured=bool(found.late_captured),
+            state=HoldState(found.state),
+            spender_ids=spenders_of(row[-1]),
         )
     return None
 

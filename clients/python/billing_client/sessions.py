@@ -1,6 +1,6 @@
 """What a session is opened with."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from google.protobuf.duration_pb2 import Duration
 from prepaid.billing.v1.sessions_pb2 import OpenSession
@@ -20,6 +20,7 @@ def opening_of(
     description: str,
     metadata: Mapping[str, str] | None,
     idempotency_key: str | None,
+    spender_ids: Sequence[str],
 ) -> OpenSession:
     """The message. TypeError or ValueError for what can't be meant."""
     grace = None
@@ -33,4 +34,5 @@ def opening_of(
         description=description,
         metadata=metadata or {},
         idempotency_key=idempotency_key or new_idempotency_key(),
+        spender_ids=spender_ids,
     )

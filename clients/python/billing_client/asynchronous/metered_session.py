@@ -19,6 +19,7 @@ from prepaid.billing.v1.sessions_pb2 import (
     SessionTick,
     StopReason,
 )
+from prepaid.billing.v1.spend_limits_pb2 import SpendLimit
 from prepaid.billing.v1.usage_pb2 import Usage
 
 from billing_client.error_details import billing_error
@@ -59,6 +60,8 @@ class MeteredSession:
         """Whether the service said that less than a slice is left."""
         self.stop_reason: StopReason.ValueType | None = None
         """Why the model call must be stopped now; None while it may go on."""
+        self.stop_limit: SpendLimit | None = None
+        """The spend limit that has no room for more, where `stop_reason` is STOP_REASON_SPEND_LIMIT_REACHED."""
 
     @property
     def session_id(self) -> str:
@@ -228,6 +231,7 @@ class MeteredSession:
             self.is_low, self.left_microcredits = True, response.low.left_microcredits
         elif said == "stop":
             self.stop_reason = response.stop.reason
+            self.stop_limit = response.stop.spend_limit if response.stop.HasField("spend_limit") else None
         elif said == "closed":
             if self._closed is None:
                 self._closed = asyncio.get_running_loop().create_future()

@@ -1,6 +1,6 @@
 """Streams as methods of the client."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from prepaid.billing.v1.transactions_pb2 import StreamDeductionsRequest
 from prepaid.billing.v1.usage_pb2 import Usage
@@ -47,6 +47,7 @@ class DeductionStreamMethods(Connection):
         estimate: Usage | None = None,
         slice_microcredits: int = 0,
         grace_s: float | None = None,
+        spender_ids: Sequence[str] = (),
         description: str = "",
         metadata: Mapping[str, str] | None = None,
         idempotency_key: str | None = None,
@@ -59,9 +60,10 @@ class DeductionStreamMethods(Connection):
         InsufficientCredits where the account has too little for its input and one token.
         `slice_microcredits`: what is held at a time; 0: the price of the estimate. One of the two is required.
         `grace_s`: how long the credits stay held once the connection breaks, 1 to 3,600 seconds; None: 300.
+        `spender_ids`: whom it charges for besides the account, at most 4 with those of the API key.
         `description`, `metadata`: for the history.
         `timeout_s`: seconds for the opening, for each time without a connection, and for the close; None: 5.
-        Raises AccountNotFound and AccountFrozen.
+        Raises AccountNotFound, AccountFrozen, SpendLimitReached.
 
             lines = [UsageLine(kind=UsageKind.USAGE_KIND_INPUT_TOKENS, quantity=1000)]
             usage = Usage(provider="openai", model="gpt-5", lines=lines)
@@ -78,6 +80,7 @@ class DeductionStreamMethods(Connection):
             description=description,
             metadata=metadata,
             idempotency_key=idempotency_key,
+            spender_ids=spender_ids,
         )
         seconds, metadata_sent = timeout_s_of(opening, timeout_s), overlaid(self._metadata, headers)
 

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from prepaid.billing.v1.sessions_pb2 import GenerationOutcome, OpenSession, SessionClosed, StopReason
+from prepaid.billing.v1.spend_limits_pb2 import SpendLimit
 from prepaid.billing.v1.usage_pb2 import Usage
 
 from billing_client.asynchronous import metered_session as asynchronous
@@ -63,6 +64,11 @@ class MeteredSession:
     def stop_reason(self) -> StopReason.ValueType | None:
         """Why the model call must be stopped now; None while it may go on."""
         return self._session.stop_reason
+
+    @property
+    def stop_limit(self) -> SpendLimit | None:
+        """The spend limit that has no room for more, where `stop_reason` is STOP_REASON_SPEND_LIMIT_REACHED."""
+        return self._session.stop_limit
 
     @property
     def must_stop(self) -> bool:

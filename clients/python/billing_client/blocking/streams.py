@@ -1,6 +1,6 @@
 """Streams as methods of the client."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from prepaid.billing.v1.transactions_pb2 import StreamDeductionsRequest
 from prepaid.billing.v1.usage_pb2 import Usage
@@ -40,6 +40,7 @@ class DeductionStreamMethods(Connection):
         estimate: Usage | None = None,
         slice_microcredits: int = 0,
         grace_s: float | None = None,
+        spender_ids: Sequence[str] = (),
         description: str = "",
         metadata: Mapping[str, str] | None = None,
         idempotency_key: str | None = None,
@@ -52,9 +53,10 @@ class DeductionStreamMethods(Connection):
         InsufficientCredits where the account has too little for its input and one token.
         `slice_microcredits`: what is held at a time; 0: the price of the estimate. One of the two is required.
         `grace_s`: how long the credits stay held once the connection breaks, 1 to 3,600 seconds; None: 300.
+        `spender_ids`: whom it charges for besides the account, at most 4 with those of the API key.
         `description`, `metadata`: for the history.
         `timeout_s`: seconds for the opening, for each time without a connection, and for the close; None: 5.
-        Raises AccountNotFound and AccountFrozen.
+        Raises AccountNotFound, AccountFrozen, SpendLimitReached.
 
             lines = [UsageLine(kind=UsageKind.USAGE_KIND_INPUT_TOKENS, quantity=1000)]
             usage = Usage(provider="openai", model="gpt-5", lines=lines)
@@ -71,6 +73,7 @@ class DeductionStreamMethods(Connection):
             description=description,
             metadata=metadata,
             idempotency_key=idempotency_key,
+            spender_ids=spender_ids,
         )
         seconds = timeout_s_of(opening, timeout_s)
         return MeteredSession(self._options, opening, timeout_s=seconds, headers=headers)

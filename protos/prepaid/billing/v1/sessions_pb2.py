@@ -25,11 +25,12 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from prepaid.billing.v1 import accounts_pb2 as prepaid_dot_billing_dot_v1_dot_accounts__pb2
+from prepaid.billing.v1 import spend_limits_pb2 as prepaid_dot_billing_dot_v1_dot_spend__limits__pb2
 from prepaid.billing.v1 import transactions_pb2 as prepaid_dot_billing_dot_v1_dot_transactions__pb2
 from prepaid.billing.v1 import usage_pb2 as prepaid_dot_billing_dot_v1_dot_usage__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!prepaid/billing/v1/sessions.proto\x12\x12prepaid.billing.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!prepaid/billing/v1/accounts.proto\x1a%prepaid/billing/v1/transactions.proto\x1a\x1eprepaid/billing/v1/usage.proto\"\xb4\x02\n\x0bOpenSession\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12+\n\x08\x65stimate\x18\x02 \x01(\x0b\x32\x19.prepaid.billing.v1.Usage\x12\x1a\n\x12slice_microcredits\x18\x03 \x01(\x03\x12(\n\x05grace\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x13\n\x0b\x64\x65scription\x18\x05 \x01(\t\x12?\n\x08metadata\x18\x06 \x03(\x0b\x32-.prepaid.billing.v1.OpenSession.MetadataEntry\x12\x17\n\x0fidempotency_key\x18\x07 \x01(\t\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"F\n\rResumeSession\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12\r\n\x05token\x18\x03 \x01(\t\"I\n\x0bSessionTick\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12(\n\x05usage\x18\x02 \x01(\x0b\x32\x19.prepaid.billing.v1.Usage\"p\n\x0c\x43loseSession\x12\x36\n\x07outcome\x18\x01 \x01(\x0e\x32%.prepaid.billing.v1.GenerationOutcome\x12(\n\x05usage\x18\x02 \x01(\x0b\x32\x19.prepaid.billing.v1.Usage\"\xea\x01\n\x13MeterSessionRequest\x12/\n\x04open\x18\x01 \x01(\x0b\x32\x1f.prepaid.billing.v1.OpenSessionH\x00\x12\x33\n\x06resume\x18\x02 \x01(\x0b\x32!.prepaid.billing.v1.ResumeSessionH\x00\x12/\n\x04tick\x18\x03 \x01(\x0b\x32\x1f.prepaid.billing.v1.SessionTickH\x00\x12\x31\n\x05\x63lose\x18\x04 \x01(\x0b\x32 .prepaid.billing.v1.CloseSessionH\x00\x42\t\n\x07request\"\x92\x02\n\rSessionOpened\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\r\n\x05token\x18\x02 \x01(\t\x12\x19\n\x11rate_card_version\x18\x03 \x01(\t\x12\x19\n\x11held_microcredits\x18\x04 \x01(\x03\x12\x19\n\x11left_microcredits\x18\x05 \x01(\x03\x12\x10\n\x08sequence\x18\x06 \x01(\x03\x12\x1c\n\x14\x63harged_microcredits\x18\x07 \x01(\x03\x12/\n\x0b\x65xpire_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"q\n\x13SessionAcknowledged\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\x1c\n\x14\x63harged_microcredits\x18\x02 \x01(\x03\x12\x19\n\x11left_microcredits\x18\x03 \x01(\x03\x12\x0f\n\x07missing\x18\x04 \x01(\t\"\'\n\nSessionLow\x12\x19\n\x11left_microcredits\x18\x01 \x01(\x03\"=\n\x0bSessionStop\x12.\n\x06reason\x18\x01 \x01(\x0e\x32\x1e.prepaid.billing.v1.StopReason\"\xe1\x02\n\rSessionClosed\x12\x16\n\x0etransaction_id\x18\x01 \x01(\t\x12\x1c\n\x14\x63harged_microcredits\x18\x02 \x01(\x03\x12,\n\x07\x62\x61lance\x18\x03 \x01(\x0b\x32\x1b.prepaid.billing.v1.Balance\x12(\n\x05price\x18\x05 \x01(\x0b\x32\x19.prepaid.billing.v1.Price\x12 \n\x18uncollected_microcredits\x18\x07 \x01(\x03\x12&\n\x04hold\x18\n \x01(\x0b\x32\x18.prepaid.billing.v1.Hold\x12\x31\n\x06\x63harge\x18\x0b \x01(\x0e\x32!.prepaid.billing.v1.SessionCharge\x12\x34\n\x0bmeasurement\x18\x0c \x01(\x0e\x32\x1f.prepaid.billing.v1.Measurement\x12\x0f\n\x07missing\x18\r \x01(\t\"\xad\x02\n\x14MeterSessionResponse\x12\x33\n\x06opened\x18\x01 \x01(\x0b\x32!.prepaid.billing.v1.SessionOpenedH\x00\x12?\n\x0c\x61\x63knowledged\x18\x02 \x01(\x0b\x32\'.prepaid.billing.v1.SessionAcknowledgedH\x00\x12-\n\x03low\x18\x03 \x01(\x0b\x32\x1e.prepaid.billing.v1.SessionLowH\x00\x12/\n\x04stop\x18\x04 \x01(\x0b\x32\x1f.prepaid.billing.v1.SessionStopH\x00\x12\x33\n\x06\x63losed\x18\x05 \x01(\x0b\x32!.prepaid.billing.v1.SessionClosedH\x00\x42\n\n\x08response*\x80\x04\n\x11GenerationOutcome\x12\"\n\x1eGENERATION_OUTCOME_UNSPECIFIED\x10\x00\x12\x1f\n\x1bGENERATION_OUTCOME_COMPLETE\x10\x01\x12\x1e\n\x1aGENERATION_OUTCOME_REFUSED\x10\x02\x12#\n\x1fGENERATION_OUTCOME_RATE_LIMITED\x10\x03\x12&\n\"GENERATION_OUTCOME_PROVIDER_FAILED\x10\x04\x12 \n\x1cGENERATION_OUTCOME_TIMED_OUT\x10\x05\x12\x1a\n\x16GENERATION_OUTCOME_CUT\x10\x06\x12\"\n\x1eGENERATION_OUTCOME_ENDED_EARLY\x10\x07\x12\x1f\n\x1bGENERATION_OUTCOME_CANCELED\x10\x08\x12\x1c\n\x18GENERATION_OUTCOME_EMPTY\x10\t\x12\x1f\n\x1bGENERATION_OUTCOME_FILTERED\x10\n\x12(\n$GENERATION_OUTCOME_STOPPED_BY_LENGTH\x10\x0b\x12-\n)GENERATION_OUTCOME_COMPLETE_WITHOUT_USAGE\x10\x0c\x12\x1e\n\x1aGENERATION_OUTCOME_RETRIED\x10\r*\x82\x01\n\rSessionCharge\x12\x1e\n\x1aSESSION_CHARGE_UNSPECIFIED\x10\x00\x12\x1a\n\x16SESSION_CHARGE_RELEASE\x10\x01\x12\x18\n\x14SESSION_CHARGE_INPUT\x10\x02\x12\x1b\n\x17SESSION_CHARGE_STREAMED\x10\x03*\x85\x01\n\nStopReason\x12\x1b\n\x17STOP_REASON_UNSPECIFIED\x10\x00\x12!\n\x1dSTOP_REASON_CREDITS_EXHAUSTED\x10\x01\x12\x1e\n\x1aSTOP_REASON_ACCOUNT_FROZEN\x10\x02\x12\x17\n\x13STOP_REASON_TIME_UP\x10\x03\x42Q\n\x12prepaid.billing.v1P\x01Z$prepaid.example/billing/v1;billingv1\xaa\x02\x12Prepaid.Billing.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!prepaid/billing/v1/sessions.proto\x12\x12prepaid.billing.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!prepaid/billing/v1/accounts.proto\x1a%prepaid/billing/v1/spend_limits.proto\x1a%prepaid/billing/v1/transactions.proto\x1a\x1eprepaid/billing/v1/usage.proto\"\xc9\x02\n\x0bOpenSession\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12+\n\x08\x65stimate\x18\x02 \x01(\x0b\x32\x19.prepaid.billing.v1.Usage\x12\x1a\n\x12slice_microcredits\x18\x03 \x01(\x03\x12(\n\x05grace\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x13\n\x0b\x64\x65scription\x18\x05 \x01(\t\x12?\n\x08metadata\x18\x06 \x03(\x0b\x32-.prepaid.billing.v1.OpenSession.MetadataEntry\x12\x17\n\x0fidempotency_key\x18\x07 \x01(\t\x12\x13\n\x0bspender_ids\x18\x08 \x03(\t\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"F\n\rResumeSession\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12\r\n\x05token\x18\x03 \x01(\t\"I\n\x0bSessionTick\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12(\n\x05usage\x18\x02 \x01(\x0b\x32\x19.prepaid.billing.v1.Usage\"p\n\x0c\x43loseSession\x12\x36\n\x07outcome\x18\x01 \x01(\x0e\x32%.prepaid.billing.v1.GenerationOutcome\x12(\n\x05usage\x18\x02 \x01(\x0b\x32\x19.prepaid.billing.v1.Usage\"\xea\x01\n\x13MeterSessionRequest\x12/\n\x04open\x18\x01 \x01(\x0b\x32\x1f.prepaid.billing.v1.OpenSessionH\x00\x12\x33\n\x06resume\x18\x02 \x01(\x0b\x32!.prepaid.billing.v1.ResumeSessionH\x00\x12/\n\x04tick\x18\x03 \x01(\x0b\x32\x1f.prepaid.billing.v1.SessionTickH\x00\x12\x31\n\x05\x63lose\x18\x04 \x01(\x0b\x32 .prepaid.billing.v1.CloseSessionH\x00\x42\t\n\x07request\"\x92\x02\n\rSessionOpened\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\r\n\x05token\x18\x02 \x01(\t\x12\x19\n\x11rate_card_version\x18\x03 \x01(\t\x12\x19\n\x11held_microcredits\x18\x04 \x01(\x03\x12\x19\n\x11left_microcredits\x18\x05 \x01(\x03\x12\x10\n\x08sequence\x18\x06 \x01(\x03\x12\x1c\n\x14\x63harged_microcredits\x18\x07 \x01(\x03\x12/\n\x0b\x65xpire_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"q\n\x13SessionAcknowledged\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\x1c\n\x14\x63harged_microcredits\x18\x02 \x01(\x03\x12\x19\n\x11left_microcredits\x18\x03 \x01(\x03\x12\x0f\n\x07missing\x18\x04 \x01(\t\"\'\n\nSessionLow\x12\x19\n\x11left_microcredits\x18\x01 \x01(\x03\"r\n\x0bSessionStop\x12.\n\x06reason\x18\x01 \x01(\x0e\x32\x1e.prepaid.billing.v1.StopReason\x12\x33\n\x0bspend_limit\x18\x02 \x01(\x0b\x32\x1e.prepaid.billing.v1.SpendLimit\"\xe1\x02\n\rSessionClosed\x12\x16\n\x0etransaction_id\x18\x01 \x01(\t\x12\x1c\n\x14\x63harged_microcredits\x18\x02 \x01(\x03\x12,\n\x07\x62\x61lance\x18\x03 \x01(\x0b\x32\x1b.prepaid.billing.v1.Balance\x12(\n\x05price\x18\x05 \x01(\x0b\x32\x19.prepaid.billing.v1.Price\x12 \n\x18uncollected_microcredits\x18\x07 \x01(\x03\x12&\n\x04hold\x18\n \x01(\x0b\x32\x18.prepaid.billing.v1.Hold\x12\x31\n\x06\x63harge\x18\x0b \x01(\x0e\x32!.prepaid.billing.v1.SessionCharge\x12\x34\n\x0bmeasurement\x18\x0c \x01(\x0e\x32\x1f.prepaid.billing.v1.Measurement\x12\x0f\n\x07missing\x18\r \x01(\t\"\xad\x02\n\x14MeterSessionResponse\x12\x33\n\x06opened\x18\x01 \x01(\x0b\x32!.prepaid.billing.v1.SessionOpenedH\x00\x12?\n\x0c\x61\x63knowledged\x18\x02 \x01(\x0b\x32\'.prepaid.billing.v1.SessionAcknowledgedH\x00\x12-\n\x03low\x18\x03 \x01(\x0b\x32\x1e.prepaid.billing.v1.SessionLowH\x00\x12/\n\x04stop\x18\x04 \x01(\x0b\x32\x1f.prepaid.billing.v1.SessionStopH\x00\x12\x33\n\x06\x63losed\x18\x05 \x01(\x0b\x32!.prepaid.billing.v1.SessionClosedH\x00\x42\n\n\x08response*\x80\x04\n\x11GenerationOutcome\x12\"\n\x1eGENERATION_OUTCOME_UNSPECIFIED\x10\x00\x12\x1f\n\x1bGENERATION_OUTCOME_COMPLETE\x10\x01\x12\x1e\n\x1aGENERATION_OUTCOME_REFUSED\x10\x02\x12#\n\x1fGENERATION_OUTCOME_RATE_LIMITED\x10\x03\x12&\n\"GENERATION_OUTCOME_PROVIDER_FAILED\x10\x04\x12 \n\x1cGENERATION_OUTCOME_TIMED_OUT\x10\x05\x12\x1a\n\x16GENERATION_OUTCOME_CUT\x10\x06\x12\"\n\x1eGENERATION_OUTCOME_ENDED_EARLY\x10\x07\x12\x1f\n\x1bGENERATION_OUTCOME_CANCELED\x10\x08\x12\x1c\n\x18GENERATION_OUTCOME_EMPTY\x10\t\x12\x1f\n\x1bGENERATION_OUTCOME_FILTERED\x10\n\x12(\n$GENERATION_OUTCOME_STOPPED_BY_LENGTH\x10\x0b\x12-\n)GENERATION_OUTCOME_COMPLETE_WITHOUT_USAGE\x10\x0c\x12\x1e\n\x1aGENERATION_OUTCOME_RETRIED\x10\r*\x82\x01\n\rSessionCharge\x12\x1e\n\x1aSESSION_CHARGE_UNSPECIFIED\x10\x00\x12\x1a\n\x16SESSION_CHARGE_RELEASE\x10\x01\x12\x18\n\x14SESSION_CHARGE_INPUT\x10\x02\x12\x1b\n\x17SESSION_CHARGE_STREAMED\x10\x03*\xaa\x01\n\nStopReason\x12\x1b\n\x17STOP_REASON_UNSPECIFIED\x10\x00\x12!\n\x1dSTOP_REASON_CREDITS_EXHAUSTED\x10\x01\x12\x1e\n\x1aSTOP_REASON_ACCOUNT_FROZEN\x10\x02\x12\x17\n\x13STOP_REASON_TIME_UP\x10\x03\x12#\n\x1fSTOP_REASON_SPEND_LIMIT_REACHED\x10\x04\x42Q\n\x12prepaid.billing.v1P\x01Z$prepaid.example/billing/v1;billingv1\xaa\x02\x12Prepaid.Billing.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,34 +40,34 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._serialized_options = b'\n\022prepaid.billing.v1P\001Z$prepaid.example/billing/v1;billingv1\252\002\022Prepaid.Billing.V1'
   _globals['_OPENSESSION_METADATAENTRY']._loaded_options = None
   _globals['_OPENSESSION_METADATAENTRY']._serialized_options = b'8\001'
-  _globals['_GENERATIONOUTCOME']._serialized_start=2194
-  _globals['_GENERATIONOUTCOME']._serialized_end=2706
-  _globals['_SESSIONCHARGE']._serialized_start=2709
-  _globals['_SESSIONCHARGE']._serialized_end=2839
-  _globals['_STOPREASON']._serialized_start=2842
-  _globals['_STOPREASON']._serialized_end=2975
-  _globals['_OPENSESSION']._serialized_start=229
-  _globals['_OPENSESSION']._serialized_end=537
-  _globals['_OPENSESSION_METADATAENTRY']._serialized_start=490
-  _globals['_OPENSESSION_METADATAENTRY']._serialized_end=537
-  _globals['_RESUMESESSION']._serialized_start=539
-  _globals['_RESUMESESSION']._serialized_end=609
-  _globals['_SESSIONTICK']._serialized_start=611
-  _globals['_SESSIONTICK']._serialized_end=684
-  _globals['_CLOSESESSION']._serialized_start=686
-  _globals['_CLOSESESSION']._serialized_end=798
-  _globals['_METERSESSIONREQUEST']._serialized_start=801
-  _globals['_METERSESSIONREQUEST']._serialized_end=1035
-  _globals['_SESSIONOPENED']._serialized_start=1038
-  _globals['_SESSIONOPENED']._serialized_end=1312
-  _globals['_SESSIONACKNOWLEDGED']._serialized_start=1314
-  _globals['_SESSIONACKNOWLEDGED']._serialized_end=1427
-  _globals['_SESSIONLOW']._serialized_start=1429
-  _globals['_SESSIONLOW']._serialized_end=1468
-  _globals['_SESSIONSTOP']._serialized_start=1470
-  _globals['_SESSIONSTOP']._serialized_end=1531
-  _globals['_SESSIONCLOSED']._serialized_start=1534
-  _globals['_SESSIONCLOSED']._serialized_end=1887
-  _globals['_METERSESSIONRESPONSE']._serialized_start=1890
-  _globals['_METERSESSIONRESPONSE']._serialized_end=2191
+  _globals['_GENERATIONOUTCOME']._serialized_start=2307
+  _globals['_GENERATIONOUTCOME']._serialized_end=2819
+  _globals['_SESSIONCHARGE']._serialized_start=2822
+  _globals['_SESSIONCHARGE']._serialized_end=2952
+  _globals['_STOPREASON']._serialized_start=2955
+  _globals['_STOPREASON']._serialized_end=3125
+  _globals['_OPENSESSION']._serialized_start=268
+  _globals['_OPENSESSION']._serialized_end=597
+  _globals['_OPENSESSION_METADATAENTRY']._serialized_start=550
+  _globals['_OPENSESSION_METADATAENTRY']._serialized_end=597
+  _globals['_RESUMESESSION']._serialized_start=599
+  _globals['_RESUMESESSION']._serialized_end=669
+  _globals['_SESSIONTICK']._serialized_start=671
+  _globals['_SESSIONTICK']._serialized_end=744
+  _globals['_CLOSESESSION']._serialized_start=746
+  _globals['_CLOSESESSION']._serialized_end=858
+  _globals['_METERSESSIONREQUEST']._serialized_start=861
+  _globals['_METERSESSIONREQUEST']._serialized_end=1095
+  _globals['_SESSIONOPENED']._serialized_start=1098
+  _globals['_SESSIONOPENED']._serialized_end=1372
+  _globals['_SESSIONACKNOWLEDGED']._serialized_start=1374
+  _globals['_SESSIONACKNOWLEDGED']._serialized_end=1487
+  _globals['_SESSIONLOW']._serialized_start=1489
+  _globals['_SESSIONLOW']._serialized_end=1528
+  _globals['_SESSIONSTOP']._serialized_start=1530
+  _globals['_SESSIONSTOP']._serialized_end=1644
+  _globals['_SESSIONCLOSED']._serialized_start=1647
+  _globals['_SESSIONCLOSED']._serialized_end=2000
+  _globals['_METERSESSIONRESPONSE']._serialized_start=2003
+  _globals['_METERSESSIONRESPONSE']._serialized_end=2304
 # @@protoc_insertion_point(module_scope)

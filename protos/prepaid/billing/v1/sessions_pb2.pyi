@@ -11,6 +11,7 @@ from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from prepaid.billing.v1 import accounts_pb2 as _accounts_pb2
+from prepaid.billing.v1 import spend_limits_pb2 as _spend_limits_pb2
 from prepaid.billing.v1 import transactions_pb2 as _transactions_pb2
 from prepaid.billing.v1 import usage_pb2 as _usage_pb2
 import builtins as _builtins
@@ -136,6 +137,8 @@ class _StopReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_StopReason
     """The account is frozen."""
     STOP_REASON_TIME_UP: _StopReason.ValueType  # 3
     """The session ends within a minute: it is 24 hours old."""
+    STOP_REASON_SPEND_LIMIT_REACHED: _StopReason.ValueType  # 4
+    """A spend limit of the account or of a spender has no room for more, though the account has credits."""
 
 class StopReason(_StopReason, metaclass=_StopReasonEnumTypeWrapper):
     """Why a model call must be stopped."""
@@ -148,6 +151,8 @@ STOP_REASON_ACCOUNT_FROZEN: StopReason.ValueType  # 2
 """The account is frozen."""
 STOP_REASON_TIME_UP: StopReason.ValueType  # 3
 """The session ends within a minute: it is 24 hours old."""
+STOP_REASON_SPEND_LIMIT_REACHED: StopReason.ValueType  # 4
+"""A spend limit of the account or of a spender has no room for more, though the account has credits."""
 Global___StopReason: _TypeAlias = StopReason  # noqa: Y015
 
 @_typing.final
@@ -183,6 +188,7 @@ class OpenSession(_message.Message):
     DESCRIPTION_FIELD_NUMBER: _builtins.int
     METADATA_FIELD_NUMBER: _builtins.int
     IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
+    SPENDER_IDS_FIELD_NUMBER: _builtins.int
     account_id: _builtins.str
     """Required: the account, 1 to 128 printable characters. Unknown: NOT_FOUND (ACCOUNT_NOT_FOUND). Frozen: FAILED_PRECONDITION (ACCOUNT_FROZEN)."""
     slice_microcredits: _builtins.int
@@ -212,6 +218,13 @@ class OpenSession(_message.Message):
     def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """At most 50 entries, names of at most 40 and values of at most 500 characters, for the history."""
 
+    @_builtins.property
+    def spender_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Whom the session charges for, besides the account: teams, members, agents. 1 to 128 printable characters each, all different, at most 4
+        with those of the API key. What the session holds counts at the spend limits of all of them. A limit without room for the input and one
+        token refuses the opening: FAILED_PRECONDITION (SPEND_LIMIT_REACHED).
+        """
+
     def __init__(
         self,
         *,
@@ -222,10 +235,11 @@ class OpenSession(_message.Message):
         description: _builtins.str = ...,
         metadata: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         idempotency_key: _builtins.str = ...,
+        spender_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["estimate", b"estimate", "grace", b"grace"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "description", b"description", "estimate", b"estimate", "grace", b"grace", "idempotency_key", b"idempotency_key", "metadata", b"metadata", "slice_microcredits", b"slice_microcredits"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "description", b"description", "estimate", b"estimate", "grace", b"grace", "idempotency_key", b"idempotency_key", "metadata", b"metadata", "slice_microcredits", b"slice_microcredits", "spender_ids", b"spender_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -484,16 +498,24 @@ class SessionStop(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     REASON_FIELD_NUMBER: _builtins.int
+    SPEND_LIMIT_FIELD_NUMBER: _builtins.int
     reason: Global___StopReason.ValueType
     """Why."""
+    @_builtins.property
+    def spend_limit(self) -> _spend_limits_pb2.SpendLimit:
+        """Of STOP_REASON_SPEND_LIMIT_REACHED: the limit that has no room, as of at most a second ago. Of several, the first in the order of
+        SPEND_LIMIT_REACHED.
+        """
+
     def __init__(
         self,
         *,
         reason: Global___StopReason.ValueType = ...,
+        spend_limit: _spend_limits_pb2.SpendLimit | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["spend_limit", b"spend_limit"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason", "spend_limit", b"spend_limit"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
