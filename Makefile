@@ -2,7 +2,8 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-# `make … PYTHON=python3.12` takes that Python. Without it, developing is on 3.11 alone, and running on the newest that there is.
+# `make … PYTHON=python3.12` takes that Python. Without it, developing is on 3.11 alone, and running on the newest that
+# there is.
 PYTHON ?=
 DEVELOPING_PYTHONS := $(or $(PYTHON),python3.11)
 RUNNING_PYTHONS := $(or $(PYTHON),python3.14 python3.13 python3.12 python3.11 python3)
@@ -13,14 +14,17 @@ PROTO_FILES := $(sort $(wildcard protos/prepaid/billing/v1/*.proto))
 # googleapis-common-protos brings google/rpc/status.proto.
 CODEGEN_PROTOS = $$($(CURDIR)/build/codegen/bin/python -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])')
 
-# $(1): Pythons to try, $(2): environment, lock and options. A Python counts when it runs, fits and can make environments.
+# $(1): Pythons to try, $(2): environment, lock and options. A Python counts when it runs, fits and can make
+# environments.
 define install
 	@for python in $(1); do \
-		if "$$python" -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null; then \
+		if "$$python" -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' \
+				2>/dev/null; then \
 			exec "$$python" -m supply_chain.install $(2); \
 		fi; \
 	done; \
-	echo "no Python that fits is here (tried $(1)): it takes one of 3.11 to 3.14 with venv (Debian and Ubuntu: python3-venv)." >&2; \
+	echo "no Python that fits is here (tried $(1)): it takes one of 3.11 to 3.14 with venv" \
+		"(Debian and Ubuntu: python3-venv)." >&2; \
 	echo "PYTHON= names another: make $(or $(MAKECMDGOALS),setup) PYTHON=/path/to/python3" >&2; \
 	exit 1
 endef
@@ -41,8 +45,8 @@ setup: .venv/.installed ## Create .venv with every dependency, locked by hash
 .run/.installed: supply_chain/constraints-run.txt $(PROJECTS) $(if $(PYTHON),named)
 	$(call install,$(RUNNING_PYTHONS),.run supply_chain/constraints-run.txt --editable)
 
-# Environments of their own. codegen: grpcio-tools pins protobuf to the major version that it was built with. supply: what looks
-# after dependencies is none of them.
+# Environments of their own. codegen: grpcio-tools pins protobuf to the major version that it was built with. supply:
+# what looks after dependencies is none of them.
 build/%/.installed: supply_chain/constraints-%.txt
 	$(call install,$(DEVELOPING_PYTHONS),build/$* $<)
 
@@ -50,7 +54,8 @@ build/%/.installed: supply_chain/constraints-%.txt
 define generate
 	mkdir -p $(1)
 	cd protos && PATH="$(CURDIR)/build/codegen/bin:$$PATH" python -m grpc_tools.protoc -I. -I$(CODEGEN_PROTOS) \
-		--python_out=$(CURDIR)/$(1) --grpc_python_out=$(CURDIR)/$(1) --mypy_out=quiet:$(CURDIR)/$(1) --mypy_grpc_out=quiet:$(CURDIR)/$(1) \
+		--python_out=$(CURDIR)/$(1) --grpc_python_out=$(CURDIR)/$(1) \
+		--mypy_out=quiet:$(CURDIR)/$(1) --mypy_grpc_out=quiet:$(CURDIR)/$(1) \
 		$(PROTO_FILES:protos/%=%)
 	cd $(1) && for stub in prepaid/billing/v1/*_pb2_grpc.py; do grep -q Servicer $$stub || rm $$stub $${stub}i; done
 endef
@@ -100,8 +105,9 @@ lint: setup proto-check ## Style, types, architecture, protos, length of sentenc
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.architecture.prose
 
-# What tests of the page, of `stripe trigger` and of the alerts need besides Python. Where it can't be had, they are skipped, and the
-# run says so. Prometheus, PostgreSQL and pgbouncer are unpacked and not installed: their packages would start servers.
+# What tests of the page, of `stripe trigger` and of the alerts need besides Python. Where it can't be had, they are
+# skipped, and the run says so. Prometheus, PostgreSQL and pgbouncer are unpacked and not installed: their packages
+# would start servers.
 .PHONY: test-tools
 test-tools:
 	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
@@ -115,16 +121,18 @@ test-tools:
 		mkdir -p build && cp -r tests/clients/grpc_js/. build/grpc-js && \
 		npm install --silent --no-audit --no-fund --ignore-scripts --prefix build/grpc-js; } \
 		|| echo "no gRPC for Node here: the test of another language will be skipped"
-	@test -x build/prometheus/usr/bin/promtool || command -v promtool >/dev/null || { command -v apt-get dpkg-deb >/dev/null && \
+	@test -x build/prometheus/usr/bin/promtool || command -v promtool >/dev/null || { \
+		command -v apt-get dpkg-deb >/dev/null && \
 		mkdir -p build/prometheus && cd build/prometheus && { [ "$$(id -u)" != 0 ] || apt-get update -qq; } && \
 		apt-get download -qq prometheus && dpkg-deb -x prometheus_*.deb . && rm prometheus_*.deb; } \
 		|| echo "no promtool here: the tests of the alerts will be skipped"
 	@{ { test -x build/postgresql/usr/sbin/pgbouncer || command -v pgbouncer >/dev/null; } && \
-		ls {build/postgresql/,/}usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1; } || { command -v apt-get dpkg-deb >/dev/null && \
+		ls {build/postgresql/,/}usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1; } || { \
+		command -v apt-get dpkg-deb >/dev/null && \
 		mkdir -p build/postgresql/partial && cd build/postgresql && { [ "$$(id -u)" != 0 ] || apt-get update -qq; } && \
 		apt-get install -qq -y --no-install-recommends --download-only -o Dir::Cache::archives="$$PWD" -o Debug::NoLocking=1 \
 			pgbouncer postgresql >/dev/null && for package in *.deb; do dpkg-deb -x $$package .; done && rm *.deb; } \
-		|| echo "no pgbouncer or no PostgreSQL of Debian here: the tests of poolers and of one more PostgreSQL will be skipped"
+		|| echo "no pgbouncer or PostgreSQL of Debian here: the tests of poolers and of one more PostgreSQL will be skipped"
 
 .PHONY: test
 test: setup test-tools build/supply/.installed ## Everything that proves the product, in about a quarter of an hour
@@ -134,9 +142,10 @@ test: setup test-tools build/supply/.installed ## Everything that proves the pro
 test-long: setup test-tools build/supply/.installed ## The same with long runs of crashes and fuzzing
 	BILLING_LONG_TESTS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -q
 
-# Exit codes of make are its own; `build/supply/bin/python -m supply_chain audit` exits with clean (0), vulnerable (1) or could not look (3).
+# Exit codes of make are its own; `build/supply/bin/python -m supply_chain audit` exits with clean (0), vulnerable (1)
+# or could not look (3).
 .PHONY: audit
-audit: build/supply/.installed ## Ask for known issues of all that is locked, and for releases that were too young to lock
+audit: build/supply/.installed ## Ask for known issues of all that is locked, and for releases too young to lock
 	build/supply/bin/python -m supply_chain cooldown
 	build/supply/bin/python -m supply_chain audit
 
@@ -144,7 +153,8 @@ audit: build/supply/.installed ## Ask for known issues of all that is locked, an
 sbom: setup build/supply/.installed ## Write build/sbom.json: what a build is made of, as CycloneDX
 	build/supply/bin/python -m supply_chain sbom build/sbom.json
 
-# Releases of supply_chain/constraints.txt stay as they are unless pyproject.toml asks for others; `make lock UPGRADE=--upgrade` takes the newest.
+# Releases of supply_chain/constraints.txt stay as they are unless pyproject.toml asks for others; `make lock
+# UPGRADE=--upgrade` takes the newest.
 .PHONY: lock
 lock: build/supply/.installed ## Lock all dependencies by hash, none younger than a week
 	build/supply/bin/python -m supply_chain lock $(UPGRADE)

@@ -4,7 +4,8 @@
 # asyncpg's timeout is for the whole list: the silent
 # first host uses it up, and the second is never tried, however long the timeout is.
 # Output seen: "asyncpg reached the second host: False, psycopg: True"
-# Lesson: with asyncpg a fail-over list helps against hosts that refuse, not against hosts that hang; try the hosts one by one.
+# Lesson: with asyncpg a fail-over list helps against hosts that refuse, not against hosts that hang; try the hosts one
+# by one.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

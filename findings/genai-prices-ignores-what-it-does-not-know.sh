@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # genai-prices 0.2.3: prices of the priority tier, and usage under a wrong name.
-# Behaviour: the tier is chosen by price_context={"service_tier": "priority"}. The data calls the variant `processing=batch` in other
-# places, and {"processing": "priority"} is taken without a word and gives the standard price, half of the right one.
+# Behaviour: the tier is chosen by price_context={"service_tier": "priority"}. The data calls the variant
+# `processing=batch` in other places, and {"processing": "priority"} is taken without a word and gives the standard
+# price, half of the right one.
 # Output seen: "no context 0.00625, processing 0.00625, service_tier 0.0125"
 # Lesson: an attribute that a price list does not price must be refused by whoever asks.
 set -euo pipefail
@@ -15,7 +16,8 @@ from genai_prices import Usage, calc_price
 
 def price(**context):
     usage = Usage(input_tokens=1000, output_tokens=500)
-    return str(calc_price(usage, model_ref="gpt-5", provider_id="openai", **({"price_context": context} if context else {})).total_price)
+    more = {"price_context": context} if context else {}
+    return str(calc_price(usage, model_ref="gpt-5", provider_id="openai", **more).total_price)
 
 
 line = f"no context {price()}, processing {price(processing='priority')}, service_tier {price(service_tier='priority')}"

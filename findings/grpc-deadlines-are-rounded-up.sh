@@ -4,7 +4,8 @@
 # of 10 s from 1,000 s, always upwards.
 # So the server believes in time that its caller doesn't have: 0.9 s of 100.1 s, 9 s of 1,001 s.
 # Output seen: "1.001 s: +9 ms, 10.011 s: +89 ms, 100.1 s: +900 ms, 1001 s: +9000 ms"
-# Lesson: work that begins just before the deadline may begin after its caller gave up; a test of deadlines needs this much room.
+# Lesson: work that begins just before the deadline may begin after its caller gave up; a test of deadlines needs this
+# much room.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

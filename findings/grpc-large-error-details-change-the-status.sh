@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
-# grpcio 1.85.1 and grpcio-status 1.85.1: an error with google.rpc details of some kilobytes, client and server with default settings.
-# Behaviour: up to 7 KiB the client gets the status that the server gave. Between 8 and 16 KiB, the same call gets either that status or
-# RESOURCE_EXHAUSTED, by chance, and more often the larger the details are. Above 16 KiB it is always RESOURCE_EXHAUSTED, without details.
+# grpcio 1.85.1 and grpcio-status 1.85.1: an error with google.rpc details of some kilobytes, client and server with
+# default settings.
+# Behaviour: up to 7 KiB the client gets the status that the server gave. Between 8 and 16 KiB, the same call gets
+# either that status or RESOURCE_EXHAUSTED, by chance, and more often the larger the details are. Above 16 KiB it is
+# always RESOURCE_EXHAUSTED, without details.
 # Output seen: "7000: FAILED_PRECONDITION 300", "10000: FAILED_PRECONDITION 219, RESOURCE_EXHAUSTED 81",
 #              "15000: FAILED_PRECONDITION 41, RESOURCE_EXHAUSTED 259", "17000: RESOURCE_EXHAUSTED 300"
 # Lesson: bound what goes into details. A client that treats RESOURCE_EXHAUSTED as "later" retries a final refusal.

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # grpcio 1.85.1: which spellings keep a call to this machine away from the proxy in `http_proxy`.
-# Behaviour: without an exception even a call to 127.0.0.1 goes to the proxy as a CONNECT, with whatever the call carries. `no_proxy` in
-# small letters with the address, a suffix of it or its network is heeded. `no_proxy=*`, `NO_PROXY` in capitals and an address with its
-# port are ignored, though other programs heed all three.
+# Behaviour: without an exception even a call to 127.0.0.1 goes to the proxy as a CONNECT, with whatever the call
+# carries. `no_proxy` in small letters with the address, a suffix of it or its network is heeded. `no_proxy=*`,
+# `NO_PROXY` in capitals and an address with its port are ignored, though other programs heed all three.
 # Output seen: "nothing set: proxy", "no_proxy=127.0.0.1: direct", "no_proxy=127.0.0.0/8: direct", "no_proxy=*: proxy",
 #              "NO_PROXY=127.0.0.1: proxy", "no_proxy=127.0.0.1:9: proxy"
 # Lesson: switch the proxy off for the channel (`grpc.enable_http_proxy`: 0) instead of trusting the environment.

@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
-# grpcio 1.85.1: the three `*_reconnect_backoff_ms` channel options, set short so that a client comes back soon after a restart.
-# Behaviour: `grpc.min_reconnect_backoff_ms` is also the time that one attempt to connect may take. With 100 ms for all three options and a
-# way that takes 200 ms in each direction, every attempt is given up and the call never gets through. With gRPC's defaults it does.
+# grpcio 1.85.1: the three `*_reconnect_backoff_ms` channel options, set short so that a client comes back soon after a
+# restart.
+# Behaviour: `grpc.min_reconnect_backoff_ms` is also the time that one attempt to connect may take. With 100 ms for all
+# three options and a way that takes 200 ms in each direction, every attempt is given up and the call never gets
+# through. With gRPC's defaults it does.
 # Output seen: "defaults: ok after 1 connection", "100 ms: DEADLINE_EXCEEDED after 29 connections"
 # Lesson: make the first backoff short, and leave the least one at the longest time that a handshake may take.
 set -euo pipefail

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # opentelemetry-instrumentation-grpc 0.66b2 with grpcio 1.85.1: server spans of grpc.aio for errors with details.
-# Behaviour: context.abort makes a span with status ERROR and rpc.grpc.status_code 13. context.abort_with_status, the only way to send
-# google.rpc details, makes a span that looks like success: status UNSET, code 0. The client gets INTERNAL both times.
+# Behaviour: context.abort makes a span with status ERROR and rpc.grpc.status_code 13. context.abort_with_status, the
+# only way to send google.rpc details, makes a span that looks like success: status UNSET, code 0. The client gets
+# INTERNAL both times.
 # Output seen: "Plain: client INTERNAL, span ERROR 13", "Rich: client INTERNAL, span UNSET 0"
 # Lesson: a service with rich errors needs an interceptor of its own, or its traces say that nothing ever fails.
 set -euo pipefail
@@ -50,7 +51,8 @@ async def main():
                 code = error.code().name
             await asyncio.sleep(0.1)
             (span,) = spans.get_finished_spans()
-            lines.append(f"{name}: client {code}, span {span.status.status_code.name} {span.attributes['rpc.grpc.status_code']}")
+            status, number = span.status.status_code.name, span.attributes["rpc.grpc.status_code"]
+            lines.append(f"{name}: client {code}, span {status} {number}")
     await server.stop(None)
     print("\n".join(lines))
     assert lines == ["Plain: client INTERNAL, span ERROR 13", "Rich: client INTERNAL, span UNSET 0"], lines

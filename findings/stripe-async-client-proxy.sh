@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # stripe 16.1.0 with httpx 0.28.1: the SDK's own `proxy` argument and asynchronous calls.
-# Behaviour: HTTPXClient(proxy=...) is accepted, and every asynchronous call then fails before anything is sent. The cause is a TypeError
-# (httpx has no parameter `proxies` any more), which the SDK reports as APIConnectionError, a network error.
-# Output seen: "APIConnectionError, because of TypeError: ... unexpected keyword argument 'proxies'; the proxy saw 0 connections"
+# Behaviour: HTTPXClient(proxy=...) is accepted, and every asynchronous call then fails before anything is sent. The
+# cause is a TypeError (httpx has no parameter `proxies` any more), which the SDK reports as APIConnectionError, a
+# network error.
+# Output seen: "APIConnectionError, because of TypeError: ... unexpected keyword argument 'proxies'; the proxy saw 0
+# connections"
 # Lesson: where Stripe is reached through a proxy, hand over a transport of one's own, and prove it with a call.
 set -euo pipefail
 folder=$(mktemp -d)
@@ -29,7 +31,8 @@ async def main():
         await client.v1.customers.list_async()
     except stripe.APIConnectionError as error:
         cause = error.__cause__ or error.__context__
-        print(f"APIConnectionError, because of {type(cause).__name__}: {cause}; the proxy saw {len(connections)} connections")
+        why = f"{type(cause).__name__}: {cause}"
+        print(f"APIConnectionError, because of {why}; the proxy saw {len(connections)} connections")
         assert isinstance(cause, TypeError), cause
         assert "proxies" in str(cause), cause
         assert not connections

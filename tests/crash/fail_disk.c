@@ -1,5 +1,5 @@
-// Preloaded into a process: while the file that FAIL_DISK_ERRNO names holds a number, writes, cuts and syncs of the database that FAIL_DISK
-// names, and of the files beside it, fail with it.
+// Preloaded into a process: while the file that FAIL_DISK_ERRNO names holds a number, writes, cuts and syncs of the
+// database that FAIL_DISK names, and of the files beside it, fail with it.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -37,11 +37,16 @@ static int fails(int file) {
 
 int fsync(int file) { return fails(file) ? -1 : REAL("fsync", int (*)(int))(file); }
 int fdatasync(int file) { return fails(file) ? -1 : REAL("fdatasync", int (*)(int))(file); }
-int ftruncate(int file, off_t length) { return fails(file) ? -1 : REAL("ftruncate", int (*)(int, off_t))(file, length); }
-int ftruncate64(int file, off_t length) { return fails(file) ? -1 : REAL("ftruncate64", int (*)(int, off_t))(file, length); }
+int ftruncate(int file, off_t length) {
+  return fails(file) ? -1 : REAL("ftruncate", int (*)(int, off_t))(file, length);
+}
+int ftruncate64(int file, off_t length) {
+  return fails(file) ? -1 : REAL("ftruncate64", int (*)(int, off_t))(file, length);
+}
 ssize_t pwrite(int file, const void *bytes, size_t length, off_t offset) {
   return fails(file) ? -1 : REAL("pwrite", ssize_t (*)(int, const void *, size_t, off_t))(file, bytes, length, offset);
 }
 ssize_t pwrite64(int file, const void *bytes, size_t length, off_t offset) {
-  return fails(file) ? -1 : REAL("pwrite64", ssize_t (*)(int, const void *, size_t, off_t))(file, bytes, length, offset);
+  if (fails(file)) return -1;
+  return REAL("pwrite64", ssize_t (*)(int, const void *, size_t, off_t))(file, bytes, length, offset);
 }

@@ -1,5 +1,6 @@
-// Preloaded into a process: writes down, in the file that RECORD_LOG names, what it asks of the disk for the database that RECORD_DISK
-// names, in order: writes before they are made, syncs once they have returned. Each record: kind, file, offset, length, then the bytes.
+// Preloaded into a process: writes down, in the file that RECORD_LOG names, what it asks of the disk for the database
+// that RECORD_DISK names, in order: writes before they are made, syncs once they have returned. Each record: kind,
+// file, offset, length, then the bytes.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -71,7 +72,8 @@ static int synced(const char *name, int file) {
 }
 
 static ssize_t written(const char *name, int file, const void *bytes, size_t length, off_t offset) {
-  ssize_t (*real)(int, const void *, size_t, off_t) = (ssize_t(*)(int, const void *, size_t, off_t))dlsym(RTLD_NEXT, name);
+  ssize_t (*real)(int, const void *, size_t, off_t) =
+      (ssize_t(*)(int, const void *, size_t, off_t))dlsym(RTLD_NEXT, name);
   char which = opened(file);
   if (!which) return real(file, bytes, length, offset);
   pthread_mutex_lock(&turn);
@@ -95,8 +97,12 @@ static int cut(const char *name, int file, off_t length) {
 
 int fsync(int file) { return synced("fsync", file); }
 int fdatasync(int file) { return synced("fdatasync", file); }
-ssize_t pwrite(int file, const void *bytes, size_t length, off_t offset) { return written("pwrite", file, bytes, length, offset); }
-ssize_t pwrite64(int file, const void *bytes, size_t length, off_t offset) { return written("pwrite64", file, bytes, length, offset); }
+ssize_t pwrite(int file, const void *bytes, size_t length, off_t offset) {
+  return written("pwrite", file, bytes, length, offset);
+}
+ssize_t pwrite64(int file, const void *bytes, size_t length, off_t offset) {
+  return written("pwrite64", file, bytes, length, offset);
+}
 int ftruncate(int file, off_t length) { return cut("ftruncate", file, length); }
 int ftruncate64(int file, off_t length) { return cut("ftruncate64", file, length); }
 

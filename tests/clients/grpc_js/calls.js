@@ -6,7 +6,8 @@ const loader = require('@grpc/proto-loader')
 
 const [address, apiKey, protos, googleProtos] = process.argv.slice(2)
 const files = ['prepaid/billing/v1/billing.proto', 'prepaid/billing/v1/admin.proto', 'google/rpc/error_details.proto']
-const definition = loader.loadSync(files, { includeDirs: [protos, googleProtos], keepCase: true, longs: String, enums: String, defaults: true })
+const reading = { keepCase: true, longs: String, enums: String, defaults: true }
+const definition = loader.loadSync(files, { includeDirs: [protos, googleProtos], ...reading })
 const { BillingService, AdminService } = grpc.loadPackageDefinition(definition).prepaid.billing.v1
 
 const metadata = new grpc.Metadata()
@@ -38,7 +39,8 @@ async function main() {
   await call(billing, 'GetBalance', { account_id: 'ada' }, new grpc.Metadata())
   const deduction = { account_id: 'ada', amount_microcredits: '1000000000000000', idempotency_key: 'from-node' }
   await call(billing, 'DeductCredits', deduction)
-  const grant = { account_id: 'ada', amount_microcredits: '5000000', reason: 'test', category: 'CREDIT_CATEGORY_PROMOTIONAL' }
+  const gift = { reason: 'test', category: 'CREDIT_CATEGORY_PROMOTIONAL' }
+  const grant = { account_id: 'ada', amount_microcredits: '5000000', ...gift }
   await call(admin, 'GrantCredits', { ...grant, idempotency_key: 'grant' })
   await call(billing, 'DeductCredits', deduction)
   for (let repeat = 0; repeat < 2; repeat++) {

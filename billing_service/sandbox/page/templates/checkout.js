@@ -6,7 +6,9 @@ const form = document.querySelector("[data-checkout]");
 const grouped = (text) => {
   const digits = text.replace(/\D/g, "").slice(0, 19);
   const amex = /^3[47]/.test(digits);
-  return (amex ? digits.replace(/^(\d{4})(\d{1,6})?(\d{1,5})?.*$/, (_, ...parts) => parts.slice(0, 3).filter(Boolean).join(" ")) : digits.replace(/(\d{4})(?=\d)/g, "$1 "));
+  if (!amex) return digits.replace(/(\d{4})(?=\d)/g, "$1 ");
+  const joined = (_, ...parts) => parts.slice(0, 3).filter(Boolean).join(" ");
+  return digits.replace(/^(\d{4})(\d{1,6})?(\d{1,5})?.*$/, joined);
 };
 
 const slashed = (text) => {
@@ -33,7 +35,13 @@ if (form) {
       const nextYear = String((new Date().getFullYear() + 1) % 100).padStart(2, "0");
       const card = form.querySelector('input[name="method"][value="card"]');
       if (card) card.checked = true;
-      const values = { number: button.dataset.fill, expiry: `12 / ${nextYear}`, cvc: "123", name: field("name")?.value || "Jenny Rosen", email: field("email")?.value || "jenny.rosen@example.com" };
+      const values = {
+        number: button.dataset.fill,
+        expiry: `12 / ${nextYear}`,
+        cvc: "123",
+        name: field("name")?.value || "Jenny Rosen",
+        email: field("email")?.value || "jenny.rosen@example.com",
+      };
       for (const [name, value] of Object.entries(values)) if (field(name)) field(name).value = value;
       form.querySelector(".pay").focus();
     });

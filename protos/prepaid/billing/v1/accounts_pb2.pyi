@@ -62,8 +62,8 @@ class Account(_message.Message):
     account_id: _builtins.str
     """The caller's own id: 1 to 128 printable characters, compared byte by byte."""
     email: _builtins.str
-    """E-mail address for receipts; may be empty. At most 320 characters. Accounts of older versions may have one that Stripe refuses:
-    they buy without a Stripe customer.
+    """E-mail address for receipts; may be empty. At most 320 characters. Accounts of older versions may have one that
+    Stripe refuses: they buy without a Stripe customer.
     """
     name: _builtins.str
     """Display name; may be empty. At most 256 characters."""
@@ -78,18 +78,21 @@ class Account(_message.Message):
     account_version: _builtins.int
     """Number of ledger transactions of this account; grows by one with each."""
     debt_max_microcredits: _builtins.int
-    """The most debt that deductions with ALLOW_DEBT may bring about, in microcredits. It is what was set for the account, else the service's
-    setting (10,000 credits by default). A higher overdraft limit counts in its place.
+    """The most debt that deductions with ALLOW_DEBT may bring about, in microcredits. It is what was set for the account,
+    else the service's setting (10,000 credits by default). A higher overdraft limit counts in its place.
     """
     balance_microcredits: _builtins.int
-    """The account's credits less its debt, in microcredits, as last booked; below 0 when it owes more than it has. Credits that are not yet
-    effective count. Expired credits count until their expiry is booked. GetBalance has what may be spent.
+    """The account's credits less its debt, in microcredits, as last booked; below 0 when it owes more than it has.
+    Credits that are not yet effective count. Expired credits count until their expiry is booked. GetBalance has what
+    may be spent.
     """
     debt_microcredits: _builtins.int
     """Owed, in microcredits, 0 or more; the same as Balance.debt_microcredits."""
     @_builtins.property
     def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """The caller's own notes: at most 50 pairs, keys of 1 to 40 and values of at most 500 characters. They are not sent to Stripe."""
+        """The caller's own notes: at most 50 pairs, keys of 1 to 40 and values of at most 500 characters. They are not sent
+        to Stripe.
+        """
 
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
@@ -140,11 +143,15 @@ class Balance(_message.Message):
     account_id: _builtins.str
     """The account."""
     available_microcredits: _builtins.int
-    """What a deduction may spend now, in microcredits; 0 while there is debt or the account is frozen. The overdraft limit is not part of it."""
+    """What a deduction may spend now, in microcredits; 0 while there is debt or the account is frozen. The overdraft
+    limit is not part of it.
+    """
     held_microcredits: _builtins.int
     """Reserved by open holds, in microcredits."""
     frozen_microcredits: _builtins.int
-    """There but not spendable, in microcredits: set aside for a refund in progress, not yet effective, or all credits of a frozen account."""
+    """There but not spendable, in microcredits: set aside for a refund in progress, not yet effective, or all credits of
+    a frozen account.
+    """
     debt_microcredits: _builtins.int
     """Owed, in microcredits; settled first by later grants."""
     promotional_microcredits: _builtins.int
@@ -219,13 +226,15 @@ class CreateAccountRequest(_message.Message):
     account_id: _builtins.str
     """Required. See Account.account_id. ALREADY_EXISTS (ACCOUNT_EXISTS) when taken."""
     email: _builtins.str
-    """Optional e-mail address, such as Stripe takes: one @, a domain of two labels or more, no spaces, commas, brackets, quotes, colons,
-    semicolons or backslashes; at most 320 characters. INVALID_ARGUMENT (INVALID_FIELD) otherwise.
+    """Optional e-mail address, such as Stripe takes: one @, a domain of two labels or more, no spaces, commas, brackets,
+    quotes, colons, semicolons or backslashes; at most 320 characters. INVALID_ARGUMENT (INVALID_FIELD) otherwise.
     """
     name: _builtins.str
     """Optional display name."""
     referral_code: _builtins.str
-    """Optional: the referral code of the account that referred this one. It has the effect of ApplyReferral, in the same transaction."""
+    """Optional: the referral code of the account that referred this one. It has the effect of ApplyReferral, in the same
+    transaction.
+    """
     idempotency_key: _builtins.str
     """Required, 1 to 255 printable characters."""
     @_builtins.property

@@ -160,8 +160,8 @@ class AdjustCreditsRequest(_message.Message):
     account_id: _builtins.str
     """Required. NOT_FOUND (ACCOUNT_NOT_FOUND) when there is none."""
     amount_microcredits: _builtins.int
-    """Required, not 0: microcredits to add as a promotional lot, or, when negative, to take in burn-down order. Taking more than is there:
-    FAILED_PRECONDITION (INSUFFICIENT_CREDITS).
+    """Required, not 0: microcredits to add as a promotional lot, or, when negative, to take in burn-down order. Taking
+    more than is there: FAILED_PRECONDITION (INSUFFICIENT_CREDITS).
     """
     reason: _builtins.str
     """Required: why, for history and audit log. 1 to 500 characters."""
@@ -297,7 +297,8 @@ class SetOverdraftLimitRequest(_message.Message):
     idempotency_key: _builtins.str
     """Required, 1 to 255 printable characters."""
     debt_max_microcredits: _builtins.int
-    """The most debt that deductions with ALLOW_DEBT may bring about: 0 to 1,000,000,000,000,000 microcredits; -1: the service's setting again.
+    """The most debt that deductions with ALLOW_DEBT may bring about: 0 to 1,000,000,000,000,000 microcredits; -1: the
+    service's setting again.
     Absent: unchanged. Debt above a lowered bound stays. Credits that are taken back may become debt beyond the bound.
     """
     def __init__(
@@ -577,7 +578,9 @@ Global___ReplayStripeEventResponse: _TypeAlias = ReplayStripeEventResponse  # no
 
 @_typing.final
 class VerifyLedgerRequest(_message.Message):
-    """Asks to verify the ledger, in one answer or in parts. Use parts for a ledger whose verification takes longer than a call may."""
+    """Asks to verify the ledger, in one answer or in parts. Use parts for a ledger whose verification takes longer than a
+    call may.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -587,8 +590,9 @@ class VerifyLedgerRequest(_message.Message):
     account_id: _builtins.str
     """Only this account; empty: all of them."""
     page_size: _builtins.int
-    """Transactions after which a part ends, once its last account is complete: 1 to 1,000,000. More is cut to that; negative is refused. 0:
-    everything in one answer. An account is never split over parts, so account_id is answered in one.
+    """Transactions after which a part ends, once its last account is complete: 1 to 1,000,000. More is cut to that;
+    negative is refused. 0: everything in one answer. An account is never split over parts, so account_id is answered
+    in one.
     """
     page_token: _builtins.str
     """From the previous part; account_id must be the same. Empty: from the start."""
@@ -663,9 +667,13 @@ class VerifyLedgerResponse(_message.Message):
     next_page_token: _builtins.str
     """For the next part; empty on the last, and when everything is in one answer."""
     transaction_total: _builtins.int
-    """Transactions of the whole ledger, counted before the first part; 0 in later parts, and where everything is in one answer."""
+    """Transactions of the whole ledger, counted before the first part; 0 in later parts, and where everything is in one
+    answer.
+    """
     erased_count: _builtins.int
-    """Transactions, in this part, whose description and metadata were erased. Their digest is kept, and proves the rest of the history."""
+    """Transactions, in this part, whose description and metadata were erased. Their digest is kept, and proves the rest
+    of the history.
+    """
     @_builtins.property
     def differences(self) -> _containers.RepeatedCompositeFieldContainer[Global___LedgerDifference]:
         """Every difference, at most 1,000; empty: the ledger proves every balance."""

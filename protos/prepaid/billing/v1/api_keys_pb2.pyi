@@ -61,7 +61,9 @@ class ApiKey(_message.Message):
 
     @_builtins.property
     def account_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The accounts that it is bound to, in order of their ids; none: it may act on all. See CreateApiKeyRequest.account_ids."""
+        """The accounts that it is bound to, in order of their ids; none: it may act on all. See
+        CreateApiKeyRequest.account_ids.
+        """
 
     @_builtins.property
     def spender_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -101,9 +103,13 @@ class CreateApiKeyRequest(_message.Message):
     ACCOUNT_IDS_FIELD_NUMBER: _builtins.int
     SPENDER_IDS_FIELD_NUMBER: _builtins.int
     caller: _builtins.str
-    """Required: name of the calling service, 1 to 64 characters of a-z, 0-9, '-', '_', '.'. A third live key of one caller is INVALID_FIELD."""
+    """Required: name of the calling service, 1 to 64 characters of a-z, 0-9, '-', '_', '.'. A third live key of one
+    caller is INVALID_FIELD.
+    """
     idempotency_key: _builtins.str
-    """Required, 1 to 255 printable characters. A repeat answers without the secret, which is shown once and stored nowhere."""
+    """Required, 1 to 255 printable characters. A repeat answers without the secret, which is shown once and stored
+    nowhere.
+    """
     @_builtins.property
     def scopes(self) -> _containers.RepeatedScalarFieldContainer[_scopes_pb2.Scope.ValueType]:
         """Required: at least one."""
@@ -114,14 +120,15 @@ class CreateApiKeyRequest(_message.Message):
 
     @_builtins.property
     def account_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The accounts that the key is bound to, at most 100, each once; none: it may act on all. They need not exist yet. A call about any other
-        account is PERMISSION_DENIED (ACCOUNT_NOT_ALLOWED), before it is looked up, and so is a call that concerns all accounts.
+        """The accounts that the key is bound to, at most 100, each once; none: it may act on all. They need not exist yet. A
+        call about any other account is PERMISSION_DENIED (ACCOUNT_NOT_ALLOWED), before it is looked up, and so is a call
+        that concerns all accounts.
         """
 
     @_builtins.property
     def spender_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The spenders that the key is bound to, at most 4, each once. The service adds them to every deduction and hold of the key, first. Such a
-        key sets no limits.
+        """The spenders that the key is bound to, at most 4, each once. The service adds them to every deduction and hold of
+        the key, first. Such a key sets no limits.
         """
 
     def __init__(

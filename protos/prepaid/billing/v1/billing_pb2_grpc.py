@@ -34,8 +34,9 @@ if _version_not_supported:
 
 
 class BillingServiceStub(object):
-    """Prepaid credits. Credits are int64 microcredits: 1 credit = 1,000,000 microcredits = one US cent of list price. Money is int64 in the
-    currency's smallest unit. Every RPC that changes something takes an idempotency key. Every error carries google.rpc.ErrorInfo.
+    """Prepaid credits. Credits are int64 microcredits: 1 credit = 1,000,000 microcredits = one US cent of list price. Money
+    is int64 in the currency's smallest unit. Every RPC that changes something takes an idempotency key. Every error
+    carries google.rpc.ErrorInfo.
     """
 
     def __init__(self, channel):
@@ -197,8 +198,9 @@ class BillingServiceStub(object):
 
 
 class BillingServiceServicer(object):
-    """Prepaid credits. Credits are int64 microcredits: 1 credit = 1,000,000 microcredits = one US cent of list price. Money is int64 in the
-    currency's smallest unit. Every RPC that changes something takes an idempotency key. Every error carries google.rpc.ErrorInfo.
+    """Prepaid credits. Credits are int64 microcredits: 1 credit = 1,000,000 microcredits = one US cent of list price. Money
+    is int64 in the currency's smallest unit. Every RPC that changes something takes an idempotency key. Every error
+    carries google.rpc.ErrorInfo.
     """
 
     def CreateAccount(self, request, context):
@@ -209,8 +211,8 @@ class BillingServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def UpdateAccount(self, request, context):
-        """Changes an account's e-mail address, name and notes, here and at Stripe. A change that does not reach Stripe now is sent again: by a
-        repeat of the key, by the next purchase, or at Stripe's next event of the customer.
+        """Changes an account's e-mail address, name and notes, here and at Stripe. A change that does not reach Stripe now is
+        sent again: by a repeat of the key, by the next purchase, or at Stripe's next event of the customer.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -280,23 +282,26 @@ class BillingServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def BatchDeductCredits(self, request, context):
-        """Spends credits many times in one call: 1 to 1,000 deductions, each with its own key and outcome. Durable when it answers. Ends with an
-        error only when the outcome of every deduction is unknown: repeat the whole call, with the same keys.
+        """Spends credits many times in one call: 1 to 1,000 deductions, each with its own key and outcome. Durable when it
+        answers. Ends with an error only when the outcome of every deduction is unknown: repeat the whole call, with the
+        same keys.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def StreamDeductions(self, request_iterator, context):
-        """Spends credits on one stream. Each request is a deduction with its own key, and each answer is its outcome. Answers come in the order of
-        the requests, and are durable when they arrive. At most 256 requests may be unanswered. More are not read, and HTTP/2 holds the sender
-        back.
+        """Spends credits on one stream. Each request is a deduction with its own key, and each answer is its outcome. Answers
+        come in the order of the requests, and are durable when they arrive. At most 256 requests may be unanswered. More
+        are not read, and HTTP/2 holds the sender back.
 
-        Response headers are sent once the stream is accepted. When the client half-closes, the service answers every outstanding request and
-        ends the stream with OK. At a shutdown it answers every request that it has read, and ends with UNAVAILABLE (SHUTTING_DOWN). If the API
-        key stops being valid, it answers every request that it has read, and ends with UNAUTHENTICATED or PERMISSION_DENIED.
+        Response headers are sent once the stream is accepted. When the client half-closes, the service answers every
+        outstanding request and ends the stream with OK. At a shutdown it answers every request that it has read, and ends
+        with UNAVAILABLE (SHUTTING_DOWN). If the API key stops being valid, it answers every request that it has read, and
+        ends with UNAUTHENTICATED or PERMISSION_DENIED.
 
-        However the stream ends, repeat the requests that have no answer, with the same keys. If the caller vanishes, what it sent is applied.
+        However the stream ends, repeat the requests that have no answer, with the same keys. If the caller vanishes, what
+        it sent is applied.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -345,18 +350,21 @@ class BillingServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def MeterSession(self, request_iterator, context):
-        """Meters one streamed model call. The stream opens a session with a hold, or resumes one, and ticks the usage as it grows. The service
-        acknowledges each tick once it is durable, and says when little is left (LOW) and when to stop (STOP). The close charges the session.
+        """Meters one streamed model call. The stream opens a session with a hold, or resumes one, and ticks the usage as it
+        grows. The service acknowledges each tick once it is durable, and says when little is left (LOW) and when to stop
+        (STOP). The close charges the session.
 
-        A stream that breaks loses nothing: any process resumes the session with its token. After the grace what was acknowledged is charged and the
-        rest of the hold is released. At a shutdown the service answers what it has read, and ends with UNAVAILABLE (SHUTTING_DOWN).
+        A stream that breaks loses nothing: any process resumes the session with its token. After the grace what was
+        acknowledged is charged and the rest of the hold is released. At a shutdown the service answers what it has read,
+        and ends with UNAVAILABLE (SHUTTING_DOWN).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def SetSpendLimit(self, request, context):
-        """Limits what an account, or a spender of it, may charge in a day, in a month or in all. Deductions and holds name their spenders.
+        """Limits what an account, or a spender of it, may charge in a day, in a month or in all. Deductions and holds name
+        their spenders.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -587,8 +595,9 @@ def add_BillingServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class BillingService(object):
-    """Prepaid credits. Credits are int64 microcredits: 1 credit = 1,000,000 microcredits = one US cent of list price. Money is int64 in the
-    currency's smallest unit. Every RPC that changes something takes an idempotency key. Every error carries google.rpc.ErrorInfo.
+    """Prepaid credits. Credits are int64 microcredits: 1 credit = 1,000,000 microcredits = one US cent of list price. Money
+    is int64 in the currency's smallest unit. Every RPC that changes something takes an idempotency key. Every error
+    carries google.rpc.ErrorInfo.
     """
 
     @staticmethod

@@ -35,8 +35,9 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class BillingServiceStub:
-    """Prepaid credits. Credits are int64 microcredits: 1 credit = 1,000,000 microcredits = one US cent of list price. Money is int64 in the
-    currency's smallest unit. Every RPC that changes something takes an idempotency key. Every error carries google.rpc.ErrorInfo.
+    """Prepaid credits. Credits are int64 microcredits: 1 credit = 1,000,000 microcredits = one US cent of list price. Money
+    is int64 in the currency's smallest unit. Every RPC that changes something takes an idempotency key. Every error
+    carries google.rpc.ErrorInfo.
     """
 
     @_typing.overload
@@ -46,8 +47,8 @@ class BillingServiceStub:
     CreateAccount: _grpc.UnaryUnaryMultiCallable[_accounts_pb2.CreateAccountRequest, _accounts_pb2.CreateAccountResponse]
     """Makes an account, and its Stripe customer where Stripe answers."""
     UpdateAccount: _grpc.UnaryUnaryMultiCallable[_accounts_pb2.UpdateAccountRequest, _accounts_pb2.UpdateAccountResponse]
-    """Changes an account's e-mail address, name and notes, here and at Stripe. A change that does not reach Stripe now is sent again: by a
-    repeat of the key, by the next purchase, or at Stripe's next event of the customer.
+    """Changes an account's e-mail address, name and notes, here and at Stripe. A change that does not reach Stripe now is
+    sent again: by a repeat of the key, by the next purchase, or at Stripe's next event of the customer.
     """
     GetAccount: _grpc.UnaryUnaryMultiCallable[_accounts_pb2.GetAccountRequest, _accounts_pb2.GetAccountResponse]
     """Reads an account."""
@@ -68,19 +69,22 @@ class BillingServiceStub:
     DeductCredits: _grpc.UnaryUnaryMultiCallable[_transactions_pb2.DeductCreditsRequest, _transactions_pb2.DeductCreditsResponse]
     """Spends credits. Durable when it answers."""
     BatchDeductCredits: _grpc.UnaryUnaryMultiCallable[_transactions_pb2.BatchDeductCreditsRequest, _transactions_pb2.BatchDeductCreditsResponse]
-    """Spends credits many times in one call: 1 to 1,000 deductions, each with its own key and outcome. Durable when it answers. Ends with an
-    error only when the outcome of every deduction is unknown: repeat the whole call, with the same keys.
+    """Spends credits many times in one call: 1 to 1,000 deductions, each with its own key and outcome. Durable when it
+    answers. Ends with an error only when the outcome of every deduction is unknown: repeat the whole call, with the
+    same keys.
     """
     StreamDeductions: _grpc.StreamStreamMultiCallable[_transactions_pb2.StreamDeductionsRequest, _transactions_pb2.StreamDeductionsResponse]
-    """Spends credits on one stream. Each request is a deduction with its own key, and each answer is its outcome. Answers come in the order of
-    the requests, and are durable when they arrive. At most 256 requests may be unanswered. More are not read, and HTTP/2 holds the sender
-    back.
+    """Spends credits on one stream. Each request is a deduction with its own key, and each answer is its outcome. Answers
+    come in the order of the requests, and are durable when they arrive. At most 256 requests may be unanswered. More
+    are not read, and HTTP/2 holds the sender back.
 
-    Response headers are sent once the stream is accepted. When the client half-closes, the service answers every outstanding request and
-    ends the stream with OK. At a shutdown it answers every request that it has read, and ends with UNAVAILABLE (SHUTTING_DOWN). If the API
-    key stops being valid, it answers every request that it has read, and ends with UNAUTHENTICATED or PERMISSION_DENIED.
+    Response headers are sent once the stream is accepted. When the client half-closes, the service answers every
+    outstanding request and ends the stream with OK. At a shutdown it answers every request that it has read, and ends
+    with UNAVAILABLE (SHUTTING_DOWN). If the API key stops being valid, it answers every request that it has read, and
+    ends with UNAUTHENTICATED or PERMISSION_DENIED.
 
-    However the stream ends, repeat the requests that have no answer, with the same keys. If the caller vanishes, what it sent is applied.
+    However the stream ends, repeat the requests that have no answer, with the same keys. If the caller vanishes, what
+    it sent is applied.
     """
     HoldCredits: _grpc.UnaryUnaryMultiCallable[_transactions_pb2.HoldCreditsRequest, _transactions_pb2.HoldCreditsResponse]
     """Reserves credits before their use. Durable when it answers."""
@@ -95,14 +99,18 @@ class BillingServiceStub:
     ListHolds: _grpc.UnaryUnaryMultiCallable[_transactions_pb2.ListHoldsRequest, _transactions_pb2.ListHoldsResponse]
     """Reads an account's holds, newest first."""
     MeterSession: _grpc.StreamStreamMultiCallable[_sessions_pb2.MeterSessionRequest, _sessions_pb2.MeterSessionResponse]
-    """Meters one streamed model call. The stream opens a session with a hold, or resumes one, and ticks the usage as it grows. The service
-    acknowledges each tick once it is durable, and says when little is left (LOW) and when to stop (STOP). The close charges the session.
+    """Meters one streamed model call. The stream opens a session with a hold, or resumes one, and ticks the usage as it
+    grows. The service acknowledges each tick once it is durable, and says when little is left (LOW) and when to stop
+    (STOP). The close charges the session.
 
-    A stream that breaks loses nothing: any process resumes the session with its token. After the grace what was acknowledged is charged and the
-    rest of the hold is released. At a shutdown the service answers what it has read, and ends with UNAVAILABLE (SHUTTING_DOWN).
+    A stream that breaks loses nothing: any process resumes the session with its token. After the grace what was
+    acknowledged is charged and the rest of the hold is released. At a shutdown the service answers what it has read,
+    and ends with UNAVAILABLE (SHUTTING_DOWN).
     """
     SetSpendLimit: _grpc.UnaryUnaryMultiCallable[_spend_limits_pb2.SetSpendLimitRequest, _spend_limits_pb2.SetSpendLimitResponse]
-    """Limits what an account, or a spender of it, may charge in a day, in a month or in all. Deductions and holds name their spenders."""
+    """Limits what an account, or a spender of it, may charge in a day, in a month or in all. Deductions and holds name
+    their spenders.
+    """
     QuoteUsage: _grpc.UnaryUnaryMultiCallable[_usage_pb2.QuoteUsageRequest, _usage_pb2.QuoteUsageResponse]
     """Says what a usage costs by the rate card in force, and why, without moving anything."""
     GetReceipt: _grpc.UnaryUnaryMultiCallable[_receipts_pb2.GetReceiptRequest, _receipts_pb2.GetReceiptResponse]
@@ -124,16 +132,17 @@ class BillingServiceStub:
 
 @_typing.type_check_only
 class BillingServiceAsyncStub(BillingServiceStub):
-    """Prepaid credits. Credits are int64 microcredits: 1 credit = 1,000,000 microcredits = one US cent of list price. Money is int64 in the
-    currency's smallest unit. Every RPC that changes something takes an idempotency key. Every error carries google.rpc.ErrorInfo.
+    """Prepaid credits. Credits are int64 microcredits: 1 credit = 1,000,000 microcredits = one US cent of list price. Money
+    is int64 in the currency's smallest unit. Every RPC that changes something takes an idempotency key. Every error
+    carries google.rpc.ErrorInfo.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateAccount: _aio.UnaryUnaryMultiCallable[_accounts_pb2.CreateAccountRequest, _accounts_pb2.CreateAccountResponse]  # type: ignore[assignment]
     """Makes an account, and its Stripe customer where Stripe answers."""
     UpdateAccount: _aio.UnaryUnaryMultiCallable[_accounts_pb2.UpdateAccountRequest, _accounts_pb2.UpdateAccountResponse]  # type: ignore[assignment]
-    """Changes an account's e-mail address, name and notes, here and at Stripe. A change that does not reach Stripe now is sent again: by a
-    repeat of the key, by the next purchase, or at Stripe's next event of the customer.
+    """Changes an account's e-mail address, name and notes, here and at Stripe. A change that does not reach Stripe now is
+    sent again: by a repeat of the key, by the next purchase, or at Stripe's next event of the customer.
     """
     GetAccount: _aio.UnaryUnaryMultiCallable[_accounts_pb2.GetAccountRequest, _accounts_pb2.GetAccountResponse]  # type: ignore[assignment]
     """Reads an account."""
@@ -154,19 +163,22 @@ class BillingServiceAsyncStub(BillingServiceStub):
     DeductCredits: _aio.UnaryUnaryMultiCallable[_transactions_pb2.DeductCreditsRequest, _transactions_pb2.DeductCreditsResponse]  # type: ignore[assignment]
     """Spends credits. Durable when it answers."""
     BatchDeductCredits: _aio.UnaryUnaryMultiCallable[_transactions_pb2.BatchDeductCreditsRequest, _transactions_pb2.BatchDeductCreditsResponse]  # type: ignore[assignment]
-    """Spends credits many times in one call: 1 to 1,000 deductions, each with its own key and outcome. Durable when it answers. Ends with an
-    error only when the outcome of every deduction is unknown: repeat the whole call, with the same keys.
+    """Spends credits many times in one call: 1 to 1,000 deductions, each with its own key and outcome. Durable when it
+    answers. Ends with an error only when the outcome of every deduction is unknown: repeat the whole call, with the
+    same keys.
     """
     StreamDeductions: _aio.StreamStreamMultiCallable[_transactions_pb2.StreamDeductionsRequest, _transactions_pb2.StreamDeductionsResponse]  # type: ignore[assignment]
-    """Spends credits on one stream. Each request is a deduction with its own key, and each answer is its outcome. Answers come in the order of
-    the requests, and are durable when they arrive. At most 256 requests may be unanswered. More are not read, and HTTP/2 holds the sender
-    back.
+    """Spends credits on one stream. Each request is a deduction with its own key, and each answer is its outcome. Answers
+    come in the order of the requests, and are durable when they arrive. At most 256 requests may be unanswered. More
+    are not read, and HTTP/2 holds the sender back.
 
-    Response headers are sent once the stream is accepted. When the client half-closes, the service answers every outstanding request and
-    ends the stream with OK. At a shutdown it answers every request that it has read, and ends with UNAVAILABLE (SHUTTING_DOWN). If the API
-    key stops being valid, it answers every request that it has read, and ends with UNAUTHENTICATED or PERMISSION_DENIED.
+    Response headers are sent once the stream is accepted. When the client half-closes, the service answers every
+    outstanding request and ends the stream with OK. At a shutdown it answers every request that it has read, and ends
+    with UNAVAILABLE (SHUTTING_DOWN). If the API key stops being valid, it answers every request that it has read, and
+    ends with UNAUTHENTICATED or PERMISSION_DENIED.
 
-    However the stream ends, repeat the requests that have no answer, with the same keys. If the caller vanishes, what it sent is applied.
+    However the stream ends, repeat the requests that have no answer, with the same keys. If the caller vanishes, what
+    it sent is applied.
     """
     HoldCredits: _aio.UnaryUnaryMultiCallable[_transactions_pb2.HoldCreditsRequest, _transactions_pb2.HoldCreditsResponse]  # type: ignore[assignment]
     """Reserves credits before their use. Durable when it answers."""
@@ -181,14 +193,18 @@ class BillingServiceAsyncStub(BillingServiceStub):
     ListHolds: _aio.UnaryUnaryMultiCallable[_transactions_pb2.ListHoldsRequest, _transactions_pb2.ListHoldsResponse]  # type: ignore[assignment]
     """Reads an account's holds, newest first."""
     MeterSession: _aio.StreamStreamMultiCallable[_sessions_pb2.MeterSessionRequest, _sessions_pb2.MeterSessionResponse]  # type: ignore[assignment]
-    """Meters one streamed model call. The stream opens a session with a hold, or resumes one, and ticks the usage as it grows. The service
-    acknowledges each tick once it is durable, and says when little is left (LOW) and when to stop (STOP). The close charges the session.
+    """Meters one streamed model call. The stream opens a session with a hold, or resumes one, and ticks the usage as it
+    grows. The service acknowledges each tick once it is durable, and says when little is left (LOW) and when to stop
+    (STOP). The close charges the session.
 
-    A stream that breaks loses nothing: any process resumes the session with its token. After the grace what was acknowledged is charged and the
-    rest of the hold is released. At a shutdown the service answers what it has read, and ends with UNAVAILABLE (SHUTTING_DOWN).
+    A stream that breaks loses nothing: any process resumes the session with its token. After the grace what was
+    acknowledged is charged and the rest of the hold is released. At a shutdown the service answers what it has read,
+    and ends with UNAVAILABLE (SHUTTING_DOWN).
     """
     SetSpendLimit: _aio.UnaryUnaryMultiCallable[_spend_limits_pb2.SetSpendLimitRequest, _spend_limits_pb2.SetSpendLimitResponse]  # type: ignore[assignment]
-    """Limits what an account, or a spender of it, may charge in a day, in a month or in all. Deductions and holds name their spenders."""
+    """Limits what an account, or a spender of it, may charge in a day, in a month or in all. Deductions and holds name
+    their spenders.
+    """
     QuoteUsage: _aio.UnaryUnaryMultiCallable[_usage_pb2.QuoteUsageRequest, _usage_pb2.QuoteUsageResponse]  # type: ignore[assignment]
     """Says what a usage costs by the rate card in force, and why, without moving anything."""
     GetReceipt: _aio.UnaryUnaryMultiCallable[_receipts_pb2.GetReceiptRequest, _receipts_pb2.GetReceiptResponse]  # type: ignore[assignment]
@@ -209,8 +225,9 @@ class BillingServiceAsyncStub(BillingServiceStub):
     """Reads an account's side of the referral programme."""
 
 class BillingServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Prepaid credits. Credits are int64 microcredits: 1 credit = 1,000,000 microcredits = one US cent of list price. Money is int64 in the
-    currency's smallest unit. Every RPC that changes something takes an idempotency key. Every error carries google.rpc.ErrorInfo.
+    """Prepaid credits. Credits are int64 microcredits: 1 credit = 1,000,000 microcredits = one US cent of list price. Money
+    is int64 in the currency's smallest unit. Every RPC that changes something takes an idempotency key. Every error
+    carries google.rpc.ErrorInfo.
     """
 
     @_abc_1.abstractmethod
@@ -227,8 +244,8 @@ class BillingServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _accounts_pb2.UpdateAccountRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_accounts_pb2.UpdateAccountResponse, _abc.Awaitable[_accounts_pb2.UpdateAccountResponse]]:
-        """Changes an account's e-mail address, name and notes, here and at Stripe. A change that does not reach Stripe now is sent again: by a
-        repeat of the key, by the next purchase, or at Stripe's next event of the customer.
+        """Changes an account's e-mail address, name and notes, here and at Stripe. A change that does not reach Stripe now is
+        sent again: by a repeat of the key, by the next purchase, or at Stripe's next event of the customer.
         """
 
     @_abc_1.abstractmethod
@@ -309,8 +326,9 @@ class BillingServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _transactions_pb2.BatchDeductCreditsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_transactions_pb2.BatchDeductCreditsResponse, _abc.Awaitable[_transactions_pb2.BatchDeductCreditsResponse]]:
-        """Spends credits many times in one call: 1 to 1,000 deductions, each with its own key and outcome. Durable when it answers. Ends with an
-        error only when the outcome of every deduction is unknown: repeat the whole call, with the same keys.
+        """Spends credits many times in one call: 1 to 1,000 deductions, each with its own key and outcome. Durable when it
+        answers. Ends with an error only when the outcome of every deduction is unknown: repeat the whole call, with the
+        same keys.
         """
 
     @_abc_1.abstractmethod
@@ -319,15 +337,17 @@ class BillingServiceServicer(metaclass=_abc_1.ABCMeta):
         request_iterator: _MaybeAsyncIterator[_transactions_pb2.StreamDeductionsRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_transactions_pb2.StreamDeductionsResponse], _abc.AsyncIterator[_transactions_pb2.StreamDeductionsResponse]]:
-        """Spends credits on one stream. Each request is a deduction with its own key, and each answer is its outcome. Answers come in the order of
-        the requests, and are durable when they arrive. At most 256 requests may be unanswered. More are not read, and HTTP/2 holds the sender
-        back.
+        """Spends credits on one stream. Each request is a deduction with its own key, and each answer is its outcome. Answers
+        come in the order of the requests, and are durable when they arrive. At most 256 requests may be unanswered. More
+        are not read, and HTTP/2 holds the sender back.
 
-        Response headers are sent once the stream is accepted. When the client half-closes, the service answers every outstanding request and
-        ends the stream with OK. At a shutdown it answers every request that it has read, and ends with UNAVAILABLE (SHUTTING_DOWN). If the API
-        key stops being valid, it answers every request that it has read, and ends with UNAUTHENTICATED or PERMISSION_DENIED.
+        Response headers are sent once the stream is accepted. When the client half-closes, the service answers every
+        outstanding request and ends the stream with OK. At a shutdown it answers every request that it has read, and ends
+        with UNAVAILABLE (SHUTTING_DOWN). If the API key stops being valid, it answers every request that it has read, and
+        ends with UNAUTHENTICATED or PERMISSION_DENIED.
 
-        However the stream ends, repeat the requests that have no answer, with the same keys. If the caller vanishes, what it sent is applied.
+        However the stream ends, repeat the requests that have no answer, with the same keys. If the caller vanishes, what
+        it sent is applied.
         """
 
     @_abc_1.abstractmethod
@@ -384,11 +404,13 @@ class BillingServiceServicer(metaclass=_abc_1.ABCMeta):
         request_iterator: _MaybeAsyncIterator[_sessions_pb2.MeterSessionRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_sessions_pb2.MeterSessionResponse], _abc.AsyncIterator[_sessions_pb2.MeterSessionResponse]]:
-        """Meters one streamed model call. The stream opens a session with a hold, or resumes one, and ticks the usage as it grows. The service
-        acknowledges each tick once it is durable, and says when little is left (LOW) and when to stop (STOP). The close charges the session.
+        """Meters one streamed model call. The stream opens a session with a hold, or resumes one, and ticks the usage as it
+        grows. The service acknowledges each tick once it is durable, and says when little is left (LOW) and when to stop
+        (STOP). The close charges the session.
 
-        A stream that breaks loses nothing: any process resumes the session with its token. After the grace what was acknowledged is charged and the
-        rest of the hold is released. At a shutdown the service answers what it has read, and ends with UNAVAILABLE (SHUTTING_DOWN).
+        A stream that breaks loses nothing: any process resumes the session with its token. After the grace what was
+        acknowledged is charged and the rest of the hold is released. At a shutdown the service answers what it has read,
+        and ends with UNAVAILABLE (SHUTTING_DOWN).
         """
 
     @_abc_1.abstractmethod
@@ -397,7 +419,9 @@ class BillingServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _spend_limits_pb2.SetSpendLimitRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_spend_limits_pb2.SetSpendLimitResponse, _abc.Awaitable[_spend_limits_pb2.SetSpendLimitResponse]]:
-        """Limits what an account, or a spender of it, may charge in a day, in a month or in all. Deductions and holds name their spenders."""
+        """Limits what an account, or a spender of it, may charge in a day, in a month or in all. Deductions and holds name
+        their spenders.
+        """
 
     @_abc_1.abstractmethod
     def QuoteUsage(

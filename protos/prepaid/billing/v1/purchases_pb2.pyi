@@ -111,8 +111,8 @@ class Package(_message.Message):
     currency: _builtins.str
     """Lower-case ISO 4217 code."""
     discount_percent: _builtins.int
-    """Discount against the list price, in whole per cent, derived and rounded down. The list price is one credit per US cent, or what the
-    deployment states for custom amounts in the catalogue's currency. 0 where it states nothing.
+    """Discount against the list price, in whole per cent, derived and rounded down. The list price is one credit per US
+    cent, or what the deployment states for custom amounts in the catalogue's currency. 0 where it states nothing.
     """
     display_order: _builtins.int
     """Place in a list, smallest first."""
@@ -247,7 +247,9 @@ class Purchase(_message.Message):
     refunded_minor: _builtins.int
     """Money given back or promised back, in the currency's smallest unit: refunds PENDING and SUCCEEDED."""
     paid_minor: _builtins.int
-    """Money that was paid, in the currency's smallest unit: below amount_minor when a promotion code was used, above it by tax and shipping."""
+    """Money that was paid, in the currency's smallest unit: below amount_minor when a promotion code was used, above it
+    by tax and shipping.
+    """
     reversed_microcredits: _builtins.int
     """Credits taken back so far, in microcredits."""
     refund_pending_minor: _builtins.int
@@ -339,28 +341,30 @@ class CreatePurchaseRequest(_message.Message):
     package_code: _builtins.str
     """A package of the catalogue. INVALID_ARGUMENT (UNKNOWN_PACKAGE) when there is no active one of that code."""
     custom_amount_minor: _builtins.int
-    """A custom amount of money in the currency's smallest unit, at list price. Limits and price are settings. In US dollars the
-    defaults are 100 to 1,000,000, at one credit per cent. An amount outside the limits is refused with INVALID_FIELD. So is one that is
-    no multiple of 10 in currencies with three decimals, or of 100 in isk and ugx. Where no limits are stated in the catalogue's
-    currency, every amount is refused.
+    """A custom amount of money in the currency's smallest unit, at list price. Limits and price are settings. In US
+    dollars the defaults are 100 to 1,000,000, at one credit per cent. An amount outside the limits is refused with
+    INVALID_FIELD. So is one that is no multiple of 10 in currencies with three decimals, or of 100 in isk and ugx.
+    Where no limits are stated in the catalogue's currency, every amount is refused.
     """
     currency: _builtins.str
     """Lower-case ISO 4217 code; empty: the catalogue's. Any other than the catalogue's is refused."""
     payment_flow: Global___PaymentFlow.ValueType
     """How the customer pays."""
     success_url: _builtins.str
-    """Where Stripe sends the customer after paying; http(s), at most 2,000 characters; may hold {CHECKOUT_SESSION_ID}. Empty: from FRONTEND_URL."""
+    """Where Stripe sends the customer after paying; http(s), at most 2,000 characters; may hold {CHECKOUT_SESSION_ID}.
+    Empty: from FRONTEND_URL.
+    """
     cancel_url: _builtins.str
     """Where Stripe sends the customer who turns back. Empty: from FRONTEND_URL."""
     idempotency_key: _builtins.str
-    """Required, 1 to 255 printable characters. The same key resumes a call that ended in UNAVAILABLE, also days later. A page that ran out
-    meanwhile, before any caller got its address, is opened again.
+    """Required, 1 to 255 printable characters. The same key resumes a call that ended in UNAVAILABLE, also days later. A
+    page that ran out meanwhile, before any caller got its address, is opened again.
     """
     @_builtins.property
     def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """Optional notes, kept with the purchase. Account.metadata has their limits. Stripe gets them too, with the payment, as far as it has room:
-        50 pairs with the service's own, in the order of their keys. The service's own keys, keys with square brackets and empty values are not
-        sent. None of this refuses a purchase.
+        """Optional notes, kept with the purchase. Account.metadata has their limits. Stripe gets them too, with the payment,
+        as far as it has room: 50 pairs with the service's own, in the order of their keys. The service's own keys, keys
+        with square brackets and empty values are not sent. None of this refuses a purchase.
         """
 
     def __init__(
@@ -416,7 +420,9 @@ Global___CreatePurchaseResponse: _TypeAlias = CreatePurchaseResponse  # noqa: Y0
 
 @_typing.final
 class GetPurchaseRequest(_message.Message):
-    """Asks for one purchase, by its own id or by Stripe's session id (for the success page). NOT_FOUND (PURCHASE_NOT_FOUND)."""
+    """Asks for one purchase, by its own id or by Stripe's session id (for the success page). NOT_FOUND
+    (PURCHASE_NOT_FOUND).
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -526,9 +532,9 @@ Global___ListPurchasesResponse: _TypeAlias = ListPurchasesResponse  # noqa: Y015
 
 @_typing.final
 class CancelPurchaseRequest(_message.Message):
-    """Cancels an unpaid purchase: its checkout page closes. FAILED_PRECONDITION (PURCHASE_NOT_CANCELABLE) otherwise; `status` in the metadata
-    is its state by then. Stripe's state of the page is applied first: a purchase that was paid gets its credits, and one whose page had run
-    out expires.
+    """Cancels an unpaid purchase: its checkout page closes. FAILED_PRECONDITION (PURCHASE_NOT_CANCELABLE) otherwise;
+    `status` in the metadata is its state by then. Stripe's state of the page is applied first: a purchase that was paid
+    gets its credits, and one whose page had run out expires.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -565,7 +571,9 @@ class CancelPurchaseResponse(_message.Message):
     """Whether this is the answer to an earlier request of the same key."""
     @_builtins.property
     def purchase(self) -> Global___Purchase:
-        """The purchase, canceled. A payment that is already under way still completes it later: money that arrives always brings its credits."""
+        """The purchase, canceled. A payment that is already under way still completes it later: money that arrives always
+        brings its credits.
+        """
 
     def __init__(
         self,

@@ -46,8 +46,9 @@ class RateCard(_message.Message):
 
     @_builtins.property
     def in_force_time(self) -> _timestamp_pb2.Timestamp:
-        """From when it prices usage: effective_time, or 10 seconds after create_time where that is later. By then every process knows the card.
-        Of several cards, the one whose in_force_time came last counts; of two with the same, the one created later.
+        """From when it prices usage: effective_time, or 10 seconds after create_time where that is later. By then every
+        process knows the card. Of several cards, the one whose in_force_time came last counts; of two with the same, the
+        one created later.
         """
 
     @_builtins.property
@@ -82,10 +83,10 @@ class CreateRateCardVersionRequest(_message.Message):
     CARD_FILE_FIELD_NUMBER: _builtins.int
     IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
     card_file: _builtins.bytes
-    """Required: the card's file, JSON in UTF-8 as docs/rate-cards.md describes it, as it is or compressed by gzip. At most 1 MiB as it is sent,
-    and 16 MiB as JSON. What is wrong with it: INVALID_ARGUMENT (INVALID_FIELD), with a field violation for each fault, at most 10. Each
-    names its place: `card_file.entries[3].columns[0].prices.images.usd`. Metadata: problem_count. A card of the same version is there
-    already: ALREADY_EXISTS (RATE_CARD_EXISTS).
+    """Required: the card's file, JSON in UTF-8 as docs/rate-cards.md describes it, as it is or compressed by gzip. At
+    most 1 MiB as it is sent, and 16 MiB as JSON. What is wrong with it: INVALID_ARGUMENT (INVALID_FIELD), with a field
+    violation for each fault, at most 10. Each names its place: `card_file.entries[3].columns[0].prices.images.usd`.
+    Metadata: problem_count. A card of the same version is there already: ALREADY_EXISTS (RATE_CARD_EXISTS).
     """
     idempotency_key: _builtins.str
     """Required, 1 to 255 printable characters."""
@@ -220,8 +221,8 @@ class GetRateCardResponse(_message.Message):
     RATE_CARD_FIELD_NUMBER: _builtins.int
     CARD_FILE_GZIP_FIELD_NUMBER: _builtins.int
     card_file_gzip: _builtins.bytes
-    """The card's file, compressed by gzip: JSON in UTF-8, as the service writes each card, at most 16 MiB. CreateRateCardVersion takes it as it
-    is. Equal cards have equal JSON.
+    """The card's file, compressed by gzip: JSON in UTF-8, as the service writes each card, at most 16 MiB.
+    CreateRateCardVersion takes it as it is. Equal cards have equal JSON.
     """
     @_builtins.property
     def rate_card(self) -> Global___RateCard:

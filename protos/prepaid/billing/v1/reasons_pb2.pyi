@@ -35,7 +35,9 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     REASON_SIGNATURE_INVALID: _Reason.ValueType  # 5
     """[INVALID_ARGUMENT] Stripe's signature does not fit the payload, or its time is more than 300 s away."""
     REASON_PRICE_MISSING: _Reason.ValueType  # 6
-    """[INVALID_ARGUMENT] The rate card lacks a price of the model. Metadata: provider, model, model_pattern, rate_card_version, missing."""
+    """[INVALID_ARGUMENT] The rate card lacks a price of the model. Metadata: provider, model, model_pattern,
+    rate_card_version, missing.
+    """
     REASON_ACCOUNT_NOT_FOUND: _Reason.ValueType  # 10
     """[NOT_FOUND] No such account."""
     REASON_PURCHASE_NOT_FOUND: _Reason.ValueType  # 11
@@ -61,16 +63,18 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     REASON_RATE_CARD_EXISTS: _Reason.ValueType  # 22
     """[ALREADY_EXISTS] A rate card has this version, and a version never changes. Metadata: rate_card_version."""
     REASON_INSUFFICIENT_CREDITS: _Reason.ValueType  # 30
-    """[FAILED_PRECONDITION] Not enough credits. Metadata: available_, required_ and shortfall_microcredits; with ALLOW_DEBT debt_max_microcredits."""
+    """[FAILED_PRECONDITION] Not enough credits. Metadata: available_, required_ and shortfall_microcredits; with
+    ALLOW_DEBT debt_max_microcredits.
+    """
     REASON_ACCOUNT_FROZEN: _Reason.ValueType  # 31
     """[FAILED_PRECONDITION] An operator froze the account."""
     REASON_PURCHASE_NOT_REFUNDABLE: _Reason.ValueType  # 32
-    """[FAILED_PRECONDITION] The purchase is not completed, or all its money went back or is on its way. Metadata: refund_id of a refund that
-    Stripe has not confirmed; repeat its request with its own key.
+    """[FAILED_PRECONDITION] The purchase is not completed, or all its money went back or is on its way. Metadata:
+    refund_id of a refund that Stripe has not confirmed; repeat its request with its own key.
     """
     REASON_CREDITS_ALREADY_SPENT: _Reason.ValueType  # 33
-    """[FAILED_PRECONDITION] The credits that this refund would take back are spent or held. Metadata: refundable_minor, and held_microcredits
-    where open holds reserve some of them: more may be refunded once these end.
+    """[FAILED_PRECONDITION] The credits that this refund would take back are spent or held. Metadata: refundable_minor,
+    and held_microcredits where open holds reserve some of them: more may be refunded once these end.
     """
     REASON_SELF_REFERRAL: _Reason.ValueType  # 34
     """[FAILED_PRECONDITION] An account can't refer itself, nor one that referred it, directly or through others."""
@@ -81,8 +85,8 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     REASON_HOLD_CLOSED: _Reason.ValueType  # 37
     """[FAILED_PRECONDITION] The hold was captured or released, or captured late. Metadata: hold_id, state."""
     REASON_SPEND_LIMIT_REACHED: _Reason.ValueType  # 38
-    """[FAILED_PRECONDITION] A spend limit has no room. Metadata: spender_id (empty: the account itself), window (DAY, MONTH, NONE),
-    left_microcredits, reset_time (RFC 3339, when the window ends; absent for NONE).
+    """[FAILED_PRECONDITION] A spend limit has no room. Metadata: spender_id (empty: the account itself), window (DAY,
+    MONTH, NONE), left_microcredits, reset_time (RFC 3339, when the window ends; absent for NONE).
     """
     REASON_PURCHASE_NOT_CANCELABLE: _Reason.ValueType  # 39
     """[FAILED_PRECONDITION] The purchase was paid, failed, expired or canceled already."""
@@ -93,11 +97,17 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     REASON_STRIPE_REFUSED: _Reason.ValueType  # 42
     """[FAILED_PRECONDITION] Stripe refused, and a repeat would not help. Metadata: stripe_code."""
     REASON_BALANCE_LIMIT_REACHED: _Reason.ValueType  # 43
-    """[FAILED_PRECONDITION] The balance would pass the largest that an account may have. Metadata: balance_max_microcredits."""
+    """[FAILED_PRECONDITION] The balance would pass the largest that an account may have. Metadata:
+    balance_max_microcredits.
+    """
     REASON_REVERSAL_TOO_LATE: _Reason.ValueType  # 44
-    """[FAILED_PRECONDITION] The deduction is older than a caller without the scope admin may reverse. Metadata: reversal_window_s."""
+    """[FAILED_PRECONDITION] The deduction is older than a caller without the scope admin may reverse. Metadata:
+    reversal_window_s.
+    """
     REASON_HOLD_OWNED: _Reason.ValueType  # 90
-    """[FAILED_PRECONDITION] The hold belongs to a session, which its owner alone captures, extends and releases. Metadata: hold_id."""
+    """[FAILED_PRECONDITION] The hold belongs to a session, which its owner alone captures, extends and releases.
+    Metadata: hold_id.
+    """
     REASON_SESSION_TAKEN_OVER: _Reason.ValueType  # 91
     """[ABORTED] Another stream resumed the session. What was acknowledged stays. Metadata: session_id."""
     REASON_API_KEY_INVALID: _Reason.ValueType  # 50
@@ -105,9 +115,13 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     REASON_SCOPE_MISSING: _Reason.ValueType  # 51
     """[PERMISSION_DENIED] The caller lacks the scope. Metadata: scope."""
     REASON_NOT_YOURS: _Reason.ValueType  # 52
-    """[PERMISSION_DENIED] Another caller made the deduction. A caller with the scope admin may reverse it. Nothing moved, and the key is free."""
+    """[PERMISSION_DENIED] Another caller made the deduction. A caller with the scope admin may reverse it. Nothing moved,
+    and the key is free.
+    """
     REASON_ACCOUNT_NOT_ALLOWED: _Reason.ValueType  # 53
-    """[PERMISSION_DENIED] The API key is bound to accounts, and the call is about none of them. Whether what it names exists is not said."""
+    """[PERMISSION_DENIED] The API key is bound to accounts, and the call is about none of them. Whether what it names
+    exists is not said.
+    """
     REASON_SPENDER_NOT_ALLOWED: _Reason.ValueType  # 54
     """[PERMISSION_DENIED] The API key is bound to spenders, and so sets no limits."""
     REASON_OVERLOADED: _Reason.ValueType  # 60
@@ -127,17 +141,20 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     REASON_TOO_MANY_SPEND_LIMITS: _Reason.ValueType  # 69
     """[RESOURCE_EXHAUSTED] The account has as many spend limits as it may have. Remove one. Metadata: spend_limits_max."""
     REASON_OUTCOME_OMITTED: _Reason.ValueType  # 66
-    """[RESOURCE_EXHAUSTED, with RetryInfo] The response of a batch had no room for this outcome. Send that deduction again with the same key."""
+    """[RESOURCE_EXHAUSTED, with RetryInfo] The response of a batch had no room for this outcome. Send that deduction
+    again with the same key.
+    """
     REASON_STRIPE_KEY_REFUSED: _Reason.ValueType  # 67
-    """[UNAVAILABLE, with RetryInfo] Stripe refuses the service's own key, or the key lacks a permission. Once mended, the same idempotency
-    key resumes.
+    """[UNAVAILABLE, with RetryInfo] Stripe refuses the service's own key, or the key lacks a permission. Once mended, the
+    same idempotency key resumes.
     """
     REASON_INTERNAL: _Reason.ValueType  # 70
     """[INTERNAL] A defect of the service. Metadata: correlation_id, which its logs carry too."""
 
 class Reason(_Reason, metaclass=_ReasonEnumTypeWrapper):
     """Why a call was refused or failed. It travels as google.rpc.ErrorInfo.reason, without the prefix `REASON_`, with
-    domain "prepaid.billing.v1", in the details of google.rpc.Status. The status that goes with each is named in brackets.
+    domain "prepaid.billing.v1", in the details of google.rpc.Status. The status that goes with each is named in
+    brackets.
     """
 
 REASON_UNSPECIFIED: Reason.ValueType  # 0
@@ -153,7 +170,9 @@ REASON_UNKNOWN_MODEL: Reason.ValueType  # 4
 REASON_SIGNATURE_INVALID: Reason.ValueType  # 5
 """[INVALID_ARGUMENT] Stripe's signature does not fit the payload, or its time is more than 300 s away."""
 REASON_PRICE_MISSING: Reason.ValueType  # 6
-"""[INVALID_ARGUMENT] The rate card lacks a price of the model. Metadata: provider, model, model_pattern, rate_card_version, missing."""
+"""[INVALID_ARGUMENT] The rate card lacks a price of the model. Metadata: provider, model, model_pattern,
+rate_card_version, missing.
+"""
 REASON_ACCOUNT_NOT_FOUND: Reason.ValueType  # 10
 """[NOT_FOUND] No such account."""
 REASON_PURCHASE_NOT_FOUND: Reason.ValueType  # 11
@@ -179,16 +198,18 @@ REASON_REFERRAL_EXISTS: Reason.ValueType  # 21
 REASON_RATE_CARD_EXISTS: Reason.ValueType  # 22
 """[ALREADY_EXISTS] A rate card has this version, and a version never changes. Metadata: rate_card_version."""
 REASON_INSUFFICIENT_CREDITS: Reason.ValueType  # 30
-"""[FAILED_PRECONDITION] Not enough credits. Metadata: available_, required_ and shortfall_microcredits; with ALLOW_DEBT debt_max_microcredits."""
+"""[FAILED_PRECONDITION] Not enough credits. Metadata: available_, required_ and shortfall_microcredits; with
+ALLOW_DEBT debt_max_microcredits.
+"""
 REASON_ACCOUNT_FROZEN: Reason.ValueType  # 31
 """[FAILED_PRECONDITION] An operator froze the account."""
 REASON_PURCHASE_NOT_REFUNDABLE: Reason.ValueType  # 32
-"""[FAILED_PRECONDITION] The purchase is not completed, or all its money went back or is on its way. Metadata: refund_id of a refund that
-Stripe has not confirmed; repeat its request with its own key.
+"""[FAILED_PRECONDITION] The purchase is not completed, or all its money went back or is on its way. Metadata:
+refund_id of a refund that Stripe has not confirmed; repeat its request with its own key.
 """
 REASON_CREDITS_ALREADY_SPENT: Reason.ValueType  # 33
-"""[FAILED_PRECONDITION] The credits that this refund would take back are spent or held. Metadata: refundable_minor, and held_microcredits
-where open holds reserve some of them: more may be refunded once these end.
+"""[FAILED_PRECONDITION] The credits that this refund would take back are spent or held. Metadata: refundable_minor,
+and held_microcredits where open holds reserve some of them: more may be refunded once these end.
 """
 REASON_SELF_REFERRAL: Reason.ValueType  # 34
 """[FAILED_PRECONDITION] An account can't refer itself, nor one that referred it, directly or through others."""
@@ -199,8 +220,8 @@ REASON_HOLD_EXPIRED: Reason.ValueType  # 36
 REASON_HOLD_CLOSED: Reason.ValueType  # 37
 """[FAILED_PRECONDITION] The hold was captured or released, or captured late. Metadata: hold_id, state."""
 REASON_SPEND_LIMIT_REACHED: Reason.ValueType  # 38
-"""[FAILED_PRECONDITION] A spend limit has no room. Metadata: spender_id (empty: the account itself), window (DAY, MONTH, NONE),
-left_microcredits, reset_time (RFC 3339, when the window ends; absent for NONE).
+"""[FAILED_PRECONDITION] A spend limit has no room. Metadata: spender_id (empty: the account itself), window (DAY,
+MONTH, NONE), left_microcredits, reset_time (RFC 3339, when the window ends; absent for NONE).
 """
 REASON_PURCHASE_NOT_CANCELABLE: Reason.ValueType  # 39
 """[FAILED_PRECONDITION] The purchase was paid, failed, expired or canceled already."""
@@ -211,11 +232,17 @@ REASON_TRANSACTION_NOT_REVERSIBLE: Reason.ValueType  # 41
 REASON_STRIPE_REFUSED: Reason.ValueType  # 42
 """[FAILED_PRECONDITION] Stripe refused, and a repeat would not help. Metadata: stripe_code."""
 REASON_BALANCE_LIMIT_REACHED: Reason.ValueType  # 43
-"""[FAILED_PRECONDITION] The balance would pass the largest that an account may have. Metadata: balance_max_microcredits."""
+"""[FAILED_PRECONDITION] The balance would pass the largest that an account may have. Metadata:
+balance_max_microcredits.
+"""
 REASON_REVERSAL_TOO_LATE: Reason.ValueType  # 44
-"""[FAILED_PRECONDITION] The deduction is older than a caller without the scope admin may reverse. Metadata: reversal_window_s."""
+"""[FAILED_PRECONDITION] The deduction is older than a caller without the scope admin may reverse. Metadata:
+reversal_window_s.
+"""
 REASON_HOLD_OWNED: Reason.ValueType  # 90
-"""[FAILED_PRECONDITION] The hold belongs to a session, which its owner alone captures, extends and releases. Metadata: hold_id."""
+"""[FAILED_PRECONDITION] The hold belongs to a session, which its owner alone captures, extends and releases.
+Metadata: hold_id.
+"""
 REASON_SESSION_TAKEN_OVER: Reason.ValueType  # 91
 """[ABORTED] Another stream resumed the session. What was acknowledged stays. Metadata: session_id."""
 REASON_API_KEY_INVALID: Reason.ValueType  # 50
@@ -223,9 +250,13 @@ REASON_API_KEY_INVALID: Reason.ValueType  # 50
 REASON_SCOPE_MISSING: Reason.ValueType  # 51
 """[PERMISSION_DENIED] The caller lacks the scope. Metadata: scope."""
 REASON_NOT_YOURS: Reason.ValueType  # 52
-"""[PERMISSION_DENIED] Another caller made the deduction. A caller with the scope admin may reverse it. Nothing moved, and the key is free."""
+"""[PERMISSION_DENIED] Another caller made the deduction. A caller with the scope admin may reverse it. Nothing moved,
+and the key is free.
+"""
 REASON_ACCOUNT_NOT_ALLOWED: Reason.ValueType  # 53
-"""[PERMISSION_DENIED] The API key is bound to accounts, and the call is about none of them. Whether what it names exists is not said."""
+"""[PERMISSION_DENIED] The API key is bound to accounts, and the call is about none of them. Whether what it names
+exists is not said.
+"""
 REASON_SPENDER_NOT_ALLOWED: Reason.ValueType  # 54
 """[PERMISSION_DENIED] The API key is bound to spenders, and so sets no limits."""
 REASON_OVERLOADED: Reason.ValueType  # 60
@@ -245,10 +276,12 @@ REASON_TOO_MANY_HOLDS: Reason.ValueType  # 68
 REASON_TOO_MANY_SPEND_LIMITS: Reason.ValueType  # 69
 """[RESOURCE_EXHAUSTED] The account has as many spend limits as it may have. Remove one. Metadata: spend_limits_max."""
 REASON_OUTCOME_OMITTED: Reason.ValueType  # 66
-"""[RESOURCE_EXHAUSTED, with RetryInfo] The response of a batch had no room for this outcome. Send that deduction again with the same key."""
+"""[RESOURCE_EXHAUSTED, with RetryInfo] The response of a batch had no room for this outcome. Send that deduction
+again with the same key.
+"""
 REASON_STRIPE_KEY_REFUSED: Reason.ValueType  # 67
-"""[UNAVAILABLE, with RetryInfo] Stripe refuses the service's own key, or the key lacks a permission. Once mended, the same idempotency
-key resumes.
+"""[UNAVAILABLE, with RetryInfo] Stripe refuses the service's own key, or the key lacks a permission. Once mended, the
+same idempotency key resumes.
 """
 REASON_INTERNAL: Reason.ValueType  # 70
 """[INTERNAL] A defect of the service. Metadata: correlation_id, which its logs carry too."""

@@ -55,8 +55,8 @@ Global___ReceiptReversal: _TypeAlias = ReceiptReversal  # noqa: Y015
 
 @_typing.final
 class Receipt(_message.Message):
-    """Why a charge is what it is. It is computed from the transaction's own record and entries, and from no rate card: it says the same for ever,
-    but for reversals that are made later.
+    """Why a charge is what it is. It is computed from the transaction's own record and entries, and from no rate card: it
+    says the same for ever, but for reversals that are made later.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -136,12 +136,14 @@ class Receipt(_message.Message):
 
     @_builtins.property
     def occur_time(self) -> _timestamp_pb2.Timestamp:
-        """Of a usage: when the request was made, as it was sent; may be absent. price.time_basis says whether it chose the price."""
+        """Of a usage: when the request was made, as it was sent; may be absent. price.time_basis says whether it chose the
+        price.
+        """
 
     @_builtins.property
     def price(self) -> _usage_pb2.Price:
-        """Of a usage: each line with its quantity, unit price and cost, the markup, the rate card's version, the exact total, and the amount: the
-        exact total rounded up once. Absent where the caller named an amount.
+        """Of a usage: each line with its quantity, unit price and cost, the markup, the rate card's version, the exact total,
+        and the amount: the exact total rounded up once. Absent where the caller named an amount.
         """
 
     @_builtins.property
@@ -194,8 +196,8 @@ class GetReceiptRequest(_message.Message):
     account_id: _builtins.str
     """Required. NOT_FOUND (ACCOUNT_NOT_FOUND) when there is none."""
     transaction_id: _builtins.str
-    """Required: a deduction (`txn_…`). NOT_FOUND (TRANSACTION_NOT_FOUND). A transaction that charged nothing has no receipt: INVALID_ARGUMENT
-    (INVALID_FIELD).
+    """Required: a deduction (`txn_…`). NOT_FOUND (TRANSACTION_NOT_FOUND). A transaction that charged nothing has no
+    receipt: INVALID_ARGUMENT (INVALID_FIELD).
     """
     def __init__(
         self,

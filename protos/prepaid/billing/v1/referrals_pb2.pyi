@@ -29,14 +29,17 @@ class _ReferralStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Referra
     REFERRAL_STATE_PENDING: _ReferralState.ValueType  # 1
     """Bound; the referred account has not bought yet."""
     REFERRAL_STATE_QUALIFIED: _ReferralState.ValueType  # 2
-    """The first purchase was large enough, but the referrer had reached its cap, or its balance had no room: it got no bonus."""
+    """The first purchase was large enough, but the referrer had reached its cap, or its balance had no room: it got no
+    bonus.
+    """
     REFERRAL_STATE_REWARDED: _ReferralState.ValueType  # 3
     """Both got their bonus."""
     REFERRAL_STATE_CLOSED: _ReferralState.ValueType  # 4
     """The first purchase was too small; no bonus, for good."""
     REFERRAL_STATE_REVERSED: _ReferralState.ValueType  # 5
-    """So much of the qualifying purchase went back that less than the minimum stays paid. Both bonuses were taken back: the referred
-    account's whole, the referrer's as far as it was left. They are restored when enough stays paid after all.
+    """So much of the qualifying purchase went back that less than the minimum stays paid. Both bonuses were taken back:
+    the referred account's whole, the referrer's as far as it was left. They are restored when enough stays paid after
+    all.
     """
 
 class ReferralState(_ReferralState, metaclass=_ReferralStateEnumTypeWrapper):
@@ -47,14 +50,17 @@ REFERRAL_STATE_UNSPECIFIED: ReferralState.ValueType  # 0
 REFERRAL_STATE_PENDING: ReferralState.ValueType  # 1
 """Bound; the referred account has not bought yet."""
 REFERRAL_STATE_QUALIFIED: ReferralState.ValueType  # 2
-"""The first purchase was large enough, but the referrer had reached its cap, or its balance had no room: it got no bonus."""
+"""The first purchase was large enough, but the referrer had reached its cap, or its balance had no room: it got no
+bonus.
+"""
 REFERRAL_STATE_REWARDED: ReferralState.ValueType  # 3
 """Both got their bonus."""
 REFERRAL_STATE_CLOSED: ReferralState.ValueType  # 4
 """The first purchase was too small; no bonus, for good."""
 REFERRAL_STATE_REVERSED: ReferralState.ValueType  # 5
-"""So much of the qualifying purchase went back that less than the minimum stays paid. Both bonuses were taken back: the referred
-account's whole, the referrer's as far as it was left. They are restored when enough stays paid after all.
+"""So much of the qualifying purchase went back that less than the minimum stays paid. Both bonuses were taken back:
+the referred account's whole, the referrer's as far as it was left. They are restored when enough stays paid after
+all.
 """
 Global___ReferralState: _TypeAlias = ReferralState  # noqa: Y015
 
@@ -118,10 +124,13 @@ class ApplyReferralRequest(_message.Message):
     REFERRAL_CODE_FIELD_NUMBER: _builtins.int
     IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
     account_id: _builtins.str
-    """Required: the referred account; a missing one is made. ALREADY_EXISTS (REFERRAL_EXISTS), FAILED_PRECONDITION (SELF_REFERRAL, REFERRAL_TOO_LATE)."""
+    """Required: the referred account; a missing one is made. ALREADY_EXISTS (REFERRAL_EXISTS), FAILED_PRECONDITION
+    (SELF_REFERRAL, REFERRAL_TOO_LATE).
+    """
     referral_code: _builtins.str
-    """Required: the referrer's code; letter case does not matter. NOT_FOUND (REFERRAL_CODE_NOT_FOUND). INVALID_ARGUMENT (INVALID_FIELD) where
-    the deployment states no least purchase in the catalogue's currency, because referrals are off there.
+    """Required: the referrer's code; letter case does not matter. NOT_FOUND (REFERRAL_CODE_NOT_FOUND). INVALID_ARGUMENT
+    (INVALID_FIELD) where the deployment states no least purchase in the catalogue's currency, because referrals are
+    off there.
     """
     idempotency_key: _builtins.str
     """Required, 1 to 255 printable characters."""

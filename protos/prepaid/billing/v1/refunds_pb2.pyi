@@ -30,8 +30,8 @@ class _RefundPolicyEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RefundPo
     REFUND_POLICY_UNSPECIFIED: _RefundPolicy.ValueType  # 0
     """The same as UNUSED_ONLY."""
     REFUND_POLICY_UNUSED_ONLY: _RefundPolicy.ValueType  # 1
-    """Refund no more than the credits left of the purchase are worth. Credits that expired are not left. A refund that makes the buyer's
-    referral fall must leave enough of them for what was spent of the bonus.
+    """Refund no more than the credits left of the purchase are worth. Credits that expired are not left. A refund that
+    makes the buyer's referral fall must leave enough of them for what was spent of the bonus.
     """
     REFUND_POLICY_WITH_DEBT: _RefundPolicy.ValueType  # 2
     """Refund all the same; what was spent becomes the account's debt, but nothing of what expired."""
@@ -42,8 +42,8 @@ class RefundPolicy(_RefundPolicy, metaclass=_RefundPolicyEnumTypeWrapper):
 REFUND_POLICY_UNSPECIFIED: RefundPolicy.ValueType  # 0
 """The same as UNUSED_ONLY."""
 REFUND_POLICY_UNUSED_ONLY: RefundPolicy.ValueType  # 1
-"""Refund no more than the credits left of the purchase are worth. Credits that expired are not left. A refund that makes the buyer's
-referral fall must leave enough of them for what was spent of the bonus.
+"""Refund no more than the credits left of the purchase are worth. Credits that expired are not left. A refund that
+makes the buyer's referral fall must leave enough of them for what was spent of the bonus.
 """
 REFUND_POLICY_WITH_DEBT: RefundPolicy.ValueType  # 2
 """Refund all the same; what was spent becomes the account's debt, but nothing of what expired."""
@@ -120,7 +120,9 @@ class Refund(_message.Message):
     account_id: _builtins.str
     """The account whose purchase it is."""
     bonus_microcredits: _builtins.int
-    """The buyer's referral bonus that it took back as well, in microcredits: what was left of it and what was spent. 0 unless the referral fell."""
+    """The buyer's referral bonus that it took back as well, in microcredits: what was left of it and what was spent. 0
+    unless the referral fell.
+    """
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it was requested. Of a refund begun at Stripe: when the service learned of it."""
@@ -162,7 +164,9 @@ class ListRefundsRequest(_message.Message):
     account_id: _builtins.str
     """Required. NOT_FOUND (ACCOUNT_NOT_FOUND) when there is none."""
     purchase_id: _builtins.str
-    """Optional: only refunds of this purchase (`pur_…`). NOT_FOUND (PURCHASE_NOT_FOUND) when the account has no such purchase."""
+    """Optional: only refunds of this purchase (`pur_…`). NOT_FOUND (PURCHASE_NOT_FOUND) when the account has no such
+    purchase.
+    """
     page_size: _builtins.int
     """Refunds a page: 1 to 1,000; 0 means 50; more is cut to 1,000; negative is refused."""
     page_token: _builtins.str
@@ -271,7 +275,9 @@ class QuoteRefundRequest(_message.Message):
     policy: Global___RefundPolicy.ValueType
     """What to do about spent credits."""
     amount_minor: _builtins.int
-    """Money that the refund would give back, with the range and the refusals of RefundRequest.amount_minor; absent: all that the policy allows."""
+    """Money that the refund would give back, with the range and the refusals of RefundRequest.amount_minor; absent: all
+    that the policy allows.
+    """
     def __init__(
         self,
         *,
@@ -301,8 +307,9 @@ class QuoteRefundResponse(_message.Message):
     DEBT_MICROCREDITS_FIELD_NUMBER: _builtins.int
     BONUS_MICROCREDITS_FIELD_NUMBER: _builtins.int
     refundable_minor: _builtins.int
-    """Money that the refund would give back now, in the currency's smallest unit: the amount that was asked for, or the most that the policy
-    allows, 0 or more. The most is rounded down to a step that Stripe takes: 10 in currencies with three decimals, 100 in isk and ugx.
+    """Money that the refund would give back now, in the currency's smallest unit: the amount that was asked for, or the
+    most that the policy allows, 0 or more. The most is rounded down to a step that Stripe takes: 10 in currencies with
+    three decimals, 100 in isk and ugx.
     """
     currency: _builtins.str
     """Lower-case ISO 4217 code."""
@@ -311,8 +318,8 @@ class QuoteRefundResponse(_message.Message):
     debt_microcredits: _builtins.int
     """What would become debt, in microcredits: of these credits and of the bonus, what was spent already."""
     bonus_microcredits: _builtins.int
-    """The buyer's referral bonus that it would take back as well, in microcredits: what is left of it and what was spent. 0 while the referral
-    would still stand.
+    """The buyer's referral bonus that it would take back as well, in microcredits: what is left of it and what was spent.
+    0 while the referral would still stand.
     """
     def __init__(
         self,
@@ -345,9 +352,10 @@ class RefundRequest(_message.Message):
     purchase_id: _builtins.str
     """Required. NOT_FOUND (PURCHASE_NOT_FOUND), FAILED_PRECONDITION (PURCHASE_NOT_REFUNDABLE)."""
     amount_minor: _builtins.int
-    """Money to give back in the currency's smallest unit, 1 to 10^15; absent: all that the policy allows. More than that: FAILED_PRECONDITION
-    (CREDITS_ALREADY_SPENT). More than was paid and is neither back nor on its way: INVALID_ARGUMENT (INVALID_FIELD). So is an amount off
-    Stripe's steps, 10 in currencies with three decimals, 100 in isk and ugx.
+    """Money to give back in the currency's smallest unit, 1 to 10^15; absent: all that the policy allows. More than that:
+    FAILED_PRECONDITION (CREDITS_ALREADY_SPENT). More than was paid and is neither back nor on its way:
+    INVALID_ARGUMENT (INVALID_FIELD). So is an amount off Stripe's steps, 10 in currencies with three decimals, 100 in
+    isk and ugx.
     """
     policy: Global___RefundPolicy.ValueType
     """What to do about spent credits."""

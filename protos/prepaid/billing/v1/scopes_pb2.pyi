@@ -60,4 +60,6 @@ Global___Scope: _TypeAlias = Scope  # noqa: Y015
 
 REQUIRED_SCOPE_FIELD_NUMBER: _builtins.int
 required_scope: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, Global___Scope.ValueType]
-"""The scope that the caller of this RPC must have. Without it: PERMISSION_DENIED (SCOPE_MISSING), checked before anything is looked up."""
+"""The scope that the caller of this RPC must have. Without it: PERMISSION_DENIED (SCOPE_MISSING), checked before
+anything is looked up.
+"""

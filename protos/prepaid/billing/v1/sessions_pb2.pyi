@@ -56,13 +56,15 @@ class _GenerationOutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Gen
     GENERATION_OUTCOME_STOPPED_BY_LENGTH: _GenerationOutcome.ValueType  # 11
     """Stopped at the length that was asked for. Charged: the usage."""
     GENERATION_OUTCOME_COMPLETE_WITHOUT_USAGE: _GenerationOutcome.ValueType  # 12
-    """To its final marker, without the provider's usage. Charged: the last acknowledged usage, else the estimate of the opening."""
+    """To its final marker, without the provider's usage. Charged: the last acknowledged usage, else the estimate of the
+    opening.
+    """
     GENERATION_OUTCOME_RETRIED: _GenerationOutcome.ValueType  # 13
     """Complete after attempts that failed. Charged: the usage, which is the last attempt's."""
 
 class GenerationOutcome(_GenerationOutcome, metaclass=_GenerationOutcomeEnumTypeWrapper):
-    """How a model call ended. It decides what of its usage is charged: all that was streamed, the input alone, or nothing. A deployment may decide
-    otherwise for models of its own (BILLING_OUTCOME_POLICIES).
+    """How a model call ended. It decides what of its usage is charged: all that was streamed, the input alone, or nothing.
+    A deployment may decide otherwise for models of its own (BILLING_OUTCOME_POLICIES).
     """
 
 GENERATION_OUTCOME_UNSPECIFIED: GenerationOutcome.ValueType  # 0
@@ -90,7 +92,9 @@ GENERATION_OUTCOME_FILTERED: GenerationOutcome.ValueType  # 10
 GENERATION_OUTCOME_STOPPED_BY_LENGTH: GenerationOutcome.ValueType  # 11
 """Stopped at the length that was asked for. Charged: the usage."""
 GENERATION_OUTCOME_COMPLETE_WITHOUT_USAGE: GenerationOutcome.ValueType  # 12
-"""To its final marker, without the provider's usage. Charged: the last acknowledged usage, else the estimate of the opening."""
+"""To its final marker, without the provider's usage. Charged: the last acknowledged usage, else the estimate of the
+opening.
+"""
 GENERATION_OUTCOME_RETRIED: GenerationOutcome.ValueType  # 13
 """Complete after attempts that failed. Charged: the usage, which is the last attempt's."""
 Global___GenerationOutcome: _TypeAlias = GenerationOutcome  # noqa: Y015
@@ -190,28 +194,31 @@ class OpenSession(_message.Message):
     IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
     SPENDER_IDS_FIELD_NUMBER: _builtins.int
     account_id: _builtins.str
-    """Required: the account, 1 to 128 printable characters. Unknown: NOT_FOUND (ACCOUNT_NOT_FOUND). Frozen: FAILED_PRECONDITION (ACCOUNT_FROZEN)."""
+    """Required: the account, 1 to 128 printable characters. Unknown: NOT_FOUND (ACCOUNT_NOT_FOUND). Frozen:
+    FAILED_PRECONDITION (ACCOUNT_FROZEN).
+    """
     slice_microcredits: _builtins.int
-    """What is held at a time, 1 to 1,000,000,000,000,000 microcredits. 0 or absent: the price of the estimate, at least 1. Required without
-    an estimate.
+    """What is held at a time, 1 to 1,000,000,000,000,000 microcredits. 0 or absent: the price of the estimate, at least
+    1. Required without an estimate.
     """
     description: _builtins.str
     """At most 500 characters, for the history."""
     idempotency_key: _builtins.str
-    """Required: 1 to 255 characters. A repeat by the same caller takes the session over, with a new token. The close charges under the same key: a
-    usage that it charged is not charged again by DeductCredits with that key, and the other way round.
+    """Required: 1 to 255 characters. A repeat by the same caller takes the session over, with a new token. The close
+    charges under the same key: a usage that it charged is not charged again by DeductCredits with that key, and the
+    other way round.
     """
     @_builtins.property
     def estimate(self) -> _usage_pb2.Usage:
         """What the call is expected to use; its price is held at first. Too little for its input and one token of the answer:
-        FAILED_PRECONDITION (INSUFFICIENT_CREDITS). Unknown model or price: INVALID_ARGUMENT (UNKNOWN_MODEL, PRICE_MISSING). Required without
-        slice_microcredits.
+        FAILED_PRECONDITION (INSUFFICIENT_CREDITS). Unknown model or price: INVALID_ARGUMENT (UNKNOWN_MODEL,
+        PRICE_MISSING). Required without slice_microcredits.
         """
 
     @_builtins.property
     def grace(self) -> _duration_pb2.Duration:
-        """How long the credits stay held once the stream breaks: 1 second to 1 hour, absent: 5 minutes. Then what was acknowledged is charged and the
-        rest is released.
+        """How long the credits stay held once the stream breaks: 1 second to 1 hour, absent: 5 minutes. Then what was
+        acknowledged is charged and the rest is released.
         """
 
     @_builtins.property
@@ -220,9 +227,9 @@ class OpenSession(_message.Message):
 
     @_builtins.property
     def spender_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Whom the session charges for, besides the account: teams, members, agents. 1 to 128 printable characters each, all different, at most 4
-        with those of the API key. What the session holds counts at the spend limits of all of them. A limit without room for the input and one
-        token refuses the opening: FAILED_PRECONDITION (SPEND_LIMIT_REACHED).
+        """Whom the session charges for, besides the account: teams, members, agents. 1 to 128 printable characters each, all
+        different, at most 4 with those of the API key. What the session holds counts at the spend limits of all of them. A
+        limit without room for the input and one token refuses the opening: FAILED_PRECONDITION (SPEND_LIMIT_REACHED).
         """
 
     def __init__(
@@ -277,14 +284,18 @@ Global___ResumeSession: _TypeAlias = ResumeSession  # noqa: Y015
 
 @_typing.final
 class SessionTick(_message.Message):
-    """The whole usage so far. It replaces that of the former tick: lines may change and fall, and the charge never falls before the close."""
+    """The whole usage so far. It replaces that of the former tick: lines may change and fall, and the charge never falls
+    before the close.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
     SEQUENCE_FIELD_NUMBER: _builtins.int
     USAGE_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
-    """Required: above that of every former tick, 1 to 9,007,199,254,740,992. Another one is acknowledged again, and has no effect."""
+    """Required: above that of every former tick, 1 to 9,007,199,254,740,992. Another one is acknowledged again, and has
+    no effect.
+    """
     @_builtins.property
     def usage(self) -> _usage_pb2.Usage:
         """Required. Priced by the card of the opening; a model that it lacks, by the card in force."""
@@ -315,8 +326,8 @@ class CloseSession(_message.Message):
     """Required."""
     @_builtins.property
     def usage(self) -> _usage_pb2.Usage:
-        """The whole usage, which is final and may be lower than what was acknowledged. Absent: the last acknowledged usage, else the estimate of the
-        opening. Neither, where something is to be charged: INVALID_ARGUMENT (INVALID_FIELD).
+        """The whole usage, which is final and may be lower than what was acknowledged. Absent: the last acknowledged usage,
+        else the estimate of the opening. Neither, where something is to be charged: INVALID_ARGUMENT (INVALID_FIELD).
         """
 
     def __init__(
@@ -448,11 +459,15 @@ class SessionAcknowledged(_message.Message):
     sequence: _builtins.int
     """The tick's, or the last acknowledged one where the tick had no effect."""
     charged_microcredits: _builtins.int
-    """The highest price of any acknowledged usage, in microcredits. It is what the end of the hold charges if no close comes."""
+    """The highest price of any acknowledged usage, in microcredits. It is what the end of the hold charges if no close
+    comes.
+    """
     left_microcredits: _builtins.int
     """What the session may still cost, in microcredits, as of at most a second ago."""
     missing: _builtins.str
-    """What the card has no price for, in the words of a card file; charged_microcredits does not count this usage then. Empty: all is priced."""
+    """What the card has no price for, in the words of a card file; charged_microcredits does not count this usage then.
+    Empty: all is priced.
+    """
     def __init__(
         self,
         *,
@@ -503,8 +518,8 @@ class SessionStop(_message.Message):
     """Why."""
     @_builtins.property
     def spend_limit(self) -> _spend_limits_pb2.SpendLimit:
-        """Of STOP_REASON_SPEND_LIMIT_REACHED: the limit that has no room, as of at most a second ago. Of several, the first in the order of
-        SPEND_LIMIT_REACHED.
+        """Of STOP_REASON_SPEND_LIMIT_REACHED: the limit that has no room, as of at most a second ago. Of several, the first
+        in the order of SPEND_LIMIT_REACHED.
         """
 
     def __init__(
@@ -545,7 +560,9 @@ class SessionClosed(_message.Message):
     charge: Global___SessionCharge.ValueType
     """What of the usage was charged."""
     measurement: _usage_pb2.Measurement.ValueType
-    """Who counted it. ESTIMATED: the call ended before the provider could say it, the close named no usage, or the card has no price for it."""
+    """Who counted it. ESTIMATED: the call ended before the provider could say it, the close named no usage, or the card
+    has no price for it.
+    """
     missing: _builtins.str
     """What the card had no price for, in the words of a card file."""
     @_builtins.property

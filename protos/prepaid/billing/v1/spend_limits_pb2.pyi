@@ -94,8 +94,8 @@ Global___SpendLimit: _TypeAlias = SpendLimit  # noqa: Y015
 
 @_typing.final
 class SetSpendLimitRequest(_message.Message):
-    """Sets, changes or removes one limit. A change keeps what is used. PERMISSION_DENIED (SPENDER_NOT_ALLOWED) for API keys bound to spenders.
-    RESOURCE_EXHAUSTED (TOO_MANY_SPEND_LIMITS) beyond 1,000 limits of one account.
+    """Sets, changes or removes one limit. A change keeps what is used. PERMISSION_DENIED (SPENDER_NOT_ALLOWED) for API keys
+    bound to spenders. RESOURCE_EXHAUSTED (TOO_MANY_SPEND_LIMITS) beyond 1,000 limits of one account.
     """
 
     DESCRIPTOR: _descriptor.Descriptor

@@ -32,12 +32,13 @@ class _StripeEventOutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_St
     STRIPE_EVENT_OUTCOME_DUPLICATE: _StripeEventOutcome.ValueType  # 2
     """It was processed before; nothing moved."""
     STRIPE_EVENT_OUTCOME_IGNORED: _StripeEventOutcome.ValueType  # 3
-    """Kept, without effect: a type that is not handled, an object of another product or deployment on the same Stripe account, or an event
-    that no rule needs.
+    """Kept, without effect: a type that is not handled, an object of another product or deployment on the same Stripe
+    account, or an event that no rule needs.
     """
     STRIPE_EVENT_OUTCOME_QUARANTINED: _StripeEventOutcome.ValueType  # 4
-    """Kept, without effect, and alarmed. Something that a rule needs is wrong: an amount, a currency, an account or the mode. Or a purchase
-    is disputed. Or the object is ours and the ledger does not know it, as after the restore of an older backup.
+    """Kept, without effect, and alarmed. Something that a rule needs is wrong: an amount, a currency, an account or the
+    mode. Or a purchase is disputed. Or the object is ours and the ledger does not know it, as after the restore of an
+    older backup.
     """
 
 class StripeEventOutcome(_StripeEventOutcome, metaclass=_StripeEventOutcomeEnumTypeWrapper):
@@ -50,12 +51,13 @@ STRIPE_EVENT_OUTCOME_PROCESSED: StripeEventOutcome.ValueType  # 1
 STRIPE_EVENT_OUTCOME_DUPLICATE: StripeEventOutcome.ValueType  # 2
 """It was processed before; nothing moved."""
 STRIPE_EVENT_OUTCOME_IGNORED: StripeEventOutcome.ValueType  # 3
-"""Kept, without effect: a type that is not handled, an object of another product or deployment on the same Stripe account, or an event
-that no rule needs.
+"""Kept, without effect: a type that is not handled, an object of another product or deployment on the same Stripe
+account, or an event that no rule needs.
 """
 STRIPE_EVENT_OUTCOME_QUARANTINED: StripeEventOutcome.ValueType  # 4
-"""Kept, without effect, and alarmed. Something that a rule needs is wrong: an amount, a currency, an account or the mode. Or a purchase
-is disputed. Or the object is ours and the ledger does not know it, as after the restore of an older backup.
+"""Kept, without effect, and alarmed. Something that a rule needs is wrong: an amount, a currency, an account or the
+mode. Or a purchase is disputed. Or the object is ours and the ledger does not know it, as after the restore of an
+older backup.
 """
 Global___StripeEventOutcome: _TypeAlias = StripeEventOutcome  # noqa: Y015
 
@@ -129,7 +131,9 @@ class GetCheckoutStatusRequest(_message.Message):
 
     CHECKOUT_SESSION_ID_FIELD_NUMBER: _builtins.int
     checkout_session_id: _builtins.str
-    """Required: the Checkout Session, `cs_…`, at most 255 characters. Ids of another kind are INVALID_ARGUMENT (INVALID_FIELD)."""
+    """Required: the Checkout Session, `cs_…`, at most 255 characters. Ids of another kind are INVALID_ARGUMENT
+    (INVALID_FIELD).
+    """
     def __init__(
         self,
         *,
@@ -159,7 +163,9 @@ class GetCheckoutStatusResponse(_message.Message):
     amount_minor: _builtins.int
     """Price in the currency's smallest unit: fixed when the purchase was made."""
     paid_minor: _builtins.int
-    """Money that was paid, in the currency's smallest unit: 0 until it arrived, below amount_minor when a promotion code was used."""
+    """Money that was paid, in the currency's smallest unit: 0 until it arrived, below amount_minor when a promotion code
+    was used.
+    """
     currency: _builtins.str
     """Lower-case ISO 4217 code of both."""
     credits_microcredits: _builtins.int

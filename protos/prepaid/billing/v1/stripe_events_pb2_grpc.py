@@ -52,16 +52,16 @@ class StripeEventServiceServicer(object):
     """
 
     def ProcessStripeEvent(self, request, context):
-        """Processes one event in one transaction: when it answers, the effect is on disk. Safe to call any number of times, in any order.
-        The event's own id is its idempotency key.
+        """Processes one event in one transaction: when it answers, the effect is on disk. Safe to call any number of times,
+        in any order. The event's own id is its idempotency key.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetCheckoutStatus(self, request, context):
-        """Answers the state of a checkout, for the page that its customer returns to after paying. Scope webhook suffices. The answer names neither
-        account nor purchase. The session's id can't be guessed, and the customer alone has it.
+        """Answers the state of a checkout, for the page that its customer returns to after paying. Scope webhook suffices.
+        The answer names neither account nor purchase. The session's id can't be guessed, and the customer alone has it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

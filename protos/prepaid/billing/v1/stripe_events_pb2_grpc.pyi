@@ -34,12 +34,12 @@ class StripeEventServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> StripeEventServiceAsyncStub: ...
     ProcessStripeEvent: _grpc.UnaryUnaryMultiCallable[_stripe_events_pb2.ProcessStripeEventRequest, _stripe_events_pb2.ProcessStripeEventResponse]
-    """Processes one event in one transaction: when it answers, the effect is on disk. Safe to call any number of times, in any order.
-    The event's own id is its idempotency key.
+    """Processes one event in one transaction: when it answers, the effect is on disk. Safe to call any number of times,
+    in any order. The event's own id is its idempotency key.
     """
     GetCheckoutStatus: _grpc.UnaryUnaryMultiCallable[_stripe_events_pb2.GetCheckoutStatusRequest, _stripe_events_pb2.GetCheckoutStatusResponse]
-    """Answers the state of a checkout, for the page that its customer returns to after paying. Scope webhook suffices. The answer names neither
-    account nor purchase. The session's id can't be guessed, and the customer alone has it.
+    """Answers the state of a checkout, for the page that its customer returns to after paying. Scope webhook suffices.
+    The answer names neither account nor purchase. The session's id can't be guessed, and the customer alone has it.
     """
 
 @_typing.type_check_only
@@ -48,12 +48,12 @@ class StripeEventServiceAsyncStub(StripeEventServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ProcessStripeEvent: _aio.UnaryUnaryMultiCallable[_stripe_events_pb2.ProcessStripeEventRequest, _stripe_events_pb2.ProcessStripeEventResponse]  # type: ignore[assignment]
-    """Processes one event in one transaction: when it answers, the effect is on disk. Safe to call any number of times, in any order.
-    The event's own id is its idempotency key.
+    """Processes one event in one transaction: when it answers, the effect is on disk. Safe to call any number of times,
+    in any order. The event's own id is its idempotency key.
     """
     GetCheckoutStatus: _aio.UnaryUnaryMultiCallable[_stripe_events_pb2.GetCheckoutStatusRequest, _stripe_events_pb2.GetCheckoutStatusResponse]  # type: ignore[assignment]
-    """Answers the state of a checkout, for the page that its customer returns to after paying. Scope webhook suffices. The answer names neither
-    account nor purchase. The session's id can't be guessed, and the customer alone has it.
+    """Answers the state of a checkout, for the page that its customer returns to after paying. Scope webhook suffices.
+    The answer names neither account nor purchase. The session's id can't be guessed, and the customer alone has it.
     """
 
 class StripeEventServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -65,8 +65,8 @@ class StripeEventServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _stripe_events_pb2.ProcessStripeEventRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_stripe_events_pb2.ProcessStripeEventResponse, _abc.Awaitable[_stripe_events_pb2.ProcessStripeEventResponse]]:
-        """Processes one event in one transaction: when it answers, the effect is on disk. Safe to call any number of times, in any order.
-        The event's own id is its idempotency key.
+        """Processes one event in one transaction: when it answers, the effect is on disk. Safe to call any number of times,
+        in any order. The event's own id is its idempotency key.
         """
 
     @_abc_1.abstractmethod
@@ -75,8 +75,8 @@ class StripeEventServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _stripe_events_pb2.GetCheckoutStatusRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_stripe_events_pb2.GetCheckoutStatusResponse, _abc.Awaitable[_stripe_events_pb2.GetCheckoutStatusResponse]]:
-        """Answers the state of a checkout, for the page that its customer returns to after paying. Scope webhook suffices. The answer names neither
-        account nor purchase. The session's id can't be guessed, and the customer alone has it.
+        """Answers the state of a checkout, for the page that its customer returns to after paying. Scope webhook suffices.
+        The answer names neither account nor purchase. The session's id can't be guessed, and the customer alone has it.
         """
 
 def add_StripeEventServiceServicer_to_server(servicer: StripeEventServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -83,7 +83,9 @@ class _TransactionKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Trans
     TRANSACTION_KIND_HOLD: _TransactionKind.ValueType  # 11
     """Credits were reserved by a hold, or a hold was extended. The balance stays as it is."""
     TRANSACTION_KIND_HOLD_RELEASE: _TransactionKind.ValueType  # 12
-    """A hold ended, and what it reserved and did not capture was given back. Below 0 where credits of it expired meanwhile."""
+    """A hold ended, and what it reserved and did not capture was given back. Below 0 where credits of it expired
+    meanwhile.
+    """
 
 class TransactionKind(_TransactionKind, metaclass=_TransactionKindEnumTypeWrapper):
     """What a ledger transaction was."""
@@ -113,7 +115,9 @@ TRANSACTION_KIND_ADJUSTMENT: TransactionKind.ValueType  # 10
 TRANSACTION_KIND_HOLD: TransactionKind.ValueType  # 11
 """Credits were reserved by a hold, or a hold was extended. The balance stays as it is."""
 TRANSACTION_KIND_HOLD_RELEASE: TransactionKind.ValueType  # 12
-"""A hold ended, and what it reserved and did not capture was given back. Below 0 where credits of it expired meanwhile."""
+"""A hold ended, and what it reserved and did not capture was given back. Below 0 where credits of it expired
+meanwhile.
+"""
 Global___TransactionKind: _TypeAlias = TransactionKind  # noqa: Y015
 
 class _DeductionMode:
@@ -129,8 +133,8 @@ class _DeductionModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Deducti
     DEDUCTION_MODE_UP_TO_AVAILABLE: _DeductionMode.ValueType  # 2
     """Take what is there, and say how much it was. Taking nothing is a deduction of 0, kept and repeated like any other."""
     DEDUCTION_MODE_ALLOW_DEBT: _DeductionMode.ValueType  # 3
-    """Take what is there and record the rest as debt, up to Account.debt_max_microcredits. Beyond that: INSUFFICIENT_CREDITS, and nothing
-    moves.
+    """Take what is there and record the rest as debt, up to Account.debt_max_microcredits. Beyond that:
+    INSUFFICIENT_CREDITS, and nothing moves.
     """
 
 class DeductionMode(_DeductionMode, metaclass=_DeductionModeEnumTypeWrapper):
@@ -143,8 +147,8 @@ DEDUCTION_MODE_REJECT: DeductionMode.ValueType  # 1
 DEDUCTION_MODE_UP_TO_AVAILABLE: DeductionMode.ValueType  # 2
 """Take what is there, and say how much it was. Taking nothing is a deduction of 0, kept and repeated like any other."""
 DEDUCTION_MODE_ALLOW_DEBT: DeductionMode.ValueType  # 3
-"""Take what is there and record the rest as debt, up to Account.debt_max_microcredits. Beyond that: INSUFFICIENT_CREDITS, and nothing
-moves.
+"""Take what is there and record the rest as debt, up to Account.debt_max_microcredits. Beyond that:
+INSUFFICIENT_CREDITS, and nothing moves.
 """
 Global___DeductionMode: _TypeAlias = DeductionMode  # noqa: Y015
 
@@ -217,9 +221,13 @@ class _OverHoldEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_OverHold.Val
     OVER_HOLD_UP_TO_HOLD: _OverHold.ValueType  # 2
     """Charge what is left of the hold. What is above it is uncollected."""
     OVER_HOLD_FROM_AVAILABLE: _OverHold.ValueType  # 3
-    """Charge what is above the hold to what is available, the overdraft limit included. Refuse with INSUFFICIENT_CREDITS where that is less."""
+    """Charge what is above the hold to what is available, the overdraft limit included. Refuse with INSUFFICIENT_CREDITS
+    where that is less.
+    """
     OVER_HOLD_ALLOW_DEBT: _OverHold.ValueType  # 4
-    """Charge what is above the hold to what is available, then record debt up to Account.debt_max_microcredits. The rest is uncollected."""
+    """Charge what is above the hold to what is available, then record debt up to Account.debt_max_microcredits. The rest
+    is uncollected.
+    """
 
 class OverHold(_OverHold, metaclass=_OverHoldEnumTypeWrapper):
     """What happens when a capture asks for more than is left of its hold."""
@@ -231,9 +239,13 @@ OVER_HOLD_REJECT: OverHold.ValueType  # 1
 OVER_HOLD_UP_TO_HOLD: OverHold.ValueType  # 2
 """Charge what is left of the hold. What is above it is uncollected."""
 OVER_HOLD_FROM_AVAILABLE: OverHold.ValueType  # 3
-"""Charge what is above the hold to what is available, the overdraft limit included. Refuse with INSUFFICIENT_CREDITS where that is less."""
+"""Charge what is above the hold to what is available, the overdraft limit included. Refuse with INSUFFICIENT_CREDITS
+where that is less.
+"""
 OVER_HOLD_ALLOW_DEBT: OverHold.ValueType  # 4
-"""Charge what is above the hold to what is available, then record debt up to Account.debt_max_microcredits. The rest is uncollected."""
+"""Charge what is above the hold to what is available, then record debt up to Account.debt_max_microcredits. The rest
+is uncollected.
+"""
 Global___OverHold: _TypeAlias = OverHold  # noqa: Y015
 
 @_typing.final
@@ -324,7 +336,9 @@ class Transaction(_message.Message):
     source_id: _builtins.str
     """The purchase, refund, referral, deduction or hold that caused it; may be empty."""
     charge_microcredits: _builtins.int
-    """Of a charge: what all of it would have cost, in microcredits; 0 for every other kind. Less what was taken, it is uncollected_microcredits."""
+    """Of a charge: what all of it would have cost, in microcredits; 0 for every other kind. Less what was taken, it is
+    uncollected_microcredits.
+    """
     uncollected_microcredits: _builtins.int
     """Of a charge: microcredits that were asked for and not taken."""
     priced: _builtins.bool
@@ -343,7 +357,9 @@ class Transaction(_message.Message):
 
     @_builtins.property
     def effective_time(self) -> _timestamp_pb2.Timestamp:
-        """As of when it counts, where that is before create_time: the end of a hold that was booked later. Absent: create_time."""
+        """As of when it counts, where that is before create_time: the end of a hold that was booked later. Absent:
+        create_time.
+        """
 
     def __init__(
         self,
@@ -374,7 +390,9 @@ Global___Transaction: _TypeAlias = Transaction  # noqa: Y015
 
 @_typing.final
 class DeductCreditsRequest(_message.Message):
-    """Spends credits, in burn-down order: lower priority number first, then earlier expiry, then promotional before plan before paid, then older."""
+    """Spends credits, in burn-down order: lower priority number first, then earlier expiry, then promotional before plan
+    before paid, then older.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -419,9 +437,9 @@ class DeductCreditsRequest(_message.Message):
     @_builtins.property
     def usage(self) -> _usage_pb2.Usage:
         """What one request to a model used. It is priced by the rate card in force at its occur_time, and costs 0 to
-        1,000,000,000,000,000 microcredits. Without a price: INVALID_ARGUMENT (UNKNOWN_MODEL, PRICE_MISSING), and nothing moves.
-        INSUFFICIENT_CREDITS then says `affordable_output_tokens` (rounded down, all other lines as they are) and `package_code` (the cheapest
-        package that covers what is short), each where there is one.
+        1,000,000,000,000,000 microcredits. Without a price: INVALID_ARGUMENT (UNKNOWN_MODEL, PRICE_MISSING), and nothing
+        moves. INSUFFICIENT_CREDITS then says `affordable_output_tokens` (rounded down, all other lines as they are) and
+        `package_code` (the cheapest package that covers what is short), each where there is one.
         """
 
     @_builtins.property
@@ -430,10 +448,11 @@ class DeductCreditsRequest(_message.Message):
 
     @_builtins.property
     def spender_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Whom it charges for besides the account, such as team, member and agent: at most 4, those that the API key is bound to included. They
-        must differ, each of 1 to 128 printable characters. All limits must have room: SPEND_LIMIT_REACHED names the first that has none, the
-        account's first, then the key's spenders and these in order, of each day, month, none. UP_TO_AVAILABLE takes at most what has room.
-        ALLOW_DEBT charges all, and may go past a limit.
+        """Whom it charges for besides the account, such as team, member and agent: at most 4, those that the API key is bound
+        to included. They must differ, each of 1 to 128 printable characters. All limits must have room:
+        SPEND_LIMIT_REACHED names the first that has none, the account's first, then the key's spenders and these in order,
+        of each day, month, none. UP_TO_AVAILABLE takes at most what has room. ALLOW_DEBT charges all, and may go past a
+        limit.
         """
 
     def __init__(
@@ -472,16 +491,17 @@ class DeductCreditsResponse(_message.Message):
     REPLAYED_FIELD_NUMBER: _builtins.int
     UNCOLLECTED_MICROCREDITS_FIELD_NUMBER: _builtins.int
     transaction_id: _builtins.str
-    """`txn_…`. A deduction of 0 has one too: UP_TO_AVAILABLE found nothing to take, or the price is 0. Its key is recorded: a repeat takes
-    nothing.
+    """`txn_…`. A deduction of 0 has one too: UP_TO_AVAILABLE found nothing to take, or the price is 0. Its key is
+    recorded: a repeat takes nothing.
     """
     deducted_microcredits: _builtins.int
     """Microcredits taken, debt included; 0 where UP_TO_AVAILABLE found nothing, or the price is 0."""
     replayed: _builtins.bool
     """Whether this is the answer to an earlier request of the same key."""
     uncollected_microcredits: _builtins.int
-    """Microcredits that were asked for and not taken: price or amount, less deducted_microcredits. Above 0 of UP_TO_AVAILABLE alone. The
-    transaction keeps it: what could not be charged is a figure in the history, never a silent gift.
+    """Microcredits that were asked for and not taken: price or amount, less deducted_microcredits. Above 0 of
+    UP_TO_AVAILABLE alone. The transaction keeps it: what could not be charged is a figure in the history, never a
+    silent gift.
     """
     @_builtins.property
     def balance(self) -> _accounts_pb2.Balance:
@@ -493,7 +513,9 @@ class DeductCreditsResponse(_message.Message):
 
     @_builtins.property
     def price(self) -> _usage_pb2.Price:
-        """Of a usage: what it costs and why. The transaction keeps it for ever, see GetReceipt. Absent where the request named an amount."""
+        """Of a usage: what it costs and why. The transaction keeps it for ever, see GetReceipt. Absent where the request
+        named an amount.
+        """
 
     def __init__(
         self,
@@ -566,8 +588,9 @@ Global___SpendingOperation: _TypeAlias = SpendingOperation  # noqa: Y015
 
 @_typing.final
 class BatchDeductCreditsRequest(_message.Message):
-    """Many deductions, or operations of several kinds, in one call. Not atomic: each has its own key and succeeds or is refused by itself, as
-    with the RPC of its kind. Exactly one of deductions and operations has any; else INVALID_ARGUMENT (INVALID_FIELD), and nothing was begun.
+    """Many deductions, or operations of several kinds, in one call. Not atomic: each has its own key and succeeds or is
+    refused by itself, as with the RPC of its kind. Exactly one of deductions and operations has any; else
+    INVALID_ARGUMENT (INVALID_FIELD), and nothing was begun.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -576,15 +599,16 @@ class BatchDeductCreditsRequest(_message.Message):
     OPERATIONS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def deductions(self) -> _containers.RepeatedCompositeFieldContainer[Global___DeductCreditsRequest]:
-        """Required, 1 to 1,000, together at most 1 MiB. None or more: INVALID_ARGUMENT (INVALID_FIELD), and nothing was begun. Each is a request
-        of DeductCredits, and its key is a key of DeductCredits: repeated there, here or on a stream, it replays. If a key is twice in one
-        batch, the second is the replay. Deductions of one account take effect in this order. Different accounts have no order.
+        """Required, 1 to 1,000, together at most 1 MiB. None or more: INVALID_ARGUMENT (INVALID_FIELD), and nothing was
+        begun. Each is a request of DeductCredits, and its key is a key of DeductCredits: repeated there, here or on a
+        stream, it replays. If a key is twice in one batch, the second is the replay. Deductions of one account take effect
+        in this order. Different accounts have no order.
         """
 
     @_builtins.property
     def operations(self) -> _containers.RepeatedCompositeFieldContainer[Global___SpendingOperation]:
-        """1 to 1,000, together at most 1 MiB. Operations of one account take effect in this order, whatever their kinds. Different accounts have
-        no order.
+        """1 to 1,000, together at most 1 MiB. Operations of one account take effect in this order, whatever their kinds.
+        Different accounts have no order.
         """
 
     def __init__(
@@ -619,7 +643,9 @@ class DeductionOutcome(_message.Message):
 
     @_builtins.property
     def refused(self) -> _status_pb2.Status:
-        """The status that DeductCredits would have ended with: the code of a gRPC status (never OK), and the same details, ErrorInfo first."""
+        """The status that DeductCredits would have ended with: the code of a gRPC status (never OK), and the same details,
+        ErrorInfo first.
+        """
 
     @_builtins.property
     def held(self) -> Global___HoldCreditsResponse:
@@ -666,8 +692,8 @@ class BatchDeductCreditsResponse(_message.Message):
     OUTCOMES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def outcomes(self) -> _containers.RepeatedCompositeFieldContainer[Global___DeductionOutcome]:
-        """As many as deductions or operations were sent, in their order. An outcome that would push the response past 4 MiB is replaced by `refused` with reason
-        OUTCOME_OMITTED. Send that one again with the same key to learn its outcome.
+        """As many as deductions or operations were sent, in their order. An outcome that would push the response past 4 MiB
+        is replaced by `refused` with reason OUTCOME_OMITTED. Send that one again with the same key to learn its outcome.
         """
 
     def __init__(
@@ -697,7 +723,9 @@ class StreamDeductionsRequest(_message.Message):
 
     @_builtins.property
     def operation(self) -> Global___SpendingOperation:
-        """In the place of deduction: an operation of any kind. With both, or without either: INVALID_ARGUMENT (INVALID_FIELD)."""
+        """In the place of deduction: an operation of any kind. With both, or without either: INVALID_ARGUMENT
+        (INVALID_FIELD).
+        """
 
     def __init__(
         self,
@@ -743,9 +771,11 @@ Global___StreamDeductionsResponse: _TypeAlias = StreamDeductionsResponse  # noqa
 
 @_typing.final
 class ReverseDeductionRequest(_message.Message):
-    """Undoes a deduction, whole or in part: for a generation that failed. A caller with the scope deduct alone reverses only its own deductions,
-    within the service's window (BILLING_REVERSAL_WINDOW_S, 7 days by default). A caller with the scope admin reverses any deduction.
-    Otherwise: PERMISSION_DENIED (NOT_YOURS) or FAILED_PRECONDITION (REVERSAL_TOO_LATE). A caller keeps its name when its API key is rotated.
+    """Undoes a deduction, whole or in part: for a generation that failed. A caller with the scope deduct alone reverses
+    only its own deductions, within the service's window (BILLING_REVERSAL_WINDOW_S, 7 days by default). A caller with
+    the scope admin reverses any deduction.
+    Otherwise: PERMISSION_DENIED (NOT_YOURS) or FAILED_PRECONDITION (REVERSAL_TOO_LATE). A caller keeps its name when its
+    API key is rotated.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -758,9 +788,13 @@ class ReverseDeductionRequest(_message.Message):
     account_id: _builtins.str
     """Required."""
     transaction_id: _builtins.str
-    """Required: the deduction (`txn_…`). NOT_FOUND (TRANSACTION_NOT_FOUND), FAILED_PRECONDITION (TRANSACTION_NOT_REVERSIBLE)."""
+    """Required: the deduction (`txn_…`). NOT_FOUND (TRANSACTION_NOT_FOUND), FAILED_PRECONDITION
+    (TRANSACTION_NOT_REVERSIBLE).
+    """
     amount_microcredits: _builtins.int
-    """Microcredits to give back; absent: all that is left to reverse. More: FAILED_PRECONDITION (DEDUCTION_ALREADY_REVERSED)."""
+    """Microcredits to give back; absent: all that is left to reverse. More: FAILED_PRECONDITION
+    (DEDUCTION_ALREADY_REVERSED).
+    """
     reason: _builtins.str
     """Optional words for the history, at most 500 characters."""
     idempotency_key: _builtins.str
@@ -798,9 +832,10 @@ class ReverseDeductionResponse(_message.Message):
     transaction_id: _builtins.str
     """The reversal's own transaction (`txn_…`)."""
     reversed_microcredits: _builtins.int
-    """Microcredits of the deduction that were undone: what had become debt first, then to the lots, last drawn first. Debt that was settled
-    since goes back to the lots that paid it; where they are not known, to a promotional lot that ends after 30 days (a setting). What comes
-    back to a bonus that was taken back meanwhile goes on at once, and is in no balance.
+    """Microcredits of the deduction that were undone: what had become debt first, then to the lots, last drawn first.
+    Debt that was settled since goes back to the lots that paid it; where they are not known, to a promotional lot that
+    ends after 30 days (a setting). What comes back to a bonus that was taken back meanwhile goes on at once, and is in
+    no balance.
     """
     replayed: _builtins.bool
     """Whether this is the answer to an earlier request of the same key."""
@@ -876,9 +911,13 @@ class Hold(_message.Message):
     amount_microcredits: _builtins.int
     """What it reserved in all, extensions included, in microcredits."""
     captured_microcredits: _builtins.int
-    """What was captured of the reserved credits, in microcredits. What a capture charged above the hold is not part of it."""
+    """What was captured of the reserved credits, in microcredits. What a capture charged above the hold is not part of
+    it.
+    """
     released_microcredits: _builtins.int
-    """What was given back of the reserved credits, in microcredits. Credits that expired meanwhile count as given back, and are gone."""
+    """What was given back of the reserved credits, in microcredits. Credits that expired meanwhile count as given back,
+    and are gone.
+    """
     state: Global___HoldState.ValueType
     """What has become of it. A hold whose time is up is EXPIRED from that moment on, whether or not that was booked."""
     expiry_capture_microcredits: _builtins.int
@@ -935,8 +974,9 @@ Global___Hold: _TypeAlias = Hold  # noqa: Y015
 
 @_typing.final
 class HoldCreditsRequest(_message.Message):
-    """Reserves credits before their use: of lots alone, in burn-down order, neither overdraft nor debt. Refused while debt stands
-    (INSUFFICIENT_CREDITS) or the account is frozen (ACCOUNT_FROZEN). An account has at most 10,000 open holds (TOO_MANY_HOLDS).
+    """Reserves credits before their use: of lots alone, in burn-down order, neither overdraft nor debt. Refused while debt
+    stands (INSUFFICIENT_CREDITS) or the account is frozen (ACCOUNT_FROZEN). An account has at most 10,000 open holds
+    (TOO_MANY_HOLDS).
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -975,21 +1015,26 @@ class HoldCreditsRequest(_message.Message):
     account_id: _builtins.str
     """Required. NOT_FOUND (ACCOUNT_NOT_FOUND) when there is none."""
     amount_microcredits: _builtins.int
-    """1 to 1,000,000,000,000,000 microcredits. One hold draws on at most 100 lots; what more lots have takes another hold."""
+    """1 to 1,000,000,000,000,000 microcredits. One hold draws on at most 100 lots; what more lots have takes another
+    hold.
+    """
     mode: Global___HoldMode.ValueType
     """What to do when less is available."""
     minimum_microcredits: _builtins.int
     """With UP_TO_AVAILABLE, the least to reserve, 1 to the amount, in microcredits; 0 means 1. With REJECT it must be 0."""
     expiry_capture_microcredits: _builtins.int
-    """What is captured when the time is up, in microcredits, 0 to the amount; less where less was reserved. 0: all is released then."""
+    """What is captured when the time is up, in microcredits, 0 to the amount; less where less was reserved. 0: all is
+    released then.
+    """
     description: _builtins.str
     """Optional words for the history, at most 500 characters."""
     idempotency_key: _builtins.str
     """Required, 1 to 255 printable characters."""
     @_builtins.property
     def usage(self) -> _usage_pb2.Usage:
-        """An estimate of what will be used: its price is reserved, 0 too. As with DeductCreditsRequest.usage, it is refused with UNKNOWN_MODEL
-        or PRICE_MISSING where the card in force has no price. What is captured of the hold is then priced by the same card.
+        """An estimate of what will be used: its price is reserved, 0 too. As with DeductCreditsRequest.usage, it is refused
+        with UNKNOWN_MODEL or PRICE_MISSING where the card in force has no price. What is captured of the hold is then
+        priced by the same card.
         """
 
     @_builtins.property
@@ -1002,8 +1047,8 @@ class HoldCreditsRequest(_message.Message):
 
     @_builtins.property
     def spender_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Whom it counts for besides the account. See DeductCreditsRequest.spender_ids. A hold counts whole, when it is made. What is released is
-        taken off in that window.
+        """Whom it counts for besides the account. See DeductCreditsRequest.spender_ids. A hold counts whole, when it is made.
+        What is released is taken off in that window.
         """
 
     def __init__(
@@ -1049,7 +1094,9 @@ class HoldCreditsResponse(_message.Message):
     """Whether this is the answer to an earlier request of the same key."""
     @_builtins.property
     def hold(self) -> Global___Hold:
-        """The hold as it was made. A replay repeats it as it was: if server_time is not before its expire_time, it has ended since."""
+        """The hold as it was made. A replay repeats it as it was: if server_time is not before its expire_time, it has ended
+        since.
+        """
 
     @_builtins.property
     def balance(self) -> _accounts_pb2.Balance:
@@ -1083,13 +1130,14 @@ Global___HoldCreditsResponse: _TypeAlias = HoldCreditsResponse  # noqa: Y015
 
 @_typing.final
 class CaptureHoldRequest(_message.Message):
-    """Charges what was used of a hold. Captures are drawn from the hold's lots in burn-down order, and charge also while debt stands or the
-    account is frozen. A hold of another account or none: NOT_FOUND (HOLD_NOT_FOUND). A closed one: FAILED_PRECONDITION (HOLD_CLOSED).
+    """Charges what was used of a hold. Captures are drawn from the hold's lots in burn-down order, and charge also while
+    debt stands or the account is frozen. A hold of another account or none: NOT_FOUND (HOLD_NOT_FOUND). A closed one:
+    FAILED_PRECONDITION (HOLD_CLOSED).
 
-    After its expire_time a hold can still be captured once, for 15 minutes (BILLING_LATE_CAPTURE_S). This late capture is an ordinary charge
-    to what is available, and leaves the hold's figures as they are. REJECT: at most what the hold did not capture, else INSUFFICIENT_CREDITS.
-    UP_TO_HOLD: as much of that as is available. FROM_AVAILABLE and ALLOW_DEBT: as above, with nothing left of the hold. A second late
-    capture: HOLD_CLOSED. Later: HOLD_EXPIRED.
+    After its expire_time a hold can still be captured once, for 15 minutes (BILLING_LATE_CAPTURE_S). This late capture
+    is an ordinary charge to what is available, and leaves the hold's figures as they are. REJECT: at most what the hold
+    did not capture, else INSUFFICIENT_CREDITS. UP_TO_HOLD: as much of that as is available. FROM_AVAILABLE and
+    ALLOW_DEBT: as above, with nothing left of the hold. A second late capture: HOLD_CLOSED. Later: HOLD_EXPIRED.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -1136,13 +1184,15 @@ class CaptureHoldRequest(_message.Message):
     description: _builtins.str
     """Optional words for the history, at most 500 characters."""
     idempotency_key: _builtins.str
-    """Required, 1 to 255 printable characters. It is one of the keys of DeductCredits: a usage that was charged there with the same key is not
-    charged again. It is refused with IDEMPOTENCY_KEY_REUSED, whose metadata has that transaction_id.
+    """Required, 1 to 255 printable characters. It is one of the keys of DeductCredits: a usage that was charged there
+    with the same key is not charged again. It is refused with IDEMPOTENCY_KEY_REUSED, whose metadata has that
+    transaction_id.
     """
     @_builtins.property
     def usage(self) -> _usage_pb2.Usage:
-        """What was used. It is priced by the card that the hold was made by; a model that this card lacks, and a hold of an amount, by the card
-        in force. A usage that happened is never refused for want of a price: where no card has it, all that is left of the hold is charged.
+        """What was used. It is priced by the card that the hold was made by; a model that this card lacks, and a hold of an
+        amount, by the card in force. A usage that happened is never refused for want of a price: where no card has it,
+        all that is left of the hold is charged.
         """
 
     @_builtins.property
@@ -1201,7 +1251,9 @@ class CaptureHoldResponse(_message.Message):
     uncollected_microcredits: _builtins.int
     """Microcredits that were used and could not be charged; 0 where all was."""
     price_missing: _builtins.str
-    """Of a usage without a price, what the card lacks: `output_tokens`, `service_tier flex`, or the model. Empty otherwise."""
+    """Of a usage without a price, what the card lacks: `output_tokens`, `service_tier flex`, or the model. Empty
+    otherwise.
+    """
     @_builtins.property
     def balance(self) -> _accounts_pb2.Balance:
         """The balance right after."""
@@ -1241,8 +1293,8 @@ Global___CaptureHoldResponse: _TypeAlias = CaptureHoldResponse  # noqa: Y015
 
 @_typing.final
 class ReleaseHoldRequest(_message.Message):
-    """Ends a hold: what is left returns to its lots, the one drawn first last. It settles debt at once. What returns to a lot that expired or
-    was taken back meanwhile is gone.
+    """Ends a hold: what is left returns to its lots, the one drawn first last. It settles debt at once. What returns to a
+    lot that expired or was taken back meanwhile is gone.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -1315,7 +1367,9 @@ Global___ReleaseHoldResponse: _TypeAlias = ReleaseHoldResponse  # noqa: Y015
 
 @_typing.final
 class ExtendHoldRequest(_message.Message):
-    """Reserves more, or for longer. Refused while debt stands (INSUFFICIENT_CREDITS) or the account is frozen (ACCOUNT_FROZEN)."""
+    """Reserves more, or for longer. Refused while debt stands (INSUFFICIENT_CREDITS) or the account is frozen
+    (ACCOUNT_FROZEN).
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1329,12 +1383,16 @@ class ExtendHoldRequest(_message.Message):
     hold_id: _builtins.str
     """Required. NOT_FOUND (HOLD_NOT_FOUND), FAILED_PRECONDITION (HOLD_CLOSED, HOLD_EXPIRED)."""
     additional_microcredits: _builtins.int
-    """Microcredits to reserve more, 0 to 1,000,000,000,000,000: all of it, or INSUFFICIENT_CREDITS. This or ttl is required."""
+    """Microcredits to reserve more, 0 to 1,000,000,000,000,000: all of it, or INSUFFICIENT_CREDITS. This or ttl is
+    required.
+    """
     idempotency_key: _builtins.str
     """Required, 1 to 255 printable characters."""
     @_builtins.property
     def ttl(self) -> _duration_pb2.Duration:
-        """How long the hold lives from now, 1 s to 24 h, where that is longer. Beyond create_time + 24 h: INVALID_ARGUMENT (INVALID_FIELD)."""
+        """How long the hold lives from now, 1 s to 24 h, where that is longer. Beyond create_time + 24 h: INVALID_ARGUMENT
+        (INVALID_FIELD).
+        """
 
     def __init__(
         self,

@@ -57,7 +57,9 @@ class _UsageKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_UsageKind.V
     USAGE_KIND_REQUESTS: _UsageKind.ValueType  # 14
     """Requests, where each has a price."""
     USAGE_KIND_UNITS: _UsageKind.ValueType  # 15
-    """Anything else. Variant: its name, such as `web_searches` or `pages`; 1 to 64 characters of a-z, 0-9 and '_', a letter first."""
+    """Anything else. Variant: its name, such as `web_searches` or `pages`; 1 to 64 characters of a-z, 0-9 and '_', a
+    letter first.
+    """
 
 class UsageKind(_UsageKind, metaclass=_UsageKindEnumTypeWrapper):
     """What a line of usage counts. Lines are disjoint: no token is in two of them."""
@@ -93,7 +95,9 @@ USAGE_KIND_SECONDS: UsageKind.ValueType  # 13
 USAGE_KIND_REQUESTS: UsageKind.ValueType  # 14
 """Requests, where each has a price."""
 USAGE_KIND_UNITS: UsageKind.ValueType  # 15
-"""Anything else. Variant: its name, such as `web_searches` or `pages`; 1 to 64 characters of a-z, 0-9 and '_', a letter first."""
+"""Anything else. Variant: its name, such as `web_searches` or `pages`; 1 to 64 characters of a-z, 0-9 and '_', a
+letter first.
+"""
 Global___UsageKind: _TypeAlias = UsageKind  # noqa: Y015
 
 class _Measurement:
@@ -131,7 +135,9 @@ class _TimeBasisEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TimeBasis.V
     TIME_BASIS_OCCURRED: _TimeBasis.ValueType  # 1
     """The caller's occur_time."""
     TIME_BASIS_RECEIVED: _TimeBasis.ValueType  # 2
-    """The service's clock: occur_time was absent, in the future, or longer ago than the service lets a usage choose its price (24 hours by default)."""
+    """The service's clock: occur_time was absent, in the future, or longer ago than the service lets a usage choose its
+    price (24 hours by default).
+    """
 
 class TimeBasis(_TimeBasis, metaclass=_TimeBasisEnumTypeWrapper):
     """Whose time chose a price."""
@@ -141,7 +147,9 @@ TIME_BASIS_UNSPECIFIED: TimeBasis.ValueType  # 0
 TIME_BASIS_OCCURRED: TimeBasis.ValueType  # 1
 """The caller's occur_time."""
 TIME_BASIS_RECEIVED: TimeBasis.ValueType  # 2
-"""The service's clock: occur_time was absent, in the future, or longer ago than the service lets a usage choose its price (24 hours by default)."""
+"""The service's clock: occur_time was absent, in the future, or longer ago than the service lets a usage choose its
+price (24 hours by default).
+"""
 Global___TimeBasis: _TypeAlias = TimeBasis  # noqa: Y015
 
 class _ModelMatch:
@@ -236,7 +244,9 @@ Global___UsageLine: _TypeAlias = UsageLine  # noqa: Y015
 
 @_typing.final
 class Usage(_message.Message):
-    """What one request to one model of one provider used. Requests that are added up reach prices for long prompts that none of them reached."""
+    """What one request to one model of one provider used. Requests that are added up reach prices for long prompts that
+    none of them reached.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -272,37 +282,42 @@ class Usage(_message.Message):
     provider: _builtins.str
     """Required: as the rate card names it, 1 to 256 characters. It is never inferred from the model."""
     model: _builtins.str
-    """Required: as the provider names it, 1 to 256 characters. No such model on the card: INVALID_ARGUMENT (UNKNOWN_MODEL)."""
+    """Required: as the provider names it, 1 to 256 characters. No such model on the card: INVALID_ARGUMENT
+    (UNKNOWN_MODEL).
+    """
     service_tier: _builtins.str
-    """Of the provider's reply, at most 256 characters. Empty, `default` and `standard` are the standard tier. A tier that the card does not
-    price: INVALID_ARGUMENT (PRICE_MISSING), never the standard price.
+    """Of the provider's reply, at most 256 characters. Empty, `default` and `standard` are the standard tier. A tier that
+    the card does not price: INVALID_ARGUMENT (PRICE_MISSING), never the standard price.
     """
     measurement: Global___Measurement.ValueType
     """How sure the quantities are. Unspecified: MEASURED. It changes no price, and is kept with the charge."""
     request_id: _builtins.str
-    """Optional, at most 256 printable characters: the provider's or your own name of the request, kept with the charge and shown on its
-    receipt. Evidence alone: it is no idempotency key, and two charges may have the same. It is never erased, so put no personal data in it.
+    """Optional, at most 256 printable characters: the provider's or your own name of the request, kept with the charge
+    and shown on its receipt. Evidence alone: it is no idempotency key, and two charges may have the same. It is never
+    erased, so put no personal data in it.
     """
     provider_cost_usd: _builtins.str
-    """What the provider says that the request cost: decimal text of USD, above 0 and at most 1,000, with at most 18 decimals. Only where the
-    card has the model with the provider's own cost, and required there; elsewhere INVALID_ARGUMENT (INVALID_FIELD).
+    """What the provider says that the request cost: decimal text of USD, above 0 and at most 1,000, with at most 18
+    decimals. Only where the card has the model with the provider's own cost, and required there; elsewhere
+    INVALID_ARGUMENT (INVALID_FIELD).
     """
     @_builtins.property
     def attributes(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """What else chooses a price, such as region and speed: at most 16, names and values of at most 256 characters. An empty value is as good as
-        none. One that the card does not price: INVALID_ARGUMENT (PRICE_MISSING).
+        """What else chooses a price, such as region and speed: at most 16, names and values of at most 256 characters. An
+        empty value is as good as none. One that the card does not price: INVALID_ARGUMENT (PRICE_MISSING).
         """
 
     @_builtins.property
     def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___UsageLine]:
-        """At most 100. None above 0, and no provider_cost_usd: INVALID_ARGUMENT (INVALID_FIELD, `USAGE_EMPTY`). A kind that the card does not price:
-        INVALID_ARGUMENT (PRICE_MISSING).
+        """At most 100. None above 0, and no provider_cost_usd: INVALID_ARGUMENT (INVALID_FIELD, `USAGE_EMPTY`). A kind that
+        the card does not price: INVALID_ARGUMENT (PRICE_MISSING).
         """
 
     @_builtins.property
     def occur_time(self) -> _timestamp_pb2.Timestamp:
-        """When the request was made. It chooses the price and nothing else, and only where it is at most 24 hours ago (BILLING_USAGE_AGE_MAX_S).
-        Absent, in the future or older: the price of now. Set it once, before the first attempt: it is part of what a repeat must say again.
+        """When the request was made. It chooses the price and nothing else, and only where it is at most 24 hours ago
+        (BILLING_USAGE_AGE_MAX_S). Absent, in the future or older: the price of now. Set it once, before the first attempt:
+        it is part of what a repeat must say again.
         """
 
     def __init__(
@@ -344,8 +359,8 @@ class PriceLine(_message.Message):
     quantity: _builtins.int
     """Above 0; of SECONDS in thousandths of a second."""
     unit_price_usd: _builtins.str
-    """Decimal text of USD for one unit, with at most 18 decimals; for a whole second, where seconds are counted. `0` where the provider's own
-    cost is the price.
+    """Decimal text of USD for one unit, with at most 18 decimals; for a whole second, where seconds are counted. `0`
+    where the provider's own cost is the price.
     """
     cost_usd: _builtins.str
     """Quantity times unit price, not rounded: decimal text of USD with at most 21 decimals, before markup."""
@@ -500,7 +515,9 @@ class PriceExplanation(_message.Message):
 
     @_builtins.property
     def hours(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The hours in UTC that the column holds for, as text: `mon-tue-wed 16:30-24:00`. None: whenever no other column holds."""
+        """The hours in UTC that the column holds for, as text: `mon-tue-wed 16:30-24:00`. None: whenever no other column
+        holds.
+        """
 
     @_builtins.property
     def fallbacks(self) -> _containers.RepeatedCompositeFieldContainer[Global___PriceFallback]:
