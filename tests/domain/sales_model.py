@@ -82,6 +82,7 @@ class Bonus:
             purchase_lot=self.sale and self.sale.lot,
             payments=payments_of(self.account, self.taken.debt, "pur_1"),
             due_us=due_us,
+            lifetime_us=LIFETIME_US,
             source_id="pur_1",
             now_us=now_us,
             ids=self.ids,

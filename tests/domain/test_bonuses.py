@@ -207,7 +207,7 @@ def test_settled_debt_of_the_bonus_goes_back_to_who_paid(ids):
 
 @pytest.mark.parametrize("how", ["restored", "undone"])
 def test_settled_debt_of_an_unknown_payer(ids, monkeypatch, how):
-    """It joins the new lot; or is a lot of its own where the bonus stays taken."""
+    """It is a lot of its own, which ends: also where the bonus is restored, whose lot has no end."""
     account, _, bonus = buyer(ids)
     spending = spend(account, 1000, ids=ids)
     spend(account, 1000, ids=ids)
@@ -216,12 +216,12 @@ def test_settled_debt_of_an_unknown_payer(ids, monkeypatch, how):
     monkeypatch.setattr("tests.domain.sales_model.recent_payments", lambda *_: [])
     if how == "restored":
         bonus.rise()
-        made = bonus.lot
+        assert (bonus.lot.remaining, bonus.lot.expire_time_us) == (0, None)
     else:
         bonus.note(undo(account, spending, ids=ids).transaction)
-        made = account.lots[-1] if account.lots[-1].remaining else next(each for each in account.lots if each.remaining)
+    (made,) = [each for each in account.lots if each.remaining]
     assert (made.remaining, made.category) == (1000, PROMOTIONAL)
-    assert made.expire_time_us == (None if how == "restored" else NOW_US + LIFETIME_US)
+    assert made.expire_time_us == NOW_US + LIFETIME_US
     check_account(account)
 
 

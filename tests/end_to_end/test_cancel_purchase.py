@@ -10,6 +10,7 @@ from prepaid.billing.v1.purchases_pb2 import PURCHASE_STATUS_COMPLETED as COMPLE
 from prepaid.billing.v1.purchases_pb2 import PURCHASE_STATUS_EXPIRED as EXPIRED
 from prepaid.billing.v1.purchases_pb2 import PURCHASE_STATUS_PENDING as PENDING
 
+from billing_service.domain.refusals import storage_unavailable
 from tests.support.stack import CREDIT
 from tests.support.webhooks_withheld import webhooks_withheld
 from tests.support.wire import key, outcomes, row_counts, told
@@ -17,6 +18,7 @@ from tests.support.wire import key, outcomes, row_counts, told
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 TOO_LATE = ("FAILED_PRECONDITION", "PURCHASE_NOT_CANCELABLE")
+AWAY = ("UNAVAILABLE", "STORAGE_UNAVAILABLE")
 SESSION = "checkout.session.completed"
 PAID = ("payment_intent.succeeded", SESSION)
 REFUNDED = ("charge.refunded", "refund.created")
@@ -137,6 +139,29 @@ async def test_credits_that_no_account_can_hold_come_later(database, new_account
         assert await canceled_in_vain(withheld, purchase) == "COMPLETED"
         shown = (await withheld.wire.call("GetBalance", account_id=account_id)).balance
         assert shown.available_microcredits == 8 * 10**15 + 1000 * CREDIT
+
+
+async def test_a_repeat_whose_page_its_first_call_closed_cancels(database, new_account, monkeypatch):
+    """The first call closed the page and could not say so; Stripe's event comes before the repeat."""
+    async with webhooks_withheld(database.url) as withheld:
+        store = withheld.stack.service.environment.store
+        made = (await withheld.wire.do("CreatePurchase", account_id=new_account(), package_code="starter")).purchase
+        fields = {"purchase_id": made.purchase_id, "idempotency_key": "k"}
+        with monkeypatch.context() as broken:
+
+            async def away(work):
+                del work
+                raise storage_unavailable()
+
+            broken.setattr(store, "write", away)
+            assert await withheld.wire.refusal("CancelPurchase", **fields) == AWAY
+        [event] = await withheld.events("checkout.session.expired")
+        assert await withheld.wire.deliver(event) == "PROCESSED"
+        assert (await withheld.wire.call("GetPurchase", purchase_id=made.purchase_id)).purchase.status == EXPIRED
+        assert await canceled_in_vain(withheld, made, "another") == "EXPIRED"
+        for _ in range(2):
+            assert (await withheld.wire.call("CancelPurchase", **fields)).purchase.status == CANCELED
+        assert await canceled_in_vain(withheld, made, "another") == "CANCELED"
 
 
 async def test_an_open_page_is_closed_and_a_repeat_says_so_again(database, new_account):

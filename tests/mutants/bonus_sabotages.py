@@ -142,6 +142,14 @@ BONUSES = (
         (f"{TAKING}::test_there_and_back_is_where_it_began",),
     ),
     Sabotage(
+        "debt of a bonus that is due again, which nobody is known to have paid, comes back without end",
+        "M8",
+        f"{TAKEN}:restore_bonus",
+        "_give_back_debt(posting, taken.debt, payments, lifetime_us=lifetime_us, ids=ids)",
+        "posting.into_lot(lot, Place.BONUSES, taken.debt)",
+        (f"{TAKING}::test_settled_debt_of_an_unknown_payer[restored]",),
+    ),
+    Sabotage(
         "a bonus that is due again forgets when it was promised for",
         "M6",
         f"{TAKEN}:_successor",

@@ -28,6 +28,14 @@ SALES = (
         RESUMED,
     ),
     Sabotage(
+        "a cancellation whose event came first is refused to its own repeat",
+        "P13",
+        "billing_service.commands.sales.cancel_purchase:_try_to_cancel",
+        "is_cancelable(purchase.status) or _may_be_closed_by_its_key(purchase)",
+        "is_cancelable(purchase.status)",
+        ("end_to_end/test_cancel_purchase.py::test_a_repeat_whose_page_its_first_call_closed_cancels[sqlite]",),
+    ),
+    Sabotage(
         "an empty currency of a repeat means another than at first",
         "P13",
         f"{CREATE}:_begin.key_as_begun",

@@ -130,6 +130,7 @@ def _restore_side(
         purchase_lot=purchase_lot,
         payments=payments,
         due_us=referral.reward_time_us or 0,
+        lifetime_us=unit.terms.returned_lifetime_us,
         source_id=referral.earned_by,
         now_us=unit.now_us,
         ids=unit.ids,

@@ -65,7 +65,7 @@ async def _try_to_cancel(environment: Environment, command: CancelPurchase) -> A
     earlier = await environment.store.read(lambda: earlier_answer(request.key))
     if earlier is not None:
         return earlier
-    if not is_cancelable(purchase.status):
+    if not (is_cancelable(purchase.status) or _may_be_closed_by_its_key(purchase)):
         raise purchase_not_cancelable(purchase.purchase_id, purchase.status.value)
     if purchase.checkout_session_id:
         closed = await _close_checkout(environment, purchase, request)
@@ -73,6 +73,12 @@ async def _try_to_cancel(environment: Environment, command: CancelPurchase) -> A
             now = await command.follow(purchase, closed)
             raise purchase_not_cancelable(now.purchase_id, now.status.value)
     return await environment.store.write(lambda: _cancel(environment, command, request, purchase))
+
+
+def _may_be_closed_by_its_key(purchase: Purchase) -> bool:
+    """Whether an earlier call of the same key may have closed the page, and Stripe's event of that was written before
+    the cancellation. Stripe says so by the key."""
+    return purchase.status is PurchaseStatus.EXPIRED and bool(purchase.checkout_session_id)
 
 
 async def _close_checkout(environment: Environment, purchase: Purchase, request: Request) -> CheckoutSession | None:

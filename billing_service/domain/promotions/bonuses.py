@@ -96,13 +96,14 @@ def restore_bonus(
     purchase_lot: Lot | None,
     payments: Sequence[Payment],
     due_us: int,
+    lifetime_us: int,
     source_id: str,
     now_us: int,
     ids: Ids,
 ) -> Lot | None:
     """Gives back what was taken of a bonus whose lot has ended: debt first, then the purchase's credits, and the rest
-    as a new lot, spendable from `due_us` on as was promised. Settled debt whose payers are not known joins the new lot.
-    None when all of it had expired."""
+    as a new lot, spendable from `due_us` on as was promised. Settled debt whose payers are not known becomes a lot that
+    ends after `lifetime_us`: the new lot has no end, and would shake off theirs. None when all of it had expired."""
     capacity = bonus.amount - bonus.expired
     if capacity == 0:
         return None
@@ -113,14 +114,7 @@ def restore_bonus(
     posting.open_lot(lot)
     succeed(posting, bonus, lot.lot_id)
     if taken.debt:
-        give_back_debt(
-            posting,
-            Place.BONUSES,
-            taken.debt,
-            payments,
-            lambda left: posting.into_lot(lot, Place.BONUSES, left),
-            ids=ids,
-        )
+        _give_back_debt(posting, taken.debt, payments, lifetime_us=lifetime_us, ids=ids)
     if taken.purchase:
         assert purchase_lot is not None, "what was taken of a purchase goes back to it"
         back_into_lot(posting, purchase_lot, Place.BONUSES, taken.purchase, ids)
@@ -129,6 +123,13 @@ def restore_bonus(
     posting.settle_debt()
     posting.close(ids, TransactionKind.GRANT, source_id=source_id)
     return lot
+
+
+def _give_back_debt(posting: Posting, amount: int, payments: Sequence[Payment], *, lifetime_us: int, ids: Ids) -> None:
+    def unknown(left: int) -> None:
+        posting.into_new_lot(lot_of_unknown(posting, left, payments, lifetime_us=lifetime_us, ids=ids), Place.BONUSES)
+
+    give_back_debt(posting, Place.BONUSES, amount, payments, unknown, ids=ids)
 
 
 def _successor(bonus: Lot, lot_id: str, amount: int, *, due_us: int, now_us: int) -> Lot:
@@ -175,14 +176,8 @@ def make_good(
     purchase = min(back - debt, taken.purchase)
     if debt or purchase:
         posting = Posting(account, now_us)
-
-        def unknown(left: int) -> None:
-            posting.into_new_lot(
-                lot_of_unknown(posting, left, payments, lifetime_us=lifetime_us, ids=ids), Place.BONUSES
-            )
-
         if debt:
-            give_back_debt(posting, Place.BONUSES, debt, payments, unknown, ids=ids)
+            _give_back_debt(posting, debt, payments, lifetime_us=lifetime_us, ids=ids)
         if purchase:
             back_into_lot(posting, purchase_lot, Place.BONUSES, purchase, ids)
         posting.settle_debt()
