@@ -23,8 +23,7 @@ from billing_service.domain.sales.purchases import Purchase
 from billing_service.domain.sales.refunds import Refund
 from billing_service.domain.spending.limits import Standing
 from billing_service.domain.spending.receipts import charge_of
-
-US_PER_S = 1_000_000
+from billing_service.domain.times import US_PER_S
 
 _PURCHASE_STATUS = {
     name.removeprefix("PURCHASE_STATUS_"): number for name, number in purchases_pb2.PurchaseStatus.items()

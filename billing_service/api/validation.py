@@ -10,18 +10,21 @@ from collections.abc import Set as AbstractSet
 from typing import Final
 from urllib.parse import urlsplit
 
+import orjson
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from billing_service.domain.accounts.profiles import EMAIL_MAX, NAME_MAX
+from billing_service.domain.ledger.amounts import AMOUNT_MAX
 from billing_service.domain.refusals import invalid_field
 from billing_service.domain.spending.limits import SPENDERS_MAX
+from billing_service.domain.times import US_PER_S
 
+ID_MAX: Final = 255
+"""Of an id of ours or of Stripe's."""
 ACCOUNT_ID_MAX: Final = 128
 SPENDER_ID_MAX: Final = 128
 IDEMPOTENCY_KEY_MAX: Final = 255
-AMOUNT_MICROCREDITS_MAX: Final = 1_000_000_000_000_000
 TEXT_MAX: Final = 500
-EMAIL_MAX: Final = 320
-NAME_MAX: Final = 256
 URL_MAX: Final = 2000
 METADATA_PAIRS_MAX: Final = 50
 METADATA_NAME_MAX: Final = 40
@@ -49,7 +52,7 @@ def idempotency_key(value: str) -> str:
     return identifier("idempotency_key", value, IDEMPOTENCY_KEY_MAX)
 
 
-def identifier(field: str, value: str, length_max: int) -> str:
+def identifier(field: str, value: str, length_max: int = ID_MAX) -> str:
     """Required; printable."""
     if 0 < len(value) <= length_max and value.isprintable():
         return value
@@ -86,9 +89,7 @@ def spenders(bound: Sequence[str], sent: Sequence[str], field: str = "spender_id
     return named
 
 
-def amount_microcredits(
-    value: int, field: str = "amount_microcredits", *, maximum: int = AMOUNT_MICROCREDITS_MAX
-) -> int:
+def amount_microcredits(value: int, field: str = "amount_microcredits", *, maximum: int = AMOUNT_MAX) -> int:
     """1 to 10^15 microcredits, or to `maximum`."""
     return positive(field, value, maximum)
 
@@ -129,6 +130,16 @@ def metadata(value: Mapping[str, str], field: str = "metadata") -> dict[str, str
     return dict(value)
 
 
+def metadata_text(value: Mapping[str, str], field: str = "metadata") -> str:
+    """The same as it is kept: JSON, in the order of the names; empty for none."""
+    return orjson.dumps(metadata(value, field), option=orjson.OPT_SORT_KEYS).decode() if value else ""
+
+
+def name(value: str, field: str = "name") -> str:
+    """Optional words of at most 256 characters."""
+    return text(field, value, NAME_MAX)
+
+
 def page_size(value: int) -> int:
     """0 means 50; more than 1,000 is cut to 1,000; negative is refused."""
     if value < 0:
@@ -158,7 +169,7 @@ def timestamp_us(field: str, value: Timestamp) -> int:
     """Microseconds since 1970 UTC, rounded down; from the year 2000 to 9999. Ask `request.HasField` first."""
     if not (TIME_MIN_S <= value.seconds < TIME_END_S and 0 <= value.nanos < NANOS_PER_S):
         raise invalid_field(field, "must be a time from the year 2000 to 9999")
-    return value.seconds * 1_000_000 + value.nanos // 1_000
+    return value.seconds * US_PER_S + value.nanos // 1_000
 
 
 def known_value(field: str, value: int, known: AbstractSet[int]) -> int:

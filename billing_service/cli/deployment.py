@@ -9,6 +9,7 @@ import typer
 from billing_service.cli.connection import AsJson
 from billing_service.cli.database import with_store
 from billing_service.cli.display import fail, say, show_fields, show_json
+from billing_service.domain.times import US_PER_S
 
 if TYPE_CHECKING:
     from billing_service.domain.deployment import Deployment
@@ -51,7 +52,7 @@ def renew_deployment(
 
 
 def _show(found: "Deployment", as_json: bool) -> None:
-    made = datetime.fromtimestamp(found.create_time_us // 1_000_000, UTC)
+    made = datetime.fromtimestamp(found.create_time_us // US_PER_S, UTC)
     if as_json:
         show_json({"deployment_id": found.deployment_id, "mode": found.mode.value, "create_time": made.isoformat()})
     else:

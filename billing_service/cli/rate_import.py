@@ -12,6 +12,7 @@ from billing_service.cli.layout import Column
 from billing_service.cli.listing import ListTable
 from billing_service.cli.rates import heading, shown_heading
 from billing_service.cli.times import read_past
+from billing_service.domain.times import US_PER_S
 
 if TYPE_CHECKING:
     from billing_service.rate_import.reports import ImportReport
@@ -88,7 +89,7 @@ def import_card(  # noqa: PLR0917 - options, given by name on the command line
 def _report(library: str, map_file: Path | None, card_version: str, effective: datetime) -> "ImportReport":
     from billing_service.rate_import.libraries import LibraryMissingError, installed_genai_prices, installed_litellm
 
-    effective_time_us = int(effective.timestamp()) * 1_000_000
+    effective_time_us = int(effective.timestamp()) * US_PER_S
     try:
         if library == GENAI_PRICES:
             from billing_service.rate_import.genai_prices import import_genai_prices

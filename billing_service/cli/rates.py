@@ -25,6 +25,7 @@ from billing_service.cli.usage_options import (
     pairs,
     usage_lines,
 )
+from billing_service.domain.times import US_PER_S
 from billing_service.rate_cards import BUILT_IN, load_rate_card
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ def explain_price(  # noqa: PLR0917 - options, given by name on the command line
             attributes=pairs(attribute, "--attribute"),
             provider_cost_usd=provider_cost_usd,
         )
-        found = explain(usage, card, round((at or datetime.now(UTC)).timestamp()) * 1_000_000)
+        found = explain(usage, card, round((at or datetime.now(UTC)).timestamp()) * US_PER_S)
     except Refusal as refusal:
         fail(f"{refusal.reason}: {refusal.message}", *_what_there_is(card, provider, model))
     _show_explanation(usage, found, as_json=as_json)

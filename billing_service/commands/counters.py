@@ -5,7 +5,8 @@ from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass, field
 
-US_PER_S = 1_000_000
+from billing_service.domain.times import US_PER_S
+
 BOUNDS_S = (5.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1_800.0, 3_600.0, 14_400.0, 86_400.0)
 """Upper bounds: from a webhook that came at once, over a customer who pays within minutes, to the day after which pages
 are closed."""

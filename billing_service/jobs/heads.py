@@ -6,6 +6,7 @@ from pathlib import Path
 import structlog
 
 from billing_service.clock import ClockUs
+from billing_service.domain.times import US_PER_S
 from billing_service.integrity.heads import export_heads
 from billing_service.storage.store import Store
 
@@ -27,7 +28,7 @@ class HeadsExport:
         """In the last export."""
 
     async def run(self) -> None:
-        moment = datetime.fromtimestamp(self._clock_us() / 1_000_000, UTC)
+        moment = datetime.fromtimestamp(self._clock_us() / US_PER_S, UTC)
         path = self._directory / f"heads-{moment:%Y%m%dT%H%M%S.%fZ}.jsonl"
         exported = await export_heads(self._store, path)
         self.exported_us, self.accounts = self._clock_us(), exported.accounts

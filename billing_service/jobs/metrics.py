@@ -6,13 +6,12 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from billing_service.domain.times import US_PER_S
 from billing_service.jobs.heads import HeadsExport
 from billing_service.jobs.loops import Loop
 from billing_service.jobs.open_holds import OpenHolds
 from billing_service.jobs.overdue import Overdue
 from billing_service.jobs.verification import Verification
-
-US_PER_S = 1_000_000
 
 
 class JobMetrics(Collector):

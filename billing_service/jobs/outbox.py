@@ -3,10 +3,11 @@
 from functools import partial
 
 from billing_service.clock import ClockUs
+from billing_service.domain.times import US_PER_S
 from billing_service.storage.rows.outbox import forget_before
 from billing_service.storage.store import Store
 
-RETENTION_US = 90 * 86_400 * 1_000_000
+RETENTION_US = 90 * 86_400 * US_PER_S
 """How long a consumer of events may be away."""
 EVENTS_A_TRANSACTION = 500
 """Few enough that deductions wait a few milliseconds at most."""

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 import structlog
 
 from billing_service.clock import ClockUs
+from billing_service.domain.times import US_PER_S
 from billing_service.storage.rows.expiry import accounts_with_ended_holds
 from billing_service.storage.rows.purchases import paid_uncompleted
 from billing_service.storage.rows.refunds import unsent_refunds
@@ -15,7 +16,7 @@ from billing_service.storage.store import Store
 
 log = structlog.get_logger(__name__)
 
-WAIT_US = 10 * 60 * 1_000_000
+WAIT_US = 10 * 60 * US_PER_S
 """What is waited for comes within seconds as a rule, and within minutes when Stripe or a caller tries again."""
 COUNTED_MAX = 1_000
 LOGGED_MAX = 5

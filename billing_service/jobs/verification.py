@@ -11,6 +11,7 @@ import structlog
 
 from billing_service.commands.accounts.operate import SetLimits, set_limits
 from billing_service.commands.environment import Environment
+from billing_service.domain.times import US_PER_S
 from billing_service.integrity.differences import Difference
 from billing_service.integrity.verify import verified_accounts
 from billing_service.ledger.keys import IdempotencyKey, fingerprint
@@ -88,7 +89,7 @@ class Verification:
                 began = monotonic()
         self._faulty_before, self._found = frozenset(self._found), set()
         self.completed_us = self._environment.clock_us()
-        self.duration_s, self.transactions = (self.completed_us - begun_us) / 1_000_000, transactions
+        self.duration_s, self.transactions = (self.completed_us - begun_us) / US_PER_S, transactions
         log.info(
             "ledger_verified",
             transactions=transactions,

@@ -15,6 +15,7 @@ from billing_service.commands.environment import Environment
 from billing_service.domain.inbox import EventStatus, InboxEvent
 from billing_service.domain.refusals import Refusal, Refused, invalid_field
 from billing_service.domain.refusals.access import signature_invalid, stripe_event_not_found
+from billing_service.domain.times import US_PER_S
 from billing_service.ledger.keys import Answer
 from billing_service.ledger.unit import Request, Unit, earlier_answer, once
 from billing_service.storage.rows.events import (
@@ -60,7 +61,7 @@ async def process_event(environment: Environment, payload: bytes, signature: str
     """Processes a delivery. Raises SIGNATURE_INVALID, INVALID_FIELD for bytes that are no event, or a Failure, after
     which the event is kept as FAILED where the database allows, and a repeat tries again."""
     try:
-        verify(payload, signature, environment.webhook_secrets, environment.clock_us() // 1_000_000, TOLERANCE_S)
+        verify(payload, signature, environment.webhook_secrets, environment.clock_us() // US_PER_S, TOLERANCE_S)
     except SignatureInvalid as error:
         raise signature_invalid() from error
     try:

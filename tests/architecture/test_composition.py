@@ -30,6 +30,11 @@ def test_one_module_lists_the_servicers():
     assert {each for each in made if each[0] != SERVICERS} == alone, "all of them come from services_of"
 
 
+def test_two_modules_make_an_environment():
+    made = {path for path, name in calls("billing_service", "tests") if name == "Environment"}
+    assert made == {"billing_service/bootstrap.py", "tests/support/environments.py"}
+
+
 def test_an_environment_makes_its_own_writer_and_reader():
     made = {path for path, name in calls("billing_service") if name in {"LedgerWriter", "BalanceReader"}}
     assert made == {"billing_service/commands/environment.py"}

@@ -7,7 +7,6 @@ from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
 from billing_service.commands.accounts.operate import SetLimits, set_limits
-from billing_service.commands.environment import Environment, Gathering
 from billing_service.domain.refusals import Failure, Reason, Refusal, storage_unavailable
 from billing_service.integrity import verify
 from billing_service.jobs import verification
@@ -18,7 +17,8 @@ from billing_service.ledger.unit import Caller, Request
 from billing_service.storage.rows.access import list_audit
 from billing_service.storage.rows.ledger import read_accounts
 from billing_service.storage.rows.profiles import ensure_account
-from tests.support.doubles import DEPLOYMENT, CountingIds
+from tests.support.doubles import CountingIds
+from tests.support.environments import environment_of
 from tests.support.ledger_setup import deduction, give
 from tests.support.patience import PATIENCE_S
 from tests.support.tampering import tamper
@@ -27,25 +27,6 @@ RAISED = "UPDATE accounts SET balance = balance + 5 WHERE account_id = 'acme'"
 LOWERED = "UPDATE accounts SET balance = balance - 5 WHERE account_id = 'acme'"
 DEBT_INVENTED = "UPDATE accounts SET debt = 5 WHERE account_id = 'acme'"
 INTERVAL_S = 3600.0
-
-
-def environment_on(store, clock, ids):
-    """What the job needs, and nothing of the sale of credits."""
-    return Environment(
-        store=store,
-        clock_us=clock,
-        ids=ids,
-        gathering=Gathering(16, 0),
-        customers=None,
-        checkouts=None,
-        refunds=None,
-        deployment=DEPLOYMENT,
-        catalog=None,
-        terms=None,
-        referrals=None,
-        webhook_secrets=(),
-        api_key_pepper=b"",
-    )
 
 
 async def no_pause(_seconds):
@@ -59,7 +40,7 @@ async def environment(store, clock, ids):
     for account_id in ("acme", "beta"):
         await store.write(lambda account_id=account_id: ensure_account(account_id, clock(), lambda: next(codes)))
         await give(store, account_id, 1_000, clock=clock, ids=ids)
-    made = environment_on(store, clock, ids)
+    made = environment_of(store, clock, ids)
     for number in range(4):
         await made.writer.submit(deduction("acme", 10 + number, f"k{number}"))
     yield made
@@ -165,7 +146,7 @@ async def test_several_processes_freeze_once(environment, database, clock):
     tamper(database, RAISED)
     others = [await database.open() for _ in range(2)] if database.store == "postgresql" else [environment.store] * 2
     jobs = [
-        Verification(environment_on(store, clock, CountingIds()), INTERVAL_S, freeze=True, pause=no_pause)
+        Verification(environment_of(store, clock, CountingIds()), INTERVAL_S, freeze=True, pause=no_pause)
         for store in (environment.store, *others)
     ]
     for number, job in enumerate(jobs):  # ids of processes differ by chance

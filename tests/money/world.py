@@ -5,7 +5,6 @@ from itertools import count
 
 from billing_service.commands.accounts.operate import GrantCredits, SetLimits, grant_credits, set_limits
 from billing_service.commands.clawbacks.purchases import follow_money, purchase_accounts
-from billing_service.commands.environment import Environment, Gathering
 from billing_service.commands.promotions.apply_referral import ApplyReferral, apply_referral
 from billing_service.commands.sales.completion import apply_update
 from billing_service.commands.sales.refund import RefundPurchase, refund_purchase
@@ -31,7 +30,8 @@ from billing_service.payments.ports.outcomes import ProviderRefused
 from billing_service.storage.rows.ledger import fetch_lots
 from billing_service.storage.rows.ledger_statements import REWRITE_LOTS
 from billing_service.storage.rows.purchases import PURCHASES, claim_reference, read_purchase, refunds_of
-from tests.support.doubles import DEPLOYMENT, FakeClock
+from tests.support.doubles import FakeClock
+from tests.support.environments import environment_of
 
 BONUS, MINIMUM_MINOR = 10, 10
 POLICY = ReferralPolicy(bonus_microcredits=BONUS, minimum_purchase_minor=MINIMUM_MINOR, vesting_delay_us=5)
@@ -84,20 +84,12 @@ class World:
         """(account, transaction id), (account, purchase id) and (account, hold id), in the order in which they were
         made."""
         ids, codes = Ids(), count()
-        self.environment = Environment(
-            store=store,
-            clock_us=self.clock,
-            ids=ids,
-            gathering=Gathering(8, 0),
-            customers=None,
-            checkouts=None,
+        self.environment = environment_of(
+            store,
+            self.clock,
+            ids,
             refunds=self.stripe,
-            deployment=DEPLOYMENT,
-            catalog=None,
-            terms=None,
             referrals=POLICY,
-            webhook_secrets=(),
-            api_key_pepper=b"",
             spending=SPENDING,
             random_bytes=lambda size: next(codes).to_bytes(size, "big"),
         )

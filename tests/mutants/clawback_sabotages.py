@@ -67,16 +67,16 @@ CLAWBACKS = (
         "billing_service.bootstrap:_environment.spending",
         (
             "SpendingTerms(debt_max=settings.debt_max_credits * MICROCREDITS_PER_CREDIT, "
-            "reversal_window_us=settings.reversal_window_s * 1000000, "
-            "usage_age_max_us=settings.usage_age_max_s * 1000000, "
-            "returned_lifetime_us=settings.returned_credits_lifetime_s * 1000000, "
-            "late_capture_us=settings.late_capture_s * 1000000, windows=Windows(zone_of(settings.time_zone)))"
+            "reversal_window_us=settings.reversal_window_s * US_PER_S, "
+            "usage_age_max_us=settings.usage_age_max_s * US_PER_S, "
+            "returned_lifetime_us=settings.returned_credits_lifetime_s * US_PER_S, "
+            "late_capture_us=settings.late_capture_s * US_PER_S, windows=Windows(zone_of(settings.time_zone)))"
         ),
         (
             "SpendingTerms(debt_max=settings.debt_max_credits * MICROCREDITS_PER_CREDIT, "
-            "reversal_window_us=settings.reversal_window_s * 1000000, "
-            "usage_age_max_us=settings.usage_age_max_s * 1000000, "
-            "late_capture_us=settings.late_capture_s * 1000000, windows=Windows(zone_of(settings.time_zone)))"
+            "reversal_window_us=settings.reversal_window_s * US_PER_S, "
+            "usage_age_max_us=settings.usage_age_max_s * US_PER_S, "
+            "late_capture_us=settings.late_capture_s * US_PER_S, windows=Windows(zone_of(settings.time_zone)))"
         ),
         (f"{RULES}::test_how_long_such_credits_last_is_a_setting[sqlite]",),
     ),

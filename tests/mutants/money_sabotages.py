@@ -112,7 +112,7 @@ MONEY = (
     Sabotage(
         "amounts without a limit",
         "P3",
-        "billing_service.api.validation:AMOUNT_MICROCREDITS_MAX",
+        "billing_service.domain.ledger.amounts:AMOUNT_MAX",
         "1_000_000_000_000_000",
         "2**63 - 1",
         ("api/test_validation.py::test_amounts_out_of_range",),

@@ -15,7 +15,7 @@ from billing_service.api.pipeline import Edge
 from billing_service.api.services import services_of
 from billing_service.api.streams.streaming import build_stream_handler
 from billing_service.clock import TimeOrderedIds
-from billing_service.commands.environment import Environment, Gathering, PurchaseTerms
+from billing_service.commands.environment import Gathering, PurchaseTerms
 from billing_service.domain.access.api_keys import Scope
 from billing_service.domain.catalogue.packages import CustomAmounts, Package, catalog_of
 from billing_service.domain.deployment import Deployment, Mode
@@ -23,6 +23,7 @@ from billing_service.domain.promotions.referrals import ReferralPolicy
 from billing_service.domain.spending.deductions import SpendingTerms
 from billing_service.jobs.expiry import sweep_expired
 from tests.simulation.turns import loop_time
+from tests.support.environments import environment_of
 from tests.support.methods import methods_of
 
 WEBHOOK_SECRET = "whsec_" + "simulated"
@@ -72,20 +73,17 @@ class ServiceProcess:
 
     def __init__(self, store, provider, clock_us, chance, authenticator, *, vesting_us):
         self.store = store
-        self.environment = Environment(
-            store=store,
-            clock_us=clock_us,
-            ids=TimeOrderedIds(clock_us, chance.randbytes),
+        self.environment = environment_of(
+            store,
+            clock_us,
+            TimeOrderedIds(clock_us, chance.randbytes),
+            provider=provider,
             gathering=Gathering(8, NEVER_S, loop_time),
-            customers=provider,
-            checkouts=provider,
-            refunds=provider,
             deployment=DEPLOYMENT,
             catalog=CATALOG,
             terms=TERMS,
             referrals=ReferralPolicy(BONUS, BONUS_PURCHASE_MIN_MINOR, REWARDED_MAX, vesting_us),
             webhook_secrets=(WEBHOOK_SECRET,),
-            api_key_pepper=b"",
             spending=SPENDING,
             random_bytes=chance.randbytes,
         )

@@ -13,7 +13,6 @@ from prepaid.billing.v1 import accounts_pb2, purchases_pb2
 
 from billing_service.api.servicers.sales import Selling
 from billing_service.clock import TimeOrderedIds
-from billing_service.commands.environment import Environment, Gathering
 from billing_service.domain.promotions.referrals import ReferralPolicy
 from billing_service.domain.refusals import Failure
 from billing_service.payments.objects.customer import CONTACT_VERSION_FIELD
@@ -23,6 +22,7 @@ from billing_service.stripe_events.inbox import process_event
 from tests.simulation.service import CATALOG, TERMS, WEBHOOK_SECRET
 from tests.simulation.simulated_stripe import SimulatedStripe
 from tests.support.doubles import DEPLOYMENT, FakeClock
+from tests.support.environments import environment_of
 from tests.support.provider_line import ProviderLine
 
 STEPS = 60
@@ -79,20 +79,16 @@ class World:
         self.clock = FakeClock()
         self.stripe = SimulatedStripe(self.clock, ids_from=seed * 1_000_000)
         self.line = FickleLine(self.stripe, self.chance)
-        self.environment = Environment(
-            store=store,
-            clock_us=self.clock,
-            ids=TimeOrderedIds(self.clock, self.chance.randbytes),
-            gathering=Gathering(8, 0),
-            customers=self.line,
-            checkouts=self.line,
-            refunds=self.line,
+        self.environment = environment_of(
+            store,
+            self.clock,
+            TimeOrderedIds(self.clock, self.chance.randbytes),
+            provider=self.line,
             deployment=DEPLOYMENT,
             catalog=CATALOG,
             terms=TERMS,
             referrals=ReferralPolicy(),
             webhook_secrets=(WEBHOOK_SECRET,),
-            api_key_pepper=b"",
             random_bytes=self.chance.randbytes,
         )
         self.selling = Selling(self.environment, b"page tokens")

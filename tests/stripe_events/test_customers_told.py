@@ -5,8 +5,7 @@ import pytest
 from billing_service.domain.refusals import Failure
 from billing_service.payments.ports.outcomes import ProviderRefused, ProviderUnavailable
 from tests.stripe_events.event_world import NOW_S
-
-US_PER_S = 1_000_000
+from tests.support.doubles import SECOND_US
 
 
 @pytest.fixture
@@ -29,7 +28,7 @@ class Acme:
 
     async def says(self):
         profile = await self.world.profile(self.account_id)
-        return profile["email"], profile["name"], profile["customer_update_time_us"] // US_PER_S - NOW_S
+        return profile["email"], profile["name"], profile["customer_update_time_us"] // SECOND_US - NOW_S
 
 
 async def test_an_older_event_never_overwrites_a_newer_one(world, acme):
@@ -109,7 +108,7 @@ async def test_a_customer_that_was_deleted_is_never_linked_again(world, acme):
         "name": "Cyd",
         "stripe_customer_id": "",
         "customer_attempt": 1,
-        "customer_update_time_us": (NOW_S + 8) * US_PER_S,
+        "customer_update_time_us": (NOW_S + 8) * SECOND_US,
     }
 
 

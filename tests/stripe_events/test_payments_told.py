@@ -8,15 +8,15 @@ from billing_service.domain.sales.purchases import PurchaseStatus
 from billing_service.jobs import overdue
 from billing_service.jobs.overdue import KINDS, Overdue
 from tests.stripe_events.event_world import CREDITS, NOW_S, PRICE_MINOR
+from tests.support.doubles import SECOND_US
 
 PAID, SUCCEEDED = "checkout.session.completed", "payment_intent.succeeded"
-US_PER_S = 1_000_000
 
 
 async def noted_s(page):
     """When the payment succeeded, in seconds from now; None where nothing was noted."""
     told_us = (await page.stands())["purchase"]["payment_time_us"]
-    return None if told_us is None else told_us // US_PER_S - NOW_S
+    return None if told_us is None else told_us // SECOND_US - NOW_S
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ async def test_money_without_credits_is_seen_after_a_while(world, monkeypatch):
     [line] = [line for line in said if line["event"] == "purchases_paid_and_not_completed"]
     assert (line["log_level"], line["purchases"]) == ("error", [paid.purchase_id]), "once, not at every look"
     for page in (pending, paid):
-        world.service.clock.now_us += US_PER_S
+        world.service.clock.now_us += SECOND_US
         assert await world.deliver(world.event(PAID, page.session())) == "PROCESSED"
     await job.run()
     assert job.waiting == 0

@@ -18,14 +18,15 @@ from billing_service.api.admission import Admission
 from billing_service.api.pipeline import Call
 from billing_service.api.services import services_of
 from billing_service.catalogs import load_catalog
-from billing_service.commands.environment import Environment, Gathering, PurchaseTerms
+from billing_service.commands.environment import Gathering, PurchaseTerms
 from billing_service.domain.access.api_keys import Scope
 from billing_service.domain.catalogue.packages import CustomAmounts
 from billing_service.domain.deployment import MARK_FIELD
 from billing_service.domain.ledger.chain import SALT_BYTES
 from billing_service.domain.promotions.referrals import ReferralPolicy
 from billing_service.domain.refusals import Failure, Reason, Refusal
-from tests.support.doubles import DEPLOYMENT, SECOND_US, START_US, FakeClock
+from tests.support.doubles import SECOND_US, START_US, FakeClock
+from tests.support.environments import environment_of
 from tests.support.fault_provider import FaultyProvider
 from tests.support.methods import methods_of
 
@@ -97,15 +98,12 @@ class FaultService:
     def __init__(self, store, lasting):
         self.store = store
         self.ids, self.clock, self.provider = lasting.ids, lasting.clock, lasting.provider
-        self.environment = Environment(
-            store=store,
-            clock_us=self.clock,
-            ids=self.ids,
+        self.environment = environment_of(
+            store,
+            self.clock,
+            self.ids,
+            provider=self.provider,
             gathering=Gathering(64, 0),
-            customers=self.provider,
-            checkouts=self.provider,
-            refunds=self.provider,
-            deployment=DEPLOYMENT,
             catalog=load_catalog(),
             terms=PurchaseTerms(
                 CustomAmounts(), "https://shop.test/ok", "https://shop.test/no", 3_600 * SECOND_US, False, False

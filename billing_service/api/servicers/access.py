@@ -14,7 +14,6 @@ from billing_service.commands.environment import Environment
 from billing_service.domain.access.api_keys import ACCOUNTS_MAX, ApiKey, Scope
 from billing_service.domain.refusals import invalid_field
 
-ID_MAX = 255
 _CALLER = re.compile(r"[a-z0-9._-]{1,64}", re.ASCII)
 _SCOPES: dict[int, Scope] = {
     number: Scope(name.removeprefix("SCOPE_").lower()) for name, number in scopes_pb2.Scope.items() if number
@@ -77,7 +76,7 @@ class Access:
         return api_keys_pb2.ListApiKeysResponse(api_keys=[_api_key(key) for key in await all_keys(self._environment)])
 
     async def revoke_api_key(self, request: api_keys_pb2.RevokeApiKeyRequest, call: Call) -> bytes:
-        key_id = validation.identifier("key_id", request.key_id, ID_MAX)
+        key_id = validation.identifier("key_id", request.key_id)
         keyed = request_of(call, "", request.idempotency_key, key_id)
         return _revoked(await revoke_api_key(self._environment, keyed, key_id, _encode_revoked))
 

@@ -29,7 +29,6 @@ from billing_service.integrity.verify import verify_ledger
 from billing_service.integrity.verify_parts import START, Part, Place, verify_part
 from billing_service.stripe_events.inbox import Outcome, ReplayEvent, replay_event
 
-ID_MAX = 255
 PART_TRANSACTIONS_MAX = 1_000_000
 """Of one part of a verification: more would not fit into any call."""
 _STATUSES = {name.removeprefix("STRIPE_EVENT_STATUS_"): number for name, number in admin_pb2.StripeEventStatus.items()}
@@ -199,7 +198,7 @@ class Administration:
         )
 
     async def replay_stripe_event(self, request: admin_pb2.ReplayStripeEventRequest, call: Call) -> bytes:
-        event_id = validation.identifier("event_id", request.event_id, ID_MAX)
+        event_id = validation.identifier("event_id", request.event_id)
         keyed = request_of(call, "", request.idempotency_key, event_id)
         return _event_replayed(
             await replay_event(self._environment, ReplayEvent(keyed, event_id, _encode_event, call.note))

@@ -16,7 +16,6 @@ from billing_service.api.servicers.holds import captured_by_key
 from billing_service.api.servicers.usage import price_message, usage_of_message
 from billing_service.api.status import status_of
 from billing_service.commands.environment import Environment
-from billing_service.commands.sales.create_purchase import metadata_text
 from billing_service.commands.spending.price_usage import Cost, price_at_hand, price_usage
 from billing_service.domain.catalogue.packages import Catalog
 from billing_service.domain.ledger.balance import Balance
@@ -83,7 +82,7 @@ def deduction_of(request: transactions_pb2.DeductCreditsRequest, call: Call) -> 
     if mode is None:
         raise invalid_field("mode", "is a value that this service does not know")
     description = validation.text("description", request.description) if request.description else ""
-    metadata = metadata_text(validation.metadata(request.metadata)) if request.metadata else ""
+    metadata = validation.metadata_text(request.metadata) if request.metadata else ""
     spender_ids = validation.spenders(call.spender_ids, request.spender_ids)
     # Without spenders, the request means what it meant before there was the field.
     sent = (list(request.spender_ids),) if request.spender_ids else ()

@@ -13,19 +13,19 @@ from billing_service.api import translate, validation
 from billing_service.api.pipeline import Call
 from billing_service.api.requests import Replies
 from billing_service.api.servicers.usage import usage_of_message
-from billing_service.commands.sales.create_purchase import metadata_text
 from billing_service.domain.ledger.amounts import AMOUNT_MAX
 from billing_service.domain.ledger.balance import Balance
 from billing_service.domain.ledger.holds import Hold
 from billing_service.domain.refusals import invalid_field
 from billing_service.domain.spending.captures import Captured, OverHold
 from billing_service.domain.spending.holds import HOLD_LIFETIME_MAX_US, Author, HoldChanged, HoldMode, HoldTerms
+from billing_service.domain.times import US_PER_S
 from billing_service.ledger.keys import Answer, IdempotencyKey, fingerprint
 from billing_service.ledger.operations import holds as operations
 
 HOLD_ID_MAX: Final = 128
-LIFETIME_DEFAULT_US: Final = 10 * 60 * 1_000_000
-_LIFETIME_MIN_US: Final = 1_000_000
+LIFETIME_DEFAULT_US: Final = 10 * 60 * US_PER_S
+_LIFETIME_MIN_US: Final = US_PER_S
 _MODES: Final = MappingProxyType({0: HoldMode.REJECT} | {int(mode): mode for mode in HoldMode})
 _OVER_HOLD: Final = MappingProxyType({0: OverHold.REJECT} | {int(mode): mode for mode in OverHold})
 
@@ -59,7 +59,7 @@ def _put_hold(message: transactions_pb2.Hold, hold: Hold, account_id: str) -> No
     message.released_microcredits = hold.released
     message.state = state
     for time, time_us in ((message.create_time, hold.create_time_us), (message.expire_time, hold.expire_time_us)):
-        time.seconds, time.nanos = time_us // 1_000_000, time_us % 1_000_000 * 1_000
+        time.seconds, time.nanos = time_us // US_PER_S, time_us % US_PER_S * 1_000
     for leg in hold.legs:
         category: Any = int(leg.category)
         message.draws.add(lot_id=leg.lot_id, category=category, amount_microcredits=leg.amount)
@@ -199,7 +199,7 @@ def _author(request: Any, call: Call) -> Author:
     return Author(
         call.caller,
         validation.text("description", request.description) if request.description else "",
-        metadata_text(validation.metadata(request.metadata)) if request.metadata else "",
+        validation.metadata_text(request.metadata) if request.metadata else "",
     )
 
 
@@ -222,7 +222,7 @@ def _between(field: str, value: int, least: int, most: int) -> int:
 
 
 def _lifetime_us(ttl: Duration) -> int:
-    lifetime_us = ttl.seconds * 1_000_000 + ttl.nanos // 1_000
+    lifetime_us = ttl.seconds * US_PER_S + ttl.nanos // 1_000
     if not _LIFETIME_MIN_US <= lifetime_us <= HOLD_LIFETIME_MAX_US:
         raise invalid_field("ttl", "must be from 1 s to 24 h")
     return lifetime_us

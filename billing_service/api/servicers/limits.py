@@ -10,6 +10,7 @@ from billing_service.api.pipeline import Call
 from billing_service.api.requests import Replies, request_of
 from billing_service.commands.environment import Environment
 from billing_service.commands.spending.set_spend_limit import SetSpendLimit, set_spend_limit
+from billing_service.domain.ledger.amounts import AMOUNT_MAX
 from billing_service.domain.refusals import invalid_field
 from billing_service.domain.refusals.spending import spender_not_allowed
 from billing_service.domain.spending.limits import Standing
@@ -40,8 +41,8 @@ class Limiting:
             raise invalid_field("window", "is required, and must be one that this service knows")
         window = SpendWindow(request.window)
         limit = request.limit_microcredits if request.HasField("limit_microcredits") else None
-        if limit is not None and not 0 <= limit <= validation.AMOUNT_MICROCREDITS_MAX:
-            raise invalid_field("limit_microcredits", f"must be from 0 to {validation.AMOUNT_MICROCREDITS_MAX}")
+        if limit is not None and not 0 <= limit <= AMOUNT_MAX:
+            raise invalid_field("limit_microcredits", f"must be from 0 to {AMOUNT_MAX}")
         keyed = request_of(call, account_id, request.idempotency_key, spender_id, window.value, limit)
         command = SetSpendLimit(keyed, account_id, spender_id, window, limit, _encode_set)
         return _limit_set(await set_spend_limit(self._environment, command))

@@ -15,7 +15,7 @@ from billing_service.commands.accounts.update_account import UpdateAccount, upda
 from billing_service.commands.environment import Environment
 from billing_service.commands.promotions.apply_referral import ApplyReferral, apply_referral
 from billing_service.commands.sales.cancel_purchase import CancelPurchase, cancel_purchase
-from billing_service.commands.sales.create_purchase import CreatePurchase, create_purchase, metadata_text
+from billing_service.commands.sales.create_purchase import CreatePurchase, create_purchase
 from billing_service.commands.sales.get_purchase import purchases_of, sold_purchase
 from billing_service.commands.sales.get_refund import account_refunds, refund_by_id
 from billing_service.commands.sales.refund import RefundPurchase, quote_refund, refund_purchase
@@ -30,8 +30,6 @@ from billing_service.domain.sales.reversals import RefundPolicy
 from billing_service.ledger.unit import Request
 from billing_service.stripe_events.follow import follow_checkout
 
-ID_MAX = 255
-"""Characters of an id of ours or of Stripe's."""
 AMOUNT_MINOR_MAX = 10**15
 """Of money, in the currency's smallest unit: no purchase was ever larger."""
 _FLOWS = frozenset({purchases_pb2.PAYMENT_FLOW_UNSPECIFIED, purchases_pb2.PAYMENT_FLOW_CHECKOUT})
@@ -97,9 +95,9 @@ class Selling:
 
     async def create_account(self, request: accounts_pb2.CreateAccountRequest, call: Call) -> bytes:
         account_id = validation.account_id(request.account_id)
-        name = validation.text("name", request.name, validation.NAME_MAX)
+        name = validation.name(request.name)
         code = validation.text("referral_code", request.referral_code)
-        metadata = metadata_text(validation.metadata(request.metadata))
+        metadata = validation.metadata_text(request.metadata)
         keyed = request_of(
             call, account_id, request.idempotency_key, request.email, name, code.strip(" ").upper(), metadata
         )
@@ -111,10 +109,8 @@ class Selling:
     async def update_account(self, request: accounts_pb2.UpdateAccountRequest, call: Call) -> bytes:
         account_id = validation.account_id(request.account_id)
         email = validation.email(request.email) if request.HasField("email") else None
-        name = validation.text("name", request.name, validation.NAME_MAX) if request.HasField("name") else None
-        metadata = (
-            metadata_text(validation.metadata(request.metadata.entries)) if request.HasField("metadata") else None
-        )
+        name = validation.name(request.name) if request.HasField("name") else None
+        metadata = validation.metadata_text(request.metadata.entries) if request.HasField("metadata") else None
         if email is name is metadata is None:
             raise invalid_field("email", "or name or metadata is required: this changes nothing")
         keyed = request_of(call, account_id, request.idempotency_key, email, name, metadata)
@@ -142,7 +138,7 @@ class Selling:
             raise invalid_field("payment_flow", "only CHECKOUT is offered")
         success_url = validation.url("success_url", request.success_url)
         cancel_url = validation.url("cancel_url", request.cancel_url)
-        metadata = metadata_text(validation.metadata(request.metadata))
+        metadata = validation.metadata_text(request.metadata)
         key = validation.idempotency_key(request.idempotency_key)
         which = (request.package_code, request.custom_amount_minor)
 
@@ -160,7 +156,7 @@ class Selling:
         if chosen is None:
             raise invalid_field("item", "package_code or custom_amount_minor is required")
         if chosen == "package_code":
-            validation.identifier("package_code", request.package_code, ID_MAX)
+            validation.identifier("package_code", request.package_code)
 
         def item() -> PurchaseItem:
             catalog.require_currency(request.currency)
@@ -176,7 +172,7 @@ class Selling:
         field = request.WhichOneof("id")
         if field is None:
             raise invalid_field("id", "purchase_id or checkout_session_id is required")
-        reference = validation.identifier(field, getattr(request, field), ID_MAX)
+        reference = validation.identifier(field, getattr(request, field))
         sold = await sold_purchase(self._environment, reference)
         call.require_account(sold.purchase.account_id)
         return purchases_pb2.GetPurchaseResponse(purchase=translate.purchase(*sold))
@@ -199,7 +195,7 @@ class Selling:
         )
 
     async def cancel_purchase(self, request: purchases_pb2.CancelPurchaseRequest, call: Call) -> bytes:
-        purchase_id = validation.identifier("purchase_id", request.purchase_id, ID_MAX)
+        purchase_id = validation.identifier("purchase_id", request.purchase_id)
         key = validation.idempotency_key(request.idempotency_key)
         command = CancelPurchase(
             lambda account_id: request_of_found(call, account_id, key, purchase_id),
@@ -212,7 +208,7 @@ class Selling:
     async def quote_refund(
         self, request: refunds_pb2.QuoteRefundRequest, call: Call
     ) -> refunds_pb2.QuoteRefundResponse:
-        purchase_id, policy = validation.identifier("purchase_id", request.purchase_id, ID_MAX), _policy(request.policy)
+        purchase_id, policy = validation.identifier("purchase_id", request.purchase_id), _policy(request.policy)
         quote, currency = await quote_refund(
             self._environment, purchase_id, policy, _refund_amount(request), call.require_account
         )
@@ -225,7 +221,7 @@ class Selling:
         )
 
     async def refund(self, request: refunds_pb2.RefundRequest, call: Call) -> bytes:
-        purchase_id = validation.identifier("purchase_id", request.purchase_id, ID_MAX)
+        purchase_id = validation.identifier("purchase_id", request.purchase_id)
         amount = _refund_amount(request)
         policy = _policy(request.policy)
         reason = validation.text("reason", request.reason)
@@ -238,7 +234,7 @@ class Selling:
         return _refunded(await refund_purchase(self._environment, command))
 
     async def get_refund(self, request: refunds_pb2.GetRefundRequest, call: Call) -> refunds_pb2.GetRefundResponse:
-        kept = await refund_by_id(self._environment, validation.identifier("refund_id", request.refund_id, ID_MAX))
+        kept = await refund_by_id(self._environment, validation.identifier("refund_id", request.refund_id))
         call.require_account(kept.account_id)
         return refunds_pb2.GetRefundResponse(refund=translate.refund(kept))
 
@@ -247,7 +243,7 @@ class Selling:
     ) -> refunds_pb2.ListRefundsResponse:
         del call
         account_id = validation.account_id(request.account_id)
-        purchase_id = validation.identifier("purchase_id", request.purchase_id, ID_MAX) if request.purchase_id else ""
+        purchase_id = validation.identifier("purchase_id", request.purchase_id) if request.purchase_id else ""
         size, binding, secret = (
             validation.page_size(request.page_size),
             ("refunds", account_id, purchase_id),
@@ -262,7 +258,7 @@ class Selling:
 
     async def apply_referral(self, request: referrals_pb2.ApplyReferralRequest, call: Call) -> bytes:
         account_id = validation.account_id(request.account_id)
-        code = validation.identifier("referral_code", request.referral_code, ID_MAX)
+        code = validation.identifier("referral_code", request.referral_code)
         keyed = request_of(call, account_id, request.idempotency_key, code.strip(" ").upper())
         return _referred(
             await apply_referral(self._environment, ApplyReferral(keyed, account_id, code, _encode_referral))

@@ -14,7 +14,6 @@ from billing_service.api.servicers.usage import price_message, usage_of_message
 from billing_service.api.streams.rooms import Rooms
 from billing_service.api.streams.session_stream import SessionImplementation
 from billing_service.commands.environment import Environment
-from billing_service.commands.sales.create_purchase import metadata_text
 from billing_service.commands.spending.session_charges import Close, close_session, decide_close, rooms_of
 from billing_service.commands.spending.sessions import OpenSession, Owned, open_session, resume_session
 from billing_service.domain.ledger.balance import Balance
@@ -25,10 +24,11 @@ from billing_service.domain.spending.outcome_policies import Charge, GenerationO
 from billing_service.domain.spending.sessions import Room, left
 from billing_service.domain.spending.usage import Measurement
 from billing_service.domain.spending.usage_records import encode_usage
+from billing_service.domain.times import US_PER_S
 
-GRACE_DEFAULT_US: Final = 300 * 1_000_000
-GRACE_MIN_US: Final = 1_000_000
-GRACE_MAX_US: Final = 3_600 * 1_000_000
+GRACE_DEFAULT_US: Final = 300 * US_PER_S
+GRACE_MIN_US: Final = US_PER_S
+GRACE_MAX_US: Final = 3_600 * US_PER_S
 TOKEN_MAX: Final = 128
 _CHARGES: Final = MappingProxyType({c: sessions_pb2.SessionCharge.Value(f"SESSION_CHARGE_{c.name}") for c in Charge})
 _MEASUREMENTS: Final = MappingProxyType(
@@ -93,7 +93,7 @@ def _open_of(request: sessions_pb2.OpenSession, call: Call) -> OpenSession:
     )
     grace_us = _grace_us(request.grace) if request.HasField("grace") else GRACE_DEFAULT_US
     description = validation.text("open.description", request.description) if request.description else ""
-    metadata = metadata_text(validation.metadata(request.metadata)) if request.metadata else ""
+    metadata = validation.metadata_text(request.metadata) if request.metadata else ""
     spender_ids = validation.spenders(call.spender_ids, request.spender_ids, "open.spender_ids")
     meaning = (encode_usage(estimate), step, grace_us, description, metadata)
     sent = (list(request.spender_ids),) if request.spender_ids else ()
@@ -103,7 +103,7 @@ def _open_of(request: sessions_pb2.OpenSession, call: Call) -> OpenSession:
 
 
 def _grace_us(grace: Duration) -> int:
-    grace_us = grace.seconds * 1_000_000 + grace.nanos // 1_000
+    grace_us = grace.seconds * US_PER_S + grace.nanos // 1_000
     if not GRACE_MIN_US <= grace_us <= GRACE_MAX_US:
         raise invalid_field("open.grace", "must be 1 second to 1 hour")
     return grace_us

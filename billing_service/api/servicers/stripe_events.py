@@ -11,7 +11,6 @@ from billing_service.stripe_events.envelope import PAYLOAD_BYTES_MAX
 from billing_service.stripe_events.inbox import Outcome, process_event
 
 SIGNATURE_MAX = 8_192
-ID_MAX = 255
 """Characters of an id of Stripe's."""
 SESSION_PREFIX = "cs_"
 _PREFIX = "STRIPE_EVENT_OUTCOME_"
@@ -45,7 +44,7 @@ class StripeEvents:
         self, request: stripe_events_pb2.GetCheckoutStatusRequest, call: Call
     ) -> stripe_events_pb2.GetCheckoutStatusResponse:
         del call
-        session_id = validation.identifier("checkout_session_id", request.checkout_session_id, ID_MAX)
+        session_id = validation.identifier("checkout_session_id", request.checkout_session_id)
         if not session_id.startswith(SESSION_PREFIX):
             raise invalid_field("checkout_session_id", f"must begin with {SESSION_PREFIX}")
         sold = translate.purchase(await purchase_by_id(self._environment, session_id))

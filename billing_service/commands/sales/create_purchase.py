@@ -14,6 +14,7 @@ from billing_service.commands.sale_terms import terms_of, todays_terms
 from billing_service.domain.catalogue.packages import PurchaseItem
 from billing_service.domain.deployment import MarkKind
 from billing_service.domain.sales.purchases import Purchase, PurchaseStatus, PurchaseUpdate, may_be_opened, next_status
+from billing_service.domain.times import US_PER_S
 from billing_service.ledger.keys import Answer, IdempotencyKey
 from billing_service.ledger.provider_step import (
     Begun,
@@ -33,7 +34,7 @@ from billing_service.storage.statements import Work
 
 log = structlog.get_logger(__name__)
 
-CHECKOUT_AHEAD_MIN_US = 40 * 60 * 1_000_000
+CHECKOUT_AHEAD_MIN_US = 40 * 60 * US_PER_S
 """Stripe opens no page that runs out within 30 minutes of its own clock; the rest is for the difference and the way
 there."""
 
@@ -259,8 +260,3 @@ def _next_attempt(environment: Environment, seen: Purchase) -> Work[None]:
     if purchase is not None and purchase.attempt == seen.attempt:
         purchase.attempt += 1
         yield from PURCHASES.replace(purchase)
-
-
-def metadata_text(metadata: dict[str, str]) -> str:
-    """Metadata as it is kept; empty for none."""
-    return orjson.dumps(metadata, option=orjson.OPT_SORT_KEYS).decode() if metadata else ""

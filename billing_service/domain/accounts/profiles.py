@@ -1,7 +1,11 @@
 """The profile of an account: what is known of its owner."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+EMAIL_MAX: Final = 320
+NAME_MAX: Final = 256
+"""Characters."""
 
 
 @dataclass(slots=True)

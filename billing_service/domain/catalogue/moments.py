@@ -5,7 +5,8 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-US_PER_S: Final = 1_000_000
+from billing_service.domain.times import US_PER_S
+
 DAY_S: Final = 86_400
 WEEK_DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _FIRST_DAY: Final = 3

@@ -19,12 +19,13 @@ from billing_service.domain.ledger.ids import Ids as Ids  # noqa: PLC0414 - whoe
 from billing_service.domain.ledger.lots import Category, Lot, burn_down_order
 from billing_service.domain.ledger.spend_limits import LimitedCharge, SpendLimit
 from billing_service.domain.refusals import balance_limit_reached
+from billing_service.domain.times import US_PER_S
 
 if TYPE_CHECKING:
     from billing_service.domain.ledger.holds import Hold
 
 
-CLOCKS_APART_MAX_US = 300 * 1_000_000
+CLOCKS_APART_MAX_US = 300 * US_PER_S
 """How far the clocks of two processes may be apart."""
 
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from billing_service.domain.times import US_PER_S
+
 CODE_ALPHABET: Final = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 """Without I, O, 0 and 1, which people mix up: 32 characters, five bits each."""
 CODE_CHARACTERS: Final = 8
@@ -53,7 +55,7 @@ class ReferralPolicy:
     rewarded_max: int | None = None
     """How many referrals one referrer is rewarded for; None: no limit. A bonus that was taken back whole does not
     count."""
-    vesting_delay_us: int = 14 * 86_400 * 1_000_000
+    vesting_delay_us: int = 14 * 86_400 * US_PER_S
     """How long after the purchase the bonuses become spendable."""
 
     def __post_init__(self) -> None:

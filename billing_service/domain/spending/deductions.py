@@ -13,6 +13,7 @@ from billing_service.domain.spending.limits import check_limits, room
 from billing_service.domain.spending.price_records import encode_asked
 from billing_service.domain.spending.pricing import OCCUR_WINDOW_US
 from billing_service.domain.spending.windows import Windows
+from billing_service.domain.times import US_PER_S
 
 
 class DeductionMode(IntEnum):
@@ -29,11 +30,11 @@ class SpendingTerms:
 
     debt_max: int = 10_000 * MICROCREDITS_PER_CREDIT
     """Microcredits that ALLOW_DEBT may bring a debt to; 0 to AMOUNT_MAX."""
-    reversal_window_us: int = 7 * 86_400 * 1_000_000
+    reversal_window_us: int = 7 * 86_400 * US_PER_S
     """How long a caller that may deduct may reverse what it deducted."""
-    returned_lifetime_us: int = 30 * 86_400 * 1_000_000
+    returned_lifetime_us: int = 30 * 86_400 * US_PER_S
     """How long credits last that come back of debt which lots settled that are not known."""
-    late_capture_us: int = 15 * 60 * 1_000_000
+    late_capture_us: int = 15 * 60 * US_PER_S
     """How long after its expiry a hold may still be captured, once, as an ordinary charge."""
 
     usage_age_max_us: int = OCCUR_WINDOW_US

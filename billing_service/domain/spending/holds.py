@@ -12,8 +12,9 @@ from billing_service.domain.refusals import account_frozen, insufficient_credits
 from billing_service.domain.refusals.spending import hold_closed, hold_expired, too_many_holds
 from billing_service.domain.spending.limits import check_limits, room
 from billing_service.domain.spending.windows import UTC_WINDOWS, Windows
+from billing_service.domain.times import US_PER_S
 
-HOLD_LIFETIME_MAX_US = 24 * 3_600 * 1_000_000
+HOLD_LIFETIME_MAX_US = 24 * 3_600 * US_PER_S
 """From its creation, whatever is extended: else a hold would shield credits from their expiry and from clawbacks."""
 OPEN_HOLDS_MAX = 10_000
 """Of one account: each is booked when it ends, by whoever comes next."""

@@ -17,6 +17,7 @@ from billing_service.domain.ledger.amounts import AMOUNT_MAX
 from billing_service.domain.refusals import Refusal, invalid_field
 from billing_service.domain.refusals.spending import price_missing, unknown_model
 from billing_service.domain.spending.usage import Usage
+from billing_service.domain.times import US_PER_S
 
 COST_DECIMALS: Final = 21
 PPM: Final = 1_000_000
@@ -24,7 +25,7 @@ _E21_PER_E18: Final = 1_000
 _E21_PER_MICROCREDIT: Final[int] = 10 ** (COST_DECIMALS - 8)
 EXACT_DECIMALS: Final = COST_DECIMALS - 8 + 6
 """Of a sum in microcredits with its markup: 13 of the costs and 6 of the millionths."""
-OCCUR_WINDOW_US: Final = 86_400 * 1_000_000
+OCCUR_WINDOW_US: Final = 86_400 * US_PER_S
 """How far back a usage may choose its price."""
 
 

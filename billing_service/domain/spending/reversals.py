@@ -15,8 +15,7 @@ from billing_service.domain.refusals.spending import (
     transaction_not_reversible,
 )
 from billing_service.domain.spending.deductions import STANDARD_TERMS, SpendingTerms
-
-US_PER_S = 1_000_000
+from billing_service.domain.times import US_PER_S
 
 
 def check_may_reverse(original: Transaction, caller: str, *, now_us: int, terms: SpendingTerms) -> None:

@@ -23,10 +23,11 @@ from billing_service.domain.spending.outcome_policies import (
 )
 from billing_service.domain.spending.usage import USAGE_EMPTY, Measurement, Usage, UsageLine
 from billing_service.domain.spending.windows import Windows
+from billing_service.domain.times import US_PER_S
 
-STOP_BEFORE_END_US: Final = 60 * 1_000_000
+STOP_BEFORE_END_US: Final = 60 * US_PER_S
 """How long before its hold must end a session is stopped: its owner still closes it, and nothing of it is late."""
-LIFETIME_US: Final = (24 * 3_600 - 10) * 1_000_000
+LIFETIME_US: Final = (24 * 3_600 - 10) * US_PER_S
 """Of a session: a hold lives 24 hours at most, and the last prolongation takes its time."""
 SEQUENCE_MAX: Final = 2**53
 """Of ticks: callers in languages whose only number is a double count exactly up to here."""

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from billing_service.domain.ledger.amounts import MONEY_MINOR_MAX
+from billing_service.domain.times import US_PER_S
 
 WORD_CHARACTERS_MAX: Final = 255
 """Of ids, of Stripe's own words, and of the texts that we put on objects ourselves."""
-US_PER_S: Final = 1_000_000
 TIME_S_MAX: Final = 253_402_300_799
 """The last second of the year 9999: later moments fit no timestamp."""
 _CURRENCY_LETTERS: Final = 3

@@ -4,9 +4,9 @@ from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 
 from billing_service.domain.deployment import MARK_FIELD
+from billing_service.domain.times import US_PER_S
 from billing_service.payments.objects import checkout_session
 from billing_service.payments.objects.checkout_session import CheckoutSession, read_checkout_session
-from billing_service.payments.objects.fields import US_PER_S
 from billing_service.payments.ports.checkouts import CheckoutOrder
 from billing_service.payments.ports.outcomes import ProviderRefused
 from billing_service.payments.stripe.calls import StripeCalls

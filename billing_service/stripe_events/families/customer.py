@@ -5,7 +5,7 @@ from typing import Final
 
 from billing_service.commands.accounts.customers import link_customer
 from billing_service.commands.environment import Environment
-from billing_service.domain.accounts.profiles import Profile
+from billing_service.domain.accounts.profiles import EMAIL_MAX, NAME_MAX, Profile
 from billing_service.ledger.unit import begin
 from billing_service.payments.objects.customer import KIND, ProviderCustomer, read_customer
 from billing_service.storage.rows.profiles import PROFILES, claim_customer, read_profile, whose_customer
@@ -21,8 +21,6 @@ from billing_service.stripe_events.runs import Runs
 CREATED: Final = "customer.created"
 DELETED: Final = "customer.deleted"
 
-EMAIL_MAX = 320
-NAME_MAX = 256
 """Characters that the wire promises at most; Stripe allows more."""
 
 
