@@ -154,6 +154,7 @@ def begin(sources: Sources, account_ids: Sequence[str], *, make_missing: bool = 
             yield from fetch_limits(accounts, missing)
         for account in accounts.values():
             book_ended_holds(account, now_us=now_us, ids=sources.ids)
+            count_decided(account, (), sources.terms.windows)
         yield from unit.note_returns()
     return unit
 

@@ -5,6 +5,7 @@ from tests.mutants.sabotage import Sabotage
 LIMITS = "billing_service.domain.spending.limits"
 MODEL = "domain/test_spend_limits.py"
 TOLD = "end_to_end/test_spend_limits.py"
+ENDED = "end_to_end/test_limits_of_ended_holds.py"
 BOUND = "end_to_end/test_bound_spenders.py"
 
 LIMITING = (
@@ -30,7 +31,31 @@ LIMITING = (
         f"{LIMITS}:give_back",
         "used and counted_us >= max(limit.window_start_us, limit.set_time_us)",
         "used",
-        (MODEL,),
+        (f"{ENDED}::test_what_was_charged_above_a_hold_is_given_back_in_the_window_of_its_capture[sqlite]",),
+    ),
+    Sabotage(
+        "what was charged above a hold is given back where the hold counted",
+        "M25",
+        "billing_service.domain.spending.reversals:DeductionToReverse.above_hold",
+        "min(amount, max(above - self.already_reversed, 0))",
+        "0",
+        (f"{ENDED}::test_what_was_charged_above_a_hold_is_given_back_in_the_window_of_its_capture[sqlite]",),
+    ),
+    Sabotage(
+        "a limit is not changed while a hold has ended that nobody booked",
+        "M25",
+        "billing_service.storage.rows.spend_limits:count_change",
+        "account.limits_version += 1",
+        "",
+        (f"{ENDED}::test_limits_change_while_a_hold_has_ended_that_nobody_booked[sqlite]",),
+    ),
+    Sabotage(
+        "what an ended hold gives back is written at a limit that was removed",
+        "M25",
+        "billing_service.storage.rows.spend_limits:set_limit",
+        "account.changed_limits.pop((limit.spender_id, limit.window), None)",
+        "",
+        (f"{ENDED}::test_limits_change_while_a_hold_has_ended_that_nobody_booked[sqlite]",),
     ),
     Sabotage(
         "what is taken up to the room goes past it",
@@ -52,7 +77,7 @@ LIMITING = (
         "a limit that is set is not heeded by who has cached the account",
         "M25",
         "billing_service.storage.rows.spend_limits:set_limit",
-        "yield from count_change(account_id)",
+        "yield from count_change(account)",
         "",
         (f"{TOLD}::test_a_limit_counts_from_when_it_is_set_and_a_change_keeps_what_is_used[sqlite]",),
     ),

@@ -11,19 +11,18 @@ from prepaid.billing.v1 import stripe_events_pb2
 
 from billing_service.domain.refusals import Failure, Reason, Refusal, Refused
 from tests.simulation.batches import Batch, outcomes_told
-from tests.simulation.model import ALLOW_DEBT, GRANT, PURCHASE_REINSTATEMENT, PURCHASE_REVERSAL
+from tests.simulation.model import GRANT, PURCHASE_REINSTATEMENT, PURCHASE_REVERSAL
 from tests.simulation.model_account import expect
+from tests.simulation.refusals import amount_moved, check_refusal, told_amount
 from tests.simulation.workload import Operation
 from tests.simulation.world import Message
 
-CREDIT_METHODS = ("deduct_credits", "grant_credits", "reverse_deduction", "adjust_credits")
+SPENDING_METHODS = ("deduct_credits", "hold_credits", "capture_hold", "release_hold", "extend_hold")
+CREDIT_METHODS = (*SPENDING_METHODS, "grant_credits", "reverse_deduction", "adjust_credits")
 """Those whose effect is a transaction that carries their key."""
-
 
 MADE_GOOD = (GRANT, PURCHASE_REVERSAL, PURCHASE_REINSTATEMENT)
 """What may follow a reversal in its own unit of work."""
-DEDUCTION_REFUSALS = (Reason.ACCOUNT_NOT_FOUND, Reason.ACCOUNT_FROZEN, Reason.INSUFFICIENT_CREDITS)
-"""Why a deduction without a fault of its own may be refused."""
 
 
 @dataclass(eq=False)
@@ -48,11 +47,15 @@ class Serving:
     """Keys of its operations that had their effect before it began."""
     contested: set = field(default_factory=set)
     """Its operations that others may have carried out meanwhile."""
+    latest_us: int = 0
+    """By the clock that was furthest ahead meanwhile."""
 
     def __post_init__(self):
         self.operations = [self.subject] if isinstance(self.subject, Operation) else getattr(self.subject, "items", [])
         self.offers = {operation.account_id: set() for operation in self.operations}
         """What each account offered meanwhile: (version, available, frozen, what it may owe by ALLOW_DEBT)."""
+        self.lefts = {account_id: set() for account_id in self.offers}
+        """(spender, window, left) of each spend limit meanwhile."""
 
 
 class Answers:
@@ -169,7 +172,7 @@ class Answers:
         if isinstance(outcome, Refusal):
             self._refused(serving, operation, outcome, excused=excused)
             return True
-        calm = serving.calm and operation.method == "deduct_credits"
+        calm = serving.calm and operation.method in SPENDING_METHODS
         expect(not calm, f"{operation} failed, and nothing was in its way: {outcome.reason} {outcome}")
         serving.contested.add(operation)  # the next of the same key in this batch may well be a replay
         return False
@@ -183,30 +186,7 @@ class Answers:
         expect(excused or operation.reply is None, f"{words}; it was answered before")
         expect(excused or operation.key not in self._model.applied, f"{words}; it had its effect")
         expect(error.reason is not Reason.REVERSAL_TOO_LATE or not operation.admin, words)
-        offers = serving.offers[operation.account_id]
-        if error.reason is Reason.INSUFFICIENT_CREDITS:
-            available = int(error.metadata["available_microcredits"])
-            expect(
-                available in {offer[1] for offer in offers},
-                f"{words}; {available} available, it offered {sorted(offers)}",
-            )
-        if operation.method == "deduct_credits":
-            expect(error.reason in DEDUCTION_REFUSALS, words)
-            required = error.metadata.get("required_microcredits", operation.request.amount_microcredits)
-            expect(int(required) == operation.request.amount_microcredits, f"{words}; that is another's refusal")
-            expect(
-                error.metadata.get("account_id", operation.account_id) == operation.account_id,
-                f"{words}; another's refusal",
-            )
-            if error.reason is Reason.INSUFFICIENT_CREDITS and operation.request.mode == ALLOW_DEBT:
-                short = any(
-                    available + owable < operation.request.amount_microcredits for _, available, _, owable in offers
-                )
-                expect(short, f"{words}; it offered {sorted(offers)}")
-            expect(
-                error.reason is not Reason.ACCOUNT_FROZEN or any(offer[2] for offer in offers),
-                f"{words}; it was not frozen",
-            )
+        check_refusal(self._model, serving, operation, error, words)
 
     def _answered(self, serving, operation, answer):
         self._counts[operation.method] += 1
@@ -242,12 +222,10 @@ class Answers:
             (line.transaction_id, self._version_after(operation, line)),
         )
         expect(found == wanted, f"{operation} is told {found}, its transaction and version are {wanted}")
-        if operation.method == "deduct_credits":
-            spent = sum(amount for _, amount in self._model.accounts[operation.account_id].spent[line.transaction_id])
-            expect(
-                reply.deducted_microcredits == spent,
-                f"{operation} is told {reply.deducted_microcredits}, it spent {spent}",
-            )
+        told = told_amount(operation, reply)
+        if told is not None:
+            moved = amount_moved(operation, line)
+            expect(told == moved, f"{operation} is told {told}, it moved {moved}")
         if operation.key in serving.spent:
             expect(replayed, f"{operation} had its effect long before, and its answer is no replay")
         else:
@@ -267,9 +245,8 @@ class Answers:
         return version
 
     def _learn(self, operation, reply):
-        if operation.method == "deduct_credits":
-            self._workload.deductions.append((operation.account_id, reply.transaction_id))
-        elif operation.method == "create_purchase":
+        self._workload.learn(operation, reply)
+        if operation.method == "create_purchase":
             self._workload.purchases.append(reply.purchase.purchase_id)
             if reply.purchase.checkout_session_id:
                 self._public.pages.append(reply.purchase.checkout_session_id)

@@ -15,6 +15,7 @@ from billing_service.api.status import RETRY_DELAYS_MS
 from billing_service.domain.refusals import Failure, Reason, Refusal
 from tests.simulation.model_account import expect
 from tests.simulation.workload import ACCOUNTS, Operation
+from tests.simulation.workload_holds import operation_message
 
 SHARE_OF_ASKED, SHARE_OF_ASKED_WITH_STREAMS = 0.2, 0.35
 """Of what callers ask for, in worlds that have batches or streams."""
@@ -26,6 +27,8 @@ ITEMS_MAX = 11
 ONE_ACCOUNT = 0.4
 TWICE = 0.4
 TRIED_LATELY = 12
+OUTCOMES = ("deduct_credits", "hold_credits", "capture_hold", "release_hold", "extend_hold")
+"""What may be among others."""
 KINDS = {"new": 45, "tried": 40, "nobody": 5, "nothing": 5, "altered": 5}
 
 
@@ -58,7 +61,9 @@ class Batch(Together):
 
     @property
     def request(self):
-        return transactions_pb2.BatchDeductCreditsRequest(deductions=[each.request for each in self.items])
+        if all(each.method == "deduct_credits" for each in self.items):
+            return transactions_pb2.BatchDeductCreditsRequest(deductions=[each.request for each in self.items])
+        return transactions_pb2.BatchDeductCreditsRequest(operations=map(operation_message, self.items))
 
     def hear(self, definite):
         """The answer has arrived: what of it is final, item by item."""
@@ -97,9 +102,7 @@ class Batches:
 
     def resolving(self, waiting):
         """The same operations: some of the deductions together, with others beside them."""
-        together = [
-            each for each in waiting if each.method == "deduct_credits" and self._chance.random() < SHARE_OF_RESOLVED
-        ]
+        together = [each for each in waiting if each.method in OUTCOMES and self._chance.random() < SHARE_OF_RESOLVED]
         alone = [each for each in waiting if each not in together]
         return [*alone, self.next(together)] if together else alone
 
@@ -107,10 +110,10 @@ class Batches:
         return [each for each in self._workload.operations.values() if each.method == "deduct_credits"]
 
     def _new(self):
-        return self._workload.deduct(self._chance.choice(self._among))
+        return self._workload.spend(self._chance.choice(self._among))
 
     def _tried(self):
-        tried = self._deductions()[-TRIED_LATELY:]
+        tried = [each for each in self._workload.operations.values() if each.method in OUTCOMES][-TRIED_LATELY:]
         return self._chance.choice(tried) if tried else self._new()
 
     def _nobody(self):
@@ -125,7 +128,10 @@ class Batches:
             return self._new()
         request = transactions_pb2.DeductCreditsRequest()
         request.CopyFrom(self._chance.choice(spent[-TRIED_LATELY:]).request)
-        request.amount_microcredits += 1
+        if request.HasField("usage"):
+            request.usage.lines[0].quantity += 1
+        else:
+            request.amount_microcredits += 1
         return Operation(
             request.idempotency_key,
             request.account_id,
@@ -151,7 +157,8 @@ def outcomes_told(batch, answer):
 
 def outcome_told(outcome):
     """Of one deduction among many."""
-    return outcome.deducted.SerializeToString() if outcome.HasField("deducted") else refused_of(outcome.refused)
+    what = outcome.WhichOneof("outcome")
+    return refused_of(outcome.refused) if what in (None, "refused") else getattr(outcome, what).SerializeToString()
 
 
 def refused_of(status: status_pb2.Status):

@@ -5,6 +5,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 FOREVER = 2**63
+CLOCKS_APART_MAX_US = 300_000_000
+"""How far the clocks of two processes may be apart."""
 
 
 class Contradiction(AssertionError):  # noqa: N818 - it reads as what it is
@@ -30,6 +32,10 @@ class Line:
     description: str
     entries: list
     """(source, destination, amount)."""
+    effective_us: int = 0
+    """As of when it counts, where that is before `now_us`."""
+    card: str = ""
+    """The version of the rate card that priced it."""
 
     def moved(self, *, out_of=None, into=None):
         return sum(
@@ -50,6 +56,7 @@ class ModelLot:
     """0: at once, whatever a clock says later."""
     expires_us: int = FOREVER
     left: int = 0
+    held: int = 0
     ended_to: object = None
     """The bonus that it was, taken back; or the lot that came in its stead."""
 
@@ -108,12 +115,29 @@ class ModelAccount:
     """What was taken back of each purchase."""
     bonuses: dict = field(default_factory=dict)
     """For each purchase that brought one."""
+    holds: dict = field(default_factory=dict)
+    limits: dict = field(default_factory=dict)
+    """By (spender, window)."""
+    captures: dict = field(default_factory=dict)
+    """For each charge of a hold: the hold, and what was charged above it."""
     history: list = field(default_factory=list)
     """Lines, oldest first."""
 
     @property
     def balance(self):
-        return sum(lot.left for lot in self.lots.values()) - self.debt
+        return sum(lot.left + lot.held for lot in self.lots.values()) - self.debt
+
+    @property
+    def held(self):
+        return sum(lot.held for lot in self.lots.values())
+
+    def moment(self, clock_us):
+        """Not before the last transaction, as far as clocks may differ."""
+        last_us = self.history[-1].now_us if self.history else 0
+        return last_us if 0 < last_us - clock_us <= CLOCKS_APART_MAX_US else clock_us
+
+    def note_spent(self, line, parts):
+        self.spent[line.transaction_id], self.spent_us[line.transaction_id] = parts, line.now_us
 
     def usable(self, now_us):
         """Lots that may be spent, in the published order."""
@@ -127,6 +151,13 @@ class ModelAccount:
     def owable(self, now_us, debt_max):
         """What ALLOW_DEBT may add to the debt; `debt_max` holds where the account has no bound of its own."""
         bound = max(debt_max if self.debt_max < 0 else self.debt_max, self.overdraft_limit)
+        return self._room_to_owe(bound, now_us)
+
+    def overdraft_room(self, now_us):
+        """What may be owed without ALLOW_DEBT."""
+        return self._room_to_owe(self.overdraft_limit, now_us)
+
+    def _room_to_owe(self, bound, now_us):
         return max(bound - max(self.debt - sum(lot.left for lot in self.usable(now_us)), 0), 0)
 
     def draw(self, amount, now_us):
@@ -173,7 +204,7 @@ class ModelAccount:
         payers = self._payers(cause, left)
         for lot_id, paid in payers:
             lot = self.lots[lot_id]
-            part = min(left, paid if lot.ended_to else min(paid, lot.amount - lot.left))
+            part = min(left, paid if lot.ended_to else min(paid, lot.amount - lot.left - lot.held))
             if part:
                 self.refill(lot, part, line)
             left -= part
@@ -206,7 +237,7 @@ class ModelAccount:
                 self.name(lot.ended_to, next(place for source, place, _ in line.entries if source == lot.lot_id))
             self.refill(lot.ended_to, amount, line)
             return
-        room = min(amount, lot.amount - lot.left)
+        room = min(amount, lot.amount - lot.left - lot.held)
         lot.left += room
         if amount > room:
             alike = {"priority": lot.priority, "effective_us": lot.effective_us, "expires_us": lot.expires_us}

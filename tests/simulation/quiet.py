@@ -97,10 +97,15 @@ async def _give_back(world):
     expect(not admission.streams and not world.process.overdue.started, "a stream is remembered that has ended")
 
 
-async def _verify(world):
-    verifying = asyncio.ensure_future(verify_ledger(world.process.store))
-    while not verifying.done():
+async def finish(world, work):
+    """What a piece of work comes to, whatever it waits for."""
+    working = asyncio.ensure_future(work)
+    while not working.done():
         world._turn()
         await until_quiet()
-    report = verifying.result()
+    return working.result()
+
+
+async def _verify(world):
+    report = await finish(world, verify_ledger(world.process.store))
     expect(not report.differences, f"verification finds {report.differences}")

@@ -2,9 +2,11 @@
 
 import asyncio
 import shutil
+import sqlite3
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import fields
 from pathlib import Path
 from unittest.mock import patch
 
@@ -15,6 +17,8 @@ from billing_service.api.streams import streaming
 from billing_service.ledger import writer
 from billing_service.storage import store
 from billing_service.storage.migrate import migrate_now
+from billing_service.storage.rows.rate_cards import RateCardRow
+from tests.simulation.service import CARDS
 from tests.simulation.simulation import Simulation
 from tests.simulation.turns import STEP_S, SteppedLoop, loop_time
 
@@ -23,6 +27,9 @@ APART_STEPS = 100
 IDENTITY_STEPS = 40
 UNANSWERED_MAX = 6
 """Of one stream: what callers put together is longer, now and then."""
+
+_CARD_COLUMNS = [field.name for field in fields(RateCardRow)]
+_MARKS = ", ".join("?" for _ in _CARD_COLUMNS)
 
 
 @contextmanager
@@ -43,7 +50,18 @@ def workshop():
         template = directory / "template.db"
         with ThreadPoolExecutor(1) as thread:
             thread.submit(migrate_now, f"sqlite:///{template}").result()
+        _put_cards(template)
         yield directory, template
+
+
+def _put_cards(path):
+    """Versions of the rate card. Their files are never read."""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("DELETE FROM rate_cards")
+        for position, card in enumerate(CARDS.values(), 1):
+            moments = (card.effective_time_us, card.effective_time_us, card.effective_time_us)
+            row = (card.version, position, *moments, "simulated", card.markup_ppm, len(card.entries), b"")
+            connection.execute(f"INSERT INTO rate_cards ({', '.join(_CARD_COLUMNS)}) VALUES ({_MARKS})", row)
 
 
 def run_seed(seed, steps, place):

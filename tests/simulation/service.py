@@ -2,6 +2,7 @@
 dies."""
 
 import asyncio
+from fractions import Fraction
 from types import SimpleNamespace
 
 import structlog
@@ -18,6 +19,7 @@ from billing_service.clock import TimeOrderedIds
 from billing_service.commands.environment import Gathering, PurchaseTerms
 from billing_service.domain.access.api_keys import Scope
 from billing_service.domain.catalogue.packages import CustomAmounts, Package, catalog_of
+from billing_service.domain.catalogue.rate_cards import Column, Entry
 from billing_service.domain.deployment import Deployment, Mode
 from billing_service.domain.promotions.referrals import ReferralPolicy
 from billing_service.domain.spending.deductions import SpendingTerms
@@ -25,13 +27,27 @@ from billing_service.jobs.expiry import sweep_expired
 from tests.simulation.turns import loop_time
 from tests.support.environments import environment_of
 from tests.support.methods import methods_of
+from tests.support.rate_card_examples import card_of, prices_of
 
+START_US = 1_800_000_000_000_000
 WEBHOOK_SECRET = "whsec_" + "simulated"
 BONUS = 9
 BONUS_PURCHASE_MIN_MINOR = 5
 VESTING_US = 60_000_000
 REWARDED_MAX = 1
-SPENDING = SpendingTerms(debt_max=30, reversal_window_us=20_000_000)
+SPENDING = SpendingTerms(debt_max=30, reversal_window_us=20_000_000, late_capture_us=15_000_000)
+CARDS_CHANGE_US = START_US + 60_000_000
+PRICES = {"cheap": (0, Fraction(77, 100)), "dear": (CARDS_CHANGE_US, Fraction(143, 100))}
+"""From when, and microcredits for a token with the markup of 10 %: by version of the rate card."""
+CARDS = {
+    version: card_of(
+        Entry("simulated", "model", (Column(prices_of(output_tokens=int(price / Fraction(11, 10) * 10**10))),)),
+        version=version,
+        effective_time_us=from_us,
+        markup_ppm=100_000,
+    )
+    for version, (from_us, price) in PRICES.items()
+}
 PACKAGES = {"odd": (10, 3), "large": (100, 7)}
 """Credits and price by code: prices that leave a remainder."""
 CATALOG = catalog_of(
@@ -87,6 +103,7 @@ class ServiceProcess:
             spending=SPENDING,
             random_bytes=chance.randbytes,
         )
+        self.environment.rate_cards._cards.update(CARDS)  # to read one takes a thread
         self.admission = Admission(IN_FLIGHT_MAX, streams=InOrder())
         self.overdue = OverdueCalls(NEVER_S)
         metrics = CallMetrics(CollectorRegistry(auto_describe=False), self.admission)

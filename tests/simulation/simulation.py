@@ -9,9 +9,11 @@ from collections import Counter
 from tests.simulation.answers import Answers, Serving
 from tests.simulation.batches import SHARE_OF_ASKED_AGAIN, Batch, Batches, Stream, has_batches, has_streams
 from tests.simulation.model import Model
-from tests.simulation.model_account import Contradiction, ModelAccount
+from tests.simulation.model_account import Contradiction
+from tests.simulation.offers import note_offers
 from tests.simulation.quiet import quiet
-from tests.simulation.service import BONUS, IN_FLIGHT_MAX, SPENDING, VESTING_US, ServiceProcess
+from tests.simulation.receipts import check_money, check_receipts
+from tests.simulation.service import BONUS, IN_FLIGHT_MAX, PRICES, SPENDING, VESTING_US, ServiceProcess
 from tests.simulation.simulated_store import Faults, SimulatedStore
 from tests.simulation.simulated_stripe import SimulatedStripe
 from tests.simulation.stream_line import LineAuthenticator
@@ -20,6 +22,7 @@ from tests.simulation.turns import Turns, until_quiet
 from tests.simulation.unreliable_provider import UnreliableProvider
 from tests.simulation.witness import Witness
 from tests.simulation.workload import ACCOUNTS, Operation, Workload
+from tests.simulation.workload_holds import HoldsWorkload, has_holds
 from tests.simulation.world import DAY_US, SECOND_US, Clock, Message, Network, Public, signed
 
 AT_ONCE_MAX = 12
@@ -37,6 +40,7 @@ WEIGHTS = {
     "crash": 0.4,
     "quiet": 0.3,
 }
+ASKED_WITH_HOLDS = 20
 COUNTED = {"batches": "batch", "streams": "opened stream", "streamed": "streamed deduction"}
 """What is said of each run, beside its commits."""
 PREPARED = 0.9
@@ -56,13 +60,14 @@ class Simulation:
         self.stripe = SimulatedStripe(self.clock.true)
         self.provider = UnreliableProvider(self.stripe, self.turns, self.chance)
         self.public = Public(self.chance, self.stripe)
-        self.workload = Workload(self.chance, self.clock)
+        self.workload = (HoldsWorkload if has_holds(seed) else Workload)(self.chance, self.clock)
         self.batches = Batches(self.chance, self.workload, seed)
         self.streams = Streams(self) if has_streams(seed) else None
+        self.has_holds = has_holds(seed)
         self.calm = False
         """Whether whatever could still fail has ended."""
         self.vesting_us = self.chance.choice([0, VESTING_US])
-        self.model = Model(bonus=BONUS, vesting_us=self.vesting_us, spending=SPENDING)
+        self.model = Model(bonus=BONUS, vesting_us=self.vesting_us, spending=SPENDING, prices=PRICES)
         self.model.requests = self.workload.operations
         self.model.may_complete = self._is_paid
         self.witness = Witness(self.model, self._note_offers)
@@ -108,11 +113,7 @@ class Simulation:
 
     def _note_offers(self, decided_us=None):
         now_us = self.clock() if decided_us is None else decided_us
-        for serving in (*self.serving, *(self.streams.orphans if self.streams else ())):
-            for account_id, offers in serving.offers.items():
-                account = self.model.accounts.get(account_id) or ModelAccount()
-                available, owable = account.available(now_us), account.owable(now_us, SPENDING.debt_max)
-                offers.add((account.version, available, account.frozen, owable))
+        note_offers([*self.serving, *(self.streams.orphans if self.streams else ())], self.model.accounts, now_us)
 
     async def run(self, steps):
         """Raises Contradiction, or whatever else the product should not have raised."""
@@ -122,6 +123,9 @@ class Simulation:
             for _ in range(steps):
                 await self._step(self._next())
             await self._step("quiet")
+            if self.has_holds:
+                await check_receipts(self)
+                check_money(self)
         finally:
             await self.process.die()
             self.process.store.survivor.unlink(missing_ok=True)
@@ -135,7 +139,8 @@ class Simulation:
 
     def _next(self):
         """What happens next, among what can."""
-        possible = self.streams.possible(WEIGHTS) if self.streams else dict(WEIGHTS)
+        weights = WEIGHTS | {"ask": ASKED_WITH_HOLDS} if self.has_holds else WEIGHTS
+        possible = self.streams.possible(weights) if self.streams else dict(weights)
         if not self.turns.waiting():
             del possible["turn"]
         if not self.network.messages:
@@ -245,7 +250,9 @@ class Simulation:
         """A jump, of up to a day in either direction, or back to the truth; or a day passes and Stripe forgets its
         keys."""
         fate = self.chance.random()
-        if fate < 0.3:
+        if fate < 0.3 and self.has_holds:
+            self._pass_days(fate)
+        elif fate < 0.3:
             self.clock.off_us = self.chance.randint(-DAY_US, DAY_US)
         elif fate < 0.6:
             self.clock.off_us = self.chance.randint(-5, 5) * SECOND_US
@@ -254,6 +261,11 @@ class Simulation:
         elif not self.provider.calls:
             self._pass_day()
         self._note_offers()
+
+    def _pass_days(self, fate):
+        """Holds end, and windows of limits. A clock that is a day ahead by mistake would count in windows that are still
+        to come."""
+        self.clock.true_us += 0 if self.provider.calls else int(DAY_US * (20 if fate < 0.02 else fate))
 
     def _pass_day(self):
         self.clock.true_us += DAY_US

@@ -18,6 +18,7 @@ from billing_service.domain.refusals.access import api_key_invalid
 from tests.simulation.batches import refused_of
 from tests.simulation.model_account import expect
 from tests.simulation.service import CALLER
+from tests.simulation.workload_holds import operation_message
 
 WINDOW = 2
 """Answers under way that their caller has not taken; the next waits at the service."""
@@ -101,7 +102,12 @@ class Line:
             return grpc.aio.EOF
         operation = self._sent.popleft()
         self._on_read(self, operation)
-        return transactions_pb2.StreamDeductionsRequest(deduction=operation.request).SerializeToString()
+        asked = (
+            {"deduction": operation.request}
+            if operation.method == "deduct_credits"
+            else {"operation": operation_message(operation)}
+        )
+        return transactions_pb2.StreamDeductionsRequest(**asked).SerializeToString()
 
     async def write(self, raw):
         self._must_stand()

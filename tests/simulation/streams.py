@@ -261,6 +261,12 @@ class Streams:
             operation, offers = orphan.subject, orphan.offers[orphan.subject.account_id]
             if operation.hopeless or faults_met != orphan.faults_met or operation.key in self._world.model.applied:
                 continue
+            if (
+                operation.method != "deduct_credits"
+                or operation.request.HasField("usage")
+                or any(orphan.lefts.values())
+            ):
+                continue  # it may well be refused for more reasons than one
             mode, amount = operation.request.mode, operation.request.amount_microcredits
             least = {UP_TO_AVAILABLE: 1}.get(mode, amount)
             refusable = any(

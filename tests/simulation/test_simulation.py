@@ -95,6 +95,17 @@ HAPPENINGS = (
     "ACCOUNT_NOT_FOUND",
     "IDEMPOTENCY_KEY_REUSED",
     "INVALID_FIELD",
+    "hold_credits",
+    "capture_hold",
+    "release_hold",
+    "extend_hold",
+    "set_spend_limit",
+    "HOLD_CLOSED",
+    "HOLD_EXPIRED",
+    "SPEND_LIMIT_REACHED",
+    "receipt",
+    "late capture",
+    "charge of an end",
 )
 
 

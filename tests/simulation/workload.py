@@ -2,7 +2,15 @@
 
 from dataclasses import dataclass, field
 
-from prepaid.billing.v1 import accounts_pb2, admin_pb2, purchases_pb2, referrals_pb2, refunds_pb2, transactions_pb2
+from prepaid.billing.v1 import (
+    accounts_pb2,
+    admin_pb2,
+    purchases_pb2,
+    referrals_pb2,
+    refunds_pb2,
+    spend_limits_pb2,
+    transactions_pb2,
+)
 
 from tests.simulation.service import PACKAGES
 
@@ -23,6 +31,7 @@ WEIGHTS = {
     "adjust": 3,
     "balance": 8,
 }
+WITH_DESCRIPTIONS = ("deduct_credits", "hold_credits", "capture_hold", "release_hold")
 _REPLIES = {
     "deduct_credits": transactions_pb2.DeductCreditsResponse,
     "reverse_deduction": transactions_pb2.ReverseDeductionResponse,
@@ -35,6 +44,11 @@ _REPLIES = {
     "cancel_purchase": purchases_pb2.CancelPurchaseResponse,
     "refund": refunds_pb2.RefundResponse,
     "apply_referral": referrals_pb2.ApplyReferralResponse,
+    "hold_credits": transactions_pb2.HoldCreditsResponse,
+    "capture_hold": transactions_pb2.CaptureHoldResponse,
+    "release_hold": transactions_pb2.ReleaseHoldResponse,
+    "extend_hold": transactions_pb2.ExtendHoldResponse,
+    "set_spend_limit": spend_limits_pb2.SetSpendLimitResponse,
 }
 
 
@@ -65,7 +79,11 @@ class Operation:
         self.definite |= definite
 
     def parse(self, answer):
-        return _REPLIES[self.method].FromString(answer)
+        """The reply, without the time at which it was sent."""
+        reply = _REPLIES[self.method].FromString(answer)
+        if "server_time" in reply.DESCRIPTOR.fields_by_name:
+            reply.ClearField("server_time")
+        return reply
 
 
 @dataclass
@@ -81,21 +99,31 @@ class Workload:
     codes: list = field(default_factory=list)
     """Referral codes that accounts were seen to have."""
     made: int = 0
+    weights: dict = field(default_factory=lambda: WEIGHTS)
 
     def next(self):
         """A new operation; None when there is nothing yet that it could be about."""
-        kind = self.chance.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
+        kind = self.chance.choices(list(self.weights), list(self.weights.values()))[0]
         return getattr(self, kind)(self.chance.choice(ACCOUNTS))
 
     def _operation(self, about, method, request, /, **fields):
         self.made += 1
         key = f"k{self.made}"
-        words = {"deduct_credits": "description", "refund": "reason", "reverse_deduction": "reason"}
+        words = {"refund": "reason", "reverse_deduction": "reason"} | dict.fromkeys(WITH_DESCRIPTIONS, "description")
         word = words.get(method, "reason" if request.DESCRIPTOR.file.name.endswith("admin.proto") else None)
         if word:
             fields[word] = key
         made = self.operations[key] = Operation(key, about, method, request(idempotency_key=key, **fields))
         return made
+
+    def spend(self, account_id):
+        """What may be among others in a batch, or on a stream."""
+        return self.deduct(account_id)
+
+    def learn(self, operation, reply):
+        """What an answer brought to light."""
+        if operation.method == "deduct_credits":
+            self.deductions.append((operation.account_id, reply.transaction_id))
 
     def deduct(self, account_id):
         fields = {"amount_microcredits": self.chance.randint(1, AMOUNT_MAX), "mode": self.chance.choice([1, 1, 2, 3])}

@@ -7,9 +7,8 @@ from typing import Any
 
 from prepaid.billing.v1 import stripe_events_pb2
 
-from tests.simulation.service import WEBHOOK_SECRET
+from tests.simulation.service import START_US, WEBHOOK_SECRET
 
-START_US = 1_800_000_000_000_000
 SECOND_US = 1_000_000
 DAY_US = 86_400 * SECOND_US
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from billing_service.commands.clawbacks.purchases import make_debt_good
 from billing_service.commands.environment import Environment
 from billing_service.domain.ledger.balance import Balance
-from billing_service.domain.ledger.entries import Transaction
 from billing_service.domain.refusals.spending import transaction_not_found
 from billing_service.domain.spending.limits import give_back
 from billing_service.domain.spending.reversals import DeductionToReverse, Reversed, check_may_reverse, reverse_deduction
@@ -58,7 +57,7 @@ async def reverse(environment: Environment, command: ReverseDeduction) -> Answer
             description=command.reason,
         )
         yield from set_reversed(command.account_id, command.transaction_id, before + reversal.amount)
-        yield from _give_back_limits(unit, original, reversal.amount)
+        yield from _give_back_limits(unit, deduction, reversal.amount)
         yield from make_debt_good(environment, unit, command.account_id, reversal.transaction)
         yield from unit.note_returns()
         return command.encode(reversal, account.show(unit.now_us))
@@ -69,8 +68,10 @@ async def reverse(environment: Environment, command: ReverseDeduction) -> Answer
     return await environment.store.write(work)
 
 
-def _give_back_limits(unit: Unit, original: Transaction, amount: int) -> Work[None]:
-    """Takes what was undone off the limits that the charge counted at."""
+def _give_back_limits(unit: Unit, deduction: DeductionToReverse, amount: int) -> Work[None]:
+    """Takes what was undone off the limits that the charge counted at: what was charged above a hold in the window of
+    its capture, the hold's own credits in that of the hold."""
+    original = deduction.transaction
     account = unit.account(original.account_id)
     if not account.limits_version:
         return
@@ -79,4 +80,7 @@ def _give_back_limits(unit: Unit, original: Transaction, amount: int) -> Work[No
     missing = missing_limits(unit.accounts, [(original.account_id, spender_ids)])
     if missing:
         yield from fetch_limits(unit.accounts, missing)
-    give_back(account, spender_ids, amount, unit.terms.windows, counted_us=counted_us, now_us=unit.now_us)
+    windows, now_us = unit.terms.windows, unit.now_us
+    above = deduction.above_hold(amount)
+    give_back(account, spender_ids, above, windows, counted_us=original.create_time_us, now_us=now_us)
+    give_back(account, spender_ids, amount - above, windows, counted_us=counted_us, now_us=now_us)

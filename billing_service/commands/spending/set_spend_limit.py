@@ -34,8 +34,8 @@ async def set_spend_limit(environment: Environment, command: SetSpendLimit) -> A
 
     def effect(unit: Unit) -> Work[bytes]:
         account = unit.account(account_id)
-        account.limits.pop(spender_id, None)
-        yield from fetch_limits(unit.accounts, {(account_id, spender_id)})
+        if spender_id not in account.limits:
+            yield from fetch_limits(unit.accounts, {(account_id, spender_id)})
         limits = account.limits[spender_id]
         limit = next((each for each in limits if each.window == command.window), None)
         if limit is None and command.amount_max is not None:
@@ -43,10 +43,10 @@ async def set_spend_limit(environment: Environment, command: SetSpendLimit) -> A
                 raise too_many_spend_limits(LIMITS_MAX)
             start_us = windows.edges(command.window, unit.now_us).start_us
             limit = SpendLimit(spender_id, int(command.window), command.amount_max, 0, start_us, unit.now_us)
-            yield from set_limit(account_id, limit, command.amount_max, is_new=True)
+            yield from set_limit(account, limit, command.amount_max, is_new=True)
             limits = sorted([*limits, limit], key=lambda each: each.window)
         elif limit is not None:
-            yield from set_limit(account_id, limit, command.amount_max, is_new=False)
+            yield from set_limit(account, limit, command.amount_max, is_new=False)
             limit.amount_max = limit.amount_max if command.amount_max is None else command.amount_max
             limits = [each for each in limits if each is not limit or command.amount_max is not None]
         if limit is not None:

@@ -68,6 +68,13 @@ class DeductionToReverse:
         debt = sum(part.amount for part in self.parts() if part.source == Place.DEBT)
         return min(self.wanted(amount), max(debt - self.already_reversed, 0))
 
+    def above_hold(self, amount: int) -> int:
+        """How much of `amount`, which comes back next, was charged besides what a hold had reserved. Of a plain
+        deduction that is all of it; of a capture it comes back first."""
+        entries = self.transaction.entries
+        above = sum(e.amount for e in entries if e.destination == Place.USAGE and not lot_held(e.source))
+        return min(amount, max(above - self.already_reversed, 0))
+
 
 class Reversed(NamedTuple):
     """What a reversal did."""

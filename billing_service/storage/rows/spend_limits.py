@@ -109,19 +109,21 @@ def limited_charge(account_id: str, transaction_id: str) -> Work[LimitedCharge |
     return LimitedCharge(transaction_id, orjson.loads(rows[0][0]), rows[0][1]) if rows else None
 
 
-def set_limit(account_id: str, limit: SpendLimit, amount_max: int | None, *, is_new: bool) -> Work[None]:
-    """Sets or removes a limit of a locked account."""
-    key = (account_id, limit.spender_id, limit.window)
+def set_limit(account: Account, limit: SpendLimit, amount_max: int | None, *, is_new: bool) -> Work[None]:
+    """Sets or removes a limit of a locked account. What was counted at a removed one in this unit is not written."""
+    key = (account.account_id, limit.spender_id, limit.window)
     if amount_max is None:
+        account.changed_limits.pop((limit.spender_id, limit.window), None)
         expect((yield REMOVE_LIMIT(*key)), 1, "remove spend limit")
     elif is_new:
         row = (*key, amount_max, limit.used, limit.window_start_us, limit.set_time_us)
         expect((yield INSERT_LIMITS.many([row])), 1, "insert spend limit")
     else:
         expect((yield SET_LIMIT.many([(*key, amount_max)])), 1, "set spend limit")
-    yield from count_change(account_id)
+    yield from count_change(account)
 
 
-def count_change(account_id: str) -> Work[None]:
+def count_change(account: Account) -> Work[None]:
     """Lets no process go by what it has cached of the account's limits."""
-    expect((yield COUNT_CHANGE(account_id)), 1, "count a change of spend limits")
+    expect((yield COUNT_CHANGE(account.account_id)), 1, "count a change of spend limits")
+    account.limits_version += 1  # or what this unit decided on the account would count as outdated
