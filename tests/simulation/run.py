@@ -14,10 +14,10 @@ from structlog.testing import capture_logs
 
 from billing_service.api import call_log, pipeline
 from billing_service.api.streams import streaming
+from billing_service.domain.catalogue.rate_card_versions import StoredCard
 from billing_service.ledger import writer
 from billing_service.storage import store
 from billing_service.storage.migrate import migrate_now
-from billing_service.storage.rows.rate_cards import RateCardRow
 from tests.simulation.service import CARDS
 from tests.simulation.simulation import Simulation
 from tests.simulation.turns import STEP_S, SteppedLoop, loop_time
@@ -28,7 +28,7 @@ IDENTITY_STEPS = 40
 UNANSWERED_MAX = 6
 """Of one stream: what callers put together is longer, now and then."""
 
-_CARD_COLUMNS = [field.name for field in fields(RateCardRow)]
+_CARD_COLUMNS = [field.name for field in fields(StoredCard)]
 _MARKS = ", ".join("?" for _ in _CARD_COLUMNS)
 
 

@@ -263,8 +263,7 @@ class Simulation:
         self._note_offers()
 
     def _pass_days(self, fate):
-        """Holds end, and windows of limits. A clock that is a day ahead by mistake would count in windows that are still
-        to come."""
+        """Holds end, and windows of limits. A clock that is a day ahead by mistake would count in windows to come."""
         self.clock.true_us += 0 if self.provider.calls else int(DAY_US * (20 if fate < 0.02 else fate))
 
     def _pass_day(self):
