@@ -22,8 +22,8 @@ from billing_service.domain.spending.captures import OverHold
 from billing_service.domain.spending.deductions import DeductionMode
 from billing_service.integrity.verify import verify_ledger
 from billing_service.storage.sqlite.connections import open_sqlite
-from tests.money.books import read_books
 from tests.money.world import ACCOUNTS, POLICY, REFEREES, REFERRER, World
+from tests.support.books import read_books
 from tests.support.ledger_check import ledger_problems
 
 LONG = os.environ.get("BILLING_LONG_TESTS") == "1"

@@ -5,10 +5,10 @@ import asyncio
 
 from prepaid.billing.v1 import receipts_pb2
 
-from tests.money.books import read_books
 from tests.simulation.model import DEDUCTION
 from tests.simulation.model_account import expect
 from tests.simulation.quiet import finish
+from tests.support.books import read_books
 
 
 async def check_receipts(world):
