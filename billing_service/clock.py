@@ -33,6 +33,8 @@ class UnhurriedClock:
 
 
 RANDOM_BYTES = 8
+_MOMENT_DIGITS = 16
+"""Of an id, before its random ones."""
 IDS_DRAWN_TOGETHER = 128
 
 
@@ -54,7 +56,7 @@ class TimeOrderedIds:
             if not self._drawn:
                 self._draw()
             random_bytes = self._drawn.pop()
-        return f"{prefix}_{ordered:016x}{random_bytes}"
+        return f"{prefix}_{ordered:0{_MOMENT_DIGITS}x}{random_bytes}"
 
     def salt(self) -> bytes:
         """Random bytes that are hashed with a transaction's texts."""
@@ -67,4 +69,18 @@ class TimeOrderedIds:
         self._drawn = [text[start : start + digits] for start in range(0, len(text), digits)]
 
 
-__all__ = ["ClockUs", "Ids", "TimeOrderedIds", "UnhurriedClock", "system_clock_us"]
+def first_id(prefix: str, moment_us: int) -> str:
+    """Sorts before every id that is made at `moment_us` or later."""
+    return f"{prefix}_{max(moment_us, 0) // 1_000 << 16:0{_MOMENT_DIGITS}x}"
+
+
+def moment_of_id(made: str) -> int | None:
+    """When an id was made, in microseconds, to the millisecond; None for one that was made otherwise."""
+    digits = made.partition("_")[2][:_MOMENT_DIGITS]
+    try:
+        return (int(digits, 16) >> 16) * 1_000
+    except ValueError:
+        return None
+
+
+__all__ = ["ClockUs", "Ids", "TimeOrderedIds", "UnhurriedClock", "first_id", "moment_of_id", "system_clock_us"]

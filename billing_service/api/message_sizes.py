@@ -22,6 +22,8 @@ BY_METHOD: Final = {
     # The card of all of litellm's map is 224 KB, compressed.
     "CreateRateCardVersion": MessageSizes(request_bytes_max=1_048_576 + 1_024),
     "GetRateCard": MessageSizes(response_bytes_max=4_194_304),
+    # 1,499 accounts and models with the longest names.
+    "ReRate": MessageSizes(response_bytes_max=4_194_304),
 }
 RECEIVE_BYTES_MAX: Final = max(sizes.request_bytes_max for sizes in BY_METHOD.values()) * 5 // 4
 """gRPC's own limit is 25 % above ours. A request just above ours is answered with INVALID_FIELD, which names the limit,

@@ -13,6 +13,7 @@ from billing_service.api.servicers.many_deductions import ManyDeductions
 from billing_service.api.servicers.priced_holds import PricedHolds
 from billing_service.api.servicers.rate_cards import RateCards
 from billing_service.api.servicers.receipts import Receipts
+from billing_service.api.servicers.rerating import Rerating
 from billing_service.api.servicers.sales import Selling
 from billing_service.api.servicers.sessions import Metering
 from billing_service.api.servicers.spending import Spending
@@ -32,10 +33,11 @@ def services_of(environment: Environment, page_token_secret: bytes) -> list[Serv
     holding = Holding(environment, priced, page_token_secret)
     accounts, access = Administration(environment, page_token_secret), Access(environment, page_token_secret)
     usage = Quoting(environment), Receipts(environment), Metering(environment)
+    rates = RateCards(environment, page_token_secret), Rerating(environment, page_token_secret)
     return [
         Service.of(billing, _Joined(*charging, holding, *usage, Limiting(environment), selling)),
         Service.of(events, StripeEvents(environment)),
-        Service.of(admin, _Joined(accounts, access, RateCards(environment, page_token_secret))),
+        Service.of(admin, _Joined(accounts, access, *rates)),
     ]
 
 

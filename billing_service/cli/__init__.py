@@ -23,6 +23,7 @@ from billing_service.cli import (
     rates,
     receipts,
     refunds,
+    rerating,
     serve,
     stored_rates,
     verify,
@@ -82,6 +83,7 @@ def _app() -> typer.Typer:
     rates.rates.command("list")(stored_rates.list_cards)
     rates.rates.command("show")(stored_rates.show_stored_card)
     rates.rates.command("diff")(stored_rates.diff_cards)
+    rates.rates.command("rerate")(rerating.rerate)
     app.add_typer(rates.rates, name="rates", rich_help_panel=OPERATING)
     app.add_typer(events.events, name="events", rich_help_panel=OPERATING)
     app.add_typer(keys.keys, name="keys", rich_help_panel=OPERATING)

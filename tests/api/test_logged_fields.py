@@ -33,7 +33,16 @@ READS |= {
     "ListAuditRecords",
     "VerifyLedger",
 }
-READS |= {"GetHold", "ListHolds", "GetCheckoutStatus", "ListRateCards", "GetRateCard", "QuoteUsage", "GetReceipt"}
+READS |= {
+    "GetHold",
+    "ListHolds",
+    "GetCheckoutStatus",
+    "ListRateCards",
+    "GetRateCard",
+    "QuoteUsage",
+    "GetReceipt",
+    "ReRate",
+}
 
 
 def leaves(message):

@@ -76,6 +76,7 @@ async def test_the_api_key_travels_as_bearer(call, service):
         ("get_balance", {"account_id": "a"}, 5),
         ("refund", {"purchase_id": "pur_1"}, 30),
         ("verify_ledger", {}, 300),
+        ("re_rate", {"to_rate_card_version": "v", "start_time": None, "end_time": None}, 60),
         ("verify_ledger", {"timeout_s": 7}, 7),
     ],
 )

@@ -4,6 +4,7 @@ import inspect
 import re
 import runpy
 from dataclasses import fields
+from datetime import UTC, datetime
 from pathlib import Path
 
 import billing_client
@@ -11,6 +12,7 @@ import pytest
 from billing_client import AsyncBillingClient, BillingClient
 from google.protobuf.message_factory import GetMessageClass
 from prepaid.billing.v1.admin_pb2 import VerifyLedgerResponse
+from prepaid.billing.v1.rerating_pb2 import ReRatedModel, ReRateResponse
 from prepaid.billing.v1.transactions_pb2 import ListTransactionsResponse, Transaction
 
 from tests.support.fake_service import METHODS
@@ -21,7 +23,7 @@ CLIENTS = (BillingClient, AsyncBillingClient)
 UNARY = [path for path, method in METHODS.items() if not method.client_streaming]
 MANY = ("BatchDeductCredits", "StreamDeductions")
 """Their deductions carry the keys."""
-READS = ("Get", "List", "Quote", "Verify")
+READS = ("Get", "List", "Quote", "Verify", "ReRate")
 
 
 def snake_case(name: str) -> str:
@@ -45,6 +47,7 @@ def test_the_surface_is_pinned():
             "audit_records",
             "rate_cards",
             "verification",
+            "re_rating",
         )
     }
     lifecycle = {"close", "from_env", "from_options", "is_serving"}
@@ -105,7 +108,7 @@ def test_every_write_takes_an_idempotency_key(path):
 
 def arguments_for(method) -> dict:
     """A value for every parameter without a default, and one of each pair."""
-    values = {str: "x", int: 1, int | None: 1, bool: True, bytes: b"x"}
+    values = {str: "x", int: 1, int | None: 1, bool: True, bytes: b"x", datetime: datetime.now(UTC)}
     parameters = inspect.signature(getattr(BillingClient, snake_case(method.name)), eval_str=True).parameters
     arguments = {
         name: values.get(parameter.annotation, [1])
@@ -170,19 +173,32 @@ async def test_pagers_read_every_page_once(service, client_class, listed):
     ]
 
 
+IN_PARTS = {
+    "iter_verification": (
+        {},
+        [
+            VerifyLedgerResponse(transaction_count=2, transaction_total=5, next_page_token="more"),
+            VerifyLedgerResponse(account_count=1),
+        ],
+    ),
+    "iter_re_rating": (
+        {"to_rate_card_version": "v", "start_time": datetime.now(UTC), "end_time": datetime.now(UTC)},
+        [ReRateResponse(models=[ReRatedModel(model="m")], next_page_token="more"), ReRateResponse()],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", IN_PARTS)
 @pytest.mark.parametrize("client_class", CLIENTS)
-async def test_a_verification_is_read_part_by_part(service, client_class):
-    parts = [
-        VerifyLedgerResponse(transaction_count=2, transaction_total=5, next_page_token="more"),
-        VerifyLedgerResponse(account_count=1),
-    ]
+async def test_what_comes_in_parts_is_read_part_by_part(service, client_class, name):
+    arguments, parts = IN_PARTS[name]
     service.script = list(parts)
     if client_class is BillingClient:
         with BillingClient(service.address) as client:
-            found = list(client.iter_verification(page_size=2))
+            found = list(getattr(client, name)(page_size=2, **arguments))
     else:
         async with AsyncBillingClient(service.address) as client:
-            found = [part async for part in client.iter_verification(page_size=2)]
+            found = [part async for part in getattr(client, name)(page_size=2, **arguments)]
     assert found == parts
     assert [(attempt.request.page_token, attempt.request.page_size) for attempt in service.attempts] == [
         ("", 2),

@@ -245,6 +245,16 @@ OTHER = [
     ),
     *(("GetRateCard", {"version": bad}, "version") for bad in ("v" * 257, "v\n")),
     *(
+        ("ReRate", VALID["ReRate"] | {name: bad}, name)
+        for name, values in {
+            "to_rate_card_version": ("", "v" * 257, "v\n"),
+            "from_rate_card_version": ("v" * 257, "v\n"),
+            "start_time": (None, "1999-12-31T23:59:59Z"),
+            "end_time": (None, "1999-12-31T23:59:59Z", "2026-12-01T00:00:00Z", "2027-03-03T00:00:00.000001Z"),
+        }.items()
+        for bad in values
+    ),
+    *(
         ("GetCheckoutStatus", {"checkout_session_id": bad}, "checkout_session_id")
         for bad in ("", "cs_\x00", "cs_" + "c" * 253, "{pending}", "pi_1", "re_1")
     ),

@@ -49,6 +49,10 @@ REFUSED = [
     ("GetPurchase", {"checkout_session_id": "cs_none"}, "NOT_FOUND", "PURCHASE_NOT_FOUND"),
     ("GetCheckoutStatus", {"checkout_session_id": "cs_none"}, "NOT_FOUND", "PURCHASE_NOT_FOUND"),
     ("GetRateCard", {"version": "none"}, "NOT_FOUND", "RATE_CARD_NOT_FOUND"),
+    *(
+        ("ReRate", VALID["ReRate"] | {f"{which}_rate_card_version": "none"}, "NOT_FOUND", "RATE_CARD_NOT_FOUND")
+        for which in ("from", "to")
+    ),
     (
         "QuoteUsage",
         {"usage": {"provider": "openai", "model": "no", "lines": [{"kind": 1, "quantity": 1}]}},

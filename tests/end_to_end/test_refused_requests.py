@@ -138,7 +138,7 @@ async def test_a_valid_request_of_the_table_is_valid(wire, world):
         "ListHolds",
     ):
         await wire.call(rpc, **filled(VALID[rpc], world))
-    for rpc in ("ListAccounts", "ListStripeEvents", "ListApiKeys", "ListAuditRecords", "VerifyLedger"):
+    for rpc in ("ListAccounts", "ListStripeEvents", "ListApiKeys", "ListAuditRecords", "VerifyLedger", "ReRate"):
         await wire.call(rpc, **filled(VALID[rpc], world))
     for rpc in (
         "UpdateAccount",

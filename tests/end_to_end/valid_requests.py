@@ -1,5 +1,6 @@
 """A valid request of each RPC. Words in braces stand for what the test has made."""
 
+from billing_service.rate_cards import built_in_card
 from tests.support.rate_card_examples import card_base64
 
 ACCOUNT = {"account_id": "{payer}"}
@@ -47,6 +48,11 @@ VALID = {
     "CreateRateCardVersion": {"card_file": card_base64("refused")},
     "ListRateCards": {},
     "GetRateCard": {},
+    "ReRate": {
+        "to_rate_card_version": built_in_card().version,
+        "start_time": "2026-12-01T00:00:00Z",
+        "end_time": "2026-12-02T00:00:00Z",
+    },
     "ListAuditRecords": {},
     "VerifyLedger": {},
     "ProcessStripeEvent": {"payload": "e30=", "stripe_signature": "t=1,v1=00"},

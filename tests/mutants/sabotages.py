@@ -19,6 +19,7 @@ from tests.mutants.owner_sabotages import OWNERS
 from tests.mutants.priced_sabotages import PRICED_DEDUCTIONS
 from tests.mutants.proof_sabotages import PROOF
 from tests.mutants.rates_sabotages import RATES
+from tests.mutants.rerating_sabotages import RERATING
 from tests.mutants.sales_sabotages import SALES
 from tests.mutants.session_sabotages import SESSION_RULES
 from tests.mutants.storage_sabotages import STORAGE
@@ -43,6 +44,7 @@ SABOTAGES = (
     *RATES,
     *STORED_RATES,
     *PRICED_DEDUCTIONS,
+    *RERATING,
     *HOLD_SABOTAGES,
     *SESSION_RULES,
     *CALLERS,

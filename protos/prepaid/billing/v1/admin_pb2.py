@@ -27,12 +27,13 @@ from prepaid.billing.v1 import accounts_pb2 as prepaid_dot_billing_dot_v1_dot_ac
 from prepaid.billing.v1 import api_keys_pb2 as prepaid_dot_billing_dot_v1_dot_api__keys__pb2
 from prepaid.billing.v1 import audit_pb2 as prepaid_dot_billing_dot_v1_dot_audit__pb2
 from prepaid.billing.v1 import rate_cards_pb2 as prepaid_dot_billing_dot_v1_dot_rate__cards__pb2
+from prepaid.billing.v1 import rerating_pb2 as prepaid_dot_billing_dot_v1_dot_rerating__pb2
 from prepaid.billing.v1 import scopes_pb2 as prepaid_dot_billing_dot_v1_dot_scopes__pb2
 from prepaid.billing.v1 import stripe_events_pb2 as prepaid_dot_billing_dot_v1_dot_stripe__events__pb2
 from prepaid.billing.v1 import transactions_pb2 as prepaid_dot_billing_dot_v1_dot_transactions__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eprepaid/billing/v1/admin.proto\x12\x12prepaid.billing.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!prepaid/billing/v1/accounts.proto\x1a!prepaid/billing/v1/api_keys.proto\x1a\x1eprepaid/billing/v1/audit.proto\x1a#prepaid/billing/v1/rate_cards.proto\x1a\x1fprepaid/billing/v1/scopes.proto\x1a&prepaid/billing/v1/stripe_events.proto\x1a%prepaid/billing/v1/transactions.proto\"\xae\x02\n\x13GrantCreditsRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x1b\n\x13\x61mount_microcredits\x18\x02 \x01(\x03\x12\x34\n\x08\x63\x61tegory\x18\x03 \x01(\x0e\x32\".prepaid.billing.v1.CreditCategory\x12/\n\x0b\x65xpire_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0e\x65\x66\x66\x65\x63tive_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\x08priority\x18\x06 \x01(\x05H\x00\x88\x01\x01\x12\x0e\n\x06reason\x18\x07 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x08 \x01(\tB\x0b\n\t_priority\"~\n\x14GrantCreditsResponse\x12\x16\n\x0etransaction_id\x18\x01 \x01(\t\x12\x0e\n\x06lot_id\x18\x02 \x01(\t\x12,\n\x07\x62\x61lance\x18\x03 \x01(\x0b\x32\x1b.prepaid.billing.v1.Balance\x12\x10\n\x08replayed\x18\x04 \x01(\x08\"p\n\x14\x41\x64justCreditsRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x1b\n\x13\x61mount_microcredits\x18\x02 \x01(\x03\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x04 \x01(\t\"o\n\x15\x41\x64justCreditsResponse\x12\x16\n\x0etransaction_id\x18\x01 \x01(\t\x12,\n\x07\x62\x61lance\x18\x02 \x01(\x0b\x32\x1b.prepaid.billing.v1.Balance\x12\x10\n\x08replayed\x18\x03 \x01(\x08\"c\n\x14\x46reezeAccountRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x0e\n\x06\x66rozen\x18\x02 \x01(\x08\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x04 \x01(\t\"W\n\x15\x46reezeAccountResponse\x12,\n\x07\x61\x63\x63ount\x18\x01 \x01(\x0b\x32\x1b.prepaid.billing.v1.Account\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"\xbb\x01\n\x18SetOverdraftLimitRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12$\n\x1coverdraft_limit_microcredits\x18\x02 \x01(\x03\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x04 \x01(\t\x12\"\n\x15\x64\x65\x62t_max_microcredits\x18\x05 \x01(\x03H\x00\x88\x01\x01\x42\x18\n\x16_debt_max_microcredits\"[\n\x19SetOverdraftLimitResponse\x12,\n\x07\x61\x63\x63ount\x18\x01 \x01(\x0b\x32\x1b.prepaid.billing.v1.Account\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"<\n\x13ListAccountsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"^\n\x14ListAccountsResponse\x12-\n\x08\x61\x63\x63ounts\x18\x01 \x03(\x0b\x32\x1b.prepaid.billing.v1.Account\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x85\x02\n\x0bStripeEvent\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12\x12\n\nevent_type\x18\x02 \x01(\t\x12\x35\n\x06status\x18\x03 \x01(\x0e\x32%.prepaid.billing.v1.StripeEventStatus\x12\x30\n\x0creceive_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0cprocess_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rattempt_count\x18\x06 \x01(\x05\x12\r\n\x05\x65rror\x18\x07 \x01(\t\x12\x0f\n\x07payload\x18\x08 \x01(\x0c\"\x90\x01\n\x17ListStripeEventsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x35\n\x06status\x18\x03 \x01(\x0e\x32%.prepaid.billing.v1.StripeEventStatus\x12\x17\n\x0finclude_payload\x18\x04 \x01(\x08\"d\n\x18ListStripeEventsResponse\x12/\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1f.prepaid.billing.v1.StripeEvent\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"E\n\x18ReplayStripeEventRequest\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x02 \x01(\t\"\x96\x01\n\x19ReplayStripeEventResponse\x12.\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x1f.prepaid.billing.v1.StripeEvent\x12\x37\n\x07outcome\x18\x02 \x01(\x0e\x32&.prepaid.billing.v1.StripeEventOutcome\x12\x10\n\x08replayed\x18\x03 \x01(\x08\"P\n\x13VerifyLedgerRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"Y\n\x10LedgerDifference\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x0f\n\x07subject\x18\x02 \x01(\t\x12\x10\n\x08\x65xpected\x18\x03 \x01(\t\x12\x0e\n\x06stored\x18\x04 \x01(\t\"\xe2\x01\n\x14VerifyLedgerResponse\x12\x15\n\raccount_count\x18\x01 \x01(\x03\x12\x19\n\x11transaction_count\x18\x02 \x01(\x03\x12\x13\n\x0b\x65ntry_count\x18\x03 \x01(\x03\x12\x39\n\x0b\x64ifferences\x18\x04 \x03(\x0b\x32$.prepaid.billing.v1.LedgerDifference\x12\x17\n\x0fnext_page_token\x18\x05 \x01(\t\x12\x19\n\x11transaction_total\x18\x06 \x01(\x03\x12\x14\n\x0c\x65rased_count\x18\x07 \x01(\x03*\xc1\x01\n\x11StripeEventStatus\x12#\n\x1fSTRIPE_EVENT_STATUS_UNSPECIFIED\x10\x00\x12!\n\x1dSTRIPE_EVENT_STATUS_PROCESSED\x10\x01\x12\x1f\n\x1bSTRIPE_EVENT_STATUS_IGNORED\x10\x02\x12#\n\x1fSTRIPE_EVENT_STATUS_QUARANTINED\x10\x03\x12\x1e\n\x1aSTRIPE_EVENT_STATUS_FAILED\x10\x04\x32\x8a\r\n\x0c\x41\x64minService\x12g\n\x0cGrantCredits\x12\'.prepaid.billing.v1.GrantCreditsRequest\x1a(.prepaid.billing.v1.GrantCreditsResponse\"\x04\xe8\xe1\x18\x06\x12j\n\rAdjustCredits\x12(.prepaid.billing.v1.AdjustCreditsRequest\x1a).prepaid.billing.v1.AdjustCreditsResponse\"\x04\xe8\xe1\x18\x06\x12j\n\rFreezeAccount\x12(.prepaid.billing.v1.FreezeAccountRequest\x1a).prepaid.billing.v1.FreezeAccountResponse\"\x04\xe8\xe1\x18\x06\x12v\n\x11SetOverdraftLimit\x12,.prepaid.billing.v1.SetOverdraftLimitRequest\x1a-.prepaid.billing.v1.SetOverdraftLimitResponse\"\x04\xe8\xe1\x18\x06\x12g\n\x0cListAccounts\x12\'.prepaid.billing.v1.ListAccountsRequest\x1a(.prepaid.billing.v1.ListAccountsResponse\"\x04\xe8\xe1\x18\x06\x12s\n\x10ListStripeEvents\x12+.prepaid.billing.v1.ListStripeEventsRequest\x1a,.prepaid.billing.v1.ListStripeEventsResponse\"\x04\xe8\xe1\x18\x06\x12v\n\x11ReplayStripeEvent\x12,.prepaid.billing.v1.ReplayStripeEventRequest\x1a-.prepaid.billing.v1.ReplayStripeEventResponse\"\x04\xe8\xe1\x18\x06\x12g\n\x0c\x43reateApiKey\x12\'.prepaid.billing.v1.CreateApiKeyRequest\x1a(.prepaid.billing.v1.CreateApiKeyResponse\"\x04\xe8\xe1\x18\x06\x12\x64\n\x0bListApiKeys\x12&.prepaid.billing.v1.ListApiKeysRequest\x1a\'.prepaid.billing.v1.ListApiKeysResponse\"\x04\xe8\xe1\x18\x06\x12g\n\x0cRevokeApiKey\x12\'.prepaid.billing.v1.RevokeApiKeyRequest\x1a(.prepaid.billing.v1.RevokeApiKeyResponse\"\x04\xe8\xe1\x18\x06\x12\x82\x01\n\x15\x43reateRateCardVersion\x12\x30.prepaid.billing.v1.CreateRateCardVersionRequest\x1a\x31.prepaid.billing.v1.CreateRateCardVersionResponse\"\x04\xe8\xe1\x18\x06\x12j\n\rListRateCards\x12(.prepaid.billing.v1.ListRateCardsRequest\x1a).prepaid.billing.v1.ListRateCardsResponse\"\x04\xe8\xe1\x18\x06\x12\x64\n\x0bGetRateCard\x12&.prepaid.billing.v1.GetRateCardRequest\x1a\'.prepaid.billing.v1.GetRateCardResponse\"\x04\xe8\xe1\x18\x06\x12s\n\x10ListAuditRecords\x12+.prepaid.billing.v1.ListAuditRecordsRequest\x1a,.prepaid.billing.v1.ListAuditRecordsResponse\"\x04\xe8\xe1\x18\x06\x12g\n\x0cVerifyLedger\x12\'.prepaid.billing.v1.VerifyLedgerRequest\x1a(.prepaid.billing.v1.VerifyLedgerResponse\"\x04\xe8\xe1\x18\x06\x42Q\n\x12prepaid.billing.v1P\x01Z$prepaid.example/billing/v1;billingv1\xaa\x02\x12Prepaid.Billing.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eprepaid/billing/v1/admin.proto\x12\x12prepaid.billing.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!prepaid/billing/v1/accounts.proto\x1a!prepaid/billing/v1/api_keys.proto\x1a\x1eprepaid/billing/v1/audit.proto\x1a#prepaid/billing/v1/rate_cards.proto\x1a!prepaid/billing/v1/rerating.proto\x1a\x1fprepaid/billing/v1/scopes.proto\x1a&prepaid/billing/v1/stripe_events.proto\x1a%prepaid/billing/v1/transactions.proto\"\xae\x02\n\x13GrantCreditsRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x1b\n\x13\x61mount_microcredits\x18\x02 \x01(\x03\x12\x34\n\x08\x63\x61tegory\x18\x03 \x01(\x0e\x32\".prepaid.billing.v1.CreditCategory\x12/\n\x0b\x65xpire_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0e\x65\x66\x66\x65\x63tive_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\x08priority\x18\x06 \x01(\x05H\x00\x88\x01\x01\x12\x0e\n\x06reason\x18\x07 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x08 \x01(\tB\x0b\n\t_priority\"~\n\x14GrantCreditsResponse\x12\x16\n\x0etransaction_id\x18\x01 \x01(\t\x12\x0e\n\x06lot_id\x18\x02 \x01(\t\x12,\n\x07\x62\x61lance\x18\x03 \x01(\x0b\x32\x1b.prepaid.billing.v1.Balance\x12\x10\n\x08replayed\x18\x04 \x01(\x08\"p\n\x14\x41\x64justCreditsRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x1b\n\x13\x61mount_microcredits\x18\x02 \x01(\x03\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x04 \x01(\t\"o\n\x15\x41\x64justCreditsResponse\x12\x16\n\x0etransaction_id\x18\x01 \x01(\t\x12,\n\x07\x62\x61lance\x18\x02 \x01(\x0b\x32\x1b.prepaid.billing.v1.Balance\x12\x10\n\x08replayed\x18\x03 \x01(\x08\"c\n\x14\x46reezeAccountRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x0e\n\x06\x66rozen\x18\x02 \x01(\x08\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x04 \x01(\t\"W\n\x15\x46reezeAccountResponse\x12,\n\x07\x61\x63\x63ount\x18\x01 \x01(\x0b\x32\x1b.prepaid.billing.v1.Account\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"\xbb\x01\n\x18SetOverdraftLimitRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12$\n\x1coverdraft_limit_microcredits\x18\x02 \x01(\x03\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x04 \x01(\t\x12\"\n\x15\x64\x65\x62t_max_microcredits\x18\x05 \x01(\x03H\x00\x88\x01\x01\x42\x18\n\x16_debt_max_microcredits\"[\n\x19SetOverdraftLimitResponse\x12,\n\x07\x61\x63\x63ount\x18\x01 \x01(\x0b\x32\x1b.prepaid.billing.v1.Account\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"<\n\x13ListAccountsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"^\n\x14ListAccountsResponse\x12-\n\x08\x61\x63\x63ounts\x18\x01 \x03(\x0b\x32\x1b.prepaid.billing.v1.Account\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x85\x02\n\x0bStripeEvent\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12\x12\n\nevent_type\x18\x02 \x01(\t\x12\x35\n\x06status\x18\x03 \x01(\x0e\x32%.prepaid.billing.v1.StripeEventStatus\x12\x30\n\x0creceive_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0cprocess_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rattempt_count\x18\x06 \x01(\x05\x12\r\n\x05\x65rror\x18\x07 \x01(\t\x12\x0f\n\x07payload\x18\x08 \x01(\x0c\"\x90\x01\n\x17ListStripeEventsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x35\n\x06status\x18\x03 \x01(\x0e\x32%.prepaid.billing.v1.StripeEventStatus\x12\x17\n\x0finclude_payload\x18\x04 \x01(\x08\"d\n\x18ListStripeEventsResponse\x12/\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1f.prepaid.billing.v1.StripeEvent\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"E\n\x18ReplayStripeEventRequest\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x02 \x01(\t\"\x96\x01\n\x19ReplayStripeEventResponse\x12.\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x1f.prepaid.billing.v1.StripeEvent\x12\x37\n\x07outcome\x18\x02 \x01(\x0e\x32&.prepaid.billing.v1.StripeEventOutcome\x12\x10\n\x08replayed\x18\x03 \x01(\x08\"P\n\x13VerifyLedgerRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"Y\n\x10LedgerDifference\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x0f\n\x07subject\x18\x02 \x01(\t\x12\x10\n\x08\x65xpected\x18\x03 \x01(\t\x12\x0e\n\x06stored\x18\x04 \x01(\t\"\xe2\x01\n\x14VerifyLedgerResponse\x12\x15\n\raccount_count\x18\x01 \x01(\x03\x12\x19\n\x11transaction_count\x18\x02 \x01(\x03\x12\x13\n\x0b\x65ntry_count\x18\x03 \x01(\x03\x12\x39\n\x0b\x64ifferences\x18\x04 \x03(\x0b\x32$.prepaid.billing.v1.LedgerDifference\x12\x17\n\x0fnext_page_token\x18\x05 \x01(\t\x12\x19\n\x11transaction_total\x18\x06 \x01(\x03\x12\x14\n\x0c\x65rased_count\x18\x07 \x01(\x03*\xc1\x01\n\x11StripeEventStatus\x12#\n\x1fSTRIPE_EVENT_STATUS_UNSPECIFIED\x10\x00\x12!\n\x1dSTRIPE_EVENT_STATUS_PROCESSED\x10\x01\x12\x1f\n\x1bSTRIPE_EVENT_STATUS_IGNORED\x10\x02\x12#\n\x1fSTRIPE_EVENT_STATUS_QUARANTINED\x10\x03\x12\x1e\n\x1aSTRIPE_EVENT_STATUS_FAILED\x10\x04\x32\xe1\r\n\x0c\x41\x64minService\x12g\n\x0cGrantCredits\x12\'.prepaid.billing.v1.GrantCreditsRequest\x1a(.prepaid.billing.v1.GrantCreditsResponse\"\x04\xe8\xe1\x18\x06\x12j\n\rAdjustCredits\x12(.prepaid.billing.v1.AdjustCreditsRequest\x1a).prepaid.billing.v1.AdjustCreditsResponse\"\x04\xe8\xe1\x18\x06\x12j\n\rFreezeAccount\x12(.prepaid.billing.v1.FreezeAccountRequest\x1a).prepaid.billing.v1.FreezeAccountResponse\"\x04\xe8\xe1\x18\x06\x12v\n\x11SetOverdraftLimit\x12,.prepaid.billing.v1.SetOverdraftLimitRequest\x1a-.prepaid.billing.v1.SetOverdraftLimitResponse\"\x04\xe8\xe1\x18\x06\x12g\n\x0cListAccounts\x12\'.prepaid.billing.v1.ListAccountsRequest\x1a(.prepaid.billing.v1.ListAccountsResponse\"\x04\xe8\xe1\x18\x06\x12s\n\x10ListStripeEvents\x12+.prepaid.billing.v1.ListStripeEventsRequest\x1a,.prepaid.billing.v1.ListStripeEventsResponse\"\x04\xe8\xe1\x18\x06\x12v\n\x11ReplayStripeEvent\x12,.prepaid.billing.v1.ReplayStripeEventRequest\x1a-.prepaid.billing.v1.ReplayStripeEventResponse\"\x04\xe8\xe1\x18\x06\x12g\n\x0c\x43reateApiKey\x12\'.prepaid.billing.v1.CreateApiKeyRequest\x1a(.prepaid.billing.v1.CreateApiKeyResponse\"\x04\xe8\xe1\x18\x06\x12\x64\n\x0bListApiKeys\x12&.prepaid.billing.v1.ListApiKeysRequest\x1a\'.prepaid.billing.v1.ListApiKeysResponse\"\x04\xe8\xe1\x18\x06\x12g\n\x0cRevokeApiKey\x12\'.prepaid.billing.v1.RevokeApiKeyRequest\x1a(.prepaid.billing.v1.RevokeApiKeyResponse\"\x04\xe8\xe1\x18\x06\x12\x82\x01\n\x15\x43reateRateCardVersion\x12\x30.prepaid.billing.v1.CreateRateCardVersionRequest\x1a\x31.prepaid.billing.v1.CreateRateCardVersionResponse\"\x04\xe8\xe1\x18\x06\x12j\n\rListRateCards\x12(.prepaid.billing.v1.ListRateCardsRequest\x1a).prepaid.billing.v1.ListRateCardsResponse\"\x04\xe8\xe1\x18\x06\x12\x64\n\x0bGetRateCard\x12&.prepaid.billing.v1.GetRateCardRequest\x1a\'.prepaid.billing.v1.GetRateCardResponse\"\x04\xe8\xe1\x18\x06\x12U\n\x06ReRate\x12!.prepaid.billing.v1.ReRateRequest\x1a\".prepaid.billing.v1.ReRateResponse\"\x04\xe8\xe1\x18\x06\x12s\n\x10ListAuditRecords\x12+.prepaid.billing.v1.ListAuditRecordsRequest\x1a,.prepaid.billing.v1.ListAuditRecordsResponse\"\x04\xe8\xe1\x18\x06\x12g\n\x0cVerifyLedger\x12\'.prepaid.billing.v1.VerifyLedgerRequest\x1a(.prepaid.billing.v1.VerifyLedgerResponse\"\x04\xe8\xe1\x18\x06\x42Q\n\x12prepaid.billing.v1P\x01Z$prepaid.example/billing/v1;billingv1\xaa\x02\x12Prepaid.Billing.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -66,48 +67,50 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ADMINSERVICE'].methods_by_name['ListRateCards']._serialized_options = b'\350\341\030\006'
   _globals['_ADMINSERVICE'].methods_by_name['GetRateCard']._loaded_options = None
   _globals['_ADMINSERVICE'].methods_by_name['GetRateCard']._serialized_options = b'\350\341\030\006'
+  _globals['_ADMINSERVICE'].methods_by_name['ReRate']._loaded_options = None
+  _globals['_ADMINSERVICE'].methods_by_name['ReRate']._serialized_options = b'\350\341\030\006'
   _globals['_ADMINSERVICE'].methods_by_name['ListAuditRecords']._loaded_options = None
   _globals['_ADMINSERVICE'].methods_by_name['ListAuditRecords']._serialized_options = b'\350\341\030\006'
   _globals['_ADMINSERVICE'].methods_by_name['VerifyLedger']._loaded_options = None
   _globals['_ADMINSERVICE'].methods_by_name['VerifyLedger']._serialized_options = b'\350\341\030\006'
-  _globals['_STRIPEEVENTSTATUS']._serialized_start=2769
-  _globals['_STRIPEEVENTSTATUS']._serialized_end=2962
-  _globals['_GRANTCREDITSREQUEST']._serialized_start=339
-  _globals['_GRANTCREDITSREQUEST']._serialized_end=641
-  _globals['_GRANTCREDITSRESPONSE']._serialized_start=643
-  _globals['_GRANTCREDITSRESPONSE']._serialized_end=769
-  _globals['_ADJUSTCREDITSREQUEST']._serialized_start=771
-  _globals['_ADJUSTCREDITSREQUEST']._serialized_end=883
-  _globals['_ADJUSTCREDITSRESPONSE']._serialized_start=885
-  _globals['_ADJUSTCREDITSRESPONSE']._serialized_end=996
-  _globals['_FREEZEACCOUNTREQUEST']._serialized_start=998
-  _globals['_FREEZEACCOUNTREQUEST']._serialized_end=1097
-  _globals['_FREEZEACCOUNTRESPONSE']._serialized_start=1099
-  _globals['_FREEZEACCOUNTRESPONSE']._serialized_end=1186
-  _globals['_SETOVERDRAFTLIMITREQUEST']._serialized_start=1189
-  _globals['_SETOVERDRAFTLIMITREQUEST']._serialized_end=1376
-  _globals['_SETOVERDRAFTLIMITRESPONSE']._serialized_start=1378
-  _globals['_SETOVERDRAFTLIMITRESPONSE']._serialized_end=1469
-  _globals['_LISTACCOUNTSREQUEST']._serialized_start=1471
-  _globals['_LISTACCOUNTSREQUEST']._serialized_end=1531
-  _globals['_LISTACCOUNTSRESPONSE']._serialized_start=1533
-  _globals['_LISTACCOUNTSRESPONSE']._serialized_end=1627
-  _globals['_STRIPEEVENT']._serialized_start=1630
-  _globals['_STRIPEEVENT']._serialized_end=1891
-  _globals['_LISTSTRIPEEVENTSREQUEST']._serialized_start=1894
-  _globals['_LISTSTRIPEEVENTSREQUEST']._serialized_end=2038
-  _globals['_LISTSTRIPEEVENTSRESPONSE']._serialized_start=2040
-  _globals['_LISTSTRIPEEVENTSRESPONSE']._serialized_end=2140
-  _globals['_REPLAYSTRIPEEVENTREQUEST']._serialized_start=2142
-  _globals['_REPLAYSTRIPEEVENTREQUEST']._serialized_end=2211
-  _globals['_REPLAYSTRIPEEVENTRESPONSE']._serialized_start=2214
-  _globals['_REPLAYSTRIPEEVENTRESPONSE']._serialized_end=2364
-  _globals['_VERIFYLEDGERREQUEST']._serialized_start=2366
-  _globals['_VERIFYLEDGERREQUEST']._serialized_end=2446
-  _globals['_LEDGERDIFFERENCE']._serialized_start=2448
-  _globals['_LEDGERDIFFERENCE']._serialized_end=2537
-  _globals['_VERIFYLEDGERRESPONSE']._serialized_start=2540
-  _globals['_VERIFYLEDGERRESPONSE']._serialized_end=2766
-  _globals['_ADMINSERVICE']._serialized_start=2965
-  _globals['_ADMINSERVICE']._serialized_end=4639
+  _globals['_STRIPEEVENTSTATUS']._serialized_start=2804
+  _globals['_STRIPEEVENTSTATUS']._serialized_end=2997
+  _globals['_GRANTCREDITSREQUEST']._serialized_start=374
+  _globals['_GRANTCREDITSREQUEST']._serialized_end=676
+  _globals['_GRANTCREDITSRESPONSE']._serialized_start=678
+  _globals['_GRANTCREDITSRESPONSE']._serialized_end=804
+  _globals['_ADJUSTCREDITSREQUEST']._serialized_start=806
+  _globals['_ADJUSTCREDITSREQUEST']._serialized_end=918
+  _globals['_ADJUSTCREDITSRESPONSE']._serialized_start=920
+  _globals['_ADJUSTCREDITSRESPONSE']._serialized_end=1031
+  _globals['_FREEZEACCOUNTREQUEST']._serialized_start=1033
+  _globals['_FREEZEACCOUNTREQUEST']._serialized_end=1132
+  _globals['_FREEZEACCOUNTRESPONSE']._serialized_start=1134
+  _globals['_FREEZEACCOUNTRESPONSE']._serialized_end=1221
+  _globals['_SETOVERDRAFTLIMITREQUEST']._serialized_start=1224
+  _globals['_SETOVERDRAFTLIMITREQUEST']._serialized_end=1411
+  _globals['_SETOVERDRAFTLIMITRESPONSE']._serialized_start=1413
+  _globals['_SETOVERDRAFTLIMITRESPONSE']._serialized_end=1504
+  _globals['_LISTACCOUNTSREQUEST']._serialized_start=1506
+  _globals['_LISTACCOUNTSREQUEST']._serialized_end=1566
+  _globals['_LISTACCOUNTSRESPONSE']._serialized_start=1568
+  _globals['_LISTACCOUNTSRESPONSE']._serialized_end=1662
+  _globals['_STRIPEEVENT']._serialized_start=1665
+  _globals['_STRIPEEVENT']._serialized_end=1926
+  _globals['_LISTSTRIPEEVENTSREQUEST']._serialized_start=1929
+  _globals['_LISTSTRIPEEVENTSREQUEST']._serialized_end=2073
+  _globals['_LISTSTRIPEEVENTSRESPONSE']._serialized_start=2075
+  _globals['_LISTSTRIPEEVENTSRESPONSE']._serialized_end=2175
+  _globals['_REPLAYSTRIPEEVENTREQUEST']._serialized_start=2177
+  _globals['_REPLAYSTRIPEEVENTREQUEST']._serialized_end=2246
+  _globals['_REPLAYSTRIPEEVENTRESPONSE']._serialized_start=2249
+  _globals['_REPLAYSTRIPEEVENTRESPONSE']._serialized_end=2399
+  _globals['_VERIFYLEDGERREQUEST']._serialized_start=2401
+  _globals['_VERIFYLEDGERREQUEST']._serialized_end=2481
+  _globals['_LEDGERDIFFERENCE']._serialized_start=2483
+  _globals['_LEDGERDIFFERENCE']._serialized_end=2572
+  _globals['_VERIFYLEDGERRESPONSE']._serialized_start=2575
+  _globals['_VERIFYLEDGERRESPONSE']._serialized_end=2801
+  _globals['_ADMINSERVICE']._serialized_start=3000
+  _globals['_ADMINSERVICE']._serialized_end=4761
 # @@protoc_insertion_point(module_scope)

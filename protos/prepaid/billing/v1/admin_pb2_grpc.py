@@ -7,6 +7,7 @@ from prepaid.billing.v1 import admin_pb2 as prepaid_dot_billing_dot_v1_dot_admin
 from prepaid.billing.v1 import api_keys_pb2 as prepaid_dot_billing_dot_v1_dot_api__keys__pb2
 from prepaid.billing.v1 import audit_pb2 as prepaid_dot_billing_dot_v1_dot_audit__pb2
 from prepaid.billing.v1 import rate_cards_pb2 as prepaid_dot_billing_dot_v1_dot_rate__cards__pb2
+from prepaid.billing.v1 import rerating_pb2 as prepaid_dot_billing_dot_v1_dot_rerating__pb2
 
 GRPC_GENERATED_VERSION = '1.76.0'
 GRPC_VERSION = grpc.__version__
@@ -102,6 +103,11 @@ class AdminServiceStub(object):
                 '/prepaid.billing.v1.AdminService/GetRateCard',
                 request_serializer=prepaid_dot_billing_dot_v1_dot_rate__cards__pb2.GetRateCardRequest.SerializeToString,
                 response_deserializer=prepaid_dot_billing_dot_v1_dot_rate__cards__pb2.GetRateCardResponse.FromString,
+                _registered_method=True)
+        self.ReRate = channel.unary_unary(
+                '/prepaid.billing.v1.AdminService/ReRate',
+                request_serializer=prepaid_dot_billing_dot_v1_dot_rerating__pb2.ReRateRequest.SerializeToString,
+                response_deserializer=prepaid_dot_billing_dot_v1_dot_rerating__pb2.ReRateResponse.FromString,
                 _registered_method=True)
         self.ListAuditRecords = channel.unary_unary(
                 '/prepaid.billing.v1.AdminService/ListAuditRecords',
@@ -210,6 +216,13 @@ class AdminServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ReRate(self, request, context):
+        """Says what the priced usage of a past window costs by another rate card, in parts.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListAuditRecords(self, request, context):
         """Reads the audit log, newest first.
         """
@@ -291,6 +304,11 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.GetRateCard,
                     request_deserializer=prepaid_dot_billing_dot_v1_dot_rate__cards__pb2.GetRateCardRequest.FromString,
                     response_serializer=prepaid_dot_billing_dot_v1_dot_rate__cards__pb2.GetRateCardResponse.SerializeToString,
+            ),
+            'ReRate': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReRate,
+                    request_deserializer=prepaid_dot_billing_dot_v1_dot_rerating__pb2.ReRateRequest.FromString,
+                    response_serializer=prepaid_dot_billing_dot_v1_dot_rerating__pb2.ReRateResponse.SerializeToString,
             ),
             'ListAuditRecords': grpc.unary_unary_rpc_method_handler(
                     servicer.ListAuditRecords,
@@ -655,6 +673,33 @@ class AdminService(object):
             '/prepaid.billing.v1.AdminService/GetRateCard',
             prepaid_dot_billing_dot_v1_dot_rate__cards__pb2.GetRateCardRequest.SerializeToString,
             prepaid_dot_billing_dot_v1_dot_rate__cards__pb2.GetRateCardResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReRate(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/prepaid.billing.v1.AdminService/ReRate',
+            prepaid_dot_billing_dot_v1_dot_rerating__pb2.ReRateRequest.SerializeToString,
+            prepaid_dot_billing_dot_v1_dot_rerating__pb2.ReRateResponse.FromString,
             options,
             channel_credentials,
             insecure,

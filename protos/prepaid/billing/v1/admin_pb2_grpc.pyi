@@ -9,6 +9,7 @@ from prepaid.billing.v1 import admin_pb2 as _admin_pb2
 from prepaid.billing.v1 import api_keys_pb2 as _api_keys_pb2
 from prepaid.billing.v1 import audit_pb2 as _audit_pb2
 from prepaid.billing.v1 import rate_cards_pb2 as _rate_cards_pb2
+from prepaid.billing.v1 import rerating_pb2 as _rerating_pb2
 import abc as _abc_1
 import grpc as _grpc
 import sys
@@ -62,6 +63,8 @@ class AdminServiceStub:
     """Reads all rate cards without their prices, newest first."""
     GetRateCard: _grpc.UnaryUnaryMultiCallable[_rate_cards_pb2.GetRateCardRequest, _rate_cards_pb2.GetRateCardResponse]
     """Reads a rate card with its prices."""
+    ReRate: _grpc.UnaryUnaryMultiCallable[_rerating_pb2.ReRateRequest, _rerating_pb2.ReRateResponse]
+    """Says what the priced usage of a past window costs by another rate card, in parts."""
     ListAuditRecords: _grpc.UnaryUnaryMultiCallable[_audit_pb2.ListAuditRecordsRequest, _audit_pb2.ListAuditRecordsResponse]
     """Reads the audit log, newest first."""
     VerifyLedger: _grpc.UnaryUnaryMultiCallable[_admin_pb2.VerifyLedgerRequest, _admin_pb2.VerifyLedgerResponse]
@@ -98,6 +101,8 @@ class AdminServiceAsyncStub(AdminServiceStub):
     """Reads all rate cards without their prices, newest first."""
     GetRateCard: _aio.UnaryUnaryMultiCallable[_rate_cards_pb2.GetRateCardRequest, _rate_cards_pb2.GetRateCardResponse]  # type: ignore[assignment]
     """Reads a rate card with its prices."""
+    ReRate: _aio.UnaryUnaryMultiCallable[_rerating_pb2.ReRateRequest, _rerating_pb2.ReRateResponse]  # type: ignore[assignment]
+    """Says what the priced usage of a past window costs by another rate card, in parts."""
     ListAuditRecords: _aio.UnaryUnaryMultiCallable[_audit_pb2.ListAuditRecordsRequest, _audit_pb2.ListAuditRecordsResponse]  # type: ignore[assignment]
     """Reads the audit log, newest first."""
     VerifyLedger: _aio.UnaryUnaryMultiCallable[_admin_pb2.VerifyLedgerRequest, _admin_pb2.VerifyLedgerResponse]  # type: ignore[assignment]
@@ -209,6 +214,14 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_rate_cards_pb2.GetRateCardResponse, _abc.Awaitable[_rate_cards_pb2.GetRateCardResponse]]:
         """Reads a rate card with its prices."""
+
+    @_abc_1.abstractmethod
+    def ReRate(
+        self,
+        request: _rerating_pb2.ReRateRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_rerating_pb2.ReRateResponse, _abc.Awaitable[_rerating_pb2.ReRateResponse]]:
+        """Says what the priced usage of a past window costs by another rate card, in parts."""
 
     @_abc_1.abstractmethod
     def ListAuditRecords(

@@ -1,0 +1,151 @@
+"""Re-rating: what usage that was charged costs by another rate card, and what its accounts should have paid by it.
+
+    target = ceil(new price x share of the charge that was not undone)
+
+Where less was collected than the price, the target is at most the same share of what was collected.
+"""
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from math import ceil
+from typing import Final, NamedTuple
+
+from billing_service.domain.catalogue.rate_cards import RateCard
+from billing_service.domain.refusals import Refusal
+from billing_service.domain.spending.price_records import PricedUsage
+from billing_service.domain.spending.pricing import Price, TimeBasis, price
+
+WINDOW_MAX_US: Final = 92 * 86_400 * 1_000_000
+"""Of one re-rating: a quarter."""
+MISSING_CHARACTERS_MAX: Final = 100
+"""Of what a card lacks: a usage may have many attributes."""
+
+
+class Standing(NamedTuple):
+    """What a charge is now."""
+
+    charged: int
+    """Microcredits that it took at first."""
+    amount: int
+    """Microcredits that it was to take: what its usage cost."""
+    net: int
+    """Microcredits that it has taken by now, less what came back."""
+    share: Fraction
+    """The part of its usage that was not undone, 0 to 1."""
+
+
+class ChargedUsage(NamedTuple):
+    """A priced charge of an account."""
+
+    account_id: str
+    transaction_id: str
+    create_time_us: int
+    priced: PricedUsage
+    standing: Standing
+
+
+def standing_of(charged: int, amount: int, given_back: int) -> Standing:
+    """Of a charge that took `charged` of `amount`, and of which reversals gave something back."""
+    share = Fraction(charged - given_back, charged) if charged else Fraction(1)
+    return Standing(charged, amount, charged - given_back, share)
+
+
+def target_of(standing: Standing, new_price: int) -> int:
+    """Microcredits that the charge should come to by a new price."""
+    target = ceil(new_price * standing.share)
+    if standing.charged < standing.amount:
+        return min(target, ceil(standing.charged * standing.share))
+    return target
+
+
+def price_again(usage: ChargedUsage, card: RateCard) -> Price | Refusal:
+    """The price of a charged usage by another card: at the time that chose its price, or the refusal that the card has
+    none."""
+    sent, basis = usage.priced.usage, usage.priced.price.time_basis
+    occurred_us = sent.occur_time_us if basis is TimeBasis.OCCURRED else None
+    try:
+        return price(sent, card, usage.create_time_us if occurred_us is None else occurred_us, basis)
+    except Refusal as refusal:
+        return refusal
+
+
+@dataclass(slots=True)
+class Totals:
+    """Sums over usages, in microcredits."""
+
+    usages: int = 0
+    price: int = 0
+    """By the cards that priced them."""
+    uncollected: int = 0
+    """Of the price, what could not be charged."""
+    charged: int = 0
+    """What they have taken by now, less what came back."""
+    new_price: int = 0
+    """By the new card, of all of each usage."""
+    target: int = 0
+    """What they should come to."""
+
+    @property
+    def difference(self) -> int:
+        """Above 0: accounts paid too little."""
+        return self.target - self.charged
+
+    def add(self, standing: Standing, new_price: int, target: int) -> None:
+        """Counts one usage."""
+        self.usages += 1
+        self.price += standing.amount
+        self.uncollected += standing.amount - standing.charged
+        self.charged += standing.net
+        self.new_price += new_price
+        self.target += target
+
+
+@dataclass(slots=True)
+class Unpriced:
+    """Usages that the new card has no price for."""
+
+    usages: int = 0
+    charged: int = 0
+    """What they have taken by now, less what came back."""
+
+
+class Lack(NamedTuple):
+    """What the new card has no price for."""
+
+    provider: str
+    model: str
+    missing: str
+    """`model`, or what of the model: a kind of usage, a tier, an attribute. `provider_cost_usd`: the card has prices of
+    its own. `lines`: the price is beyond what one operation moves."""
+
+
+@dataclass(slots=True)
+class Rerated:
+    """Sums of a part of the usages of a window."""
+
+    models: dict[tuple[str, str], Totals] = field(default_factory=dict)
+    """By provider and model, as they were sent."""
+    accounts: dict[str, Totals] = field(default_factory=dict)
+    unpriced: dict[Lack, Unpriced] = field(default_factory=dict)
+    usages: int = 0
+    """All of them, unpriced ones too."""
+
+    def add(self, usage: ChargedUsage, found: Price | Refusal) -> None:
+        """Counts a usage with what it costs by the new card."""
+        self.usages += 1
+        sent, standing = usage.priced.usage, usage.standing
+        if isinstance(found, Refusal):
+            lack = Lack(sent.provider, sent.model, missing_of(found)[:MISSING_CHARACTERS_MAX])
+            unpriced = self.unpriced.setdefault(lack, Unpriced())
+            unpriced.usages += 1
+            unpriced.charged += standing.net
+            return
+        new_price = found.amount_microcredits
+        target = target_of(standing, new_price)
+        self.models.setdefault((sent.provider, sent.model), Totals()).add(standing, new_price, target)
+        self.accounts.setdefault(usage.account_id, Totals()).add(standing, new_price, target)
+
+
+def missing_of(refusal: Refusal) -> str:
+    """What a card lacks, by the refusal that it has no price."""
+    return refusal.metadata.get("missing") or refusal.metadata.get("field", "model").removeprefix("usage.")
