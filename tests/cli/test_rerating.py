@@ -15,7 +15,7 @@ REFUSED = [
     (["--to", "none", "--since", "1h"], 1, "RATE_CARD_NOT_FOUND"),
     (["--to", "none", "--since", "93d"], 1, "INVALID_FIELD: end_time: must be after start_time, by at most 92 days"),
     (["--to", "none", "--since", "soon"], 2, "is no time"),
-    (["--to", "none", "--since", "1h", "--accounts", "1001"], 2, "1001"),
+    (["--to", "none", "--since", "1h", "--accounts", "1001"], 2, "1000"),
 ]
 
 
@@ -71,10 +71,8 @@ def test_accounts_are_added_up_over_all_parts():
         sums.add(part_of(("a", 5), ("b", -9)))
         sums.add(part_of(("a", 6), ("c", 1), ("d", -1)))
         largest, others = sums.accounts(2)
-        differences = [
-            (name, amounts.of("usage_count"), amounts.of("difference_microcredits")) for name, amounts in largest
-        ]
-        assert differences == [("a", 2, 11), ("b", 1, -9)]
+        assert [(name, amounts.of("usage_count")) for name, amounts in largest] == [("a", 2), ("b", 1)]
+        assert [amounts.of("difference_microcredits") for _, amounts in largest] == [11, -9]
         assert (others.account_count, others.amounts.of("usage_count")) == (2, 2)
         assert sums.total.of("difference_microcredits") == 2
         assert (sums.usages, sums.unpriced) == (9, {("p", "x", "model"): (4, 14)})
