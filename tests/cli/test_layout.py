@@ -60,6 +60,8 @@ CELLS = {
     "after": ["0.00000125", "14 prices", ""],
     "change": ["+25 %", "", "-50 %"],
     "models": ["1", "4572", "28"],
+    "usages": ["1", "1,234,567", "28"],
+    "no price for": ["service_tier flex", "model", "attribute region=earth attribute speed=fast"],
     "fate": ["imported", "duplicate", "unpriced"],
     "why": ["priced by the time of a reserved machine, not by what a request used", "", "of x"],
     "the first": ["bedrock/*/1-month-commitment/cohere.command-light-text-v14", "a", "b"],
@@ -75,6 +77,7 @@ ALIKE = {
     "hold": ["hold_01a22da82e230000b1a314a0d257d6b3"] * 3,
     "lot": ["lot_01a22da82e230000b1a314a0d257d6b3"] * 3,
     **dict.fromkeys(("debt", "credits taken", "of which debt", "captured", "given back"), CELLS["credits"]),
+    **dict.fromkeys(("charged", "new", "difference", "uncollected"), CELLS["credits"]),
     **{key: ["0.000000000000000001", "1000000", "none"] for key in ("USD", "cost")},
     **dict.fromkeys(("money", "refunded", "refund pending"), CELLS["price"]),
 }
