@@ -51,7 +51,11 @@ MORE = {
     "page_size": 3,
     "amount_microcredits": 1,
 }
-NAMED_INSTEAD = {("GrantCredits", "effective_time"): "expire_time", ("ListTransactions", "page_size"): "page_token"}
+NAMED_INSTEAD = {
+    ("GrantCredits", "effective_time"): "expire_time",
+    ("ListTransactions", "page_size"): "page_token",
+    ("ReRate", "start_time"): "end_time",
+}
 """Fields that are judged by one another: the second is named."""
 MALFORMED = ("INVALID_ARGUMENT", "INVALID_FIELD", ("request",))
 DAMAGED = 400 if LONG else 20
