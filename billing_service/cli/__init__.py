@@ -76,6 +76,17 @@ def _app() -> typer.Typer:
     app.add_typer(purchases.purchases, name="purchases", rich_help_panel=SPENDING)
     app.add_typer(refunds.refunds, name="refunds", rich_help_panel=SPENDING)
     app.add_typer(holds.holds, name="holds", rich_help_panel=SPENDING)
+    _add_rates()
+    app.add_typer(rates.rates, name="rates", rich_help_panel=OPERATING)
+    app.add_typer(events.events, name="events", rich_help_panel=OPERATING)
+    app.add_typer(keys.keys, name="keys", rich_help_panel=OPERATING)
+    app.add_typer(deployment.deployment, name="deployment", rich_help_panel=OPERATING)
+    for command in (events.audit, verify.verify, verify.heads, backups.backup, backups.restore):
+        app.command(rich_help_panel=OPERATING)(command)
+    return app
+
+
+def _add_rates() -> None:
     rates.rates.command("compare")(rate_compare.compare_cards)
     rates.rates.command("import")(rate_import.import_card)
     rates.rates.command("quote")(rate_quote.quote_price)
@@ -84,13 +95,6 @@ def _app() -> typer.Typer:
     rates.rates.command("show")(stored_rates.show_stored_card)
     rates.rates.command("diff")(stored_rates.diff_cards)
     rates.rates.command("rerate")(rerating.rerate)
-    app.add_typer(rates.rates, name="rates", rich_help_panel=OPERATING)
-    app.add_typer(events.events, name="events", rich_help_panel=OPERATING)
-    app.add_typer(keys.keys, name="keys", rich_help_panel=OPERATING)
-    app.add_typer(deployment.deployment, name="deployment", rich_help_panel=OPERATING)
-    for command in (events.audit, verify.verify, verify.heads, backups.backup, backups.restore):
-        app.command(rich_help_panel=OPERATING)(command)
-    return app
 
 
 def _options(

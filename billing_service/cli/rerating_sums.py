@@ -1,16 +1,21 @@
-"""Sums over the parts of a re-rating. What accounts come to is kept in a file that SQLite deletes: memory stays small
-however many they are."""
+"""Sums over the parts of a re-rating. What accounts come to is kept in files until it is asked for: memory stays small
+however many accounts there are."""
 
-import sqlite3
+import heapq
+import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack
+from tempfile import TemporaryFile
 from typing import Final, NamedTuple, Self
 
+import orjson
 from prepaid.billing.v1.rerating_pb2 import ReRatedTotals, ReRateResponse
 
 ACCOUNTS_MAX: Final = 1_000
 """Accounts with a line of their own."""
+FILES: Final = 64
+"""Each has the accounts of a part of all ids, and is added up by itself: 500 bytes an account."""
 FIELDS: Final = tuple(field.name for field in ReRatedTotals.DESCRIPTOR.fields)
-_COLUMNS: Final = ", ".join(f"{name} INTEGER NOT NULL" for name in FIELDS)
-_MORE: Final = ", ".join(f"{name} = {name} + excluded.{name}" for name in FIELDS)
 
 
 class Amounts(NamedTuple):
@@ -43,14 +48,14 @@ class Sums:
         self.unpriced: dict[tuple[str, str, str], tuple[int, int]] = {}
         """By provider, model and what is missing: usages, and microcredits charged for them."""
         self.total = Amounts()
-        self._file = sqlite3.connect("")
+        self._open = ExitStack()
 
     def __enter__(self) -> Self:
-        self._file.execute(f"CREATE TABLE accounts (account_id TEXT PRIMARY KEY, {_COLUMNS}) STRICT, WITHOUT ROWID")
+        self._files = [self._open.enter_context(TemporaryFile()) for _ in range(FILES)]  # noqa: SIM115 - the stack closes them
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._file.close()
+        self._open.close()
 
     @property
     def usages(self) -> int:
@@ -66,25 +71,37 @@ class Sums:
             named = (lack.provider, lack.model, lack.missing)
             usages, charged = self.unpriced.get(named, (0, 0))
             self.unpriced[named] = (usages + lack.usage_count, charged + lack.charged_microcredits)
-        rows = [(account.account_id, *_amounts(account.totals).values) for account in part.accounts]
-        places = ", ".join("?" * (len(FIELDS) + 1))
-        # S608: names of columns of our own
-        statement = f"INSERT INTO accounts VALUES ({places}) ON CONFLICT (account_id) DO UPDATE SET {_MORE}"  # noqa: S608
-        self._file.executemany(statement, rows)
+        for account in part.accounts:
+            line = orjson.dumps([account.account_id, _amounts(account.totals).values])
+            self._files[zlib.crc32(account.account_id.encode()) % FILES].write(line + b"\n")
 
     def accounts(self, many: int) -> tuple[list[tuple[str, Amounts]], Others]:
         """The accounts with the largest differences, up or down, and all others together."""
-        found = self._file.execute(
-            f"SELECT account_id, {', '.join(FIELDS)} FROM accounts "  # noqa: S608
-            "ORDER BY abs(difference_microcredits) DESC, account_id LIMIT ?",
-            (many,),
-        )
-        largest = [(row[0], Amounts(tuple(row[1:]))) for row in found]
-        ((count,),) = self._file.execute("SELECT count(*) FROM accounts")
+        count = 0
+
+        def counted() -> Iterator[tuple[str, Amounts]]:
+            nonlocal count
+            for each in self._by_account():
+                count += 1
+                yield each
+
+        largest = heapq.nsmallest(many, counted(), key=lambda each: (-abs(each[1].of(_DIFFERENCE)), each[0]))
         others = self.total
         for _, amounts in largest:
             others = others.minus(amounts)
         return largest, Others(count - len(largest), others)
+
+    def _by_account(self) -> Iterator[tuple[str, Amounts]]:
+        for file in self._files:
+            sums: dict[str, Amounts] = {}
+            file.seek(0)
+            for line in file:
+                account_id, values = orjson.loads(line)
+                sums[account_id] = sums.get(account_id, Amounts()).plus(Amounts(tuple(values)))
+            yield from sums.items()
+
+
+_DIFFERENCE: Final = "difference_microcredits"
 
 
 def _amounts(totals: ReRatedTotals) -> Amounts:

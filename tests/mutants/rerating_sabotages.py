@@ -6,7 +6,7 @@ RULES = "billing_service.domain.spending.rerating"
 COMMAND = "billing_service.commands.spending.rerate_usage"
 ROWS = "billing_service.storage.rows.rerating"
 TARGETS = "domain/test_rerating.py"
-WIRE = "end_to_end/test_re_rate.py"
+WIRE = "end_to_end/test_rerate_usage.py"
 
 RERATING = (
     Sabotage(

@@ -69,13 +69,15 @@ async def card_of(environment: Environment, version: str) -> RateCard:
     return await environment.rate_cards.of_version(version)
 
 
-def priced_usages(rows: Sequence[ChargeRow], from_version: str) -> Iterator[ChargedUsage]:
+def priced_usages(rows: Sequence[ChargeRow], from_version: str) -> list[ChargedUsage]:
     """Those of the rows that a card priced, or the card that is named. Raises PriceDamagedError."""
+    found = []
     for row in rows:
         amount, priced = decode_record(row.price_record)
         if priced is not None and from_version in ("", priced.price.rate_card_version):
             standing = standing_of(row.charged, amount, row.given_back)
-            yield ChargedUsage(row.account_id, row.transaction_id, row.create_time_us, priced, standing)
+            found.append(ChargedUsage(row.account_id, row.transaction_id, row.create_time_us, priced, standing))
+    return found
 
 
 def _parts(rows: Sequence[ChargeRow], size: int) -> Iterator[Sequence[ChargeRow]]:

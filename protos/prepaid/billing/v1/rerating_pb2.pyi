@@ -21,8 +21,8 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class ReRateRequest(_message.Message):
-    """Asks what the priced usage of a past window costs by another version of the rate card. Nothing is changed. The answer comes in parts, in
-    the order in which usage was charged. Sums of all parts are exact.
+    """Asks what the priced usage of a past window costs by another version of the rate card. Nothing is changed. The answer
+    comes in parts, in the order in which usage was charged. Sums of all parts are exact.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -34,12 +34,16 @@ class ReRateRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     from_rate_card_version: _builtins.str
-    """Only usage that this version priced, at most 256 characters. Empty: whichever version priced it. NOT_FOUND (RATE_CARD_NOT_FOUND)."""
+    """Only usage that this version priced, at most 256 characters. Empty: whichever version priced it. NOT_FOUND
+    (RATE_CARD_NOT_FOUND).
+    """
     to_rate_card_version: _builtins.str
-    """Required: the version to price by, at most 256 characters. It need not be in force. NOT_FOUND (RATE_CARD_NOT_FOUND)."""
+    """Required: the version to price by, at most 256 characters. It need not be in force. NOT_FOUND
+    (RATE_CARD_NOT_FOUND).
+    """
     page_size: _builtins.int
-    """Usages after which a part ends: 1 to 1,000; 0 means 1,000; more is cut to 1,000; negative is refused. A part may have up to 499 more. It
-    ends earlier where much must be read to find so many.
+    """Usages after which a part ends: 1 to 1,000; 0 means 1,000; more is cut to 1,000; negative is refused. A part may
+    have up to 499 more. It ends earlier where much must be read to find so many.
     """
     page_token: _builtins.str
     """From the previous part; the versions and times must be the same. Empty: from the start."""
@@ -93,8 +97,8 @@ class ReRatedTotals(_message.Message):
     new_price_microcredits: _builtins.int
     """What they cost by the new version, each usage whole: 0 or more."""
     target_microcredits: _builtins.int
-    """What should be charged by the new version: of each usage its new price, less the share that was reversed. Where not all of the price could
-    be charged, at most what was.
+    """What should be charged by the new version: of each usage its new price, less the share that was reversed. Where not
+    all of the price could be charged, at most what was.
     """
     difference_microcredits: _builtins.int
     """target_microcredits - charged_microcredits. Below 0: too much was charged."""
@@ -193,8 +197,8 @@ class UnpricedUsage(_message.Message):
     model: _builtins.str
     """As it was sent."""
     missing: _builtins.str
-    """What has no price: `model`, or what of it, such as `images` or `service_tier flex`. `provider_cost_usd`: the version has prices of its own.
-    `lines`: the price is beyond what one operation may move. Cut to 100 characters.
+    """What has no price: `model`, or what of it, such as `images` or `service_tier flex`. `provider_cost_usd`: the
+    version has prices of its own. `lines`: the price is beyond what one operation may move. Cut to 100 characters.
     """
     usage_count: _builtins.int
     """Usages, at least 1."""
