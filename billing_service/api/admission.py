@@ -32,6 +32,8 @@ class Admission:
     streams: set[Callable[[], None]] = field(default_factory=set)
     """Each lets one live stream end once it has answered what it read."""
     streams_ended: bool = False
+    watchers: int = 0
+    """Streams that watch a balance. They wait most of the time, and are no calls in flight."""
 
     def refuse(self) -> Failure:
         self.shed += 1

@@ -71,7 +71,7 @@ NOT_LOGGED: Final = frozenset(
             "last_use_time",
         ),
         *(
-            "account_version",
+            *("account_version", "as_of_time"),
             "spend_limits",
             "attempt_count",
             "balance_microcredits",
@@ -151,7 +151,7 @@ class CallLog:
     def __init__(self, method: MethodDescriptor, log: Any, *, logs_hot_calls: bool) -> None:
         self._log = log
         self._is_hot = method.name in HOT_METHODS
-        self._is_stream = method.client_streaming
+        self._is_stream = method.client_streaming or method.server_streaming
         self.logs_successes = logs_hot_calls or not self._is_hot
         """Whether those that took no long time have a line too."""
         self._logs_hot_calls = logs_hot_calls

@@ -100,6 +100,9 @@ class CallMetrics(Collector):
             replays.add_metric((response,), count)
         yield replays
         yield GaugeMetricFamily("billing_in_flight", "Calls in flight.", value=self._admission.in_flight)
+        yield GaugeMetricFamily(
+            "billing_balance_watchers", "Streams that watch a balance.", value=self._admission.watchers
+        )
         yield CounterMetricFamily(
             "billing_shed", "Calls refused because too many were in flight.", value=self._admission.shed
         )

@@ -5,7 +5,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import grpc
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
@@ -20,6 +20,7 @@ from billing_service.api.identity import Authenticator
 from billing_service.api.message_sizes import BY_METHOD, ORDINARY, RECEIVE_BYTES_MAX, SEND_BYTES_MAX
 from billing_service.api.metrics import CallMetrics, HealthMetrics
 from billing_service.api.pipeline import Edge, Implementation, build_handler
+from billing_service.api.streams.balances import WatchImplementation, build_watch_handler
 from billing_service.api.streams.session_stream import SessionImplementation
 from billing_service.api.streams.sessions import build_session_handler
 from billing_service.api.streams.streaming import StreamImplementation, build_stream_handler
@@ -45,17 +46,20 @@ MUTUAL_CONNECTION_AGE_MAX_S: Final = 20
 trusted, its connections must end within a minute, calls in flight included."""
 
 
+AnyImplementation: TypeAlias = Implementation | StreamImplementation[Any] | SessionImplementation | WatchImplementation
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
     """A service of the protos and what implements it, by method name."""
 
     descriptor: ServiceDescriptor
-    implementations: Mapping[str, Implementation | StreamImplementation[Any] | SessionImplementation]
+    implementations: Mapping[str, AnyImplementation]
 
     @classmethod
     def of(cls, descriptor: ServiceDescriptor, servicer: object) -> "Service":
-        """`servicer` has an async method for each RPC, named in snake_case: `deduct_credits(request, call)`; a
-        StreamImplementation for one that streams."""
+        """`servicer` has an async method for each RPC, named in snake_case: `deduct_credits(request, call)`; an
+        implementation of its own kind for one that streams."""
         implementations = {method.name: getattr(servicer, _snake_case(method.name)) for method in descriptor.methods}
         return cls(descriptor, implementations)
 
@@ -188,13 +192,13 @@ def _generic_handler(service: Service, edge: Edge) -> grpc.GenericRpcHandler:
 
 
 def _handler(
-    method: MethodDescriptor,
-    implementation: Implementation | StreamImplementation[Any] | SessionImplementation,
-    edge: Edge,
+    method: MethodDescriptor, implementation: AnyImplementation, edge: Edge
 ) -> "grpc.RpcMethodHandler[bytes, bytes]":
     sizes = BY_METHOD.get(method.name, ORDINARY)
     if isinstance(implementation, SessionImplementation):
         return build_session_handler(method, implementation, edge)
+    if isinstance(implementation, WatchImplementation):
+        return build_watch_handler(method, implementation, edge)
     if isinstance(implementation, StreamImplementation):
         return build_stream_handler(method, implementation, edge, request_bytes_max=sizes.request_bytes_max)
     return build_handler(

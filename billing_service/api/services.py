@@ -19,6 +19,7 @@ from billing_service.api.servicers.sessions import Metering
 from billing_service.api.servicers.spending import Spending
 from billing_service.api.servicers.stripe_events import StripeEvents
 from billing_service.api.servicers.usage import Quoting
+from billing_service.api.servicers.watching import Watching
 from billing_service.commands.environment import Environment
 
 
@@ -32,7 +33,7 @@ def services_of(environment: Environment, page_token_secret: bytes) -> list[Serv
     charging = spending, ManyDeductions(environment, priced)
     holding = Holding(environment, priced, page_token_secret)
     accounts, access = Administration(environment, page_token_secret), Access(environment, page_token_secret)
-    usage = Quoting(environment), Receipts(environment), Metering(environment)
+    usage = Quoting(environment), Receipts(environment), Metering(environment), Watching(environment)
     rates = RateCards(environment, page_token_secret), Rerating(environment, page_token_secret)
     return [
         Service.of(billing, _Joined(*charging, holding, *usage, Limiting(environment), selling)),

@@ -67,6 +67,14 @@ def put_balance(message: accounts_pb2.Balance, shown: Balance) -> None:
     message.account_version = shown.version
 
 
+def balance_as_read(shown: Balance) -> accounts_pb2.Balance:
+    """With its time, which answers to changes go without: theirs is the change's."""
+    message = balance(shown)
+    message.as_of_time.seconds, micros = divmod(shown.as_of_us, US_PER_S)
+    message.as_of_time.nanos = micros * 1_000
+    return message
+
+
 def draws(drawn: Iterable[Draw]) -> list[transactions_pb2.Draw]:
     return [_draw(lot_id, category, amount) for lot_id, category, amount in drawn]
 

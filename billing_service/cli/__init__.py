@@ -27,6 +27,7 @@ from billing_service.cli import (
     serve,
     stored_rates,
     verify,
+    watch,
 )
 
 RUNNING, SPENDING, OPERATING = "Running it", "Credits and purchases", "Operating it"
@@ -58,7 +59,7 @@ def _app() -> typer.Typer:
         context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
     )(serve.sandbox)
     spending = (
-        accounts.balance,
+        *(accounts.balance, watch.watch),
         accounts.transactions,
         receipts.receipt,
         accounts.referral,

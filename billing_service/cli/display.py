@@ -70,7 +70,7 @@ def show_json(found: Message | Mapping[str, object]) -> None:
 
 
 def json_text(found: Message | Mapping[str, object]) -> str:
-    value = _as_json(found) if isinstance(found, Message) else found
+    value = as_json_value(found) if isinstance(found, Message) else found
     return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
 
 
@@ -110,7 +110,8 @@ def _prefix(kind: EnumDescriptor) -> str:
     return kind.values_by_number[0].name.removesuffix("UNSPECIFIED")
 
 
-def _as_json(message: Message) -> Any:
+def as_json_value(message: Message) -> Any:
+    """A message as `show_json` shows it."""
     value = MessageToDict(
         message,
         preserving_proto_field_name=True,

@@ -16,6 +16,7 @@ from billing_service.domain.ledger.account import Ids
 from billing_service.domain.promotions.referrals import ReferralPolicy
 from billing_service.domain.spending.deductions import STANDARD_TERMS, SpendingTerms
 from billing_service.domain.spending.outcome_policies import DEFAULT_POLICIES, OutcomePolicies
+from billing_service.ledger.changes import Changes
 from billing_service.ledger.reader import BalanceReader
 from billing_service.ledger.ticks import TickWriter
 from billing_service.ledger.unit import Sources
@@ -71,6 +72,7 @@ class Environment:
     outcome_policies: OutcomePolicies = DEFAULT_POLICIES
     random_bytes: Callable[[int], bytes] = field(default=os.urandom)
     counters: Counters = field(default_factory=Counters)
+    changes: Changes = field(default_factory=Changes)
     writer: LedgerWriter = field(init=False)
     balances: BalanceReader = field(init=False)
     ticks: TickWriter = field(init=False)
@@ -80,7 +82,13 @@ class Environment:
         how = self.gathering
         bounds: dict[str, Any] = {"batch_max": how.batch_max, "wait_s": how.wait_s}
         writer = LedgerWriter(
-            self.store, self.clock_us, self.ids, terms=self.spending, monotonic=how.monotonic, **bounds
+            self.store,
+            self.clock_us,
+            self.ids,
+            changes=self.changes,
+            terms=self.spending,
+            monotonic=how.monotonic,
+            **bounds,
         )
         object.__setattr__(self, "writer", writer)
         object.__setattr__(self, "balances", BalanceReader(self.store, self.clock_us, **bounds))

@@ -12,6 +12,7 @@ from billing_service.domain.ledger.account import Ids
 from billing_service.domain.refusals import Failure, Reason
 from billing_service.domain.spending.deductions import STANDARD_TERMS, SpendingTerms
 from billing_service.ledger.account_cache import AccountCache
+from billing_service.ledger.changes import Changes
 from billing_service.ledger.gathering import Gatherer, interrupted_inside
 from billing_service.ledger.keys import Answer
 from billing_service.ledger.operations.operation import Operation
@@ -42,6 +43,7 @@ class LedgerWriter:
         *,
         batch_max: int,
         wait_s: float,
+        changes: Changes | None = None,
         terms: SpendingTerms = STANDARD_TERMS,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -51,6 +53,7 @@ class LedgerWriter:
         self._judgement = Judgement(clock_us, ids, terms)
         self._gatherer: Gatherer[Operation[Any], Answer] = Gatherer(self._commit, batch_max=batch_max, wait_s=wait_s)
         self._cache = AccountCache(monotonic)
+        self._changes = changes or Changes()
         self._isolated_until: dict[str, float] = {}
         self._isolated: dict[str, deque[Waiting]] = {}
         """What waits behind what is being posted of one account by itself: in a batch it could overtake that."""
@@ -103,6 +106,7 @@ class LedgerWriter:
         finally:
             self._cache.forget_expectations(operation.account_id for operation in operations)
         self._cache.keep(posted.moved)
+        self._changes.note(posted.moved)
         return posted.outcomes
 
     def _by_account(self, operations: Sequence[Operation[Any]]) -> list[Reply]:

@@ -1,7 +1,7 @@
 """A real server on a port of its own with scripted implementations, for the tests of the gRPC edge."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,14 +10,27 @@ import grpc
 from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message_factory import GetMessageClass
 from google.rpc import error_details_pb2, status_pb2
-from prepaid.billing.v1 import admin_pb2, billing_pb2, billing_pb2_grpc, stripe_events_pb2, transactions_pb2
+from prepaid.billing.v1 import (
+    accounts_pb2,
+    admin_pb2,
+    billing_pb2,
+    billing_pb2_grpc,
+    stripe_events_pb2,
+    transactions_pb2,
+)
 from prometheus_client import CollectorRegistry
 
 from billing_service.api.identity import Authenticator, LocalAuthenticator
 from billing_service.api.pipeline import Implementation
-from billing_service.api.server import RunningServer, ServerLimits, Service, start_server
+from billing_service.api.server import AnyImplementation, RunningServer, ServerLimits, Service, start_server
+from billing_service.api.streams.balances import WatchImplementation
 from billing_service.api.streams.streaming import StreamImplementation
+from billing_service.api.streams.watched_balances import Source, WatchedBalances
 from billing_service.api.tls import TlsFiles
+from billing_service.commands.accounts.watch_balance import Shown
+from billing_service.domain.ledger.account import Account
+from billing_service.domain.ledger.balance import Balance, Mark
+from billing_service.ledger.changes import Changes
 
 BILLING = billing_pb2.DESCRIPTOR.services_by_name["BillingService"]
 ADMIN = admin_pb2.DESCRIPTOR.services_by_name["AdminService"]
@@ -146,15 +159,43 @@ async def eventually(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.005)
 
 
-def empty_answers(service: ServiceDescriptor) -> dict[str, Implementation | StreamImplementation[Any]]:
+def empty_answers(service: ServiceDescriptor) -> dict[str, AnyImplementation]:
     def of(answer: Any) -> Implementation:
         async def implementation(_request: Any, _call: Any) -> Any:
             return answer
 
         return implementation
 
-    empty = {method.name: of(GetMessageClass(method.output_type)()) for method in service.methods}
-    return empty | {method.name: echo() for method in service.methods if method.client_streaming}
+    empty: dict[str, AnyImplementation] = {
+        method.name: of(GetMessageClass(method.output_type)()) for method in service.methods
+    }
+    empty |= {method.name: echo() for method in service.methods if method.client_streaming}
+    return empty | {
+        method.name: watching(EmptyAccounts()) for method in service.methods if method.name == "WatchBalance"
+    }
+
+
+class EmptyAccounts:
+    """A source with every account, each empty."""
+
+    def now_us(self) -> int:
+        return 0
+
+    async def read(self, account_ids: Sequence[str]) -> Mapping[str, Shown]:
+        return {each: Shown(Account(each).show(0), Mark(0, frozen=False), None) for each in account_ids}
+
+    async def marks(self, account_ids: Sequence[str]) -> Mapping[str, Mark]:
+        return {each: Mark(0, frozen=False) for each in account_ids}
+
+
+def watching(source: Source, changes: Changes | None = None) -> WatchImplementation:
+    """Shows the versions of what a source has."""
+
+    def encode(shown: Balance) -> bytes:
+        balance = accounts_pb2.Balance(account_version=shown.version, available_microcredits=shown.available)
+        return accounts_pb2.WatchBalanceResponse(balance=balance).SerializeToString()
+
+    return WatchImplementation(lambda _: None, encode, WatchedBalances(source, changes or Changes()))
 
 
 def done(result: Any) -> "asyncio.Future[Any]":
@@ -190,7 +231,7 @@ async def ready() -> None:
 
 @asynccontextmanager
 async def edge_server(
-    implementations: Mapping[str, Implementation | StreamImplementation[Any]] | None = None,
+    implementations: Mapping[str, AnyImplementation] | None = None,
     *,
     authenticator: Authenticator | None = None,
     limits: ServerLimits | None = None,

@@ -25,7 +25,7 @@ from tests.api.edge_server import (
     sample,
 )
 
-STREAMS = {method.name for method in BILLING.methods if method.client_streaming}
+STREAMS = {method.name for method in BILLING.methods if method.client_streaming or method.server_streaming}
 
 
 @pytest.mark.parametrize("timeout_s", [0.001, 0.005, 0.019])

@@ -15,6 +15,7 @@ from billing_service.domain.refusals import Failure, Reason, storage_unavailable
 from billing_service.domain.refusals.access import api_key_invalid
 from tests.api.edge_server import TIMEOUT_S, edge_server, refused
 from tests.api.key_ring import METHODS, NOW_US, FakePeer, KeyRing, bearer, identify, key_number, rejected
+from tests.support.wire import first_answer
 
 
 def bad_credentials(ring: KeyRing) -> dict[str, tuple]:
@@ -43,17 +44,14 @@ async def test_who_may_do_what_exactly():
     bad = bad_credentials(ring)
     async with edge_server(authenticator=ring.authenticator()) as edge:
         for method in METHODS:
-            call = edge.channel.unary_unary(f"/{method.containing_service.full_name}/{method.name}")
             for metadata in bad.values():
-                seen = await refused(call(b"", timeout=TIMEOUT_S, metadata=metadata))
+                seen = await refused(first_answer(edge.channel, method, b"", TIMEOUT_S, metadata))
                 assert (seen.code, seen.reason) == (grpc.StatusCode.UNAUTHENTICATED, "API_KEY_INVALID")
                 assert (seen.text, seen.metadata) == (api_key_invalid().message, {})
         for n, scope in enumerate(Scope, start=10):
             metadata = (bearer(ring.add(n, f"only-{scope}", scope)),)
             for method in METHODS:
-                call = edge.channel.unary_unary(f"/{method.containing_service.full_name}/{method.name}")(
-                    b"", timeout=TIMEOUT_S, metadata=metadata
-                )
+                call = first_answer(edge.channel, method, b"", TIMEOUT_S, metadata)
                 if scope in (Scope.ADMIN, required_scope(method)):
                     assert await call is not None
                 else:

@@ -17,6 +17,7 @@ WRITES = [method for method in METHODS if is_write(method)]
 READS = {
     "GetAccount",
     "GetBalance",
+    "WatchBalance",
     "ListTransactions",
     "ListPackages",
     "GetPurchase",

@@ -29,6 +29,7 @@ CALLS = (
     ("grant", "{account}", "5", "--reason", "x"),
     ("adjust", "{account}", "-1", "--reason", "x"),
     ("balance", "{account}"),
+    ("watch", "{account}", "--count", "1"),
     ("transactions", "{account}"),
     ("referral", "{account}"),
     ("packages",),

@@ -20,10 +20,10 @@ from tests.support.fake_service import METHODS
 DERIVATION = runpy.run_path(str(Path(__file__).parents[2] / "clients" / "python" / "derive_async.py"))
 DERIVED, PACKAGE, derive = DERIVATION["DERIVED"], DERIVATION["PACKAGE"], DERIVATION["derive"]
 CLIENTS = (BillingClient, AsyncBillingClient)
-UNARY = [path for path, method in METHODS.items() if not method.client_streaming]
+UNARY = [path for path, method in METHODS.items() if not (method.client_streaming or method.server_streaming)]
 MANY = ("BatchDeductCredits", "StreamDeductions")
 """Their deductions carry the keys."""
-READS = ("Get", "List", "Quote", "Verify", "ReRate")
+READS = ("Get", "List", "Quote", "Verify", "ReRate", "Watch")
 
 
 def snake_case(name: str) -> str:

@@ -66,7 +66,7 @@ def test_the_example_of_a_session_charges_what_was_streamed(service):
 async def test_the_examples_of_the_client_follow_each_other(service, monkeypatch):
     monkeypatch.setenv("BILLING_ADDRESS", service.address)
     monkeypatch.delenv("BILLING_API_KEY", raising=False)
-    first, batch, stream, _tests = blocks(CLIENT_README, "python")
+    first, batch, stream, watch, _tests = blocks(CLIENT_README, "python")
     shown = Shown()
     await asyncio.to_thread(shown.run, first)
     with service.client() as client:
@@ -75,8 +75,9 @@ async def test_the_examples_of_the_client_follow_each_other(service, monkeypatch
         )
         await asyncio.to_thread(shown.run, first)
         names, _ = await asyncio.to_thread(lambda: shown.run(batch, client=client))
+        await asyncio.to_thread(lambda: shown.run(watch, client=client))
     assert len(names["deductions"]) == 500
-    assert shown.said == ["missing: 3000000", "left: 197000000"]
+    assert shown.said == ["missing: 3000000", "left: 197000000", "72000000 502"]
     async with AsyncBillingClient(service.address) as client:
         names, coroutine = shown.run(stream, async_client=client, Deduction=names["Deduction"])
         await coroutine

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing_service.domain.ledger.balance import Balance
+from billing_service.domain.ledger.balance import Balance, next_change_us
 from tests.domain.ledger_model import (
     LATER_US,
     NOW_US,
@@ -26,7 +26,7 @@ def shown(*lots, **about):
 
 
 def balance(**about):
-    zero = dict.fromkeys(Balance._fields, 0) | {"account_id": "acme", "next_expiry_us": None}
+    zero = dict.fromkeys(Balance._fields, 0) | {"account_id": "acme", "next_expiry_us": None, "as_of_us": NOW_US}
     return Balance(**(zero | about))
 
 
@@ -115,3 +115,33 @@ def test_showing_changes_nothing(lots, debt):
     before = [each.remaining for each in lots]
     assert account.show(NOW_US) == account.show(NOW_US)
     assert ([each.remaining for each in lots], account.debt) == (before, debt)
+
+
+CHANGES = [
+    ("nothing", [], {}, None),
+    ("a lot without ends", [lot("lot_1", 5)], {}, None),
+    ("it expires", [lot("lot_1", 5, expires_us=SOON_US)], {}, SOON_US),
+    ("it is empty", [lot("lot_1", 0, expires_us=SOON_US)], {}, None),
+    ("it expired", [lot("lot_1", 5, expires_us=NOW_US)], {}, None),
+    ("it begins, then expires", [lot("lot_1", 5, effective_us=SOON_US, expires_us=LATER_US)], {}, SOON_US),
+    ("a hold ends before", [lot("lot_1", 5, expires_us=LATER_US)], {"holds_end_us": SOON_US}, SOON_US),
+    ("a hold has ended", [lot("lot_1", 5, expires_us=LATER_US)], {"holds_end_us": NOW_US}, LATER_US),
+    ("frozen credits expire too", [lot("lot_1", 5, expires_us=SOON_US)], {"frozen": True}, SOON_US),
+]
+
+
+@pytest.mark.parametrize("case", CHANGES, ids=lambda case: case[0])
+def test_when_time_changes_what_is_shown_next(case):
+    _, lots, about, expected = case
+    account = account_with(*lots)
+    for name, value in about.items():
+        setattr(account, name, value)
+    assert next_change_us(account, NOW_US) == expected
+
+
+@given(lots=lots_of_an_account(), until_us=st.integers(NOW_US, 2 * LATER_US - NOW_US))
+def test_until_then_nothing_changes(lots, until_us):
+    account = account_with(*lots)
+    change_us = next_change_us(account, NOW_US)
+    if change_us is None or until_us < change_us:
+        assert account.show(until_us).shows_same(account.show(NOW_US))

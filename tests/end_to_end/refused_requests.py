@@ -107,6 +107,7 @@ OTHER = [
         ("ExtendHold", VALID["ExtendHold"] | {"additional_microcredits": bad}, "additional_microcredits")
         for bad in (-1, TOO_MUCH, INT64_MIN)
     ),
+    *(("WatchBalance", ACCOUNT | {"after_version": bad}, "after_version") for bad in (-1, INT64_MIN, 10**15)),
     ("ListTransactions", ACCOUNT | {"kind": 13}, "kind"),
     ("ListTransactions", ACCOUNT | {"start_time": EARLY}, "start_time"),
     ("ListTransactions", ACCOUNT | {"end_time": EARLY}, "end_time"),

@@ -12,7 +12,7 @@ REFUSED = [
     ("CreateAccount", {"account_id": "{free}", "referral_code": "not a code"}, "NOT_FOUND", "REFERRAL_CODE_NOT_FOUND"),
     *(
         (rpc, VALID[rpc] | NOBODY, "NOT_FOUND", "ACCOUNT_NOT_FOUND")
-        for rpc in ("GetAccount", "GetBalance", "ListTransactions")
+        for rpc in ("GetAccount", "GetBalance", "WatchBalance", "ListTransactions")
     ),
     *(
         (rpc, VALID[rpc] | NOBODY, "NOT_FOUND", "ACCOUNT_NOT_FOUND")

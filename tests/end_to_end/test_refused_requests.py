@@ -125,6 +125,7 @@ async def test_a_valid_request_of_the_table_is_valid(wire, world):
     for rpc in (
         "GetAccount",
         "GetBalance",
+        "WatchBalance",
         "ListTransactions",
         "ListPackages",
         "GetPurchase",

@@ -9,6 +9,7 @@ VALID = {
     "UpdateAccount": ACCOUNT | {"name": "Ada", "metadata": {"entries": {"n": "1"}}},
     "GetAccount": ACCOUNT,
     "GetBalance": ACCOUNT,
+    "WatchBalance": ACCOUNT,
     "ListTransactions": ACCOUNT,
     "ListPackages": {},
     "CreatePurchase": ACCOUNT | {"package_code": "starter"},

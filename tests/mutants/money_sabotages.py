@@ -97,8 +97,9 @@ MONEY = (
         "the bound of debt in the settings is never looked at",
         "M1",
         "billing_service.commands.environment:Environment.__post_init__",
-        "LedgerWriter(self.store, self.clock_us, self.ids, terms=self.spending, monotonic=how.monotonic, **bounds)",
-        "LedgerWriter(self.store, self.clock_us, self.ids, monotonic=how.monotonic, **bounds)",
+        "LedgerWriter(self.store, self.clock_us, self.ids, changes=self.changes, terms=self.spending, "
+        "monotonic=how.monotonic, **bounds)",
+        "LedgerWriter(self.store, self.clock_us, self.ids, changes=self.changes, monotonic=how.monotonic, **bounds)",
         (f"{RULES}::test_the_bound_of_debt_is_a_setting[sqlite]",),
     ),
     Sabotage(

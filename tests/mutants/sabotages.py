@@ -1,5 +1,6 @@
 """All sabotages, in the order of the table that `make mutants` prints."""
 
+from tests.mutants.balance_watch_sabotages import BALANCE_WATCH
 from tests.mutants.bonus_sabotages import BONUSES
 from tests.mutants.caller_sabotages import CALLERS
 from tests.mutants.clawback_sabotages import CLAWBACKS
@@ -47,6 +48,7 @@ SABOTAGES = (
     *RERATING,
     *HOLD_SABOTAGES,
     *SESSION_RULES,
+    *BALANCE_WATCH,
     *CALLERS,
     *CLIENT,
     *MANY,

@@ -110,7 +110,8 @@ async def call(channel, name, request, *, key="", timeout_s=10.0, metadata=()):
     What became of the one deduction of a batch or a stream is seen as if it had come by itself.
     """
     method = METHODS[name]
-    rpc = channel.unary_unary(
+    only_answers = method.server_streaming and not method.client_streaming
+    rpc = (channel.unary_stream if only_answers else channel.unary_unary)(
         f"/{method.containing_service.full_name}/{name}",
         request_serializer=lambda message: message if isinstance(message, bytes) else message.SerializeToString(),
         response_deserializer=GetMessageClass(method.output_type).FromString,
@@ -118,9 +119,12 @@ async def call(channel, name, request, *, key="", timeout_s=10.0, metadata=()):
     sent = [("authorization", f"Bearer {key}")] if key else []
     calling = rpc(request, timeout=timeout_s, metadata=(*sent, *metadata))
     try:
-        answer = await calling
+        answer = await (anext(aiter(calling)) if only_answers else calling)
     except grpc.aio.AioRpcError as error:
         return _seen(error)
+    if only_answers:  # which come for as long as somebody reads them
+        calling.cancel()
+        return Seen(grpc.StatusCode.OK, answer=answer)
     outcome = outcome_of(answer)
     if outcome is not None and outcome.HasField("refused"):
         refused = outcome.refused

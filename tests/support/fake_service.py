@@ -87,6 +87,12 @@ class FakeService(grpc.GenericRpcHandler):
                 request_deserializer=GetMessageClass(method.input_type).FromString,
                 response_serializer=lambda message: message.SerializeToString(),
             )
+        if method.server_streaming:
+            return grpc.unary_stream_rpc_method_handler(
+                lambda request, context: self._stream(iter([request]), context),
+                request_deserializer=GetMessageClass(method.input_type).FromString,
+                response_serializer=lambda message: message.SerializeToString(),
+            )
         return grpc.unary_unary_rpc_method_handler(
             lambda request, context: self._answer(method, request, context),
             request_deserializer=GetMessageClass(method.input_type).FromString,

@@ -79,13 +79,8 @@ class Wire:
     async def bytes_call(self, rpc, raw, timeout_s=20):
         """Sends bytes as they are."""
         method = METHODS[rpc]
-        call = self.channel.unary_unary(
-            f"/{method.containing_service.full_name}/{rpc}",
-            request_serializer=bytes,
-            response_deserializer=GetMessageClass(method.output_type).FromString,
-        )
-        try:  # a stream is a call with one request on it
-            return await call(raw, timeout=timeout_s, metadata=self._metadata)
+        try:
+            return await first_answer(self.channel, method, raw, timeout_s, self._metadata)
         except grpc.RpcError as failed:
             raise billing_error(failed, GetMessageClass(method.input_type)()) from failed
 
@@ -135,6 +130,22 @@ class Wire:
 def snake_case(name):
     """An RPC's name as a method of the clients has it."""
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
+
+async def first_answer(channel, method, raw, timeout_s, metadata):
+    """Of a call with these bytes on it: a stream of requests has one. A stream of answers is read to its first."""
+    only_answers = method.server_streaming and not method.client_streaming
+    call = (channel.unary_stream if only_answers else channel.unary_unary)(
+        f"/{method.containing_service.full_name}/{method.name}",
+        request_serializer=bytes,
+        response_deserializer=GetMessageClass(method.output_type).FromString,
+    )(raw, timeout=timeout_s, metadata=metadata)
+    if not only_answers:
+        return await call
+    try:
+        return await anext(aiter(call))
+    finally:
+        call.cancel()
 
 
 def told(error):

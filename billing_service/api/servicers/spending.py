@@ -40,7 +40,7 @@ class Spending:
     async def get_balance(self, request: accounts_pb2.GetBalanceRequest, call: Call) -> accounts_pb2.GetBalanceResponse:
         del call
         shown = await self._environment.balances.balance(validation.account_id(request.account_id))
-        return accounts_pb2.GetBalanceResponse(balance=translate.balance(shown))
+        return accounts_pb2.GetBalanceResponse(balance=translate.balance_as_read(shown))
 
     async def deduct_credits(self, request: transactions_pb2.DeductCreditsRequest, call: Call) -> bytes:
         begun = self._deductions.begin(request, call)

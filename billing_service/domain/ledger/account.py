@@ -157,10 +157,10 @@ class Account:
         promotional, plan, paid = by_category.values()
         available = promotional + plan + paid
         if self.frozen:
-            return Balance(self.account_id, 0, self.held, waiting + available, owed, 0, 0, 0, None, 0, self.version)
-        kinds = (promotional, plan, paid)
-        expiring_next = (expiry_us, expiring)
-        return Balance(self.account_id, available, self.held, waiting, owed, *kinds, *expiring_next, self.version)
+            waiting, available, promotional, plan, paid = waiting + available, 0, 0, 0, 0
+            expiry_us, expiring = None, 0
+        amounts = (available, self.held, waiting, owed, promotional, plan, paid)
+        return Balance(self.account_id, *amounts, expiry_us, expiring, now_us, self.version)
 
 
 class Posting:

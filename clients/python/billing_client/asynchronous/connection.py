@@ -149,6 +149,10 @@ class Connection:
             if stubs.is_closed or attempts.is_late():
                 attempts.give_up()
 
+    def _was_closed(self, stubs: _Stubs) -> bool:
+        """By `close`; a channel whose files have changed is closed too, in its time."""
+        return stubs.is_closed
+
     async def _pause(self, pause_s: float) -> None:
         await asyncio.sleep(pause_s)
 

@@ -1,7 +1,10 @@
 """Streams as methods of the client."""
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
 
+import grpc
+from prepaid.billing.v1.accounts_pb2 import Balance, WatchBalanceRequest
 from prepaid.billing.v1.transactions_pb2 import StreamDeductionsRequest
 from prepaid.billing.v1.usage_pb2 import Usage
 
@@ -9,6 +12,7 @@ from billing_client.asynchronous.connection import Connection
 from billing_client.asynchronous.deduction_stream import Call, DeductionStream
 from billing_client.asynchronous.metered_session import Call as SessionCall
 from billing_client.asynchronous.metered_session import MeteredSession
+from billing_client.balance_watch import BalanceWatch
 from billing_client.deadlines import timeout_s_of
 from billing_client.deductions import OUTSTANDING_MAX
 from billing_client.headers import Headers, overlaid
@@ -90,3 +94,50 @@ class DeductionStreamMethods(Connection):
             return stubs.billing.MeterSession(metadata=metadata_sent)
 
         return MeteredSession(open_call, opening, timeout_s=seconds)
+
+    async def watch_balance(
+        self,
+        *,
+        account_id: str,
+        after_version: int = 0,
+        timeout_s: float | None = None,
+        headers: Headers | None = None,
+    ) -> AsyncIterator[Balance]:
+        """Follow an account's balance in a loop: the present one first, then each that says something else.
+
+        Ends with the loop around it, or when the client is closed. A connection that breaks is made anew, and nothing
+        older than what was shown is shown. Changes that follow each other closely are shown as one.
+
+        `after_version`: the `account_version` of the newest balance that you have; 0: none.
+        `timeout_s`: seconds for each time without a connection; None: 5.
+        Raises AccountNotFound, InvalidField where the account has not come as far as `after_version`, and what ended
+        the watch otherwise.
+
+            async for balance in client.watch_balance(account_id="user-1"):
+                print(balance.available_microcredits)
+                break  # a program that reacts goes on
+        """
+        seconds, metadata = timeout_s_of(WatchBalanceRequest(), timeout_s), overlaid(self._metadata, headers)
+        watch = BalanceWatch(account_id, after_version, seconds)
+        while True:
+            stubs = self._stubs
+            try:
+                await stubs.reach(seconds)
+                call = stubs.billing.WatchBalance(watch.request, metadata=metadata)
+                try:
+                    async for response in call:
+                        if watch.is_news(response.balance):
+                            yield response.balance
+                finally:
+                    call.cancel()
+            except grpc.RpcError as failed:
+                if self._was_closed(stubs):
+                    return
+                await asyncio.sleep(watch.pause_s(failed))
+            except asyncio.CancelledError:  # also how gRPC ends a call whose channel is closed
+                task = asyncio.current_task()
+                if not self._was_closed(stubs) or (task is not None and task.cancelling()):
+                    raise
+                return
+            else:
+                return

@@ -137,6 +137,10 @@ class Connection:
             if stubs.is_closed or attempts.is_late():
                 attempts.give_up()
 
+    def _was_closed(self, stubs: _Stubs) -> bool:
+        """By `close`; a channel whose files have changed is closed too, in its time."""
+        return stubs.is_closed and self._stubs_now is None
+
     def _pause(self, pause_s: float) -> None:
         time.sleep(pause_s)
 

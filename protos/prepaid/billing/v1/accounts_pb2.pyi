@@ -140,6 +140,7 @@ class Balance(_message.Message):
     NEXT_EXPIRY_TIME_FIELD_NUMBER: _builtins.int
     NEXT_EXPIRY_MICROCREDITS_FIELD_NUMBER: _builtins.int
     ACCOUNT_VERSION_FIELD_NUMBER: _builtins.int
+    AS_OF_TIME_FIELD_NUMBER: _builtins.int
     account_id: _builtins.str
     """The account."""
     available_microcredits: _builtins.int
@@ -168,6 +169,13 @@ class Balance(_message.Message):
     def next_expiry_time(self) -> _timestamp_pb2.Timestamp:
         """When the next of the available credits expire; absent when none do."""
 
+    @_builtins.property
+    def as_of_time(self) -> _timestamp_pb2.Timestamp:
+        """When the account had this balance, where it was read: GetBalance and WatchBalance. Time moves a balance without a
+        new version, as lots and holds begin and end. Of two balances, the newer one has the higher version or, in one
+        version, the later time. Absent in answers to changes, which are as of the change.
+        """
+
     def __init__(
         self,
         *,
@@ -182,10 +190,11 @@ class Balance(_message.Message):
         next_expiry_time: _timestamp_pb2.Timestamp | None = ...,
         next_expiry_microcredits: _builtins.int = ...,
         account_version: _builtins.int = ...,
+        as_of_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["next_expiry_time", b"next_expiry_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of_time", b"as_of_time", "next_expiry_time", b"next_expiry_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "account_version", b"account_version", "available_microcredits", b"available_microcredits", "debt_microcredits", b"debt_microcredits", "frozen_microcredits", b"frozen_microcredits", "held_microcredits", b"held_microcredits", "next_expiry_microcredits", b"next_expiry_microcredits", "next_expiry_time", b"next_expiry_time", "paid_microcredits", b"paid_microcredits", "plan_microcredits", b"plan_microcredits", "promotional_microcredits", b"promotional_microcredits"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "account_version", b"account_version", "as_of_time", b"as_of_time", "available_microcredits", b"available_microcredits", "debt_microcredits", b"debt_microcredits", "frozen_microcredits", b"frozen_microcredits", "held_microcredits", b"held_microcredits", "next_expiry_microcredits", b"next_expiry_microcredits", "next_expiry_time", b"next_expiry_time", "paid_microcredits", b"paid_microcredits", "plan_microcredits", b"plan_microcredits", "promotional_microcredits", b"promotional_microcredits"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -503,3 +512,56 @@ class GetBalanceResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetBalanceResponse: _TypeAlias = GetBalanceResponse  # noqa: Y015
+
+@_typing.final
+class WatchBalanceRequest(_message.Message):
+    """Asks for the balance of one account now and after each change."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    AFTER_VERSION_FIELD_NUMBER: _builtins.int
+    account_id: _builtins.str
+    """Required. NOT_FOUND (ACCOUNT_NOT_FOUND) when there is none."""
+    after_version: _builtins.int
+    """The account_version of the newest balance that the caller has; 0: none. The stream shows nothing older.
+    INVALID_ARGUMENT (INVALID_FIELD) when below 0, and when the account has not come so far: then the caller's balance
+    is of another database, or of one restored since.
+    """
+    def __init__(
+        self,
+        *,
+        account_id: _builtins.str = ...,
+        after_version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "after_version", b"after_version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchBalanceRequest: _TypeAlias = WatchBalanceRequest  # noqa: Y015
+
+@_typing.final
+class WatchBalanceResponse(_message.Message):
+    """One message of WatchBalance."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BALANCE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def balance(self) -> Global___Balance:
+        """The balance as of its as_of_time, newer than that of the message before."""
+
+    def __init__(
+        self,
+        *,
+        balance: Global___Balance | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["balance", b"balance"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["balance", b"balance"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchBalanceResponse: _TypeAlias = WatchBalanceResponse  # noqa: Y015

@@ -65,6 +65,11 @@ class BillingServiceStub(object):
                 request_serializer=prepaid_dot_billing_dot_v1_dot_accounts__pb2.GetBalanceRequest.SerializeToString,
                 response_deserializer=prepaid_dot_billing_dot_v1_dot_accounts__pb2.GetBalanceResponse.FromString,
                 _registered_method=True)
+        self.WatchBalance = channel.unary_stream(
+                '/prepaid.billing.v1.BillingService/WatchBalance',
+                request_serializer=prepaid_dot_billing_dot_v1_dot_accounts__pb2.WatchBalanceRequest.SerializeToString,
+                response_deserializer=prepaid_dot_billing_dot_v1_dot_accounts__pb2.WatchBalanceResponse.FromString,
+                _registered_method=True)
         self.ListTransactions = channel.unary_unary(
                 '/prepaid.billing.v1.BillingService/ListTransactions',
                 request_serializer=prepaid_dot_billing_dot_v1_dot_transactions__pb2.ListTransactionsRequest.SerializeToString,
@@ -227,6 +232,23 @@ class BillingServiceServicer(object):
 
     def GetBalance(self, request, context):
         """Reads a balance.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchBalance(self, request, context):
+        """Shows the balance now, and then each time that it changes: by transactions, by a freeze, and by time, as lots and
+        holds begin and end.
+
+        The first message is the present balance, also where after_version is its version: time may have moved it since.
+        Changes that follow each other closely are shown as one, at most ten times a second; the last one always is. A
+        change is shown within a second, whichever process made it.
+
+        The stream lasts until the caller ends it, and for as long as its API key is valid. At a shutdown it ends with
+        UNAVAILABLE (SHUTTING_DOWN): watch again with the last version. RESOURCE_EXHAUSTED (OVERLOADED) when a process
+        serves 5,000 watchers. One that does not read its messages for BILLING_DEADLINE_DEFAULT_S is ended with
+        UNAVAILABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -455,6 +477,11 @@ def add_BillingServiceServicer_to_server(servicer, server):
                     servicer.GetBalance,
                     request_deserializer=prepaid_dot_billing_dot_v1_dot_accounts__pb2.GetBalanceRequest.FromString,
                     response_serializer=prepaid_dot_billing_dot_v1_dot_accounts__pb2.GetBalanceResponse.SerializeToString,
+            ),
+            'WatchBalance': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchBalance,
+                    request_deserializer=prepaid_dot_billing_dot_v1_dot_accounts__pb2.WatchBalanceRequest.FromString,
+                    response_serializer=prepaid_dot_billing_dot_v1_dot_accounts__pb2.WatchBalanceResponse.SerializeToString,
             ),
             'ListTransactions': grpc.unary_unary_rpc_method_handler(
                     servicer.ListTransactions,
@@ -698,6 +725,33 @@ class BillingService(object):
             '/prepaid.billing.v1.BillingService/GetBalance',
             prepaid_dot_billing_dot_v1_dot_accounts__pb2.GetBalanceRequest.SerializeToString,
             prepaid_dot_billing_dot_v1_dot_accounts__pb2.GetBalanceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchBalance(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/prepaid.billing.v1.BillingService/WatchBalance',
+            prepaid_dot_billing_dot_v1_dot_accounts__pb2.WatchBalanceRequest.SerializeToString,
+            prepaid_dot_billing_dot_v1_dot_accounts__pb2.WatchBalanceResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -54,6 +54,19 @@ class BillingServiceStub:
     """Reads an account."""
     GetBalance: _grpc.UnaryUnaryMultiCallable[_accounts_pb2.GetBalanceRequest, _accounts_pb2.GetBalanceResponse]
     """Reads a balance."""
+    WatchBalance: _grpc.UnaryStreamMultiCallable[_accounts_pb2.WatchBalanceRequest, _accounts_pb2.WatchBalanceResponse]
+    """Shows the balance now, and then each time that it changes: by transactions, by a freeze, and by time, as lots and
+    holds begin and end.
+
+    The first message is the present balance, also where after_version is its version: time may have moved it since.
+    Changes that follow each other closely are shown as one, at most ten times a second; the last one always is. A
+    change is shown within a second, whichever process made it.
+
+    The stream lasts until the caller ends it, and for as long as its API key is valid. At a shutdown it ends with
+    UNAVAILABLE (SHUTTING_DOWN): watch again with the last version. RESOURCE_EXHAUSTED (OVERLOADED) when a process
+    serves 5,000 watchers. One that does not read its messages for BILLING_DEADLINE_DEFAULT_S is ended with
+    UNAVAILABLE.
+    """
     ListTransactions: _grpc.UnaryUnaryMultiCallable[_transactions_pb2.ListTransactionsRequest, _transactions_pb2.ListTransactionsResponse]
     """Reads an account's history, newest first."""
     ListPackages: _grpc.UnaryUnaryMultiCallable[_purchases_pb2.ListPackagesRequest, _purchases_pb2.ListPackagesResponse]
@@ -148,6 +161,19 @@ class BillingServiceAsyncStub(BillingServiceStub):
     """Reads an account."""
     GetBalance: _aio.UnaryUnaryMultiCallable[_accounts_pb2.GetBalanceRequest, _accounts_pb2.GetBalanceResponse]  # type: ignore[assignment]
     """Reads a balance."""
+    WatchBalance: _aio.UnaryStreamMultiCallable[_accounts_pb2.WatchBalanceRequest, _accounts_pb2.WatchBalanceResponse]  # type: ignore[assignment]
+    """Shows the balance now, and then each time that it changes: by transactions, by a freeze, and by time, as lots and
+    holds begin and end.
+
+    The first message is the present balance, also where after_version is its version: time may have moved it since.
+    Changes that follow each other closely are shown as one, at most ten times a second; the last one always is. A
+    change is shown within a second, whichever process made it.
+
+    The stream lasts until the caller ends it, and for as long as its API key is valid. At a shutdown it ends with
+    UNAVAILABLE (SHUTTING_DOWN): watch again with the last version. RESOURCE_EXHAUSTED (OVERLOADED) when a process
+    serves 5,000 watchers. One that does not read its messages for BILLING_DEADLINE_DEFAULT_S is ended with
+    UNAVAILABLE.
+    """
     ListTransactions: _aio.UnaryUnaryMultiCallable[_transactions_pb2.ListTransactionsRequest, _transactions_pb2.ListTransactionsResponse]  # type: ignore[assignment]
     """Reads an account's history, newest first."""
     ListPackages: _aio.UnaryUnaryMultiCallable[_purchases_pb2.ListPackagesRequest, _purchases_pb2.ListPackagesResponse]  # type: ignore[assignment]
@@ -263,6 +289,25 @@ class BillingServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_accounts_pb2.GetBalanceResponse, _abc.Awaitable[_accounts_pb2.GetBalanceResponse]]:
         """Reads a balance."""
+
+    @_abc_1.abstractmethod
+    def WatchBalance(
+        self,
+        request: _accounts_pb2.WatchBalanceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_accounts_pb2.WatchBalanceResponse], _abc.AsyncIterator[_accounts_pb2.WatchBalanceResponse]]:
+        """Shows the balance now, and then each time that it changes: by transactions, by a freeze, and by time, as lots and
+        holds begin and end.
+
+        The first message is the present balance, also where after_version is its version: time may have moved it since.
+        Changes that follow each other closely are shown as one, at most ten times a second; the last one always is. A
+        change is shown within a second, whichever process made it.
+
+        The stream lasts until the caller ends it, and for as long as its API key is valid. At a shutdown it ends with
+        UNAVAILABLE (SHUTTING_DOWN): watch again with the last version. RESOURCE_EXHAUSTED (OVERLOADED) when a process
+        serves 5,000 watchers. One that does not read its messages for BILLING_DEADLINE_DEFAULT_S is ended with
+        UNAVAILABLE.
+        """
 
     @_abc_1.abstractmethod
     def ListTransactions(
