@@ -51,7 +51,7 @@ BALANCE_WATCH = (
         "M28",
         "billing_service.ledger.writer:LedgerWriter._post",
         "self._changes.note(posted.moved)",
-        "",
+        "pass",
         (f"{TOLD}::test_what_this_process_commits_is_shown_at_once[sqlite]",),
     ),
     Sabotage(
