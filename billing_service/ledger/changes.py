@@ -6,24 +6,24 @@ from billing_service.domain.ledger.account import Account
 
 
 class Changes:
-    """An account that nobody waits for costs one look-up a batch."""
+    """An account that nobody waits for costs one look-up, and none where nobody waits for any."""
 
     def __init__(self) -> None:
-        self._waiting: dict[str, Callable[[str], None]] = {}
+        self.waiting: dict[str, Callable[[str], None]] = {}
+        """By account. Where it is empty there is nothing to note."""
 
     def wait_for(self, account_id: str, changed: Callable[[str], None]) -> None:
         """Has `changed` called after each change of the account, until `forget`. It must return at once and never
         raise."""
-        assert account_id not in self._waiting, "whoever waits shares it among its own"
-        self._waiting[account_id] = changed
+        assert account_id not in self.waiting, "whoever waits shares it among its own"
+        self.waiting[account_id] = changed
 
     def forget(self, account_id: str) -> None:
-        del self._waiting[account_id]
+        del self.waiting[account_id]
 
     def note(self, accounts: Iterable[Account]) -> None:
         """These were committed as they are now."""
-        if self._waiting:
-            for account in accounts:
-                changed = self._waiting.get(account.account_id)
-                if changed is not None:
-                    changed(account.account_id)
+        for account in accounts:
+            changed = self.waiting.get(account.account_id)
+            if changed is not None:
+                changed(account.account_id)

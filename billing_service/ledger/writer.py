@@ -106,7 +106,8 @@ class LedgerWriter:
         finally:
             self._cache.forget_expectations(operation.account_id for operation in operations)
         self._cache.keep(posted.moved)
-        self._changes.note(posted.moved)
+        if self._changes.waiting:
+            self._changes.note(posted.moved)
         return posted.outcomes
 
     def _by_account(self, operations: Sequence[Operation[Any]]) -> list[Reply]:
