@@ -134,13 +134,17 @@ test-tools:
 			pgbouncer postgresql >/dev/null && for package in *.deb; do dpkg-deb -x $$package .; done && rm *.deb; } \
 		|| echo "no pgbouncer or PostgreSQL of Debian here: the tests of poolers and of one more PostgreSQL will be skipped"
 
+# One more than two cores: tests wait for processes, servers and deadlines. Files go to workers in the order of
+# tests/conftest.py, the long ones first, so that none is left with the last one.
+WORKERS = -n 3 --dist loadfile --no-loadscope-reorder
+
 .PHONY: test
 test: setup test-tools build/supply/.installed ## Everything that proves the product, in about a quarter of an hour
-	$(BIN)/python -m pytest -n 2 --dist loadfile -q
+	$(BIN)/python -m pytest $(WORKERS) -q
 
 .PHONY: test-long
 test-long: setup test-tools build/supply/.installed ## The same with long runs of crashes and fuzzing
-	BILLING_LONG_TESTS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -q
+	BILLING_LONG_TESTS=1 $(BIN)/python -m pytest $(WORKERS) -q
 
 # Exit codes of make are its own; `build/supply/bin/python -m supply_chain audit` exits with clean (0), vulnerable (1)
 # or could not look (3).

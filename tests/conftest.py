@@ -37,6 +37,16 @@ def pytest_configure(config):
     )
 
 
+LONG_FIRST = ("upgrade", "crash", "cli", "faults", "end_to_end", "simulation", "supply_chain", "load", "security")
+"""Folders with files that take long. They begin first, so that no worker is still at one when the others have ended."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    places = {folder: place for place, folder in enumerate(LONG_FIRST)}
+    items.sort(key=lambda item: places.get(item.path.parent.name, len(places)))
+
+
 def pytest_collection_finish():
     """What was imported and collected lives as long as the process: a million objects, which each full collection of
     garbage would look through again."""

@@ -3,6 +3,8 @@
 import ast
 from pathlib import Path
 
+from tests.conftest import LONG_FIRST
+
 TESTS = Path(__file__).parents[1]
 SHARING = {"support", "bench"}
 """What other folders may import: the package that is there for it, and the load generator."""
@@ -48,3 +50,9 @@ def test_what_two_folders_share_lies_in_support():
         }:
             strange[str(path)] = taken
     assert strange == {}
+
+
+def test_files_go_to_workers_in_the_order_of_this_suite():
+    """Long ones first. By default xdist begins with the files that have most tests, which are short ones."""
+    assert [folder for folder in LONG_FIRST if not (TESTS / folder).is_dir()] == []
+    assert "--dist loadfile --no-loadscope-reorder" in (TESTS.parent / "Makefile").read_text(encoding="utf-8")

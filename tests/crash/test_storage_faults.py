@@ -20,6 +20,7 @@ from tests.crash.small_disks import fill, mounted_small_disk
 from tests.support.client_journal import CREDIT, grant, verify
 from tests.support.databases import Database, connect_to
 from tests.support.ledger_check import ledger_problems
+from tests.support.no_retries import no_retries
 from tests.support.service_process import StartFailedError, health, running_process, service_settings, wait_for_health
 
 HEALTH_FOLLOWS_WITHIN_S = 10.0
@@ -62,17 +63,18 @@ class Faulty:
 
 @asynccontextmanager
 async def faulty_service(database, **settings):
-    async with (
-        open_service(load_settings(service_settings(database, **settings))) as service,
-        grpc.aio.insecure_channel(service.address) as channel,
-        AsyncBillingClient(service.address) as client,
-    ):
-        await grant(channel, "a", GIVEN)
-        faulty = Faulty(service, client, channel)
-        await faulty.spend("before")
-        await faulty.expect_health("SERVING")
-        yield faulty
-        await faulty.check()
+    with no_retries():
+        async with (
+            open_service(load_settings(service_settings(database, **settings))) as service,
+            grpc.aio.insecure_channel(service.address) as channel,
+            AsyncBillingClient(service.address) as client,
+        ):
+            await grant(channel, "a", GIVEN)
+            faulty = Faulty(service, client, channel)
+            await faulty.spend("before")
+            await faulty.expect_health("SERVING")
+            yield faulty
+            await faulty.check()
 
 
 async def run_through(faulty, fault, repair, *, at_once=False):
@@ -102,7 +104,7 @@ async def test_a_full_disk_is_told_shown_and_survived(sqlite_template, small_dis
     path, filler = small_disk / "ledger.db", small_disk / "filler"
     shutil.copyfile(sqlite_template, path)
     async with faulty_service(Database("sqlite", f"sqlite:///{path}")) as faulty:
-        await run_through(faulty, in_thread(fill, filler), in_thread(filler.unlink))
+        await run_through(faulty, in_thread(fill, filler), in_thread(filler.unlink), at_once=True)
 
 
 async def test_a_database_that_may_not_grow_is_told_and_heals(sqlite_template, tmp_path):
@@ -176,10 +178,10 @@ async def test_a_full_disk_of_postgresql_is_told_shown_and_survived():
             async with faulty_service(database) as faulty:
                 await asyncio.to_thread(fill, disk / "filler")
                 full = await spend_until_it_fails(faulty)
-                await faulty.expect_health("NOT_SERVING")
+                await faulty.expect_health("NOT_SERVING", at_once=True)
                 await faulty.expect_failure(full)
                 await asyncio.to_thread((disk / "filler").unlink)
-                await faulty.expect_health("SERVING")
+                await faulty.expect_health("SERVING", at_once=True)
                 spent = faulty.spent
                 await faulty.spend(full)
                 await faulty.spend(full)

@@ -2,6 +2,7 @@
 taken away."""
 
 import re
+from contextlib import asynccontextmanager
 
 import asyncpg
 import pytest
@@ -18,6 +19,7 @@ from billing_service.storage.postgres.store import open_postgres
 from billing_service.storage.rows.catching_up import lock_accounts
 from billing_service.storage.rows.ledger import write_accounts
 from tests.storage.raw_units import read_unit
+from tests.support.databases import connect_to
 from tests.support.ledger_setup import open_account
 from tests.support.postgres_programs import PASSWORD
 from tests.support.serving_role import documented_statements
@@ -59,6 +61,23 @@ class Shared:
         self._server.do(*statements, "SELECT 1", database="shared")
 
 
+@asynccontextmanager
+async def owner_of(shared):
+    """A connection that takes rights and gives them: one for all of them, where each is tried."""
+    connection = await connect_to(shared.url("billing_owner"))
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+@asynccontextmanager
+async def without(owner, table, right):
+    await owner.execute(f"REVOKE {right} ON {table} FROM billing")
+    yield f"the role billing lacks {right} on {table}; docs/database.md has the GRANTs"
+    await owner.execute(f"GRANT {right} ON {table} TO billing")
+
+
 @pytest.fixture
 async def shared(own_postgres):
     made = Shared(own_postgres)
@@ -93,15 +112,12 @@ async def test_the_readmes_roles_migrate_and_serve(shared, clock, ids):
 
 
 async def test_each_right_that_is_missing_is_named_at_the_start(shared):
-    for table, right in RIGHTS:
-        shared.as_owner(f"REVOKE {right} ON {table} FROM billing")
-        with pytest.raises(CannotConnectError) as caught:
-            await open_postgres(shared.serving)
-        words = (
-            f"the database can't be used: the role billing lacks {right} on {table}; docs/database.md has the GRANTs"
-        )
-        assert str(caught.value) == words
-        shared.as_owner(f"GRANT {right} ON {table} TO billing")
+    async with owner_of(shared) as owner:
+        for table, right in RIGHTS:
+            async with without(owner, table, right) as lacks:
+                with pytest.raises(CannotConnectError) as caught:
+                    await open_postgres(shared.serving)
+                assert str(caught.value) == f"the database can't be used: {lacks}"
     await (await open_postgres(shared.serving)).close()
 
 
@@ -149,14 +165,12 @@ async def test_to_verify_takes_no_more_than_reading(shared, clock, ids):
 async def test_rights_that_are_taken_away_are_seen_by_the_probe(shared):
     store = await open_postgres(shared.serving)
     try:
-        for table, right in RIGHTS:
-            await store.probe()
-            shared.as_owner(f"REVOKE {right} ON {table} FROM billing")
-            with pytest.raises(
-                Failure, match=re.escape(f"the role billing lacks {right} on {table}; docs/database.md has the GRANTs")
-            ):
+        async with owner_of(shared) as owner:
+            for table, right in RIGHTS:
                 await store.probe()
-            shared.as_owner(f"GRANT {right} ON {table} TO billing")
+                async with without(owner, table, right) as lacks:
+                    with pytest.raises(Failure, match=re.escape(lacks)):
+                        await store.probe()
         await store.probe()
     finally:
         await store.close()

@@ -84,6 +84,7 @@ class Relay:
         """Those that got as far as the server."""
         self._closing, self._close = socket.socketpair()
         self._threads = []
+        self._clients = []
 
     def __enter__(self):
         self.port, self.direct_port = self._listen(self._asked), self._listen(self._direct)
@@ -91,6 +92,9 @@ class Relay:
 
     def __exit__(self, *_):
         self._close.close()
+        for client in self._clients:
+            with suppress(OSError):  # it hung up, or speaks TLS by now and is looked after in `_pass_on`
+                client.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
             thread.join()
         self._closing.close()
@@ -112,6 +116,7 @@ class Relay:
 
     def _serve(self, client, greet):
         client.settimeout(10)
+        self._clients.append(client)
         with suppress(OSError), client:
             client, first = greet(client)
             with client, socket.socket(socket.AF_UNIX) as server:
