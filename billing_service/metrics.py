@@ -70,8 +70,20 @@ class LedgerMetrics(Collector):
 
     def collect(self) -> Iterator[Metric]:
         written, read = self._store.counters, self._store.read_counters
+        writer = self._writer.counters
         for name, words, value in (
-            ("billing_ledger_operations", "Ledger operations posted, refused ones included", self._writer.operations),
+            ("billing_ledger_operations", "Ledger operations posted, refused ones included", writer.operations),
+            ("billing_ledger_batches", "Transactions of operations", writer.batches),
+            (
+                "billing_ledger_batches_run_again",
+                "Batches of which something ran again: another had changed an account",
+                writer.batches_run_again,
+            ),
+            (
+                "billing_ledger_operations_run_again",
+                "Ledger operations that ran again: another had changed their account",
+                writer.operations_run_again,
+            ),
             ("billing_ledger_commits", "Transactions committed durably", written.commits),
             (
                 "billing_ledger_statements",

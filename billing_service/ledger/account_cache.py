@@ -1,11 +1,11 @@
 """Accounts as they were after their last deduction, kept so that the next one need not read them.
 
 The cache is only an expectation. It is written back by a conditional write (`storage.rows.ledger.write_if_unchanged`),
-so a stale account costs a second try and never correctness. No refusal and no replay is decided from the cache alone.
+so a stale account costs its operations a second run and never correctness. No refusal and no replay is decided from the
+cache alone.
 """
 
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from billing_service.domain.ledger.account import Account
@@ -21,9 +21,6 @@ HOLDS_MAX = 16
 """Open holds that are kept with an account. Others are read when they are named."""
 SPENDERS_MAX = 32
 """Spenders whose limits are kept with an account, those known to have none included."""
-BYPASS_S = 1.0
-"""How long an account is not cached after another writer changed it: each use of a stale one would cost an attempt."""
-
 
 _CATEGORIES = {int(category): category for category in Category}
 
@@ -36,11 +33,8 @@ class AccountCache:
     """Accounts by id, the one used longest ago forgotten first. Whoever takes accounts owns them until they are kept
     again."""
 
-    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._monotonic = monotonic
+    def __init__(self) -> None:
         self._accounts: dict[str, Memory] = {}
-        self._expected: dict[str, int] = {}
-        self._bypassed_until: dict[str, float] = {}
 
     def take(self, account_ids: Sequence[str]) -> dict[str, Account]:
         """Those of these accounts that are cached. They are taken out until they are kept again."""
@@ -48,44 +42,17 @@ class AccountCache:
         for account_id in account_ids:
             memory = self._accounts.pop(account_id, None)
             if memory is not None:
-                account = taken[account_id] = _unpacked(account_id, memory)
-                self._expected[account_id] = account.version
+                taken[account_id] = _unpacked(account_id, memory)
         return taken
-
-    def compare(self, read: Iterable[Account]) -> None:
-        """Sees what accounts really are whose guard failed, and distrusts those that another writer changed."""
-        for account in read if self._expected else ():
-            expected = self._expected.pop(account.account_id, account.version)
-            if expected != account.version:
-                if len(self._bypassed_until) >= ACCOUNTS_MAX:
-                    del self._bypassed_until[next(iter(self._bypassed_until))]
-                self._bypassed_until[account.account_id] = self._monotonic() + BYPASS_S
-
-    def forget_expectations(self, account_ids: Iterable[str]) -> None:
-        """Their batch has ended, whichever way."""
-        for account_id in account_ids:
-            self._expected.pop(account_id, None)
 
     def keep(self, accounts: Iterable[Account]) -> None:
         """Remembers accounts as they were committed."""
         for account in accounts:
-            account_id = account.account_id
-            if len(account.lots) > LOTS_MAX or self._bypasses(account_id):
+            if len(account.lots) > LOTS_MAX:
                 continue
             if len(self._accounts) >= ACCOUNTS_MAX:
                 del self._accounts[next(iter(self._accounts))]
-            self._accounts[account_id] = _packed(account)
-
-    def _bypasses(self, account_id: str) -> bool:
-        if not self._bypassed_until:
-            return False
-        until = self._bypassed_until.get(account_id)
-        if until is None:
-            return False
-        if until > self._monotonic():
-            return True
-        del self._bypassed_until[account_id]
-        return False
+            self._accounts[account.account_id] = _packed(account)
 
 
 def _packed(account: Account) -> Memory:

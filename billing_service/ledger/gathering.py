@@ -47,20 +47,29 @@ class Gatherer(Generic[Question, Reply]):
         self._task: asyncio.Task[None] | None = None
         self._beside: set[asyncio.Task[None]] = set()
 
-    def submit(self, question: Question) -> "asyncio.Future[Reply]":
-        """Queues a question. Cancelling the future before its batch starts takes the question back; later it has no
-        effect on what happens. Raises Failure (SHUTTING_DOWN) once closing has begun."""
+    def submit(self, question: Question, future: "asyncio.Future[Reply] | None" = None) -> "asyncio.Future[Reply]":
+        """Queues a question, whose answer comes by `future` if there is one already. Cancelling the future before its
+        batch starts takes the question back; later it has no effect on what happens. Raises Failure (SHUTTING_DOWN)
+        once closing has begun."""
         if self._closing:
             raise shutting_down()
         loop = asyncio.get_running_loop()
         if self._task is None:
             # A context of its own: it serves all callers, and what it logs is not the first one's.
             self._task = loop.create_task(self._serve(), context=Context())
-        future: asyncio.Future[Reply] = loop.create_future()
+        if future is None:
+            future = loop.create_future()
         self._waiting.append((question, future))
         if len(self._waiting) >= self._enough:
             _wake(self._arrival)
         return future
+
+    def let_go(self, wanted: Callable[[Question], bool]) -> list[tuple[Question, "asyncio.Future[Reply]"]]:
+        """Those that wait for the next batch and are wanted elsewhere, in order; they wait here no longer."""
+        gone = [pair for pair in self._waiting if wanted(pair[0])]
+        if gone:
+            self._waiting = [pair for pair in self._waiting if not wanted(pair[0])]
+        return gone
 
     async def close(self) -> None:
         """Answers what waits, then ends."""

@@ -1,6 +1,6 @@
 """One transaction for a whole batch: lock, look up the keys, decide in memory and in order, write set-wise."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from billing_service.domain.ledger.account import Account, Ids
@@ -20,9 +20,10 @@ from billing_service.storage.rows.keys import KeyId, StoredKey
 from billing_service.storage.rows.ledger import write_accounts, write_if_unchanged
 from billing_service.storage.rows.spend_limits import fetch_limits, missing_limits
 from billing_service.storage.statements import Row, Work
-from billing_service.storage.store import StaleError
 
 Outcome = Answer | Refusal
+Saw = Callable[[Iterable[Account]], None]
+"""Is told what accounts were found to be, under their locks."""
 
 
 class Judgement(NamedTuple):
@@ -36,24 +37,28 @@ class Judgement(NamedTuple):
 class Posted(NamedTuple):
     """A batch that was posted."""
 
-    outcomes: list[Outcome]
-    """One for each operation, in order."""
+    outcomes: list[Outcome | None]
+    """One for each operation, in order. None for those that run again, locking first: all of their accounts."""
     moved: list[Account]
     """The accounts that changed, as they are now."""
+    changed: frozenset[str] = frozenset()
+    """Accounts that others changed, or had locked, since they were read or cached. Nothing of them was written."""
 
 
 def post_batch(
-    operations: Sequence[Operation[Any]], judgement: Judgement, cache: AccountCache, *, lock_first: bool
+    operations: Sequence[Operation[Any]], judgement: Judgement, cache: AccountCache, *, saw: Saw | None
 ) -> Work[Posted]:
     """Posts operations in order. One's refusal never touches its neighbours: it is that one's outcome.
 
     Accounts that are not cached are read without a lock, with the keys of their operations, and all is written in one
-    conditional write. What was read at this moment may be refused or replayed; what was only cached may not.
-    `lock_first` batches lock first and then read: those whose first run was stale.
+    conditional write. What was read at this moment may be refused or replayed; what was only cached may not: then the
+    account's operations run again, as where others changed the account.
+
+    With `saw` the batch locks first and then reads: `saw` is told what accounts were found to be. All is decided then.
     """
     account_ids = sorted({operation.account_id for operation in operations})
-    if lock_first:
-        return (yield from _post_locked(account_ids, operations, judgement, cache))
+    if saw is not None:
+        return (yield from _post_locked(account_ids, operations, judgement, saw))
     accounts = cache.take(account_ids)
     unknown = [account_id for account_id in account_ids if account_id not in accounts]
     expected = frozenset(accounts)
@@ -62,28 +67,37 @@ def post_batch(
         read, spent = yield from read_batch(
             unknown, [operation.key.id for operation in operations if operation.account_id not in expected]
         )
-        if any(account.behind for account in read.values()):
-            raise StaleError("an older program wrote")
         accounts.update(read)
     batch = _Batch(accounts, spent, judgement)
-    yield from batch.fetch(operations, unlocked=True)
+    batch.leave_out(account.account_id for account in list(accounts.values()) if account.behind)
+    changed = yield from batch.fetch(operations, unlocked=True)
     outcomes = [batch.post(operation) for operation in operations]
-    if batch.unmoved & expected:
-        raise StaleError("an answer from memory")
+    batch.leave_out(batch.unmoved & expected)
+    batch.leave_out(account.account_id for account in list(accounts.values()) if account.has_passed_on)
     moved = [account for account in accounts.values() if account.transactions]
-    if any(account.has_passed_on for account in moved):
-        raise StaleError("credits came back into a lot that was taken back")
+    keys = [row for row in batch.keys if row[0] not in batch.left_out] if batch.left_out else batch.keys
     tell_crossings(moved, judgement.ids)
     if moved:
-        yield from write_if_unchanged(moved, beside=[INSERT_KEYS.many(batch.keys)] if batch.keys else [])
-    return Posted(outcomes, moved)
+        others = yield from write_if_unchanged(moved, beside=[INSERT_KEYS.many(keys)] if keys else [])
+        changed = changed.union(others)
+        batch.leave_out(others)
+    if not batch.left_out:
+        return Posted(outcomes, moved)
+    return Posted(
+        [
+            None if operation.account_id in batch.left_out else outcome
+            for operation, outcome in zip(operations, outcomes, strict=True)
+        ],
+        [account for account in moved if account.account_id not in batch.left_out],
+        frozenset(changed),
+    )
 
 
 def _post_locked(
-    account_ids: Sequence[str], operations: Sequence[Operation[Any]], judgement: Judgement, cache: AccountCache
+    account_ids: Sequence[str], operations: Sequence[Operation[Any]], judgement: Judgement, saw: Saw
 ) -> Work[Posted]:
     accounts, spent = yield from lock_batch(account_ids, [operation.key.id for operation in operations])
-    cache.compare(accounts.values())
+    saw(accounts.values())
     batch = _Batch(accounts, spent, judgement)
     yield from batch.fetch(operations, unlocked=False)
     outcomes = []
@@ -110,14 +124,24 @@ class _Batch:
         self.keys: list[Row] = []
         self.unmoved: set[str] = set()
         """Accounts of operations that were refused or replayed."""
+        self.left_out: set[str] = set()
+        """Accounts whose operations are not decided here."""
 
-    def fetch(self, operations: Sequence[Operation[Any]], *, unlocked: bool) -> Work[None]:
+    def leave_out(self, account_ids: Iterable[str]) -> None:
+        for account_id in account_ids:
+            self.left_out.add(account_id)
+            self._accounts.pop(account_id, None)
+
+    def fetch(self, operations: Sequence[Operation[Any]], *, unlocked: bool) -> Work[set[str]]:
         """Fetches what operations name besides their accounts: holds, and the limits that they count at. Books the
-        holds that have ended, before anything is decided."""
+        holds that have ended, before anything is decided. Answers with the accounts that others changed meanwhile,
+        which are left out."""
+        changed: set[str] = set()
         needs_holds = self._needs_holds(operations)
         if needs_holds:
             named = [(operation.account_id, operation.hold_id) for operation in operations if operation.hold_id]
-            yield from fetch_holds(self._accounts, named, self._clock_us, unlocked=unlocked)
+            changed = yield from fetch_holds(self._accounts, named, self._clock_us, unlocked=unlocked)
+            self.leave_out(changed)
         missing = missing_limits(self._accounts, ((each.account_id, each.spender_ids) for each in operations))
         if missing:
             yield from fetch_limits(self._accounts, missing, unlocked=unlocked)
@@ -126,6 +150,7 @@ class _Batch:
             count_decided(account, (), self._terms.windows)
             if account.has_passed_on and not unlocked:
                 yield from self.note_returns(account)
+        return changed
 
     def _needs_holds(self, operations: Sequence[Operation[Any]]) -> bool:
         """Whether holds are to be fetched, or ended ones booked."""
@@ -141,7 +166,10 @@ class _Batch:
             account, since, now_us=now_us, ids=self._ids, terms=self._terms
         )
 
-    def post(self, operation: Operation[Any]) -> Outcome:
+    def post(self, operation: Operation[Any]) -> Outcome | None:
+        """None of an account that is left out."""
+        if self.left_out and operation.account_id in self.left_out:
+            return None
         keys = len(self.keys)
         try:
             return self._post(operation)

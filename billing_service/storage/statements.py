@@ -4,7 +4,6 @@ A unit of work yields `Call`s and is sent rows; it never sees a driver. Set-wise
 list as JSON and takes rows one by one or spread (`sqlite_statements`), PostgreSQL takes arrays.
 """
 
-import re
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -14,12 +13,10 @@ from sqlalchemy import (
     ARRAY,
     ColumnElement,
     Table,
-    and_,
     bindparam,
     column,
     func,
     insert,
-    literal_column,
     select,
     update,
 )
@@ -94,25 +91,29 @@ class UnlockedRead(NamedTuple):
 
 
 class ConditionalWrite(NamedTuple):
-    """All that a unit of work writes, in one step: writes that must change exactly as many rows as they are given.
-    Where one does not, or meets a constraint or somebody's lock, nothing is written and the unit runs again
-    (`StaleError`). It waits for nobody, so what was decided is as old as the step; a store may run it as one statement
-    that is a transaction by itself. Only unlocked reads come before it, and nothing follows it."""
+    """All that a unit of work writes, in one step: rows of several accounts, each row with its account first.
+
+    The rows of an account are written if the account is still as expected and nobody has locked it. The step is
+    answered with the ids of the other accounts, of which nothing is written. Where a row that is to be written changes
+    nothing, or meets a constraint, nothing is written of any account, and the unit runs again (`StaleError`).
+
+    It waits for nobody, so what was decided is as old as the step. A store may run it as one statement that is a
+    transaction by itself. Only unlocked reads come before it, and nothing follows it.
+    """
 
     calls: tuple[Call, ...]
     locks: Call
-    """Locks the rows that `calls` depend on, each with the values expected of it. If fewer rows match than were given,
-    nothing is written."""
+    """Locks the accounts whose rows `calls` write, each with the values expected of it."""
 
 
 Work = Generator[Call | Together | UnlockedRead | ConditionalWrite, Any, T]
 """A unit of work: everything that happens in one transaction, with nothing but the database in between."""
 
 
-def ended(unit: Work[T]) -> T:
-    """What a unit of work answers whose last step is done."""
+def ended(unit: Work[T], answer: Sequence[str]) -> T:
+    """What a unit of work answers whose last step, a conditional write, is done."""
     try:
-        unit.send(None)
+        unit.send(answer)
     except StopIteration as end:
         result: T = end.value
         return result
@@ -190,17 +191,21 @@ def bulk_update(
     return statement
 
 
-def bulk_lock(table: Table, keys: Sequence[str], expected: Sequence[str]) -> Statement:
-    """Locks rows that still have the values expected of them. For stores that lock rows. It fails rather than wait: a
-    decision made before a wait, its time included, may be wrong after it. So no order is needed either."""
-    names = [f"old_{name}" for name in (*keys, *expected)]
-    given = given_rows(names, [table.c[name].type for name in (*keys, *expected)])
-    found: Any = select(literal_column("1")).select_from(
-        table.join(given, and_(*(table.c[name] == given.c[f"old_{name}"] for name in keys)))
-    )
+def bulk_lock(table: Table, key: str, expected: Sequence[str]) -> Statement:
+    """Locks rows that still have the values expected of them and answers with their keys. It passes over rows that
+    somebody has locked rather than wait: a decision made before a wait, its time included, may be wrong after it. So no
+    order is needed either. On SQLite, where a writer has the whole database, it only compares, row by row."""
+    names = [f"old_{name}" for name in (key, *expected)]
+    given = given_rows(names, [table.c[name].type for name in (key, *expected)])
+    found: Any = select(table.c[key]).select_from(table.join(given, table.c[key] == given.c[f"old_{key}"]))
+    one = select(table.c[key]).where(table.c[key] == bindparam(f"old_{key}", type_=table.c[key].type))
     for name in expected:
         found = found.where(table.c[name] == given.c[f"old_{name}"])
-    return Statement(f"lock {table.name}", found.with_for_update(of=table, nowait=True), names, Kind.ROWS, bulk=True)
+        one = one.where(table.c[name] == bindparam(f"old_{name}", type_=table.c[name].type))
+    element = found.with_for_update(of=table, skip_locked=True)
+    statement = Statement(f"lock {table.name}", element, names, Kind.ROWS, bulk=True)
+    statement.sqlite_element = one
+    return statement
 
 
 def given_rows(names: Sequence[str], types: Sequence[TypeEngine[Any]]) -> Any:
@@ -252,42 +257,3 @@ def compile_statement(statement: Statement, dialect: DefaultDialect) -> Compiled
     numbered = (*statement.columns, *constants)
     lists = frozenset(position for position, name in enumerate(statement.columns) if name.startswith(LIST_PREFIX))
     return Compiled(compiled.string, tuple(numbered.index(name) for name in names), lists, tuple(constants.values()))
-
-
-_PLACEHOLDER = re.compile(r"\$(\d+)")
-
-
-def join_writes(texts: Sequence[str]) -> str:
-    """Several of PostgreSQL's writes as one statement that answers with one row: how many rows each of them changed."""
-    shifted, _ = _numbered_on(texts, 0)
-    parts = [f"w{number} AS ({text} RETURNING 1)" for number, text in enumerate(shifted)]
-    counts = [f"(SELECT count(*) FROM w{number})" for number in range(len(texts))]  # noqa: S608 - numbers of our own
-    return f"WITH {', '.join(parts)} SELECT {', '.join(counts)}"
-
-
-def join_conditional(locks: str, texts: Sequence[str]) -> str:
-    """Writes as one statement that is whole or fails with `division_by_zero`. All locks are taken first. Each write
-    happens only if every row had the values expected of it. Each count is compared with the one given after all other
-    parameters."""
-    (locks, *shifted), taken = _numbered_on((locks, *texts), 0)
-    wanted = [f"${taken + 1 + number}::bigint" for number in range(len(texts) + 1)]
-    all_locked = f"(SELECT count(*) FROM locks) = {wanted[0]}"  # noqa: S608 - as below
-    parts = [f"locks AS MATERIALIZED ({locks})"]
-    for number, text in enumerate(shifted):
-        parts.append(f"w{number} AS ({text} {'AND' if ' WHERE ' in text else 'WHERE'} {all_locked} RETURNING 1)")
-    # S608: numbers of our own.
-    right = [all_locked, *(f"(SELECT count(*) FROM w{number}) = {wanted[number + 1]}" for number in range(len(texts)))]  # noqa: S608
-    return f"WITH {', '.join(parts)} SELECT 1 / CASE WHEN {' AND '.join(right)} THEN 1 ELSE 0 END"
-
-
-def _numbered_on(texts: Sequence[str], taken: int) -> tuple[list[str], int]:
-    """The texts with their parameters numbered one after the other, and how many there are."""
-    shifted = []
-    for text in texts:
-        shifted.append(_shifted(text, taken))
-        taken += max(int(found) for found in _PLACEHOLDER.findall(text))
-    return shifted, taken
-
-
-def _shifted(text: str, by: int) -> str:
-    return _PLACEHOLDER.sub(lambda match: f"${int(match[1]) + by}", text)

@@ -35,7 +35,7 @@ class StoreCounters:
     statements: int = 0
     conflicts: int = 0
     stale: int = 0
-    """Conditional writes that met a row with other values than expected, and ran again."""
+    """Conditional writes of which something ran again: an account was not as expected, or a constraint was met."""
     conflict_causes: Counter[str] = field(default_factory=Counter)
     """Conflicts by SQLSTATE or SQLite's name for the error; in words where a unit of work asked for another run by
     itself."""
@@ -94,7 +94,8 @@ class ConflictError(Exception):
 
 
 class StaleError(ConflictError):
-    """A conditional write met other values than it expected. Nothing happened; run again, it must read first."""
+    """What a unit of work decided on was no longer so, and it can't be said where. Nothing happened; run again, it must
+    read first."""
 
 
 async def rerun_on_conflict(attempt: Callable[[int], Awaitable[T]], counters: StoreCounters) -> T:

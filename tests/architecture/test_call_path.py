@@ -4,7 +4,7 @@ Changing calls go through one edge, one write path and one store, whose files a 
 its reader on top are the files that no call of another kind enters: at most 15. The sum of both has a bound as well, so
 that it grows only where somebody decides it. The sum can't be small: no file has more than 300 lines, and each wall
 between edge, rules, ledger and storage is one more file. Of a deduction's files the edge has 8, the rules 6, the ledger
-6, storage 8.
+7, storage 8.
 """
 
 import sys
@@ -26,10 +26,10 @@ KINDS = {"priced deduction": "deduction", "capture": "hold"}
 """Calls of one kind with another."""
 OWN_FILES_MAX = 15
 FILES_MAX = {
-    "deduction": 29,
-    "priced deduction": 39,
-    "hold": 32,
-    "capture": 36,
+    "deduction": 30,
+    "priced deduction": 40,
+    "hold": 33,
+    "capture": 37,
     "session tick": 23,
     "grant": 30,
     "purchase": 42,

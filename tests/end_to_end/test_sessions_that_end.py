@@ -93,9 +93,9 @@ async def test_a_living_session_outlives_its_grace_and_is_stopped_after_a_day(ru
     end_us, sequence = opened.end_time.ToMicroseconds(), 0
     while clock() < end_us - 3_600 * SECOND_US:
         clock.off_us += 1_800 * SECOND_US
-        before = writer.operations
+        before = writer.counters.operations
         async with asyncio.timeout(PATIENCE_S):
-            while writer.operations == before:
+            while writer.counters.operations == before:
                 sequence += 1
                 await session.tick(sequence, tokens(10))
         await wire.do("GrantCredits", account_id=account_id, amount_microcredits=1, reason="behind it")

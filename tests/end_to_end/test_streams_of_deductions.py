@@ -169,12 +169,12 @@ async def test_a_batch_that_is_called_off_takes_back_what_has_not_begun_and_no_m
         hasty.cancel()
         while edge.admission.in_flight:  # noqa: ASYNC110 - nothing tells
             await asyncio.sleep(0.01)
-        operations = environment.writer.operations
+        operations = environment.writer.counters.operations
         go.set()
         await wire.do("DeductCredits", account_id=account_id, amount_microcredits=1)
     began = 1000 - round((await left(wire, account_id) + 1) / CREDIT)
     assert 0 < began < 1000
-    assert environment.writer.operations == operations + 1, "what had not begun was posted"
+    assert environment.writer.counters.operations == operations + 1, "what had not begun was posted"
     answered = await batch(wire, *sent)
     assert sum(outcome.deducted.replayed for outcome in answered) == began
     assert [reason_of(outcome) for outcome in answered] == [""] * 999 + ["INSUFFICIENT_CREDITS"]

@@ -159,7 +159,7 @@ async def test_many_callers_few_commits(open_writer, store, clock, ids):
     )
     assert all(not answer.replayed for answer in answers)
     assert store.counters.commits == commits + 4
-    assert writer.operations == 200
+    assert writer.counters.operations == 200
 
 
 async def test_statements_do_not_grow_with_the_batch(writer, store, clock, ids):

@@ -2,6 +2,8 @@
 keys."""
 
 import asyncio
+import random
+from collections import Counter
 from contextlib import AsyncExitStack
 
 import pytest
@@ -70,3 +72,40 @@ async def test_racing_with_the_same_keys(writers, store, clock, ids):
         assert sorted(answer.replayed for answer in answers) == [False, True, True, True]
         assert len({answer.reply for answer in answers}) == 1
     assert await balances(store) == dict.fromkeys(NAMES, 90)
+
+
+async def test_accounts_at_random_and_one_hot_one(writers, store, clock, ids):
+    """Some requests reach both writers, and each has one effect. The chains are checked after each test."""
+    dice = random.Random(11)
+    names = [f"at random {number}" for number in range(40)]
+    for name in [*names, *NAMES[:1]]:
+        await open_account(store, name, clock=clock, ids=ids, microcredits=10_000)
+    operations = [
+        deduction(NAMES[0] if dice.random() < 0.3 else dice.choice(names), dice.randrange(1, 9), f"k{number}")
+        for number in range(600)
+    ]
+    answers = {}
+
+    async def caller(writer, mine):
+        for operation in mine:
+            answer = await writer.submit(operation)
+            answers.setdefault(operation.key.id, []).append(answer)
+
+    ways = [*([writer] for writer in writers), writers]
+    sent = [(writer, operation) for operation in operations for writer in dice.choice(ways)]
+    streams = [
+        (writer, [operation for to, operation in sent if to is writer][start::8])
+        for writer in writers
+        for start in range(8)
+    ]
+    await asyncio.gather(*(caller(*stream) for stream in streams))
+    assert sum(map(len, answers.values())) == len(sent)
+    for told in answers.values():
+        assert sorted(answer.replayed for answer in told) == [False, True][: len(told)]
+        assert len({answer.reply for answer in told}) == 1
+    spent = Counter()
+    for operation in operations:
+        spent[operation.account_id] += operation.amount
+    found = await store.read(lambda: read_accounts(sorted(spent)))
+    assert {name: 10_000 - account.balance for name, account in found.items()} == spent
+    assert any(writer.counters.operations_run_again for writer in writers)

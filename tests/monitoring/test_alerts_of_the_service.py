@@ -70,6 +70,20 @@ async def test_too_many_calls(watched, database, tmp_path):
         check(tmp_path, before, running.scrape(), fired=["BillingOverloaded"])
 
 
+@pytest.mark.parametrize("store_name", ["sqlite"])
+async def test_accounts_that_others_change_all_the_time(watched, database, tmp_path):
+    names = [f"account-{number}" for number in range(22)]
+    async with watched(database.url) as running:
+        for name in names:
+            await given(running.stack, name)
+            await running.stack.client.deduct_credits(account_id=name, amount_microcredits=CREDIT)
+        before = running.scrape()
+        for name in names:  # changed behind the cache, as another process would
+            await given(running.stack, name)
+            await running.stack.client.deduct_credits(account_id=name, amount_microcredits=CREDIT)
+        check(tmp_path, before, running.scrape(), fired=["BillingBatchesRunAgain"])
+
+
 @asynccontextmanager
 async def lock_held(database):
     """Somebody else holds the account's row, or all of a SQLite file."""

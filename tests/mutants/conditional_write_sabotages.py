@@ -5,6 +5,8 @@ from tests.mutants.sabotage import Sabotage
 POSTING = "billing_service.ledger.posting"
 ACCOUNT_CACHE = "billing_service.ledger.account_cache"
 STATEMENTS = "billing_service.storage.statements"
+JOINING = "billing_service.storage.postgres.joining"
+CONTENTION = "billing_service.ledger.contention"
 POSTGRES = "billing_service.storage.postgres.store"
 CONNECTIONS = "billing_service.storage.postgres.connections"
 SQLITE_STORE = "billing_service.storage.sqlite.store"
@@ -12,7 +14,7 @@ MEMORY = "ledger/test_account_cache.py"
 HAPPENED = "ledger/test_memory_of_what_happened.py"
 WRITES = "storage/test_conditional_writes.py"
 UNDONE = "storage/test_conditional_writes_undone.py"
-EXPECTATIONS = f"{WRITES}::test_one_row_that_is_not_as_expected_stops_all_and_runs_the_unit_again"
+EXPECTATIONS = f"{WRITES}::test_an_account_that_is_not_as_expected_is_named_and_left_alone"
 FROZEN = f"{MEMORY}::test_freezing_makes_no_version_and_is_seen_all_the_same[%s-1]"
 OVERDRAWN = f"{MEMORY}::test_an_overdraft_limit_that_was_taken_away_is_not_used[%s]"
 INDEBTED = f"{MEMORY}::test_a_bound_of_debt_that_was_lowered_is_not_passed[%s]"
@@ -29,15 +31,15 @@ def unconditional(column: str, case: str, *also: str) -> tuple[Sabotage, Sabotag
             f"{STATEMENTS}:bulk_update",
             GUARD,
             f'if name != "{column}":\n    {GUARD}',
-            (*(test % "sqlite" for test in also), f"{EXPECTATIONS}[sqlite-{case}]"),
+            (*(test % "sqlite" for test in also), f"{EXPECTATIONS}[sqlite-without-{case}]"),
         ),
         Sabotage(
             f"{column} expected unseen, PostgreSQL",
             "P8",
-            f"{STATEMENTS}:join_conditional",
+            f"{JOINING}:join_conditional",
             "(locks, *texts)",
             f'[text.replace("accounts.{column} = anon_1.old_{column}", "true") for text in (locks, *texts)]',
-            (*(test % "postgresql" for test in also), f"{EXPECTATIONS}[postgresql-{case}]"),
+            (*(test % "postgresql" for test in also), f"{EXPECTATIONS}[postgresql-without-{case}]"),
         ),
     )
 
@@ -80,17 +82,17 @@ CONDITIONAL_WRITES = (
         "P18",
         f"{POSTING}:post_batch",
         "moved = [account for account in accounts.values() if account.transactions]",
-        ("moved = [account for account in accounts.values() if account.transactions]\nremembered.keep(moved)"),
+        ("moved = [account for account in accounts.values() if account.transactions]\ncache.keep(moved)"),
         (f"{MEMORY}::test_credits_that_another_spent_are_gone[sqlite]",),
     ),
     Sabotage(
         "accounts are cached although their commit failed",
         "P18",
         f"{POSTING}:post_batch",
-        "return (yield from _post_locked(account_ids, operations, judgement, cache))",
+        "return (yield from _post_locked(account_ids, operations, judgement, saw))",
         (
             "posted = yield from _post_locked(account_ids, operations, judgement, "
-            "cache)\nremembered.keep(posted.moved)\nreturn posted"
+            "saw)\ncache.keep(posted.moved)\nreturn posted"
         ),
         (f"{HAPPENED}::test_what_was_not_committed_is_not_remembered",),
     ),
@@ -105,9 +107,9 @@ CONDITIONAL_WRITES = (
     Sabotage(
         "who was contradicted is cached again at once",
         "P9",
-        f"{ACCOUNT_CACHE}:AccountCache.compare",
-        "expected != account.version",
-        "expected > account.version",
+        f"{CONTENTION}:Contention.left",
+        "return True",
+        "return False",
         (f"{MEMORY}::test_two_writers_on_one_account_do_not_try_in_vain_for_ever[sqlite]",),
     ),
     Sabotage(
@@ -126,9 +128,9 @@ CONDITIONAL_WRITES = (
     Sabotage(
         "rows of a conditional write not counted, PostgreSQL",
         "P10",
-        f"{STATEMENTS}:join_conditional.right",
-        'f"(SELECT count(*) FROM w{number}) = {wanted[number + 1]}"',
-        'f"(SELECT count(*) FROM w{number}) <= {wanted[number + 1]}"',
+        f"{JOINING}:join_conditional",
+        'f"(SELECT count(*) FROM w{number}) = {wanted}"',
+        'f"(SELECT count(*) FROM w{number}) <= {wanted}"',
         (f"{UNDONE}::test_a_write_that_finds_no_row_stops_all",),
     ),
     Sabotage(
@@ -142,16 +144,16 @@ CONDITIONAL_WRITES = (
     Sabotage(
         "rows that are locked not counted",
         "P8",
-        f"{STATEMENTS}:join_conditional.all_locked",
-        'f"(SELECT count(*) FROM locks) = {wanted[0]}"',
-        'f"(SELECT count(*) FROM locks) <= {wanted[0]}"',
-        (f"{UNDONE}::test_rows_that_are_only_held_are_compared_too",),
+        f"{JOINING}:join_conditional.all_locked",
+        'f"(SELECT count(*) FROM locks) = ${taken + 1}::bigint"',
+        'f"(SELECT count(*) FROM locks) <= ${taken + 1}::bigint"',
+        (f"{EXPECTATIONS}[postgresql-with a key-version]",),
     ),
     Sabotage(
         "conditional writes wait for locks",
         "P8",
         f"{STATEMENTS}:bulk_lock",
-        "found.with_for_update(of=table, nowait=True)",
+        "found.with_for_update(of=table, skip_locked=True)",
         "found.with_for_update(of=table)",
         (f"{WRITES}::test_it_waits_for_nobodys_lock[postgresql]",),
     ),
@@ -175,20 +177,20 @@ CONDITIONAL_WRITES = (
         "conditional writes lower their session's durability",
         "P19",
         f"{POSTGRES}:PostgresStore._execute_conditional",
-        "await connection.fetch(sql, *arguments, *(len(call.values) for call in calls))",
+        "_, others = await connection.fetchrow(sql, *arguments, *(len(call.values) for call in calls))",
         (
             'await connection.execute("SET synchronous_commit = off")\n'
-            "await connection.fetch(sql, *arguments, *(len(call.values) for call in calls))"
+            "_, others = await connection.fetchrow(sql, *arguments, *(len(call.values) for call in calls))"
         ),
         (f"{UNDONE}::test_the_session_still_waits_for_the_disk[postgresql]",),
     ),
     Sabotage(
         "a conditional write that failed is not rolled back",
         "P10",
-        f"{SQLITE_STORE}:SqliteStore._write_conditionally",
+        f"{SQLITE_STORE}:SqliteStore._write_all",
         "roll_back(raw)",
         "",
-        (f"{EXPECTATIONS}[sqlite-version]",),
+        (f"{EXPECTATIONS}[sqlite-without-version]",),
     ),
     Sabotage(
         "a transaction that failed is not rolled back",
@@ -233,7 +235,7 @@ CONDITIONAL_WRITES = (
     Sabotage(
         "another program's lock is waited for on the event loop",
         "P32",
-        f"{SQLITE_STORE}:SqliteStore._write_conditionally",
+        f"{SQLITE_STORE}:SqliteStore._write_all",
         "self._begin(raw)",
         "self._begin_waiting(self._writer)",
         (f"{WRITES}::test_it_waits_for_nobodys_lock[sqlite]",),

@@ -19,7 +19,7 @@ LEDGER = (
         "a deduction's key is not stored",
         "P12",
         f"{POSTING}:post_batch",
-        "write_if_unchanged(moved, beside=[INSERT_KEYS.many(batch.keys)] if batch.keys else [])",
+        "write_if_unchanged(moved, beside=[INSERT_KEYS.many(keys)] if keys else [])",
         "write_if_unchanged(moved)",
         (f"{GROUP_COMMIT}::test_a_replay_is_the_original_for_ever[sqlite]",),
     ),
@@ -27,7 +27,7 @@ LEDGER = (
         "a deduction's key is stored in a transaction of its own",
         "P12",
         f"{POSTING}:post_batch",
-        "yield from write_if_unchanged(moved, beside=[INSERT_KEYS.many(batch.keys)] if batch.keys else [])",
+        "others = yield from write_if_unchanged(moved, beside=[INSERT_KEYS.many(keys)] if keys else [])",
         (
             "from sqlalchemy import text\n"
             "\n"
@@ -36,7 +36,8 @@ LEDGER = (
             "yield from write_accounts(moved)\n"
             'yield writing("end", text("COMMIT"))()\n'
             'yield writing("begin", text("BEGIN"))()\n'
-            "yield INSERT_KEYS.many(batch.keys)"
+            "yield INSERT_KEYS.many(keys)\n"
+            "others = ()"
         ),
         ("storage/test_database_alone.py::test_an_effect_whose_key_can_not_be_kept_does_not_happen[sqlite]",),
     ),
@@ -206,7 +207,7 @@ LEDGER = (
     Sabotage(
         "what comes later overtakes an account by itself",
         "P12",
-        f"{WRITER}:LedgerWriter._commit.isolated_ids",
+        f"{WRITER}:LedgerWriter._apart_from_isolated.isolated_ids",
         "self._isolated_until.keys() | self._isolated.keys()",
         "self._isolated_until.keys()",
         (f"{FAULTS}::test_what_comes_later_never_overtakes_what_is_posted_by_itself[sqlite]",),

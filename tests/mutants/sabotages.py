@@ -6,6 +6,7 @@ from tests.mutants.caller_sabotages import CALLERS
 from tests.mutants.clawback_sabotages import CLAWBACKS
 from tests.mutants.client_sabotages import CLIENT
 from tests.mutants.conditional_write_sabotages import CONDITIONAL_WRITES
+from tests.mutants.contention_sabotages import CONTENDED_ACCOUNTS
 from tests.mutants.database_sabotages import DATABASES
 from tests.mutants.event_sabotages import EVENTS
 from tests.mutants.hold_sabotages import HOLD_SABOTAGES
@@ -31,6 +32,7 @@ from tests.mutants.watch_sabotages import WATCH
 SABOTAGES = (
     *STORAGE,
     *CONDITIONAL_WRITES,
+    *CONTENDED_ACCOUNTS,
     *DATABASES,
     *LEDGER,
     *MONEY,

@@ -106,7 +106,7 @@ class SimulatedStore(SqliteStore):
         await self._turns.turn()
         if self.survivor is not None:
             await self._dead()
-        await super()._write_conditionally(conditional)
+        return await super()._write_conditionally(conditional)
 
     async def _dead(self):
         """Nobody is ever answered."""

@@ -1,5 +1,5 @@
-"""A conditional write that is wrong elsewhere than in its accounts, or whose commit fails, or that meets others: whole
-or not at all."""
+"""A conditional write that is wrong elsewhere than in its accounts, or whose commit fails, or that meets others: each
+account whole or not at all."""
 
 import asyncio
 import random
@@ -68,15 +68,14 @@ async def test_a_write_that_finds_no_row_stops_all(store, database, lots):
     assert outside(database, STATE) == [(0, 0)]
 
 
-@pytest.mark.parametrize("store_name", ["postgresql"])
-async def test_rows_that_are_only_held_are_compared_too(store, database):
-    """Where rows are locked, what is expected of them counts by itself, also of those that no write changes."""
+async def test_a_write_that_finds_no_row_stops_all_beside_an_account_that_changed(store, database):
+    """How many rows must change is counted without those of the account that is left alone."""
 
     def work():
-        yield ConditionalWrite(
-            (spent("k"),),
-            LOCK_UNCHANGED_ACCOUNTS.many([(NAMES[0], 0, "", 0, 0, -1, 0), (NAMES[1], 0, "", 1, 0, -1, 0)]),
-        )
+        moved = [(NAMES[0], 0, "", 0, 0, -1, 0), (NAMES[1], 7, "", 0, 0, -1, 0)]
+        rows = [(*expected, 1, "txn", b"x", 0, 0, 0, 1, 0, 0, None, 0) for expected in moved]
+        lots = UPDATE_LOTS.many([(NAMES[0], "lot_nowhere", 1, 0), (NAMES[1], "lot_nowhere", 1, 0)])
+        yield ConditionalWrite((UPDATE_ACCOUNTS.many(rows), lots), LOCK_UNCHANGED_ACCOUNTS.many(moved))
 
     with pytest.raises(Failure) as caught:
         await store.write(work)

@@ -16,6 +16,7 @@ from billing_service.domain.refusals import storage_unavailable
 from billing_service.storage import failures
 from billing_service.storage.postgres.connect import CannotConnectError, connect, connect_timeout_s, first_line
 from billing_service.storage.postgres.connections import Connections
+from billing_service.storage.postgres.joining import join_conditional, join_writes
 from billing_service.storage.postgres.rights import READING, SERVING, check_rights, missing_rights
 from billing_service.storage.postgres.server import PostgresServer
 from billing_service.storage.postgres.session import COMMAND_TIMEOUT_S, confirm, set_limits
@@ -30,8 +31,6 @@ from billing_service.storage.statements import (
     Work,
     compile_statement,
     ended,
-    join_conditional,
-    join_writes,
     postgresql_dialect,
 )
 from billing_service.storage.store import BEGIN_AND_COMMIT, StaleError, StoreCounters, rerun_on_conflict
@@ -135,9 +134,7 @@ class PostgresStore:
                 counters.statements += 1
                 if isinstance(wanted, ConditionalWrite):
                     assert not begun, "a conditional write is all that a unit does"
-                    await self._execute_conditional(connection, wanted)
-                    counters.commits += 1
-                    return ended(work)
+                    return ended(work, await self._execute_conditional(connection, wanted))
                 if isinstance(wanted, UnlockedRead):
                     answer = await self._execute(connection, wanted.call)
                     continue
@@ -185,9 +182,9 @@ class PostgresStore:
         ]
         return list(await connection.fetchrow(sql, *arguments))
 
-    async def _execute_conditional(self, connection: Any, conditional: ConditionalWrite) -> None:
-        """One statement, and so a transaction by itself: its locks, its writes, and its end if a row was not as
-        expected."""
+    async def _execute_conditional(self, connection: Any, conditional: ConditionalWrite) -> list[str]:
+        """One statement, and so a transaction by itself: its locks, its writes, and its end if one of them did
+        otherwise than expected. Answers with the accounts that were not as expected."""
         calls = (conditional.locks, *conditional.calls)
         statements = tuple(call.statement for call in calls)
         sql = self._joined.get(statements)
@@ -200,13 +197,19 @@ class PostgresStore:
             for column in self._compile(call.statement).arguments(tuple(zip(*call.values, strict=True)))
         ]
         try:
-            await connection.fetch(sql, *arguments, *(len(call.values) for call in calls))
+            _, others = await connection.fetchrow(sql, *arguments, *(len(call.values) for call in calls))
         except (
             asyncpg.DivisionByZeroError,
             asyncpg.IntegrityConstraintViolationError,
             asyncpg.LockNotAvailableError,
         ) as error:
             raise StaleError(error.sqlstate or "") from error
+        if not others:
+            self.counters.commits += 1
+            return []
+        self.counters.stale += 1
+        self.counters.commits += len(others) < len(conditional.locks.values)
+        return list(others)
 
     def _compile(self, statement: Statement) -> Compiled:
         compiled = self._compiled.get(statement)

@@ -27,12 +27,12 @@ def fetch_holds(
     *,
     unlocked: bool = False,
     page: int | None = None,
-) -> Work[None]:
+) -> Work[set[str]]:
     """Adds to accounts in memory the holds that are named and exist, those that have ended and are not booked, at most
     `page` of them (ENDED_HOLDS_MAX when None), and the lots that they drew on.
 
-    Without a lock an account may have changed since it was read or cached. Raises StaleError then: what was fetched
-    would belong to another moment.
+    Without a lock an account may have changed since it was read or cached: what is fetched of it would belong to
+    another moment. Answers with the ids of these accounts, which are no longer of use.
     """
     reading = _Reading(accounts, unlocked=unlocked)
     due = [a for a in accounts.values() if a.has_ended_holds(a.moment(clock_us))]
@@ -67,6 +67,7 @@ def fetch_holds(
     if sessions:
         for row in (yield from reading.rows(read_charges(sessions))):
             accounts[row[0]].holds[row[2]].acknowledged = row[3]
+    return reading.changed
 
 
 def read_present_accounts(account_ids: Sequence[str], clock_us: int) -> Work[dict[str, Account]]:
@@ -85,13 +86,15 @@ class _Reading:
     def __init__(self, accounts: Mapping[str, Account], *, unlocked: bool) -> None:
         self.accounts = accounts
         self._unlocked = unlocked
+        self.changed: set[str] = set()
+        """Accounts that have another version by now."""
 
     def rows(self, call: Call) -> Work[list[Sequence[Any]]]:
         found = yield (UnlockedRead(call) if self._unlocked else call)
-        for row in found:
-            if row[1] != self.accounts[row[0]].version:
-                raise StaleError("an account changed before its holds were read")
-        return list(found)
+        self.changed.update(row[0] for row in found if row[1] != self.accounts[row[0]].version)
+        if self.changed and not self._unlocked:
+            raise StaleError("an account changed before its holds were read")
+        return [row for row in found if row[0] not in self.changed] if self.changed else list(found)
 
 
 def _fetch_ended(reading: _Reading, due: Sequence[Account], clock_us: int, page: int) -> Work[None]:

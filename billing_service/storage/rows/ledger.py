@@ -123,13 +123,14 @@ def write_accounts(changed: Sequence[Account], *, beside: Sequence[Call] = ()) -
         account.forget_decided()
 
 
-def write_if_unchanged(changed: Sequence[Account], *, beside: Sequence[Call] = ()) -> Work[None]:
-    """Writes what was decided on accounts that nobody locked, all of which changed. Nothing is written unless each is
-    still as it was when it was decided on; the unit then runs again. Its last step."""
+def write_if_unchanged(changed: Sequence[Account], *, beside: Sequence[Call] = ()) -> Work[Sequence[str]]:
+    """Writes what was decided on accounts that nobody locked, all of which changed. What was decided on an account is
+    written if it is still as it was when it was decided on. Answers with the ids of the others. A unit's last step."""
     expected = [_expected(account) for account in changed]
-    yield ConditionalWrite((*_calls(changed), *beside), LOCK_UNCHANGED_ACCOUNTS.many(expected))
+    others: Sequence[str] = yield ConditionalWrite((*_calls(changed), *beside), LOCK_UNCHANGED_ACCOUNTS.many(expected))
     for account in changed:
         account.forget_decided()
+    return others
 
 
 def _calls(written: Sequence[Account]) -> list[Call]:

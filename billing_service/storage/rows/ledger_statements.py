@@ -97,7 +97,7 @@ UPDATE_ACCOUNTS = bulk_update(
     ),
     expected=_EXPECTED,
 )
-LOCK_UNCHANGED_ACCOUNTS = bulk_lock(accounts, ("account_id",), _EXPECTED)
+LOCK_UNCHANGED_ACCOUNTS = bulk_lock(accounts, "account_id", _EXPECTED)
 UPDATE_LOTS = bulk_update(lots, ("account_id", "lot_id"), ("remaining", "held"))
 UPDATE_LOTS_AND_OPEN_FLAG = bulk_update(lots, ("account_id", "lot_id"), ("remaining", "is_open", "held"))
 """For lots that open or empty: apart, because naming `is_open` makes the store rewrite the index on open lots."""

@@ -85,8 +85,7 @@ class SqliteStore:
             return result
         if not isinstance(wanted, ConditionalWrite):
             return await self._call(self._writer, self._transact, unit, wanted)
-        await self._write_conditionally(wanted)
-        return ended(unit)
+        return ended(unit, await self._write_conditionally(wanted))
 
     async def _shorten_journal(self) -> None:
         """Checkpoints while nobody reads, so that the next commit begins the log anew. Reads are short; for the next
@@ -112,12 +111,28 @@ class SqliteStore:
             roll_back(raw)
             return self._execute(raw, unlocked_read.call)
 
-    async def _write_conditionally(self, conditional: ConditionalWrite) -> None:
+    async def _write_conditionally(self, conditional: ConditionalWrite) -> Sequence[str]:
         """Writes here, on the event loop, and commits in the connection's thread. The statements are short and wait for
         nothing. In the thread each would release the GIL twice and wait to re-acquire it, for longer than the statement
-        takes."""
+        takes. Answers with the accounts that were not as expected."""
         raw = self._writer._conn  # noqa: SLF001 - nobody else has it while `_writing` is held
-        writes = [self._statements.repeated(call) for call in conditional.calls]
+        others: list[str] = []
+        try:
+            self._write_all(raw, conditional.calls)
+        except StaleError:  # rare: all that writes is this process or the command line
+            others, fitting = self._fitting(raw, conditional)
+            if not others:
+                raise
+            self.counters.stale += 1
+            if not fitting:
+                return others
+            self._write_all(raw, fitting)
+        await self._call(self._writer, self._commit)
+        return others
+
+    def _write_all(self, raw: sqlite3.Connection, calls: Sequence[Call]) -> None:
+        """Writes in a transaction that is open afterwards; in none and nothing if that fails."""
+        writes = [self._statements.repeated(call) for call in calls]
         if not self._begin(raw):
             raise StaleError("SQLITE_BUSY")
         with failures.of_sqlite():
@@ -126,7 +141,16 @@ class SqliteStore:
             except BaseException:
                 roll_back(raw)
                 raise
-        await self._call(self._writer, self._commit)
+
+    def _fitting(self, raw: sqlite3.Connection, conditional: ConditionalWrite) -> tuple[list[str], list[Call]]:
+        """The accounts that are not as expected, and the writes of the others."""
+        text, rows = self._statements.repeated(conditional.locks)
+        self.counters.statements += 1
+        with failures.of_sqlite():
+            as_expected = {row[0] for values in rows for row in raw.execute(text, values)}
+        others = [row[0] for row in conditional.locks.values if row[0] not in as_expected]
+        fitting = [(call, tuple(row for row in call.values if row[0] in as_expected)) for call in conditional.calls]
+        return others, [call._replace(values=values) for call, values in fitting if values]
 
     async def _finish(self, running: "asyncio.Future[T]") -> T:
         return await asyncio.shield(self._keep(running))
