@@ -27,7 +27,7 @@ RATES = (
     Sabotage(
         "each line is rounded up",
         "P54",
-        f"{PRICING}:Price.__post_init__.cost_e21",
+        f"{PRICING}:Price.__post_init__",
         "line.cost_e21",
         "-(-line.cost_e21 // 10**13) * 10**13",
         (f"{PRICED}::test_a_price_is_exact_and_rounded_up_once",),
@@ -35,9 +35,9 @@ RATES = (
     Sabotage(
         "an amount is rounded down",
         "P54",
-        f"{PRICING}:Price.amount_microcredits",
-        "-(-self._exact_units // (PPM * _E21_PER_MICROCREDIT))",
-        "self._exact_units // (PPM * _E21_PER_MICROCREDIT)",
+        f"{PRICING}:Price.__post_init__",
+        "-(-cost_e21 * (PPM + self.markup_ppm) // _E27_PER_MICROCREDIT)",
+        "cost_e21 * (PPM + self.markup_ppm) // _E27_PER_MICROCREDIT",
         (f"{PRICED}::test_prices_by_hand",),
     ),
     Sabotage(
@@ -106,7 +106,7 @@ RATES = (
     Sabotage(
         "a service tier without a price is the standard tier",
         "P54",
-        f"{PRICING}:find_column",
+        f"{PRICING}:_columns",
         "of_tier = [column for column in entry.columns if column.service_tier == tier]",
         (
             "of_tier = [column for column in entry.columns if column.service_tier == tier]\n"
@@ -117,7 +117,7 @@ RATES = (
     Sabotage(
         "an attribute without a price costs nothing more",
         "P54",
-        f"{PRICING}:find_column",
+        f"{PRICING}:_columns",
         "with_attributes = [column for column in of_tier if column.attributes == asked]",
         (
             "with_attributes = [column for column in of_tier if column.attributes == asked]\n"
@@ -137,8 +137,8 @@ RATES = (
         "thousandths of seconds are seconds",
         "P54",
         f"{PRICING}:PricedLine.cost_e21",
-        "THOUSANDTHS // self.measure.counts_per_unit",
-        "THOUSANDTHS",
+        "per_unit if self.measure.kind is UsageKind.SECONDS else per_unit * THOUSANDTHS",
+        "per_unit * THOUSANDTHS",
         (f"{PRICED}::test_prices_by_hand",),
     ),
     Sabotage(

@@ -1,5 +1,6 @@
 """BillingService, usage: what it costs and why."""
 
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
@@ -9,9 +10,10 @@ from billing_service.api import validation
 from billing_service.api.pipeline import Call
 from billing_service.commands.environment import Environment
 from billing_service.commands.spending.quote_usage import quote_usage
+from billing_service.domain.catalogue.exact_decimals import price_text
 from billing_service.domain.catalogue.rate_card_differences import hours_words
 from billing_service.domain.catalogue.rate_cards import Rule
-from billing_service.domain.catalogue.usage_kinds import UsageKind
+from billing_service.domain.catalogue.usage_kinds import Measure, UsageKind
 from billing_service.domain.refusals import invalid_field
 from billing_service.domain.spending.explanations import Explanation
 from billing_service.domain.spending.pricing import Price, TimeBasis
@@ -32,7 +34,7 @@ def usage_of_message(message: usage_pb2.Usage, field: str = "usage") -> Usage:
         model=message.model,
         lines=[(line.kind, line.variant, line.quantity) for line in message.lines],
         service_tier=message.service_tier,
-        attributes=dict(message.attributes),
+        attributes=dict(message.attributes) if message.attributes else None,
         provider_cost_usd=message.provider_cost_usd,
         occur_time_us=validation.timestamp_us(f"{field}.occur_time", message.occur_time)
         if message.HasField("occur_time")
@@ -44,25 +46,50 @@ def usage_of_message(message: usage_pb2.Usage, field: str = "usage") -> Usage:
 
 
 def price_message(price: Price) -> usage_pb2.Price:
-    message = usage_pb2.Price()
-    message.rate_card_version = price.rate_card_version
-    message.model_pattern = price.model_pattern
-    message.service_tier = price.service_tier
-    message.prompt_tier = price.prompt_tier
-    for line in price.lines:
-        added = message.lines.add()
-        added.kind = _KINDS[line.measure.kind]
-        if line.measure.variant:
-            added.variant = line.measure.variant
-        added.quantity = line.quantity
-        added.unit_price_usd = line.unit_price_usd
-        added.cost_usd = line.cost_usd
-    message.provider_cost_usd = price.provider_cost_usd
-    message.markup_ppm = price.markup_ppm
+    """What differs from call to call is filled in; the rest of it, prices of the card, is copied."""
+    lines, cost = price.lines, price.provider_cost_usd
+    message = usage_pb2.Price.FromString(
+        _price_frame(
+            *(price.rate_card_version, price.model_pattern, price.service_tier, price.prompt_tier),
+            *(price.markup_ppm, price.time_basis),
+            tuple([(measure, unit_price_e18) for measure, _, unit_price_e18 in lines]),
+        )
+    )
+    for line, shown in zip(lines, message.lines, strict=True):
+        shown.quantity = line.quantity
+        shown.cost_usd = line.cost_usd
+    if cost:
+        message.provider_cost_usd = cost
     message.exact_total = price.exact_total
     message.amount_microcredits = price.amount_microcredits
-    message.time_basis = _TIMES[price.time_basis]
     return message
+
+
+@lru_cache(maxsize=1_024)
+def _price_frame(  # noqa: PLR0917 - all that a card says of a price
+    rate_card_version: str,
+    model_pattern: str,
+    service_tier: str,
+    prompt_tier: int,
+    markup_ppm: int,
+    time_basis: TimeBasis,
+    unit_prices: tuple[tuple[Measure, int], ...],
+) -> bytes:
+    """A Price without what differs from call to call."""
+    return usage_pb2.Price(
+        rate_card_version=rate_card_version,
+        model_pattern=model_pattern,
+        service_tier=service_tier,
+        prompt_tier=prompt_tier,
+        lines=[
+            usage_pb2.PriceLine(
+                kind=_KINDS[measure.kind], variant=measure.variant, unit_price_usd=price_text(unit_price_e18)
+            )
+            for measure, unit_price_e18 in unit_prices
+        ],
+        markup_ppm=markup_ppm,
+        time_basis=_TIMES[time_basis],
+    ).SerializeToString()
 
 
 def explanation_message(explanation: Explanation) -> usage_pb2.PriceExplanation:

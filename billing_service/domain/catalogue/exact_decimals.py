@@ -11,7 +11,6 @@ USD_PER_UNIT_MAX: Final = 1_000_000
 """No provider asks that much for one of anything; more is a mistake in the unit."""
 
 _PRICE_POWER: Final[int] = 10**PRICE_DECIMALS
-_POWERS: Final = tuple([10**decimals for decimals in range(41)])
 _PLAIN: Final = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,40})?", re.ASCII)
 _DIGITS_MAX: Final = 60
 """Digits before the point. No sum of money has as many, and an exponent in a file could ask for a billion."""
@@ -70,9 +69,11 @@ def price_e18(value: Decimal | int | str, *, per: int = 1) -> int:
 
 def decimal_text(value: int, decimals: int) -> str:
     """`value` / 10^decimals as the shortest plain decimal: `0.00000125`, `3`, `0`. `value` must be at least 0."""
-    whole, part = divmod(value, _POWERS[decimals])
-    shown = f"{part:0{decimals}d}".rstrip("0") if part else ""
-    return f"{whole}.{shown}" if shown else str(whole)
+    if not decimals:
+        return str(value)
+    digits = str(value).zfill(decimals + 1)
+    whole, part = digits[:-decimals], digits[-decimals:].rstrip("0")
+    return f"{whole}.{part}" if part else whole
 
 
 @lru_cache(maxsize=4_096)

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from billing_service.domain.catalogue.moments import Hours
 from billing_service.domain.catalogue.usage_kinds import Measure
@@ -28,6 +28,8 @@ _DATED_SUFFIX_LENGTHS: Final = (len("-2026-11-30"), len("-20261130"))
 
 Attributes = tuple[tuple[str, str], ...]
 """Names and values, sorted by name."""
+Names = tuple[str, str, str, Attributes]
+"""Provider, model, service tier and attributes of a usage."""
 
 
 class Rule(StrEnum):
@@ -161,6 +163,8 @@ class RateCard:
     source: Source = Source()
     _index: "_Index" = field(init=False, repr=False, compare=False)
     _markups: Mapping[tuple[str, str], int] = field(init=False, repr=False, compare=False)
+    remembered: dict[Names, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """What pricing has found by names before. Calls name the same few models again and again."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_index", _Index(self.entries, self.aliases))

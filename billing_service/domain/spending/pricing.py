@@ -6,13 +6,14 @@ exact ones too:
     amount = ceil(sum of quantity x unit price x (1 + markup))
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final, NamedTuple
 
 from billing_service.domain.catalogue.exact_decimals import PRICE_DECIMALS, decimal_text, price_text
 from billing_service.domain.catalogue.rate_cards import Column, Entry, Match, RateCard
-from billing_service.domain.catalogue.usage_kinds import THOUSANDTHS, Measure
+from billing_service.domain.catalogue.usage_kinds import THOUSANDTHS, Measure, UsageKind
 from billing_service.domain.ledger.amounts import AMOUNT_MAX
 from billing_service.domain.refusals import Refusal, invalid_field
 from billing_service.domain.refusals.spending import price_missing, unknown_model
@@ -23,10 +24,13 @@ COST_DECIMALS: Final = 21
 PPM: Final = 1_000_000
 _E21_PER_E18: Final = 1_000
 _E21_PER_MICROCREDIT: Final[int] = 10 ** (COST_DECIMALS - 8)
+_E27_PER_MICROCREDIT: Final[int] = PPM * _E21_PER_MICROCREDIT
 EXACT_DECIMALS: Final = COST_DECIMALS - 8 + 6
 """Of a sum in microcredits with its markup: 13 of the costs and 6 of the millionths."""
 OCCUR_WINDOW_US: Final = 86_400 * US_PER_S
 """How far back a usage may choose its price."""
+NAMES_REMEMBERED_MAX: Final = 4_096
+"""Models of a card whose entry is remembered; a wide pattern matches any number of names."""
 
 
 class TimeBasis(IntEnum):
@@ -48,7 +52,8 @@ class PricedLine(NamedTuple):
     @property
     def cost_e21(self) -> int:
         """In 1e-21 USD, before markup."""
-        return self.quantity * self.unit_price_e18 * (THOUSANDTHS // self.measure.counts_per_unit)
+        per_unit = self.quantity * self.unit_price_e18
+        return per_unit if self.measure.kind is UsageKind.SECONDS else per_unit * THOUSANDTHS
 
     @property
     def unit_price_usd(self) -> str:
@@ -61,10 +66,11 @@ class PricedLine(NamedTuple):
         return decimal_text(self.cost_e21, COST_DECIMALS)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Price:
     """Why an amount is what it is: all that it was computed from. Kept with the transaction for ever
-    (`price_records`)."""
+    (`price_records`). Nobody changes it: it is not frozen because one is made for every call, and freezing doubles what
+    that takes."""
 
     rate_card_version: str
     model_pattern: str
@@ -79,25 +85,20 @@ class Price:
     time_basis: TimeBasis
     cost_e21: int = field(init=False, repr=False, compare=False)
     """The sum before markup, in 1e-21 USD."""
+    amount_microcredits: int = field(init=False, repr=False, compare=False)
+    """What is charged: the exact total, rounded up."""
 
     def __post_init__(self) -> None:
-        cost_e21 = sum([line.cost_e21 for line in self.lines]) + (self.provider_cost_e18 or 0) * _E21_PER_E18
-        object.__setattr__(self, "cost_e21", cost_e21)
-
-    @property
-    def _exact_units(self) -> int:
-        """The sum with its markup, in microcredits with EXACT_DECIMALS decimals."""
-        return self.cost_e21 * (PPM + self.markup_ppm)
+        cost_e21 = (self.provider_cost_e18 or 0) * _E21_PER_E18
+        for line in self.lines:
+            cost_e21 += line.cost_e21
+        self.cost_e21 = cost_e21
+        self.amount_microcredits = -(-cost_e21 * (PPM + self.markup_ppm) // _E27_PER_MICROCREDIT)
 
     @property
     def exact_total(self) -> str:
         """Decimal text of microcredits, before rounding."""
-        return decimal_text(self._exact_units, EXACT_DECIMALS)
-
-    @property
-    def amount_microcredits(self) -> int:
-        """What is charged: the exact total, rounded up."""
-        return -(-self._exact_units // (PPM * _E21_PER_MICROCREDIT))
+        return decimal_text(self.cost_e21 * (PPM + self.markup_ppm), EXACT_DECIMALS)
 
     @property
     def provider_cost_usd(self) -> str:
@@ -124,39 +125,64 @@ def price(usage: Usage, card: RateCard, time_us: int, time_basis: TimeBasis) -> 
     Refuses with INVALID_FIELD a provider's cost where the card has prices of its own, and a price beyond what one
     operation may move.
     """
-    match = find_entry(usage, card)
-    entry = match.entry
+    found = _found(usage, card)
+    entry = found.entry
     if entry.provider_cost:
-        column, prompt_tier = None, 0
-        lines = [PricedLine(line.measure, line.quantity, 0) for line in usage.lines]
         if usage.provider_cost_e18 is None:
             raise no_price(usage, card, entry, "provider_cost_usd")
+        prompt_tier = 0
+        lines = [PricedLine(line.measure, line.quantity, 0) for line in usage.lines]
     else:
         if usage.provider_cost_e18 is not None:
             raise invalid_field(
                 "usage.provider_cost_usd", f"the rate card has prices of its own for {usage.provider} {usage.model}"
             )
-        column = find_column(usage, card, entry, time_us)
-        prompt_tier, prices = column.prices_of(usage.prompt_tokens)
-        unpriced = ", ".join(line.measure.word for line in usage.lines if line.measure not in prices)
-        if unpriced:
-            raise no_price(usage, card, entry, unpriced)
-        lines = [PricedLine(line.measure, line.quantity, prices[line.measure].usd_e18) for line in usage.lines]
-    found = Price(
-        rate_card_version=card.version,
-        model_pattern=entry.model,
-        service_tier=column.service_tier if column else card.service_tier(usage.service_tier),
-        prompt_tier=prompt_tier,
-        lines=tuple(lines),
-        provider_cost_e18=usage.provider_cost_e18,
-        markup_ppm=card.markup_of(entry),
-        time_basis=time_basis,
+        column = _column_at(found.columns, time_us)
+        prompt_tier, prices = column.prices_of(usage.prompt_tokens) if column.prompt_tiers else (0, column.prices)
+        try:
+            lines = [PricedLine(measure, quantity, prices[measure].usd_e18) for measure, quantity in usage.lines]
+        except KeyError:
+            unpriced = ", ".join(line.measure.word for line in usage.lines if line.measure not in prices)
+            raise no_price(usage, card, entry, unpriced) from None
+    priced = Price(
+        card.version,
+        entry.model,
+        found.service_tier,
+        prompt_tier,
+        tuple(lines),
+        usage.provider_cost_e18,
+        found.markup_ppm,
+        time_basis,
     )
-    if found.amount_microcredits > AMOUNT_MAX:
+    if priced.amount_microcredits > AMOUNT_MAX:
         raise invalid_field(
-            "usage.lines", f"cost {found.amount_microcredits} microcredits; one operation moves at most {AMOUNT_MAX}"
+            "usage.lines", f"cost {priced.amount_microcredits} microcredits; one operation moves at most {AMOUNT_MAX}"
         )
-    return found
+    return priced
+
+
+class _Found(NamedTuple):
+    """What the names of a usage find on a card."""
+
+    entry: Entry
+    columns: Sequence[Column]
+    """Those for its tier and attributes. None where the provider's own cost is the price."""
+    service_tier: str
+    markup_ppm: int
+
+
+def _found(usage: Usage, card: RateCard) -> _Found:
+    """Refuses as `find_entry` and `find_column`. What was refused is looked for anew each time."""
+    names = (usage.provider, usage.model, usage.service_tier, usage.attributes)
+    known: _Found | None = card.remembered.get(names)
+    if known is None:
+        entry = find_entry(usage, card).entry
+        columns = () if entry.provider_cost else _columns(usage, card, entry)
+        known = _Found(entry, columns, card.service_tier(usage.service_tier), card.markup_of(entry))
+        if len(card.remembered) >= NAMES_REMEMBERED_MAX:
+            card.remembered.clear()
+        card.remembered[names] = known
+    return known
 
 
 def find_entry(usage: Usage, card: RateCard) -> Match:
@@ -170,6 +196,10 @@ def find_entry(usage: Usage, card: RateCard) -> Match:
 def find_column(usage: Usage, card: RateCard, entry: Entry, time_us: int) -> Column:
     """The column for the usage's tier, attributes and hour. Refuses with PRICE_MISSING, naming what no column is
     for."""
+    return _column_at(_columns(usage, card, entry), time_us)
+
+
+def _columns(usage: Usage, card: RateCard, entry: Entry) -> list[Column]:
     tier = card.service_tier(usage.service_tier)
     of_tier = [column for column in entry.columns if column.service_tier == tier]
     if not of_tier:
@@ -181,10 +211,18 @@ def find_column(usage: Usage, card: RateCard, entry: Entry, time_us: int) -> Col
         unpriced = [pair for pair in asked if pair not in priced] or asked
         named = " ".join(f"attribute {name}={value}" for name, value in unpriced)
         raise no_price(usage, card, entry, named or "a call without attributes")
-    for column in with_attributes:
+    return with_attributes
+
+
+def _column_at(columns: Sequence[Column], time_us: int) -> Column:
+    """The one that holds at a moment, or the one for the rest of the week."""
+    first = columns[0]
+    if len(columns) == 1 and not first.hours:
+        return first
+    for column in columns:
         if any(hours.hold(time_us) for hours in column.hours):
             return column
-    return next(column for column in with_attributes if not column.hours)
+    return next(column for column in columns if not column.hours)
 
 
 def no_price(usage: Usage, card: RateCard, entry: Entry, missing: str) -> Refusal:

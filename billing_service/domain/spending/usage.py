@@ -36,10 +36,13 @@ class UsageLine(NamedTuple):
     quantity: int
 
 
-@dataclass(frozen=True, slots=True)
+_MEASUREMENTS: Final = {int(measurement): measurement for measurement in Measurement}
+
+
+@dataclass(slots=True)
 class Usage:
     """One request to one model of one provider. Made by `usage_of`: lines are above 0, in the order of kinds, each
-    measure once."""
+    measure once. Nobody changes it; see `pricing.Price`."""
 
     provider: str
     model: str
@@ -92,38 +95,59 @@ def usage_of(
     many lines or attributes. Likewise for a provider's cost outside 0 to 1,000 USD (both excluded) or with more than 18
     decimals, and for a usage in which nothing was used, and for an unknown measurement.
     """
-    for name, value in (("provider", provider), ("model", model)):
-        if not value:
-            raise invalid_field(f"{field}.{name}", "is required")
-    for name, value in (
-        ("provider", provider),
-        ("model", model),
-        ("service_tier", service_tier),
-        ("request_id", request_id),
-    ):
-        _check_name(f"{field}.{name}", value)
-    try:
-        measured = Measurement(measurement)
-    except ValueError:
-        raise invalid_field(f"{field}.measurement", "is a value that this service does not know") from None
+    if not provider or not model:
+        raise invalid_field(f"{field}.{'model' if provider else 'provider'}", "is required")
+    if not (_is_name(provider) and _is_name(model) and _is_name(service_tier) and _is_name(request_id)):
+        names = (("provider", provider), ("model", model), ("service_tier", service_tier), ("request_id", request_id))
+        raise next(_bad_name(f"{field}.{name}", value) for name, value in names if not _is_name(value))
+    measured = _MEASUREMENTS.get(measurement)
+    if measured is None:
+        raise invalid_field(f"{field}.measurement", "is a value that this service does not know")
     kept = _lines(lines, f"{field}.lines")
     cost_e18 = _provider_cost(provider_cost_usd, f"{field}.provider_cost_usd") if provider_cost_usd else None
     if not kept and cost_e18 is None:
         raise invalid_field(f"{field}.lines", USAGE_EMPTY)
     return Usage(
-        provider=provider,
-        model=model,
-        lines=kept,
-        service_tier=service_tier,
-        attributes=_attributes(attributes or {}, f"{field}.attributes"),
-        provider_cost_e18=cost_e18,
-        occur_time_us=occur_time_us,
-        request_id=request_id,
-        measurement=measured,
+        provider,
+        model,
+        kept,
+        service_tier,
+        _attributes(attributes, f"{field}.attributes") if attributes else (),
+        cost_e18,
+        occur_time_us,
+        request_id,
+        measured,
     )
 
 
 def _lines(lines: Iterable[tuple[int, str, int]], field: str) -> tuple[UsageLine, ...]:
+    given = tuple(lines)
+    order = _order_of(tuple([line[:2] for line in given])) if len(given) <= LINES_MAX else None
+    if order is None:
+        return _checked_lines(given, field)
+    kept = []
+    for counted, number in order:
+        quantity = given[number][2]
+        if type(quantity) is not int or not 0 <= quantity <= QUANTITY_MAX:
+            return _checked_lines(given, field)
+        if quantity:
+            kept.append(UsageLine(counted, quantity))
+    return tuple(kept)
+
+
+@lru_cache(maxsize=1_024)
+def _order_of(named: tuple[tuple[int, str], ...]) -> tuple[tuple[Measure, int], ...] | None:
+    """The measures of lines in their order, each with the number of its line; None where something is wrong with them.
+    Calls name the same few measures again and again."""
+    try:
+        found = {measure(UsageKind(kind), variant): number for number, (kind, variant) in enumerate(named)}
+    except ValueError:
+        return None
+    return tuple(sorted(found.items())) if len(found) == len(named) else None
+
+
+def _checked_lines(lines: Iterable[tuple[int, str, int]], field: str) -> tuple[UsageLine, ...]:
+    """The same, line by line. Refuses the first that is wrong."""
     found: dict[Measure, int] = {}
     for number, (kind, variant, quantity) in enumerate(lines):
         if number >= LINES_MAX:
@@ -141,7 +165,7 @@ def _lines(lines: Iterable[tuple[int, str, int]], field: str) -> tuple[UsageLine
 
 def _measure(kind: int, variant: str, field: str, number: int) -> Measure:
     try:
-        return _known_measure(kind, variant)
+        return measure(UsageKind(kind), variant)
     except ValueError as error:
         if kind not in _KIND_NUMBERS:
             raise invalid_field(f"{field}[{number}].kind", f"{kind} is no kind of usage") from None
@@ -151,20 +175,15 @@ def _measure(kind: int, variant: str, field: str, number: int) -> Measure:
 _KIND_NUMBERS: Final = frozenset(int(kind) for kind in UsageKind)
 
 
-@lru_cache(maxsize=4_096)
-def _known_measure(kind: int, variant: str) -> Measure:
-    """Raises ValueError. Calls name the same few measures again and again; a fault is never kept."""
-    return measure(UsageKind(kind), variant)
-
-
 def _attributes(attributes: Mapping[str, str], field: str) -> tuple[tuple[str, str], ...]:
     if len(attributes) > ATTRIBUTES_MAX:
         raise invalid_field(field, f"has more than {ATTRIBUTES_MAX} attributes")
     for name, value in attributes.items():
         if not name:
             raise invalid_field(field, "has an attribute without a name")
-        _check_name(field, name)
-        _check_name(f"{field}.{name}", value)
+        for place, text in ((field, name), (f"{field}.{name}", value)):
+            if not _is_name(text):
+                raise _bad_name(place, text)
     return tuple(sorted((name, value) for name, value in attributes.items() if value))
 
 
@@ -178,9 +197,11 @@ def _provider_cost(text: str, field: str) -> int:
     return cost_e18
 
 
-def _check_name(field: str, value: str) -> Refusal | None:
+def _is_name(value: str) -> bool:
+    return not value or (value.isprintable() and len(value) <= NAME_CHARACTERS_MAX)
+
+
+def _bad_name(field: str, value: str) -> Refusal:
     if len(value) > NAME_CHARACTERS_MAX:
-        raise invalid_field(field, f"has {len(value)} characters; at most {NAME_CHARACTERS_MAX} are allowed")
-    if not value.isprintable():
-        raise invalid_field(field, "has a character that is not printable")
-    return None
+        return invalid_field(field, f"has {len(value)} characters; at most {NAME_CHARACTERS_MAX} are allowed")
+    return invalid_field(field, "has a character that is not printable")
