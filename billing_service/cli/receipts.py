@@ -58,15 +58,18 @@ def _fields(found: Receipt) -> list[tuple[str, str]]:
             ("model", f"{found.provider} {found.model}"),
             ("attributes", " ".join(f"{name}={value}" for name, value in sorted(found.attributes.items()))),
             ("measured", shown_enum(Measurement, found.measurement)),
+            ("without a price", ", ".join(price.missing)),
             ("rate card", price.rate_card_version),
             ("entry", price.model_pattern),
             ("service tier", price.service_tier),
             ("prompt tier", f"above {price.prompt_tier:,}" if price.prompt_tier else ""),
             ("provider's cost", price.provider_cost_usd),
-            ("markup", percent(price.markup_ppm)),
-            ("priced as of", shown_time(found.occur_time if occurred else found.create_time)),
+            ("markup", "" if price.missing else percent(price.markup_ppm)),
+            ("priced as of", "" if price.missing else shown_time(found.occur_time if occurred else found.create_time)),
             ("exact microcredits", price.exact_total),
         ]
+    if found.charged_before_microcredits:
+        money += [("charged before", found.charged_before_microcredits)]
     money += [("charged", found.charged_microcredits), ("uncollected", found.uncollected_microcredits)]
     return [
         ("account", found.account_id),

@@ -11,6 +11,7 @@ from billing_service.jobs.heads import HeadsExport
 from billing_service.jobs.loops import Loop
 from billing_service.jobs.open_holds import OpenHolds
 from billing_service.jobs.overdue import Overdue
+from billing_service.jobs.unpriced_usages import UnpricedUsages
 from billing_service.jobs.verification import Verification
 
 
@@ -25,14 +26,14 @@ class JobMetrics(Collector):
         heads: HeadsExport | None,
         heads_interval_s: float,
         *,
-        open_holds: OpenHolds | None = None,
+        counted: tuple[OpenHolds, UnpricedUsages] | None = None,
     ) -> None:
         self._loops = loops
         self._overdue = overdue
         self._verification = verification
         self._heads = heads
         self._heads_interval_s = heads_interval_s
-        self._open_holds = open_holds
+        self._counted = counted
 
     def collect(self) -> Iterator[Metric]:
         runs = CounterMetricFamily(
@@ -44,9 +45,12 @@ class JobMetrics(Collector):
         yield runs
         for job in self._overdue:
             yield _gauge(job.kind.metric, job.kind.description, job.waiting)
-        if self._open_holds is not None:
-            yield _gauge("billing_holds_open", "Open holds of all accounts.", self._open_holds.count)
-            yield _gauge("billing_holds_microcredits", "What they reserve.", self._open_holds.microcredits)
+        if self._counted is not None:
+            open_holds, unpriced = self._counted
+            yield _gauge("billing_holds_open", "Open holds of all accounts.", open_holds.count)
+            yield _gauge("billing_holds_microcredits", "What they reserve.", open_holds.microcredits)
+            words = "Usages of the last 24 hours that were charged without a price; 1000 means 1000 or more."
+            yield _gauge("billing_usages_unpriced", words, unpriced.count)
         yield from self._of_verification()
         yield from self._of_heads()
 

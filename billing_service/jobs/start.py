@@ -16,6 +16,7 @@ from billing_service.jobs.metrics import JobMetrics
 from billing_service.jobs.open_holds import OpenHolds
 from billing_service.jobs.outbox import forget_old_events
 from billing_service.jobs.overdue import KINDS, Overdue
+from billing_service.jobs.unpriced_usages import UnpricedUsages
 from billing_service.jobs.verification import Verification
 from billing_service.settings import Settings
 
@@ -36,7 +37,9 @@ def start_jobs(settings: Settings, environment: Environment, uses: KeyUses, clos
         *(Loop(job.kind.loop, job.run, OVERDUE_INTERVAL_S) for job in overdue),
     ]
     open_holds = OpenHolds(environment.store)
+    unpriced = UnpricedUsages(environment.store, system_clock_us)
     loops.append(Loop("open holds", open_holds.run, OVERDUE_INTERVAL_S))
+    loops.append(Loop("unpriced usages", unpriced.run, OVERDUE_INTERVAL_S))
     heads = verification = None
     if settings.heads_directory is not None:
         heads = HeadsExport(environment.store, settings.heads_directory, system_clock_us)
@@ -48,7 +51,8 @@ def start_jobs(settings: Settings, environment: Environment, uses: KeyUses, clos
         closing.push_async_callback(loop.stop)
     if verification is not None:
         closing.callback(verification.stop)  # first of all: the loop waits for the walk under way
-    return JobMetrics(loops, overdue, verification, heads, settings.heads_interval_s, open_holds=open_holds)
+    counted = (open_holds, unpriced)
+    return JobMetrics(loops, overdue, verification, heads, settings.heads_interval_s, counted=counted)
 
 
 async def _forget(environment: Environment, clock_us: ClockUs) -> None:

@@ -30,7 +30,7 @@ FILES_MAX = {
     "priced deduction": 40,
     "hold": 33,
     "capture": 37,
-    "session tick": 23,
+    "session tick": 24,
     "grant": 30,
     "purchase": 42,
     "refund": 48,

@@ -11,9 +11,11 @@ from billing_service.domain.spending.price_records import (
     ChargeRecord,
     PriceDamagedError,
     PricedUsage,
+    UnpricedUsage,
     decode_record,
     encode_asked,
     encode_price,
+    encode_unpriced,
 )
 from billing_service.domain.spending.pricing import Price, PricedLine, TimeBasis
 from billing_service.domain.spending.usage import Measurement, Usage, UsageLine
@@ -105,6 +107,65 @@ def test_a_plain_amount_of_which_less_was_taken():
     assert decode_record(b'{"asked":7,"format":1}') == ChargeRecord(7, None)
 
 
+UNPRICED = UnpricedUsage(
+    Usage(
+        provider="openai",
+        model="gpt-5",
+        lines=(UsageLine(Measure(K.INPUT_TOKENS), 7), UsageLine(Measure(K.UNITS, "web_searches"), 3)),
+        service_tier="scale",
+        attributes=(("region", "us"),),
+        provider_cost_e18=12_345_678_900_000_000,
+        occur_time_us=5,
+        request_id="r",
+    ),
+    "2026-11-30",
+    ("service_tier scale",),
+)
+UNPRICED_RECORD = (
+    b'{"amount":900,"attributes":[["region","us"]],"card":"2026-11-30","format":1,'
+    b'"lines":[[1,"",7],[15,"web_searches",3]],"measurement":1,"missing":["service_tier scale"],"model":"gpt-5",'
+    b'"occurred":5,"provider":"openai","provider_cost":"0.0123456789","request":"r","service_tier":"scale"}'
+)
+
+
+def test_a_usage_without_a_price_is_kept_as_it_was_sent():
+    assert encode_unpriced(UNPRICED, 900) == UNPRICED_RECORD
+    assert decode_record(UNPRICED_RECORD) == ChargeRecord(900, None, UNPRICED)
+
+
+@pytest.mark.parametrize("before", [1, 431, 432])
+def test_what_another_charge_had_taken_is_no_part_of_this_one(before):
+    priced = with_usage(PLAIN)
+    assert decode_record(encode_price(priced, before)) == ChargeRecord(432 - before, priced, None, before)
+    assert decode_record(encode_unpriced(UNPRICED, 432, before)) == ChargeRecord(432 - before, None, UNPRICED, before)
+
+
+UNPRICED_DAMAGE = [
+    (b'"amount":900', b'"amount":900.0'),
+    (b'"amount":900', b'"amount":true'),
+    (b'"amount":900', b'"amount":-1'),
+    (b'"amount":900', b'"amount":1000000000000001'),
+    (b'"card"', b'"before":901,"card"'),
+    (b'"card"', b'"before":0,"card"'),
+    (b'"card"', b'"before":-1,"card"'),
+    (b'"card"', b'"before":true,"card"'),
+    (b'["service_tier scale"]', b"[]"),
+    (b'["service_tier scale"]', b"[7]"),
+    (b'[1,"",7]', b'[1,"",7.0]'),
+    (b'[1,"",7]', b'[99,"",7]'),
+    (b'"occurred":5', b'"occurred":5.0'),
+    (b'"measurement":1', b'"measurement":0'),
+    (b'"provider":"openai",', b""),
+]
+
+
+@pytest.mark.parametrize(("part", "other"), UNPRICED_DAMAGE, ids=str)
+def test_damage_of_a_usage_without_a_price_shows(part, other):
+    assert part in UNPRICED_RECORD
+    with pytest.raises(PriceDamagedError):
+        decode_record(UNPRICED_RECORD.replace(part, other, 1))
+
+
 DAMAGE = [
     (b'"amount":432', b'"amount":431'),
     (b'"amount":432', b'"amount":433'),
@@ -128,6 +189,8 @@ DAMAGE = [
     (b'"provider":"openai",', b""),
     (b'"attributes":[]', b'"attributes":[["a"]]'),
     (b'"amount":432', b'"amount":432,"asked":432'),
+    (b'"card"', b'"before":433,"card"'),
+    (b'"card"', b'"before":0,"card"'),
 ]
 
 

@@ -5,7 +5,7 @@ import pytest
 from billing_service.domain.catalogue.rate_cards import Column, Entry
 from billing_service.domain.catalogue.usage_kinds import UsageKind
 from billing_service.domain.refusals import Reason, Refusal
-from billing_service.domain.spending.price_records import PricedUsage
+from billing_service.domain.spending.price_records import PricedUsage, UnpricedUsage, decode_record, encode_unpriced
 from billing_service.domain.spending.pricing import TimeBasis, price
 from billing_service.domain.spending.rerating import (
     MISSING_CHARACTERS_MAX,
@@ -60,6 +60,22 @@ def charged(card=None, *, account_id="a", occur_time_us=None, basis=TimeBasis.RE
 def at(microcredits, provider="p", model="m"):
     """An entry where a token costs so many microcredits."""
     return Entry(provider, model, (Column(prices_of(input_tokens=microcredits * 10**10)),))
+
+
+@pytest.mark.parametrize(("occurred_us", "expected"), [(None, 40), (START_US - DAY_US // 2, 40)])
+def test_a_usage_that_had_no_price_is_priced_by_a_card_that_has_one(occurred_us, expected):
+    usage = usage_of(provider="p", model="m", lines=[(1, "", 10)], occur_time_us=occurred_us)
+    unpriced = UnpricedUsage(usage, "old", ("model",))
+    estimated = ChargedUsage("a", "txn_1", START_US, unpriced, standing_of(100, 100, 0))
+    assert estimated.own_price(price_again(estimated, card_of(at(4)))) == expected
+
+
+def test_a_charge_of_a_part_costs_its_part():
+    """The end of a hold had charged 3 of 10."""
+    usage = usage_of(provider="p", model="m", lines=[(1, "", 10)])
+    record = decode_record(encode_unpriced(UnpricedUsage(usage, "old", ("model",)), 10, 3))
+    rest = ChargedUsage("a", "txn_1", START_US, record.unpriced, standing_of(7, 7, 0), record.part)
+    assert rest.own_price(price_again(rest, card_of(at(4)))) == 28
 
 
 def test_the_time_that_chose_the_price_chooses_it_again():

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing_service.domain.catalogue.usage_kinds import UsageKind
+from billing_service.domain.catalogue.usage_kinds import UsageKind, measure
 from billing_service.domain.refusals import Reason, Refusal
 from billing_service.domain.spending.outcome_policies import (
     Charge,
@@ -15,6 +15,10 @@ from billing_service.domain.spending.outcome_policies import (
     OutcomePolicies,
     parse_policies,
 )
+from billing_service.domain.spending.price_records import (
+    decode_record,
+)
+from billing_service.domain.spending.pricing import Price, PricedLine, TimeBasis
 from billing_service.domain.spending.sessions import (
     SEQUENCE_MAX,
     Room,
@@ -32,7 +36,6 @@ from billing_service.domain.spending.sessions import (
     take_tick,
     tell_low,
     tell_stop,
-    unpriced_charge,
 )
 from billing_service.domain.spending.usage import usage_of
 
@@ -44,6 +47,12 @@ GRACE = 600 * S
 
 def used(*lines, **more):
     return usage_of(**{"provider": "p", "model": "m", "lines": lines or [(K.OUTPUT_TOKENS, "", 1)]} | more)
+
+
+def priced(amount):
+    """A price of so many microcredits."""
+    line = PricedLine(measure(K.OUTPUT_TOKENS), amount, 10**10)
+    return Price("v", "m", "", 0, (line,) if amount else (), None, 0, TimeBasis.RECEIVED)
 
 
 def session(**more):
@@ -71,13 +80,15 @@ def test_a_tick_is_news_once(last, sequence, news):
     assert is_news(session(sequence=last), sequence) is news
 
 
-@pytest.mark.parametrize(("charged", "amount", "then"), [(0, 7, 7), (7, 5, 7), (7, None, 7), (0, 0, 0), (7, 900, 900)])
+@pytest.mark.parametrize(("charged", "amount", "then"), [(0, 7, 7), (7, 5, 7), (0, 0, 0), (7, 900, 900)])
 def test_a_tick_replaces_the_usage_and_what_is_charged_never_falls(charged, amount, then):
-    before = session(sequence=2, charged=charged, usage=used())
+    before = take_tick(session(sequence=1), 2, used(), priced(charged))
     fewer = used((K.INPUT_TOKENS, "", 3), model="m-2", service_tier="flex")
-    after = take_tick(before, 9, fewer, amount)
+    after = take_tick(before, 9, fewer, priced(amount))
     assert (after.sequence, after.usage, after.charged) == (9, fewer, then)
     assert before.sequence == 2, "a tick that is not durable has no effect"
+    kept = decode_record(after.price_record)
+    assert (kept.amount, kept.priced.usage.model) == (then, "m-2" if amount > charged else "m")
 
 
 @pytest.mark.parametrize(
@@ -129,7 +140,7 @@ def test_what_costs_nothing_goes_on_without_credits():
 def test_an_owner_is_told_of_the_last_slice_once_until_there_is_more():
     asked = session(held=100, charged=0)
     assert not tell_low(asked, Room(0))
-    asked = take_tick(asked, 1, used(), 1)
+    asked = take_tick(asked, 1, used(), priced(1))
     assert tell_low(asked, Room(0))
     assert not tell_low(asked, Room(0))
     assert not tell_low(asked, Room(1))
@@ -211,12 +222,6 @@ def test_a_close_asks_for_what_its_hold_lacks(amount, room, grows):
     assert missing_for_close(session(), amount, room) == grows
 
 
-def test_a_usage_without_a_price_is_charged_as_it_was_acknowledged():
-    assert unpriced_charge(session(charged=70), Charge.STREAMED) == 70
-    assert unpriced_charge(session(charged=70), Charge.INPUT) == 70
-    assert unpriced_charge(session(charged=70), Charge.RELEASE) == 0
-
-
 @pytest.mark.parametrize(("amount", "captured", "moves"), [(70, 50, 20), (50, 70, -20), (70, 70, 0), (0, 70, -70)])
 def test_a_late_close_is_absolute(amount, captured, moves):
     assert late_charge(amount, captured) == moves
@@ -242,7 +247,7 @@ class Purse:
 
     def tick(self, sequence, amount):
         if is_news(self.state, sequence):
-            self.state = take_tick(self.state, sequence, used(), amount)
+            self.state = take_tick(self.state, sequence, used(), priced(amount))
             self.grow()
             stop = tell_stop(self.state, self.room, 0)
             if stop is not None:

@@ -11,7 +11,9 @@ from prepaid.billing.v1 import transactions_pb2
 from billing_service.domain.catalogue.rate_card_packing import packed
 from billing_service.domain.catalogue.rate_card_text import card_text
 from billing_service.domain.catalogue.rate_card_versions import StoredCard
+from billing_service.domain.ledger.events import EventKind
 from billing_service.storage.rows.rate_cards import RATE_CARDS
+from tests.end_to_end.test_business_events import events
 from tests.support.priced_stack import GPT, IMAGES, INPUT, ONE, OUTPUT, give, put_card_by_hand, usage
 from tests.support.rate_card_examples import by_hand
 from tests.support.stack import CREDIT, running_stack
@@ -57,7 +59,7 @@ async def test_an_estimate_is_held_and_what_was_used_is_charged(priced):
     assert made.hold.rate_card_version == made.price.rate_card_version == by_hand().version
     charged = await client.capture_hold(account_id="acme", hold_id=made.hold.hold_id, usage=USED)
     assert (charged.captured_microcredits, charged.price.amount_microcredits) == (CHARGED, CHARGED)
-    assert (charged.uncollected_microcredits, charged.price_missing) == (0, "")
+    assert (charged.uncollected_microcredits, list(charged.price.missing)) == (0, [])
     assert charged.balance.available_microcredits == BEFORE - CHARGED
     receipt = await client.get_receipt(account_id="acme", transaction_id=charged.transaction_id)
     assert receipt.receipt.charged_microcredits == CHARGED
@@ -104,8 +106,24 @@ async def test_a_usage_without_a_price_takes_all_of_its_hold(priced, used, missi
     made = await held(client, "acme")
     charged = await client.capture_hold(account_id="acme", hold_id=made.hold.hold_id, usage=used)
     assert charged.captured_microcredits == ESTIMATED
-    assert (charged.price_missing, charged.HasField("price")) == (missing, False)
+    assert list(charged.price.missing) == [missing]
+    assert (charged.price.amount_microcredits, charged.price.exact_total) == (ESTIMATED, "")
     assert charged.balance.available_microcredits == BEFORE - ESTIMATED
+    receipt = (await client.get_receipt(account_id="acme", transaction_id=charged.transaction_id)).receipt
+    assert receipt.price == charged.price
+    assert (receipt.provider, receipt.model, receipt.measurement) == (used.provider, used.model, 2)
+    assert [(line.kind, line.quantity, line.unit_price_usd) for line in receipt.price.lines] == [
+        (line.kind, line.quantity, "") for line in used.lines
+    ]
+    detail = {
+        "provider": used.provider,
+        "model": used.model,
+        "missing": missing,
+        "rate_card_version": made.price.rate_card_version,
+        "charged_microcredits": ESTIMATED,
+    }
+    told = [(each[0], *each[2:]) for each in await events(priced, "acme")]
+    assert told == [(EventKind.UNPRICED_USAGE, charged.transaction_id, detail)]
     with pytest.raises(HoldNotFound):
         await client.capture_hold(account_id="acme", hold_id="hold_none", usage=used)
 

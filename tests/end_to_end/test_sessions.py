@@ -95,6 +95,10 @@ async def test_a_frozen_account_s_sessions_are_stopped(wire, new_account):
     assert closed.charged_microcredits == CREDIT, "all of the hold, and nothing above it"
 
 
+async def receipt_of(wire, account_id, transaction_id):
+    return (await wire.call("GetReceipt", account_id=account_id, transaction_id=transaction_id)).receipt
+
+
 OUTCOMES = [
     ("COMPLETE", True, "STREAMED", "MEASURED"),
     ("REFUSED", True, "RELEASE", "MEASURED"),
@@ -140,9 +144,24 @@ async def test_a_usage_without_a_price_is_charged_as_it_was_acknowledged(wire, n
     unpriced = await session.tick(2, tokens(700, 60, **FLEX))
     assert (unpriced.missing, unpriced.charged_microcredits) == ("service_tier scale", cost(700, 30))
     closed = await session.close(usage=tokens(700, 90, **FLEX))
-    assert (closed.charged_microcredits, closed.missing) == (cost(700, 30), "service_tier scale")
+    assert (closed.charged_microcredits, list(closed.price.missing)) == (cost(700, 30), ["service_tier scale"])
     assert closed.measurement == 2
-    assert not closed.HasField("price")
+    receipt = await receipt_of(wire, account_id, closed.transaction_id)
+    assert receipt.price == closed.price
+    assert (receipt.model, receipt.service_tier, receipt.measurement) == ("gpt-5", "scale", 2)
+    assert [line.quantity for line in receipt.price.lines] == [700, 90]
+    assert (receipt.amount_microcredits, receipt.uncollected_microcredits) == (cost(700, 30), 0)
+
+
+async def test_where_no_tick_had_a_price_all_of_the_hold_is_charged(wire, new_account):
+    account_id = await rich(wire, new_account())
+    session = Metered(wire)
+    opened = await session.open(account_id, estimate=tokens(700, 30))
+    assert (await session.tick(1, tokens(700, 60, **FLEX))).charged_microcredits == 0
+    closed = await session.close()
+    assert closed.charged_microcredits == opened.held_microcredits == cost(700, 30)
+    assert closed.price.amount_microcredits == cost(700, 30)
+    assert await left(wire, account_id) == 1_000 * CREDIT - cost(700, 30)
 
 
 async def test_a_usage_may_change_model_and_lines(wire, new_account):

@@ -7,8 +7,10 @@ import pytest_asyncio
 from billing_client.errors import HoldExpired
 from google.protobuf.duration_pb2 import Duration
 
+from billing_service.domain.ledger.events import EventKind
 from tests.end_to_end.leaping_clock import LeapingClock
 from tests.end_to_end.test_batches_of_deductions import left, rich
+from tests.end_to_end.test_business_events import events
 from tests.support.doubles import SECOND_US
 from tests.support.metered import Metered, cost, tokens
 from tests.support.patience import PATIENCE_S
@@ -18,6 +20,7 @@ from tests.support.wire import Wire
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 GRACE_S = 600
+DEDUCTION = 3
 
 
 @pytest.fixture
@@ -30,7 +33,7 @@ async def running(database, clock):
     """A connection to a service whose clock the test moves, and the ledger's writer."""
     assert clock.off_us == 0
     async with running_stack(database.url, BILLING_LOG_LEVEL="ERROR") as stack, Wire(stack.service.address) as raw:
-        yield raw, stack.service.environment.writer
+        yield raw, stack.service.environment.writer, stack
         assert not (await stack.client.verify_ledger()).differences
 
 
@@ -66,6 +69,39 @@ async def test_what_was_acknowledged_is_charged_when_the_grace_is_over(wire, clo
         await late.tick(9, tokens(900))
 
 
+async def charges(wire, account_id):
+    """Receipts of what was charged, the newest first."""
+    lines = (await wire.call("ListTransactions", account_id=account_id, kind=DEDUCTION)).transactions
+    named = [{"account_id": account_id, "transaction_id": line.transaction_id} for line in lines]
+    return [(await wire.call("GetReceipt", **each)).receipt for each in named]
+
+
+async def test_what_the_end_of_a_hold_charged_is_explained(wire, clock, new_account):
+    account_id = await rich(wire, new_account(), 10)
+    await abandoned(wire, account_id, tokens(500, 40), tokens(500, 20), slice_microcredits=2 * CREDIT)
+    clock.off_us += (GRACE_S + 60) * SECOND_US
+    await wire.do("GrantCredits", account_id=account_id, amount_microcredits=1, reason="somebody comes")
+    (receipt,) = await charges(wire, account_id)
+    assert [line.quantity for line in receipt.price.lines] == [500, 40], "of the tick that cost most"
+    assert receipt.charged_microcredits == receipt.price.amount_microcredits == cost(500, 40)
+    assert (receipt.model, receipt.uncollected_microcredits) == ("gpt-5", 0)
+
+
+async def test_a_usage_without_a_price_is_charged_and_told_when_its_hold_ends(running, wire, clock, new_account):
+    account_id = await rich(wire, new_account(), 10)
+    unpriced = tokens(500, 20, service_tier="scale")
+    await abandoned(wire, account_id, unpriced, slice_microcredits=CREDIT)
+    clock.off_us += (GRACE_S + 60) * SECOND_US
+    assert (await wire.call("GetBalance", account_id=account_id)).balance.available_microcredits == 9 * CREDIT
+    await wire.do("GrantCredits", account_id=account_id, amount_microcredits=1, reason="somebody comes")
+    (receipt,) = await charges(wire, account_id)
+    assert (list(receipt.price.missing), receipt.measurement) == (["service_tier scale"], 2)
+    assert receipt.charged_microcredits == receipt.price.amount_microcredits == CREDIT
+    ((kind, _, subject, detail),) = await events(running[2], account_id)
+    assert (kind, subject) == (EventKind.UNPRICED_USAGE, receipt.transaction_id)
+    assert (detail["missing"], detail["charged_microcredits"]) == ("service_tier scale", CREDIT)
+
+
 LATE = [((500, 900), cost(500, 900)), ((500, 20), cost(500, 20)), ((500, 1), cost(500, 1)), ((1, 0), cost(1))]
 
 
@@ -79,6 +115,13 @@ async def test_a_late_close_charges_the_difference(wire, clock, new_account, use
     closed = await late.close(usage=tokens(*used))
     assert closed.charged_microcredits == charged
     assert await left(wire, account_id) == 10 * CREDIT - charged
+    late_receipt, *_, of_the_end = await charges(wire, account_id)
+    assert late_receipt.transaction_id == closed.transaction_id
+    assert late_receipt.price == closed.price
+    before = min(cost(500, 20), charged)
+    assert late_receipt.charged_before_microcredits == before
+    assert late_receipt.charged_microcredits == late_receipt.amount_microcredits == charged - before
+    assert of_the_end.charged_microcredits - of_the_end.reversed_microcredits == before
     again = Metered(wire)
     await again.resume(account_id, opened)
     assert await again.close(usage=tokens(9)) == closed, "it was closed, and says so"
@@ -86,7 +129,7 @@ async def test_a_late_close_charges_the_difference(wire, clock, new_account, use
 
 
 async def test_a_living_session_outlives_its_grace_and_is_stopped_after_a_day(running, clock, new_account):
-    wire, writer = running
+    wire, writer, _ = running
     account_id = await rich(wire, new_account(), 10)
     session = Metered(wire)
     opened = await session.open(account_id, grace=Duration(seconds=3_600))

@@ -254,3 +254,16 @@ async def test_ended_holds_that_nobody_books(withheld, database, monkeypatch, tm
         await running.wire.do("GrantCredits", account_id="ann", amount_microcredits=1, reason="gift")
         await until(lambda: running.sample("billing_holds_unbooked_accounts{}") == 0)
         assert stripe is not None
+
+
+async def test_usage_that_no_card_prices(withheld, monkeypatch, tmp_path):
+    monkeypatch.setattr("billing_service.jobs.start.OVERDUE_INTERVAL_S", 0.05)
+    async with withheld() as (running, _):
+        before = running.scrape()
+        await running.wire.do("GrantCredits", account_id="ann", amount_microcredits=10, reason="gift")
+        made = await running.wire.do("HoldCredits", account_id="ann", amount_microcredits=7)
+        lines = [{"kind": 1, "quantity": 5}]
+        unknown = {"provider": "openai", "model": "gpt-99", "lines": lines}
+        await running.wire.do("CaptureHold", account_id="ann", hold_id=made.hold.hold_id, usage=unknown)
+        await until(lambda: running.sample("billing_usages_unpriced{}") == 1)
+        check(tmp_path, before, running.scrape(), fired=["BillingUsageUnpriced"])

@@ -83,8 +83,8 @@ PRICED_DEDUCTIONS = (
         "a receipt forgets what could not be collected",
         "M24",
         "billing_service.domain.spending.receipts:charge_of",
-        "Charge(charged, amount, priced)",
-        "Charge(charged, charged, priced)",
+        "Charge(charged, *decode_record(transaction.price_record))",
+        "Charge(charged, charged, decode_record(transaction.price_record).priced)",
         (f"{RECEIPTS}::test_a_receipt_of_a_plain_amount_has_no_lines[sqlite]",),
     ),
     Sabotage(

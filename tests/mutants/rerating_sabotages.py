@@ -37,7 +37,7 @@ RERATING = (
         "all cards are rated again",
         "M27",
         f"{COMMAND}:priced_usages",
-        "from_version in ('', priced.price.rate_card_version)",
+        "from_version in ('', record.rate_card_version)",
         "True",
         (f"{WIRE}::test_only_the_window_and_the_card_that_were_asked_for[sqlite]",),
     ),

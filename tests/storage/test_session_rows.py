@@ -2,7 +2,7 @@
 
 import pytest
 
-from billing_service.domain.ledger.holds import Hold, HoldState
+from billing_service.domain.ledger.holds import Hold, HoldState, SessionEnd
 from billing_service.domain.spending.sessions import Owner, Tick
 from billing_service.ledger.ticks import TickWriter
 from billing_service.storage.rows.session_charges import close_sessions, read_charges
@@ -14,12 +14,13 @@ IDS = ["ses_1", "ses_2", "ses_3"]
 def hold(session_id, acknowledged):
     return Hold(
         session_id, HoldState.EXPIRED, 100, 0, 100, 0, late_captured=False, create_time_us=1, expire_time_us=2,
-        caller="c", description="", metadata="", legs=[], acknowledged=acknowledged, end_transaction_id="txn_1",
+        caller="c", description="", metadata="", legs=[], end_transaction_id="txn_1",
+        session_end=SessionEnd(acknowledged, acknowledged),
     )  # fmt: skip
 
 
 def tick(session_id, sequence, epoch=1, charged=50):
-    return Tick("a", session_id, epoch, sequence, charged, f"usage {sequence}")
+    return Tick("a", session_id, epoch, sequence, charged, f"usage {sequence}", b"record")
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ async def opened(store):
 
     def work():
         for session_id in IDS:
-            yield from insert_session(("a", session_id, b"hash", 1, 0, 0, 0, "", "", "card", 10, 5, "key", ""))
+            yield from insert_session(("a", session_id, b"hash", 1, 0, 0, 0, "", "", "card", 10, 5, "key", "", None))
 
     await store.write(work)
     return store

@@ -13,7 +13,7 @@ from billing_service.api.late import Late, begin_late
 from billing_service.api.pipeline import Call
 from billing_service.api.servicers.deductions import varint
 from billing_service.api.servicers.holds import capture_of, hold_of
-from billing_service.api.servicers.usage import price_message
+from billing_service.api.servicers.usage import price_message, unpriced_message
 from billing_service.commands.environment import Environment
 from billing_service.commands.spending.price_usage import Cost, price_at_hand, price_by_version, price_usage
 from billing_service.commands.spending.read_holds import rate_card_version
@@ -21,17 +21,16 @@ from billing_service.domain.ledger.balance import Balance
 from billing_service.domain.refusals import Reason, Refusal
 from billing_service.domain.spending.captures import Captured
 from billing_service.domain.spending.holds import HoldChanged
-from billing_service.domain.spending.price_records import encode_price
+from billing_service.domain.spending.price_records import UnpricedUsage, encode_price
+from billing_service.domain.spending.unpriced import UNPRICED, unpriced_by
 from billing_service.domain.spending.usage import Usage
 from billing_service.ledger.keys import Answer
 from billing_service.ledger.operations.holds import CaptureHold, HoldCredits
 
 VERSIONS_MAX: Final = 16_384
 """Holds whose cards are remembered. Others are read when they are captured."""
-UNPRICED: Final = frozenset({Reason.UNKNOWN_MODEL, Reason.PRICE_MISSING})
 _HOLD_PRICE_TAG = bytes([transactions_pb2.HoldCreditsResponse.PRICE_FIELD_NUMBER << 3 | 2])
 _CAPTURE_PRICE_TAG = bytes([transactions_pb2.CaptureHoldResponse.PRICE_FIELD_NUMBER << 3 | 2])
-_MODEL: Final = "model"
 
 Begun = asyncio.Future[Answer] | Late[Answer]
 
@@ -116,9 +115,9 @@ def _captured(operation: CaptureHold, cost: Cost) -> CaptureHold:
     if isinstance(cost, Refusal):
         if cost.reason not in UNPRICED:
             raise cost
-        missing = cost.metadata.get("missing", _MODEL)
-        more = transactions_pb2.CaptureHoldResponse(price_missing=missing).SerializeToString()
-        return replace(operation, takes_all=True, encode_reply=partial(_encode_captured, operation, more))
+        assert operation.usage is not None, "what has no usage needs no price"
+        unpriced = unpriced_by(operation.usage, cost)
+        return replace(operation, unpriced=unpriced, encode_reply=partial(_encode_unpriced, operation, unpriced))
     price = price_message(cost.price).SerializeToString()
     return replace(
         operation,
@@ -130,4 +129,10 @@ def _captured(operation: CaptureHold, cost: Cost) -> CaptureHold:
 
 def _encode_captured(operation: CaptureHold, more: bytes, captured: Captured, shown: Balance) -> bytes:
     """`more`: fields of the reply. They may be in any order."""
+    return operation.encode_reply(captured, shown) + more
+
+
+def _encode_unpriced(operation: CaptureHold, unpriced: UnpricedUsage, captured: Captured, shown: Balance) -> bytes:
+    price = unpriced_message(unpriced, captured.amount + captured.uncollected)
+    more = transactions_pb2.CaptureHoldResponse(price=price).SerializeToString()
     return operation.encode_reply(captured, shown) + more

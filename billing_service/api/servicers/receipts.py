@@ -2,15 +2,16 @@
 
 from collections.abc import Mapping
 
-from prepaid.billing.v1 import receipts_pb2, transactions_pb2
+from prepaid.billing.v1 import receipts_pb2, transactions_pb2, usage_pb2
 
 from billing_service.api import validation
 from billing_service.api.pipeline import Call
-from billing_service.api.servicers.usage import price_message
+from billing_service.api.servicers.usage import price_message, unpriced_message
 from billing_service.api.translate import timestamp
 from billing_service.commands.environment import Environment
 from billing_service.commands.spending.get_receipt import get_receipt
 from billing_service.domain.spending.receipts import Receipt
+from billing_service.domain.spending.usage import Usage
 
 
 def receipt_message(receipt: Receipt, categories: Mapping[str, int]) -> receipts_pb2.Receipt:
@@ -23,6 +24,7 @@ def receipt_message(receipt: Receipt, categories: Mapping[str, int]) -> receipts
         amount_microcredits=charge.amount,
         charged_microcredits=charge.charged,
         uncollected_microcredits=charge.uncollected,
+        charged_before_microcredits=charge.before,
         draws=[
             transactions_pb2.Draw(lot_id=lot_id, category=categories[lot_id], amount_microcredits=amount)  # type: ignore[arg-type]
             for lot_id, amount in receipt.draws
@@ -40,19 +42,25 @@ def receipt_message(receipt: Receipt, categories: Mapping[str, int]) -> receipts
         ],
     )
     if charge.priced is not None:
-        usage, price = charge.priced
-        of_usage = receipts_pb2.Receipt(
-            request_id=usage.request_id,
-            provider=usage.provider,
-            model=usage.model,
-            service_tier=usage.service_tier,
-            attributes=dict(usage.attributes),
-            measurement=usage.measurement,  # type: ignore[arg-type]
-            occur_time=timestamp(usage.occur_time_us),
-            price=price_message(price),
-        )
-        message.MergeFrom(of_usage)
+        message.MergeFrom(_of_usage(charge.priced.usage, price_message(charge.priced.price)))
+    elif charge.unpriced is not None:
+        price = unpriced_message(charge.unpriced, charge.amount + charge.before)
+        message.MergeFrom(_of_usage(charge.unpriced.usage, price))
+        message.measurement = usage_pb2.MEASUREMENT_ESTIMATED
     return message
+
+
+def _of_usage(usage: Usage, price: usage_pb2.Price) -> receipts_pb2.Receipt:
+    return receipts_pb2.Receipt(
+        request_id=usage.request_id,
+        provider=usage.provider,
+        model=usage.model,
+        service_tier=usage.service_tier,
+        attributes=dict(usage.attributes),
+        measurement=usage.measurement,  # type: ignore[arg-type]
+        occur_time=timestamp(usage.occur_time_us),
+        price=price,
+    )
 
 
 class Receipts:

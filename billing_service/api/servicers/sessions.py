@@ -10,7 +10,7 @@ from billing_service.api import translate, validation
 from billing_service.api.pipeline import Call
 from billing_service.api.requests import key_of
 from billing_service.api.servicers.holds import hold_message
-from billing_service.api.servicers.usage import price_message, usage_of_message
+from billing_service.api.servicers.usage import price_message, unpriced_message, usage_of_message
 from billing_service.api.streams.rooms import Rooms
 from billing_service.api.streams.session_stream import SessionImplementation
 from billing_service.commands.environment import Environment
@@ -134,11 +134,16 @@ def _encode_closed(close: Close, captured: Captured, shown: Balance) -> bytes:
     return sessions_pb2.SessionClosed(
         transaction_id=captured.transaction_id,
         charged_microcredits=captured.amount,
-        uncollected_microcredits=max(close.amount - captured.amount, 0),
-        price=None if close.priced is None else price_message(close.priced.price),
+        uncollected_microcredits=captured.uncollected,
+        price=_price_of(close, captured),
         charge=_CHARGES[close.charge],
         measurement=_MEASUREMENTS[close.measurement],
-        missing=close.missing,
         balance=translate.balance(shown),
         hold=hold_message(captured.hold, shown.account_id),
     ).SerializeToString()
+
+
+def _price_of(close: Close, captured: Captured) -> usage_pb2.Price | None:
+    if close.unpriced is not None:
+        return unpriced_message(close.unpriced, captured.amount + captured.uncollected)
+    return None if close.priced is None else price_message(close.priced.price)

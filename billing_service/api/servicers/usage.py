@@ -16,6 +16,7 @@ from billing_service.domain.catalogue.rate_cards import Rule
 from billing_service.domain.catalogue.usage_kinds import Measure, UsageKind
 from billing_service.domain.refusals import invalid_field
 from billing_service.domain.spending.explanations import Explanation
+from billing_service.domain.spending.price_records import UnpricedUsage
 from billing_service.domain.spending.pricing import Price, TimeBasis
 from billing_service.domain.spending.usage import Measurement, Usage, usage_of
 
@@ -90,6 +91,16 @@ def _price_frame(  # noqa: PLR0917 - all that a card says of a price
         markup_ppm=markup_ppm,
         time_basis=_TIMES[time_basis],
     ).SerializeToString()
+
+
+def unpriced_message(unpriced: UnpricedUsage, amount: int) -> usage_pb2.Price:
+    """Of a usage without a price, for which `amount` microcredits are charged."""
+    usage, version, missing = unpriced
+    message = usage_pb2.Price(rate_card_version=version, service_tier=usage.service_tier, missing=missing)
+    for line in usage.lines:
+        message.lines.add(kind=_KINDS[line.measure.kind], variant=line.measure.variant, quantity=line.quantity)
+    message.amount_microcredits = amount
+    return message
 
 
 def explanation_message(explanation: Explanation) -> usage_pb2.PriceExplanation:

@@ -26,9 +26,9 @@ from billing_service.domain.ledger.holds import HoldState
 from billing_service.domain.refusals import invalid_field
 from billing_service.domain.refusals.serving import shutting_down
 from billing_service.domain.refusals.spending import hold_closed, hold_expired, session_taken_over
-from billing_service.domain.spending.sessions import Owner, Room, Tick, acknowledge, is_news, take_tick
+from billing_service.domain.spending.price_records import UnpricedUsage
+from billing_service.domain.spending.sessions import Owner, Room, Tick, acknowledge, is_news, take_tick, tick_of
 from billing_service.domain.spending.usage import Usage
-from billing_service.domain.spending.usage_records import encode_usage
 
 UNANSWERED_MAX: Final = 256
 """Ticks of one stream that are not acknowledged yet. More would wait here instead of at their sender."""
@@ -215,26 +215,16 @@ class SessionStream:
         if self._upkeep is None or self._environment.clock_us() >= session.expire_time_us:
             raise hold_expired(session.session_id)
         if not news:
-            row = self._row(owned)
+            row = tick_of(owned.session)
             self._send(_Tick(row, None, ""))
             return
         priced = await price_of(self._environment, owned, usage)
-        owned.session = session = take_tick(session, tick.sequence, usage, priced.amount)
-        row = self._row(owned)
+        owned.session = session = take_tick(session, tick.sequence, usage, priced)
+        row = tick_of(owned.session)
         self._unanswered += 1
-        self._send(_Tick(row, self._environment.ticks.submit(row), priced.missing))
+        missing = ", ".join(priced.missing) if isinstance(priced, UnpricedUsage) else ""
+        self._send(_Tick(row, self._environment.ticks.submit(row), missing))
         self._upkeep.settle()
-
-    def _row(self, owned: Owned) -> Tick:
-        session = owned.session
-        return Tick(
-            session.account_id,
-            session.session_id,
-            session.epoch,
-            session.sequence,
-            session.charged,
-            encode_usage(session.usage),
-        )
 
     async def _close(self, close: sessions_pb2.CloseSession) -> None:
         owned = self._owned

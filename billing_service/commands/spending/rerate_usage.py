@@ -70,13 +70,16 @@ async def card_of(environment: Environment, version: str) -> RateCard:
 
 
 def priced_usages(rows: Sequence[ChargeRow], from_version: str) -> list[ChargedUsage]:
-    """Those of the rows that a card priced, or the card that is named. Raises PriceDamagedError."""
+    """Those of the rows whose usage is known: priced by a card, or by the card that is named, or asked for a price that
+    it did not have. Raises PriceDamagedError."""
     found = []
     for row in rows:
-        amount, priced = decode_record(row.price_record)
-        if priced is not None and from_version in ("", priced.price.rate_card_version):
-            standing = standing_of(row.charged, amount, row.given_back)
-            found.append(ChargedUsage(row.account_id, row.transaction_id, row.create_time_us, priced, standing))
+        record = decode_record(row.price_record)
+        usage = record.priced or record.unpriced
+        if usage is not None and from_version in ("", record.rate_card_version):
+            standing = standing_of(row.charged, record.amount, row.given_back)
+            named = (row.account_id, row.transaction_id, row.create_time_us)
+            found.append(ChargedUsage(*named, usage, standing, record.part))
     return found
 
 

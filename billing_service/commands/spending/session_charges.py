@@ -13,7 +13,7 @@ from billing_service.domain.ledger.holds import HoldState
 from billing_service.domain.refusals import Reason, Refusal
 from billing_service.domain.spending.captures import Captured
 from billing_service.domain.spending.outcome_policies import Charge, GenerationOutcome
-from billing_service.domain.spending.price_records import PricedUsage, encode_price
+from billing_service.domain.spending.price_records import PricedUsage, UnpricedUsage
 from billing_service.domain.spending.pricing import Price, TimeBasis, price, pricing_time
 from billing_service.domain.spending.sessions import (
     Room,
@@ -24,6 +24,7 @@ from billing_service.domain.spending.sessions import (
     room_of,
     unpriced_charge,
 )
+from billing_service.domain.spending.unpriced import MODEL, UNPRICED, unpriced_by
 from billing_service.domain.spending.usage import Measurement, Usage
 from billing_service.ledger.keys import Answer, IdempotencyKey, fingerprint
 from billing_service.ledger.operations.sessions import CloseSession, GrowSession
@@ -32,9 +33,6 @@ from billing_service.storage.rows.hold_reading import read_present_accounts
 from billing_service.storage.rows.spend_limits import fetch_limits, missing_limits
 from billing_service.storage.statements import Work
 
-UNPRICED: Final = frozenset({Reason.UNKNOWN_MODEL, Reason.PRICE_MISSING})
-MODEL: Final = "model"
-"""What is missing of a card that has no such model."""
 NO_GROWTH: Final = frozenset(
     {
         Reason.INSUFFICIENT_CREDITS,
@@ -47,16 +45,8 @@ NO_GROWTH: Final = frozenset(
 """Why a hold that a close wants to grow may not: what the hold has is charged then, and no less."""
 
 
-class Priced(NamedTuple):
-    """What a usage costs a session."""
-
-    price: Price | None
-    missing: str = ""
-    """What the card has no price for; then there is no price."""
-
-    @property
-    def amount(self) -> int | None:
-        return None if self.price is None else self.price.amount_microcredits
+Priced = Price | UnpricedUsage
+"""What a usage costs a session, or that its card has no price for it."""
 
 
 async def price_of(environment: Environment, owned: Owned, usage: Usage) -> Priced:
@@ -67,7 +57,7 @@ async def price_of(environment: Environment, owned: Owned, usage: Usage) -> Pric
     if basis is TimeBasis.RECEIVED:
         time_us = owned.session.open_time_us  # one price from the first tick to the close
     found = _price_by(owned.card, usage, time_us, basis)
-    if found.price is None and found.missing == MODEL:
+    if isinstance(found, UnpricedUsage) and found.missing == (MODEL,):
         current = (await environment.rate_cards.for_usage(usage.occur_time_us)).card
         return _price_by(current, usage, time_us, basis)
     return found
@@ -75,11 +65,11 @@ async def price_of(environment: Environment, owned: Owned, usage: Usage) -> Pric
 
 def _price_by(card: RateCard, usage: Usage, time_us: int, basis: TimeBasis) -> Priced:
     try:
-        return Priced(price(usage, card, time_us, basis))
+        return price(usage, card, time_us, basis)
     except Refusal as refusal:
         if refusal.reason not in UNPRICED:
             raise
-        return Priced(None, refusal.metadata.get("missing", MODEL))
+        return unpriced_by(usage, refusal)
 
 
 Payer = tuple[str, tuple[str, ...]]
@@ -137,9 +127,9 @@ class Close(NamedTuple):
 
     amount: int
     priced: PricedUsage | None
+    unpriced: UnpricedUsage | None
     charge: Charge
     measurement: Measurement
-    missing: str
 
 
 async def decide_close(
@@ -153,13 +143,12 @@ async def decide_close(
     session = owned.session
     found = closing(session, usage, outcome, environment.outcome_policies)
     if found.usage is None:
-        return Close(0, None, found.charge, found.measurement, "")
-    priced = await price_of(environment, owned, found.usage)
-    if priced.price is None:
-        return Close(unpriced_charge(session, found.charge), None, found.charge, Measurement.ESTIMATED, priced.missing)
-    return Close(
-        priced.price.amount_microcredits, PricedUsage(found.usage, priced.price), found.charge, found.measurement, ""
-    )
+        return Close(0, None, None, found.charge, found.measurement)
+    price = await price_of(environment, owned, found.usage)
+    if isinstance(price, UnpricedUsage):
+        return Close(unpriced_charge(session), None, price, found.charge, Measurement.ESTIMATED)
+    priced = PricedUsage(found.usage, price)
+    return Close(price.amount_microcredits, priced, None, found.charge, found.measurement)
 
 
 async def close_session(
@@ -190,7 +179,8 @@ async def close_session(
             session.account_id,
             session.session_id,
             close.amount,
-            encode_price(close.priced) if close.priced else b"",
+            close.priced,
+            close.unpriced,
             IdempotencyKey(
                 session.account_id,
                 owned.usage_key,

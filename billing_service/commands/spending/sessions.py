@@ -7,7 +7,7 @@ from hmac import compare_digest
 from billing_service.commands.environment import Environment
 from billing_service.domain.catalogue.rate_cards import RateCard
 from billing_service.domain.ledger.holds import SESSION_PREFIX, HoldState
-from billing_service.domain.refusals import Reason, account_not_found, conflict
+from billing_service.domain.refusals import account_not_found, conflict
 from billing_service.domain.refusals.spending import hold_not_found, hold_owned
 from billing_service.domain.spending.holds import Author, HoldMode, HoldTerms
 from billing_service.domain.spending.pricing import price
@@ -26,7 +26,6 @@ from billing_service.storage.rows.sessions import StoredSession, insert_session,
 from billing_service.storage.statements import Work
 
 TOKEN_BYTES = 24
-UNPRICED = frozenset({Reason.UNKNOWN_MODEL, Reason.PRICE_MISSING})
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +93,7 @@ async def open_session(environment: Environment, asked: OpenSession) -> Owned:
     def unit() -> Work[StoredSession | None]:
         row = (
             *(asked.account_id, session_id, _digest(token), 1, 0, 0, 0, "", encode_usage(asked.estimate)),
-            *(card.version, step, asked.grace_us, asked.usage_key, ""),
+            *(card.version, step, asked.grace_us, asked.usage_key, "", None),
         )
         found = yield from read_session(asked.account_id, session_id)
         if found is None:
@@ -169,6 +168,7 @@ async def _owned(
         epoch=stored.epoch,
         sequence=stored.sequence,
         charged=stored.charged,
+        price_record=stored.price_record,
         usage=decode_usage(stored.usage),
     )
     card = await environment.rate_cards.of_version(stored.rate_card_version)

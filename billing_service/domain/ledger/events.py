@@ -15,6 +15,8 @@ class EventKind(IntEnum):
     """The account owed nothing, and owes something now."""
     SPEND_LIMIT_CHANGED = 4
     """Set, changed, or removed, where the detail has no limit."""
+    UNPRICED_USAGE = 6
+    """A usage was charged though the card has no price for it: an estimate, which a later price corrects."""
 
 
 class BusinessEvent(NamedTuple):
@@ -26,4 +28,4 @@ class BusinessEvent(NamedTuple):
     subject_id: str
     """The purchase, refund, transaction or spender that it is about."""
     detail: Mapping[str, str | int]
-    """Amounts, currencies and states; nobody's words."""
+    """Amounts, currencies, states and models; nobody's words."""

@@ -1,15 +1,16 @@
 """Holds: credits of lots that are reserved, and how they end. What a hold reserves has left its lots' `remaining` and
 is no longer spendable; nothing but the hold's own capture, release, extension and expiry moves it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from billing_service.domain.ledger.account import Account, Ids, Posting
 from billing_service.domain.ledger.ended_lots import back_into_lot
 from billing_service.domain.ledger.entries import Draw, Entry, Place, Transaction, TransactionKind, held_place
 from billing_service.domain.ledger.lots import Category, Lot, burn_down_order
+from billing_service.domain.ledger.thresholds import tell_unpriced
 
 SESSION_PREFIX: Final = "ses"
 """What the ids of holds begin with that belong to sessions."""
@@ -42,6 +43,19 @@ class Leg:
         return self.amount - self.captured - self.returned
 
 
+class SessionEnd(NamedTuple):
+    """What the end of a session's hold charges, as far as the hold has it. Microcredits."""
+
+    acknowledged: int
+    """What its ticks were told."""
+    charged: int
+    """That, or all of the hold where none of them had a price."""
+    price_record: bytes = b""
+    """Why it is that; empty where nobody knows."""
+    unpriced: Mapping[str, str] | None = None
+    """Of a usage without a price: what is told of it."""
+
+
 @dataclass(slots=True)
 class Hold:
     """One hold of one account. `captured + released + left = amount`, always, and so for each leg."""
@@ -65,8 +79,8 @@ class Hold:
     """In burn-down order."""
     rate_card_version: str = ""
     """The card that prices what is captured; empty where the hold was made of an amount."""
-    acknowledged: int | None = None
-    """Of a session, where it was read: microcredits that its ticks have told, which its end captures."""
+    session_end: SessionEnd | None = None
+    """Of a session, where it was read."""
     end_transaction_id: str = ""
     """What its expiry was charged by, where that is booked now."""
     spender_ids: tuple[str, ...] = ()
@@ -201,7 +215,8 @@ def book_ended_holds(account: Account, *, now_us: int, ids: Ids) -> list[Transac
 
 def _book_end(account: Account, hold: Hold, *, now_us: int, ids: Ids) -> Transaction:
     posting = Posting(account, now_us, effective_us=hold.expire_time_us)
-    told = hold.expiry_capture if hold.acknowledged is None else hold.acknowledged
+    end = hold.session_end
+    told = hold.expiry_capture if end is None else end.charged
     more = min(max(told - hold.captured, 0), hold.left)
     capture_legs(posting, hold, more)
     return_legs(posting, hold, ids)
@@ -214,8 +229,11 @@ def _book_end(account: Account, hold: Hold, *, now_us: int, ids: Ids) -> Transac
         caller=hold.caller,
         description=hold.description,
         metadata=hold.metadata,
+        price_record=end.price_record if more and end is not None else b"",
     )
     hold.end_transaction_id = booked.transaction_id if more else ""
+    if more and end is not None and end.unpriced is not None:
+        tell_unpriced(account, end.unpriced, booked.transaction_id, more, now_us=now_us, ids=ids)
     return booked
 
 

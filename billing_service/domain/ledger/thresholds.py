@@ -1,6 +1,6 @@
 """Thresholds that an account crosses by what was decided on it: what others wait to be told."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from billing_service.domain.ledger.account import Account, Ids
 from billing_service.domain.ledger.entries import Place
@@ -15,6 +15,15 @@ def tell_crossings(accounts: Iterable[Account], ids: Ids) -> None:
             last = account.transactions[-1]
             event = BusinessEvent(ids("evt"), EventKind.DEBT, last.create_time_us, last.transaction_id, detail)
             account.events.append(event)
+
+
+def tell_unpriced(
+    account: Account, detail: Mapping[str, str], transaction_id: str, charged: int, *, now_us: int, ids: Ids
+) -> None:
+    """Adds the event of a usage without a price, for which a transaction charged `charged` microcredits. `detail` says
+    of which model, and what the card lacks."""
+    told: dict[str, str | int] = {**detail, "charged_microcredits": charged}
+    account.events.append(BusinessEvent(ids("evt"), EventKind.UNPRICED_USAGE, now_us, transaction_id, told))
 
 
 def _debt_before(account: Account) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from billing_service.domain.ledger.entries import Place, Transaction, TransactionKind, is_lot, lot_held
-from billing_service.domain.spending.price_records import PricedUsage, decode_record
+from billing_service.domain.spending.price_records import PricedUsage, UnpricedUsage, decode_record
 
 
 class Charge(NamedTuple):
@@ -14,9 +14,13 @@ class Charge(NamedTuple):
     charged: int
     """What was taken, debt included."""
     amount: int
-    """What all of it costs."""
+    """What all of it costs, less `before`."""
     priced: PricedUsage | None
-    """None where the caller named the amount."""
+    """None where the caller named the amount, or the card had no price."""
+    unpriced: UnpricedUsage | None = None
+    """A usage that the card had no price for: `amount` is an estimate."""
+    before: int = 0
+    """What an earlier charge of the same session had taken of the price."""
 
     @property
     def uncollected(self) -> int:
@@ -71,5 +75,4 @@ def charge_of(transaction: Transaction) -> Charge | None:
     charged = sum([entry.amount for entry in transaction.entries if entry.destination == Place.USAGE])
     if not transaction.price_record:
         return Charge(charged, charged, None)
-    amount, priced = decode_record(transaction.price_record)
-    return Charge(charged, amount, priced)
+    return Charge(charged, *decode_record(transaction.price_record))

@@ -12,8 +12,8 @@ from typing import Final, NamedTuple
 
 from billing_service.domain.catalogue.rate_cards import RateCard
 from billing_service.domain.refusals import Refusal
-from billing_service.domain.spending.price_records import PricedUsage
-from billing_service.domain.spending.pricing import Price, TimeBasis, price
+from billing_service.domain.spending.price_records import PricedUsage, UnpricedUsage
+from billing_service.domain.spending.pricing import Price, TimeBasis, price, pricing_time
 
 WINDOW_MAX_US: Final = 92 * 86_400 * 1_000_000
 """Of one re-rating: a quarter."""
@@ -35,13 +35,19 @@ class Standing(NamedTuple):
 
 
 class ChargedUsage(NamedTuple):
-    """A priced charge of an account."""
+    """A charge of an account whose usage is known."""
 
     account_id: str
     transaction_id: str
     create_time_us: int
-    priced: PricedUsage
+    priced: PricedUsage | UnpricedUsage
     standing: Standing
+    part: Fraction = Fraction(1)
+    """The part of its usage that it charged: a session may have charged the rest when its hold ended."""
+
+    def own_price(self, found: Price) -> int:
+        """What the charge's part of its usage costs, where all of the usage costs `found`."""
+        return ceil(found.amount_microcredits * self.part)
 
 
 def standing_of(charged: int, amount: int, given_back: int) -> Standing:
@@ -61,7 +67,11 @@ def target_of(standing: Standing, new_price: int) -> int:
 def price_again(usage: ChargedUsage, card: RateCard) -> Price | Refusal:
     """The price of a charged usage by another card: at the time that chose its price, or the refusal that the card has
     none."""
-    sent, basis = usage.priced.usage, usage.priced.price.time_basis
+    sent = usage.priced.usage
+    if isinstance(usage.priced, PricedUsage):
+        basis = usage.priced.price.time_basis
+    else:
+        _, basis = pricing_time(sent.occur_time_us, usage.create_time_us)
     occurred_us = sent.occur_time_us if basis is TimeBasis.OCCURRED else None
     try:
         return price(sent, card, usage.create_time_us if occurred_us is None else occurred_us, basis)
@@ -140,7 +150,7 @@ class Rerated:
             unpriced.usages += 1
             unpriced.charged += standing.net
             return
-        new_price = found.amount_microcredits
+        new_price = usage.own_price(found)
         target = target_of(standing, new_price)
         self.models.setdefault((sent.provider, sent.model), Totals()).add(standing, new_price, target)
         self.accounts.setdefault(usage.account_id, Totals()).add(standing, new_price, target)

@@ -21,7 +21,15 @@ from billing_service.domain.spending.outcome_policies import (
     is_input,
     measured,
 )
+from billing_service.domain.spending.price_records import (
+    PricedUsage,
+    UnpricedUsage,
+    encode_price,
+    encode_unpriced,
+)
+from billing_service.domain.spending.pricing import Price
 from billing_service.domain.spending.usage import USAGE_EMPTY, Measurement, Usage, UsageLine
+from billing_service.domain.spending.usage_records import encode_usage
 from billing_service.domain.spending.windows import Windows
 from billing_service.domain.times import US_PER_S
 
@@ -88,6 +96,8 @@ class Tick(NamedTuple):
     charged: int
     usage: str
     """As it is kept (`usage_records`)."""
+    price_record: bytes
+    """Why `charged` is what it is (`price_records`)."""
 
 
 class Owner(NamedTuple):
@@ -128,6 +138,8 @@ class Session:
     """How often the session was opened or resumed. Only the newest owner's ticks count."""
     sequence: int = 0
     charged: int = 0
+    price_record: bytes = b""
+    """Why `charged` is what it is: of the usage that costs it, or of the newest one, where that has no price."""
     usage: Usage | None = None
     """The whole usage so far, as the last acknowledged tick says it."""
     is_low: bool = False
@@ -157,10 +169,29 @@ def is_news(session: Session, sequence: int) -> bool:
     return sequence > session.sequence
 
 
-def take_tick(session: Session, sequence: int, usage: Usage, amount: int | None) -> Session:
+def take_tick(session: Session, sequence: int, usage: Usage, price: Price | UnpricedUsage) -> Session:
     """The session after a tick that is news. Its usage replaces the former one, and may be smaller or of other kinds;
-    what is charged never falls. `amount` is the whole usage's price; None: the card has none, so the charge stays."""
-    return replace(session, sequence=sequence, usage=usage, charged=max(session.charged, amount or 0))
+    what is charged never falls. `price` is the whole usage's; where the card has none, the charge stays."""
+    if isinstance(price, UnpricedUsage):
+        record = encode_unpriced(price, session.charged)
+        return replace(session, sequence=sequence, usage=usage, price_record=record)
+    amount = price.amount_microcredits
+    costs_most = amount > session.charged or not session.price_record
+    record = encode_price(PricedUsage(usage, price)) if costs_most else session.price_record
+    return replace(session, sequence=sequence, usage=usage, charged=max(session.charged, amount), price_record=record)
+
+
+def tick_of(session: Session) -> Tick:
+    """What makes durable what the session was told last."""
+    return Tick(
+        session.account_id,
+        session.session_id,
+        session.epoch,
+        session.sequence,
+        session.charged,
+        encode_usage(session.usage),
+        session.price_record,
+    )
 
 
 def left(session: Session, room: Room) -> int:
@@ -246,9 +277,10 @@ def missing_for_close(session: Session, amount: int, room: Room) -> int:
     return min(max(amount - session.held, 0), room.growth)
 
 
-def unpriced_charge(session: Session, charge: Charge) -> int:
-    """What is charged for a usage that the card has no price for: what was acknowledged last."""
-    return 0 if charge is Charge.RELEASE else session.charged
+def unpriced_charge(session: Session) -> int:
+    """What is charged for a usage that the card has no price for: what was acknowledged last. Where no tick had a
+    price, that is all of the hold."""
+    return session.charged or session.held
 
 
 def late_charge(amount: int, captured: int) -> int:

@@ -7,6 +7,7 @@ from typing import ClassVar
 from billing_service.domain.ledger.account import Account, Ids
 from billing_service.domain.ledger.balance import Balance
 from billing_service.domain.ledger.holds import Hold
+from billing_service.domain.ledger.thresholds import tell_unpriced
 from billing_service.domain.refusals import Refusal
 from billing_service.domain.refusals.spending import hold_not_found, hold_owned
 from billing_service.domain.spending.captures import Captured, OverHold, capture_hold
@@ -19,6 +20,8 @@ from billing_service.domain.spending.holds import (
     hold_credits,
     release_hold,
 )
+from billing_service.domain.spending.price_records import UnpricedUsage, encode_unpriced
+from billing_service.domain.spending.unpriced import unpriced_detail
 from billing_service.domain.spending.usage import Usage
 from billing_service.ledger.keys import IdempotencyKey
 
@@ -67,25 +70,32 @@ class CaptureHold:
     """What is to be priced before this is submitted; None where the caller named the amount."""
     price_record: bytes = b""
     """Of a priced usage: why it costs `amount`."""
-    takes_all: bool = False
-    """Of a usage without a price: all that is left of the hold is charged in its stead."""
+    unpriced: UnpricedUsage | None = None
+    """A usage without a price: all that is left of the hold is charged in its stead."""
 
     def decide(self, account: Account, now_us: int, ids: Ids, terms: SpendingTerms) -> Captured:
         """See `Operation`."""
         hold = _named(account, self.hold_id)
-        whole = hold.left if hold.is_open else hold.amount - hold.captured
-        return capture_hold(
+        amount, record = self.amount, self.price_record
+        if self.unpriced is not None:
+            amount = hold.left if hold.is_open else hold.amount - hold.captured
+            record = encode_unpriced(self.unpriced, amount)
+        captured = capture_hold(
             account,
             hold,
-            whole if self.takes_all else self.amount,
+            amount,
             self.over_hold,
             self.author,
             final=self.final,
             now_us=now_us,
             ids=ids,
             terms=terms,
-            price_record=self.price_record,
+            price_record=record,
         )
+        if self.unpriced is not None:
+            detail = unpriced_detail(self.unpriced)
+            tell_unpriced(account, detail, captured.transaction_id, captured.amount, now_us=now_us, ids=ids)
+        return captured
 
 
 @dataclass(slots=True, frozen=True)

@@ -7,11 +7,19 @@ from typing import ClassVar
 from billing_service.domain.ledger.account import Account, Ids
 from billing_service.domain.ledger.balance import Balance
 from billing_service.domain.ledger.holds import Hold, HoldState
+from billing_service.domain.ledger.thresholds import tell_unpriced
 from billing_service.domain.refusals.spending import hold_not_found
 from billing_service.domain.spending.captures import Captured, OverHold, capture_hold
 from billing_service.domain.spending.deductions import SpendingTerms
 from billing_service.domain.spending.holds import Author, HoldChanged, extend_hold
+from billing_service.domain.spending.price_records import (
+    PricedUsage,
+    UnpricedUsage,
+    encode_price,
+    encode_unpriced,
+)
 from billing_service.domain.spending.sessions import late_charge
+from billing_service.domain.spending.unpriced import unpriced_detail
 from billing_service.ledger.keys import IdempotencyKey
 
 
@@ -54,8 +62,10 @@ class CloseSession:
     account_id: str
     hold_id: str
     amount: int
-    price_record: bytes
-    """Of a priced usage; empty for an amount without a price."""
+    priced: PricedUsage | None
+    """Why it costs that; None where nothing is charged, or the card has no price."""
+    unpriced: UnpricedUsage | None
+    """A usage without a price, for which `amount` is charged."""
     key: IdempotencyKey
     author: Author
     encode_reply: Callable[[Captured, Balance], bytes]
@@ -63,24 +73,28 @@ class CloseSession:
     def decide(self, account: Account, now_us: int, ids: Ids, terms: SpendingTerms) -> Captured:
         """See `Operation`."""
         hold = _of_session(account, self.hold_id)
-        amount, before = self.amount, 0
-        if hold.state is HoldState.EXPIRED:
-            before = hold.captured
-            amount = max(late_charge(amount, before), 0)
+        before = min(hold.captured, self.amount) if hold.state is HoldState.EXPIRED else 0
         charged = capture_hold(
             account,
             hold,
-            amount,
+            late_charge(self.amount, before),
             OverHold.UP_TO_HOLD,
             self.author,
             final=True,
             now_us=now_us,
             ids=ids,
             terms=terms,
-            # A late capture is of a part of the price.
-            price_record=self.price_record if amount and hold.is_open else b"",
+            price_record=self._record(before),
         )
-        return charged._replace(amount=charged.amount + min(before, self.amount))
+        if self.unpriced is not None:
+            detail = unpriced_detail(self.unpriced)
+            tell_unpriced(account, detail, charged.transaction_id, charged.amount, now_us=now_us, ids=ids)
+        return charged._replace(amount=charged.amount + before)
+
+    def _record(self, before: int) -> bytes:
+        if self.unpriced is not None:
+            return encode_unpriced(self.unpriced, self.amount, before)
+        return b"" if self.priced is None else encode_price(self.priced, before)
 
 
 def _of_session(account: Account, hold_id: str) -> Hold:

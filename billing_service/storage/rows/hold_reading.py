@@ -7,6 +7,7 @@ from typing import Any
 from billing_service.domain.ledger.account import Account
 from billing_service.domain.ledger.entries import is_lot
 from billing_service.domain.ledger.holds import count_ended_holds, ended_holds, lots_of
+from billing_service.domain.spending.unpriced import session_end
 from billing_service.storage.rows.holds import ENDED_HOLDS_MAX, READ_DRAWN_LOTS, READ_ENDED_HOLDS, READ_HOLDS, hold_of
 from billing_service.storage.rows.ledger import lot_of, read_accounts
 from billing_service.storage.rows.session_charges import read_charges
@@ -66,7 +67,8 @@ def fetch_holds(
     ]
     if sessions:
         for row in (yield from reading.rows(read_charges(sessions))):
-            accounts[row[0]].holds[row[2]].acknowledged = row[3]
+            hold = accounts[row[0]].holds[row[2]]
+            hold.session_end = session_end(hold.amount, row[3], bytes(row[4] or b""))
     return reading.changed
 
 

@@ -158,7 +158,7 @@ def hold_calls(written: Sequence[Account]) -> Iterator[Call]:
         (account.account_id, hold)
         for account in written
         for hold in account.changed_holds.values()
-        if hold.acknowledged is not None and not hold.is_open
+        if hold.session_end is not None and not hold.is_open
     ]
     if ended:
         yield close_sessions(ended)

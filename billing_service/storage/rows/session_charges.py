@@ -10,7 +10,9 @@ from billing_service.storage.statements import Call, InList, bulk_update, readin
 
 READ_CHARGES = reading(
     "read charges of sessions",
-    select(accounts.c.account_id, accounts.c.version, sessions.c.session_id, sessions.c.charged)
+    select(
+        accounts.c.account_id, accounts.c.version, sessions.c.session_id, sessions.c.charged, sessions.c.price_record
+    )
     .select_from(accounts.join(sessions, sessions.c.account_id == accounts.c.account_id))
     .where(InList(accounts.c.account_id, "list_ids"), InList(sessions.c.session_id, "list_sessions")),
     "list_ids",
@@ -30,5 +32,9 @@ def read_charges(wanted: Iterable[tuple[str, Hold]]) -> Call:
 def close_sessions(ended: Sequence[tuple[str, Hold]]) -> Call:
     """Closes the sessions of holds that have ended, where nothing was acknowledged since it was read."""
     return CLOSE.many(
-        [(account_id, hold.hold_id, 0, hold.acknowledged, 1, hold.end_transaction_id) for account_id, hold in ended]
+        [
+            (account_id, hold.hold_id, 0, hold.session_end.acknowledged, 1, hold.end_transaction_id)
+            for account_id, hold in ended
+            if hold.session_end is not None
+        ]
     )

@@ -28,6 +28,7 @@ class StoredSession(NamedTuple):
     grace_us: int
     usage_key: str
     end_transaction_id: str
+    price_record: bytes
     held: int
     captured: int
     state: HoldState
@@ -68,7 +69,10 @@ READ_OWNERS = reading(
     "list_sessions",
 )
 TICK = bulk_update(
-    sessions, ("account_id", "session_id"), ("sequence", "charged", "usage"), expected=("epoch", "closed")
+    sessions,
+    ("account_id", "session_id"),
+    ("sequence", "charged", "usage", "price_record"),
+    expected=("epoch", "closed"),
 )
 TAKE_OVER = writing(
     "take session over",
@@ -94,6 +98,7 @@ def read_session(account_id: str, session_id: str) -> Work[StoredSession | None]
         return found._replace(
             closed=bool(found.closed),
             late_captured=bool(found.late_captured),
+            price_record=bytes(found.price_record or b""),
             state=HoldState(found.state),
             spender_ids=spenders_of(row[-1]),
         )
@@ -113,7 +118,9 @@ def take_over(account_id: str, session_id: str, epoch: int, token_hash: bytes) -
 def write_ticks(ticks: Sequence[Tick]) -> Work[list[Owner | None]]:
     """Writes the ticks of owners, at most one a session, and leaves the others alone; answers whose each session was.
     One statement, however many they are, and another where one was refused."""
-    written = [(t.account_id, t.session_id, t.epoch, 0, t.sequence, t.charged, t.usage) for t in ticks]
+    written = [
+        (t.account_id, t.session_id, t.epoch, 0, t.sequence, t.charged, t.usage, t.price_record or None) for t in ticks
+    ]
     if (yield TICK.many(written)) == len(ticks):
         return [Owner(tick.epoch, closed=False, sequence=tick.sequence) for tick in ticks]
     rows = yield READ_OWNERS(sorted({tick.account_id for tick in ticks}), sorted(tick.session_id for tick in ticks))

@@ -21,6 +21,7 @@ sessions = Table(
     number_column("grace_us"),
     text_column("usage_key"),
     id_column("end_transaction_id"),
+    Column("price_record", Bytes, nullable=True),
     check("epoch", "epoch >= 1"),
     check("closed", "closed IN (0, 1)"),
     check("sequence", "sequence >= 0"),
@@ -31,4 +32,5 @@ sessions = Table(
 """One row a session, whose id is its hold's. `charged` is the highest price that was acknowledged: what the end of the
 hold captures, in microcredits. Only the owner of the newest `epoch` writes it. `closed` is written with the hold's end,
 and only where `charged` is as it was read: no acknowledgement is lost between the two. `usage_key` is the key under
-which the close charges. `end_transaction_id` is what the expiry of its hold charged it by; empty for nothing."""
+which the close charges. `price_record` is why `charged` is what it is (`domain.spending.price_records`); null before
+the first tick. `end_transaction_id` is what the expiry of its hold charged it by; empty for nothing."""

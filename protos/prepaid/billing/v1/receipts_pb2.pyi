@@ -100,6 +100,7 @@ class Receipt(_message.Message):
     BALANCE_AFTER_MICROCREDITS_FIELD_NUMBER: _builtins.int
     REVERSED_MICROCREDITS_FIELD_NUMBER: _builtins.int
     REVERSALS_FIELD_NUMBER: _builtins.int
+    CHARGED_BEFORE_MICROCREDITS_FIELD_NUMBER: _builtins.int
     transaction_id: _builtins.str
     """The charge (`txn_…`)."""
     account_id: _builtins.str
@@ -126,6 +127,10 @@ class Receipt(_message.Message):
     """Balance after it, credits less debt, in microcredits."""
     reversed_microcredits: _builtins.int
     """Microcredits of it that were given back since, by all reversals together: 0 to charged_microcredits."""
+    charged_before_microcredits: _builtins.int
+    """Of a session that was closed after its hold's end: microcredits that the end had charged before, of the same usage.
+    The price is that of the whole usage, and amount_microcredits is the rest of it.
+    """
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it was committed."""
@@ -176,10 +181,11 @@ class Receipt(_message.Message):
         balance_after_microcredits: _builtins.int = ...,
         reversed_microcredits: _builtins.int = ...,
         reversals: _abc.Iterable[Global___ReceiptReversal] | None = ...,
+        charged_before_microcredits: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "occur_time", b"occur_time", "price", b"price"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "amount_microcredits", b"amount_microcredits", "attributes", b"attributes", "balance_after_microcredits", b"balance_after_microcredits", "balance_before_microcredits", b"balance_before_microcredits", "charged_microcredits", b"charged_microcredits", "create_time", b"create_time", "draws", b"draws", "measurement", b"measurement", "model", b"model", "occur_time", b"occur_time", "price", b"price", "provider", b"provider", "request_id", b"request_id", "reversals", b"reversals", "reversed_microcredits", b"reversed_microcredits", "service_tier", b"service_tier", "transaction_id", b"transaction_id", "uncollected_microcredits", b"uncollected_microcredits"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "amount_microcredits", b"amount_microcredits", "attributes", b"attributes", "balance_after_microcredits", b"balance_after_microcredits", "balance_before_microcredits", b"balance_before_microcredits", "charged_before_microcredits", b"charged_before_microcredits", "charged_microcredits", b"charged_microcredits", "create_time", b"create_time", "draws", b"draws", "measurement", b"measurement", "model", b"model", "occur_time", b"occur_time", "price", b"price", "provider", b"provider", "request_id", b"request_id", "reversals", b"reversals", "reversed_microcredits", b"reversed_microcredits", "service_tier", b"service_tier", "transaction_id", b"transaction_id", "uncollected_microcredits", b"uncollected_microcredits"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -550,7 +550,6 @@ class SessionClosed(_message.Message):
     HOLD_FIELD_NUMBER: _builtins.int
     CHARGE_FIELD_NUMBER: _builtins.int
     MEASUREMENT_FIELD_NUMBER: _builtins.int
-    MISSING_FIELD_NUMBER: _builtins.int
     transaction_id: _builtins.str
     """The transaction that charged it, or released its hold."""
     charged_microcredits: _builtins.int
@@ -563,15 +562,13 @@ class SessionClosed(_message.Message):
     """Who counted it. ESTIMATED: the call ended before the provider could say it, the close named no usage, or the card
     has no price for it.
     """
-    missing: _builtins.str
-    """What the card had no price for, in the words of a card file."""
     @_builtins.property
     def balance(self) -> _accounts_pb2.Balance:
         """After the close."""
 
     @_builtins.property
     def price(self) -> _usage_pb2.Price:
-        """Why; absent where nothing was charged, or the card had no price and the last acknowledged amount was charged."""
+        """Why; absent where the outcome charges nothing. Price.missing says what the card has no price for."""
 
     @_builtins.property
     def hold(self) -> _transactions_pb2.Hold:
@@ -588,11 +585,10 @@ class SessionClosed(_message.Message):
         hold: _transactions_pb2.Hold | None = ...,
         charge: Global___SessionCharge.ValueType = ...,
         measurement: _usage_pb2.Measurement.ValueType = ...,
-        missing: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["balance", b"balance", "hold", b"hold", "price", b"price"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["balance", b"balance", "charge", b"charge", "charged_microcredits", b"charged_microcredits", "hold", b"hold", "measurement", b"measurement", "missing", b"missing", "price", b"price", "transaction_id", b"transaction_id", "uncollected_microcredits", b"uncollected_microcredits"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["balance", b"balance", "charge", b"charge", "charged_microcredits", b"charged_microcredits", "hold", b"hold", "measurement", b"measurement", "price", b"price", "transaction_id", b"transaction_id", "uncollected_microcredits", b"uncollected_microcredits"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1240,7 +1240,6 @@ class CaptureHoldResponse(_message.Message):
     PRICE_FIELD_NUMBER: _builtins.int
     REPLAYED_FIELD_NUMBER: _builtins.int
     UNCOLLECTED_MICROCREDITS_FIELD_NUMBER: _builtins.int
-    PRICE_MISSING_FIELD_NUMBER: _builtins.int
     HOLD_FIELD_NUMBER: _builtins.int
     transaction_id: _builtins.str
     """The transaction that charged (`txn_…`): a deduction whose source is the hold. ReverseDeduction undoes it."""
@@ -1250,10 +1249,6 @@ class CaptureHoldResponse(_message.Message):
     """Whether this is the answer to an earlier request of the same key."""
     uncollected_microcredits: _builtins.int
     """Microcredits that were used and could not be charged; 0 where all was."""
-    price_missing: _builtins.str
-    """Of a usage without a price, what the card lacks: `output_tokens`, `service_tier flex`, or the model. Empty
-    otherwise.
-    """
     @_builtins.property
     def balance(self) -> _accounts_pb2.Balance:
         """The balance right after."""
@@ -1264,7 +1259,9 @@ class CaptureHoldResponse(_message.Message):
 
     @_builtins.property
     def price(self) -> _usage_pb2.Price:
-        """Of a usage that has a price: its price. It is more than was captured where uncollected_microcredits is not 0."""
+        """Of a usage: its price, which is more than was captured where uncollected_microcredits is not 0. Price.missing says
+        what the card has no price for; all that was left of the hold was charged then.
+        """
 
     @_builtins.property
     def hold(self) -> Global___Hold:
@@ -1280,12 +1277,11 @@ class CaptureHoldResponse(_message.Message):
         price: _usage_pb2.Price | None = ...,
         replayed: _builtins.bool = ...,
         uncollected_microcredits: _builtins.int = ...,
-        price_missing: _builtins.str = ...,
         hold: Global___Hold | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["balance", b"balance", "hold", b"hold", "price", b"price"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["balance", b"balance", "captured_microcredits", b"captured_microcredits", "draws", b"draws", "hold", b"hold", "price", b"price", "price_missing", b"price_missing", "replayed", b"replayed", "transaction_id", b"transaction_id", "uncollected_microcredits", b"uncollected_microcredits"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["balance", b"balance", "captured_microcredits", b"captured_microcredits", "draws", b"draws", "hold", b"hold", "price", b"price", "replayed", b"replayed", "transaction_id", b"transaction_id", "uncollected_microcredits", b"uncollected_microcredits"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eprepaid/billing/v1/usage.proto\x12\x12prepaid.billing.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"[\n\tUsageLine\x12+\n\x04kind\x18\x01 \x01(\x0e\x32\x1d.prepaid.billing.v1.UsageKind\x12\x0f\n\x07variant\x18\x02 \x01(\t\x12\x10\n\x08quantity\x18\x03 \x01(\x03\"\xf3\x02\n\x05Usage\x12\x10\n\x08provider\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x14\n\x0cservice_tier\x18\x03 \x01(\t\x12=\n\nattributes\x18\x04 \x03(\x0b\x32).prepaid.billing.v1.Usage.AttributesEntry\x12,\n\x05lines\x18\x05 \x03(\x0b\x32\x1d.prepaid.billing.v1.UsageLine\x12\x34\n\x0bmeasurement\x18\x06 \x01(\x0e\x32\x1f.prepaid.billing.v1.Measurement\x12\x12\n\nrequest_id\x18\x07 \x01(\t\x12.\n\noccur_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x19\n\x11provider_cost_usd\x18\t \x01(\t\x1a\x31\n\x0f\x41ttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x85\x01\n\tPriceLine\x12+\n\x04kind\x18\x01 \x01(\x0e\x32\x1d.prepaid.billing.v1.UsageKind\x12\x0f\n\x07variant\x18\x02 \x01(\t\x12\x10\n\x08quantity\x18\x03 \x01(\x03\x12\x16\n\x0eunit_price_usd\x18\x04 \x01(\t\x12\x10\n\x08\x63ost_usd\x18\x05 \x01(\t\"\xa6\x02\n\x05Price\x12\x19\n\x11rate_card_version\x18\x01 \x01(\t\x12\x15\n\rmodel_pattern\x18\x02 \x01(\t\x12\x14\n\x0cservice_tier\x18\x03 \x01(\t\x12\x13\n\x0bprompt_tier\x18\x04 \x01(\x03\x12,\n\x05lines\x18\x05 \x03(\x0b\x32\x1d.prepaid.billing.v1.PriceLine\x12\x19\n\x11provider_cost_usd\x18\x06 \x01(\t\x12\x12\n\nmarkup_ppm\x18\x07 \x01(\x03\x12\x13\n\x0b\x65xact_total\x18\x08 \x01(\t\x12\x1b\n\x13\x61mount_microcredits\x18\t \x01(\x03\x12\x31\n\ntime_basis\x18\n \x01(\x0e\x32\x1d.prepaid.billing.v1.TimeBasis\"`\n\rPriceFallback\x12+\n\x04kind\x18\x01 \x01(\x0e\x32\x1d.prepaid.billing.v1.UsageKind\x12\x0f\n\x07variant\x18\x02 \x01(\t\x12\x11\n\tpriced_as\x18\x03 \x01(\t\"\xd9\x02\n\x10PriceExplanation\x12\x33\n\x0bmodel_match\x18\x01 \x01(\x0e\x32\x1e.prepaid.billing.v1.ModelMatch\x12\x15\n\rprompt_tokens\x18\x02 \x01(\x03\x12H\n\nattributes\x18\x03 \x03(\x0b\x32\x34.prepaid.billing.v1.PriceExplanation.AttributesEntry\x12\r\n\x05hours\x18\x04 \x03(\t\x12\x34\n\tfallbacks\x18\x05 \x03(\x0b\x32!.prepaid.billing.v1.PriceFallback\x12\x37\n\rmarkup_source\x18\x06 \x01(\x0e\x32 .prepaid.billing.v1.MarkupSource\x1a\x31\n\x0f\x41ttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"=\n\x11QuoteUsageRequest\x12(\n\x05usage\x18\x01 \x01(\x0b\x32\x19.prepaid.billing.v1.Usage\"y\n\x12QuoteUsageResponse\x12(\n\x05price\x18\x01 \x01(\x0b\x32\x19.prepaid.billing.v1.Price\x12\x39\n\x0b\x65xplanation\x18\x02 \x01(\x0b\x32$.prepaid.billing.v1.PriceExplanation*\xfe\x03\n\tUsageKind\x12\x1a\n\x16USAGE_KIND_UNSPECIFIED\x10\x00\x12\x1b\n\x17USAGE_KIND_INPUT_TOKENS\x10\x01\x12\"\n\x1eUSAGE_KIND_CACHED_INPUT_TOKENS\x10\x02\x12!\n\x1dUSAGE_KIND_CACHE_WRITE_TOKENS\x10\x03\x12\x1c\n\x18USAGE_KIND_OUTPUT_TOKENS\x10\x04\x12\x1f\n\x1bUSAGE_KIND_REASONING_TOKENS\x10\x05\x12!\n\x1dUSAGE_KIND_INPUT_AUDIO_TOKENS\x10\x06\x12\"\n\x1eUSAGE_KIND_CACHED_AUDIO_TOKENS\x10\x07\x12\"\n\x1eUSAGE_KIND_OUTPUT_AUDIO_TOKENS\x10\x08\x12!\n\x1dUSAGE_KIND_INPUT_IMAGE_TOKENS\x10\t\x12\"\n\x1eUSAGE_KIND_CACHED_IMAGE_TOKENS\x10\n\x12\"\n\x1eUSAGE_KIND_OUTPUT_IMAGE_TOKENS\x10\x0b\x12\x15\n\x11USAGE_KIND_IMAGES\x10\x0c\x12\x16\n\x12USAGE_KIND_SECONDS\x10\r\x12\x17\n\x13USAGE_KIND_REQUESTS\x10\x0e\x12\x14\n\x10USAGE_KIND_UNITS\x10\x0f*_\n\x0bMeasurement\x12\x1b\n\x17MEASUREMENT_UNSPECIFIED\x10\x00\x12\x18\n\x14MEASUREMENT_MEASURED\x10\x01\x12\x19\n\x15MEASUREMENT_ESTIMATED\x10\x02*Y\n\tTimeBasis\x12\x1a\n\x16TIME_BASIS_UNSPECIFIED\x10\x00\x12\x17\n\x13TIME_BASIS_OCCURRED\x10\x01\x12\x17\n\x13TIME_BASIS_RECEIVED\x10\x02*\x86\x01\n\nModelMatch\x12\x1b\n\x17MODEL_MATCH_UNSPECIFIED\x10\x00\x12\x17\n\x13MODEL_MATCH_LITERAL\x10\x01\x12\x15\n\x11MODEL_MATCH_ALIAS\x10\x02\x12\x15\n\x11MODEL_MATCH_DATED\x10\x03\x12\x14\n\x10MODEL_MATCH_WIDE\x10\x04*z\n\x0cMarkupSource\x12\x1d\n\x19MARKUP_SOURCE_UNSPECIFIED\x10\x00\x12\x16\n\x12MARKUP_SOURCE_CARD\x10\x01\x12\x1a\n\x16MARKUP_SOURCE_PROVIDER\x10\x02\x12\x17\n\x13MARKUP_SOURCE_ENTRY\x10\x03\x42Q\n\x12prepaid.billing.v1P\x01Z$prepaid.example/billing/v1;billingv1\xaa\x02\x12Prepaid.Billing.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eprepaid/billing/v1/usage.proto\x12\x12prepaid.billing.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"[\n\tUsageLine\x12+\n\x04kind\x18\x01 \x01(\x0e\x32\x1d.prepaid.billing.v1.UsageKind\x12\x0f\n\x07variant\x18\x02 \x01(\t\x12\x10\n\x08quantity\x18\x03 \x01(\x03\"\xf3\x02\n\x05Usage\x12\x10\n\x08provider\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x14\n\x0cservice_tier\x18\x03 \x01(\t\x12=\n\nattributes\x18\x04 \x03(\x0b\x32).prepaid.billing.v1.Usage.AttributesEntry\x12,\n\x05lines\x18\x05 \x03(\x0b\x32\x1d.prepaid.billing.v1.UsageLine\x12\x34\n\x0bmeasurement\x18\x06 \x01(\x0e\x32\x1f.prepaid.billing.v1.Measurement\x12\x12\n\nrequest_id\x18\x07 \x01(\t\x12.\n\noccur_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x19\n\x11provider_cost_usd\x18\t \x01(\t\x1a\x31\n\x0f\x41ttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x85\x01\n\tPriceLine\x12+\n\x04kind\x18\x01 \x01(\x0e\x32\x1d.prepaid.billing.v1.UsageKind\x12\x0f\n\x07variant\x18\x02 \x01(\t\x12\x10\n\x08quantity\x18\x03 \x01(\x03\x12\x16\n\x0eunit_price_usd\x18\x04 \x01(\t\x12\x10\n\x08\x63ost_usd\x18\x05 \x01(\t\"\xb7\x02\n\x05Price\x12\x19\n\x11rate_card_version\x18\x01 \x01(\t\x12\x15\n\rmodel_pattern\x18\x02 \x01(\t\x12\x14\n\x0cservice_tier\x18\x03 \x01(\t\x12\x13\n\x0bprompt_tier\x18\x04 \x01(\x03\x12,\n\x05lines\x18\x05 \x03(\x0b\x32\x1d.prepaid.billing.v1.PriceLine\x12\x19\n\x11provider_cost_usd\x18\x06 \x01(\t\x12\x12\n\nmarkup_ppm\x18\x07 \x01(\x03\x12\x13\n\x0b\x65xact_total\x18\x08 \x01(\t\x12\x1b\n\x13\x61mount_microcredits\x18\t \x01(\x03\x12\x31\n\ntime_basis\x18\n \x01(\x0e\x32\x1d.prepaid.billing.v1.TimeBasis\x12\x0f\n\x07missing\x18\x0b \x03(\t\"`\n\rPriceFallback\x12+\n\x04kind\x18\x01 \x01(\x0e\x32\x1d.prepaid.billing.v1.UsageKind\x12\x0f\n\x07variant\x18\x02 \x01(\t\x12\x11\n\tpriced_as\x18\x03 \x01(\t\"\xd9\x02\n\x10PriceExplanation\x12\x33\n\x0bmodel_match\x18\x01 \x01(\x0e\x32\x1e.prepaid.billing.v1.ModelMatch\x12\x15\n\rprompt_tokens\x18\x02 \x01(\x03\x12H\n\nattributes\x18\x03 \x03(\x0b\x32\x34.prepaid.billing.v1.PriceExplanation.AttributesEntry\x12\r\n\x05hours\x18\x04 \x03(\t\x12\x34\n\tfallbacks\x18\x05 \x03(\x0b\x32!.prepaid.billing.v1.PriceFallback\x12\x37\n\rmarkup_source\x18\x06 \x01(\x0e\x32 .prepaid.billing.v1.MarkupSource\x1a\x31\n\x0f\x41ttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"=\n\x11QuoteUsageRequest\x12(\n\x05usage\x18\x01 \x01(\x0b\x32\x19.prepaid.billing.v1.Usage\"y\n\x12QuoteUsageResponse\x12(\n\x05price\x18\x01 \x01(\x0b\x32\x19.prepaid.billing.v1.Price\x12\x39\n\x0b\x65xplanation\x18\x02 \x01(\x0b\x32$.prepaid.billing.v1.PriceExplanation*\xfe\x03\n\tUsageKind\x12\x1a\n\x16USAGE_KIND_UNSPECIFIED\x10\x00\x12\x1b\n\x17USAGE_KIND_INPUT_TOKENS\x10\x01\x12\"\n\x1eUSAGE_KIND_CACHED_INPUT_TOKENS\x10\x02\x12!\n\x1dUSAGE_KIND_CACHE_WRITE_TOKENS\x10\x03\x12\x1c\n\x18USAGE_KIND_OUTPUT_TOKENS\x10\x04\x12\x1f\n\x1bUSAGE_KIND_REASONING_TOKENS\x10\x05\x12!\n\x1dUSAGE_KIND_INPUT_AUDIO_TOKENS\x10\x06\x12\"\n\x1eUSAGE_KIND_CACHED_AUDIO_TOKENS\x10\x07\x12\"\n\x1eUSAGE_KIND_OUTPUT_AUDIO_TOKENS\x10\x08\x12!\n\x1dUSAGE_KIND_INPUT_IMAGE_TOKENS\x10\t\x12\"\n\x1eUSAGE_KIND_CACHED_IMAGE_TOKENS\x10\n\x12\"\n\x1eUSAGE_KIND_OUTPUT_IMAGE_TOKENS\x10\x0b\x12\x15\n\x11USAGE_KIND_IMAGES\x10\x0c\x12\x16\n\x12USAGE_KIND_SECONDS\x10\r\x12\x17\n\x13USAGE_KIND_REQUESTS\x10\x0e\x12\x14\n\x10USAGE_KIND_UNITS\x10\x0f*_\n\x0bMeasurement\x12\x1b\n\x17MEASUREMENT_UNSPECIFIED\x10\x00\x12\x18\n\x14MEASUREMENT_MEASURED\x10\x01\x12\x19\n\x15MEASUREMENT_ESTIMATED\x10\x02*Y\n\tTimeBasis\x12\x1a\n\x16TIME_BASIS_UNSPECIFIED\x10\x00\x12\x17\n\x13TIME_BASIS_OCCURRED\x10\x01\x12\x17\n\x13TIME_BASIS_RECEIVED\x10\x02*\x86\x01\n\nModelMatch\x12\x1b\n\x17MODEL_MATCH_UNSPECIFIED\x10\x00\x12\x17\n\x13MODEL_MATCH_LITERAL\x10\x01\x12\x15\n\x11MODEL_MATCH_ALIAS\x10\x02\x12\x15\n\x11MODEL_MATCH_DATED\x10\x03\x12\x14\n\x10MODEL_MATCH_WIDE\x10\x04*z\n\x0cMarkupSource\x12\x1d\n\x19MARKUP_SOURCE_UNSPECIFIED\x10\x00\x12\x16\n\x12MARKUP_SOURCE_CARD\x10\x01\x12\x1a\n\x16MARKUP_SOURCE_PROVIDER\x10\x02\x12\x17\n\x13MARKUP_SOURCE_ENTRY\x10\x03\x42Q\n\x12prepaid.billing.v1P\x01Z$prepaid.example/billing/v1;billingv1\xaa\x02\x12Prepaid.Billing.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,16 +37,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_USAGE_ATTRIBUTESENTRY']._serialized_options = b'8\001'
   _globals['_PRICEEXPLANATION_ATTRIBUTESENTRY']._loaded_options = None
   _globals['_PRICEEXPLANATION_ATTRIBUTESENTRY']._serialized_options = b'8\001'
-  _globals['_USAGEKIND']._serialized_start=1620
-  _globals['_USAGEKIND']._serialized_end=2130
-  _globals['_MEASUREMENT']._serialized_start=2132
-  _globals['_MEASUREMENT']._serialized_end=2227
-  _globals['_TIMEBASIS']._serialized_start=2229
-  _globals['_TIMEBASIS']._serialized_end=2318
-  _globals['_MODELMATCH']._serialized_start=2321
-  _globals['_MODELMATCH']._serialized_end=2455
-  _globals['_MARKUPSOURCE']._serialized_start=2457
-  _globals['_MARKUPSOURCE']._serialized_end=2579
+  _globals['_USAGEKIND']._serialized_start=1637
+  _globals['_USAGEKIND']._serialized_end=2147
+  _globals['_MEASUREMENT']._serialized_start=2149
+  _globals['_MEASUREMENT']._serialized_end=2244
+  _globals['_TIMEBASIS']._serialized_start=2246
+  _globals['_TIMEBASIS']._serialized_end=2335
+  _globals['_MODELMATCH']._serialized_start=2338
+  _globals['_MODELMATCH']._serialized_end=2472
+  _globals['_MARKUPSOURCE']._serialized_start=2474
+  _globals['_MARKUPSOURCE']._serialized_end=2596
   _globals['_USAGELINE']._serialized_start=87
   _globals['_USAGELINE']._serialized_end=178
   _globals['_USAGE']._serialized_start=181
@@ -56,15 +56,15 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PRICELINE']._serialized_start=555
   _globals['_PRICELINE']._serialized_end=688
   _globals['_PRICE']._serialized_start=691
-  _globals['_PRICE']._serialized_end=985
-  _globals['_PRICEFALLBACK']._serialized_start=987
-  _globals['_PRICEFALLBACK']._serialized_end=1083
-  _globals['_PRICEEXPLANATION']._serialized_start=1086
-  _globals['_PRICEEXPLANATION']._serialized_end=1431
+  _globals['_PRICE']._serialized_end=1002
+  _globals['_PRICEFALLBACK']._serialized_start=1004
+  _globals['_PRICEFALLBACK']._serialized_end=1100
+  _globals['_PRICEEXPLANATION']._serialized_start=1103
+  _globals['_PRICEEXPLANATION']._serialized_end=1448
   _globals['_PRICEEXPLANATION_ATTRIBUTESENTRY']._serialized_start=503
   _globals['_PRICEEXPLANATION_ATTRIBUTESENTRY']._serialized_end=552
-  _globals['_QUOTEUSAGEREQUEST']._serialized_start=1433
-  _globals['_QUOTEUSAGEREQUEST']._serialized_end=1494
-  _globals['_QUOTEUSAGERESPONSE']._serialized_start=1496
-  _globals['_QUOTEUSAGERESPONSE']._serialized_end=1617
+  _globals['_QUOTEUSAGEREQUEST']._serialized_start=1450
+  _globals['_QUOTEUSAGEREQUEST']._serialized_end=1511
+  _globals['_QUOTEUSAGERESPONSE']._serialized_start=1513
+  _globals['_QUOTEUSAGERESPONSE']._serialized_end=1634
 # @@protoc_insertion_point(module_scope)

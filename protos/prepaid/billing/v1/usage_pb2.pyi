@@ -397,6 +397,7 @@ class Price(_message.Message):
     EXACT_TOTAL_FIELD_NUMBER: _builtins.int
     AMOUNT_MICROCREDITS_FIELD_NUMBER: _builtins.int
     TIME_BASIS_FIELD_NUMBER: _builtins.int
+    MISSING_FIELD_NUMBER: _builtins.int
     rate_card_version: _builtins.str
     """The rate card that priced it."""
     model_pattern: _builtins.str
@@ -419,6 +420,14 @@ class Price(_message.Message):
     def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___PriceLine]:
         """In the order of their kinds, without lines of 0."""
 
+    @_builtins.property
+    def missing(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What the card has no price for, in the words of a card file: `output_tokens`, `service_tier flex`, or `model`.
+        Empty where it has all prices. Otherwise a usage that had happened was charged all the same: the lines have no
+        prices, and amount_microcredits is an estimate. A capture takes all that was left of its hold. A session takes what
+        was acknowledged last, or all of its hold where no tick had a price.
+        """
+
     def __init__(
         self,
         *,
@@ -432,10 +441,11 @@ class Price(_message.Message):
         exact_total: _builtins.str = ...,
         amount_microcredits: _builtins.int = ...,
         time_basis: Global___TimeBasis.ValueType = ...,
+        missing: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount_microcredits", b"amount_microcredits", "exact_total", b"exact_total", "lines", b"lines", "markup_ppm", b"markup_ppm", "model_pattern", b"model_pattern", "prompt_tier", b"prompt_tier", "provider_cost_usd", b"provider_cost_usd", "rate_card_version", b"rate_card_version", "service_tier", b"service_tier", "time_basis", b"time_basis"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount_microcredits", b"amount_microcredits", "exact_total", b"exact_total", "lines", b"lines", "markup_ppm", b"markup_ppm", "missing", b"missing", "model_pattern", b"model_pattern", "prompt_tier", b"prompt_tier", "provider_cost_usd", b"provider_cost_usd", "rate_card_version", b"rate_card_version", "service_tier", b"service_tier", "time_basis", b"time_basis"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
