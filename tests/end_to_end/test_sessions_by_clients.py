@@ -2,6 +2,7 @@
 
 import asyncio
 
+import grpc
 import pytest
 from billing_client import BillingClient, GenerationOutcome, Usage
 from billing_client.errors import InsufficientCredits, InvalidField, SessionTakenOver
@@ -56,6 +57,47 @@ async def test_a_second_owner_ends_the_first(stack, wire, new_account):
                 await first.close()
             assert refused.value.idempotency_key == "one-call"
             assert (await second.close()).charged_microcredits == cost(20)
+
+
+class Breaking:
+    """A stream whose connection breaks when it has carried so many answers: the next one is lost."""
+
+    def __init__(self, call, answers):
+        self._call, self._left = call, answers
+
+    def __getattr__(self, name):
+        return getattr(self._call, name)
+
+    async def read(self):
+        answer = await self._call.read()
+        self._left -= 1
+        if self._left < 0:
+            self._call.cancel()
+            nothing = grpc.aio.Metadata()
+            raise grpc.aio.AioRpcError(grpc.StatusCode.UNAVAILABLE, nothing, nothing, "the connection broke")
+        return answer
+
+
+@pytest.mark.parametrize("carried", [(2, 0), (2, 0, 0), (0,), (1, 0, 0)])
+async def test_a_session_goes_on_though_answers_to_resumptions_are_lost(stack, wire, new_account, carried):
+    """With the answer the newest token is lost. The opening is repeated then, as it is where its own answer is lost."""
+    account_id = await rich(wire, new_account())
+    session = stack.client.meter_session(account_id=account_id, slice_microcredits=CREDIT)
+    connect, answers = session._open_call, list(carried)
+
+    async def breaking():
+        call = await connect()
+        return Breaking(call, answers.pop(0)) if answers else call
+
+    session._open_call = breaking
+    async with session:
+        for written in (10, 20, 30):
+            await session.tick(usage(100, written))
+            await session.flush()
+        closed = await session.close(usage=usage(100, 40))
+    assert answers == []
+    assert closed.charged_microcredits == cost(100, 40)
+    assert await left(wire, account_id) == 1_000 * CREDIT - cost(100, 40)
 
 
 async def test_a_call_and_what_is_left_of_the_account(stack, wire, new_account):

@@ -80,6 +80,15 @@ def deduction(account_id, amount, key):
     return DeductCreditsRequest(account_id=account_id, amount_microcredits=amount, idempotency_key=key)
 
 
+async def created_card(service, tag):
+    """A rate card that is in force."""
+    card = rate_cards_pb2.CreateRateCardVersionRequest(
+        card_file=card_file(f"card-{tag}"), idempotency_key=key_of(tag, "card")
+    )
+    await service.answer("create_rate_card_version", card)
+    service.clock.advance_s(11)
+
+
 @operation("deduct", one_unit=True, also=frozenset({"clean"}))
 async def deduct(service, tag):
     await granted(service, account_of(tag))
@@ -136,11 +145,7 @@ async def deduct_nothing(service, tag):
 )
 async def deduct_usage(service, tag):
     await granted(service, account_of(tag))
-    card = rate_cards_pb2.CreateRateCardVersionRequest(
-        card_file=card_file(f"card-{tag}"), idempotency_key=key_of(tag, "card")
-    )
-    await service.answer("create_rate_card_version", card)
-    service.clock.advance_s(11)
+    await created_card(service, tag)
     usage = Usage(provider="openai", model="gpt-5-nano", lines=[UsageLine(kind=1, quantity=2)])
     return calling(
         "deduct_credits",

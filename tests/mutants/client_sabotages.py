@@ -20,6 +20,22 @@ CLIENT = (
         (f"{CLIENT_RETRIES}::test_after_four_attempts_the_outcome_is_named_unknown_and_carries_the_key",),
     ),
     Sabotage(
+        "a session whose resumption had no answer is resumed with the token that it replaced",
+        "P53",
+        "billing_client.asynchronous.metered_session:MeteredSession._connect",
+        "self._opened is None or self._token_lost",
+        "self._opened is None",
+        ("end_to_end/test_sessions_by_clients.py::test_a_session_goes_on_though_answers_to_resumptions_are_lost",),
+    ),
+    Sabotage(
+        "a number that is not whole is refused without its field",
+        "P38",
+        "billing_client.messages:message",
+        "raise _named(kind, fields, wrong) from None",
+        "raise",
+        ("clients/test_client_messages.py::test_any_other_value_too",),
+    ),
+    Sabotage(
         "the client replaces the caller's key",
         "P38",
         "billing_client.idempotency:key_or_new",

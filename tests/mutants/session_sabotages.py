@@ -223,6 +223,14 @@ SESSION_RULES = (
         ("end_to_end/test_holds_of_usage.py::test_a_usage_without_a_price_takes_all_of_its_hold",),
     ),
     Sabotage(
+        "a capture does not know the charge of a session",
+        "M18",
+        "billing_service.api.servicers.holds:_deducted",
+        "kept.HasField('hold') and not sessions_pb2.SessionClosed.FromString(reply).charge",
+        "kept.HasField('hold')",
+        ("end_to_end/test_one_usage_one_charge.py::test_a_key_charges_one_usage_by_one_method[sqlite-session]",),
+    ),
+    Sabotage(
         "a late close gives nothing back",
         "P53",
         f"{CHARGES}:close_session",

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
-from prepaid.billing.v1 import transactions_pb2
+from prepaid.billing.v1 import sessions_pb2, transactions_pb2
 
 from billing_service.api import translate, validation
 from billing_service.api.pipeline import Call
@@ -184,9 +184,10 @@ def captured_by_key(reply: bytes) -> str:
 
 
 def _deducted(reply: bytes) -> str:
-    """The transaction of a deduction whose reply this is; empty for the reply of a capture."""
+    """The transaction of a deduction or of a session whose reply this is; empty for the reply of a capture."""
     kept = transactions_pb2.CaptureHoldResponse.FromString(reply)
-    return "" if kept.HasField("hold") else kept.transaction_id
+    is_capture = kept.HasField("hold") and not sessions_pb2.SessionClosed.FromString(reply).charge
+    return "" if is_capture else kept.transaction_id
 
 
 def account_of(request: Any, call: Call) -> str:

@@ -6,6 +6,7 @@ import grpc
 from prepaid.billing.v1.accounts_pb2 import Balance, WatchBalanceRequest
 
 from billing_client.error_details import billing_error
+from billing_client.messages import message
 from billing_client.retries import is_worth_repeating, pause_s
 
 
@@ -13,7 +14,7 @@ class BalanceWatch:
     """One watch over all its connections. `request` goes on after the newest balance that was shown."""
 
     def __init__(self, account_id: str, after_version: int, timeout_s: float) -> None:
-        self.request = WatchBalanceRequest(account_id=account_id, after_version=after_version)
+        self.request = message(WatchBalanceRequest, account_id=account_id, after_version=after_version)
         self._timeout_s = timeout_s
         self._gives_up_s = time.monotonic() + timeout_s
         self._failures = 0

@@ -19,6 +19,7 @@ from prepaid.billing.v1.usage_pb2 import Usage
 from billing_client.deadlines import timeout_s_of
 from billing_client.errors import BillingError, Failure, OutcomeUnknown, Refusal, ServiceUnreachable
 from billing_client.idempotency import new_idempotency_key
+from billing_client.messages import message
 from billing_client.operations import (
     HoldRequest,
     OperationRequest,
@@ -56,7 +57,8 @@ class Deduction:
         usage at once."""
         if (self.amount_microcredits is None) == (self.usage is None):
             raise TypeError("a deduction takes either amount_microcredits or usage")
-        return DeductCreditsRequest(
+        return message(
+            DeductCreditsRequest,
             account_id=self.account_id,
             amount_microcredits=self.amount_microcredits,  # type: ignore[arg-type]  # None leaves it out
             usage=self.usage,
@@ -128,9 +130,9 @@ class BatchRounds:
         """The next round's."""
         asked = [self._requests[position] for position in self._open]
         if self._of_kinds:
-            return BatchDeductCreditsRequest(operations=[operation_of(request) for request in asked])
+            return message(BatchDeductCreditsRequest, operations=[operation_of(request) for request in asked])
         deductions = [request for request in asked if isinstance(request, DeductCreditsRequest)]
-        return BatchDeductCreditsRequest(deductions=deductions)
+        return message(BatchDeductCreditsRequest, deductions=deductions)
 
     def answered(self, answer: BatchDeductCreditsResponse) -> None:
         """ValueError when the service did not answer each of them."""

@@ -7,6 +7,7 @@ from prepaid.billing.v1.sessions_pb2 import OpenSession
 from prepaid.billing.v1.usage_pb2 import Usage
 
 from billing_client.idempotency import new_idempotency_key
+from billing_client.messages import message
 
 NANOS_PER_S = 1_000_000_000
 
@@ -26,7 +27,8 @@ def opening_of(
     grace = None
     if grace_s is not None:
         grace = Duration(seconds=int(grace_s), nanos=round((grace_s - int(grace_s)) * NANOS_PER_S))
-    return OpenSession(
+    return message(
+        OpenSession,
         account_id=account_id,
         estimate=estimate,
         slice_microcredits=slice_microcredits,

@@ -32,6 +32,7 @@ from prepaid.billing.v1.stripe_events_pb2 import (
 from billing_client.asynchronous.connection import Connection
 from billing_client.headers import Headers
 from billing_client.idempotency import key_or_new
+from billing_client.messages import message
 from billing_client.timestamps import timestamp_of
 
 
@@ -61,7 +62,8 @@ class ApiKeyMethods(Connection):
             made = await client.create_api_key(caller="metering", scopes=[Scope.SCOPE_DEDUCT, Scope.SCOPE_READ])
             print(made.api_key.key_id, len(made.secret))
         """
-        request = CreateApiKeyRequest(
+        request = message(
+            CreateApiKeyRequest,
             caller=caller,
             scopes=scopes,
             expire_time=timestamp_of(expire_time),
@@ -100,7 +102,7 @@ class ApiKeyMethods(Connection):
             revoked = await client.revoke_api_key(key_id=key_id)
             print(revoked.api_key.revoke_time.ToDatetime())
         """
-        request = RevokeApiKeyRequest(key_id=key_id, idempotency_key=key_or_new(idempotency_key))
+        request = message(RevokeApiKeyRequest, key_id=key_id, idempotency_key=key_or_new(idempotency_key))
         return await self._call(self._admin.RevokeApiKey, request, timeout_s, headers)
 
 
@@ -125,7 +127,8 @@ class StripeEventMethods(Connection):
             processed = await client.process_stripe_event(payload=payload, stripe_signature=stripe_signature)
             print(processed.event_type, processed.outcome)
         """
-        request = ProcessStripeEventRequest(
+        request = message(
+            ProcessStripeEventRequest,
             payload=payload,
             stripe_signature=stripe_signature,
             received_time=timestamp_of(received_time),
@@ -143,7 +146,7 @@ class StripeEventMethods(Connection):
             checkout = await client.get_checkout_status(checkout_session_id=checkout_session_id)
             print(PurchaseStatus.Name(checkout.status), checkout.paid_minor, checkout.currency)
         """
-        request = GetCheckoutStatusRequest(checkout_session_id=checkout_session_id)
+        request = message(GetCheckoutStatusRequest, checkout_session_id=checkout_session_id)
         return await self._call(self._stripe_events.GetCheckoutStatus, request, timeout_s, headers)
 
     async def list_stripe_events(
@@ -165,8 +168,12 @@ class StripeEventMethods(Connection):
             page = await client.list_stripe_events(page_size=10)
             print([event.event_type for event in page.events])
         """
-        request = ListStripeEventsRequest(
-            status=status, include_payload=include_payload, page_size=page_size, page_token=page_token
+        request = message(
+            ListStripeEventsRequest,
+            status=status,
+            include_payload=include_payload,
+            page_size=page_size,
+            page_token=page_token,
         )
         return await self._call(self._admin.ListStripeEvents, request, timeout_s, headers)
 
@@ -219,5 +226,5 @@ class StripeEventMethods(Connection):
             replayed = await client.replay_stripe_event(event_id=event_id)
             print(replayed.event.event_type, replayed.outcome)
         """
-        request = ReplayStripeEventRequest(event_id=event_id, idempotency_key=key_or_new(idempotency_key))
+        request = message(ReplayStripeEventRequest, event_id=event_id, idempotency_key=key_or_new(idempotency_key))
         return await self._call(self._admin.ReplayStripeEvent, request, timeout_s, headers)

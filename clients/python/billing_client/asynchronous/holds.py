@@ -28,6 +28,7 @@ from billing_client.asynchronous.connection import Connection
 from billing_client.headers import Headers
 from billing_client.holds import check_cost, duration_of, still_held
 from billing_client.idempotency import key_or_new
+from billing_client.messages import message
 
 
 class HoldMethods(Connection):
@@ -64,7 +65,8 @@ class HoldMethods(Connection):
             print(held.hold.hold_id, held.balance.held_microcredits)
         """
         check_cost(amount_microcredits, usage)
-        request = HoldCreditsRequest(
+        request = message(
+            HoldCreditsRequest,
             account_id=account_id,
             amount_microcredits=amount_microcredits,  # type: ignore[arg-type]  # None leaves it out
             usage=usage,
@@ -115,7 +117,8 @@ class HoldMethods(Connection):
             print(charged.captured_microcredits, charged.balance.available_microcredits)
         """
         check_cost(amount_microcredits, usage)
-        request = CaptureHoldRequest(
+        request = message(
+            CaptureHoldRequest,
             account_id=account_id,
             hold_id=hold_id,
             amount_microcredits=amount_microcredits,  # type: ignore[arg-type]  # None leaves it out
@@ -148,7 +151,8 @@ class HoldMethods(Connection):
             back = await client.release_hold(account_id="user-1", hold_id=held.hold.hold_id)
             print(back.hold.released_microcredits)
         """
-        request = ReleaseHoldRequest(
+        request = message(
+            ReleaseHoldRequest,
             account_id=account_id,
             hold_id=hold_id,
             description=description,
@@ -180,7 +184,8 @@ class HoldMethods(Connection):
             )
             print(longer.hold.expire_time.ToDatetime())
         """
-        request = ExtendHoldRequest(
+        request = message(
+            ExtendHoldRequest,
             account_id=account_id,
             hold_id=hold_id,
             additional_microcredits=additional_microcredits,
@@ -202,7 +207,7 @@ class HoldMethods(Connection):
             read = await client.get_hold(account_id="user-1", hold_id=held.hold.hold_id)
             print(read.hold.captured_microcredits)
         """
-        request = GetHoldRequest(account_id=account_id, hold_id=hold_id)
+        request = message(GetHoldRequest, account_id=account_id, hold_id=hold_id)
         return await self._call(self._billing.GetHold, request, timeout_s, headers)
 
     async def list_holds(
@@ -223,8 +228,8 @@ class HoldMethods(Connection):
             page = await client.list_holds(account_id="user-1", open_only=True)
             print([hold.hold_id for hold in page.holds])
         """
-        request = ListHoldsRequest(
-            account_id=account_id, open_only=open_only, page_size=page_size, page_token=page_token
+        request = message(
+            ListHoldsRequest, account_id=account_id, open_only=open_only, page_size=page_size, page_token=page_token
         )
         return await self._call(self._billing.ListHolds, request, timeout_s, headers)
 

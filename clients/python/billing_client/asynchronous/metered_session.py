@@ -47,6 +47,8 @@ class MeteredSession:
         self._last_tick: SessionTick | None = None
         self._closing: CloseSession | None = None
         self._closed: asyncio.Future[SessionClosed] | None = None
+        self._token_lost = False
+        """Whether a resumption had no answer: it may have made a new token."""
         self._failed: BillingError | None = None
         self._sequence = 0
         self._acknowledged = asyncio.Event()
@@ -186,16 +188,18 @@ class MeteredSession:
 
     async def _connect(self) -> None:
         call = await self._open_call()
-        if self._opened is None:
+        if self._opened is None or self._token_lost:  # a repeat of the opening takes the session over
             await call.write(MeterSessionRequest(open=self._opening))
         else:
             resume = ResumeSession(
                 account_id=self._opening.account_id, session_id=self._opened.session_id, token=self._opened.token
             )
+            self._token_lost = True
             await call.write(MeterSessionRequest(resume=resume))
         first = await call.read()
         if first is grpc.aio.EOF or not isinstance(first, MeterSessionResponse):
             raise await _status_of(call, self._opening)
+        self._token_lost = False
         self._take(first)
         if self._last_tick is not None and self.acknowledged_sequence < self._last_tick.sequence:
             await call.write(MeterSessionRequest(tick=self._last_tick))

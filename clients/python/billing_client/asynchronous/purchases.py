@@ -21,6 +21,7 @@ from prepaid.billing.v1.purchases_pb2 import (
 from billing_client.asynchronous.connection import Connection
 from billing_client.headers import Headers
 from billing_client.idempotency import key_or_new
+from billing_client.messages import message
 
 
 class PurchaseMethods(Connection):
@@ -71,7 +72,8 @@ class PurchaseMethods(Connection):
         """
         if (package_code is None) == (custom_amount_minor is None):
             raise ValueError("give package_code or custom_amount_minor")
-        request = CreatePurchaseRequest(
+        request = message(
+            CreatePurchaseRequest,
             account_id=account_id,
             currency=currency,
             payment_flow=payment_flow,
@@ -129,7 +131,7 @@ class PurchaseMethods(Connection):
             page = await client.list_purchases(account_id="user-1", page_size=10)
             print([purchase.amount_minor for purchase in page.purchases])
         """
-        request = ListPurchasesRequest(account_id=account_id, page_size=page_size, page_token=page_token)
+        request = message(ListPurchasesRequest, account_id=account_id, page_size=page_size, page_token=page_token)
         return await self._call(self._billing.ListPurchases, request, timeout_s, headers)
 
     async def iter_purchases(
@@ -170,5 +172,5 @@ class PurchaseMethods(Connection):
             canceled = await client.cancel_purchase(purchase_id=open_purchase_id)
             print(PurchaseStatus.Name(canceled.purchase.status))
         """
-        request = CancelPurchaseRequest(purchase_id=purchase_id, idempotency_key=key_or_new(idempotency_key))
+        request = message(CancelPurchaseRequest, purchase_id=purchase_id, idempotency_key=key_or_new(idempotency_key))
         return await self._call(self._billing.CancelPurchase, request, timeout_s, headers)

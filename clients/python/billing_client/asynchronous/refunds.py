@@ -19,6 +19,7 @@ from prepaid.billing.v1.refunds_pb2 import (
 from billing_client.asynchronous.connection import Connection
 from billing_client.headers import Headers
 from billing_client.idempotency import key_or_new
+from billing_client.messages import message
 
 
 class RefundMethods(Connection):
@@ -42,7 +43,7 @@ class RefundMethods(Connection):
             quote = await client.quote_refund(purchase_id=paid_purchase_id)
             print(quote.refundable_minor, quote.currency, quote.debt_microcredits)
         """
-        request = QuoteRefundRequest(purchase_id=purchase_id, amount_minor=amount_minor, policy=policy)
+        request = message(QuoteRefundRequest, purchase_id=purchase_id, amount_minor=amount_minor, policy=policy)
         return await self._call(self._billing.QuoteRefund, request, timeout_s, headers)
 
     async def refund(
@@ -68,7 +69,8 @@ class RefundMethods(Connection):
             given = await client.refund(purchase_id=paid_purchase_id, amount_minor=100, idempotency_key="complaint-5")
             print(RefundStatus.Name(given.refund.status), given.balance.available_microcredits)
         """
-        request = RefundRequest(
+        request = message(
+            RefundRequest,
             purchase_id=purchase_id,
             amount_minor=amount_minor,
             policy=policy,
@@ -88,7 +90,9 @@ class RefundMethods(Connection):
             read = await client.get_refund(refund_id=refund_id)
             print(RefundStatus.Name(read.refund.status))
         """
-        return await self._call(self._billing.GetRefund, GetRefundRequest(refund_id=refund_id), timeout_s, headers)
+        return await self._call(
+            self._billing.GetRefund, message(GetRefundRequest, refund_id=refund_id), timeout_s, headers
+        )
 
     async def list_refunds(
         self,
@@ -108,8 +112,12 @@ class RefundMethods(Connection):
             page = await client.list_refunds(account_id="user-1", page_size=10)
             print([refund.amount_minor for refund in page.refunds])
         """
-        request = ListRefundsRequest(
-            account_id=account_id, purchase_id=purchase_id, page_size=page_size, page_token=page_token
+        request = message(
+            ListRefundsRequest,
+            account_id=account_id,
+            purchase_id=purchase_id,
+            page_size=page_size,
+            page_token=page_token,
         )
         return await self._call(self._billing.ListRefunds, request, timeout_s, headers)
 

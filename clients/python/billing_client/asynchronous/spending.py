@@ -18,6 +18,7 @@ from billing_client.deductions import BatchRounds, Deduction
 from billing_client.errors import BillingError
 from billing_client.headers import Headers
 from billing_client.idempotency import key_or_new
+from billing_client.messages import message
 from billing_client.operations import HoldRequest, OperationResponse
 
 
@@ -39,7 +40,7 @@ class SpendingMethods(Connection):
             quoted = await client.quote_usage(usage=Usage(provider="openai", model="gpt-5", lines=lines))
             print(quoted.price.amount_microcredits, quoted.price.rate_card_version)
         """
-        return await self._call(self._billing.QuoteUsage, QuoteUsageRequest(usage=usage), timeout_s, headers)
+        return await self._call(self._billing.QuoteUsage, message(QuoteUsageRequest, usage=usage), timeout_s, headers)
 
     async def deduct_credits(
         self,
@@ -157,7 +158,7 @@ class SpendingMethods(Connection):
             answer = await client.get_receipt(account_id="user-1", transaction_id=spent.transaction_id)
             print(answer.receipt.amount_microcredits, answer.receipt.uncollected_microcredits)
         """
-        request = GetReceiptRequest(account_id=account_id, transaction_id=transaction_id)
+        request = message(GetReceiptRequest, account_id=account_id, transaction_id=transaction_id)
         return await self._call(self._billing.GetReceipt, request, timeout_s, headers)
 
     async def reverse_deduction(
@@ -186,7 +187,8 @@ class SpendingMethods(Connection):
             )
             print(back.reversed_microcredits)
         """
-        request = ReverseDeductionRequest(
+        request = message(
+            ReverseDeductionRequest,
             account_id=account_id,
             transaction_id=transaction_id,
             amount_microcredits=amount_microcredits,

@@ -31,6 +31,7 @@ from prepaid.billing.v1.transactions_pb2 import (
 from billing_client.blocking.connection import Connection
 from billing_client.headers import Headers
 from billing_client.idempotency import key_or_new
+from billing_client.messages import message
 from billing_client.timestamps import timestamp_of
 
 
@@ -59,7 +60,8 @@ class AccountMethods(Connection):
             made = client.create_account(account_id="user-7", email="ada@example.com", idempotency_key="signup-7")
             print(made.account.referral_code)
         """
-        request = CreateAccountRequest(
+        request = message(
+            CreateAccountRequest,
             account_id=account_id,
             email=email,
             name=name,
@@ -93,7 +95,8 @@ class AccountMethods(Connection):
             updated = client.update_account(account_id="user-1", email="ada@example.org")
             print(updated.account.email)
         """
-        request = UpdateAccountRequest(
+        request = message(
+            UpdateAccountRequest,
             account_id=account_id,
             email=email,
             name=name,
@@ -112,7 +115,9 @@ class AccountMethods(Connection):
             read = client.get_account(account_id="user-1")
             print(read.account.frozen, read.account.debt_microcredits)
         """
-        return self._call(self._billing.GetAccount, GetAccountRequest(account_id=account_id), timeout_s, headers)
+        return self._call(
+            self._billing.GetAccount, message(GetAccountRequest, account_id=account_id), timeout_s, headers
+        )
 
     def get_balance(
         self, *, account_id: str, timeout_s: float | None = None, headers: Headers | None = None
@@ -125,7 +130,9 @@ class AccountMethods(Connection):
             read = client.get_balance(account_id="user-1")
             print(read.balance.available_microcredits / MICROCREDITS_PER_CREDIT, "credits")
         """
-        return self._call(self._billing.GetBalance, GetBalanceRequest(account_id=account_id), timeout_s, headers)
+        return self._call(
+            self._billing.GetBalance, message(GetBalanceRequest, account_id=account_id), timeout_s, headers
+        )
 
     def list_transactions(
         self,
@@ -149,7 +156,8 @@ class AccountMethods(Connection):
             page = client.list_transactions(account_id="user-1", page_size=10)
             print([transaction.amount_microcredits for transaction in page.transactions])
         """
-        request = ListTransactionsRequest(
+        request = message(
+            ListTransactionsRequest,
             account_id=account_id,
             kind=kind,
             start_time=timestamp_of(start_time),
@@ -215,8 +223,11 @@ class AccountMethods(Connection):
             applied = client.apply_referral(account_id="user-8", referral_code=referral_code)
             print(applied.referral.bonus_microcredits)
         """
-        request = ApplyReferralRequest(
-            account_id=account_id, referral_code=referral_code, idempotency_key=key_or_new(idempotency_key)
+        request = message(
+            ApplyReferralRequest,
+            account_id=account_id,
+            referral_code=referral_code,
+            idempotency_key=key_or_new(idempotency_key),
         )
         return self._call(self._billing.ApplyReferral, request, timeout_s, headers)
 
@@ -230,4 +241,6 @@ class AccountMethods(Connection):
             mine = client.get_referral(account_id="user-1")
             print(mine.referral_code, mine.rewarded_count, mine.earned_microcredits)
         """
-        return self._call(self._billing.GetReferral, GetReferralRequest(account_id=account_id), timeout_s, headers)
+        return self._call(
+            self._billing.GetReferral, message(GetReferralRequest, account_id=account_id), timeout_s, headers
+        )

@@ -25,6 +25,7 @@ from prepaid.billing.v1.transactions_pb2 import CREDIT_CATEGORY_PROMOTIONAL, Cre
 from billing_client.blocking.connection import Connection
 from billing_client.headers import Headers
 from billing_client.idempotency import key_or_new
+from billing_client.messages import message
 from billing_client.timestamps import timestamp_of
 
 
@@ -59,7 +60,8 @@ class CreditAdministrationMethods(Connection):
             )
             print(given.lot_id, given.balance.promotional_microcredits)
         """
-        request = GrantCreditsRequest(
+        request = message(
+            GrantCreditsRequest,
             account_id=account_id,
             amount_microcredits=amount_microcredits,
             category=category,
@@ -90,7 +92,8 @@ class CreditAdministrationMethods(Connection):
             adjusted = client.adjust_credits(account_id="user-1", amount_microcredits=-1_000, reason="late")
             print(adjusted.transaction_id, adjusted.balance.available_microcredits)
         """
-        request = AdjustCreditsRequest(
+        request = message(
+            AdjustCreditsRequest,
             account_id=account_id,
             amount_microcredits=amount_microcredits,
             reason=reason,
@@ -118,7 +121,8 @@ class CreditAdministrationMethods(Connection):
             client.freeze_account(account_id="user-1", frozen=True, reason="stolen card")
             client.freeze_account(account_id="user-1", frozen=False, reason="cleared")
         """
-        request = FreezeAccountRequest(
+        request = message(
+            FreezeAccountRequest,
             account_id=account_id,
             frozen=frozen,
             reason=reason,
@@ -150,7 +154,8 @@ class CreditAdministrationMethods(Connection):
             )
             print(limited.account.overdraft_limit_microcredits)
         """
-        request = SetOverdraftLimitRequest(
+        request = message(
+            SetOverdraftLimitRequest,
             account_id=account_id,
             overdraft_limit_microcredits=overdraft_limit_microcredits,
             debt_max_microcredits=debt_max_microcredits,
@@ -174,7 +179,7 @@ class CreditAdministrationMethods(Connection):
             page = client.list_accounts(page_size=10)
             print([account.account_id for account in page.accounts], page.next_page_token)
         """
-        request = ListAccountsRequest(page_size=page_size, page_token=page_token)
+        request = message(ListAccountsRequest, page_size=page_size, page_token=page_token)
         return self._call(self._admin.ListAccounts, request, timeout_s, headers)
 
     def iter_accounts(
@@ -215,7 +220,7 @@ class CreditAdministrationMethods(Connection):
             page = client.list_audit_records(account_id="user-1", page_size=10)
             print([record.method for record in page.records])
         """
-        request = ListAuditRecordsRequest(account_id=account_id, page_size=page_size, page_token=page_token)
+        request = message(ListAuditRecordsRequest, account_id=account_id, page_size=page_size, page_token=page_token)
         return self._call(self._admin.ListAuditRecords, request, timeout_s, headers)
 
     def iter_audit_records(
@@ -262,7 +267,7 @@ class CreditAdministrationMethods(Connection):
             proof = client.verify_ledger(account_id="alice")
             print(proof.transaction_count, "transactions,", len(proof.differences), "differences")
         """
-        request = VerifyLedgerRequest(account_id=account_id, page_size=page_size, page_token=page_token)
+        request = message(VerifyLedgerRequest, account_id=account_id, page_size=page_size, page_token=page_token)
         return self._call(self._admin.VerifyLedger, request, timeout_s, headers)
 
     def iter_verification(

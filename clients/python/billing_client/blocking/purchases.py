@@ -21,6 +21,7 @@ from prepaid.billing.v1.purchases_pb2 import (
 from billing_client.blocking.connection import Connection
 from billing_client.headers import Headers
 from billing_client.idempotency import key_or_new
+from billing_client.messages import message
 
 
 class PurchaseMethods(Connection):
@@ -69,7 +70,8 @@ class PurchaseMethods(Connection):
         """
         if (package_code is None) == (custom_amount_minor is None):
             raise ValueError("give package_code or custom_amount_minor")
-        request = CreatePurchaseRequest(
+        request = message(
+            CreatePurchaseRequest,
             account_id=account_id,
             currency=currency,
             payment_flow=payment_flow,
@@ -127,7 +129,7 @@ class PurchaseMethods(Connection):
             page = client.list_purchases(account_id="user-1", page_size=10)
             print([purchase.amount_minor for purchase in page.purchases])
         """
-        request = ListPurchasesRequest(account_id=account_id, page_size=page_size, page_token=page_token)
+        request = message(ListPurchasesRequest, account_id=account_id, page_size=page_size, page_token=page_token)
         return self._call(self._billing.ListPurchases, request, timeout_s, headers)
 
     def iter_purchases(
@@ -167,5 +169,5 @@ class PurchaseMethods(Connection):
             canceled = client.cancel_purchase(purchase_id=open_purchase_id)
             print(PurchaseStatus.Name(canceled.purchase.status))
         """
-        request = CancelPurchaseRequest(purchase_id=purchase_id, idempotency_key=key_or_new(idempotency_key))
+        request = message(CancelPurchaseRequest, purchase_id=purchase_id, idempotency_key=key_or_new(idempotency_key))
         return self._call(self._billing.CancelPurchase, request, timeout_s, headers)

@@ -17,6 +17,7 @@ from prepaid.billing.v1.rerating_pb2 import ReRateRequest, ReRateResponse
 from billing_client.blocking.connection import Connection
 from billing_client.headers import Headers
 from billing_client.idempotency import key_or_new
+from billing_client.messages import message
 from billing_client.timestamps import timestamp_of
 
 
@@ -39,7 +40,9 @@ class RateCardMethods(Connection):
             made = client.create_rate_card_version(card_file=card_file)
             print(made.rate_card.version, made.rate_card.in_force_time.ToDatetime())
         """
-        request = CreateRateCardVersionRequest(card_file=card_file, idempotency_key=key_or_new(idempotency_key))
+        request = message(
+            CreateRateCardVersionRequest, card_file=card_file, idempotency_key=key_or_new(idempotency_key)
+        )
         return self._call(self._admin.CreateRateCardVersion, request, timeout_s, headers)
 
     def list_rate_cards(
@@ -56,7 +59,7 @@ class RateCardMethods(Connection):
             page = client.list_rate_cards(page_size=10)
             print([card.version for card in page.rate_cards], page.version_in_force)
         """
-        request = ListRateCardsRequest(page_size=page_size, page_token=page_token)
+        request = message(ListRateCardsRequest, page_size=page_size, page_token=page_token)
         return self._call(self._admin.ListRateCards, request, timeout_s, headers)
 
     def iter_rate_cards(
@@ -99,7 +102,7 @@ class RateCardMethods(Connection):
             found = client.get_rate_card()
             print(found.rate_card.version, len(gzip.decompress(found.card_file_gzip)))
         """
-        request = GetRateCardRequest(version=version)
+        request = message(GetRateCardRequest, version=version)
         return self._call(self._admin.GetRateCard, request, timeout_s, headers)
 
     def re_rate(
@@ -126,7 +129,8 @@ class RateCardMethods(Connection):
             part = client.re_rate(to_rate_card_version="2026-12", start_time=now - week, end_time=now)
             print(sum(model.totals.difference_microcredits for model in part.models))
         """
-        request = ReRateRequest(
+        request = message(
+            ReRateRequest,
             from_rate_card_version=from_rate_card_version,
             to_rate_card_version=to_rate_card_version,
             start_time=timestamp_of(start_time),

@@ -5,6 +5,7 @@ from prepaid.billing.v1.spend_limits_pb2 import SetSpendLimitRequest, SetSpendLi
 from billing_client.blocking.connection import Connection
 from billing_client.headers import Headers
 from billing_client.idempotency import key_or_new
+from billing_client.messages import message
 
 
 class SpendLimitMethods(Connection):
@@ -34,7 +35,8 @@ class SpendLimitMethods(Connection):
             )
             print([(limit.window, limit.left_microcredits) for limit in limited.spend_limits])
         """
-        request = SetSpendLimitRequest(
+        request = message(
+            SetSpendLimitRequest,
             account_id=account_id,
             spender_id=spender_id,
             window=window,
