@@ -17,6 +17,7 @@ from prepaid.billing.v1.transactions_pb2 import (
 from prepaid.billing.v1.usage_pb2 import Usage, UsageLine
 
 from billing_service.jobs.expiry import sweep_expired
+from tests.faults.fault_cards import created_card
 from tests.support.doubles import SECOND_US
 from tests.support.fault_service import Told, outcome_told
 from tests.support.rate_card_examples import card_file
@@ -78,15 +79,6 @@ async def granted(service, account_id, amount=100, tag="", **options):
 
 def deduction(account_id, amount, key):
     return DeductCreditsRequest(account_id=account_id, amount_microcredits=amount, idempotency_key=key)
-
-
-async def created_card(service, tag):
-    """A rate card that is in force."""
-    card = rate_cards_pb2.CreateRateCardVersionRequest(
-        card_file=card_file(f"card-{tag}"), idempotency_key=key_of(tag, "card")
-    )
-    await service.answer("create_rate_card_version", card)
-    service.clock.advance_s(11)
 
 
 @operation("deduct", one_unit=True, also=frozenset({"clean"}))

@@ -10,7 +10,8 @@ from billing_service.domain.spending.outcome_policies import GenerationOutcome
 from billing_service.domain.spending.sessions import tick_of
 from billing_service.domain.spending.usage import usage_of
 from billing_service.ledger.keys import IdempotencyKey, fingerprint
-from tests.faults.fault_operations import account_of, created_card, granted, key_of, operation
+from tests.faults.fault_cards import created_card
+from tests.faults.fault_operations import account_of, granted, key_of, operation
 from tests.support.doubles import SECOND_US
 from tests.support.fault_service import Told, renamed
 
