@@ -1,11 +1,10 @@
 """Puts the service together. The only module that knows concrete classes."""
 
-import gc
 import os
 import sqlite3
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -47,10 +46,6 @@ from billing_service.version import program_version
 
 log = structlog.get_logger(__name__)
 
-YOUNG_OBJECTS_MAX = 50_000
-"""More objects than wait in the largest batches of the ledger, so that the collector hardly looks at what is gone soon.
-At 5,000 it took a twentieth of the time of batches, a tenth where they were priced; at Python's 700, 4 % of single
-calls."""
 SWITCH_INTERVAL_S = 0.0005
 """The event loop and SQLite's thread share one interpreter: handing over ten times as often as by default gave +15 %
 throughput."""
@@ -144,22 +139,6 @@ def _tell_what_serves(address: str, environment: Environment) -> None:
         mode=deployment.mode.value,
         deployment_id=deployment.deployment_id,
     )
-
-
-@contextmanager
-def collector_spared() -> Iterator[None]:
-    """For a process that is the service, once it runs. What lives as long as the service need not be looked through
-    again: pauses of 50 ms and more in the middle of calls. And what lives as long as a call is seldom looked through
-    when it is seldom looked. A program that has the service inside keeps its own collector."""
-    thresholds = gc.get_threshold()
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(YOUNG_OBJECTS_MAX)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*thresholds)
-        gc.unfreeze()
 
 
 async def _deployment(settings: Settings, store: Store) -> Deployment:

@@ -43,7 +43,8 @@ def serve(
 
 
 async def _serve(settings: "Settings", stop: Stop) -> None:
-    from billing_service.bootstrap import collector_spared, open_service
+    from billing_service.bootstrap import open_service
+    from billing_service.collector import collector_spared
 
     async with open_service(settings) as running:
         with collector_spared():

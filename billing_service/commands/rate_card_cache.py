@@ -6,12 +6,12 @@ process prices by a list that is older than five. So no process prices by a card
 """
 
 import asyncio
-import gc
 import time
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from billing_service.clock import ClockUs
+from billing_service.collector import keep_for_good
 from billing_service.domain.catalogue.rate_card_checks import CardInvalid
 from billing_service.domain.catalogue.rate_card_packing import unpacked
 from billing_service.domain.catalogue.rate_card_versions import CardVersion, version_in_force
@@ -125,7 +125,7 @@ class RateCardCache:
         finally:
             del self._loads[version]
         self._cards[version] = card
-        gc.freeze()  # the built-in card has 27,000 objects that live on: no collection looks through them again
+        keep_for_good()  # the built-in card has 27,000 objects
         while len(self._cards) > CARDS_MAX:
             del self._cards[next(iter(self._cards))]
         return card

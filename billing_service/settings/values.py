@@ -5,7 +5,7 @@ from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Annotated, Final
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 from billing_client.setting_rules import check_webhook_secrets, split_secrets, weakness
 from pydantic import AfterValidator, SecretStr
@@ -153,6 +153,10 @@ def time_zone(value: str) -> str:
     try:
         zone_of(value)
     except (KeyError, ValueError, OSError):
+        if not available_timezones():
+            raise ValueError(
+                "this machine has no time zone database: install the system's package or the distribution tzdata"
+            ) from None
         raise ValueError("must be an IANA time zone that this machine knows, such as Europe/Berlin") from None
     return value
 
