@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from billing_service.domain.ledger.account import Posting
 from billing_service.domain.ledger.entries import Place, TransactionKind
 from billing_service.domain.ledger.granting import new_lot
 from billing_service.domain.ledger.lots import Category
+from billing_service.domain.ledger.posting import Posting
 from billing_service.domain.spending.price_records import encode_asked, encode_price
 from billing_service.integrity.verify import verify_ledger
 from billing_service.ledger.writer import LedgerWriter

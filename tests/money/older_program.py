@@ -5,12 +5,12 @@ ends no lot, and restores bonuses into their lots."""
 from dataclasses import replace
 
 from billing_service.commands.clawbacks.purchases import money_gone
-from billing_service.domain.ledger.account import Posting
 from billing_service.domain.ledger.chain import link
 from billing_service.domain.ledger.ended_lots import back_into_lot
 from billing_service.domain.ledger.entries import Entry, Place, TransactionKind
 from billing_service.domain.ledger.granting import new_lot
 from billing_service.domain.ledger.lots import Category
+from billing_service.domain.ledger.posting import Posting
 from billing_service.domain.promotions.referrals import ReferralState
 from billing_service.domain.sales.refunds import Refund, RefundStatus
 from billing_service.domain.sales.reversals import target_credits

@@ -121,7 +121,7 @@ CLAWBACKS = (
     Sabotage(
         "the sweep forgets what it took",
         "M8",
-        "billing_service.domain.ledger.account:Posting.expire_lot",
+        "billing_service.domain.ledger.posting:Posting.expire_lot",
         "lot.expired += lot.remaining",
         "",
         (f"{CLAWING}::test_what_expired_is_taken_before_anything_is_owed",),

@@ -161,7 +161,7 @@ MONEY = (
     Sabotage(
         "debt paid without its entry's effect",
         "P1",
-        "billing_service.domain.ledger.account:Posting.settle_debt",
+        "billing_service.domain.ledger.posting:Posting.settle_debt",
         "account.balance += paid",
         "",
         ("domain/test_granting.py::test_a_grant_settles_debt_first",),

@@ -3,9 +3,10 @@
 import asyncpg
 import pytest
 
-from billing_service.domain.ledger.account import Account, Posting
+from billing_service.domain.ledger.account import Account
 from billing_service.domain.ledger.amounts import BALANCE_MAX
 from billing_service.domain.ledger.entries import Draw, Entry
+from billing_service.domain.ledger.posting import Posting
 from billing_service.ledger.writer import LedgerWriter
 from tests.storage.raw_units import CONSTRAINT_ERRORS, outside
 from tests.support.ledger_setup import deduction, give, open_account

@@ -2,9 +2,10 @@
 
 from dataclasses import replace
 
-from billing_service.domain.ledger.account import Ids, Posting
+from billing_service.domain.ledger.account import Ids
 from billing_service.domain.ledger.entries import Entry, is_lot
 from billing_service.domain.ledger.lots import Lot
+from billing_service.domain.ledger.posting import Posting
 
 
 def back_into_lot(posting: Posting, lot: Lot, source: str, amount: int, ids: Ids) -> None:

@@ -1,10 +1,11 @@
 """Credits that arrive, run out or are corrected."""
 
-from billing_service.domain.ledger.account import Account, Ids, Posting
+from billing_service.domain.ledger.account import Account, Ids
 from billing_service.domain.ledger.amounts import BALANCE_MAX
 from billing_service.domain.ledger.ended_lots import back_into_lot
 from billing_service.domain.ledger.entries import Draw, Place, Transaction, TransactionKind, is_lot
 from billing_service.domain.ledger.lots import AT_ONCE_US, PRIORITY_DEFAULT, Category, Lot
+from billing_service.domain.ledger.posting import Posting
 from billing_service.domain.refusals import balance_limit_reached, insufficient_credits
 
 

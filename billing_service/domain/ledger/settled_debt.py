@@ -4,10 +4,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from billing_service.domain.ledger.account import Ids, Posting
+from billing_service.domain.ledger.account import Ids
 from billing_service.domain.ledger.ended_lots import back_into_lot
 from billing_service.domain.ledger.entries import Place, Transaction, is_lot
 from billing_service.domain.ledger.lots import AT_ONCE_US, PRIORITY_DEFAULT, Category, Lot
+from billing_service.domain.ledger.posting import Posting
 
 
 class Payment(NamedTuple):

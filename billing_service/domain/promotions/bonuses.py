@@ -8,10 +8,11 @@ returns to the old one goes on to it.
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from billing_service.domain.ledger.account import Account, Ids, Posting
+from billing_service.domain.ledger.account import Account, Ids
 from billing_service.domain.ledger.ended_lots import back_into_lot, end_lot, succeed
 from billing_service.domain.ledger.entries import Place, Transaction, TransactionKind, is_lot
 from billing_service.domain.ledger.lots import AT_ONCE_US, Lot
+from billing_service.domain.ledger.posting import Posting
 from billing_service.domain.ledger.settled_debt import Payment, give_back_debt, lot_of_unknown
 
 

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from billing_service.domain.ledger.account import Account, Ids, Posting
+from billing_service.domain.ledger.account import Account, Ids
 from billing_service.domain.ledger.ended_lots import back_into_lot
 from billing_service.domain.ledger.entries import Entry, Place, Transaction, TransactionKind
 from billing_service.domain.ledger.lots import Lot
+from billing_service.domain.ledger.posting import Posting
 from billing_service.domain.ledger.settled_debt import Payment, give_back_debt, lot_of_unknown
 
 

@@ -3,9 +3,10 @@
 from enum import IntEnum
 from typing import NamedTuple
 
-from billing_service.domain.ledger.account import Account, Ids, Posting
+from billing_service.domain.ledger.account import Account, Ids
 from billing_service.domain.ledger.entries import Draw, Place, TransactionKind, is_lot, lot_held
 from billing_service.domain.ledger.holds import Hold, HoldState, capture_legs, note_hold
+from billing_service.domain.ledger.posting import Posting
 from billing_service.domain.refusals import account_frozen, insufficient_credits
 from billing_service.domain.refusals.spending import hold_closed, hold_expired
 from billing_service.domain.spending.deductions import STANDARD_TERMS, SpendingTerms

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import NamedTuple
 
-from billing_service.domain.ledger.account import Account, Ids, Posting
+from billing_service.domain.ledger.account import Account, Ids
 from billing_service.domain.ledger.amounts import MICROCREDITS_PER_CREDIT
 from billing_service.domain.ledger.entries import Draw, Place, TransactionKind
+from billing_service.domain.ledger.posting import Posting
 from billing_service.domain.refusals import account_frozen, insufficient_credits
 from billing_service.domain.spending.limits import check_limits, room
 from billing_service.domain.spending.price_records import encode_asked

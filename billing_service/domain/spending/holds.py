@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
 
-from billing_service.domain.ledger.account import Account, Ids, Posting
+from billing_service.domain.ledger.account import Account, Ids
 from billing_service.domain.ledger.entries import TransactionKind
 from billing_service.domain.ledger.holds import Hold, HoldState, add_hold, close_hold, note_hold, reserve, return_legs
+from billing_service.domain.ledger.posting import Posting
 from billing_service.domain.refusals import account_frozen, insufficient_credits, invalid_field
 from billing_service.domain.refusals.spending import hold_closed, hold_expired, too_many_holds
 from billing_service.domain.spending.limits import check_limits, room

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from billing_service.domain.ledger.account import Account, Ids, Posting
+from billing_service.domain.ledger.account import Account, Ids
 from billing_service.domain.ledger.ended_lots import back_into_lot
 from billing_service.domain.ledger.entries import Entry, Place, Transaction, TransactionKind, lot_held
+from billing_service.domain.ledger.posting import Posting
 from billing_service.domain.ledger.settled_debt import Payment, give_back_debt, lot_of_unknown
 from billing_service.domain.refusals.spending import (
     deduction_already_reversed,
