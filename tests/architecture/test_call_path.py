@@ -3,8 +3,7 @@
 Changing calls go through one edge, one write path and one store, whose files a reader learns once. What a call costs
 its reader on top are the files that no call of another kind enters: at most 15. The sum of both has a bound as well, so
 that it grows only where somebody decides it. The sum can't be small: no file has more than 300 lines, and each wall
-between edge, rules, ledger and storage is one more file. Of a deduction's files the edge has 8, the rules 6, the ledger
-7, storage 8.
+between edge, rules, ledger and storage is one more file.
 """
 
 import sys
@@ -26,14 +25,14 @@ KINDS = {"priced deduction": "deduction", "capture": "hold"}
 """Calls of one kind with another."""
 OWN_FILES_MAX = 15
 FILES_MAX = {
-    "deduction": 30,
-    "priced deduction": 40,
-    "hold": 33,
-    "capture": 37,
-    "session tick": 24,
-    "grant": 30,
+    "deduction": 31,
+    "priced deduction": 39,
+    "hold": 34,
+    "capture": 38,
+    "session tick": 21,
+    "grant": 31,
     "purchase": 42,
-    "refund": 48,
+    "refund": 49,
 }
 """As they are. A larger figure needs a reason in the commit that brings it."""
 
