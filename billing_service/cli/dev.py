@@ -10,7 +10,6 @@ from rich.panel import Panel
 from rich.text import Text
 
 from billing_service.cli.connection import environment
-from billing_service.cli.dev_settings import SANDBOX_DATABASE_URL, read_ports
 from billing_service.cli.display import console, fail, say
 from billing_service.cli.failures import explained
 from billing_service.cli.stopping import Stop, run_until_stopped
@@ -30,6 +29,8 @@ def dev(
 ) -> None:
     """Run everything on this machine: service, gateway and, without a Stripe key, a stand-in for Stripe. Ctrl-C stops
     it."""
+    from billing_service.cli.dev_settings import read_ports
+
     given = environment()
     with explained():
         ports = read_ports(given, sandbox=SANDBOX_PORT, gateway=GATEWAY_PORT)
@@ -99,6 +100,7 @@ def _addresses(stack: "DevStack", log_file: Path) -> list[tuple[str, str]]:
 
 
 def _database(stack: "DevStack") -> str:
+    from billing_service.cli.dev_settings import SANDBOX_DATABASE_URL
     from billing_service.storage.database_url import SqliteFile
 
     url, database = stack.settings.database_url.get_secret_value(), stack.settings.database

@@ -10,8 +10,8 @@ from billing_service.domain.ledger.account import Account, Ids
 from billing_service.domain.ledger.ended_lots import back_into_lot
 from billing_service.domain.ledger.entries import Draw, Entry, Place, Transaction, TransactionKind, held_place
 from billing_service.domain.ledger.lots import Category, Lot, burn_down_order
-from billing_service.domain.ledger.thresholds import tell_unpriced
 from billing_service.domain.ledger.posting import Posting
+from billing_service.domain.ledger.thresholds import tell_unpriced
 
 SESSION_PREFIX: Final = "ses"
 """What the ids of holds begin with that belong to sessions."""
