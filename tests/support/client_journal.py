@@ -197,12 +197,16 @@ def stored(database):
         f"SELECT account_id, transaction_id, amount FROM transactions WHERE kind = {DEDUCTION}",
         "SELECT account_id, balance FROM accounts",
     )
+    keys, deductions, accounts = rows_of(database, statements)
+    return keys, deductions, dict(accounts)
+
+
+def rows_of(database, statements):
+    """The rows that each statement finds."""
     if database.store == "sqlite":
         with closing(sqlite3.connect(f"file:{database.path}?mode=ro", uri=True)) as connection:
-            rows = [connection.execute(statement).fetchall() for statement in statements]
-    else:
-        rows = run_apart(_fetch(database.url, statements))
-    return rows[0], rows[1], {row[0]: row[1] for row in rows[2]}
+            return [connection.execute(statement).fetchall() for statement in statements]
+    return run_apart(_fetch(database.url, statements))
 
 
 async def _fetch(url, statements):

@@ -25,6 +25,10 @@ def cost(read=0, written=0):
     return -int(-(read * INPUT_PRICE + written * OUTPUT_PRICE) // 1)
 
 
+class EndedEarlyError(AssertionError):
+    """The stream ended without what was waited for."""
+
+
 class Metered:
     """One stream. `says` gives what the service says next."""
 
@@ -68,7 +72,8 @@ class Metered:
             what, message = await self.says()
             if what == wanted:
                 return message, before
-            assert what != "ended", f"ended before {wanted}, after {before}"
+            if what == "ended":
+                raise EndedEarlyError(f"ended before {wanted}, after {before}")
             before.append(what)
 
     async def open(self, account_id, **fields):
@@ -77,6 +82,14 @@ class Metered:
             fields.setdefault("slice_microcredits", 1_000_000)
         await self.send(open=sessions_pb2.OpenSession(account_id=account_id, **fields))
         return (await self.told("opened"))[0]
+
+    async def open_again(self, account_id, idempotency_key):
+        """(what, message) of the first response to an opening that may be a repeat."""
+        asked = sessions_pb2.OpenSession(
+            account_id=account_id, idempotency_key=idempotency_key, slice_microcredits=1_000_000
+        )
+        await self.send(open=asked)
+        return await self.says()
 
     async def resume(self, account_id, opened):
         await self.send(
