@@ -15,7 +15,8 @@ from tests.crash.test_cancellation_storm import open_transactions, quiet
 from tests.support.client_journal import grant, verify
 from tests.support.run_length import LONG
 from tests.support.service_process import RECONNECT, running_process, service_settings
-from tests.support.spending_journal import Spenders, SpendingJournal, reconcile
+from tests.support.spending_journal import Spenders, SpendingJournal
+from tests.support.spending_reconciled import reconcile
 
 PROCESSES = {"sqlite": 1, "postgresql": 2}
 """At one database."""

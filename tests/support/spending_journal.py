@@ -3,7 +3,7 @@ answer after it came. In the end the journal is held against the rows of the led
 
 import asyncio
 import random
-from collections import Counter, defaultdict
+from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -13,7 +13,7 @@ from billing_client.errors import BillingError
 from google.protobuf.json_format import ParseDict
 from prepaid.billing.v1 import billing_pb2_grpc, transactions_pb2, usage_pb2
 
-from tests.support.client_journal import ACKNOWLEDGED_WITHIN_S, CREDIT, REFUSED, UNKNOWN, rows_of
+from tests.support.client_journal import ACKNOWLEDGED_WITHIN_S, CREDIT, REFUSED, UNKNOWN
 from tests.support.metered import EndedEarlyError, Metered, cost, tokens
 from tests.support.patience import PATIENCE_S
 
@@ -27,16 +27,6 @@ _REQUESTS = {
     "ReleaseHold": transactions_pb2.ReleaseHoldRequest,
     "ExtendHold": transactions_pb2.ExtendHoldRequest,
 }
-_USAGE = (
-    "SELECT t.account_id, t.transaction_id, t.source_id, e.amount FROM transactions t JOIN entries e ON "
-    "e.account_id = t.account_id AND e.transaction_id = t.transaction_id WHERE e.destination = 'usage'"
-)
-_SQL = (
-    "SELECT account_id, idempotency_key, reply FROM idempotency_keys",
-    _USAGE,
-    "SELECT account_id, balance, held, debt FROM accounts",
-    "SELECT hold_id, state, amount, captured, released FROM holds",
-)
 
 
 @dataclass
@@ -55,7 +45,7 @@ class Asked:
 
 
 @dataclass
-class Metering:
+class SessionOwned:
     """One session as its owner knows it."""
 
     account_id: str
@@ -207,25 +197,22 @@ class Spenders:
         return refused
 
     async def _session(self, chance, account_id, key):
-        metering = Metering(account_id, key)
+        metering = SessionOwned(account_id, key)
         self._journal.sessions.append(metering)
         while metering.closed is None and not self.stopped:
             stream = Metered(SimpleNamespace(channel=chance.choice(self._channels), _metadata=()))
             hanging_up_s = self._impatience(chance)
-            if hanging_up_s is not None:
-                asyncio.get_running_loop().call_later(hanging_up_s * 5, stream.cut)
             try:
-                if await self._meter(chance, metering, stream):
-                    return
+                # Not the call but its task is given up: a write to a call that was cancelled early never ends.
+                async with asyncio.timeout(None if hanging_up_s is None else hanging_up_s * 5):
+                    if await self._meter(chance, metering, stream):
+                        return
             except BillingError as error:
                 if metering.opened is None and error.reason == "INSUFFICIENT_CREDITS":
                     return
                 metering.lost_token |= error.reason == "HOLD_OWNED"
-            except (grpc.RpcError, EndedEarlyError, asyncio.InvalidStateError):
+            except (grpc.RpcError, EndedEarlyError, TimeoutError, asyncio.InvalidStateError):
                 pass  # the service is gone, or the caller has hung up
-            except asyncio.CancelledError:
-                if asyncio.current_task().cancelling():
-                    raise
             self._journal.breaks += 1
             stream.cut()
             await asyncio.sleep(self._pause_s)
@@ -264,47 +251,3 @@ class Spenders:
                 stream = Metered(SimpleNamespace(channel=self._channels[0], _metadata=()))
                 with suppress(BillingError, grpc.RpcError):
                     await self._meter(random.Random(0), metering, stream)
-
-
-def reconcile(journal, database, granted):
-    """Holds the journal against the stored rows; answers what each account has used."""
-    assert not [each for each in journal.asked.values() if each.outcome not in ("ok", "refused")]
-    keys, usage, accounts, holds = rows_of(database, _SQL)
-    told = {(each.request.account_id, each.request.idempotency_key): each for each in journal.having("ok")}
-    owners = {each.key for each in journal.sessions}
-    found = {}
-    for account_id, key, reply in keys:
-        if not key.startswith(("g-", "ses_")) and key not in owners:
-            found[account_id, key] = type(told[account_id, key].reply).FromString(reply).transaction_id
-    assert found == {name: each.reply.transaction_id for name, each in told.items()}
-    used = defaultdict(int)
-    for _, transaction_id, _, amount in usage:
-        used[transaction_id] += amount
-    charged = {each.reply.transaction_id: each.charged for each in told.values() if each.charged}
-    closed = {}
-    for metering in journal.sessions:
-        if metering.closed is not None and metering.closed.charged_microcredits:
-            closed[metering.closed.transaction_id] = metering.closed.charged_microcredits
-            assert metering.closed.charged_microcredits <= metering.said
-    assert dict(used) == charged | closed
-    _check_holds(journal, holds)
-    by_account = defaultdict(int)
-    for account_id, _, _, amount in usage:
-        by_account[account_id] += amount
-    for account_id, balance, _, _ in accounts:
-        assert balance == granted[account_id] * CREDIT - by_account[account_id], account_id
-    return dict(by_account)
-
-
-def _check_holds(journal, rows):
-    """What each hold reserved and let out is what its callers were told."""
-    stored = {hold_id: (amount, captured, released) for hold_id, _, amount, captured, released in rows}
-    last = {}
-    for asked in journal.having("ok"):
-        if asked.rpc != "DeductCredits":
-            last[asked.reply.hold.hold_id] = asked.reply.hold
-    for hold_id, hold in last.items():
-        told = (hold.amount_microcredits, hold.captured_microcredits, hold.released_microcredits)
-        assert stored.pop(hold_id) == told, hold_id
-    sessions = {each.opened.session_id for each in journal.sessions if each.opened is not None}
-    assert stored.keys() <= sessions, "a hold that nobody was told of"
