@@ -165,6 +165,10 @@ lock: build/supply/.installed ## Lock all dependencies by hash, none younger tha
 	build/supply/bin/python -m supply_chain wheels
 	build/supply/bin/python -m supply_chain cooldown
 
+.PHONY: long-run
+long-run: setup ## A thousand agents and a million calls on one account: nothing may be over
+	$(BIN)/python -m tests.load.long_run
+
 .PHONY: mutants
 mutants: setup ## Sabotage a copy of the code, one defect at a time: a test must notice each
 	$(BIN)/python -m tests.mutants.run

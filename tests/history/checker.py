@@ -11,6 +11,8 @@ Rules, lettered as violations report them; `after(v)` is the balance that the st
     e   a refusal for lack of funds was true at a version inside its window; what was not refused was covered
     f   an unknown outcome had its effect once, after its invocation, or never; a refused one never
     g   a replay is the original answer, and there is only one original
+    h   what is held is what its holds have left, at every version that was seen; what is held is not available
+    l   no charge passes the account's limit, and a refusal for want of room was true at a version inside its window
     bank  a snapshot of all accounts adds up, holds real pairs, and shows no debt where none is allowed
 
 Moments are integers of one clock. Amounts are microcredits.
@@ -21,7 +23,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
+from types import MappingProxyType
 
+from tests.history.holding import HoldsSeen
 from tests.history.observations import FOREVER, BankRead, Operation, Posted, Violation
 
 
@@ -31,14 +35,20 @@ def check(
     bank: Sequence[BankRead] = (),
     *,
     may_owe: frozenset[str] = frozenset(),
+    limits: Mapping[str, int] = MappingProxyType({}),
 ) -> list[Violation]:
-    """Every violation found. `may_owe` names the accounts whose balance may be below zero."""
+    """Every violation found. `may_owe` names the accounts whose balance may be below zero, `limits` the most that
+    accounts may spend and hold."""
     by_account: dict[str, list[Operation]] = defaultdict(list)
     for operation in operations:
         by_account[operation.account_id].append(operation)
     checks = {
         account_id: _AccountCheck(
-            account_id, by_account[account_id], statements.get(account_id, ()), may_owe=account_id in may_owe
+            account_id,
+            by_account[account_id],
+            statements.get(account_id, ()),
+            may_owe=account_id in may_owe,
+            limit=limits.get(account_id),
         )
         for account_id in sorted(by_account.keys() | statements.keys())
     }
@@ -104,7 +114,13 @@ class _Order:
 
 class _AccountCheck:
     def __init__(
-        self, account_id: str, operations: Sequence[Operation], statement: Sequence[Posted], *, may_owe: bool
+        self,
+        account_id: str,
+        operations: Sequence[Operation],
+        statement: Sequence[Posted],
+        *,
+        may_owe: bool,
+        limit: int | None = None,
     ) -> None:
         self._account_id = account_id
         self._operations = sorted(operations, key=lambda operation: operation.invoked)
@@ -112,10 +128,11 @@ class _AccountCheck:
         self._may_owe = may_owe
         self._newest = self._posted[-1].version if self._posted else 0
         self._after = {0: 0} | {posted.version: posted.balance for posted in self._posted}
+        self._holding = HoldsSeen(self._posted, self._operations, limit)
         self._by_key = {posted.key: posted for posted in self._posted if posted.key}
         self._versions_with: dict[int, list[int]] = defaultdict(list)
         for version, balance in self._after.items():
-            self._versions_with[max(balance, 0)].append(version)
+            self._versions_with[max(balance - self._holding.held[version], 0)].append(version)
         self._calls: dict[str, list[Operation]] = defaultdict(list)
         for operation in self._operations:
             if operation.key:
@@ -158,9 +175,13 @@ class _AccountCheck:
         for key, calls in self._calls.items():
             yield from self._check_answers(key, calls)
         yield from self._check_order()
+        for words, about in self._holding.problems():
+            yield self._say(*words, *about)
         for operation in self._operations:
             if operation.answered is None:
                 continue
+            if operation.room is not None:
+                yield from self._check_room(operation, operation.answered, operation.room)
             if not operation.key:
                 yield from self.check_read(operation)
             elif operation.refused and operation.available is not None:
@@ -215,6 +236,8 @@ class _AccountCheck:
                 words = f"{answer}; the statement says version {posted.version}: {posted.delta:+} to {posted.balance}"
                 yield self._say("b", words, answer)
             before = self._after.get(posted.version - 1)
+            if before is not None:
+                before -= self._holding.held[posted.version - 1]
             if answer.required and before is not None and before < answer.required:
                 yield self._say(
                     "e", f"{answer}, although {answer.required} were required and {before} were there", answer
@@ -250,6 +273,11 @@ class _AccountCheck:
             yield self._say("d", f"{read} is from the future: version {ceiling + 1} was invoked after its answer", read)
         if read.balance < 0 and not self._may_owe:
             yield self._say("d", f"{read}: an account that may not owe shows less than nothing", read)
+
+    def _check_room(self, refusal: Operation, answered: int, room: int) -> Iterator[Violation]:
+        floor, ceiling = self._seen.floor(refusal.invoked), self._order.ceiling(answered, self._newest)
+        if room not in {self._holding.room(version) for version in range(floor, ceiling + 1)}:
+            yield self._say("l", f"{refusal}, and that was true at no version from {floor} to {ceiling}", refusal)
 
     def _check_refusal(self, refusal: Operation, answered: int, available: int) -> Iterator[Violation]:
         floor, ceiling = self._seen.floor(refusal.invoked), self._order.ceiling(answered, self._newest)

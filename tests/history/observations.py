@@ -30,15 +30,26 @@ class Operation:
     available: int | None = None
     required: int = 0
     """Of a refusal; of a write, what had to be available for it (0: nothing)."""
+    held: int | None = None
+    """After the operation, or as it was read: part of `balance`."""
+    hold_id: str = ""
+    """The hold that it made or changed, and what is left under that now."""
+    hold_left: int = 0
+    spends: bool = False
+    """Whether it counts at the account's limit: a charge, and what undoes one."""
+    room: int | None = None
+    """Of a refusal for want of room at the limit: what that has left."""
 
     def __str__(self) -> str:
         window = f"[{self.invoked}, {'?' if self.answered is None else self.answered}]"
         who = f"process {self.process} {window}"
         if not self.key:
-            return f"{who} read version {self.version}, balance {self.balance}"
+            return f"{who} read version {self.version}, balance {self.balance}, held {self.held}"
         if self.answered is None:
             return f"{who} never heard of key {self.key!r}"
         if self.refused:
+            if self.room is not None:
+                return f"{who} was refused key {self.key!r}: the limit has room for {self.room}"
             return f"{who} was refused key {self.key!r}: {self.available} available, {self.required} required"
         return (
             f"{who} {'replayed' if self.replayed else 'wrote'} key {self.key!r} as version {self.version}: "

@@ -54,6 +54,8 @@ class History:
     """Statement lines as they were read on the way, by (account, version): they must never change."""
     deductions: list = field(default_factory=list)
     """(account, transaction) that reversals choose from."""
+    holds: list = field(default_factory=list)
+    """(account, hold) that captures choose from."""
     hung_up: int = 0
 
 
@@ -106,7 +108,7 @@ class Client:
     async def _write(self, account_id, method, request, **fields):
         self._count += 1
         key = f"{self._number}-{self._count}"
-        words = {"description" if method == "DeductCredits" else "reason": key}
+        words = {"reason" if method in ("GrantCredits", "ReverseDeduction") else "description": key}
         write = Write(account_id, key, method, request(account_id=account_id, idempotency_key=key, **words, **fields))
         self._history.writes.append(write)
         for _ in range(self._chance.randint(1, 3)):
@@ -152,7 +154,7 @@ class Client:
             return record(answered=None)
         assert error.code() is grpc.StatusCode.FAILED_PRECONDITION, f"{write.method}: {error.code()}: {error.details()}"
         write.definite = True
-        info = _error_info(error)
+        info = error_info(error)
         reason, facts = info.reason, info.metadata
         if reason != "INSUFFICIENT_CREDITS":
             assert reason == "DEDUCTION_ALREADY_REVERSED", reason
@@ -170,7 +172,7 @@ class Client:
         replayed, required, asked = reply.replayed, 0, write.request.amount_microcredits
         reply.ClearField("replayed")
         shown = reply.balance
-        left = shown.available_microcredits - shown.debt_microcredits
+        left = shown.available_microcredits + shown.held_microcredits - shown.debt_microcredits
         if write.method == "DeductCredits":
             delta = -reply.deducted_microcredits
             if write.request.mode == UP_TO:
@@ -190,6 +192,8 @@ class Client:
             reply=reply.SerializeToString(deterministic=True),
             replayed=replayed,
             required=required,
+            held=shown.held_microcredits,
+            spends=write.method != "GrantCredits",
         )
 
     async def _read(self, account_id):
@@ -204,8 +208,8 @@ class Client:
             if asyncio.current_task().cancelling():
                 raise
         else:
-            balance = shown.available_microcredits - shown.debt_microcredits
-            self._saw(invoked, account_id, shown.account_version, balance)
+            balance = shown.available_microcredits + shown.held_microcredits - shown.debt_microcredits
+            self._saw(invoked, account_id, shown.account_version, balance, shown.held_microcredits)
 
     async def _read_statement(self, account_id):
         invoked = time.monotonic_ns()
@@ -220,16 +224,17 @@ class Client:
             )
         self._saw(invoked, account_id, lines[0].version, lines[0].balance)
 
-    def _saw(self, invoked, account_id, version, balance):
-        self._history.operations.append(
-            Operation(self._number, invoked, time.monotonic_ns(), account_id, version=version, balance=balance)
-        )
+    def _saw(self, invoked, account_id, version, balance, held=None):
+        about = {"version": version, "balance": balance, "held": held}
+        self._history.operations.append(Operation(self._number, invoked, time.monotonic_ns(), account_id, **about))
 
-    async def statement(self, account_id, *, page=1_000, pages=1_000):
-        """The account's statement, newest first."""
+    async def statement(self, account_id, *, page=1_000, pages=1_000, kind=0):
+        """The account's statement, newest first; of one kind, or of all but holds."""
         lines, token = [], ""
         for _ in range(pages):
-            request = transactions_pb2.ListTransactionsRequest(account_id=account_id, page_size=page, page_token=token)
+            request = transactions_pb2.ListTransactionsRequest(
+                account_id=account_id, page_size=page, page_token=token, kind=kind
+            )
             answer = await self._billing.ListTransactions(request, timeout=PATIENT_S)
             lines += [
                 Posted(
@@ -247,7 +252,7 @@ def _expect_unknown(error):
     assert error.code() in UNKNOWN, error
 
 
-def _error_info(error):
+def error_info(error):
     status = status_pb2.Status.FromString(dict(error.trailing_metadata())["grpc-status-details-bin"])
     info = error_details_pb2.ErrorInfo()
     assert any(detail.Unpack(info) for detail in status.details)

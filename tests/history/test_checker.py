@@ -175,3 +175,36 @@ def test_a_long_history_is_checked_in_time_that_grows_with_its_length():
 def test_no_violation_has_no_words():
     assert shortest([]) == ""
     assert "(a)" in shortest([Violation("a", "x", "y")])
+
+
+HELD = [Posted(1, "k1", 100, 100), Posted(2, "k2", 0, 100), Posted(3, "k3", -20, 80), Posted(4, "k4", -30, 50)]
+
+
+def held(number, invoked, answered, left, **changes):
+    """The answer to one of HELD: a hold of 60, of which 20 are captured at version 3, then a deduction of 30."""
+    about = {"hold_id": "h", "hold_left": left} if number in (2, 3) else {}
+    return wrote(number, invoked, answered, lines=HELD, held=left, spends=number > 1, **about | changes)
+
+
+HOLDS = [held(1, 0, 10, 0), held(2, 20, 30, 60), held(3, 40, 50, 40), held(4, 60, 70, 40)]
+BAD_HOLDS = {
+    "more held than holds have left": ("h", [*HOLDS, replace(read(71, 79, 4, 50), held=41)], 200),
+    "a hold that gives what it has not": ("h", [*HOLDS[:2], held(3, 40, 50, -1), held(4, 60, 70, -1)], 200),
+    "a deduction of what is held": ("e", [*HOLDS[:3], held(4, 60, 70, 40, required=41)], 200),
+    "a refusal that counts what is held": ("e", [*HOLDS, refused(71, 79, 50, 60)], 200),
+    "a charge that passes the limit": ("l", HOLDS, 89),
+    "a refusal though the limit had room": ("l", [*HOLDS, replace(refused(71, 79, None, 0), room=5)], 100),
+}
+
+
+@pytest.mark.parametrize("name", BAD_HOLDS)
+def test_a_bad_history_of_holds_is_caught_by_its_rule(name):
+    rule, operations, limit = BAD_HOLDS[name]
+    found = check(operations, {"a": HELD}, limits={"a": limit})
+    assert {violation.rule for violation in found} == {rule}, shortest(found)
+
+
+def test_a_good_history_of_holds_passes():
+    more = [replace(read(71, 79, 4, 50), held=40), refused(71, 79, 10, 11)]
+    late = replace(refused(71, 79, None, 0, "late"), room=10)
+    assert shortest(check([*HOLDS, *more, late], {"a": HELD}, limits={"a": 100})) == ""

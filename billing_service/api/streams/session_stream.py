@@ -230,7 +230,7 @@ class SessionStream:
         owned = self._owned
         assert owned is not None
         if self._upkeep is not None:
-            await self._upkeep.wait()
+            await self._upkeep.finish()
         for each in tuple(self._outgoing):
             if isinstance(each, _Tick) and each.written is not None:
                 self._check_owner(each, await asyncio.shield(each.written))

@@ -58,6 +58,7 @@ class Upkeep:
         self._looked_at = monotonic()
         self._prolong_from = 0.0
         self._task: asyncio.Task[None] | None = None
+        self._is_finished = False
 
     def see(self, room: Room) -> None:
         """What the account is known to have now."""
@@ -66,8 +67,8 @@ class Upkeep:
 
     def settle(self) -> None:
         """To be called after whatever changed the session."""
-        if self._task is not None and not self._task.done():
-            return  # it looks at the session again before it ends
+        if self._is_finished or (self._task is not None and not self._task.done()):
+            return  # which looks at the session again before it ends
         if self._must_ask():
             self._task = asyncio.get_running_loop().create_task(self._ask_and_tell())
         else:
@@ -77,6 +78,11 @@ class Upkeep:
         """Until what was asked of the ledger is answered."""
         if self._task is not None:
             await asyncio.wait((self._task,))
+
+    async def finish(self) -> None:
+        """The same, and asks for no more: the session is being closed, and nothing may happen to its hold then."""
+        self._is_finished = True
+        await self.wait()
 
     async def cover(self, charged: int) -> None:
         """Waits until the hold has that, or can't have it: what is acknowledged is charged also where this process dies
@@ -104,7 +110,7 @@ class Upkeep:
 
     async def _ask_and_tell(self) -> None:
         try:
-            while self._must_ask():
+            while self._must_ask() and not self._is_finished:
                 await self._ask()
             self._tell()
         except Exception as error:  # noqa: BLE001 - raised again by the stream: it is its end
