@@ -1,8 +1,8 @@
 """What can't be submitted at once, because something must be read first: the card that prices it."""
 
 import asyncio
-from collections.abc import Awaitable
-from typing import Generic, NamedTuple, TypeVar
+from collections.abc import Coroutine
+from typing import Any, Generic, NamedTuple, TypeVar
 
 Result = TypeVar("Result")
 
@@ -14,18 +14,23 @@ class Late(NamedTuple, Generic[Result]):
     answer: "asyncio.Task[Result]"
     """Cancelled, it takes back what has not begun."""
     submitted: "asyncio.Event"
-    """Set once it was submitted, or was refused before."""
+    """Set once it was submitted, or never will be."""
 
 
-def begin_late(submit: "Awaitable[asyncio.Future[Result]]") -> Late[Result]:
+def begin_late(submit: "Coroutine[Any, Any, asyncio.Future[Result]]") -> Late[Result]:
     """Begins what `submit` submits once it has read what it needs."""
     submitted = asyncio.Event()
 
     async def answer() -> Result:
-        try:
-            future = await submit
-        finally:
-            submitted.set()
+        future = await submit
+        submitted.set()
         return await future
 
-    return Late(asyncio.get_running_loop().create_task(answer()), submitted)
+    def end(_answer: "asyncio.Task[Result]") -> None:
+        """Also of what was cancelled before its first step, in which nothing of it ran."""
+        submit.close()
+        submitted.set()
+
+    late = Late(asyncio.get_running_loop().create_task(answer()), submitted)
+    late.answer.add_done_callback(end)
+    return late

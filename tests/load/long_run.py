@@ -36,6 +36,7 @@ SHARES = {"deduct": 6, "use": 3, "hold": 4, "session": 1}
 GRANTED_A_CALL = CREDIT
 """On average; agents want more."""
 CALLS_A_GRANT = 100
+CALLS_A_REPORT = 10_000
 PAUSE_S = 0.05
 TOKEN = 1_150
 """Microcredits of a token that was written, by the built-in card."""
@@ -55,6 +56,7 @@ class Agents:
         self._admin = admin_pb2_grpc.AdminServiceStub(channels[0])
         self._left = calls
         self._seed = seed
+        self._begun_s = time.monotonic()
         self.charged = self.granted = self.uncollected = 0
         """Microcredits; `uncollected` is what sessions had used when others had emptied the account."""
         self.told = Counter()
@@ -70,6 +72,8 @@ class Agents:
     async def _call(self, stub, rpc, request):
         """The answer; None for a refusal. A grant comes with every so many calls."""
         self._left -= 1
+        if self._left % CALLS_A_REPORT == 0:
+            sys.stderr.write(f"{self._left} calls are left after {time.monotonic() - self._begun_s:.0f} s\n")
         if self._left % CALLS_A_GRANT == 0 and rpc != "GrantCredits":
             await self.grant(f"grant-{self._left}", CALLS_A_GRANT * GRANTED_A_CALL)
         while True:
@@ -132,19 +136,37 @@ class Agents:
         return reply is not None
 
     async def _session(self, chance, key):
-        """Uses no more than it is told is left, and stops when it is told to. Each message counts as a call."""
-        stream = Metered(SimpleNamespace(channel=chance.choice(self._channels), _metadata=()))
-        self._left -= 1
-        try:
-            opened = await stream.open(ACCOUNT, idempotency_key=key, slice_microcredits=CREDIT)
-        except BillingError as refused:
-            if refused.reason not in ("INSUFFICIENT_CREDITS", "OVERLOADED"):
-                raise
-            self.told["refused"] += 1
+        """Uses no more than it is told is left, and stops when it is told to. Each message counts as a call. A stream
+        that is too slow is left; the key of the opening takes the session over."""
+        written, self._left = 0, self._left - 1
+        while True:
+            stream = Metered(SimpleNamespace(channel=chance.choice(self._channels), _metadata=()))
+            try:
+                what, opened = await stream.open_again(ACCOUNT, key)
+                if what == "opened":
+                    written = await self._meter(chance, stream, opened, written)
+                    closing = stream.close(usage=tokens(0, written)) if written else stream.close("REFUSED")
+                    opened = await closing
+            except BillingError as refused:
+                if refused.reason not in ("INSUFFICIENT_CREDITS", "OVERLOADED"):
+                    raise
+                self.told["refused"] += 1
+                return
+            except TimeoutError:
+                self.told["session left"] += 1
+                stream.cut()
+                continue
+            self._left -= 1
+            self.told["session closed"] += 1
+            self.charged += opened.charged_microcredits
+            self.uncollected += opened.uncollected_microcredits
+            assert opened.charged_microcredits + opened.uncollected_microcredits == cost(0, written)
             return
-        self.told["session opened"] += 1
-        left, written = opened.left_microcredits, 0
-        for sequence in range(1, chance.randint(2, 12)):
+
+    async def _meter(self, chance, stream, opened, written):
+        """How many tokens it has written in the end."""
+        left, first = opened.left_microcredits, opened.sequence + 1
+        for sequence in range(first, first + chance.randint(1, 10)):
             more = min(chance.randint(1, 800), left // TOKEN - 1)
             if more < 1:
                 break
@@ -155,12 +177,7 @@ class Agents:
             self.told["tick"] += 1
             if "stop" in before:
                 break
-        self._left -= 1
-        closed = await (stream.close(usage=tokens(0, written)) if written else stream.close("REFUSED"))
-        self.told["session closed"] += 1
-        self.charged += closed.charged_microcredits
-        self.uncollected += closed.uncollected_microcredits
-        assert closed.charged_microcredits + closed.uncollected_microcredits == cost(0, written)
+        return written
 
     async def _tick(self, stream, sequence, written):
         await stream.send(tick={"sequence": sequence, "usage": tokens(0, written)})

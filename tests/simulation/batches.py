@@ -13,6 +13,7 @@ from prepaid.billing.v1 import transactions_pb2
 
 from billing_service.api.status import RETRY_DELAYS_MS
 from billing_service.domain.refusals import Failure, Reason, Refusal
+from tests.simulation.kinds_of_worlds import has_batches, has_streams
 from tests.simulation.model_account import expect
 from tests.simulation.workload import ACCOUNTS, Operation
 from tests.simulation.workload_holds import operation_message
@@ -30,16 +31,6 @@ TRIED_LATELY = 12
 OUTCOMES = ("deduct_credits", "hold_credits", "capture_hold", "release_hold", "extend_hold")
 """What may be among others."""
 KINDS = {"new": 45, "tried": 40, "nobody": 5, "nothing": 5, "altered": 5}
-
-
-def has_batches(seed):
-    """Two worlds of three; the third is what it would be if there were no batches."""
-    return seed % 3 != 1
-
-
-def has_streams(seed):
-    """Two worlds of five; the others are what they would be if there were no streams."""
-    return seed % 5 in (1, 2)
 
 
 @dataclass(eq=False)

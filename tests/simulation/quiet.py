@@ -83,18 +83,17 @@ async def _end_streams(world):
 
 async def _give_back(world):
     """Nothing is under way; and what goes on without a caller leaves its place when it is done."""
-    admission = world.process.admission
-    for _ in range(IDLE_STEPS_MAX):
-        if admission.in_flight == 0:
-            break
-        world._turn()
-        await world._let_run()
-    expect(admission.in_flight == 0, f"{admission.in_flight} places are taken by no call")
-    expect(
-        world.process.streams_without_status == 0,
-        f"{world.process.streams_without_status} streams have ended without a status",
-    )
-    expect(not admission.streams and not world.process.overdue.started, "a stream is remembered that has ended")
+    for process in world.process.all:
+        admission = process.admission
+        for _ in range(IDLE_STEPS_MAX):
+            if admission.in_flight == 0:
+                break
+            world._turn()
+            await world._let_run()
+        expect(admission.in_flight == 0, f"{admission.in_flight} places are taken by no call")
+        without_status = process.streams_without_status
+        expect(without_status == 0, f"{without_status} streams have ended without a status")
+        expect(not admission.streams and not process.overdue.started, "a stream is remembered that has ended")
 
 
 async def finish(world, work):

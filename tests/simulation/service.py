@@ -89,6 +89,8 @@ class ServiceProcess:
 
     def __init__(self, store, provider, clock_us, chance, authenticator, *, vesting_us):
         self.store = store
+        self.beside = None
+        """Another process at the same database."""
         self.environment = environment_of(
             store,
             clock_us,
@@ -152,3 +154,15 @@ class ServiceProcess:
             task.cancel()
         await asyncio.gather(*doomed, return_exceptions=True)
         self.store.abandon()
+        if self.beside is not None:
+            self.beside.overdue.close()
+            self.beside.store.abandon()
+
+    def either(self, chance):
+        """One of the processes, where there are two."""
+        return self if self.beside is None else chance.choice(self.all)
+
+    @property
+    def all(self):
+        """Of the database."""
+        return [self] if self.beside is None else [self, self.beside]

@@ -89,6 +89,13 @@ class SimulatedStore(SqliteStore):
         self._on_commit = on_commit
         self.survivor = None
         """The file that the next process opens, once this one has crashed."""
+        self.beside = None
+        """Another process's store of the same file."""
+
+    def share(self, beside):
+        """Both write in turn, as a database lets them; and the machine that crashes is that of both."""
+        self.beside, beside.beside = beside, self
+        beside._writing = self._writing
 
     async def _call(self, connection, function, *args):
         await self._turns.turn()
@@ -154,6 +161,8 @@ class SimulatedStore(SqliteStore):
             survivor = self._path.with_suffix(f".{number}")
             copy_as_it_stands(self._path, survivor)
             self.survivor = survivor
+            if self.beside is not None:
+                self.beside.survivor = survivor
 
     def abandon(self):
         self.raw.close()

@@ -7,22 +7,23 @@ import shutil
 from collections import Counter
 
 from tests.simulation.answers import Answers, Serving
-from tests.simulation.batches import SHARE_OF_ASKED_AGAIN, Batch, Batches, Stream, has_batches, has_streams
+from tests.simulation.batches import SHARE_OF_ASKED_AGAIN, Batch, Batches, Stream
+from tests.simulation.kinds_of_worlds import has_batches, has_holds, has_streams, has_two
 from tests.simulation.model import Model
 from tests.simulation.model_account import Contradiction
 from tests.simulation.offers import note_offers
+from tests.simulation.processes import start
 from tests.simulation.quiet import quiet
 from tests.simulation.receipts import check_money, check_receipts
-from tests.simulation.service import BONUS, IN_FLIGHT_MAX, PRICES, SPENDING, VESTING_US, ServiceProcess
-from tests.simulation.simulated_store import Faults, SimulatedStore
+from tests.simulation.service import BONUS, IN_FLIGHT_MAX, PRICES, SPENDING, VESTING_US
+from tests.simulation.simulated_store import Faults
 from tests.simulation.simulated_stripe import SimulatedStripe
-from tests.simulation.stream_line import LineAuthenticator
 from tests.simulation.streams import Streams
 from tests.simulation.turns import Turns, until_quiet
 from tests.simulation.unreliable_provider import UnreliableProvider
 from tests.simulation.witness import Witness
 from tests.simulation.workload import ACCOUNTS, Operation, Workload
-from tests.simulation.workload_holds import HoldsWorkload, has_holds
+from tests.simulation.workload_holds import HoldsWorkload
 from tests.simulation.world import DAY_US, SECOND_US, Clock, Message, Network, Public, signed
 
 AT_ONCE_MAX = 12
@@ -41,6 +42,7 @@ WEIGHTS = {
     "quiet": 0.3,
 }
 ASKED_WITH_HOLDS = 20
+APART_S_MAX = 10
 COUNTED = {"batches": "batch", "streams": "opened stream", "streamed": "streamed deduction"}
 """What is said of each run, beside its commits."""
 PREPARED = 0.9
@@ -64,6 +66,8 @@ class Simulation:
         self.batches = Batches(self.chance, self.workload, seed)
         self.streams = Streams(self) if has_streams(seed) else None
         self.has_holds = has_holds(seed)
+        self.skew_us = self.chance.randint(-APART_S_MAX, APART_S_MAX) * SECOND_US if has_two(seed) else None
+        """How far the second process's clock is ahead; None where there is one process."""
         self.calm = False
         """Whether whatever could still fail has ended."""
         self.vesting_us = self.chance.choice([0, VESTING_US])
@@ -81,7 +85,7 @@ class Simulation:
         self._trace = hashlib.sha256()
         path = directory / f"{seed}.0"
         shutil.copyfile(template, path)
-        self.process = self._start(path)
+        self.process = start(self, path)
 
     def __str__(self):
         many = " ".join(f"{name}={self.counts[count]}" for name, count in COUNTED.items())
@@ -97,13 +101,7 @@ class Simulation:
             each.purchase_id == purchase_id and each.payment_status == "paid" for each in self.stripe.sessions.values()
         )
 
-    def _start(self, path):
-        store = SimulatedStore(path, self.turns, self.faults, self._committed)
-        return ServiceProcess(
-            store, self.provider, self.clock, self.chance, LineAuthenticator(), vesting_us=self.vesting_us
-        )
-
-    def _committed(self, raw):
+    def committed(self, raw):
         try:
             self.witness(raw)
         except Contradiction as contradiction:
@@ -112,8 +110,9 @@ class Simulation:
         self._note_offers()
 
     def _note_offers(self, decided_us=None):
-        now_us = self.clock() if decided_us is None else decided_us
-        note_offers([*self.serving, *(self.streams.orphans if self.streams else ())], self.model.accounts, now_us)
+        servings = [*self.serving, *(self.streams.orphans if self.streams else ())]
+        for ahead_us in {0, self.skew_us or 0} if decided_us is None else (0,):
+            note_offers(servings, self.model.accounts, (decided_us or self.clock()) + ahead_us)
 
     async def run(self, steps):
         """Raises Contradiction, or whatever else the product should not have raised."""
@@ -179,7 +178,7 @@ class Simulation:
         self.serving.clear()
         if self.streams:
             self.streams.lose()
-        self.process = self._start(self.process.store.survivor)
+        self.process = start(self, self.process.store.survivor)
         if self.streams and not self.calm:
             self.streams.begin_rough()
         self.witness(self.process.store.raw)
@@ -224,9 +223,13 @@ class Simulation:
             self.streams.open(subject)
             return
         if isinstance(subject, Operation | Batch):
-            task = self.process.begin(subject.method, subject.request, admin=getattr(subject, "admin", True))
+            task = self.process.either(self.chance).begin(
+                subject.method, subject.request, admin=getattr(subject, "admin", True)
+            )
         else:
-            task = self.process.begin("process_stripe_event", signed(self.stripe.events[subject][1], self.clock()))
+            task = self.process.either(self.chance).begin(
+                "process_stripe_event", signed(self.stripe.events[subject][1], self.clock())
+            )
         few = self.process.admission.in_flight_max < IN_FLIGHT_MAX
         self.begin(Serving(subject, task, calm=self.calm, may_be_shed=few))
 
@@ -279,7 +282,7 @@ class Simulation:
             (chosen.task.cancel if chosen.line is None else chosen.line.cut)()
 
     def _sweep(self):
-        self.serving.append(Serving(None, self.process.begin_sweep()))
+        self.serving.append(Serving(None, self.process.either(self.chance).begin_sweep()))
 
     def _crash(self):
         self.process.store.crash()

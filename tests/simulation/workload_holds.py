@@ -31,11 +31,6 @@ LASTS_S = (3, 60, 200, 600)
 HOLDS_LATELY = 3
 
 
-def has_holds(seed):
-    """Two worlds of four; the others are what they would be if there were no holds."""
-    return seed % 4 in (0, 2)
-
-
 @dataclass
 class HoldsWorkload(Workload):
     """Holds among all else."""
