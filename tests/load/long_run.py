@@ -18,7 +18,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import grpc
-from billing_client.errors import BillingError
+from billing_client.errors import BillingError, OutcomeUnknown
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.json_format import ParseDict
 from prepaid.billing.v1 import admin_pb2, admin_pb2_grpc, billing_pb2_grpc, transactions_pb2, usage_pb2
@@ -31,13 +31,14 @@ from tests.support.service_process import NO_STRIPE, RECONNECT, running_forker, 
 from tests.support.stack import CREDIT, environment
 
 ACCOUNT = "everybody"
-CALLS, AGENTS, CHANNELS = 1_000_000, 1_000, 16
+CALLS, AGENTS, CHANNELS = 1_000_000, 1_000, 50
+"""A connection carries a hundred calls at once; what comes to one beyond that waits."""
 SHARES = {"deduct": 6, "use": 3, "hold": 4, "session": 1}
 GRANTED_A_CALL = CREDIT
 """On average; agents want more."""
 CALLS_A_GRANT = 100
 CALLS_A_REPORT = 10_000
-PAUSE_S = 0.05
+PAUSE_S, FOR_EVER_S = 0.05, 1e9
 TOKEN = 1_150
 """Microcredits of a token that was written, by the built-in card."""
 _SQL = (
@@ -50,13 +51,13 @@ _SQL = (
 class Agents:
     """All that call, and the sums of what they were told."""
 
-    def __init__(self, channels, calls, seed):
+    def __init__(self, channels, calls, seed, lasts_s):
         self._channels = channels
         self._billing = [billing_pb2_grpc.BillingServiceStub(channel) for channel in channels]
         self._admin = admin_pb2_grpc.AdminServiceStub(channels[0])
-        self._left = calls
+        self.left = calls
         self._seed = seed
-        self._begun_s = time.monotonic()
+        self._begun_s, self._lasts_s = time.monotonic(), lasts_s
         self.charged = self.granted = self.uncollected = 0
         """Microcredits; `uncollected` is what sessions had used when others had emptied the account."""
         self.told = Counter()
@@ -64,18 +65,18 @@ class Agents:
 
     async def run(self, number):
         chance, lives = random.Random(f"{self._seed}/{number}"), 0
-        while self._left > 0:
+        while self.left > 0 and time.monotonic() < self._begun_s + self._lasts_s:
             lives += 1
             kind = chance.choices(list(SHARES), list(SHARES.values()))[0]
             await getattr(self, f"_{kind}")(chance, f"{number}-{lives}")
 
     async def _call(self, stub, rpc, request):
         """The answer; None for a refusal. A grant comes with every so many calls."""
-        self._left -= 1
-        if self._left % CALLS_A_REPORT == 0:
-            sys.stderr.write(f"{self._left} calls are left after {time.monotonic() - self._begun_s:.0f} s\n")
-        if self._left % CALLS_A_GRANT == 0 and rpc != "GrantCredits":
-            await self.grant(f"grant-{self._left}", CALLS_A_GRANT * GRANTED_A_CALL)
+        self.left -= 1
+        if self.left % CALLS_A_REPORT == 0:
+            sys.stderr.write(f"{self.left} calls are left after {time.monotonic() - self._begun_s:.0f} s\n")
+        if self.left % CALLS_A_GRANT == 0 and rpc != "GrantCredits":
+            await self.grant(f"grant-{self.left}", CALLS_A_GRANT * GRANTED_A_CALL)
         while True:
             try:
                 reply = await getattr(stub, rpc)(request, timeout=60)
@@ -138,29 +139,33 @@ class Agents:
     async def _session(self, chance, key):
         """Uses no more than it is told is left, and stops when it is told to. Each message counts as a call. A stream
         that is too slow is left; the key of the opening takes the session over."""
-        written, self._left = 0, self._left - 1
+        written, self.left = 0, self.left - 1
         while True:
             stream = Metered(SimpleNamespace(channel=chance.choice(self._channels), _metadata=()))
             try:
-                what, opened = await stream.open_again(ACCOUNT, key)
+                what, closed = await stream.open_again(ACCOUNT, key)
                 if what == "opened":
-                    written = await self._meter(chance, stream, opened, written)
+                    written = await self._meter(chance, stream, closed, written)
                     closing = stream.close(usage=tokens(0, written)) if written else stream.close("REFUSED")
-                    opened = await closing
+                    closed = await closing
             except BillingError as refused:
-                if refused.reason not in ("INSUFFICIENT_CREDITS", "OVERLOADED"):
+                if refused.reason in ("INSUFFICIENT_CREDITS", "OVERLOADED"):
+                    self.told["refused"] += 1
+                    return
+                if not isinstance(refused, OutcomeUnknown):
                     raise
-                self.told["refused"] += 1
-                return
+                closed = None
             except TimeoutError:
+                closed = None
+            if closed is None:
                 self.told["session left"] += 1
                 stream.cut()
                 continue
-            self._left -= 1
+            self.left -= 1
             self.told["session closed"] += 1
-            self.charged += opened.charged_microcredits
-            self.uncollected += opened.uncollected_microcredits
-            assert opened.charged_microcredits + opened.uncollected_microcredits == cost(0, written)
+            self.charged += closed.charged_microcredits
+            self.uncollected += closed.uncollected_microcredits
+            assert closed.charged_microcredits + closed.uncollected_microcredits == cost(0, written)
             return
 
     async def _meter(self, chance, stream, opened, written):
@@ -171,7 +176,7 @@ class Agents:
             if more < 1:
                 break
             written += more
-            self._left -= 1
+            self.left -= 1
             acknowledged, before = await self._tick(stream, sequence, written)
             left = acknowledged.left_microcredits
             self.told["tick"] += 1
@@ -184,9 +189,9 @@ class Agents:
         return await stream.told("acknowledged")
 
 
-async def spend(channels, *, calls, agents, seed):
-    """Lets agents call until so many calls are made; answers the sums."""
-    everybody = Agents(channels, calls, seed)
+async def spend(channels, *, calls, agents, seed, lasts_s=FOR_EVER_S):
+    """Lets agents call until so many calls are made, or the time is over; answers the sums."""
+    everybody = Agents(channels, calls, seed, lasts_s)
     await everybody.grant("first", 100 * CREDIT)
     async with asyncio.TaskGroup() as running:
         for number in range(agents):
@@ -218,14 +223,16 @@ async def _run(chosen, database, log):
             for _ in range(CHANNELS)
         ]
         begun = time.monotonic()
-        everybody = await spend(channels, calls=chosen.calls, agents=chosen.agents, seed=chosen.seed)
+        everybody = await spend(
+            channels, calls=chosen.calls, agents=chosen.agents, seed=chosen.seed, lasts_s=chosen.seconds
+        )
         took_s = time.monotonic() - begun
         assert await service.stop() == 0
     store = await database.open()
     differences = (await verify_ledger(store)).differences
     await store.close()
     wrong, sums = judge(everybody, database)
-    told = {"calls": chosen.calls, "agents": chosen.agents, "seconds": round(took_s), **wrong, **sums}
+    told = {"calls": chosen.calls - everybody.left, "agents": chosen.agents, "seconds": round(took_s), **wrong, **sums}
     json.dump(told | {"differences": len(differences), "told": dict(everybody.told)}, sys.stdout, indent=1)
     sys.stdout.write("\n")
     return int(any(wrong.values()) or bool(differences))
@@ -235,6 +242,7 @@ def main():
     parser = argparse.ArgumentParser(prog="python -m tests.load.long_run", description=__doc__)
     parser.add_argument("--calls", type=int, default=CALLS)
     parser.add_argument("--agents", type=int, default=AGENTS)
+    parser.add_argument("--seconds", type=float, default=FOR_EVER_S, help="end after as many, with fewer calls")
     parser.add_argument("--seed", type=int, default=1)
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="billing-long-run-") as folder:

@@ -12,6 +12,7 @@ USED = "end_to_end/test_holds_of_usage.py"
 LIMITED = "end_to_end/test_spend_limits.py"
 HISTORY = "history/test_histories_of_holds.py::test_a_history_of_holds_is_linearizable[sqlite]"
 GROWN = "end_to_end/test_limits_of_ended_holds.py::test_what_a_hold_grows_by_has_its_limits[sqlite]"
+CORNERS = "domain/test_holds.py"
 MACHINE = "domain/test_holds_machine.py"
 UP_TO = f"{RULES}::test_up_to_available_reserves_what_is_there[sqlite]"
 LATE = f"{ENDED}::test_a_late_capture_is_an_ordinary_charge_once"
@@ -23,7 +24,7 @@ HOLD_RULES = (
         f"{DECIDING}:_holdable",
         "account.debt, 0",
         "0, 0",
-        (MACHINE,),
+        (f"{CORNERS}::test_a_hold_takes_nothing_of_what_pays_a_debt",),
     ),
     Sabotage(
         "a frozen account's holds grow",
@@ -55,7 +56,7 @@ HOLD_RULES = (
         f"{HOLDS}:return_legs",
         "reversed(hold.legs)",
         "hold.legs",
-        (f"{RULES}::test_what_is_held_can_not_be_spent_and_comes_back[sqlite]",),
+        (f"{CORNERS}::test_what_is_held_comes_back_in_the_reverse_of_the_order_in_which_it_was_drawn",),
     ),
     Sabotage(
         "a capture up to its hold goes on to what is available",
@@ -79,7 +80,7 @@ HOLD_RULES = (
         f"{CAPTURES}:capture_hold",
         "raise insufficient_credits(available=of_legs, required=amount, shortfall=amount - of_legs)",
         "pass",
-        (f"{RULES}::test_above_the_hold_each_policy_charges_its_own", MACHINE),
+        (f"{CORNERS}::test_a_capture_that_refuses_more_than_its_hold_takes_nothing_beside_it",),
     ),
     Sabotage(
         "the grace of a late capture has no end",
@@ -199,9 +200,9 @@ HOLD_RULES = (
     Sabotage(
         "a session grows while it is being closed",
         "P53",
-        "billing_service.api.streams.session_upkeep:Upkeep.settle",
-        "self._is_finished or (self._task is not None and not self._task.done())",
-        "self._task is not None and not self._task.done()",
+        "billing_service.api.streams.session_upkeep:Upkeep.finish",
+        "self._is_finished = True",
+        "",
         ("api/test_session_upkeep.py::test_a_session_that_is_being_closed_asks_for_no_more",),
     ),
     Sabotage(
