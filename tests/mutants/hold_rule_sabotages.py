@@ -129,8 +129,8 @@ HOLD_RULES = (
         "a usage without a price captures nothing",
         "M13",
         f"{PRICED}:_captured",
-        "replace(operation, takes_all=True, encode_reply=partial(_encode_captured, operation, more))",
-        "replace(operation, encode_reply=partial(_encode_captured, operation, more))",
+        "replace(operation, unpriced=unpriced, encode_reply=partial(_encode_unpriced, operation, unpriced))",
+        "replace(operation, encode_reply=partial(_encode_unpriced, operation, unpriced))",
         (f"{USED}::test_a_usage_without_a_price_takes_all_of_its_hold",),
     ),
     Sabotage(
