@@ -3,10 +3,11 @@ that leaves no choice."""
 
 import pytest
 
-from billing_service.domain.ledger.account import Account, Posting
+from billing_service.domain.ledger.account import Account
 from billing_service.domain.ledger.entries import Place, TransactionKind
 from billing_service.domain.ledger.granting import grant, new_lot
 from billing_service.domain.ledger.lots import Category
+from billing_service.domain.ledger.posting import Posting
 from billing_service.domain.refusals import Reason, Refusal
 from billing_service.domain.spending.captures import OverHold, capture_hold
 from billing_service.domain.spending.holds import Author, HoldMode, HoldTerms, hold_credits, release_hold

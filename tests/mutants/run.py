@@ -123,7 +123,8 @@ def _judge(code: int, printed: str) -> tuple[str, str]:
     if code == _TESTS_FAILED and noticed:
         return noticed[1], ""
     if code == 0:
-        return "", "SURVIVED"
+        was_judged = re.search(r"\b\d+ passed\b", printed)
+        return "", "SURVIVED" if was_judged else "not judged: its tests were skipped here (make test-tools)"
     return "", f"pytest ended with {code}: " + " | ".join(printed.strip().splitlines()[-3:])[:300]
 
 
