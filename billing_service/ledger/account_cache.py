@@ -5,6 +5,7 @@ so a stale account costs its operations a second run and never correctness. No r
 cache alone.
 """
 
+import marshal
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -25,8 +26,11 @@ SPENDERS_MAX = 32
 _CATEGORIES = {int(category): category for category in Category}
 
 Memory = tuple[Any, ...]
-"""An account as plain values, which the garbage collector leaves alone. As objects, ten thousand accounts kept it busy
-for 20 to 40 ms several times a second, in the middle of everybody's calls."""
+"""An account as plain values. They are kept as the bytes that `marshal` makes of them. Those take a quarter of the
+memory, and the garbage collector leaves them alone. As objects, ten thousand accounts kept it busy for 20 to 40 ms
+several times a second, in the middle of everybody's calls."""
+_MARSHAL_FORMAT = 2
+"""Later ones look for values that are the same object, which takes longer."""
 
 
 class AccountCache:
@@ -34,7 +38,7 @@ class AccountCache:
     again."""
 
     def __init__(self) -> None:
-        self._accounts: dict[str, Memory] = {}
+        self._accounts: dict[str, bytes] = {}
 
     def take(self, account_ids: Sequence[str]) -> dict[str, Account]:
         """Those of these accounts that are cached. They are taken out until they are kept again."""
@@ -42,7 +46,7 @@ class AccountCache:
         for account_id in account_ids:
             memory = self._accounts.pop(account_id, None)
             if memory is not None:
-                taken[account_id] = _unpacked(account_id, memory)
+                taken[account_id] = _unpacked(account_id, marshal.loads(memory))  # noqa: S302 - our own bytes
         return taken
 
     def keep(self, accounts: Iterable[Account]) -> None:
@@ -52,7 +56,7 @@ class AccountCache:
                 continue
             if len(self._accounts) >= ACCOUNTS_MAX:
                 del self._accounts[next(iter(self._accounts))]
-            self._accounts[account.account_id] = _packed(account)
+            self._accounts[account.account_id] = marshal.dumps(_packed(account), _MARSHAL_FORMAT)
 
 
 def _packed(account: Account) -> Memory:

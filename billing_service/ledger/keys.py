@@ -21,7 +21,7 @@ class Answer(NamedTuple):
     replayed: bool
 
 
-@dataclass(slots=True, frozen=True)
+@dataclass(slots=True)
 class IdempotencyKey:
     """A caller's key for one request: scoped to account, caller and method."""
 

@@ -4,9 +4,10 @@ A unit of work yields `Call`s and is sent rows; it never sees a driver. Set-wise
 list as JSON and takes rows one by one or spread (`sqlite_statements`), PostgreSQL takes arrays.
 """
 
-from collections.abc import Generator, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterable, Sequence
+from dataclasses import dataclass, field
 from enum import Enum
+from operator import itemgetter
 from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import (
@@ -228,12 +229,22 @@ class Compiled:
     """Columns that are lists of text."""
     constants: tuple[Any, ...]
     """Values that the text itself binds, after the columns in the numbering of `order`."""
+    _ordered: Callable[[Sequence[Any]], tuple[Any, ...]] = field(init=False, repr=False, compare=False)
 
-    def arguments(self, values: Sequence[Any]) -> list[Any]:
+    def __post_init__(self) -> None:
+        order = self.order
+        # An itemgetter of one position answers with the bare value, and there is none of none.
+        one_by_one = lambda values: tuple([values[i] for i in order])  # noqa: E731 - short
+        object.__setattr__(self, "_ordered", itemgetter(*order) if len(order) > 1 else one_by_one)
+
+    def arguments(self, values: Sequence[Any]) -> tuple[Any, ...]:
         """The values of one call, placeholder by placeholder."""
-        if self.constants:
-            values = (*values, *self.constants)
-        return [values[i] for i in self.order]
+        return self._ordered((*values, *self.constants) if self.constants else values)
+
+    def rows(self, rows: Iterable[Row]) -> list[tuple[Any, ...]]:
+        """The same of each row of a bulk write, which binds no constants."""
+        assert not self.constants
+        return list(map(self._ordered, rows))
 
 
 def sqlite_dialect() -> DefaultDialect:

@@ -51,7 +51,7 @@ def _limit(account_ids: list[str]) -> Work[None]:
         for spender in (ACCOUNT_ITSELF, *SPENDERS)
     ]
     expect((yield INSERT_LIMITS.many(rows)), len(rows), "insert spend limits")
-    for account in account_ids:
+    for account in (yield from lock_accounts(account_ids)).values():
         yield from count_change(account)
 
 

@@ -28,7 +28,7 @@ ACCOUNTS = strategies.builds(
     strategies.binary(min_size=32, max_size=32),
     *[NUMBERS] * 4,
     strategies.booleans(),
-    strategies.lists(LOTS, max_size=account_cache.LOTS_MAX),
+    lots=strategies.lists(LOTS, max_size=account_cache.LOTS_MAX),
 )
 
 

@@ -252,7 +252,7 @@ CONDITIONAL_WRITES = (
         "values of repeated updates in the order of the columns, not of the placeholders",
         "P10",
         "billing_service.storage.sqlite.statements:SqliteStatements.repeated",
-        "[compiled.arguments(row) for row in rows]",
+        "compiled.rows(rows)",
         "rows",
         (f"{WRITES}::test_it_is_one_transaction",),
     ),

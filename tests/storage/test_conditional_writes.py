@@ -19,7 +19,7 @@ from tests.support.ledger_setup import lock_of_another_program, open_account
 
 STATE = "SELECT (SELECT sum(version) FROM accounts), (SELECT count(*) FROM idempotency_keys)"
 SEVERAL = 150
-NO_HOLDS = (0, 0, None, 0)
+NO_HOLDS = (0, 0, 0)
 
 pytestmark = pytest.mark.unchecked_ledger
 """Versions are made here without a transaction."""

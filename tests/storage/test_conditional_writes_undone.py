@@ -40,7 +40,7 @@ def conditional(name, *beside):
 
     def work():
         expected = (name, 0, "", 0, 0, -1, 0)
-        moved = UPDATE_ACCOUNTS.many([(*expected, 1, f"txn_{name}", b"x", 0, 0, 0, 1, 0, 0, None, 0)])
+        moved = UPDATE_ACCOUNTS.many([(*expected, 1, f"txn_{name}", b"x", 0, 0, 0, 1, 0, 0, 0)])
         yield ConditionalWrite((moved, *beside), LOCK_UNCHANGED_ACCOUNTS.many([expected]))
         return "done"
 

@@ -90,7 +90,7 @@ async def test_a_unit_cannot_swallow_a_statements_error(store, database):
 async def test_a_write_that_changes_nothing_is_loud(store, database):
     def work():
         expect(
-            (yield UPDATE_ACCOUNTS.many([("acme", 0, "", 0, 0, -1, 0, 1, "txn_1", b"", 0, 0, 0, 1, 0, 0, None, 0)])),
+            (yield UPDATE_ACCOUNTS.many([("acme", 0, "", 0, 0, -1, 0, 1, "txn_1", b"", 0, 0, 0, 1, 0, 0, 0)])),
             1,
             "update accounts",
         )

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
 from prepaid.billing.v1 import sessions_pb2, transactions_pb2
 
 from billing_service.api import translate, validation
@@ -35,12 +36,13 @@ class TimedReplies:
 
     def __init__(self, response: type[Message], clock_us: Callable[[], int]) -> None:
         self._replies = Replies(response)
-        self._response: Callable[..., Message] = response
+        self._tag = bytes([response.DESCRIPTOR.fields_by_name["server_time"].number << 3 | 2])
         self._clock_us = clock_us
 
     def __call__(self, answer: Answer) -> bytes:
-        sent = self._response(server_time=translate.timestamp(self._clock_us()))
-        return self._replies(answer) + sent.SerializeToString()
+        now_us = self._clock_us()
+        sent = Timestamp(seconds=now_us // 1_000_000, nanos=now_us % 1_000_000 * 1_000).SerializeToString()
+        return b"%b%b%c%b" % (self._replies(answer), self._tag, len(sent), sent)
 
 
 def hold_message(hold: Hold, account_id: str) -> transactions_pb2.Hold:

@@ -68,6 +68,8 @@ class Account:
     limited_charges: list[LimitedCharge] = field(default_factory=list)
     counted_at_limits: int = 0
     """How many of the decided transactions are counted."""
+    writes_holds_end: bool = False
+    """Whether `holds_end_us` may be another one than is stored."""
     has_passed_on: bool = False
     """Whether something came back into a lot that was taken back, and went on at once."""
 
@@ -100,14 +102,17 @@ class Account:
         self.limited_charges = []
         self.counted_at_limits = 0
         self.rewritten = frozenset()
-        self.has_passed_on = False
+        self.has_passed_on = self.writes_holds_end = False
         for lots in (self.new_lots, self.changed_lots, self.empty_before):
             lots.clear()
         for beside in (self.new_holds, self.changed_holds, self.changed_limits):
             beside.clear()
 
     def lot(self, lot_id: str) -> Lot | None:
-        return next((lot for lot in self.lots if lot.lot_id == lot_id), None)
+        for lot in self.lots:
+            if lot.lot_id == lot_id:
+                return lot
+        return None
 
     def known_lot(self, lot_id: str) -> Lot:
         """A lot that the unit of work has fetched."""

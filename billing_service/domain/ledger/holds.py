@@ -120,7 +120,9 @@ def reserve(posting: Posting, hold: Hold, amount: int, legs_max: int) -> int:
         leg = legs.setdefault(lot.lot_id, Leg(lot.lot_id, lot.category, 0))
         leg.amount += part
     if len(legs) > len(hold.legs):
-        hold.legs = sorted(legs.values(), key=lambda leg: burn_down_order(account.known_lot(leg.lot_id)))
+        hold.legs = list(legs.values())
+        if len(legs) > 1:
+            hold.legs.sort(key=lambda leg: burn_down_order(account.known_lot(leg.lot_id)))
     hold.amount += amount - left
     return amount - left
 
@@ -184,6 +186,7 @@ def add_hold(account: Account, hold: Hold) -> None:
     """Gives the account a hold that it has not had before."""
     account.holds[hold.hold_id] = account.new_holds[hold.hold_id] = hold
     account.holds_open += 1
+    account.writes_holds_end = True
     if account.holds_end_us is None or hold.expire_time_us < account.holds_end_us:
         account.holds_end_us = hold.expire_time_us
 

@@ -30,7 +30,7 @@ class HoldMode(IntEnum):
     UP_TO_AVAILABLE = 2
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Author:
     """Who moves credits, and in what words."""
 
@@ -39,7 +39,7 @@ class Author:
     metadata: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class HoldTerms:
     """What a hold asks for. Amounts in microcredits."""
 

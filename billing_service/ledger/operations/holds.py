@@ -26,7 +26,7 @@ from billing_service.domain.spending.usage import Usage
 from billing_service.ledger.keys import IdempotencyKey
 
 
-@dataclass(slots=True, frozen=True)
+@dataclass(slots=True)
 class HoldCredits:
     """Reserves credits of one account."""
 
@@ -53,7 +53,7 @@ class HoldCredits:
         return hold_credits(account, self.asked, self.author, now_us=now_us, ids=ids, windows=terms.windows)
 
 
-@dataclass(slots=True, frozen=True)
+@dataclass(slots=True)
 class CaptureHold:
     """Charges what was used of a hold."""
 
@@ -98,7 +98,7 @@ class CaptureHold:
         return captured
 
 
-@dataclass(slots=True, frozen=True)
+@dataclass(slots=True)
 class ReleaseHold:
     """Gives back what is left of a hold."""
 
@@ -115,7 +115,7 @@ class ReleaseHold:
         return release_hold(account, _named(account, self.hold_id), self.author, now_us=now_us, ids=ids)
 
 
-@dataclass(slots=True, frozen=True)
+@dataclass(slots=True)
 class ExtendHold:
     """Reserves more, or for longer."""
 

@@ -40,6 +40,7 @@ def fetch_holds(
     ends = [account for account in due if account.holds_open]
     for account in due:
         account.holds_end_us = account.holds_end_us if account.holds_open else None
+        account.writes_holds_end = True
     if ends:
         yield from _fetch_ended(reading, ends, clock_us, ENDED_HOLDS_MAX if page is None else page)
     names = [(account_id, hold_id) for account_id, hold_id in named if account_id in accounts]

@@ -18,6 +18,7 @@ from billing_service.storage.rows.ledger_statements import (
     REWRITE_LOTS,
     SET_LIMITS,
     UPDATE_ACCOUNTS,
+    UPDATE_ACCOUNTS_AND_HOLDS_END,
     UPDATE_LOTS,
     UPDATE_LOTS_AND_OPEN_FLAG,
 )
@@ -230,8 +231,14 @@ def _history_calls(written: Sequence[Account]) -> Iterator[Call]:
     ]
     if moved:
         yield INSERT_ENTRIES.many(moved)
-    yield UPDATE_ACCOUNTS.many(
-        (
+    yield from _account_calls(written)
+
+
+def _account_calls(written: Sequence[Account]) -> Iterator[Call]:
+    moved: list[Row] = []
+    moved_with_end: list[Row] = []
+    for a in written:
+        row = (
             *_expected(a),
             a.version,
             a.last_transaction_id,
@@ -242,11 +249,16 @@ def _history_calls(written: Sequence[Account]) -> Iterator[Call]:
             a.version,
             a.held,
             a.holds_open,
-            a.holds_end_us,
             a.last_time_us,
         )
-        for a in written
-    )
+        if a.writes_holds_end:
+            moved_with_end.append((*row, a.holds_end_us))
+        else:
+            moved.append(row)
+    if moved:
+        yield UPDATE_ACCOUNTS.many(moved)
+    if moved_with_end:
+        yield UPDATE_ACCOUNTS_AND_HOLDS_END.many(moved_with_end)
 
 
 def _lot_row(account_id: str, lot: Lot) -> Row:

@@ -90,7 +90,7 @@ class SqliteStatements:
         compiled = self._compile(statement)
         if compiled.order == tuple(range(len(statement.columns))):
             return Repeated(compiled.sql, rows)
-        return Repeated(compiled.sql, [compiled.arguments(row) for row in rows])
+        return Repeated(compiled.sql, compiled.rows(rows))
 
     def _spread_over(self, statement: Statement, count: int) -> str:
         text = self._spread[statement, count] = spread_over_rows(
