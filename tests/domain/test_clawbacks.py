@@ -102,6 +102,15 @@ def test_what_expired_is_taken_before_anything_is_owed(ids, *, bought, spent, ta
     check_account(account)
 
 
+def test_what_expired_is_booked_as_of_its_end_before_it_is_taken(ids):
+    account = account_with()
+    sale = Sale(account, 100, ids=ids, expire_time_us=SOON_US)
+    sale.take(50, now_us=LATER_US)
+    expiry, taken = account.transactions[-2:]
+    assert (expiry.kind, expiry.effective_time_us, expiry.amount) == (TransactionKind.EXPIRY, SOON_US, -100)
+    assert (taken.kind, taken.effective_time_us, taken.amount) == (TransactionKind.PURCHASE_REVERSAL, 0, 0)
+
+
 def test_what_expired_is_taken_once(ids):
     account = account_with()
     sale = Sale(account, 100, ids=ids, expire_time_us=SOON_US)

@@ -150,7 +150,7 @@ def test_a_correction_downwards_settles_debt_before(ids):
 def test_nothing_ran_out(ids):
     account = account_with(lot("lot_1", 5), lot("lot_2", 5, expires_us=NOW_US + 1), lot("lot_3", 0, expires_us=NOW_US))
     before = snapshot(account)
-    assert expire(account, now_us=NOW_US, ids=ids) is None
+    assert expire(account, now_us=NOW_US, ids=ids) == []
     assert snapshot(account) == before
 
 
@@ -158,12 +158,17 @@ def test_what_ran_out_is_booked_once(ids):
     account = account_with()
     ended = granted(account, 5, PAID, ids=ids, expire_time_us=SOON_US)
     never = granted(account, 5, PROMOTIONAL, ids=ids, effective_time_us=LATER_US + 1, expire_time_us=LATER_US)
+    beside = granted(account, 7, PAID, ids=ids, expire_time_us=SOON_US)
     kept = granted(account, 5, PAID, ids=ids)
-    transaction = expire(account, now_us=LATER_US, ids=ids)
-    assert (transaction.kind, transaction.amount, transaction.balance_after) == (TransactionKind.EXPIRY, -10, 5)
-    assert {entry.destination for entry in transaction.entries} == {Place.EXPIRED}
-    assert (ended.remaining, never.remaining, kept.remaining) == (0, 0, 5)
-    assert expire(account, now_us=LATER_US, ids=ids) is None
+    booked = expire(account, now_us=LATER_US, ids=ids)
+    assert [(each.kind, each.amount, each.balance_after) for each in booked] == [
+        (TransactionKind.EXPIRY, -12, 10),
+        (TransactionKind.EXPIRY, -5, 5),
+    ]
+    assert [each.effective_time_us for each in booked] == [SOON_US, 0], "as of when they ended; 0: when it was booked"
+    assert {entry.destination for each in booked for entry in each.entries} == {Place.EXPIRED}
+    assert [lot.remaining for lot in (ended, never, beside, kept)] == [0, 0, 0, 5]
+    assert expire(account, now_us=LATER_US, ids=ids) == []
     check_account(account)
 
 

@@ -14,6 +14,14 @@ VERIFIED = "money/test_verified.py::test_tampering_with_what_was_taken_back_show
 
 CLAWBACKS = (
     Sabotage(
+        "what ran out is booked as of its booking",
+        "M8",
+        "billing_service.domain.ledger.expiry:book_expired",
+        "Posting(account, now_us, effective_us=end_us)",
+        "Posting(account, now_us)",
+        ("domain/test_granting.py::test_what_ran_out_is_booked_once",),
+    ),
+    Sabotage(
         "paying debt shakes off an expiry",
         "M7",
         f"{SETTLED}:lot_of_unknown",

@@ -28,9 +28,8 @@ def back_into_lot(posting: Posting, lot: Lot, source: str, amount: int, ids: Ids
 
 
 def end_lot(posting: Posting, lot: Lot, place: str) -> int:
-    """Takes back what is left of a lot; answers how much. The lot ends now, unless it ran out before: that part is
-    expired."""
-    posting.expire_lot(lot)
+    """Takes back what is left of a lot; answers how much. The lot ends now, unless it ran out before. That is booked
+    already."""
     taken = lot.remaining
     if taken:
         posting.out_of_lot(lot, place, taken)

@@ -4,6 +4,7 @@ from billing_service.domain.ledger.account import Account, Ids
 from billing_service.domain.ledger.amounts import BALANCE_MAX
 from billing_service.domain.ledger.ended_lots import back_into_lot
 from billing_service.domain.ledger.entries import Draw, Place, Transaction, TransactionKind, is_lot
+from billing_service.domain.ledger.expiry import book_expired
 from billing_service.domain.ledger.lots import AT_ONCE_US, PRIORITY_DEFAULT, Category, Lot
 from billing_service.domain.ledger.posting import Posting
 from billing_service.domain.refusals import balance_limit_reached, insufficient_credits
@@ -78,18 +79,17 @@ def adjust(account: Account, amount: int, *, now_us: int, ids: Ids, caller: str,
     return posting.close(ids, TransactionKind.ADJUSTMENT, caller=caller, description=description)
 
 
-def expire(account: Account, *, now_us: int, ids: Ids) -> Transaction | None:
-    """Books what ran out; None when nothing did. A lot that was taken back has something only if a program of an older
+def expire(account: Account, *, now_us: int, ids: Ids) -> list[Transaction]:
+    """Books what ran out, as of when it did. A lot that was taken back has something only if a program of an older
     schema put it there: that goes on. The lots that came in the stead of such lots are among the account's."""
+    booked = book_expired(account, account.lots, now_us=now_us, ids=ids)
     posting = Posting(account, now_us)
     for lot in list(account.lots):
         if lot.ended_to and lot.remaining and lot.has_expired(now_us):
             _pass_on(posting, lot, ids)
-        else:
-            posting.expire_lot(lot)
-    if not posting.entries:
-        return None
-    return posting.close(ids, TransactionKind.EXPIRY)
+    if posting.entries:
+        booked.append(posting.close(ids, TransactionKind.EXPIRY))
+    return booked
 
 
 def _pass_on(posting: Posting, lot: Lot, ids: Ids) -> None:

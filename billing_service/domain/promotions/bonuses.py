@@ -11,6 +11,7 @@ from typing import NamedTuple
 from billing_service.domain.ledger.account import Account, Ids
 from billing_service.domain.ledger.ended_lots import back_into_lot, end_lot, succeed
 from billing_service.domain.ledger.entries import Place, Transaction, TransactionKind, is_lot
+from billing_service.domain.ledger.expiry import book_expired
 from billing_service.domain.ledger.lots import AT_ONCE_US, Lot
 from billing_service.domain.ledger.posting import Posting
 from billing_service.domain.ledger.settled_debt import Payment, give_back_debt, lot_of_unknown
@@ -64,6 +65,7 @@ def claw_back_bonus(
 ) -> BonusTaken:
     """Takes a bonus back whole: what was spent of it comes from these other lots, and the rest becomes debt. What had
     expired counts as given back. The transaction may be one without entries: the lot ends all the same."""
+    book_expired(account, [bonus], now_us=now_us, ids=ids)
     posting = Posting(account, now_us)
     spent = bonus.spent
     left = end_lot(posting, bonus, Place.BONUSES)
@@ -83,6 +85,7 @@ def claw_back_bonus(
 
 def take_what_is_left(account: Account, bonus: Lot, *, source_id: str, now_us: int, ids: Ids) -> int:
     """Takes back what is left of a bonus, and answers it; what was spent of it is nobody's debt. The lot ends."""
+    book_expired(account, [bonus], now_us=now_us, ids=ids)
     posting = Posting(account, now_us)
     left = end_lot(posting, bonus, Place.BONUSES)
     posting.close(ids, TransactionKind.BONUS_REVERSAL, source_id=source_id)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from billing_service.domain.ledger.account import Account, Ids
 from billing_service.domain.ledger.ended_lots import back_into_lot
 from billing_service.domain.ledger.entries import Entry, Place, Transaction, TransactionKind
+from billing_service.domain.ledger.expiry import book_expired
 from billing_service.domain.ledger.lots import Lot
 from billing_service.domain.ledger.posting import Posting
 from billing_service.domain.ledger.settled_debt import Payment, give_back_debt, lot_of_unknown
@@ -88,11 +89,11 @@ def claw_back(
     """Takes `amount` > 0 microcredits of a purchase: from its lots; then from what they lost to their expiry, of which
     `expired_taken` is gone already; the rest becomes debt, settled at once from other lots. Set aside while Stripe is
     being asked, else gone; what had expired is gone at once."""
+    book_expired(account, lots, now_us=now_us, ids=ids)
     posting = Posting(account, now_us)
     destination = Place.SET_ASIDE if set_aside else Place.REVERSED
     left = amount
     for lot in lots:
-        posting.expire_lot(lot)
         part = min(left, lot.remaining)
         if part:
             posting.out_of_lot(lot, destination, part)

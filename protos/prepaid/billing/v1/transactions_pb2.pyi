@@ -357,8 +357,8 @@ class Transaction(_message.Message):
 
     @_builtins.property
     def effective_time(self) -> _timestamp_pb2.Timestamp:
-        """As of when it counts, where that is before create_time: the end of a hold that was booked later. Absent:
-        create_time.
+        """As of when it counts, where that is before create_time: the end of a hold, or of credits that ran out, which was
+        booked later. Absent: create_time.
         """
 
     def __init__(
