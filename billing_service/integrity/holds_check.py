@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from billing_service.domain.ledger.entries import Place, Transaction, TransactionKind, lot_held
 from billing_service.domain.ledger.holds import Hold
+from billing_service.integrity.sessions_check import compared_session
 from billing_service.storage.rows.verification import StoredAccount
 
 _OF_HOLDS = (TransactionKind.HOLD, TransactionKind.HOLD_RELEASE, TransactionKind.DEDUCTION)
@@ -41,6 +42,8 @@ class HoldsCheck:
         yield from _ends(stored, opened)
         for hold_id in stored.holds.keys() | {hold_id for hold_id, _ in self._reserved}:
             yield from self._compared_hold(hold_id, stored.holds.get(hold_id))
+        for session_id, session in stored.sessions.items():
+            yield from compared_session(session_id, session, stored.holds.get(session_id))
 
     def _compared_hold(self, hold_id: str, hold: Hold | None) -> Iterator[tuple[str, object, object]]:
         legs = {leg.lot_id: (leg.amount, leg.captured, leg.returned) for leg in hold.legs} if hold else {}

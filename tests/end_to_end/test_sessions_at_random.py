@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 import pytest_asyncio
-from billing_client.errors import BillingError, HoldExpired, InsufficientCredits, SessionTakenOver
+from billing_client.errors import AccountFrozen, BillingError, HoldExpired, InsufficientCredits, SessionTakenOver
 from google.protobuf.duration_pb2 import Duration
 
 from tests.end_to_end.leaping_clock import LeapingClock
@@ -65,6 +65,9 @@ class World:
     granted: int = 0
     charged: int = 0
     """By closes and by deductions."""
+    frozen: bool = False
+    was_frozen: bool = False
+    """Whether holds may have been too small for what was acknowledged."""
     open: list[Owned] = field(default_factory=list)
     abandoned: list[Owned] = field(default_factory=list)
     """Sessions whose stream broke and whose grace may end."""
@@ -73,10 +76,23 @@ class World:
         is_rich = self.random.random() < 0.5
         self.granted = (RICH if is_rich else POOR) * CREDIT
         await self.wire.do("GrantCredits", account_id=self.account_id, amount_microcredits=self.granted, reason="gift")
-        steps = [self.begin, self.tick, self.tick, self.tick, self.cut, self.resume, self.close, self.deduct, self.leap]
+        steps = [
+            self.begin,
+            self.tick,
+            self.tick,
+            self.tick,
+            self.cut,
+            self.resume,
+            self.close,
+            self.deduct,
+            self.leap,
+            self.freeze,
+        ]
         for _ in range(STEPS):
             await self.random.choice(steps)()
             await self.check()
+        if self.frozen:
+            await self.freeze()
         for owned in tuple(self.open):
             await self.end(owned, "COMPLETE", None)
         self.clock.off_us += 2 * GRACE_S * SECOND_US
@@ -86,7 +102,7 @@ class World:
         expired = sum(owned.highest for owned in self.abandoned)
         assert self.charged + shown.available_microcredits <= self.granted
         assert self.granted - self.charged - expired <= shown.available_microcredits, "no more than what was told"
-        if is_rich:
+        if is_rich and not self.was_frozen:
             assert self.granted - self.charged - expired == shown.available_microcredits, "and no less"
 
     async def shown(self):
@@ -106,8 +122,12 @@ class World:
                 slice_microcredits=self.random.choice([1, CREDIT // 3, CREDIT]),
                 grace=Duration(seconds=GRACE_S),
             )
+        except AccountFrozen:
+            assert self.frozen
+            return
         except InsufficientCredits:
             return
+        assert not self.frozen
         self.open.append(Owned(opened, stream, self.clock()))
 
     async def tick(self):
@@ -172,9 +192,19 @@ class World:
             await self.wire.call(
                 "DeductCredits", account_id=self.account_id, amount_microcredits=amount, idempotency_key=key()
             )
+        except AccountFrozen:
+            assert self.frozen
+            return
         except InsufficientCredits:
             return
+        assert not self.frozen
         self.charged += amount
+
+    async def freeze(self):
+        """Or the end of it. What happens to open sessions goes on; their holds grow no more."""
+        self.frozen, self.was_frozen = not self.frozen, True
+        fields = {"account_id": self.account_id, "frozen": self.frozen, "reason": "a check"}
+        await self.wire.do("FreezeAccount", **fields)
 
     async def leap(self):
         """Over the grace of what is abandoned; a living session is prolonged by its stream, so it gets the time."""

@@ -119,7 +119,7 @@ CLAWBACKS = (
         "the sweep decides what is owed",
         "M8",
         f"{TAKING}:claw_back",
-        "posting.expire_lot(lot)",
+        "book_expired(account, lots, now_us=now_us, ids=ids)",
         "",
         (
             f"{CLAWING}::test_what_expired_is_taken_before_anything_is_owed",

@@ -9,6 +9,7 @@ from tests.mutants.conditional_write_sabotages import CONDITIONAL_WRITES
 from tests.mutants.contention_sabotages import CONTENDED_ACCOUNTS
 from tests.mutants.database_sabotages import DATABASES
 from tests.mutants.event_sabotages import EVENTS
+from tests.mutants.explained_sabotages import EXPLAINED
 from tests.mutants.hold_rule_sabotages import HOLD_RULES
 from tests.mutants.hold_sabotages import HOLD_SABOTAGES
 from tests.mutants.keeping_sabotages import KEEPING
@@ -52,6 +53,7 @@ SABOTAGES = (
     *HOLD_SABOTAGES,
     *HOLD_RULES,
     *SESSION_RULES,
+    *EXPLAINED,
     *BALANCE_WATCH,
     *CALLERS,
     *CLIENT,

@@ -19,6 +19,7 @@ from billing_service.storage.schema import (
     lots,
     outbox,
     purchases,
+    sessions,
     transactions,
 )
 from billing_service.storage.statements import Statement, Work, reading, searching
@@ -76,6 +77,13 @@ HOLDS = reading(
     select(
         *[column for column in holds.columns if column is not holds.c.account_id],
     ).where(holds.c.account_id == bindparam("account_id")),
+    "account_id",
+)
+SESSIONS = reading(
+    "read all sessions",
+    select(
+        sessions.c.session_id, sessions.c.closed, sessions.c.sequence, sessions.c.charged, sessions.c.price_record
+    ).where(sessions.c.account_id == bindparam("account_id")),
     "account_id",
 )
 REVERSED_DEDUCTIONS = reading(
@@ -193,6 +201,15 @@ class StoredLot(NamedTuple):
     held: int
 
 
+class StoredCharge(NamedTuple):
+    """What is stored of what a session acknowledged."""
+
+    closed: bool
+    sequence: int
+    charged: int
+    price_record: bytes
+
+
 class StoredAccount(NamedTuple):
     """What is stored of an account apart from its history, in one snapshot."""
 
@@ -211,6 +228,7 @@ class StoredAccount(NamedTuple):
     reversed_deductions: dict[str, int]
     reversed_purchases: dict[str, Taken]
     holds: dict[str, Hold]
+    sessions: dict[str, StoredCharge]
 
 
 def stored_account(row: Sequence[Any]) -> Work[StoredAccount]:
@@ -223,7 +241,11 @@ def stored_account(row: Sequence[Any]) -> Work[StoredAccount]:
         for purchase_id, taken, expired, owed in (yield REVERSED_PURCHASES(account_id))
     }
     held = {hold.hold_id: hold for hold in map(hold_of, (yield HOLDS(account_id)))}
-    return StoredAccount(*(*row, found, given_back, taken_back, held))
+    metered = {
+        session_id: StoredCharge(bool(closed), sequence, charged, bytes(record or b""))
+        for session_id, closed, sequence, charged, record in (yield SESSIONS(account_id))
+    }
+    return StoredAccount(*(*row, found, given_back, taken_back, held, metered))
 
 
 def next_accounts(after: str, page: int) -> Work[list[Sequence[Any]]]:
