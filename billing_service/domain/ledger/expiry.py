@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
-from billing_service.domain.ledger.account import Account, Ids, Posting
+from billing_service.domain.ledger.account import Account, Ids
 from billing_service.domain.ledger.entries import Transaction, TransactionKind
 from billing_service.domain.ledger.lots import Lot
+from billing_service.domain.ledger.posting import Posting
 
 
 def book_expired(account: Account, lots: Sequence[Lot], *, now_us: int, ids: Ids) -> list[Transaction]:
