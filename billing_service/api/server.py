@@ -21,7 +21,7 @@ from billing_service.api.message_sizes import BY_METHOD, ORDINARY, RECEIVE_BYTES
 from billing_service.api.metrics import CallMetrics, HealthMetrics
 from billing_service.api.pipeline import Edge, Implementation, build_handler
 from billing_service.api.streams.balances import WatchImplementation, build_watch_handler
-from billing_service.api.streams.session_stream import SessionImplementation
+from billing_service.api.streams.session_implementation import SessionImplementation
 from billing_service.api.streams.sessions import build_session_handler
 from billing_service.api.streams.streaming import StreamImplementation, build_stream_handler
 from billing_service.api.tls import TlsFiles, server_credentials

@@ -12,7 +12,7 @@ from billing_service.api.requests import key_of
 from billing_service.api.servicers.holds import hold_message
 from billing_service.api.servicers.usage import price_message, unpriced_message, usage_of_message
 from billing_service.api.streams.rooms import Rooms
-from billing_service.api.streams.session_stream import SessionImplementation
+from billing_service.api.streams.session_implementation import SessionImplementation
 from billing_service.commands.environment import Environment
 from billing_service.commands.spending.session_charges import Close, close_session, decide_close, rooms_of
 from billing_service.commands.spending.sessions import OpenSession, Owned, open_session, resume_session

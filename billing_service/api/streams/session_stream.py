@@ -7,19 +7,17 @@ What happens between ticks is in `session_upkeep`.
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from time import monotonic
 from typing import Any, Final, NamedTuple
 
 import grpc
 from google.protobuf.message import DecodeError
-from prepaid.billing.v1 import sessions_pb2, usage_pb2
+from prepaid.billing.v1 import sessions_pb2
 
 from billing_service.api.pipeline import REQUEST_BYTES_MAX, Call
-from billing_service.api.streams.rooms import Rooms
+from billing_service.api.streams.session_implementation import SessionImplementation
 from billing_service.api.streams.session_upkeep import Upkeep
 from billing_service.api.streams.streaming import IDENTITY_CHECKED_EVERY_S, wake
-from billing_service.commands.environment import Environment
 from billing_service.commands.spending.session_charges import Payer, payer_of, price_of
 from billing_service.commands.spending.sessions import Owned
 from billing_service.domain.ledger.holds import HoldState
@@ -28,29 +26,9 @@ from billing_service.domain.refusals.serving import shutting_down
 from billing_service.domain.refusals.spending import hold_closed, hold_expired, session_taken_over
 from billing_service.domain.spending.price_records import UnpricedUsage
 from billing_service.domain.spending.sessions import Owner, Room, Tick, acknowledge, is_news, take_tick, tick_of
-from billing_service.domain.spending.usage import Usage
 
 UNANSWERED_MAX: Final = 256
 """Ticks of one stream that are not acknowledged yet. More would wait here instead of at their sender."""
-
-Opener = Callable[[sessions_pb2.MeterSessionRequest, Call], Awaitable[Owned]]
-Closer = Callable[[Owned, sessions_pb2.CloseSession], Awaitable[bytes]]
-
-
-@dataclass(slots=True)
-class SessionImplementation:
-    """What a stream of a session does."""
-
-    environment: Environment
-    begin: Opener
-    """Takes the first request. Raises Refused."""
-    opened: Callable[[Owned, Room], bytes]
-    usage_of: Callable[[usage_pb2.Usage, str], Usage]
-    """Takes a usage and its field. Raises INVALID_FIELD."""
-    close: Closer
-    """Takes the last request; answers with a MeterSessionResponse. Raises Refused."""
-    rooms: Rooms
-    live: int = 0
 
 
 class _Tick(NamedTuple):

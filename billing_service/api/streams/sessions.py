@@ -15,7 +15,8 @@ from google.protobuf.descriptor import MethodDescriptor
 
 from billing_service.api.outcome import Outcome
 from billing_service.api.pipeline import Call, Edge, required_scope
-from billing_service.api.streams.session_stream import SessionImplementation, SessionStream
+from billing_service.api.streams.session_implementation import SessionImplementation
+from billing_service.api.streams.session_stream import SessionStream
 from billing_service.api.streams.streaming import compose
 from billing_service.domain.refusals.access import scope_missing
 
