@@ -16,6 +16,7 @@ from billing_service.cli import (
     events,
     holds,
     keys,
+    limits,
     purchases,
     rate_compare,
     rate_import,
@@ -59,8 +60,7 @@ def _app() -> typer.Typer:
         context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
     )(serve.sandbox)
     spending = (
-        *(accounts.balance, watch.watch),
-        accounts.transactions,
+        *(accounts.balance, watch.watch, accounts.transactions),
         receipts.receipt,
         accounts.referral,
         purchases.packages,
@@ -77,6 +77,7 @@ def _app() -> typer.Typer:
     app.add_typer(purchases.purchases, name="purchases", rich_help_panel=SPENDING)
     app.add_typer(refunds.refunds, name="refunds", rich_help_panel=SPENDING)
     app.add_typer(holds.holds, name="holds", rich_help_panel=SPENDING)
+    app.add_typer(limits.limits, name="limits", rich_help_panel=SPENDING)
     _add_rates()
     app.add_typer(rates.rates, name="rates", rich_help_panel=OPERATING)
     app.add_typer(events.events, name="events", rich_help_panel=OPERATING)

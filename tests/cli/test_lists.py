@@ -20,6 +20,7 @@ LISTS = {
     "purchases list": ("{account}",),
     "refunds list": ("{account}",),
     "holds list": ("{account}",),
+    "limits list": ("{account}",),
     "packages": (),
     "events list": (),
     "audit": ("--account", "{account}"),
@@ -67,6 +68,7 @@ def filled(operate, buy, dev_stack):
         operate("refund", purchase, "--amount", "1")
         with BillingClient(dev_stack[0], plaintext=True) as client:
             client.hold_credits(account_id=name, amount_microcredits=1_000_000)
+        operate("limits", "set", name, "100", "--window", "day", "--spender", f"agent-{number}")
         operate("keys", "create", f"caller-{number}", "--scope", "read")
         Path(f"card-{number}.json").write_bytes(card_file(f"card-{number}"))
         operate("rates", "create", f"card-{number}.json")
