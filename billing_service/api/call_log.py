@@ -48,6 +48,7 @@ LOGGED: Final = frozenset(
         *("missing", "uncollected_microcredits", "additional_microcredits", "minimum_microcredits"),
         *("expiry_capture_microcredits", "reversed_microcredits", "debt_microcredits", "available_microcredits"),
         *("credits_microcredits", "bonus_microcredits", "overdraft_limit_microcredits", "debt_max_microcredits"),
+        "low_balance_microcredits",
         *("amount_minor", "custom_amount_minor", "paid_minor", "refunded_minor", "refund_pending_minor"),
         *("frozen", "priority", "expire_time", "effective_time", "reward_time", "replayed"),
         *("provider", "model", "rate_card_version"),

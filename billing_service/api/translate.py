@@ -100,6 +100,7 @@ def account(row: StoredAccount) -> accounts_pb2.Account:
         debt_max_microcredits=row.debt_max,
         balance_microcredits=row.balance,
         debt_microcredits=row.debt,
+        low_balance_microcredits=row.low_balance,
     )
 
 

@@ -60,8 +60,7 @@ def _app() -> typer.Typer:
         context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
     )(serve.sandbox)
     spending = (
-        *(accounts.balance, watch.watch, accounts.transactions),
-        receipts.receipt,
+        *(accounts.balance, watch.watch, accounts.transactions, receipts.receipt),
         accounts.referral,
         purchases.packages,
         refunds.refund,
@@ -73,11 +72,14 @@ def _app() -> typer.Typer:
     # A credit amount may be negative: `billing adjust ada -5`.
     app.command(rich_help_panel=SPENDING, context_settings={"ignore_unknown_options": True})(credits.adjust)
     accounts.accounts.command("update")(account_updates.update_account)
-    app.add_typer(accounts.accounts, name="accounts", rich_help_panel=SPENDING)
-    app.add_typer(purchases.purchases, name="purchases", rich_help_panel=SPENDING)
-    app.add_typer(refunds.refunds, name="refunds", rich_help_panel=SPENDING)
-    app.add_typer(holds.holds, name="holds", rich_help_panel=SPENDING)
-    app.add_typer(limits.limits, name="limits", rich_help_panel=SPENDING)
+    for name, group in (
+        ("accounts", accounts.accounts),
+        ("purchases", purchases.purchases),
+        ("refunds", refunds.refunds),
+        ("holds", holds.holds),
+        ("limits", limits.limits),
+    ):
+        app.add_typer(group, name=name, rich_help_panel=SPENDING)
     _add_rates()
     app.add_typer(rates.rates, name="rates", rich_help_panel=OPERATING)
     app.add_typer(events.events, name="events", rich_help_panel=OPERATING)

@@ -6,6 +6,7 @@ import typer
 from billing_client import BillingClient
 
 from billing_service.cli.accounts import AccountId, show_fields_of
+from billing_service.cli.amounts import read_credits
 from billing_service.cli.connection import AsJson, IdempotencyKey, calls_service
 from billing_service.cli.display import EXIT_MISCONFIGURED, fail, show_json
 
@@ -20,18 +21,32 @@ def update_account(
     metadata: Annotated[
         list[str] | None, typer.Option(metavar="KEY=VALUE", help="New notes in the place of all; may be repeated.")
     ] = None,
+    low_balance: Annotated[
+        int | None,
+        typer.Option(
+            parser=read_credits,
+            metavar="CREDITS",
+            help="Keep an event once less is available; 0: never.",
+            show_default=False,
+        ),
+    ] = None,
     no_metadata: Annotated[bool, typer.Option("--no-metadata", help="Take all notes away.")] = False,
     idempotency_key: IdempotencyKey = None,
     as_json: AsJson = False,
 ) -> None:
-    """Change an account's e-mail address, name or notes, here and at Stripe; what is not given stays."""
+    """Change an account's e-mail address, name, notes or threshold; what is not given stays."""
     if metadata and no_metadata:
         fail("give --metadata or --no-metadata, one of the two", code=EXIT_MISCONFIGURED)
     notes = {} if no_metadata else _read_notes(metadata) if metadata else None
-    if email is None and name is None and notes is None:
-        fail("give --email, --name, --metadata or --no-metadata", code=EXIT_MISCONFIGURED)
+    if email is None and name is None and notes is None and low_balance is None:
+        fail("give --email, --name, --metadata, --no-metadata or --low-balance", code=EXIT_MISCONFIGURED)
     updated = client.update_account(
-        account_id=account_id, email=email, name=name, metadata=notes, idempotency_key=idempotency_key
+        account_id=account_id,
+        email=email,
+        name=name,
+        metadata=notes,
+        low_balance_microcredits=low_balance,
+        idempotency_key=idempotency_key,
     )
     if as_json:
         show_json(updated)

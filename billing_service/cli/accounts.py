@@ -9,7 +9,7 @@ from prepaid.billing.v1.accounts_pb2 import Account
 from prepaid.billing.v1.referrals_pb2 import ReferralState
 from prepaid.billing.v1.transactions_pb2 import Transaction
 
-from billing_service.cli.amounts import read_credits, shown_credits
+from billing_service.cli.amounts import read_credits, shown_credits, shown_unless_zero
 from billing_service.cli.connection import AsJson, IdempotencyKey, calls_service
 from billing_service.cli.display import enum_option, say, show_fields, show_json, shown_enum
 from billing_service.cli.layout import Column
@@ -64,7 +64,7 @@ def _account_cells(account: Account) -> tuple[object, ...]:
     return (
         account.account_id,
         shown_credits(account.balance_microcredits),
-        shown_credits(account.debt_microcredits) if account.debt_microcredits else "",
+        shown_unless_zero(account.debt_microcredits),
         "yes" if account.frozen else "",
         account.email,
         account.name,
@@ -286,12 +286,13 @@ def show_fields_of(account: Account) -> None:
             ("e-mail", account.email),
             ("name", account.name),
             ("balance", shown_credits(account.balance_microcredits)),
-            ("debt", shown_credits(account.debt_microcredits) if account.debt_microcredits else ""),
+            ("debt", shown_unless_zero(account.debt_microcredits)),
             ("referral code", account.referral_code),
             ("Stripe customer", account.stripe_customer_id),
             ("frozen", "yes" if account.frozen else "no"),
             ("overdraft limit", shown_credits(account.overdraft_limit_microcredits)),
             ("largest debt", shown_credits(account.debt_max_microcredits)),
+            ("low balance", shown_unless_zero(account.low_balance_microcredits)),
             ("created", shown_time(account.create_time)),
             ("version", account.account_version),
             *((f"metadata {name}", value) for name, value in sorted(account.metadata.items())),

@@ -7,10 +7,15 @@ import typer
 from billing_service.domain.catalogue.currencies import THREE_DECIMAL, ZERO_DECIMAL
 from billing_service.domain.ledger.amounts import shown_credits
 
-__all__ = ["read_credits", "read_money", "shown_credits", "shown_money"]
+__all__ = ["read_credits", "read_money", "shown_credits", "shown_money", "shown_unless_zero"]
 
 CREDIT_DECIMALS = 6
 _NUMBER = re.compile(r"([+-]?)([0-9]{1,12})(?:\.([0-9]{1,6}))?", re.ASCII)
+
+
+def shown_unless_zero(microcredits: int) -> str:
+    """Credits; nothing for 0."""
+    return shown_credits(microcredits) if microcredits else ""
 
 
 def shown_money(minor: int, currency: str) -> str:

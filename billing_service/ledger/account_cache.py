@@ -95,6 +95,7 @@ def _packed(account: Account) -> Memory:
         account.holds_end_us,
         account.last_time_us,
         account.limits_version,
+        account.low_balance,
         lots,
         holds,
         _packed_limits(account.limits) if account.limits else (),
@@ -159,7 +160,7 @@ def _unpacked_limits(packed: Memory) -> dict[str, list[SpendLimit]]:
 
 def _unpacked(account_id: str, memory: Memory) -> Account:
     version, last_transaction_id, last_hash, balance, debt, set_aside, overdraft_limit, frozen, debt_max, *rest = memory
-    held, holds_open, holds_end_us, last_time_us, limits_version, lots, holds, limits = rest
+    held, holds_open, holds_end_us, last_time_us, limits_version, low_balance, lots, holds, limits = rest
     recalled = [Lot(lot_id, _CATEGORIES[category], *rest) for lot_id, category, *rest in lots]
     return Account(
         account_id,
@@ -177,6 +178,7 @@ def _unpacked(account_id: str, memory: Memory) -> Account:
         holds_end_us=holds_end_us,
         last_time_us=last_time_us,
         limits_version=limits_version,
+        low_balance=low_balance,
         lots=recalled,
         holds=_unpacked_holds(holds) if holds else {},
         limits=_unpacked_limits(limits) if limits else {},

@@ -152,6 +152,7 @@ def test_two_fields_of_one_name_never_hide_each_other():
         "frozen",
         "overdraft_limit_microcredits",
         "debt_max_microcredits",
+        "low_balance_microcredits",
     }
     same |= {
         "amount_minor",

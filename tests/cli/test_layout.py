@@ -23,6 +23,8 @@ CELLS = {
     "state": ["captured", "open", "released"],
     "category": ["promotional", "paid", "plan"],
     "accounts": ["a" * 40, "", "acme, beta"],
+    "spender": ["s" * 40, "(account)", "agent-7"],
+    "window": ["day", "month", "none"],
     "spenders": ["s" * 40, "", "team-a, team-b"],
     "kind": ["purchase_reinstatement", "grant", "deduction"],
     "status": ["awaiting_funds", "quarantined", "pending"],
@@ -70,13 +72,17 @@ CELLS = {
 ALIKE = {
     **{
         key: [TIME, "", TIME]
-        for key in ("time", "received", "created", "last used", "expires", "revoked", "in force from", "ends")
+        for key in (
+            *("time", "received", "created", "last used", "expires", "revoked", "in force from", "ends"),
+            "begins anew",
+        )
     },
     **dict.fromkeys(("transaction", "purchase", "refund"), [ID] * 3),
     "event": ["evt_Cpz7QZDanOSzyvCuifBeMzlf"] * 3,
     "hold": ["hold_01a22da82e230000b1a314a0d257d6b3"] * 3,
     "lot": ["lot_01a22da82e230000b1a314a0d257d6b3"] * 3,
     **dict.fromkeys(("debt", "credits taken", "of which debt", "captured", "given back"), CELLS["credits"]),
+    **dict.fromkeys(("limit", "used", "left"), CELLS["credits"]),
     **dict.fromkeys(("charged", "new", "difference", "uncollected"), CELLS["credits"]),
     **{key: ["0.000000000000000001", "1000000", "none"] for key in ("USD", "cost")},
     **dict.fromkeys(("money", "refunded", "refund pending"), CELLS["price"]),

@@ -124,6 +124,10 @@ OTHER = [
     ),
     ("UpdateAccount", ACCOUNT | {"name": "n" * 257}, "name"),
     ("UpdateAccount", ACCOUNT | {"name": "a\x00"}, "name"),
+    *(
+        ("UpdateAccount", ACCOUNT | {"low_balance_microcredits": bad}, "low_balance_microcredits")
+        for bad in (-1, TOO_MUCH, INT64_MIN)
+    ),
     ("CreatePurchase", ACCOUNT, "item"),
     ("CreatePurchase", ACCOUNT | {"package_code": ""}, "package_code"),
     ("CreatePurchase", ACCOUNT | {"package_code": "p" * 256}, "package_code"),

@@ -235,7 +235,7 @@ async def update_account(service, tag):
         accounts_pb2.CreateAccountRequest(account_id=account_of(tag), idempotency_key=key_of(tag, "made")),
     )
     request = accounts_pb2.UpdateAccountRequest(
-        account_id=account_of(tag), email="ada@example.com", name="Ada", idempotency_key=key_of(tag)
+        account_id=account_of(tag), email="ada@example.com", low_balance_microcredits=5, idempotency_key=key_of(tag)
     )
     request.metadata.entries["plan"] = "gold"
     return calling("update_account", request)

@@ -5,6 +5,7 @@ from tests.mutants.sabotage import Sabotage
 THRESHOLDS = "billing_service.domain.ledger.thresholds"
 UPDATE = "billing_service.commands.sales.refund_update"
 TOLD = "end_to_end/test_business_events.py"
+LOW = "end_to_end/test_low_balance.py"
 
 OUTBOX = (
     Sabotage(
@@ -22,6 +23,33 @@ OUTBOX = (
         "tell_crossings(moved, judgement.ids)",
         "",
         (f"{TOLD}::test_debt_is_told_when_it_begins_and_not_while_it_grows[sqlite]",),
+    ),
+    Sabotage(
+        "a low balance is told again while it falls",
+        "M30",
+        f"{THRESHOLDS}:_tell_low_balance",
+        "left < account.low_balance <= _available_before(account)",
+        "left < account.low_balance",
+        (f"{LOW}::test_each_fall_is_told_once_whatever_made_it[sqlite]", "domain/test_low_balance.py"),
+    ),
+    Sabotage(
+        "what expired before its booking was low already",
+        "M30",
+        f"{THRESHOLDS}:_available_before",
+        "account.last_time_us or account.transactions[0].create_time_us",
+        "account.transactions[0].create_time_us",
+        ("domain/test_low_balance.py",),
+    ),
+    Sabotage(
+        "a threshold is not heeded by who has cached the account",
+        "M30",
+        "billing_service.storage.rows.spend_limits:set_low_balance",
+        "yield from count_change(account)",
+        "",
+        (
+            f"{LOW}::test_each_fall_is_told_once_whatever_made_it[sqlite]",
+            f"{LOW}::test_a_limit_and_a_threshold_do_not_disturb_each_other[sqlite]",
+        ),
     ),
     Sabotage(
         "a refund is told before Stripe has settled it",

@@ -134,6 +134,8 @@ REQUESTS = [
             {"metadata": {"entries": {"n": "2"}}},
             {"metadata": {}},
             {"metadata": None},
+            {"low_balance_microcredits": 0},
+            {"low_balance_microcredits": 5},
         ],
     ),
     ("CreateRateCardVersion", {"card_file": card_base64("repeated")}, [{"card_file": card_base64("other")}]),

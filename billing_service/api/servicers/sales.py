@@ -21,6 +21,7 @@ from billing_service.commands.sales.get_refund import account_refunds, refund_by
 from billing_service.commands.sales.refund import RefundPurchase, quote_refund, refund_purchase
 from billing_service.domain.accounts.profiles import StoredAccount
 from billing_service.domain.catalogue.packages import PurchaseItem
+from billing_service.domain.ledger.amounts import AMOUNT_MAX
 from billing_service.domain.ledger.balance import Balance
 from billing_service.domain.promotions.referrals import Referral
 from billing_service.domain.refusals import invalid_field
@@ -111,10 +112,15 @@ class Selling:
         email = validation.email(request.email) if request.HasField("email") else None
         name = validation.name(request.name) if request.HasField("name") else None
         metadata = validation.metadata_text(request.metadata.entries) if request.HasField("metadata") else None
-        if email is name is metadata is None:
-            raise invalid_field("email", "or name or metadata is required: this changes nothing")
-        keyed = request_of(call, account_id, request.idempotency_key, email, name, metadata)
-        command = UpdateAccount(keyed, account_id, email, name, metadata, _encode_updated)
+        low_balance = request.low_balance_microcredits if request.HasField("low_balance_microcredits") else None
+        if low_balance is not None and not 0 <= low_balance <= AMOUNT_MAX:
+            raise invalid_field("low_balance_microcredits", f"must be from 0 to {AMOUNT_MAX}")
+        if email is name is metadata is None and low_balance is None:
+            raise invalid_field("email", "or another field is required: this changes nothing")
+        # What an older program was asked without it has the same fingerprint here.
+        asked = (email, name, metadata) if low_balance is None else (email, name, metadata, low_balance)
+        keyed = request_of(call, account_id, request.idempotency_key, *asked)
+        command = UpdateAccount(keyed, account_id, email, name, metadata, low_balance, _encode_updated)
         return _account_updated(await update_account(self._environment, command))
 
     async def get_account(self, request: accounts_pb2.GetAccountRequest, call: Call) -> accounts_pb2.GetAccountResponse:

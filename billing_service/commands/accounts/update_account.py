@@ -3,14 +3,17 @@ has."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from billing_service.commands.accounts.customers import send_contact
 from billing_service.commands.accounts.read import shown
 from billing_service.commands.environment import Environment
 from billing_service.domain.accounts.profiles import Profile, StoredAccount
+from billing_service.domain.spending.limits import count_decided
 from billing_service.ledger.keys import Answer
 from billing_service.ledger.unit import Request, Unit, once
 from billing_service.storage.rows.profiles import PROFILES, read_account, read_profile
+from billing_service.storage.rows.spend_limits import set_low_balance
 from billing_service.storage.statements import Work
 
 
@@ -23,6 +26,8 @@ class UpdateAccount:
     email: str | None
     name: str | None
     metadata: str | None
+    low_balance: int | None
+    """Microcredits; 0 removes the threshold."""
     encode: Callable[[StoredAccount], bytes]
 
 
@@ -36,17 +41,22 @@ async def update_account(environment: Environment, command: UpdateAccount) -> An
 
 def _update(environment: Environment, command: UpdateAccount) -> Work[Answer]:
     def effect(unit: Unit) -> Work[bytes]:
-        unit.account(command.account_id)
+        account = unit.account(command.account_id)
         profile = yield from read_profile(command.account_id)
         assert profile is not None, "an account has a profile"
         _change(profile, command)
         yield from PROFILES.replace(profile)
+        if command.low_balance is not None and command.low_balance != account.low_balance:
+            count_decided(account, (), unit.terms.windows)
+            yield from set_low_balance(account, command.low_balance)
         row = yield from read_account(command.account_id)
         assert row is not None
         return command.encode(shown(environment, row))
 
     changed = {"email": command.email, "name": command.name, "metadata": command.metadata}
-    detail = {"changed": [part for part, value in changed.items() if value is not None]}
+    detail: dict[str, Any] = {"changed": [part for part, value in changed.items() if value is not None]}
+    if command.low_balance is not None:
+        detail["low_balance_microcredits"] = command.low_balance
     return (yield from once(environment.sources, command.request, [command.account_id], effect, detail=detail))
 
 

@@ -40,3 +40,5 @@ class StoredAccount(NamedTuple):
     """As it is kept: -1 where only the settings say."""
     balance: int
     debt: int
+    low_balance: int
+    """Where less is available, it is told; 0: never."""

@@ -29,8 +29,7 @@ class Account:
     version: int = 0
     last_transaction_id: str = ""
     last_hash: bytes = GENESIS
-    balance: int = 0
-    """What lots hold less what is owed."""
+    balance: int = 0  # what lots hold less what is owed
     debt: int = 0
     set_aside: int = 0
     overdraft_limit: int = 0
@@ -44,8 +43,9 @@ class Account:
     holds_open: int = 0
     holds_end_us: int | None = None
     """No open hold ends before. None: there is none."""
-    last_time_us: int = 0  # of its last transaction
-    limits_version: int = 0  # counts changes of its spend limits; 0: it never had one
+    last_time_us: int = 0  # of its last transaction that is written
+    limits_version: int = 0  # counts changes of its spend limits and of `low_balance`; 0: it never had one
+    low_balance: int = 0  # where less is available, it is told; 0: never
     lots: list[Lot] = field(default_factory=list)
     """Lots with something left, in burn-down order, and other lots that this unit of work fetched."""
     changed_lots: dict[str, Lot] = field(default_factory=dict)
@@ -97,6 +97,7 @@ class Account:
 
     def forget_decided(self) -> None:
         """What was decided is written now."""
+        self.last_time_us = self.transactions[-1].create_time_us if self.transactions else self.last_time_us
         self.transactions = []
         self.events = []
         self.limited_charges = []

@@ -15,6 +15,8 @@ class EventKind(IntEnum):
     """The account owed nothing, and owes something now."""
     SPEND_LIMIT_CHANGED = 4
     """Set, changed, or removed, where the detail has no limit."""
+    LOW_BALANCE = 5
+    """As much as the account's threshold was available, and now it is less."""
     UNPRICED_USAGE = 6
     """A usage was charged though the card has no price for it: an estimate, which a later price corrects."""
 

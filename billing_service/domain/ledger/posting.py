@@ -141,6 +141,5 @@ class Posting:
         transaction.hash = link(account.last_hash, transaction)
         account.last_transaction_id = transaction.transaction_id
         account.last_hash = transaction.hash
-        account.last_time_us = self.now_us
         account.transactions.append(transaction)
         return transaction

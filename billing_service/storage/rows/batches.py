@@ -24,13 +24,13 @@ _NO_TEXT = literal_column("''", type_=Id)
 
 
 def _padded(kind: int, texts: Sequence[Any], numbers: Sequence[Any], blobs: Sequence[Any]) -> list[Any]:
-    """Columns of one kind of row: 4 texts, 14 numbers, 2 blobs."""
+    """Columns of one kind of row: 4 texts, 15 numbers, 2 blobs."""
     return [
         literal_column(str(kind)),
         *texts,
         *[_NO_TEXT] * (4 - len(texts)),
         *numbers,
-        *[cast(null(), Number)] * (14 - len(numbers)),
+        *[cast(null(), Number)] * (15 - len(numbers)),
         *blobs,
         *[cast(null(), Bytes)] * (2 - len(blobs)),
     ]
@@ -53,7 +53,7 @@ def _element(keys: FromClause, *, lock: bool) -> Any:
         locked.c.holds_open,
         locked.c.holds_end_us,
         locked.c.last_time_us,
-        locked.c.limits_version,
+        *(locked.c.limits_version, locked.c.low_balance),
     ]
     account_rows = select(
         *_padded(
@@ -127,13 +127,13 @@ def _sorted_out(rows: Sequence[Sequence[Any]]) -> tuple[dict[str, Account], dict
     stale = False
     for row in rows:
         if row[0] == _ACCOUNT:
-            version, *state, seen_version = row[5:19]
+            version, *state, seen_version = row[5:20]
             stale = stale or version != seen_version
-            found[row[1]] = account_of((row[1], version, row[2], row[19], *state))
+            found[row[1]] = account_of((row[1], version, row[2], row[20], *state))
         elif row[0] == _LOT:
             found[row[1]].lots.append(lot_of((row[2], *row[5:12], row[3], row[12], row[4], row[13])))
         else:
-            spent[row[1], row[2], row[3]] = StoredKey(row[19], row[20], row[4])
+            spent[row[1], row[2], row[3]] = StoredKey(row[20], row[21], row[4])
     return found, spent, stale
 
 

@@ -249,7 +249,7 @@ def _account_calls(written: Sequence[Account]) -> Iterator[Call]:
             a.version,
             a.held,
             a.holds_open,
-            a.last_time_us,
+            a.transactions[-1].create_time_us,
         )
         if a.writes_holds_end:
             moved_with_end.append((*row, a.holds_end_us))

@@ -26,6 +26,7 @@ _ACCOUNT = (
     accounts.c.holds_end_us,
     accounts.c.last_time_us,
     accounts.c.limits_version,
+    accounts.c.low_balance,
 )
 ACCOUNT_COLUMNS = len(_ACCOUNT)
 LOT = (

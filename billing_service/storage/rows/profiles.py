@@ -48,6 +48,7 @@ _STATE = (
     accounts.c.debt_max,
     accounts.c.balance,
     accounts.c.debt,
+    accounts.c.low_balance,
 )
 READ_ACCOUNT = reading(
     "read account",

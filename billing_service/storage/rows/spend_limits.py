@@ -53,6 +53,12 @@ COUNT_CHANGE = writing(
     .values(limits_version=accounts.c.limits_version + 1),
     "which",
 )
+SET_LOW_BALANCE = writing(
+    "set low balance",
+    update(accounts).where(accounts.c.account_id == bindparam("which")).values(low_balance=bindparam("least")),
+    "which",
+    "least",
+)
 READ_CHARGE = reading(
     "read who a charge counts for",
     select(limited_charges.c.spender_ids, limited_charges.c.count_time_us).where(
@@ -123,7 +129,14 @@ def set_limit(account: Account, limit: SpendLimit, amount_max: int | None, *, is
     yield from count_change(account)
 
 
+def set_low_balance(account: Account, low_balance: int) -> Work[None]:
+    """Sets or removes the threshold of a locked account."""
+    expect((yield SET_LOW_BALANCE(account.account_id, low_balance)), 1, "set low balance")
+    account.low_balance = low_balance
+    yield from count_change(account)
+
+
 def count_change(account: Account) -> Work[None]:
-    """Lets no process go by what it has cached of the account's limits."""
+    """Lets no process go by what it has cached of the account's limits and threshold."""
     expect((yield COUNT_CHANGE(account.account_id)), 1, "count a change of spend limits")
     account.limits_version += 1  # or what this unit decided on the account would count as outdated

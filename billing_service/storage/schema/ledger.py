@@ -26,6 +26,7 @@ accounts = Table(
     number_column("holds_end_us", nullable=True),
     number_column("last_time_us", default=0),
     number_column("limits_version", default=0),
+    number_column("low_balance", default=0),
     check("version", "version >= 0"),
     check("balance", f"balance >= -debt AND balance <= {BALANCE_MAX}"),
     check("debt", f"debt >= 0 AND debt <= {BALANCE_MAX}"),
@@ -36,13 +37,14 @@ accounts = Table(
     check("caught_up_version", "caught_up_version >= 0"),
     check("held", "held >= 0"),
     check("holds_open", "holds_open >= 0"),
+    check("low_balance", "low_balance >= 0"),
 )
 """One row an account, locked first by whatever changes the account. Kept short: it is written on every movement.
 `debt_max` bounds what ALLOW_DEBT may bring the debt to; -1: as the settings say. `caught_up_version` is the version as
 of which `lots.expired`, `lots.ended_to` and the parts of `purchases.reversed` are kept: a program of an older schema
 leaves it behind, and whoever locks the account next catches up. `held` is what its open holds reserve, `holds_open` how
 many there are. No open hold ends before `holds_end_us`; null: there is none. `last_time_us` is when its last
-transaction was made, and none is made before it."""
+transaction was made, and none is made before it. Where less than `low_balance` is available, it is told; 0: never."""
 Index(
     "ix_accounts_holds_end",
     accounts.c.holds_end_us,

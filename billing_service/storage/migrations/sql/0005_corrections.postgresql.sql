@@ -1,1 +1,4 @@
 ALTER TABLE sessions ADD COLUMN price_record BYTEA
+-- next
+ALTER TABLE accounts ADD COLUMN low_balance BIGINT NOT NULL DEFAULT 0
+  CONSTRAINT ck_accounts_low_balance CHECK (low_balance >= 0)

@@ -78,16 +78,18 @@ class AccountMethods(Connection):
         email: str | None = None,
         name: str | None = None,
         metadata: Mapping[str, str] | None = None,
+        low_balance_microcredits: int | None = None,
         idempotency_key: str | None = None,
         timeout_s: float | None = None,
         headers: Headers | None = None,
     ) -> UpdateAccountResponse:
-        """Change what is known of an account, here and at Stripe. None leaves a part as it is; one of the three is
+        """Change what is known of an account, here and at Stripe. None leaves a part as it is; one of the four is
         wanted.
 
         `email`: for receipts, at most 320 characters, such as Stripe takes; empty: none from now on. `name`: at most
         256 characters; empty: none from now on. `metadata`: new notes in the place of all that there are, with the
-        limits of `create_account`; empty: none from now on.
+        limits of `create_account`; empty: none from now on. `low_balance_microcredits`: 0 to 10^15; once less is
+        available, that is kept as an event; 0: never.
 
         Raises AccountNotFound. A change that does not reach Stripe now is sent again by a repeat with the same key or
         by the next purchase.
@@ -101,6 +103,7 @@ class AccountMethods(Connection):
             email=email,
             name=name,
             metadata=None if metadata is None else AccountMetadata(entries=metadata),
+            low_balance_microcredits=low_balance_microcredits,
             idempotency_key=key_or_new(idempotency_key),
         )
         return await self._call(self._billing.UpdateAccount, request, timeout_s, headers)

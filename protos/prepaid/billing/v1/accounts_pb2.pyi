@@ -59,6 +59,7 @@ class Account(_message.Message):
     DEBT_MAX_MICROCREDITS_FIELD_NUMBER: _builtins.int
     BALANCE_MICROCREDITS_FIELD_NUMBER: _builtins.int
     DEBT_MICROCREDITS_FIELD_NUMBER: _builtins.int
+    LOW_BALANCE_MICROCREDITS_FIELD_NUMBER: _builtins.int
     account_id: _builtins.str
     """The caller's own id: 1 to 128 printable characters, compared byte by byte."""
     email: _builtins.str
@@ -88,6 +89,8 @@ class Account(_message.Message):
     """
     debt_microcredits: _builtins.int
     """Owed, in microcredits, 0 or more; the same as Balance.debt_microcredits."""
+    low_balance_microcredits: _builtins.int
+    """The threshold that UpdateAccount set, in microcredits; 0: none."""
     @_builtins.property
     def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """The caller's own notes: at most 50 pairs, keys of 1 to 40 and values of at most 500 characters. They are not sent
@@ -114,10 +117,11 @@ class Account(_message.Message):
         debt_max_microcredits: _builtins.int = ...,
         balance_microcredits: _builtins.int = ...,
         debt_microcredits: _builtins.int = ...,
+        low_balance_microcredits: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "account_version", b"account_version", "balance_microcredits", b"balance_microcredits", "create_time", b"create_time", "debt_max_microcredits", b"debt_max_microcredits", "debt_microcredits", b"debt_microcredits", "email", b"email", "frozen", b"frozen", "metadata", b"metadata", "name", b"name", "overdraft_limit_microcredits", b"overdraft_limit_microcredits", "referral_code", b"referral_code", "stripe_customer_id", b"stripe_customer_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "account_version", b"account_version", "balance_microcredits", b"balance_microcredits", "create_time", b"create_time", "debt_max_microcredits", b"debt_max_microcredits", "debt_microcredits", b"debt_microcredits", "email", b"email", "frozen", b"frozen", "low_balance_microcredits", b"low_balance_microcredits", "metadata", b"metadata", "name", b"name", "overdraft_limit_microcredits", b"overdraft_limit_microcredits", "referral_code", b"referral_code", "stripe_customer_id", b"stripe_customer_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -342,7 +346,9 @@ Global___AccountMetadata: _TypeAlias = AccountMetadata  # noqa: Y015
 
 @_typing.final
 class UpdateAccountRequest(_message.Message):
-    """Changes what is known of an account. Absent fields stay as they are. One of email, name and metadata is required."""
+    """Changes what is known of an account. Absent fields stay as they are. One of email, name, metadata and
+    low_balance_microcredits is required.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -351,6 +357,7 @@ class UpdateAccountRequest(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     METADATA_FIELD_NUMBER: _builtins.int
     IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
+    LOW_BALANCE_MICROCREDITS_FIELD_NUMBER: _builtins.int
     account_id: _builtins.str
     """Required. NOT_FOUND (ACCOUNT_NOT_FOUND) when there is none."""
     email: _builtins.str
@@ -359,6 +366,11 @@ class UpdateAccountRequest(_message.Message):
     """New display name, at most 256 characters; empty: none from now on. Absent: unchanged."""
     idempotency_key: _builtins.str
     """Required, 1 to 255 printable characters. A repeat sends Stripe again what did not reach it."""
+    low_balance_microcredits: _builtins.int
+    """New threshold of a low balance, 0 to 1,000,000,000,000,000 microcredits; 0: none from now on. Absent: unchanged.
+    An event LOW_BALANCE is kept when less becomes available: once, and again only after as much was available again.
+    What is available already when the threshold is set makes no event.
+    """
     @_builtins.property
     def metadata(self) -> Global___AccountMetadata:
         """New notes, which replace all earlier ones; without entries: none from now on. Absent: unchanged."""
@@ -371,17 +383,22 @@ class UpdateAccountRequest(_message.Message):
         name: _builtins.str | None = ...,
         metadata: Global___AccountMetadata | None = ...,
         idempotency_key: _builtins.str = ...,
+        low_balance_microcredits: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_email", b"_email", "_name", b"_name", "email", b"email", "metadata", b"metadata", "name", b"name"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_email", b"_email", "_low_balance_microcredits", b"_low_balance_microcredits", "_name", b"_name", "email", b"email", "low_balance_microcredits", b"low_balance_microcredits", "metadata", b"metadata", "name", b"name"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_email", b"_email", "_name", b"_name", "account_id", b"account_id", "email", b"email", "idempotency_key", b"idempotency_key", "metadata", b"metadata", "name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_email", b"_email", "_low_balance_microcredits", b"_low_balance_microcredits", "_name", b"_name", "account_id", b"account_id", "email", b"email", "idempotency_key", b"idempotency_key", "low_balance_microcredits", b"low_balance_microcredits", "metadata", b"metadata", "name", b"name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__email: _TypeAlias = _typing.Literal["email"]  # noqa: Y015
     _WhichOneofArgType__email: _TypeAlias = _typing.Literal["_email", b"_email"]  # noqa: Y015
+    _WhichOneofReturnType__low_balance_microcredits: _TypeAlias = _typing.Literal["low_balance_microcredits"]  # noqa: Y015
+    _WhichOneofArgType__low_balance_microcredits: _TypeAlias = _typing.Literal["_low_balance_microcredits", b"_low_balance_microcredits"]  # noqa: Y015
     _WhichOneofReturnType__name: _TypeAlias = _typing.Literal["name"]  # noqa: Y015
     _WhichOneofArgType__name: _TypeAlias = _typing.Literal["_name", b"_name"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__email) -> _WhichOneofReturnType__email | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__low_balance_microcredits) -> _WhichOneofReturnType__low_balance_microcredits | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__name) -> _WhichOneofReturnType__name | None: ...
 
