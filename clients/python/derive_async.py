@@ -29,7 +29,7 @@ _RULES: tuple[tuple[str, str], ...] = (
     (r"^    def (?!__init__|from_)", "    async def "),
     (r"\breturn self\._call\(", "return await self._call("),
     (r"\b(page|answer) = self\.", r"\1 = await self."),
-    (r"^( +)self\._pause\(", r"\1await self._pause("),
+    (r"^( +)self\._(pause|run_round)\(", r"\1await self._\2("),
     (r"^( +)yield from (page\.\w+)$", r"\1for item in \2:\n\1    yield item"),
     # Examples of docstrings, where a call is a line of its own or is given a name.
     (r"\bfor (\w+) in client\.iter_", r"async for \1 in client.iter_"),

@@ -6,7 +6,7 @@ import asyncio
 import pytest
 
 from billing_service.domain.ledger.account import Account
-from billing_service.domain.refusals import Failure, Reason
+from billing_service.domain.refusals import Failure, Reason, Refusal
 from billing_service.ledger import contention as contention_module
 from billing_service.ledger.contention import LOCKED_FIRST_MAX_S, LOCKED_FIRST_S, Contention
 from billing_service.storage.rows.ledger import read_accounts
@@ -36,6 +36,7 @@ async def test_only_the_operations_of_a_changed_account_run_again(writer, store,
     submitted = [writer.submit(deduction(name, 1, f"{name} {number}")) for number in range(2) for name in NAMES]
     answers = await asyncio.wait_for(asyncio.gather(*submitted), PATIENCE_S)
     assert [left(answer) for answer in answers] == [98, 99, 98, 97, 98, 97]
+    assert not any(answer.replayed for answer in answers)
     counters = writer.counters
     assert (counters.batches_run_again, counters.operations_run_again) == (1, 2)
     assert (counters.operations, counters.batches) == (9, 5)
@@ -97,6 +98,18 @@ async def test_a_writer_that_closes_posts_what_runs_again(writer, store, clock, 
     with pytest.raises(Failure) as caught:
         writer.submit(deduction("blue", 1, "late"))
     assert caught.value.reason is Reason.SHUTTING_DOWN
+
+
+@pytest.mark.usefixtures("cached")
+async def test_what_runs_again_spends_its_key_then(writer, store):
+    """A refusal is looked up, and so is what moves in the same batch: it is no replay of itself."""
+    moves, refused = writer.submit(deduction("acme", 1, "moves")), writer.submit(deduction("acme", 500, "refused"))
+    other = writer.submit(deduction("blue", 1, "moves"))
+    assert not (await moves).replayed
+    with pytest.raises(Refusal):
+        await refused
+    assert not (await other).replayed
+    assert (await store.read(lambda: read_accounts(["acme"])))["acme"].balance == 98
 
 
 @pytest.mark.usefixtures("cached")

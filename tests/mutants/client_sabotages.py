@@ -12,10 +12,10 @@ CLIENT = (
         "the client repeats a call with a new key",
         "P38",
         f"{CONNECTION}:Connection._call",
-        "pause_s = attempts.failed(failed, sent=sent)",
+        "pause_s = attempts.failed(failed, sent=sent, elsewhere=elsewhere)",
         (
-            'pause_s = attempts.failed(failed, sent=sent)\nif hasattr(request, "idempotency_key"):\n    '
-            'request.idempotency_key += "-again"'
+            "pause_s = attempts.failed(failed, sent=sent, elsewhere=elsewhere)\n"
+            'if hasattr(request, "idempotency_key"):\n    request.idempotency_key += "-again"'
         ),
         (f"{CLIENT_RETRIES}::test_after_four_attempts_the_outcome_is_named_unknown_and_carries_the_key",),
     ),
@@ -79,8 +79,8 @@ CLIENT = (
         "the client calls before it knows that the service is there",
         "P38",
         f"{CONNECTION}:Connection._call",
-        "await stubs.reach(attempts.remaining_s())",
-        "",
+        "await stubs.reach(remaining_s if routes is None else patience_s(remaining_s))",
+        "True",
         ("clients/test_client_unreachable.py::test_without_a_connection_nothing_was_sent_and_the_error_says_so",),
     ),
     Sabotage(
@@ -95,7 +95,7 @@ CLIENT = (
         "calls to this machine go through a proxy",
         "P42",
         "billing_client.options:ClientOptions.channel_options",
-        "int(self.proxy is not None)",
+        "int(self.proxy_to(address or self.address) is not None)",
         "1",
         ("clients/test_client_proxies.py::test_calls_to_this_machine_go_through_no_proxy",),
     ),

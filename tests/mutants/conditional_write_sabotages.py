@@ -107,9 +107,9 @@ CONDITIONAL_WRITES = (
     Sabotage(
         "who was contradicted is cached again at once",
         "P9",
-        f"{CONTENTION}:Contention.left",
-        "return True",
-        "return False",
+        f"{CONTENTION}:Contention.locks_first",
+        "contended is not None and contended.until > self._monotonic()",
+        "False",
         (f"{MEMORY}::test_two_writers_on_one_account_do_not_try_in_vain_for_ever[sqlite]",),
     ),
     Sabotage(

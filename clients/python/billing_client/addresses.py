@@ -12,9 +12,36 @@ _HOST_AND_PORT = re.compile(r"(?:\[[0-9A-Fa-f:.%]+\]|[\w.-]+):([0-9]{1,5})", re.
 _PORT_MAX = 65_535
 
 
-def confirm_address(address: str) -> None:
+def addresses_of(target: str) -> tuple[str, ...]:
+    """Of a list with commas; else the target itself. gRPC has lists of its own, after `ipv4:` and `ipv6:`, which it
+    uses as it likes."""
+    return (target,) if target.startswith(_GRPC_SCHEMES) else tuple(dict.fromkeys(target.split(",")))
+
+
+def name_and_port(target: str) -> tuple[str, str] | None:
+    """The name of a `dns:` target, all of whose addresses are used, and its port. None: it is something else, or names
+    who resolves it."""
+    scheme, separator, name = target.partition(":")
+    if scheme != "dns" or not separator or "," in target:
+        return None
+    host, separator, port = name.removeprefix("///").rpartition(":")
+    return None if not separator or not port.isdigit() or "/" in host else (host, port)
+
+
+def confirm_address(target: str) -> None:
     """Raises ValueError, which repeats nothing of it but `http://` and the like, for what leads nowhere: gRPC would
-    look up its name."""
+    look up its name. A list with commas has addresses of hosts alone."""
+    if target.startswith(_GRPC_SCHEMES):
+        _confirm_one(target)
+        return
+    listed = target.split(",")
+    for address in listed:
+        if address.startswith(_GRPC_SCHEMES):
+            raise ValueError("must be host:port, each of a list")
+        _confirm_one(address)
+
+
+def _confirm_one(address: str) -> None:
     if not address.isprintable() or " " in address:
         raise ValueError(_FORMS)
     if web := _WEB_SCHEME.match(address):
@@ -38,7 +65,11 @@ def host_and_port(address: str) -> tuple[str, str]:
 
 
 def is_local(address: str) -> bool:
-    """Whether a gRPC address stays on this machine: a loopback address, `localhost` or a Unix socket."""
+    """Whether a gRPC address stays on this machine: a loopback address, `localhost` or a Unix socket. A list does if
+    all of it does."""
+    listed = addresses_of(address)
+    if len(listed) > 1:
+        return all(map(is_local, listed))
     if address.startswith(_SOCKET_SCHEMES):
         return True
     return is_loopback(host_and_port(address)[0])

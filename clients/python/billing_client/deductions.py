@@ -1,7 +1,7 @@
 """Deductions as values, for many at a time, and what became of each."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -30,6 +30,7 @@ from billing_client.operations import (
     with_key,
 )
 from billing_client.retries import ATTEMPTS_MAX, is_worth_repeating, pause_s, verdict
+from billing_client.routing import Routes
 
 OUTSTANDING_MAX = 256
 """Deductions of one stream without an answer: as many as the service reads ahead."""
@@ -117,6 +118,8 @@ class BatchRounds:
         self._open = list(range(len(self._requests)))
         """Positions of those that the next round asks for."""
         self._uncertain: set[int] = set()
+        self._ended: set[int] = set()
+        """Positions whose whole part failed."""
         self._rounds = 0
         self.pause_s: float | None = 0.0
         """Seconds to wait before the next round; None when there is none."""
@@ -126,37 +129,55 @@ class BatchRounds:
         """Time that is left for all rounds, in seconds."""
         return max(self._deadline_s - time.monotonic(), 0.001)
 
-    def request(self) -> BatchDeductCreditsRequest:
-        """The next round's."""
-        asked = [self._requests[position] for position in self._open]
+    def parts(self, routes: Routes | None) -> list[list[int]]:
+        """The positions that the next round asks for: one list, or one for each of several addresses."""
+        if routes is None:
+            return [self._open]
+        return routes.split({position: self._requests[position].account_id for position in self._open}) or [[]]
+
+    def account_of(self, part: Sequence[int]) -> str:
+        """An account of a part."""
+        return self._requests[part[0]].account_id if part else ""
+
+    def request(self, part: Sequence[int]) -> BatchDeductCreditsRequest:
+        """Of one part of the next round."""
+        asked = [self._requests[position] for position in part]
         if self._of_kinds:
             return message(BatchDeductCreditsRequest, operations=[operation_of(request) for request in asked])
         deductions = [request for request in asked if isinstance(request, DeductCreditsRequest)]
         return message(BatchDeductCreditsRequest, deductions=deductions)
 
-    def answered(self, answer: BatchDeductCreditsResponse) -> None:
-        """ValueError when the service did not answer each of them."""
-        asked = [self._requests[position] for position in self._open]
-        self._take([result_of(outcome, request) for outcome, request in zip(answer.outcomes, asked, strict=True)])
-
-    def failed(self, error: BillingError) -> None:
-        """Takes the failure of a whole round as that of each in it. Raises it when nothing is known of any."""
-        if not self._rounds:
-            raise error
-        self._rounds = ATTEMPTS_MAX
-        self._take([_of_one(error, self._requests[position]) for position in self._open])
+    def take(
+        self, parts: Sequence[Sequence[int]], answers: Sequence[BatchDeductCreditsResponse | BillingError]
+    ) -> None:
+        """Takes what became of each part. The failure of a part is that of each in it, and these are not sent again.
+        Raises it when nothing is known of any. ValueError when the service did not answer each of a part."""
+        failed = [answer for answer in answers if isinstance(answer, BillingError)]
+        if len(failed) == len(answers) and not self._rounds:
+            raise failed[0]
+        results: dict[int, OperationResponse | BillingError] = {}
+        for part, answer in zip(parts, answers, strict=True):
+            asked = [self._requests[position] for position in part]
+            if isinstance(answer, BillingError):
+                own: Iterable[OperationResponse | BillingError] = [_of_one(answer, request) for request in asked]
+                self._ended.update(part)
+            else:
+                own = [result_of(outcome, request) for outcome, request in zip(answer.outcomes, asked, strict=True)]
+            results.update(zip(part, own, strict=True))
+        self._take(results)
 
     def results(self) -> list[OperationResponse | BillingError]:
         """What became of each, in their order."""
         return [self._results[position] for position in range(len(self._requests))]
 
-    def _take(self, results: Sequence[OperationResponse | BillingError]) -> None:
+    def _take(self, results: Mapping[int, OperationResponse | BillingError]) -> None:
         self._rounds += 1
         failures: dict[int, BillingError] = {}
-        for position, result in zip(self._open, results, strict=True):
+        for position in self._open:
+            result = results[position]
             if isinstance(result, BillingError):
                 self._results[position] = verdict(result, uncertain=position in self._uncertain)
-                if is_worth_repeating(result):
+                if is_worth_repeating(result) and position not in self._ended:
                     failures[position] = result
             else:
                 self._results[position] = result

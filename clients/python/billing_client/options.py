@@ -8,7 +8,7 @@ from typing import Any
 
 import grpc
 
-from billing_client.addresses import confirm_address, is_local
+from billing_client.addresses import addresses_of, confirm_address, is_local, name_and_port
 from billing_client.headers import Headers, Pairs, pairs_of
 from billing_client.proxies import proxy_for
 from billing_client.version import __version__
@@ -101,18 +101,29 @@ class ClientOptions:
     @property
     def proxy(self) -> str | None:
         """The forward proxy of a channel that is made now, as `http://host:port`. None: a direct connection."""
-        return proxy_for(self.address) if self.uses_tls and not is_local(self.address) else None
+        return self.proxy_to(self.address)
+
+    def proxy_to(self, address: str) -> str | None:
+        """The same for one of several addresses."""
+        return proxy_for(address) if self.uses_tls and not is_local(address) else None
+
+    @property
+    def is_routed(self) -> bool:
+        """Whether there may be several addresses: a list, or a `dns:` name that no proxy resolves."""
+        return len(addresses_of(self.address)) > 1 or (name_and_port(self.address) is not None and self.proxy is None)
 
     def metadata(self) -> Pairs:
         """What every call carries: the API key, and `headers`."""
         key = (("authorization", f"Bearer {self.api_key}"),) if self.api_key else ()
         return (*key, *pairs_of(self.headers))
 
-    def channel_options(self) -> list[tuple[str, Any]]:
-        """How a channel that is made now behaves. It repeats nothing that may have arrived; `retries` does."""
+    def channel_options(self, address: str = "", authority: str = "") -> list[tuple[str, Any]]:
+        """How a channel that is made now behaves. It repeats nothing that may have arrived; `retries` does.
+        `authority`: the name that the certificate of a looked-up address must be for."""
         return [
+            *([("grpc.default_authority", authority)] if authority else ()),
             ("grpc.primary_user_agent", f"prepaid-billing-client/{__version__}"),
-            ("grpc.enable_http_proxy", int(self.proxy is not None)),
+            ("grpc.enable_http_proxy", int(self.proxy_to(address or self.address) is not None)),
             ("grpc.keepalive_time_ms", KEEPALIVE_INTERVAL_MS),
             ("grpc.keepalive_timeout_ms", KEEPALIVE_TIMEOUT_MS),
             ("grpc.initial_reconnect_backoff_ms", RECONNECT_BACKOFF_MS),

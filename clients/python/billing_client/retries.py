@@ -24,6 +24,7 @@ from billing_client.errors import (
     OutcomeUnknown,
     Refusal,
     ServiceUnreachable,
+    ShuttingDown,
 )
 
 ATTEMPTS_MAX: Final = 4
@@ -46,6 +47,14 @@ UNREACHED: Final = frozenset(
 def is_worth_repeating(error: BillingError) -> bool:
     """Whether the same request may get another answer. Without a reason it was not the service that answered."""
     return not error.reason or error.status in REPEATED
+
+
+def is_lost(failure: "grpc.RpcError", request: Message, *, sent: bool) -> bool:
+    """Whether an address is of no use for now: nobody was reached there, the connection broke, or it shuts down."""
+    if not sent:
+        return True
+    error = billing_error(failure, request)
+    return error.status in REPEATED and (not error.reason or isinstance(error, ShuttingDown))
 
 
 def pause_s(failures: int, retry_after_s: float | None) -> float:
@@ -84,14 +93,15 @@ def _is_said_after_the_key(error: BillingError) -> bool:
 class Attempts:
     """The attempts of one call: at most four within its time, all with the same request and so the same key."""
 
-    __slots__ = ("_address", "_deadline_s", "_failures", "_last", "_proxy", "_request", "_uncertain")
+    __slots__ = ("_deadline_s", "_failures", "_last", "_proxy", "_request", "_uncertain", "address")
     _last: tuple[BillingError, grpc.RpcError]
 
     def __init__(self, request: Message, timeout_s: float | None, *, address: str, proxy: str | None) -> None:
         """ValueError unless `timeout_s` is above 0; None is the method's own limit."""
         self._request = request
         self._deadline_s = time.monotonic() + timeout_s_of(request, timeout_s)
-        self._address = address
+        self.address = address
+        """Where the next attempt goes, for words."""
         self._proxy = proxy
         self._failures = 0
         self._uncertain = False
@@ -100,15 +110,17 @@ class Attempts:
         """Time that is left for all of them, in seconds."""
         return max(0.0, self._deadline_s - time.monotonic())
 
-    def failed(self, failure: "grpc.RpcError", *, sent: bool) -> float:
+    def failed(self, failure: "grpc.RpcError", *, sent: bool, elsewhere: bool = False) -> float:
         """Seconds to wait before the next attempt. Raises the call's error when there is none.
 
         `sent`: whether the request was handed over to gRPC; a look at the service's health is not the request.
+        `elsewhere`: the next attempt goes to an address that was not tried: at once, and it does not count.
         """
         error = self._sent_error(failure) if sent else self._unreachable(failure)
-        self._failures += 1
         self._last = error, failure
-        pause = pause_s(self._failures, error.retry_after_s)
+        at_once = elsewhere and not self.is_late()
+        self._failures += not at_once
+        pause = 0.0 if at_once else pause_s(self._failures, error.retry_after_s)
         if not is_worth_repeating(error) or self._failures >= _attempts_max(self._request) or self.is_late(pause):
             self.give_up()
         self._uncertain |= isinstance(error, OutcomeUnknown) and _is_write(self._request)
@@ -137,7 +149,7 @@ class Attempts:
 
     def _unreachable(self, failure: "grpc.RpcError") -> BillingError:
         through = f" through proxy {self._proxy}" if self._proxy is not None else ""
-        words = f"nothing was sent, {self._address} can't be reached{through}: {failure.details()}"
+        words = f"nothing was sent, {self.address} can't be reached{through}: {failure.details()}"
         return self._error(ServiceUnreachable, words, failure.code())
 
     def _error(self, error_class: type[BillingError], words: str, status: grpc.StatusCode) -> BillingError:

@@ -131,14 +131,7 @@ class SpendingMethods(Connection):
         rounds = BatchRounds(deductions, operations, timeout_s)
         while rounds.pause_s is not None:
             await self._pause(rounds.pause_s)
-            try:
-                answer = await self._call(
-                    self._billing.BatchDeductCredits, rounds.request(), rounds.remaining_s, headers
-                )
-            except BillingError as failure:
-                rounds.failed(failure)
-            else:
-                rounds.answered(answer)
+            await self._run_round(rounds, headers)
         return rounds.results()
 
     async def get_receipt(

@@ -12,6 +12,7 @@ from billing_client.asynchronous.connection import Connection
 from billing_client.asynchronous.deduction_stream import Call, DeductionStream
 from billing_client.asynchronous.metered_session import Call as SessionCall
 from billing_client.asynchronous.metered_session import MeteredSession
+from billing_client.asynchronous.routed_stream import RoutedDeductionStream
 from billing_client.balance_watch import BalanceWatch
 from billing_client.deadlines import timeout_s_of
 from billing_client.deductions import OUTSTANDING_MAX
@@ -22,7 +23,7 @@ from billing_client.sessions import opening_of
 class DeductionStreamMethods(Connection):
     def stream_deductions(
         self, *, timeout_s: float | None = None, outstanding_max: int = OUTSTANDING_MAX, headers: Headers | None = None
-    ) -> DeductionStream:
+    ) -> DeductionStream | RoutedDeductionStream:
         """A stream of deductions, for `async with`. See `DeductionStream`.
 
         `timeout_s`: seconds for each deduction, from `send` to its answer, reconnections included; None: 5. What has no
@@ -37,12 +38,16 @@ class DeductionStreamMethods(Connection):
         """
         seconds, metadata = timeout_s_of(StreamDeductionsRequest(), timeout_s), overlaid(self._metadata, headers)
 
-        async def open_call() -> Call:
-            stubs = self._stubs
-            await stubs.reach(seconds)
-            return stubs.billing.StreamDeductions(metadata=metadata)
+        def open_stream(account_id: str) -> DeductionStream:
+            async def open_call() -> Call:
+                stubs = await self._reached(account_id, seconds)
+                return stubs.billing.StreamDeductions(metadata=metadata)
 
-        return DeductionStream(open_call, timeout_s=seconds, outstanding_max=outstanding_max)
+            return DeductionStream(open_call, timeout_s=seconds, outstanding_max=outstanding_max)
+
+        if self._routes is None:
+            return open_stream("")
+        return RoutedDeductionStream(self._routes, open_stream, timeout_s=seconds, outstanding_max=outstanding_max)
 
     def meter_session(
         self,
@@ -89,8 +94,7 @@ class DeductionStreamMethods(Connection):
         seconds, metadata_sent = timeout_s_of(opening, timeout_s), overlaid(self._metadata, headers)
 
         async def open_call() -> SessionCall:
-            stubs = self._stubs
-            await stubs.reach(seconds)
+            stubs = await self._reached(account_id, seconds)
             return stubs.billing.MeterSession(metadata=metadata_sent)
 
         return MeteredSession(open_call, opening, timeout_s=seconds)
@@ -120,7 +124,7 @@ class DeductionStreamMethods(Connection):
         seconds, metadata = timeout_s_of(WatchBalanceRequest(), timeout_s), overlaid(self._metadata, headers)
         watch = BalanceWatch(account_id, after_version, seconds)
         while True:
-            stubs = self._stubs
+            stubs = self._stubs_for(account_id)
             try:
                 await stubs.reach(seconds)
                 call = stubs.billing.WatchBalance(watch.request, metadata=metadata)
@@ -131,6 +135,7 @@ class DeductionStreamMethods(Connection):
                 finally:
                     call.cancel()
             except grpc.RpcError as failed:
+                self._lose(stubs)
                 if self._was_closed(stubs):
                     return
                 await asyncio.sleep(watch.pause_s(failed))

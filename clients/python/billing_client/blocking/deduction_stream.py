@@ -6,16 +6,19 @@ import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from types import TracebackType
-from typing import Any, Self, overload
+from typing import Any, Self, TypeAlias, overload
 
 from prepaid.billing.v1.transactions_pb2 import DeductCreditsResponse
 
 from billing_client.asynchronous import deduction_stream as asynchronous
+from billing_client.asynchronous.routed_stream import RoutedDeductionStream
 from billing_client.asynchronous.streams import DeductionStreamMethods
 from billing_client.deductions import Deduction
 from billing_client.headers import Headers
 from billing_client.operations import HoldRequest, OperationResponse
 from billing_client.options import ClientOptions
+
+Stream: TypeAlias = asynchronous.DeductionStream | RoutedDeductionStream
 
 
 class DeductionStream:
@@ -29,7 +32,7 @@ class DeductionStream:
     def __init__(
         self, options: ClientOptions, *, timeout_s: float, outstanding_max: int, headers: Headers | None
     ) -> None:
-        started: Future[tuple[asyncio.AbstractEventLoop, asynchronous.DeductionStream]] = Future()
+        started: Future[tuple[asyncio.AbstractEventLoop, Stream]] = Future()
         self._ended: Future[None] = Future()
         self._thread = threading.Thread(
             target=self._run,
@@ -101,7 +104,7 @@ class DeductionStream:
         timeout_s: float,
         outstanding_max: int,
         headers: Headers | None,
-        started: "Future[tuple[asyncio.AbstractEventLoop, asynchronous.DeductionStream]]",
+        started: "Future[tuple[asyncio.AbstractEventLoop, Stream]]",
     ) -> None:
         async def run() -> None:
             self._leave = asyncio.Event()

@@ -138,8 +138,7 @@ class MeteredSession:
                 sent = overlaid(connection._metadata, headers)  # noqa: SLF001 - its own twin's
 
                 async def open_call() -> asynchronous.Call:
-                    stubs = connection._stubs  # noqa: SLF001 - likewise
-                    await stubs.reach(timeout_s)
+                    stubs = await connection._reached(opening.account_id, timeout_s)  # noqa: SLF001 - likewise
                     return stubs.billing.MeterSession(metadata=sent)
 
                 session = asynchronous.MeteredSession(open_call, opening, timeout_s=timeout_s)

@@ -107,7 +107,7 @@ class DeductionStreamMethods(Connection):
         seconds, metadata = timeout_s_of(WatchBalanceRequest(), timeout_s), overlaid(self._metadata, headers)
         watch = BalanceWatch(account_id, after_version, seconds)
         while True:
-            stubs = self._stubs
+            stubs = self._stubs_for(account_id)
             try:
                 stubs.reach(seconds)
                 call = stubs.billing.WatchBalance(watch.request, metadata=metadata)
@@ -118,6 +118,7 @@ class DeductionStreamMethods(Connection):
                 finally:
                     call.cancel()
             except (grpc.RpcError, ValueError) as failed:  # the second is how gRPC refuses a call on a closed channel
+                self._lose(stubs)
                 if self._was_closed(stubs):
                     return
                 if isinstance(failed, ValueError):
