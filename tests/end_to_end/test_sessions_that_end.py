@@ -11,7 +11,7 @@ from billing_service.domain.ledger.events import EventKind
 from tests.end_to_end.leaping_clock import LeapingClock
 from tests.end_to_end.test_batches_of_deductions import left, rich
 from tests.end_to_end.test_business_events import events
-from tests.support.doubles import SECOND_US
+from tests.support.doubles import DAY_US, SECOND_US
 from tests.support.metered import Metered, cost, tokens
 from tests.support.patience import PATIENCE_S
 from tests.support.stack import CREDIT, running_stack
@@ -147,3 +147,28 @@ async def test_a_living_session_outlives_its_grace_and_is_stopped_after_a_day(ru
     assert (await session.told("stop"))[0].reason == 3
     assert (await session.close()).charged_microcredits == cost(10)
     assert await left(wire, account_id) == 10 * CREDIT - cost(10)
+
+
+async def test_a_session_goes_on_with_the_room_of_the_next_day(wire, clock, new_account):
+    account_id = await rich(wire, new_account(), 10)
+    midnight_us = (clock() // DAY_US + 1) * DAY_US
+    clock.off_us += midnight_us - clock() - 60 * SECOND_US
+    limit = {"window": "SPEND_WINDOW_DAY", "limit_microcredits": 2 * CREDIT, "spender_id": "agent"}
+    await wire.do("SetSpendLimit", account_id=account_id, **limit)
+    session = Metered(wire)
+    fields = {"slice_microcredits": CREDIT, "grace": Duration(seconds=GRACE_S), "spender_ids": ["agent"]}
+    opened = await session.open(account_id, **fields)
+    await session.send(tick={"sequence": 1, "usage": tokens(0, 1_800)})
+    stop, _ = await session.told("stop")
+    assert (stop.reason, stop.spend_limit.reset_time.ToMicroseconds()) == (4, midnight_us)
+    session.cut()
+    clock.off_us += 120 * SECOND_US
+    again = Metered(wire)
+    what, resumed = await again.resume(account_id, opened)
+    assert (what, resumed.held_microcredits) == ("opened", 2 * CREDIT)
+    assert resumed.left_microcredits == 2 * CREDIT + 2 * CREDIT - cost(0, 1_800), "what is held, and the new day's room"
+    assert (await again.tick(2, tokens(0, 3_000))).charged_microcredits == cost(0, 3_000)
+    closed = await again.close(usage=tokens(0, 3_000))
+    assert (closed.charged_microcredits, closed.uncollected_microcredits) == (cost(0, 3_000), 0)
+    (shown,) = (await wire.call("GetAccount", account_id=account_id)).spend_limits
+    assert cost(0, 3_000) - 2 * CREDIT <= shown.used_microcredits <= 2 * CREDIT, "what it held before counted before"
