@@ -212,8 +212,10 @@ class Model:
         expect(account.set_aside >= 0, f"{line}: settles what was not set aside")
 
     def _expire(self, account, line):
-        expired = [lot for lot in account.lots.values() if lot.left and lot.expires_us <= line.now_us]
-        expect(expired, f"{line}: nothing had expired")
+        """As of one end, the earliest of those that are not booked."""
+        ended_us = line.effective_us or line.now_us
+        expired = [lot for lot in account.lots.values() if lot.left and lot.expires_us == ended_us]
+        expect(expired and ended_us <= line.now_us, f"{line}: nothing had expired")
         for lot in expired:
             lot.left = 0
 
