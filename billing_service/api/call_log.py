@@ -53,6 +53,7 @@ LOGGED: Final = frozenset(
         *("frozen", "priority", "expire_time", "effective_time", "reward_time", "replayed"),
         *("provider", "model", "rate_card_version"),
         *("version", "in_force_time", "source", "markup_ppm", "entry_count"),
+        *("from_rate_card_version", "to_rate_card_version", "start_time", "end_time", "dry_run", "reached_time"),
     }
 )
 """Fields of requests and answers that the log has."""
@@ -94,6 +95,7 @@ NOT_LOGGED: Final = frozenset(
             "paid_microcredits",
         ),
         *("next_expiry_time", "next_expiry_microcredits", "card_file"),
+        *("page_size", "page_token", "next_page_token", "models", "accounts", "unpriced", "uncorrected"),
         # of usage and price, what its receipt has; the caller's words for a request may be anything
         *("request_id", "service_tier", "attributes", "lines", "measurement", "occur_time", "provider_cost_usd"),
         *("model_pattern", "prompt_tier", "exact_total", "time_basis"),

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 from billing_client import BillingClient, UsageKind
-from prepaid.billing.v1.receipts_pb2 import Receipt, ReceiptReversal
+from prepaid.billing.v1.receipts_pb2 import Receipt, ReceiptCorrection, ReceiptReversal
 from prepaid.billing.v1.transactions_pb2 import CreditCategory, Draw
 from prepaid.billing.v1.usage_pb2 import Measurement, PriceLine, TimeBasis
 
@@ -24,6 +24,13 @@ LINES = ListTable(
     Column("cost", is_number=True),
 )
 DRAWS = ListTable(Column("lot"), Column("category"), Column("credits", is_number=True))
+CORRECTIONS = ListTable(
+    Column("time"),
+    Column("credits", is_number=True),
+    Column("card"),
+    Column("price", is_number=True),
+    Column("transaction"),
+)
 REVERSALS = ListTable(Column("time"), Column("credits", is_number=True), Column("transaction"))
 
 
@@ -46,6 +53,8 @@ def receipt(
         DRAWS.show("drawn", [_draw(draw) for draw in found.draws])
     if found.reversals:
         REVERSALS.show("reversed", [_reversal(each) for each in found.reversals])
+    if found.corrections:
+        CORRECTIONS.show("corrected", [_correction(each) for each in found.corrections])
 
 
 def _fields(found: Receipt) -> list[tuple[str, str]]:
@@ -78,6 +87,7 @@ def _fields(found: Receipt) -> list[tuple[str, str]]:
         *[(name, f"{shown_credits(amount)} credits") for name, amount in money],
         ("balance before", shown_credits(found.balance_before_microcredits)),
         ("balance after", shown_credits(found.balance_after_microcredits)),
+        ("corrected by", shown_credits(found.corrected_microcredits) if found.corrected_microcredits else ""),
         ("given back", shown_credits(found.reversed_microcredits) if found.reversed_microcredits else ""),
     ]
 
@@ -89,6 +99,11 @@ def _line(line: PriceLine) -> tuple[object, ...]:
 
 def _draw(draw: Draw) -> tuple[object, ...]:
     return (draw.lot_id, shown_enum(CreditCategory, draw.category), shown_credits(draw.amount_microcredits))
+
+
+def _correction(each: ReceiptCorrection) -> tuple[object, ...]:
+    moved, price = shown_credits(each.corrected_microcredits), shown_credits(each.price_microcredits)
+    return (shown_time(each.create_time), moved, each.rate_card_version, price, each.transaction_id)
 
 
 def _reversal(each: ReceiptReversal) -> tuple[object, ...]:

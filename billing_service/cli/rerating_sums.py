@@ -9,6 +9,7 @@ from tempfile import TemporaryFile
 from typing import Final, NamedTuple, Self
 
 import orjson
+from prepaid.billing.v1.reasons_pb2 import Reason
 from prepaid.billing.v1.rerating_pb2 import ReRatedTotals, ReRateResponse
 
 ACCOUNTS_MAX: Final = 1_000
@@ -48,6 +49,8 @@ class Sums:
         self.unpriced: dict[tuple[str, str, str], tuple[int, int]] = {}
         """By provider, model and what is missing: usages, and microcredits charged for them."""
         self.total = Amounts()
+        self.uncorrected: dict[str, str] = {}
+        """By account that could not be corrected, the reason."""
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
@@ -71,6 +74,8 @@ class Sums:
             named = (lack.provider, lack.model, lack.missing)
             usages, charged = self.unpriced.get(named, (0, 0))
             self.unpriced[named] = (usages + lack.usage_count, charged + lack.charged_microcredits)
+        for refused in part.uncorrected:
+            self.uncorrected[refused.account_id] = Reason.Name(refused.refusal).removeprefix("REASON_").lower()
         for account in part.accounts:
             line = orjson.dumps([account.account_id, _amounts(account.totals).values])
             self._files[zlib.crc32(account.account_id.encode()) % FILES].write(line + b"\n")

@@ -15,6 +15,7 @@ from billing_service.domain.ledger.entries import (
 )
 from billing_service.domain.spending.price_records import PriceDamagedError
 from billing_service.domain.spending.receipts import charge_of
+from billing_service.integrity.corrections_check import CorrectionsCheck
 from billing_service.integrity.differences import Report
 from billing_service.integrity.heads import Head
 from billing_service.integrity.holds_check import HoldsCheck
@@ -38,6 +39,7 @@ class AccountCheck:
         self._places: dict[str, int] = defaultdict(int)
         self._given_back: dict[str, int] = defaultdict(int)
         """By deduction."""
+        self._corrections = CorrectionsCheck()
         self._lots = LotsCheck(stored.caught_up_version, stored.version)
         self._holds = HoldsCheck()
         self._purchases = PurchasesCheck(stored.caught_up_version)
@@ -95,6 +97,7 @@ class AccountCheck:
             self._given_back[transaction.source_id] += sum(
                 entry.amount for entry in transaction.entries if entry.source == Place.USAGE
             )
+        self._corrections.follow(transaction)
         self._lots.follow(transaction)
         self._holds.follow(transaction)
         self._purchases.follow(transaction)
@@ -120,6 +123,8 @@ class AccountCheck:
         except PriceDamagedError as damage:
             self._compare(f"{name} price record", "a price", str(damage))
             return
+        if transaction.kind is TransactionKind.CORRECTION:
+            return
         if charge is None:
             self._compare(f"{name} price record", b"", transaction.price_record)
         elif charge.uncollected < 0:
@@ -144,6 +149,8 @@ class AccountCheck:
         for place in stored.lots.keys() | {place for place in places if is_lot(place)}:
             lot = stored.lots.get(place)
             self._compare(f"lot {place} remaining", places.get(place, 0), "none" if lot is None else lot.remaining)
+        for subject, expected, found in self._corrections.compared(stored.corrections):
+            self._compare(subject, expected, found)
         for subject, expected, found in self._lots.compared(stored.lots, self._purchases.unexpired()):
             self._compare(subject, expected, found)
         for subject, expected, found in self._holds.compared(stored, places):

@@ -42,7 +42,6 @@ READS |= {
     "GetRateCard",
     "QuoteUsage",
     "GetReceipt",
-    "ReRate",
 }
 
 

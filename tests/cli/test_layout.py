@@ -83,7 +83,7 @@ ALIKE = {
     "lot": ["lot_01a22da82e230000b1a314a0d257d6b3"] * 3,
     **dict.fromkeys(("debt", "credits taken", "of which debt", "captured", "given back"), CELLS["credits"]),
     **dict.fromkeys(("limit", "used", "left"), CELLS["credits"]),
-    **dict.fromkeys(("charged", "new", "difference", "uncollected"), CELLS["credits"]),
+    **dict.fromkeys(("charged", "new", "difference", "uncollected", "corrected", "short"), CELLS["credits"]),
     **{key: ["0.000000000000000001", "1000000", "none"] for key in ("USD", "cost")},
     **dict.fromkeys(("money", "refunded", "refund pending"), CELLS["price"]),
 }

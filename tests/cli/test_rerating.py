@@ -5,8 +5,10 @@ import re
 
 import pytest
 from billing_client import BillingClient, Usage, UsageKind, UsageLine
+from prepaid.billing.v1.reasons_pb2 import Reason
 from prepaid.billing.v1.rerating_pb2 import ReRatedAccount, ReRatedModel, ReRatedTotals, ReRateResponse, UnpricedUsage
 
+from billing_service.cli.rerating import show
 from billing_service.cli.rerating_sums import Sums
 from tests.support.rate_card_examples import card_file
 
@@ -15,6 +17,9 @@ REFUSED = [
     (["--to", "none", "--since", "1h"], 1, "RATE_CARD_NOT_FOUND"),
     (["--to", "none", "--since", "93d"], 1, "INVALID_FIELD: end_time: must be after start_time, by at most 92 days"),
     (["--to", "none", "--since", "soon"], 2, "is no time"),
+    (["--to", "none", "--since", "1h", "--apply"], 2, "--apply: needs --reason"),
+    (["--to", "none", "--since", "1h", "--apply", "--reason", "r"], 1, "RATE_CARD_NOT_FOUND"),
+    (["--to", "none", "--since", "1h", "--until", "1m", "--apply", "--reason", "r"], 1, "end_time: must be 1200 s ago"),
     (["--to", "none", "--since", "1h", "--accounts", "1001"], 2, "1000"),
 ]
 
@@ -54,6 +59,26 @@ def test_a_window_is_shown_by_model_and_account(operate, charged):
     assert [(one["account_id"], one["usage_count"]) for one in found["accounts"]] == [("ada", "2"), ("bob", "1")]
     assert (found["other_accounts"]["account_count"], found["other_accounts"]["usage_count"]) == ("0", "0")
     assert found["unpriced"][0]["missing"] == "model"
+
+
+def test_usage_that_is_young_is_not_corrected(operate, charged):
+    shown = operate("rates", "rerate", "--to", charged, "--since", "1h", "--apply", "--reason", "a wrong price")
+    assert "By model, in credits: none" in shown
+
+
+def test_what_was_corrected_is_shown(capsys):
+    with Sums() as sums:
+        part = part_of(("a", -5_000_000))
+        for totals in (part.models[0].totals, part.accounts[0].totals):
+            totals.corrected_microcredits, totals.shortfall_microcredits, totals.decided_count = -4_000_000, 70, 1
+        part.uncorrected.add(account_id="full", refusal=Reason.REASON_BALANCE_LIMIT_REACHED)
+        sums.add(part)
+        show(sums, 1, applied=True)
+    lines = [re.split(r" {2,}", line.strip()) for line in capsys.readouterr().out.splitlines()]
+    assert ["account", "usages", "charged", "new", "difference", "corrected", "short"] in lines
+    assert ["a", "1", "0", "0", "-5", "-4", "0.00007"] in lines
+    assert ["full", "balance_limit_reached"] in lines
+    assert ["1 usages were decided by this card before"] in lines
 
 
 def part_of(*accounts):

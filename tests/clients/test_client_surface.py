@@ -23,7 +23,7 @@ CLIENTS = (BillingClient, AsyncBillingClient)
 UNARY = [path for path, method in METHODS.items() if not (method.client_streaming or method.server_streaming)]
 MANY = ("BatchDeductCredits", "StreamDeductions")
 """Their deductions carry the keys."""
-READS = ("Get", "List", "Quote", "Verify", "ReRate", "Watch")
+READS = ("Get", "List", "Quote", "Verify", "Watch")
 
 
 def snake_case(name: str) -> str:

@@ -108,7 +108,7 @@ OTHER = [
         for bad in (-1, TOO_MUCH, INT64_MIN)
     ),
     *(("WatchBalance", ACCOUNT | {"after_version": bad}, "after_version") for bad in (-1, INT64_MIN, 10**15)),
-    ("ListTransactions", ACCOUNT | {"kind": 13}, "kind"),
+    ("ListTransactions", ACCOUNT | {"kind": 14}, "kind"),
     ("ListTransactions", ACCOUNT | {"start_time": EARLY}, "start_time"),
     ("ListTransactions", ACCOUNT | {"end_time": EARLY}, "end_time"),
     ("CreateAccount", VALID["CreateAccount"] | {"email": "no at sign"}, "email"),
@@ -255,7 +255,7 @@ OTHER = [
             "to_rate_card_version": ("", "v" * 257, "v\n"),
             "from_rate_card_version": ("v" * 257, "v\n"),
             "start_time": (None, "1999-12-31T23:59:59Z"),
-            "end_time": (None, "1999-12-31T23:59:59Z", "2026-12-01T00:00:00Z", "2027-03-03T00:00:00.000001Z"),
+            "end_time": (None, "1999-12-31T23:59:59Z", "2026-10-01T00:00:00Z", "2027-01-01T00:00:00.000001Z"),
         }.items()
         for bad in values
     ),

@@ -40,11 +40,13 @@ async def reuse(wire, names):
 async def test_every_write_and_each_of_its_fields_is_in_the_table():
     assert {rpc for rpc, _, _ in REQUESTS} == set(WRITES)
     fixed = {"idempotency_key", "payment_flow"}
+    # A re-rating that is dry asks for no key, and a page token is good for no other request.
+    of_one = {"ReRate": {"dry_run", "page_token"}}
     for name in {rpc for rpc, _, _ in REQUESTS}:
         changed = {field for rpc, _, changes in REQUESTS for change in changes if rpc == name for field in change}
         known = set(METHODS[name].input_type.fields_by_name)
         key_scope = {"account_id"} & known
-        assert changed | key_scope == known - fixed, name
+        assert changed | key_scope == known - fixed - of_one.get(name, set()), name
 
 
 async def test_the_original_reply_for_ever_and_no_other_use(database):

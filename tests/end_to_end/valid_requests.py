@@ -51,8 +51,10 @@ VALID = {
     "GetRateCard": {},
     "ReRate": {
         "to_rate_card_version": built_in_card().version,
-        "start_time": "2026-12-01T00:00:00Z",
-        "end_time": "2026-12-02T00:00:00Z",
+        "start_time": "2026-10-01T00:00:00Z",
+        "end_time": "2026-10-02T00:00:00Z",
+        "dry_run": False,
+        "reason": "a wrong price",
     },
     "ListAuditRecords": {},
     "VerifyLedger": {},

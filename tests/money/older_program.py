@@ -85,22 +85,18 @@ class OlderProgram:
             original = yield from read_transaction(account_id, transaction_id)
             before = yield from already_reversed(account_id, transaction_id)
             deduction = DeductionToReverse(original, before)
-            wanted = left = deduction.wanted(amount)
+            wanted = deduction.wanted(amount)
             yield from _fetch(account, [entry.source for entry in original.entries if entry.source.startswith("lot_")])
-            posting, skip = self._post(account), before
-            for part in deduction.parts():
-                skipped = min(skip, part.amount)
-                skip -= skipped
-                back = min(left, part.amount - skipped)
-                left -= back
-                if back and part.source == Place.DEBT:
+            posting = self._post(account)
+            for place, back in deduction.standing().undo(wanted):
+                if place == Place.DEBT:
                     repaid = min(back, account.debt)
                     if repaid:
                         posting.repay(Place.USAGE, repaid)
                     if back > repaid:
                         posting.into_new_lot(_new_lot(self._environment, back - repaid), Place.USAGE)
-                elif back:
-                    back_into_lot(posting, account.known_lot(part.source), Place.USAGE, back, self._environment.ids)
+                else:
+                    back_into_lot(posting, account.known_lot(place), Place.USAGE, back, self._environment.ids)
             posting.settle_debt()
             self._close(posting, TransactionKind.DEDUCTION_REVERSAL, transaction_id)
             yield from set_reversed(account_id, transaction_id, before + wanted)

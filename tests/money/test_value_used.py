@@ -139,6 +139,13 @@ class MoneyMachine(RuleBasedStateMachine):
         back = data.draw(st.integers(0, min(deductions - 1, 5)))
         self.both("reverse", deductions - 1 - back, amount)
 
+    @precondition(lambda self: self.swept.world.deductions)
+    @rule(data=st.data(), microcredits=st.sampled_from([0, 1, 3, 5, 10, 20, 30]))
+    def rerate(self, data, microcredits):
+        deductions = len(self.swept.world.deductions)
+        back = data.draw(st.integers(0, min(deductions - 1, 5)))
+        self.both("rerate", deductions - 1 - back, microcredits)
+
     @rule(
         account_id=st.sampled_from([*REFEREES, *REFEREES, *ACCOUNTS]),
         sold=st.sampled_from([10, 20]),

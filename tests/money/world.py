@@ -9,7 +9,10 @@ from billing_service.commands.promotions.apply_referral import ApplyReferral, ap
 from billing_service.commands.sales.completion import apply_update
 from billing_service.commands.sales.refund import RefundPurchase, refund_purchase
 from billing_service.commands.sales.refund_update import RefundUpdate, apply_refund_update
+from billing_service.commands.spending.correct_charges import CorrectCharges, correct_account
+from billing_service.commands.spending.rerate_usage import PricedAgain, Window
 from billing_service.commands.spending.reverse_deduction import ReverseDeduction, reverse
+from billing_service.domain.catalogue.usage_kinds import UsageKind
 from billing_service.domain.ledger.chain import SALT_BYTES
 from billing_service.domain.ledger.lots import Category
 from billing_service.domain.promotions.referrals import ReferralPolicy
@@ -20,6 +23,10 @@ from billing_service.domain.sales.reversals import RefundPolicy
 from billing_service.domain.sales.terms import SaleTerms
 from billing_service.domain.spending.deductions import DeductionMode, SpendingTerms
 from billing_service.domain.spending.holds import Author, HoldMode, HoldTerms
+from billing_service.domain.spending.price_records import PricedUsage
+from billing_service.domain.spending.pricing import Price, PricedLine, TimeBasis
+from billing_service.domain.spending.rerating import ChargedUsage, standing_of
+from billing_service.domain.spending.usage import usage_of
 from billing_service.jobs.expiry import sweep_ended_holds, sweep_expired
 from billing_service.ledger.keys import IdempotencyKey, fingerprint
 from billing_service.ledger.operations.deduct import Deduct
@@ -40,6 +47,7 @@ SPENDING = SpendingTerms(debt_max=15, reversal_window_us=0, returned_lifetime_us
 OPERATOR = Caller("ops", "", "test", is_admin=True)
 REFERRER, REFEREES = "ann", ("ben", "cem")
 ACCOUNTS = (REFERRER, *REFEREES)
+E18_PER_MICROCREDIT = 10**10
 
 
 class Ids:
@@ -176,6 +184,18 @@ class World:
         request = self._request(account_id, "ReverseDeduction")
         command = ReverseDeduction(request, account_id, transaction_id, amount, "", lambda *_: b"")
         await reverse(self.environment, command)
+
+    async def rerate(self, number, microcredits):
+        """A new card says what the usage of a deduction costs."""
+        account_id, transaction_id = self.deductions[number]
+        request = self._request(account_id, "ReRate")
+        usage = usage_of(provider="p", model="m", lines=[(UsageKind.INPUT_TOKENS, "", 1)])
+        line = PricedLine(usage.lines[0].measure, 1, microcredits * E18_PER_MICROCREDIT)
+        price = Price(f"card-{next(self._keys)}", "m", "", 0, (line,), None, 0, TimeBasis.RECEIVED)
+        charged = ChargedUsage(account_id, transaction_id, 0, PricedUsage(usage, price), standing_of(0, 0, 0))
+        window = Window("", price.rate_card_version, 0, 1)
+        command = CorrectCharges(request, lambda _: request, window, "", 1, "why", lambda _: b"", lambda _: b"")
+        await correct_account(self.environment, command, account_id, [PricedAgain(charged, price)])
 
     async def buy(self, account_id, sold, paid_minor, net_minor, lasts_us):
         purchase_id = self.environment.ids("pur")

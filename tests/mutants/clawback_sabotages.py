@@ -40,7 +40,7 @@ CLAWBACKS = (
     Sabotage(
         "nobody knows who paid a debt",
         "M7",
-        "billing_service.domain.spending.reversals:_give_back_debt",
+        "billing_service.domain.spending.reversals:give_back_debt_of",
         "give_back_debt(posting, Place.USAGE, amount, payments, unknown, ids=ids)",
         "give_back_debt(posting, Place.USAGE, amount, (), unknown, ids=ids)",
         (f"{PAYING}::test_bought_credits_that_paid_are_bought_credits_again",),
@@ -184,7 +184,7 @@ CLAWBACKS = (
         "a deduction undone after a clawback stays owed",
         "M8",
         "billing_service.commands.spending.reverse_deduction:reverse.effect",
-        "yield from make_debt_good(environment, unit, command.account_id, reversal.transaction)",
+        "yield from make_debt_good(environment, unit, command.account_id, reversal.transaction.entries)",
         "",
         (f"{RULES}::test_a_deduction_undone_after_a_clawback_is_not_owed_any_more[sqlite-swept]",),
     ),

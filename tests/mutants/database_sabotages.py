@@ -162,6 +162,7 @@ DATABASES = (
         f"{RIGHTS}:SERVING",
         (
             "{'accounts': _CHANGED, 'alembic_version': _SEEN, 'api_keys': _CHANGED, 'audit_records': _ADDED, "
+            "'corrections': _ADDED, "
             "'deduction_reversals': _CHANGED, 'deployment': _CHANGED, 'entries': _ADDED, 'holds': _CHANGED, "
             "'idempotency_keys': "
             "_FREED, 'limited_charges': _ADDED, "
@@ -173,6 +174,7 @@ DATABASES = (
         ),
         (
             "{'accounts': _CHANGED, 'alembic_version': _SEEN, 'api_keys': _CHANGED, 'audit_records': _ADDED, "
+            "'corrections': _ADDED, "
             "'deduction_reversals': _CHANGED, 'deployment': _CHANGED, 'entries': _ADDED, 'holds': _CHANGED, "
             "'idempotency_keys': "
             "_CHANGED, 'limited_charges': _ADDED, "

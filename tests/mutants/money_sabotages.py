@@ -170,8 +170,8 @@ MONEY = (
         "a deduction is reversed again and again",
         "P4",
         f"{REVERSALS}:DeductionToReverse.wanted.reversible",
-        "sum(part.amount for part in self.parts()) - self.already_reversed",
-        "sum(part.amount for part in self.parts())",
+        "self.standing().net",
+        "self.standing().charged",
         ("domain/test_spending_reversals.py::test_never_more_than_was_taken",),
     ),
     Sabotage(

@@ -8,7 +8,7 @@ from contextlib import closing
 from tests.support.databases import connect_to, run_apart
 
 HOUSE = {"sales", "grants", "bonuses", "adjustments", "usage", "expired", "reversed"}
-GRANT, DEDUCTION, DEDUCTION_REVERSAL, BONUS_REVERSAL, HOLD, HOLD_RELEASE = 2, 3, 4, 8, 11, 12
+GRANT, DEDUCTION, DEDUCTION_REVERSAL, BONUS_REVERSAL, HOLD, HOLD_RELEASE, CORRECTION = 2, 3, 4, 8, 11, 12, 13
 MAY_MOVE_NOTHING = (GRANT, DEDUCTION, BONUS_REVERSAL, HOLD, HOLD_RELEASE)
 OPEN_HOLD = 1
 TABLES = {
@@ -18,6 +18,7 @@ TABLES = {
     "entries": "account_id, transaction_id, position, source, destination, amount",
     "idempotency_keys": "account_id, reply, resource_id",
     "deduction_reversals": "account_id, transaction_id, reversed",
+    "corrections": "account_id, transaction_id, moved, correction_id",
     "holds": "account_id, hold_id, state, amount, captured, released, legs",
 }
 
@@ -50,7 +51,7 @@ async def _read_postgres(url):
 def _problems(rows):
     by_account = {account[0]: _AccountCheck(account) for account in rows["accounts"]}
     found = []
-    for table in ("lots", "transactions", "entries", "idempotency_keys", "deduction_reversals", "holds"):
+    for table in ("lots", "transactions", "entries", "idempotency_keys", "deduction_reversals", "corrections", "holds"):
         for row in rows[table]:
             if row[0] in by_account:
                 getattr(by_account[row[0]], table).append(row[1:])
@@ -64,7 +65,7 @@ def _problems(rows):
 class _AccountCheck:
     def __init__(self, row):
         _, self.version, self.last_id, self.balance, self.debt, self.set_aside, self.held, self.holds_open = row
-        self.holds = []
+        self.holds, self.corrections = [], []
         self.lots, self.transactions, self.entries, self.idempotency_keys, self.deduction_reversals = [], [], [], [], []
 
     def problems(self):
@@ -189,7 +190,7 @@ class _AccountCheck:
                 yield f"{hold_id}: it is closed and something is left"
 
     def _reversals(self):
-        spent, returned = defaultdict(int), defaultdict(int)
+        spent, returned, moved = defaultdict(int), defaultdict(int), defaultdict(int)
         about = {transaction[0]: transaction for transaction in self.transactions}
         for transaction_id, _, source, destination, amount in self.entries:
             kind, original = about[transaction_id][3], about[transaction_id][6]
@@ -197,8 +198,15 @@ class _AccountCheck:
                 spent[transaction_id] += amount
             elif kind == DEDUCTION_REVERSAL and source == "usage":
                 returned[original] += amount
+            elif kind == CORRECTION and "usage" in {source, destination}:
+                change = amount if destination == "usage" else -amount
+                moved[transaction_id, original] += change
+                spent[original] += change
+        stored = {(correction, original): amount for original, amount, correction in self.corrections if correction}
+        if stored != moved:
+            yield f"corrections are stored as {stored}, entries say {dict(moved)}"
         if dict(self.deduction_reversals) != dict(returned):
             yield f"reversals are stored as {dict(self.deduction_reversals)}, entries say {dict(returned)}"
         yield from (
-            f"{each}: more came back than was taken" for each, amount in returned.items() if amount > spent[each]
+            f"{each}: more came back than was taken" for each, amount in spent.items() if amount < returned[each]
         )

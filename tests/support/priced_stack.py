@@ -1,5 +1,7 @@
 """A service whose rate card in force is the one written by hand."""
 
+import json
+
 from billing_client.errors import BillingError
 from prepaid.billing.v1.usage_pb2 import Usage, UsageLine
 
@@ -24,9 +26,17 @@ def usage(lines=ONE, **fields):
     )
 
 
-async def put_card_by_hand(database):
+def flat_card(microcredits, version=""):
+    """A card by which a token of `m` costs so many microcredits, and a request nothing; named after that."""
+    tokens = {"input_tokens": {"usd": f"{microcredits / 10**8:.8f}"}}
+    entries = [{"provider": "p", "model": "m", "columns": [{"prices": tokens | {"requests": {"usd": "0"}}}]}]
+    values = {"format": 1, "version": version or f"flat-{microcredits}", "markup_ppm": 0, "entries": entries}
+    return json.dumps(values | {"effective_time": "2026-11-30T00:00:00Z"})
+
+
+async def put_card_by_hand(database, card=None):
     """The card is in force since ever."""
-    card = by_hand()
+    card = card or by_hand()
     row = StoredCard(
         *(card.version, 1, 0, 0, system_clock_us(), "by hand", card.markup_ppm, len(card.entries)),
         packed(card_text(card)),

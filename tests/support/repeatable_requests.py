@@ -4,6 +4,7 @@
 import base64
 import gzip
 
+from billing_service.rate_cards import built_in_card
 from tests.support.rate_card_examples import card_base64, card_file
 from tests.support.stack import CREDIT
 
@@ -202,6 +203,24 @@ REQUESTS = [
         "ReleaseHold",
         {"account_id": "{account}", "hold_id": "{hold}", "description": "d"},
         [{"hold_id": "{other_hold}"}, {"description": ""}],
+    ),
+    (
+        "ReRate",
+        {
+            "to_rate_card_version": built_in_card().version,
+            "start_time": "2026-10-01T00:00:00Z",
+            "end_time": "2026-11-01T00:00:00Z",
+            "dry_run": False,
+            "reason": "r",
+        },
+        [
+            {"to_rate_card_version": "other"},
+            {"from_rate_card_version": "other"},
+            {"start_time": "2026-10-02T00:00:00Z"},
+            {"end_time": "2026-10-31T00:00:00Z"},
+            {"page_size": 1},
+            {"reason": "s"},
+        ],
     ),
 ]
 SAME_MEANING = [

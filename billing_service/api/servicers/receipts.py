@@ -10,8 +10,18 @@ from billing_service.api.servicers.usage import price_message, unpriced_message
 from billing_service.api.translate import timestamp
 from billing_service.commands.environment import Environment
 from billing_service.commands.spending.get_receipt import get_receipt
-from billing_service.domain.spending.receipts import Receipt
+from billing_service.domain.spending.receipts import Correction, Receipt
 from billing_service.domain.spending.usage import Usage
+
+
+def _correction(made: Correction) -> receipts_pb2.ReceiptCorrection:
+    return receipts_pb2.ReceiptCorrection(
+        transaction_id=made.transaction_id,
+        corrected_microcredits=made.moved,
+        rate_card_version=made.price.rate_card_version,
+        price_microcredits=made.price.amount_microcredits,
+        create_time=timestamp(made.create_time_us),
+    )
 
 
 def receipt_message(receipt: Receipt, categories: Mapping[str, int]) -> receipts_pb2.Receipt:
@@ -40,6 +50,8 @@ def receipt_message(receipt: Receipt, categories: Mapping[str, int]) -> receipts
             )
             for each in receipt.reversals
         ],
+        corrected_microcredits=receipt.corrected,
+        corrections=[_correction(each) for each in receipt.corrections],
     )
     if charge.priced is not None:
         message.MergeFrom(_of_usage(charge.priced.usage, price_message(charge.priced.price)))

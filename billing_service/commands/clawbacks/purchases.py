@@ -2,12 +2,12 @@
 alike."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from billing_service.commands.clawbacks.bonuses import follow_referral
 from billing_service.commands.environment import Environment
-from billing_service.domain.ledger.entries import Place, Transaction, is_lot
+from billing_service.domain.ledger.entries import Entry, Place, is_lot
 from billing_service.domain.ledger.lots import Lot
 from billing_service.domain.promotions.bonuses import BonusTaken
 from billing_service.domain.sales.clawbacks import Taken, claw_back, reinstate
@@ -125,13 +125,13 @@ def _reinstate(environment: Environment, unit: Unit, purchase: Purchase, lot: Lo
     purchase.reversed_expired -= back.expired
 
 
-def make_debt_good(environment: Environment, unit: Unit, account_id: str, reversal: Transaction) -> Work[None]:
-    """After a deduction was undone: credits of a purchase that a clawback found spent, and made debt, are there now.
-    They are taken in the stead of the debt, which is given back. So it does not matter whether a deduction is undone
-    before a clawback or after."""
+def make_debt_good(environment: Environment, unit: Unit, account_id: str, entries: Iterable[Entry]) -> Work[None]:
+    """After a deduction was undone or corrected by these entries: credits of a purchase that a clawback found spent,
+    and made debt, are there now. They are taken in the stead of the debt, which is given back. So it does not matter
+    whether a deduction is undone before a clawback or after."""
     account = unit.account(account_id)
     returned: Counter[str] = Counter()
-    for source, destination, amount in reversal.entries:
+    for source, destination, amount in entries:
         if source == Place.USAGE and is_lot(destination):
             returned[destination] += amount
     for lot_id, amount in returned.items():

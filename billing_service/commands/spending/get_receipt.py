@@ -6,7 +6,8 @@ from typing import NamedTuple
 from billing_service.commands.environment import Environment
 from billing_service.domain.refusals import account_not_found, invalid_field
 from billing_service.domain.refusals.spending import transaction_not_found
-from billing_service.domain.spending.receipts import Receipt, charge_of, reversal_of
+from billing_service.domain.spending.receipts import Receipt, charge_of, correction_of, reversal_of
+from billing_service.storage.rows.corrections import corrections_made
 from billing_service.storage.rows.history import (
     already_reversed,
     lot_categories,
@@ -38,7 +39,10 @@ async def get_receipt(environment: Environment, account_id: str, transaction_id:
             raise invalid_field("transaction_id", "is no deduction: what charges nothing has no receipt")
         reversed_ = yield from already_reversed(account_id, transaction_id)
         found = (yield from read_reversals(account_id, transaction_id)) if reversed_ else []
-        receipt = Receipt(transaction, charge, reversed_, [reversal_of(each) for each in found])
+        corrected = yield from corrections_made(account_id, transaction_id)
+        receipt = Receipt(
+            transaction, charge, reversed_, [reversal_of(each) for each in found], [*map(correction_of, corrected)]
+        )
         categories = yield from lot_categories(account_id, [lot_id for lot_id, _ in receipt.draws])
         return FoundReceipt(receipt, categories)
 

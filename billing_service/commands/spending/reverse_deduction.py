@@ -12,6 +12,7 @@ from billing_service.domain.spending.reversals import DeductionToReverse, Revers
 from billing_service.ledger.keys import Answer
 from billing_service.ledger.settled_debt import fetch_lots_and_heirs, payments_of
 from billing_service.ledger.unit import Request, Unit, once
+from billing_service.storage.rows.corrections import changes_of_corrected
 from billing_service.storage.rows.history import already_reversed, read_transaction, set_reversed
 from billing_service.storage.rows.spend_limits import fetch_limits, limited_charge, missing_limits
 from billing_service.storage.statements import Work
@@ -42,8 +43,9 @@ async def reverse(environment: Environment, command: ReverseDeduction) -> Answer
         if not caller.is_admin:
             check_may_reverse(original, caller.name, now_us=unit.now_us, terms=environment.spending)
         before = yield from already_reversed(command.account_id, command.transaction_id)
-        deduction = DeductionToReverse(original, before)
-        yield from fetch_lots_and_heirs(account, [part.source for part in deduction.parts()])
+        changes = yield from changes_of_corrected(command.account_id, command.transaction_id)
+        deduction = DeductionToReverse(original, before, changes)
+        yield from fetch_lots_and_heirs(account, deduction.standing().places)
         payments = yield from payments_of(account, deduction.debt_part(command.amount), original.transaction_id)
         reversal = reverse_deduction(
             account,
@@ -58,7 +60,7 @@ async def reverse(environment: Environment, command: ReverseDeduction) -> Answer
         )
         yield from set_reversed(command.account_id, command.transaction_id, before + reversal.amount)
         yield from _give_back_limits(unit, deduction, reversal.amount)
-        yield from make_debt_good(environment, unit, command.account_id, reversal.transaction)
+        yield from make_debt_good(environment, unit, command.account_id, reversal.transaction.entries)
         yield from unit.note_returns()
         return command.encode(reversal, account.show(unit.now_us))
 

@@ -65,6 +65,7 @@ class TransactionKind(IntEnum):
     ADJUSTMENT = 10
     HOLD = 11
     HOLD_RELEASE = 12
+    CORRECTION = 13
 
 
 MAY_MOVE_NOTHING = frozenset(

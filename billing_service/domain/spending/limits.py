@@ -57,8 +57,11 @@ def tightest(account: Account, spender_ids: Sequence[str], windows: Windows, now
 
 def count_decided(account: Account, spender_ids: Sequence[str], windows: Windows) -> None:
     """Counts the transactions that were decided and are not counted yet. What comes under a hold counts whole with it;
-    what it gives back is taken off in the window of the hold. A reversal is no matter of this: see `give_back`."""
+    what it gives back is taken off in the window of the hold. A reversal is no matter of this: see `give_back`. A
+    correction counts nowhere: the price changed, not the usage."""
     for transaction in account.transactions[account.counted_at_limits :] if account.limits_version else ():
+        if transaction.kind is TransactionKind.CORRECTION:
+            continue
         hold = account.holds.get(transaction.source_id)
         whose = spender_ids if hold is None else hold.spender_ids
         charged, returned = _moved(transaction)

@@ -119,6 +119,11 @@ def encode_unpriced(unpriced: UnpricedUsage, amount: int, before: int = 0) -> by
     return json.dumps(values, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
 
 
+def card_mark(rate_card_version: str) -> bytes:
+    """What is in every record of a price by that card, and in no other: in texts, quotes are escaped."""
+    return f'"card":{encode_basestring(rate_card_version)}'.encode()
+
+
 def encode_asked(amount: int) -> bytes:
     """The record of a plain amount of which less was taken."""
     return f'{{"asked":{amount},"format":{FORMAT}}}'.encode()

@@ -5,7 +5,13 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from billing_service.domain.ledger.entries import Place, Transaction, TransactionKind, is_lot, lot_held
-from billing_service.domain.spending.price_records import PricedUsage, UnpricedUsage, decode_record
+from billing_service.domain.spending.price_records import (
+    PriceDamagedError,
+    PricedUsage,
+    UnpricedUsage,
+    decode_record,
+)
+from billing_service.domain.spending.pricing import Price
 
 
 class Charge(NamedTuple):
@@ -37,6 +43,17 @@ class Reversal(NamedTuple):
     create_time_us: int
 
 
+class Correction(NamedTuple):
+    """What brought a charge to another price."""
+
+    transaction_id: str
+    moved: int
+    """Microcredits that were charged besides; below 0: given back."""
+    price: Price
+    """Of all of the usage, by another rate card."""
+    create_time_us: int
+
+
 class Receipt(NamedTuple):
     """Why a charge is what it is."""
 
@@ -46,6 +63,13 @@ class Receipt(NamedTuple):
     """Microcredits that all reversals together gave back."""
     reversals: Sequence[Reversal]
     """Oldest first; perhaps not all of very many."""
+    corrections: Sequence[Correction] = ()
+    """Oldest first."""
+
+    @property
+    def corrected(self) -> int:
+        """Microcredits that all corrections together charged besides; below 0: gave back."""
+        return sum(correction.moved for correction in self.corrections)
 
     @property
     def balance_before(self) -> int:
@@ -65,6 +89,17 @@ def reversal_of(transaction: Transaction) -> Reversal:
     """What a reversal with its entries gave back."""
     given_back = sum([entry.amount for entry in transaction.entries if entry.source == Place.USAGE])
     return Reversal(transaction.transaction_id, given_back, transaction.create_time_us)
+
+
+def correction_of(transaction: Transaction) -> Correction:
+    """What a correction with its entries did. Raises PriceDamagedError where its record is none of a price."""
+    priced = decode_record(transaction.price_record).priced
+    if priced is None:
+        raise PriceDamagedError("a correction has a price")
+    moved = sum(
+        (e.destination == Place.USAGE) * e.amount - (e.source == Place.USAGE) * e.amount for e in transaction.entries
+    )
+    return Correction(transaction.transaction_id, moved, priced.price, transaction.create_time_us)
 
 
 def charge_of(transaction: Transaction) -> Charge | None:

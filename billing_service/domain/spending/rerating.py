@@ -14,7 +14,11 @@ from billing_service.domain.catalogue.rate_cards import RateCard
 from billing_service.domain.refusals import Refusal
 from billing_service.domain.spending.price_records import PricedUsage, UnpricedUsage
 from billing_service.domain.spending.pricing import Price, TimeBasis, price, pricing_time
+from billing_service.domain.spending.standing import StandingCharge
 
+SETTLED_US: Final = 300 * 1_000_000
+"""How long ago a window ends whose usage is corrected, besides the time in which an ended hold may still be captured:
+by then all that was charged in it is there, and is final."""
 WINDOW_MAX_US: Final = 92 * 86_400 * 1_000_000
 """Of one re-rating: a quarter."""
 MISSING_CHARACTERS_MAX: Final = 100
@@ -32,6 +36,8 @@ class Standing(NamedTuple):
     """Microcredits that it has taken by now, less what came back."""
     share: Fraction
     """The part of its usage that was not undone, 0 to 1."""
+    decided: bool = False
+    """Whether the new card has decided it already. No card does so twice, so that a late repeat undoes nothing."""
 
 
 class ChargedUsage(NamedTuple):
@@ -56,8 +62,15 @@ def standing_of(charged: int, amount: int, given_back: int) -> Standing:
     return Standing(charged, amount, charged - given_back, share)
 
 
+def standing_of_changed(charge: StandingCharge, amount: int, *, decided: bool) -> Standing:
+    """Of a charge that was to take `amount`."""
+    return Standing(charge.charged, amount, charge.net, charge.share, decided)
+
+
 def target_of(standing: Standing, new_price: int) -> int:
     """Microcredits that the charge should come to by a new price."""
+    if standing.decided:
+        return standing.net
     target = ceil(new_price * standing.share)
     if standing.charged < standing.amount:
         return min(target, ceil(standing.charged * standing.share))
@@ -94,13 +107,19 @@ class Totals:
     """By the new card, of all of each usage."""
     target: int = 0
     """What they should come to."""
+    decided: int = 0
+    """Usages that the new card had decided before."""
+    corrected: int = 0
+    """What was charged besides; below 0: given back."""
+    shortfall: int = 0
+    """What was not available to be charged besides."""
 
     @property
     def difference(self) -> int:
         """Above 0: accounts paid too little."""
         return self.target - self.charged
 
-    def add(self, standing: Standing, new_price: int, target: int) -> None:
+    def add(self, standing: Standing, new_price: int, target: int, moved: int, shortfall: int) -> None:
         """Counts one usage."""
         self.usages += 1
         self.price += standing.amount
@@ -108,6 +127,9 @@ class Totals:
         self.charged += standing.net
         self.new_price += new_price
         self.target += target
+        self.decided += standing.decided
+        self.corrected += moved
+        self.shortfall += shortfall
 
 
 @dataclass(slots=True)
@@ -140,8 +162,8 @@ class Rerated:
     usages: int = 0
     """All of them, unpriced ones too."""
 
-    def add(self, usage: ChargedUsage, found: Price | Refusal) -> None:
-        """Counts a usage with what it costs by the new card."""
+    def add(self, usage: ChargedUsage, found: Price | Refusal, moved: int = 0, shortfall: int = 0) -> None:
+        """Counts a usage with what it costs by the new card, and what was moved for it."""
         self.usages += 1
         sent, standing = usage.priced.usage, usage.standing
         if isinstance(found, Refusal):
@@ -152,8 +174,11 @@ class Rerated:
             return
         new_price = usage.own_price(found)
         target = target_of(standing, new_price)
-        self.models.setdefault((sent.provider, sent.model), Totals()).add(standing, new_price, target)
-        self.accounts.setdefault(usage.account_id, Totals()).add(standing, new_price, target)
+        for totals in (
+            self.models.setdefault((sent.provider, sent.model), Totals()),
+            self.accounts.setdefault(usage.account_id, Totals()),
+        ):
+            totals.add(standing, new_price, target, moved, shortfall)
 
 
 def missing_of(refusal: Refusal) -> str:

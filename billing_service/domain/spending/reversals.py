@@ -1,4 +1,5 @@
-"""Deductions that are undone, whole or in part."""
+"""Deductions that are undone, whole or in part. Reversible is what was charged, more or less what corrections
+changed, less what was reversed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +7,7 @@ from typing import NamedTuple
 
 from billing_service.domain.ledger.account import Account, Ids
 from billing_service.domain.ledger.ended_lots import back_into_lot
-from billing_service.domain.ledger.entries import Entry, Place, Transaction, TransactionKind, lot_held
+from billing_service.domain.ledger.entries import Place, Transaction, TransactionKind, lot_held
 from billing_service.domain.ledger.posting import Posting
 from billing_service.domain.ledger.settled_debt import Payment, give_back_debt, lot_of_unknown
 from billing_service.domain.refusals.spending import (
@@ -16,6 +17,7 @@ from billing_service.domain.refusals.spending import (
     transaction_not_reversible,
 )
 from billing_service.domain.spending.deductions import STANDARD_TERMS, SpendingTerms
+from billing_service.domain.spending.standing import StandingCharge
 from billing_service.domain.times import US_PER_S
 
 
@@ -38,27 +40,23 @@ def check_is_deduction(original: Transaction) -> None:
 
 @dataclass(slots=True)
 class DeductionToReverse:
-    """A deduction as the ledger has it, and how much of it was reversed before."""
+    """A deduction as the ledger has it, and what was done to it since."""
 
     transaction: Transaction
     already_reversed: int
+    changes: Sequence[Transaction] = ()
+    """Of one that was corrected, all its reversals and corrections with their entries, in the order of their
+    versions."""
 
-    def parts(self) -> list[Entry]:
-        """What went to USAGE, in the order in which it comes back: debt first, then lots, last drawn first. What was
-        captured of a hold comes back to its lot."""
-        spent = [
-            entry._replace(source=lot_held(entry.source) or entry.source)
-            for entry in self.transaction.entries
-            if entry.destination == Place.USAGE
-        ]
-        debts = [entry for entry in spent if entry.source == Place.DEBT]
-        return debts + [entry for entry in reversed(spent) if entry.source != Place.DEBT]
+    def standing(self) -> StandingCharge:
+        """What is left of it."""
+        return StandingCharge(self.transaction, self.already_reversed, self.changes)
 
     def wanted(self, amount: int | None) -> int:
         """Microcredits to give back, `amount` or all that is left. Raises TRANSACTION_NOT_REVERSIBLE,
         DEDUCTION_ALREADY_REVERSED."""
         check_is_deduction(self.transaction)
-        reversible = sum(part.amount for part in self.parts()) - self.already_reversed
+        reversible = self.standing().net
         wanted = reversible if amount is None else amount
         if wanted > reversible or reversible == 0:
             raise deduction_already_reversed(reversible)
@@ -66,8 +64,7 @@ class DeductionToReverse:
 
     def debt_part(self, amount: int | None) -> int:
         """How much of what comes back had become debt. Raises what `wanted` raises."""
-        debt = sum(part.amount for part in self.parts() if part.source == Place.DEBT)
-        return min(self.wanted(amount), max(debt - self.already_reversed, 0))
+        return min(self.wanted(amount), self.standing().debt)
 
     def above_hold(self, amount: int) -> int:
         """How much of `amount`, which comes back next, was charged besides what a hold had reserved. Of a plain
@@ -102,17 +99,11 @@ def reverse_deduction(
     among the account's lots, and those that paid its debt since, of which `payments` tells."""
     original, wanted = deduction.transaction, deduction.wanted(amount)
     posting = Posting(account, now_us)
-    skip, left = deduction.already_reversed, wanted
-    for part in deduction.parts():
-        skipped = min(skip, part.amount)
-        skip -= skipped
-        back = min(left, part.amount - skipped)
-        if back:
-            left -= back
-            if part.source == Place.DEBT:
-                _give_back_debt(posting, back, payments, terms, ids)
-            else:
-                back_into_lot(posting, account.known_lot(part.source), Place.USAGE, back, ids)
+    for place, part in deduction.standing().undo(wanted):
+        if place == Place.DEBT:
+            give_back_debt_of(posting, part, payments, terms, ids)
+        else:
+            back_into_lot(posting, account.known_lot(place), Place.USAGE, part, ids)
     posting.settle_debt()
     transaction = posting.close(
         ids,
@@ -124,7 +115,11 @@ def reverse_deduction(
     return Reversed(transaction, wanted)
 
 
-def _give_back_debt(posting: Posting, amount: int, payments: Sequence[Payment], terms: SpendingTerms, ids: Ids) -> None:
+def give_back_debt_of(
+    posting: Posting, amount: int, payments: Sequence[Payment], terms: SpendingTerms, ids: Ids
+) -> None:
+    """Gives back `amount` of a charge that once became debt."""
+
     def unknown(left: int) -> None:
         posting.into_new_lot(
             lot_of_unknown(posting, left, payments, lifetime_us=terms.returned_lifetime_us, ids=ids), Place.USAGE

@@ -17,6 +17,7 @@ SERVING: Final[Mapping[str, tuple[str, ...]]] = {
     "alembic_version": _SEEN,
     "api_keys": _CHANGED,
     "audit_records": _ADDED,
+    "corrections": _ADDED,
     "deduction_reversals": _CHANGED,
     "deployment": _CHANGED,
     "entries": _ADDED,

@@ -1,12 +1,15 @@
 """Rows of charges as re-rating reads them: of all accounts, in the order in which they were made."""
 
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import and_, bindparam, func, literal_column, select
 
 from billing_service.domain.ledger.entries import Place, TransactionKind
-from billing_service.storage.schema import deduction_reversals, entries, transactions
+from billing_service.domain.spending.standing import StandingCharge
+from billing_service.storage.rows.corrections import CorrectionRow, changed_deductions
+from billing_service.storage.schema import corrections, deduction_reversals, entries, transactions
 from billing_service.storage.statements import Work, reading
 
 ROWS_A_READ: Final = 500
@@ -65,6 +68,23 @@ USED = reading(
 )
 
 
+DECIDED = reading(
+    "read corrections of a range",
+    select(corrections)
+    .select_from(
+        transactions.join(
+            corrections,
+            and_(
+                corrections.c.account_id == transactions.c.account_id,
+                corrections.c.transaction_id == transactions.c.transaction_id,
+            ),
+        )
+    )
+    .where(_IN_RANGE),
+    *("after", "until", "start_us", "end_us"),
+)
+
+
 class ChargeRow(NamedTuple):
     """A charge with a record, as it is stored."""
 
@@ -75,6 +95,10 @@ class ChargeRow(NamedTuple):
     given_back: int
     """Microcredits that reversals gave back."""
     charged: int
+    decided_by: frozenset[str] = frozenset()
+    """Versions of the rate card that have decided it anew."""
+    corrected: StandingCharge | None = None
+    """As it stands; None where no correction moved anything."""
 
 
 class ChargeRange(NamedTuple):
@@ -85,15 +109,38 @@ class ChargeRange(NamedTuple):
     """The last transaction that was looked at; empty at the end of all."""
 
 
-def charges_after(after: str, start_us: int, end_us: int) -> Work[ChargeRange]:
-    """Looks at the ROWS_A_READ transactions after the id `after`."""
+def charges_after(after: str, start_us: int, end_us: int, mark: bytes = b"") -> Work[ChargeRange]:
+    """Looks at the ROWS_A_READ transactions after the id `after`. Charges whose record has not `mark` are left out."""
     ends: Sequence[Sequence[Any]] = yield RANGE_END(after, ROWS_A_READ - 1)
     until = ends[0][0] if ends else _END
-    used: dict[str, int] = {}
-    for transaction_id, amount in (yield USED(after, until, Place.USAGE)):
-        used[transaction_id] = used.get(transaction_id, 0) + amount
-    found = [
-        ChargeRow(account_id, transaction_id, created, bytes(record), int(given_back), used.get(transaction_id, 0))
-        for account_id, transaction_id, created, record, given_back in (yield CHARGES(after, until, start_us, end_us))
-    ]
+    charges = [row for row in (yield CHARGES(after, until, start_us, end_us)) if mark in bytes(row[3])]
+    found = (yield from _whole(after, until, start_us, end_us, charges)) if charges else []
     return ChargeRange(found, until if ends else "")
+
+
+def _whole(
+    after: str, until: str, start_us: int, end_us: int, charges: Sequence[Sequence[Any]]
+) -> Work[list[ChargeRow]]:
+    """The charges with what they took, and what was decided of them since."""
+    used: Counter[str] = Counter()
+    for transaction_id, amount in (yield USED(after, until, Place.USAGE)):
+        used[transaction_id] += amount
+    wanted = {row[1] for row in charges}
+    decided: dict[str, set[str]] = defaultdict(set)
+    moved: dict[str, set[str]] = defaultdict(set)
+    for row in map(CorrectionRow._make, (yield DECIDED(after, until, start_us, end_us))):
+        if row.transaction_id in wanted:
+            decided[row.transaction_id].add(row.rate_card_version)
+            if row.correction_id:
+                moved[row.account_id].add(row.transaction_id)
+    corrected: dict[str, StandingCharge] = {}
+    for account_id, transaction_ids in moved.items():
+        corrected |= (yield from changed_deductions(account_id, sorted(transaction_ids))).standing
+    return [
+        ChargeRow(
+            *(account_id, transaction_id, created, bytes(record), int(given_back), used[transaction_id]),
+            frozenset(decided.get(transaction_id, ())),
+            corrected.get(transaction_id),
+        )
+        for account_id, transaction_id, created, record, given_back in charges
+    ]

@@ -13,6 +13,7 @@ from billing_service.storage.rows.history import attach_entries, transaction_of,
 from billing_service.storage.rows.holds import hold_of
 from billing_service.storage.schema import (
     accounts,
+    corrections,
     deduction_reversals,
     entries,
     holds,
@@ -90,6 +91,13 @@ REVERSED_DEDUCTIONS = reading(
     "read reversed deductions",
     select(deduction_reversals.c.transaction_id, deduction_reversals.c.reversed).where(
         deduction_reversals.c.account_id == bindparam("account_id")
+    ),
+    "account_id",
+)
+CORRECTED_DEDUCTIONS = reading(
+    "read corrected deductions",
+    select(corrections.c.transaction_id, corrections.c.rate_card_version, corrections.c.moved).where(
+        corrections.c.account_id == bindparam("account_id")
     ),
     "account_id",
 )
@@ -229,6 +237,8 @@ class StoredAccount(NamedTuple):
     reversed_purchases: dict[str, Taken]
     holds: dict[str, Hold]
     sessions: dict[str, StoredCharge]
+    corrections: dict[tuple[str, str], int]
+    """What was moved, by deduction and version of the rate card."""
 
 
 def stored_account(row: Sequence[Any]) -> Work[StoredAccount]:
@@ -245,7 +255,8 @@ def stored_account(row: Sequence[Any]) -> Work[StoredAccount]:
         session_id: StoredCharge(bool(closed), sequence, charged, bytes(record or b""))
         for session_id, closed, sequence, charged, record in (yield SESSIONS(account_id))
     }
-    return StoredAccount(*(*row, found, given_back, taken_back, held, metered))
+    corrected = {(row[0], row[1]): row[2] for row in (yield CORRECTED_DEDUCTIONS(account_id))}
+    return StoredAccount(*(*row, found, given_back, taken_back, held, metered, corrected))
 
 
 def next_accounts(after: str, page: int) -> Work[list[Sequence[Any]]]:

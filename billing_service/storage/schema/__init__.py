@@ -12,6 +12,7 @@ from billing_service.storage.schema.catalogue import rate_cards
 from billing_service.storage.schema.columns import Bytes, Id, Number, metadata
 from billing_service.storage.schema.ledger import (
     accounts,
+    corrections,
     deduction_reversals,
     entries,
     holds,
@@ -54,6 +55,7 @@ __all__ = [
     "accounts",
     "api_keys",
     "audit_records",
+    "corrections",
     "deduction_reversals",
     "deployment",
     "entries",

@@ -110,7 +110,7 @@ transactions = Table(
     Column("price_record", Bytes, nullable=True),
     number_column("effective_time_us", default=0),
     check("version", "version >= 1"),
-    check("kind", "kind BETWEEN 1 AND 12"),
+    check("kind", "kind BETWEEN 1 AND 13"),
     check("chain_format", "chain_format >= 1"),
 )
 """Append-only. An account's history is the chain from accounts.last_transaction_id along previous_id. `chain_format`
@@ -210,6 +210,19 @@ deduction_reversals = Table(
     check("reversed", "reversed > 0"),
 )
 """How much of a deduction was given back so far."""
+
+corrections = Table(
+    "corrections",
+    metadata,
+    id_column("account_id", key=True),
+    id_column("transaction_id", key=True),
+    id_column("rate_card_version", key=True),
+    number_column("moved"),
+    id_column("correction_id"),
+    check("moved", "(moved = 0) = (correction_id = '')"),
+)
+"""Deductions that a version of the rate card has decided anew. Each version does so once. `moved` is what it charged
+besides; below 0: what it gave back. `correction_id` is the transaction that did, empty where nothing moved."""
 
 holds = Table(
     "holds",

@@ -1,4 +1,4 @@
-"""What was charged is explained and corrected: price records of sessions. Thresholds of low balances."""
+"""What was charged is explained and corrected: price records of sessions, corrections. Thresholds of low balances."""
 
 from billing_service.storage.migrations.sql_files import run_sql_file
 

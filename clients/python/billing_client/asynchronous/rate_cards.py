@@ -113,17 +113,22 @@ class RateCardMethods(Connection):
         start_time: datetime,
         end_time: datetime,
         from_rate_card_version: str = "",
+        dry_run: bool = True,
+        reason: str = "",
         page_size: int = 0,
         page_token: str = "",
+        idempotency_key: str | None = None,
         timeout_s: float | None = None,
         headers: Headers | None = None,
     ) -> ReRateResponse:
         """Read what the priced usage of a past window costs by another version of the rate card: one part of it. See
-        `iter_re_rating`, which reads all parts. Nothing is changed.
+        `iter_re_rating`, which reads all parts. Nothing is changed unless `dry_run` is False.
 
         `to_rate_card_version`: the version to price by; it need not be in force.
         `start_time`, `end_time`: of the charges, the second excluded; at most 92 days, with their zones.
         `from_rate_card_version`: only what that version priced; empty: everything.
+        `dry_run`: False corrects each charge, once for each version. `end_time` is then at least 20 minutes ago.
+        `reason`: for history and audit log, 1 to 500 characters, where charges are corrected.
         Raises RateCardNotFound, ValueError for a time without a zone.
 
             now, week = datetime.now(UTC), timedelta(days=7)
@@ -138,6 +143,9 @@ class RateCardMethods(Connection):
             end_time=timestamp_of(end_time),
             page_size=page_size,
             page_token=page_token,
+            dry_run=dry_run,
+            reason=reason,
+            idempotency_key=key_or_new(idempotency_key),
         )
         return await self._call(self._admin.ReRate, request, timeout_s, headers)
 
@@ -148,14 +156,18 @@ class RateCardMethods(Connection):
         start_time: datetime,
         end_time: datetime,
         from_rate_card_version: str = "",
+        dry_run: bool = True,
+        reason: str = "",
         page_size: int = 0,
+        idempotency_key: str | None = None,
         timeout_s: float | None = None,
         headers: Headers | None = None,
     ) -> AsyncIterator[ReRateResponse]:
         """Read a re-rating part by part; `timeout_s` is for each part. Add up their sums: they are exact. An account
         may be in several parts.
 
-        Takes what `re_rate` takes, and raises what it raises.
+        Takes what `re_rate` takes, and raises what it raises. Each part has a key of its own, made of
+        `idempotency_key`: the same key again goes through the same parts.
 
             since = datetime.now(UTC) - timedelta(days=7)
             difference = 0
@@ -165,19 +177,22 @@ class RateCardMethods(Connection):
                 difference += sum(model.totals.difference_microcredits for model in part.models)
             print(difference)
         """
-        page_token = ""
+        key, number, page_token = key_or_new(idempotency_key), 0, ""
         while True:
             page = await self.re_rate(
                 to_rate_card_version=to_rate_card_version,
                 start_time=start_time,
                 end_time=end_time,
                 from_rate_card_version=from_rate_card_version,
+                dry_run=dry_run,
+                reason=reason,
                 page_size=page_size,
                 page_token=page_token,
+                idempotency_key=f"{key}.{number}",
                 timeout_s=timeout_s,
                 headers=headers,
             )
             yield page
-            page_token = page.next_page_token
+            page_token, number = page.next_page_token, number + 1
             if not page_token:
                 return

@@ -217,7 +217,8 @@ class AdminServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ReRate(self, request, context):
-        """Says what the priced usage of a past window costs by another rate card, in parts.
+        """Says what the priced usage of a past window costs by another rate card, in parts. Where dry_run is false, it also
+        corrects what was charged.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

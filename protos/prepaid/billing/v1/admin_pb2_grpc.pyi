@@ -64,7 +64,9 @@ class AdminServiceStub:
     GetRateCard: _grpc.UnaryUnaryMultiCallable[_rate_cards_pb2.GetRateCardRequest, _rate_cards_pb2.GetRateCardResponse]
     """Reads a rate card with its prices."""
     ReRate: _grpc.UnaryUnaryMultiCallable[_rerating_pb2.ReRateRequest, _rerating_pb2.ReRateResponse]
-    """Says what the priced usage of a past window costs by another rate card, in parts."""
+    """Says what the priced usage of a past window costs by another rate card, in parts. Where dry_run is false, it also
+    corrects what was charged.
+    """
     ListAuditRecords: _grpc.UnaryUnaryMultiCallable[_audit_pb2.ListAuditRecordsRequest, _audit_pb2.ListAuditRecordsResponse]
     """Reads the audit log, newest first."""
     VerifyLedger: _grpc.UnaryUnaryMultiCallable[_admin_pb2.VerifyLedgerRequest, _admin_pb2.VerifyLedgerResponse]
@@ -102,7 +104,9 @@ class AdminServiceAsyncStub(AdminServiceStub):
     GetRateCard: _aio.UnaryUnaryMultiCallable[_rate_cards_pb2.GetRateCardRequest, _rate_cards_pb2.GetRateCardResponse]  # type: ignore[assignment]
     """Reads a rate card with its prices."""
     ReRate: _aio.UnaryUnaryMultiCallable[_rerating_pb2.ReRateRequest, _rerating_pb2.ReRateResponse]  # type: ignore[assignment]
-    """Says what the priced usage of a past window costs by another rate card, in parts."""
+    """Says what the priced usage of a past window costs by another rate card, in parts. Where dry_run is false, it also
+    corrects what was charged.
+    """
     ListAuditRecords: _aio.UnaryUnaryMultiCallable[_audit_pb2.ListAuditRecordsRequest, _audit_pb2.ListAuditRecordsResponse]  # type: ignore[assignment]
     """Reads the audit log, newest first."""
     VerifyLedger: _aio.UnaryUnaryMultiCallable[_admin_pb2.VerifyLedgerRequest, _admin_pb2.VerifyLedgerResponse]  # type: ignore[assignment]
@@ -221,7 +225,9 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _rerating_pb2.ReRateRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_rerating_pb2.ReRateResponse, _abc.Awaitable[_rerating_pb2.ReRateResponse]]:
-        """Says what the priced usage of a past window costs by another rate card, in parts."""
+        """Says what the priced usage of a past window costs by another rate card, in parts. Where dry_run is false, it also
+        corrects what was charged.
+        """
 
     @_abc_1.abstractmethod
     def ListAuditRecords(

@@ -27,7 +27,7 @@ from prepaid.billing.v1 import transactions_pb2 as prepaid_dot_billing_dot_v1_do
 from prepaid.billing.v1 import usage_pb2 as prepaid_dot_billing_dot_v1_dot_usage__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!prepaid/billing/v1/receipts.proto\x12\x12prepaid.billing.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a%prepaid/billing/v1/transactions.proto\x1a\x1eprepaid/billing/v1/usage.proto\"y\n\x0fReceiptReversal\x12\x16\n\x0etransaction_id\x18\x01 \x01(\t\x12\x1d\n\x15reversed_microcredits\x18\x02 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x80\x06\n\x07Receipt\x12\x16\n\x0etransaction_id\x18\x01 \x01(\t\x12\x12\n\naccount_id\x18\x02 \x01(\t\x12/\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12\x10\n\x08provider\x18\x05 \x01(\t\x12\r\n\x05model\x18\x06 \x01(\t\x12\x14\n\x0cservice_tier\x18\x07 \x01(\t\x12?\n\nattributes\x18\x08 \x03(\x0b\x32+.prepaid.billing.v1.Receipt.AttributesEntry\x12\x34\n\x0bmeasurement\x18\t \x01(\x0e\x32\x1f.prepaid.billing.v1.Measurement\x12.\n\noccur_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12(\n\x05price\x18\x0b \x01(\x0b\x32\x19.prepaid.billing.v1.Price\x12\x1b\n\x13\x61mount_microcredits\x18\x0c \x01(\x03\x12\x1c\n\x14\x63harged_microcredits\x18\r \x01(\x03\x12 \n\x18uncollected_microcredits\x18\x0e \x01(\x03\x12\'\n\x05\x64raws\x18\x0f \x03(\x0b\x32\x18.prepaid.billing.v1.Draw\x12#\n\x1b\x62\x61lance_before_microcredits\x18\x10 \x01(\x03\x12\"\n\x1a\x62\x61lance_after_microcredits\x18\x11 \x01(\x03\x12\x1d\n\x15reversed_microcredits\x18\x12 \x01(\x03\x12\x36\n\treversals\x18\x13 \x03(\x0b\x32#.prepaid.billing.v1.ReceiptReversal\x12#\n\x1b\x63harged_before_microcredits\x18\x14 \x01(\x03\x1a\x31\n\x0f\x41ttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"?\n\x11GetReceiptRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x16\n\x0etransaction_id\x18\x02 \x01(\t\"B\n\x12GetReceiptResponse\x12,\n\x07receipt\x18\x01 \x01(\x0b\x32\x1b.prepaid.billing.v1.ReceiptBQ\n\x12prepaid.billing.v1P\x01Z$prepaid.example/billing/v1;billingv1\xaa\x02\x12Prepaid.Billing.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!prepaid/billing/v1/receipts.proto\x12\x12prepaid.billing.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a%prepaid/billing/v1/transactions.proto\x1a\x1eprepaid/billing/v1/usage.proto\"y\n\x0fReceiptReversal\x12\x16\n\x0etransaction_id\x18\x01 \x01(\t\x12\x1d\n\x15reversed_microcredits\x18\x02 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xb3\x01\n\x11ReceiptCorrection\x12\x16\n\x0etransaction_id\x18\x01 \x01(\t\x12\x1e\n\x16\x63orrected_microcredits\x18\x02 \x01(\x03\x12\x19\n\x11rate_card_version\x18\x03 \x01(\t\x12\x1a\n\x12price_microcredits\x18\x04 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xdc\x06\n\x07Receipt\x12\x16\n\x0etransaction_id\x18\x01 \x01(\t\x12\x12\n\naccount_id\x18\x02 \x01(\t\x12/\n\x0b\x63reate_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12\x10\n\x08provider\x18\x05 \x01(\t\x12\r\n\x05model\x18\x06 \x01(\t\x12\x14\n\x0cservice_tier\x18\x07 \x01(\t\x12?\n\nattributes\x18\x08 \x03(\x0b\x32+.prepaid.billing.v1.Receipt.AttributesEntry\x12\x34\n\x0bmeasurement\x18\t \x01(\x0e\x32\x1f.prepaid.billing.v1.Measurement\x12.\n\noccur_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12(\n\x05price\x18\x0b \x01(\x0b\x32\x19.prepaid.billing.v1.Price\x12\x1b\n\x13\x61mount_microcredits\x18\x0c \x01(\x03\x12\x1c\n\x14\x63harged_microcredits\x18\r \x01(\x03\x12 \n\x18uncollected_microcredits\x18\x0e \x01(\x03\x12\'\n\x05\x64raws\x18\x0f \x03(\x0b\x32\x18.prepaid.billing.v1.Draw\x12#\n\x1b\x62\x61lance_before_microcredits\x18\x10 \x01(\x03\x12\"\n\x1a\x62\x61lance_after_microcredits\x18\x11 \x01(\x03\x12\x1d\n\x15reversed_microcredits\x18\x12 \x01(\x03\x12\x36\n\treversals\x18\x13 \x03(\x0b\x32#.prepaid.billing.v1.ReceiptReversal\x12#\n\x1b\x63harged_before_microcredits\x18\x14 \x01(\x03\x12\x1e\n\x16\x63orrected_microcredits\x18\x15 \x01(\x03\x12:\n\x0b\x63orrections\x18\x16 \x03(\x0b\x32%.prepaid.billing.v1.ReceiptCorrection\x1a\x31\n\x0f\x41ttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"?\n\x11GetReceiptRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x16\n\x0etransaction_id\x18\x02 \x01(\t\"B\n\x12GetReceiptResponse\x12,\n\x07receipt\x18\x01 \x01(\x0b\x32\x1b.prepaid.billing.v1.ReceiptBQ\n\x12prepaid.billing.v1P\x01Z$prepaid.example/billing/v1;billingv1\xaa\x02\x12Prepaid.Billing.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,12 +39,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RECEIPT_ATTRIBUTESENTRY']._serialized_options = b'8\001'
   _globals['_RECEIPTREVERSAL']._serialized_start=161
   _globals['_RECEIPTREVERSAL']._serialized_end=282
-  _globals['_RECEIPT']._serialized_start=285
-  _globals['_RECEIPT']._serialized_end=1053
-  _globals['_RECEIPT_ATTRIBUTESENTRY']._serialized_start=1004
-  _globals['_RECEIPT_ATTRIBUTESENTRY']._serialized_end=1053
-  _globals['_GETRECEIPTREQUEST']._serialized_start=1055
-  _globals['_GETRECEIPTREQUEST']._serialized_end=1118
-  _globals['_GETRECEIPTRESPONSE']._serialized_start=1120
-  _globals['_GETRECEIPTRESPONSE']._serialized_end=1186
+  _globals['_RECEIPTCORRECTION']._serialized_start=285
+  _globals['_RECEIPTCORRECTION']._serialized_end=464
+  _globals['_RECEIPT']._serialized_start=467
+  _globals['_RECEIPT']._serialized_end=1327
+  _globals['_RECEIPT_ATTRIBUTESENTRY']._serialized_start=1278
+  _globals['_RECEIPT_ATTRIBUTESENTRY']._serialized_end=1327
+  _globals['_GETRECEIPTREQUEST']._serialized_start=1329
+  _globals['_GETRECEIPTREQUEST']._serialized_end=1392
+  _globals['_GETRECEIPTRESPONSE']._serialized_start=1394
+  _globals['_GETRECEIPTRESPONSE']._serialized_end=1460
 # @@protoc_insertion_point(module_scope)

@@ -54,9 +54,49 @@ class ReceiptReversal(_message.Message):
 Global___ReceiptReversal: _TypeAlias = ReceiptReversal  # noqa: Y015
 
 @_typing.final
+class ReceiptCorrection(_message.Message):
+    """A correction of a charge: another version of the rate card priced its usage anew."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TRANSACTION_ID_FIELD_NUMBER: _builtins.int
+    CORRECTED_MICROCREDITS_FIELD_NUMBER: _builtins.int
+    RATE_CARD_VERSION_FIELD_NUMBER: _builtins.int
+    PRICE_MICROCREDITS_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    transaction_id: _builtins.str
+    """The correction's own transaction (`txn_…`)."""
+    corrected_microcredits: _builtins.int
+    """Microcredits that were charged besides; below 0: given back. Never 0."""
+    rate_card_version: _builtins.str
+    """The version that priced the usage anew."""
+    price_microcredits: _builtins.int
+    """What all of the usage costs by that version, in microcredits: 0 or more."""
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was committed."""
+
+    def __init__(
+        self,
+        *,
+        transaction_id: _builtins.str = ...,
+        corrected_microcredits: _builtins.int = ...,
+        rate_card_version: _builtins.str = ...,
+        price_microcredits: _builtins.int = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["corrected_microcredits", b"corrected_microcredits", "create_time", b"create_time", "price_microcredits", b"price_microcredits", "rate_card_version", b"rate_card_version", "transaction_id", b"transaction_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReceiptCorrection: _TypeAlias = ReceiptCorrection  # noqa: Y015
+
+@_typing.final
 class Receipt(_message.Message):
     """Why a charge is what it is. It is computed from the transaction's own record and entries, and from no rate card: it
-    says the same for ever, but for reversals that are made later.
+    says the same for ever, but for reversals and corrections that are made later.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -101,6 +141,8 @@ class Receipt(_message.Message):
     REVERSED_MICROCREDITS_FIELD_NUMBER: _builtins.int
     REVERSALS_FIELD_NUMBER: _builtins.int
     CHARGED_BEFORE_MICROCREDITS_FIELD_NUMBER: _builtins.int
+    CORRECTED_MICROCREDITS_FIELD_NUMBER: _builtins.int
+    CORRECTIONS_FIELD_NUMBER: _builtins.int
     transaction_id: _builtins.str
     """The charge (`txn_…`)."""
     account_id: _builtins.str
@@ -126,11 +168,15 @@ class Receipt(_message.Message):
     balance_after_microcredits: _builtins.int
     """Balance after it, credits less debt, in microcredits."""
     reversed_microcredits: _builtins.int
-    """Microcredits of it that were given back since, by all reversals together: 0 to charged_microcredits."""
+    """Microcredits of it that were given back since, by all reversals together: 0 to charged_microcredits +
+    corrected_microcredits.
+    """
     charged_before_microcredits: _builtins.int
     """Of a session that was closed after its hold's end: microcredits that the end had charged before, of the same usage.
     The price is that of the whole usage, and amount_microcredits is the rest of it.
     """
+    corrected_microcredits: _builtins.int
+    """Microcredits that corrections charged besides, all together; below 0: gave back."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it was committed."""
@@ -159,6 +205,10 @@ class Receipt(_message.Message):
     def reversals(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReceiptReversal]:
         """Its reversals, oldest first, at most 1,000."""
 
+    @_builtins.property
+    def corrections(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReceiptCorrection]:
+        """Its corrections, oldest first, at most one for each version of the rate card."""
+
     def __init__(
         self,
         *,
@@ -182,10 +232,12 @@ class Receipt(_message.Message):
         reversed_microcredits: _builtins.int = ...,
         reversals: _abc.Iterable[Global___ReceiptReversal] | None = ...,
         charged_before_microcredits: _builtins.int = ...,
+        corrected_microcredits: _builtins.int = ...,
+        corrections: _abc.Iterable[Global___ReceiptCorrection] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "occur_time", b"occur_time", "price", b"price"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "amount_microcredits", b"amount_microcredits", "attributes", b"attributes", "balance_after_microcredits", b"balance_after_microcredits", "balance_before_microcredits", b"balance_before_microcredits", "charged_before_microcredits", b"charged_before_microcredits", "charged_microcredits", b"charged_microcredits", "create_time", b"create_time", "draws", b"draws", "measurement", b"measurement", "model", b"model", "occur_time", b"occur_time", "price", b"price", "provider", b"provider", "request_id", b"request_id", "reversals", b"reversals", "reversed_microcredits", b"reversed_microcredits", "service_tier", b"service_tier", "transaction_id", b"transaction_id", "uncollected_microcredits", b"uncollected_microcredits"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "amount_microcredits", b"amount_microcredits", "attributes", b"attributes", "balance_after_microcredits", b"balance_after_microcredits", "balance_before_microcredits", b"balance_before_microcredits", "charged_before_microcredits", b"charged_before_microcredits", "charged_microcredits", b"charged_microcredits", "corrected_microcredits", b"corrected_microcredits", "corrections", b"corrections", "create_time", b"create_time", "draws", b"draws", "measurement", b"measurement", "model", b"model", "occur_time", b"occur_time", "price", b"price", "provider", b"provider", "request_id", b"request_id", "reversals", b"reversals", "reversed_microcredits", b"reversed_microcredits", "service_tier", b"service_tier", "transaction_id", b"transaction_id", "uncollected_microcredits", b"uncollected_microcredits"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -23,9 +23,10 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from prepaid.billing.v1 import reasons_pb2 as prepaid_dot_billing_dot_v1_dot_reasons__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!prepaid/billing/v1/rerating.proto\x12\x12prepaid.billing.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd2\x01\n\rReRateRequest\x12\x1e\n\x16\x66rom_rate_card_version\x18\x01 \x01(\t\x12\x1c\n\x14to_rate_card_version\x18\x02 \x01(\t\x12.\n\nstart_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tpage_size\x18\x05 \x01(\x05\x12\x12\n\npage_token\x18\x06 \x01(\t\"\xde\x01\n\rReRatedTotals\x12\x13\n\x0busage_count\x18\x01 \x01(\x03\x12\x1a\n\x12price_microcredits\x18\x02 \x01(\x03\x12 \n\x18uncollected_microcredits\x18\x03 \x01(\x03\x12\x1c\n\x14\x63harged_microcredits\x18\x04 \x01(\x03\x12\x1e\n\x16new_price_microcredits\x18\x05 \x01(\x03\x12\x1b\n\x13target_microcredits\x18\x06 \x01(\x03\x12\x1f\n\x17\x64ifference_microcredits\x18\x07 \x01(\x03\"b\n\x0cReRatedModel\x12\x10\n\x08provider\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x31\n\x06totals\x18\x03 \x01(\x0b\x32!.prepaid.billing.v1.ReRatedTotals\"W\n\x0eReRatedAccount\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x31\n\x06totals\x18\x02 \x01(\x0b\x32!.prepaid.billing.v1.ReRatedTotals\"t\n\rUnpricedUsage\x12\x10\n\x08provider\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x0f\n\x07missing\x18\x03 \x01(\t\x12\x13\n\x0busage_count\x18\x04 \x01(\x03\x12\x1c\n\x14\x63harged_microcredits\x18\x05 \x01(\x03\"\xf8\x01\n\x0eReRateResponse\x12\x30\n\x06models\x18\x01 \x03(\x0b\x32 .prepaid.billing.v1.ReRatedModel\x12\x34\n\x08\x61\x63\x63ounts\x18\x02 \x03(\x0b\x32\".prepaid.billing.v1.ReRatedAccount\x12\x33\n\x08unpriced\x18\x03 \x03(\x0b\x32!.prepaid.billing.v1.UnpricedUsage\x12\x30\n\x0creached_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0fnext_page_token\x18\x05 \x01(\tBQ\n\x12prepaid.billing.v1P\x01Z$prepaid.example/billing/v1;billingv1\xaa\x02\x12Prepaid.Billing.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!prepaid/billing/v1/rerating.proto\x12\x12prepaid.billing.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a prepaid/billing/v1/reasons.proto\"\x9d\x02\n\rReRateRequest\x12\x1e\n\x16\x66rom_rate_card_version\x18\x01 \x01(\t\x12\x1c\n\x14to_rate_card_version\x18\x02 \x01(\t\x12.\n\nstart_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tpage_size\x18\x05 \x01(\x05\x12\x12\n\npage_token\x18\x06 \x01(\t\x12\x14\n\x07\x64ry_run\x18\x07 \x01(\x08H\x00\x88\x01\x01\x12\x0e\n\x06reason\x18\x08 \x01(\t\x12\x17\n\x0fidempotency_key\x18\t \x01(\tB\n\n\x08_dry_run\"\xb5\x02\n\rReRatedTotals\x12\x13\n\x0busage_count\x18\x01 \x01(\x03\x12\x1a\n\x12price_microcredits\x18\x02 \x01(\x03\x12 \n\x18uncollected_microcredits\x18\x03 \x01(\x03\x12\x1c\n\x14\x63harged_microcredits\x18\x04 \x01(\x03\x12\x1e\n\x16new_price_microcredits\x18\x05 \x01(\x03\x12\x1b\n\x13target_microcredits\x18\x06 \x01(\x03\x12\x1f\n\x17\x64ifference_microcredits\x18\x07 \x01(\x03\x12\x1e\n\x16\x63orrected_microcredits\x18\x08 \x01(\x03\x12\x1e\n\x16shortfall_microcredits\x18\t \x01(\x03\x12\x15\n\rdecided_count\x18\n \x01(\x03\"b\n\x0cReRatedModel\x12\x10\n\x08provider\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x31\n\x06totals\x18\x03 \x01(\x0b\x32!.prepaid.billing.v1.ReRatedTotals\"W\n\x0eReRatedAccount\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x31\n\x06totals\x18\x02 \x01(\x0b\x32!.prepaid.billing.v1.ReRatedTotals\"t\n\rUnpricedUsage\x12\x10\n\x08provider\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x0f\n\x07missing\x18\x03 \x01(\t\x12\x13\n\x0busage_count\x18\x04 \x01(\x03\x12\x1c\n\x14\x63harged_microcredits\x18\x05 \x01(\x03\"U\n\x12UncorrectedAccount\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12+\n\x07refusal\x18\x02 \x01(\x0e\x32\x1a.prepaid.billing.v1.Reason\"\xc7\x02\n\x0eReRateResponse\x12\x30\n\x06models\x18\x01 \x03(\x0b\x32 .prepaid.billing.v1.ReRatedModel\x12\x34\n\x08\x61\x63\x63ounts\x18\x02 \x03(\x0b\x32\".prepaid.billing.v1.ReRatedAccount\x12\x33\n\x08unpriced\x18\x03 \x03(\x0b\x32!.prepaid.billing.v1.UnpricedUsage\x12\x30\n\x0creached_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0fnext_page_token\x18\x05 \x01(\t\x12;\n\x0buncorrected\x18\x06 \x03(\x0b\x32&.prepaid.billing.v1.UncorrectedAccount\x12\x10\n\x08replayed\x18\x07 \x01(\x08\x42Q\n\x12prepaid.billing.v1P\x01Z$prepaid.example/billing/v1;billingv1\xaa\x02\x12Prepaid.Billing.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,16 +34,18 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'prepaid.billing.v1.rerating
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\022prepaid.billing.v1P\001Z$prepaid.example/billing/v1;billingv1\252\002\022Prepaid.Billing.V1'
-  _globals['_RERATEREQUEST']._serialized_start=91
-  _globals['_RERATEREQUEST']._serialized_end=301
-  _globals['_RERATEDTOTALS']._serialized_start=304
-  _globals['_RERATEDTOTALS']._serialized_end=526
-  _globals['_RERATEDMODEL']._serialized_start=528
-  _globals['_RERATEDMODEL']._serialized_end=626
-  _globals['_RERATEDACCOUNT']._serialized_start=628
-  _globals['_RERATEDACCOUNT']._serialized_end=715
-  _globals['_UNPRICEDUSAGE']._serialized_start=717
-  _globals['_UNPRICEDUSAGE']._serialized_end=833
-  _globals['_RERATERESPONSE']._serialized_start=836
-  _globals['_RERATERESPONSE']._serialized_end=1084
+  _globals['_RERATEREQUEST']._serialized_start=125
+  _globals['_RERATEREQUEST']._serialized_end=410
+  _globals['_RERATEDTOTALS']._serialized_start=413
+  _globals['_RERATEDTOTALS']._serialized_end=722
+  _globals['_RERATEDMODEL']._serialized_start=724
+  _globals['_RERATEDMODEL']._serialized_end=822
+  _globals['_RERATEDACCOUNT']._serialized_start=824
+  _globals['_RERATEDACCOUNT']._serialized_end=911
+  _globals['_UNPRICEDUSAGE']._serialized_start=913
+  _globals['_UNPRICEDUSAGE']._serialized_end=1029
+  _globals['_UNCORRECTEDACCOUNT']._serialized_start=1031
+  _globals['_UNCORRECTEDACCOUNT']._serialized_end=1116
+  _globals['_RERATERESPONSE']._serialized_start=1119
+  _globals['_RERATERESPONSE']._serialized_end=1446
 # @@protoc_insertion_point(module_scope)

@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from prepaid.billing.v1 import reasons_pb2 as _reasons_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -21,8 +22,8 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class ReRateRequest(_message.Message):
-    """Asks what the priced usage of a past window costs by another version of the rate card. Nothing is changed. The answer
-    comes in parts, in the order in which usage was charged. Sums of all parts are exact.
+    """Asks what the priced usage of a past window costs by another version of the rate card. Nothing is changed unless
+    dry_run is false. The answer comes in parts, in the order in which usage was charged. Sums of all parts are exact.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -33,6 +34,9 @@ class ReRateRequest(_message.Message):
     END_TIME_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    DRY_RUN_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
     from_rate_card_version: _builtins.str
     """Only usage that this version priced, at most 256 characters. Empty: whichever version priced it. NOT_FOUND
     (RATE_CARD_NOT_FOUND).
@@ -42,11 +46,25 @@ class ReRateRequest(_message.Message):
     (RATE_CARD_NOT_FOUND).
     """
     page_size: _builtins.int
-    """Usages after which a part ends: 1 to 1,000; 0 means 1,000; more is cut to 1,000; negative is refused. A part may
-    have up to 499 more. It ends earlier where much must be read to find so many.
+    """Usages after which a part ends: 1 to 1,000; 0 means 1,000; more is cut to 1,000; negative is refused. Where dry_run
+    is false, 500 takes the place of 1,000. A part may have up to 499 more. It ends earlier where much must be read to
+    find so many.
     """
     page_token: _builtins.str
     """From the previous part; the versions and times must be the same. Empty: from the start."""
+    dry_run: _builtins.bool
+    """Absent or true: nothing is changed. False: each deduction is brought to its target by a transaction of kind
+    CORRECTION, once for each version. Too much was charged: debt is paid first, then the lots get back what they gave,
+    the last drawn first. In the stead of a lot that expired comes a promotional one of 30 days. Too little was
+    charged: the difference is taken from what is available, never as debt. end_time must be 20 minutes ago, or 5
+    minutes more than BILLING_LATE_CAPTURE_S.
+    """
+    reason: _builtins.str
+    """Required where dry_run is false: why, for history and audit log. 1 to 500 characters. Else unused."""
+    idempotency_key: _builtins.str
+    """Required where dry_run is false, 1 to 255 printable characters; of each part its own. Else unused. A repeat after a
+    failure goes on where the failure was.
+    """
     @_builtins.property
     def start_time(self) -> _timestamp_pb2.Timestamp:
         """Required: only usage that was charged at this time or later."""
@@ -64,12 +82,17 @@ class ReRateRequest(_message.Message):
         end_time: _timestamp_pb2.Timestamp | None = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        dry_run: _builtins.bool | None = ...,
+        reason: _builtins.str = ...,
+        idempotency_key: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "start_time", b"start_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_dry_run", b"_dry_run", "dry_run", b"dry_run", "end_time", b"end_time", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "from_rate_card_version", b"from_rate_card_version", "page_size", b"page_size", "page_token", b"page_token", "start_time", b"start_time", "to_rate_card_version", b"to_rate_card_version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_dry_run", b"_dry_run", "dry_run", b"dry_run", "end_time", b"end_time", "from_rate_card_version", b"from_rate_card_version", "idempotency_key", b"idempotency_key", "page_size", b"page_size", "page_token", b"page_token", "reason", b"reason", "start_time", b"start_time", "to_rate_card_version", b"to_rate_card_version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__dry_run: _TypeAlias = _typing.Literal["dry_run"]  # noqa: Y015
+    _WhichOneofArgType__dry_run: _TypeAlias = _typing.Literal["_dry_run", b"_dry_run"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__dry_run) -> _WhichOneofReturnType__dry_run | None: ...
 
 Global___ReRateRequest: _TypeAlias = ReRateRequest  # noqa: Y015
 
@@ -86,6 +109,9 @@ class ReRatedTotals(_message.Message):
     NEW_PRICE_MICROCREDITS_FIELD_NUMBER: _builtins.int
     TARGET_MICROCREDITS_FIELD_NUMBER: _builtins.int
     DIFFERENCE_MICROCREDITS_FIELD_NUMBER: _builtins.int
+    CORRECTED_MICROCREDITS_FIELD_NUMBER: _builtins.int
+    SHORTFALL_MICROCREDITS_FIELD_NUMBER: _builtins.int
+    DECIDED_COUNT_FIELD_NUMBER: _builtins.int
     usage_count: _builtins.int
     """Usages, at least 1."""
     price_microcredits: _builtins.int
@@ -102,6 +128,14 @@ class ReRatedTotals(_message.Message):
     """
     difference_microcredits: _builtins.int
     """target_microcredits - charged_microcredits. Below 0: too much was charged."""
+    corrected_microcredits: _builtins.int
+    """What was charged besides by this call; below 0: given back. 0 in a dry run."""
+    shortfall_microcredits: _builtins.int
+    """What should have been charged besides and was not available: 0 or more. 0 in a dry run. It is never charged later."""
+    decided_count: _builtins.int
+    """Usages that the new version had decided before: 0 or more. They are not corrected again, and their target is what
+    is charged by now.
+    """
     def __init__(
         self,
         *,
@@ -112,10 +146,13 @@ class ReRatedTotals(_message.Message):
         new_price_microcredits: _builtins.int = ...,
         target_microcredits: _builtins.int = ...,
         difference_microcredits: _builtins.int = ...,
+        corrected_microcredits: _builtins.int = ...,
+        shortfall_microcredits: _builtins.int = ...,
+        decided_count: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["charged_microcredits", b"charged_microcredits", "difference_microcredits", b"difference_microcredits", "new_price_microcredits", b"new_price_microcredits", "price_microcredits", b"price_microcredits", "target_microcredits", b"target_microcredits", "uncollected_microcredits", b"uncollected_microcredits", "usage_count", b"usage_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["charged_microcredits", b"charged_microcredits", "corrected_microcredits", b"corrected_microcredits", "decided_count", b"decided_count", "difference_microcredits", b"difference_microcredits", "new_price_microcredits", b"new_price_microcredits", "price_microcredits", b"price_microcredits", "shortfall_microcredits", b"shortfall_microcredits", "target_microcredits", b"target_microcredits", "uncollected_microcredits", b"uncollected_microcredits", "usage_count", b"usage_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -222,6 +259,32 @@ class UnpricedUsage(_message.Message):
 Global___UnpricedUsage: _TypeAlias = UnpricedUsage  # noqa: Y015
 
 @_typing.final
+class UncorrectedAccount(_message.Message):
+    """An account that could not be corrected. Nothing of it was changed; another key tries again."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    REFUSAL_FIELD_NUMBER: _builtins.int
+    account_id: _builtins.str
+    """The account."""
+    refusal: _reasons_pb2.Reason.ValueType
+    """Why, such as REASON_BALANCE_LIMIT_REACHED."""
+    def __init__(
+        self,
+        *,
+        account_id: _builtins.str = ...,
+        refusal: _reasons_pb2.Reason.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "refusal", b"refusal"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UncorrectedAccount: _TypeAlias = UncorrectedAccount  # noqa: Y015
+
+@_typing.final
 class ReRateResponse(_message.Message):
     """A part of a re-rating: sums over usages that were charged one after the other."""
 
@@ -232,8 +295,12 @@ class ReRateResponse(_message.Message):
     UNPRICED_FIELD_NUMBER: _builtins.int
     REACHED_TIME_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    UNCORRECTED_FIELD_NUMBER: _builtins.int
+    REPLAYED_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """For the next part; empty on the last."""
+    replayed: _builtins.bool
+    """Whether this is the answer to an earlier request of the same key."""
     @_builtins.property
     def models(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReRatedModel]:
         """By model, in order of provider and model."""
@@ -250,6 +317,10 @@ class ReRateResponse(_message.Message):
     def reached_time(self) -> _timestamp_pb2.Timestamp:
         """How far in the window it is done, start_time to end_time."""
 
+    @_builtins.property
+    def uncorrected(self) -> _containers.RepeatedCompositeFieldContainer[Global___UncorrectedAccount]:
+        """Accounts that could not be corrected, in order of account_id. They are in no sum."""
+
     def __init__(
         self,
         *,
@@ -258,10 +329,12 @@ class ReRateResponse(_message.Message):
         unpriced: _abc.Iterable[Global___UnpricedUsage] | None = ...,
         reached_time: _timestamp_pb2.Timestamp | None = ...,
         next_page_token: _builtins.str = ...,
+        uncorrected: _abc.Iterable[Global___UncorrectedAccount] | None = ...,
+        replayed: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["reached_time", b"reached_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accounts", b"accounts", "models", b"models", "next_page_token", b"next_page_token", "reached_time", b"reached_time", "unpriced", b"unpriced"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accounts", b"accounts", "models", b"models", "next_page_token", b"next_page_token", "reached_time", b"reached_time", "replayed", b"replayed", "uncorrected", b"uncorrected", "unpriced", b"unpriced"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

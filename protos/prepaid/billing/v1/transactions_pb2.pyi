@@ -86,6 +86,10 @@ class _TransactionKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Trans
     """A hold ended, and what it reserved and did not capture was given back. Below 0 where credits of it expired
     meanwhile.
     """
+    TRANSACTION_KIND_CORRECTION: _TransactionKind.ValueType  # 13
+    """A deduction was brought to its price by another version of the rate card. source_id is the deduction. Below 0:
+    more was charged. Above 0: credits came back.
+    """
 
 class TransactionKind(_TransactionKind, metaclass=_TransactionKindEnumTypeWrapper):
     """What a ledger transaction was."""
@@ -117,6 +121,10 @@ TRANSACTION_KIND_HOLD: TransactionKind.ValueType  # 11
 TRANSACTION_KIND_HOLD_RELEASE: TransactionKind.ValueType  # 12
 """A hold ended, and what it reserved and did not capture was given back. Below 0 where credits of it expired
 meanwhile.
+"""
+TRANSACTION_KIND_CORRECTION: TransactionKind.ValueType  # 13
+"""A deduction was brought to its price by another version of the rate card. source_id is the deduction. Below 0:
+more was charged. Above 0: credits came back.
 """
 Global___TransactionKind: _TypeAlias = TransactionKind  # noqa: Y015
 
