@@ -97,7 +97,7 @@ async def test_refusals_have_their_own_status_and_reason(wire, world, stored):
 
 async def test_the_tables_know_every_rpc():
     assert VALID.keys() == METHODS.keys()
-    assert len(WRITES) == 21
+    assert len(WRITES) == 22
     writing = {
         "Create",
         "Update",
