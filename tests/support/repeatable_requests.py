@@ -214,12 +214,9 @@ REQUESTS = [
             "reason": "r",
         },
         [
-            {"to_rate_card_version": "other"},
-            {"from_rate_card_version": "other"},
-            {"start_time": "2026-10-02T00:00:00Z"},
-            {"end_time": "2026-10-31T00:00:00Z"},
-            {"page_size": 1},
-            {"reason": "s"},
+            *({name: "other"} for name in ("to_rate_card_version", "from_rate_card_version")),
+            *({name: "2026-10-20T00:00:00Z"} for name in ("start_time", "end_time")),
+            *({"page_size": 1}, {"reason": "s"}),
         ],
     ),
 ]
