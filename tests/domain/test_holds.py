@@ -68,3 +68,12 @@ def test_a_capture_that_refuses_more_than_its_hold_takes_nothing_beside_it(about
         capture_hold(account, held, 11, OverHold.REJECT, AUTHOR, final=True, **about)
     assert refused.value.metadata["available_microcredits"] == "10"
     assert (account.held, account.spendable(10)) == (10, 90)
+
+
+def test_a_new_hold_has_the_next_end_written_though_an_earlier_one_is_remembered(about):
+    # Another process may have noted a later end since, and only this one knows of the new hold.
+    account = account_with(about, 10)
+    account.holds_end_us = 1
+    account.forget_decided()
+    hold(account, about, 3)
+    assert (account.holds_end_us, account.writes_holds_end) == (1, True)

@@ -10,6 +10,14 @@ ENDED = "end_to_end/test_rules_of_ended_holds.py"
 
 HOLD_SABOTAGES = (
     Sabotage(
+        "when a hold ends is not written",
+        "M19",
+        f"{HOLDS}:add_hold",
+        "account.writes_holds_end = True",
+        "",
+        (f"{ENDED}::test_what_an_ended_hold_reserved_is_there_again_at_once[sqlite-False]",),
+    ),
+    Sabotage(
         "what a hold gives back keeps an expiry that is over",
         "M20",
         f"{HOLDS}:_return",
