@@ -15,7 +15,7 @@ from billing_service.domain.ledger.lots import Category, Lot
 from billing_service.domain.ledger.spend_limits import SpendLimit
 
 ACCOUNTS_MAX = 16_384
-"""Nine tenths of a kilobyte each, with one lot."""
+"""Less than half a kilobyte each, with one lot."""
 LOTS_MAX = 8
 """An account of more lots is read each time: it would fill the memory of many."""
 HOLDS_MAX = 16
@@ -26,8 +26,8 @@ SPENDERS_MAX = 32
 _CATEGORIES = {int(category): category for category in Category}
 
 Memory = tuple[Any, ...]
-"""An account as plain values. They are kept as the bytes that `marshal` makes of them. Those take a quarter of the
-memory, and the garbage collector leaves them alone. As objects, ten thousand accounts kept it busy for 20 to 40 ms
+"""An account as plain values. They are kept as the bytes that `marshal` makes of them. Those take half of the memory,
+and the garbage collector leaves them alone. As objects, ten thousand accounts kept it busy for 20 to 40 ms
 several times a second, in the middle of everybody's calls."""
 _MARSHAL_FORMAT = 2
 """Later ones look for values that are the same object, which takes longer."""
