@@ -36,12 +36,11 @@ async def fill(store: Store, accounts: int, transactions: int) -> None:
     encode = calls.deduct_credits(accounts, calls.time_ordered_keys(random), random)
     left = iter(range(transactions))
     while operations := [_operation(encode()) for _ in islice(left, DEDUCTIONS_A_TRANSACTION)]:
-        posted = await store.write(
-            lambda operations=operations: post_batch(operations, judgement, cache, lock_first=False)
-        )  # type: ignore[misc]
+        posted = await store.write(lambda operations=operations: post_batch(operations, judgement, cache, saw=None))  # type: ignore[misc]
         refused = next((outcome for outcome in posted.outcomes if isinstance(outcome, Refusal)), None)
         if refused is not None:
             raise RuntimeError(f"a deduction of the history was refused: {refused}")
+        assert not posted.changed, "nobody else writes to the ledger that is filled"
         cache.keep(posted.moved)
 
 
