@@ -3,11 +3,11 @@
 import time
 
 from google.protobuf.duration_pb2 import Duration
-from prepaid.billing.v1 import transactions_pb2
+from prepaid.billing.v1 import admin_pb2, transactions_pb2
 
 from tests.history.recording_clients import AMOUNT_MAX, DEBT, Client, error_info
 
-HELD_MAX = 60
+HELD_MAX, GRANTED_MAX = 60, 500
 LASTS = Duration(seconds=3_600)
 KINDS = (0, transactions_pb2.TRANSACTION_KIND_HOLD, transactions_pb2.TRANSACTION_KIND_HOLD_RELEASE)
 OVER_HOLD = (1, 2, 3)
@@ -19,8 +19,13 @@ class HoldingClient(Client):
 
     async def run(self, calls):
         actions = (self._deduct, self._grant, self._reverse, self._read, self._repeat, self._hold, self._capture)
-        for action in self._chance.choices((*actions, self._release), (14, 10, 8, 18, 8, 20, 18, 4), k=calls):
+        for action in self._chance.choices((*actions, self._release), (14, 2, 8, 18, 8, 20, 22, 4), k=calls):
             await action(self._chance.choice(self._accounts))
+
+    async def _grant(self, account_id):
+        """Seldom: an account of many lots is kept in no cache."""
+        amount = self._chance.randint(GRANTED_MAX // 2, GRANTED_MAX)
+        await self._write(account_id, "GrantCredits", admin_pb2.GrantCreditsRequest, amount_microcredits=amount)
 
     async def _deduct(self, account_id):
         amount = self._chance.randint(1, AMOUNT_MAX)
@@ -67,6 +72,9 @@ class HoldingClient(Client):
         if write.method == "HoldCredits":
             reply.ClearField("server_time")
             self._history.holds.append((write.account_id, reply.hold.hold_id))
+        left = reply.hold.amount_microcredits - reply.hold.captured_microcredits - reply.hold.released_microcredits
+        ends = write.method == "ReleaseHold" or (write.method == "CaptureHold" and write.request.final)
+        assert not (ends and left), "a hold that has ended holds nothing"
         shown, hold, charged = reply.balance, reply.hold, getattr(reply, "captured_microcredits", 0)
         if write.method == "CaptureHold":
             asked = write.request.amount_microcredits
@@ -83,7 +91,7 @@ class HoldingClient(Client):
             required=hold.amount_microcredits if write.method == "HoldCredits" else 0,
             held=shown.held_microcredits,
             hold_id=hold.hold_id,
-            hold_left=hold.amount_microcredits - hold.captured_microcredits - hold.released_microcredits,
+            hold_left=left,
             spends=write.method != "ReleaseHold",
         )
 
