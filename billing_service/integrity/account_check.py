@@ -19,6 +19,7 @@ from billing_service.integrity.corrections_check import CorrectionsCheck
 from billing_service.integrity.differences import Report
 from billing_service.integrity.heads import Head
 from billing_service.integrity.holds_check import HoldsCheck
+from billing_service.integrity.limits_check import LimitsCheck
 from billing_service.integrity.lots_check import LotsCheck
 from billing_service.integrity.purchases_check import PurchasesCheck
 from billing_service.storage.rows.verification import StoredAccount
@@ -43,6 +44,7 @@ class AccountCheck:
         self._lots = LotsCheck(stored.caught_up_version, stored.version)
         self._holds = HoldsCheck()
         self._purchases = PurchasesCheck(stored.caught_up_version)
+        self._limits = LimitsCheck(stored)
         self.next_id = stored.last_id
         """The link to go on with."""
         if exported is not None:
@@ -101,6 +103,7 @@ class AccountCheck:
         self._lots.follow(transaction)
         self._holds.follow(transaction)
         self._purchases.follow(transaction)
+        self._limits.follow(transaction)
         self._report.transactions += 1
         self._report.entries += len(transaction.entries)
 
@@ -154,6 +157,8 @@ class AccountCheck:
         for subject, expected, found in self._lots.compared(stored.lots, self._purchases.unexpired()):
             self._compare(subject, expected, found)
         for subject, expected, found in self._holds.compared(stored, places):
+            self._compare(subject, expected, found)
+        for subject, expected, found in self._limits.compared():
             self._compare(subject, expected, found)
         self._compare("debt", -places[Place.DEBT], stored.debt)
         self._compare("set aside", places[Place.SET_ASIDE], stored.set_aside)

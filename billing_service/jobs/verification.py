@@ -13,6 +13,7 @@ from billing_service.commands.accounts.operate import SetLimits, set_limits
 from billing_service.commands.environment import Environment
 from billing_service.domain.times import US_PER_S
 from billing_service.integrity.differences import Difference
+from billing_service.integrity.limits_check import LIMIT_SUBJECT
 from billing_service.integrity.verify import verified_accounts
 from billing_service.ledger.keys import IdempotencyKey, fingerprint
 from billing_service.ledger.unit import Caller, Request
@@ -107,7 +108,8 @@ class Verification:
                 for d in differences[:SUBJECTS_LOGGED_MAX]
             ],
         )
-        if not self._freeze:
+        # A counter of a limit is no balance: whoever looks at the line sets the limit anew.
+        if not self._freeze or all(each.subject.startswith(LIMIT_SUBJECT) for each in differences):
             return
         try:
             await self._freeze_once(account_id, differences)

@@ -75,6 +75,21 @@ def sample(job, name):
 
 
 @pytest.mark.unchecked_ledger
+async def test_a_wrong_counter_of_a_limit_is_told_and_freezes_nobody(environment, job, database):
+    tamper(
+        database,
+        "INSERT INTO spend_limits VALUES ('acme', '', 3, 100, 7, 0, 1)",
+        "UPDATE accounts SET limits_version = 1 WHERE account_id = 'acme'",
+    )
+    with capture_logs() as lines:
+        await job.run()
+    (told,) = [line for line in lines if line["event"] == "ledger_fault"]
+    assert told["first"] == ["spend limit of the account NONE used: 46 by the entries, 7 stored"]
+    assert not await frozen(environment, "acme")
+    assert sample(job, "billing_verification_faulty_accounts") == 1
+
+
+@pytest.mark.unchecked_ledger
 async def test_a_corrupted_balance_is_found_in_one_cycle_and_the_account_frozen(environment, job, database):
     tamper(database, RAISED)
     with capture_logs() as lines:

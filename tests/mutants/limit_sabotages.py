@@ -68,7 +68,7 @@ LIMITING = (
     Sabotage(
         "a hold counts for nobody",
         "M25",
-        f"{LIMITS}:_moved",
+        f"{LIMITS}:moved",
         "(destination == Place.USAGE or lot_held(destination)) and not was_held",
         "destination == Place.USAGE and not was_held",
         (f"{TOLD}::test_a_hold_counts_whole_and_what_it_gives_back_is_taken_off[sqlite]",),
@@ -88,6 +88,14 @@ LIMITING = (
         "(charge.spender_ids, charge.count_time_us) if charge else ((), original.create_time_us)",
         "((), original.create_time_us)",
         (f"{TOLD}::test_a_reversal_gives_back_where_its_charge_counted[sqlite]",),
+    ),
+    Sabotage(
+        "verification takes what a spender used as it is stored",
+        "M25",
+        "billing_service.integrity.limits_check:LimitsCheck.compared",
+        "least if limit.used < least else most",
+        "limit.used",
+        ("end_to_end/test_limits_proven.py",),
     ),
     Sabotage(
         "a bound key leaves its spenders out",

@@ -64,7 +64,7 @@ def count_decided(account: Account, spender_ids: Sequence[str], windows: Windows
             continue
         hold = account.holds.get(transaction.source_id)
         whose = spender_ids if hold is None else hold.spender_ids
-        charged, returned = _moved(transaction)
+        charged, returned = moved(transaction)
         if charged:
             _count(account, whose, charged, windows, transaction.create_time_us)
         if returned and hold is not None:
@@ -97,7 +97,7 @@ def _count(account: Account, spender_ids: Sequence[str], amount: int, windows: W
         account.changed_limits[limit.spender_id, limit.window] = limit
 
 
-def _moved(transaction: Transaction) -> tuple[int, int]:
+def moved(transaction: Transaction) -> tuple[int, int]:
     """What went from what the account has into its usage and holds, and what came back from its holds."""
     charged = returned = 0
     for source, destination, amount in transaction.entries:

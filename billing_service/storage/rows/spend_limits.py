@@ -53,6 +53,14 @@ COUNT_CHANGE = writing(
     .values(limits_version=accounts.c.limits_version + 1),
     "which",
 )
+ALL_CHARGES = reading(
+    "read who an account's charges count for",
+    select(limited_charges.c.transaction_id, limited_charges.c.spender_ids, limited_charges.c.count_time_us)
+    .where(limited_charges.c.account_id == bindparam("account_id"))
+    .limit(bindparam("page")),
+    "account_id",
+    "page",
+)
 SET_LOW_BALANCE = writing(
     "set low balance",
     update(accounts).where(accounts.c.account_id == bindparam("which")).values(low_balance=bindparam("least")),
@@ -107,6 +115,14 @@ def all_limits(account_id: str) -> Work[list[SpendLimit]]:
 def limit_total(account_id: str) -> Work[int]:
     ((total,),) = yield COUNT_LIMITS(account_id)
     return int(total)
+
+
+def limited_charges_of(account_id: str, charges_max: int) -> Work[dict[str, LimitedCharge] | None]:
+    """Where the charges of an account counted, by transaction; None where there are more than `charges_max`."""
+    rows = yield ALL_CHARGES(account_id, charges_max + 1)
+    if len(rows) > charges_max:
+        return None
+    return {row[0]: LimitedCharge(row[0], orjson.loads(row[1]), row[2]) for row in rows}
 
 
 def limited_charge(account_id: str, transaction_id: str) -> Work[LimitedCharge | None]:

@@ -8,9 +8,11 @@ from sqlalchemy import ColumnElement, bindparam, func, literal_column, select
 
 from billing_service.domain.ledger.entries import Transaction
 from billing_service.domain.ledger.holds import Hold
+from billing_service.domain.ledger.spend_limits import LimitedCharge, SpendLimit
 from billing_service.domain.sales.clawbacks import Taken
 from billing_service.storage.rows.history import attach_entries, transaction_of, walk_back
 from billing_service.storage.rows.holds import hold_of
+from billing_service.storage.rows.spend_limits import all_limits, limited_charges_of
 from billing_service.storage.schema import (
     accounts,
     corrections,
@@ -37,6 +39,7 @@ _STORED = (
     accounts.c.held,
     accounts.c.holds_open,
     accounts.c.holds_end_us,
+    accounts.c.limits_version,
 )
 NEXT_ACCOUNTS = reading(
     "next accounts",
@@ -120,6 +123,9 @@ LINKS = reading(
     "reach_us",
     "page",
 )
+LIMITED_CHARGES_MAX = 50_000
+"""Of one account. Of an account with more, what its spenders used is not compared: no read is long."""
+_LIMITS_VERSION = len(_STORED) - 1
 UNREACHED_MAX = 100
 """Rows named of each kind."""
 _VERSION = func.coalesce(accounts.c.version, literal_column("0"))
@@ -232,6 +238,7 @@ class StoredAccount(NamedTuple):
     held: int
     holds_open: int
     holds_end_us: int | None
+    limits_version: int
     lots: dict[str, StoredLot]
     reversed_deductions: dict[str, int]
     reversed_purchases: dict[str, Taken]
@@ -239,6 +246,9 @@ class StoredAccount(NamedTuple):
     sessions: dict[str, StoredCharge]
     corrections: dict[tuple[str, str], int]
     """What was moved, by deduction and version of the rate card."""
+    limits: list[SpendLimit]
+    limited_charges: dict[str, LimitedCharge] | None
+    """By transaction; None: too many to compare what spenders used."""
 
 
 def stored_account(row: Sequence[Any]) -> Work[StoredAccount]:
@@ -256,7 +266,12 @@ def stored_account(row: Sequence[Any]) -> Work[StoredAccount]:
         for session_id, closed, sequence, charged, record in (yield SESSIONS(account_id))
     }
     corrected = {(row[0], row[1]): row[2] for row in (yield CORRECTED_DEDUCTIONS(account_id))}
-    return StoredAccount(*(*row, found, given_back, taken_back, held, metered, corrected))
+    limits: list[SpendLimit] = []
+    charges: dict[str, LimitedCharge] | None = {}
+    if row[_LIMITS_VERSION]:
+        limits = yield from all_limits(account_id)
+        charges = yield from limited_charges_of(account_id, LIMITED_CHARGES_MAX)
+    return StoredAccount(*(*row, found, given_back, taken_back, held, metered, corrected, limits, charges))
 
 
 def next_accounts(after: str, page: int) -> Work[list[Sequence[Any]]]:
