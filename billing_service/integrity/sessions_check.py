@@ -17,6 +17,7 @@ def compared_session(session_id: str, session: StoredCharge, hold: Hold | None) 
     if session.sequence or session.closed:
         yield f"session {session_id} closed", not hold.is_open, session.closed
     yield f"session {session_id} charged without a tick", False, bool(session.charged and not session.sequence)
-    if hold.state is HoldState.EXPIRED:
+    acknowledged = min(session.charged, hold.amount)
+    if hold.state is HoldState.EXPIRED and hold.captured != acknowledged:  # all that an older program charges
         end = session_end(hold.amount, session.charged, session.price_record)
         yield f"session {session_id} covered", min(end.charged, hold.amount), hold.captured

@@ -88,7 +88,7 @@ def test_a_tick_replaces_the_usage_and_what_is_charged_never_falls(charged, amou
     assert (after.sequence, after.usage, after.charged) == (9, fewer, then)
     assert before.sequence == 2, "a tick that is not durable has no effect"
     kept = decode_record(after.price_record)
-    assert (kept.amount, kept.priced.usage.model) == (then, "m-2" if amount > charged else "m")
+    assert (kept.amount, kept.priced.usage.model) == (then, "m-2" if amount >= charged else "m")
 
 
 @pytest.mark.parametrize(

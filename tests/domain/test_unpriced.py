@@ -48,3 +48,10 @@ def test_the_end_of_a_hold_charges_what_was_acknowledged_and_says_why(acknowledg
 def test_a_usage_without_a_price_is_charged_as_it_was_acknowledged():
     assert unpriced_charge(session(charged=70)) == 70
     assert unpriced_charge(session()) == 100, "all of the hold where no tick had a price"
+
+
+def test_a_price_of_nothing_takes_the_place_of_none():
+    unpriced = UnpricedUsage(used(service_tier="flex"), "v", ("service_tier flex",))
+    free = take_tick(take_tick(session(), 1, used(service_tier="flex"), unpriced), 2, used(), priced(0))
+    assert decode_record(free.price_record).unpriced is None
+    assert session_end(100, free.charged, free.price_record).charged == 0

@@ -176,7 +176,7 @@ def take_tick(session: Session, sequence: int, usage: Usage, price: Price | Unpr
         record = encode_unpriced(price, session.charged)
         return replace(session, sequence=sequence, usage=usage, price_record=record)
     amount = price.amount_microcredits
-    costs_most = amount > session.charged or not session.price_record
+    costs_most = amount >= session.charged
     record = encode_price(PricedUsage(usage, price)) if costs_most else session.price_record
     return replace(session, sequence=sequence, usage=usage, charged=max(session.charged, amount), price_record=record)
 
