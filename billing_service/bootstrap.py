@@ -60,6 +60,7 @@ class RunningService:
     address: str
     environment: Environment
     server: RunningServer
+    metrics_port: int | None = None
 
 
 async def open_store(settings: Settings, *, writes: bool = True) -> Store:
@@ -118,12 +119,14 @@ async def open_service(settings: Settings) -> AsyncIterator[RunningService]:
             log_hot_calls=settings.log_level == "DEBUG",
         )
         closing.push_async_callback(server.stop)
+        metrics_port = None
         if settings.metrics_host_port is not None:
             metrics = MetricsServer(registry, *settings.metrics_host_port)
             closing.callback(metrics.close)
+            metrics_port = metrics.port
         address = f"{settings.listen.rpartition(':')[0]}:{server.port}"
         _tell_what_serves(address, environment)
-        yield RunningService(address, environment, server)
+        yield RunningService(address, environment, server, metrics_port)
         log.info("draining")
 
 

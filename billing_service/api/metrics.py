@@ -6,7 +6,7 @@ scrape. A scrape may therefore see a call counted as handled whose time is not i
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
@@ -135,13 +135,19 @@ def _cumulative(bucket_counts: list[int]) -> list[tuple[str, float]]:
     return buckets
 
 
+HEALTH_PATH = "/health"
+
+
 class MetricsServer:
     """Serves a registry over HTTP, in a thread of its own, so that a busy event loop can still be observed."""
 
-    def __init__(self, registry: CollectorRegistry, host: str, port: int) -> None:
-        """Listens at once; port 0 lets the system choose. OSError when the address can't be had."""
+    def __init__(
+        self, registry: CollectorRegistry, host: str, port: int, is_healthy: Callable[[], bool] | None = None
+    ) -> None:
+        """Listens at once; port 0 lets the system choose. OSError when the address can't be had. `is_healthy` is what
+        /health answers by, with 200 or 503; without it there is no such page."""
         self._server, self._thread = start_http_server(port, host, registry)
-        _name_no_version(self._server)
+        _name_no_version(self._server, is_healthy)
 
     @property
     def port(self) -> int:
@@ -163,13 +169,17 @@ class _Handler(WSGIRequestHandler):
         """No line for a scrape."""
 
 
-def _name_no_version(server: WSGIServer) -> None:
+def _name_no_version(server: WSGIServer, is_healthy: Callable[[], bool] | None) -> None:
     """Python's own server would name its version and Python's in every answer."""
     server.RequestHandlerClass = _Handler
     application = server.get_app()
     assert application is not None
 
     def named(environ: Any, start_response: Any) -> Any:
+        if is_healthy is not None and environ["PATH_INFO"] == HEALTH_PATH:
+            serving = is_healthy()
+            start_response("200 OK" if serving else "503 Service Unavailable", [("Server", SERVER)])
+            return [b"SERVING\n" if serving else b"NOT_SERVING\n"]
         return application(
             environ, lambda status, headers, *error: start_response(status, [*headers, ("Server", SERVER)], *error)
         )

@@ -13,6 +13,7 @@ from billing_service.cli.database import offline_settings
 from billing_service.cli.display import EXIT_FAILED, fail, say, show_json
 from billing_service.cli.failures import explained
 from billing_service.cli.stopping import Stop, run_until_stopped
+from billing_service.cli.workers import WORKERS_MAX, confirm_workers, supervise
 
 if TYPE_CHECKING:
     from billing_client import BillingClient
@@ -24,6 +25,14 @@ def serve(
     uvloop: Annotated[
         bool, typer.Option(help="Run on uvloop, which answers a tenth more calls, or on asyncio's own event loop.")
     ] = True,
+    workers: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            max=WORKERS_MAX,
+            help="Processes, on PostgreSQL. Each listens at a port of its own, from that of BILLING_LISTEN on.",
+        ),
+    ] = 1,
 ) -> None:
     """Run the billing service. SIGTERM and Ctrl-C let calls finish; a second one ends at once."""
     import structlog
@@ -37,8 +46,12 @@ def serve(
         configure_logs(settings)
         for line in hints():
             structlog.get_logger().warning("setting_not_read", hint=line)
-        with asyncio.Runner(loop_factory=_uvloop() if uvloop else None) as runner:
-            code = runner.run(run_until_stopped(lambda stop: _serve(settings, stop)))
+        if workers > 1:
+            listen = confirm_workers(settings, workers)
+            code = asyncio.run(run_until_stopped(lambda stop: supervise(settings, listen, stop, uvloop=uvloop)))
+        else:
+            with asyncio.Runner(loop_factory=uvloop_or_none(uvloop)) as runner:
+                code = runner.run(run_until_stopped(lambda stop: _serve(settings, stop)))
     raise typer.Exit(code)
 
 
@@ -52,7 +65,10 @@ async def _serve(settings: "Settings", stop: Stop) -> None:
             await stop.asked.wait()
 
 
-def _uvloop() -> Any:
+def uvloop_or_none(wanted: bool) -> Any:
+    """Makes event loops of uvloop; None for asyncio's own."""
+    if not wanted:
+        return None
     import uvloop
 
     return uvloop.new_event_loop
