@@ -25,17 +25,17 @@ KINDS = {"priced deduction": "deduction", "capture": "hold"}
 """Calls of one kind with another."""
 OWN_FILES_MAX = 15
 FILES_MAX = {
-    "deduction": 32,
-    "priced deduction": 40,
-    "hold": 35,
-    "capture": 39,
-    "session tick": 24,
-    "grant": 32,
-    "reversal": 37,
-    "purchase": 43,
-    "refund": 51,
+    "deduction": 33,
+    "priced deduction": 41,
+    "hold": 36,
+    "capture": 40,
+    "session tick": 25,
+    "grant": 33,
+    "reversal": 41,
+    "purchase": 44,
+    "refund": 52,
 }
-"""One or two more than they are. A larger figure needs a reason in the commit that brings it."""
+"""Two or three more than they are. A larger figure needs a reason in the commit that brings it."""
 
 
 class Tracer:
