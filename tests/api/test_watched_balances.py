@@ -130,7 +130,8 @@ async def test_a_busy_account_is_read_ten_times_a_second_and_its_last_state_alwa
     watched.leave(watcher)
 
 
-async def test_a_change_during_a_read_is_read_again():
+async def test_a_change_during_a_read_is_read_again(monkeypatch):
+    monkeypatch.setattr(watched_balances, "LOOK_EVERY_S", 2 * TIMEOUT_S)
     source = Accounts("a")
     watched = WatchedBalances(source, source.changes)
     watcher, read = Seen("a"), source.read
@@ -147,7 +148,8 @@ async def test_a_change_during_a_read_is_read_again():
     watched.leave(watcher)
 
 
-async def test_who_joins_during_a_read_is_shown_the_next_one():
+async def test_who_joins_during_a_read_is_shown_the_next_one(monkeypatch):
+    monkeypatch.setattr(watched_balances, "LOOK_EVERY_S", 2 * TIMEOUT_S)
     source = Accounts("a")
     watched = WatchedBalances(source, source.changes)
     first, late, read = Seen("a"), Seen("a"), source.read
