@@ -132,7 +132,10 @@ class RateCardMethods(Connection):
         Raises RateCardNotFound, ValueError for a time without a zone.
 
             now, week = datetime.now(UTC), timedelta(days=7)
-            part = await client.re_rate(to_rate_card_version="2026-12", start_time=now - week, end_time=now)
+            found = await client.get_rate_card()
+            part = await client.re_rate(
+                to_rate_card_version=found.rate_card.version, start_time=now - week, end_time=now
+            )
             print(sum(model.totals.difference_microcredits for model in part.models))
         """
         request = message(
@@ -166,13 +169,16 @@ class RateCardMethods(Connection):
         """Read a re-rating part by part; `timeout_s` is for each part. Add up their sums: they are exact. An account
         may be in several parts.
 
-        Takes what `re_rate` takes, and raises what it raises. Each part has a key of its own, made of
+        `to_rate_card_version`, `start_time`, `end_time`, `from_rate_card_version`, `dry_run`, `reason`: as `re_rate`
+        takes them.
+        Raises RateCardNotFound, ValueError for a time without a zone. Each part has a key of its own, made of
         `idempotency_key`: the same key again goes through the same parts.
 
             since = datetime.now(UTC) - timedelta(days=7)
+            found = await client.get_rate_card()
             difference = 0
             async for part in client.iter_re_rating(
-                to_rate_card_version="2026-12", start_time=since, end_time=datetime.now(UTC)
+                to_rate_card_version=found.rate_card.version, start_time=since, end_time=datetime.now(UTC)
             ):
                 difference += sum(model.totals.difference_microcredits for model in part.models)
             print(difference)
