@@ -9,8 +9,10 @@ from billing_service.domain.ledger.account import Account
 
 ACCOUNTS_MAX = 16_384
 """Contended accounts that are remembered; the one contended first is forgotten first."""
-LOCKED_FIRST_S = 1.0
-"""How long an account is locked first that was found changed once. Each use of a stale one would cost a second run."""
+LOCKED_FIRST_S = 4.0
+"""How long an account is locked first that was found changed once. Each use of a stale one would cost a second run. It
+is longer than the time between two uses of an account by a busy process, so that the next use shows whether others go
+on."""
 LOCKED_FIRST_MAX_S = 64.0
 """The same, for one that was found changed again and again. Afterwards one batch finds out whether it still is."""
 

@@ -162,7 +162,7 @@ def test_the_time_grows_while_an_account_stays_contended():
     for _ in range(9):
         contention.met(["acme"])
         found.append(seconds_locked(contention, clock))
-    assert found == [1, 2, 4, 8, 16, 32, 64, 64, 64]
+    assert found == [4, 8, 16, 32, 64, 64, 64, 64, 64]
     clock.now += LOCKED_FIRST_MAX_S
     contention.met(["acme"])
     assert seconds_locked(contention, clock) == LOCKED_FIRST_S, "it was left alone for as long as it had been locked"
@@ -175,13 +175,13 @@ def test_it_is_seen_under_the_lock_whether_others_go_on():
     contention.saw([account(5)])
     assert contention.left(account(6))
     contention.saw([account(6), account(1, "blue")])
-    assert seconds_locked(contention, clock) == 1, "nobody else changed it"
+    assert seconds_locked(contention, clock) == LOCKED_FIRST_S, "nobody else changed it"
     assert not contention.left(account(7))
     contention.met(["acme"])
     contention.saw([account(9)])
     contention.saw([account(10)])
     contention.saw([account(11)])
-    assert seconds_locked(contention, clock) == 8
+    assert seconds_locked(contention, clock) == 8 * LOCKED_FIRST_S
     contention.saw([account(12)])
     assert not contention.locks_first("acme"), "its time was over"
 
