@@ -31,7 +31,8 @@ async def told(stack, account_id):
 
 async def test_each_fall_is_told_once_whatever_made_it(stack, wire, new_account):
     account_id = new_account()
-    await grant(wire, account_id, 100)
+    await grant(wire, account_id, 101)
+    await deduct(wire, account_id, 1)  # which caches the account
     await threshold(wire, account_id, 50)
     assert await told(stack, account_id) == [], "setting it makes no event"
     await deduct(wire, account_id, 50)
