@@ -40,23 +40,26 @@ class HoldsCheck:
         opened = [hold for hold in stored.holds.values() if hold.is_open]
         yield "open holds", len(opened), stored.holds_open
         yield from _ends(stored, opened)
-        for hold_id in stored.holds.keys() | {hold_id for hold_id, _ in self._reserved}:
-            yield from self._compared_hold(hold_id, stored.holds.get(hold_id))
+        history: dict[str, dict[str, tuple[int, int, int]]] = {hold_id: {} for hold_id in stored.holds}
+        for (hold_id, lot_id), amount in self._reserved.items():
+            moved = (amount, self._captured[hold_id, lot_id], self._returned[hold_id, lot_id])
+            history.setdefault(hold_id, {})[lot_id] = moved
+        for hold_id, reserved in history.items():
+            yield from _compared_hold(hold_id, reserved, stored.holds.get(hold_id))
         for session_id, session in stored.sessions.items():
             yield from compared_session(session_id, session, stored.holds.get(session_id))
 
-    def _compared_hold(self, hold_id: str, hold: Hold | None) -> Iterator[tuple[str, object, object]]:
-        legs = {leg.lot_id: (leg.amount, leg.captured, leg.returned) for leg in hold.legs} if hold else {}
-        history = {
-            lot_id: (amount, self._captured[hold_id, lot_id], self._returned[hold_id, lot_id])
-            for (of_hold, lot_id), amount in self._reserved.items()
-            if of_hold == hold_id
-        }
-        yield f"hold {hold_id} legs", history, legs
-        if hold is not None:
-            sums = tuple(map(sum, zip(*legs.values(), strict=True))) if legs else (0, 0, 0)
-            yield f"hold {hold_id} amounts", sums, (hold.amount, hold.captured, hold.released)
-            yield f"hold {hold_id} left", hold.left > 0 and not hold.is_open, False
+
+def _compared_hold(
+    hold_id: str, history: Mapping[str, tuple[int, int, int]], hold: Hold | None
+) -> Iterator[tuple[str, object, object]]:
+    """`history`: what was reserved, captured and given back, by lot."""
+    legs = {leg.lot_id: (leg.amount, leg.captured, leg.returned) for leg in hold.legs} if hold else {}
+    yield f"hold {hold_id} legs", history, legs
+    if hold is not None:
+        sums = tuple(map(sum, zip(*legs.values(), strict=True))) if legs else (0, 0, 0)
+        yield f"hold {hold_id} amounts", sums, (hold.amount, hold.captured, hold.released)
+        yield f"hold {hold_id} left", hold.left > 0 and not hold.is_open, False
 
 
 def _ends(stored: StoredAccount, opened: list[Hold]) -> Iterator[tuple[str, object, object]]:
