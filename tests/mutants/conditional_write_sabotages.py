@@ -110,7 +110,7 @@ CONDITIONAL_WRITES = (
         f"{CONTENTION}:Contention.locks_first",
         "contended is not None and contended.until > self._monotonic()",
         "False",
-        (f"{MEMORY}::test_two_writers_on_one_account_do_not_try_in_vain_for_ever[sqlite]",),
+        ("ledger/test_contention.py::test_the_time_grows_while_an_account_stays_contended",),
     ),
     Sabotage(
         "memory without a bound",
