@@ -4,10 +4,12 @@ import asyncio
 
 import pytest
 import pytest_asyncio
-from billing_client.errors import HoldExpired
+from billing_client.errors import HoldExpired, IdempotencyKeyReused, StorageUnavailable
 from google.protobuf.duration_pb2 import Duration
 
 from billing_service.domain.ledger.events import EventKind
+from billing_service.domain.refusals import storage_unavailable
+from billing_service.ledger.operations.sessions import CloseSession
 from tests.end_to_end.leaping_clock import LeapingClock
 from tests.end_to_end.test_batches_of_deductions import left, rich
 from tests.end_to_end.test_business_events import events
@@ -126,6 +128,37 @@ async def test_a_late_close_charges_the_difference(wire, clock, new_account, use
     await again.resume(account_id, opened)
     assert await again.close(usage=tokens(9)) == closed, "it was closed, and says so"
     assert await left(wire, account_id) == 10 * CREDIT - charged
+
+
+async def test_another_close_is_refused_after_one_that_gave_back_and_broke(running, clock, new_account, monkeypatch):
+    wire, writer, _ = running
+    account_id = await rich(wire, new_account(), 10)
+    opened = await abandoned(wire, account_id, tokens(500, 40), slice_microcredits=2 * CREDIT)
+    clock.off_us += (GRACE_S + 60) * SECOND_US
+    submit = writer.submit
+
+    async def breaks(operation):
+        if isinstance(operation, CloseSession):
+            raise storage_unavailable()
+        return await submit(operation)
+
+    late = Metered(wire)
+    await late.resume(account_id, opened)
+    with monkeypatch.context() as broken:
+        broken.setattr(writer, "submit", breaks)
+        with pytest.raises(StorageUnavailable):
+            await late.close(usage=tokens(500, 1))
+    given_back = 10 * CREDIT - cost(500, 1)
+    assert await left(wire, account_id) == given_back
+    other = Metered(wire)
+    await other.resume(account_id, opened)
+    with pytest.raises(IdempotencyKeyReused):
+        await other.close(usage=tokens(500, 20))
+    assert await left(wire, account_id) == given_back
+    again = Metered(wire)
+    await again.resume(account_id, opened)
+    assert (await again.close(usage=tokens(500, 1))).charged_microcredits == cost(500, 1)
+    assert await left(wire, account_id) == given_back
 
 
 async def test_a_living_session_outlives_its_grace_and_is_stopped_after_a_day(running, clock, new_account):

@@ -173,7 +173,7 @@ async def close_session(
                 if refusal.reason not in NO_GROWTH:
                     raise
     if owned.ended is HoldState.EXPIRED and close.amount < owned.captured and not owned.closed_late:
-        await _give_back(environment, owned, -late_charge(close.amount, owned.captured))
+        await _give_back(environment, owned, close.amount)
     return await environment.writer.submit(
         CloseSession(
             session.account_id,
@@ -194,8 +194,9 @@ async def close_session(
     )
 
 
-async def _give_back(environment: Environment, owned: Owned, amount: int) -> None:
-    """Undoes what a hold's expiry charged beyond what the session costs. The token has proved whose it is."""
+async def _give_back(environment: Environment, owned: Owned, cost: int) -> None:
+    """Undoes what a hold's expiry charged beyond what the session costs. The token has proved whose it is. A close that
+    broke after this can be repeated, but none of another cost takes its place: raises IDEMPOTENCY_KEY_REUSED."""
     session, caller = owned.session, owned.author.caller
     await reverse(
         environment,
@@ -205,13 +206,13 @@ async def _give_back(environment: Environment, owned: Owned, amount: int) -> Non
                     session.account_id,
                     f"{session.session_id}/late",
                     f"{caller}/MeterSession",
-                    fingerprint("late", session.session_id),
+                    fingerprint("late", session.session_id, cost),
                 ),
                 Caller(caller, "", "MeterSession", is_admin=True),
             ),
             session.account_id,
             owned.end_transaction_id,
-            amount,
+            -late_charge(cost, owned.captured),
             "closed after its end",
             lambda reversed_, _: reversed_.transaction.transaction_id.encode(),
         ),
