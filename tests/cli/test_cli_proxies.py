@@ -61,6 +61,7 @@ CALLS = (
     ("rates", "list"),
     ("rates", "show"),
     ("rates", "diff", str(HAND_CARD)),
+    ("rates", "rerate", "--to", "hand-1", "--since", "1d"),
 )
 """In this order; each must succeed, or be refused by the service where that is all it can. What a command's output
 names is there for those after it."""

@@ -5,6 +5,7 @@ import time
 
 import pytest
 from billing_client import ClientOptions, routing
+from billing_client.retries import ATTEMPTS_MAX, BACKOFF_FACTOR, BACKOFF_S
 from billing_client.routing import DOWN_S, PROBE_S, Addresses, Routes, ranked
 
 from tests.support.doubles import FakeMonotonic
@@ -96,3 +97,11 @@ def test_a_list_has_addresses_of_hosts_alone(address):
 def test_which_addresses_are_routed(address, is_routed, uses_tls):
     options = ClientOptions(address=address)
     assert (options.is_routed, options.uses_tls) == (is_routed, uses_tls)
+
+
+def test_a_call_outlives_a_channel_s_wait_to_reconnect():
+    """Else an address that came back is not found where the other one was lost just then. gRPC spreads by a fifth."""
+    options = ClientOptions(address="127.0.0.1:1,127.0.0.1:2").channel_options("127.0.0.1:1")
+    waits_s = dict(options)["grpc.max_reconnect_backoff_ms"] / 1_000 * 1.2
+    least_s = sum(BACKOFF_S * BACKOFF_FACTOR**number for number in range(ATTEMPTS_MAX - 1)) / 2
+    assert waits_s < least_s

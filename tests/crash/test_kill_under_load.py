@@ -45,6 +45,8 @@ async def test_each_acknowledged_deduction_exists_once_after_kills(  # noqa: PLR
                 known = journal.having("ok")
                 await callers.settle([*journal.having("unknown"), *chance.sample(known, min(REPLAYED_OK, len(known)))])
                 callers.up.set()
+            while not journal.having("refused"):  # noqa: ASYNC110 - a slow machine has not come that far
+                await asyncio.sleep(0.01)
             callers.stopped = True
         await callers.settle(journal.having("unknown"))
         await verify(channel)
@@ -53,4 +55,3 @@ async def test_each_acknowledged_deduction_exists_once_after_kills(  # noqa: PLR
     assert max(service.started_in_s) < RESTART_MAX_S
     assert len(service.started_in_s) == kills + 1
     assert sum(attempt.was_unknown for attempt in journal.attempts.values()) >= kills, "the kills hit nobody"
-    assert journal.having("refused"), "nobody ran out of credits"
