@@ -25,7 +25,7 @@ REFUSED = [
     (["transactions", "ada", "--kind", "gift"], NOBODY, 2, "is none of"),
     (["transactions", "ada", "--since", "tomorrow"], NOBODY, 2, "is no time"),
     (["purchases", "create", "ada"], NOBODY, 2, "give --package or --amount"),
-    (["accounts", "update", "ada"], NOBODY, 2, "give --email, --name, --metadata or --no-metadata"),
+    (["accounts", "update", "ada"], NOBODY, 2, "give --email, --name, --metadata, --no-metadata or --low-balance"),
     (["accounts", "update", "ada", "--metadata", "plan"], NOBODY, 2, "is not KEY=VALUE"),
     (["accounts", "update", "ada", "--metadata", "=gold"], NOBODY, 2, "is not KEY=VALUE"),
     (["accounts", "update", "ada", "--metadata", "a=1", "--metadata", "a=2"], NOBODY, 2, "a key is there twice"),

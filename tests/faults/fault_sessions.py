@@ -79,7 +79,9 @@ async def tick(service, tag):
 
     async def call(now):
         owner = await now.environment.ticks.submit(row)
-        return [Told(f"{owner.has(row)}", replayed=False)]
+        if not owner.has(row):
+            raise Refusal(Reason.SESSION_TAKEN_OVER, "as its stream would say")
+        return [Told("acknowledged", replayed=False)]
 
     return call
 
@@ -91,7 +93,7 @@ async def grow_a_session(service, tag):
     async def call(now):
         again = replace(owned, session=replace(owned.session))
         await grow(now.environment, again, 30, 2 * GRACE_S * SECOND_US)
-        return [Told(f"{again.session.held} {again.session.expire_time_us}", replayed=False)]
+        return [Told(f"{again.session.held} until seconds: {again.session.expire_time_us // SECOND_US}", replayed=False)]
 
     return call
 
