@@ -3,10 +3,11 @@ first."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
 from typing import Final
 
+from billing_service.domain.ledger.account import CLOCKS_APART_MAX_US
 from billing_service.domain.ledger.entries import Place, Transaction, TransactionKind, lot_held
 from billing_service.domain.ledger.spend_limits import ACCOUNT_ITSELF, LimitedCharge, SpendLimit
 from billing_service.domain.spending.limits import moved
@@ -39,12 +40,24 @@ class _Tally:
     limit: SpendLimit
     least: int = 0
     most: int = 0
+    before: list[int] = field(default_factory=lambda: [0])
+    """What the newest charges before the limit come to: of none, of one, of two and so on. A process whose clock is
+    behind gives a charge an earlier time than the limit's, and counts it."""
 
     def charge(self, amount: int, time_us: int) -> None:
         limit = self.limit
         if limit.window_start_us <= time_us < limit.window_start_us + _LASTS_US[SpendWindow(limit.window)][1]:
             self.least += amount if time_us > limit.set_time_us else 0
             self.most += amount if time_us >= limit.set_time_us else 0
+            if amount and 0 < limit.set_time_us - time_us <= CLOCKS_APART_MAX_US:
+                self.before.append(self.before[-1] + amount)
+
+    def expected(self) -> int:
+        """What the limit says it used, where that can be."""
+        used, least, most = self.limit.used, max(self.least, 0), max(self.most, 0)
+        if any(max(self.least + amount, 0) <= used <= max(self.most + amount, 0) for amount in self.before):
+            return used
+        return least if used < least else most
 
     def give_back(self, amount: int, counted_us: int, time_us: int) -> None:
         limit = self.limit
@@ -88,10 +101,9 @@ class LimitsCheck:
     def compared(self) -> Iterator[tuple[str, object, object]]:
         """(subject, what the history says, what is stored)."""
         for tally in self._tallies:
-            limit, least, most = tally.limit, max(tally.least, 0), max(tally.most, 0)
-            expected = limit.used if least <= limit.used <= most else least if limit.used < least else most
+            limit = tally.limit
             whose = limit.spender_id or "of the account"
-            yield f"{LIMIT_SUBJECT}{whose} {SpendWindow(limit.window).name} used", expected, limit.used
+            yield f"{LIMIT_SUBJECT}{whose} {SpendWindow(limit.window).name} used", tally.expected(), limit.used
 
     def _undo(self, original: Transaction, charge: LimitedCharge | None) -> None:
         """What was charged above a hold comes back first, where its capture counted."""

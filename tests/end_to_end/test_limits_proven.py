@@ -2,8 +2,10 @@
 
 import pytest
 
+from tests.end_to_end.leaping_clock import LeapingClock
 from tests.end_to_end.money import ALLOW_DEBT, deduct, grant, undo
 from tests.end_to_end.test_spend_limits import DAY, MONTH, NONE, TEAM, limited, used
+from tests.support.doubles import SECOND_US
 from tests.support.stack import CREDIT, running_stack
 from tests.support.tampering import tamper
 from tests.support.wire import Wire
@@ -54,3 +56,20 @@ async def test_counters_are_what_history_says_and_edited_ones_are_found(database
         assert await differences(stack, "acme") == [("spend limit team NONE used", -5)]
         await limited(wire, "acme", None, NONE, TEAM)
         assert await differences(stack, "acme") == []
+
+
+async def test_a_charge_of_a_clock_behind_counts_at_a_limit_set_before_it(database, monkeypatch):
+    clock = LeapingClock().rule(monkeypatch)
+    async with running_stack(database.url, BILLING_LOG_LEVEL="ERROR") as stack, Wire(stack.service.address) as wire:
+        await grant(wire, "acme", 1_000)
+        await deduct(wire, "acme", 3, spender_ids=[TEAM])
+        clock.off_us += 60 * SECOND_US
+        await limited(wire, "acme", 100, NONE, TEAM)
+        clock.off_us -= 60 * SECOND_US
+        await deduct(wire, "acme", 5, spender_ids=[TEAM])
+        assert await used(wire, "acme") == {(TEAM, NONE): 5}
+        assert await differences(stack, "acme") == []
+        tamper(database, "UPDATE spend_limits SET used = used - 1")
+        assert await differences(stack, "acme") == [("spend limit team NONE used", 5 * CREDIT - 1)], (
+            "as if it came before"
+        )

@@ -93,7 +93,9 @@ async def grow_a_session(service, tag):
     async def call(now):
         again = replace(owned, session=replace(owned.session))
         await grow(now.environment, again, 30, 2 * GRACE_S * SECOND_US)
-        return [Told(f"{again.session.held} until seconds: {again.session.expire_time_us // SECOND_US}", replayed=False)]
+        return [
+            Told(f"{again.session.held} until seconds: {again.session.expire_time_us // SECOND_US}", replayed=False)
+        ]
 
     return call
 
