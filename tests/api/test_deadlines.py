@@ -25,6 +25,8 @@ from tests.api.edge_server import (
     sample,
 )
 
+OF_AN_ENDED_LOOP = "PollerCompletionQueue._handle_events"
+"""gRPC says this where the event loop of another test ended before it."""
 STREAMS = {method.name for method in BILLING.methods if method.client_streaming or method.server_streaming}
 
 
@@ -149,7 +151,8 @@ async def test_a_caller_that_hangs_up_leaves_nothing_behind(caplog):
         await eventually(lambda: handled("Canceled") + handled("DeadlineExceeded") == 2)
         gate.open.set()
         assert (await edge.stub.DeductCredits(REQUEST, timeout=TIMEOUT_S)).transaction_id == "txn_1"
-    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+    grave = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    assert [words for words in grave if OF_AN_ENDED_LOOP not in words] == []
 
 
 class Ended:

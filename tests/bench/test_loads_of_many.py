@@ -70,7 +70,7 @@ async def test_a_batch_with_a_refused_item_is_no_success(told: dict[str, int], f
 
 @pytest.mark.parametrize(
     ("told", "errors"),
-    [({}, {}), ({"refuse": 300}, {"REFUSED": 1}), ({"swap": 300}, {"OUT_OF_ORDER": 1})],
+    [({}, {}), ({"refuse": 40}, {"REFUSED": 1}), ({"swap": 40}, {"OUT_OF_ORDER": 1})],
     ids=["all well", "one refused", "one out of order"],
 )
 async def test_each_answer_of_a_stream_is_looked_into(told: dict[str, int], errors: dict[str, int]) -> None:
@@ -88,7 +88,7 @@ async def test_each_answer_of_a_stream_is_looked_into(told: dict[str, int], erro
 
 
 async def test_an_answer_that_never_comes_and_a_stream_that_is_cut_off_are_told() -> None:
-    many = Many(drop=300)  # type: ignore[abstract]
+    many = Many(drop=10)  # type: ignore[abstract]
     async with serving(many) as port:
         outcome = await run_streams(port, streams=1, in_flight=IN_FLIGHT)
     assert outcome.failed_total > 0

@@ -46,7 +46,9 @@ VALID = {
     "CreateApiKey": {"caller": "tester", "scopes": ["SCOPE_READ"]},
     "ListApiKeys": {},
     "RevokeApiKey": {"key_id": "nobody"},
-    "CreateRateCardVersion": {"card_file": card_base64("refused")},
+    "CreateRateCardVersion": {
+        "card_file": card_base64("refused", effective="2099-01-01T00:00:00Z")
+    },  # no quote goes by it
     "ListRateCards": {},
     "GetRateCard": {},
     "ReRate": {

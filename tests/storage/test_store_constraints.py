@@ -106,7 +106,7 @@ NONSENSE = [
     ("lots", {"effective_time_us": "NULL"}),
     ("transactions", {"version": "0"}),
     ("transactions", {"kind": "0"}),
-    ("transactions", {"kind": "13"}),
+    ("transactions", {"kind": "14"}),
     ("entries", {"amount": "0"}),
     ("entries", {"amount": "-1"}),
     ("entries", {"destination": "'grants'"}),

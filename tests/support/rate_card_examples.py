@@ -32,9 +32,9 @@ def card_file(version="hand-1", effective="2026-11-30T00:00:00Z"):
     return BY_HAND.replace('"hand-1"', f'"{version}"').replace("2026-11-30T00:00:00Z", effective).encode()
 
 
-def card_base64(version="hand-1"):
+def card_base64(version="hand-1", **more):
     """The same as JSON writes bytes."""
-    return base64.b64encode(card_file(version)).decode()
+    return base64.b64encode(card_file(version, **more)).decode()
 
 
 def card_of(*entries, **more):

@@ -137,10 +137,10 @@ class Upkeep:
             else:
                 raise
         else:
+            # before the look: a tick that is answered meanwhile would count it twice, in the hold and in the room
+            self.room = self.room._replace(extendable=max(self.room.extendable - more, 0))
             if self.room.limit is not None:
                 await self._look()  # a STOP says how the limit stands
-            else:
-                self.room = self.room._replace(extendable=max(self.room.extendable - more, 0))
         self._looked_at = monotonic()
 
     async def _look(self) -> None:
