@@ -1,28 +1,26 @@
-"""Brings a database to the newest schema, by Alembic. Safe to run at once from several processes: one migrates, the
-others wait."""
+"""Brings a database to the newest schema. Safe to run at once from several processes: one migrates, the others wait.
+
+Whether anything is missing is asked of the driver alone. Alembic, and what it needs of SQLAlchemy, are loaded where
+there is something to apply: they would take a tenth of a serving process's memory.
+"""
 
 import asyncio
 import fcntl
 import os
+import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, closing
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import aiosqlite
 import structlog
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, event, text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import NullPool
 
 from billing_service.storage.database_url import Database, PostgresServer, SqliteFile, parse_database_url
+from billing_service.storage.postgres.connect import CannotConnectError
 from billing_service.storage.postgres.connect import connect as connect_to_postgres
 from billing_service.storage.postgres.session import COMMAND_TIMEOUT_S, refuse_shared_session
 from billing_service.storage.sqlite.file_lock import FileLock
@@ -66,63 +64,113 @@ async def migrate(
     another process takes too long over it, and CannotConnectError.
     """
     if isinstance(database, SqliteFile):
-        await _on_file(database.path, partial(_upgrade, None if file_is_kept else database.path))
+        with _turn(database.path):
+            if _migration_missing(await _revisions_of_file(database.path)) is not None:
+                await _upgrade_file(database.path, is_kept=file_is_kept)
         return
     async with _server_connection(database) as connection:
-        missing = await connection.run_sync(_migration_missing)
-        await connection.rollback()
-        if missing is None:
+        if _migration_missing(await _revisions_of_server(connection)) is None:
             return
         await _take_lock(connection, report)
         try:
-            await connection.run_sync(partial(_upgrade, None))
+            if _migration_missing(await _revisions_of_server(connection)) is not None:
+                from billing_service.storage.alembic_upgrade import upgrade_server
+
+                await upgrade_server(connection)
         finally:
-            await connection.rollback()
-            await connection.execute(text(f"SELECT pg_advisory_unlock({_LOCK_NUMBER})"))
-            await connection.commit()
+            await connection.execute(f"SELECT pg_advisory_unlock({_LOCK_NUMBER})")
 
 
 async def check_schema(database: Database) -> None:
     """Raises SchemaOutdatedError unless the database is at this program's newest migration. Waits for nobody on
     PostgreSQL."""
     if isinstance(database, SqliteFile):
-        await _on_file(database.path, _check)
-        return
-    async with _server_connection(database) as connection:
-        await connection.run_sync(_check)
+        with _turn(database.path):
+            missing = _migration_missing(await _revisions_of_file(database.path))
+    else:
+        async with _server_connection(database) as connection:
+            missing = _migration_missing(await _revisions_of_server(connection))
+    if missing is not None:
+        raise SchemaOutdatedError(f"{missing}: run `billing migrate`")
+
+
+@cache
+def known_revisions() -> tuple[str, ...]:
+    """Of all migrations of this program, the newest last. A file's name begins with its revision."""
+    names = (each.name for each in files("billing_service.storage.migrations").joinpath("versions").iterdir())
+    return tuple(sorted(name[1:5] for name in names if name.startswith("m") and name.endswith(".py")))
+
+
+def _migration_missing(revisions: Sequence[str]) -> str | None:
+    """What a database with these rows of Alembic's lacks, None for nothing. Raises SchemaOutdatedError when it is this
+    program that is too old."""
+    known, current = known_revisions(), ", ".join(revisions)
+    if current and current not in known:
+        raise SchemaOutdatedError(
+            f"the database is at migration {current}, which this program does not know: a newer one made it, and an "
+            f"older one must not use it"
+        )
+    if current == known[-1]:
+        return None
+    return f"the database is at migration {current or 'none'}, this program needs {known[-1]}"
 
 
 @asynccontextmanager
-async def _server_connection(server: PostgresServer) -> AsyncIterator[AsyncConnection]:
-    """A session of PostgreSQL. Raises CannotConnectError, also when a pooler lends sessions for a transaction only."""
+async def _server_connection(server: PostgresServer) -> AsyncIterator[Any]:
+    """A session of PostgreSQL, as asyncpg has it. Raises CannotConnectError, also when a pooler lends sessions for a
+    transaction only."""
     named = replace(server, application_name=server.application_name or _APPLICATION_NAME)
-
-    async def connect() -> Any:
-        first = await connect_to_postgres(named, statement_cache_size=0)
-        try:
-            await refuse_shared_session(
-                first, partial(connect_to_postgres, named, statement_cache_size=0, command_timeout=COMMAND_TIMEOUT_S)
-            )
-        except BaseException:
-            first.terminate()
-            raise
-        return first
-
-    engine = create_async_engine(
-        "postgresql+asyncpg://", async_creator=connect, poolclass=NullPool, hide_parameters=True
-    )
+    connection = await connect_to_postgres(named, statement_cache_size=0)
     try:
-        async with engine.connect() as connection:
-            yield connection
+        await refuse_shared_session(
+            connection, partial(connect_to_postgres, named, statement_cache_size=0, command_timeout=COMMAND_TIMEOUT_S)
+        )
+        yield connection
+    except BaseException:
+        connection.terminate()
+        raise
+    await connection.close()
+
+
+async def _revisions_of_server(connection: Any) -> list[str]:
+    if await connection.fetchval("SELECT to_regclass('alembic_version')") is None:
+        return []
+    return [row[0] for row in await connection.fetch("SELECT version_num FROM alembic_version")]
+
+
+async def _revisions_of_file(path: Path) -> list[str]:
+    """Raises CannotConnectError where the file is no database or can't be opened."""
+
+    def read() -> list[str]:
+        with closing(sqlite3.connect(path)) as connection:
+            if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchall():
+                return []
+            return [row[0] for row in connection.execute("SELECT version_num FROM alembic_version")]
+
+    try:
+        return await asyncio.to_thread(read)
+    except sqlite3.Error as error:
+        raise CannotConnectError(f"the database can't be used: {error}") from error
+
+
+async def _upgrade_file(path: Path, *, is_kept: bool) -> None:
+    """A file that the caller does not keep is kept from others meanwhile. Some SQLite versions corrupt a file on which
+    two connections write, and a service that runs would be one of them."""
+    from billing_service.storage.alembic_upgrade import upgrade_file
+
+    lock = None if is_kept else FileLock(path)
+    try:
+        await upgrade_file(path)
     finally:
-        await engine.dispose()
+        if lock is not None:
+            lock.release()
 
 
-async def _take_lock(connection: AsyncConnection, report: Callable[[str], None]) -> None:
+async def _take_lock(connection: Any, report: Callable[[str], None]) -> None:
     """PostgreSQL's advisory lock of this database, for the session. Raises MigrationBusyError."""
     until = time.monotonic() + LOCK_WAIT_S
     reported = False
-    while not (await connection.execute(text(f"SELECT pg_try_advisory_lock({_LOCK_NUMBER})"))).scalar_one():
+    while not await connection.fetchval(f"SELECT pg_try_advisory_lock({_LOCK_NUMBER})"):
         holder = await _holder(connection)
         if time.monotonic() >= until:
             raise MigrationBusyError(
@@ -132,12 +180,10 @@ async def _take_lock(connection: AsyncConnection, report: Callable[[str], None])
             report(f"{holder}; waiting {LOCK_WAIT_S:g} s for it at most")
             reported = True
         await asyncio.sleep(LOCK_INTERVAL_S)
-    await connection.commit()
 
 
-async def _holder(connection: AsyncConnection) -> str:
-    found = (await connection.execute(text(_HOLDER))).first()
-    await connection.rollback()
+async def _holder(connection: Any) -> str:
+    found = await connection.fetchrow(_HOLDER)
     if found is None:  # it has just let go
         return "another process migrates this database"
     process, name, start_time = found
@@ -145,42 +191,9 @@ async def _holder(connection: AsyncConnection) -> str:
     return f"another process migrates this database: connection {process} ({name}), there {since}, holds the lock"
 
 
-async def _open_file(path: Path) -> aiosqlite.Connection:
-    """As the store opens it: a path is taken literally, not unquoted."""
-    connection = aiosqlite.connect(path)
-    try:
-        await connection
-    except BaseException:
-        # It was asked to stop, and must not outlive the loop that it answers to.
-        connection._thread.join()  # noqa: SLF001
-        raise
-    return connection
-
-
-async def _on_file(path: Path, action: Callable[[Connection], None]) -> None:
+def _turn(path: Path) -> "_FileTurn":
     path.parent.mkdir(parents=True, exist_ok=True)
-    engine = create_async_engine(
-        "sqlite+aiosqlite://", async_creator=partial(_open_file, path), poolclass=NullPool, hide_parameters=True
-    )
-    try:
-        _use_real_transactions(engine)
-        with _FileTurn(path):
-            async with engine.connect() as connection:
-                await connection.run_sync(action)
-    finally:
-        await engine.dispose()
-
-
-def _use_real_transactions(engine: AsyncEngine) -> None:
-    """The driver would commit before each DDL statement; a migration is to be applied whole or not at all."""
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def _connect(connection: object, _record: object) -> None:
-        connection.isolation_level = None  # type: ignore[attr-defined]
-
-    @event.listens_for(engine.sync_engine, "begin")
-    def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    return _FileTurn(path)
 
 
 class _FileTurn:
@@ -200,48 +213,6 @@ class _FileTurn:
     def __exit__(self, *_: object) -> None:
         if self._handle >= 0:
             os.close(self._handle)
-
-
-def _config(connection: Connection) -> Config:
-    config = Config()
-    config.set_main_option("script_location", "billing_service.storage:migrations")
-    config.attributes["connection"] = connection
-    return config
-
-
-def _upgrade(file: Path | None, connection: Connection) -> None:
-    """`file`: to be kept from others while there is something to apply."""
-    is_newest = _migration_missing(connection) is None
-    connection.rollback()  # or Alembic would leave the commit to whoever began
-    if is_newest:
-        return
-    # Some SQLite versions corrupt a file on which two connections write, and a service that runs would be one of them.
-    lock = FileLock(file) if file is not None else None
-    try:
-        command.upgrade(_config(connection), "head")
-    finally:
-        if lock is not None:
-            lock.release()
-
-
-def _check(connection: Connection) -> None:
-    missing = _migration_missing(connection)
-    if missing is not None:
-        raise SchemaOutdatedError(f"{missing}: run `billing migrate`")
-
-
-def _migration_missing(connection: Connection) -> str | None:
-    """What the database lacks, None for nothing. Raises SchemaOutdatedError when it is this program that is too old."""
-    script = ScriptDirectory.from_config(_config(connection))
-    newest, current = script.get_current_head(), MigrationContext.configure(connection).get_current_revision()
-    if current is not None and current not in {known.revision for known in script.walk_revisions()}:
-        raise SchemaOutdatedError(
-            f"the database is at migration {current}, which this program does not know: a newer one made it, and an "
-            f"older one must not use it"
-        )
-    return (
-        None if current == newest else f"the database is at migration {current or 'none'}, this program needs {newest}"
-    )
 
 
 def migrate_now(database_url: str) -> None:

@@ -7,8 +7,8 @@ ROOT = Path(__file__).parents[2]
 DOORS = {
     "asyncpg.connect": {"storage/postgres/connect.py"},
     "asyncpg.create_pool": {"storage/postgres/store.py"},
-    "create_async_engine": {"storage/migrate.py"},
-    "aiosqlite.connect": {"storage/migrate.py", "storage/sqlite/connections.py"},
+    "create_async_engine": {"storage/alembic_upgrade.py"},
+    "aiosqlite.connect": {"storage/sqlite/connections.py"},
     "parse_database_url": {
         "settings/groups/database.py",
         "settings/values.py",

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from billing_service.storage import alembic_upgrade
 from billing_service.storage import migrate as migrations
 from billing_service.storage.database_url import parse_database_url
 from billing_service.storage.migrate import MigrationBusyError, check_schema, migrate
@@ -87,7 +88,7 @@ async def test_the_lock_is_given_back_also_when_a_migration_fails(unmigrated, mo
     def failing(*_):
         raise RuntimeError("asked to fail")
 
-    monkeypatch.setattr(migrations.command, "upgrade", failing)
+    monkeypatch.setattr(alembic_upgrade.command, "upgrade", failing)
     with pytest.raises(RuntimeError, match="asked to fail"):
         await migrate(parse_database_url(unmigrated))
     connection = await connect_to(unmigrated)

@@ -5,25 +5,25 @@ import re
 import subprocess
 import sys
 import threading
-import time
 from functools import partial
 
-import aiosqlite
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import URL, CheckConstraint, inspect, text
 from sqlalchemy.dialects import sqlite
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from billing_service.storage.database_url import SqliteFile, parse_database_url
-from billing_service.storage.migrate import SchemaOutdatedError, check_schema, migrate
-from billing_service.storage.postgres.connect import connect
+from billing_service.storage.migrate import SchemaOutdatedError, check_schema, known_revisions, migrate
+from billing_service.storage.postgres.connect import CannotConnectError, connect
 from billing_service.storage.schema import APPEND_ONLY, metadata
 from tests.storage.raw_units import outside, read_unit
 from tests.support.databases import Database, PostgresUnavailableError, run_apart
+from tests.support.tampering import tamper
 
 MIGRATE = "import sys; from billing_service.storage.migrate import migrate_now; migrate_now(sys.argv[1])"
 DYING = (
@@ -186,20 +186,27 @@ def test_an_odd_path_is_migrated_and_opened_as_one_file(tmp_path, name):
     assert [found.name for found in tmp_path.iterdir() if found.suffix == ".db"] == [name]
 
 
-def test_a_file_that_cannot_be_opened_leaves_no_thread(tmp_path, monkeypatch):
+def test_a_file_that_cannot_be_opened_leaves_no_thread(tmp_path):
     """One that outlived the loop would end with a traceback on standard error."""
-    stop = aiosqlite.Connection.stop
-
-    def late(connection):
-        connection._tx.put_nowait((None, lambda: time.sleep(0.3)))
-        return stop(connection)
-
-    monkeypatch.setattr(aiosqlite.Connection, "stop", late)
     before = set(threading.enumerate())
 
     async def look():
-        with pytest.raises(OperationalError, match="unable to open database file"):
+        with pytest.raises(CannotConnectError, match="unable to open database file"):
             await check_schema(SqliteFile(tmp_path))
-        return [thread for thread in threading.enumerate() if thread not in before and "worker" in thread.name]
 
-    assert asyncio.run(look()) == []
+    asyncio.run(look())
+    assert set(threading.enumerate()) == before
+
+
+def test_the_revisions_that_are_known_are_those_of_alembic():
+    config = Config()
+    config.set_main_option("script_location", "billing_service.storage:migrations")
+    script = ScriptDirectory.from_config(config)
+    assert known_revisions() == tuple(sorted(each.revision for each in script.walk_revisions()))
+    assert known_revisions()[-1] == script.get_current_head()
+
+
+async def test_rows_that_no_migration_wrote_are_refused(database):
+    tamper(database, "INSERT INTO alembic_version VALUES ('0001')")
+    with pytest.raises(SchemaOutdatedError, match="which this program does not know"):
+        await check_schema(database.target)
