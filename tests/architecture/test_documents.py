@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from billing_service.cli import app
+from billing_service.cli.app import app
 from billing_service.settings.table import settings_table
 from billing_service.stripe_events.registry import BY_TYPE
 from webhook_gateway.settings import GatewaySettings

@@ -10,7 +10,7 @@ import pytest
 import structlog
 from typer.testing import CliRunner
 
-from billing_service.cli import app
+from billing_service.cli.app import app
 from tests.cli.cli_running import FREE_PORTS, Processes, address_in, sandbox_in
 
 SETTINGS = ("BILLING_", "STRIPE_", "GATEWAY_", "SANDBOX_", "DATABASE_URL", "FRONTEND_URL")

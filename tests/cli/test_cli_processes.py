@@ -242,7 +242,7 @@ def test_programs_are_answered_about_the_database_too(billing, tmp_path):
 
 IN_USE = """
 import sys
-from billing_service.cli import app
+from billing_service.cli.app import app
 try:
     app(sys.argv[1:])
 except SystemExit as end:

@@ -11,7 +11,7 @@ from urllib.request import ProxyHandler, build_opener
 import pytest
 import typer
 
-from billing_service.cli import app
+from billing_service.cli.app import app
 from tests.cli.cli_running import FREE_PORTS, Processes, address_in, sandbox_in, service_settings
 from tests.support.recording_proxy import NAMES, recording_proxy
 

@@ -8,7 +8,7 @@ import pytest
 import typer
 from billing_client import BillingClient, Deduction
 
-from billing_service.cli import app
+from billing_service.cli.app import app
 from tests.cli.terminals import in_a_terminal, lines_of
 from tests.support.rate_card_examples import card_file
 

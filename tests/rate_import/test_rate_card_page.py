@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from billing_service.cli import app
+from billing_service.cli.app import app
 from billing_service.domain.catalogue.rate_card_files import read_card
 from billing_service.domain.catalogue.usage_kinds import UsageKind
 from tests.rate_import.price_samples import priced

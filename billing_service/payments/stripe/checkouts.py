@@ -1,6 +1,6 @@
 """Checkout sessions at Stripe."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from billing_service.domain.deployment import MARK_FIELD
@@ -14,6 +14,7 @@ from billing_service.payments.stripe.metadata import with_callers
 
 if TYPE_CHECKING:
     import stripe
+    from stripe.checkout import SessionService
     from stripe.params.checkout import SessionCreateParams, SessionCreateParamsLineItem
 
 _ANSWERED = (
@@ -33,10 +34,11 @@ class StripeCheckouts(StripeCalls):
     """Fits `ports.checkouts.Checkouts`."""
 
     async def create_checkout(self, order: CheckoutOrder) -> CheckoutSession:
-        call = self._client.v1.checkout.sessions.create_async(
-            _session_params(order), {"idempotency_key": order.idempotency_key}
+        params = _session_params(order)
+        session = await self._checkout(
+            "create_checkout",
+            lambda pages: pages.create_async(params, {"idempotency_key": order.idempotency_key}),
         )
-        session = await self._checkout("create_checkout", call)
         if (session.amount_subtotal_minor, session.currency) != (order.amount_minor, order.currency):
             raise ProviderRefused(
                 "amount_mismatch",
@@ -47,20 +49,24 @@ class StripeCheckouts(StripeCalls):
         return session
 
     async def get_checkout(self, session_id: str) -> CheckoutSession:
-        return await self._checkout("get_checkout", self._client.v1.checkout.sessions.retrieve_async(session_id))
+        return await self._checkout("get_checkout", lambda pages: pages.retrieve_async(session_id))
 
     async def expire_checkout(self, session_id: str, idempotency_key: str) -> CheckoutSession:
-        call = self._client.v1.checkout.sessions.expire_async(session_id, options={"idempotency_key": idempotency_key})
-        return await self._checkout("expire_checkout", call)
+        return await self._checkout(
+            "expire_checkout",
+            lambda pages: pages.expire_async(session_id, options={"idempotency_key": idempotency_key}),
+        )
 
-    async def _checkout(self, operation: str, call: "Awaitable[stripe.checkout.Session]") -> CheckoutSession:
-        async def session() -> CheckoutSession:
-            answer = read_checkout_session((await call).to_dict())
+    async def _checkout(
+        self, operation: str, ask: "Callable[[SessionService], Awaitable[stripe.checkout.Session]]"
+    ) -> CheckoutSession:
+        async def session(client: "stripe.StripeClient") -> CheckoutSession:
+            answer = read_checkout_session((await ask(client.v1.checkout.sessions)).to_dict())
             answer.check(*checkout_session.MONEY)
             answer.require(*_ANSWERED)
             return answer
 
-        return await self._answer(operation, session())
+        return await self._answer(operation, session)
 
 
 def _session_params(order: CheckoutOrder) -> "SessionCreateParams":

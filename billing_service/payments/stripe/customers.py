@@ -7,6 +7,7 @@ from billing_service.payments.objects.customer import CONTACT_VERSION_FIELD, Pro
 from billing_service.payments.stripe.calls import StripeCalls
 
 if TYPE_CHECKING:
+    import stripe
     from stripe.params import CustomerCreateParams, CustomerUpdateParams
 
 
@@ -24,19 +25,22 @@ class StripeCustomers(StripeCalls):
             params["email"] = email
         if name:
             params["name"] = name
-        call = self._client.v1.customers.create_async(params, {"idempotency_key": idempotency_key})
-        return (await self._answer("create_customer", call)).id
+        made = await self._answer(
+            "create_customer",
+            lambda client: client.v1.customers.create_async(params, {"idempotency_key": idempotency_key}),
+        )
+        return made.id
 
     async def get_customer(self, customer_id: str) -> ProviderCustomer:
-        async def customer() -> ProviderCustomer:
-            found = read_customer((await self._client.v1.customers.retrieve_async(customer_id)).to_dict())
+        async def customer(client: "stripe.StripeClient") -> ProviderCustomer:
+            found = read_customer((await client.v1.customers.retrieve_async(customer_id)).to_dict())
             found.require("customer_id")
             return found
 
-        return await self._answer("get_customer", customer())
+        return await self._answer("get_customer", customer)
 
     async def update_customer(self, customer_id: str, *, email: str, name: str, contact_version: int | None) -> None:
         params: CustomerUpdateParams = {"email": email, "name": name}
         if contact_version is not None:
             params["metadata"] = {CONTACT_VERSION_FIELD: str(contact_version)}
-        await self._answer("update_customer", self._client.v1.customers.update_async(customer_id, params))
+        await self._answer("update_customer", lambda client: client.v1.customers.update_async(customer_id, params))

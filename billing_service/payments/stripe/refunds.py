@@ -7,6 +7,7 @@ from billing_service.payments.objects.refund import ProviderRefund, read_refund
 from billing_service.payments.stripe.calls import StripeCalls
 
 if TYPE_CHECKING:
+    import stripe
     from stripe.params import RefundCreateParams
 
 REFUNDS_PER_PAGE = 100
@@ -34,19 +35,17 @@ class StripeRefunds(StripeCalls):
             "metadata": {**metadata, MARK_FIELD: mark} if mark else metadata,
         }
 
-        async def refund() -> ProviderRefund:
-            answer = await self._client.v1.refunds.create_async(params, {"idempotency_key": idempotency_key})
+        async def refund(client: "stripe.StripeClient") -> ProviderRefund:
+            answer = await client.v1.refunds.create_async(params, {"idempotency_key": idempotency_key})
             made = read_refund(answer.to_dict())
             made.require("stripe_refund_id", "amount_minor", "currency", "status")
             return made
 
-        return await self._answer("create_refund", refund())
+        return await self._answer("create_refund", refund)
 
     async def list_refunds(self, payment_intent_id: str) -> list[ProviderRefund]:
-        async def refunds() -> list[ProviderRefund]:
-            page = await self._client.v1.refunds.list_async(
-                {"payment_intent": payment_intent_id, "limit": REFUNDS_PER_PAGE}
-            )
+        async def refunds(client: "stripe.StripeClient") -> list[ProviderRefund]:
+            page = await client.v1.refunds.list_async({"payment_intent": payment_intent_id, "limit": REFUNDS_PER_PAGE})
             return [read_refund(refund.to_dict()) async for refund in page.auto_paging_iter()]
 
-        return await self._answer("list_refunds", refunds())
+        return await self._answer("list_refunds", refunds)
