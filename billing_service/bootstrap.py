@@ -28,6 +28,7 @@ from billing_service.domain.spending.deductions import SpendingTerms
 from billing_service.domain.spending.outcome_policies import parse_policies
 from billing_service.domain.spending.windows import Windows
 from billing_service.domain.times import US_PER_S
+from billing_service.feed.head import FeedHead
 from billing_service.jobs.key_uses import KeyUses
 from billing_service.jobs.start import start_jobs
 from billing_service.metrics import service_registry
@@ -102,13 +103,13 @@ async def open_service(settings: Settings) -> AsyncIterator[RunningService]:
         closing.push_async_callback(environment.writer.close)
         closing.push_async_callback(environment.balances.close)
         closing.push_async_callback(environment.ticks.close)
-        uses = KeyUses(store)
+        uses, head = KeyUses(store), FeedHead()
         database_file = settings.database.path if isinstance(settings.database, SqliteFile) else None
         registry = service_registry(environment, stripe.calls, database_file)
-        registry.register(start_jobs(settings, environment, uses, closing))
+        registry.register(start_jobs(settings, environment, uses, head, closing))
         server = await start_server(
             settings.listen,
-            services_of(environment, settings.page_token_key),
+            services_of(environment, settings.page_token_key, head),
             authenticator=_authenticator(settings, store, uses.note),
             probe=store.probe,
             registry=registry,

@@ -34,6 +34,8 @@ class Admission:
     streams_ended: bool = False
     watchers: int = 0
     """Streams that watch a balance. They wait most of the time, and are no calls in flight."""
+    feed_consumers: int = 0
+    """Streams of the event feed, of which the same is true."""
 
     def refuse(self) -> Failure:
         self.shed += 1

@@ -103,6 +103,9 @@ class CallMetrics(Collector):
         yield GaugeMetricFamily(
             "billing_balance_watchers", "Streams that watch a balance.", value=self._admission.watchers
         )
+        yield GaugeMetricFamily(
+            "billing_feed_consumers", "Streams of the event feed.", value=self._admission.feed_consumers
+        )
         yield CounterMetricFamily(
             "billing_shed", "Calls refused because too many were in flight.", value=self._admission.shed
         )

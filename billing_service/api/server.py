@@ -21,6 +21,7 @@ from billing_service.api.message_sizes import BY_METHOD, ORDINARY, RECEIVE_BYTES
 from billing_service.api.metrics import CallMetrics, HealthMetrics
 from billing_service.api.pipeline import Edge, Implementation, build_handler
 from billing_service.api.streams.balances import WatchImplementation, build_watch_handler
+from billing_service.api.streams.event_feed import FeedImplementation, build_feed_handler
 from billing_service.api.streams.session_implementation import SessionImplementation
 from billing_service.api.streams.sessions import build_session_handler
 from billing_service.api.streams.streaming import StreamImplementation, build_stream_handler
@@ -199,6 +200,8 @@ def _handler(
         return build_session_handler(method, implementation, edge)
     if isinstance(implementation, WatchImplementation):
         return build_watch_handler(method, implementation, edge)
+    if isinstance(implementation, FeedImplementation):
+        return build_feed_handler(method, implementation, edge)
     if isinstance(implementation, StreamImplementation):
         return build_stream_handler(method, implementation, edge, request_bytes_max=sizes.request_bytes_max)
     return build_handler(

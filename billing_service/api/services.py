@@ -7,6 +7,7 @@ from prepaid.billing.v1 import admin_pb2, billing_pb2, stripe_events_pb2
 from billing_service.api.server import Service
 from billing_service.api.servicers.access import Access
 from billing_service.api.servicers.admin import Administration
+from billing_service.api.servicers.feed import Feeding
 from billing_service.api.servicers.hold_methods import Holding
 from billing_service.api.servicers.limits import Limiting
 from billing_service.api.servicers.many_deductions import ManyDeductions
@@ -21,10 +22,13 @@ from billing_service.api.servicers.stripe_events import StripeEvents
 from billing_service.api.servicers.usage import Quoting
 from billing_service.api.servicers.watching import Watching
 from billing_service.commands.environment import Environment
+from billing_service.feed.head import FeedHead
+from billing_service.feed.tail import Feed
 
 
-def services_of(environment: Environment, page_token_secret: bytes) -> list[Service]:
-    """Every service, over one environment. `page_token_secret` signs the tokens of lists."""
+def services_of(environment: Environment, page_token_secret: bytes, head: FeedHead | None = None) -> list[Service]:
+    """Every service, over one environment. `page_token_secret` signs the tokens of lists. `head`: what the loop that
+    places events moves; without it, consumers of the feed find events by looking."""
     billing = billing_pb2.DESCRIPTOR.services_by_name["BillingService"]
     admin = admin_pb2.DESCRIPTOR.services_by_name["AdminService"]
     events = stripe_events_pb2.DESCRIPTOR.services_by_name["StripeEventService"]
@@ -35,10 +39,11 @@ def services_of(environment: Environment, page_token_secret: bytes) -> list[Serv
     accounts, access = Administration(environment, page_token_secret), Access(environment, page_token_secret)
     usage = Quoting(environment), Receipts(environment), Metering(environment), Watching(environment)
     rates = RateCards(environment, page_token_secret), Rerating(environment, page_token_secret)
+    feeding = Feeding(Feed(environment.store, head or FeedHead()))
     return [
         Service.of(billing, _Joined(*charging, holding, *usage, Limiting(environment), selling)),
         Service.of(events, StripeEvents(environment)),
-        Service.of(admin, _Joined(accounts, access, *rates)),
+        Service.of(admin, _Joined(accounts, access, *rates, feeding)),
     ]
 
 

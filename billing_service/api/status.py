@@ -59,6 +59,7 @@ STATUS_CODES: Final[dict[Reason, grpc.StatusCode]] = {
     Reason.STRIPE_REFUSED: grpc.StatusCode.FAILED_PRECONDITION,
     Reason.BALANCE_LIMIT_REACHED: grpc.StatusCode.FAILED_PRECONDITION,
     Reason.REVERSAL_TOO_LATE: grpc.StatusCode.FAILED_PRECONDITION,
+    Reason.POSITION_EXPIRED: grpc.StatusCode.FAILED_PRECONDITION,
     Reason.API_KEY_INVALID: grpc.StatusCode.UNAUTHENTICATED,
     Reason.SCOPE_MISSING: grpc.StatusCode.PERMISSION_DENIED,
     Reason.NOT_YOURS: grpc.StatusCode.PERMISSION_DENIED,

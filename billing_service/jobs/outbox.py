@@ -4,7 +4,7 @@ from functools import partial
 
 from billing_service.clock import ClockUs
 from billing_service.domain.times import US_PER_S
-from billing_service.storage.rows.outbox import forget_before
+from billing_service.storage.rows.feed import forget_before
 from billing_service.storage.store import Store
 
 RETENTION_US = 90 * 86_400 * US_PER_S

@@ -8,6 +8,8 @@ import structlog
 
 from billing_service.clock import ClockUs, UnhurriedClock, system_clock_us
 from billing_service.commands.environment import Environment
+from billing_service.feed.head import FeedHead
+from billing_service.feed.placing import PLACE_EVERY_S, Placing
 from billing_service.jobs.expiry import sweep_expired
 from billing_service.jobs.heads import HeadsExport
 from billing_service.jobs.key_uses import KeyUses
@@ -27,12 +29,15 @@ OLD_EVENTS_INTERVAL_S = 3_600.0
 OVERDUE_INTERVAL_S = 60.0
 
 
-def start_jobs(settings: Settings, environment: Environment, uses: KeyUses, closing: AsyncExitStack) -> JobMetrics:
-    """Starts the loops; `closing` ends them. Answers their figures."""
+def start_jobs(
+    settings: Settings, environment: Environment, uses: KeyUses, head: FeedHead, closing: AsyncExitStack
+) -> JobMetrics:
+    """Starts the loops; `closing` ends them. `head` is moved as events come into the feed. Answers their figures."""
     overdue = [Overdue(environment.store, system_clock_us, kind) for kind in KINDS]
     loops = [
         Loop("expiry", partial(_sweep, environment, UnhurriedClock(system_clock_us)), settings.expiry_sweep_interval_s),
         Loop("key uses", uses.write, KEY_USE_INTERVAL_S),
+        Loop("event feed", Placing(environment.store, head).run, PLACE_EVERY_S),
         Loop("old events", partial(_forget, environment, UnhurriedClock(system_clock_us)), OLD_EVENTS_INTERVAL_S),
         *(Loop(job.kind.loop, job.run, OVERDUE_INTERVAL_S) for job in overdue),
     ]

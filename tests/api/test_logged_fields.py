@@ -18,6 +18,7 @@ READS = {
     "GetAccount",
     "GetBalance",
     "WatchBalance",
+    "TailEvents",
     "ListTransactions",
     "ListPackages",
     "GetPurchase",

@@ -18,7 +18,7 @@ from tests.support.stack import CREDIT
 from tests.support.webhooks_withheld import webhooks_withheld
 
 PACKAGE = str(Path(billing_service.__file__).parent) + "/"
-APART = ("sandbox/", "jobs/")
+APART = ("sandbox/", "jobs/", "feed/", "storage/rows/feed.py")
 """Stripe's double, and what runs by the clock: they share the process with the call, and are no part of it."""
 ROUNDS = 3
 KINDS = {"priced deduction": "deduction", "capture": "hold"}

@@ -48,6 +48,7 @@ CALLS = (
     ("receipt", "{account}", "{transaction}"),
     ("limits", "set", "{account}", "5", "--window", "day"),
     ("limits", "list", "{account}"),
+    ("events", "tail", "--oldest", "--count", "1"),
     ("limits", "remove", "{account}", "--window", "day"),
     ("holds", "list", "{account}"),
     ("holds", "show", "{account}", "hold_none"),

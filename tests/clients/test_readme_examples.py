@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from billing_client import AsyncBillingClient
+from billing_client import AsyncBillingClient, SpendWindow
 
 from billing_service.testing import running_billing_service
 
@@ -66,7 +66,7 @@ def test_the_example_of_a_session_charges_what_was_streamed(service):
 async def test_the_examples_of_the_client_follow_each_other(service, monkeypatch):
     monkeypatch.setenv("BILLING_ADDRESS", service.address)
     monkeypatch.delenv("BILLING_API_KEY", raising=False)
-    first, batch, stream, watch, _tests = blocks(CLIENT_README, "python")
+    first, batch, stream, watch, feed, _tests = blocks(CLIENT_README, "python")
     shown = Shown()
     await asyncio.to_thread(shown.run, first)
     with service.client() as client:
@@ -76,8 +76,13 @@ async def test_the_examples_of_the_client_follow_each_other(service, monkeypatch
         await asyncio.to_thread(shown.run, first)
         names, _ = await asyncio.to_thread(lambda: shown.run(batch, client=client))
         await asyncio.to_thread(lambda: shown.run(watch, client=client))
+        window = SpendWindow.SPEND_WINDOW_DAY
+        await asyncio.to_thread(
+            lambda: client.set_spend_limit(account_id="user-1", window=window, limit_microcredits=10**12)
+        )
+        await asyncio.to_thread(lambda: shown.run(feed, client=client))
     assert len(names["deductions"]) == 500
-    assert shown.said == ["missing: 3000000", "left: 197000000", "72000000 502"]
+    assert shown.said == ["missing: 3000000", "left: 197000000", "72000000 502", "4 user-1"]
     async with AsyncBillingClient(service.address) as client:
         names, coroutine = shown.run(stream, async_client=client, Deduction=names["Deduction"])
         await coroutine

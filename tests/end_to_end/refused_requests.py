@@ -19,11 +19,13 @@ BAD_METADATA = [
     ({"k": "\x00"}, "metadata[k]"),
 ]
 BAD_ACCOUNTS = ("", "a" * 129, "a\n", "a\x00", "a\u200bb", "\ue000", "a\u00a0b")
+EVERY_ACCOUNT = ("VerifyLedger", "ListAuditRecords", "TailEvents")
+"""Of these, an empty account_id means every account."""
 
 
 def bad_fields():
     for rpc, fields in VALID.items():
-        if "account_id" in METHODS[rpc].input_type.fields_by_name and rpc not in ("VerifyLedger", "ListAuditRecords"):
+        if "account_id" in METHODS[rpc].input_type.fields_by_name and rpc not in EVERY_ACCOUNT:
             yield from ((rpc, {**fields, "account_id": bad}, "account_id") for bad in BAD_ACCOUNTS)
         if rpc in WRITES:
             yield from (
@@ -42,7 +44,7 @@ def bad_fields():
         if "metadata" in METHODS[rpc].input_type.fields_by_name:
             sent = [({"entries": bad} if rpc == "UpdateAccount" else bad, named) for bad, named in BAD_METADATA]
             yield from ((rpc, {**fields, "metadata": bad}, named) for bad, named in sent)
-    for rpc in ("VerifyLedger", "ListAuditRecords"):
+    for rpc in EVERY_ACCOUNT:
         yield from ((rpc, {"account_id": bad}, "account_id") for bad in BAD_ACCOUNTS[1:])
     for rpc, amounts in (
         ("DeductCredits", (0, -1, TOO_MUCH, INT64_MAX, INT64_MIN)),
@@ -108,6 +110,12 @@ OTHER = [
         for bad in (-1, TOO_MUCH, INT64_MIN)
     ),
     *(("WatchBalance", ACCOUNT | {"after_version": bad}, "after_version") for bad in (-1, INT64_MIN, 10**15)),
+    *(
+        ("TailEvents", {"after": bad}, "after")
+        for bad in ("x", "MTo5OTk5OTk5OTk5OTk", "MTotMQ", "MTowMQ", "Mjow", "M" * 65, "€")
+    ),
+    *(("TailEvents", {"kinds": bad}, "kinds") for bad in ([0], [99], [-1], [1, 1], list(range(1, 34)))),
+    ("TailEvents", {"after": "MTow", "from_now": True}, "from_now"),
     ("ListTransactions", ACCOUNT | {"kind": 14}, "kind"),
     ("ListTransactions", ACCOUNT | {"start_time": EARLY}, "start_time"),
     ("ListTransactions", ACCOUNT | {"end_time": EARLY}, "end_time"),

@@ -7,6 +7,8 @@ import pytest
 from sqlalchemy import text
 
 from billing_service.domain.ledger.events import EventKind
+from billing_service.feed.head import FeedHead
+from billing_service.feed.placing import Placing
 from billing_service.jobs.outbox import RETENTION_US, forget_old_events
 from billing_service.storage.rows import outbox
 from billing_service.storage.statements import reading
@@ -111,8 +113,9 @@ async def test_old_events_are_forgotten_and_no_others(stack, wire, new_account, 
     await grant(wire, account_id, 1)
     old_us = environment.clock_us() - RETENTION_US
     ages = [(f"evt_old_{number}", old_us - 1) for number in range(5)] + [("evt_young", old_us + 60_000_000)]
-    rows = [(account_id, event_id, 1, int(EventKind.DEBT), at_us, event_id, "{}") for event_id, at_us in ages]
+    rows = [(account_id, event_id, 1, int(EventKind.DEBT), at_us, event_id, "{}", 0) for event_id, at_us in ages]
     await environment.store.write(partial(kept, rows))
+    await Placing(environment.store, FeedHead()).run()
     await forget_old_events(environment.store, environment.clock_us)
     assert [subject for _, _, subject, _ in await events(stack, account_id)] == ["evt_young"]
 

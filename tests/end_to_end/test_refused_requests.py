@@ -127,6 +127,7 @@ async def test_a_valid_request_of_the_table_is_valid(wire, world):
         "GetAccount",
         "GetBalance",
         "WatchBalance",
+        "TailEvents",
         "ListTransactions",
         "ListPackages",
         "GetPurchase",

@@ -10,6 +10,7 @@ VALID = {
     "GetAccount": ACCOUNT,
     "GetBalance": ACCOUNT,
     "WatchBalance": ACCOUNT,
+    "TailEvents": ACCOUNT,
     "ListTransactions": ACCOUNT,
     "ListPackages": {},
     "CreatePurchase": ACCOUNT | {"package_code": "starter"},

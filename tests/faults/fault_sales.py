@@ -3,7 +3,7 @@
 from prepaid.billing.v1 import admin_pb2, purchases_pb2, refunds_pb2, stripe_events_pb2, transactions_pb2
 
 from billing_service.storage.rows.profiles import read_profile
-from tests.faults import fault_holds, fault_limits, fault_rerating, fault_sessions, fault_watch
+from tests.faults import fault_feed, fault_holds, fault_limits, fault_rerating, fault_sessions, fault_watch
 from tests.faults.fault_objects import charge, customer, payment_intent, refund, session
 from tests.faults.fault_operations import (
     OPERATIONS,
@@ -241,6 +241,7 @@ assert fault_limits.LIMIT_OPERATIONS
 assert fault_rerating.RERATING_OPERATIONS
 assert fault_holds.HOLD_OPERATIONS
 assert fault_watch.WATCH_OPERATIONS
+assert fault_feed.FEED_OPERATIONS
 assert fault_sessions.SESSION_OPERATIONS
 ALL_OPERATIONS = OPERATIONS
 """Those on accounts and holds too."""

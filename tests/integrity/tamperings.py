@@ -142,7 +142,7 @@ TAMPERINGS = [
     ),
     (
         "event ahead of its account",
-        ["INSERT INTO outbox VALUES ('acme', 'evt_g', 99, 3, 1, 'txn_g', '{}')"],
+        ["INSERT INTO outbox VALUES ('acme', 'evt_g', 99, 3, 1, 'txn_g', '{}', 0)"],
         "version that event evt_g belongs to",
     ),
 ]

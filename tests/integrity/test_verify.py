@@ -77,7 +77,7 @@ BESIDE = [
     ),
     (
         "event of nobody",
-        "INSERT INTO outbox VALUES ('{}', 'evt_g', 1, 3, 1, 'txn_g', '')",
+        "INSERT INTO outbox VALUES ('{}', 'evt_g', 1, 3, 1, 'txn_g', '', 0)",
         "version that event evt_g belongs to",
     ),
 ]

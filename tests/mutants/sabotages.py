@@ -10,6 +10,7 @@ from tests.mutants.contention_sabotages import CONTENDED_ACCOUNTS
 from tests.mutants.database_sabotages import DATABASES
 from tests.mutants.event_sabotages import EVENTS
 from tests.mutants.explained_sabotages import EXPLAINED
+from tests.mutants.feed_sabotages import FEED
 from tests.mutants.hold_rule_sabotages import HOLD_RULES
 from tests.mutants.hold_sabotages import HOLD_SABOTAGES
 from tests.mutants.keeping_sabotages import KEEPING
@@ -44,6 +45,7 @@ SABOTAGES = (
     *STRIPE,
     *EVENTS,
     *OUTBOX,
+    *FEED,
     *OWNERS,
     *SALES,
     *RATES,

@@ -31,3 +31,18 @@ class BusinessEvent(NamedTuple):
     """The purchase, refund, transaction or spender that it is about."""
     detail: Mapping[str, str | int]
     """Amounts, currencies, states and models; nobody's words."""
+
+
+class PlacedEvent(NamedTuple):
+    """One event at its place in the feed."""
+
+    position: int
+    account_id: str
+    event_id: str
+    account_version: int
+    """The account's when it happened."""
+    kind: int
+    """Of EventKind, or of a newer program."""
+    create_time_us: int
+    subject_id: str
+    detail: Mapping[str, str | int]

@@ -59,7 +59,7 @@ PRECEDENCE: Final = (
         (Reason.NOT_YOURS, Reason.HOLD_OWNED, Reason.SESSION_TAKEN_OVER, Reason.REFERRAL_EXISTS),
     ),
     Stage("what it leads to", (Reason.SELF_REFERRAL,)),
-    Stage("the time that has passed", (Reason.REVERSAL_TOO_LATE, Reason.REFERRAL_TOO_LATE)),
+    Stage("the time that has passed", (Reason.REVERSAL_TOO_LATE, Reason.REFERRAL_TOO_LATE, Reason.POSITION_EXPIRED)),
     Stage(
         "amounts against what is there",
         (

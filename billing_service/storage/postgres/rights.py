@@ -10,7 +10,6 @@ _SEEN: Final = ("SELECT",)
 _ADDED: Final = ("SELECT", "INSERT")
 _CHANGED: Final = ("SELECT", "INSERT", "UPDATE")
 _FREED: Final = ("SELECT", "INSERT", "UPDATE", "DELETE")
-_KEPT_A_WHILE: Final = ("SELECT", "INSERT", "DELETE")
 
 SERVING: Final[Mapping[str, tuple[str, ...]]] = {
     "accounts": _CHANGED,
@@ -21,11 +20,12 @@ SERVING: Final[Mapping[str, tuple[str, ...]]] = {
     "deduction_reversals": _CHANGED,
     "deployment": _CHANGED,
     "entries": _ADDED,
+    "feed": ("SELECT", "UPDATE"),
     "holds": _CHANGED,
     "idempotency_keys": _FREED,
     "limited_charges": _ADDED,
     "lots": _CHANGED,
-    "outbox": _KEPT_A_WHILE,
+    "outbox": _FREED,
     "profiles": _CHANGED,
     "purchase_references": _FREED,
     "purchases": _CHANGED,

@@ -10,6 +10,7 @@ same columns otherwise. What must be unique across accounts has a small table of
 
 from billing_service.storage.schema.catalogue import rate_cards
 from billing_service.storage.schema.columns import Bytes, Id, Number, metadata
+from billing_service.storage.schema.feed import feed
 from billing_service.storage.schema.ledger import (
     accounts,
     corrections,
@@ -59,6 +60,7 @@ __all__ = [
     "deduction_reversals",
     "deployment",
     "entries",
+    "feed",
     "holds",
     "idempotency_keys",
     "limited_charges",

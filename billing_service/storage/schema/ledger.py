@@ -195,11 +195,14 @@ outbox = Table(
     number_column("create_time_us"),
     id_column("subject_id"),
     text_column("detail"),
+    number_column("position", default=0),
     check("kind", "kind >= 1"),
+    check("position", "position >= 0"),
 )
 """Business events, written in the transaction of their cause and kept for 90 days. Deductions have none: their
-transactions are their events."""
+transactions are their events. `position` is its place in the feed, which it gets after its commit; 0: none yet."""
 Index("ix_outbox_created", outbox.c.create_time_us)
+Index("ix_outbox_position", outbox.c.position, outbox.c.account_id, outbox.c.account_version, outbox.c.event_id)
 
 deduction_reversals = Table(
     "deduction_reversals",

@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from prepaid.billing.v1.admin_pb2 import StripeEventStatus
+from prepaid.billing.v1.events_pb2 import EventKind
 from prepaid.billing.v1.purchases_pb2 import PaymentFlow, PurchaseStatus
 from prepaid.billing.v1.refunds_pb2 import RefundPolicy, RefundStatus
 from prepaid.billing.v1.scopes_pb2 import Scope
@@ -38,6 +39,7 @@ __all__ = [
     "CreditCategory",
     "Deduction",
     "DeductionMode",
+    "EventKind",
     "GenerationOutcome",
     "HoldMode",
     "HoldState",

@@ -51,6 +51,7 @@ CLASS_BY_REASON: dict[str, type[errors.BillingError]] = {
     "STRIPE_REFUSED": errors.StripeRefused,
     "BALANCE_LIMIT_REACHED": errors.BalanceLimitReached,
     "REVERSAL_TOO_LATE": errors.ReversalTooLate,
+    "POSITION_EXPIRED": errors.PositionExpired,
     "API_KEY_INVALID": errors.ApiKeyInvalid,
     "SCOPE_MISSING": errors.ScopeMissing,
     "NOT_YOURS": errors.NotYours,

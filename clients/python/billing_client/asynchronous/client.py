@@ -6,6 +6,7 @@ from typing import Self
 from billing_client.asynchronous.access_administration import ApiKeyMethods, StripeEventMethods
 from billing_client.asynchronous.accounts import AccountMethods
 from billing_client.asynchronous.credit_administration import CreditAdministrationMethods
+from billing_client.asynchronous.event_feed import EventFeedMethods
 from billing_client.asynchronous.holds import HoldMethods
 from billing_client.asynchronous.purchases import PurchaseMethods
 from billing_client.asynchronous.rate_cards import RateCardMethods
@@ -23,6 +24,7 @@ class AsyncBillingClient(
     SpendLimitMethods,
     HoldMethods,
     DeductionStreamMethods,
+    EventFeedMethods,
     PurchaseMethods,
     RefundMethods,
     CreditAdministrationMethods,

@@ -6,6 +6,7 @@ from typing import Self
 from billing_client.blocking.access_administration import ApiKeyMethods, StripeEventMethods
 from billing_client.blocking.accounts import AccountMethods
 from billing_client.blocking.credit_administration import CreditAdministrationMethods
+from billing_client.blocking.event_feed import EventFeedMethods
 from billing_client.blocking.holds import HoldMethods
 from billing_client.blocking.purchases import PurchaseMethods
 from billing_client.blocking.rate_cards import RateCardMethods
@@ -23,6 +24,7 @@ class BillingClient(
     SpendLimitMethods,
     HoldMethods,
     DeductionStreamMethods,
+    EventFeedMethods,
     PurchaseMethods,
     RefundMethods,
     CreditAdministrationMethods,

@@ -12,7 +12,7 @@
     │   │                         SelfReferral · ReferralTooLate · HoldExpired · HoldClosed · HoldOwned ·
     │   │                         SessionTakenOver · TooManyHolds · TooManySpendLimits · SpendLimitReached ·
     │   │                         PurchaseNotCancelable · DeductionAlreadyReversed · TransactionNotReversible ·
-    │   │                         StripeRefused · BalanceLimitReached · ReversalTooLate
+    │   │                         StripeRefused · BalanceLimitReached · ReversalTooLate · PositionExpired
     │   └── AccessDenied          ApiKeyInvalid · ScopeMissing · NotYours · AccountNotAllowed ·
     │                             SpenderNotAllowed
     └── Failure                   no answer: call again later, a write with the same idempotency key

@@ -245,6 +245,10 @@ class ReversalTooLate(PreconditionFailed):
         return self._amount("reversal_window_s")
 
 
+class PositionExpired(PreconditionFailed):
+    """Events after the position are kept no longer. Read the state of your accounts, then begin without a position."""
+
+
 class ApiKeyInvalid(AccessDenied):
     """The API key is missing, malformed, unknown, expired or revoked."""
 

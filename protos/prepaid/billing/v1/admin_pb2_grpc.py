@@ -6,6 +6,7 @@ import warnings
 from prepaid.billing.v1 import admin_pb2 as prepaid_dot_billing_dot_v1_dot_admin__pb2
 from prepaid.billing.v1 import api_keys_pb2 as prepaid_dot_billing_dot_v1_dot_api__keys__pb2
 from prepaid.billing.v1 import audit_pb2 as prepaid_dot_billing_dot_v1_dot_audit__pb2
+from prepaid.billing.v1 import events_pb2 as prepaid_dot_billing_dot_v1_dot_events__pb2
 from prepaid.billing.v1 import rate_cards_pb2 as prepaid_dot_billing_dot_v1_dot_rate__cards__pb2
 from prepaid.billing.v1 import rerating_pb2 as prepaid_dot_billing_dot_v1_dot_rerating__pb2
 
@@ -113,6 +114,11 @@ class AdminServiceStub(object):
                 '/prepaid.billing.v1.AdminService/ListAuditRecords',
                 request_serializer=prepaid_dot_billing_dot_v1_dot_audit__pb2.ListAuditRecordsRequest.SerializeToString,
                 response_deserializer=prepaid_dot_billing_dot_v1_dot_audit__pb2.ListAuditRecordsResponse.FromString,
+                _registered_method=True)
+        self.TailEvents = channel.unary_stream(
+                '/prepaid.billing.v1.AdminService/TailEvents',
+                request_serializer=prepaid_dot_billing_dot_v1_dot_events__pb2.TailEventsRequest.SerializeToString,
+                response_deserializer=prepaid_dot_billing_dot_v1_dot_events__pb2.TailEventsResponse.FromString,
                 _registered_method=True)
         self.VerifyLedger = channel.unary_unary(
                 '/prepaid.billing.v1.AdminService/VerifyLedger',
@@ -231,6 +237,20 @@ class AdminServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def TailEvents(self, request, context):
+        """Sends business events from a position on, and goes on with each that happens. Each event is sent at least once, and
+        an account's events are sent in order. A consumer that resumes after the position of the last event that it acted
+        on misses none.
+
+        The stream lasts until the caller ends it, and for as long as its API key is valid. At a shutdown it ends with
+        UNAVAILABLE (SHUTTING_DOWN): resume after the last position. RESOURCE_EXHAUSTED (OVERLOADED) when a process serves
+        500 such streams. A caller that does not read its messages for BILLING_DEADLINE_DEFAULT_S is ended with
+        UNAVAILABLE.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def VerifyLedger(self, request, context):
         """Recomputes balances from the ledger and reports every difference.
         """
@@ -315,6 +335,11 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.ListAuditRecords,
                     request_deserializer=prepaid_dot_billing_dot_v1_dot_audit__pb2.ListAuditRecordsRequest.FromString,
                     response_serializer=prepaid_dot_billing_dot_v1_dot_audit__pb2.ListAuditRecordsResponse.SerializeToString,
+            ),
+            'TailEvents': grpc.unary_stream_rpc_method_handler(
+                    servicer.TailEvents,
+                    request_deserializer=prepaid_dot_billing_dot_v1_dot_events__pb2.TailEventsRequest.FromString,
+                    response_serializer=prepaid_dot_billing_dot_v1_dot_events__pb2.TailEventsResponse.SerializeToString,
             ),
             'VerifyLedger': grpc.unary_unary_rpc_method_handler(
                     servicer.VerifyLedger,
@@ -728,6 +753,33 @@ class AdminService(object):
             '/prepaid.billing.v1.AdminService/ListAuditRecords',
             prepaid_dot_billing_dot_v1_dot_audit__pb2.ListAuditRecordsRequest.SerializeToString,
             prepaid_dot_billing_dot_v1_dot_audit__pb2.ListAuditRecordsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def TailEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/prepaid.billing.v1.AdminService/TailEvents',
+            prepaid_dot_billing_dot_v1_dot_events__pb2.TailEventsRequest.SerializeToString,
+            prepaid_dot_billing_dot_v1_dot_events__pb2.TailEventsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -8,6 +8,7 @@ from grpc import aio as _aio
 from prepaid.billing.v1 import admin_pb2 as _admin_pb2
 from prepaid.billing.v1 import api_keys_pb2 as _api_keys_pb2
 from prepaid.billing.v1 import audit_pb2 as _audit_pb2
+from prepaid.billing.v1 import events_pb2 as _events_pb2
 from prepaid.billing.v1 import rate_cards_pb2 as _rate_cards_pb2
 from prepaid.billing.v1 import rerating_pb2 as _rerating_pb2
 import abc as _abc_1
@@ -69,6 +70,16 @@ class AdminServiceStub:
     """
     ListAuditRecords: _grpc.UnaryUnaryMultiCallable[_audit_pb2.ListAuditRecordsRequest, _audit_pb2.ListAuditRecordsResponse]
     """Reads the audit log, newest first."""
+    TailEvents: _grpc.UnaryStreamMultiCallable[_events_pb2.TailEventsRequest, _events_pb2.TailEventsResponse]
+    """Sends business events from a position on, and goes on with each that happens. Each event is sent at least once, and
+    an account's events are sent in order. A consumer that resumes after the position of the last event that it acted
+    on misses none.
+
+    The stream lasts until the caller ends it, and for as long as its API key is valid. At a shutdown it ends with
+    UNAVAILABLE (SHUTTING_DOWN): resume after the last position. RESOURCE_EXHAUSTED (OVERLOADED) when a process serves
+    500 such streams. A caller that does not read its messages for BILLING_DEADLINE_DEFAULT_S is ended with
+    UNAVAILABLE.
+    """
     VerifyLedger: _grpc.UnaryUnaryMultiCallable[_admin_pb2.VerifyLedgerRequest, _admin_pb2.VerifyLedgerResponse]
     """Recomputes balances from the ledger and reports every difference."""
 
@@ -109,6 +120,16 @@ class AdminServiceAsyncStub(AdminServiceStub):
     """
     ListAuditRecords: _aio.UnaryUnaryMultiCallable[_audit_pb2.ListAuditRecordsRequest, _audit_pb2.ListAuditRecordsResponse]  # type: ignore[assignment]
     """Reads the audit log, newest first."""
+    TailEvents: _aio.UnaryStreamMultiCallable[_events_pb2.TailEventsRequest, _events_pb2.TailEventsResponse]  # type: ignore[assignment]
+    """Sends business events from a position on, and goes on with each that happens. Each event is sent at least once, and
+    an account's events are sent in order. A consumer that resumes after the position of the last event that it acted
+    on misses none.
+
+    The stream lasts until the caller ends it, and for as long as its API key is valid. At a shutdown it ends with
+    UNAVAILABLE (SHUTTING_DOWN): resume after the last position. RESOURCE_EXHAUSTED (OVERLOADED) when a process serves
+    500 such streams. A caller that does not read its messages for BILLING_DEADLINE_DEFAULT_S is ended with
+    UNAVAILABLE.
+    """
     VerifyLedger: _aio.UnaryUnaryMultiCallable[_admin_pb2.VerifyLedgerRequest, _admin_pb2.VerifyLedgerResponse]  # type: ignore[assignment]
     """Recomputes balances from the ledger and reports every difference."""
 
@@ -236,6 +257,22 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_audit_pb2.ListAuditRecordsResponse, _abc.Awaitable[_audit_pb2.ListAuditRecordsResponse]]:
         """Reads the audit log, newest first."""
+
+    @_abc_1.abstractmethod
+    def TailEvents(
+        self,
+        request: _events_pb2.TailEventsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_events_pb2.TailEventsResponse], _abc.AsyncIterator[_events_pb2.TailEventsResponse]]:
+        """Sends business events from a position on, and goes on with each that happens. Each event is sent at least once, and
+        an account's events are sent in order. A consumer that resumes after the position of the last event that it acted
+        on misses none.
+
+        The stream lasts until the caller ends it, and for as long as its API key is valid. At a shutdown it ends with
+        UNAVAILABLE (SHUTTING_DOWN): resume after the last position. RESOURCE_EXHAUSTED (OVERLOADED) when a process serves
+        500 such streams. A caller that does not read its messages for BILLING_DEADLINE_DEFAULT_S is ended with
+        UNAVAILABLE.
+        """
 
     @_abc_1.abstractmethod
     def VerifyLedger(

@@ -104,6 +104,10 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """[FAILED_PRECONDITION] The deduction is older than a caller without the scope admin may reverse. Metadata:
     reversal_window_s.
     """
+    REASON_POSITION_EXPIRED: _Reason.ValueType  # 96
+    """[FAILED_PRECONDITION] Events after the position are kept no longer. Read the state of your accounts, then begin
+    without a position.
+    """
     REASON_HOLD_OWNED: _Reason.ValueType  # 90
     """[FAILED_PRECONDITION] The hold belongs to a session, which its owner alone captures, extends and releases.
     Metadata: hold_id.
@@ -238,6 +242,10 @@ balance_max_microcredits.
 REASON_REVERSAL_TOO_LATE: Reason.ValueType  # 44
 """[FAILED_PRECONDITION] The deduction is older than a caller without the scope admin may reverse. Metadata:
 reversal_window_s.
+"""
+REASON_POSITION_EXPIRED: Reason.ValueType  # 96
+"""[FAILED_PRECONDITION] Events after the position are kept no longer. Read the state of your accounts, then begin
+without a position.
 """
 REASON_HOLD_OWNED: Reason.ValueType  # 90
 """[FAILED_PRECONDITION] The hold belongs to a session, which its owner alone captures, extends and releases.
