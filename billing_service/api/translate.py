@@ -19,6 +19,7 @@ from billing_service.domain.catalogue.packages import CustomAmounts, Package
 from billing_service.domain.ledger.balance import Balance
 from billing_service.domain.ledger.entries import Draw, Transaction, moved_of_lots
 from billing_service.domain.promotions.referrals import Referral
+from billing_service.domain.sales.disputes import Dispute
 from billing_service.domain.sales.purchases import Purchase
 from billing_service.domain.sales.refunds import Refund
 from billing_service.domain.spending.limits import Standing
@@ -179,6 +180,20 @@ def purchase(kept: Purchase, refund_pending_minor: int = 0) -> purchases_pb2.Pur
         paid_minor=kept.paid_minor,
         reversed_microcredits=kept.reversed,
         refund_pending_minor=refund_pending_minor,
+        disputed_minor=kept.disputed_minor,
+        flags=[purchases_pb2.PurchaseFlag.Value(f"PURCHASE_FLAG_{flag.name}") for flag in kept.flags],
+    )
+
+
+def dispute(kept: Dispute) -> purchases_pb2.Dispute:
+    return purchases_pb2.Dispute(
+        dispute_id=kept.dispute_id,
+        amount_minor=kept.amount_minor,
+        status=purchases_pb2.DisputeStatus.Value(f"DISPUTE_STATUS_{kept.status.value}"),
+        reason=kept.reason,
+        out_minor=kept.out_minor,
+        due_time=timestamp(kept.due_time_us),
+        create_time=timestamp(kept.create_time_us),
     )
 
 

@@ -19,6 +19,7 @@ _PURCHASE: Final[Mapping[str, str]] = {
     "reversed_debt": "reversed_debt_microcredits",
     "reversed_expired": "reversed_expired_microcredits",
     "payment_time_us": "payment_time_us",
+    "flags": "flags",
 }
 """What an event may change of a purchase, and the word for it in the log."""
 _CUSTOMER: Final = ("stripe_customer_id", "email", "name", "contact_version_sent", "customer_update_time_us")
@@ -31,6 +32,8 @@ def changes_of_purchase(before: Purchase, after: Purchase) -> Did:
     changed."""
     changed = [word for name, word in _PURCHASE.items() if getattr(before, name) != getattr(after, name)]
     stands = {word: getattr(after, name) for name, word in _PURCHASE.items() if word in _ALWAYS or word in changed}
+    if "flags" in stands:
+        stands["flags"] = " ".join(str(flag.name) for flag in after.flags)
     status = after.status.value
     return {
         "account_id": after.account_id,

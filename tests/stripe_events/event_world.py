@@ -12,6 +12,7 @@ from billing_service.domain.deployment import MARK_FIELD, MarkKind
 from billing_service.domain.inbox import EventStatus
 from billing_service.payments.objects.customer import ProviderCustomer
 from billing_service.payments.objects.refund import read_refund
+from billing_service.storage.rows.disputes import disputes_of
 from billing_service.storage.rows.events import list_events
 from billing_service.storage.rows.ledger import fetch_lots, read_accounts
 from billing_service.storage.rows.profiles import PROFILES, ensure_account, read_profile
@@ -218,16 +219,25 @@ class Page:
             "metadata": {},
         } | changes
 
-    def dispute(self, **changes):
-        about = {
-            "id": f"dp_{self.tag}",
+    def dispute(self, *moved, number=1, **changes):
+        """`moved`: amounts of the entries of Stripe's balance, the oldest first."""
+        dispute_id = f"dp_{self.tag}n{number}"
+        return {
+            "id": dispute_id,
             "object": "dispute",
             "charge": f"ch_{self.tag}",
             "payment_intent": self.payment_intent_id,
-        }
-        return (
-            about | {"amount": PRICE_MINOR, "currency": "usd", "status": "needs_response", "livemode": False} | changes
-        )
+            "amount": PRICE_MINOR,
+            "currency": "usd",
+            "status": "needs_response",
+            "reason": "fraudulent",
+            "balance_transactions": [
+                {"id": f"txn_{dispute_id}m{place}", "object": "balance_transaction", "amount": amount}
+                for place, amount in enumerate(moved)
+            ],
+            "evidence_details": {"due_by": 1_800_900_000},
+            "livemode": False,
+        } | changes
 
     def warning(self, **changes):
         about = {
@@ -249,25 +259,29 @@ class Page:
         def work():
             purchase = yield from read_purchase(self.account_id, self.purchase_id)
             refunds = yield from refunds_of(purchase)
+            disputes = yield from disputes_of(purchase)
             account = (yield from read_accounts([self.account_id]))[self.account_id]
             if purchase.lot_id:
                 yield from fetch_lots(account, [purchase.lot_id])
-            return purchase, refunds, account
+            return purchase, refunds, disputes, account
 
-        purchase, refunds, account = await self.world.store.read(work)
+        purchase, refunds, disputes, account = await self.world.store.read(work)
         names = (
             "status",
             "checkout_session_id",
             "payment_intent_id",
             "paid_minor",
             "refunded_minor",
+            "disputed_minor",
             "reversed",
             "payment_time_us",
+            "flags",
         )
         shown = account.show(self.world.service.clock())
         return {
             "purchase": {name: asdict(purchase)[name] for name in names},
             "refunds": sorted((refund.stripe_refund_id, refund.amount_minor, str(refund.status)) for refund in refunds),
+            "disputes": [(each.dispute_id, each.word, each.amount_minor, each.out_minor) for each in disputes],
             "left": account.lot(purchase.lot_id).remaining if purchase.lot_id else None,
             "available": shown.available // 10**6,
             "debt": shown.debt // 10**6,

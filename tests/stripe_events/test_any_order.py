@@ -98,9 +98,26 @@ def whole_refund_and_dispute(world, page):
         world.event("checkout.session.completed", page.session()),
         world.event("refund.created", page.refund(amount=PRICE_MINOR)),
         world.event("charge.dispute.created", page.dispute()),
-        world.event("charge.dispute.funds_withdrawn", page.dispute()),
+        world.event("charge.dispute.funds_withdrawn", page.dispute(-PRICE_MINOR)),
         world.event("radar.early_fraud_warning.created", page.warning()),
-    ], paid(available=0, refunded=PRICE_MINOR, refunds=1)
+    ], paid(available=0, refunded=PRICE_MINOR, refunds=1, disputed=PRICE_MINOR)
+
+
+def disputes_beside_a_refund(world, page):
+    """The first is won after a part refund, and a second one takes the half of what is left. It all comes in one
+    second, but for the ends."""
+    return [
+        world.event("checkout.session.completed", page.session()),
+        world.event("refund.created", page.refund(amount=100)),
+        world.event("charge.dispute.created", page.dispute(status="warning_needs_response")),
+        world.event("charge.dispute.funds_withdrawn", page.dispute(-PRICE_MINOR)),
+        world.event("charge.dispute.funds_reinstated", page.dispute(-PRICE_MINOR, PRICE_MINOR, status="under_review")),
+        world.event("charge.dispute.closed", page.dispute(-PRICE_MINOR, status="won"), created_s=NOW_S + 3),
+        world.event("charge.dispute.created", page.dispute(-450, number=2, amount=450), created_s=NOW_S + 4),
+        world.event(
+            "charge.dispute.closed", page.dispute(-450, number=2, amount=450, status="lost"), created_s=NOW_S + 9
+        ),
+    ], {"status": COMPLETED, "available": 450, "refunded": 100, "refunds": 1, "disputed": 450}
 
 
 def delayed_money_comes(world, page):
@@ -134,6 +151,7 @@ STORIES = (
     refunds_of_all_kinds,
     refunds_that_say_nothing_usable,
     whole_refund_and_dispute,
+    disputes_beside_a_refund,
     delayed_money_comes,
     delayed_money_fails,
     page_ran_out,
@@ -159,9 +177,17 @@ async def test_a_purchase_ends_alike(world, story, page_is_known):
             "available": stands["available"],
             "refunded": stands["purchase"]["refunded_minor"],
             "refunds": len(stands["refunds"]),
+            "disputed": stands["purchase"]["disputed_minor"],
             "payment_time_us": stands["purchase"]["payment_time_us"],
         }
-        expected = {"status": PENDING, "available": 0, "refunded": 0, "refunds": 0, "payment_time_us": None} | end
+        expected = {
+            "status": PENDING,
+            "available": 0,
+            "refunded": 0,
+            "refunds": 0,
+            "disputed": 0,
+            "payment_time_us": None,
+        } | end
         assert found == expected, [events[place]["type"] for place in order]
         assert stands["debt"] == 0
         ends[repr(stands).replace(page.tag, "TAG").replace(page.session_id, "PAGE")] = order

@@ -16,7 +16,7 @@ from billing_service.commands.environment import Environment
 from billing_service.commands.promotions.apply_referral import ApplyReferral, apply_referral
 from billing_service.commands.sales.cancel_purchase import CancelPurchase, cancel_purchase
 from billing_service.commands.sales.create_purchase import CreatePurchase, create_purchase
-from billing_service.commands.sales.get_purchase import purchases_of, sold_purchase
+from billing_service.commands.sales.get_purchase import purchases_of, shown_purchase
 from billing_service.commands.sales.get_refund import account_refunds, refund_by_id
 from billing_service.commands.sales.refund import RefundPurchase, quote_refund, refund_purchase
 from billing_service.domain.accounts.profiles import StoredAccount
@@ -179,9 +179,11 @@ class Selling:
         if field is None:
             raise invalid_field("id", "purchase_id or checkout_session_id is required")
         reference = validation.identifier(field, getattr(request, field))
-        sold = await sold_purchase(self._environment, reference)
+        sold, disputes = await shown_purchase(self._environment, reference)
         call.require_account(sold.purchase.account_id)
-        return purchases_pb2.GetPurchaseResponse(purchase=translate.purchase(*sold))
+        return purchases_pb2.GetPurchaseResponse(
+            purchase=translate.purchase(*sold), disputes=[translate.dispute(each) for each in disputes]
+        )
 
     async def list_purchases(
         self, request: purchases_pb2.ListPurchasesRequest, call: Call

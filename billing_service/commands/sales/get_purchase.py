@@ -1,11 +1,14 @@
 """GetPurchase and ListPurchases."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from billing_service.commands.environment import Environment
 from billing_service.domain.refusals import account_not_found
 from billing_service.domain.refusals.sales import purchase_not_found
+from billing_service.domain.sales.disputes import Dispute
 from billing_service.domain.sales.purchases import Purchase
+from billing_service.storage.rows.disputes import disputes_of
 from billing_service.storage.rows.profiles import read_profile
 from billing_service.storage.rows.purchases import find_purchase, list_purchases, read_purchase
 from billing_service.storage.rows.refunds import sum_pending
@@ -25,18 +28,26 @@ class SoldPurchase(NamedTuple):
     refund_pending_minor: int
 
 
+class ShownPurchase(NamedTuple):
+    """A purchase with its disputes."""
+
+    sold: SoldPurchase
+    disputes: Sequence[Dispute]
+
+
 async def purchase_by_id(environment: Environment, reference: str) -> Purchase:
     """The purchase of an id of ours or of Stripe's (`pur_`, `cs_`, `pi_`). Raises PURCHASE_NOT_FOUND."""
     return await environment.store.read(lambda: _find(reference))
 
 
-async def sold_purchase(environment: Environment, reference: str) -> SoldPurchase:
+async def shown_purchase(environment: Environment, reference: str) -> ShownPurchase:
     """As `purchase_by_id`. Raises PURCHASE_NOT_FOUND."""
 
-    def work() -> Work[SoldPurchase]:
+    def work() -> Work[ShownPurchase]:
         purchase = yield from _find(reference)
         pending = yield from sum_pending(purchase.account_id, [purchase])
-        return SoldPurchase(purchase, pending.get(purchase.purchase_id, 0))
+        disputes = yield from disputes_of(purchase)
+        return ShownPurchase(SoldPurchase(purchase, pending.get(purchase.purchase_id, 0)), disputes)
 
     return await environment.store.read(work)
 

@@ -19,6 +19,10 @@ class EventKind(IntEnum):
     """As much as the account's threshold was available, and now it is less."""
     UNPRICED_USAGE = 6
     """A usage was charged though the card has no price for it: an estimate, which a later price corrects."""
+    DISPUTE_CHANGED = 7
+    """A dispute of a purchase began, went on to another state, or its money went or came back."""
+    FRAUD_WARNING = 8
+    """A bank suspects a fraud in the payment of a purchase. No money moved."""
 
 
 class BusinessEvent(NamedTuple):
@@ -28,7 +32,7 @@ class BusinessEvent(NamedTuple):
     kind: EventKind
     create_time_us: int
     subject_id: str
-    """The purchase, refund, transaction or spender that it is about."""
+    """The purchase, refund, dispute, transaction or spender that it is about."""
     detail: Mapping[str, str | int]
     """Amounts, currencies, states and models; nobody's words."""
 

@@ -9,6 +9,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, Protocol
 
+from billing_service.domain.sales.disputes import NO_FLAGS, PurchaseFlags
+
 
 class PurchaseStatus(StrEnum):
     """The wire's names without their prefix."""
@@ -286,6 +288,8 @@ class Purchase:
     """The part of `reversed` that had expired before it was taken."""
     terms: str = ""
     """What held when the page was opened, as JSON; empty on rows older than it."""
+    flags: PurchaseFlags = NO_FLAGS
+    """What a person should know of it."""
 
     @property
     def paid_for_credits_minor(self) -> int:

@@ -15,6 +15,8 @@ WORD_CHARACTERS_MAX: Final = 255
 """Of ids, of Stripe's own words, and of the texts that we put on objects ourselves."""
 TIME_S_MAX: Final = 253_402_300_799
 """The last second of the year 9999: later moments fit no timestamp."""
+ENTRIES_MAX: Final = 100
+"""Balance transactions of one object. Stripe makes two or three."""
 _CURRENCY_LETTERS: Final = 3
 
 
@@ -117,6 +119,32 @@ class Fields:
         if moment_us is None:
             self._fault(name, sent_as, "is no time")
         return moment_us
+
+    def part_time_us(self, name: str, table: str, sent_as: str) -> int | None:
+        """A moment inside a nested table; None where Stripe leaves it out."""
+        values = self._values.get(table)
+        value = values.get(sent_as) if isinstance(values, Mapping) else None
+        moment_us = None if value is None else time_us(value)
+        if value is not None and moment_us is None:
+            self._fault(name, f"{table}.{sent_as}", "is no time")
+        return moment_us
+
+    def balance_entries(self, name: str, sent_as: str) -> dict[str, int] | None:
+        """Amounts of balance transactions by their ids, signed; None where there is no list."""
+        values = self._values.get(sent_as)
+        if values is None:
+            return None
+        entries: dict[str, int] = {}
+        for value in values if isinstance(values, list) else [None]:
+            entry_id, amount = (value.get("id"), value.get("amount")) if isinstance(value, Mapping) else (None, None)
+            if not _is_word(entry_id) or type(amount) is not int or abs(amount) > MONEY_MINOR_MAX:
+                self._fault(name, sent_as, "is no list of balance transactions")
+                return None
+            entries[str(entry_id)] = amount
+        if len(entries) > ENTRIES_MAX:
+            self._fault(name, sent_as, f"has more than {ENTRIES_MAX} balance transactions")
+            return None
+        return entries
 
     def is_true(self, name: str) -> bool:
         return self._values.get(name) is True

@@ -19,6 +19,7 @@ SERVING: Final[Mapping[str, tuple[str, ...]]] = {
     "corrections": _ADDED,
     "deduction_reversals": _CHANGED,
     "deployment": _CHANGED,
+    "disputes": _CHANGED,
     "entries": _ADDED,
     "feed": ("SELECT", "UPDATE"),
     "holds": _CHANGED,

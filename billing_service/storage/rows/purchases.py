@@ -4,6 +4,7 @@ from sqlalchemy import and_, bindparam, case, delete, func, literal_column, sele
 from sqlalchemy.dialects.postgresql import insert
 
 from billing_service.domain.promotions.referrals import Referral, ReferralState
+from billing_service.domain.sales.disputes import PurchaseFlags
 from billing_service.domain.sales.purchases import Purchase, PurchaseStatus
 from billing_service.domain.sales.refunds import Refund, RefundStatus
 from billing_service.storage.rows.ledger import expect
@@ -12,7 +13,9 @@ from billing_service.storage.schema import purchase_references as references
 from billing_service.storage.schema import purchases, referrals, refunds
 from billing_service.storage.statements import Work, reading, writing
 
-PURCHASES = RecordTable(purchases, Purchase, ("account_id", "purchase_id"), {"status": PurchaseStatus})
+PURCHASES = RecordTable(
+    purchases, Purchase, ("account_id", "purchase_id"), {"status": PurchaseStatus, "flags": PurchaseFlags}
+)
 REFUNDS = RecordTable(
     refunds,
     Refund,

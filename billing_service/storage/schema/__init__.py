@@ -27,6 +27,7 @@ from billing_service.storage.schema.ledger import (
 from billing_service.storage.schema.people import api_keys, audit_records, profiles, referral_codes, stripe_customers
 from billing_service.storage.schema.sales import (
     deployment,
+    disputes,
     purchase_references,
     purchases,
     referrals,
@@ -59,6 +60,7 @@ __all__ = [
     "corrections",
     "deduction_reversals",
     "deployment",
+    "disputes",
     "entries",
     "feed",
     "holds",

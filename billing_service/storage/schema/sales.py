@@ -36,6 +36,7 @@ purchases = Table(
     number_column("reversed_debt", default=0),
     number_column("reversed_expired", default=0),
     text_column("terms", default=""),
+    number_column("flags", default=0),
     check("status", "status IN ('PENDING', 'AWAITING_FUNDS', 'COMPLETED', 'FAILED', 'EXPIRED', 'CANCELED')"),
     check("credits", "credits > 0"),
     check("amount_minor", "amount_minor > 0"),
@@ -50,7 +51,8 @@ purchases = Table(
 `reversed_debt` is the part of it that became debt, `reversed_expired` the part that had expired. `attempt` numbers the
 tries at Stripe whose stored failure would be replayed for their key. `net_paid_minor` is what was paid for the credits,
 without tax and shipping; NULL on rows older than it. `payment_time_us`: when Stripe first reported the payment's
-success. `terms`: what held when the page was opened, as JSON."""
+success. `terms`: what held when the page was opened, as JSON. `disputed_minor` is the sum of what its disputes have
+out. `flags`: see `domain.sales.disputes.PurchaseFlags`."""
 Index(
     "ix_purchases_paid_uncompleted",
     purchases.c.payment_time_us,
@@ -99,6 +101,28 @@ Index("ix_refunds_unsent", refunds.c.create_time_us, sqlite_where=_UNSENT, postg
 """`reversed` is what it took of lots and as debt; `requires_settlement`: that still waits in the place `set_aside`.
 `expired` is what it took besides, which had expired before. `bonus`: the buyer's referral bonus that went back beside.
 `is_marked`: the program that began it marks its object at Stripe."""
+
+disputes = Table(
+    "disputes",
+    metadata,
+    id_column("account_id", key=True),
+    id_column("dispute_id", key=True),
+    id_column("purchase_id"),
+    number_column("amount_minor"),
+    id_column("currency"),
+    id_column("word"),
+    text_column("reason"),
+    text_column("entries"),
+    number_column("out_minor"),
+    number_column("due_time_us", nullable=True),
+    number_column("told_time_us"),
+    number_column("create_time_us"),
+    check("amount_minor", "amount_minor >= 0"),
+    check("out_minor", "out_minor >= 0 AND out_minor <= amount_minor"),
+)
+"""By Stripe's id. `word` is Stripe's status, `entries` those of Stripe's balance, by their ids, as JSON. `out_minor` is
+computed from them. `told_time_us`: when Stripe told what stands here, which may have come in any order."""
+Index("ix_disputes_purchase", disputes.c.account_id, disputes.c.purchase_id)
 
 referrals = Table(
     "referrals",

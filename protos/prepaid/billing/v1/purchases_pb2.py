@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"prepaid/billing/v1/purchases.proto\x12\x12prepaid.billing.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb0\x01\n\x07Package\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x1c\n\x14\x63redits_microcredits\x18\x04 \x01(\x03\x12\x13\n\x0bprice_minor\x18\x05 \x01(\x03\x12\x10\n\x08\x63urrency\x18\x06 \x01(\t\x12\x18\n\x10\x64iscount_percent\x18\x07 \x01(\x05\x12\x15\n\rdisplay_order\x18\x08 \x01(\x05\"\x15\n\x13ListPackagesRequest\"E\n\x14ListPackagesResponse\x12-\n\x08packages\x18\x01 \x03(\x0b\x32\x1b.prepaid.billing.v1.Package\"\x95\x05\n\x08Purchase\x12\x13\n\x0bpurchase_id\x18\x01 \x01(\t\x12\x12\n\naccount_id\x18\x02 \x01(\t\x12\x14\n\x0cpackage_code\x18\x03 \x01(\t\x12\x1c\n\x14\x63redits_microcredits\x18\x04 \x01(\x03\x12\x14\n\x0c\x61mount_minor\x18\x05 \x01(\x03\x12\x10\n\x08\x63urrency\x18\x06 \x01(\t\x12\x32\n\x06status\x18\x07 \x01(\x0e\x32\".prepaid.billing.v1.PurchaseStatus\x12\x1b\n\x13\x63heckout_session_id\x18\x08 \x01(\t\x12\x14\n\x0c\x63heckout_url\x18\t \x01(\t\x12\x19\n\x11payment_intent_id\x18\n \x01(\t\x12\x15\n\rclient_secret\x18\x0b \x01(\t\x12\x16\n\x0erefunded_minor\x18\x0c \x01(\x03\x12/\n\x0b\x63reate_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rcomplete_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12<\n\x08metadata\x18\x10 \x03(\x0b\x32*.prepaid.billing.v1.Purchase.MetadataEntry\x12\x12\n\npaid_minor\x18\x11 \x01(\x03\x12\x1d\n\x15reversed_microcredits\x18\x12 \x01(\x03\x12\x1c\n\x14refund_pending_minor\x18\x13 \x01(\x03\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xf1\x02\n\x15\x43reatePurchaseRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x16\n\x0cpackage_code\x18\x02 \x01(\tH\x00\x12\x1d\n\x13\x63ustom_amount_minor\x18\x03 \x01(\x03H\x00\x12\x10\n\x08\x63urrency\x18\x04 \x01(\t\x12\x35\n\x0cpayment_flow\x18\x05 \x01(\x0e\x32\x1f.prepaid.billing.v1.PaymentFlow\x12\x13\n\x0bsuccess_url\x18\x06 \x01(\t\x12\x12\n\ncancel_url\x18\x07 \x01(\t\x12I\n\x08metadata\x18\x08 \x03(\x0b\x32\x37.prepaid.billing.v1.CreatePurchaseRequest.MetadataEntry\x12\x17\n\x0fidempotency_key\x18\t \x01(\t\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x06\n\x04item\"Z\n\x16\x43reatePurchaseResponse\x12.\n\x08purchase\x18\x01 \x01(\x0b\x32\x1c.prepaid.billing.v1.Purchase\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"P\n\x12GetPurchaseRequest\x12\x15\n\x0bpurchase_id\x18\x01 \x01(\tH\x00\x12\x1d\n\x13\x63heckout_session_id\x18\x02 \x01(\tH\x00\x42\x04\n\x02id\"E\n\x13GetPurchaseResponse\x12.\n\x08purchase\x18\x01 \x01(\x0b\x32\x1c.prepaid.billing.v1.Purchase\"Q\n\x14ListPurchasesRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"a\n\x15ListPurchasesResponse\x12/\n\tpurchases\x18\x01 \x03(\x0b\x32\x1c.prepaid.billing.v1.Purchase\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"E\n\x15\x43\x61ncelPurchaseRequest\x12\x13\n\x0bpurchase_id\x18\x01 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x02 \x01(\t\"Z\n\x16\x43\x61ncelPurchaseResponse\x12.\n\x08purchase\x18\x01 \x01(\x0b\x32\x1c.prepaid.billing.v1.Purchase\x12\x10\n\x08replayed\x18\x02 \x01(\x08*g\n\x0bPaymentFlow\x12\x1c\n\x18PAYMENT_FLOW_UNSPECIFIED\x10\x00\x12\x19\n\x15PAYMENT_FLOW_CHECKOUT\x10\x01\x12\x1f\n\x1bPAYMENT_FLOW_PAYMENT_INTENT\x10\x02*\xe8\x01\n\x0ePurchaseStatus\x12\x1f\n\x1bPURCHASE_STATUS_UNSPECIFIED\x10\x00\x12\x1b\n\x17PURCHASE_STATUS_PENDING\x10\x01\x12\"\n\x1ePURCHASE_STATUS_AWAITING_FUNDS\x10\x02\x12\x1d\n\x19PURCHASE_STATUS_COMPLETED\x10\x03\x12\x1a\n\x16PURCHASE_STATUS_FAILED\x10\x04\x12\x1b\n\x17PURCHASE_STATUS_EXPIRED\x10\x05\x12\x1c\n\x18PURCHASE_STATUS_CANCELED\x10\x06\x42Q\n\x12prepaid.billing.v1P\x01Z$prepaid.example/billing/v1;billingv1\xaa\x02\x12Prepaid.Billing.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"prepaid/billing/v1/purchases.proto\x12\x12prepaid.billing.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb0\x01\n\x07Package\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x1c\n\x14\x63redits_microcredits\x18\x04 \x01(\x03\x12\x13\n\x0bprice_minor\x18\x05 \x01(\x03\x12\x10\n\x08\x63urrency\x18\x06 \x01(\t\x12\x18\n\x10\x64iscount_percent\x18\x07 \x01(\x05\x12\x15\n\rdisplay_order\x18\x08 \x01(\x05\"\x15\n\x13ListPackagesRequest\"E\n\x14ListPackagesResponse\x12-\n\x08packages\x18\x01 \x03(\x0b\x32\x1b.prepaid.billing.v1.Package\"\xde\x05\n\x08Purchase\x12\x13\n\x0bpurchase_id\x18\x01 \x01(\t\x12\x12\n\naccount_id\x18\x02 \x01(\t\x12\x14\n\x0cpackage_code\x18\x03 \x01(\t\x12\x1c\n\x14\x63redits_microcredits\x18\x04 \x01(\x03\x12\x14\n\x0c\x61mount_minor\x18\x05 \x01(\x03\x12\x10\n\x08\x63urrency\x18\x06 \x01(\t\x12\x32\n\x06status\x18\x07 \x01(\x0e\x32\".prepaid.billing.v1.PurchaseStatus\x12\x1b\n\x13\x63heckout_session_id\x18\x08 \x01(\t\x12\x14\n\x0c\x63heckout_url\x18\t \x01(\t\x12\x19\n\x11payment_intent_id\x18\n \x01(\t\x12\x15\n\rclient_secret\x18\x0b \x01(\t\x12\x16\n\x0erefunded_minor\x18\x0c \x01(\x03\x12/\n\x0b\x63reate_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rcomplete_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12<\n\x08metadata\x18\x10 \x03(\x0b\x32*.prepaid.billing.v1.Purchase.MetadataEntry\x12\x12\n\npaid_minor\x18\x11 \x01(\x03\x12\x1d\n\x15reversed_microcredits\x18\x12 \x01(\x03\x12\x1c\n\x14refund_pending_minor\x18\x13 \x01(\x03\x12\x16\n\x0e\x64isputed_minor\x18\x14 \x01(\x03\x12/\n\x05\x66lags\x18\x15 \x03(\x0e\x32 .prepaid.billing.v1.PurchaseFlag\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xe8\x01\n\x07\x44ispute\x12\x12\n\ndispute_id\x18\x01 \x01(\t\x12\x14\n\x0c\x61mount_minor\x18\x02 \x01(\x03\x12\x31\n\x06status\x18\x03 \x01(\x0e\x32!.prepaid.billing.v1.DisputeStatus\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x11\n\tout_minor\x18\x05 \x01(\x03\x12,\n\x08\x64ue_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xf1\x02\n\x15\x43reatePurchaseRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x16\n\x0cpackage_code\x18\x02 \x01(\tH\x00\x12\x1d\n\x13\x63ustom_amount_minor\x18\x03 \x01(\x03H\x00\x12\x10\n\x08\x63urrency\x18\x04 \x01(\t\x12\x35\n\x0cpayment_flow\x18\x05 \x01(\x0e\x32\x1f.prepaid.billing.v1.PaymentFlow\x12\x13\n\x0bsuccess_url\x18\x06 \x01(\t\x12\x12\n\ncancel_url\x18\x07 \x01(\t\x12I\n\x08metadata\x18\x08 \x03(\x0b\x32\x37.prepaid.billing.v1.CreatePurchaseRequest.MetadataEntry\x12\x17\n\x0fidempotency_key\x18\t \x01(\t\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x06\n\x04item\"Z\n\x16\x43reatePurchaseResponse\x12.\n\x08purchase\x18\x01 \x01(\x0b\x32\x1c.prepaid.billing.v1.Purchase\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"P\n\x12GetPurchaseRequest\x12\x15\n\x0bpurchase_id\x18\x01 \x01(\tH\x00\x12\x1d\n\x13\x63heckout_session_id\x18\x02 \x01(\tH\x00\x42\x04\n\x02id\"t\n\x13GetPurchaseResponse\x12.\n\x08purchase\x18\x01 \x01(\x0b\x32\x1c.prepaid.billing.v1.Purchase\x12-\n\x08\x64isputes\x18\x02 \x03(\x0b\x32\x1b.prepaid.billing.v1.Dispute\"Q\n\x14ListPurchasesRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"a\n\x15ListPurchasesResponse\x12/\n\tpurchases\x18\x01 \x03(\x0b\x32\x1c.prepaid.billing.v1.Purchase\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"E\n\x15\x43\x61ncelPurchaseRequest\x12\x13\n\x0bpurchase_id\x18\x01 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x02 \x01(\t\"Z\n\x16\x43\x61ncelPurchaseResponse\x12.\n\x08purchase\x18\x01 \x01(\x0b\x32\x1c.prepaid.billing.v1.Purchase\x12\x10\n\x08replayed\x18\x02 \x01(\x08*g\n\x0bPaymentFlow\x12\x1c\n\x18PAYMENT_FLOW_UNSPECIFIED\x10\x00\x12\x19\n\x15PAYMENT_FLOW_CHECKOUT\x10\x01\x12\x1f\n\x1bPAYMENT_FLOW_PAYMENT_INTENT\x10\x02*\xe8\x01\n\x0ePurchaseStatus\x12\x1f\n\x1bPURCHASE_STATUS_UNSPECIFIED\x10\x00\x12\x1b\n\x17PURCHASE_STATUS_PENDING\x10\x01\x12\"\n\x1ePURCHASE_STATUS_AWAITING_FUNDS\x10\x02\x12\x1d\n\x19PURCHASE_STATUS_COMPLETED\x10\x03\x12\x1a\n\x16PURCHASE_STATUS_FAILED\x10\x04\x12\x1b\n\x17PURCHASE_STATUS_EXPIRED\x10\x05\x12\x1c\n\x18PURCHASE_STATUS_CANCELED\x10\x06*\x85\x01\n\x0cPurchaseFlag\x12\x1d\n\x19PURCHASE_FLAG_UNSPECIFIED\x10\x00\x12\x19\n\x15PURCHASE_FLAG_INQUIRY\x10\x01\x12\x1a\n\x16PURCHASE_FLAG_DISPUTED\x10\x02\x12\x1f\n\x1bPURCHASE_FLAG_FRAUD_WARNING\x10\x03*\x9b\x02\n\rDisputeStatus\x12\x1e\n\x1a\x44ISPUTE_STATUS_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x44ISPUTE_STATUS_INQUIRY\x10\x01\x12!\n\x1d\x44ISPUTE_STATUS_INQUIRY_CLOSED\x10\x02\x12!\n\x1d\x44ISPUTE_STATUS_NEEDS_RESPONSE\x10\x03\x12\x1f\n\x1b\x44ISPUTE_STATUS_UNDER_REVIEW\x10\x04\x12\x16\n\x12\x44ISPUTE_STATUS_WON\x10\x05\x12\x17\n\x13\x44ISPUTE_STATUS_LOST\x10\x06\x12\x1c\n\x18\x44ISPUTE_STATUS_PREVENTED\x10\x07\x12\x18\n\x14\x44ISPUTE_STATUS_OTHER\x10\x08\x42Q\n\x12prepaid.billing.v1P\x01Z$prepaid.example/billing/v1;billingv1\xaa\x02\x12Prepaid.Billing.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,10 +37,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PURCHASE_METADATAENTRY']._serialized_options = b'8\001'
   _globals['_CREATEPURCHASEREQUEST_METADATAENTRY']._loaded_options = None
   _globals['_CREATEPURCHASEREQUEST_METADATAENTRY']._serialized_options = b'8\001'
-  _globals['_PAYMENTFLOW']._serialized_start=1990
-  _globals['_PAYMENTFLOW']._serialized_end=2093
-  _globals['_PURCHASESTATUS']._serialized_start=2096
-  _globals['_PURCHASESTATUS']._serialized_end=2328
+  _globals['_PAYMENTFLOW']._serialized_start=2345
+  _globals['_PAYMENTFLOW']._serialized_end=2448
+  _globals['_PURCHASESTATUS']._serialized_start=2451
+  _globals['_PURCHASESTATUS']._serialized_end=2683
+  _globals['_PURCHASEFLAG']._serialized_start=2686
+  _globals['_PURCHASEFLAG']._serialized_end=2819
+  _globals['_DISPUTESTATUS']._serialized_start=2822
+  _globals['_DISPUTESTATUS']._serialized_end=3105
   _globals['_PACKAGE']._serialized_start=92
   _globals['_PACKAGE']._serialized_end=268
   _globals['_LISTPACKAGESREQUEST']._serialized_start=270
@@ -48,25 +52,27 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTPACKAGESRESPONSE']._serialized_start=293
   _globals['_LISTPACKAGESRESPONSE']._serialized_end=362
   _globals['_PURCHASE']._serialized_start=365
-  _globals['_PURCHASE']._serialized_end=1026
-  _globals['_PURCHASE_METADATAENTRY']._serialized_start=979
-  _globals['_PURCHASE_METADATAENTRY']._serialized_end=1026
-  _globals['_CREATEPURCHASEREQUEST']._serialized_start=1029
-  _globals['_CREATEPURCHASEREQUEST']._serialized_end=1398
-  _globals['_CREATEPURCHASEREQUEST_METADATAENTRY']._serialized_start=979
-  _globals['_CREATEPURCHASEREQUEST_METADATAENTRY']._serialized_end=1026
-  _globals['_CREATEPURCHASERESPONSE']._serialized_start=1400
-  _globals['_CREATEPURCHASERESPONSE']._serialized_end=1490
-  _globals['_GETPURCHASEREQUEST']._serialized_start=1492
-  _globals['_GETPURCHASEREQUEST']._serialized_end=1572
-  _globals['_GETPURCHASERESPONSE']._serialized_start=1574
-  _globals['_GETPURCHASERESPONSE']._serialized_end=1643
-  _globals['_LISTPURCHASESREQUEST']._serialized_start=1645
-  _globals['_LISTPURCHASESREQUEST']._serialized_end=1726
-  _globals['_LISTPURCHASESRESPONSE']._serialized_start=1728
-  _globals['_LISTPURCHASESRESPONSE']._serialized_end=1825
-  _globals['_CANCELPURCHASEREQUEST']._serialized_start=1827
-  _globals['_CANCELPURCHASEREQUEST']._serialized_end=1896
-  _globals['_CANCELPURCHASERESPONSE']._serialized_start=1898
-  _globals['_CANCELPURCHASERESPONSE']._serialized_end=1988
+  _globals['_PURCHASE']._serialized_end=1099
+  _globals['_PURCHASE_METADATAENTRY']._serialized_start=1052
+  _globals['_PURCHASE_METADATAENTRY']._serialized_end=1099
+  _globals['_DISPUTE']._serialized_start=1102
+  _globals['_DISPUTE']._serialized_end=1334
+  _globals['_CREATEPURCHASEREQUEST']._serialized_start=1337
+  _globals['_CREATEPURCHASEREQUEST']._serialized_end=1706
+  _globals['_CREATEPURCHASEREQUEST_METADATAENTRY']._serialized_start=1052
+  _globals['_CREATEPURCHASEREQUEST_METADATAENTRY']._serialized_end=1099
+  _globals['_CREATEPURCHASERESPONSE']._serialized_start=1708
+  _globals['_CREATEPURCHASERESPONSE']._serialized_end=1798
+  _globals['_GETPURCHASEREQUEST']._serialized_start=1800
+  _globals['_GETPURCHASEREQUEST']._serialized_end=1880
+  _globals['_GETPURCHASERESPONSE']._serialized_start=1882
+  _globals['_GETPURCHASERESPONSE']._serialized_end=1998
+  _globals['_LISTPURCHASESREQUEST']._serialized_start=2000
+  _globals['_LISTPURCHASESREQUEST']._serialized_end=2081
+  _globals['_LISTPURCHASESRESPONSE']._serialized_start=2083
+  _globals['_LISTPURCHASESRESPONSE']._serialized_end=2180
+  _globals['_CANCELPURCHASEREQUEST']._serialized_start=2182
+  _globals['_CANCELPURCHASEREQUEST']._serialized_end=2251
+  _globals['_CANCELPURCHASERESPONSE']._serialized_start=2253
+  _globals['_CANCELPURCHASERESPONSE']._serialized_end=2343
 # @@protoc_insertion_point(module_scope)

@@ -84,6 +84,82 @@ PURCHASE_STATUS_CANCELED: PurchaseStatus.ValueType  # 6
 """Canceled by CancelPurchase."""
 Global___PurchaseStatus: _TypeAlias = PurchaseStatus  # noqa: Y015
 
+class _PurchaseFlag:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _PurchaseFlagEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_PurchaseFlag.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    PURCHASE_FLAG_UNSPECIFIED: _PurchaseFlag.ValueType  # 0
+    """Never sent by the service."""
+    PURCHASE_FLAG_INQUIRY: _PurchaseFlag.ValueType  # 1
+    """A bank asks about its payment. No money has moved."""
+    PURCHASE_FLAG_DISPUTED: _PurchaseFlag.ValueType  # 2
+    """A dispute of its payment is open."""
+    PURCHASE_FLAG_FRAUD_WARNING: _PurchaseFlag.ValueType  # 3
+    """A bank suspected a fraud in its payment. This flag stays."""
+
+class PurchaseFlag(_PurchaseFlag, metaclass=_PurchaseFlagEnumTypeWrapper):
+    """What a person should know of a purchase."""
+
+PURCHASE_FLAG_UNSPECIFIED: PurchaseFlag.ValueType  # 0
+"""Never sent by the service."""
+PURCHASE_FLAG_INQUIRY: PurchaseFlag.ValueType  # 1
+"""A bank asks about its payment. No money has moved."""
+PURCHASE_FLAG_DISPUTED: PurchaseFlag.ValueType  # 2
+"""A dispute of its payment is open."""
+PURCHASE_FLAG_FRAUD_WARNING: PurchaseFlag.ValueType  # 3
+"""A bank suspected a fraud in its payment. This flag stays."""
+Global___PurchaseFlag: _TypeAlias = PurchaseFlag  # noqa: Y015
+
+class _DisputeStatus:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DisputeStatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DisputeStatus.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DISPUTE_STATUS_UNSPECIFIED: _DisputeStatus.ValueType  # 0
+    """Never sent by the service."""
+    DISPUTE_STATUS_INQUIRY: _DisputeStatus.ValueType  # 1
+    """A bank asks, and takes nothing."""
+    DISPUTE_STATUS_INQUIRY_CLOSED: _DisputeStatus.ValueType  # 2
+    """The inquiry is over, and nothing was taken."""
+    DISPUTE_STATUS_NEEDS_RESPONSE: _DisputeStatus.ValueType  # 3
+    """Evidence is asked for in Stripe's Dashboard until due_time."""
+    DISPUTE_STATUS_UNDER_REVIEW: _DisputeStatus.ValueType  # 4
+    """The bank decides."""
+    DISPUTE_STATUS_WON: _DisputeStatus.ValueType  # 5
+    """Decided for the seller."""
+    DISPUTE_STATUS_LOST: _DisputeStatus.ValueType  # 6
+    """Decided for the customer, or accepted. Money may still come back, if the customer withdraws it."""
+    DISPUTE_STATUS_PREVENTED: _DisputeStatus.ValueType  # 7
+    """Settled before anything was taken."""
+    DISPUTE_STATUS_OTHER: _DisputeStatus.ValueType  # 8
+    """Stripe uses a word that this release does not know."""
+
+class DisputeStatus(_DisputeStatus, metaclass=_DisputeStatusEnumTypeWrapper):
+    """Where a dispute stands. What it took is an amount of its own, not a state."""
+
+DISPUTE_STATUS_UNSPECIFIED: DisputeStatus.ValueType  # 0
+"""Never sent by the service."""
+DISPUTE_STATUS_INQUIRY: DisputeStatus.ValueType  # 1
+"""A bank asks, and takes nothing."""
+DISPUTE_STATUS_INQUIRY_CLOSED: DisputeStatus.ValueType  # 2
+"""The inquiry is over, and nothing was taken."""
+DISPUTE_STATUS_NEEDS_RESPONSE: DisputeStatus.ValueType  # 3
+"""Evidence is asked for in Stripe's Dashboard until due_time."""
+DISPUTE_STATUS_UNDER_REVIEW: DisputeStatus.ValueType  # 4
+"""The bank decides."""
+DISPUTE_STATUS_WON: DisputeStatus.ValueType  # 5
+"""Decided for the seller."""
+DISPUTE_STATUS_LOST: DisputeStatus.ValueType  # 6
+"""Decided for the customer, or accepted. Money may still come back, if the customer withdraws it."""
+DISPUTE_STATUS_PREVENTED: DisputeStatus.ValueType  # 7
+"""Settled before anything was taken."""
+DISPUTE_STATUS_OTHER: DisputeStatus.ValueType  # 8
+"""Stripe uses a word that this release does not know."""
+Global___DisputeStatus: _TypeAlias = DisputeStatus  # noqa: Y015
+
 @_typing.final
 class Package(_message.Message):
     """Credits for sale, from the deployment's catalogue."""
@@ -222,6 +298,8 @@ class Purchase(_message.Message):
     PAID_MINOR_FIELD_NUMBER: _builtins.int
     REVERSED_MICROCREDITS_FIELD_NUMBER: _builtins.int
     REFUND_PENDING_MINOR_FIELD_NUMBER: _builtins.int
+    DISPUTED_MINOR_FIELD_NUMBER: _builtins.int
+    FLAGS_FIELD_NUMBER: _builtins.int
     purchase_id: _builtins.str
     """`pur_…`, sortable by time."""
     account_id: _builtins.str
@@ -254,6 +332,10 @@ class Purchase(_message.Message):
     """Credits taken back so far, in microcredits."""
     refund_pending_minor: _builtins.int
     """Part of refunded_minor whose refunds are PENDING: Stripe has not settled them. In the currency's smallest unit."""
+    disputed_minor: _builtins.int
+    """Money that its disputes have taken and not returned, in the currency's smallest unit. A dispute may be larger than
+    its payment, so this may exceed paid_minor.
+    """
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it was made."""
@@ -269,6 +351,10 @@ class Purchase(_message.Message):
     @_builtins.property
     def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """The caller's own notes, all of them."""
+
+    @_builtins.property
+    def flags(self) -> _containers.RepeatedScalarFieldContainer[Global___PurchaseFlag.ValueType]:
+        """What a person should know of it; each at most once."""
 
     def __init__(
         self,
@@ -292,14 +378,66 @@ class Purchase(_message.Message):
         paid_minor: _builtins.int = ...,
         reversed_microcredits: _builtins.int = ...,
         refund_pending_minor: _builtins.int = ...,
+        disputed_minor: _builtins.int = ...,
+        flags: _abc.Iterable[Global___PurchaseFlag.ValueType] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["complete_time", b"complete_time", "create_time", b"create_time", "expire_time", b"expire_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "amount_minor", b"amount_minor", "checkout_session_id", b"checkout_session_id", "checkout_url", b"checkout_url", "client_secret", b"client_secret", "complete_time", b"complete_time", "create_time", b"create_time", "credits_microcredits", b"credits_microcredits", "currency", b"currency", "expire_time", b"expire_time", "metadata", b"metadata", "package_code", b"package_code", "paid_minor", b"paid_minor", "payment_intent_id", b"payment_intent_id", "purchase_id", b"purchase_id", "refund_pending_minor", b"refund_pending_minor", "refunded_minor", b"refunded_minor", "reversed_microcredits", b"reversed_microcredits", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "amount_minor", b"amount_minor", "checkout_session_id", b"checkout_session_id", "checkout_url", b"checkout_url", "client_secret", b"client_secret", "complete_time", b"complete_time", "create_time", b"create_time", "credits_microcredits", b"credits_microcredits", "currency", b"currency", "disputed_minor", b"disputed_minor", "expire_time", b"expire_time", "flags", b"flags", "metadata", b"metadata", "package_code", b"package_code", "paid_minor", b"paid_minor", "payment_intent_id", b"payment_intent_id", "purchase_id", b"purchase_id", "refund_pending_minor", b"refund_pending_minor", "refunded_minor", b"refunded_minor", "reversed_microcredits", b"reversed_microcredits", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Purchase: _TypeAlias = Purchase  # noqa: Y015
+
+@_typing.final
+class Dispute(_message.Message):
+    """A dispute of a purchase's payment: the customer's bank asks about it, or takes its money."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DISPUTE_ID_FIELD_NUMBER: _builtins.int
+    AMOUNT_MINOR_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    OUT_MINOR_FIELD_NUMBER: _builtins.int
+    DUE_TIME_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    dispute_id: _builtins.str
+    """Stripe's id (`dp_…`)."""
+    amount_minor: _builtins.int
+    """What the bank wants, in the purchase's currency, in its smallest unit. It may be part of the payment, or more."""
+    status: Global___DisputeStatus.ValueType
+    """Where it stands."""
+    reason: _builtins.str
+    """Stripe's word for the reason, such as `fraudulent`."""
+    out_minor: _builtins.int
+    """How much of amount_minor is out now: withdrawn and not returned. The purchase's credits follow it."""
+    @_builtins.property
+    def due_time(self) -> _timestamp_pb2.Timestamp:
+        """Until when it can be answered; absent where Stripe names no time."""
+
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp:
+        """When the service learned of it."""
+
+    def __init__(
+        self,
+        *,
+        dispute_id: _builtins.str = ...,
+        amount_minor: _builtins.int = ...,
+        status: Global___DisputeStatus.ValueType = ...,
+        reason: _builtins.str = ...,
+        out_minor: _builtins.int = ...,
+        due_time: _timestamp_pb2.Timestamp | None = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "due_time", b"due_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount_minor", b"amount_minor", "create_time", b"create_time", "dispute_id", b"dispute_id", "due_time", b"due_time", "out_minor", b"out_minor", "reason", b"reason", "status", b"status"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Dispute: _TypeAlias = Dispute  # noqa: Y015
 
 @_typing.final
 class CreatePurchaseRequest(_message.Message):
@@ -455,18 +593,24 @@ class GetPurchaseResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     PURCHASE_FIELD_NUMBER: _builtins.int
+    DISPUTES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def purchase(self) -> Global___Purchase:
         """The purchase as it is now."""
+
+    @_builtins.property
+    def disputes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Dispute]:
+        """All disputes of its payment, in the order of their ids."""
 
     def __init__(
         self,
         *,
         purchase: Global___Purchase | None = ...,
+        disputes: _abc.Iterable[Global___Dispute] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["purchase", b"purchase"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["purchase", b"purchase"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["disputes", b"disputes", "purchase", b"purchase"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
