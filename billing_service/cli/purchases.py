@@ -1,10 +1,11 @@
 """`billing purchases …`, `packages`."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
-from billing_client import BillingClient, PurchaseStatus, RefundStatus
-from prepaid.billing.v1.purchases_pb2 import Package, Purchase
+from billing_client import BillingClient, DisputeStatus, PurchaseFlag, PurchaseStatus, RefundStatus
+from prepaid.billing.v1.purchases_pb2 import Dispute, GetPurchaseResponse, Package, Purchase
 
 from billing_service.cli.accounts import AccountId
 from billing_service.cli.amounts import read_money, shown_credits, shown_money
@@ -87,11 +88,11 @@ def _purchase_cells(purchase: Purchase) -> tuple[object, ...]:
 @calls_service
 def show_purchase(client: BillingClient, purchase_id: PurchaseId, as_json: AsJson = False) -> None:
     """One purchase, with what became of its refunds."""
-    found = find_purchase(client, purchase_id)
+    found = _read(client, purchase_id)
     if as_json:
-        show_json(found)
+        show_json(found.purchase)
     else:
-        _show(found, _refunds_that_came_to_nothing(client, found))
+        _show(found.purchase, _refunds_that_came_to_nothing(client, found.purchase), found.disputes)
 
 
 @purchases.command("create")
@@ -144,9 +145,13 @@ def cancel_purchase(
 
 
 def find_purchase(client: BillingClient, purchase_id: str) -> Purchase:
+    return _read(client, purchase_id).purchase
+
+
+def _read(client: BillingClient, purchase_id: str) -> GetPurchaseResponse:
     if purchase_id.startswith("cs_"):
-        return client.get_purchase(checkout_session_id=purchase_id).purchase
-    return client.get_purchase(purchase_id=purchase_id).purchase
+        return client.get_purchase(checkout_session_id=purchase_id)
+    return client.get_purchase(purchase_id=purchase_id)
 
 
 def _if_any(amount_minor: int, currency: str) -> str:
@@ -160,7 +165,19 @@ def _refunds_that_came_to_nothing(client: BillingClient, purchase: Purchase) -> 
     return sum(refund.amount_minor for refund in made if refund.status in came_to_nothing)
 
 
-def _show(purchase: Purchase, refund_failed_minor: int = 0) -> None:
+def _dispute_field(dispute: Dispute, currency: str) -> tuple[str, str]:
+    """What it is called, and how it stands."""
+    words = [
+        shown_enum(DisputeStatus, dispute.status),
+        f"about {shown_money(dispute.amount_minor, currency)}",
+        f"{shown_money(dispute.out_minor, currency)} out" if dispute.out_minor else "nothing out",
+        dispute.reason,
+        f"answer until {shown_time(dispute.due_time)}" if dispute.HasField("due_time") else "",
+    ]
+    return dispute.dispute_id, ", ".join(word for word in words if word)
+
+
+def _show(purchase: Purchase, refund_failed_minor: int = 0, disputes: Sequence[Dispute] = ()) -> None:
     is_open = purchase.status == PurchaseStatus.Value("PURCHASE_STATUS_PENDING")
     show_fields(
         f"Purchase {purchase.purchase_id}",
@@ -174,6 +191,9 @@ def _show(purchase: Purchase, refund_failed_minor: int = 0) -> None:
             ("refunded", _if_any(purchase.refunded_minor - purchase.refund_pending_minor, purchase.currency)),
             ("refund pending", _if_any(purchase.refund_pending_minor, purchase.currency)),
             ("refund failed", _if_any(refund_failed_minor, purchase.currency)),
+            ("disputed", _if_any(purchase.disputed_minor, purchase.currency)),
+            ("flags", ", ".join(shown_enum(PurchaseFlag, flag) for flag in purchase.flags)),
+            *(_dispute_field(dispute, purchase.currency) for dispute in disputes),
             (
                 "credits taken back",
                 shown_credits(purchase.reversed_microcredits) if purchase.reversed_microcredits else "",

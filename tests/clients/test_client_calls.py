@@ -1,11 +1,13 @@
 """What goes over the wire for one logical call: key, retries, deadline, credentials."""
 
+import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 
 import grpc
 import pytest
-from billing_client import DeductionMode, errors
+from billing_client import AsyncBillingClient, DeductionMode, errors
+from billing_client.asynchronous import connection
 
 from tests.support.fake_service import METHODS, Hang
 
@@ -147,3 +149,21 @@ def test_the_fake_knows_the_whole_contract():
         if line.startswith("  rpc ")
     ]
     assert sorted(method.name for method in METHODS.values()) == sorted(declared)
+
+
+async def test_a_call_that_looks_for_the_service_outlives_the_replacement_of_its_channel(service, monkeypatch):
+    """Files of credentials may change meanwhile."""
+    reach = connection._Stubs.reach
+
+    async def replaced_meanwhile(stubs, timeout_s):
+        serves = await reach(stubs, timeout_s)
+        for loop in client._loops.values():
+            loop.retire(list(loop.stubs))
+        await asyncio.sleep(0)
+        return serves
+
+    monkeypatch.setattr(connection._Stubs, "reach", replaced_meanwhile)
+    async with AsyncBillingClient(service.address) as client:
+        for _ in range(3):
+            await client.get_balance(account_id="a")
+    assert len(service.attempts) == 3

@@ -56,6 +56,23 @@ def refund(sent):
     }
 
 
+def dispute(checkout, *moved):
+    """`moved`: amounts of the entries of Stripe's balance."""
+    dispute_id = f"dp_{checkout.session_id}"
+    return {
+        "id": dispute_id,
+        "object": "dispute",
+        "payment_intent": f"pi_{checkout.session_id}",
+        "amount": checkout.amount_total_minor,
+        "currency": checkout.currency,
+        "status": "needs_response",
+        "balance_transactions": [
+            {"id": f"txn_{dispute_id}{place}", "object": "balance_transaction", "amount": amount}
+            for place, amount in enumerate(moved)
+        ],
+    }
+
+
 def charge(checkout, refunded_minor):
     return {
         "id": f"ch_{checkout.session_id}",

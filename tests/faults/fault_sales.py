@@ -4,7 +4,7 @@ from prepaid.billing.v1 import admin_pb2, purchases_pb2, refunds_pb2, stripe_eve
 
 from billing_service.storage.rows.profiles import read_profile
 from tests.faults import fault_feed, fault_holds, fault_limits, fault_rerating, fault_sessions, fault_watch
-from tests.faults.fault_objects import charge, customer, payment_intent, refund, session
+from tests.faults.fault_objects import charge, customer, dispute, payment_intent, refund, session
 from tests.faults.fault_operations import (
     OPERATIONS,
     account_of,
@@ -158,6 +158,30 @@ async def refund_event(service, tag):
     _, checkout = await bought(service, tag)
     sent = service.provider.stripe.send_back(f"pi_{checkout.session_id}", checkout.amount_total_minor)
     return delivering(tag, "refund.created", refund(sent))
+
+
+@operation("dispute event with bonus")
+async def dispute_event(service, tag):
+    await (await apply_referral(service, tag))(service)
+    _, checkout = await bought(service, tag)
+    whole = checkout.amount_total_minor
+    return delivering(tag, "charge.dispute.funds_withdrawn", dispute(checkout, -whole))
+
+
+@operation("dispute that is won, with bonus")
+async def dispute_won(service, tag):
+    await (await apply_referral(service, tag))(service)
+    _, checkout = await bought(service, tag)
+    whole = checkout.amount_total_minor
+    await delivering(tag, "charge.dispute.created", dispute(checkout, -whole), "out")(service)
+    return delivering(tag, "charge.dispute.funds_reinstated", dispute(checkout, -whole, whole))
+
+
+@operation("fraud warning")
+async def fraud_warning(service, tag):
+    _, checkout = await bought(service, tag)
+    about = {"id": f"issfr_{tag}", "object": "radar.early_fraud_warning", "payment_intent": f"pi_{checkout.session_id}"}
+    return delivering(tag, "radar.early_fraud_warning.created", about)
 
 
 async def bonus_taken(service, tag, spent=600):

@@ -144,6 +144,9 @@ async def test_a_payment_that_is_disputed(withheld, tmp_path, kind):
             "id": "dp_1",
             "object": "dispute" if "dispute" in kind else "radar.early_fraud_warning",
             "livemode": False,
+            "amount": 1_000,
+            "currency": "usd",
+            "status": "needs_response",
         }
         for payment_intent in ("pi_of_another_product", await stripe.payment_intent(purchase)):
             told = event | {

@@ -163,7 +163,8 @@ DATABASES = (
         (
             "{'accounts': _CHANGED, 'alembic_version': _SEEN, 'api_keys': _CHANGED, 'audit_records': _ADDED, "
             "'corrections': _ADDED, "
-            "'deduction_reversals': _CHANGED, 'deployment': _CHANGED, 'entries': _ADDED, 'feed': ('SELECT', 'UPDATE'), "
+            "'deduction_reversals': _CHANGED, 'deployment': _CHANGED, 'disputes': _CHANGED, 'entries': _ADDED, "
+            "'feed': ('SELECT', 'UPDATE'), "
             "'holds': _CHANGED, "
             "'idempotency_keys': "
             "_FREED, 'limited_charges': _ADDED, "
@@ -176,7 +177,8 @@ DATABASES = (
         (
             "{'accounts': _CHANGED, 'alembic_version': _SEEN, 'api_keys': _CHANGED, 'audit_records': _ADDED, "
             "'corrections': _ADDED, "
-            "'deduction_reversals': _CHANGED, 'deployment': _CHANGED, 'entries': _ADDED, 'feed': ('SELECT', 'UPDATE'), "
+            "'deduction_reversals': _CHANGED, 'deployment': _CHANGED, 'disputes': _CHANGED, 'entries': _ADDED, "
+            "'feed': ('SELECT', 'UPDATE'), "
             "'holds': _CHANGED, "
             "'idempotency_keys': "
             "_CHANGED, 'limited_charges': _ADDED, "

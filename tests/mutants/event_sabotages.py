@@ -123,17 +123,6 @@ EVENTS = (
         UNUSABLE,
     ),
     Sabotage(
-        "disputes are not alarmed",
-        "P50",
-        "billing_service.stripe_events.families.dispute:DISPUTED",
-        ('quarantined("a purchase of ours is disputed: its credits do not follow the dispute, an operator decides")'),
-        (
-            "quarantined('')._replace(status='IGNORED', note=\"a purchase of ours is disputed: its credits do "
-            'not follow the dispute, an operator decides")'
-        ),
-        (f"{WAITING}::test_disputes_are_alarmed_for_our_payments_alone_and_move_nothing",),
-    ),
-    Sabotage(
         "old endpoints' failures of refunds are not heard",
         "P30b",
         f"{REFUNDS}:FAMILY",

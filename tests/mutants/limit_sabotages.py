@@ -92,9 +92,9 @@ LIMITING = (
     Sabotage(
         "verification takes what a spender used as it is stored",
         "M25",
-        "billing_service.integrity.limits_check:LimitsCheck.compared",
-        "least if limit.used < least else most",
-        "limit.used",
+        "billing_service.integrity.limits_check:_Tally.expected",
+        "least if used < least else most",
+        "used",
         ("end_to_end/test_limits_proven.py",),
     ),
     Sabotage(

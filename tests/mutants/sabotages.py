@@ -8,6 +8,7 @@ from tests.mutants.client_sabotages import CLIENT
 from tests.mutants.conditional_write_sabotages import CONDITIONAL_WRITES
 from tests.mutants.contention_sabotages import CONTENDED_ACCOUNTS
 from tests.mutants.database_sabotages import DATABASES
+from tests.mutants.dispute_sabotages import DISPUTES
 from tests.mutants.event_sabotages import EVENTS
 from tests.mutants.explained_sabotages import EXPLAINED
 from tests.mutants.feed_sabotages import FEED
@@ -43,6 +44,7 @@ SABOTAGES = (
     *BONUSES,
     *CLAWBACKS,
     *STRIPE,
+    *DISPUTES,
     *EVENTS,
     *OUTBOX,
     *FEED,

@@ -63,7 +63,19 @@ CUSTOMER = {
     "metadata": METADATA,
 }
 
-DISPUTE = {"id": "dp_1", "object": "dispute", "charge": "ch_1", "payment_intent": "pi_1", "livemode": False}
+DISPUTE = {
+    "id": "dp_1",
+    "object": "dispute",
+    "charge": "ch_1",
+    "payment_intent": "pi_1",
+    "amount": 700,
+    "currency": "usd",
+    "status": "needs_response",
+    "reason": "fraudulent",
+    "balance_transactions": [{"id": "txn_1", "object": "balance_transaction", "amount": -700}],
+    "evidence_details": {"due_by": 1_800_900_000},
+    "livemode": False,
+}
 WARNING = {
     "id": "issfr_1",
     "object": "radar.early_fraud_warning",

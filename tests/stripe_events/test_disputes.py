@@ -136,6 +136,15 @@ async def test_several_disputes_and_a_refund_take_the_same_credits_once(world):
     assert [each[0][-2:] for each in (await page.stands())["disputes"]] == ["n1", "n2"]
 
 
+async def test_disputes_of_parts_add_up(world):
+    page = await paid_page(world)
+    for number, part in enumerate((300, 400), 1):
+        await told(world, OUT, page.dispute(-part, number=number, amount=part), number)
+    assert await money(page) == (CREDITS - 700, 0, 700)
+    await told(world, BACK, page.dispute(-300, 300, amount=300, status="won"), 5)
+    assert await money(page) == (CREDITS - 400, 0, 400)
+
+
 async def test_a_dispute_that_turns_after_it_was_lost(world):
     page = await paid_page(world)
     await told(world, OUT, page.dispute(-PRICE_MINOR))

@@ -17,7 +17,7 @@ EVENTS = 10_000 if run_length.LONG else 3_000
 A_PURCHASE = 25
 """Odd events before the good ones."""
 OTHER_TYPES = ("invoice.paid", "plan.created", "never.heard of it", "payment_intent.amount_capturable_updated")
-WITHOUT_EFFECT = ("charge.dispute", "radar", "payment_intent.payment_failed", "payment_intent.canceled")
+WITHOUT_EFFECT = ("payment_intent.payment_failed", "payment_intent.canceled")
 STORES = {}
 """What each store was told, event by event."""
 KEPT = {"PROCESSED", "IGNORED", "QUARANTINED"}
@@ -41,7 +41,7 @@ class OddEvents:
             "payment_intent": page.payment(),
             "charge.refunded": page.charge(amount_refunded=300),
             "charge.refund.updated": page.refund(number, status="failed"),
-            "charge.dispute": page.dispute(),
+            "charge.dispute": page.dispute(*self.chance.choice(((), (-200,), (-200, 200))), number=number),
             "refund": page.refund(number),
             "radar": page.warning(),
             "customer": self.world.customer(page.account_id, page.customer_id, email="a@example.org", name="Ada"),
@@ -93,7 +93,7 @@ async def good_ones_have_their_effect(world, page):
     stands = await page.stands()
     purchase = stands["purchase"]
     assert purchase["refunded_minor"] == before["refunded_minor"] + (100 if paid_as_sold else 0)
-    gone = min(purchase["refunded_minor"], purchase["paid_minor"])
+    gone = min(purchase["refunded_minor"] + purchase["disputed_minor"], purchase["paid_minor"])
     assert purchase["reversed"] == target_credits(CREDITS * 10**6, purchase["paid_minor"], gone)
     assert stands["left"] == CREDITS * 10**6 - purchase["reversed"]
     assert purchase["paid_minor"] >= PRICE_MINOR

@@ -18,6 +18,7 @@ from billing_service.stripe_events.registry import BY_TYPE, FAMILIES
 from tests.stripe_events.event_objects import (
     ABSENT,
     CHARGE,
+    CREATED_US,
     CUSTOMER,
     DISPUTE,
     METADATA,
@@ -120,6 +121,17 @@ def test_amounts_are_looked_at_only_where_there_is_money(event_type):
 
 
 SENT = ProviderRefund("re_1", "pending", 500, "usd", "pi_1", "ch_1", "ref_1", "pur_1", "mark-of-ref_1")
+DISPUTED = Dispute(
+    "pi_1",
+    dispute_id="dp_1",
+    amount_minor=700,
+    currency="usd",
+    word="needs_response",
+    reason="fraudulent",
+    entries={"txn_1": -700},
+    due_time_us=1_800_900_000 * 10**6,
+    told_time_us=CREATED_US,
+)
 UNMARKED = replace(SENT, refund_id=None, purchase_id=None, mark="")
 
 
@@ -143,7 +155,7 @@ UNMARKED = replace(SENT, refund_id=None, purchase_id=None, mark="")
         ("charge.refund.updated", REFUND, SENT),
         ("refund.failed", {**REFUND, "metadata": {}}, UNMARKED),
         ("refund.failed", {**REFUND, "metadata": None}, UNMARKED),
-        ("charge.dispute.created", DISPUTE, Dispute("pi_1")),
+        ("charge.dispute.created", DISPUTE, DISPUTED),
         ("radar.early_fraud_warning.created", WARNING, EarlyFraudWarning("pi_1")),
         ("customer.created", CUSTOMER, ProviderCustomer("cus_1", "a@example.org", "Ada", deleted=False)),
         (

@@ -110,7 +110,9 @@ NEEDED = {
     "charge.refunded": {"object", "payment_intent"},
     "charge.refund.updated": {"id", "object", "payment_intent", "amount", "currency", "status", "metadata"},
     "refund.created": {"id", "object", "payment_intent", "amount", "currency", "status", "metadata"},
-    "charge.dispute.created": {"object", "payment_intent"},
+    "charge.dispute.created": {
+        *("id", "object", "payment_intent", "amount", "currency", "status", "balance_transactions")
+    },
     "radar.early_fraud_warning.created": {"object", "payment_intent"},
     "customer.updated": {"id", "object", "email", "name", "metadata", "deleted"},
 }
@@ -130,6 +132,7 @@ UNNEEDED = {
         ),
         *("amount_total_minor", "amount_discount_minor", "amount_tax_minor", "amount_shipping_minor"),
     },
+    "charge.dispute.created": {"reason", "due_time_us"},
     "charge.refund.updated": {"charge_id"},
     "refund.created": {"charge_id"},
 }

@@ -122,7 +122,7 @@ async def test_an_event_that_is_kept_for_a_person_says_why_and_of_what(world, mo
         )
     elif kind == "dispute":
         await world.deliver(world.event(PAID, page.session()))
-        odd, note = world.event("charge.dispute.created", page.dispute()), "a purchase of ours is disputed"
+        odd, note = world.event("charge.dispute.created", page.dispute(currency="eur")), "currency: expected usd"
     else:
 
         def refuse(*_args):

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from prepaid.billing.v1.admin_pb2 import StripeEventStatus
 from prepaid.billing.v1.events_pb2 import EventKind
-from prepaid.billing.v1.purchases_pb2 import PaymentFlow, PurchaseStatus
+from prepaid.billing.v1.purchases_pb2 import DisputeStatus, PaymentFlow, PurchaseFlag, PurchaseStatus
 from prepaid.billing.v1.refunds_pb2 import RefundPolicy, RefundStatus
 from prepaid.billing.v1.scopes_pb2 import Scope
 from prepaid.billing.v1.sessions_pb2 import GenerationOutcome, StopReason
@@ -39,12 +39,14 @@ __all__ = [
     "CreditCategory",
     "Deduction",
     "DeductionMode",
+    "DisputeStatus",
     "EventKind",
     "GenerationOutcome",
     "HoldMode",
     "HoldState",
     "OverHold",
     "PaymentFlow",
+    "PurchaseFlag",
     "PurchaseStatus",
     "RefundPolicy",
     "RefundStatus",

@@ -65,8 +65,8 @@ class _Stubs:
         return True
 
     def rpc(self, rpc: Any) -> Any:
-        """A method of these stubs: `rpc` itself, or the one of that name."""
-        return getattr(getattr(self, rpc[0]), rpc[1]) if isinstance(rpc, tuple) else rpc
+        """The method of that name of these stubs."""
+        return getattr(getattr(self, rpc[0]), rpc[1])
 
     async def close(self) -> None:
         self.is_closed = True
@@ -82,10 +82,11 @@ class _Loop:
         self.retiring: dict[asyncio.Task[None], _Stubs] = {}
 
     def retire(self, addresses: Iterable[str]) -> None:
-        """Closing would end the calls of old channels; so they are closed later."""
+        """Closing would end the calls of old channels, also with a grace those that look for the service just now; so
+        they are closed later."""
         for address in addresses:
             stubs = self.stubs.pop(address)
-            closing = asyncio.get_running_loop().create_task(stubs.channel.close(RETIRED_S))
+            closing = asyncio.get_running_loop().create_task(_close_later(stubs.channel))
             self.retiring[closing] = stubs
             closing.add_done_callback(self.retiring.pop)
 
@@ -97,6 +98,11 @@ class _Loop:
         self.stubs = {}
         for stubs in ended:
             await stubs.close()
+
+
+async def _close_later(channel: grpc.aio.Channel) -> None:
+    await asyncio.sleep(RETIRED_S)
+    await channel.close()
 
 
 class Connection:
@@ -145,27 +151,18 @@ class Connection:
             loop.stubs[address] = stubs
         return stubs
 
+    # By name: whichever channel a call gets, its method is that channel's.
     @property
     def _billing(self) -> "billing_pb2_grpc.BillingServiceAsyncStub":
-        return (
-            self._stubs.billing
-            if self._routes is None
-            else cast("billing_pb2_grpc.BillingServiceAsyncStub", Named("billing"))
-        )
+        return cast("billing_pb2_grpc.BillingServiceAsyncStub", Named("billing"))
 
     @property
     def _admin(self) -> "admin_pb2_grpc.AdminServiceAsyncStub":
-        return (
-            self._stubs.admin if self._routes is None else cast("admin_pb2_grpc.AdminServiceAsyncStub", Named("admin"))
-        )
+        return cast("admin_pb2_grpc.AdminServiceAsyncStub", Named("admin"))
 
     @property
     def _stripe_events(self) -> "stripe_events_pb2_grpc.StripeEventServiceAsyncStub":
-        return (
-            self._stubs.stripe_events
-            if self._routes is None
-            else cast("stripe_events_pb2_grpc.StripeEventServiceAsyncStub", Named("stripe_events"))
-        )
+        return cast("stripe_events_pb2_grpc.StripeEventServiceAsyncStub", Named("stripe_events"))
 
     async def _call(
         self,

@@ -94,7 +94,7 @@ class PurchaseMethods(Connection):
         timeout_s: float | None = None,
         headers: Headers | None = None,
     ) -> GetPurchaseResponse:
-        """Read a purchase as it is now.
+        """Read a purchase as it is now, with the disputes of its payment.
 
         Give one of the two.
         `purchase_id`: `pur_…`.

@@ -2,9 +2,9 @@
 
 from billing_service.storage.migrations.sql_files import run_sql_file
 
-revision = "0006"
-down_revision = "0005"
+revision = "0007"
+down_revision = "0006"
 
 
 def upgrade() -> None:
-    run_sql_file("0006_disputes")
+    run_sql_file("0007_disputes")
