@@ -50,6 +50,14 @@ class _EventKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_EventKind.V
     """A usage was charged though the rate card has no price for it: an estimate. Subject: the transaction (`txn_…`).
     Detail: provider, model and what is missing.
     """
+    EVENT_KIND_DISPUTE_CHANGED: _EventKind.ValueType  # 7
+    """A dispute of a purchase began, went on to another state, or its money went or came back. Subject: the dispute
+    (`dp_…`). Detail: purchase_id, status, amount_minor, out_minor, currency.
+    """
+    EVENT_KIND_FRAUD_WARNING: _EventKind.ValueType  # 8
+    """A bank suspects a fraud in the payment of a purchase. No money moved. Subject: the purchase (`pur_…`). Detail:
+    currency.
+    """
 
 class EventKind(_EventKind, metaclass=_EventKindEnumTypeWrapper):
     """What happened. A newer service may send values that are not listed here."""
@@ -77,6 +85,14 @@ available_microcredits, low_balance_microcredits.
 EVENT_KIND_UNPRICED_USAGE: EventKind.ValueType  # 6
 """A usage was charged though the rate card has no price for it: an estimate. Subject: the transaction (`txn_…`).
 Detail: provider, model and what is missing.
+"""
+EVENT_KIND_DISPUTE_CHANGED: EventKind.ValueType  # 7
+"""A dispute of a purchase began, went on to another state, or its money went or came back. Subject: the dispute
+(`dp_…`). Detail: purchase_id, status, amount_minor, out_minor, currency.
+"""
+EVENT_KIND_FRAUD_WARNING: EventKind.ValueType  # 8
+"""A bank suspects a fraud in the payment of a purchase. No money moved. Subject: the purchase (`pur_…`). Detail:
+currency.
 """
 Global___EventKind: _TypeAlias = EventKind  # noqa: Y015
 
