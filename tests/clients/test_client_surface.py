@@ -23,7 +23,7 @@ CLIENTS = (BillingClient, AsyncBillingClient)
 UNARY = [path for path, method in METHODS.items() if not (method.client_streaming or method.server_streaming)]
 MANY = ("BatchDeductCredits", "StreamDeductions")
 """Their deductions carry the keys."""
-READS = ("Get", "List", "Quote", "Verify", "Watch")
+READS = ("Get", "List", "Quote", "Tail", "Verify", "Watch")
 
 
 def snake_case(name: str) -> str:
@@ -66,6 +66,7 @@ def test_the_surface_is_pinned():
         "OverHold",
         "GenerationOutcome",
         "DisputeStatus",
+        "EventKind",
         "PaymentFlow",
         "PurchaseFlag",
         "PurchaseStatus",
@@ -229,6 +230,7 @@ def test_no_blocking_module_is_forgotten():
         "__init__.py",
         "connection.py",
         "deduction_stream.py",
+        "event_feed.py",
         "metered_session.py",
         "streams.py",
     }
