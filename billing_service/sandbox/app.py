@@ -17,6 +17,7 @@ from billing_service.sandbox.objects import (
     checkout_payment,
     checkout_sessions,
     customers,
+    disputes,
     payment_intents,
     payment_methods,
     refunds,
@@ -36,6 +37,7 @@ ROUTES = (
     *payment_intents.ROUTES,
     *charges.ROUTES,
     *refunds.ROUTES,
+    *disputes.ROUTES,
     *events.ROUTES,
 )
 CLOCK_STEP_S = 0.5  # how late a step of an outside clock is noticed

@@ -5,6 +5,7 @@ import time
 import pytest
 
 from tests.end_to_end.money import deduct
+from tests.end_to_end.test_two_deployments import stripe
 from tests.support.stack import CREDIT
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -80,3 +81,31 @@ async def test_a_list_shows_what_is_disputed(stack, wire, new_account):
     await told(wire, "created", dispute(bought, status="warning_needs_response"))
     (listed,) = (await wire.call("ListPurchases", account_id=account_id)).purchases
     assert (listed.disputed_minor, list(listed.flags)) == (0, [INQUIRY])
+
+
+async def test_a_card_that_disputes_and_evidence_that_wins(stack, wire, new_account):
+    """Through the stand-in for Stripe and the gateway."""
+    account_id = new_account()
+    made = (await wire.do("CreatePurchase", account_id=account_id, package_code="starter")).purchase
+    await stack.pay(made.checkout_url, "4000000000000259")
+    await stack.webhooks()
+    assert await shown(wire, account_id) == (0, 0)
+    read = await wire.call("GetPurchase", purchase_id=made.purchase_id)
+    assert (read.purchase.disputed_minor, list(read.purchase.flags)) == (1_000, [DISPUTED])
+    (one,) = read.disputes
+    evidence = {"evidence[uncategorized_text]": "winning_evidence"}
+    await stripe(stack, "POST", f"disputes/{one.dispute_id}", **evidence)
+    await stack.webhooks()
+    assert await shown(wire, account_id) == (1_000, 0)
+    read = await wire.call("GetPurchase", purchase_id=made.purchase_id)
+    assert (read.purchase.disputed_minor, read.disputes[0].status) == (0, WON)
+
+
+async def test_a_card_that_is_warned_of(stack, wire, new_account):
+    account_id = new_account()
+    made = (await wire.do("CreatePurchase", account_id=account_id, package_code="starter")).purchase
+    await stack.pay(made.checkout_url, "4000000000005423")
+    await stack.webhooks()
+    read = await wire.call("GetPurchase", purchase_id=made.purchase_id)
+    assert list(read.purchase.flags) == [WARNED]
+    assert await shown(wire, account_id) == (1_000, 0)

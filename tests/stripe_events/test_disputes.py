@@ -113,7 +113,7 @@ async def test_what_was_spent_becomes_debt_and_is_settled_by_what_comes_back(wor
 async def test_a_dispute_in_another_currency_takes_its_own_share(world):
     """Entries are in the currency of Stripe's balance."""
     page = await paid_page(world)
-    await told(world, OUT, page.dispute(-920, amount=PRICE_MINOR // 2))
+    await told(world, OUT, page.dispute(-460, amount=PRICE_MINOR // 2))
     assert await money(page) == (CREDITS // 2, 0, PRICE_MINOR // 2)
 
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 RefundCourse = Literal["succeeds", "pends", "fails_later"]
+DisputeCourse = Literal["fraudulent", "product_not_received", "inquiry", "warning"]
+"""What the customer's bank does after a payment: disputes it, asks about it, or warns of a fraud."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,7 @@ class Behaviour:
     """The money arrives, or fails to, only later."""
     fails_later: bool = False
     """A delayed payment that will not arrive."""
+    dispute: DisputeCourse | None = None
 
 
 DECLINED = Decline("card_declined", "Your card was declined.", "generic_decline")
@@ -73,6 +76,10 @@ CARDS: dict[str, Behaviour] = {
     "4000008260003178": Behaviour(INSUFFICIENT_FUNDS, authenticates=True),
     "4000000000007726": Behaviour(refund="pends"),
     "4000000000005126": Behaviour(refund="fails_later"),
+    "4000000000000259": Behaviour(dispute="fraudulent"),
+    "4000000000002685": Behaviour(dispute="product_not_received"),
+    "4000000000001976": Behaviour(dispute="inquiry"),
+    "4000000000005423": Behaviour(dispute="warning"),
 }
 
 # `tok_<name>` and `pm_card_<name>`.
@@ -102,6 +109,10 @@ NUMBERS_BY_TOKEN: dict[str, str] = {
     "threeDSecureRequiredChargeDeclined": "4000008400001629",
     "pendingRefund": "4000000000007726",
     "refundFail": "4000000000005126",
+    "createDispute": "4000000000000259",
+    "createDisputeProductNotReceived": "4000000000002685",
+    "createDisputeInquiry": "4000000000001976",
+    "createIssuerFraudRecord": "4000000000005423",
 }
 
 FAILING_IBANS = frozenset(

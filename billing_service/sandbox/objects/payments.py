@@ -3,6 +3,7 @@
 from billing_service.sandbox.engine.cards import AUTHENTICATION_REQUIRED, Behaviour, Decline
 from billing_service.sandbox.engine.errors import DOCUMENTATION_URL, ApiError, Json, invalid
 from billing_service.sandbox.engine.store import Sandbox
+from billing_service.sandbox.objects import disputes
 from billing_service.sandbox.objects.charges import book, new_charge
 from billing_service.sandbox.objects.payment_methods import attach_to
 
@@ -149,6 +150,8 @@ def _complete(sandbox: Sandbox, intent: Json) -> None:
         attach_to(sandbox, sandbox.get("payment_method", intent["payment_method"]), intent["customer"])
     sandbox.emit("payment_intent.succeeded", intent)
     sandbox.intent_changed(intent)
+    course = sandbox.behaviours[intent["payment_method"]].dispute
+    disputes.follow(sandbox, sandbox.get("charge", intent["latest_charge"]), course)
 
 
 def _declined(sandbox: Sandbox, intent: Json, method: Json, decline: Decline) -> ApiError:

@@ -138,6 +138,9 @@ def _charge_of(sandbox: Sandbox, params: Json) -> Json:
         charge = sandbox.get("charge", params["charge"], param="charge")
     if charge["status"] != "succeeded" or not charge["captured"]:
         raise invalid(f"Charge {charge['id']} can't be refunded: it was not captured.", param="charge")
+    disputed = (each for each in sandbox.newest_first("dispute") if each["charge"] == charge["id"])
+    if any(each["status"] != "won" and not each["is_charge_refundable"] for each in disputed):
+        raise invalid(f"Charge {charge['id']} has been charged back; cannot issue a refund.", code="charge_disputed")
     return charge
 
 

@@ -17,6 +17,9 @@ TEST_CARDS = (
     ("4000 0025 0000 3155", "Asks for 3-D Secure"),
     ("4000 0000 0000 7726", "Pays, refund {settles}"),
     ("4000 0000 0000 5126", "Pays, refund {fails}"),
+    ("4000 0000 0000 0259", "Pays, then disputed"),
+    ("4000 0000 0000 1976", "Pays, then an inquiry"),
+    ("4000 0000 0000 5423", "Pays, then a fraud warning"),
 )
 """Numbers, and what each does. The two words depend on how the sandbox settles."""
 NOTHING = Markup("")
