@@ -7,18 +7,20 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import httpx
-from billing_client import MICROCREDITS_PER_CREDIT, AsyncBillingClient, PurchaseStatus, RefundStatus, TransactionKind
+from billing_client import MICROCREDITS_PER_CREDIT, AsyncBillingClient, PurchaseStatus, RefundStatus
 from billing_client.errors import InsufficientCredits
-from prepaid.billing.v1.purchases_pb2 import PURCHASE_STATUS_COMPLETED, Purchase
+from prepaid.billing.v1.purchases_pb2 import DISPUTE_STATUS_WON, PURCHASE_STATUS_COMPLETED, Purchase
 from prepaid.billing.v1.referrals_pb2 import REFERRAL_STATE_REVERSED, REFERRAL_STATE_REWARDED, Referral
 
 from billing_service.cli.amounts import shown_credits, shown_money
+from billing_service.cli.demo_ledger import look_back
 from billing_service.cli.demo_session import stream_until_the_end
 from billing_service.cli.display import console, plain, shown_enum
 from billing_service.cli.times import shown_time
 
 GOOD_CARD = "4242424242424242"
 DECLINED_CARD = "4000000000000002"
+DISPUTING_CARD = "4000000000000259"
 TEST_KEY = "sk_" + "test_" + "demo"
 """The sandbox takes any test key."""
 ARRIVES_WITHIN_S = 15.0
@@ -39,7 +41,7 @@ class Story:
         self._http = http
         self._sandbox_url = sandbox_url
         tag = secrets.token_hex(3)
-        self._ada, self._ben, self._cyd = f"ada-{tag}", f"ben-{tag}", f"cyd-{tag}"
+        self._ada, self._ben, self._cyd, self._dan = (f"{name}-{tag}" for name in ("ada", "ben", "cyd", "dan"))
 
     async def tell(self) -> None:
         """Raises StoryFailedError, BillingError, httpx.HTTPError."""
@@ -50,7 +52,9 @@ class Story:
         await stream_until_the_end(self._client, self._cyd, _check, _done)
         await self._refund(purchase)
         await self._refund_in_dashboard()
-        await self._look_back()
+        await self._dispute()
+        _chapter("What the ledger says")
+        await look_back(self._client, self._ben, _check, _done, _detail)
 
     async def _meet(self) -> None:
         _chapter("Two customers")
@@ -175,46 +179,41 @@ class Story:
             f"{shown_money(purchase.paid_minor, purchase.currency)} brought "
             f"{shown_credits(purchase.credits_microcredits)} credits, {shown_credits(before)} in all"
         )
-        form = {"payment_intent": purchase.payment_intent_id, "amount": "200"}
-        (
-            await self._http.post(
-                f"{self._sandbox_url}/v1/refunds", data=form, headers={"Authorization": f"Bearer {TEST_KEY}"}
-            )
-        ).raise_for_status()
+        await self._at_stripe("refunds", {"payment_intent": purchase.payment_intent_id, "amount": "200"})
         taken = purchase.credits_microcredits * 200 // purchase.paid_minor
-        async with _within(ARRIVES_WITHIN_S, "the refund made in the Dashboard"):
-            # Told by no event: the service may be another process.
-            while (left := await self._available(self._ada)) == before:  # noqa: ASYNC110
-                await asyncio.sleep(POLL_INTERVAL_S)
-        _check("Ada's credits", left, before - taken)
+        await self._until(self._ada, before - taken, "the refund made in the Dashboard")
         _done(
             f"nobody called the service: the webhook alone took {shown_credits(taken)} credits back, "
-            f"{shown_credits(left)} left"
+            f"{shown_credits(before - taken)} left"
         )
 
-    async def _look_back(self) -> None:
-        _chapter("What the ledger says")
-        statement = [row async for row in self._client.iter_transactions(account_id=self._ben)]
-        for row in reversed(statement):
-            kind = shown_enum(TransactionKind, row.kind)
-            _detail(
-                f"{kind:<22}{shown_credits(row.amount_microcredits):>16}{shown_credits(row.balance_after_microcredits):>16}"
-            )
-        _check(
-            "the last balance of the statement",
-            statement[0].balance_after_microcredits,
-            await self._available(self._ben),
+    async def _dispute(self) -> None:
+        _chapter("Dan pays, and his bank disputes it")
+        purchase = (await self._client.create_purchase(account_id=self._dan, custom_amount_minor=500)).purchase
+        purchase = await self._pay_and_wait(purchase, DISPUTING_CARD)
+        await self._until(self._dan, 0, "the dispute's webhook")
+        read = await self._client.get_purchase(purchase_id=purchase.purchase_id)
+        _check("the money that is out", read.purchase.disputed_minor, purchase.paid_minor)
+        taken = shown_credits(purchase.credits_microcredits)
+        out = shown_money(read.purchase.disputed_minor, purchase.currency)
+        _done(f"Stripe withdrew {out}, and the webhook took all {taken} credits back")
+        await self._at_stripe(
+            f"disputes/{read.disputes[0].dispute_id}", {"evidence[uncategorized_text]": "winning_evidence"}
         )
-        _done("Ben's statement: each row with the balance after it")
-        inbox = (await self._client.list_stripe_events(page_size=1000)).events
-        kinds = sorted({event.event_type for event in inbox})
-        _done(f"{len(inbox)} of Stripe's events are kept: {', '.join(kinds)}")
-        proof = await self._client.verify_ledger()
-        _check("differences found", [f"{d.account_id} {d.subject}" for d in proof.differences], [])
-        _done(
-            f"verified from the entries up: {proof.account_count} accounts, {proof.transaction_count} transactions, "
-            f"{proof.entry_count} entries, no difference"
-        )
+        await self._until(self._dan, purchase.credits_microcredits, "the money's return")
+        read = await self._client.get_purchase(purchase_id=purchase.purchase_id)
+        _check("the dispute's state", read.disputes[0].status, DISPUTE_STATUS_WON)
+        _done(f"the evidence won: the money is back, and so are all {taken} credits")
+
+    async def _until(self, account_id: str, microcredits: int, what: str) -> None:
+        """What an account has. No event tells of it: the service may be another process."""
+        async with _within(ARRIVES_WITHIN_S, what):
+            while await self._available(account_id) != microcredits:  # noqa: ASYNC110
+                await asyncio.sleep(POLL_INTERVAL_S)
+
+    async def _at_stripe(self, path: str, form: dict[str, str]) -> None:
+        headers = {"Authorization": f"Bearer {TEST_KEY}"}
+        (await self._http.post(f"{self._sandbox_url}/v1/{path}", data=form, headers=headers)).raise_for_status()
 
     async def _stay_in_sandbox(self, purchase: Purchase) -> None:
         if not purchase.checkout_url.startswith(self._sandbox_url):
@@ -234,8 +233,8 @@ class Story:
         }
         return await self._http.post(purchase.checkout_url, data=form, follow_redirects=False)
 
-    async def _pay_and_wait(self, purchase: Purchase) -> Purchase:
-        paid = await self._pay(purchase, GOOD_CARD)
+    async def _pay_and_wait(self, purchase: Purchase, card: str = GOOD_CARD) -> Purchase:
+        paid = await self._pay(purchase, card)
         _check("the page's answer to a good card", paid.status_code, httpx.codes.SEE_OTHER)
         async with _within(ARRIVES_WITHIN_S, "the webhook that completes the purchase"):
             while purchase.status != PURCHASE_STATUS_COMPLETED:
