@@ -13,6 +13,7 @@ from billing_service.jobs.open_holds import OpenHolds
 from billing_service.jobs.overdue import Overdue
 from billing_service.jobs.unpriced_usages import UnpricedUsages
 from billing_service.jobs.verification import Verification
+from billing_service.jobs.webhooks import WebhookFigures
 
 
 class JobMetrics(Collector):
@@ -27,6 +28,7 @@ class JobMetrics(Collector):
         heads_interval_s: float,
         *,
         counted: tuple[OpenHolds, UnpricedUsages] | None = None,
+        webhooks: WebhookFigures | None = None,
     ) -> None:
         self._loops = loops
         self._overdue = overdue
@@ -34,6 +36,7 @@ class JobMetrics(Collector):
         self._heads = heads
         self._heads_interval_s = heads_interval_s
         self._counted = counted
+        self._webhooks = webhooks
 
     def collect(self) -> Iterator[Metric]:
         runs = CounterMetricFamily(
@@ -51,6 +54,8 @@ class JobMetrics(Collector):
             yield _gauge("billing_holds_microcredits", "What they reserve.", open_holds.microcredits)
             words = "Usages of the last 24 hours that were charged without a price; 1000 means 1000 or more."
             yield _gauge("billing_usages_unpriced", words, unpriced.count)
+        if self._webhooks is not None:
+            yield from self._webhooks.collect()
         yield from self._of_verification()
         yield from self._of_heads()
 

@@ -1,5 +1,6 @@
 """Starts the loops of a service, as its settings say."""
 
+import random
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import partial
@@ -8,8 +9,10 @@ import structlog
 
 from billing_service.clock import ClockUs, UnhurriedClock, system_clock_us
 from billing_service.commands.environment import Environment
+from billing_service.feed.delivery import DELIVER_EVERY_S, Delivery
 from billing_service.feed.head import FeedHead
 from billing_service.feed.placing import PLACE_EVERY_S, Placing
+from billing_service.feed.sending import Sender
 from billing_service.jobs.expiry import sweep_expired
 from billing_service.jobs.heads import HeadsExport
 from billing_service.jobs.key_uses import KeyUses
@@ -20,6 +23,7 @@ from billing_service.jobs.outbox import forget_old_events
 from billing_service.jobs.overdue import KINDS, Overdue
 from billing_service.jobs.unpriced_usages import UnpricedUsages
 from billing_service.jobs.verification import Verification
+from billing_service.jobs.webhooks import WebhookFigures
 from billing_service.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -27,6 +31,7 @@ log = structlog.get_logger(__name__)
 KEY_USE_INTERVAL_S = 30.0
 OLD_EVENTS_INTERVAL_S = 3_600.0
 OVERDUE_INTERVAL_S = 60.0
+WEBHOOK_FIGURES_INTERVAL_S = 30.0
 
 
 def start_jobs(
@@ -45,6 +50,9 @@ def start_jobs(
     unpriced = UnpricedUsages(environment.store, system_clock_us)
     loops.append(Loop("open holds", open_holds.run, OVERDUE_INTERVAL_S))
     loops.append(Loop("unpriced usages", unpriced.run, OVERDUE_INTERVAL_S))
+    webhooks = None
+    if settings.webhook_url is not None:
+        webhooks = _webhooks(settings, settings.webhook_url, environment, loops, closing)
     heads = verification = None
     if settings.heads_directory is not None:
         heads = HeadsExport(environment.store, settings.heads_directory, system_clock_us)
@@ -52,12 +60,42 @@ def start_jobs(
     if settings.verify_interval_s:
         verification = Verification(environment, settings.verify_interval_s, freeze=settings.verify_freeze)
         loops.append(Loop("verification", verification.run, settings.verify_interval_s))
+    if webhooks is not None:
+        closing.push_async_callback(webhooks.delivery.leave)
     for loop in loops:
         closing.push_async_callback(loop.stop)
     if verification is not None:
         closing.callback(verification.stop)  # first of all: the loop waits for the walk under way
+    if webhooks is not None:
+        closing.callback(webhooks.delivery.stop)
     counted = (open_holds, unpriced)
-    return JobMetrics(loops, overdue, verification, heads, settings.heads_interval_s, counted=counted)
+    return JobMetrics(
+        loops, overdue, verification, heads, settings.heads_interval_s, counted=counted, webhooks=webhooks
+    )
+
+
+def _webhooks(
+    settings: Settings, url: str, environment: Environment, loops: list[Loop], closing: AsyncExitStack
+) -> WebhookFigures:
+    """Adds the loops that deliver business events."""
+    sender = Sender(
+        url,
+        timeout_s=settings.webhook_timeout_s,
+        proxy=settings.webhook_proxy_by(settings.https_proxy, settings.no_proxy),
+    )
+    closing.push_async_callback(sender.close)
+    delivery = Delivery(
+        environment.store,
+        environment.clock_us,
+        sender,
+        settings.webhook_keys,
+        environment.ids("dlv"),
+        jitter=random.random,
+    )
+    figures = WebhookFigures(environment.store, environment.clock_us, delivery)
+    loops.append(Loop("webhooks", delivery.run, DELIVER_EVERY_S))
+    loops.append(Loop("webhook figures", figures.run, WEBHOOK_FIGURES_INTERVAL_S))
+    return figures
 
 
 async def _forget(environment: Environment, clock_us: ClockUs) -> None:

@@ -62,8 +62,23 @@ def contradictions(settings: Settings) -> list[str]:
             "BILLING_PAGE_TOKEN_SECRET: must differ from BILLING_API_KEY_PEPPER",
         ),
     ]
+    checks += _webhook_contradictions(settings)
     unfit = [f"{AMOUNT_SETTINGS[field]}: {what}" for field, what in settings.stated_amounts.faults()]
     return [message for applies, message in (*checks, *_stripe_contradictions(settings)) if applies] + unfit
+
+
+def _webhook_contradictions(settings: Settings) -> list[tuple[bool, str]]:
+    url = urlsplit(settings.webhook_url or "")
+    return [
+        (
+            url.scheme == "http" and not is_loopback(url.hostname or ""),
+            "BILLING_WEBHOOK_URL: needs https on other addresses than loopback",
+        ),
+        (
+            settings.webhook_url is not None and settings.webhook_secrets is None,
+            "BILLING_WEBHOOK_SECRETS: is required with BILLING_WEBHOOK_URL",
+        ),
+    ]
 
 
 def _stripe_contradictions(settings: Settings) -> list[tuple[bool, str]]:

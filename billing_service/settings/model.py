@@ -13,6 +13,7 @@ from billing_service.settings.groups.server import ServerSettings
 from billing_service.settings.groups.setting import SettingsGroup
 from billing_service.settings.groups.spending import SpendingSettings
 from billing_service.settings.groups.stripe import StripeSettings
+from billing_service.settings.groups.webhooks import WebhookSettings
 
 
 class SettingsInvalid(Exception):  # noqa: N818 - what it is, not what went wrong inside
@@ -33,6 +34,7 @@ class Settings(
     ReferralSettings,
     SpendingSettings,
     JobSettings,
+    WebhookSettings,
     ObservationSettings,
 ):
     """All groups in one value, checked one by one and against each other."""

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, SecretStr
 from billing_service.domain.access.api_keys import Scope
 from billing_service.domain.catalogue.currencies import is_currency_code
 from billing_service.domain.spending.outcome_policies import parse_policies
+from billing_service.feed.signing import secret_key
 from billing_service.storage.database_url import PostgresServer, parse_database_url
 from billing_service.storage.postgres.server import SYSTEM_ROOTS
 from billing_service.storage.postgres.url import FILES
@@ -130,6 +131,19 @@ def webhook_secrets(value: SecretStr) -> SecretStr:
     return value
 
 
+def event_secrets(value: SecretStr) -> SecretStr:
+    """Each signs, and none is named twice."""
+    given = split_secrets(value.get_secret_value())
+    for secret in given:
+        weak = weakness(secret)
+        if weak:
+            raise ValueError(weak)
+        secret_key(secret)
+    if len(set(given)) < len(given):
+        raise ValueError("names a secret twice")
+    return value
+
+
 def tls_callers(value: str) -> str:
     entries = [entry.strip() for entry in value.split(",")] if value else []
     names = []
@@ -176,6 +190,7 @@ ExistingDirectory = Annotated[Path, AfterValidator(existing_directory)]
 StrongSecret = Annotated[SecretStr, AfterValidator(strong_secret)]
 DatabaseUrl = Annotated[SecretStr, AfterValidator(database_url)]
 StripeSecretKey = Annotated[SecretStr, AfterValidator(stripe_secret_key)]
+EventSecrets = Annotated[SecretStr, AfterValidator(event_secrets)]
 StripeWebhookSecret = Annotated[SecretStr, AfterValidator(webhook_secrets)]
 TlsCallers = Annotated[str, AfterValidator(tls_callers)]
 OutcomePoliciesText = Annotated[str, AfterValidator(outcome_policies)]

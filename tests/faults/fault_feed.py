@@ -1,10 +1,12 @@
 """What gives events their positions and what reads them, struck by faults."""
 
+from billing_service.feed.delivery import Delivery
 from billing_service.feed.head import FeedHead
 from billing_service.feed.placing import Placing
 from billing_service.feed.tail import Feed
 from tests.faults.fault_limits import spend_limit
 from tests.faults.fault_operations import account_of, granted, operation
+from tests.support.doubles import SECOND_US
 from tests.support.fault_service import Told
 
 LIMITS = (50, 60, 70)
@@ -31,4 +33,49 @@ async def placed_events(service, tag):
     return call
 
 
-FEED_OPERATIONS = (placed_events,)
+class Receiver:
+    """A backend that takes everything but the first of its tries."""
+
+    def __init__(self):
+        self.taken = []
+        self.refuses = True
+
+    async def send(self, _body, headers):
+        if self.refuses:
+            self.refuses = False
+            return "status 500"
+        self.taken.append(headers["webhook-id"])
+        return ""
+
+
+@operation("delivered events", unkeyed=True, varies=frozenset({"outbox.position", "webhook_deliveries"}))
+async def delivered_events(service, tag):
+    """One fails first, and is tried again with those that wait behind it."""
+    receiver, clock = Receiver(), [0]
+
+    async def run(now):
+        environment = now.environment
+        at_us = max(clock[0], environment.clock_us()) + 3_600 * SECOND_US
+        clock[0] = at_us
+        await Delivery(environment.store, lambda: at_us, receiver, [b"k" * 32], "one", jitter=lambda: 0.0).run()
+
+    await run(service)
+    await granted(service, account_of(tag))
+    for limit in LIMITS:
+        await service.answer("set_spend_limit", spend_limit(tag, limit, f"key-{limit}"))
+    await Placing(service.environment.store, FeedHead()).run()
+
+    async def call(now):
+        feed, at, made = Feed(now.environment.store, FeedHead()), 0, []
+        while events := await feed.read(at):
+            at = events[-1].position
+            made += [event.event_id for event in events if event.account_id == account_of(tag)]
+        for _ in range(4):
+            await run(now)
+        assert list(dict.fromkeys(each for each in receiver.taken if each in made)) == made
+        return [Told(f"{len(made)} delivered in order", replayed=False)]
+
+    return call
+
+
+FEED_OPERATIONS = (placed_events, delivered_events)

@@ -13,8 +13,8 @@ BYSTANDER = "bystander"
 FROM_CHANCE = {"hash", "salt", "last_hash", "fingerprint", "secret_hash", "referral_code", "key_id"}
 FROM_TRIES = {"attempt", "customer_attempt", "attempt_count"}
 """How often something was tried is no effect."""
-OF_ALL_RUNS = "feed"
-"""Its one row belongs to no run."""
+OF_ALL_RUNS = {"feed", "webhook_endpoint"}
+"""Their one row belongs to no run."""
 
 
 def pictures(database):
@@ -23,7 +23,7 @@ def pictures(database):
     rows = _read_sqlite(database.path) if database.store == "sqlite" else run_apart(_read_postgres(database.url))
     found = defaultdict(list)
     for table, columns, row in rows:
-        if table == OF_ALL_RUNS:
+        if table in OF_ALL_RUNS:
             continue
         words = [_text(value) for value in row]
         tag = next((match[0] for match in map(TAG.search, words) if match), None)

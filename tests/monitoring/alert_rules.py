@@ -1,5 +1,6 @@
 """The alert rules, what real services say to Prometheus, and what Prometheus makes of the two."""
 
+import base64
 import json
 import re
 import shutil
@@ -16,6 +17,11 @@ from prometheus_client.parser import text_string_to_metric_families
 ROOT = Path(__file__).parents[2]
 RULES_FILE = ROOT / "deploy" / "monitoring" / "alerts.yml"
 RULES = {rule["alert"]: rule for group in yaml.safe_load(RULES_FILE.read_text())["groups"] for rule in group["rules"]}
+WEBHOOKS = {
+    "BILLING_WEBHOOK_URL": "http://127.0.0.1:9",
+    "BILLING_WEBHOOK_SECRETS": "whsec_" + base64.b64encode(b"an example key of 32 bytes, long").decode(),
+}
+"""Of a deployment with a backend for business events, which is away."""
 METRIC = re.compile(r"\b(?:billing|grpc_server|webhook_gateway)_[a-z_]+\b")
 UNPACKED = ROOT / "build" / "prometheus" / "usr" / "bin" / "promtool"
 BEFORE_MIN = 10

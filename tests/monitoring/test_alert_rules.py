@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.monitoring.alert_rules import METRIC, ROOT, RULES, RULES_FILE, metrics_of, promtool, scrape
+from tests.monitoring.alert_rules import METRIC, ROOT, RULES, RULES_FILE, WEBHOOKS, metrics_of, promtool, scrape
 
 SELECTOR = re.compile(r"\b([a-z_]+)\{([^}]*)\}")
 MATCHER = re.compile(r'(\w+)(=~|!~|!=|=)"([^"]*)"')
@@ -35,7 +35,7 @@ async def test_what_rules_ask_for_is_there_from_the_start(watched, sqlite_templa
     heads.mkdir()
     database = tmp_path / "billing.db"
     database.write_bytes(sqlite_template.read_bytes())
-    async with watched(f"sqlite:///{database}", BILLING_HEADS_DIRECTORY=str(heads)) as running:
+    async with watched(f"sqlite:///{database}", BILLING_HEADS_DIRECTORY=str(heads), **WEBHOOKS) as running:
         series = [name.partition("{") for name in (await asyncio.to_thread(running.scrape)).samples]
     labels = [(name, dict(LABEL.findall(rest))) for name, _, rest in series]
     for alert, rule in RULES.items():

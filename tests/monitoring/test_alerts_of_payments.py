@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, closing
 import pytest
 from billing_client.errors import BillingError, StripeKeyRefused
 
-from tests.monitoring.alert_rules import check
+from tests.monitoring.alert_rules import WEBHOOKS, check
 from tests.support.patience import PATIENCE_S
 from tests.support.stack import WEBHOOK_SECRET
 from tests.support.webhooks_withheld import NEVER_S, WebhooksWithheld
@@ -270,3 +270,28 @@ async def test_usage_that_no_card_prices(withheld, monkeypatch, tmp_path):
         await running.wire.do("CaptureHold", account_id="ann", hold_id=made.hold.hold_id, usage=unknown)
         await until(lambda: running.sample("billing_usages_unpriced{}") == 1)
         check(tmp_path, before, running.scrape(), fired=["BillingUsageUnpriced"])
+
+
+def count_of(database, sql):
+    with closing(sqlite3.connect(database.path)) as connection:
+        return connection.execute(sql).fetchone()[0]
+
+
+async def test_business_events_that_reach_no_backend(withheld, database, monkeypatch, tmp_path):
+    monkeypatch.setattr("billing_service.jobs.start.WEBHOOK_FIGURES_INTERVAL_S", 0.05)
+    async with withheld(**WEBHOOKS) as (running, _):
+        await until(lambda: count_of(database, "SELECT start_time_us FROM webhook_endpoint"))
+        before = running.scrape()
+        await running.wire.do("GrantCredits", account_id="ann", amount_microcredits=10, reason="gift")
+        await running.wire.do("SetSpendLimit", account_id="ann", window=1, limit_microcredits=7)
+        await until(lambda: count_of(database, "SELECT count(*) FROM webhook_deliveries WHERE attempt_count > 0"))
+        with closing(sqlite3.connect(database.path, isolation_level=None)) as connection:
+            connection.execute("PRAGMA wal_autocheckpoint=0")
+            connection.execute("UPDATE outbox SET create_time_us = create_time_us - 1000000000")
+        await until(lambda: running.sample("billing_webhook_oldest_seconds{}") > 900)
+        check(tmp_path, before, running.scrape(), fired=["BillingWebhooksWait"])
+        with closing(sqlite3.connect(database.path, isolation_level=None)) as connection:
+            connection.execute("PRAGMA wal_autocheckpoint=0")
+            connection.execute("UPDATE webhook_deliveries SET state = 2")
+        await until(lambda: running.sample("billing_webhook_dead{}") == 1)
+        check(tmp_path, before, running.scrape(), fired=["BillingWebhookDead"])

@@ -172,7 +172,8 @@ DATABASES = (
             "'purchase_references': _FREED, 'purchases': "
             "_CHANGED, 'rate_cards': _ADDED, 'referral_codes': _ADDED, 'referrals': _CHANGED, 'refunds': _CHANGED, "
             "'sessions': _CHANGED, 'spend_limits': _FREED, "
-            "'stripe_customers': _ADDED, 'stripe_events': _CHANGED, 'transactions': _ADDED}"
+            "'stripe_customers': _ADDED, 'stripe_events': _CHANGED, 'transactions': _ADDED, "
+            "'webhook_deliveries': _FREED, 'webhook_endpoint': ('SELECT', 'UPDATE')}"
         ),
         (
             "{'accounts': _CHANGED, 'alembic_version': _SEEN, 'api_keys': _CHANGED, 'audit_records': _ADDED, "
@@ -186,7 +187,8 @@ DATABASES = (
             "'purchase_references': _FREED, 'purchases': "
             "_CHANGED, 'rate_cards': _ADDED, 'referral_codes': _ADDED, 'referrals': _CHANGED, 'refunds': _CHANGED, "
             "'sessions': _CHANGED, 'spend_limits': _FREED, "
-            "'stripe_customers': _ADDED, 'stripe_events': _CHANGED, 'transactions': _ADDED}"
+            "'stripe_customers': _ADDED, 'stripe_events': _CHANGED, 'transactions': _ADDED, "
+            "'webhook_deliveries': _FREED, 'webhook_endpoint': ('SELECT', 'UPDATE')}"
         ),
         ("storage/test_rights_that_are_needed.py",),
     ),

@@ -11,7 +11,7 @@ from tests.mutants.database_sabotages import DATABASES
 from tests.mutants.dispute_sabotages import DISPUTES
 from tests.mutants.event_sabotages import EVENTS
 from tests.mutants.explained_sabotages import EXPLAINED
-from tests.mutants.feed_sabotages import FEED
+from tests.mutants.feed_sabotages import FEED, WEBHOOKS
 from tests.mutants.hold_rule_sabotages import HOLD_RULES
 from tests.mutants.hold_sabotages import HOLD_SABOTAGES
 from tests.mutants.keeping_sabotages import KEEPING
@@ -48,6 +48,7 @@ SABOTAGES = (
     *EVENTS,
     *OUTBOX,
     *FEED,
+    *WEBHOOKS,
     *OWNERS,
     *SALES,
     *RATES,

@@ -5,6 +5,7 @@ import pytest
 from billing_service.settings import SettingsInvalid, load_settings
 from tests.settings.settings_examples import (
     CANARY,
+    EVENT_SECRET,
     GOOD,
     LIVE,
     LIVE_KEY,
@@ -85,6 +86,17 @@ BAD = [
         {"BILLING_TLS_CALLERS": "web=read,web=deduct", **TLS, "BILLING_TLS_CLIENT_CA_FILE": THIS_FILE},
         "BILLING_TLS_CALLERS",
     ),
+    ({"BILLING_WEBHOOK_URL": "https://a.example/hook"}, "BILLING_WEBHOOK_SECRETS"),
+    ({"BILLING_WEBHOOK_URL": "http://a.example/hook", "BILLING_WEBHOOK_SECRETS": EVENT_SECRET}, "BILLING_WEBHOOK_URL"),
+    (
+        {"BILLING_WEBHOOK_URL": f"https://{CANARY}@a.example/", "BILLING_WEBHOOK_SECRETS": EVENT_SECRET},
+        "BILLING_WEBHOOK_URL",
+    ),
+    ({"BILLING_WEBHOOK_URL": "ftp://a.example", "BILLING_WEBHOOK_SECRETS": EVENT_SECRET}, "BILLING_WEBHOOK_URL"),
+    ({"BILLING_WEBHOOK_SECRETS": f"whsec_{CANARY}"}, "BILLING_WEBHOOK_SECRETS"),
+    ({"BILLING_WEBHOOK_SECRETS": EVENT_SECRET.removeprefix("whsec_")}, "BILLING_WEBHOOK_SECRETS"),
+    ({"BILLING_WEBHOOK_SECRETS": f"{EVENT_SECRET},{EVENT_SECRET}"}, "BILLING_WEBHOOK_SECRETS"),
+    ({"BILLING_WEBHOOK_SECRETS": EVENT_SECRET, "BILLING_WEBHOOK_TIMEOUT_S": "31"}, "BILLING_WEBHOOK_TIMEOUT_S"),
     ({"BILLING_CATALOG_FILE": "no/such/catalog.toml"}, "BILLING_CATALOG_FILE"),
     (
         {"BILLING_CUSTOM_AMOUNT_MIN_MINOR": "500", "BILLING_CUSTOM_AMOUNT_MAX_MINOR": "400"},

@@ -39,6 +39,8 @@ SERVING: Final[Mapping[str, tuple[str, ...]]] = {
     "stripe_customers": _ADDED,
     "stripe_events": _CHANGED,
     "transactions": _ADDED,
+    "webhook_deliveries": _FREED,
+    "webhook_endpoint": ("SELECT", "UPDATE"),
 }
 """Of the role that serves. Rows are locked by UPDATE's right."""
 READING: Final[Mapping[str, tuple[str, ...]]] = dict.fromkeys(SERVING, _SEEN)

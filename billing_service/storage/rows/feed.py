@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, case, delete, literal_column, select, update
 
 from billing_service.domain.ledger.events import PlacedEvent
 from billing_service.storage.rows.ledger import expect
-from billing_service.storage.schema import feed, outbox
+from billing_service.storage.schema import feed, outbox, webhook_deliveries
 from billing_service.storage.statements import InList, Row, Work, bulk_update, reading, writing
 
 _ONLY = feed.c.row_number == literal_column("1")
@@ -67,6 +67,14 @@ FORGOTTEN = writing(
     "up_to",
 )
 
+FORGET_DELIVERIES = writing(
+    "forget deliveries of old events",
+    delete(webhook_deliveries).where(
+        webhook_deliveries.c.position <= bindparam("up_to", type_=webhook_deliveries.c.position.type)
+    ),
+    "up_to",
+)
+
 
 class Marks(NamedTuple):
     """How far the feed has come."""
@@ -117,7 +125,7 @@ def place(page: int) -> Work[int]:
 def read_page(after: int, page: int) -> Work[FeedPage]:
     """At most `page` events after a position."""
     rows = yield PAGE(after, page)
-    return FeedPage([_placed(row) for row in rows], (yield from read_marks()))
+    return FeedPage([placed(row) for row in rows], (yield from read_marks()))
 
 
 def forget_before(before_us: int, page: int) -> Work[bool]:
@@ -126,9 +134,12 @@ def forget_before(before_us: int, page: int) -> Work[bool]:
     if not found or (yield FORGET([row[0] for row in found], before_us)) == 0:  # another process was faster
         return False
     expect((yield FORGOTTEN(max(row[1] for row in found))), 1, "note forgotten events")
+    assert (yield FORGET_DELIVERIES(max(row[1] for row in found))) >= 0, (
+        "most events were delivered at once and have no row"
+    )
     return len(found) == page
 
 
-def _placed(row: Row) -> PlacedEvent:
+def placed(row: Row) -> PlacedEvent:
     account_id, event_id, version, kind, created_us, subject_id, detail, position = row
     return PlacedEvent(position, account_id, event_id, version, kind, created_us, subject_id, orjson.loads(detail))

@@ -10,7 +10,7 @@ same columns otherwise. What must be unique across accounts has a small table of
 
 from billing_service.storage.schema.catalogue import rate_cards
 from billing_service.storage.schema.columns import Bytes, Id, Number, metadata
-from billing_service.storage.schema.feed import feed
+from billing_service.storage.schema.feed import feed, webhook_deliveries, webhook_endpoint
 from billing_service.storage.schema.ledger import (
     accounts,
     corrections,
@@ -81,4 +81,6 @@ __all__ = [
     "stripe_customers",
     "stripe_events",
     "transactions",
+    "webhook_deliveries",
+    "webhook_endpoint",
 ]
