@@ -39,7 +39,7 @@ REFUSALS_LOGGED_PER_S: Final = 20
 LOGGED: Final = frozenset(
     {
         *("account_id", "purchase_id", "transaction_id", "lot_id", "refund_id", "hold_id", "event_id"),
-        *("key_id", "package_code", "spender_id", "spender_ids", "window", "limit_microcredits"),
+        *("key_id", "package_code", "delivery_count", "spender_id", "spender_ids", "window", "limit_microcredits"),
         *("checkout_session_id", "payment_intent_id", "stripe_refund_id", "stripe_customer_id"),
         *("referrer_account_id", "referee_account_id", "caller", "scopes", "event_type"),
         *("outcome", "status", "state", "mode", "policy", "over_hold", "final", "kind", "category"),

@@ -39,7 +39,7 @@ def services_of(environment: Environment, page_token_secret: bytes, head: FeedHe
     accounts, access = Administration(environment, page_token_secret), Access(environment, page_token_secret)
     usage = Quoting(environment), Receipts(environment), Metering(environment), Watching(environment)
     rates = RateCards(environment, page_token_secret), Rerating(environment, page_token_secret)
-    feeding = Feeding(Feed(environment.store, head or FeedHead()))
+    feeding = Feeding(environment, Feed(environment.store, head or FeedHead()), page_token_secret)
     return [
         Service.of(billing, _Joined(*charging, holding, *usage, Limiting(environment), selling)),
         Service.of(events, StripeEvents(environment)),

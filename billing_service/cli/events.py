@@ -12,13 +12,17 @@ from prepaid.billing.v1.stripe_events_pb2 import StripeEventOutcome
 
 from billing_service.cli.connection import AsJson, IdempotencyKey, calls_service
 from billing_service.cli.display import enum_option, fail, say, show_fields, show_json, shown_enum
-from billing_service.cli.feed import tail
+from billing_service.cli.feed import list_deliveries, redeliver, tail
 from billing_service.cli.layout import Column
 from billing_service.cli.listing import All, Extent, Limit, ListTable, show_list
 from billing_service.cli.times import shown_time
 
-events = typer.Typer(help="Stripe's events: list, show, replay; business events: tail.", no_args_is_help=True)
+events = typer.Typer(
+    help="Stripe's: list, show, replay; business events: tail, undelivered, redeliver.", no_args_is_help=True
+)
 events.command("tail")(tail)
+events.command("undelivered")(list_deliveries)
+events.command("redeliver")(redeliver)
 
 EventId = Annotated[str, typer.Argument(metavar="EVENT", help="evt_…")]
 

@@ -20,6 +20,7 @@ DERIVED = (
     "credit_administration.py",
     "access_administration.py",
     "rate_cards.py",
+    "webhook_deliveries.py",
     "client.py",
 )
 _RULES: tuple[tuple[str, str], ...] = (

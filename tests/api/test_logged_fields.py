@@ -19,6 +19,7 @@ READS = {
     "GetBalance",
     "WatchBalance",
     "TailEvents",
+    "ListWebhookDeliveries",
     "ListTransactions",
     "ListPackages",
     "GetPurchase",

@@ -48,6 +48,8 @@ CALLS = (
     ("receipt", "{account}", "{transaction}"),
     ("limits", "set", "{account}", "5", "--window", "day"),
     ("limits", "list", "{account}"),
+    ("events", "undelivered"),
+    ("events", "redeliver"),
     ("events", "tail", "--oldest", "--count", "1"),
     ("limits", "remove", "{account}", "--window", "day"),
     ("holds", "list", "{account}"),

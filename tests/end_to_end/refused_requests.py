@@ -19,7 +19,7 @@ BAD_METADATA = [
     ({"k": "\x00"}, "metadata[k]"),
 ]
 BAD_ACCOUNTS = ("", "a" * 129, "a\n", "a\x00", "a\u200bb", "\ue000", "a\u00a0b")
-EVERY_ACCOUNT = ("VerifyLedger", "ListAuditRecords", "TailEvents")
+EVERY_ACCOUNT = ("VerifyLedger", "ListAuditRecords", "TailEvents", "ReplayWebhookDeliveries")
 """Of these, an empty account_id means every account."""
 
 
@@ -116,6 +116,7 @@ OTHER = [
     ),
     *(("TailEvents", {"kinds": bad}, "kinds") for bad in ([0], [99], [-1], [1, 1], list(range(1, 34)))),
     ("TailEvents", {"after": "MTow", "from_now": True}, "from_now"),
+    *(("ListWebhookDeliveries", {"state": bad}, "state") for bad in (3, -1)),
     ("ListTransactions", ACCOUNT | {"kind": 14}, "kind"),
     ("ListTransactions", ACCOUNT | {"start_time": EARLY}, "start_time"),
     ("ListTransactions", ACCOUNT | {"end_time": EARLY}, "end_time"),

@@ -97,7 +97,7 @@ async def test_refusals_have_their_own_status_and_reason(wire, world, stored):
 
 async def test_the_tables_know_every_rpc():
     assert VALID.keys() == METHODS.keys()
-    assert len(WRITES) == 22
+    assert len(WRITES) == 23
     writing = {
         "Create",
         "Update",
@@ -141,7 +141,14 @@ async def test_a_valid_request_of_the_table_is_valid(wire, world):
         "ListHolds",
     ):
         await wire.call(rpc, **filled(VALID[rpc], world))
-    for rpc in ("ListAccounts", "ListStripeEvents", "ListApiKeys", "ListAuditRecords", "VerifyLedger"):
+    for rpc in (
+        "ListAccounts",
+        "ListStripeEvents",
+        "ListApiKeys",
+        "ListAuditRecords",
+        "VerifyLedger",
+        "ListWebhookDeliveries",
+    ):
         await wire.call(rpc, **filled(VALID[rpc], world))
     for rpc in (
         "UpdateAccount",

@@ -11,6 +11,8 @@ VALID = {
     "GetBalance": ACCOUNT,
     "WatchBalance": ACCOUNT,
     "TailEvents": ACCOUNT,
+    "ListWebhookDeliveries": {},
+    "ReplayWebhookDeliveries": {},
     "ListTransactions": ACCOUNT,
     "ListPackages": {},
     "CreatePurchase": ACCOUNT | {"package_code": "starter"},

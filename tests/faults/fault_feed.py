@@ -1,11 +1,13 @@
 """What gives events their positions and what reads them, struck by faults."""
 
+from prepaid.billing.v1.events_pb2 import ReplayWebhookDeliveriesRequest
+
 from billing_service.feed.delivery import Delivery
 from billing_service.feed.head import FeedHead
 from billing_service.feed.placing import Placing
 from billing_service.feed.tail import Feed
 from tests.faults.fault_limits import spend_limit
-from tests.faults.fault_operations import account_of, granted, operation
+from tests.faults.fault_operations import account_of, calling, granted, key_of, operation
 from tests.support.doubles import SECOND_US
 from tests.support.fault_service import Told
 
@@ -78,4 +80,11 @@ async def delivered_events(service, tag):
     return call
 
 
-FEED_OPERATIONS = (placed_events, delivered_events)
+@operation("replay deliveries", one_unit=True)
+async def replayed_deliveries(service, tag):
+    await granted(service, account_of(tag))
+    request = ReplayWebhookDeliveriesRequest(account_id=account_of(tag), idempotency_key=key_of(tag))
+    return calling("replay_webhook_deliveries", request)
+
+
+FEED_OPERATIONS = (placed_events, delivered_events, replayed_deliveries)

@@ -121,6 +121,7 @@ REQUESTS = [
         [{"caller": "other"}, {"scopes": [1]}, {"expire_time": None}, {"account_ids": ["a"]}, {"spender_ids": ["a"]}],
     ),
     ("RevokeApiKey", {"key_id": "{key}"}, [{"key_id": "{other_key}"}]),
+    ("ReplayWebhookDeliveries", {"account_id": "{account}"}, [{"account_id": ""}]),
     ("ReplayStripeEvent", {"event_id": "{event}"}, [{"event_id": "{other_event}"}]),
     (
         "UpdateAccount",

@@ -14,6 +14,7 @@ from billing_client.asynchronous.refunds import RefundMethods
 from billing_client.asynchronous.spend_limits import SpendLimitMethods
 from billing_client.asynchronous.spending import SpendingMethods
 from billing_client.asynchronous.streams import DeductionStreamMethods
+from billing_client.asynchronous.webhook_deliveries import WebhookDeliveryMethods
 from billing_client.headers import Headers
 from billing_client.options import ADDRESS_DEFAULT, ClientOptions
 
@@ -25,6 +26,7 @@ class AsyncBillingClient(
     HoldMethods,
     DeductionStreamMethods,
     EventFeedMethods,
+    WebhookDeliveryMethods,
     PurchaseMethods,
     RefundMethods,
     CreditAdministrationMethods,

@@ -14,6 +14,7 @@ from billing_client.blocking.refunds import RefundMethods
 from billing_client.blocking.spend_limits import SpendLimitMethods
 from billing_client.blocking.spending import SpendingMethods
 from billing_client.blocking.streams import DeductionStreamMethods
+from billing_client.blocking.webhook_deliveries import WebhookDeliveryMethods
 from billing_client.headers import Headers
 from billing_client.options import ADDRESS_DEFAULT, ClientOptions
 
@@ -25,6 +26,7 @@ class BillingClient(
     HoldMethods,
     DeductionStreamMethods,
     EventFeedMethods,
+    WebhookDeliveryMethods,
     PurchaseMethods,
     RefundMethods,
     CreditAdministrationMethods,

@@ -120,6 +120,16 @@ class AdminServiceStub(object):
                 request_serializer=prepaid_dot_billing_dot_v1_dot_events__pb2.TailEventsRequest.SerializeToString,
                 response_deserializer=prepaid_dot_billing_dot_v1_dot_events__pb2.TailEventsResponse.FromString,
                 _registered_method=True)
+        self.ListWebhookDeliveries = channel.unary_unary(
+                '/prepaid.billing.v1.AdminService/ListWebhookDeliveries',
+                request_serializer=prepaid_dot_billing_dot_v1_dot_events__pb2.ListWebhookDeliveriesRequest.SerializeToString,
+                response_deserializer=prepaid_dot_billing_dot_v1_dot_events__pb2.ListWebhookDeliveriesResponse.FromString,
+                _registered_method=True)
+        self.ReplayWebhookDeliveries = channel.unary_unary(
+                '/prepaid.billing.v1.AdminService/ReplayWebhookDeliveries',
+                request_serializer=prepaid_dot_billing_dot_v1_dot_events__pb2.ReplayWebhookDeliveriesRequest.SerializeToString,
+                response_deserializer=prepaid_dot_billing_dot_v1_dot_events__pb2.ReplayWebhookDeliveriesResponse.FromString,
+                _registered_method=True)
         self.VerifyLedger = channel.unary_unary(
                 '/prepaid.billing.v1.AdminService/VerifyLedger',
                 request_serializer=prepaid_dot_billing_dot_v1_dot_admin__pb2.VerifyLedgerRequest.SerializeToString,
@@ -251,6 +261,20 @@ class AdminServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListWebhookDeliveries(self, request, context):
+        """Reads the events that the deployment's backend has not taken, in the order of the feed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReplayWebhookDeliveries(self, request, context):
+        """Has dead letters tried once more. They come after later events of their accounts.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def VerifyLedger(self, request, context):
         """Recomputes balances from the ledger and reports every difference.
         """
@@ -340,6 +364,16 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.TailEvents,
                     request_deserializer=prepaid_dot_billing_dot_v1_dot_events__pb2.TailEventsRequest.FromString,
                     response_serializer=prepaid_dot_billing_dot_v1_dot_events__pb2.TailEventsResponse.SerializeToString,
+            ),
+            'ListWebhookDeliveries': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListWebhookDeliveries,
+                    request_deserializer=prepaid_dot_billing_dot_v1_dot_events__pb2.ListWebhookDeliveriesRequest.FromString,
+                    response_serializer=prepaid_dot_billing_dot_v1_dot_events__pb2.ListWebhookDeliveriesResponse.SerializeToString,
+            ),
+            'ReplayWebhookDeliveries': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReplayWebhookDeliveries,
+                    request_deserializer=prepaid_dot_billing_dot_v1_dot_events__pb2.ReplayWebhookDeliveriesRequest.FromString,
+                    response_serializer=prepaid_dot_billing_dot_v1_dot_events__pb2.ReplayWebhookDeliveriesResponse.SerializeToString,
             ),
             'VerifyLedger': grpc.unary_unary_rpc_method_handler(
                     servicer.VerifyLedger,
@@ -780,6 +814,60 @@ class AdminService(object):
             '/prepaid.billing.v1.AdminService/TailEvents',
             prepaid_dot_billing_dot_v1_dot_events__pb2.TailEventsRequest.SerializeToString,
             prepaid_dot_billing_dot_v1_dot_events__pb2.TailEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListWebhookDeliveries(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/prepaid.billing.v1.AdminService/ListWebhookDeliveries',
+            prepaid_dot_billing_dot_v1_dot_events__pb2.ListWebhookDeliveriesRequest.SerializeToString,
+            prepaid_dot_billing_dot_v1_dot_events__pb2.ListWebhookDeliveriesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReplayWebhookDeliveries(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/prepaid.billing.v1.AdminService/ReplayWebhookDeliveries',
+            prepaid_dot_billing_dot_v1_dot_events__pb2.ReplayWebhookDeliveriesRequest.SerializeToString,
+            prepaid_dot_billing_dot_v1_dot_events__pb2.ReplayWebhookDeliveriesResponse.FromString,
             options,
             channel_credentials,
             insecure,

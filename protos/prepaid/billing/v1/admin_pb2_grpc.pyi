@@ -80,6 +80,10 @@ class AdminServiceStub:
     500 such streams. A caller that does not read its messages for BILLING_DEADLINE_DEFAULT_S is ended with
     UNAVAILABLE.
     """
+    ListWebhookDeliveries: _grpc.UnaryUnaryMultiCallable[_events_pb2.ListWebhookDeliveriesRequest, _events_pb2.ListWebhookDeliveriesResponse]
+    """Reads the events that the deployment's backend has not taken, in the order of the feed."""
+    ReplayWebhookDeliveries: _grpc.UnaryUnaryMultiCallable[_events_pb2.ReplayWebhookDeliveriesRequest, _events_pb2.ReplayWebhookDeliveriesResponse]
+    """Has dead letters tried once more. They come after later events of their accounts."""
     VerifyLedger: _grpc.UnaryUnaryMultiCallable[_admin_pb2.VerifyLedgerRequest, _admin_pb2.VerifyLedgerResponse]
     """Recomputes balances from the ledger and reports every difference."""
 
@@ -130,6 +134,10 @@ class AdminServiceAsyncStub(AdminServiceStub):
     500 such streams. A caller that does not read its messages for BILLING_DEADLINE_DEFAULT_S is ended with
     UNAVAILABLE.
     """
+    ListWebhookDeliveries: _aio.UnaryUnaryMultiCallable[_events_pb2.ListWebhookDeliveriesRequest, _events_pb2.ListWebhookDeliveriesResponse]  # type: ignore[assignment]
+    """Reads the events that the deployment's backend has not taken, in the order of the feed."""
+    ReplayWebhookDeliveries: _aio.UnaryUnaryMultiCallable[_events_pb2.ReplayWebhookDeliveriesRequest, _events_pb2.ReplayWebhookDeliveriesResponse]  # type: ignore[assignment]
+    """Has dead letters tried once more. They come after later events of their accounts."""
     VerifyLedger: _aio.UnaryUnaryMultiCallable[_admin_pb2.VerifyLedgerRequest, _admin_pb2.VerifyLedgerResponse]  # type: ignore[assignment]
     """Recomputes balances from the ledger and reports every difference."""
 
@@ -273,6 +281,22 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         500 such streams. A caller that does not read its messages for BILLING_DEADLINE_DEFAULT_S is ended with
         UNAVAILABLE.
         """
+
+    @_abc_1.abstractmethod
+    def ListWebhookDeliveries(
+        self,
+        request: _events_pb2.ListWebhookDeliveriesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_events_pb2.ListWebhookDeliveriesResponse, _abc.Awaitable[_events_pb2.ListWebhookDeliveriesResponse]]:
+        """Reads the events that the deployment's backend has not taken, in the order of the feed."""
+
+    @_abc_1.abstractmethod
+    def ReplayWebhookDeliveries(
+        self,
+        request: _events_pb2.ReplayWebhookDeliveriesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_events_pb2.ReplayWebhookDeliveriesResponse, _abc.Awaitable[_events_pb2.ReplayWebhookDeliveriesResponse]]:
+        """Has dead letters tried once more. They come after later events of their accounts."""
 
     @_abc_1.abstractmethod
     def VerifyLedger(

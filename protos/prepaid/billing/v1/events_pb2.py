@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fprepaid/billing/v1/events.proto\x12\x12prepaid.billing.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9e\x02\n\x05\x45vent\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12+\n\x04kind\x18\x02 \x01(\x0e\x32\x1d.prepaid.billing.v1.EventKind\x12\x12\n\naccount_id\x18\x03 \x01(\t\x12\x17\n\x0f\x61\x63\x63ount_version\x18\x04 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nsubject_id\x18\x06 \x01(\t\x12\x35\n\x06\x64\x65tail\x18\x07 \x03(\x0b\x32%.prepaid.billing.v1.Event.DetailEntry\x1a-\n\x0b\x44\x65tailEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"v\n\x11TailEventsRequest\x12\r\n\x05\x61\x66ter\x18\x01 \x01(\t\x12,\n\x05kinds\x18\x02 \x03(\x0e\x32\x1d.prepaid.billing.v1.EventKind\x12\x12\n\naccount_id\x18\x03 \x01(\t\x12\x10\n\x08\x66rom_now\x18\x04 \x01(\x08\"P\n\x12TailEventsResponse\x12(\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x19.prepaid.billing.v1.Event\x12\x10\n\x08position\x18\x02 \x01(\t*\x9b\x02\n\tEventKind\x12\x1a\n\x16\x45VENT_KIND_UNSPECIFIED\x10\x00\x12!\n\x1d\x45VENT_KIND_PURCHASE_COMPLETED\x10\x01\x12\x1d\n\x19\x45VENT_KIND_REFUND_SETTLED\x10\x02\x12\x13\n\x0f\x45VENT_KIND_DEBT\x10\x03\x12\"\n\x1e\x45VENT_KIND_SPEND_LIMIT_CHANGED\x10\x04\x12\x1a\n\x16\x45VENT_KIND_LOW_BALANCE\x10\x05\x12\x1d\n\x19\x45VENT_KIND_UNPRICED_USAGE\x10\x06\x12\x1e\n\x1a\x45VENT_KIND_DISPUTE_CHANGED\x10\x07\x12\x1c\n\x18\x45VENT_KIND_FRAUD_WARNING\x10\x08\x42Q\n\x12prepaid.billing.v1P\x01Z$prepaid.example/billing/v1;billingv1\xaa\x02\x12Prepaid.Billing.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fprepaid/billing/v1/events.proto\x12\x12prepaid.billing.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9e\x02\n\x05\x45vent\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12+\n\x04kind\x18\x02 \x01(\x0e\x32\x1d.prepaid.billing.v1.EventKind\x12\x12\n\naccount_id\x18\x03 \x01(\t\x12\x17\n\x0f\x61\x63\x63ount_version\x18\x04 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nsubject_id\x18\x06 \x01(\t\x12\x35\n\x06\x64\x65tail\x18\x07 \x03(\x0b\x32%.prepaid.billing.v1.Event.DetailEntry\x1a-\n\x0b\x44\x65tailEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"v\n\x11TailEventsRequest\x12\r\n\x05\x61\x66ter\x18\x01 \x01(\t\x12,\n\x05kinds\x18\x02 \x03(\x0e\x32\x1d.prepaid.billing.v1.EventKind\x12\x12\n\naccount_id\x18\x03 \x01(\t\x12\x10\n\x08\x66rom_now\x18\x04 \x01(\x08\"P\n\x12TailEventsResponse\x12(\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x19.prepaid.billing.v1.Event\x12\x10\n\x08position\x18\x02 \x01(\t\"\xca\x01\n\x0fWebhookDelivery\x12(\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x19.prepaid.billing.v1.Event\x12\x37\n\x05state\x18\x02 \x01(\x0e\x32(.prepaid.billing.v1.WebhookDeliveryState\x12\x15\n\rattempt_count\x18\x03 \x01(\x05\x12.\n\nretry_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x65rror\x18\x05 \x01(\t\"~\n\x1cListWebhookDeliveriesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x37\n\x05state\x18\x03 \x01(\x0e\x32(.prepaid.billing.v1.WebhookDeliveryState\"q\n\x1dListWebhookDeliveriesResponse\x12\x37\n\ndeliveries\x18\x01 \x03(\x0b\x32#.prepaid.billing.v1.WebhookDelivery\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"M\n\x1eReplayWebhookDeliveriesRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x02 \x01(\t\"K\n\x1fReplayWebhookDeliveriesResponse\x12\x16\n\x0e\x64\x65livery_count\x18\x01 \x01(\x03\x12\x10\n\x08replayed\x18\x02 \x01(\x08*\x9b\x02\n\tEventKind\x12\x1a\n\x16\x45VENT_KIND_UNSPECIFIED\x10\x00\x12!\n\x1d\x45VENT_KIND_PURCHASE_COMPLETED\x10\x01\x12\x1d\n\x19\x45VENT_KIND_REFUND_SETTLED\x10\x02\x12\x13\n\x0f\x45VENT_KIND_DEBT\x10\x03\x12\"\n\x1e\x45VENT_KIND_SPEND_LIMIT_CHANGED\x10\x04\x12\x1a\n\x16\x45VENT_KIND_LOW_BALANCE\x10\x05\x12\x1d\n\x19\x45VENT_KIND_UNPRICED_USAGE\x10\x06\x12\x1e\n\x1a\x45VENT_KIND_DISPUTE_CHANGED\x10\x07\x12\x1c\n\x18\x45VENT_KIND_FRAUD_WARNING\x10\x08*\x83\x01\n\x14WebhookDeliveryState\x12&\n\"WEBHOOK_DELIVERY_STATE_UNSPECIFIED\x10\x00\x12\"\n\x1eWEBHOOK_DELIVERY_STATE_WAITING\x10\x01\x12\x1f\n\x1bWEBHOOK_DELIVERY_STATE_DEAD\x10\x02\x42Q\n\x12prepaid.billing.v1P\x01Z$prepaid.example/billing/v1;billingv1\xaa\x02\x12Prepaid.Billing.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,8 +35,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._serialized_options = b'\n\022prepaid.billing.v1P\001Z$prepaid.example/billing/v1;billingv1\252\002\022Prepaid.Billing.V1'
   _globals['_EVENT_DETAILENTRY']._loaded_options = None
   _globals['_EVENT_DETAILENTRY']._serialized_options = b'8\001'
-  _globals['_EVENTKIND']._serialized_start=580
-  _globals['_EVENTKIND']._serialized_end=863
+  _globals['_EVENTKIND']._serialized_start=1184
+  _globals['_EVENTKIND']._serialized_end=1467
+  _globals['_WEBHOOKDELIVERYSTATE']._serialized_start=1470
+  _globals['_WEBHOOKDELIVERYSTATE']._serialized_end=1601
   _globals['_EVENT']._serialized_start=89
   _globals['_EVENT']._serialized_end=375
   _globals['_EVENT_DETAILENTRY']._serialized_start=330
@@ -45,4 +47,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TAILEVENTSREQUEST']._serialized_end=495
   _globals['_TAILEVENTSRESPONSE']._serialized_start=497
   _globals['_TAILEVENTSRESPONSE']._serialized_end=577
+  _globals['_WEBHOOKDELIVERY']._serialized_start=580
+  _globals['_WEBHOOKDELIVERY']._serialized_end=782
+  _globals['_LISTWEBHOOKDELIVERIESREQUEST']._serialized_start=784
+  _globals['_LISTWEBHOOKDELIVERIESREQUEST']._serialized_end=910
+  _globals['_LISTWEBHOOKDELIVERIESRESPONSE']._serialized_start=912
+  _globals['_LISTWEBHOOKDELIVERIESRESPONSE']._serialized_end=1025
+  _globals['_REPLAYWEBHOOKDELIVERIESREQUEST']._serialized_start=1027
+  _globals['_REPLAYWEBHOOKDELIVERIESREQUEST']._serialized_end=1104
+  _globals['_REPLAYWEBHOOKDELIVERIESRESPONSE']._serialized_start=1106
+  _globals['_REPLAYWEBHOOKDELIVERIESRESPONSE']._serialized_end=1181
 # @@protoc_insertion_point(module_scope)
