@@ -50,6 +50,7 @@ LOGGED: Final = frozenset(
         *("credits_microcredits", "bonus_microcredits", "overdraft_limit_microcredits", "debt_max_microcredits"),
         "low_balance_microcredits",
         *("amount_minor", "custom_amount_minor", "paid_minor", "refunded_minor", "refund_pending_minor"),
+        *("disputed_minor", "flags"),
         *("frozen", "priority", "expire_time", "effective_time", "reward_time", "replayed"),
         *("provider", "model", "rate_card_version"),
         *("version", "in_force_time", "source", "markup_ppm", "entry_count"),

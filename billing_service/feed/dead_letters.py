@@ -7,7 +7,7 @@ from functools import partial
 from billing_service.commands.environment import Environment
 from billing_service.ledger.keys import Answer
 from billing_service.ledger.unit import Request, Unit, once
-from billing_service.storage.rows.webhooks import Listed, list_deliveries, revive
+from billing_service.storage.rows.dead_letters import Listed, list_deliveries, revive
 from billing_service.storage.statements import Work
 
 Undelivered = Listed

@@ -46,6 +46,7 @@ def test_the_surface_is_pinned():
             "stripe_events",
             "audit_records",
             "rate_cards",
+            "webhook_deliveries",
             "verification",
             "re_rating",
         )
@@ -148,6 +149,7 @@ PAGERS = [
     ("iter_stripe_events", {}, "ListStripeEvents", "events"),
     ("iter_audit_records", {}, "ListAuditRecords", "records"),
     ("iter_rate_cards", {}, "ListRateCards", "rate_cards"),
+    ("iter_webhook_deliveries", {}, "ListWebhookDeliveries", "deliveries"),
 ]
 
 

@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 
-from billing_service.domain.deliveries import FAILURES_MAX, GIVEN_UP_AFTER_US, DeliveryState
+from billing_service.domain.deliveries import FAILURES_MAX, GIVEN_UP_AFTER_US
 from billing_service.domain.ledger.account import Account
 from billing_service.domain.ledger.events import BusinessEvent, EventKind
 from billing_service.feed.delivery import LEASE_US, Delivery
@@ -13,7 +13,7 @@ from billing_service.feed.head import FeedHead
 from billing_service.feed.placing import Placing
 from billing_service.jobs.outbox import RETENTION_US, forget_old_events
 from billing_service.storage.rows import outbox
-from billing_service.storage.rows.webhooks import list_deliveries, read_figures, revive
+from billing_service.storage.rows.webhooks import read_figures
 from tests.support.ledger_setup import open_account
 
 HOUR_S = 3_600
@@ -276,27 +276,3 @@ async def test_a_slow_receiver_is_left_before_the_lease_ends(store, clock, happe
     receiver.during = slow
     await delivery.run()
     assert receiver.by_account() == {"a": [1, 2, 3, 4, 5]}
-
-
-async def test_a_dead_letter_is_tried_once_more_when_an_operator_asks(deliver, happen, receiver, store, clock):
-    delivery = deliver()
-    await delivery.run()
-    receiver.refused.add("evt_a_001")
-    await happen("a", 1, 2)
-    await delivery.run()
-    clock.now_us += GIVEN_UP_AFTER_US
-    await delivery.run()
-    ((event, state, attempts, _, error),) = [
-        each for each in await store.read(partial(list_deliveries, 0, 2, 10)) if each.state == DeliveryState.DEAD
-    ]
-    assert (event.event_id, state, attempts, error) == ("evt_a_001", 2, 2, "status 500")
-    clock.advance_s(300)
-    await delivery.run()
-    for expected_dead, refused in ((1, {"evt_a_001"}), (0, set())):
-        receiver.refused = refused
-        assert await store.write(partial(revive, "b", clock.now_us)) == 0
-        assert await store.write(partial(revive, "a", clock.now_us)) == 1
-        clock.advance_s(300)
-        await delivery.run()
-        assert (await store.read(read_figures))[:2] == (0, expected_dead)
-    assert receiver.by_account() == {"a": [2, 1]}

@@ -121,7 +121,6 @@ REQUESTS = [
         [{"caller": "other"}, {"scopes": [1]}, {"expire_time": None}, {"account_ids": ["a"]}, {"spender_ids": ["a"]}],
     ),
     ("RevokeApiKey", {"key_id": "{key}"}, [{"key_id": "{other_key}"}]),
-    ("ReplayWebhookDeliveries", {"account_id": "{account}"}, [{"account_id": ""}]),
     ("ReplayStripeEvent", {"event_id": "{event}"}, [{"event_id": "{other_event}"}]),
     (
         "UpdateAccount",
@@ -220,6 +219,7 @@ REQUESTS = [
             *({"page_size": 1}, {"reason": "s"}),
         ],
     ),
+    ("ReplayWebhookDeliveries", {"account_id": "{account}"}, [{"account_id": ""}]),
 ]
 SAME_MEANING = [
     (19, {"ttl": "600s"}),

@@ -74,8 +74,10 @@ class WebhookDeliveryMethods(Connection):
     ) -> ReplayWebhookDeliveriesResponse:
         """Have dead letters tried once more. They come after later events of their accounts.
 
-        answer = client.replay_webhook_deliveries()
-        print(answer.delivery_count)
+        One that fails again is a dead letter again.
+
+            answer = client.replay_webhook_deliveries()
+            print(answer.delivery_count)
         """
         request = message(
             ReplayWebhookDeliveriesRequest, account_id=account_id, idempotency_key=key_or_new(idempotency_key)
