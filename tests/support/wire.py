@@ -51,6 +51,8 @@ TABLES = [
     "outbox",
     "spend_limits",
     "limited_charges",
+    "corrections",
+    "disputes",
 ]
 
 
