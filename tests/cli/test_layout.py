@@ -49,6 +49,7 @@ CELLS = {
     "source": ["litellm 1.110.2", "by hand", "genai-prices 0.2.3"],
     "discount": ["0 %", "30 %", "5 %"],
     "tries": ["1", "12", "3"],
+    "last answer": ["HTTP 500", "", "no answer within 10 s"],
     "code": ["starter", "five", "enterprise"],
     "frozen": ["yes", "", ""],
     "key": ["njxixe33aby4fmzj"] * 3,
