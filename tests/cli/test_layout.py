@@ -78,7 +78,7 @@ ALIKE = {
             "begins anew",
         )
     },
-    **dict.fromkeys(("transaction", "purchase", "refund"), [ID] * 3),
+    **dict.fromkeys(("transaction", "purchase", "refund", "id"), [ID] * 3),
     "event": ["evt_Cpz7QZDanOSzyvCuifBeMzlf"] * 3,
     "hold": ["hold_01a22da82e230000b1a314a0d257d6b3"] * 3,
     "lot": ["lot_01a22da82e230000b1a314a0d257d6b3"] * 3,
