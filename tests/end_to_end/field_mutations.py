@@ -140,7 +140,9 @@ def _forms(field, request):
     yield "of negative length", tag(field.number, LENGTH) + varint(-1), True, False
     own = _own_bytes(field, request)
     if not field.is_repeated and own:
-        yield "twice the same", own + own, False, True
+        # one after the other is merged, which doubles what is repeated inside
+        doubled = field.message_type is not None and any(inner.is_repeated for inner in field.message_type.fields)
+        yield "twice the same", own + own, False, not doubled
     if field.message_type and field.message_type.GetOptions().map_entry:
         yield from _map_forms(field)
     elif field.message_type:
