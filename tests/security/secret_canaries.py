@@ -1,5 +1,6 @@
 """A value of its own for every secret that the product is given, and what all of them are looked for in."""
 
+import base64
 import hashlib
 import hmac
 import json
@@ -29,6 +30,7 @@ from tests.support.stack import PEPPER, STRIPE_KEY, WEBHOOK_SECRET, Stack
 DATABASE_PASSWORD = "canary-of-the-database"
 OLD_WEBHOOK_SECRET = "whsec_" + "canary-that-rotates-out"
 CREDITS_WEBHOOK_SECRET = "whsec_" + "canary-of-another-name"
+EVENT_SECRET = "whsec_" + base64.b64encode(b"canary of events, thirty-two bytes").decode()
 PROXY_PASSWORD = "canary-of-the-proxy"
 PAGE_TOKEN_SECRET = "canary-of-page-tokens-" + "0123456789"
 SETTINGS = {
@@ -40,6 +42,7 @@ SETTINGS = {
     "STRIPE_API_KEY": STRIPE_KEY,
     "STRIPE_WEBHOOK_SECRET": f"{WEBHOOK_SECRET},{OLD_WEBHOOK_SECRET}",
     "STRIPE_WEBHOOK_SECRET_CREDITS": CREDITS_WEBHOOK_SECRET,
+    "BILLING_WEBHOOK_SECRETS": EVENT_SECRET,
 }
 """By setting; of the database's URL the password alone, and of the proxy's the password is the secret."""
 
@@ -55,6 +58,7 @@ def secret_parts(*api_keys):
         WEBHOOK_SECRET,
         OLD_WEBHOOK_SECRET,
         CREDITS_WEBHOOK_SECRET,
+        EVENT_SECRET,
     ]
     return [*whole, *(key.split("_")[2][:32] for key in api_keys)]
 
