@@ -12,7 +12,9 @@ from billing_service.settings.values import time_zone, zone_of
 @pytest.fixture
 def no_database(monkeypatch):
     """Neither the system's files nor the distribution tzdata."""
-    monkeypatch.setitem(sys.modules, "tzdata", None)
+    # also its packages, which another test may have loaded
+    for name in ("tzdata", *(each for each in sys.modules if each.startswith("tzdata."))):
+        monkeypatch.setitem(sys.modules, name, None)
     zoneinfo.ZoneInfo.clear_cache()
     zoneinfo.reset_tzpath(to=[])
     yield
