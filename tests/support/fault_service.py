@@ -88,7 +88,8 @@ def renamed(text):
     """Without what differs from run to run: ids are numbered in the order in which they appear."""
     seen = {}
     text = ID.sub(lambda match: seen.setdefault(match[0], f"{match[0].partition('_')[0]}#{len(seen)}"), text)
-    return MARK.sub("MARK", FROM_CHANCE.sub("CHANCE", TAG.sub("RUN", text)))
+    # A mark may look like anything from chance.
+    return FROM_CHANCE.sub("CHANCE", MARK.sub("MARK", TAG.sub("RUN", text)))
 
 
 class FaultService:
