@@ -35,6 +35,7 @@ from billing_service.metrics import service_registry
 from billing_service.payments.ports.provider import PaymentProvider
 from billing_service.payments.stripe.provider import StripeProvider
 from billing_service.rate_cards import built_in_card
+from billing_service.reconcile.pace import Pace
 from billing_service.settings import Settings
 from billing_service.settings.values import zone_of
 from billing_service.storage.database_url import SqliteFile
@@ -106,10 +107,11 @@ async def open_service(settings: Settings) -> AsyncIterator[RunningService]:
         uses, head = KeyUses(store), FeedHead()
         database_file = settings.database.path if isinstance(settings.database, SqliteFile) else None
         registry = service_registry(environment, stripe.calls, database_file)
-        registry.register(start_jobs(settings, environment, uses, head, closing))
+        pace = Pace(settings.reconcile_requests_per_s)
+        registry.register(start_jobs(settings, environment, closing, uses=uses, head=head, pace=pace))
         server = await start_server(
             settings.listen,
-            services_of(environment, settings.page_token_key, head),
+            services_of(environment, settings.page_token_key, head, pace),
             authenticator=_authenticator(settings, store, uses.note),
             probe=store.probe,
             registry=registry,
@@ -179,6 +181,7 @@ def _environment(settings: Settings, store: Store, deployment: Deployment, provi
         customers=provider,
         checkouts=provider,
         refunds=provider,
+        listings=provider,
         deployment=deployment,
         catalog=catalog,
         terms=PurchaseTerms(

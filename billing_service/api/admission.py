@@ -36,6 +36,8 @@ class Admission:
     """Streams that watch a balance. They wait most of the time, and are no calls in flight."""
     feed_consumers: int = 0
     """Streams of the event feed, of which the same is true."""
+    part_calls: int = 0
+    """Calls that are answered in parts, of which the same is true."""
 
     def refuse(self) -> Failure:
         self.shed += 1

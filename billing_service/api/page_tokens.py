@@ -29,19 +29,19 @@ def encode_page_token(secret: bytes, position: str, binding: Sequence[str | int]
     return _text(_mac(secret, raw, binding) + raw)
 
 
-def decode_page_token(secret: bytes, token: str, binding: Sequence[str | int]) -> str:
-    """The position. INVALID_FIELD when the token was tampered with, is another request's, or was signed with another
-    secret."""
+def decode_page_token(secret: bytes, token: str, binding: Sequence[str | int], field: str = "page_token") -> str:
+    """The position. INVALID_FIELD of `field` when the token was tampered with, is another request's, or was signed with
+    another secret."""
     if len(token) > TOKEN_MAX:
-        raise _invalid()
+        raise _invalid(field)
     try:
         signed = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
     except ValueError:
-        raise _invalid() from None
+        raise _invalid(field) from None
     mac, raw = signed[:_MAC_BYTES], signed[_MAC_BYTES:]
     # Base64 has spellings that decode alike: only the one that was given out is taken.
     if not hmac.compare_digest(mac, _mac(secret, raw, binding)) or _text(signed) != token:
-        raise _invalid()
+        raise _invalid(field)
     return raw.decode("ascii")
 
 
@@ -56,5 +56,5 @@ def _mac(secret: bytes, raw: bytes, binding: Sequence[str | int]) -> bytes:
     return hmac.digest(secret, message, hashlib.sha256)[:_MAC_BYTES]
 
 
-def _invalid() -> Refusal:
-    return invalid_field("page_token", "is not one that this list gave for the same request")
+def _invalid(field: str) -> Refusal:
+    return invalid_field(field, "is not one that this list gave for the same request")

@@ -22,6 +22,7 @@ from billing_service.api.metrics import CallMetrics, HealthMetrics
 from billing_service.api.pipeline import Edge, Implementation, build_handler
 from billing_service.api.streams.balances import WatchImplementation, build_watch_handler
 from billing_service.api.streams.event_feed import FeedImplementation, build_feed_handler
+from billing_service.api.streams.parts import PartsImplementation, build_parts_handler
 from billing_service.api.streams.session_implementation import SessionImplementation
 from billing_service.api.streams.sessions import build_session_handler
 from billing_service.api.streams.streaming import StreamImplementation, build_stream_handler
@@ -202,6 +203,8 @@ def _handler(
         return build_watch_handler(method, implementation, edge)
     if isinstance(implementation, FeedImplementation):
         return build_feed_handler(method, implementation, edge)
+    if isinstance(implementation, PartsImplementation):
+        return build_parts_handler(method, implementation, edge)
     if isinstance(implementation, StreamImplementation):
         return build_stream_handler(method, implementation, edge, request_bytes_max=sizes.request_bytes_max)
     return build_handler(

@@ -14,6 +14,7 @@ from billing_service.api.servicers.many_deductions import ManyDeductions
 from billing_service.api.servicers.priced_holds import PricedHolds
 from billing_service.api.servicers.rate_cards import RateCards
 from billing_service.api.servicers.receipts import Receipts
+from billing_service.api.servicers.reconciling import Reconciling
 from billing_service.api.servicers.rerating import Rerating
 from billing_service.api.servicers.sales import Selling
 from billing_service.api.servicers.sessions import Metering
@@ -24,11 +25,15 @@ from billing_service.api.servicers.watching import Watching
 from billing_service.commands.environment import Environment
 from billing_service.feed.head import FeedHead
 from billing_service.feed.tail import Feed
+from billing_service.reconcile.pace import REQUESTS_PER_S, Pace
 
 
-def services_of(environment: Environment, page_token_secret: bytes, head: FeedHead | None = None) -> list[Service]:
+def services_of(
+    environment: Environment, page_token_secret: bytes, head: FeedHead | None = None, pace: Pace | None = None
+) -> list[Service]:
     """Every service, over one environment. `page_token_secret` signs the tokens of lists. `head`: what the loop that
-    places events moves; without it, consumers of the feed find events by looking."""
+    places events moves; without it, consumers of the feed find events by looking. `pace`: what comparisons with Stripe
+    share with the job that makes them; without it, they have one of their own."""
     billing = billing_pb2.DESCRIPTOR.services_by_name["BillingService"]
     admin = admin_pb2.DESCRIPTOR.services_by_name["AdminService"]
     events = stripe_events_pb2.DESCRIPTOR.services_by_name["StripeEventService"]
@@ -40,10 +45,11 @@ def services_of(environment: Environment, page_token_secret: bytes, head: FeedHe
     usage = Quoting(environment), Receipts(environment), Metering(environment), Watching(environment)
     rates = RateCards(environment, page_token_secret), Rerating(environment, page_token_secret)
     feeding = Feeding(environment, Feed(environment.store, head or FeedHead()), page_token_secret)
+    reconciling = Reconciling(environment, pace or Pace(REQUESTS_PER_S), page_token_secret)
     return [
         Service.of(billing, _Joined(*charging, holding, *usage, Limiting(environment), selling)),
         Service.of(events, StripeEvents(environment)),
-        Service.of(admin, _Joined(accounts, access, *rates, feeding)),
+        Service.of(admin, _Joined(accounts, access, *rates, feeding, reconciling)),
     ]
 
 

@@ -23,6 +23,7 @@ from billing_service.cli import (
     rate_quote,
     rates,
     receipts,
+    reconciling,
     refunds,
     rerating,
     serve,
@@ -71,7 +72,8 @@ def _app() -> typer.Typer:
     app.add_typer(events.events, name="events", rich_help_panel=OPERATING)
     app.add_typer(keys.keys, name="keys", rich_help_panel=OPERATING)
     app.add_typer(deployment.deployment, name="deployment", rich_help_panel=OPERATING)
-    for command in (events.audit, verify.verify, verify.heads, backups.backup, backups.restore):
+    operating = (reconciling.reconcile, reconciling.explain, events.audit, verify.verify, verify.heads)
+    for command in (*operating, backups.backup, backups.restore):
         app.command(rich_help_panel=OPERATING)(command)
     return app
 

@@ -92,7 +92,7 @@ def show_purchase(client: BillingClient, purchase_id: PurchaseId, as_json: AsJso
     if as_json:
         show_json(found.purchase)
     else:
-        _show(found.purchase, _refunds_that_came_to_nothing(client, found.purchase), found.disputes)
+        present_purchase(found.purchase, _refunds_that_came_to_nothing(client, found.purchase), found.disputes)
 
 
 @purchases.command("create")
@@ -125,7 +125,7 @@ def create_purchase(
     if as_json:
         show_json(made)
         return
-    _show(made.purchase)
+    present_purchase(made.purchase)
     say(f"Pay at {made.purchase.checkout_url}")
 
 
@@ -141,7 +141,7 @@ def cancel_purchase(
     if as_json:
         show_json(done)
     else:
-        _show(done.purchase)
+        present_purchase(done.purchase)
 
 
 def find_purchase(client: BillingClient, purchase_id: str) -> Purchase:
@@ -177,7 +177,7 @@ def _dispute_field(dispute: Dispute, currency: str) -> tuple[str, str]:
     return dispute.dispute_id, ", ".join(word for word in words if word)
 
 
-def _show(purchase: Purchase, refund_failed_minor: int = 0, disputes: Sequence[Dispute] = ()) -> None:
+def present_purchase(purchase: Purchase, refund_failed_minor: int = 0, disputes: Sequence[Dispute] = ()) -> None:
     is_open = purchase.status == PurchaseStatus.Value("PURCHASE_STATUS_PENDING")
     show_fields(
         f"Purchase {purchase.purchase_id}",

@@ -23,6 +23,7 @@ from billing_service.ledger.unit import Sources
 from billing_service.ledger.writer import LedgerWriter
 from billing_service.payments.ports.checkouts import Checkouts
 from billing_service.payments.ports.customers import Customers
+from billing_service.payments.ports.listings import Listings
 from billing_service.payments.ports.refunds import Refunds
 from billing_service.storage.store import Store
 
@@ -62,6 +63,7 @@ class Environment:
     customers: Customers
     checkouts: Checkouts
     refunds: Refunds
+    listings: Listings
     deployment: Deployment
     catalog: Catalog
     terms: PurchaseTerms

@@ -11,6 +11,7 @@ from billing_service.jobs.heads import HeadsExport
 from billing_service.jobs.loops import Loop
 from billing_service.jobs.open_holds import OpenHolds
 from billing_service.jobs.overdue import Overdue
+from billing_service.jobs.reconciliation import Reconciliation
 from billing_service.jobs.unpriced_usages import UnpricedUsages
 from billing_service.jobs.verification import Verification
 from billing_service.jobs.webhooks import WebhookFigures
@@ -29,6 +30,7 @@ class JobMetrics(Collector):
         *,
         counted: tuple[OpenHolds, UnpricedUsages] | None = None,
         webhooks: WebhookFigures | None = None,
+        reconciliation: Reconciliation | None = None,
     ) -> None:
         self._loops = loops
         self._overdue = overdue
@@ -37,6 +39,7 @@ class JobMetrics(Collector):
         self._heads_interval_s = heads_interval_s
         self._counted = counted
         self._webhooks = webhooks
+        self._reconciliation = reconciliation
 
     def collect(self) -> Iterator[Metric]:
         runs = CounterMetricFamily(
@@ -56,8 +59,22 @@ class JobMetrics(Collector):
             yield _gauge("billing_usages_unpriced", words, unpriced.count)
         if self._webhooks is not None:
             yield from self._webhooks.collect()
+        yield from self._of_reconciliation()
         yield from self._of_verification()
         yield from self._of_heads()
+
+    def _of_reconciliation(self) -> Iterator[Metric]:
+        job = self._reconciliation
+        if job is None:
+            return
+        words = "Differences between Stripe and the ledger, by what became of them."
+        findings = CounterMetricFamily("billing_reconcile_findings", words, labels=("outcome",))
+        for outcome, count in job.findings.items():
+            findings.add_metric((outcome.name,), count)
+        yield findings
+        yield CounterMetricFamily(
+            "billing_reconcile_compared", "Objects and events of Stripe that were compared.", value=job.compared
+        )
 
     def _of_verification(self) -> Iterator[Metric]:
         job = self._verification

@@ -21,9 +21,12 @@ from billing_service.jobs.metrics import JobMetrics
 from billing_service.jobs.open_holds import OpenHolds
 from billing_service.jobs.outbox import forget_old_events
 from billing_service.jobs.overdue import KINDS, Overdue
+from billing_service.jobs.reconciliation import Reconciliation
 from billing_service.jobs.unpriced_usages import UnpricedUsages
 from billing_service.jobs.verification import Verification
 from billing_service.jobs.webhooks import WebhookFigures
+from billing_service.reconcile.pace import Pace
+from billing_service.reconcile.run import Reconciler
 from billing_service.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -35,16 +38,17 @@ WEBHOOK_FIGURES_INTERVAL_S = 30.0
 
 
 def start_jobs(
-    settings: Settings, environment: Environment, uses: KeyUses, head: FeedHead, closing: AsyncExitStack
+    settings: Settings, environment: Environment, closing: AsyncExitStack, *, uses: KeyUses, head: FeedHead, pace: Pace
 ) -> JobMetrics:
-    """Starts the loops; `closing` ends them. `head` is moved as events come into the feed. Answers their figures."""
+    """Starts the loops; `closing` ends them. `head` is moved as events come into the feed. `pace` bounds what Stripe is
+    asked for. Answers their figures."""
     overdue = [Overdue(environment.store, system_clock_us, kind) for kind in KINDS]
     loops = [
         Loop("expiry", partial(_sweep, environment, UnhurriedClock(system_clock_us)), settings.expiry_sweep_interval_s),
         Loop("key uses", uses.write, KEY_USE_INTERVAL_S),
         Loop("event feed", Placing(environment.store, head).run, PLACE_EVERY_S),
         Loop("old events", partial(_forget, environment, UnhurriedClock(system_clock_us)), OLD_EVENTS_INTERVAL_S),
-        *(Loop(job.kind.loop, job.run, OVERDUE_INTERVAL_S) for job in overdue),
+        *(Loop(each.kind.loop, each.run, OVERDUE_INTERVAL_S) for each in overdue),
     ]
     open_holds = OpenHolds(environment.store)
     unpriced = UnpricedUsages(environment.store, system_clock_us)
@@ -54,6 +58,7 @@ def start_jobs(
     if settings.webhook_url is not None:
         webhooks = _webhooks(settings, settings.webhook_url, environment, loops, closing)
     heads = verification = None
+    reconciliation = _reconciliation(settings, environment, pace, loops)
     if settings.heads_directory is not None:
         heads = HeadsExport(environment.store, settings.heads_directory, system_clock_us)
         loops.append(Loop("heads", heads.run, settings.heads_interval_s))
@@ -64,13 +69,21 @@ def start_jobs(
         closing.push_async_callback(webhooks.delivery.leave)
     for loop in loops:
         closing.push_async_callback(loop.stop)
-    if verification is not None:
-        closing.callback(verification.stop)  # first of all: the loop waits for the walk under way
-    if webhooks is not None:
-        closing.callback(webhooks.delivery.stop)
+    # First of all: their loops wait for what is under way.
+    delivery = None if webhooks is None else webhooks.delivery
+    for job in (reconciliation, verification, delivery):
+        if job is not None:
+            closing.callback(job.stop)
     counted = (open_holds, unpriced)
     return JobMetrics(
-        loops, overdue, verification, heads, settings.heads_interval_s, counted=counted, webhooks=webhooks
+        loops,
+        overdue,
+        verification,
+        heads,
+        settings.heads_interval_s,
+        counted=counted,
+        webhooks=webhooks,
+        reconciliation=reconciliation,
     )
 
 
@@ -96,6 +109,17 @@ def _webhooks(
     loops.append(Loop("webhooks", delivery.run, DELIVER_EVERY_S))
     loops.append(Loop("webhook figures", figures.run, WEBHOOK_FIGURES_INTERVAL_S))
     return figures
+
+
+def _reconciliation(
+    settings: Settings, environment: Environment, pace: Pace, loops: list[Loop]
+) -> Reconciliation | None:
+    """Adds the loop that compares with Stripe."""
+    if not settings.reconcile_interval_s:
+        return None
+    job = Reconciliation(environment, Reconciler(environment, pace), environment.ids("rec"))
+    loops.append(Loop("reconciliation", job.run, settings.reconcile_interval_s))
+    return job
 
 
 async def _forget(environment: Environment, clock_us: ClockUs) -> None:

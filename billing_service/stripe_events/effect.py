@@ -14,7 +14,7 @@ from billing_service.stripe_events.result import Did, Result, ignored, quarantin
 from billing_service.stripe_events.runs import Runs
 
 _FOREIGN: Final = "the object is another product's or deployment's"
-_LOST: Final = "the object carries our mark, and the ledger does not know it: was an older backup restored?"
+LOST_NOTE: Final = "the object carries our mark, and the ledger does not know it: was an older backup restored?"
 
 
 class Readable(NamedTuple):
@@ -80,7 +80,7 @@ def _effect(
     if owner.whose is Whose.FOREIGN:
         return ignored(_FOREIGN)
     if owner.whose is Whose.LOST:
-        return quarantined(_LOST) if _moves_money(event) else ignored(_LOST)
+        return quarantined(LOST_NOTE) if _moves_money(event) else ignored(LOST_NOTE)
     if isinstance(event, Unreadable):
         return (yield from _unreadable(owner, claim, event))
     return (yield from event.family.handle(environment, owner, event.object, event.occasion, runs))

@@ -35,6 +35,7 @@ READS |= {
     "ListApiKeys",
     "ListAuditRecords",
     "VerifyLedger",
+    "Reconcile",
 }
 READS |= {
     "GetHold",

@@ -15,6 +15,7 @@ PROMISES = {f"P{number}" for number in range(1, 49)} | {
     "P31b",
     "P39b",
     *(f"P{number}" for number in range(49, 56)),
+    "P59",
     "P60",
 }
 ROWS = [[cell.strip() for cell in line.split("|")[1:-1]] for line in TABLE.splitlines() if line.startswith("| ")]

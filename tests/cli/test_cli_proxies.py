@@ -51,6 +51,8 @@ CALLS = (
     ("events", "undelivered"),
     ("events", "redeliver"),
     ("events", "tail", "--oldest", "--count", "1"),
+    ("reconcile", "--since", "1h"),
+    ("explain", "{purchase}"),
     ("limits", "remove", "{account}", "--window", "day"),
     ("holds", "list", "{account}"),
     ("holds", "show", "{account}", "hold_none"),

@@ -34,6 +34,7 @@ REFUSED = [
         (rpc, VALID[rpc] | {"hold_id": "{closed}"}, "FAILED_PRECONDITION", "HOLD_CLOSED")
         for rpc in ("CaptureHold", "ReleaseHold", "ExtendHold")
     ),
+    ("Reconcile", {"purchase": "pur_nobody"}, "NOT_FOUND", "PURCHASE_NOT_FOUND"),
     ("SetOverdraftLimit", VALID["SetOverdraftLimit"] | NOBODY, "NOT_FOUND", "ACCOUNT_NOT_FOUND"),
     ("UpdateAccount", VALID["UpdateAccount"] | NOBODY, "NOT_FOUND", "ACCOUNT_NOT_FOUND"),
     ("CreatePurchase", {"account_id": "{free}", "package_code": "gold"}, "INVALID_ARGUMENT", "UNKNOWN_PACKAGE"),

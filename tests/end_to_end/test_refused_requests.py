@@ -147,6 +147,7 @@ async def test_a_valid_request_of_the_table_is_valid(wire, world):
         "ListApiKeys",
         "ListAuditRecords",
         "VerifyLedger",
+        "Reconcile",
         "ListWebhookDeliveries",
     ):
         await wire.call(rpc, **filled(VALID[rpc], world))

@@ -63,6 +63,7 @@ VALID = {
     },
     "ListAuditRecords": {},
     "VerifyLedger": {},
+    "Reconcile": {},
     "ProcessStripeEvent": {"payload": "e30=", "stripe_signature": "t=1,v1=00"},
     "GetCheckoutStatus": {"checkout_session_id": "{session}"},
 }

@@ -13,7 +13,7 @@ BYSTANDER = "bystander"
 FROM_CHANCE = {"hash", "salt", "last_hash", "fingerprint", "secret_hash", "referral_code", "key_id"}
 FROM_TRIES = {"attempt", "customer_attempt", "attempt_count"}
 """How often something was tried is no effect."""
-OF_ALL_RUNS = {"feed", "webhook_endpoint"}
+OF_ALL_RUNS = {"feed", "reconciliation", "webhook_endpoint"}
 """Their one row belongs to no run."""
 
 

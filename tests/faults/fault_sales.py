@@ -3,7 +3,15 @@
 from prepaid.billing.v1 import admin_pb2, purchases_pb2, refunds_pb2, stripe_events_pb2, transactions_pb2
 
 from billing_service.storage.rows.profiles import read_profile
-from tests.faults import fault_feed, fault_holds, fault_limits, fault_rerating, fault_sessions, fault_watch
+from tests.faults import (
+    fault_feed,
+    fault_holds,
+    fault_limits,
+    fault_reconciling,
+    fault_rerating,
+    fault_sessions,
+    fault_watch,
+)
 from tests.faults.fault_objects import charge, customer, dispute, payment_intent, refund, session
 from tests.faults.fault_operations import (
     OPERATIONS,
@@ -121,10 +129,17 @@ async def refund_purchase(service, tag):
     return calling("refund", request)
 
 
+def refund_request(tag, purchase_id):
+    return refunds_pb2.RefundRequest(purchase_id=purchase_id, amount_minor=400, idempotency_key=key_of(tag))
+
+
+RECONCILING_OPERATIONS = fault_reconciling.operations(bought, refund_request)
+
+
 @operation("read refund", unkeyed=True)
 async def read_refund(service, tag):
     purchase_id, _ = await bought(service, tag)
-    request = refunds_pb2.RefundRequest(purchase_id=purchase_id, amount_minor=400, idempotency_key=key_of(tag))
+    request = refund_request(tag, purchase_id)
     made = (await service.answer("refund", request)).refund
     return calling("get_refund", refunds_pb2.GetRefundRequest(refund_id=made.stripe_refund_id))
 
@@ -140,7 +155,7 @@ async def read_checkout_status(service, tag):
 @operation("list refunds", unkeyed=True)
 async def list_refunds(service, tag):
     purchase_id, _ = await bought(service, tag)
-    request = refunds_pb2.RefundRequest(purchase_id=purchase_id, amount_minor=400, idempotency_key=key_of(tag))
+    request = refund_request(tag, purchase_id)
     await service.answer("refund", request)
     return calling("list_refunds", refunds_pb2.ListRefundsRequest(account_id=account_of(tag), purchase_id=purchase_id))
 
@@ -261,6 +276,7 @@ async def customer_deleted(service, tag):
     return delivering(tag, "customer.deleted", customer(account, account_of(tag), "old@example.com"))
 
 
+assert RECONCILING_OPERATIONS
 assert fault_limits.LIMIT_OPERATIONS
 assert fault_rerating.RERATING_OPERATIONS
 assert fault_holds.HOLD_OPERATIONS

@@ -49,7 +49,7 @@ EVENTS = (
     Sabotage(
         "a refund that says nothing usable is ours and out",
         "P12",
-        "billing_service.commands.sales.refund:_find_made",
+        "billing_service.commands.sales.refund_sending:find_made",
         "made.require(*MONEY)",
         "pass",
         (

@@ -225,8 +225,8 @@ MONEY = (
         "a refund asks for the payment seen when its call came",
         "P8",
         f"{REFUND}:_begin.start",
-        "_Intent(purchase, refund)",
-        "_Intent(seen, refund)",
+        "RefundIntent(purchase, refund)",
+        "RefundIntent(seen, refund)",
         (
             "stripe_events/test_calls_at_once.py::test_a_refund_that_begins_as_the_payment_arrives_asks_for_that_payment[sqlite]",
         ),

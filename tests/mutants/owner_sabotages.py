@@ -110,8 +110,8 @@ OWNERS = (
         "what is lost raises no alarm",
         "P49",
         "billing_service.stripe_events.effect:_effect",
-        "quarantined(_LOST) if _moves_money(event) else ignored(_LOST)",
-        "ignored(_LOST)",
+        "quarantined(LOST_NOTE) if _moves_money(event) else ignored(LOST_NOTE)",
+        "ignored(LOST_NOTE)",
         (f"{TWO}::test_a_copy_that_is_not_renewed_takes_what_it_does_not_know_for_lost[sqlite]",),
     ),
     Sabotage(

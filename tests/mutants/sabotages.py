@@ -25,6 +25,7 @@ from tests.mutants.owner_sabotages import OWNERS
 from tests.mutants.priced_sabotages import PRICED_DEDUCTIONS
 from tests.mutants.proof_sabotages import PROOF
 from tests.mutants.rates_sabotages import RATES
+from tests.mutants.reconcile_sabotages import RECONCILE
 from tests.mutants.rerating_sabotages import RERATING
 from tests.mutants.sales_sabotages import SALES
 from tests.mutants.session_sabotages import SESSION_RULES
@@ -46,6 +47,7 @@ SABOTAGES = (
     *STRIPE,
     *DISPUTES,
     *EVENTS,
+    *RECONCILE,
     *OUTBOX,
     *FEED,
     *WEBHOOKS,

@@ -26,6 +26,10 @@ ASKED = {
     "expire_checkout": {"session_id": "cs_1", "idempotency_key": "cancel:cs_1"},
     "create_refund": REFUND_ARGUMENTS,
     "list_refunds": {"payment_intent_id": "pi_1"},
+    "list_created": {"kind": "refund", "since_us": 1, "until_us": 2, "after": "re_1"},
+    "list_of_payment": {"kind": "dispute", "payment_intent_id": "pi_1"},
+    "list_undelivered_events": {"types": ["refund.created"], "since_us": 1, "until_us": 2, "after": ""},
+    "get_object": {"kind": "dispute", "object_id": "dp_1"},
 }
 KEYS = {
     "create_customer": "customer:acme",

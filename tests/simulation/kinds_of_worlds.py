@@ -19,3 +19,8 @@ def has_holds(seed):
 def has_two(seed):
     """Three worlds of twenty: two processes at one database."""
     return seed % 4 == 0 and not has_streams(seed)
+
+
+def loses_events(seed):
+    """Two worlds of seven: what Stripe has not told by a quiet point is lost, and a comparison finds it."""
+    return seed % 7 in (2, 5)

@@ -3,6 +3,7 @@
 import asyncio
 
 from billing_service.integrity.verify import verify_ledger
+from tests.simulation.comparing import compare, lose
 from tests.simulation.model_account import expect
 from tests.simulation.truth import check_truth
 from tests.simulation.turns import until_quiet
@@ -30,6 +31,9 @@ async def quiet(world):
     for operation in world.workload.operations.values():
         # A refusal leaves the key free: the same request, doubled and late, may have begun something after all.
         operation.definite &= operation.reply is not None or operation.method not in LONG_METHODS
+    if world.loses_events:
+        lose(world)
+        await finish(world, compare(world))
     await _resolve(world)
     check_truth(world.process.store.raw, world.stripe, world.model)
     await _give_back(world)

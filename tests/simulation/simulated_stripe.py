@@ -9,6 +9,7 @@ from billing_service.payments.objects.checkout_session import CheckoutSession
 from billing_service.payments.objects.customer import CONTACT_VERSION_FIELD, ProviderCustomer
 from billing_service.payments.objects.refund import ProviderRefund
 from billing_service.payments.ports.outcomes import ProviderRefused
+from tests.simulation.simulated_lists import SimulatedLists, refund_object, session_object
 
 CURRENCY = "usd"
 
@@ -23,7 +24,7 @@ class Payment:
     metadata: dict
 
 
-class SimulatedStripe:
+class SimulatedStripe(SimulatedLists):
     """Objects by id, and all events ever made, in the order of their making."""
 
     def __init__(self, true_time_us, ids_from=0):
@@ -41,6 +42,8 @@ class SimulatedStripe:
         self.refunds = {}
         self.events = []
         """(event id, payload)."""
+        self.lost = set()
+        """Events that nobody will ever be told of, by id."""
 
     def _id(self, prefix):
         self._made += 1
@@ -149,7 +152,7 @@ class SimulatedStripe:
             mark=metadata.get(MARK_FIELD, ""),
         )
         self.refunds[refund.stripe_refund_id] = refund
-        self._tell("refund.created", _refund(refund))
+        self._tell("refund.created", refund_object(refund))
         self._tell("charge.refunded", self._charge(payment))
         return refund
 
@@ -204,7 +207,9 @@ class SimulatedStripe:
         """Every other refund is told as old endpoints tell it."""
         refund = self.refunds[stripe_refund_id] = replace(self.refunds[stripe_refund_id], status=status)
         kind = "refund.failed" if status == "failed" else "refund.updated"
-        self._tell("charge.refund.updated" if int(stripe_refund_id.partition("_")[2]) % 2 else kind, _refund(refund))
+        self._tell(
+            "charge.refund.updated" if int(stripe_refund_id.partition("_")[2]) % 2 else kind, refund_object(refund)
+        )
 
     def change_customer(self, customer_id, *, delete):
         about = self.customers[customer_id]
@@ -217,7 +222,7 @@ class SimulatedStripe:
 
     def _change_session(self, session_id, kind, **changes):
         session = self.sessions[session_id] = replace(self.sessions[session_id], **changes)
-        self._tell(kind, _session(session) | {"metadata": self._metadata(session)})
+        self._tell(kind, session_object(session) | {"metadata": self._metadata(session)})
 
     def _metadata(self, session):
         return {
@@ -252,35 +257,3 @@ class SimulatedStripe:
             "metadata": payment.metadata,
             "livemode": False,
         }
-
-
-def _session(session):
-    return {
-        "id": session.session_id,
-        "object": "checkout.session",
-        "mode": session.mode,
-        "status": session.status,
-        "payment_status": session.payment_status,
-        "payment_intent": session.payment_intent_id,
-        "customer": session.customer_id,
-        "amount_subtotal": session.amount_subtotal_minor,
-        "amount_total": session.amount_total_minor,
-        "total_details": {"amount_discount": 0, "amount_tax": 0},
-        "currency": session.currency,
-        "client_reference_id": session.purchase_id,
-        "livemode": False,
-    }
-
-
-def _refund(refund):
-    named = {"refund_id": refund.refund_id, "purchase_id": refund.purchase_id, MARK_FIELD: refund.mark}
-    return {
-        "id": refund.stripe_refund_id,
-        "object": "refund",
-        "payment_intent": refund.payment_intent_id,
-        "charge": refund.charge_id,
-        "amount": refund.amount_minor,
-        "currency": refund.currency,
-        "status": refund.status,
-        "metadata": {name: value for name, value in named.items() if value},
-    }

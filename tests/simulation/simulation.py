@@ -8,7 +8,7 @@ from collections import Counter
 
 from tests.simulation.answers import Answers, Serving
 from tests.simulation.batches import SHARE_OF_ASKED_AGAIN, Batch, Batches, Stream
-from tests.simulation.kinds_of_worlds import has_batches, has_holds, has_streams, has_two
+from tests.simulation.kinds_of_worlds import has_batches, has_holds, has_streams, has_two, loses_events
 from tests.simulation.model import Model
 from tests.simulation.model_account import Contradiction
 from tests.simulation.offers import note_offers
@@ -65,7 +65,7 @@ class Simulation:
         self.workload = (HoldsWorkload if has_holds(seed) else Workload)(self.chance, self.clock)
         self.batches = Batches(self.chance, self.workload, seed)
         self.streams = Streams(self) if has_streams(seed) else None
-        self.has_holds = has_holds(seed)
+        self.has_holds, self.loses_events = has_holds(seed), loses_events(seed)
         self.skew_us = self.chance.randint(-APART_S_MAX, APART_S_MAX) * SECOND_US if has_two(seed) else None
         """How far the second process's clock is ahead; None where there is one process."""
         self.calm = False

@@ -106,6 +106,10 @@ HAPPENINGS = (
     "receipt",
     "late capture",
     "charge of an end",
+    "lost event",
+    "found PURCHASE_NOT_COMPLETED",
+    "found PURCHASE_OUTDATED",
+    "found REFUND_OUTDATED",
 )
 
 

@@ -64,15 +64,15 @@ def _check_refunds(raw, stripe, purchases):
 
 def _check_inbox(raw, stripe):
     rows = raw.execute(_EVENTS).fetchall()
-    expect(
-        {row[0] for row in rows} == {event_id for event_id, _ in stripe.events},
-        "the inbox does not hold exactly Stripe's events",
-    )
+    kept, made = {row[0] for row in rows}, {event_id for event_id, _ in stripe.events}
+    # One that is lost may have been kept: it is its answer that did not come.
+    expect(made - stripe.lost <= kept <= made, "the inbox does not hold exactly Stripe's events")
     bound = {
         row[0] for row in raw.execute("SELECT reference FROM purchase_references WHERE purchase_id <> ''").fetchall()
     }
     for event_id, event_type, status, subject, error in rows:
-        expect(status in ("PROCESSED", "IGNORED"), f"{event_id} {event_type} is {status}: {error}")
+        is_over = status in ("PROCESSED", "IGNORED") or (status == "FAILED" and event_id in stripe.lost)
+        expect(is_over, f"{event_id} {event_type} is {status}: {error}")
         expect(subject not in bound, f"{event_id} {event_type} still waits for {subject}")
 
 

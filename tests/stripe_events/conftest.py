@@ -1,15 +1,10 @@
 import pytest
-import structlog
 
 
 @pytest.fixture
 async def world(store):
     """A service over an empty ledger, and Stripe's objects and events about what it sells."""
-    from tests.stripe_events.event_world import World
+    from tests.support.event_world import running_world
 
-    with structlog.testing.capture_logs() as said:
-        made = World(store)
-        made.said = said
+    async with running_world(store) as made:
         yield made
-        await made.service.writer.close()
-        await made.service.balances.close()

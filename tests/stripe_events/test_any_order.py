@@ -7,8 +7,9 @@ import pytest
 
 from billing_service.commands.accounts.customers import link_customer
 from billing_service.domain.sales.purchases import PurchaseStatus
-from tests.stripe_events.event_world import CREDITS, NOW_S, PRICE_MINOR
 from tests.support import run_length
+from tests.support.bought_page import PRICE_MINOR
+from tests.support.event_world import CREDITS, NOW_S
 
 ORDERS_MAX = 60 if run_length.LONG else 24
 """Of one story. Up to 24 all are tried; of more a sample is drawn."""

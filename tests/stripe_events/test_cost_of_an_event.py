@@ -7,7 +7,7 @@ import pytest
 from prepaid.billing.v1 import refunds_pb2
 
 from billing_service.storage.statements import Together
-from tests.stripe_events.event_world import CREDITS
+from tests.support.event_world import CREDITS
 
 PAID = "checkout.session.completed"
 

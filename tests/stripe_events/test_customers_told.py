@@ -4,8 +4,8 @@ import pytest
 
 from billing_service.domain.refusals import Failure
 from billing_service.payments.ports.outcomes import ProviderRefused, ProviderUnavailable
-from tests.stripe_events.event_world import NOW_S
 from tests.support.doubles import SECOND_US
+from tests.support.event_world import NOW_S
 
 
 @pytest.fixture

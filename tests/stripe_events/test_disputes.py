@@ -9,7 +9,8 @@ from sqlalchemy import text
 from billing_service.domain.ledger.events import EventKind
 from billing_service.domain.sales.disputes import PurchaseFlags
 from billing_service.storage.statements import reading
-from tests.stripe_events.event_world import CREDITS, NOW_S, PRICE_MINOR
+from tests.support.bought_page import PRICE_MINOR
+from tests.support.event_world import CREDITS, NOW_S
 
 CREATED, UPDATED, OUT, BACK, CLOSED = (
     f"charge.dispute.{what}" for what in ("created", "updated", "funds_withdrawn", "funds_reinstated", "closed")

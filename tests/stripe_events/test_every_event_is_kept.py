@@ -9,9 +9,10 @@ import pytest
 from billing_service.domain.sales.purchases import PurchaseStatus
 from billing_service.domain.sales.reversals import target_credits
 from billing_service.stripe_events.registry import BY_TYPE
-from tests.stripe_events.event_world import CREDITS, NOW_S, PRICE_MINOR
 from tests.stripe_events.stripe_values import API_VERSIONS, LONG, TEXTS, StripeValues
 from tests.support import run_length
+from tests.support.bought_page import PRICE_MINOR
+from tests.support.event_world import CREDITS, NOW_S
 
 EVENTS = 10_000 if run_length.LONG else 3_000
 A_PURCHASE = 25

@@ -19,7 +19,7 @@ from billing_service.stripe_events.family import Occasion
 from billing_service.stripe_events.ownership import Owner, Whose
 from billing_service.stripe_events.registry import FAMILIES
 from billing_service.stripe_events.runs import Runs
-from tests.stripe_events.event_world import CREDITS
+from tests.support.event_world import CREDITS
 
 READERS = {
     "checkout.session": read_checkout_session,

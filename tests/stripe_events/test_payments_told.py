@@ -7,8 +7,9 @@ import pytest
 from billing_service.domain.sales.purchases import PurchaseStatus
 from billing_service.jobs import overdue
 from billing_service.jobs.overdue import KINDS, Overdue
-from tests.stripe_events.event_world import CREDITS, NOW_S, PRICE_MINOR
+from tests.support.bought_page import PRICE_MINOR
 from tests.support.doubles import SECOND_US
+from tests.support.event_world import CREDITS, NOW_S
 
 PAID, SUCCEEDED = "checkout.session.completed", "payment_intent.succeeded"
 

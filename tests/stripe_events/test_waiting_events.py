@@ -12,7 +12,8 @@ from billing_service.domain.sales.purchases import PurchaseStatus
 from billing_service.payments.ports.outcomes import ProviderKeyRefused, ProviderRefused, ProviderUnavailable
 from billing_service.stripe_events.families import refund as refunds
 from billing_service.stripe_events.registry import BY_TYPE
-from tests.stripe_events.event_world import CREDITS, PRICE_MINOR
+from tests.support.bought_page import PRICE_MINOR
+from tests.support.event_world import CREDITS
 
 PAID = "checkout.session.completed"
 

@@ -7,7 +7,8 @@ import pytest
 
 from billing_service.domain.refusals import Reason, Refusal
 from billing_service.stripe_events.families import refund
-from tests.stripe_events.event_world import CREDITS, NOW_S, PRICE_MINOR
+from tests.support.bought_page import PRICE_MINOR
+from tests.support.event_world import CREDITS, NOW_S
 
 CREDIT = 1_000_000
 PAID = "checkout.session.completed"

@@ -4,7 +4,7 @@ import pytest
 from prepaid.billing.v1 import refunds_pb2, transactions_pb2
 
 from billing_service.domain.refusals import Refusal
-from tests.stripe_events.event_world import CREDITS
+from tests.support.event_world import CREDITS
 
 PAID = "checkout.session.completed"
 CREDIT = 1_000_000

@@ -12,6 +12,7 @@ def environment_of(store, clock_us, ids, *, provider=None, **others):
         "customers": provider,
         "checkouts": provider,
         "refunds": provider,
+        "listings": provider,
         "deployment": DEPLOYMENT,
         "catalog": None,
         "terms": None,

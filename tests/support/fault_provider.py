@@ -6,6 +6,7 @@ from dataclasses import replace
 from billing_service.payments.objects.checkout_session import CheckoutSession
 from billing_service.payments.objects.customer import ProviderCustomer
 from billing_service.payments.objects.refund import ProviderRefund
+from billing_service.payments.ports.listings import Listed
 from billing_service.payments.ports.outcomes import ProviderRefused, ProviderUnavailable
 from tests.support.fault_modes import CANCEL, DEFECT, UNREACHABLE
 from tests.support.fault_points import BEFORE, PROVIDER
@@ -25,6 +26,8 @@ class StripeInMemory:
         """E-mail, name and their version, by customer, as they were last updated."""
         self.refuses = False
         """Whether checkouts and refunds are refused."""
+        self.objects = {}
+        """What Stripe lists, by kind, the newest first; events that were not delivered as `event`."""
 
     def create_customer(self, **_asked):
         return self._ids("cus")
@@ -75,6 +78,25 @@ class StripeInMemory:
 
     def list_refunds(self, payment_intent_id):
         return [sent for sent in self.refunds if sent.payment_intent_id == payment_intent_id]
+
+    def list_created(self, kind, since_us, until_us, after):
+        del since_us, until_us, after
+        return Listed(list(self.objects.get(kind, ())), "")
+
+    def list_of_payment(self, kind, payment_intent_id):
+        found = [each for each in self.objects.get(kind, ()) if each.get("payment_intent") == payment_intent_id]
+        return Listed(found, "")
+
+    def list_undelivered_events(self, types, since_us, until_us, after):
+        del since_us, until_us, after
+        return Listed([each for each in self.objects.get("event", ()) if each["type"] in types], "")
+
+    def get_object(self, kind, object_id):
+        found = (each for each in self.objects.get(kind, ()) if each["id"] == object_id)
+        return next(found, None) or self._refuse_missing(object_id)
+
+    def _refuse_missing(self, object_id):
+        raise ProviderRefused("resource_missing", f"no such object: {object_id}")
 
     def send_back(self, payment_intent_id, amount_minor):
         """A refund begun at Stripe itself."""

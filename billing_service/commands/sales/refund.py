@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
 
 import structlog
 
@@ -11,14 +10,19 @@ from billing_service.commands.clawbacks.bonuses import referral_at_stake
 from billing_service.commands.clawbacks.purchases import follow_money, money_gone, purchase_accounts, purchase_lot
 from billing_service.commands.environment import Environment
 from billing_service.commands.sales.get_purchase import purchase_by_id
+from billing_service.commands.sales.refund_sending import (
+    RefundIntent,
+    count_attempt,
+    find_made,
+    purchase_of,
+    read_refund,
+    send,
+)
 from billing_service.commands.sales.refund_update import (
-    MONEY,
     apply_refund_update,
-    carries_mark,
     update_of_ours,
     update_of_refused,
 )
-from billing_service.domain.deployment import MarkKind
 from billing_service.domain.ledger.balance import Balance
 from billing_service.domain.refusals.sales import credits_already_spent, purchase_all_refunded, purchase_not_refundable
 from billing_service.domain.sales.purchases import Purchase, PurchaseStatus
@@ -34,11 +38,9 @@ from billing_service.ledger.provider_step import (
     record_intent,
     settle_intent,
 )
-from billing_service.ledger.unit import Request, Unit, begin
-from billing_service.payments.objects.fields import ObjectInvalid
+from billing_service.ledger.unit import Request, Unit
 from billing_service.payments.objects.refund import ProviderRefund
-from billing_service.payments.ports.outcomes import ProviderRefused, ProviderUnavailable
-from billing_service.payments.ports.refunds import Refunds
+from billing_service.payments.ports.outcomes import ProviderRefused
 from billing_service.storage.rows.catching_up import read_missed
 from billing_service.storage.rows.hold_reading import read_present_accounts
 from billing_service.storage.rows.purchases import REFUNDS, read_purchase, refunds_of
@@ -86,14 +88,6 @@ async def quote_refund(
     return await environment.store.read(work), purchase.currency
 
 
-class _Intent(NamedTuple):
-    """A refund whose credits are set aside, and its purchase as it stood then: it may have been paid since the call
-    came."""
-
-    purchase: Purchase
-    refund: Refund
-
-
 async def refund_purchase(environment: Environment, command: RefundPurchase) -> Answer:
     """Raises PURCHASE_NOT_FOUND, PURCHASE_NOT_REFUNDABLE, INVALID_FIELD, CREDITS_ALREADY_SPENT; STRIPE_REFUSED, after
     which nothing is changed and the key is free; STRIPE_UNAVAILABLE, after which the credits stay set aside and the key
@@ -101,38 +95,38 @@ async def refund_purchase(environment: Environment, command: RefundPurchase) -> 
     store, seen = environment.store, await purchase_by_id(environment, command.purchase_id)
     request = command.make_request(seen.account_id)
 
-    async def begin_refund() -> Begun[_Intent] | Answer:
+    async def begin_refund() -> Begun[RefundIntent] | Answer:
         return await store.write(lambda: _begin(environment, command, request, seen))
 
-    async def settle(intent: _Intent, sent: ProviderRefund) -> Answer:
+    async def settle(intent: RefundIntent, sent: ProviderRefund) -> Answer:
         return await store.write(lambda: _settle(environment, command, request, intent.refund, sent))
 
-    async def give_up(intent: _Intent, refused: ProviderRefused) -> None:
+    async def give_up(intent: RefundIntent, refused: ProviderRefused) -> None:
         refund = intent.refund
         about = {"account_id": refund.account_id, "purchase_id": refund.purchase_id, "refund_id": refund.refund_id}
         log.warning("refund_refused", **about, code=refused.code, message=refused.message)
         await store.write(lambda: _give_back(environment, request, refund))
 
-    async def next_attempt(intent: _Intent) -> _Intent:
-        return _Intent(intent.purchase, await store.write(lambda: _next_attempt(environment, intent.refund)))
+    async def next_attempt(intent: RefundIntent) -> RefundIntent:
+        return RefundIntent(intent.purchase, await store.write(lambda: count_attempt(environment, intent.refund)))
 
     with as_refusals():
         return await provider_step(
             begin=begin_refund,
-            ask=partial(_send, environment),
+            ask=partial(send, environment),
             settle=settle,
             give_up=give_up,
             next_attempt=next_attempt,
             # Stripe forgets keys after a day: only its list of refunds is sure.
-            find_made=partial(_find_made, environment.refunds),
+            find_made=partial(find_made, environment.refunds),
         )
 
 
 def _begin(
     environment: Environment, command: RefundPurchase, request: Request, seen: Purchase
-) -> Work[Begun[_Intent] | Answer]:
-    def start(unit: Unit) -> Work[Recorded[_Intent]]:
-        purchase = yield from _purchase_of(seen)
+) -> Work[Begun[RefundIntent] | Answer]:
+    def start(unit: Unit) -> Work[Recorded[RefundIntent]]:
+        purchase = yield from purchase_of(seen)
         refund = yield from _set_aside(environment, unit, command, request, purchase)
         unit.detail |= {
             "refund_id": refund.refund_id,
@@ -140,11 +134,14 @@ def _begin(
             "amount_minor": refund.amount_minor,
             "reason": command.reason,
         }
-        return Recorded(_Intent(purchase, refund), request, refund.refund_id)
+        return Recorded(RefundIntent(purchase, refund), request, refund.refund_id)
 
-    def resume(_unit: Unit, refund_id: str) -> Work[_Intent | bytes]:
-        purchase = yield from _purchase_of(seen)
-        return _Intent(purchase, (yield from _read_refund(purchase, refund_id)))
+    def resume(unit: Unit, refund_id: str) -> Work[RefundIntent | bytes]:
+        purchase = yield from purchase_of(seen)
+        refund = yield from read_refund(purchase, refund_id)
+        if refund.was_given_up:  # by a look at what was never sent: it is not tried again behind the caller's back
+            return command.encode(refund, unit.account(refund.account_id).show(unit.now_us))
+        return RefundIntent(purchase, refund)
 
     involved = yield from purchase_accounts(seen.account_id)
     return (
@@ -152,13 +149,6 @@ def _begin(
             environment.sources, involved, request.key.id, start=start, resume=resume, key=request.key
         )
     )
-
-
-def _purchase_of(seen: Purchase | Refund) -> Work[Purchase]:
-    """The purchase, as it is under the locks of its accounts."""
-    purchase = yield from read_purchase(seen.account_id, seen.purchase_id)
-    assert purchase is not None, "purchases are never deleted"
-    return purchase
 
 
 def _set_aside(
@@ -223,55 +213,12 @@ def _waiting_refund(purchase: Purchase) -> Work[str]:
     return max((refund.refund_id for refund in refunds if refund.is_unsent), default="")
 
 
-async def _find_made(refunds: Refunds, intent: _Intent) -> ProviderRefund | None:
-    try:
-        listed = await refunds.list_refunds(intent.purchase.payment_intent_id)
-    except ProviderRefused as refused:
-        # No word about the refund itself: giving its credits back on account of this would give them away.
-        raise ProviderUnavailable(f"list_refunds: {refused.code}") from refused
-    made = next((sent for sent in listed if sent.refund_id == intent.refund.refund_id), None)
-    try:
-        if made is not None:
-            made.require(*MONEY)
-    except ObjectInvalid as fault:
-        raise ProviderUnavailable(f"list_refunds: {fault}") from fault
-    return made
-
-
-async def _send(environment: Environment, intent: _Intent) -> ProviderRefund:
-    deployment, (purchase, refund) = environment.deployment, intent
-    return await environment.refunds.create_refund(
-        refund_id=refund.refund_id,
-        purchase_id=purchase.purchase_id,
-        account_id=purchase.account_id,
-        payment_intent_id=purchase.payment_intent_id,
-        amount_minor=refund.amount_minor,
-        # As the row says, and not as this program would: a resumed call must say what the first one said.
-        mark=deployment.mark(MarkKind.REFUND, refund.refund_id) if carries_mark(deployment, refund) else "",
-        idempotency_key=f"refund:{refund.refund_id}:{refund.attempt}",
-    )
-
-
-def _read_refund(purchase: Purchase, refund_id: str) -> Work[Refund]:
-    return next(refund for refund in (yield from refunds_of(purchase)) if refund.refund_id == refund_id)
-
-
-def _next_attempt(environment: Environment, seen: Refund) -> Work[Refund]:
-    yield from begin(environment.sources, [seen.account_id])
-    purchase = yield from _purchase_of(seen)
-    refund = yield from _read_refund(purchase, seen.refund_id)
-    if refund.attempt == seen.attempt:
-        refund.attempt += 1
-        yield from REFUNDS.replace(refund)
-    return refund
-
-
 def _settle(
     environment: Environment, command: RefundPurchase, request: Request, begun: Refund, sent: ProviderRefund
 ) -> Work[Answer]:
     def effect(unit: Unit) -> Work[bytes]:
         update = update_of_ours(sent, begun.refund_id)
-        refund = yield from apply_refund_update(environment, unit, (yield from _purchase_of(begun)), update)
+        refund = yield from apply_refund_update(environment, unit, (yield from purchase_of(begun)), update)
         return command.encode(refund, unit.account(begun.account_id).show(unit.now_us))
 
     involved = yield from purchase_accounts(begun.account_id)
@@ -282,7 +229,7 @@ def _give_back(environment: Environment, request: Request, begun: Refund) -> Wor
     """Stripe said no: the refund failed, its credits come back, and its key is free."""
 
     def undo(unit: Unit) -> Work[None]:
-        yield from apply_refund_update(environment, unit, (yield from _purchase_of(begun)), update_of_refused(begun))
+        yield from apply_refund_update(environment, unit, (yield from purchase_of(begun)), update_of_refused(begun))
 
     involved = yield from purchase_accounts(begun.account_id)
     yield from give_up_intent(environment.sources, involved, request, begun.refund_id, undo)

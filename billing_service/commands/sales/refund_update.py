@@ -46,11 +46,17 @@ def update_of(deployment: Deployment, sent: ProviderRefund) -> RefundUpdate:
     """What an event, or Stripe's own list, says of a refund. Raises ObjectInvalid: what no rule knows is never
     guessed."""
     sent.require(*MONEY, "status")
+    status = status_of(sent)
+    is_ours = deployment.made(MarkKind.REFUND, sent.refund_id or "", sent.mark)
+    return _update(sent, sent.refund_id or "", status, is_ours=is_ours)
+
+
+def status_of(sent: ProviderRefund) -> RefundStatus:
+    """How a refund stands that says so. Raises ObjectInvalid: what no rule knows is never guessed."""
     status = _FROM_STRIPE.get(sent.status)
     if status is None:
         raise ObjectInvalid(f"refund status {sent.status[:32]!r} is not known")
-    is_ours = deployment.made(MarkKind.REFUND, sent.refund_id or "", sent.mark)
-    return _update(sent, sent.refund_id or "", status, is_ours=is_ours)
+    return status
 
 
 def update_of_ours(sent: ProviderRefund, refund_id: str) -> RefundUpdate:

@@ -57,6 +57,11 @@ class Refund:
         return self.status is RefundStatus.PENDING and not self.stripe_refund_id
 
     @property
+    def was_given_up(self) -> bool:
+        """Whether Stripe refused to make it: its credits came back."""
+        return self.status is RefundStatus.FAILED and not self.stripe_refund_id
+
+    @property
     def taken(self) -> int:
         """Credits of the purchase that it took, in microcredits."""
         return self.reversed + self.expired

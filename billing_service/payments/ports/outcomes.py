@@ -24,3 +24,7 @@ class ProviderUnavailable(Exception):  # noqa: N818 - as above
 class ProviderKeyRefused(ProviderUnavailable):
     """The provider refused our own key, or the key may not do this. The call had no effect; earlier ones of the same
     step may have had theirs, so what was set aside is kept here too."""
+
+
+class ProviderBusy(ProviderUnavailable):
+    """Too much was asked of the provider in a short time. The call had no effect; slower, it may be repeated."""

@@ -14,7 +14,12 @@ from typing import Final
 import stripe
 import structlog
 
-from billing_service.payments.ports.outcomes import ProviderKeyRefused, ProviderRefused, ProviderUnavailable
+from billing_service.payments.ports.outcomes import (
+    ProviderBusy,
+    ProviderKeyRefused,
+    ProviderRefused,
+    ProviderUnavailable,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -45,6 +50,7 @@ KEY_HINTS: Final[dict[type[stripe.StripeError], str]] = {
     "each key",
 }
 
+TOO_MANY_REQUESTS: Final = 429
 UNDECIDED_CODES: Final = frozenset({"idempotency_key_in_use", "lock_timeout", "rate_limit"})
 """Codes that mean "not now" whatever class carries them."""
 
@@ -87,6 +93,8 @@ def translated(operation: str, error: Exception, proxy: str | None = None) -> Pr
         case _:
             log.warning("stripe_unavailable", **details)
     unavailable = ProviderKeyRefused if effect is Effect.KEY_REFUSED else ProviderUnavailable
+    if error.http_status == TOO_MANY_REQUESTS:
+        unavailable = ProviderBusy
     return unavailable(f"{operation}: {type(error).__name__} ({code}){through}", key_spent=_is_stored_failure(error))
 
 

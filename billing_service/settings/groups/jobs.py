@@ -26,3 +26,17 @@ class JobSettings(SettingsGroup):
     verify_freeze: bool = setting(
         "BILLING_VERIFY_FREEZE", True, "Freeze an account whose balance the ledger does not prove"
     )
+    reconcile_interval_s: float = setting(
+        "BILLING_RECONCILE_INTERVAL_S",
+        3600.0,
+        "Time between comparisons with Stripe, which repair what its webhooks did not bring; 0: none",
+        ge=0,
+        le=604_800,
+    )
+    reconcile_requests_per_s: float = setting(
+        "BILLING_RECONCILE_REQUESTS_PER_S",
+        10.0,
+        "Requests to Stripe a second at most, of a process, for comparisons",
+        gt=0,
+        le=100,
+    )

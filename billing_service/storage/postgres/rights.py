@@ -31,6 +31,7 @@ SERVING: Final[Mapping[str, tuple[str, ...]]] = {
     "purchase_references": _FREED,
     "purchases": _CHANGED,
     "rate_cards": _ADDED,
+    "reconciliation": ("SELECT", "UPDATE"),
     "referral_codes": _ADDED,
     "referrals": _CHANGED,
     "refunds": _CHANGED,

@@ -59,6 +59,8 @@ Index(
     sqlite_where=purchases.c.payment_time_us.is_not(None) & purchases.c.complete_time_us.is_(None),
     postgresql_where=purchases.c.payment_time_us.is_not(None) & purchases.c.complete_time_us.is_(None),
 )
+_OPEN = purchases.c.status.in_([literal_column("'PENDING'"), literal_column("'AWAITING_FUNDS'")])
+Index("ix_purchases_open", purchases.c.purchase_id, sqlite_where=_OPEN, postgresql_where=_OPEN)
 
 purchase_references = Table(
     "purchase_references",
@@ -98,6 +100,8 @@ refunds = Table(
 Index("ix_refunds_purchase", refunds.c.account_id, refunds.c.purchase_id)
 _UNSENT = (refunds.c.status == literal_column("'PENDING'")) & (refunds.c.stripe_refund_id == literal_column("''"))
 Index("ix_refunds_unsent", refunds.c.create_time_us, sqlite_where=_UNSENT, postgresql_where=_UNSENT)
+_PENDING = refunds.c.status == literal_column("'PENDING'")
+Index("ix_refunds_pending", refunds.c.refund_id, sqlite_where=_PENDING, postgresql_where=_PENDING)
 """`reversed` is what it took of lots and as debt; `requires_settlement`: that still waits in the place `set_aside`.
 `expired` is what it took besides, which had expired before. `bonus`: the buyer's referral bonus that went back beside.
 `is_marked`: the program that began it marks its object at Stripe."""
@@ -123,6 +127,9 @@ disputes = Table(
 """By Stripe's id. `word` is Stripe's status, `entries` those of Stripe's balance, by their ids, as JSON. `out_minor` is
 computed from them. `told_time_us`: when Stripe told what stands here, which may have come in any order."""
 Index("ix_disputes_purchase", disputes.c.account_id, disputes.c.purchase_id)
+DECIDED_WORDS = ("won", "lost", "warning_closed", "prevented")
+UNDECIDED = disputes.c.word.not_in([literal_column(f"'{word}'") for word in DECIDED_WORDS])
+Index("ix_disputes_open", disputes.c.dispute_id, sqlite_where=UNDECIDED, postgresql_where=UNDECIDED)
 
 referrals = Table(
     "referrals",
@@ -165,6 +172,21 @@ deployment = Table(
 )
 """One row: which deployment's ledger this is. `mark_key` makes the marks on its objects at Stripe; `mode` is fixed at
 its first start."""
+
+reconciliation = Table(
+    "reconciliation",
+    metadata,
+    Column("row_number", Number, primary_key=True, autoincrement=False),
+    number_column("since_us"),
+    number_column("until_us"),
+    id_column("cursor"),
+    id_column("lease_owner"),
+    number_column("lease_until_us"),
+    check("row_number", "row_number = 1"),
+    check("window", "since_us >= 0 AND until_us >= since_us"),
+)
+"""One row, which the migration makes: the job's run under way, from `cursor` on, or its last whole one where that is
+empty. One process at a time goes on with it: `lease_owner`, until `lease_until_us`."""
 
 stripe_events = Table(
     "stripe_events",

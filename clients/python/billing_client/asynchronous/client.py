@@ -10,6 +10,7 @@ from billing_client.asynchronous.event_feed import EventFeedMethods
 from billing_client.asynchronous.holds import HoldMethods
 from billing_client.asynchronous.purchases import PurchaseMethods
 from billing_client.asynchronous.rate_cards import RateCardMethods
+from billing_client.asynchronous.reconciling import ReconcileMethods
 from billing_client.asynchronous.refunds import RefundMethods
 from billing_client.asynchronous.spend_limits import SpendLimitMethods
 from billing_client.asynchronous.spending import SpendingMethods
@@ -29,6 +30,7 @@ class AsyncBillingClient(
     WebhookDeliveryMethods,
     PurchaseMethods,
     RefundMethods,
+    ReconcileMethods,
     CreditAdministrationMethods,
     ApiKeyMethods,
     StripeEventMethods,

@@ -10,6 +10,7 @@ from billing_client.blocking.event_feed import EventFeedMethods
 from billing_client.blocking.holds import HoldMethods
 from billing_client.blocking.purchases import PurchaseMethods
 from billing_client.blocking.rate_cards import RateCardMethods
+from billing_client.blocking.reconciling import ReconcileMethods
 from billing_client.blocking.refunds import RefundMethods
 from billing_client.blocking.spend_limits import SpendLimitMethods
 from billing_client.blocking.spending import SpendingMethods
@@ -29,6 +30,7 @@ class BillingClient(
     WebhookDeliveryMethods,
     PurchaseMethods,
     RefundMethods,
+    ReconcileMethods,
     CreditAdministrationMethods,
     ApiKeyMethods,
     StripeEventMethods,

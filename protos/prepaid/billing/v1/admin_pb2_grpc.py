@@ -8,6 +8,7 @@ from prepaid.billing.v1 import api_keys_pb2 as prepaid_dot_billing_dot_v1_dot_ap
 from prepaid.billing.v1 import audit_pb2 as prepaid_dot_billing_dot_v1_dot_audit__pb2
 from prepaid.billing.v1 import events_pb2 as prepaid_dot_billing_dot_v1_dot_events__pb2
 from prepaid.billing.v1 import rate_cards_pb2 as prepaid_dot_billing_dot_v1_dot_rate__cards__pb2
+from prepaid.billing.v1 import reconciling_pb2 as prepaid_dot_billing_dot_v1_dot_reconciling__pb2
 from prepaid.billing.v1 import rerating_pb2 as prepaid_dot_billing_dot_v1_dot_rerating__pb2
 
 GRPC_GENERATED_VERSION = '1.76.0'
@@ -129,6 +130,11 @@ class AdminServiceStub(object):
                 '/prepaid.billing.v1.AdminService/ReplayWebhookDeliveries',
                 request_serializer=prepaid_dot_billing_dot_v1_dot_events__pb2.ReplayWebhookDeliveriesRequest.SerializeToString,
                 response_deserializer=prepaid_dot_billing_dot_v1_dot_events__pb2.ReplayWebhookDeliveriesResponse.FromString,
+                _registered_method=True)
+        self.Reconcile = channel.unary_stream(
+                '/prepaid.billing.v1.AdminService/Reconcile',
+                request_serializer=prepaid_dot_billing_dot_v1_dot_reconciling__pb2.ReconcileRequest.SerializeToString,
+                response_deserializer=prepaid_dot_billing_dot_v1_dot_reconciling__pb2.ReconcileResponse.FromString,
                 _registered_method=True)
         self.VerifyLedger = channel.unary_unary(
                 '/prepaid.billing.v1.AdminService/VerifyLedger',
@@ -275,6 +281,18 @@ class AdminServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Reconcile(self, request, context):
+        """Compares what Stripe has with the ledger, part by part, and repairs what differs where dry_run is false.
+
+        Stripe is asked BILLING_RECONCILE_REQUESTS_PER_S times a second at most, and more slowly where it says that it is
+        too much. What was repaired is not found again, so that a comparison may be broken off and repeated at any time. At
+        a shutdown it ends with UNAVAILABLE (SHUTTING_DOWN): resume after the last part. RESOURCE_EXHAUSTED (OVERLOADED)
+        while a process makes four of them. UNAVAILABLE (STRIPE_UNAVAILABLE) where Stripe does not answer.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def VerifyLedger(self, request, context):
         """Recomputes balances from the ledger and reports every difference.
         """
@@ -374,6 +392,11 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.ReplayWebhookDeliveries,
                     request_deserializer=prepaid_dot_billing_dot_v1_dot_events__pb2.ReplayWebhookDeliveriesRequest.FromString,
                     response_serializer=prepaid_dot_billing_dot_v1_dot_events__pb2.ReplayWebhookDeliveriesResponse.SerializeToString,
+            ),
+            'Reconcile': grpc.unary_stream_rpc_method_handler(
+                    servicer.Reconcile,
+                    request_deserializer=prepaid_dot_billing_dot_v1_dot_reconciling__pb2.ReconcileRequest.FromString,
+                    response_serializer=prepaid_dot_billing_dot_v1_dot_reconciling__pb2.ReconcileResponse.SerializeToString,
             ),
             'VerifyLedger': grpc.unary_unary_rpc_method_handler(
                     servicer.VerifyLedger,
@@ -868,6 +891,33 @@ class AdminService(object):
             '/prepaid.billing.v1.AdminService/ReplayWebhookDeliveries',
             prepaid_dot_billing_dot_v1_dot_events__pb2.ReplayWebhookDeliveriesRequest.SerializeToString,
             prepaid_dot_billing_dot_v1_dot_events__pb2.ReplayWebhookDeliveriesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Reconcile(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/prepaid.billing.v1.AdminService/Reconcile',
+            prepaid_dot_billing_dot_v1_dot_reconciling__pb2.ReconcileRequest.SerializeToString,
+            prepaid_dot_billing_dot_v1_dot_reconciling__pb2.ReconcileResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -10,6 +10,7 @@ from prepaid.billing.v1 import api_keys_pb2 as _api_keys_pb2
 from prepaid.billing.v1 import audit_pb2 as _audit_pb2
 from prepaid.billing.v1 import events_pb2 as _events_pb2
 from prepaid.billing.v1 import rate_cards_pb2 as _rate_cards_pb2
+from prepaid.billing.v1 import reconciling_pb2 as _reconciling_pb2
 from prepaid.billing.v1 import rerating_pb2 as _rerating_pb2
 import abc as _abc_1
 import grpc as _grpc
@@ -84,6 +85,14 @@ class AdminServiceStub:
     """Reads the events that the deployment's backend has not taken, in the order of the feed."""
     ReplayWebhookDeliveries: _grpc.UnaryUnaryMultiCallable[_events_pb2.ReplayWebhookDeliveriesRequest, _events_pb2.ReplayWebhookDeliveriesResponse]
     """Has dead letters tried once more. They come after later events of their accounts."""
+    Reconcile: _grpc.UnaryStreamMultiCallable[_reconciling_pb2.ReconcileRequest, _reconciling_pb2.ReconcileResponse]
+    """Compares what Stripe has with the ledger, part by part, and repairs what differs where dry_run is false.
+
+    Stripe is asked BILLING_RECONCILE_REQUESTS_PER_S times a second at most, and more slowly where it says that it is
+    too much. What was repaired is not found again, so that a comparison may be broken off and repeated at any time. At
+    a shutdown it ends with UNAVAILABLE (SHUTTING_DOWN): resume after the last part. RESOURCE_EXHAUSTED (OVERLOADED)
+    while a process makes four of them. UNAVAILABLE (STRIPE_UNAVAILABLE) where Stripe does not answer.
+    """
     VerifyLedger: _grpc.UnaryUnaryMultiCallable[_admin_pb2.VerifyLedgerRequest, _admin_pb2.VerifyLedgerResponse]
     """Recomputes balances from the ledger and reports every difference."""
 
@@ -138,6 +147,14 @@ class AdminServiceAsyncStub(AdminServiceStub):
     """Reads the events that the deployment's backend has not taken, in the order of the feed."""
     ReplayWebhookDeliveries: _aio.UnaryUnaryMultiCallable[_events_pb2.ReplayWebhookDeliveriesRequest, _events_pb2.ReplayWebhookDeliveriesResponse]  # type: ignore[assignment]
     """Has dead letters tried once more. They come after later events of their accounts."""
+    Reconcile: _aio.UnaryStreamMultiCallable[_reconciling_pb2.ReconcileRequest, _reconciling_pb2.ReconcileResponse]  # type: ignore[assignment]
+    """Compares what Stripe has with the ledger, part by part, and repairs what differs where dry_run is false.
+
+    Stripe is asked BILLING_RECONCILE_REQUESTS_PER_S times a second at most, and more slowly where it says that it is
+    too much. What was repaired is not found again, so that a comparison may be broken off and repeated at any time. At
+    a shutdown it ends with UNAVAILABLE (SHUTTING_DOWN): resume after the last part. RESOURCE_EXHAUSTED (OVERLOADED)
+    while a process makes four of them. UNAVAILABLE (STRIPE_UNAVAILABLE) where Stripe does not answer.
+    """
     VerifyLedger: _aio.UnaryUnaryMultiCallable[_admin_pb2.VerifyLedgerRequest, _admin_pb2.VerifyLedgerResponse]  # type: ignore[assignment]
     """Recomputes balances from the ledger and reports every difference."""
 
@@ -297,6 +314,20 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_events_pb2.ReplayWebhookDeliveriesResponse, _abc.Awaitable[_events_pb2.ReplayWebhookDeliveriesResponse]]:
         """Has dead letters tried once more. They come after later events of their accounts."""
+
+    @_abc_1.abstractmethod
+    def Reconcile(
+        self,
+        request: _reconciling_pb2.ReconcileRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_reconciling_pb2.ReconcileResponse], _abc.AsyncIterator[_reconciling_pb2.ReconcileResponse]]:
+        """Compares what Stripe has with the ledger, part by part, and repairs what differs where dry_run is false.
+
+        Stripe is asked BILLING_RECONCILE_REQUESTS_PER_S times a second at most, and more slowly where it says that it is
+        too much. What was repaired is not found again, so that a comparison may be broken off and repeated at any time. At
+        a shutdown it ends with UNAVAILABLE (SHUTTING_DOWN): resume after the last part. RESOURCE_EXHAUSTED (OVERLOADED)
+        while a process makes four of them. UNAVAILABLE (STRIPE_UNAVAILABLE) where Stripe does not answer.
+        """
 
     @_abc_1.abstractmethod
     def VerifyLedger(
