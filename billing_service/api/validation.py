@@ -39,6 +39,7 @@ TIME_END_S: Final = 253_402_300_800
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _EMAIL = re.compile(r"""[^@\s,;:<>()\[\]"\\]+@[^@\s,;:<>()\[\]"\\.]+(?:\.[^@\s,;:<>()\[\]"\\.]+)+""")
+_STRIPE_CUSTOMER = re.compile(r"cus_[A-Za-z0-9_]+", re.ASCII)
 _CURRENCY = re.compile(r"[a-z]{3}", re.ASCII)
 
 
@@ -117,6 +118,13 @@ def email(value: str, field: str = "email") -> str:
         raise invalid_field(
             field, f"must be an e-mail address of at most {EMAIL_MAX} characters, such as ada@example.com"
         )
+    return value
+
+
+def stripe_customer_id(value: str, field: str = "stripe_customer_id") -> str:
+    """The id of a customer at Stripe; empty where there is none."""
+    if value and not (len(value) <= ID_MAX and _STRIPE_CUSTOMER.fullmatch(value)):
+        raise invalid_field(field, f"must be cus_ and letters, digits or underscores, at most {ID_MAX} characters")
     return value
 
 

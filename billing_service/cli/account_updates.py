@@ -1,4 +1,4 @@
-"""`billing accounts update`."""
+"""`billing accounts create` and `update`."""
 
 from typing import Annotated
 
@@ -9,6 +9,35 @@ from billing_service.cli.accounts import AccountId, show_fields_of
 from billing_service.cli.amounts import read_credits
 from billing_service.cli.connection import AsJson, IdempotencyKey, calls_service
 from billing_service.cli.display import EXIT_MISCONFIGURED, fail, show_json
+
+
+@calls_service
+def create_account(
+    client: BillingClient,
+    *,
+    account_id: AccountId,
+    email: Annotated[str, typer.Option(help="For receipts.")] = "",
+    name: Annotated[str, typer.Option(help="Display name.")] = "",
+    referral_code: Annotated[str, typer.Option(help="Code of the account that referred this one.")] = "",
+    stripe_customer: Annotated[
+        str, typer.Option(metavar="cus_…", help="A customer that Stripe has already, to become this account's.")
+    ] = "",
+    idempotency_key: IdempotencyKey = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make an account."""
+    made = client.create_account(
+        account_id=account_id,
+        email=email,
+        name=name,
+        referral_code=referral_code,
+        stripe_customer_id=stripe_customer,
+        idempotency_key=idempotency_key,
+    )
+    if as_json:
+        show_json(made)
+    else:
+        show_fields_of(made.account)
 
 
 @calls_service

@@ -84,28 +84,6 @@ def show_account(client: BillingClient, account_id: AccountId, as_json: AsJson =
         show_fields_of(account)
 
 
-@accounts.command("create")
-@calls_service
-def create_account(
-    client: BillingClient,
-    *,
-    account_id: AccountId,
-    email: Annotated[str, typer.Option(help="For receipts.")] = "",
-    name: Annotated[str, typer.Option(help="Display name.")] = "",
-    referral_code: Annotated[str, typer.Option(help="Code of the account that referred this one.")] = "",
-    idempotency_key: IdempotencyKey = None,
-    as_json: AsJson = False,
-) -> None:
-    """Make an account."""
-    made = client.create_account(
-        account_id=account_id, email=email, name=name, referral_code=referral_code, idempotency_key=idempotency_key
-    )
-    if as_json:
-        show_json(made)
-    else:
-        show_fields_of(made.account)
-
-
 @accounts.command("freeze")
 @calls_service
 def freeze(

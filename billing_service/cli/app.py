@@ -58,6 +58,7 @@ def _app() -> typer.Typer:
         app.command(rich_help_panel=SPENDING)(command)
     # A credit amount may be negative: `billing adjust ada -5`.
     app.command(rich_help_panel=SPENDING, context_settings={"ignore_unknown_options": True})(credits.adjust)
+    accounts.accounts.command("create")(account_updates.create_account)
     accounts.accounts.command("update")(account_updates.update_account)
     for name, group in (
         ("accounts", accounts.accounts),

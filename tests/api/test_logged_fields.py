@@ -155,6 +155,7 @@ def test_two_fields_of_one_name_never_hide_each_other():
         "overdraft_limit_microcredits",
         "debt_max_microcredits",
         "low_balance_microcredits",
+        "stripe_customer_id",
     }
     same |= {
         "amount_minor",

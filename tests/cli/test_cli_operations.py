@@ -13,6 +13,8 @@ REFUSED = [
     (["accounts", "update", "nobody", "--email", "a@b"], "INVALID_FIELD", "such as ada@example.com"),
     (["accounts", "freeze", "nobody", "--reason", "x"], "ACCOUNT_NOT_FOUND", "billing accounts list"),
     (["accounts", "create", "no-address", "--email", "ada@example"], "INVALID_FIELD", "such as ada@example.com"),
+    (["accounts", "create", "x", "--stripe-customer", "acct_1"], "INVALID_FIELD", "must be cus_"),
+    (["accounts", "create", "x", "--stripe-customer", "cus_none"], "STRIPE_CUSTOMER_NOT_FOUND", ""),
     (["purchases", "show", "pur_nothing"], "PURCHASE_NOT_FOUND", "billing purchases list"),
     (["purchases", "create", "ada", "--package", "huge"], "UNKNOWN_PACKAGE", "billing packages"),
     (["refund", "pur_nothing"], "PURCHASE_NOT_FOUND", "billing purchases list"),

@@ -133,6 +133,10 @@ OTHER = [
     ("CreateAccount", VALID["CreateAccount"] | {"email": "e" * 320 + "@x"}, "email"),
     ("CreateAccount", VALID["CreateAccount"] | {"name": "n" * 257}, "name"),
     ("CreateAccount", VALID["CreateAccount"] | {"name": "a\x00"}, "name"),
+    *(
+        ("CreateAccount", VALID["CreateAccount"] | {"stripe_customer_id": bad}, "stripe_customer_id")
+        for bad in ("acct_1", "cus_", "cus_a/b", "cus_1\n", "cus_\u00e9", "cus_" + "x" * 252)
+    ),
     ("UpdateAccount", ACCOUNT, "email"),
     *(
         ("UpdateAccount", ACCOUNT | {"email": bad}, "email")

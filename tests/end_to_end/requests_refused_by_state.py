@@ -10,6 +10,12 @@ REFUSED = [
     ("CreateAccount", {"account_id": "{payer}"}, "ALREADY_EXISTS", "ACCOUNT_EXISTS"),
     ("CreateAccount", {"account_id": "{free}", "referral_code": "ZZZZZZZZ"}, "NOT_FOUND", "REFERRAL_CODE_NOT_FOUND"),
     ("CreateAccount", {"account_id": "{free}", "referral_code": "not a code"}, "NOT_FOUND", "REFERRAL_CODE_NOT_FOUND"),
+    (
+        "CreateAccount",
+        {"account_id": "{free}", "stripe_customer_id": "cus_nobody"},
+        "NOT_FOUND",
+        "STRIPE_CUSTOMER_NOT_FOUND",
+    ),
     *(
         (rpc, VALID[rpc] | NOBODY, "NOT_FOUND", "ACCOUNT_NOT_FOUND")
         for rpc in ("GetAccount", "GetBalance", "WatchBalance", "ListTransactions")

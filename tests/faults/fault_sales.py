@@ -4,6 +4,7 @@ from prepaid.billing.v1 import admin_pb2, purchases_pb2, refunds_pb2, stripe_eve
 
 from billing_service.storage.rows.profiles import read_profile
 from tests.faults import (
+    fault_customers,
     fault_feed,
     fault_holds,
     fault_limits,
@@ -277,6 +278,7 @@ async def customer_deleted(service, tag):
 
 
 assert RECONCILING_OPERATIONS
+assert fault_customers.CUSTOMER_OPERATIONS
 assert fault_limits.LIMIT_OPERATIONS
 assert fault_rerating.RERATING_OPERATIONS
 assert fault_holds.HOLD_OPERATIONS

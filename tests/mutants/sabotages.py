@@ -7,6 +7,7 @@ from tests.mutants.clawback_sabotages import CLAWBACKS
 from tests.mutants.client_sabotages import CLIENT
 from tests.mutants.conditional_write_sabotages import CONDITIONAL_WRITES
 from tests.mutants.contention_sabotages import CONTENDED_ACCOUNTS
+from tests.mutants.customer_sabotages import CUSTOMERS
 from tests.mutants.database_sabotages import DATABASES
 from tests.mutants.dispute_sabotages import DISPUTES
 from tests.mutants.event_sabotages import EVENTS
@@ -52,6 +53,7 @@ SABOTAGES = (
     *FEED,
     *WEBHOOKS,
     *OWNERS,
+    *CUSTOMERS,
     *SALES,
     *RATES,
     *STORED_RATES,

@@ -99,13 +99,15 @@ async def test_a_customer_is_made(*, server, provider, email, name, version):
 )
 async def test_a_customer_is_updated(*, server, provider, email, name, version):
     server.will(Reply({"id": "cus_9", "object": "customer"}))
-    await provider.update_customer("cus_9", email=email, name=name, contact_version=version)
+    said = {"account_id": "acme", "email": email, "name": name, "mark": "mark-of-acme"}
+    await provider.update_customer("cus_9", **said, contact_version=version)
     [asked] = server.asked
     assert (asked.method, asked.path) == ("POST", "/v1/customers/cus_9")
     # To Stripe an empty text takes away what was there; the SDK's types know none.
     assert faults({name: value or "none" for name, value in asked.params.items()}, CustomerUpdateParams) == []
-    metadata = {} if version is None else {"metadata": {CONTACT_VERSION_FIELD: str(version)}}
-    assert nested(asked.params) == {"email": email, "name": name} | metadata
+    whose = {"account_id": "acme", MARK_FIELD: "mark-of-acme"}
+    metadata = whose | ({} if version is None else {CONTACT_VERSION_FIELD: str(version)})
+    assert nested(asked.params) == {"email": email, "name": name, "metadata": metadata}
 
 
 async def test_a_refund_is_made_under_one_key_over_all_attempts(server, provider):

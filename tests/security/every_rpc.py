@@ -79,6 +79,7 @@ def valid_request(name, **fields):  # noqa: C901, PLR0912 - a table would hide m
             request.window = "SPEND_WINDOW_DAY"
         case "CreateAccount":
             request.ClearField("referral_code")
+            request.ClearField("stripe_customer_id")
         case "BatchDeductCredits":
             request.deductions.append(valid_request("DeductCredits"))
         case "StreamDeductions":

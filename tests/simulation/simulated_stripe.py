@@ -84,13 +84,12 @@ class SimulatedStripe(SimulatedLists):
         version = int(about["metadata"][CONTACT_VERSION_FIELD])
         return ProviderCustomer(customer_id, about["email"], about["name"], deleted=False, contact_version=version)
 
-    def update_customer(self, customer_id, email, name, contact_version):
+    def update_customer(self, customer_id, *, account_id, email, name, mark, contact_version):
         if customer_id not in self.customers:
             raise ProviderRefused("resource_missing", "no such customer", "id")
         about = self.customers[customer_id]
-        metadata = about["metadata"] | (
-            {} if contact_version is None else {CONTACT_VERSION_FIELD: str(contact_version)}
-        )
+        metadata = about["metadata"] | {"account_id": account_id, MARK_FIELD: mark}
+        metadata |= {} if contact_version is None else {CONTACT_VERSION_FIELD: str(contact_version)}
         self.customers[customer_id] = about | {"email": email, "name": name, "metadata": metadata}
         self._tell("customer.updated", self.customers[customer_id])
 

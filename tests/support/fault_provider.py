@@ -35,7 +35,7 @@ class StripeInMemory:
     def get_customer(self, customer_id):
         return self.customers.get(customer_id, ProviderCustomer(customer_id, "", "", deleted=False))
 
-    def update_customer(self, customer_id, email, name, contact_version):
+    def update_customer(self, customer_id, email, name, contact_version, **_whose):
         self.contacts[customer_id] = (email, name, contact_version)
 
     def create_checkout(self, order):

@@ -25,7 +25,7 @@ REQUESTS = [
             "referral_code": "{code}",
             "metadata": {"n": "1"},
         },
-        [{"email": "b@example.com"}, {"name": "B"}, {"referral_code": ""}, OTHER_METADATA],
+        [{"email": "b@c.de"}, {"name": "B"}, {"referral_code": ""}, {"stripe_customer_id": "cus_1"}, OTHER_METADATA],
     ),
     (
         "CreatePurchase",

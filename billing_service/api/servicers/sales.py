@@ -25,6 +25,7 @@ from billing_service.domain.ledger.amounts import AMOUNT_MAX
 from billing_service.domain.ledger.balance import Balance
 from billing_service.domain.promotions.referrals import Referral
 from billing_service.domain.refusals import invalid_field
+from billing_service.domain.refusals.access import account_not_allowed
 from billing_service.domain.sales.purchases import Purchase
 from billing_service.domain.sales.refunds import Refund
 from billing_service.domain.sales.reversals import RefundPolicy
@@ -95,15 +96,18 @@ class Selling:
         self._page_token_secret = page_token_secret
 
     async def create_account(self, request: accounts_pb2.CreateAccountRequest, call: Call) -> bytes:
+        if request.stripe_customer_id and call.account_ids:  # until then the customer is of none of its accounts
+            raise account_not_allowed()
         account_id = validation.account_id(request.account_id)
         name = validation.name(request.name)
         code = validation.text("referral_code", request.referral_code)
         metadata = validation.metadata_text(request.metadata)
-        keyed = request_of(
-            call, account_id, request.idempotency_key, request.email, name, code.strip(" ").upper(), metadata
-        )
+        customer_id = validation.stripe_customer_id(request.stripe_customer_id)
+        # What an older program was asked without it has the same fingerprint here.
+        asked = (request.email, name, code.strip(" ").upper(), metadata, *([customer_id] if customer_id else []))
+        keyed = request_of(call, account_id, request.idempotency_key, *asked)
         command = CreateAccount(
-            keyed, account_id, request.email, validation.email, name, code, metadata, _encode_account
+            keyed, account_id, request.email, validation.email, name, code, metadata, customer_id, _encode_account
         )
         return _account_made(await create_account(self._environment, command))
 

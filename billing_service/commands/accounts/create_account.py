@@ -1,10 +1,12 @@
-"""CreateAccount: the account first, its Stripe customer where Stripe answers, the referral in the same transaction."""
+"""CreateAccount: the account first, its Stripe customer where Stripe answers, the referral in the same transaction. A
+customer that Stripe has already is looked up before, and becomes the account's in that transaction too."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
 
+from billing_service.commands.accounts.adopt_customer import adopt_customer, look_up_customer, refuse_taken
 from billing_service.commands.accounts.customers import ensure_customer
 from billing_service.commands.accounts.read import shown
 from billing_service.commands.environment import Environment
@@ -13,6 +15,7 @@ from billing_service.domain.accounts.profiles import StoredAccount
 from billing_service.domain.refusals.access import account_exists
 from billing_service.ledger.keys import Answer
 from billing_service.ledger.unit import Request, Unit, once
+from billing_service.payments.objects.customer import ProviderCustomer
 from billing_service.payments.ports.outcomes import ProviderRefused, ProviderUnavailable
 from billing_service.storage.rows.profiles import PROFILES, ensure_account, read_account
 from billing_service.storage.statements import Work
@@ -32,13 +35,24 @@ class CreateAccount:
     name: str
     referral_code: str
     metadata: str
+    stripe_customer_id: str
+    """Of the customer to adopt; empty: one is made."""
     encode: Callable[[StoredAccount], bytes]
+
+
+class _NotLookedUp(Exception):  # noqa: N818 - rolls back, and is no error
+    """Nothing here refuses the account; Stripe has not been asked for its customer."""
 
 
 async def create_account(environment: Environment, command: CreateAccount) -> Answer:
     """Raises ACCOUNT_EXISTS, REFERRAL_CODE_NOT_FOUND, SELF_REFERRAL. A Stripe that does not answer delays nothing but
-    the customer, which the first purchase makes then."""
-    answer = await environment.store.write(lambda: _create(environment, command))
+    the customer, which the first purchase makes then. Where a customer is to be adopted, also raises what
+    `look_up_customer` raises."""
+    try:
+        answer = await environment.store.write(lambda: _create(environment, command, None))
+    except _NotLookedUp:
+        found = await look_up_customer(environment, command.account_id, command.stripe_customer_id)
+        answer = await environment.store.write(lambda: _create(environment, command, found))
     if not answer.replayed:
         try:
             await ensure_customer(environment, command.account_id)
@@ -47,7 +61,7 @@ async def create_account(environment: Environment, command: CreateAccount) -> An
     return answer
 
 
-def _create(environment: Environment, command: CreateAccount) -> Work[Answer]:
+def _create(environment: Environment, command: CreateAccount, customer: ProviderCustomer | None) -> Work[Answer]:
     account_id = command.account_id
     made = yield from ensure_account(account_id, environment.clock_us(), environment.sources.new_referral_code)
     involved = (
@@ -58,15 +72,23 @@ def _create(environment: Environment, command: CreateAccount) -> Work[Answer]:
         command.check_email(command.email)
         if made is None:
             raise account_exists(account_id)
+        if command.stripe_customer_id and customer is None:
+            yield from refuse_taken(command.stripe_customer_id)
         made.email, made.name, made.metadata = command.email, command.name, command.metadata
+        if customer is not None:
+            yield from adopt_customer(made, customer)
         yield from PROFILES.replace(made)
         if command.referral_code:
             yield from bind_referral(environment, unit, account_id, command.referral_code)
+        if command.stripe_customer_id and customer is None:
+            raise _NotLookedUp
         row = yield from read_account(account_id)
         assert row is not None
         return command.encode(shown(environment, row))
 
-    detail = {"email": bool(command.email), "referral_code": command.referral_code}
+    detail: dict[str, object] = {"email": bool(command.email), "referral_code": command.referral_code}
+    if command.stripe_customer_id:
+        detail["stripe_customer_id"] = command.stripe_customer_id
     return (yield from once(environment.sources, command.request, involved, effect, detail=detail))
 
 

@@ -88,9 +88,7 @@ async def _send_contact(environment: Environment, profile: Profile) -> None:
         return Begun(profile) if customer_id and profile.contact_version_sent < version else None
 
     async def ask(_profile: Profile) -> None:
-        await environment.customers.update_customer(
-            customer_id, email=profile.email, name=profile.name, contact_version=version
-        )
+        await _update_customer(environment, profile, email=profile.email, contact_version=version)
 
     async def settle(_profile: Profile, _said: None) -> None:
         def note(now: Profile) -> None:
@@ -116,11 +114,22 @@ async def _withdraw_address(environment: Environment, profile: Profile) -> None:
     """Leaves no older address at Stripe, where receipts would go to it. The version stays the older one: the customer
     is still behind."""
     try:
-        await environment.customers.update_customer(
-            profile.stripe_customer_id, email="", name=profile.name, contact_version=None
-        )
+        await _update_customer(environment, profile, email="", contact_version=None)
     except (ProviderRefused, ProviderUnavailable) as error:
         log.warning("customer_not_updated", account_id=profile.account_id, error=str(error))
+
+
+async def _update_customer(
+    environment: Environment, profile: Profile, *, email: str, contact_version: int | None
+) -> None:
+    await environment.customers.update_customer(
+        profile.stripe_customer_id,
+        account_id=profile.account_id,
+        email=email,
+        name=profile.name,
+        mark=environment.deployment.mark(MarkKind.CUSTOMER, profile.account_id),
+        contact_version=contact_version,
+    )
 
 
 def forget_customer(environment: Environment, account_id: str, customer_id: str) -> Work[None]:

@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 EMAIL_MAX: Final = 320
 NAME_MAX: Final = 256
-"""Characters."""
+"""Characters that the wire promises at most; Stripe allows more."""
 
 
 @dataclass(slots=True)
@@ -26,6 +26,17 @@ class Profile:
     from."""
     contact_version_sent: int = 0
     """The version that the customer at Stripe is known to have."""
+
+
+def kept_contact(email: str, name: str) -> tuple[str, str]:
+    """What is kept of an e-mail address and a name that Stripe has: an address that is too long is none, a name is
+    cut."""
+    return _storable(email) if len(email) <= EMAIL_MAX else "", _storable(name)[:NAME_MAX]
+
+
+def _storable(text: str) -> str:
+    """Databases keep no NUL."""
+    return "" if "\x00" in text else text
 
 
 class StoredAccount(NamedTuple):

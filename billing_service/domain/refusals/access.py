@@ -24,6 +24,31 @@ def account_exists(account_id: str) -> Refusal:
     return Refusal(Reason.ACCOUNT_EXISTS, "the account exists", metadata={"account_id": account_id})
 
 
+def stripe_customer_taken(stripe_customer_id: str) -> Refusal:
+    """Does not say whose it is: the caller may have no business with that account."""
+    return Refusal(
+        Reason.STRIPE_CUSTOMER_TAKEN,
+        "the Stripe customer is or was another account's, or another deployment's",
+        metadata={"stripe_customer_id": stripe_customer_id},
+    )
+
+
+def stripe_customer_not_found(stripe_customer_id: str) -> Refusal:
+    return Refusal(
+        Reason.STRIPE_CUSTOMER_NOT_FOUND,
+        "Stripe has no such customer",
+        metadata={"stripe_customer_id": stripe_customer_id},
+    )
+
+
+def stripe_customer_deleted(stripe_customer_id: str) -> Refusal:
+    return Refusal(
+        Reason.STRIPE_CUSTOMER_DELETED,
+        "the customer was deleted at Stripe",
+        metadata={"stripe_customer_id": stripe_customer_id},
+    )
+
+
 def signature_invalid() -> Refusal:
     return Refusal(Reason.SIGNATURE_INVALID, "the signature does not fit the payload, the secrets or the time")
 

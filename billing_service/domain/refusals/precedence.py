@@ -56,7 +56,13 @@ PRECEDENCE: Final = (
     Stage("fields against that state", (Reason.INVALID_FIELD,)),
     Stage(
         "whose it is",
-        (Reason.NOT_YOURS, Reason.HOLD_OWNED, Reason.SESSION_TAKEN_OVER, Reason.REFERRAL_EXISTS),
+        (
+            Reason.NOT_YOURS,
+            Reason.HOLD_OWNED,
+            Reason.SESSION_TAKEN_OVER,
+            Reason.REFERRAL_EXISTS,
+            Reason.STRIPE_CUSTOMER_TAKEN,
+        ),
     ),
     Stage("what it leads to", (Reason.SELF_REFERRAL,)),
     Stage("the time that has passed", (Reason.REVERSAL_TOO_LATE, Reason.REFERRAL_TOO_LATE, Reason.POSITION_EXPIRED)),
@@ -70,7 +76,7 @@ PRECEDENCE: Final = (
             Reason.BALANCE_LIMIT_REACHED,
         ),
     ),
-    Stage("Stripe's word", (Reason.STRIPE_REFUSED,)),
+    Stage("Stripe's word", (Reason.STRIPE_REFUSED, Reason.STRIPE_CUSTOMER_NOT_FOUND, Reason.STRIPE_CUSTOMER_DELETED)),
 )
 
 AT_ANY_TIME: Final = frozenset(

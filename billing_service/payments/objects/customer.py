@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from billing_service.domain.deployment import MARK_FIELD
 from billing_service.payments.objects.fields import Fields, StripeObject
 
 KIND: Final = "customer"
@@ -24,6 +25,8 @@ class ProviderCustomer(StripeObject):
     deleted: bool
     contact_version: int = 0
     """Which of the account's versions of e-mail and name these come from; 0 where it says none."""
+    mark: str = ""
+    """Of the deployment that made or adopted it; empty where it has none."""
 
 
 def read_customer(values: Mapping[str, Any]) -> ProviderCustomer:
@@ -35,6 +38,7 @@ def read_customer(values: Mapping[str, Any]) -> ProviderCustomer:
         name=fields.plain("name"),
         deleted=fields.is_true("deleted"),
         contact_version=_version(fields.metadata_text(CONTACT_VERSION_FIELD)),
+        mark=fields.metadata_text(MARK_FIELD) or "",
         faults=fields.faults,
     )
 

@@ -14,8 +14,11 @@ class Customers(Protocol):
         """The id of the new customer. Empty e-mail and name are left out. Its events carry the version of both."""
         ...
 
-    async def update_customer(self, customer_id: str, *, email: str, name: str, contact_version: int | None) -> None:
+    async def update_customer(
+        self, customer_id: str, *, account_id: str, email: str, name: str, mark: str, contact_version: int | None
+    ) -> None:
         """Gives the customer this e-mail and name, none where empty, and the version that they are of; None keeps that.
+        Says whose it is, which an adopted one did not. Other metadata stays.
         Safe to repeat: the version in every event shows which of several calls came last."""
         ...
 

@@ -39,8 +39,11 @@ class StripeCustomers(StripeCalls):
 
         return await self._answer("get_customer", customer)
 
-    async def update_customer(self, customer_id: str, *, email: str, name: str, contact_version: int | None) -> None:
-        params: CustomerUpdateParams = {"email": email, "name": name}
+    async def update_customer(
+        self, customer_id: str, *, account_id: str, email: str, name: str, mark: str, contact_version: int | None
+    ) -> None:
+        metadata = {"account_id": account_id, MARK_FIELD: mark}
         if contact_version is not None:
-            params["metadata"] = {CONTACT_VERSION_FIELD: str(contact_version)}
+            metadata[CONTACT_VERSION_FIELD] = str(contact_version)
+        params: CustomerUpdateParams = {"email": email, "name": name, "metadata": metadata}
         await self._answer("update_customer", lambda client: client.v1.customers.update_async(customer_id, params))

@@ -5,7 +5,7 @@ from typing import Final
 
 from billing_service.commands.accounts.customers import link_customer
 from billing_service.commands.environment import Environment
-from billing_service.domain.accounts.profiles import EMAIL_MAX, NAME_MAX, Profile
+from billing_service.domain.accounts.profiles import Profile, kept_contact
 from billing_service.ledger.unit import begin
 from billing_service.payments.objects.customer import KIND, ProviderCustomer, read_customer
 from billing_service.storage.rows.profiles import PROFILES, claim_customer, read_profile, whose_customer
@@ -20,8 +20,6 @@ from billing_service.stripe_events.runs import Runs
 
 CREATED: Final = "customer.created"
 DELETED: Final = "customer.deleted"
-
-"""Characters that the wire promises at most; Stripe allows more."""
 
 
 def read(envelope: Envelope) -> ProviderCustomer:
@@ -79,7 +77,7 @@ def _take_over(profile: Profile, customer: ProviderCustomer, occasion: Occasion,
     if time_us is None:
         return quarantined("created is no time")
     known_us = profile.customer_update_time_us
-    told = _kept(customer.email, customer.name)
+    told = kept_contact(customer.email, customer.name)
     if time_us < known_us or (time_us == known_us and is_new):
         return ignored("a newer event of the customer came before")
     if customer.contact_version < profile.contact_version:
@@ -109,17 +107,7 @@ def _note_behind(profile: Profile, time_us: int, version: int) -> Work[Result]:
 
 def _settled(profile: Profile, told: tuple[str, str], now: ProviderCustomer) -> tuple[str, str]:
     """As Stripe has it now. When it has nothing any more, the same of the two in either order."""
-    return max(told, (profile.email, profile.name)) if now.deleted else _kept(now.email, now.name)
-
-
-def _kept(email: str, name: str) -> tuple[str, str]:
-    """What of it is kept here: an e-mail address that is too long is none, a name is cut."""
-    return _storable(email) if len(email) <= EMAIL_MAX else "", _storable(name)[:NAME_MAX]
-
-
-def _storable(text: str) -> str:
-    """Databases keep no NUL."""
-    return "" if "\x00" in text else text
+    return max(told, (profile.email, profile.name)) if now.deleted else kept_contact(now.email, now.name)
 
 
 def _moves_no_money(_customer: ProviderCustomer, _occasion: Occasion) -> bool:

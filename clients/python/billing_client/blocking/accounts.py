@@ -44,6 +44,7 @@ class AccountMethods(Connection):
         name: str = "",
         referral_code: str = "",
         metadata: Mapping[str, str] | None = None,
+        stripe_customer_id: str = "",
         idempotency_key: str | None = None,
         timeout_s: float | None = None,
         headers: Headers | None = None,
@@ -54,8 +55,11 @@ class AccountMethods(Connection):
         `name`: at most 256 characters.
         `referral_code`: of the account that referred this one; the same as `apply_referral`, in one transaction.
         `metadata`: your own notes, at most 50 pairs; names of 1 to 40, values of at most 500 characters.
+        `stripe_customer_id`: a customer that Stripe has already (`cus_…`), to become this account's. Its e-mail address
+        and name are taken over where these are empty. Then no account is made while Stripe does not answer.
 
-        Raises AccountExists, ReferralCodeNotFound, SelfReferral.
+        Raises AccountExists, ReferralCodeNotFound, SelfReferral, StripeCustomerTaken, StripeCustomerNotFound,
+        StripeCustomerDeleted.
 
             made = client.create_account(account_id="user-7", email="ada@example.com", idempotency_key="signup-7")
             print(made.account.referral_code)
@@ -67,6 +71,7 @@ class AccountMethods(Connection):
             name=name,
             referral_code=referral_code,
             metadata=metadata,
+            stripe_customer_id=stripe_customer_id,
             idempotency_key=key_or_new(idempotency_key),
         )
         return self._call(self._billing.CreateAccount, request, timeout_s, headers)

@@ -6,13 +6,14 @@
     │   │                         SignatureRejected
     │   ├── NotFound              AccountNotFound · PurchaseNotFound · HoldNotFound · ReferralCodeNotFound ·
     │   │                         TransactionNotFound · StripeEventNotFound · ApiKeyNotFound · RefundNotFound ·
-    │   │                         RateCardNotFound
-    │   ├── AlreadyExists         AccountExists · ReferralExists · RateCardExists
+    │   │                         RateCardNotFound · StripeCustomerNotFound
+    │   ├── AlreadyExists         AccountExists · ReferralExists · RateCardExists · StripeCustomerTaken
     │   ├── PreconditionFailed    InsufficientCredits · AccountFrozen · PurchaseNotRefundable · CreditsAlreadySpent ·
     │   │                         SelfReferral · ReferralTooLate · HoldExpired · HoldClosed · HoldOwned ·
     │   │                         SessionTakenOver · TooManyHolds · TooManySpendLimits · SpendLimitReached ·
     │   │                         PurchaseNotCancelable · DeductionAlreadyReversed · TransactionNotReversible ·
-    │   │                         StripeRefused · BalanceLimitReached · ReversalTooLate · PositionExpired
+    │   │                         StripeRefused · BalanceLimitReached · ReversalTooLate · PositionExpired ·
+    │   │                         StripeCustomerDeleted
     │   └── AccessDenied          ApiKeyInvalid · ScopeMissing · NotYours · AccountNotAllowed ·
     │                             SpenderNotAllowed
     └── Failure                   no answer: call again later, a write with the same idempotency key

@@ -77,12 +77,20 @@ class RateCardNotFound(NotFound):
     """No such rate card."""
 
 
+class StripeCustomerNotFound(NotFound):
+    """Stripe has no such customer, or has it in the other mode."""
+
+
 class AccountExists(AlreadyExists):
     """The account exists."""
 
 
 class ReferralExists(AlreadyExists):
     """The account is already bound to a referrer."""
+
+
+class StripeCustomerTaken(AlreadyExists):
+    """The Stripe customer is or was another account's, or another deployment marked it."""
 
 
 class RateCardExists(AlreadyExists):
@@ -218,6 +226,10 @@ class DeductionAlreadyReversed(PreconditionFailed):
 
 class TransactionNotReversible(PreconditionFailed):
     """The transaction is not a deduction."""
+
+
+class StripeCustomerDeleted(PreconditionFailed):
+    """The customer was deleted at Stripe."""
 
 
 class StripeRefused(PreconditionFailed):

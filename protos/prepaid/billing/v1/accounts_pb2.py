@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from prepaid.billing.v1 import spend_limits_pb2 as prepaid_dot_billing_dot_v1_dot_spend__limits__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!prepaid/billing/v1/accounts.proto\x12\x12prepaid.billing.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a%prepaid/billing/v1/spend_limits.proto\"\xd5\x03\n\x07\x41\x63\x63ount\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\r\n\x05\x65mail\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x15\n\rreferral_code\x18\x04 \x01(\t\x12;\n\x08metadata\x18\x05 \x03(\x0b\x32).prepaid.billing.v1.Account.MetadataEntry\x12\x1a\n\x12stripe_customer_id\x18\x06 \x01(\t\x12\x0e\n\x06\x66rozen\x18\x07 \x01(\x08\x12$\n\x1coverdraft_limit_microcredits\x18\x08 \x01(\x03\x12/\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0f\x61\x63\x63ount_version\x18\n \x01(\x03\x12\x1d\n\x15\x64\x65\x62t_max_microcredits\x18\x0b \x01(\x03\x12\x1c\n\x14\x62\x61lance_microcredits\x18\x0c \x01(\x03\x12\x19\n\x11\x64\x65\x62t_microcredits\x18\r \x01(\x03\x12 \n\x18low_balance_microcredits\x18\x0e \x01(\x03\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x89\x03\n\x07\x42\x61lance\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x1e\n\x16\x61vailable_microcredits\x18\x02 \x01(\x03\x12\x19\n\x11held_microcredits\x18\x03 \x01(\x03\x12\x1b\n\x13\x66rozen_microcredits\x18\x04 \x01(\x03\x12\x19\n\x11\x64\x65\x62t_microcredits\x18\x05 \x01(\x03\x12 \n\x18promotional_microcredits\x18\x06 \x01(\x03\x12\x19\n\x11plan_microcredits\x18\x07 \x01(\x03\x12\x19\n\x11paid_microcredits\x18\x08 \x01(\x03\x12\x34\n\x10next_expiry_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12 \n\x18next_expiry_microcredits\x18\n \x01(\x03\x12\x17\n\x0f\x61\x63\x63ount_version\x18\x0b \x01(\x03\x12.\n\nas_of_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xf2\x01\n\x14\x43reateAccountRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\r\n\x05\x65mail\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x15\n\rreferral_code\x18\x04 \x01(\t\x12H\n\x08metadata\x18\x05 \x03(\x0b\x32\x36.prepaid.billing.v1.CreateAccountRequest.MetadataEntry\x12\x17\n\x0fidempotency_key\x18\x06 \x01(\t\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"W\n\x15\x43reateAccountResponse\x12,\n\x07\x61\x63\x63ount\x18\x01 \x01(\x0b\x32\x1b.prepaid.billing.v1.Account\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"\x84\x01\n\x0f\x41\x63\x63ountMetadata\x12\x41\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x30.prepaid.billing.v1.AccountMetadata.EntriesEntry\x1a.\n\x0c\x45ntriesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xf8\x01\n\x14UpdateAccountRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x12\n\x05\x65mail\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x11\n\x04name\x18\x03 \x01(\tH\x01\x88\x01\x01\x12\x35\n\x08metadata\x18\x04 \x01(\x0b\x32#.prepaid.billing.v1.AccountMetadata\x12\x17\n\x0fidempotency_key\x18\x05 \x01(\t\x12%\n\x18low_balance_microcredits\x18\x06 \x01(\x03H\x02\x88\x01\x01\x42\x08\n\x06_emailB\x07\n\x05_nameB\x1b\n\x19_low_balance_microcredits\"W\n\x15UpdateAccountResponse\x12,\n\x07\x61\x63\x63ount\x18\x01 \x01(\x0b\x32\x1b.prepaid.billing.v1.Account\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"\'\n\x11GetAccountRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\"x\n\x12GetAccountResponse\x12,\n\x07\x61\x63\x63ount\x18\x01 \x01(\x0b\x32\x1b.prepaid.billing.v1.Account\x12\x34\n\x0cspend_limits\x18\x02 \x03(\x0b\x32\x1e.prepaid.billing.v1.SpendLimit\"\'\n\x11GetBalanceRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\"B\n\x12GetBalanceResponse\x12,\n\x07\x62\x61lance\x18\x01 \x01(\x0b\x32\x1b.prepaid.billing.v1.Balance\"@\n\x13WatchBalanceRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x15\n\rafter_version\x18\x02 \x01(\x03\"D\n\x14WatchBalanceResponse\x12,\n\x07\x62\x61lance\x18\x01 \x01(\x0b\x32\x1b.prepaid.billing.v1.BalanceBQ\n\x12prepaid.billing.v1P\x01Z$prepaid.example/billing/v1;billingv1\xaa\x02\x12Prepaid.Billing.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!prepaid/billing/v1/accounts.proto\x12\x12prepaid.billing.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a%prepaid/billing/v1/spend_limits.proto\"\xd5\x03\n\x07\x41\x63\x63ount\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\r\n\x05\x65mail\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x15\n\rreferral_code\x18\x04 \x01(\t\x12;\n\x08metadata\x18\x05 \x03(\x0b\x32).prepaid.billing.v1.Account.MetadataEntry\x12\x1a\n\x12stripe_customer_id\x18\x06 \x01(\t\x12\x0e\n\x06\x66rozen\x18\x07 \x01(\x08\x12$\n\x1coverdraft_limit_microcredits\x18\x08 \x01(\x03\x12/\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0f\x61\x63\x63ount_version\x18\n \x01(\x03\x12\x1d\n\x15\x64\x65\x62t_max_microcredits\x18\x0b \x01(\x03\x12\x1c\n\x14\x62\x61lance_microcredits\x18\x0c \x01(\x03\x12\x19\n\x11\x64\x65\x62t_microcredits\x18\r \x01(\x03\x12 \n\x18low_balance_microcredits\x18\x0e \x01(\x03\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x89\x03\n\x07\x42\x61lance\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x1e\n\x16\x61vailable_microcredits\x18\x02 \x01(\x03\x12\x19\n\x11held_microcredits\x18\x03 \x01(\x03\x12\x1b\n\x13\x66rozen_microcredits\x18\x04 \x01(\x03\x12\x19\n\x11\x64\x65\x62t_microcredits\x18\x05 \x01(\x03\x12 \n\x18promotional_microcredits\x18\x06 \x01(\x03\x12\x19\n\x11plan_microcredits\x18\x07 \x01(\x03\x12\x19\n\x11paid_microcredits\x18\x08 \x01(\x03\x12\x34\n\x10next_expiry_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12 \n\x18next_expiry_microcredits\x18\n \x01(\x03\x12\x17\n\x0f\x61\x63\x63ount_version\x18\x0b \x01(\x03\x12.\n\nas_of_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x8e\x02\n\x14\x43reateAccountRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\r\n\x05\x65mail\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x15\n\rreferral_code\x18\x04 \x01(\t\x12H\n\x08metadata\x18\x05 \x03(\x0b\x32\x36.prepaid.billing.v1.CreateAccountRequest.MetadataEntry\x12\x17\n\x0fidempotency_key\x18\x06 \x01(\t\x12\x1a\n\x12stripe_customer_id\x18\x07 \x01(\t\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"W\n\x15\x43reateAccountResponse\x12,\n\x07\x61\x63\x63ount\x18\x01 \x01(\x0b\x32\x1b.prepaid.billing.v1.Account\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"\x84\x01\n\x0f\x41\x63\x63ountMetadata\x12\x41\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x30.prepaid.billing.v1.AccountMetadata.EntriesEntry\x1a.\n\x0c\x45ntriesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xf8\x01\n\x14UpdateAccountRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x12\n\x05\x65mail\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x11\n\x04name\x18\x03 \x01(\tH\x01\x88\x01\x01\x12\x35\n\x08metadata\x18\x04 \x01(\x0b\x32#.prepaid.billing.v1.AccountMetadata\x12\x17\n\x0fidempotency_key\x18\x05 \x01(\t\x12%\n\x18low_balance_microcredits\x18\x06 \x01(\x03H\x02\x88\x01\x01\x42\x08\n\x06_emailB\x07\n\x05_nameB\x1b\n\x19_low_balance_microcredits\"W\n\x15UpdateAccountResponse\x12,\n\x07\x61\x63\x63ount\x18\x01 \x01(\x0b\x32\x1b.prepaid.billing.v1.Account\x12\x10\n\x08replayed\x18\x02 \x01(\x08\"\'\n\x11GetAccountRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\"x\n\x12GetAccountResponse\x12,\n\x07\x61\x63\x63ount\x18\x01 \x01(\x0b\x32\x1b.prepaid.billing.v1.Account\x12\x34\n\x0cspend_limits\x18\x02 \x03(\x0b\x32\x1e.prepaid.billing.v1.SpendLimit\"\'\n\x11GetBalanceRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\"B\n\x12GetBalanceResponse\x12,\n\x07\x62\x61lance\x18\x01 \x01(\x0b\x32\x1b.prepaid.billing.v1.Balance\"@\n\x13WatchBalanceRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x15\n\rafter_version\x18\x02 \x01(\x03\"D\n\x14WatchBalanceResponse\x12,\n\x07\x62\x61lance\x18\x01 \x01(\x0b\x32\x1b.prepaid.billing.v1.BalanceBQ\n\x12prepaid.billing.v1P\x01Z$prepaid.example/billing/v1;billingv1\xaa\x02\x12Prepaid.Billing.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -47,29 +47,29 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_BALANCE']._serialized_start=602
   _globals['_BALANCE']._serialized_end=995
   _globals['_CREATEACCOUNTREQUEST']._serialized_start=998
-  _globals['_CREATEACCOUNTREQUEST']._serialized_end=1240
+  _globals['_CREATEACCOUNTREQUEST']._serialized_end=1268
   _globals['_CREATEACCOUNTREQUEST_METADATAENTRY']._serialized_start=552
   _globals['_CREATEACCOUNTREQUEST_METADATAENTRY']._serialized_end=599
-  _globals['_CREATEACCOUNTRESPONSE']._serialized_start=1242
-  _globals['_CREATEACCOUNTRESPONSE']._serialized_end=1329
-  _globals['_ACCOUNTMETADATA']._serialized_start=1332
-  _globals['_ACCOUNTMETADATA']._serialized_end=1464
-  _globals['_ACCOUNTMETADATA_ENTRIESENTRY']._serialized_start=1418
-  _globals['_ACCOUNTMETADATA_ENTRIESENTRY']._serialized_end=1464
-  _globals['_UPDATEACCOUNTREQUEST']._serialized_start=1467
-  _globals['_UPDATEACCOUNTREQUEST']._serialized_end=1715
-  _globals['_UPDATEACCOUNTRESPONSE']._serialized_start=1717
-  _globals['_UPDATEACCOUNTRESPONSE']._serialized_end=1804
-  _globals['_GETACCOUNTREQUEST']._serialized_start=1806
-  _globals['_GETACCOUNTREQUEST']._serialized_end=1845
-  _globals['_GETACCOUNTRESPONSE']._serialized_start=1847
-  _globals['_GETACCOUNTRESPONSE']._serialized_end=1967
-  _globals['_GETBALANCEREQUEST']._serialized_start=1969
-  _globals['_GETBALANCEREQUEST']._serialized_end=2008
-  _globals['_GETBALANCERESPONSE']._serialized_start=2010
-  _globals['_GETBALANCERESPONSE']._serialized_end=2076
-  _globals['_WATCHBALANCEREQUEST']._serialized_start=2078
-  _globals['_WATCHBALANCEREQUEST']._serialized_end=2142
-  _globals['_WATCHBALANCERESPONSE']._serialized_start=2144
-  _globals['_WATCHBALANCERESPONSE']._serialized_end=2212
+  _globals['_CREATEACCOUNTRESPONSE']._serialized_start=1270
+  _globals['_CREATEACCOUNTRESPONSE']._serialized_end=1357
+  _globals['_ACCOUNTMETADATA']._serialized_start=1360
+  _globals['_ACCOUNTMETADATA']._serialized_end=1492
+  _globals['_ACCOUNTMETADATA_ENTRIESENTRY']._serialized_start=1446
+  _globals['_ACCOUNTMETADATA_ENTRIESENTRY']._serialized_end=1492
+  _globals['_UPDATEACCOUNTREQUEST']._serialized_start=1495
+  _globals['_UPDATEACCOUNTREQUEST']._serialized_end=1743
+  _globals['_UPDATEACCOUNTRESPONSE']._serialized_start=1745
+  _globals['_UPDATEACCOUNTRESPONSE']._serialized_end=1832
+  _globals['_GETACCOUNTREQUEST']._serialized_start=1834
+  _globals['_GETACCOUNTREQUEST']._serialized_end=1873
+  _globals['_GETACCOUNTRESPONSE']._serialized_start=1875
+  _globals['_GETACCOUNTRESPONSE']._serialized_end=1995
+  _globals['_GETBALANCEREQUEST']._serialized_start=1997
+  _globals['_GETBALANCEREQUEST']._serialized_end=2036
+  _globals['_GETBALANCERESPONSE']._serialized_start=2038
+  _globals['_GETBALANCERESPONSE']._serialized_end=2104
+  _globals['_WATCHBALANCEREQUEST']._serialized_start=2106
+  _globals['_WATCHBALANCEREQUEST']._serialized_end=2170
+  _globals['_WATCHBALANCERESPONSE']._serialized_start=2172
+  _globals['_WATCHBALANCERESPONSE']._serialized_end=2240
 # @@protoc_insertion_point(module_scope)

@@ -236,6 +236,7 @@ class CreateAccountRequest(_message.Message):
     REFERRAL_CODE_FIELD_NUMBER: _builtins.int
     METADATA_FIELD_NUMBER: _builtins.int
     IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
+    STRIPE_CUSTOMER_ID_FIELD_NUMBER: _builtins.int
     account_id: _builtins.str
     """Required. See Account.account_id. ALREADY_EXISTS (ACCOUNT_EXISTS) when taken."""
     email: _builtins.str
@@ -250,6 +251,15 @@ class CreateAccountRequest(_message.Message):
     """
     idempotency_key: _builtins.str
     """Required, 1 to 255 printable characters."""
+    stripe_customer_id: _builtins.str
+    """Optional: a customer that Stripe has already, to become this account's (`cus_…`: at most 255 ASCII letters, digits
+    and underscores; INVALID_FIELD otherwise). Its e-mail address and name are taken over where this request leaves
+    them empty; what this request says goes to Stripe. ALREADY_EXISTS (STRIPE_CUSTOMER_TAKEN) when it is or was another
+    account's. NOT_FOUND (STRIPE_CUSTOMER_NOT_FOUND) when Stripe has none. FAILED_PRECONDITION
+    (STRIPE_CUSTOMER_DELETED) when it was deleted there. UNAVAILABLE when Stripe does not answer: then no account is
+    made, and the same key resumes. PERMISSION_DENIED (ACCOUNT_NOT_ALLOWED) for an API key that is bound to accounts.
+    Absent: a customer is made.
+    """
     @_builtins.property
     def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Optional notes. See Account.metadata."""
@@ -263,10 +273,11 @@ class CreateAccountRequest(_message.Message):
         referral_code: _builtins.str = ...,
         metadata: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         idempotency_key: _builtins.str = ...,
+        stripe_customer_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "email", b"email", "idempotency_key", b"idempotency_key", "metadata", b"metadata", "name", b"name", "referral_code", b"referral_code"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "email", b"email", "idempotency_key", b"idempotency_key", "metadata", b"metadata", "name", b"name", "referral_code", b"referral_code", "stripe_customer_id", b"stripe_customer_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

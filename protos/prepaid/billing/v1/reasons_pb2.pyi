@@ -56,12 +56,18 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """[NOT_FOUND] No such refund."""
     REASON_RATE_CARD_NOT_FOUND: _Reason.ValueType  # 18
     """[NOT_FOUND] No such rate card. Metadata: rate_card_version."""
+    REASON_STRIPE_CUSTOMER_NOT_FOUND: _Reason.ValueType  # 19
+    """[NOT_FOUND] Stripe has no such customer, or has it in the other mode. Metadata: stripe_customer_id."""
     REASON_ACCOUNT_EXISTS: _Reason.ValueType  # 20
     """[ALREADY_EXISTS] The account exists."""
     REASON_REFERRAL_EXISTS: _Reason.ValueType  # 21
     """[ALREADY_EXISTS] The account is already bound to a referrer."""
     REASON_RATE_CARD_EXISTS: _Reason.ValueType  # 22
     """[ALREADY_EXISTS] A rate card has this version, and a version never changes. Metadata: rate_card_version."""
+    REASON_STRIPE_CUSTOMER_TAKEN: _Reason.ValueType  # 23
+    """[ALREADY_EXISTS] The Stripe customer is or was another account's, or another deployment of this service marked it.
+    Metadata: stripe_customer_id.
+    """
     REASON_INSUFFICIENT_CREDITS: _Reason.ValueType  # 30
     """[FAILED_PRECONDITION] Not enough credits. Metadata: available_, required_ and shortfall_microcredits; with
     ALLOW_DEBT debt_max_microcredits.
@@ -104,6 +110,8 @@ class _ReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Reason.ValueTy
     """[FAILED_PRECONDITION] The deduction is older than a caller without the scope admin may reverse. Metadata:
     reversal_window_s.
     """
+    REASON_STRIPE_CUSTOMER_DELETED: _Reason.ValueType  # 45
+    """[FAILED_PRECONDITION] The customer was deleted at Stripe. Metadata: stripe_customer_id."""
     REASON_POSITION_EXPIRED: _Reason.ValueType  # 96
     """[FAILED_PRECONDITION] Events after the position are kept no longer. Read the state of your accounts, then begin
     without a position.
@@ -195,12 +203,18 @@ REASON_REFUND_NOT_FOUND: Reason.ValueType  # 17
 """[NOT_FOUND] No such refund."""
 REASON_RATE_CARD_NOT_FOUND: Reason.ValueType  # 18
 """[NOT_FOUND] No such rate card. Metadata: rate_card_version."""
+REASON_STRIPE_CUSTOMER_NOT_FOUND: Reason.ValueType  # 19
+"""[NOT_FOUND] Stripe has no such customer, or has it in the other mode. Metadata: stripe_customer_id."""
 REASON_ACCOUNT_EXISTS: Reason.ValueType  # 20
 """[ALREADY_EXISTS] The account exists."""
 REASON_REFERRAL_EXISTS: Reason.ValueType  # 21
 """[ALREADY_EXISTS] The account is already bound to a referrer."""
 REASON_RATE_CARD_EXISTS: Reason.ValueType  # 22
 """[ALREADY_EXISTS] A rate card has this version, and a version never changes. Metadata: rate_card_version."""
+REASON_STRIPE_CUSTOMER_TAKEN: Reason.ValueType  # 23
+"""[ALREADY_EXISTS] The Stripe customer is or was another account's, or another deployment of this service marked it.
+Metadata: stripe_customer_id.
+"""
 REASON_INSUFFICIENT_CREDITS: Reason.ValueType  # 30
 """[FAILED_PRECONDITION] Not enough credits. Metadata: available_, required_ and shortfall_microcredits; with
 ALLOW_DEBT debt_max_microcredits.
@@ -243,6 +257,8 @@ REASON_REVERSAL_TOO_LATE: Reason.ValueType  # 44
 """[FAILED_PRECONDITION] The deduction is older than a caller without the scope admin may reverse. Metadata:
 reversal_window_s.
 """
+REASON_STRIPE_CUSTOMER_DELETED: Reason.ValueType  # 45
+"""[FAILED_PRECONDITION] The customer was deleted at Stripe. Metadata: stripe_customer_id."""
 REASON_POSITION_EXPIRED: Reason.ValueType  # 96
 """[FAILED_PRECONDITION] Events after the position are kept no longer. Read the state of your accounts, then begin
 without a position.
