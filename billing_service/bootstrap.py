@@ -180,6 +180,7 @@ def _environment(settings: Settings, store: Store, deployment: Deployment, provi
         gathering=Gathering(settings.batch_operations_max, settings.batch_gather_ms / 1_000),
         customers=provider,
         checkouts=provider,
+        payments=provider,
         refunds=provider,
         listings=provider,
         deployment=deployment,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import typer
-from billing_client import BillingClient, DisputeStatus, PurchaseFlag, PurchaseStatus, RefundStatus
+from billing_client import BillingClient, DisputeStatus, PaymentFlow, PurchaseFlag, PurchaseStatus, RefundStatus
 from prepaid.billing.v1.purchases_pb2 import Dispute, GetPurchaseResponse, Package, Purchase
 
 from billing_service.cli.accounts import AccountId
@@ -104,6 +104,9 @@ def create_purchase(
     package: Annotated[str | None, typer.Option(help="Code of the package; see `billing packages`.")] = None,
     amount: Annotated[str | None, typer.Option(help="A custom amount of money instead, such as 12.50.")] = None,
     currency: Annotated[str, typer.Option(help="Of --amount; the catalogue's when absent.")] = "",
+    own_page: Annotated[
+        bool, typer.Option("--own-page", help="The customer pays in a page of yours, with a client secret.")
+    ] = False,
     idempotency_key: IdempotencyKey = None,
     as_json: AsJson = False,
 ) -> None:
@@ -120,13 +123,15 @@ def create_purchase(
         package_code=package,
         custom_amount_minor=custom,
         currency=currency,
+        payment_flow=PaymentFlow.PAYMENT_FLOW_PAYMENT_INTENT if own_page else PaymentFlow.PAYMENT_FLOW_CHECKOUT,
         idempotency_key=idempotency_key,
     )
     if as_json:
         show_json(made)
         return
     present_purchase(made.purchase)
-    say(f"Pay at {made.purchase.checkout_url}")
+    paid_by = f"Confirm with the client secret {made.purchase.client_secret}"
+    say(paid_by if own_page else f"Pay at {made.purchase.checkout_url}")
 
 
 @purchases.command("cancel")

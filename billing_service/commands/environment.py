@@ -24,6 +24,7 @@ from billing_service.ledger.writer import LedgerWriter
 from billing_service.payments.ports.checkouts import Checkouts
 from billing_service.payments.ports.customers import Customers
 from billing_service.payments.ports.listings import Listings
+from billing_service.payments.ports.payments import Payments
 from billing_service.payments.ports.refunds import Refunds
 from billing_service.storage.store import Store
 
@@ -62,6 +63,7 @@ class Environment:
     gathering: Gathering
     customers: Customers
     checkouts: Checkouts
+    payments: Payments
     refunds: Refunds
     listings: Listings
     deployment: Deployment

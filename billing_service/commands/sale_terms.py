@@ -5,8 +5,11 @@ from billing_service.domain.sales.purchases import Purchase
 from billing_service.domain.sales.terms import SaleTerms
 
 
-def todays_terms(environment: Environment, stripe_price_id: str | None) -> SaleTerms:
-    """The terms on which a purchase is made now."""
+def todays_terms(environment: Environment, stripe_price_id: str | None, *, pays_by_intent: bool = False) -> SaleTerms:
+    """The terms on which a purchase is made now. Only a checkout takes promotion codes and prices of Stripe's
+    catalogue."""
+    if pays_by_intent:
+        return SaleTerms(False, None, environment.referrals, pays_by_intent=True)
     return SaleTerms(environment.terms.allow_promotion_codes, stripe_price_id, environment.referrals)
 
 

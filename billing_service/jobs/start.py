@@ -22,6 +22,7 @@ from billing_service.jobs.open_holds import OpenHolds
 from billing_service.jobs.outbox import forget_old_events
 from billing_service.jobs.overdue import KINDS, Overdue
 from billing_service.jobs.reconciliation import Reconciliation
+from billing_service.jobs.unpaid_payments import end_unpaid_payments
 from billing_service.jobs.unpriced_usages import UnpricedUsages
 from billing_service.jobs.verification import Verification
 from billing_service.jobs.webhooks import WebhookFigures
@@ -48,6 +49,7 @@ def start_jobs(
         Loop("key uses", uses.write, KEY_USE_INTERVAL_S),
         Loop("event feed", Placing(environment.store, head).run, PLACE_EVERY_S),
         Loop("old events", partial(_forget, environment, UnhurriedClock(system_clock_us)), OLD_EVENTS_INTERVAL_S),
+        Loop("unpaid payments", partial(end_unpaid_payments, environment), OVERDUE_INTERVAL_S),
         *(Loop(each.kind.loop, each.run, OVERDUE_INTERVAL_S) for each in overdue),
     ]
     open_holds = OpenHolds(environment.store)

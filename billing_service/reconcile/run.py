@@ -12,7 +12,7 @@ from billing_service.domain.inbox import EventStatus
 from billing_service.domain.sales.refunds import Refund
 from billing_service.domain.times import US_PER_S
 from billing_service.ledger.provider_step import as_refusals
-from billing_service.payments.objects import checkout_session, dispute, refund
+from billing_service.payments.objects import checkout_session, dispute, payment_intent, refund
 from billing_service.payments.objects.fields import time_us
 from billing_service.payments.ports.listings import Listed as Page
 from billing_service.payments.ports.outcomes import ProviderRefused
@@ -117,6 +117,8 @@ class Reconciler:
         for purchase in page:
             if purchase.checkout_session_id:
                 findings += await self._one(checkout_session.KIND, purchase.checkout_session_id, task)
+            elif purchase.payment_intent_id:
+                findings += await self._one(payment_intent.KIND, purchase.payment_intent_id, task)
         return len(page), findings, page[-1].purchase_id if len(page) == OPEN_A_STEP else ""
 
     async def _disputes(self, task: Task, after: str) -> tuple[int, Sequence[Finding], str]:

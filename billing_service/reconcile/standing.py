@@ -13,6 +13,7 @@ from billing_service.payments.objects.fields import ObjectInvalid
 from billing_service.storage.rows.reconciling import Known, read_known
 from billing_service.storage.statements import Work
 from billing_service.stripe_events.envelope import Envelope
+from billing_service.stripe_events.families import payment_intent as payments
 from billing_service.stripe_events.ownership import Claim, read_claim
 
 _FUNDS_FOLLOWED: Final = frozenset({PurchaseStatus.AWAITING_FUNDS, PurchaseStatus.FAILED, PurchaseStatus.COMPLETED})
@@ -55,6 +56,8 @@ def _stands(each: Listed, known: Known) -> bool:
     if not _is_known(each, known):
         # Another product's, unless it says that it is ours: the handler decides whether that is true.
         claim = each.claim
+        if each.kind == payment_intent.KIND and each.envelope.event_type != payments.SUCCEEDED:
+            return True  # of a checkout, or of a purchase whose payment nobody was told of
         return not (claim.purchase_id or claim.refund_id or claim.account_id or claim.mark)
     try:
         return _STANDS[each.kind](each, known)
@@ -85,6 +88,13 @@ def _checkout(each: Listed, known: Known) -> bool:
 
 def _payment(each: Listed, known: Known) -> bool:
     purchase = known.purchases[each.reference]
+    status = each.envelope.object.get("status")
+    if status == "canceled":
+        return purchase.status is not PurchaseStatus.PENDING
+    if status == "processing":
+        return purchase.status in _FUNDS_FOLLOWED
+    if status == "requires_payment_method":
+        return purchase.status is not PurchaseStatus.AWAITING_FUNDS
     return purchase.status is PurchaseStatus.COMPLETED and (
         purchase.payment_time_us is not None and purchase.payment_intent_id == each.claim.stripe_id
     )

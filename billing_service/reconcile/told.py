@@ -35,6 +35,13 @@ _TYPES: Final[Mapping[str, str]] = {
     # As of a new one: what Stripe has no word of may have been refused, and is not taken away here.
     customer.KIND: customers.CREATED,
 }
+_PAYMENT_TYPES: Final[Mapping[str, str]] = {
+    "succeeded": payments.SUCCEEDED,
+    "processing": payments.PROCESSING,
+    "canceled": payments.CANCELED,
+    "requires_payment_method": payments.PAYMENT_FAILED,
+}
+"""By status; in any other one the customer is about to pay."""
 _OVER: Final = frozenset({"requires_payment_method", "canceled"})
 """Statuses of a payment that failed after its checkout was complete."""
 
@@ -59,7 +66,7 @@ def _event_type(kind: str, about: Mapping[str, Any]) -> str | None:
     if kind == checkout_session.KIND:
         return _of_checkout(about)
     if kind == payment_intent.KIND:
-        return payments.SUCCEEDED if about.get("status") == "succeeded" else None
+        return _PAYMENT_TYPES.get(str(about.get("status")))
     return _TYPES[kind]
 
 

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 LIVE_KEY_PREFIXES = ("sk_live_", "rk_live_", "pk_live_")
 TEST_KEY_PREFIXES = ("sk_test_", "rk_test_")
+PUBLISHABLE_KEY_PREFIX = "pk_test_"
 WEBHOOK_SECRET_PREFIX = "whsec_"  # noqa: S105 - the public prefix of a secret
 
 

@@ -1,4 +1,4 @@
-"""What Stripe answered when it was asked about a page, applied as the page's own event would be."""
+"""What Stripe answered when it was asked about a page or a payment, applied as its own event would be."""
 
 import structlog
 
@@ -7,9 +7,10 @@ from billing_service.domain.inbox import EventStatus
 from billing_service.domain.refusals import Refusal
 from billing_service.domain.sales.purchases import Purchase
 from billing_service.payments.objects.checkout_session import CheckoutSession
+from billing_service.payments.objects.payment_intent import PaymentIntent
 from billing_service.storage.rows.purchases import read_purchase
 from billing_service.storage.statements import Work
-from billing_service.stripe_events.families import checkout_session
+from billing_service.stripe_events.families import checkout_session, payment_intent
 from billing_service.stripe_events.family import Occasion
 from billing_service.stripe_events.inbox import count_effects
 from billing_service.stripe_events.ownership import Owner, Whose
@@ -19,19 +20,29 @@ from billing_service.stripe_events.runs import Runs
 log = structlog.get_logger(__name__)
 
 
-async def follow_checkout(environment: Environment, purchase: Purchase, session: CheckoutSession) -> Purchase:
-    """Completes, promises or expires a purchase by its own page; answers it as it is then. Its credits are granted
-    once, whatever its events do meanwhile. What must not move it is logged, and kept and alarmed once its event comes.
-    Raises Failure."""
+async def follow_asked(
+    environment: Environment, purchase: Purchase, asked: CheckoutSession | PaymentIntent
+) -> Purchase:
+    """Completes, promises or expires a purchase by its own page or payment; answers it as it is then. Its credits are
+    granted once, whatever its events do meanwhile. What must not move it is logged, and kept and alarmed once its event
+    comes. Raises Failure."""
     owner, runs = Owner(Whose.OURS, (purchase.account_id, purchase.purchase_id)), Runs(environment)
     try:
-        result = await runs.write(lambda: checkout_session.handle(environment, owner, session, Occasion(), runs))
+        result = await runs.write(lambda: _handled(environment, owner, asked, runs))
     except Refusal as refusal:
         result = quarantined(f"{refusal.reason}: {refusal.message}")
     _note(environment, purchase, result)
     stands = await environment.store.read(lambda: _read(purchase))
     assert stands is not None, "purchases are never deleted"
     return stands
+
+
+def _handled(
+    environment: Environment, owner: Owner, asked: CheckoutSession | PaymentIntent, runs: Runs
+) -> Work[Result]:
+    if isinstance(asked, CheckoutSession):
+        return (yield from checkout_session.handle(environment, owner, asked, Occasion(), runs))
+    return (yield from payment_intent.handle(environment, owner, asked, Occasion(), runs))
 
 
 def _note(environment: Environment, purchase: Purchase, result: Result) -> None:

@@ -11,6 +11,7 @@ from billing_service.commands.environment import Environment
 from billing_service.domain.refusals import Failure
 from billing_service.ledger.provider_step import as_refusals, stripe_failed
 from billing_service.payments.objects.customer import ProviderCustomer
+from billing_service.payments.objects.payment_intent import PaymentIntent
 from billing_service.payments.objects.refund import ProviderRefund
 from billing_service.payments.ports.outcomes import ProviderKeyRefused, ProviderRefused, ProviderUnavailable
 from billing_service.storage.statements import Work
@@ -51,6 +52,12 @@ class _RefundsUnknownError(UnansweredError):
         self.payment_intent_id = payment_intent_id
 
 
+class _PaymentUnknownError(UnansweredError):
+    def __init__(self, payment_intent_id: str) -> None:
+        super().__init__(payment_intent_id)
+        self.payment_intent_id = payment_intent_id
+
+
 class _CustomerUnknownError(UnansweredError):
     def __init__(self, customer_id: str) -> None:
         super().__init__(customer_id)
@@ -66,6 +73,7 @@ class Runs:
     """Waiting events that broke a run, by id, and how."""
     _refunds: dict[str, KnownRefunds] = field(default_factory=dict)
     _customers: dict[str, ProviderCustomer] = field(default_factory=dict)
+    _payments: dict[str, PaymentIntent] = field(default_factory=dict)
 
     def refunds_of(self, payment_intent_id: str) -> KnownRefunds:
         """All refunds of a payment. Raises UnansweredError."""
@@ -81,6 +89,13 @@ class Runs:
             raise _CustomerUnknownError(customer_id)
         return known
 
+    def payment(self, payment_intent_id: str) -> PaymentIntent:
+        """A payment as it is at Stripe now. Raises UnansweredError."""
+        known = self._payments.get(payment_intent_id)
+        if known is None:
+            raise _PaymentUnknownError(payment_intent_id)
+        return known
+
     async def write(self, work: Callable[[], Work[T]]) -> T:
         """Runs a unit of work until it commits. Raises what it raises, STRIPE_UNAVAILABLE and STRIPE_REFUSED."""
         while True:
@@ -90,6 +105,10 @@ class Runs:
                 await self._ask_for_refunds(unknown)
             except _CustomerUnknownError as unknown:
                 await self._ask_for_customer(unknown)
+            except _PaymentUnknownError as unknown:
+                with as_refusals():
+                    asked = await self.environment.payments.get_payment(unknown.payment_intent_id)
+                self._payments[unknown.payment_intent_id] = asked
             except SpoiledError as spoiled:
                 log.exception("waiting_stripe_event_broke", event_id=spoiled.event_id)
                 self.spoiled[spoiled.event_id] = spoiled.note

@@ -63,7 +63,7 @@ DAMAGE = [
     (lambda file: change_manifest(file, format=9), "has format 9"),
     (flip_a_byte, "SHA-256"),
     (lambda file: os.truncate(file, 8192), "bytes"),
-    (lambda file: change_contents(file, migration="0009"), "migration"),
+    (lambda file: change_contents(file, migration="0001"), "migration"),
     (lambda file: change_contents(file, sums={}), "sums"),
     (lambda file: change_contents(file, heads="0" * 64), "heads"),
     (lambda file: change_contents(file, mode="live"), "mode: the manifest says live"),

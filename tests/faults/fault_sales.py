@@ -8,6 +8,7 @@ from tests.faults import (
     fault_feed,
     fault_holds,
     fault_limits,
+    fault_payments,
     fault_reconciling,
     fault_rerating,
     fault_sessions,
@@ -134,6 +135,7 @@ def refund_request(tag, purchase_id):
     return refunds_pb2.RefundRequest(purchase_id=purchase_id, amount_minor=400, idempotency_key=key_of(tag))
 
 
+PAYMENT_OPERATIONS = fault_payments.operations(purchase_request)
 RECONCILING_OPERATIONS = fault_reconciling.operations(bought, refund_request)
 
 
@@ -277,6 +279,7 @@ async def customer_deleted(service, tag):
     return delivering(tag, "customer.deleted", customer(account, account_of(tag), "old@example.com"))
 
 
+assert PAYMENT_OPERATIONS
 assert RECONCILING_OPERATIONS
 assert fault_customers.CUSTOMER_OPERATIONS
 assert fault_limits.LIMIT_OPERATIONS

@@ -77,7 +77,8 @@ EVENTS = (
         "a declined payment must be readable",
         "P50",
         f"{INTENTS}:read",
-        'if envelope.event_type != SUCCEEDED:\n    return NoEffect("a payment that did not succeed: its checkout '
+        "if envelope.event_type != SUCCEEDED and not is_asked_for(envelope.object):\n    "
+        'return NoEffect("a payment that did not succeed: its checkout '
         'says what becomes of the purchase")',
         "",
         (f"{TOLD}::test_a_payment_that_did_not_succeed_says_nothing_that_a_rule_needs",),
@@ -165,7 +166,7 @@ EVENTS = (
     Sabotage(
         "the moment of a payment's success is the last one told",
         "P50",
-        f"{INTENTS}:_note",
+        f"{INTENTS}:_note_time",
         "purchase.payment_time_us is None or succeeded_us < purchase.payment_time_us",
         "succeeded_us",
         (f"{TOLD}::test_the_moment_of_success_is_noted_once_and_nothing_is_bound",),
@@ -208,7 +209,7 @@ EVENTS = (
     Sabotage(
         "a database is given what it can't keep",
         "P50",
-        f"{CUSTOMERS}:_storable",
+        "billing_service.domain.accounts.profiles:_storable",
         '"" if "\\x00" in text else text',
         "text",
         (f"{PEOPLE}::test_odd_words_of_a_customer_are_no_defect",),

@@ -23,6 +23,7 @@ from tests.mutants.money_sabotages import MONEY
 from tests.mutants.operator_sabotages import OPERATORS
 from tests.mutants.outbox_sabotages import OUTBOX
 from tests.mutants.owner_sabotages import OWNERS
+from tests.mutants.payment_sabotages import PAYMENTS
 from tests.mutants.priced_sabotages import PRICED_DEDUCTIONS
 from tests.mutants.proof_sabotages import PROOF
 from tests.mutants.rates_sabotages import RATES
@@ -49,6 +50,7 @@ SABOTAGES = (
     *DISPUTES,
     *EVENTS,
     *RECONCILE,
+    *PAYMENTS,
     *OUTBOX,
     *FEED,
     *WEBHOOKS,

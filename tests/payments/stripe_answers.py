@@ -2,6 +2,7 @@
 
 from billing_service.domain.deployment import MARK_FIELD
 from billing_service.payments.ports.checkouts import CheckoutOrder
+from billing_service.payments.ports.payments import PaymentOrder
 from tests.payments.scripted_stripe import Reply
 
 KEY = "sk_" + "test_" + "scripted"
@@ -18,6 +19,17 @@ ORDER = CheckoutOrder(
     expire_time_us=1_800_000_000_999_999,
     metadata={"order": "7", "purchase_id": "pur_forged", MARK_FIELD: "forged"},
     idempotency_key="checkout:pur_1",
+    mark="mark-of-pur_1",
+)
+PAYMENT_ORDER = PaymentOrder(
+    purchase_id="pur_1",
+    account_id="acme",
+    customer_id="cus_1",
+    description="Standard Pack",
+    amount_minor=4_500,
+    currency="usd",
+    metadata={"order": "7", "purchase_id": "pur_forged", "payment_flow": "forged", MARK_FIELD: "forged"},
+    idempotency_key="payment:pur_1",
     mark="mark-of-pur_1",
 )
 SESSION = {

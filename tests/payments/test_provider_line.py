@@ -6,7 +6,7 @@ import pytest
 
 from billing_service.payments.ports.provider import CAPABILITIES, OPERATIONS
 from billing_service.payments.stripe.provider import StripeProvider
-from tests.payments.stripe_answers import ORDER, REFUND_ARGUMENTS
+from tests.payments.stripe_answers import ORDER, PAYMENT_ORDER, REFUND_ARGUMENTS
 from tests.support.fault_provider import StripeInMemory
 from tests.support.provider_line import ProviderCall, ProviderLine, takes_every_call
 
@@ -31,6 +31,9 @@ ASKED = {
     "create_checkout": {"order": ORDER},
     "get_checkout": {"session_id": "cs_1"},
     "expire_checkout": {"session_id": "cs_1", "idempotency_key": "cancel:cs_1"},
+    "create_payment": {"order": PAYMENT_ORDER},
+    "get_payment": {"payment_intent_id": "pi_1"},
+    "cancel_payment": {"payment_intent_id": "pi_1", "idempotency_key": "cancel:pi_1"},
     "create_refund": REFUND_ARGUMENTS,
     "list_refunds": {"payment_intent_id": "pi_1"},
     "list_created": {"kind": "refund", "since_us": 1, "until_us": 2, "after": "re_1"},
@@ -42,6 +45,8 @@ KEYS = {
     "create_customer": "customer:acme",
     "create_checkout": "checkout:pur_1",
     "expire_checkout": "cancel:cs_1",
+    "create_payment": "payment:pur_1",
+    "cancel_payment": "cancel:pi_1",
     "create_refund": "refund:ref_1",
 }
 

@@ -33,6 +33,15 @@ class SimulatedLists:
         assert kind == "refund", "sessions are listed whatever their age"
         return refund_object(self.refunds[object_id])
 
+    def create_payment(self, order):
+        raise NotImplementedError(f"no caller here pays in a page of its own: {order}")
+
+    def get_payment(self, payment_intent_id):
+        raise NotImplementedError(payment_intent_id)
+
+    def cancel_payment(self, payment_intent_id, idempotency_key):
+        raise NotImplementedError(payment_intent_id, idempotency_key)
+
     def _shown(self, session):
         """With its payment inside, which alone says that promised money did not come."""
         about = session_object(session) | {"metadata": self._metadata(session)}

@@ -139,16 +139,20 @@ UNMARKED = replace(SENT, refund_id=None, purchase_id=None, mark="")
 @pytest.mark.parametrize(
     ("event_type", "about", "expected"),
     [
-        ("payment_intent.succeeded", PAYMENT_INTENT, PaymentIntent("pi_1", "pur_1", "acme", 4_500, "usd", False)),
+        (
+            "payment_intent.succeeded",
+            PAYMENT_INTENT,
+            PaymentIntent("pi_1", "pur_1", "acme", 4_500, "usd", False, "succeeded"),
+        ),
         (
             "payment_intent.succeeded",
             {**PAYMENT_INTENT, "amount_received": 4_300},
-            PaymentIntent("pi_1", "pur_1", "acme", 4_300, "usd", False),
+            PaymentIntent("pi_1", "pur_1", "acme", 4_300, "usd", False, "succeeded"),
         ),
         (
             "payment_intent.succeeded",
             {**PAYMENT_INTENT, "amount_received": None},
-            PaymentIntent("pi_1", "pur_1", "acme", 4_500, "usd", False),
+            PaymentIntent("pi_1", "pur_1", "acme", 4_500, "usd", False, "succeeded"),
         ),
         ("charge.refunded", CHARGE, Charge("pi_1")),
         ("charge.refunded", {**CHARGE, "payment_intent": {"id": "pi_1", "object": "payment_intent"}}, Charge("pi_1")),
@@ -260,7 +264,7 @@ def test_whole_objects_are_read(about, event_type, changes, expected):
 
 def test_every_type_has_one_family_which_reads_its_object():
     types = [each for family in FAMILIES for each in family.types]
-    assert len(types) == len(set(types)) == len(BY_TYPE) == 21
+    assert len(types) == len(set(types)) == len(BY_TYPE) == 22
     for event_type, family in BY_TYPE.items():
         about = object_of(event_type)
         assert about["object"] == family.kind

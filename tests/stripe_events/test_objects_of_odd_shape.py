@@ -119,6 +119,7 @@ NEEDED = {
 
 
 UNNEEDED = {
+    "payment_intent.succeeded": {"status", "has_failed", "client_secret"},
     "checkout.session.completed": {"customer_id", "url", "expire_time_us"},
     "checkout.session.expired": {
         *(

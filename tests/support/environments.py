@@ -11,6 +11,7 @@ def environment_of(store, clock_us, ids, *, provider=None, **others):
         "gathering": Gathering(16, 0),
         "customers": provider,
         "checkouts": provider,
+        "payments": provider,
         "refunds": provider,
         "listings": provider,
         "deployment": DEPLOYMENT,

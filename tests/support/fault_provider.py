@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from billing_service.payments.objects.checkout_session import CheckoutSession
 from billing_service.payments.objects.customer import ProviderCustomer
+from billing_service.payments.objects.payment_intent import PaymentIntent
 from billing_service.payments.objects.refund import ProviderRefund
 from billing_service.payments.ports.listings import Listed
 from billing_service.payments.ports.outcomes import ProviderRefused, ProviderUnavailable
@@ -21,6 +22,7 @@ class StripeInMemory:
         self.customers = {}
         """What Stripe says of a customer when it is asked."""
         self.checkouts = {}
+        self.payments = {}
         self.refunds = []
         self.contacts = {}
         """E-mail, name and their version, by customer, as they were last updated."""
@@ -72,6 +74,33 @@ class StripeInMemory:
             raise ProviderRefused("checkout_session_not_open", f"the session is {session.status}")
         session = self.checkouts[session_id] = replace(session, status="expired", url="")
         return session
+
+    def create_payment(self, order):
+        if self.refuses:
+            raise ProviderRefused("amount_too_small", "the amount is too small")
+        made = self._ids("pi")
+        self.payments[made] = PaymentIntent(
+            payment_intent_id=made,
+            purchase_id=order.purchase_id,
+            account_id=order.account_id,
+            amount_minor=order.amount_minor,
+            currency=order.currency,
+            livemode=False,
+            status="requires_payment_method",
+            client_secret=f"{made}_secret_x",
+        )
+        return self.payments[made]
+
+    def get_payment(self, payment_intent_id):
+        return self.payments[payment_intent_id]
+
+    def cancel_payment(self, payment_intent_id, idempotency_key):
+        del idempotency_key  # the line keeps keys
+        intent = self.payments[payment_intent_id]
+        if intent.status in ("succeeded", "processing", "canceled"):
+            raise ProviderRefused("payment_intent_unexpected_state", f"the payment is {intent.status}")
+        intent = self.payments[payment_intent_id] = replace(intent, status="canceled")
+        return intent
 
     def create_refund(self, refund_id, purchase_id, payment_intent_id, amount_minor, mark, **_asked):
         return self._send_back("succeeded", amount_minor, "usd", payment_intent_id, None, refund_id, purchase_id, mark)

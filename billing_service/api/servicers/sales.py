@@ -6,6 +6,7 @@ from functools import partial
 from prepaid.billing.v1 import accounts_pb2, purchases_pb2, referrals_pb2, refunds_pb2
 
 from billing_service.api import translate, validation
+from billing_service.api.client_secrets import secret_behind
 from billing_service.api.page_tokens import decode_page_token, encode_page_token
 from billing_service.api.pipeline import Call
 from billing_service.api.requests import Replies, request_of, request_of_found
@@ -30,11 +31,11 @@ from billing_service.domain.sales.purchases import Purchase
 from billing_service.domain.sales.refunds import Refund
 from billing_service.domain.sales.reversals import RefundPolicy
 from billing_service.ledger.unit import Request
-from billing_service.stripe_events.follow import follow_checkout
+from billing_service.stripe_events.follow import follow_asked
 
 AMOUNT_MINOR_MAX = 10**15
 """Of money, in the currency's smallest unit: no purchase was ever larger."""
-_FLOWS = frozenset({purchases_pb2.PAYMENT_FLOW_UNSPECIFIED, purchases_pb2.PAYMENT_FLOW_CHECKOUT})
+_FLOWS = frozenset(purchases_pb2.PaymentFlow.values())
 _POLICIES = {
     refunds_pb2.REFUND_POLICY_UNSPECIFIED: RefundPolicy.UNUSED_ONLY,
     refunds_pb2.REFUND_POLICY_UNUSED_ONLY: RefundPolicy.UNUSED_ONLY,
@@ -144,8 +145,11 @@ class Selling:
     async def create_purchase(self, request: purchases_pb2.CreatePurchaseRequest, call: Call) -> bytes:
         account_id = validation.account_id(request.account_id)
         item = self._item(request)
-        if request.payment_flow not in _FLOWS:
-            raise invalid_field("payment_flow", "only CHECKOUT is offered")
+        flow = validation.known_value("payment_flow", request.payment_flow, _FLOWS)
+        by_intent = flow == purchases_pb2.PAYMENT_FLOW_PAYMENT_INTENT
+        for field in ("success_url", "cancel_url"):
+            if by_intent and getattr(request, field):
+                raise invalid_field(field, "may not be set where the customer pays in a page of yours")
         success_url = validation.url("success_url", request.success_url)
         cancel_url = validation.url("cancel_url", request.cancel_url)
         metadata = validation.metadata_text(request.metadata)
@@ -153,12 +157,15 @@ class Selling:
         which = (request.package_code, request.custom_amount_minor)
 
         def request_in(currency: str) -> Request:
-            return request_of(
-                call, account_id, key, *which, request.currency or currency, success_url, cancel_url, metadata
-            )
+            # What an older program was asked for a checkout has the same fingerprint here.
+            asked = (*which, request.currency or currency, success_url, cancel_url, metadata)
+            return request_of(call, account_id, key, *asked, *(["PAYMENT_INTENT"] if by_intent else []))
 
-        command = CreatePurchase(request_in, account_id, item, success_url, cancel_url, metadata, _encode_purchase)
-        return _purchase_made(await create_purchase(self._environment, command))
+        command = CreatePurchase(
+            request_in, account_id, item, success_url, cancel_url, metadata, _encode_purchase, by_intent
+        )
+        reply = _purchase_made(await create_purchase(self._environment, command))
+        return reply + await secret_behind(self._environment, reply) if by_intent else reply
 
     def _item(self, request: purchases_pb2.CreatePurchaseRequest) -> Callable[[], PurchaseItem]:
         catalog, custom_amounts = self._environment.catalog, self._environment.terms.custom_amounts
@@ -213,7 +220,7 @@ class Selling:
             lambda account_id: request_of_found(call, account_id, key, purchase_id),
             purchase_id,
             _encode_canceled,
-            partial(follow_checkout, self._environment),
+            partial(follow_asked, self._environment),
         )
         return _purchase_canceled(await cancel_purchase(self._environment, command))
 

@@ -12,8 +12,10 @@ from hashlib import sha256
 
 from billing_service.commands.clawbacks.purchases import purchase_accounts
 from billing_service.commands.environment import Environment
+from billing_service.commands.sale_terms import terms_of
 from billing_service.commands.sales.completion import apply_update
 from billing_service.commands.sales.get_purchase import purchase_by_id
+from billing_service.commands.sales.payment_step import end_payment
 from billing_service.domain.refusals import conflict, stripe_refused
 from billing_service.domain.refusals.sales import purchase_not_cancelable
 from billing_service.domain.sales.purchases import Purchase, PurchaseStatus, PurchaseUpdate, is_cancelable
@@ -21,6 +23,7 @@ from billing_service.ledger.keys import Answer
 from billing_service.ledger.provider_step import as_refusals, stripe_failed
 from billing_service.ledger.unit import Request, Unit, earlier_answer, once
 from billing_service.payments.objects.checkout_session import CheckoutSession
+from billing_service.payments.objects.payment_intent import PaymentIntent
 from billing_service.payments.ports.outcomes import ProviderRefused, ProviderUnavailable
 from billing_service.storage.rows.purchases import read_purchase
 from billing_service.storage.statements import Work
@@ -40,9 +43,9 @@ class CancelPurchase:
     make_request: Callable[[str], Request]
     purchase_id: str
     encode: Callable[[Purchase], bytes]
-    follow: Callable[[Purchase, CheckoutSession], Awaitable[Purchase]]
-    """Applies what Stripe says of the purchase's page, as an event about it would; answers the purchase as it is
-    then."""
+    follow: Callable[[Purchase, CheckoutSession | PaymentIntent], Awaitable[Purchase]]
+    """Applies what Stripe says of the purchase's page or payment, as an event about it would; answers the purchase as
+    it is then."""
 
 
 async def cancel_purchase(environment: Environment, command: CancelPurchase) -> Answer:
@@ -67,8 +70,8 @@ async def _try_to_cancel(environment: Environment, command: CancelPurchase) -> A
         return earlier
     if not (is_cancelable(purchase.status) or _may_be_closed_by_its_key(purchase)):
         raise purchase_not_cancelable(purchase.purchase_id, purchase.status.value)
-    if purchase.checkout_session_id:
-        closed = await _close_checkout(environment, purchase, request)
+    if purchase.checkout_session_id or terms_of(environment, purchase).pays_by_intent:
+        closed = await _close(environment, purchase, request)
         if closed is not None:  # paid, promised or run out, and the event is not here yet
             now = await command.follow(purchase, closed)
             raise purchase_not_cancelable(now.purchase_id, now.status.value)
@@ -78,7 +81,22 @@ async def _try_to_cancel(environment: Environment, command: CancelPurchase) -> A
 def _may_be_closed_by_its_key(purchase: Purchase) -> bool:
     """Whether an earlier call of the same key may have closed the page, and Stripe's event of that was written before
     the cancellation. Stripe says so by the key."""
-    return purchase.status is PurchaseStatus.EXPIRED and bool(purchase.checkout_session_id)
+    was_opened = purchase.checkout_session_id or purchase.payment_intent_id
+    return purchase.status is PurchaseStatus.EXPIRED and bool(was_opened)
+
+
+async def _close(
+    environment: Environment, purchase: Purchase, request: Request
+) -> CheckoutSession | PaymentIntent | None:
+    """None when nobody can pay any more, because of this call. Else the page or the payment as it had ended before."""
+    if purchase.checkout_session_id:
+        return await _close_checkout(environment, purchase, request)
+    if not purchase.payment_intent_id:
+        return None  # nobody was told of a payment, and nobody will be
+    key = f"cancel:{purchase.payment_intent_id}:{sha256(repr(request.key.id).encode()).hexdigest()}"
+    with as_refusals():
+        intent = await end_payment(environment, purchase.payment_intent_id, key)
+    return None if intent.status == "canceled" else intent
 
 
 async def _close_checkout(environment: Environment, purchase: Purchase, request: Request) -> CheckoutSession | None:
@@ -122,7 +140,8 @@ def _cancel(environment: Environment, command: CancelPurchase, request: Request,
         assert purchase is not None
         if purchase.status not in _CLOSED:
             raise purchase_not_cancelable(purchase.purchase_id, purchase.status.value)
-        if purchase.checkout_session_id != seen.checkout_session_id:
+        opened = (purchase.checkout_session_id, purchase.payment_intent_id)
+        if opened != (seen.checkout_session_id, seen.payment_intent_id):
             raise _PageOpenedError
         yield from apply_update(environment, unit, purchase, PurchaseUpdate.CANCELED)
         return command.encode(purchase)

@@ -11,6 +11,7 @@ import structlog
 from billing_service.commands.accounts.customers import ensure_customer, forget_customer
 from billing_service.commands.environment import Environment
 from billing_service.commands.sale_terms import terms_of, todays_terms
+from billing_service.commands.sales.payment_step import ask_for_payment, bind_payment
 from billing_service.domain.catalogue.packages import PurchaseItem
 from billing_service.domain.deployment import MarkKind
 from billing_service.domain.sales.purchases import Purchase, PurchaseStatus, PurchaseUpdate, may_be_opened, next_status
@@ -27,6 +28,7 @@ from billing_service.ledger.provider_step import (
 )
 from billing_service.ledger.unit import Request, Unit, begin
 from billing_service.payments.objects.checkout_session import CheckoutSession
+from billing_service.payments.objects.payment_intent import PaymentIntent
 from billing_service.payments.ports.checkouts import CheckoutOrder
 from billing_service.payments.ports.outcomes import ProviderRefused
 from billing_service.storage.rows.purchases import PURCHASES, claim_reference, find_purchase, read_purchase
@@ -52,6 +54,12 @@ class CreatePurchase:
     cancel_url: str
     metadata: str
     encode: Callable[[Purchase], bytes]
+    pays_by_intent: bool = False
+    """Whether the customer pays in the caller's own page."""
+
+
+Asked = CheckoutSession | PaymentIntent
+"""What a purchase asks Stripe for."""
 
 
 async def create_purchase(environment: Environment, command: CreatePurchase) -> Answer:
@@ -61,8 +69,8 @@ async def create_purchase(environment: Environment, command: CreatePurchase) -> 
     async def begin_purchase() -> Begun[Purchase] | Answer:
         return await store.write(lambda: _begin(environment, command))
 
-    async def settle(purchase: Purchase, session: CheckoutSession) -> Answer:
-        return await store.write(lambda: _open(environment, command, purchase, session))
+    async def settle(purchase: Purchase, asked: Asked) -> Answer:
+        return await store.write(lambda: _open(environment, command, purchase, asked))
 
     async def give_up(purchase: Purchase, refused: ProviderRefused) -> None:
         about = {"account_id": purchase.account_id, "purchase_id": purchase.purchase_id}
@@ -155,7 +163,7 @@ def _purchase(environment: Environment, unit: Unit, command: CreatePurchase, ite
         create_time_us=unit.now_us,
         expire_time_us=unit.now_us + terms.checkout_lifetime_us,
         complete_time_us=None,
-        terms=todays_terms(environment, item.stripe_price_id).encode(),
+        terms=todays_terms(environment, item.stripe_price_id, pays_by_intent=command.pays_by_intent).encode(),
     )
 
 
@@ -171,11 +179,12 @@ def _renew(environment: Environment, unit: Unit, purchase: Purchase) -> Work[Non
     yield from PURCHASES.replace(purchase)
 
 
-async def _ask_stripe(environment: Environment, purchase: Purchase) -> CheckoutSession:
-    """Opens the checkout; once more with a new customer when Stripe knows the account's no longer."""
+async def _ask_stripe(environment: Environment, purchase: Purchase) -> Asked:
+    """Opens the checkout, or asks for the payment; once more with a new customer when Stripe knows the account's no
+    longer."""
     customer_id = await _customer(environment, purchase.account_id)
     try:
-        return await environment.checkouts.create_checkout(_order(environment, purchase, customer_id))
+        return await _ask_with(environment, purchase, customer_id)
     except ProviderRefused as refused:
         if customer_id is None or (refused.code, refused.param) != ("resource_missing", "customer"):
             raise
@@ -183,6 +192,12 @@ async def _ask_stripe(environment: Environment, purchase: Purchase) -> CheckoutS
     log.warning("customer_missing_at_stripe", account_id=purchase.account_id, customer_id=gone)
     await environment.store.write(lambda: forget_customer(environment, purchase.account_id, gone))
     customer_id = await _customer(environment, purchase.account_id)
+    return await _ask_with(environment, purchase, customer_id)
+
+
+async def _ask_with(environment: Environment, purchase: Purchase, customer_id: str | None) -> Asked:
+    if terms_of(environment, purchase).pays_by_intent:
+        return await ask_for_payment(environment, purchase, customer_id)
     return await environment.checkouts.create_checkout(_order(environment, purchase, customer_id))
 
 
@@ -222,9 +237,12 @@ def _order(environment: Environment, purchase: Purchase, customer_id: str | None
     )
 
 
-def _open(environment: Environment, command: CreatePurchase, begun: Purchase, session: CheckoutSession) -> Work[Answer]:
+def _open(environment: Environment, command: CreatePurchase, begun: Purchase, session: Asked) -> Work[Answer]:
     def effect(_unit: Unit) -> Work[bytes]:
         purchase = yield from _purchase_begun(command, begun.purchase_id)
+        if isinstance(session, PaymentIntent):
+            yield from bind_payment(purchase, session)
+            return command.encode(purchase)
         told = yield from find_purchase(session.session_id)
         if purchase.status is PurchaseStatus.EXPIRED and purchase.attempt and told is None:
             # the page of an earlier attempt, which nobody saw, ran out while Stripe was asked

@@ -22,6 +22,8 @@ class SaleTerms:
     """The price of Stripe's catalogue that the page names; None when the page states the price itself."""
     referral: ReferralPolicy
     """What the purchase brings a referred account and its referrer, if it is the account's first."""
+    pays_by_intent: bool = False
+    """Whether the customer pays in the caller's own page, without a checkout."""
 
     def encode(self) -> str:
         """JSON text, of which `decode` makes an equal value."""
@@ -35,6 +37,8 @@ class SaleTerms:
                 "vesting_delay_us": self.referral.vesting_delay_us,
             },
         }
+        if self.pays_by_intent:
+            values["pays_by_intent"] = True
         return json.dumps(values, separators=(",", ":"))
 
     @classmethod
@@ -54,6 +58,7 @@ class SaleTerms:
                 rewarded_max=_amount(referral, "rewarded_max", type(None)),
                 vesting_delay_us=_amount(referral, "vesting_delay_us"),
             ),
+            pays_by_intent="pays_by_intent" in values and _field(values, "pays_by_intent", bool),
         )
 
 

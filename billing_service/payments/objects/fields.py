@@ -146,6 +146,10 @@ class Fields:
             return None
         return entries
 
+    def is_there(self, name: str) -> bool:
+        """Whether Stripe sent something else than nothing."""
+        return self._values.get(name) is not None
+
     def is_true(self, name: str) -> bool:
         return self._values.get(name) is True
 

@@ -5,14 +5,15 @@ from typing import Final, Protocol
 from billing_service.payments.ports.checkouts import Checkouts
 from billing_service.payments.ports.customers import Customers
 from billing_service.payments.ports.listings import Listings
+from billing_service.payments.ports.payments import Payments
 from billing_service.payments.ports.refunds import Refunds
 
-CAPABILITIES: Final = (Customers, Checkouts, Refunds, Listings)
+CAPABILITIES: Final = (Customers, Checkouts, Payments, Refunds, Listings)
 OPERATIONS: Final = tuple(name for capability in CAPABILITIES for name in vars(capability) if not name.startswith("_"))
 """Names of all calls."""
 
 
-class PaymentProvider(Customers, Checkouts, Refunds, Listings, Protocol):
+class PaymentProvider(Customers, Checkouts, Payments, Refunds, Listings, Protocol):
     """All capabilities over one connection."""
 
     async def close(self) -> None:

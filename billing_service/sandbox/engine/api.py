@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 import stripe
 from aiohttp import web
 
-from billing_service.sandbox.config import LIVE_KEY_PREFIXES, TEST_KEY_PREFIXES
+from billing_service.sandbox.config import LIVE_KEY_PREFIXES, PUBLISHABLE_KEY_PREFIX, TEST_KEY_PREFIXES
 from billing_service.sandbox.engine.errors import ApiError, Json, redacted_key
 from billing_service.sandbox.engine.faults import ConnectionDropped, Fault, Faults, strike
 from billing_service.sandbox.engine.forms import decode
@@ -53,8 +53,8 @@ class Api:
         fault = self._faults.take(request.method, request.path)
         try:
             await strike(fault, "before", asyncio.sleep)
-            _authenticate(request)
-            answer = await self._answer(request, route, request_id, fault)
+            is_public = _authenticate(request, route)
+            answer = await self._answer(request, route, request_id, fault, is_public=is_public)
         except ConnectionDropped:
             if request.transport is not None:
                 request.transport.abort()
@@ -71,12 +71,16 @@ class Api:
             headers["Stripe-Should-Retry"] = "false"
         return web.Response(status=answer.status, body=answer.body, headers=headers, content_type="application/json")
 
-    async def _answer(self, request: web.Request, route: Route | None, request_id: str, fault: Fault | None) -> Answer:
+    async def _answer(
+        self, request: web.Request, route: Route | None, request_id: str, fault: Fault | None, *, is_public: bool
+    ) -> Answer:
         if route is None:
             raise ApiError(404, f"Unrecognized request URL ({request.method}: {request.path}).")
         legacy = _is_legacy(request.headers.get("Stripe-Version"))
         form = decode(await _body(request) if request.method == "POST" else request.rel_url.raw_query_string)
-        call = Call(check(route.params_type, form, legacy=legacy), dict(request.match_info))
+        secret = str(form.pop("client_secret", "")) if route.is_public else ""
+        params = check(route.params_type, form, legacy=legacy)
+        call = Call(params, dict(request.match_info), is_public=is_public, client_secret=secret)
         key = request.headers.get("Idempotency-Key") if request.method == "POST" else None
         if key is None:
             answer = self._execute(route, call, request_id, None)
@@ -113,8 +117,9 @@ def _encoded(body: Json) -> bytes:
     return json.dumps(body, indent=2).encode()
 
 
-def _authenticate(request: web.Request) -> None:
-    """Any test key will do. Raises ApiError 401 otherwise, for live keys above all."""
+def _authenticate(request: web.Request, route: Route | None) -> bool:
+    """Any test key will do; answers whether it is a publishable one. Raises ApiError 401 otherwise, for live keys above
+    all."""
     key = _key(request.headers.get("Authorization", ""))
     if not key:
         raise ApiError(
@@ -124,7 +129,15 @@ def _authenticate(request: web.Request) -> None:
         )
     for prefix in TEST_KEY_PREFIXES:
         if key.startswith(prefix) and len(key) > len(prefix):
-            return
+            return False
+    if key.startswith(PUBLISHABLE_KEY_PREFIX) and len(key) > len(PUBLISHABLE_KEY_PREFIX):
+        if route is not None and route.is_public:
+            return True
+        raise ApiError(
+            401,
+            "This API call cannot be made with a publishable API key. Please use a secret API key.",
+            code="secret_key_required",
+        )
     hint = " The sandbox takes test keys only." if key.startswith(LIVE_KEY_PREFIXES) else ""
     raise ApiError(401, f"Invalid API Key provided: {redacted_key(key)}.{hint}")
 

@@ -14,6 +14,10 @@ class Call:
 
     params: Json
     ids: dict[str, str]
+    is_public: bool = False
+    """Whether a customer's page makes it, with a publishable key."""
+    client_secret: str = ""
+    """What such a page proves itself by."""
 
     @property
     def id(self) -> str:
@@ -35,3 +39,5 @@ class Route:
     params_type: Any
     """A TypedDict of `stripe.params`."""
     handler: Handler
+    is_public: bool = False
+    """Whether customers' pages may make it, with a publishable key and the object's client secret."""

@@ -11,7 +11,7 @@ from stripe.params import (
 )
 
 from billing_service.sandbox.engine import metadata
-from billing_service.sandbox.engine.errors import Json, invalid, not_offered
+from billing_service.sandbox.engine.errors import Json, invalid, missing, not_offered
 from billing_service.sandbox.engine.lists import matches, page
 from billing_service.sandbox.engine.money import check_charge, currency_of
 from billing_service.sandbox.engine.routes import Call, Route
@@ -141,7 +141,7 @@ def create(sandbox: Sandbox, call: Call) -> Json:
 
 
 def confirm(sandbox: Sandbox, call: Call) -> Json:
-    intent = sandbox.get("payment_intent", call.id)
+    intent = _entrusted(sandbox, call)
     _refuse_unplayed(call.params, CONFIRMING)
     return _confirm(sandbox, intent, call.params)
 
@@ -194,7 +194,21 @@ def capture(sandbox: Sandbox, call: Call) -> Json:
 
 
 def retrieve(sandbox: Sandbox, call: Call) -> Json:
-    return sandbox.get("payment_intent", call.id)
+    return _entrusted(sandbox, call)
+
+
+def _entrusted(sandbox: Sandbox, call: Call) -> Json:
+    """The intent; to a customer's page only by its secret. Raises ApiError 400."""
+    intent = sandbox.get("payment_intent", call.id)
+    if call.is_public and not call.client_secret:
+        raise missing("client_secret")
+    if call.client_secret and call.client_secret != intent["client_secret"]:
+        raise invalid(
+            "The client_secret provided does not match any associated PaymentIntent on this account.",
+            param="client_secret",
+            code="payment_intent_invalid_parameter",
+        )
+    return intent
 
 
 def list_intents(sandbox: Sandbox, call: Call) -> Json:
@@ -269,9 +283,9 @@ def _refuse_unplayed(params: Json, played: frozenset[str]) -> None:
 ROUTES = (
     Route("POST", "/v1/payment_intents", PaymentIntentCreateParams, create),
     Route("GET", "/v1/payment_intents", PaymentIntentListParams, list_intents),
-    Route("GET", "/v1/payment_intents/{id}", PaymentIntentRetrieveParams, retrieve),
+    Route("GET", "/v1/payment_intents/{id}", PaymentIntentRetrieveParams, retrieve, is_public=True),
     Route("POST", "/v1/payment_intents/{id}", PaymentIntentUpdateParams, update),
-    Route("POST", "/v1/payment_intents/{id}/confirm", PaymentIntentConfirmParams, confirm),
+    Route("POST", "/v1/payment_intents/{id}/confirm", PaymentIntentConfirmParams, confirm, is_public=True),
     Route("POST", "/v1/payment_intents/{id}/cancel", PaymentIntentCancelParams, cancel),
     Route("POST", "/v1/payment_intents/{id}/capture", PaymentIntentCaptureParams, capture),
 )

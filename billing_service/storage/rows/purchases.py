@@ -53,6 +53,22 @@ PAID_UNCOMPLETED = reading(
     "before_us",
     "page",
 )
+UNPAID_PAYMENTS = reading(
+    "list payments that ran out",
+    select(purchases)
+    .where(
+        purchases.c.status.in_([literal_column("'PENDING'"), literal_column("'AWAITING_FUNDS'")]),
+        purchases.c.status == literal_column("'PENDING'"),
+        purchases.c.payment_intent_id != literal_column("''"),
+        purchases.c.expire_time_us < bindparam("before_us"),
+    )
+    .order_by(purchases.c.purchase_id)
+    .limit(bindparam("page")),
+    "before_us",
+    "page",
+)
+"""Those of checkouts run out at Stripe by themselves, and know no payment before it is there. The states are named as
+the index of open purchases has them."""
 COUNT_COMPLETED = reading(
     "count completed purchases",
     select(func.count()).where(
@@ -182,6 +198,12 @@ def paid_uncompleted(before_us: int, page: int) -> Work[list[str]]:
     """Ids of purchases whose payment succeeded before a time and that never got their credits, the oldest first."""
     rows = yield PAID_UNCOMPLETED(before_us, page)
     return [row[0] for row in rows]
+
+
+def unpaid_payments(before_us: int, page: int) -> Work[list[Purchase]]:
+    """Purchases that asked for a payment which was to be made before a time, and was not."""
+    rows = yield UNPAID_PAYMENTS(before_us, page)
+    return [PURCHASES.record(row) for row in rows]
 
 
 def count_completed(account_id: str) -> Work[int]:

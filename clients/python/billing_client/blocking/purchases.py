@@ -58,7 +58,8 @@ class PurchaseMethods(Connection):
         `custom_amount_minor`: in the currency's smallest unit, 100 to 1,000,000 US cents unless the service says
         otherwise.
         `currency`: empty is the catalogue's; another is refused.
-        `payment_flow`: CHECKOUT, Stripe's own page.
+        `payment_flow`: CHECKOUT, Stripe's own page; or PAYMENT_INTENT, a page of yours, which confirms the payment with
+        `client_secret` of the answered purchase. That takes neither `success_url` nor `cancel_url`.
         `success_url`: where the customer returns to, at most 2,000 characters; empty: the service's.
         `cancel_url`: the same for one who turns back.
         `metadata`: as for `create_account`.

@@ -31,7 +31,9 @@ class _PaymentFlowEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_PaymentFl
     PAYMENT_FLOW_CHECKOUT: _PaymentFlow.ValueType  # 1
     """On Stripe's hosted page: the answer carries its URL."""
     PAYMENT_FLOW_PAYMENT_INTENT: _PaymentFlow.ValueType  # 2
-    """In the caller's own page: the answer carries a client secret. Refused with INVALID_FIELD until a release brings it."""
+    """In the caller's own page: the answer carries a client secret, with which that page confirms the payment. No
+    promotion codes, and no success_url or cancel_url.
+    """
 
 class PaymentFlow(_PaymentFlow, metaclass=_PaymentFlowEnumTypeWrapper):
     """How the customer pays."""
@@ -41,7 +43,9 @@ PAYMENT_FLOW_UNSPECIFIED: PaymentFlow.ValueType  # 0
 PAYMENT_FLOW_CHECKOUT: PaymentFlow.ValueType  # 1
 """On Stripe's hosted page: the answer carries its URL."""
 PAYMENT_FLOW_PAYMENT_INTENT: PaymentFlow.ValueType  # 2
-"""In the caller's own page: the answer carries a client secret. Refused with INVALID_FIELD until a release brings it."""
+"""In the caller's own page: the answer carries a client secret, with which that page confirms the payment. No
+promotion codes, and no success_url or cancel_url.
+"""
 Global___PaymentFlow: _TypeAlias = PaymentFlow  # noqa: Y015
 
 class _PurchaseStatus:
@@ -59,9 +63,9 @@ class _PurchaseStatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Purcha
     PURCHASE_STATUS_COMPLETED: _PurchaseStatus.ValueType  # 3
     """Paid, and the credits were granted."""
     PURCHASE_STATUS_FAILED: _PurchaseStatus.ValueType  # 4
-    """A delayed payment failed, or Stripe refused the checkout."""
+    """A delayed payment failed, or Stripe refused the checkout or the payment."""
     PURCHASE_STATUS_EXPIRED: _PurchaseStatus.ValueType  # 5
-    """The checkout ran out unpaid."""
+    """The checkout ran out unpaid, or the payment was called off at its end. Money that comes all the same completes it."""
     PURCHASE_STATUS_CANCELED: _PurchaseStatus.ValueType  # 6
     """Canceled by CancelPurchase."""
 
@@ -77,9 +81,9 @@ PURCHASE_STATUS_AWAITING_FUNDS: PurchaseStatus.ValueType  # 2
 PURCHASE_STATUS_COMPLETED: PurchaseStatus.ValueType  # 3
 """Paid, and the credits were granted."""
 PURCHASE_STATUS_FAILED: PurchaseStatus.ValueType  # 4
-"""A delayed payment failed, or Stripe refused the checkout."""
+"""A delayed payment failed, or Stripe refused the checkout or the payment."""
 PURCHASE_STATUS_EXPIRED: PurchaseStatus.ValueType  # 5
-"""The checkout ran out unpaid."""
+"""The checkout ran out unpaid, or the payment was called off at its end. Money that comes all the same completes it."""
 PURCHASE_STATUS_CANCELED: PurchaseStatus.ValueType  # 6
 """Canceled by CancelPurchase."""
 Global___PurchaseStatus: _TypeAlias = PurchaseStatus  # noqa: Y015
@@ -319,9 +323,11 @@ class Purchase(_message.Message):
     checkout_url: _builtins.str
     """The page where the customer pays; valid until expire_time."""
     payment_intent_id: _builtins.str
-    """Stripe PaymentIntent (`pi_…`); known once the customer pays."""
+    """Stripe PaymentIntent (`pi_…`); in the CHECKOUT flow known once the customer pays."""
     client_secret: _builtins.str
-    """For a payment form of the caller's own; empty in the CHECKOUT flow."""
+    """With it the caller's own page confirms the payment. Only CreatePurchase answers it, in the PAYMENT_INTENT flow and
+    while the purchase is PENDING; a repeat asks Stripe for it. It is not kept.
+    """
     refunded_minor: _builtins.int
     """Money given back or promised back, in the currency's smallest unit: refunds PENDING and SUCCEEDED."""
     paid_minor: _builtins.int
@@ -342,7 +348,7 @@ class Purchase(_message.Message):
 
     @_builtins.property
     def expire_time(self) -> _timestamp_pb2.Timestamp:
-        """When the checkout runs out."""
+        """When the checkout runs out, or the payment is called off."""
 
     @_builtins.property
     def complete_time(self) -> _timestamp_pb2.Timestamp:
