@@ -74,7 +74,7 @@ NOT_LOGGED: Final = frozenset(
             "last_use_time",
         ),
         *(
-            *("account_version", "as_of_time"),
+            *("account_version", "as_of_time", "as_of_version"),
             "spend_limits",
             "attempt_count",
             "balance_microcredits",

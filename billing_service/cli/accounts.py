@@ -161,33 +161,6 @@ def overdraft(
 
 
 @calls_service
-def balance(client: BillingClient, account_id: AccountId, as_json: AsJson = False) -> None:
-    """What an account holds, in credits."""
-    found = client.get_balance(account_id=account_id).balance
-    if as_json:
-        show_json(found)
-        return
-    parts = [
-        ("available", shown_credits(found.available_microcredits)),
-        ("  promotional", shown_credits(found.promotional_microcredits)),
-        ("  plan", shown_credits(found.plan_microcredits)),
-        ("  paid", shown_credits(found.paid_microcredits)),
-        ("held", shown_credits(found.held_microcredits)),
-        ("frozen", shown_credits(found.frozen_microcredits)),
-        ("debt", shown_credits(found.debt_microcredits)),
-        ("version", found.account_version),
-    ]
-    if found.HasField("next_expiry_time"):
-        parts.append(
-            (
-                "expiring next",
-                f"{shown_credits(found.next_expiry_microcredits)} at {shown_time(found.next_expiry_time)}",
-            )
-        )
-    show_fields(f"Balance of {account_id}, in credits", parts)
-
-
-@calls_service
 def transactions(
     client: BillingClient,
     *,

@@ -8,6 +8,7 @@ from billing_service.cli import (
     account_updates,
     accounts,
     backups,
+    balances,
     credits,  # noqa: A004 - the group's name
     demo,
     deployment,
@@ -47,7 +48,7 @@ def _app() -> typer.Typer:
         context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
     )(processes.sandbox)
     spending = (
-        *(accounts.balance, watch.watch, accounts.transactions, receipts.receipt),
+        *(balances.balance, watch.watch, accounts.transactions, receipts.receipt),
         accounts.referral,
         purchases.packages,
         refunds.refund,

@@ -23,6 +23,7 @@ from billing_service.jobs.outbox import forget_old_events
 from billing_service.jobs.overdue import KINDS, Overdue
 from billing_service.jobs.reconciliation import Reconciliation
 from billing_service.jobs.unpaid_payments import end_unpaid_payments
+from billing_service.jobs.snapshots import Snapshots
 from billing_service.jobs.unpriced_usages import UnpricedUsages
 from billing_service.jobs.verification import Verification
 from billing_service.jobs.webhooks import WebhookFigures
@@ -35,6 +36,7 @@ log = structlog.get_logger(__name__)
 KEY_USE_INTERVAL_S = 30.0
 OLD_EVENTS_INTERVAL_S = 3_600.0
 OVERDUE_INTERVAL_S = 60.0
+SNAPSHOTS_INTERVAL_S = 60.0
 WEBHOOK_FIGURES_INTERVAL_S = 30.0
 
 
@@ -51,6 +53,7 @@ def start_jobs(
         Loop("old events", partial(_forget, environment, UnhurriedClock(system_clock_us)), OLD_EVENTS_INTERVAL_S),
         Loop("unpaid payments", partial(end_unpaid_payments, environment), OVERDUE_INTERVAL_S),
         *(Loop(each.kind.loop, each.run, OVERDUE_INTERVAL_S) for each in overdue),
+        Loop("balance snapshots", partial(_snapshots, Snapshots(environment.store)), SNAPSHOTS_INTERVAL_S),
     ]
     open_holds = OpenHolds(environment.store)
     unpriced = UnpricedUsages(environment.store, system_clock_us)
@@ -122,6 +125,12 @@ def _reconciliation(
     job = Reconciliation(environment, Reconciler(environment, pace), environment.ids("rec"))
     loops.append(Loop("reconciliation", job.run, settings.reconcile_interval_s))
     return job
+
+
+async def _snapshots(snapshots: Snapshots) -> None:
+    written = await snapshots.run()
+    if written:
+        log.info("balance_snapshots_written", snapshots=written)
 
 
 async def _forget(environment: Environment, clock_us: ClockUs) -> None:

@@ -21,6 +21,7 @@ REFUSED = [
     (["balance", "ada"], {"BILLING_ADDRESS": "127.0.0.1"}, 2, "address must be host:port"),
     (["balance", "ada"], {"BILLING_CA_FILE": "missing.pem"}, 2, "missing.pem: No such file"),
     (["balance", "ada"], {"BILLING_PLAINTEXT": "perhaps"}, 2, "BILLING_PLAINTEXT must be true or false"),
+    (["balance", "ada", "--at", "1h", "--version", "1"], NOBODY, 2, "give one of them"),
     (["grant", "ada", "1.0000001", "--reason", "x"], NOBODY, 2, "no amount of credits"),
     (["transactions", "ada", "--kind", "gift"], NOBODY, 2, "is none of"),
     (["transactions", "ada", "--since", "tomorrow"], NOBODY, 2, "is no time"),

@@ -24,6 +24,7 @@ from tests.mutants.operator_sabotages import OPERATORS
 from tests.mutants.outbox_sabotages import OUTBOX
 from tests.mutants.owner_sabotages import OWNERS
 from tests.mutants.payment_sabotages import PAYMENTS
+from tests.mutants.past_sabotages import PAST_BALANCES
 from tests.mutants.priced_sabotages import PRICED_DEDUCTIONS
 from tests.mutants.proof_sabotages import PROOF
 from tests.mutants.rates_sabotages import RATES
@@ -66,6 +67,7 @@ SABOTAGES = (
     *SESSION_RULES,
     *EXPLAINED,
     *BALANCE_WATCH,
+    *PAST_BALANCES,
     *CALLERS,
     *CLIENT,
     *MANY,

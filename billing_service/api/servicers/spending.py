@@ -8,10 +8,12 @@ from billing_service.api.page_tokens import decode_page_token, encode_page_token
 from billing_service.api.pipeline import Call
 from billing_service.api.requests import Replies, request_of
 from billing_service.api.servicers.deductions import Deductions, reply_of_deduction
+from billing_service.commands.accounts.past_balance import PastMoment, past_balance
 from billing_service.commands.accounts.read import HistoryQuery, statement
 from billing_service.commands.environment import Environment
 from billing_service.commands.spending.reverse_deduction import ReverseDeduction, reverse
 from billing_service.domain.ledger.balance import Balance
+from billing_service.domain.refusals import invalid_field
 from billing_service.domain.spending.reversals import Reversed
 
 _KINDS = frozenset(transactions_pb2.TransactionKind.values())
@@ -29,6 +31,14 @@ def _encode_reversal(reversal: Reversed, shown: Balance) -> bytes:
     ).SerializeToString()
 
 
+def _past_moment(request: accounts_pb2.GetBalanceRequest, which: str) -> PastMoment:
+    if which == "as_of_time":
+        return PastMoment(time_us=validation.timestamp_us("as_of_time", request.as_of_time))
+    if request.as_of_version < 0:
+        raise invalid_field("as_of_version", "must be 0 or above")
+    return PastMoment(version=request.as_of_version)
+
+
 class Spending:
     """Methods of BillingService."""
 
@@ -39,7 +49,12 @@ class Spending:
 
     async def get_balance(self, request: accounts_pb2.GetBalanceRequest, call: Call) -> accounts_pb2.GetBalanceResponse:
         del call
-        shown = await self._environment.balances.balance(validation.account_id(request.account_id))
+        account_id = validation.account_id(request.account_id)
+        which = request.WhichOneof("as_of")
+        if which is None:
+            shown = await self._environment.balances.balance(account_id)
+        else:
+            shown = await past_balance(self._environment, account_id, _past_moment(request, which))
         return accounts_pb2.GetBalanceResponse(balance=translate.balance_as_read(shown))
 
     async def deduct_credits(self, request: transactions_pb2.DeductCreditsRequest, call: Call) -> bytes:

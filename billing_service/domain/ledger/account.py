@@ -58,6 +58,8 @@ class Account:
     """Lots that had nothing left when something came back into them."""
     rewritten: frozenset[str] = frozenset()
     """Lots of which more than what they have left changed."""
+    taken_back: dict[str, int | None] = field(default_factory=dict)
+    """Lots that end because they are taken back, not yet written, and when they would have ended; None: never."""
     holds: "dict[str, Hold]" = field(default_factory=dict)
     """Those that this unit of work fetched or made, by id."""
     new_holds: "dict[str, Hold]" = field(default_factory=dict)
@@ -104,7 +106,7 @@ class Account:
         self.counted_at_limits = 0
         self.rewritten = frozenset()
         self.has_passed_on = self.writes_holds_end = False
-        for lots in (self.new_lots, self.changed_lots, self.empty_before):
+        for lots in (self.new_lots, self.changed_lots, self.empty_before, self.taken_back):
             lots.clear()
         for beside in (self.new_holds, self.changed_holds, self.changed_limits):
             beside.clear()

@@ -34,6 +34,7 @@ def end_lot(posting: Posting, lot: Lot, place: str) -> int:
     if taken:
         posting.out_of_lot(lot, place, taken)
     if not lot.has_expired(posting.now_us):
+        posting.account.taken_back[lot.lot_id] = lot.expire_time_us
         lot.expire_time_us = posting.now_us
     succeed(posting, lot, place)
     return taken

@@ -11,6 +11,7 @@ from billing_service.storage.rows.ledger_statements import (
     ACCOUNT_COLUMNS,
     INSERT_ENTRIES,
     INSERT_LOTS,
+    INSERT_TAKEN_BACK_LOTS,
     INSERT_TRANSACTIONS,
     LOCK_UNCHANGED_ACCOUNTS,
     READ_ACCOUNTS_AND_LOTS,
@@ -183,6 +184,9 @@ def _lot_calls(written: Sequence[Account]) -> Iterator[Call]:
     ):
         if rows:
             yield statement.many(rows)
+    ended = [(a.account_id, lot_id, end_us) for a in written for lot_id, end_us in a.taken_back.items()]
+    if ended:
+        yield INSERT_TAKEN_BACK_LOTS.many(ended)
 
 
 def rewritten_row(account_id: str, lot: Lot) -> Row:

@@ -6,7 +6,7 @@ from sqlalchemy import Select, and_, bindparam, literal_column, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from billing_service.domain.ledger.chain import GENESIS
-from billing_service.storage.schema import accounts, entries, lots, transactions
+from billing_service.storage.schema import accounts, entries, lots, taken_back_lots, transactions
 from billing_service.storage.statements import InList, bulk_insert, bulk_lock, bulk_update, reading, writing
 
 _ACCOUNT = (
@@ -106,6 +106,7 @@ REWRITE_LOTS = bulk_update(
 )
 """For lots that expire or end."""
 INSERT_LOTS = bulk_insert(lots)
+INSERT_TAKEN_BACK_LOTS = bulk_insert(taken_back_lots)
 INSERT_TRANSACTIONS = bulk_insert(transactions)
 INSERT_ENTRIES = bulk_insert(entries)
 SET_LIMITS = writing(

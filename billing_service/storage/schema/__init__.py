@@ -24,6 +24,7 @@ from billing_service.storage.schema.ledger import (
     spend_limits,
     transactions,
 )
+from billing_service.storage.schema.past import balance_snapshots, taken_back_lots
 from billing_service.storage.schema.people import api_keys, audit_records, profiles, referral_codes, stripe_customers
 from billing_service.storage.schema.sales import (
     deployment,
@@ -58,6 +59,7 @@ __all__ = [
     "accounts",
     "api_keys",
     "audit_records",
+    "balance_snapshots",
     "corrections",
     "deduction_reversals",
     "deployment",
@@ -82,6 +84,7 @@ __all__ = [
     "spend_limits",
     "stripe_customers",
     "stripe_events",
+    "taken_back_lots",
     "transactions",
     "webhook_deliveries",
     "webhook_endpoint",

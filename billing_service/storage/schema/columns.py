@@ -29,8 +29,9 @@ def text_column(name: str, *, nullable: bool = False, default: str | None = None
     return Column(name, Text, nullable=nullable, server_default=_text_default(default))
 
 
-def number_column(name: str, *, nullable: bool = False, default: int | None = None) -> Column[int]:
-    return Column(name, Number, nullable=nullable, server_default=None if default is None else text(str(default)))
+def number_column(name: str, *, key: bool = False, nullable: bool = False, default: int | None = None) -> Column[int]:
+    said = None if default is None else text(str(default))
+    return Column(name, Number, primary_key=key, autoincrement=False, nullable=nullable, server_default=said)
 
 
 def _text_default(default: str | None) -> TextClause | None:

@@ -128,19 +128,30 @@ class AccountMethods(Connection):
         )
 
     async def get_balance(
-        self, *, account_id: str, timeout_s: float | None = None, headers: Headers | None = None
+        self,
+        *,
+        account_id: str,
+        as_of_time: datetime | None = None,
+        as_of_version: int | None = None,
+        timeout_s: float | None = None,
+        headers: Headers | None = None,
     ) -> GetBalanceResponse:
         """Read what an account may spend, after every deduction that was acknowledged before this call began.
 
         All amounts are microcredits. `available_microcredits` is what a deduction may spend now.
-        Raises AccountNotFound.
+        `as_of_time` or `as_of_version` (0: when the account was made) asks for what this answered at a past moment.
+        Both at once are a ValueError. Raises AccountNotFound, and InvalidField for a moment that lies ahead or before
+        the account was made.
 
             read = await client.get_balance(account_id="user-1")
             print(read.balance.available_microcredits / MICROCREDITS_PER_CREDIT, "credits")
         """
-        return await self._call(
-            self._billing.GetBalance, message(GetBalanceRequest, account_id=account_id), timeout_s, headers
-        )
+        if as_of_time is not None and as_of_version is not None:
+            raise ValueError("as_of_time and as_of_version name one moment each; give one of them")
+        request = message(GetBalanceRequest, account_id=account_id, as_of_time=timestamp_of(as_of_time))
+        if as_of_version is not None:
+            request.MergeFrom(message(GetBalanceRequest, as_of_version=as_of_version))
+        return await self._call(self._billing.GetBalance, request, timeout_s, headers)
 
     async def list_transactions(
         self,

@@ -497,23 +497,39 @@ Global___GetAccountResponse: _TypeAlias = GetAccountResponse  # noqa: Y015
 
 @_typing.final
 class GetBalanceRequest(_message.Message):
-    """Asks for the balance of one account. NOT_FOUND (ACCOUNT_NOT_FOUND) when there is none."""
+    """Asks for the balance of one account, now or at a past moment. NOT_FOUND (ACCOUNT_NOT_FOUND) when there is none."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    AS_OF_TIME_FIELD_NUMBER: _builtins.int
+    AS_OF_VERSION_FIELD_NUMBER: _builtins.int
     account_id: _builtins.str
     """Required."""
+    as_of_version: _builtins.int
+    """A version of the account: its balance at the time of that version's transaction. 0: when the account was made.
+    INVALID_ARGUMENT (INVALID_FIELD) when below 0, and when the account has not come so far.
+    """
+    @_builtins.property
+    def as_of_time(self) -> _timestamp_pb2.Timestamp:
+        """A time, to the microsecond, rounded down. What happened at that time counts. INVALID_ARGUMENT (INVALID_FIELD)
+        when in the future, before the account was made, or not between the years 2000 and 9999.
+        """
+
     def __init__(
         self,
         *,
         account_id: _builtins.str = ...,
+        as_of_time: _timestamp_pb2.Timestamp | None = ...,
+        as_of_version: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "as_of_time", b"as_of_time", "as_of_version", b"as_of_version"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "as_of", b"as_of", "as_of_time", b"as_of_time", "as_of_version", b"as_of_version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType_as_of: _TypeAlias = _typing.Literal["as_of_time", "as_of_version"]  # noqa: Y015
+    _WhichOneofArgType_as_of: _TypeAlias = _typing.Literal["as_of", b"as_of"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_as_of) -> _WhichOneofReturnType_as_of | None: ...
 
 Global___GetBalanceRequest: _TypeAlias = GetBalanceRequest  # noqa: Y015
 
@@ -526,7 +542,9 @@ class GetBalanceResponse(_message.Message):
     BALANCE_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def balance(self) -> Global___Balance:
-        """The balance after every deduction that was acknowledged before this call began."""
+        """The balance after every deduction that was acknowledged before this call began, or that of the moment asked for:
+        then its account_version and as_of_time are that moment's.
+        """
 
     def __init__(
         self,
