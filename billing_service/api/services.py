@@ -7,6 +7,7 @@ from prepaid.billing.v1 import admin_pb2, billing_pb2, stripe_events_pb2
 from billing_service.api.server import Service
 from billing_service.api.servicers.access import Access
 from billing_service.api.servicers.admin import Administration
+from billing_service.api.servicers.all_purchases import AllPurchases
 from billing_service.api.servicers.feed import Feeding
 from billing_service.api.servicers.hold_methods import Holding
 from billing_service.api.servicers.limits import Limiting
@@ -45,11 +46,12 @@ def services_of(
     usage = Quoting(environment), Receipts(environment), Metering(environment), Watching(environment)
     rates = RateCards(environment, page_token_secret), Rerating(environment, page_token_secret)
     feeding = Feeding(environment, Feed(environment.store, head or FeedHead()), page_token_secret)
+    listing = AllPurchases(environment, page_token_secret)
     reconciling = Reconciling(environment, pace or Pace(REQUESTS_PER_S), page_token_secret)
     return [
         Service.of(billing, _Joined(*charging, holding, *usage, Limiting(environment), selling)),
         Service.of(events, StripeEvents(environment)),
-        Service.of(admin, _Joined(accounts, access, *rates, feeding, reconciling)),
+        Service.of(admin, _Joined(accounts, access, *rates, feeding, listing, reconciling)),
     ]
 
 

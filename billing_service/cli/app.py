@@ -7,6 +7,7 @@ import typer
 from billing_service.cli import (
     account_updates,
     accounts,
+    all_purchases,
     backups,
     balances,
     credits,  # noqa: A004 - the group's name
@@ -60,6 +61,7 @@ def _app() -> typer.Typer:
     # A credit amount may be negative: `billing adjust ada -5`.
     app.command(rich_help_panel=SPENDING, context_settings={"ignore_unknown_options": True})(credits.adjust)
     accounts.accounts.command("create")(account_updates.create_account)
+    purchases.purchases.command("all")(all_purchases.list_all_purchases)
     accounts.accounts.command("update")(account_updates.update_account)
     for name, group in (
         ("accounts", accounts.accounts),

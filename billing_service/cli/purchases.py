@@ -68,10 +68,10 @@ def list_purchases(
     """An account's purchases, newest first."""
     extent = Extent(limit, everything)
     found = client.iter_purchases(account_id=account_id, page_size=extent.page_size)
-    show_list(f"Purchases of {account_id}", PURCHASES, found, _purchase_cells, extent=extent, as_json=as_json)
+    show_list(f"Purchases of {account_id}", PURCHASES, found, purchase_cells, extent=extent, as_json=as_json)
 
 
-def _purchase_cells(purchase: Purchase) -> tuple[object, ...]:
+def purchase_cells(purchase: Purchase) -> tuple[object, ...]:
     return (
         shown_time(purchase.create_time),
         purchase.package_code or "custom",

@@ -22,8 +22,8 @@ from billing_service.jobs.open_holds import OpenHolds
 from billing_service.jobs.outbox import forget_old_events
 from billing_service.jobs.overdue import KINDS, Overdue
 from billing_service.jobs.reconciliation import Reconciliation
-from billing_service.jobs.unpaid_payments import end_unpaid_payments
 from billing_service.jobs.snapshots import Snapshots
+from billing_service.jobs.unpaid_payments import end_unpaid_payments
 from billing_service.jobs.unpriced_usages import UnpricedUsages
 from billing_service.jobs.verification import Verification
 from billing_service.jobs.webhooks import WebhookFigures

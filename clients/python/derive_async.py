@@ -16,6 +16,7 @@ DERIVED = (
     "spend_limits.py",
     "holds.py",
     "purchases.py",
+    "all_purchases.py",
     "refunds.py",
     "credit_administration.py",
     "access_administration.py",

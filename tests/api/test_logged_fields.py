@@ -31,6 +31,7 @@ READS |= {
     "GetRefund",
     "GetReferral",
     "ListAccounts",
+    "ListAllPurchases",
     "ListStripeEvents",
     "ListApiKeys",
     "ListAuditRecords",

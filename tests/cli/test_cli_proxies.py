@@ -48,6 +48,7 @@ CALLS = (
     ("receipt", "{account}", "{transaction}"),
     ("limits", "set", "{account}", "5", "--window", "day"),
     ("limits", "list", "{account}"),
+    ("purchases", "all"),
     ("events", "undelivered"),
     ("events", "redeliver"),
     ("events", "tail", "--oldest", "--count", "1"),

@@ -18,6 +18,7 @@ LISTS = {
     "accounts list": (),
     "transactions": ("{account}",),
     "purchases list": ("{account}",),
+    "purchases all": (),
     "refunds list": ("{account}",),
     "holds list": ("{account}",),
     "limits list": ("{account}",),

@@ -36,26 +36,29 @@ def public(kind) -> set[str]:
     return {name for name in dir(kind) if not name.startswith("_")}
 
 
+PAGERS = {
+    f"iter_{name}"
+    for name in (
+        "transactions",
+        "purchases",
+        "all_purchases",
+        "refunds",
+        "holds",
+        "accounts",
+        "stripe_events",
+        "audit_records",
+        "rate_cards",
+        "webhook_deliveries",
+        "verification",
+        "re_rating",
+    )
+}
+
+
 def test_the_surface_is_pinned():
-    pagers = {
-        f"iter_{name}"
-        for name in (
-            "transactions",
-            "purchases",
-            "refunds",
-            "holds",
-            "accounts",
-            "stripe_events",
-            "audit_records",
-            "rate_cards",
-            "webhook_deliveries",
-            "verification",
-            "re_rating",
-        )
-    }
     lifecycle = {"close", "from_env", "from_options", "is_serving"}
     for client in CLIENTS:
-        assert public(client) == {snake_case(method.name) for method in METHODS.values()} | pagers | lifecycle
+        assert public(client) == {snake_case(method.name) for method in METHODS.values()} | PAGERS | lifecycle
     assert set(billing_client.__all__) == {
         "MICROCREDITS_PER_CREDIT",
         "AsyncBillingClient",
@@ -147,6 +150,7 @@ PAGERS = [
     ("iter_transactions", {"account_id": "a"}, "ListTransactions", "transactions"),
     ("iter_purchases", {"account_id": "a"}, "ListPurchases", "purchases"),
     ("iter_refunds", {"account_id": "a"}, "ListRefunds", "refunds"),
+    ("iter_all_purchases", {}, "ListAllPurchases", "purchases"),
     ("iter_accounts", {}, "ListAccounts", "accounts"),
     ("iter_stripe_events", {}, "ListStripeEvents", "events"),
     ("iter_audit_records", {}, "ListAuditRecords", "records"),

@@ -143,6 +143,7 @@ async def test_a_valid_request_of_the_table_is_valid(wire, world):
         await wire.call(rpc, **filled(VALID[rpc], world))
     for rpc in (
         "ListAccounts",
+        "ListAllPurchases",
         "ListStripeEvents",
         "ListApiKeys",
         "ListAuditRecords",

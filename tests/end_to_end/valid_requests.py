@@ -44,6 +44,7 @@ VALID = {
     "FreezeAccount": ACCOUNT | {"frozen": False, "reason": "thaw"},
     "SetOverdraftLimit": ACCOUNT | {"overdraft_limit_microcredits": 0, "reason": "none"},
     "ListAccounts": {},
+    "ListAllPurchases": {},
     "ListStripeEvents": {},
     "ReplayStripeEvent": {"event_id": "{event}"},
     "CreateApiKey": {"caller": "tester", "scopes": ["SCOPE_READ"]},

@@ -162,7 +162,7 @@ DATABASES = (
         f"{RIGHTS}:SERVING",
         (
             "{'accounts': _CHANGED, 'alembic_version': _SEEN, 'api_keys': _CHANGED, 'audit_records': _ADDED, "
-            "'corrections': _ADDED, "
+            "'balance_snapshots': _ADDED, 'corrections': _ADDED, "
             "'deduction_reversals': _CHANGED, 'deployment': _CHANGED, 'disputes': _CHANGED, 'entries': _ADDED, "
             "'feed': ('SELECT', 'UPDATE'), "
             "'holds': _CHANGED, "
@@ -173,12 +173,13 @@ DATABASES = (
             "_CHANGED, 'rate_cards': _ADDED, 'reconciliation': ('SELECT', 'UPDATE'), 'referral_codes': _ADDED, "
             "'referrals': _CHANGED, 'refunds': _CHANGED, "
             "'sessions': _CHANGED, 'spend_limits': _FREED, "
-            "'stripe_customers': _ADDED, 'stripe_events': _CHANGED, 'transactions': _ADDED, "
+            "'stripe_customers': _ADDED, 'stripe_events': _CHANGED, "
+            "'taken_back_lots': _ADDED, 'transactions': _ADDED, "
             "'webhook_deliveries': _FREED, 'webhook_endpoint': ('SELECT', 'UPDATE')}"
         ),
         (
             "{'accounts': _CHANGED, 'alembic_version': _SEEN, 'api_keys': _CHANGED, 'audit_records': _ADDED, "
-            "'corrections': _ADDED, "
+            "'balance_snapshots': _ADDED, 'corrections': _ADDED, "
             "'deduction_reversals': _CHANGED, 'deployment': _CHANGED, 'disputes': _CHANGED, 'entries': _ADDED, "
             "'feed': ('SELECT', 'UPDATE'), "
             "'holds': _CHANGED, "
@@ -189,7 +190,8 @@ DATABASES = (
             "_CHANGED, 'rate_cards': _ADDED, 'reconciliation': ('SELECT', 'UPDATE'), 'referral_codes': _ADDED, "
             "'referrals': _CHANGED, 'refunds': _CHANGED, "
             "'sessions': _CHANGED, 'spend_limits': _FREED, "
-            "'stripe_customers': _ADDED, 'stripe_events': _CHANGED, 'transactions': _ADDED, "
+            "'stripe_customers': _ADDED, 'stripe_events': _CHANGED, "
+            "'taken_back_lots': _ADDED, 'transactions': _ADDED, "
             "'webhook_deliveries': _FREED, 'webhook_endpoint': ('SELECT', 'UPDATE')}"
         ),
         ("storage/test_rights_that_are_needed.py",),

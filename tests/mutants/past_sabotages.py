@@ -37,8 +37,8 @@ PAST_BALANCES = (
         "a past balance is as frozen as the account is now",
         "M37",
         f"{SHOWN}:_shown",
-        "yield from was_frozen(account_id, time_us)",
-        "yield from was_frozen(account_id, 2**62)",
+        "was_frozen(account_id, time_us)",
+        "was_frozen(account_id, 2**62)",
         (f"{TOLD}::test_each_balance_that_was_shown_is_shown_again",),
     ),
     Sabotage(

@@ -23,8 +23,8 @@ from tests.mutants.money_sabotages import MONEY
 from tests.mutants.operator_sabotages import OPERATORS
 from tests.mutants.outbox_sabotages import OUTBOX
 from tests.mutants.owner_sabotages import OWNERS
-from tests.mutants.payment_sabotages import PAYMENTS
 from tests.mutants.past_sabotages import PAST_BALANCES
+from tests.mutants.payment_sabotages import PAYMENTS
 from tests.mutants.priced_sabotages import PRICED_DEDUCTIONS
 from tests.mutants.proof_sabotages import PROOF
 from tests.mutants.rates_sabotages import RATES

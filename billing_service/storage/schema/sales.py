@@ -59,6 +59,7 @@ Index(
     sqlite_where=purchases.c.payment_time_us.is_not(None) & purchases.c.complete_time_us.is_(None),
     postgresql_where=purchases.c.payment_time_us.is_not(None) & purchases.c.complete_time_us.is_(None),
 )
+Index("ix_purchases_created", purchases.c.create_time_us, purchases.c.purchase_id)
 _OPEN = purchases.c.status.in_([literal_column("'PENDING'"), literal_column("'AWAITING_FUNDS'")])
 Index("ix_purchases_open", purchases.c.purchase_id, sqlite_where=_OPEN, postgresql_where=_OPEN)
 

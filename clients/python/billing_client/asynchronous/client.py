@@ -5,6 +5,7 @@ from typing import Self
 
 from billing_client.asynchronous.access_administration import ApiKeyMethods, StripeEventMethods
 from billing_client.asynchronous.accounts import AccountMethods
+from billing_client.asynchronous.all_purchases import AllPurchasesMethods
 from billing_client.asynchronous.credit_administration import CreditAdministrationMethods
 from billing_client.asynchronous.event_feed import EventFeedMethods
 from billing_client.asynchronous.holds import HoldMethods
@@ -29,6 +30,7 @@ class AsyncBillingClient(
     EventFeedMethods,
     WebhookDeliveryMethods,
     PurchaseMethods,
+    AllPurchasesMethods,
     RefundMethods,
     ReconcileMethods,
     CreditAdministrationMethods,

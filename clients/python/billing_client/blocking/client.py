@@ -5,6 +5,7 @@ from typing import Self
 
 from billing_client.blocking.access_administration import ApiKeyMethods, StripeEventMethods
 from billing_client.blocking.accounts import AccountMethods
+from billing_client.blocking.all_purchases import AllPurchasesMethods
 from billing_client.blocking.credit_administration import CreditAdministrationMethods
 from billing_client.blocking.event_feed import EventFeedMethods
 from billing_client.blocking.holds import HoldMethods
@@ -29,6 +30,7 @@ class BillingClient(
     EventFeedMethods,
     WebhookDeliveryMethods,
     PurchaseMethods,
+    AllPurchasesMethods,
     RefundMethods,
     ReconcileMethods,
     CreditAdministrationMethods,

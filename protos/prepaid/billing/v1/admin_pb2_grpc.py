@@ -7,6 +7,7 @@ from prepaid.billing.v1 import admin_pb2 as prepaid_dot_billing_dot_v1_dot_admin
 from prepaid.billing.v1 import api_keys_pb2 as prepaid_dot_billing_dot_v1_dot_api__keys__pb2
 from prepaid.billing.v1 import audit_pb2 as prepaid_dot_billing_dot_v1_dot_audit__pb2
 from prepaid.billing.v1 import events_pb2 as prepaid_dot_billing_dot_v1_dot_events__pb2
+from prepaid.billing.v1 import purchases_pb2 as prepaid_dot_billing_dot_v1_dot_purchases__pb2
 from prepaid.billing.v1 import rate_cards_pb2 as prepaid_dot_billing_dot_v1_dot_rate__cards__pb2
 from prepaid.billing.v1 import reconciling_pb2 as prepaid_dot_billing_dot_v1_dot_reconciling__pb2
 from prepaid.billing.v1 import rerating_pb2 as prepaid_dot_billing_dot_v1_dot_rerating__pb2
@@ -65,6 +66,11 @@ class AdminServiceStub(object):
                 '/prepaid.billing.v1.AdminService/ListAccounts',
                 request_serializer=prepaid_dot_billing_dot_v1_dot_admin__pb2.ListAccountsRequest.SerializeToString,
                 response_deserializer=prepaid_dot_billing_dot_v1_dot_admin__pb2.ListAccountsResponse.FromString,
+                _registered_method=True)
+        self.ListAllPurchases = channel.unary_unary(
+                '/prepaid.billing.v1.AdminService/ListAllPurchases',
+                request_serializer=prepaid_dot_billing_dot_v1_dot_purchases__pb2.ListAllPurchasesRequest.SerializeToString,
+                response_deserializer=prepaid_dot_billing_dot_v1_dot_purchases__pb2.ListAllPurchasesResponse.FromString,
                 _registered_method=True)
         self.ListStripeEvents = channel.unary_unary(
                 '/prepaid.billing.v1.AdminService/ListStripeEvents',
@@ -177,6 +183,13 @@ class AdminServiceServicer(object):
 
     def ListAccounts(self, request, context):
         """Reads all accounts, by id.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListAllPurchases(self, request, context):
+        """Reads the purchases of all accounts, newest first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -327,6 +340,11 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.ListAccounts,
                     request_deserializer=prepaid_dot_billing_dot_v1_dot_admin__pb2.ListAccountsRequest.FromString,
                     response_serializer=prepaid_dot_billing_dot_v1_dot_admin__pb2.ListAccountsResponse.SerializeToString,
+            ),
+            'ListAllPurchases': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListAllPurchases,
+                    request_deserializer=prepaid_dot_billing_dot_v1_dot_purchases__pb2.ListAllPurchasesRequest.FromString,
+                    response_serializer=prepaid_dot_billing_dot_v1_dot_purchases__pb2.ListAllPurchasesResponse.SerializeToString,
             ),
             'ListStripeEvents': grpc.unary_unary_rpc_method_handler(
                     servicer.ListStripeEvents,
@@ -540,6 +558,33 @@ class AdminService(object):
             '/prepaid.billing.v1.AdminService/ListAccounts',
             prepaid_dot_billing_dot_v1_dot_admin__pb2.ListAccountsRequest.SerializeToString,
             prepaid_dot_billing_dot_v1_dot_admin__pb2.ListAccountsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListAllPurchases(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/prepaid.billing.v1.AdminService/ListAllPurchases',
+            prepaid_dot_billing_dot_v1_dot_purchases__pb2.ListAllPurchasesRequest.SerializeToString,
+            prepaid_dot_billing_dot_v1_dot_purchases__pb2.ListAllPurchasesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -9,6 +9,7 @@ from prepaid.billing.v1 import admin_pb2 as _admin_pb2
 from prepaid.billing.v1 import api_keys_pb2 as _api_keys_pb2
 from prepaid.billing.v1 import audit_pb2 as _audit_pb2
 from prepaid.billing.v1 import events_pb2 as _events_pb2
+from prepaid.billing.v1 import purchases_pb2 as _purchases_pb2
 from prepaid.billing.v1 import rate_cards_pb2 as _rate_cards_pb2
 from prepaid.billing.v1 import reconciling_pb2 as _reconciling_pb2
 from prepaid.billing.v1 import rerating_pb2 as _rerating_pb2
@@ -49,6 +50,8 @@ class AdminServiceStub:
     """Sets how far an account may go into debt, by ordinary deductions and by those that allow debt."""
     ListAccounts: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListAccountsRequest, _admin_pb2.ListAccountsResponse]
     """Reads all accounts, by id."""
+    ListAllPurchases: _grpc.UnaryUnaryMultiCallable[_purchases_pb2.ListAllPurchasesRequest, _purchases_pb2.ListAllPurchasesResponse]
+    """Reads the purchases of all accounts, newest first."""
     ListStripeEvents: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListStripeEventsRequest, _admin_pb2.ListStripeEventsResponse]
     """Reads the inbox of Stripe's events, newest first."""
     ReplayStripeEvent: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ReplayStripeEventRequest, _admin_pb2.ReplayStripeEventResponse]
@@ -111,6 +114,8 @@ class AdminServiceAsyncStub(AdminServiceStub):
     """Sets how far an account may go into debt, by ordinary deductions and by those that allow debt."""
     ListAccounts: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListAccountsRequest, _admin_pb2.ListAccountsResponse]  # type: ignore[assignment]
     """Reads all accounts, by id."""
+    ListAllPurchases: _aio.UnaryUnaryMultiCallable[_purchases_pb2.ListAllPurchasesRequest, _purchases_pb2.ListAllPurchasesResponse]  # type: ignore[assignment]
+    """Reads the purchases of all accounts, newest first."""
     ListStripeEvents: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListStripeEventsRequest, _admin_pb2.ListStripeEventsResponse]  # type: ignore[assignment]
     """Reads the inbox of Stripe's events, newest first."""
     ReplayStripeEvent: _aio.UnaryUnaryMultiCallable[_admin_pb2.ReplayStripeEventRequest, _admin_pb2.ReplayStripeEventResponse]  # type: ignore[assignment]
@@ -200,6 +205,14 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_admin_pb2.ListAccountsResponse, _abc.Awaitable[_admin_pb2.ListAccountsResponse]]:
         """Reads all accounts, by id."""
+
+    @_abc_1.abstractmethod
+    def ListAllPurchases(
+        self,
+        request: _purchases_pb2.ListAllPurchasesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_purchases_pb2.ListAllPurchasesResponse, _abc.Awaitable[_purchases_pb2.ListAllPurchasesResponse]]:
+        """Reads the purchases of all accounts, newest first."""
 
     @_abc_1.abstractmethod
     def ListStripeEvents(

@@ -681,6 +681,86 @@ class ListPurchasesResponse(_message.Message):
 Global___ListPurchasesResponse: _TypeAlias = ListPurchasesResponse  # noqa: Y015
 
 @_typing.final
+class ListAllPurchasesRequest(_message.Message):
+    """Asks for a page of the purchases of all accounts, newest first."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    STATUSES_FIELD_NUMBER: _builtins.int
+    PACKAGE_CODE_FIELD_NUMBER: _builtins.int
+    START_TIME_FIELD_NUMBER: _builtins.int
+    END_TIME_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """Purchases a page: 1 to 1,000; 0 means 50; more is cut to 1,000; negative is refused."""
+    page_token: _builtins.str
+    """From the previous page; the other fields must be the same. Empty: the newest."""
+    package_code: _builtins.str
+    """Only purchases of this package, also one that is sold no longer. Empty: of all, custom amounts included."""
+    @_builtins.property
+    def statuses(self) -> _containers.RepeatedScalarFieldContainer[Global___PurchaseStatus.ValueType]:
+        """Only purchases of these states, each at most once. Empty: of all. INVALID_ARGUMENT (INVALID_FIELD) for a state that
+        the service does not know, or that is there twice.
+        """
+
+    @_builtins.property
+    def start_time(self) -> _timestamp_pb2.Timestamp:
+        """Only purchases made at this time or later."""
+
+    @_builtins.property
+    def end_time(self) -> _timestamp_pb2.Timestamp:
+        """Only purchases made before this time."""
+
+    def __init__(
+        self,
+        *,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+        statuses: _abc.Iterable[Global___PurchaseStatus.ValueType] | None = ...,
+        package_code: _builtins.str = ...,
+        start_time: _timestamp_pb2.Timestamp | None = ...,
+        end_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "start_time", b"start_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "package_code", b"package_code", "page_size", b"page_size", "page_token", b"page_token", "start_time", b"start_time", "statuses", b"statuses"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListAllPurchasesRequest: _TypeAlias = ListAllPurchasesRequest  # noqa: Y015
+
+@_typing.final
+class ListAllPurchasesResponse(_message.Message):
+    """A page of the purchases of all accounts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PURCHASES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """For the next page; empty on the last."""
+    @_builtins.property
+    def purchases(self) -> _containers.RepeatedCompositeFieldContainer[Global___Purchase]:
+        """Newest first. A page may have fewer than were asked for, or none, while a token says that more follow: one page
+        looks at 2,000 purchases at most.
+        """
+
+    def __init__(
+        self,
+        *,
+        purchases: _abc.Iterable[Global___Purchase] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "purchases", b"purchases"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListAllPurchasesResponse: _TypeAlias = ListAllPurchasesResponse  # noqa: Y015
+
+@_typing.final
 class CancelPurchaseRequest(_message.Message):
     """Cancels an unpaid purchase: its checkout page closes. FAILED_PRECONDITION (PURCHASE_NOT_CANCELABLE) otherwise;
     `status` in the metadata is its state by then. Stripe's state of the page is applied first: a purchase that was paid

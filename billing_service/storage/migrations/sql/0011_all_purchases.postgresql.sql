@@ -1,0 +1,1 @@
+CREATE INDEX ix_purchases_created ON purchases (create_time_us, purchase_id)
