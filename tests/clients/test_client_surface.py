@@ -36,7 +36,7 @@ def public(kind) -> set[str]:
     return {name for name in dir(kind) if not name.startswith("_")}
 
 
-PAGERS = {
+READ_WHOLE = {
     f"iter_{name}"
     for name in (
         "transactions",
@@ -58,7 +58,7 @@ PAGERS = {
 def test_the_surface_is_pinned():
     lifecycle = {"close", "from_env", "from_options", "is_serving"}
     for client in CLIENTS:
-        assert public(client) == {snake_case(method.name) for method in METHODS.values()} | PAGERS | lifecycle
+        assert public(client) == {snake_case(method.name) for method in METHODS.values()} | READ_WHOLE | lifecycle
     assert set(billing_client.__all__) == {
         "MICROCREDITS_PER_CREDIT",
         "AsyncBillingClient",
