@@ -9,6 +9,7 @@ import pytest
 from billing_client.errors import BillingError, InvalidField
 from google.protobuf.json_format import MessageToDict
 
+from billing_service.domain.ledger.lots import Category
 from billing_service.jobs.expiry import sweep_expired
 from billing_service.jobs.snapshots import Snapshots
 from billing_service.storage.rows.ledger import read_accounts
@@ -191,22 +192,29 @@ async def test_moments_that_are_none_are_refused(database, new_account, clock):
 
 
 async def test_a_lot_taken_back_since_shows_when_it_would_have_ended(database, new_account, clock):
-    account_id = new_account()
+    """The bonus of a referral goes back with the purchase that earned it, and its lot ends then."""
+    referrer, account_id = new_account("referrer"), new_account()
     async with service(database) as (stack, wire):
+        await wire.do("CreateAccount", account_id=referrer)
+        code = (await wire.call("GetReferral", account_id=referrer)).referral_code
+        await wire.do("ApplyReferral", account_id=account_id, referral_code=code)
         bought = await stack.buy(account_id)
         store, ends_us = stack.service.environment.store, clock() + DAY_US
 
         def end():
-            (lot,) = (yield from read_accounts([account_id]))[account_id].lots
-            yield REWRITE_LOTS.many([(account_id, lot.lot_id, lot.remaining, 1, ends_us, 0, "", 0)])
+            lots = (yield from read_accounts([account_id]))[account_id].lots
+            (bonus,) = [lot for lot in lots if lot.category is Category.PROMOTIONAL]
+            yield REWRITE_LOTS.many([(account_id, bonus.lot_id, bonus.remaining, 1, ends_us, 0, "", 0)])
 
         await store.write(end)
         before = await balance(wire, account_id)
         assert before.next_expiry_time.ToMicroseconds() == ends_us
+        assert before.next_expiry_microcredits
         await wire.do("Refund", purchase_id=bought.purchase_id, reason="no")
         await stack.webhooks()
-        clock.off_us += 2 * DAY_US
         assert not (await balance(wire, account_id)).available_microcredits
+        assert await balance_at(wire, account_id, before) == before
+        clock.off_us += 2 * DAY_US
         assert await balance_at(wire, account_id, before) == before
 
 
