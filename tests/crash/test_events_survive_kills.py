@@ -4,6 +4,8 @@ account's in order."""
 import asyncio
 import base64
 import json
+import sqlite3
+from contextlib import closing
 
 import grpc
 import pytest
@@ -12,6 +14,7 @@ from billing_client.errors import Failure
 
 from tests.end_to_end.test_webhooks_sent import Backend
 from tests.support.client_journal import grant
+from tests.support.databases import execute_on
 from tests.support.run_length import LONG
 from tests.support.service_process import running_process, service_settings
 
@@ -79,6 +82,17 @@ async def receive(backend, events):
         events.append((data["account_id"], int(data["detail"]["limit_microcredits"])))
 
 
+async def end_lease(database):
+    """As if the time of the process that died were over: else nothing is delivered for 45 s."""
+    statement = "UPDATE webhook_endpoint SET lease_until_us = 0"
+    if database.store == "postgresql":
+        await execute_on(database.url, statement)
+        return
+    with closing(sqlite3.connect(database.path)) as connection:
+        connection.execute(statement)
+        connection.commit()
+
+
 @pytest.mark.timeout(300)
 async def test_kills_lose_no_event_and_change_no_order(database, forker, tmp_path):
     async with Backend().running() as backend:
@@ -99,6 +113,7 @@ async def test_kills_lose_no_event_and_change_no_order(database, forker, tmp_pat
                 for number in range(KILLS):
                     await asyncio.sleep(0.6 + 0.1 * number)
                     await service.kill()
+                    await end_lease(database)
                     await service.start()
                 made.stopped = True
                 await asyncio.gather(*makers)
