@@ -36,7 +36,7 @@ class WebhookEndpoint:
 
 @dataclass(frozen=True, slots=True)
 class Switches:
-    """How webhooks misbehave. Changeable at run time."""
+    """How webhooks and banks behave. Changeable at run time."""
 
     duplicate: bool = False
     """Every event is sent twice."""
@@ -44,6 +44,9 @@ class Switches:
     """Wait before the first attempt of every event, 0..3600."""
     reorder: bool = False
     """Events that follow each other within `reorder_window_s` are sent newest first."""
+    settles: bool = True
+    """Delayed payments and refunds settle by themselves, where the config says after how long. False: those that begin
+    from now on wait for a control call."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.delay_s <= 3600:  # noqa: PLR2004 - an hour, as documented above

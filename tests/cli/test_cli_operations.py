@@ -110,9 +110,12 @@ def test_purchase_is_paid_refunded_and_its_events_replayed(operate, buy, account
     assert "PURCHASE_NOT_CANCELABLE" in operate("purchases", "cancel", purchase, code=1)
 
 
-def test_refunds_are_shown_as_they_stand(operate, buy, dev_stack, account):
+def test_refunds_are_shown_as_they_stand(*, operate, buy, dev_stack, account, request):
     """What is only promised back is told apart from what went back, and from what came to nothing."""
     settles_later = "4000000000007726"
+    switch = f"{dev_stack[1]}/_sandbox/switches"
+    httpx.post(switch, json={"settles": False}).raise_for_status()  # else three seconds decide what is shown
+    request.addfinalizer(lambda: httpx.post(switch, json={"settles": True}))
     purchase = buy(account, "--package", "starter", card=settles_later)
     ids = []
     for money in ("4", "1.50", "2"):

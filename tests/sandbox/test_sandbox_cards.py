@@ -177,6 +177,17 @@ async def test_bank_debit_settles_when_time_passes(start: Any, course: str, even
     assert len(await sandbox.events(f"checkout.session.{event}")) == 1
 
 
+async def test_bank_debit_waits_where_the_sandbox_is_told_so(start: Any) -> None:
+    sandbox = await start(settlement_delay_s=60.0)
+    await sandbox.control("switches", {"settles": False})
+    session = await sandbox.session()
+    await sandbox.pay(session.id, method="debit")
+    await sandbox.control("advance", {"seconds": 3600})
+    assert await sandbox.events("checkout.session.async_payment_succeeded") == []
+    await sandbox.control(f"payments/{session.id}/settle", {"outcome": "succeeded"})
+    assert len(await sandbox.events("checkout.session.async_payment_succeeded")) == 1
+
+
 async def test_bank_debit_is_not_offered_to_a_card_only_session(sandbox: Running) -> None:
     session = await sandbox.session(allowed_payment_method_types=["card"])
     assert session.payment_method_types == ["card"]

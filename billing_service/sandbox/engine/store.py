@@ -79,6 +79,10 @@ class Sandbox:
         """Runs `action` after `delay_s` of the sandbox's own time."""
         self.schedule(self.config.clock() + self._clock_offset_s + delay_s, action)
 
+    def settles_after_s(self) -> float | None:
+        """How long delayed money takes; None where it waits for a control call."""
+        return self.config.settlement_delay_s if self.switches.settles else None
+
     def run_due(self) -> float | None:
         """Runs what is due, oldest first. Returns the seconds until the next action, None when nothing waits."""
         while self._due:

@@ -127,7 +127,7 @@ def _start_processing(sandbox: Sandbox, intent: Json, method: Json, behaviour: B
     sandbox.emit("charge.pending", charge)
     sandbox.emit("payment_intent.processing", intent)
     sandbox.intent_changed(intent)
-    delay_s = sandbox.config.settlement_delay_s
+    delay_s = sandbox.settles_after_s()
     if delay_s is not None:
         sandbox.later(delay_s, lambda: _settle_once(sandbox, intent, succeeded=not behaviour.fails_later))
 

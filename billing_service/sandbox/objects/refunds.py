@@ -58,7 +58,7 @@ def create(sandbox: Sandbox, call: Call) -> Json:
     _move(charge, amount)
     sandbox.emit("refund.created", refund)
     sandbox.emit("charge.refunded", charge)
-    delay_s = sandbox.config.settlement_delay_s
+    delay_s = sandbox.settles_after_s()
     if delay_s is not None and course != "succeeds":
         outcome = "succeeded" if pending else "failed"
         sandbox.later(delay_s, lambda: _settle_once(sandbox, refund, outcome))
