@@ -62,7 +62,7 @@ class AllPurchasesMethods(Connection):
     ) -> AsyncIterator[Purchase]:
         """Read the purchases of all accounts, newest first, page by page as they are consumed; `timeout_s` is for each.
 
-        The filters are those of `list_all_purchases`.
+        `statuses`, `package_code`, `start_time`, `end_time`: as `list_all_purchases` takes them.
 
             async for purchase in client.iter_all_purchases(package_code="starter"):
                 print(purchase.account_id, purchase.purchase_id)
