@@ -18,7 +18,7 @@ EVENTS = 10_000 if run_length.LONG else 3_000
 A_PURCHASE = 25
 """Odd events before the good ones."""
 OTHER_TYPES = ("invoice.paid", "plan.created", "never.heard of it", "payment_intent.amount_capturable_updated")
-WITHOUT_EFFECT = ("payment_intent.payment_failed", "payment_intent.canceled")
+WITHOUT_EFFECT = tuple(f"payment_intent.{word}" for word in ("payment_failed", "canceled", "processing"))
 STORES = {}
 """What each store was told, event by event."""
 KEPT = {"PROCESSED", "IGNORED", "QUARANTINED"}

@@ -59,6 +59,7 @@ UNPAID_PAYMENTS = reading(
     .where(
         purchases.c.status.in_([literal_column("'PENDING'"), literal_column("'AWAITING_FUNDS'")]),
         purchases.c.status == literal_column("'PENDING'"),
+        purchases.c.purchase_id > literal_column("''"),
         purchases.c.payment_intent_id != literal_column("''"),
         purchases.c.expire_time_us < bindparam("before_us"),
     )
