@@ -42,6 +42,15 @@ class Write:
     method: str
     request: object
     definite: bool = False
+    """Whether nothing more can come of what was sent."""
+    has_reply: bool = False
+    """Whether it had its effect, and its caller knows."""
+    was_lost: bool = False
+    """Whether an answer to it was. A refusal leaves the key free: what was sent before or after it may have its effect
+    all the same, until nothing is under way any more."""
+
+    def lose(self):
+        self.was_lost, self.definite = True, self.has_reply
 
 
 @dataclass
@@ -129,12 +138,18 @@ class Client:
         try:
             reply = await self._ask(getattr(stub, write.method), write.request, patient=patient)
         except asyncio.CancelledError:
+            write.lose()
             self._history.operations.append(record(answered=None))
             if asyncio.current_task().cancelling():
                 raise
         except grpc.aio.AioRpcError as error:
             self._history.operations.append(self._without_reply(record, error, write))
+            if error.code() in UNKNOWN:
+                write.lose()
+            elif not patient:
+                write.definite = write.has_reply or not write.was_lost
         else:
+            write.has_reply = True
             self._history.operations.append(self._with_reply(record, reply, write))
 
     async def _ask(self, method, request, *, patient=False):
