@@ -1,6 +1,7 @@
 """Compares with Stripe again and again, and repairs what its webhooks did not bring."""
 
 from collections import Counter
+from functools import partial
 from typing import Final
 
 import structlog
@@ -59,8 +60,9 @@ class Reconciliation:
                 self._tell(finding)
             cursor = step.cursor
             run = run._replace(cursor="" if cursor.is_end else cursor.text)
-            lease_us = 0 if cursor.is_end else self._environment.clock_us() + LEASE_US
-            if not await store.write(lambda run=run, until=lease_us: keep_run(self._owner, run, until)):  # type: ignore[misc]
+            ends = cursor.is_end or self._stopping  # another process goes on at once
+            lease_us = 0 if ends else self._environment.clock_us() + LEASE_US
+            if not await store.write(partial(keep_run, self._owner, run, lease_us)):
                 log.warning("reconciliation_lease_lost")
                 return
         if cursor.is_end:

@@ -142,3 +142,6 @@ async def test_a_shutdown_ends_it_after_a_step(world, job):
     await one.run()
     assert (await stored(world))[2] == "1:"
     assert one.completed_us is None
+    two = job("two")
+    await two.run()
+    assert two.completed_us is not None, "at once: nobody has it any more"
