@@ -8,6 +8,9 @@ PYTHON ?=
 DEVELOPING_PYTHONS := $(or $(PYTHON),python3.11)
 RUNNING_PYTHONS := $(or $(PYTHON),python3.14 python3.13 python3.12 python3.11 python3)
 BIN := .venv/bin
+# Modules are compiled once, also where a container's image says that nothing compiled is kept: a command would take two
+# seconds to start.
+unexport PYTHONDONTWRITEBYTECODE
 # The service and, by its path, the client that it depends on.
 PROJECTS := pyproject.toml clients/python/pyproject.toml
 PROTO_FILES := $(sort $(wildcard protos/prepaid/billing/v1/*.proto))

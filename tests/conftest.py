@@ -3,6 +3,7 @@
 import gc
 import os
 import shutil
+import sys
 from contextlib import ExitStack
 
 import pytest
@@ -10,6 +11,11 @@ import pytest
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
 """Tests start programs while gRPC runs. Its handlers of fork may crash a child, and are of no use to one that becomes
 another program. gRPC reads this when it is imported, so no import above may import gRPC."""
+
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+"""Images of containers often set this. Each of the hundreds of programs that tests start would then compile all that it
+imports, which takes it two seconds, and each worker would rewrite every test."""
 
 from tests.support.loopback import exempt_loopback  # noqa: E402 - after gRPC's setting
 

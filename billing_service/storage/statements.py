@@ -1,4 +1,4 @@
-"""Statements written once in SQLAlchemy Core and compiled once for each store.
+"""Statements written once in SQLAlchemy Core and compiled once for each kind of store.
 
 A unit of work yields `Call`s and is sent rows; it never sees a driver. Set-wise forms differ only here: SQLite binds a
 list as JSON and takes rows one by one or spread (`sqlite_statements`), PostgreSQL takes arrays.
@@ -7,6 +7,7 @@ list as JSON and takes rows one by one or spread (`sqlite_statements`), PostgreS
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cache
 from operator import itemgetter
 from typing import Any, NamedTuple, TypeVar
 
@@ -46,7 +47,7 @@ class Kind(Enum):
 class Statement:
     """One statement, named for logs and tests. `columns` are its parameters in the order in which calls give them."""
 
-    __slots__ = ("bulk", "columns", "element", "kind", "name", "searches", "sqlite_element")
+    __slots__ = ("bulk", "columns", "compiled", "element", "kind", "name", "searches", "sqlite_element")
 
     def __init__(
         self, name: str, element: ClauseElement, columns: Sequence[str], kind: Kind, *, bulk: bool = False
@@ -59,6 +60,8 @@ class Statement:
         self.sqlite_element: ClauseElement | None = None
         self.searches = False
         """It may read all of a table: it is planned for that, and takes the time that it takes."""
+        self.compiled: dict[str, Compiled] = {}
+        """Its texts, by the dialect's name. They depend on nothing else, so that all stores of a process share them."""
 
     def __call__(self, *values: Any) -> "Call":
         assert len(values) == len(self.columns), self.name
@@ -247,16 +250,26 @@ class Compiled:
         return list(map(self._ordered, rows))
 
 
+@cache
 def sqlite_dialect() -> DefaultDialect:
     return sqlite.dialect(paramstyle="qmark")
 
 
+@cache
 def postgresql_dialect() -> DefaultDialect:
     return postgresql.asyncpg.dialect()  # type: ignore[no-untyped-call]
 
 
 def compile_statement(statement: Statement, dialect: DefaultDialect) -> Compiled:
-    """The statement's text for a store. Every name in it must be one of the statement's columns."""
+    """The statement's text for a store, compiled the first time that it is asked for."""
+    compiled = statement.compiled.get(dialect.name)
+    if compiled is None:
+        compiled = statement.compiled[dialect.name] = _compile(statement, dialect)
+    return compiled
+
+
+def _compile(statement: Statement, dialect: DefaultDialect) -> Compiled:
+    """Every name in the text must be one of the statement's columns."""
     element = statement.element
     if dialect.name == "sqlite" and statement.sqlite_element is not None:
         element = statement.sqlite_element

@@ -64,7 +64,7 @@ class PostgresStore:
         self.read_counters = StoreCounters()
         self._pool = pool
         self._connect_timeout_s = connect_timeout_s
-        self._compiled: dict[Statement, Compiled] = {}
+        self._dialect = postgresql_dialect()
         self._joined: dict[tuple[Statement, ...], str] = {}
         self._running: set[asyncio.Task[Any]] = set()
         self._disk_was_full = False
@@ -212,10 +212,7 @@ class PostgresStore:
         return list(others)
 
     def _compile(self, statement: Statement) -> Compiled:
-        compiled = self._compiled.get(statement)
-        if compiled is None:
-            compiled = self._compiled[statement] = compile_statement(statement, postgresql_dialect())
-        return compiled
+        return compile_statement(statement, self._dialect)
 
     async def probe(self) -> None:
         await self._finish(self._guard(self._begin_and_roll_back()))

@@ -53,10 +53,10 @@ class Repeated(NamedTuple):
 
 
 class SqliteStatements:
-    """Statements compiled and spread over rows once, for all connections of a store."""
+    """Statements spread over rows once, for all connections of a store."""
 
     def __init__(self) -> None:
-        self._compiled: dict[Statement, Compiled] = {}
+        self._dialect = sqlite_dialect()
         self._spread: dict[tuple[Statement, int], str] = {}
 
     def execute(self, raw: sqlite3.Connection, call: Call) -> Any:
@@ -99,10 +99,7 @@ class SqliteStatements:
         return text
 
     def _compile(self, statement: Statement) -> Compiled:
-        compiled = self._compiled.get(statement)
-        if compiled is None:
-            compiled = self._compiled[statement] = compile_statement(statement, sqlite_dialect())
-        return compiled
+        return compile_statement(statement, self._dialect)
 
 
 def drive(
