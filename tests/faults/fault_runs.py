@@ -53,9 +53,14 @@ class Tally:
 
 class FaultRuns:
     """All runs of one operation on one database. Every run has accounts, keys and events of its own, named by its
-    tag."""
+    tag.
 
-    def __init__(self, database, operation, tally):
+    After the last mode a run passes untouched, or every mode ends with one: `untouched_each`. Up to the strike a run
+    that is struck is the clean one, so that the untouched run of a mode would be the clean one once more. A mode whose
+    runs took another way, or may take one because the service was just opened, ends with one whatever was asked for.
+    """
+
+    def __init__(self, database, operation, tally, *, untouched_each=False):
         self._database = database
         self._operation = operation
         self._seam = SEAMS[database.store]
@@ -67,12 +72,17 @@ class FaultRuns:
         self._clean_sent_back = []
         self._reference = ""
         self._names = {}
+        self._untouched_each = untouched_each
+        self._names_just_opened = []
+        """Points in the database of a run that remembers nothing of one before."""
+        self._astray = False
+        """Whether a run of this mode met other points before its strike than the clean run."""
         self._runs = {}
         self.tally = tally
 
     async def everything(self, chosen):
-        """Runs clean, then for each mode strikes one point after the other until a run passes untouched. `chosen(mode,
-        number, name)` says whether a point is struck in this execution of the tests."""
+        """Runs clean, then for each mode strikes one point after the other. `chosen(mode, number, name)` says whether a
+        point is struck in this execution of the tests."""
         await self._open()
         try:
             await self._every_run(chosen)
@@ -84,18 +94,32 @@ class FaultRuns:
     async def _every_run(self, chosen):
         await granted(self._service, BYSTANDER, 1_000_000)
         await self._run_clean()
-        for mode in fault_modes.MODES[self._database.store]:
-            names = self._names[mode.domain]
-            for number in range(1, POINTS_MAX):
-                if number <= len(names) and not chosen(mode, number, names[number - 1]):
-                    continue
-                if not await self._run_with_fault(mode, number):
-                    break
-            else:
-                raise AssertionError(f"{mode.name}: no run passed untouched")
-            if mode.kind in fault_modes.MAY_LEAK:
+        modes = fault_modes.MODES[self._database.store]
+        last = {mode.domain: mode for mode in modes}
+        unlike = self._names_just_opened != self._names[fault_modes.DATABASE]
+        just_opened = False
+        for mode in modes:
+            untouched = self._untouched_each or mode is last[mode.domain] or (just_opened and unlike)
+            struck = await self._strike_each(mode, chosen, untouched=untouched)
+            just_opened = mode.kind in fault_modes.MAY_LEAK and (struck or unlike)
+            if just_opened:
                 await self._restart()
         await self._check_ledger()
+
+    async def _strike_each(self, mode, chosen, *, untouched):
+        """Answers whether any point was struck. `untouched`: goes on behind the clean run's points, until a run passes
+        untouched."""
+        names, struck, self._astray = self._names[mode.domain], False, False
+        for number in range(1, POINTS_MAX):
+            if number <= len(names):
+                if not chosen(mode, number, names[number - 1]):
+                    continue
+            elif not untouched and not self._astray:
+                return struck
+            if not await self._run_with_fault(mode, number):
+                return struck
+            struck = True
+        raise AssertionError(f"{mode.name}: no run passed untouched")
 
     async def _open(self):
         store = await self._database.open()
@@ -126,14 +150,21 @@ class FaultRuns:
         self._check_repeat(await self._attempt(call), "clean")
         self._clean_sent_back = self._sent_back()
         for domain in (fault_modes.DATABASE, fault_modes.PROVIDER):
-            _, call = await self._prepare(f"clean, counting {domain}")
-            self._points.arm(fault_modes.NOTHING[domain], POINTS_MAX)
-            await self._attempt(call)
-            self._names[domain] = self._points.passed
-            self.tally.points[domain] = len(self._points.passed)
-            self._points.disarm()
-            await self._until_definite(call)
+            self._names[domain] = await self._count(domain)
+            self.tally.points[domain] = len(self._names[domain])
+        await self._restart()
+        self._names_just_opened = await self._count(fault_modes.DATABASE)
         self._reference = first
+
+    async def _count(self, domain):
+        """Names of the points of a run that nothing strikes."""
+        _, call = await self._prepare(f"clean, counting {domain}")
+        self._points.arm(fault_modes.NOTHING[domain], POINTS_MAX)
+        await self._attempt(call)
+        names = self._points.passed
+        self._points.disarm()
+        await self._until_definite(call)
+        return names
 
     async def _run_with_fault(self, mode, number):
         what = f"{mode.name} at {number}"
@@ -142,6 +173,7 @@ class FaultRuns:
         told = await self._attempt(call)
         self._points.disarm()
         fired, name = self._points.fired, self._points.passed[number - 1 : number]
+        self._astray |= self._points.passed[:number] != self._names[mode.domain][:number]
         what = f"{what} {name}"
         if fired:
             self._record(mode, name)
